@@ -1,0 +1,1 @@
+"""The client's room: terminal modes, keys, the attach loop and prompts."""

@@ -1,0 +1,152 @@
+"""Every way in which sesh can fail, and the exit code of each.
+
+SeshError                      what happened and what to do, in one line
+├── UsageError                 2    usage
+│   ├── InvalidName            2    invalid_name
+│   └── InvalidHost            2    invalid_host
+├── NotFound                   1    not_found
+├── Exists                     1    exists
+├── Refused                    1    refused
+├── Busy                       125  busy
+├── TimedOut                   124  timeout
+├── Interrupted                130  interrupted
+├── CannotStart                127  not_found (126 refused: it is there and cannot be executed)
+├── Unreachable                1    unreachable
+├── NotDeployed                1    not_deployed
+├── ProtocolError              1    protocol
+└── InternalError              125  internal
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a sesh process says to the one that waits for it; any other value is the program's own."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    TIMED_OUT = 124
+    SESH_FAILED = 125
+    NOT_EXECUTABLE = 126
+    COMMAND_NOT_FOUND = 127
+    INTERRUPTED = 130
+
+
+SIGNAL_BASE = 128
+"""A program ended by signal N makes its waiter exit with 128+N, as a shell would say it."""
+
+
+class SeshError(Exception):
+    """The root of the tree: `str(error)` is the line for the user, `code` the word for programs."""
+
+    code = "internal"
+    exit_code: int = ExitCode.FAILED
+
+    def __init__(self, message: str, *, exit_code: int | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        if exit_code is not None:
+            self.exit_code = exit_code
+        if code is not None:
+            self.code = code
+
+
+class UsageError(SeshError):
+    """The words of the command line make no sense together."""
+
+    code = "usage"
+    exit_code = ExitCode.USAGE
+
+
+class InvalidName(UsageError):
+    """A word that can be no session's name."""
+
+    code = "invalid_name"
+
+
+class InvalidHost(UsageError):
+    """A word that can be no host."""
+
+    code = "invalid_host"
+
+
+class NotFound(SeshError):
+    """There is no such session."""
+
+    code = "not_found"
+
+
+class Exists(SeshError):
+    """The name is taken by a session that runs."""
+
+    code = "exists"
+
+
+class Refused(SeshError):
+    """What was asked is possible, and is not done for a reason that the message gives."""
+
+    code = "refused"
+
+
+class Busy(SeshError):
+    """The session is doing something else just now."""
+
+    code = "busy"
+    exit_code = ExitCode.SESH_FAILED
+
+
+class TimedOut(SeshError):
+    """The time that was given has passed."""
+
+    code = "timeout"
+    exit_code = ExitCode.TIMED_OUT
+
+
+class Interrupted(SeshError):
+    """A person stopped it."""
+
+    code = "interrupted"
+    exit_code = ExitCode.INTERRUPTED
+
+
+class CannotStart(SeshError):
+    """The program of a new session could not be started: 127 where there is none, 126 where it cannot be executed."""
+
+    code = "not_found"
+    exit_code = ExitCode.COMMAND_NOT_FOUND
+
+
+class Unreachable(SeshError):
+    """The host or the daemon does not answer."""
+
+    code = "unreachable"
+
+
+class NotDeployed(SeshError):
+    """The host has no sesh."""
+
+    code = "not_deployed"
+
+
+class ProtocolError(SeshError):
+    """The other side speaks another version, or no protocol at all."""
+
+    code = "protocol"
+
+
+class InternalError(SeshError):
+    """A fault of sesh's own."""
+
+    exit_code = ExitCode.SESH_FAILED
+
+
+def rebuild(code: str, message: str, exit_code: int | None = None) -> SeshError:
+    """The exception for an error that came over the wire as `{"code", "message", "exit"}`."""
+    kinds = (UsageError, InvalidName, InvalidHost, NotFound, Exists, Refused, Busy, TimedOut, Interrupted)
+    more = (Unreachable, NotDeployed, ProtocolError)
+    for kind in (*kinds, *more):
+        if kind.code == code:
+            return kind(message, exit_code=exit_code)
+    return InternalError(message, exit_code=exit_code)

@@ -1,0 +1,154 @@
+"""What only the kernel knows of processes, peers and terminals, and the only place where Linux and macOS differ."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+
+LINUX = sys.platform.startswith("linux")
+LONGEST_SOCKET_PATH = 107 if LINUX else 103
+"""Bytes of `sun_path`, less the closing NUL."""
+
+_LOCAL_PEERCRED = 0x001
+
+
+def peer_uid(peer: socket) -> int:
+    """The user at the other end of a Unix socket (SO_PEERCRED; LOCAL_PEERCRED on macOS). Raises OSError."""
+    if LINUX:
+        credentials = peer.getsockopt(1, 17, 12)  # SOL_SOCKET, SO_PEERCRED: pid, uid, gid
+        return int.from_bytes(credentials[4:8], sys.byteorder)
+    credentials = peer.getsockopt(0, _LOCAL_PEERCRED, 76)  # struct xucred: version, uid, …
+    return int.from_bytes(credentials[4:8], sys.byteorder)
+
+
+def _read(path: str) -> bytes:
+    """What a file of /proc holds; empty where it is not there or not ours to read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        read = b""
+        while block := os.read(descriptor, 65536):
+            read += block
+        return read
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _ps(*words: str) -> str:
+    """What `ps` prints, for systems without /proc; empty where it fails."""
+    import subprocess
+
+    done = subprocess.run(["ps", *words], capture_output=True, text=True, check=False)
+    return done.stdout
+
+
+def _stat(pid: int | str) -> list[str]:
+    """The fields of /proc/PID/stat from the third on (the state); the name before them may hold blanks and parentheses."""
+    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].decode("ascii", "replace").split()
+
+
+def start_time(pid: int) -> str:
+    """When a process began, as a word to compare: a pid used again has another. Empty where it does not live."""
+    if LINUX:
+        fields = _stat(pid)
+        return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
+    return _ps("-o", "lstart=", "-p", str(pid)).strip()
+
+
+def controlling_tty() -> int:
+    """The device number of the caller's controlling terminal, 0 where it has none.
+
+    On Linux it is the kernel's own encoding (`tty_nr` of proc(5)); compare with `device_number`.
+    """
+    if LINUX:
+        fields = _stat("self")
+        return int(fields[4]) if len(fields) > 4 else 0
+    name = _ps("-o", "tty=", "-p", str(os.getpid())).strip()
+    try:
+        return device_number(os.stat(f"/dev/{name}").st_rdev) if name and "?" not in name else 0
+    except OSError:
+        return 0
+
+
+def device_number(rdev: int) -> int:
+    """`st_rdev` of a terminal in the encoding of `controlling_tty`."""
+    if not LINUX:
+        return rdev
+    major, minor = os.major(rdev), os.minor(rdev)
+    return (minor & 0xFF) | (major << 8) | ((minor & ~0xFF) << 12)
+
+
+def terminal_filesystem() -> int:
+    """The device of the file system that holds the caller's terminals: a container has another one."""
+    try:
+        return os.stat("/dev/pts" if LINUX else "/dev").st_dev
+    except OSError:
+        return 0
+
+
+def directory_of(pid: int) -> str:
+    """The current directory of a process, empty where it cannot be told."""
+    if LINUX:
+        try:
+            return os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
+        except OSError:
+            return ""
+    import subprocess
+
+    done = subprocess.run(
+        ["lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn"], capture_output=True, text=True, check=False
+    )
+    return next((line[1:] for line in done.stdout.splitlines() if line.startswith("n")), "")
+
+
+def command_of(pid: int) -> list[str]:
+    """The words that a process was started with, empty where they cannot be told."""
+    if LINUX:
+        words = _read(f"/proc/{pid}/cmdline").rstrip(b"\0").split(b"\0")
+        return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
+    return _ps("-o", "args=", "-p", str(pid)).split()
+
+
+def groups_of_session(leader: int) -> list[int]:
+    """The process groups of the session that `leader` leads, its own among them, dead ones left out."""
+    groups: set[int] = set()
+    if LINUX:
+        for entry in os.listdir("/proc"):
+            if entry.isdecimal():
+                fields = _stat(entry)
+                if len(fields) > 3 and fields[3] == str(leader) and fields[0] not in "ZX":
+                    groups.add(int(fields[2]))
+        return sorted(groups)
+    for line in _ps("-axo", "pid=,pgid=,stat=").splitlines():
+        pid, group, state = line.split()[:3]
+        if state[0] == "Z":
+            continue
+        try:
+            if os.getsid(int(pid)) == leader:
+                groups.add(int(group))
+        except OSError:
+            continue
+    return sorted(groups)
+
+
+def boot_id() -> str:
+    """A word that changes with each start of the machine."""
+    if LINUX:
+        return _read("/proc/sys/kernel/random/boot_id").decode("ascii", "replace").strip()
+    import subprocess
+
+    done = subprocess.run(["sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def machine() -> str:
+    """A word for this machine, to tell it from others that share the home directory."""
+    return _read("/etc/machine-id").decode("ascii", "replace").strip() or os.uname().nodename

@@ -1,0 +1,140 @@
+"""The sessions of this machine, each asked by itself and all at once, in the form that `--json` shows."""
+
+from __future__ import annotations
+
+import select
+import time
+
+from sesh import inside, paths, records, wire
+from sesh.errors import NotFound, Refused, SeshError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.records import Record
+
+    Summary = dict[str, Any]
+
+PATIENCE = 1.0
+"""Seconds for all daemons together; one that does not answer is shown from its record."""
+
+KEYS = (
+    "name", "host", "state", "attached", "current", "pid", "created", "last_activity", "cwd", "command", "title",
+    "exit_code", "columns", "rows", "labels",
+)  # fmt: skip
+
+
+def summaries() -> list[Summary]:
+    """Every session known here, by name. Raises Refused where the directory is not to be trusted."""
+    asked: dict[int, tuple[str, wire.Connection]] = {}
+    silent: list[str] = []
+    found: dict[str, Summary] = {}
+    current = inside.current()
+    for name in paths.names():
+        connection = _ask(name)
+        if connection is None:
+            silent.append(name)
+        else:
+            asked[connection.inbound] = (name, connection)
+    poll = select.poll()
+    for descriptor in asked:
+        poll.register(descriptor, select.POLLIN)
+    deadline = time.monotonic() + PATIENCE
+    while asked:
+        ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        if not ready:
+            break
+        for descriptor, _ in ready:
+            name, connection = asked.pop(descriptor)
+            poll.unregister(descriptor)
+            summary = _answer(connection, deadline)
+            if summary is None:
+                silent.append(name)
+            else:
+                found[str(summary["name"])] = summary
+    for name, connection in asked.values():
+        connection.close()
+        silent.append(name)
+    for name in silent:
+        summary = unanswered(name)
+        if summary is not None:
+            found.setdefault(name, summary)
+    for summary in found.values():
+        summary["current"] = current is not None and summary["name"] == current["name"]
+    return [found[name] for name in sorted(found)]
+
+
+def _ask(name: str) -> wire.Connection | None:
+    """A connection on which the question has been put; None where nobody listens."""
+    try:
+        connection = wire.connect(name, timeout=0.2)
+    except (NotFound, Refused, SeshError):
+        return None
+    try:
+        connection.send(wire.greeting("request") + wire.asking("summary", 1))
+    except SeshError:
+        connection.close()
+        return None
+    return connection
+
+
+def _answer(connection: wire.Connection, deadline: float) -> Summary | None:
+    """The summary that a daemon answers; None where it closes or speaks another version."""
+    with connection:
+        try:
+            connection.expect_welcome(deadline)
+            response, _ = connection.answer(1, deadline)
+        except SeshError:
+            return None
+    return {key: response["session"].get(key) for key in KEYS} | _more(response["session"])
+
+
+def _more(session: Summary) -> Summary:
+    """The keys that a newer daemon adds."""
+    return {key: value for key, value in session.items() if key not in KEYS}
+
+
+def unanswered(name: str) -> Summary | None:
+    """What the record tells of a session whose daemon did not answer: lost, another machine's, or running and silent.
+
+    None where the session ended meanwhile.
+    """
+    try:
+        record = records.read(name)
+    except Refused:
+        return None
+    if record is None:
+        return None
+    foreign = not records.here(record)
+    living = not foreign and records.alive(record)
+    if living and _recovered(name, record):
+        response, _ = wire.ask(name, "summary")
+        return dict(response["session"])
+    summary: Summary = {key: record.get(key) for key in KEYS}
+    summary |= {
+        "name": name,
+        "state": "running" if foreign or living else "lost",
+        "attached": 0,
+        "current": False,
+        "labels": record.get("labels") or {},
+        "responding": False,
+    }
+    if foreign:
+        summary["machine"] = record.get("machine_name") or record.get("machine")
+    return summary
+
+
+def _recovered(name: str, record: Record) -> bool:
+    """Whether a live daemon whose socket was removed has made it anew, asked by SIGUSR1."""
+    import os
+
+    if os.path.exists(paths.socket_path(name)) or not records.wake(record):
+        return False
+    deadline = time.monotonic() + 0.5
+    while time.monotonic() < deadline:
+        if os.path.exists(paths.socket_path(name)):
+            return True
+        time.sleep(0.005)
+    return False
+

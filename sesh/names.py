@@ -1,0 +1,104 @@
+"""Names of sessions, labels and hosts: pure checks, made before any file is touched."""
+
+from __future__ import annotations
+
+from sesh.errors import InvalidHost, InvalidName, UsageError
+
+LONGEST_NAME = 64
+"""Bytes; a name is a file name, and its socket's path must fit the platform's limit in any directory."""
+
+_ALPHANUMERIC = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_FIRST = _ALPHANUMERIC | {"_"}
+_REST = _FIRST | {".", "+", "-"}
+_HOST = _ALPHANUMERIC | set("._-+%")
+_USER = _ALPHANUMERIC | set("._-+\\@")
+_ADDRESS = frozenset("0123456789abcdefABCDEF:.%") | _ALPHANUMERIC
+
+
+def is_name(word: str) -> bool:
+    """Whether `word` may name a session: letters, digits, `. _ + -`, first a letter, digit or `_`, 64 at most."""
+    return 0 < len(word) <= LONGEST_NAME and word[0] in _FIRST and _REST.issuperset(word)
+
+
+def check_name(word: str) -> str:
+    """`word` itself where it may name a session.
+
+    Raises InvalidName, with the rule, where it may not.
+    """
+    if is_name(word):
+        return word
+    if not word:
+        rule = "a session's name is empty"
+    elif len(word) > LONGEST_NAME:
+        rule = f"a session's name has at most {LONGEST_NAME} characters, this one {len(word)}"
+    else:
+        rule = f"{printable(word)} is no session's name"
+    raise InvalidName(f"{rule}: use letters, digits, '.', '_', '+', '-', and begin with a letter, digit or '_'")
+
+
+def check_host(word: str) -> str:
+    """`word` itself where it is an ssh destination `[user@]host[:port]` or an alias of ssh_config.
+
+    Raises InvalidHost for anything that ssh or a shell could read as something else.
+    """
+    user, at, rest = word.rpartition("@")
+    if rest.startswith("["):
+        host, closed, port = rest[1:].partition("]")
+        port_ok = not port or (port[0] == ":" and port[1:].isdecimal())
+        host_ok = bool(closed) and bool(host) and _ADDRESS.issuperset(host)
+    else:
+        host, colon, port = rest.partition(":")
+        port_ok = not colon or (port.isdecimal() and port.isascii() and 0 < int(port) < 65536)
+        host_ok = bool(host) and _HOST.issuperset(host)
+    user_ok = not at or (bool(user) and user[0] != "-" and _USER.issuperset(user))
+    if len(word) <= 255 and host_ok and port_ok and user_ok and host[0] not in "-.":
+        return word
+    raise InvalidHost(f"{printable(word) or 'an empty word'} is no host: write [user@]host[:port], or a Host of your ssh_config")
+
+
+def check_label(word: str) -> tuple[str, str]:
+    """The key and value of `K=V`; keys follow the rule of names, values hold no control characters.
+
+    Raises UsageError.
+    """
+    key, equals, value = word.partition("=")
+    if not equals or not is_name(key):
+        raise UsageError(f"{printable(word)} is no label: write KEY=VALUE (KEY= removes it)")
+    if len(value) > 1024 or any(not character.isprintable() for character in value):
+        raise UsageError(f"the value of label {key} is over 1,024 characters or holds a control character")
+    return key, value
+
+
+def check_variable(word: str) -> tuple[str, str]:
+    """The name and value of `K=V` for a program's environment.
+
+    Raises UsageError.
+    """
+    key, equals, value = word.partition("=")
+    if not equals or not key or "\0" in word:
+        raise UsageError(f"{printable(word)} is no variable: write --env NAME=VALUE")
+    return key, value
+
+
+def differ_by_one(one: str, other: str) -> bool:
+    """Whether two names differ by one letter (inserted, left out, replaced, or two neighbours swapped), digits apart."""
+    if one == other or abs(len(one) - len(other)) > 1:
+        return False
+    if len(one) > len(other):
+        one, other = other, one
+    at = 0
+    while at < len(one) and one[at] == other[at]:
+        at += 1
+    if len(one) == len(other):
+        replaced = one[at + 1 :] == other[at + 1 :] and not (one[at].isdigit() or other[at].isdigit())
+        swapped = one[at : at + 2] == other[at : at + 2][::-1] and one[at + 2 :] == other[at + 2 :]
+        return replaced or (swapped and not one[at : at + 2].isdigit())
+    return one[at:] == other[at + 1 :] and not other[at].isdigit()
+
+
+def printable(word: str, limit: int = 80) -> str:
+    """`word` in a form that is safe in one line of a terminal: quoted where needed, controls escaped, cut at `limit`."""
+    shown = word if len(word) <= limit else word[: limit - 1] + "…"
+    if shown and all(character.isprintable() and character not in "'\"\\ " for character in shown):
+        return shown
+    return repr(shown)

@@ -1,0 +1,151 @@
+"""The frames that clients and daemons exchange: a pure codec, the same over a Unix socket and over ssh.
+
+A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Types that the reader does not
+know are skipped, JSON keys that it does not know ignored, so that all of one major version understand each other.
+
+| frame    | from   | payload                                                                  |
+|----------|--------|--------------------------------------------------------------------------|
+| HELLO    | client | JSON: protocol, version, role, and for an attachment what it is (below)   |
+| WELCOME  | daemon | JSON: protocol, version, id, name, position, last_input                   |
+| INPUT    | client | sequence number (8 bytes), keys                                           |
+| ACK      | daemon | the newest INPUT's number that the pty has taken in whole (8 bytes)       |
+| OUTPUT   | daemon | position of the first byte since the session's birth (8), program's bytes |
+| SCREEN   | daemon | position that it stands for (8 bytes), bytes made from the model          |
+| NOTICE   | daemon | JSON: text (a line of sesh's own), hold (wait for a key, then REDRAW)     |
+| RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                  |
+| REDRAW   | client | nothing: send me a SCREEN                                                 |
+| DETACH   | both   | JSON: from the client nothing; from the daemon reason, rows_below         |
+| EXIT     | daemon | JSON: code, signal, name                                                  |
+| SWITCH   | daemon | JSON: name, host, attach elsewhere                                        |
+| PING     | both   | anything                                                                  |
+| PONG     | both   | what the PING carried                                                     |
+| REQUEST  | client | JSON: id, verb, and the verb's own keys                                   |
+| RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}; done             |
+| DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows                 |
+"""
+
+from __future__ import annotations
+
+from sesh.errors import ProtocolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+PROTOCOL = 1
+"""The major version: another one is refused in one line, and harms nothing."""
+
+LARGEST_PAYLOAD = 1 << 20
+HEADER = 5
+CHUNK = 256 << 10
+"""The most that sesh itself puts into one frame of INPUT, OUTPUT, SCREEN or DATA."""
+
+HELLO, WELCOME = 0x01, 0x02
+INPUT, ACK = 0x03, 0x04
+OUTPUT, SCREEN, NOTICE = 0x05, 0x06, 0x07
+RESIZE, REDRAW, DETACH, EXIT, SWITCH = 0x08, 0x09, 0x0A, 0x0B, 0x0C
+PING, PONG = 0x0D, 0x0E
+REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
+
+
+def header(kind: int, size: int) -> bytes:
+    """The five bytes before a payload of `size` bytes."""
+    return bytes((kind,)) + size.to_bytes(4, "big")
+
+
+def frame(kind: int, payload: bytes = b"") -> bytes:
+    """One whole frame.
+
+    Raises ValueError where the payload is over `LARGEST_PAYLOAD`: a fault of the caller's, never of its input.
+    """
+    if len(payload) > LARGEST_PAYLOAD:
+        raise ValueError(f"a frame of {len(payload)} bytes")
+    return header(kind, len(payload)) + payload
+
+
+def numbered(kind: int, number: int, data: bytes) -> bytes:
+    """An INPUT, OUTPUT or SCREEN frame: `number` is its sequence number or position, `data` at most `CHUNK` bytes."""
+    return header(kind, 8 + len(data)) + number.to_bytes(8, "big") + data
+
+
+def pieces(kind: int, number: int, data: bytes, *, advance: bool) -> Iterator[bytes]:
+    """Frames that carry `data` of any length; with `advance` each piece's number grows by the bytes before it."""
+    for start in range(0, len(data), CHUNK) if data else (0,):
+        yield numbered(kind, number + start if advance else number, data[start : start + CHUNK])
+
+
+def split_number(payload: bytes) -> tuple[int, bytes]:
+    """The number and the bytes of a numbered frame's payload. Raises ProtocolError where it is too short."""
+    if len(payload) < 8:
+        raise ProtocolError("the other side sent a frame that is cut short")
+    return int.from_bytes(payload[:8], "big"), payload[8:]
+
+
+def message(kind: int, values: Mapping[str, Any]) -> bytes:
+    """A frame whose payload is JSON in UTF-8."""
+    import json
+
+    return frame(kind, json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogateescape"))
+
+
+def parse(payload: bytes) -> dict[str, Any]:
+    """The JSON object of a payload. Raises ProtocolError where it is none."""
+    import json
+
+    try:
+        values = json.loads(payload.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("the other side sent a message that is no JSON") from error
+    if not isinstance(values, dict):
+        raise ProtocolError("the other side sent a message that is no JSON object")
+    return values
+
+
+def size_payload(columns: int, rows: int, width: int = 0, height: int = 0) -> bytes:
+    """The payload of RESIZE; each value is clamped to two bytes."""
+    return b"".join(min(max(value, 0), 0xFFFF).to_bytes(2, "big") for value in (columns, rows, width, height))
+
+
+def split_size(payload: bytes) -> tuple[int, int, int, int]:
+    """Columns, rows, width and height of a RESIZE. Raises ProtocolError where it is too short."""
+    if len(payload) < 8:
+        raise ProtocolError("the other side sent a size that is cut short")
+    columns, rows, width, height = (int.from_bytes(payload[at : at + 2], "big") for at in (0, 2, 4, 6))
+    return columns, rows, width, height
+
+
+class Decoder:
+    """Turns bytes, in any chunking, into frames. It holds at most one unfinished frame."""
+
+    __slots__ = ("_buffer",)
+
+    def __init__(self, unfinished: bytes = b"") -> None:
+        self._buffer = bytearray(unfinished)
+
+    @property
+    def unfinished(self) -> bytes:
+        """The bytes of a frame that has not come whole yet."""
+        return bytes(self._buffer)
+
+    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+        """The frames that `data` completes, as (type, payload).
+
+        Raises ProtocolError where a length is over `LARGEST_PAYLOAD`; the decoder is of no use afterwards.
+        """
+        buffer = self._buffer
+        buffer += data
+        frames: list[tuple[int, bytes]] = []
+        at, end = 0, len(buffer)
+        while end - at >= HEADER:
+            size = int.from_bytes(buffer[at + 1 : at + HEADER], "big")
+            if size > LARGEST_PAYLOAD:
+                raise ProtocolError(f"the other side announced a frame of {size} bytes: it does not speak sesh's protocol")
+            if end - at - HEADER < size:
+                break
+            body = at + HEADER
+            frames.append((buffer[at], bytes(memoryview(buffer)[body : body + size])))
+            at = body + size
+        if at:
+            del buffer[:at]
+        return frames

@@ -1,0 +1,78 @@
+"""The metadata of a session, NAME.json: what anyone may know of it without asking its daemon. No secret stands in it.
+
+Keys: name, id, machine, boot, daemon_pid, daemon_start, pid, created, cwd, command, labels, columns, rows, tty, tty_number,
+terminals, keep, version.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+
+from sesh import kernel, paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Record = dict[str, Any]
+
+
+def read(name: str) -> Record | None:
+    """The record of a session; None where there is none or it cannot be read as one. Raises Refused for a foreign file."""
+    import json
+
+    path = paths.record_path(name)
+    if not paths.check_file(path, stat.S_IFREG):
+        return None
+    try:
+        with open(path, "rb") as file:
+            record = json.loads(file.read())
+    except (FileNotFoundError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def write(record: Record) -> None:
+    """Puts a session's record in place, 0600, in one step."""
+    import json
+
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    paths.write_whole(paths.record_path(record["name"]), text.encode("utf-8", "surrogateescape"))
+
+
+def here(record: Record) -> bool:
+    """Whether the session belongs to this machine; another's is shown and never touched."""
+    return bool(record.get("machine") == kernel.machine())
+
+
+def alive(record: Record) -> bool:
+    """Whether the daemon that wrote the record lives: the same pid, begun at the same time, since the same boot."""
+    pid = record.get("daemon_pid")
+    return (
+        isinstance(pid, int)
+        and pid > 1
+        and record.get("boot") == kernel.boot_id()
+        and record.get("daemon_start") == kernel.start_time(pid) != ""
+    )
+
+
+def wake(record: Record) -> bool:
+    """Has a live daemon make its socket and record again, where something removed them. False where it does not live."""
+    if not (here(record) and alive(record)):
+        return False
+    try:
+        os.kill(record["daemon_pid"], signal.SIGUSR1)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def remove(name: str) -> None:
+    """Removes the files of a session that is lost. The caller holds the directory's lock and has seen that nobody listens."""
+    for path in (paths.socket_path(name), paths.record_path(name)):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue

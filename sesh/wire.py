@@ -1,0 +1,234 @@
+"""A connection to one daemon, seen from the side that asks: frames out, frames in, verbs and their answers."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import stat
+import time
+from _socket import AF_UNIX, SO_ERROR, SOCK_STREAM, SOL_SOCKET, socket
+
+from sesh import __version__, paths, protocol
+from sesh.errors import ProtocolError, TimedOut, Unreachable, rebuild
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_READ = 1 << 18
+
+
+class Connection:
+    """Frames over a pair of descriptors, blocking, with a bound on each wait where one is given.
+
+    It owns the descriptors (the same one twice for a socket) and is a context manager that closes them.
+    """
+
+    def __init__(self, inbound: int, outbound: int) -> None:
+        self.inbound, self.outbound = inbound, outbound
+        self.welcome: dict[str, Any] = {}
+        self._decoder = protocol.Decoder()
+        self._frames: list[tuple[int, bytes]] = []
+        self._requests = 0
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes both descriptors; a second call does nothing."""
+        for descriptor in {self.inbound, self.outbound} - {-1}:
+            os.close(descriptor)
+        self.inbound = self.outbound = -1
+
+    def send(self, data: bytes, deadline: float | None = None) -> None:
+        """Writes all of `data`. Raises Unreachable where the other side is gone, TimedOut past the deadline (monotonic)."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(self.outbound, view) :]
+            except BlockingIOError:
+                _wait(self.outbound, select.POLLOUT, deadline)
+            except OSError as error:
+                raise Unreachable("the session's daemon closed the connection") from error
+
+    def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
+        """The next frame, as (type, payload).
+
+        Raises Unreachable where the other side closed, TimedOut past the deadline (monotonic), ProtocolError for rubbish.
+        """
+        while not self._frames:
+            if deadline is not None:
+                _wait(self.inbound, select.POLLIN, deadline)
+            try:
+                data = os.read(self.inbound, _READ)
+            except BlockingIOError:
+                _wait(self.inbound, select.POLLIN, deadline)
+                continue
+            except OSError as error:
+                raise Unreachable("the session's daemon closed the connection") from error
+            if not data:
+                raise Unreachable("the session's daemon closed the connection")
+            self._frames = self._decoder.feed(data)
+        return self._frames.pop(0)
+
+    def leftovers(self) -> list[tuple[int, bytes]]:
+        """Frames that have come and were not taken yet; whoever reads the descriptor itself from now on begins with them."""
+        frames, self._frames = self._frames, []
+        return frames
+
+    @property
+    def decoder(self) -> protocol.Decoder:
+        """The decoder, with what has come of an unfinished frame."""
+        return self._decoder
+
+    def hello(self, role: str, deadline: float | None = None, **more: Any) -> dict[str, Any]:
+        """Says who asks and returns the daemon's WELCOME. Raises ProtocolError where the versions do not fit."""
+        self.send(greeting(role, **more), deadline)
+        return self.expect_welcome(deadline)
+
+    def expect_welcome(self, deadline: float | None = None) -> dict[str, Any]:
+        """Reads the WELCOME that answers a HELLO sent before."""
+        kind, payload = self.receive(deadline)
+        while kind != protocol.WELCOME:
+            if kind == protocol.RESPONSE:
+                raise _failure(protocol.parse(payload)["error"])
+            kind, payload = self.receive(deadline)
+        self.welcome = protocol.parse(payload)
+        if self.welcome.get("protocol") != protocol.PROTOCOL:
+            raise ProtocolError(
+                f"the session's daemon is sesh {self.welcome.get('version')}, this is {__version__}, and they do not understand "
+                "each other; use that sesh for it, or end the session"
+            )
+        return self.welcome
+
+    def request(
+        self, verb: str, data: bytes = b"", deadline: float | None = None, **words: Any
+    ) -> tuple[dict[str, Any], bytes]:
+        """Has the daemon carry out a verb: its answer and the bytes that came with it.
+
+        Raises the error that the daemon answered, and those of `send` and `receive`.
+        """
+        self._requests += 1
+        asked = self._requests
+        self.send(asking(verb, asked, data, **words), deadline)
+        return self.answer(asked, deadline)
+
+    def answer(self, asked: int, deadline: float | None = None) -> tuple[dict[str, Any], bytes]:
+        """The answer to request number `asked`, other frames in between passed over."""
+        carried = bytearray()
+        while True:
+            kind, payload = self.receive(deadline)
+            if kind == protocol.DATA:
+                carried += payload
+            elif kind == protocol.RESPONSE:
+                response = protocol.parse(payload)
+                if response.get("id") == asked:
+                    if "error" in response:
+                        raise _failure(response["error"])
+                    return response, bytes(carried)
+                carried.clear()
+
+
+def greeting(role: str, **more: Any) -> bytes:
+    """A HELLO frame: `role` is `attach` or `request`."""
+    return protocol.message(
+        protocol.HELLO, {"protocol": protocol.PROTOCOL, "version": __version__, "role": role, "pid": os.getpid(), **more}
+    )
+
+
+def asking(verb: str, number: int, data: bytes = b"", **words: Any) -> bytes:
+    """The frames of one request: DATA where it carries bytes, then REQUEST."""
+    frames = [
+        protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]) for at in range(0, len(data), protocol.CHUNK)
+    ]
+    frames.append(protocol.message(protocol.REQUEST, {"id": number, "verb": verb, **words}))
+    return b"".join(frames)
+
+
+def connect(name: str, timeout: float = 5.0) -> Connection:
+    """A connection to the daemon of `name` on this machine.
+
+    Raises NotFound where none answers, Unreachable where it does not accept in time, Refused for a socket that is not ours.
+    """
+    if not paths.trusted(paths.directory()) or not paths.check_file(paths.socket_path(name), stat.S_IFSOCK):
+        raise paths.absent(name)
+    deadline = time.monotonic() + timeout
+    while True:
+        opened = begin(name)
+        if opened is None:
+            raise paths.absent(name)
+        try:
+            if finish(opened, deadline):
+                return adopt(opened)
+        except TimedOut:
+            opened.close()
+            raise Unreachable(f"the daemon of {name} does not answer; `sesh --status {name}` tells its pid") from None
+        opened.close()
+        if time.monotonic() > deadline:
+            raise Unreachable(f"the daemon of {name} does not answer; `sesh --status {name}` tells its pid")
+        time.sleep(0.01)  # its backlog is full for the moment; there is no event to wait for
+
+
+def begin(name: str) -> socket | None:
+    """A non-blocking socket on its way to the daemon of `name`; None where nobody listens there."""
+    opened = socket(AF_UNIX, SOCK_STREAM)
+    opened.setblocking(False)
+    try:
+        with paths.reachable(paths.directory(), name + paths.SOCKET) as address:
+            opened.connect(address)
+    except BlockingIOError:
+        return opened
+    except OSError as error:
+        opened.close()
+        if error.errno in (errno.ENOENT, errno.ECONNREFUSED):
+            return None
+        raise Unreachable(f"{paths.socket_path(name)}: {error.strerror}") from error
+    return opened
+
+
+def finish(opened: socket, deadline: float) -> bool:
+    """Whether a connection that `begin` started stands; False where the listener's backlog is full. Raises TimedOut."""
+    try:
+        opened.getpeername()
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:
+            raise
+        return False
+    _wait(opened.fileno(), select.POLLOUT, deadline)
+    return opened.getsockopt(SOL_SOCKET, SO_ERROR) == 0
+
+
+def adopt(opened: socket) -> Connection:
+    """A Connection over a connected socket."""
+    descriptor = opened.detach()
+    os.set_blocking(descriptor, True)
+    return Connection(descriptor, descriptor)
+
+
+def ask(
+    name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+) -> tuple[dict[str, Any], bytes]:
+    """One verb to the daemon of `name` over a connection of its own: HELLO and REQUEST go out in one write."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with connect(name) as connection:
+        connection.send(greeting("request") + asking(verb, 1, data, **words), deadline)
+        connection.expect_welcome(deadline)
+        return connection.answer(1, deadline)
+
+
+def _wait(descriptor: int, events: int, deadline: float | None) -> None:
+    """Blocks until the descriptor is ready. Raises TimedOut past the deadline."""
+    poll = select.poll()
+    poll.register(descriptor, events)
+    left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+    if not poll.poll(left):
+        raise TimedOut("the session's daemon did not answer in time; `sesh --status` tells its pid")
+
+
+def _failure(error: dict[str, Any]) -> Exception:
+    """The exception for the error of a RESPONSE."""
+    return rebuild(str(error.get("code")), str(error.get("message")), error.get("exit"))
