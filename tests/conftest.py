@@ -1,0 +1,72 @@
+"""Fixtures for all tests: `home`, `sesh` and `terminal` that run in it, and a guard over the developer's own home."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support import Home, Result, Terminal, need, processes
+
+_REAL = os.path.join(os.path.expanduser("~"), ".sesh")
+_RUN = uuid.uuid4().hex
+
+# Machines that run tests are slow at times: time is no property. The same examples in every run of CI.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """@pytest.mark.needs("zsh"): skipped by name where there is none."""
+    for mark in item.iter_markers("needs"):
+        for tool in mark.args:
+            need(tool)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment() -> Iterator[None]:
+    """Also tests that run nothing must not reach the developer's sessions, and nothing may outlive the run."""
+    before = dict(os.environ)
+    existed = os.path.lexists(_REAL)
+    for key in [key for key in os.environ if key.startswith(("SESH_", "XDG_"))]:
+        del os.environ[key]
+    for number in (signal.SIGHUP, signal.SIGQUIT):  # nohup and `&` leave them ignored, and children inherit that
+        signal.signal(number, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(prefix="sesh-", dir="/tmp") as home:
+        os.environ |= {"HOME": home, "SESH_DIR": os.path.join(home, ".sesh"), "TEST_RUN": _RUN}
+        yield
+    os.environ.clear()
+    os.environ.update(before)
+    left = processes.marked("TEST_RUN", _RUN)
+    stories = [processes.describe(pid) for pid in left]
+    processes.kill(left)
+    assert not left, "outlived the tests:\n" + "\n".join(stories)
+    assert existed or not os.path.lexists(_REAL), f"a test made {_REAL}, the developer's own"
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    """HOME and SESH_DIR of this test alone; at its end nothing of it may run any more."""
+    own = Home()
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def sesh(home: Home) -> Callable[..., Result]:
+    """`sesh("--list", "--json")` runs the command without a terminal; see Home.sesh."""
+    return home.sesh
+
+
+@pytest.fixture
+def terminal(home: Home) -> Callable[..., Terminal]:
+    """`terminal("work", columns=80, rows=24)` opens a terminal with sesh in it; see Home.terminal."""
+    return home.terminal

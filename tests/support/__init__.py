@@ -1,0 +1,9 @@
+"""The harness of tests that run sesh for real: a home of its own, a terminal, and waiting that is bounded."""
+
+from tests.support.glass import Glass
+from tests.support.home import PROMPT, Home, Result
+from tests.support.terminal import Terminal
+from tests.support.tools import find, need
+from tests.support.waiting import wait_until
+
+__all__ = ["PROMPT", "Glass", "Home", "Result", "Terminal", "find", "need", "wait_until"]

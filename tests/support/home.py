@@ -1,0 +1,204 @@
+"""A home of its own for each test: directory, environment, and the sesh that is run in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support import processes
+from tests.support.terminal import Terminal
+
+PROMPT = "ready>"  # a blank follows it
+
+# What a test may know of the developer's environment; all else (XDG_*, SESH_*, TMUX, ZDOTDIR, BASH_ENV, …) stays out.
+_KEPT = ("PATH", "USER", "LOGNAME", "TZ", "CI", "PYTHONDONTWRITEBYTECODE", "TEST_RUN", "LD_LIBRARY_PATH")
+
+_FILES = {
+    ".bashrc": f"PS1='{PROMPT} '\nunset HISTFILE PROMPT_COMMAND\n",
+    ".bash_profile": ". ~/.bashrc\n",
+    ".profile": f"PS1='{PROMPT} '\n",
+    ".zshrc": f"PROMPT='{PROMPT} '\nunset HISTFILE\n",
+    ".config/fish/config.fish": f"set -g fish_greeting\nfunction fish_prompt; echo -n '{PROMPT} '; end\n",
+    # fish generates completions from manual pages, for seconds, in a home that has none.
+    ".local/share/fish/generated_completions/none.fish": "",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command that has ended left: its exit code (negative for a signal) and its output."""
+
+    command: tuple[str, ...]
+    code: int
+    raw: bytes
+    stderr: str
+
+    @property
+    def stdout(self) -> str:
+        """The output as text."""
+        return self.raw.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The output as the one JSON value that it must be."""
+        return json.loads(self.raw)
+
+
+class Home:
+    """HOME and SESH_DIR under a short path (socket paths must fit), both 0700.
+
+    `path` is HOME, `directory` SESH_DIR, `env` the whole environment. `close` ends all that the test left running and
+    raises AssertionError where anything outlived `sesh --kill-all` by `patience` seconds, unless `strict` is False.
+    """
+
+    def __init__(self) -> None:
+        self.root = os.path.realpath(tempfile.mkdtemp(prefix="sesh-", dir="/tmp"))
+        self.path = os.path.join(self.root, "home")
+        self.directory = os.path.join(self.path, ".sesh")
+        self.strict = True
+        self.patience = 5.0
+        self.command = [sys.executable, "-m", "sesh"]
+        self._terminals: list[Terminal] = []
+        self._started: list[subprocess.Popen[bytes]] = []
+        os.makedirs(self.directory, mode=0o700)
+        os.chmod(self.path, 0o700)
+        for name, content in _FILES.items():
+            self.write(name, content)
+        # What is typed inside a session must find the very sesh under test.
+        self.write("bin/sesh", f'#!/bin/sh\nexec {shlex.join(self.command)} "$@"\n', mode=0o755)
+        self.env = {key: os.environ[key] for key in _KEPT if key in os.environ}
+        self.env |= {
+            "HOME": self.path,
+            "LANG": "C.UTF-8",
+            "PATH": f"{self.path}/bin:{os.environ['PATH']}",
+            "PS1": f"{PROMPT} ",
+            "SESH_DIR": self.directory,
+            "SHELL": shutil.which("bash") or "/bin/sh",
+            "TERM": "xterm-256color",
+            "TEST_HOME": self.root,
+        }
+
+    def write(self, name: str, content: str | bytes, mode: int = 0o644) -> str:
+        """Puts a file into HOME; its path."""
+        path = os.path.join(self.path, name)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        os.chmod(path, mode)
+        return path
+
+    def names(self) -> list[str]:
+        """The sessions that have a record on disk, dead or alive."""
+        if not os.path.isdir(self.directory):
+            return []
+        return sorted(name[:-5] for name in os.listdir(self.directory) if name.endswith(".json"))
+
+    # -- running sesh
+
+    def start(
+        self,
+        *arguments: str,
+        env: Mapping[str, str | None] | None = None,
+        cwd: str | None = None,
+        stdin: int = subprocess.DEVNULL,
+    ) -> subprocess.Popen[bytes]:
+        """Starts `sesh ARGUMENTS` without a terminal, output in pipes. `env` adds to the environment, None removes."""
+        process = subprocess.Popen(
+            [*self.command, *arguments],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environment(env),
+            cwd=cwd or self.path,
+            start_new_session=True,  # else the developer's own terminal would be its controlling one
+        )
+        self._started.append(process)
+        return process
+
+    def sesh(
+        self,
+        *arguments: str,
+        input: str | bytes | None = None,  # noqa: A002 - as subprocess calls it
+        timeout: float = 20,
+        env: Mapping[str, str | None] | None = None,
+        cwd: str | None = None,
+    ) -> Result:
+        """Runs `sesh ARGUMENTS` to its end, without a terminal. AssertionError where it does not end in time."""
+        stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
+        process = self.start(*arguments, env=env, cwd=cwd, stdin=stdin)
+        try:
+            out, err = process.communicate(input.encode() if isinstance(input, str) else input, timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            state = "ended, but something holds its output open" if process.poll() is not None else "runs"
+            raise AssertionError(f"sesh {shlex.join(arguments)} {state} after {timeout:g} s") from None
+        return Result(("sesh", *arguments), process.returncode, out, err.decode("utf-8", "replace"))
+
+    def terminal(
+        self,
+        *arguments: str,
+        command: Sequence[str] | None = None,
+        columns: int = 80,
+        rows: int = 24,
+        pixels: tuple[int, int] = (0, 0),
+        env: Mapping[str, str | None] | None = None,
+        cwd: str | None = None,
+        answers: bool = False,
+    ) -> Terminal:
+        """A new terminal with `sesh ARGUMENTS`, or with `command`, in it; closed with the home."""
+        terminal = Terminal(
+            command or [*self.command, *arguments],
+            columns=columns,
+            rows=rows,
+            pixels=pixels,
+            env=self.environment(env),
+            cwd=cwd or self.path,
+            answers=answers,
+        )
+        self._terminals.append(terminal)
+        return terminal
+
+    def environment(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
+        """The environment with some variables set, or removed where the value is None."""
+        changed: dict[str, str | None] = {**self.env, **(changes or {})}
+        return {key: value for key, value in changed.items() if value is not None}
+
+    # -- the end
+
+    def processes(self) -> list[int]:
+        """Pids of all that runs in this home, daemons and their programs included."""
+        return processes.marked("TEST_HOME", self.root)
+
+    def close(self) -> None:
+        """Closes terminals, ends sessions, and complains of what stayed."""
+        for terminal in self._terminals:
+            terminal.close()
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        said = ""
+        try:
+            if self.processes():
+                result = self.sesh("--kill-all", "-y")
+                said = f"{result.code} {result.stdout}{result.stderr}"
+            left = self._outlived(self.patience)
+            stories = "\n".join(processes.describe(pid) for pid in left)
+            assert not (left and self.strict), f"outlived sesh --kill-all ({said.strip()}):\n{stories}"
+        finally:
+            processes.kill(self.processes())
+            shutil.rmtree(self.root, ignore_errors=True)
+
+    def _outlived(self, seconds: float) -> list[int]:
+        deadline = time.monotonic() + seconds
+        while (left := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return left

@@ -1,0 +1,65 @@
+"""Which processes belong to a test: those that carry its mark in the environment they were started with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+
+LINUX = sys.platform.startswith("linux")
+
+
+def _environments() -> Iterable[tuple[int, bytes]]:
+    """(pid, environment) of each process whose environment may be read; zombies have none."""
+    if not LINUX:
+        listing = subprocess.run(["ps", "-axEww", "-o", "pid=,command="], capture_output=True, check=False).stdout
+        for line in listing.splitlines():
+            pid, _, rest = line.strip().partition(b" ")
+            yield int(pid), b"\0" + rest.replace(b" ", b"\0") + b"\0"
+        return
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/environ", "rb") as file:
+                    yield int(entry), b"\0" + file.read() + b"\0"
+            except OSError:
+                continue
+
+
+def marked(name: str, value: str) -> list[int]:
+    """Pids, other than this process's, that were started with NAME=VALUE in their environment."""
+    mark = os.fsencode(f"\0{name}={value}\0")
+    return [pid for pid, environment in _environments() if mark in environment and pid != os.getpid()]
+
+
+def describe(pid: int) -> str:
+    """One line for a person: the pid and its command line."""
+    command = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return f"{pid} {command.stdout.strip() or '(gone)'}"
+
+
+def kill(pids: Iterable[int]) -> None:
+    """SIGKILL to each that still lives."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def reap(pid: int, seconds: float) -> int | None:
+    """The wait status of a child that ends within `seconds`; None where it does not. A reaped child gives 0."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            done, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            return 0
+        if done:
+            return status
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.005)

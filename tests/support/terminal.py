@@ -1,0 +1,245 @@
+"""A person's terminal: a real PTY with a program in it, driven by keys and read with the eyes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from tests.support.glass import Glass
+from tests.support.processes import reap
+
+Value = TypeVar("Value")
+_TICK = 0.02
+
+
+class Terminal:
+    """A PTY of `columns` x `rows` with `command` in it as the leader of its session.
+
+    Nothing reads in the background: output is taken whenever one of the methods waits or looks. `raw` holds every byte
+    that came, `glass` shows them (it is fed only when somebody looks, so that megabytes cost nothing). The terminal
+    answers no query unless `answers` is set; then it reports as a plain VT220 (DA1) and where its cursor is (DSR).
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        columns: int = 80,
+        rows: int = 24,
+        pixels: tuple[int, int] = (0, 0),
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        answers: bool = False,
+    ) -> None:
+        self.command = list(command)
+        self.raw = bytearray()
+        self.answers = answers
+        self.glass = Glass(columns, rows)
+        self._shown = 0
+        self._status: int | None = None
+        self._over = False
+        self._master, self._line = pty.openpty()
+        os.set_blocking(self._master, False)
+        self._resize(columns, rows, pixels)
+        self._last_termios = termios.tcgetattr(self._line)
+        self.tty = os.ttyname(self._line)
+        self.pid = self._spawn(dict(os.environ if env is None else env), cwd)
+
+    def _spawn(self, env: Mapping[str, str], cwd: str | None) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            os.setsid()
+            fcntl.ioctl(self._line, termios.TIOCSCTTY, 0)
+            for descriptor in (0, 1, 2):
+                os.dup2(self._line, descriptor)
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would keep that
+            if cwd is not None:
+                os.chdir(cwd)
+            os.execvpe(self.command[0], self.command, env)
+        except OSError as error:
+            os.write(2, f"{self.command[0]}: {error}\n".encode())
+        finally:
+            os._exit(127)
+
+    # -- looking
+
+    def pump(self, seconds: float = 0) -> bool:
+        """Takes what has come, waiting for it up to `seconds`. False where nothing came."""
+        if self._over or not select.select([self._master], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self._master, 1 << 18)
+        except BlockingIOError:
+            return False
+        except OSError:  # EIO: nobody holds the other side any more
+            data = b""
+        self._over = not data
+        self.raw += data
+        if self.answers and data:
+            self._show()
+            reply, self.glass.replies[:] = bytes(self.glass.replies), b""
+            if reply:
+                self.type(reply)
+        return bool(data)
+
+    def _show(self) -> Glass:
+        if self._shown < len(self.raw):
+            self.glass.feed(bytes(self.raw[self._shown :]))
+            self._shown = len(self.raw)
+        return self.glass
+
+    def _look(self) -> Glass:
+        while self.pump():
+            pass
+        return self._show()
+
+    def screen(self) -> list[str]:
+        """The rows as they stand now, without trailing blanks."""
+        return self._look().rows()
+
+    def text(self) -> str:
+        """The terminal's scrollback and its screen: all that a person can scroll to."""
+        return self._look().text()
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """Row and column, from 0."""
+        cursor = self._look().cursor
+        return cursor.y, min(cursor.x, self.glass.columns - 1)
+
+    @property
+    def modes(self) -> set[int]:
+        """The private modes that are on (1049, 2004, …)."""
+        return self._look().modes
+
+    def termios(self) -> list[Any]:
+        """The attributes of the terminal's line, to compare before and after; the last ones once all have left it."""
+        if self._line >= 0:
+            self._last_termios = termios.tcgetattr(self._line)
+        return self._last_termios
+
+    # -- waiting
+
+    def wait_until(self, predicate: Callable[[], Value | None], timeout: float = 10, what: str | None = None) -> Value:
+        """The first true value of `predicate`, asked again whenever output comes and at least every 20 ms."""
+        deadline = time.monotonic() + timeout
+        while True:
+            value = predicate()
+            if value:
+                return value
+            if time.monotonic() >= deadline:
+                what = what or getattr(predicate, "__name__", str(predicate))
+                raise AssertionError(f"not within {timeout:g} s: {what}\n{self.portrait()}")
+            if not self.pump(_TICK) and self._over:
+                time.sleep(_TICK)
+
+    def wait_for(self, pattern: str | re.Pattern[str], timeout: float = 10) -> re.Match[str]:
+        """Waits until the screen's rows, joined by line feeds, hold a text or match an expression."""
+        expression = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
+        return self.wait_until(
+            lambda: expression.search("\n".join(self._show().rows())), timeout, f"{expression.pattern!r} on the screen"
+        )
+
+    def wait_for_raw(self, pattern: bytes | re.Pattern[bytes], timeout: float = 10, start: int = 0) -> re.Match[bytes]:
+        """Waits until the bytes that came, from `start` on, hold some bytes or match an expression."""
+        expression = re.compile(re.escape(pattern)) if isinstance(pattern, bytes) else pattern
+        return self.wait_until(
+            lambda: expression.search(self.raw, start), timeout, f"{expression.pattern!r} in the bytes"
+        )
+
+    def exit_code(self, timeout: float = 10) -> int:
+        """The program's exit code, negative for a signal, once it has ended; all that it printed has come then."""
+        self.wait_until(self._ended, timeout, f"the end of {' '.join(self.command)}")
+        if self._line >= 0:
+            # With our end closed the kernel says when there is nothing left to read.
+            self.termios()
+            os.close(self._line)
+            self._line = -1
+            deadline = time.monotonic() + 1
+            while not self._over and time.monotonic() < deadline:
+                self.pump(_TICK)
+        assert self._status is not None
+        return os.waitstatus_to_exitcode(self._status)
+
+    def _ended(self) -> bool:
+        if self._status is None:
+            self._status = reap(self.pid, 0)
+        return self._status is not None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the program still runs."""
+        return not self._ended()
+
+    # -- acting
+
+    def type(self, data: bytes | str, timeout: float = 10) -> None:
+        """Sends keys, taking the output meanwhile, so that neither side waits for the other for ever."""
+        rest = memoryview(data.encode() if isinstance(data, str) else data)
+        deadline = time.monotonic() + timeout
+        while rest:
+            if time.monotonic() >= deadline:
+                raise AssertionError(f"{len(rest)} bytes were not accepted within {timeout:g} s\n{self.portrait()}")
+            readable, writable, _ = select.select([self._master], [self._master], [], _TICK)
+            if readable:
+                self.pump()
+            if writable:
+                try:
+                    rest = rest[os.write(self._master, rest[: 1 << 16]) :]
+                except BlockingIOError:
+                    continue
+
+    def resize(self, columns: int, rows: int, pixels: tuple[int, int] = (0, 0)) -> None:
+        """What dragging a corner of the window does. The output until now is shown at the old size."""
+        self._look()
+        self.glass.resize(rows, columns)
+        self._resize(columns, rows, pixels)
+
+    def _resize(self, columns: int, rows: int, pixels: tuple[int, int]) -> None:
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, *pixels))
+
+    def signal(self, number: int) -> None:
+        """Sends a signal to the program itself."""
+        os.kill(self.pid, number)
+
+    def hang_up(self) -> None:
+        """Closes the window."""
+        for descriptor in (self._line, self._master):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._line = self._master = -1
+        self._over = True
+
+    def close(self) -> None:
+        """Closes the window and sees to it that the program ends."""
+        self.hang_up()
+        if self._status is None:
+            self._status = reap(self.pid, 1)
+        if self._status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self._status = reap(self.pid, 10)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def portrait(self) -> str:
+        """What a failing test should show: the screen, whether the program lives, and the last bytes."""
+        glass = self._show()
+        frame = "+" + "-" * glass.columns + "+"
+        rows = "\n".join(f"|{row:<{glass.columns}}|" for row in glass.rows())
+        state = "runs" if self.alive else f"ended, wait status {self._status}"
+        return f"{' '.join(self.command)} ({state})\n{frame}\n{rows}\n{frame}\nlast bytes: {bytes(self.raw[-300:])!r}"

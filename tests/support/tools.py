@@ -1,0 +1,27 @@
+"""Programs of the machine that tests drive: zsh, vim, sshd and others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+# Servers lie outside of an ordinary user's PATH.
+_SYSTEM = "/usr/sbin:/sbin:/usr/local/sbin"
+
+
+def find(tool: str) -> str | None:
+    """The path of a program, or None."""
+    return shutil.which(tool) or shutil.which(tool, path=_SYSTEM)
+
+
+def need(tool: str) -> str:
+    """The path of a program. Where there is none, the test is skipped by the tool's name, or fails where CI is set."""
+    path = find(tool)
+    if path is None:
+        message = f"{tool} is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(f"{message}, and CI skips nothing (tests/packages.sh installs it)", pytrace=False)
+        pytest.skip(message)
+    return path

@@ -1,0 +1,23 @@
+"""Waiting for what must become true, with a bound and without guessing at how long it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+def wait_until(
+    predicate: Callable[[], Value | None], timeout: float = 10, interval: float = 0.02, what: str | None = None
+) -> Value:
+    """The first true value of `predicate`, asked every `interval` seconds; AssertionError after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {timeout:g} s: {what or getattr(predicate, '__name__', predicate)}")
+        time.sleep(interval)
