@@ -1,0 +1,57 @@
+#!/bin/sh
+# packages.sh PACKAGE…: installs system packages, as root or by `sudo -n`, and never asks anything.
+# What cannot be had is named, and the exit code is 1; the others are installed all the same.
+set -u
+
+if [ "$(id -u)" = 0 ]; then
+    sudo=
+elif sudo -n true >/dev/null 2>&1; then
+    sudo="sudo -n"
+else
+    sudo=none
+fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+manager=
+for candidate in apt-get dnf apk pacman brew; do
+    if command -v $candidate >/dev/null 2>&1; then
+        manager=$candidate
+        break
+    fi
+done
+
+install() {
+    case $manager in
+        apt-get) $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" ;;
+        dnf) $sudo dnf install -y -q "$@" ;;
+        apk) $sudo apk add -q "$@" ;;
+        pacman) $sudo pacman -S --noconfirm --needed "$@" ;;
+        brew) brew install -q "$@" ;;
+    esac </dev/null >>"$log" 2>&1
+}
+
+refresh() {
+    case $manager in
+        apt-get) $sudo apt-get update -q ;;
+        apk) $sudo apk update -q ;;
+        pacman) $sudo pacman -Sy --noconfirm ;;
+    esac </dev/null >>"$log" 2>&1
+}
+
+if [ -z "$manager" ] || { [ "$manager" != brew ] && [ "$sudo" = none ]; }; then
+    echo "packages.sh: not installed, for want of a package manager or of root: $*" >&2
+    exit 1
+fi
+echo "installing $*"
+install "$@" && exit 0
+refresh
+install "$@" && exit 0
+missing=
+for package in "$@"; do
+    install "$package" || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+tail -n 5 "$log" >&2
+echo "packages.sh: could not be installed:$missing" >&2
+exit 1

@@ -1,0 +1,27 @@
+#!/bin/sh
+# venv.sh DIR: makes DIR a virtual environment of the first Python >= 3.10 that is found ($PYTHON before all others).
+# One that is there and works is kept. A machine whose Python lacks the venv module gets it from its package manager.
+set -eu
+dir=$1
+
+works() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' </dev/null >/dev/null 2>&1; }
+fail() { echo "venv.sh: $1" >&2; exit 1; }
+
+works "$dir/bin/python" && "$dir/bin/python" -m pip --version >/dev/null 2>&1 && exit 0
+
+python=
+for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
+    if works "$candidate"; then
+        python=$candidate
+        break
+    fi
+done
+[ -n "$python" ] || fail "no Python 3.10 or newer was found: install python3, or say where it is with PYTHON=…"
+
+if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    "$(dirname "$0")/packages.sh" "python$version-venv" python3-venv || true
+    "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 ||
+        fail "$python cannot make environments: install its venv module (Debian, Ubuntu: apt-get install python3-venv)"
+fi
+"$python" -m venv --clear "$dir"

@@ -1,0 +1,62 @@
+# Everything happens in .venv, which is made anew only when pyproject.toml changes.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := -m pip --disable-pip-version-check --no-input
+
+DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
+PROGRAM := $(HOME)/.local/bin/sesh
+
+.PHONY: help run test check install uninstall clean
+
+help:
+	@echo 'make run        on a terminal: the session "main", in this terminal; else a tour that runs by itself'
+	@echo 'make test       all tests (ARGS="-k name" chooses); installs the programs that they drive'
+	@echo 'make check      ruff, its formatter, mypy --strict, and the rules of the house'
+	@echo 'make install    sesh into an environment of its own, linked as ~/.local/bin/sesh'
+	@echo 'make uninstall  takes that away again'
+	@echo 'make clean      removes what the others made in this directory'
+
+$(STAMP): pyproject.toml .ci/venv.sh
+	@sh .ci/venv.sh $(VENV)
+	$(BIN)/python $(PIP) install -q -e '.[dev]'
+	@touch $@
+
+run: $(STAMP)
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/sesh main; else exec sh docs/tour.sh; fi
+
+test: $(STAMP)
+	@sh tests/packages.sh
+	$(BIN)/pytest $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy -p sesh
+	$(BIN)/mypy tests
+	$(BIN)/pytest -q tests/house
+
+install:
+	@if { [ -e '$(PROGRAM)' ] || [ -L '$(PROGRAM)' ]; } && [ -z '$(FORCE)' ] && \
+	    [ "$$(readlink '$(PROGRAM)')" != '$(DATA)/venv/bin/sesh' ]; then \
+	    echo 'make install: $(PROGRAM) is not ours and stays; FORCE=1 replaces it' >&2; exit 1; fi
+	@mkdir -p '$(DATA)' '$(HOME)/.local/bin'
+	@sh .ci/venv.sh '$(DATA)/venv'
+	@rm -rf build  # setuptools would install what an older build left there
+	'$(DATA)/venv/bin/python' $(PIP) install -q .
+	@rm -rf build
+	@rm -f '$(PROGRAM)' && ln -s '$(DATA)/venv/bin/sesh' '$(PROGRAM)'
+	@echo 'installed: $(PROGRAM)'
+	@case ":$$PATH:" in *':$(HOME)/.local/bin:'*) ;; \
+	    *) echo 'note: $(HOME)/.local/bin is not in your PATH; add it in your shell'"'"'s profile' ;; esac
+
+uninstall:
+	@if [ "$$(readlink '$(PROGRAM)')" = '$(DATA)/venv/bin/sesh' ]; then rm -f '$(PROGRAM)'; fi
+	@rm -rf '$(DATA)/venv'
+	@rmdir '$(DATA)' 2>/dev/null || true
+	@echo 'removed: $(DATA)/venv and its link'
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -prune -exec rm -rf {} +

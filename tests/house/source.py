@@ -1,0 +1,70 @@
+"""The product's source as the rules of the house see it: each file once, under the name it is imported by."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOMS = ("daemon", "client", "remote", "completions")
+
+
+@dataclass(frozen=True)
+class Module:
+    """`path` is relative to the root, `room` "" for sesh/ itself, `name` the dotted name it is imported by."""
+
+    path: str
+    room: str
+    name: str
+    text: str = field(repr=False)
+
+    @property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, self.path)
+
+    @property
+    def imports(self) -> list[tuple[int, str]]:
+        """(line, module) of each import, within functions too: for `from a import b` both a and a.b."""
+        found: list[tuple[int, str]] = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                found += [(node.lineno, alias.name) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.append((node.lineno, node.module))
+                found += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
+            elif isinstance(node, ast.Call) and node.args and _called(node) in ("import_module", "__import__"):
+                first = node.args[0]
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    found.append((node.lineno, first.value))
+        return found
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def python_files(folder: str) -> Iterator[str]:
+    """Paths relative to the root of the Python files under one of its folders, links to rooms not followed."""
+    for here, folders, files in os.walk(os.path.join(ROOT, folder)):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(files):
+            if name.endswith(".py"):
+                yield os.path.relpath(os.path.join(here, name), ROOT)
+
+
+def read(path: str) -> str:
+    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+        return file.read()
+
+
+def modules(*folders: str) -> list[Module]:
+    """The modules of the product, or of some of its folders (`sesh` or a room)."""
+    found: list[Module] = []
+    for folder in folders or ("sesh", *ROOMS):
+        for path in python_files(folder):
+            room = "" if folder == "sesh" else folder
+            dotted = path[:-3].replace(os.sep, ".").removesuffix(".__init__")
+            found.append(Module(path, room, f"sesh.{dotted}" if room else dotted, read(path)))
+    return found

@@ -1,0 +1,94 @@
+"""Who may know whom, and what may load before a session shows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.house.source import ROOMS, ROOT, Module, modules, python_files, read
+
+# What each part of the house may import of sesh, beside itself and the shared modules.
+MAY_KNOW: dict[str, tuple[str, ...]] = {"daemon": (), "client": (), "remote": ("client",), "completions": ()}
+
+# The attach path and the daemon's start: standard library and ptyprocess, nothing else.
+LEAN = ("sesh.__main__", "sesh.client.attach", "sesh.daemon.birth")
+
+
+def is_command_line(module: Module) -> bool:
+    return module.name == "sesh.__main__" or module.name.split(".")[:2] == ["sesh", "cli"]
+
+
+def strangers(module: Module) -> list[str]:
+    """Imports that the rules of the house do not allow this module."""
+    if is_command_line(module):
+        return []
+    allowed = (module.room, *MAY_KNOW[module.room]) if module.room else ()
+    closed = {*ROOMS, "cli", "__main__"} - set(allowed)
+    return [
+        f"{module.path}:{line}: imports {name}"
+        for line, name in module.imports
+        if name.startswith("sesh.") and name.split(".")[1] in closed
+    ]
+
+
+def test_rooms_know_the_shared_modules_and_no_more_of_the_house_than_they_must() -> None:
+    assert [line for module in modules() for line in strangers(module)] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "text", "forbidden"),
+    [
+        ("sesh/names.py", "sesh.names", "def f():\n    import sesh.daemon.server", True),
+        ("sesh/cli/verbs.py", "sesh.cli.verbs", "from sesh.remote import link", False),
+        ("daemon/server.py", "sesh.daemon.server", "from sesh import client", True),
+        ("daemon/server.py", "sesh.daemon.server", "from sesh.daemon import pty\nfrom sesh import errors", False),
+        ("client/attach.py", "sesh.client.attach", "from sesh.daemon.birth import create", True),
+        ("client/attach.py", "sesh.client.attach", "import importlib\nimportlib.import_module('sesh.cli')", True),
+        ("remote/bridge.py", "sesh.remote.bridge", "from sesh.client import attach", False),
+        ("remote/bridge.py", "sesh.remote.bridge", "from sesh.daemon import birth", True),
+    ],
+)
+def test_the_import_rule_sees_what_it_must(path: str, name: str, text: str, forbidden: bool) -> None:
+    folder = path.split("/", maxsplit=1)[0]
+    module = Module(path, "" if folder == "sesh" else folder, name, text)
+    assert bool(strangers(module)) == forbidden
+
+
+def test_nobody_imports_a_room_by_its_bare_name() -> None:
+    everything = modules() + [Module(path, "", path, read(path)) for path in python_files("tests")]
+    bare = [
+        f"{module.path}:{line}: imports {name}"
+        for module in everything
+        for line, name in module.imports
+        if name.split(".")[0] in ROOMS
+    ]
+    assert bare == []
+
+
+def test_rooms_are_packages_of_sesh_through_links() -> None:
+    for room in ROOMS:
+        link = os.path.join(ROOT, "sesh", room)
+        assert os.path.isdir(os.path.join(ROOT, room)) == os.path.islink(link), room
+        if os.path.islink(link):
+            assert os.readlink(link) == f"../{room}"
+            assert os.path.isfile(os.path.join(link, "__init__.py"))
+
+
+def loaded(statement: str) -> set[str]:
+    """The modules that `python -X importtime -c STATEMENT` imports, by its own account."""
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", statement], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    lines = [line for line in run.stderr.splitlines() if line.startswith("import time:")]
+    assert run.returncode == 0, "\n".join(line for line in run.stderr.splitlines() if line not in lines)
+    return {line.rsplit("|", 1)[1].strip() for line in lines}
+
+
+@pytest.mark.parametrize("name", LEAN)
+def test_the_way_to_a_session_loads_the_standard_library_and_ptyprocess_only(name: str) -> None:
+    allowed = {*sys.stdlib_module_names, "sesh", "ptyprocess"}
+    found = loaded(f"import {name}") - loaded("pass")
+    assert sorted(module for module in found if module.split(".")[0] not in allowed) == []

@@ -1,0 +1,69 @@
+"""What is installed: `sesh` alone, with everything in it, and the same program as in the checkout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sesh import __version__
+from tests.house.source import ROOMS, ROOT, modules
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the sdist, and the wheel that was built from it."""
+    pytest.importorskip("build", reason="the build front end is not installed")
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(os.path.join(ROOT, name), source)
+    for name in ("sesh", *ROOMS):
+        if os.path.isdir(os.path.join(ROOT, name)):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(os.path.join(ROOT, name), source / name, symlinks=True, ignore=ignored)
+    run = subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "-o", out, source],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return out
+
+
+def test_the_wheel_holds_sesh_alone_and_every_module_of_it(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        names = set(wheel.namelist())
+    assert {name.split("/")[0] for name in names} == {"sesh", f"sesh-{__version__}.dist-info"}
+    expected = {os.path.join("sesh", m.path) if m.room else m.path for m in modules()}
+    assert {name for name in names if name.endswith(".py")} == expected
+    assert "sesh/py.typed" in names
+
+
+def test_the_sdist_holds_what_the_wheel_is_made_of(built: Path) -> None:
+    with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+    assert {os.path.join("sesh", m.path) if m.room else m.path for m in modules()} <= names
+    assert {"pyproject.toml", "LICENSE"} <= names
+
+
+def test_the_wheel_runs_away_from_the_checkout(built: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        wheel.extractall(tmp_path)
+    says = "import sesh, sesh.__main__, sesh.daemon, sesh.client; print(sesh.__file__, sesh.daemon.__file__)"
+    run = subprocess.run(
+        [sys.executable, "-c", says],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == [str(tmp_path / "sesh/__init__.py"), str(tmp_path / "sesh/daemon/__init__.py")]
