@@ -1,0 +1,258 @@
+"""The watch on the program's output: what the relay must know of a block before it passes the block on.
+
+Queries, for which somebody must answer, and what is told to people: titles, directories, bells, notifications, prompt
+marks. The sources are ECMA-48, XTerm's control sequences, kitty's protocols (keyboard, graphics, colours and
+notifications), iTerm2's OSC 9, urxvt's OSC 777 and FinalTerm's OSC 133.
+
+No model of the screen is needed: one regular expression is searched for, which plain text and colours pass at the speed
+of memchr. A sequence that a block leaves unfinished is carried into the next one.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST_STRING = 64 << 10
+"""Bytes of an OSC, DCS or APC that are carried from block to block; what is longer is of no interest any more."""
+
+QUERIES = frozenset({
+    "da1", "da2", "da3", "dsr", "cpr", "decxcpr", "dsr?", "decrqm", "xtversion", "kitty", "modkeys", "colour",
+    "decrqss", "xtgettcap", "window", "decreqtparm", "clipboard", "graphics", "decrqcra", "xtsmgraphics",
+})  # fmt: skip
+"""The kinds that a terminal answers."""
+
+_LONGEST_CONTROL = 256
+_MOST_BELLS = 100
+
+# The empty groups at the ends tell the alternatives apart and cost nothing where none matches.
+_CONTROLS = rb"""
+    c() | 0c() | >(?: 0?c() | 0?q() ) | =0?c() | 5n() | 6n()
+  | \?(?! [0-9;]*[hl] ) (?: 6n() | u() | [0-9]m() | [0-9;]{1,32}n() | [0-9]{1,16}\$p() | [0-9;]{1,64}S() )
+  | [0-9]{1,16}\$p() | (?: 1[1345689] | 2[01] ) (?: ;[0-9;]{0,16} )? t() | [01]?x() | [0-9;]{0,64}\*y()
+"""
+_SEQUENCES = (
+    rb"\x1b(?! \[[0-9;:]*m ) (?: \[(?: " + _CONTROLS + rb" ) | Z()"
+    rb" | \]([^\x07\x18\x1a\x1b]*) | [P_X^]([^\x18\x1a\x1b]*) )"
+)
+_KINDS = (
+    "", "da1", "da1", "da2", "xtversion", "da3", "dsr", "cpr",
+    "decxcpr", "kitty", "modkeys", "dsr?", "decrqm", "xtsmgraphics",
+    "decrqm", "window", "decreqtparm", "decrqcra", "da1", "osc", "string", "bell",
+)  # fmt: skip
+_OSC, _STRING, _BELL = 19, 20, 21
+
+_ESCAPE, _BEL, _BACKSLASH = 0x1B, 0x07, 0x5C
+_OPENERS = b"]P_X^"
+_GIVEN_UP = b"\xff"  # stands for the content of a string too long to carry; no string of interest begins so
+
+
+class Finding:
+    """One thing found.
+
+    `body` is what stands behind the introducer: of a control sequence all after `CSI`, of a string all before its
+    terminator (a colour's body keeps the terminator, since its answer ends as the question did). `end` is the offset in
+    the block just behind the last byte. A string that asks for several colours gives one finding for each.
+    """
+
+    __slots__ = ("body", "end", "kind")
+
+    def __init__(self, kind: str, body: bytes, end: int) -> None:
+        self.kind, self.body, self.end = kind, body, end
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Finding) and (self.kind, self.body, self.end) == (other.kind, other.body, other.end)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Finding({self.kind!r}, {self.body!r}, {self.end})"
+
+
+class _Patterns:
+    """The compiled expressions, made when the first block asks for them: `re` is off the path of the daemon's start."""
+
+    __slots__ = ("audible", "osc_end", "silent", "string_end", "unfinished")
+
+    def __init__(self) -> None:
+        import re
+
+        self.silent = re.compile(_SEQUENCES, re.VERBOSE).search
+        self.audible = re.compile(_SEQUENCES + rb"| \x07()", re.VERBOSE).search
+        self.osc_end = re.compile(rb"[\x07\x18\x1a\x1b]").search
+        self.string_end = re.compile(rb"[\x18\x1a\x1b]").search
+        self.unfinished = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*)?\Z").match
+
+
+_compiled: list[_Patterns] = []
+
+
+def _patterns() -> _Patterns:
+    """The one set of expressions of the process."""
+    if not _compiled:
+        _compiled.append(_Patterns())
+    return _compiled[0]
+
+
+class Watch:
+    """Reads a session's output block by block. `carry` is all of its state: plain bytes, to be saved and put back."""
+
+    __slots__ = ("carry",)
+
+    def __init__(self, carry: bytes = b"") -> None:
+        self.carry = carry
+
+    def find(self, block: bytes) -> list[Finding]:
+        """What the block completes, in order. Never raises, whatever the bytes."""
+        if self.carry:
+            return self._resume(block) if block else []
+        if b"\x1b" in block or b"\x07" in block:
+            return self._scan(block, 0, 0)
+        return []
+
+    def _resume(self, block: bytes) -> list[Finding]:
+        """Goes on where the block before ended within a sequence."""
+        carry = self.carry
+        if len(carry) < 2 or carry[1] not in _OPENERS:
+            return self._scan(carry + block, 0, len(carry))
+        if len(carry) > 2 and carry[-1] == _ESCAPE:
+            if block[0] != _BACKSLASH:
+                return self._scan(b"\x1b" + block, 0, 1)
+            findings = _ended(carry[:-1], b"\x1b\\", 1)
+            return findings + self._scan(block, 1, 0)
+        patterns = _patterns()
+        found = (patterns.osc_end if carry[1] == _OPENERS[0] else patterns.string_end)(block)
+        if found is None:
+            self._keep(carry, block)
+            return []
+        at = found.start()
+        terminator = _terminator(block, at)
+        if terminator is None:
+            self._keep(carry, block)
+            return []
+        if not terminator:
+            return self._scan(block, at, 0)
+        end = at + len(terminator)
+        whole = carry if carry[2:3] == _GIVEN_UP else carry + block[:at]
+        return _ended(whole, terminator, end) + self._scan(block, end, 0)
+
+    def _scan(self, data: bytes, start: int, offset: int) -> list[Finding]:
+        """The findings of `data` from `start` on; the block begins at `offset`, bytes carried stand before it."""
+        self.carry = b""
+        patterns = _patterns()
+        search = patterns.audible if data.find(b"\x07", start) >= 0 else patterns.silent
+        findings: list[Finding] = []
+        bells = 0
+        at = start
+        while (found := search(data, at)) is not None:
+            at = found.end()
+            which = found.lastindex or 0
+            if which == _BELL:
+                findings.append(Finding("bell", b"", at - offset))
+                bells += 1
+                if bells == _MOST_BELLS:  # a flood of bells is no news, and must not cost the relay its pace
+                    search = patterns.silent
+            elif which < _OSC:
+                findings.append(Finding(_KINDS[which], data[found.start() + 2 : at], at - offset))
+            else:
+                terminator = _terminator(data, at)
+                if terminator is None:
+                    self._keep(b"", data[found.start() :])
+                    return findings
+                if terminator:
+                    end = at + len(terminator)
+                    findings += _ended(data[found.start() : at], terminator, end - offset)
+                    at = end
+        self._keep_control(patterns, data, at)
+        return findings
+
+    def _keep_control(self, patterns: _Patterns, data: bytes, start: int) -> None:
+        """Carries the control sequence that the end of `data` cuts."""
+        at = data.rfind(b"\x1b", start)
+        if at >= 0 and len(data) - at <= _LONGEST_CONTROL and patterns.unfinished(data, at):
+            self.carry = data[at:]
+
+    def _keep(self, carry: bytes, more: bytes) -> None:
+        """Carries a string that has not ended, within the bound."""
+        half = b"\x1b" if more.endswith(b"\x1b") else b""
+        if carry[2:3] != _GIVEN_UP and len(carry) + len(more) - len(half) <= LONGEST_STRING:
+            self.carry = carry + more
+        else:
+            self.carry = (carry or more)[:2] + _GIVEN_UP + half
+
+
+def _terminator(data: bytes, at: int) -> bytes | None:
+    """How a string ends whose content ends at `at`; empty where something else cuts it off, None where it goes on."""
+    if at == len(data):
+        return None
+    if data[at] == _BEL:
+        return b"\x07"
+    if data[at] != _ESCAPE:
+        return b""
+    if at + 1 == len(data):
+        return None
+    return b"\x1b\\" if data[at + 1] == _BACKSLASH else b""
+
+
+def _ended(string: bytes, terminator: bytes, end: int) -> list[Finding]:
+    """What a whole string means; `string` begins with its introducer and lacks the terminator."""
+    opener, body = string[1:2], string[2:]
+    if len(string) > LONGEST_STRING or opener in b"X^":
+        return []
+    if opener == b"P":
+        kind = {b"$q": "decrqss", b"+q": "xtgettcap"}.get(body[:2])
+        return [Finding(kind, body, end)] if kind else []
+    if opener == b"_":
+        return [Finding("graphics", body, end)] if _asks_graphics(body) else []
+    number, _, text = body.partition(b";")
+    if text and number.isdigit() and len(number) < 3 and (number in (b"4", b"5", b"21") or 10 <= int(number) <= 19):
+        return [Finding("colour", asked + terminator, end) for asked in _colours(body)]
+    kind = _command(number, text)
+    return [Finding(kind, body, end)] if kind else []
+
+
+def _command(number: bytes, text: bytes) -> str | None:
+    """The kind of an operating system command, colours apart."""
+    if number in (b"0", b"2"):
+        return "title"
+    if number == b"9":
+        progress = text == b"4" or text.startswith(b"4;")
+        return None if progress else "notification"
+    if number == b"99":
+        # kitty's `p` says what the payload is; these parts show nothing
+        silent = {b"p=?", b"p=close", b"p=alive", b"p=icon", b"p=buttons"}
+        return None if silent.intersection(text.partition(b";")[0].split(b":")) else "notification"
+    if number == b"777":
+        return "notification" if text.startswith(b"notify;") else None
+    if number == b"133":
+        return "mark" if text[:1] in (b"A", b"B", b"C", b"D") else None
+    if number == b"52":
+        return "clipboard" if text.endswith(b";?") else None
+    return {b"7": "cwd", b"7373": "private"}.get(number)
+
+
+def _colours(body: bytes) -> Iterator[bytes]:
+    """The single questions of an OSC 4, 5, 10 to 19 or 21, each as if it had been asked alone."""
+    fields = body.split(b";")
+    first = int(fields[0])
+    if first == 21:
+        if any(field.endswith(b"=?") for field in fields[1:]):
+            yield body
+    elif first < 10:
+        for index, value in zip(fields[1::2], fields[2::2], strict=False):
+            if value == b"?" and index.isdigit() and len(index) < 4:
+                yield b"%d;%d;?" % (first, int(index))
+    else:
+        for number, value in enumerate(fields[1:], first):
+            if value == b"?" and number <= 19:
+                yield b"%d;?" % number
+
+
+def _asks_graphics(body: bytes) -> bool:
+    """Whether a kitty graphics command is answered: a question, or an image with a number and not told to be quiet."""
+    if body[:1] != b"G":
+        return False
+    keys = dict(pair.partition(b"=")[::2] for pair in body[1:].partition(b";")[0][:1024].split(b","))
+    numbered = keys.get(b"i", b"0") != b"0" or keys.get(b"I", b"0") != b"0"
+    return keys.get(b"a") == b"q" or (numbered and keys.get(b"q", b"0") == b"0")
