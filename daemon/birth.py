@@ -1,0 +1,244 @@
+"""How a session comes into the world: a daemon of its own, started by the one who asks, who hears at once if it cannot be.
+
+The order is plain data: name, directory (empty for the caller's), command (a list, None for the user's shell),
+environment (the creator's), extra (variables that win), columns, rows, width, height (0 where there is no terminal),
+labels, keep, job, timeout (seconds, for a job), login, term, colorterm.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from _socket import AF_UNIX, SOCK_STREAM, socket, socketpair
+
+from sesh import names, paths, protocol, wire
+from sesh.errors import InternalError, Refused, SeshError, Unreachable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Order = dict[str, Any]
+
+_HEAVY = ("typer", "rich", "pydantic", "fabric", "asyncio", "threading")
+"""Whoever has loaded one of these is not forked: its memory, or its threads, would live on in the daemon."""
+_CHANNEL = 3
+
+
+def start(order: Order) -> wire.Connection:
+    """Starts the daemon and its program; the daemon's first connection, on which no HELLO has been said yet.
+
+    Raises Exists, CannotStart (127, 126), Refused (the directory, or that of the sessions), InvalidName.
+    """
+    from sesh.daemon.scope import own_scope
+
+    names.check_name(order["name"])
+    paths.ready_directory()
+    order = {**order, "directory": order.get("directory") or _here(), "umask": _umask()}
+    if not os.path.isdir(order["directory"]):
+        raise Refused(f"there is no directory {order['directory']}; make it first, or name another")
+    scope = own_scope()
+    if scope:
+        try:
+            return _spawned(order, scope)
+        except Unreachable:
+            pass  # systemd-run does not work for this user: the daemon starts where its creator is
+    if any(module in sys.modules for module in _HEAVY):
+        return _spawned(order, [])
+    return _forked(order)
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise Refused("the current directory was removed; go to another one") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _forked(order: Order) -> wire.Connection:
+    """The daemon as a fork of this process: the fastest way, for one that has loaded little."""
+    ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
+    child = os.fork()
+    if child == 0:
+        gc.freeze()  # what the parent left to be collected may hold descriptors whose numbers are used again below
+        _become(theirs.fileno(), order)
+    theirs.close()
+    os.waitpid(child, 0)
+    return _born(ours)
+
+
+def _spawned(order: Order, before: list[str]) -> wire.Connection:
+    """The daemon in an interpreter of its own, behind the words `before`; the order goes over the connection."""
+    import json
+
+    ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
+    os.set_inheritable(theirs.fileno(), True)
+    code = f"import sys; sys.path[:] = {sys.path!r}; from sesh.daemon.birth import reborn; reborn({theirs.fileno()})"
+    words = [*before, sys.executable, "-I", "-c", code]
+    child = os.posix_spawn(words[0], words, os.environ)
+    theirs.close()
+    connection = wire.adopt(ours)
+    try:
+        connection.send(wire.asking("birth", 1, json.dumps(order).encode("utf-8", "surrogateescape")))
+    except Unreachable:
+        connection.close()
+        os.waitpid(child, 0)
+        raise
+    os.waitpid(child, 0)
+    return _heard(connection)
+
+
+def _born(ours: socket) -> wire.Connection:
+    return _heard(wire.adopt(ours))
+
+
+def _heard(connection: wire.Connection) -> wire.Connection:
+    """Waits for the daemon's word that it serves. Raises the error that kept it from it."""
+    try:
+        connection.answer(0)
+    except SeshError:
+        connection.close()
+        raise
+    return connection
+
+
+def reborn(channel: int) -> None:
+    """The daemon's side of `_spawned`: reads the order, then goes on as a fork would."""
+    import json
+
+    connection = wire.Connection(channel, channel)
+    carried = bytearray()
+    while True:
+        kind, payload = connection.receive()
+        if kind == protocol.DATA:
+            carried += payload
+        elif kind == protocol.REQUEST:
+            break
+    _become(channel, json.loads(carried.decode("utf-8", "surrogateescape")))
+
+
+def _become(channel: int, order: Order) -> None:
+    """Leaves the caller's session and terminal, then serves; never returns."""
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        _detach(channel)
+        first = socket(AF_UNIX, SOCK_STREAM, 0, _CHANNEL)
+        try:
+            server = _serving(order, first)
+        except SeshError as error:
+            _failed(first, error)
+            os._exit(1)
+        first_word = protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": order["name"]})
+        first.sendall(first_word)
+        server.run()
+    except BaseException as error:
+        if os.environ.get("SESH_DEBUG"):
+            import traceback
+
+            with open(os.path.join(paths.directory(), f".crash.{os.getpid()}"), "w", encoding="utf-8") as file:
+                traceback.print_exception(type(error), error, error.__traceback__, file=file)
+        os._exit(1)
+    os._exit(0)
+
+
+def _detach(channel: int) -> None:
+    """Keeps no descriptor of the caller's but the channel, as number 3, and none of its directories."""
+    os.chdir("/")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    os.dup2(channel, _CHANNEL, inheritable=False)
+    os.closerange(_CHANNEL + 1, _most_descriptors())
+
+
+def _most_descriptors() -> int:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(1 << 20, max(soft, hard)) if hard != resource.RLIM_INFINITY else 1 << 20
+
+
+def _failed(first: socket, error: SeshError) -> None:
+    told = {"code": error.code, "message": str(error), "exit": int(error.exit_code)}
+    first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "error": told}))
+
+
+def _serving(order: Order, first: socket) -> Any:
+    """The server of a session whose program runs and whose socket accepts. Raises what kept it from that."""
+    from sesh.daemon.listener import Listener
+    from sesh.daemon.server import Server
+
+    listener = Listener.claim(order["name"])
+    try:
+        session, agent = _session(order)
+        session.write_record()
+    except BaseException as error:
+        listener.release()
+        if isinstance(error, SeshError):
+            raise
+        raise InternalError(f"the session could not be set up: {error}") from error
+    server = Server(session, listener, first, agent)
+    if order.get("job") and order.get("timeout") is not None:
+        session.timers.set("timeout", float(order["timeout"]), server.time_out)
+    return server
+
+
+def _session(order: Order) -> tuple[Any, str]:
+    """The session with its program started, and the path of its agent link."""
+    import time
+
+    from sesh.daemon.attachment import clamp_size
+    from sesh.daemon.environment import environment, find_program, shell, shell_words
+    from sesh.daemon.program import point
+    from sesh.daemon.pty import Pty, cannot_start
+    from sesh.daemon.session import Session
+
+    creator = order["environment"]
+    number = os.urandom(8).hex()
+    agent = os.path.join(paths.directory(), f".agent.{number}")
+    login = bool(order.get("login"))
+    size = clamp_size(order.get("columns"), order.get("rows"), order.get("width"), order.get("height"))
+    variables = environment(
+        creator,
+        session=order["name"],
+        login=login,
+        terminal=order.get("term"),
+        colour=order.get("colorterm"),
+        auth_sock=agent,
+        extra=order.get("extra") or {},
+    )
+    variables["PWD"] = order["directory"]
+    words = order.get("command")
+    if words:
+        program, wrong = find_program(words[0], variables.get("PATH", os.defpath), order["directory"])
+        if program is None:
+            raise cannot_start(words[0], "" if wrong == 127 else words[0], 2 if wrong == 127 else 13)
+        argv = list(words)
+    else:
+        program = shell(creator)
+        argv = shell_words(program, login=login)
+        words = [program]
+    pty = Pty.spawn(program, argv, order["directory"], variables, size, order["umask"])
+    facts = {
+        "name": order["name"],
+        "id": number,
+        "created": time.time(),
+        "directory": order["directory"],
+        "command": list(words),
+        "labels": dict(order.get("labels") or {}),
+        "keep": bool(order.get("keep")),
+        "job": bool(order.get("job")),
+        "pid": pty.pid,
+    }
+    if creator.get("SSH_AUTH_SOCK"):
+        point(agent, creator["SSH_AUTH_SOCK"])
+    return Session(facts, size, pty), agent

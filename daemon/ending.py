@@ -1,0 +1,147 @@
+"""How a session ends: by itself, or by being told to; and how those who were there learn of it."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from sesh import kernel, protocol
+from sesh.daemon.attachment import ASIDE, DRAWN, HELD, RAW, Attachment
+from sesh.daemon.clients import STALLED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.daemon.peer import Peer
+    from sesh.daemon.server import Server
+
+PATIENCE = 2.0
+"""Seconds between the polite signals and SIGKILL."""
+LOOK = 0.02
+"""Seconds between two looks at processes that are not our children and tell nobody when they end."""
+
+
+class Ending:
+    """The end of a session's program, seen from its daemon."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.session = server.session
+        self.told = False
+        """Whether the session was told to end: every process of it goes, not only the program."""
+        self.done = False
+        """Whether the program has ended and its files are removed, or it is kept."""
+        self._since = 0.0
+
+    def begin(self) -> None:
+        """Ends every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds."""
+        self.server.session.facts["keep"] = self.session.facts["keep"] and self.session.timed_out
+        if not self.session.running:
+            self._finish()
+            return
+        if self.told or self.session.pty is None:
+            return
+        self.told = True
+        self._since = time.monotonic()
+        self.session.pty.signal_session(signal.SIGHUP)
+        self.session.pty.signal_session(signal.SIGCONT)
+        self.session.timers.set("end", 0, self._look)
+
+    def _look(self) -> None:
+        """Whether anything of the session still lives.
+
+        The program is not reaped before the others have ended: as long as it is not, no other process gets its number.
+        """
+        pty = self.session.pty
+        if pty is None:
+            return
+        waited = time.monotonic() - self._since
+        living = kernel.groups_of_session(pty.pid)
+        if not living or waited > 2 * PATIENCE:
+            if pty.reap() or not living:
+                self._ended()
+                return
+        elif waited > PATIENCE:
+            pty.signal_session(signal.SIGKILL)
+        self.session.timers.set("end", LOOK, self._look)
+
+    def child(self) -> None:
+        """After SIGCHLD: whether it was the program that ended by itself."""
+        pty = self.session.pty
+        if pty is not None and not self.told and self.session.running and pty.reap():
+            self._ended()
+
+    def _ended(self) -> None:
+        """The program has ended: its last output is taken in, then the session is over."""
+        session, pty = self.session, self.session.pty
+        if pty is None or not session.running:
+            return
+        while self.server.program.take():
+            continue
+        session.ended(pty.status or 0)
+        session.input.clear()
+        self.server.forget_pty()
+        pty.close()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Keeps the session readable, or removes it; then tells everybody."""
+        session = self.session
+        session.timers.clear("end")
+        session.timers.clear("timeout")
+        if session.facts["keep"]:
+            session.write_record()
+        else:
+            self.server.release()
+        self.done = True
+        for peer, asked in self.server.killers:
+            peer.respond(asked)
+        self.server.killers.clear()
+        for client in session.clients.all:
+            if client.mode in (ASIDE, HELD):
+                session.clients.bring_back(client)
+
+    def tell(self) -> None:
+        """Sends their answers to those who waited, and EXIT to the clients that have got all of the output."""
+        session = self.session
+        for peer in list(self.server.peers.values()):
+            if peer.waits and not self._owed(peer):
+                for asked, wanted in peer.waits.items():
+                    output = session.stream.bytes(session.stream.base) if wanted["output"] else b""
+                    result = session.result()
+                    if peer.reader is not None:
+                        result["truncated"] = peer.reader.skipped > 0
+                    peer.respond(asked, output, **result)
+                peer.waits.clear()
+        for client in list(session.clients.all):
+            if not client.needs and (client.mode == DRAWN or not self._owed(client.peer)):
+                self._exit(client)
+
+    def _owed(self, peer: Peer) -> bool:
+        """Whether a peer that reads the stream has not been given all of it."""
+        reader = peer.reader
+        if reader is None or (isinstance(reader, Attachment) and reader.mode != RAW):
+            return False
+        return reader.position < self.session.stream.head
+
+    def _exit(self, client: Attachment) -> None:
+        if client.mode == DRAWN:
+            self.session.relay.draw()
+        session = self.session
+        reason = "timed out" if session.timed_out else "killed" if self.told else "exited"
+        end = {"name": session.name, "code": session.exit_code, "signal": session.exit_signal, "reason": reason}
+        client.peer.queue(protocol.message(protocol.EXIT, end))
+        self.server.dismiss(client)
+
+    def over(self) -> bool:
+        """Whether the daemon has nothing left to do: the session is removed and nobody is owed a byte."""
+        if not self.done or self.session.facts["keep"]:
+            return False
+        now = time.monotonic()
+        for peer in list(self.server.peers.values()):
+            stuck = peer.unsent and peer.blocked and now - peer.touched > STALLED
+            if stuck or (not peer.unsent and not peer.waits and not peer.first and peer.attachment is None):
+                self.server.drop(peer)
+        if self.server.peers:
+            self.session.timers.ensure("linger", STALLED, lambda: None)
+        return not self.server.peers
+

@@ -1,0 +1,151 @@
+"""The emulator behind the relay: it reads the stream at a pace of its own, and is loaded when it is first needed."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.daemon.emulator import Emulator
+    from sesh.daemon.stream import Stream
+
+BOUND = 16 << 20
+"""Bytes that the emulator may lag; beyond it the program waits."""
+LAZY = 64 << 10
+"""Bytes for which nobody loads the emulator unasked: a small session that nobody looks at stays small."""
+PATIENCE = 0.1
+"""Seconds that somebody who asks for the screen waits for the emulator to catch up; then it shows where it is."""
+
+_QUICK, _SLOW = 0.002, 0.005
+_SMALLEST, _LARGEST = 4 << 10, 512 << 10
+_MARKS = 64
+
+
+class Model:
+    """A reader of the stream that keeps the screen. Its state is always that of one point of the stream."""
+
+    def __init__(self, stream: Stream, columns: int, rows: int) -> None:
+        self._stream = stream
+        self.position = stream.base
+        self.columns, self.rows = columns, rows
+        self._born = (columns, rows)
+        self._emulator: Emulator | None = None
+        self._resizes: deque[tuple[int, int, int]] = deque()
+        self._passed: deque[tuple[int, int]] = deque(maxlen=2048)
+        self._marks: dict[int, int] = {}
+        self._slice = 16 << 10
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the emulator has been needed yet."""
+        return self._emulator is not None
+
+    @property
+    def emulator(self) -> Emulator:
+        """The emulator at `position`; loaded now where it was not."""
+        if self._emulator is None:
+            from sesh.daemon.emulator import Emulator
+
+            self._emulator = Emulator(*self._born)
+        return self._emulator
+
+    @property
+    def lag(self) -> int:
+        """Bytes of the stream that the emulator has not seen."""
+        return self._stream.head - self.position
+
+    @property
+    def eager(self) -> bool:
+        """Whether there is work that an idle moment should be used for."""
+        return self.lag > LAZY or (self._emulator is not None and self.lag > 0)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Gives the screen another size from the stream's head on."""
+        self.columns, self.rows = columns, rows
+        self._resizes.append((self._stream.head, columns, rows))
+        if not self.loaded and self._stream.head == 0:
+            self._born = (columns, rows)
+            self._resizes.clear()
+        elif self.loaded and not self.lag:
+            self._apply()
+
+    def step(self) -> None:
+        """Feeds the emulator one slice, of a length that takes a few milliseconds."""
+        emulator = self.emulator
+        self._apply()
+        if not self.lag:
+            return
+        limit = self._slice
+        if self._resizes:
+            limit = min(limit, self._resizes[0][0] - self.position)
+        for mark in self._marks:
+            if mark > self.position:
+                limit = min(limit, mark - self.position)
+        began = time.perf_counter()
+        block = self._stream.bytes(self.position, min(self.position + limit, self._stream.head))
+        emulator.feed(block)
+        took = time.perf_counter() - began
+        self.position += len(block)
+        self._note()
+        if took < _QUICK and len(block) == self._slice:
+            self._slice = min(self._slice * 2, _LARGEST)
+        elif took > _SLOW:
+            self._slice = max(self._slice // 2, _SMALLEST)
+        self._apply()
+
+    def catch_up(self, seconds: float = PATIENCE) -> bool:
+        """Feeds the emulator until it has seen everything, for so long at most; whether it has."""
+        until = time.monotonic() + seconds
+        while self.lag and time.monotonic() < until:
+            self.step()
+        self._apply()
+        return not self.lag
+
+    def reach(self, position: int) -> None:
+        """Feeds the emulator up to `position` of the stream, not a byte more."""
+        emulator = self.emulator
+        while self.position < position:
+            self._apply()
+            end = min(position, self._resizes[0][0]) if self._resizes else position
+            emulator.feed(self._stream.bytes(self.position, end))
+            self.position = end
+            self._note()
+        self._apply()
+
+    def settle(self) -> None:
+        """Gives the emulator the size that the session has now, although it has not seen all that came before."""
+        self._resizes.clear()
+        emulator = self.emulator
+        if (emulator.columns, emulator.rows) != (self.columns, self.rows):
+            emulator.resize(self.columns, self.rows)
+
+    def mark(self, position: int) -> None:
+        """Has the count of scrolled lines at `position` remembered: a client was fed up to there and will come back."""
+        if position == self.position and self._emulator is not None:
+            self._marks[position] = self._emulator.scrolled
+        elif position > self.position:
+            self._marks[position] = -1
+        while len(self._marks) > _MARKS:
+            del self._marks[next(iter(self._marks))]
+
+    def scrolled_since(self, position: int) -> int:
+        """How many lines have gone to the scrollback since `position`, up to where the emulator is; rather more than less."""
+        now = self.emulator.scrolled
+        then = self._marks.get(position, -1)
+        if then < 0:
+            then = max((scrolled for passed, scrolled in self._passed if passed <= position), default=0)
+        return max(0, now - then)
+
+    def _note(self) -> None:
+        """Remembers how many lines had been pushed to the scrollback here."""
+        scrolled = self.emulator.scrolled
+        self._passed.append((self.position, scrolled))
+        if self.position in self._marks:
+            self._marks[self.position] = scrolled
+
+    def _apply(self) -> None:
+        """Resizes the emulator where it has come to a point of the stream at which the session was resized."""
+        while self._resizes and self._resizes[0][0] <= self.position and self._emulator is not None:
+            _, columns, rows = self._resizes.popleft()
+            self._emulator.resize(columns, rows)

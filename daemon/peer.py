@@ -1,0 +1,147 @@
+"""One connection to the daemon: its unfinished frame, its unsent bytes, and the reading of the stream that it does."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from errno import EAGAIN
+
+from sesh import protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+    from typing import Any
+
+    from sesh.daemon.attachment import Attachment
+    from sesh.daemon.stream import Stream
+
+_READ = 1 << 18
+
+
+class Reader:
+    """A place in the stream from which a peer is fed OUTPUT."""
+
+    __slots__ = ("peer", "position", "skipped")
+
+    def __init__(self, peer: Peer, position: int) -> None:
+        self.peer = peer
+        self.position = position
+        self.skipped = 0
+
+    def behind(self, stream: Stream) -> int:
+        """Bytes that the peer's socket has not taken yet."""
+        return stream.head - self.position + self.peer.unsent
+
+    def fed(self) -> bool:
+        """Whether the reader is to get OUTPUT now."""
+        return True
+
+
+class Peer:
+    """A non-blocking socket that speaks the protocol; what it asked for hangs on it."""
+
+    def __init__(self, opened: socket, *, first: bool = False) -> None:
+        opened.setblocking(False)
+        self.socket = opened
+        self.descriptor: int = opened.fileno()
+        self.first = first
+        self.role = ""
+        self.decoder = protocol.Decoder()
+        self.data = bytearray()
+        self.attachment: Attachment | None = None
+        self.reader: Reader | None = None
+        self.waits: dict[int, dict[str, Any]] = {}
+        self.closing = False
+        self.closed = False
+        self.blocked = False
+        self.touched = time.monotonic()
+        """When the other side last took or sent bytes."""
+        self.unsent = 0
+        self._acknowledged = 0
+        self._out: deque[memoryview] = deque()
+
+    def receive(self) -> list[tuple[int, bytes]] | None:
+        """The frames that have come; None where the other side closed. Raises ProtocolError for rubbish."""
+        try:
+            data = self.socket.recv(_READ)
+        except OSError as error:
+            return [] if error.errno == EAGAIN else None
+        return self.decoder.feed(data) if data else None
+
+    def queue(self, *parts: bytes | memoryview) -> None:
+        """Puts bytes behind those that wait to be sent; `flush` sends them."""
+        for part in parts:
+            if part:
+                self._out.append(memoryview(part))
+                self.unsent += len(part)
+
+    def flush(self) -> bool:
+        """Sends what the socket takes; whether all of it went out. A peer that is gone counts as closed."""
+        while self._out and not self.closed:
+            try:
+                sent = self.socket.sendmsg(list(self._out) if len(self._out) <= 64 else [self._out[at] for at in range(64)])
+            except OSError as error:
+                if error.errno == EAGAIN:
+                    self.blocked = True
+                    return False
+                self.drop()
+                break
+            self.unsent -= sent
+            self.touched = time.monotonic()
+            while sent:
+                first = self._out[0]
+                if sent < len(first):
+                    self._out[0] = first[sent:]
+                    break
+                sent -= len(first)
+                self._out.popleft()
+        self.blocked = False
+        return True
+
+    def feed(self, stream: Stream) -> None:
+        """Sends what waits, then OUTPUT from the reader's position on, until the head or until the socket takes no more."""
+        while self.flush() and not self.closed:
+            reader = self.reader
+            if reader is None or not reader.fed() or reader.position >= stream.head:
+                return
+            if reader.position < stream.base:
+                reader.skipped += stream.base - reader.position
+                reader.position = stream.base
+            views = stream.read(reader.position, protocol.CHUNK)
+            size = sum(map(len, views))
+            self.settle()
+            self.queue(
+                protocol.header(protocol.OUTPUT, 8 + size) + reader.position.to_bytes(8, "big"),
+                *views,
+            )
+            reader.position += size
+
+    def acknowledge(self, number: int) -> None:
+        """Notes that INPUT up to `number` is with the program; the next output, or `settle`, carries the ACK."""
+        self._acknowledged = number
+
+    def settle(self) -> None:
+        """Queues the ACK that is due."""
+        if self._acknowledged:
+            self.queue(protocol.frame(protocol.ACK, self._acknowledged.to_bytes(8, "big")))
+            self._acknowledged = 0
+
+    def respond(self, asked: int, data: bytes = b"", **values: Any) -> None:
+        """Answers request number `asked`, with bytes where the answer has any."""
+        for at in range(0, len(data), protocol.CHUNK):
+            self.queue(protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]))
+        self.queue(protocol.message(protocol.RESPONSE, {"id": asked, "ok": True, **values}))
+
+    def refuse(self, asked: int, code: str, message: str, exit_code: int | None = None) -> None:
+        """Answers request number `asked` (0 for a HELLO) with an error."""
+        error = {"code": code, "message": message, "exit": exit_code}
+        self.queue(protocol.message(protocol.RESPONSE, {"id": asked, "error": error}))
+
+    def drop(self) -> None:
+        """Closes the connection now; what was not sent is lost with it."""
+        if not self.closed:
+            self.closed = True
+            self._out.clear()
+            self.unsent = 0
+            self.socket.close()

@@ -1,0 +1,153 @@
+"""The daemon's side of the program: its output taken in and watched, its queries settled, its input typed."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh import protocol
+from sesh.daemon.answers import answer, needs_terminal
+from sesh.daemon.attachment import ACKNOWLEDGE_AT, Attachment
+from sesh.daemon.session import LONGEST_TITLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from sesh.daemon.session import Session
+    from sesh.daemon.watch import Finding
+
+QUIET = frozenset(("title", "cwd", "bell", "notification", "mark", "private"))
+"""What the watch finds that is no query."""
+HOLD = 0.1
+"""Seconds for which an unfinished reply of a terminal is kept back."""
+
+
+class Program:
+    """Moves bytes between the pty and the session's stream and input queue."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.open = session.pty is not None
+
+    def take(self) -> bool:
+        """Reads what the program has written and passes it on; False where there was nothing to read."""
+        session = self.session
+        if session.pty is None or not self.open:
+            return False
+        blocks, self.open = session.pty.read()
+        if not blocks:
+            return False
+        block = blocks[0] if len(blocks) == 1 else b"".join(blocks)
+        start = session.stream.head
+        findings = session.watch.find(block)
+        session.stream.append(block)
+        session.last_activity = time.time()
+        for finding in findings:
+            if finding.kind in QUIET:
+                self._noted(finding)
+            else:
+                self._queried(finding, start + finding.end)
+        session.relay.added()
+        return True
+
+    def _noted(self, finding: Finding) -> None:
+        """Keeps what the program told: its title, and what nobody was there to see."""
+        session = self.session
+        if finding.kind == "title":
+            session.title = _plain(finding.body)
+        elif not session.clients and finding.kind == "bell":
+            session.bells += 1
+        elif not session.clients and finding.kind == "notification":
+            session.notifications += 1
+            session.last_notification = _plain(finding.body)
+
+    def _queried(self, finding: Finding, position: int) -> None:
+        """Leaves a query to the terminal of the last active client, or answers it where there is none."""
+        session = self.session
+        client = session.clients.asked(session.stream)
+        if client is not None:
+            client.replies.asked(finding.kind, time.monotonic())
+            return
+        terminal = None
+        if needs_terminal(finding.kind):
+            session.model.reach(position)
+            terminal = session.model.emulator
+        reply = answer(finding.kind, finding.body, terminal)
+        if reply:
+            self.type("answers", reply, None)
+
+    def type(self, writer: Hashable, data: bytes, done: Callable[[], None] | None) -> None:
+        """Queues bytes for the program, and writes what it takes now."""
+        self.session.input.add(writer, data, done)
+        self.write()
+
+    def write(self) -> None:
+        """Writes what waits, as far as the program takes it."""
+        session = self.session
+        if session.pty is None or session.pty.descriptor < 0:
+            session.input.clear()
+            return
+        try:
+            session.input.drain(session.pty.write)
+        except OSError:
+            session.input.clear()  # its terminal is gone; that it has ended is told by its wait status
+
+    def receive(self, client: Attachment, payload: bytes) -> None:
+        """Takes an INPUT frame: what came before is not taken again, replies that nobody waits for are left out."""
+        number, data = protocol.split_number(payload)
+        if number <= client.sequence:
+            return
+        client.sequence = number
+        if client.read_only or not self.session.running:
+            self._acknowledge(client, number, len(data), at_once=True)
+            return
+        now = time.monotonic()
+        passed = client.replies.filter(data, now)
+        if client.replies.typed:
+            self.session.clients.typed(client)
+            self.session.last_activity = time.time()
+        if client.replies.held:
+            self.session.timers.set(("held", client.number), HOLD, lambda: self._release(client))
+        size = len(data)
+        self.type(client.number, passed, lambda: self._acknowledge(client, number, size, at_once=False))
+
+    def _release(self, client: Attachment) -> None:
+        """Lets go of an unfinished reply that was none."""
+        data = client.replies.release()
+        if data and client in self.session.clients.all:
+            self.type(client.number, data, None)
+
+    def _acknowledge(self, client: Attachment, number: int, size: int, *, at_once: bool) -> None:
+        """Tells a client that the program has its INPUT: with the next output, or alone where much is on its way."""
+        client.unacknowledged += size
+        if client.peer.closed:
+            return
+        client.peer.acknowledge(number)
+        if at_once or client.unacknowledged >= ACKNOWLEDGE_AT:
+            client.unacknowledged = 0
+            client.peer.settle()
+            client.peer.flush()
+
+    def use_agent(self, link: str) -> None:
+        """Points the session's agent link at the newest live client's agent; the last one stays where none has any."""
+        for client in sorted(self.session.clients.all, key=lambda each: -each.number):
+            if client.auth_sock and client.auth_sock != link and os.path.exists(client.auth_sock):
+                point(link, client.auth_sock)
+                return
+
+
+def _plain(body: bytes) -> str:
+    """Text that a program chose, without controls and of bounded length."""
+    return "".join(each for each in body.decode("utf-8", "replace") if each.isprintable())[:LONGEST_TITLE]
+
+
+def point(link: str, target: str) -> None:
+    """Makes `link` a symbolic link to `target`, in one step."""
+    temporary = f"{link}.{os.getpid()}"
+    try:
+        os.symlink(target, temporary)
+        os.replace(temporary, link)
+    except OSError:
+        if os.path.islink(temporary):
+            os.unlink(temporary)

@@ -1,0 +1,198 @@
+"""From the pty to those who read it: the raw bytes first, the emulator behind, screens and pictures for the others."""
+
+from __future__ import annotations
+
+import time
+
+from sesh import protocol
+from sesh.daemon.attachment import ASIDE, ATTACH, DRAWN, RAW, REPAINT, RESYNC, Attachment
+from sesh.daemon.clients import FARTHEST, STALLED, Clients
+from sesh.daemon.model import BOUND, PATIENCE, Model
+from sesh.daemon.peer import Reader
+from sesh.daemon.stream import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.daemon.timers import Timers
+
+FRAME = 1 / 30
+"""Seconds between two pictures for a client of another size."""
+REPLAY_LINES = 1_000
+"""Lines of scrollback that an attaching client gets, and a stalled one at the most."""
+FOLLOWER_FARTHEST = 16 << 20
+"""Bytes that somebody who follows a job's output may be behind."""
+
+
+class Relay:
+    """Feeds every reader of a session's stream, each as fast as it reads, none at another's cost."""
+
+    def __init__(self, stream: Stream, model: Model, clients: Clients, timers: Timers) -> None:
+        self.stream, self.model, self.clients, self.timers = stream, model, clients, timers
+        self.followers: list[Reader] = []
+        self.seen = False
+        """Whether any client has ever been attached."""
+        self._drawn_at = 0.0
+        self._drawn_position = -1
+
+    def added(self) -> None:
+        """Passes on what was appended to the stream: raw clients and followers first."""
+        stream = self.stream
+        for client in self.clients.all:
+            if client.mode == RAW:
+                client.peer.feed(stream)
+        for follower in self.followers:
+            follower.peer.feed(stream)
+        if any(client.mode == DRAWN for client in self.clients.all):
+            self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME - time.monotonic()), self.draw)
+        for client in self.clients.slow(stream):
+            self._set_aside(client)
+        for follower in self.followers:
+            if follower.behind(stream) > FOLLOWER_FARTHEST and self._stuck(follower):
+                follower.skipped += stream.head - follower.position
+                follower.position = stream.head
+
+    def paused(self) -> bool:
+        """Whether the program has to wait: for the emulator, for a screen that is owed, or for who sets the pace."""
+        if self.model.lag >= BOUND or (self.model.lag and any(client.needs for client in self.clients.all)):
+            return True
+        awaited = self.clients.awaited(self.stream)
+        if awaited is not None:
+            self.timers.ensure("pace", STALLED, self._impatient)
+            return True
+        return any(
+            follower.behind(self.stream) > FOLLOWER_FARTHEST and not self._stuck(follower) for follower in self.followers
+        )
+
+    def _stuck(self, reader: Reader) -> bool:
+        return time.monotonic() - reader.peer.touched > STALLED
+
+    def _impatient(self) -> None:
+        """Some time after the program began to wait for a client: whether that client still reads."""
+        for client in self.clients.slow(self.stream):
+            self._set_aside(client)
+
+    def _set_aside(self, client: Attachment) -> None:
+        """The client gets nothing more until its socket is empty; what it had not been given is replaced by a screen."""
+        self.clients.set_aside(client, ASIDE)
+        self.model.mark(client.position)
+
+    def writable(self, client: Attachment) -> None:
+        """A client's socket takes bytes again."""
+        client.peer.feed(self.stream)
+        if client.mode == ASIDE and not client.peer.unsent:
+            self.clients.bring_back(client)
+
+    def serve(self) -> bool:
+        """Gives their screens to the clients that need one, as soon as the emulator has come far enough.
+
+        True while some still wait: the emulator is to be fed on, and the program is not read from.
+        """
+        waiting = [client for client in self.clients.all if client.needs and client.mode in (RAW, DRAWN)]
+        if not waiting:
+            return False
+        if all(self._first(client) for client in waiting):
+            for client in waiting:
+                self._begin(client)
+            return False
+        model = self.model
+        for _ in range(4):
+            if model.lag:
+                model.step()
+        if not model.lag:
+            model.catch_up(0)
+        now = time.monotonic()
+        left = False
+        for client in waiting:
+            if client.needs == ATTACH and model.lag and now - client.asked > PATIENCE:
+                self._show(client)
+            elif not model.lag and (client.needs != REPAINT or client.position >= model.position):
+                self._show(client)
+            else:
+                left = left or bool(model.lag)
+        return left
+
+    def _first(self, client: Attachment) -> bool:
+        """Whether a client sees the very first bytes of the session: they need no emulator."""
+        return (
+            client.needs == ATTACH
+            and client.mode == RAW
+            and not self.seen
+            and self.stream.base == 0
+            and not self.model.loaded
+            and self.stream.head <= FARTHEST
+        )
+
+    def _begin(self, client: Attachment) -> None:
+        """A fresh screen, then the stream from its birth."""
+        from sesh.daemon.prelude import fresh
+
+        self.seen = True
+        client.needs = ""
+        client.position = 0
+        client.peer.queue(*protocol.pieces(protocol.SCREEN, 0, fresh(client.size[1]), advance=False))
+        client.peer.feed(self.stream)
+
+    def _show(self, client: Attachment) -> None:
+        """Sends the screen that a client needs, and feeds it from there on."""
+        from sesh.daemon.replay import repaint, replay
+
+        self.seen = True
+        model = self.model
+        model.settle()
+        emulator = model.emulator
+        need, client.needs = client.needs, ""
+        missed = min(model.scrolled_since(client.left), REPLAY_LINES) if client.left >= 0 else 0
+        client.left = -1
+        if client.mode == DRAWN:
+            client.position = model.position
+            self._draw(client)
+            return
+        if need == REPAINT and emulator.alternate:
+            return
+        lines = missed if need == RESYNC else 0
+        screen = replay(emulator, lines=client.lines) if need == ATTACH else repaint(emulator, lines=lines)
+        client.position = model.position
+        client.peer.queue(*protocol.pieces(protocol.SCREEN, model.position, screen, advance=False))
+        client.peer.feed(self.stream)
+
+    def draw(self) -> None:
+        """Brings the pictures of all clients of another size up to date."""
+        self.timers.clear("draw")
+        if self.model.lag:
+            self.model.catch_up(FRAME / 2)
+        for client in self.clients.all:
+            if client.mode == DRAWN and not client.needs:
+                self._draw(client)
+        self._drawn_at = time.monotonic()
+        if self.model.lag:
+            self.timers.ensure("draw", FRAME, self.draw)
+
+    def _draw(self, client: Attachment) -> None:
+        """One picture; a client that has not taken the last one yet waits for the next turn."""
+        from sesh.daemon.view import View
+
+        if client.peer.unsent:
+            self.timers.ensure("draw", FRAME, self.draw)
+            return
+        if client.view is None:
+            from sesh.daemon.prelude import fresh
+
+            client.view = View(*client.size[:2])
+            first = fresh(client.size[1])
+        else:
+            first = b""
+        picture = first + client.view.draw(self.model.emulator)
+        client.position = self.model.position
+        if picture:
+            client.peer.queue(*protocol.pieces(protocol.SCREEN, self.model.position, picture, advance=False))
+            client.peer.flush()
+
+    def trim(self) -> None:
+        """Forgets the bytes that every reader has passed."""
+        needed = self.model.position
+        for client in self.clients.all:
+            if client.fed():
+                needed = min(needed, client.position)
+        for follower in self.followers:
+            needed = min(needed, follower.position)
+        self.stream.trim(needed)

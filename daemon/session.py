@@ -1,0 +1,172 @@
+"""One session: what is known of it, its program, and the parts that its bytes run through."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh import __version__, kernel, paths, records
+from sesh.daemon.clients import Clients
+from sesh.daemon.input import InputQueue
+from sesh.daemon.journal import Journal
+from sesh.daemon.model import Model
+from sesh.daemon.relay import Relay
+from sesh.daemon.stream import Stream
+from sesh.daemon.timers import Timers
+from sesh.daemon.watch import Watch
+from sesh.errors import SIGNAL_BASE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.daemon.clients import Size
+    from sesh.daemon.pty import Pty
+
+LONGEST_TITLE = 1024
+
+
+class Session:
+    """The session's facts (plain data) and its working parts."""
+
+    def __init__(self, facts: dict[str, Any], size: Size, pty: Pty | None) -> None:
+        self.facts = facts
+        self.pty = pty
+        self.timers = Timers()
+        self.journal = Journal()
+        self.stream = Stream()
+        self.watch = Watch()
+        self.input = InputQueue()
+        self.model = Model(self.stream, size[0], size[1])
+        self.clients = Clients(size, self._resize)
+        self.relay = Relay(self.stream, self.model, self.clients, self.timers)
+        self.title = ""
+        self.last_activity = time.time()
+        self.sent_at = 0
+        """Position of the stream when something was last sent by `--send`."""
+        self.exit_code: int | None = None
+        self.exit_signal: int | None = None
+        self.ended_at: float | None = None
+        self.timed_out = False
+        self.bells = self.notifications = 0
+        """What came while nobody was attached."""
+        self.last_notification = ""
+
+    @property
+    def name(self) -> str:
+        return str(self.facts["name"])
+
+    @property
+    def running(self) -> bool:
+        """Whether the program has not ended yet."""
+        return self.ended_at is None
+
+    def _resize(self, size: Size) -> bool:
+        """Gives program and model another size."""
+        if self.pty is not None and self.pty.descriptor >= 0:
+            self.pty.resize(*size)
+        self.model.resize(size[0], size[1])
+        return True
+
+    def ended(self, status: int) -> None:
+        """Keeps the program's end, from the kernel's wait status."""
+        self.ended_at = time.time()
+        if os.WIFSIGNALED(status):
+            self.exit_signal = os.WTERMSIG(status)
+            self.exit_code = SIGNAL_BASE + self.exit_signal
+        else:
+            self.exit_code = os.WEXITSTATUS(status)
+
+    def result(self) -> dict[str, Any]:
+        """How the program ended, for those who waited for it."""
+        usage = self.pty.usage if self.pty is not None else None
+        ended = self.ended_at if self.ended_at is not None else time.time()
+        return {
+            "exit_code": self.exit_code,
+            "signal": self.exit_signal,
+            "duration": round(ended - self.facts["created"], 3),
+            "timed_out": self.timed_out,
+            "truncated": self.stream.base > 0,
+            "cpu": round(usage.ru_utime + usage.ru_stime, 3) if usage else None,
+            "memory": usage.ru_maxrss * (1024 if kernel.LINUX else 1) if usage else None,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The session as every list shows it."""
+        facts = self.facts
+        pid = facts["pid"]
+        cwd = kernel.directory_of(pid) if self.running else ""
+        return {
+            "name": self.name,
+            "host": None,
+            "state": "running" if self.running else "exited",
+            "attached": len(self.clients),
+            "current": False,
+            "pid": pid,
+            "created": stamp(facts["created"]),
+            "last_activity": stamp(self.last_activity),
+            "cwd": cwd or facts["directory"],
+            "command": facts["command"],
+            "title": self.title,
+            "exit_code": self.exit_code,
+            "columns": self.clients.size[0],
+            "rows": self.clients.size[1],
+            "labels": facts["labels"],
+        }
+
+    def status(self) -> dict[str, Any]:
+        """Everything known of the session."""
+        self.model.catch_up()
+        history = self.model.emulator.history
+        group = self.pty.foreground() if self.pty is not None and self.running else 0
+        clients = [{**client.facts(), "since": stamp(client.since)} for client in self.clients.all]
+        return {
+            **self.summary(),
+            "clients": clients,
+            "scrollback": {"lines": history.lines, "bytes": history.bytes},
+            "foreground": {"pid": group, "command": kernel.command_of(group)} if group else None,
+            "daemon_pid": os.getpid(),
+            "version": __version__,
+            "link": None,
+            "id": self.facts["id"],
+            "position": self.stream.head,
+            "faults": self.journal.lines(),
+        }
+
+    def record(self) -> dict[str, Any]:
+        """What stands in NAME.json."""
+        facts = self.facts
+        pty = self.pty
+        return {
+            "name": self.name,
+            "id": facts["id"],
+            "machine": kernel.machine(),
+            "machine_name": os.uname().nodename,
+            "boot": kernel.boot_id(),
+            "daemon_pid": os.getpid(),
+            "daemon_start": kernel.start_time(os.getpid()),
+            "pid": facts["pid"],
+            "created": stamp(facts["created"]),
+            "last_activity": stamp(self.last_activity),
+            "cwd": facts["directory"],
+            "command": facts["command"],
+            "labels": facts["labels"],
+            "columns": self.clients.size[0],
+            "rows": self.clients.size[1],
+            "tty": pty.path if pty is not None else None,
+            "tty_number": pty.device if pty is not None else 0,
+            "terminals": kernel.terminal_filesystem(),
+            "keep": facts["keep"],
+            "exit_code": self.exit_code,
+            "version": __version__,
+        }
+
+    def write_record(self) -> None:
+        """Puts NAME.json in place."""
+        with paths.masked(0o077):
+            records.write(self.record())
+
+
+def stamp(seconds: float) -> str:
+    """A moment as RFC 3339 in UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

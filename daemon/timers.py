@@ -1,0 +1,45 @@
+"""What is to happen later: named deadlines, none of them set while nothing is waited for."""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+
+class Timers:
+    """Callbacks by name; setting a name again moves its deadline."""
+
+    def __init__(self) -> None:
+        self._due: dict[Hashable, tuple[float, Callable[[], None]]] = {}
+
+    def set(self, name: Hashable, seconds: float, call: Callable[[], None]) -> None:
+        """Has `call` run in `seconds`."""
+        self._due[name] = (time.monotonic() + seconds, call)
+
+    def ensure(self, name: Hashable, seconds: float, call: Callable[[], None]) -> None:
+        """As `set`, but a deadline that stands already is left alone."""
+        if name not in self._due:
+            self.set(name, seconds, call)
+
+    def clear(self, name: Hashable) -> None:
+        """Forgets a deadline; one that is not set is no error."""
+        self._due.pop(name, None)
+
+    def wait(self) -> float | None:
+        """Seconds until the next deadline, 0 where one has passed, None where none is set."""
+        if not self._due:
+            return None
+        return max(0.0, min(due for due, _ in self._due.values()) - time.monotonic())
+
+    def run(self) -> None:
+        """Runs the callbacks whose time has come, each once."""
+        if not self._due:
+            return
+        now = time.monotonic()
+        for name, (due, call) in list(self._due.items()):
+            if due <= now and self._due.get(name, (0, None))[1] is call:
+                del self._due[name]
+                call()

@@ -1,0 +1,197 @@
+"""What a daemon does when it is asked: one function a verb, each a reader of the session or a small change to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from sesh import names, paths, protocol
+from sesh.daemon.attachment import HELD
+from sesh.daemon.input import LIMIT
+from sesh.daemon.peer import Reader
+from sesh.errors import Busy, Refused, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from sesh.daemon.peer import Peer
+    from sesh.daemon.server import Server
+
+    Words = dict[str, Any]
+    Verb = Callable[[Server, Peer, int, Words, bytes], None]
+
+MOST_LINES = 1_000_000
+
+
+def summary(server: Server, peer: Peer, asked: int, _words: Words, _data: bytes) -> None:
+    """The session as lists show it."""
+    peer.respond(asked, session=server.session.summary())
+
+
+def status(server: Server, peer: Peer, asked: int, _words: Words, _data: bytes) -> None:
+    """Everything known of the session."""
+    peer.respond(asked, session=server.session.status())
+
+
+def detach(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
+    """Detaches the client that typed last, or all of them."""
+    clients = server.session.clients
+    leader = clients.leader
+    chosen = ([leader] if leader else []) if words.get("which") == "last" else list(clients.all)
+    for client in chosen:
+        server.part(client, "detached")
+    peer.respond(asked, detached=len(chosen))
+
+
+def kill(server: Server, peer: Peer, asked: int, _words: Words, _data: bytes) -> None:
+    """Ends the session; the answer comes when nothing of it is left."""
+    server.killers.append((peer, asked))
+    server.end()
+
+
+def rename(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
+    """Gives the session another name."""
+    session = server.session
+    new = names.check_name(str(words.get("to") or ""))
+    if new != session.name:
+        old = session.name
+        server.listener.rename(new)
+        session.facts["name"] = new
+        session.write_record()
+        try:
+            os.unlink(paths.record_path(old))
+        except FileNotFoundError:
+            pass  # somebody removed it: that is what was wanted
+    peer.respond(asked, name=new)
+
+
+def send(server: Server, peer: Peer, asked: int, _words: Words, data: bytes) -> None:
+    """Types bytes into the program, whole; the answer comes when they are queued, and there is room for more."""
+    session = server.session
+    if not session.running:
+        raise Refused(f"the program of {session.name} has ended; nobody reads what is sent")
+    if session.input.size + len(data) > LIMIT:
+        raise Busy(f"the program in {session.name} does not read what was sent before; try again when it does")
+    session.sent_at = session.stream.head
+    position = session.stream.head
+
+    def taken() -> None:
+        if not peer.closed:
+            peer.respond(asked, position=position)
+
+    if session.input.size + len(data) <= protocol.CHUNK:
+        server.type(("send", asked, peer.descriptor), data, None)
+        taken()
+    else:
+        server.type(("send", asked, peer.descriptor), data, taken)
+
+
+def screen(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
+    """What the screen shows now."""
+    form = words.get("format") or "text"
+    if form != "text":
+        raise UsageError(f"there is no screen format {names.printable(str(form))}; write: --format text")
+    model = server.session.model
+    model.catch_up()
+    emulator = model.emulator
+    row, column = emulator.cursor
+    text = "\n".join(emulator.text())
+    peer.respond(
+        asked,
+        text.encode("utf-8", "replace"),
+        columns=emulator.columns,
+        rows=emulator.rows,
+        cursor={"row": row, "column": column},
+        position=model.position,
+        title=server.session.title,
+        alternate=emulator.alternate,
+    )
+
+
+def logs(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
+    """The last lines of scrollback and screen."""
+    count = words.get("lines", 300)
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise UsageError("the number of lines is a whole number from 0 on")
+    model = server.session.model
+    model.catch_up()
+    lines = model.emulator.log(min(count, MOST_LINES), ansi=words.get("ansi") is True)
+    text = "".join(f"{line}\n" for line in lines)
+    peer.respond(asked, text.encode("utf-8", "replace"), lines=len(lines), position=model.position)
+
+
+def message(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
+    """Shows a line to the attached clients; the program never sees it."""
+    clients = server.session.clients
+    text = "".join(each for each in str(words.get("text") or "") if each.isprintable())[:4096]
+    for client in clients.all:
+        client.peer.feed(server.session.stream)
+        server.session.model.mark(client.position)
+        clients.set_aside(client, HELD)
+        client.peer.queue(protocol.message(protocol.NOTICE, {"text": text, "hold": True}))
+    peer.respond(asked, clients=len(clients))
+
+
+def label(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
+    """Sets and removes labels."""
+    session = server.session
+    given = words.get("set")
+    changes = [names.check_label(f"{key}={value}") for key, value in given.items()] if isinstance(given, dict) else []
+    if changes:
+        labels = dict(session.facts["labels"])
+        for key, value in changes:
+            if value:
+                labels[key] = value
+            else:
+                labels.pop(key, None)
+        session.facts["labels"] = labels
+        session.write_record()
+    peer.respond(asked, labels=session.facts["labels"])
+
+
+def switch(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
+    """Sends the client that typed last to another session."""
+    client = server.session.clients.leader
+    to, host = words.get("to"), words.get("host")
+    name = names.check_name(str(to or ""))
+    where = names.check_host(host) if isinstance(host, str) else None
+    if client is not None:
+        client.peer.queue(protocol.message(protocol.SWITCH, {"name": name, "host": where}))
+    peer.respond(asked, switched=client is not None)
+
+
+def interrupt(server: Server, peer: Peer, asked: int, _words: Words, _data: bytes) -> None:
+    """Sends SIGINT to the foreground process group."""
+    session = server.session
+    if session.pty is not None and session.running:
+        session.pty.signal_foreground(signal.SIGINT)
+    peer.respond(asked)
+
+
+def wait(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
+    """Answers when the program has ended; with `follow` its output comes before, from the oldest byte held on."""
+    session = server.session
+    peer.waits[asked] = {"output": words.get("output") is True}
+    if words.get("follow") is True and peer.reader is None:
+        peer.reader = Reader(peer, session.stream.base)
+        session.relay.followers.append(peer.reader)
+        peer.feed(session.stream)
+
+
+VERBS: dict[str, Verb] = {
+    "summary": summary,
+    "status": status,
+    "detach": detach,
+    "kill": kill,
+    "rename": rename,
+    "send": send,
+    "screen": screen,
+    "logs": logs,
+    "message": message,
+    "label": label,
+    "switch": switch,
+    "interrupt": interrupt,
+    "wait": wait,
+}
