@@ -7,6 +7,8 @@ from collections import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from sesh.daemon.emulator import Emulator
     from sesh.daemon.stream import Stream
 
@@ -119,6 +121,29 @@ class Model:
         emulator = self.emulator
         if (emulator.columns, emulator.rows) != (self.columns, self.rows):
             emulator.resize(self.columns, self.rows)
+
+    def dump(self) -> dict[str, Any]:
+        """The model as plain data: where it is, its size, the resizes to come, the emulator's own state."""
+        return {
+            "position": self.position,
+            "size": [self.columns, self.rows],
+            "born": list(self._born),
+            "resizes": [list(each) for each in self._resizes],
+            "marks": list(self._marks.items()),
+            "emulator": self._emulator.state() if self._emulator is not None else None,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes over what `dump` wrote; the stream must hold the bytes from its position on."""
+        self.position = state["position"]
+        self.columns, self.rows = state["size"]
+        self._born = (state["born"][0], state["born"][1])
+        self._resizes = deque((at, columns, rows) for at, columns, rows in state["resizes"])
+        self._marks = {position: scrolled for position, scrolled in state["marks"]}
+        if state["emulator"] is not None:
+            from sesh.daemon.emulator import Emulator
+
+            self._emulator = Emulator.from_state(state["emulator"])
 
     def mark(self, position: int) -> None:
         """Has the count of scrolled lines at `position` remembered: a client was fed up to there and will come back."""

@@ -144,7 +144,7 @@ class Server:
         self.session.timers.set(("hello", peer.descriptor), GREETING, lambda: self._silent(peer))
 
     def _silent(self, peer: Peer) -> None:
-        if not peer.role:
+        if peer.first or not peer.role:
             self.drop(peer)
 
     def _serve(self, peer: Peer, events: int) -> None:
@@ -193,8 +193,8 @@ class Server:
             return
         session = self.session
         peer.role = "attach" if hello.get("role") == "attach" else "request"
-        peer.first = False
-        session.timers.clear(("hello", peer.descriptor))
+        if not peer.first:
+            session.timers.clear(("hello", peer.descriptor))
         welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
@@ -217,10 +217,16 @@ class Server:
         if hello.get("replace") is True:
             for other in list(session.clients.all):
                 self.part(other, "replaced")
+        self._settled(peer)
         peer.attachment = peer.reader = client
         client.lines = REPLAY_LINES if hello.get("replay") is not False else 0
         self._resume(client, hello, left, was_raw)
         self.program.use_agent(self.agent)
+
+    def _settled(self, peer: Peer) -> None:
+        """The creator has said what it wants: a session that is over need not stay for it any longer."""
+        peer.first = False
+        self.session.timers.clear(("hello", peer.descriptor))
 
     def _resume(self, client: Attachment, hello: dict[str, Any], left: int, was_raw: bool) -> None:
         """Gives a client its place: where it was, if it comes back to the same session, else a screen of its own."""
@@ -249,6 +255,7 @@ class Server:
 
     def _requested(self, peer: Peer, words: dict[str, Any]) -> None:
         """Carries a verb out; its error is its answer."""
+        self._settled(peer)
         data, peer.data = bytes(peer.data), bytearray()
         asked = words.get("id")
         asked = asked if isinstance(asked, int) else 0

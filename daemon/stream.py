@@ -16,6 +16,14 @@ class Stream:
         self._blocks: list[bytes] = []
         self._starts: list[int] = []
 
+    def restore(self, base: int, data: bytes) -> None:
+        """Begins anew with `data` at position `base`."""
+        self.base = self.head = base
+        self._blocks.clear()
+        self._starts.clear()
+        if data:
+            self.append(data)
+
     def append(self, block: bytes) -> None:
         """Adds what the program has written."""
         self._blocks.append(block)

@@ -1,0 +1,67 @@
+"""A session as plain data, and back: what a checkpoint holds, and what a daemon hands to its successor."""
+
+from __future__ import annotations
+
+import base64
+
+from sesh.daemon.session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.daemon.pty import Pty
+
+FORMAT = 1
+
+
+def dump(session: Session) -> dict[str, Any]:
+    """Everything of a session but its descriptors and its clients, as JSON can carry it.
+
+    Shape: `facts`, `size` (columns, rows, width, height), `stream` (base, head, bytes), `model` (position and the emulator's
+    state, None where it was never needed), `watch` (an unfinished sequence), `input` (bytes not typed yet), `seen`, `title`,
+    `last_activity`, `sent_at`, `end` (code, signal, moment), `unseen` (bells, notifications, the last of these).
+    """
+    stream, model = session.stream, session.model
+    return {
+        "format": FORMAT,
+        "facts": session.facts,
+        "size": list(session.clients.size),
+        "stream": {"base": stream.base, "head": stream.head, "bytes": _packed(stream.bytes(stream.base))},
+        "model": model.dump(),
+        "watch": _packed(session.watch.carry),
+        "input": [_packed(unit) for unit in session.input.pending()],
+        "seen": session.relay.seen,
+        "title": session.title,
+        "last_activity": session.last_activity,
+        "sent_at": session.sent_at,
+        "end": [session.exit_code, session.exit_signal, session.ended_at],
+        "unseen": [session.bells, session.notifications, session.last_notification],
+    }
+
+
+def load(state: dict[str, Any], pty: Pty | None) -> Session:
+    """The session that `dump` described, on this pty (None where its program has ended).
+
+    Raises ValueError for another format.
+    """
+    if state.get("format") != FORMAT:
+        raise ValueError(f"a state of format {state.get('format')}, not {FORMAT}")
+    columns, rows, width, height = state["size"]
+    session = Session(state["facts"], (columns, rows, width, height), pty)
+    session.stream.restore(state["stream"]["base"], base64.b64decode(state["stream"]["bytes"]))
+    session.model.restore(state["model"])
+    session.watch.carry = base64.b64decode(state["watch"])
+    for number, unit in enumerate(state["input"]):
+        session.input.add(("kept", number), base64.b64decode(unit))
+    session.relay.seen = state["seen"]
+    session.title = state["title"]
+    session.last_activity = state["last_activity"]
+    session.sent_at = state["sent_at"]
+    session.exit_code, session.exit_signal, session.ended_at = state["end"]
+    session.bells, session.notifications, session.last_notification = state["unseen"]
+    return session
+
+
+def _packed(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
