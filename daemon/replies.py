@@ -1,0 +1,274 @@
+"""The filter for one client's input: what its terminal answers reaches the program only where the program has asked.
+
+A terminal's answer that comes late, twice or to somebody else's question would be typed into a shell. So a reply
+passes only while a query of its kind is open to this client, once for each, within five seconds; all else that is shaped
+like a reply is dropped. Keys, mouse, focus and pasted text pass unchanged. The shapes are those of XTerm's control
+sequences and of kitty's keyboard, graphics and colour protocols.
+
+Reports that a program has switched on come unasked and are no replies: mouse and focus, sizes (mode 2048: `CSI 48;…t`)
+and the colour scheme (mode 2031: `CSI ?997;…n`).
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from re import Match, Pattern
+
+PATIENCE = 5.0
+"""Seconds for which a query is open."""
+
+_MOST_OPEN = 1024
+_LONGEST_CONTROL = 64
+_LONGEST_STRING = 4096
+_KEY_GAP = 0.1
+"""Seconds after which the start of a sequence that has been passed on was a key of its own."""
+
+_ESCAPE, _BEL, _BACKSLASH = 0x1B, 0x07, 0x5C
+_PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
+_CLIPBOARD = b"\x1b]52;"
+
+_KINDS = (
+    "", "da1", "da2", "dsr", "cpr", "decxcpr", "dsr?", "decrqm", "kitty", "modkeys", "window", "decreqtparm",
+    "xtsmgraphics", "",
+)  # fmt: skip
+_CONTROL_REPLY = rb"""\x1b\[(?:
+    \?[0-9;]*c() | >[0-9;]*c() | [0-9;]+n() | [0-9]+;[0-9]+R() | \?[0-9;]+R() | (?: \?[0-9;]*n | [0-9]*\*\{ )()
+  | \??[0-9]+;[0-9]+\$y() | \?[0-9;]+u() | >[0-9;]*m() | [0-9;]+t() | [23];[0-9;]+x() | \?[0-9;]+S()
+  | [?>=][0-?]*[ -/]*[@-~]() )"""
+_REPORT = rb"\x1b\[(?: <[0-9;]+[Mm] | [0-9]+;[0-9]+;[0-9]+M | [IO] | 48;[0-9;:]+t | \?997;[0-9]n )"
+_STRING_KINDS = {
+    b">|": "xtversion", b"!|": "da3", b"$r": "decrqss", b"+r": "xtgettcap", b"!~": "decrqcra",
+    b"G": "graphics", b"l": "window", b"L": "window",
+}  # fmt: skip
+
+
+class _Patterns:
+    """The compiled expressions, made when the first escape is typed."""
+
+    __slots__ = ("begun_control", "begun_reply", "begun_string", "cut", "key", "mouse", "report", "reply", "string")
+
+    def __init__(self) -> None:
+        import re
+
+        def match(pattern: bytes) -> Pattern[bytes]:
+            return re.compile(pattern, re.VERBOSE)
+
+        self.begun_control = match(rb"\x1b\[[0-?]*[ -/]*(?:\Z|([@-~]))")
+        self.begun_reply = match(rb"\x1b\[(?: [?>=].* | [0-9;]+[$*]? | \*)\Z")
+        self.reply = match(_CONTROL_REPLY + rb"\Z")
+        self.report = match(_REPORT + rb"\Z")
+        self.key = match(rb"\x1b\[1;(?:[2-9]|1[0-6])R\Z")
+        self.mouse = match(rb"\x1b\[M(?:(?:[ -\x7f]|[\xc2-\xdf][\x80-\xbf]){3}|[ -\xff]{3})")
+        self.string = match(
+            rb"""\x1b(?: \](?: ([0-9]{1,4}); | ([lL]) )[^\x00-\x1f\x7f]*(?:\x07|\x1b\\)
+                       | (?: P[0-9;]*([$+!>][@-~]) | _(G) )[^\x00-\x1f\x7f]*\x1b\\ )"""
+        )
+        self.begun_string = match(
+            rb"""\x1b(?: \](?: [0-9]{1,4}(?: ;[^\x00-\x1f\x7f]* )? | [lL][^\x00-\x1f\x7f]* )
+                       | P(?: [0-9;]+ | [0-9;]*[$+!>](?: [@-~][^\x00-\x1f\x7f]* )? )
+                       | _G[^\x00-\x1f\x7f]* )\x1b?\Z"""
+        )
+        self.cut = match(rb"[\x00-\x1f\x7f]")
+
+
+_compiled: list[_Patterns] = []
+
+
+def _patterns() -> _Patterns:
+    """The one set of expressions of the process."""
+    if not _compiled:
+        _compiled.append(_Patterns())
+    return _compiled[0]
+
+
+class Replies:
+    """What one client may type. `typed` says whether the last `filter` saw a person type (or paste)."""
+
+    __slots__ = ("_at", "_begun", "_clipboard", "_given", "_open", "_pasting", "typed")
+
+    def __init__(self) -> None:
+        self.typed = False
+        self._open: dict[str, list[float]] = {}
+        self._begun = b""  # a sequence that has not come whole …
+        self._given = 0  # … and how many of its bytes have been passed on already
+        self._at = 0.0
+        self._pasting = False
+        self._clipboard: bool | None = None  # within a clipboard's content: whether it passes
+
+    @property
+    def held(self) -> bytes:
+        """An unfinished sequence that may become a reply, kept back until more comes or `release` is called."""
+        return self._begun[self._given :]
+
+    def asked(self, kind: str, now: float) -> None:
+        """Notes that a query of this kind (`watch.QUERIES`) went out to the client; `now` is in seconds, monotonic."""
+        times = self._open.setdefault(kind, [])
+        times.append(now)
+        del times[:-_MOST_OPEN]
+
+    def waiting(self, now: float) -> bool:
+        """Whether any query is open."""
+        for kind, times in list(self._open.items()):
+            if now - times[-1] > PATIENCE:
+                del self._open[kind]
+        return bool(self._open)
+
+    def release(self) -> bytes:
+        """Gives what is held: nothing came that made it a reply, so it was typed."""
+        held = self.held
+        if held:
+            self.typed = len(held) <= 2  # a longer one is a reply that a slow link has torn apart
+            self._begun, self._given, self._clipboard = b"", 0, None
+        return held
+
+    def filter(self, data: bytes, now: float) -> bytes:
+        """The part of `data`, and of what was held, that the program may read. `now` as for `asked`."""
+        self.typed = False
+        begun, given = self._begun, self._given
+        if begun and given == len(begun) and not self._pasting and now - self._at > _KEY_GAP:
+            begun, given = b"", 0
+        if not begun and self._clipboard is None and not self._pasting and b"\x1b" not in data:
+            self._begun, self._given = b"", 0
+            self.typed = bool(data)
+            return data
+        whole = begun + data
+        self._begun, self._given, self._at = b"", 0, now
+        kept: list[bytes] = []
+        at, keep = 0, True
+        while at < len(whole):
+            start = at
+            at, keep = self._step(whole, start, now)
+            if keep and at > given:
+                kept.append(whole[max(start, given) : at])
+        if self._begun:
+            self._given = len(self._begun) if keep else max(0, given - (len(whole) - len(self._begun)))
+        return b"".join(kept)
+
+    def _step(self, whole: bytes, at: int, now: float) -> tuple[int, bool]:
+        """Where the piece that begins at `at` ends, and whether it passes."""
+        if self._pasting:
+            return self._pasted(whole, at), True
+        if self._clipboard is not None:
+            return self._copied(whole, at, self._clipboard)
+        if whole[at] != _ESCAPE:
+            self.typed = True
+            end = whole.find(b"\x1b", at)
+            return (end if end >= 0 else len(whole)), True
+        second = whole[at + 1 : at + 2]
+        if second == b"[":
+            return self._control(whole, at, now)
+        if not second or second in b"]P_":
+            return self._string(whole, at, now)
+        self.typed = True
+        return at + (1 if second == b"\x1b" else 2), True
+
+    def _pasted(self, whole: bytes, at: int) -> int:
+        """The end of pasted text; an end mark that is cut is passed on and remembered."""
+        self.typed = True
+        end = whole.find(_PASTE_END, at)
+        if end >= 0:
+            self._pasting = False
+            return end + len(_PASTE_END)
+        for size in range(min(len(_PASTE_END) - 1, len(whole) - at), 0, -1):
+            if whole.endswith(_PASTE_END[:size]):
+                self._begun = _PASTE_END[:size]
+                break
+        return len(whole)
+
+    def _copied(self, whole: bytes, at: int, passes: bool) -> tuple[int, bool]:
+        """The end of a clipboard's content, which may be too long to be held: it passes or falls as it comes."""
+        cut = _patterns().cut.search(whole, at)
+        if cut is None:
+            return len(whole), passes
+        end = cut.start()
+        if whole[end] == _ESCAPE and end + 1 == len(whole):
+            if end > at:
+                return end, passes
+            self._begun = whole[end:]
+            return len(whole), False
+        self._clipboard = None
+        if whole[end] == _BEL:
+            return end + 1, passes
+        if whole[end] == _ESCAPE and whole[end + 1] == _BACKSLASH:
+            return end + 2, passes
+        return end, passes
+
+    def _control(self, whole: bytes, at: int, now: float) -> tuple[int, bool]:
+        """A control sequence: a key, a report, the start of a paste, or a reply."""
+        patterns = _patterns()
+        if whole[at + 2 : at + 3] == b"M":
+            mouse = patterns.mouse.match(whole, at)
+            if mouse is None and len(whole) - at < 6:
+                return self._unfinished(whole, at, hold=False, typed=False)
+            self.typed = self.typed or mouse is None
+            return (mouse.end() if mouse else at + 3), True
+        found = patterns.begun_control.match(whole, at)
+        if found is None or (found[1] is None and len(found[0]) > _LONGEST_CONTROL):
+            self.typed = True
+            return at + 2, True
+        sequence = found[0]
+        if found[1] is None:
+            hold = self.waiting(now) if len(sequence) == 2 else patterns.begun_reply.match(sequence) is not None
+            return self._unfinished(whole, at, hold=hold, typed=sequence[2:3] != b"<")
+        if sequence == _PASTE:
+            self._pasting = True
+        elif patterns.report.match(sequence):
+            return found.end(), True
+        elif (reply := patterns.reply.match(sequence)) is not None:
+            return found.end(), self._answered(reply, now)
+        self.typed = True
+        return found.end(), True
+
+    def _answered(self, reply: Match[bytes], now: float) -> bool:
+        """Whether a control sequence shaped like a reply passes."""
+        kind = _KINDS[reply.lastindex or 0]
+        if self._close(kind, now):
+            return True
+        if kind == "cpr" and _patterns().key.match(reply[0]):  # F3 with Shift, Alt, Ctrl or Meta
+            self.typed = True
+            return True
+        return False
+
+    def _string(self, whole: bytes, at: int, now: float) -> tuple[int, bool]:
+        """An OSC, DCS or APC that may be a reply, the key Alt with `]`, `P` or `_`, or a lone Escape."""
+        patterns = _patterns()
+        if whole.startswith(_CLIPBOARD, at):
+            self._clipboard = self._close("clipboard", now)
+            return at + len(_CLIPBOARD), self._clipboard
+        found = patterns.string.match(whole, at)
+        if found is not None:
+            number, title, device, graphics = found.groups()
+            kind = _command(int(number)) if number else _STRING_KINDS.get(title or device or graphics, "")
+            if device == b"!~" and self._close("dsr?", now):  # a checksum of memory, asked for by `CSI ?63 n`
+                return found.end(), True
+            return found.end(), self._close(kind, now)
+        rest = len(whole) - at
+        if rest <= 2:
+            return self._unfinished(whole, at, hold=self.waiting(now), typed=True)
+        if rest <= _LONGEST_STRING and patterns.begun_string.match(whole, at):
+            return self._unfinished(whole, at, hold=True, typed=False)
+        self.typed = True
+        return at + 2, True
+
+    def _unfinished(self, whole: bytes, at: int, *, hold: bool, typed: bool) -> tuple[int, bool]:
+        """Remembers the sequence that the end of `whole` cuts, held back or passed on."""
+        self._begun = whole[at:]
+        self.typed = self.typed or (typed and not hold)
+        return len(whole), not hold
+
+    def _close(self, kind: str, now: float) -> bool:
+        """Takes the oldest open query of a kind; False where there is none."""
+        times = self._open.get(kind)
+        while times:
+            asked = times.pop(0)
+            if not times:
+                del self._open[kind]
+            if now - asked <= PATIENCE:
+                return True
+        return False
+
+
+def _command(number: int) -> str:
+    """The kind of query that an operating system command answers."""
+    return "colour" if number in (4, 5, 21) or 10 <= number <= 19 else ""
