@@ -1,4 +1,4 @@
-"""How a session comes into the world: a daemon of its own, started by the one who asks, who hears at once if it cannot be.
+"""How a session comes into the world: a daemon of its own, and word at once to its creator where that cannot be.
 
 The order is plain data: name, directory (empty for the caller's), command (a list, None for the user's shell),
 environment (the creator's), extra (variables that win), columns, rows, width, height (0 where there is no terminal),

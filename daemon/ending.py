@@ -144,4 +144,3 @@ class Ending:
         if self.server.peers:
             self.session.timers.ensure("linger", STALLED, lambda: None)
         return not self.server.peers
-

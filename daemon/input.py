@@ -1,4 +1,4 @@
-"""What is to be typed into the program: whole units from several writers, in turn, as fast as the program takes them."""
+"""What is to be typed into the program: whole units from several writers, in turn, as fast as it takes them."""
 
 from __future__ import annotations
 

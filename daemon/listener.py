@@ -1,4 +1,4 @@
-"""The socket that a session answers on: its name claimed once, private from the first instant, given back on the way out."""
+"""The socket that a session answers on: claimed once, private from the first instant, given back on the way out."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Listener:
         return (found.st_dev, found.st_ino) == self._identity
 
     def _bind(self) -> tuple[socket, tuple[int, int]]:
-        """A listening socket, made under another name and moved into place when it accepts: nobody ever meets half of it."""
+        """A listening socket, made under another name and moved into place when it accepts."""
         opened = socket(AF_UNIX, SOCK_STREAM)
         opened.setblocking(False)
         temporary = f".{os.getpid()}{paths.SOCKET}"

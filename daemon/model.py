@@ -139,7 +139,7 @@ class Model:
         self.columns, self.rows = state["size"]
         self._born = (state["born"][0], state["born"][1])
         self._resizes = deque((at, columns, rows) for at, columns, rows in state["resizes"])
-        self._marks = {position: scrolled for position, scrolled in state["marks"]}
+        self._marks = dict(state["marks"])
         if state["emulator"] is not None:
             from sesh.daemon.emulator import Emulator
 
@@ -155,7 +155,7 @@ class Model:
             del self._marks[next(iter(self._marks))]
 
     def scrolled_since(self, position: int) -> int:
-        """How many lines have gone to the scrollback since `position`, up to where the emulator is; rather more than less."""
+        """How many lines have gone to the scrollback since `position`, up to where the emulator is, or a few more."""
         now = self.emulator.scrolled
         then = self._marks.get(position, -1)
         if then < 0:

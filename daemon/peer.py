@@ -80,7 +80,9 @@ class Peer:
         """Sends what the socket takes; whether all of it went out. A peer that is gone counts as closed."""
         while self._out and not self.closed:
             try:
-                sent = self.socket.sendmsg(list(self._out) if len(self._out) <= 64 else [self._out[at] for at in range(64)])
+                sent = self.socket.sendmsg(
+                    list(self._out) if len(self._out) <= 64 else [self._out[at] for at in range(64)]
+                )
             except OSError as error:
                 if error.errno == EAGAIN:
                     self.blocked = True
@@ -100,7 +102,7 @@ class Peer:
         return True
 
     def feed(self, stream: Stream) -> None:
-        """Sends what waits, then OUTPUT from the reader's position on, until the head or until the socket takes no more."""
+        """Sends what waits, then OUTPUT from the reader's position on, as far as the socket takes it."""
         while self.flush() and not self.closed:
             reader = self.reader
             if reader is None or not reader.fed() or reader.position >= stream.head:

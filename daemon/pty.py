@@ -1,4 +1,4 @@
-"""The pseudoterminal and the program in it: started by ptyprocess, read and written without blocking, reaped by `wait4`."""
+"""The pty and the program in it: started by ptyprocess, read and written without blocking, reaped by `wait4`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Pty:
         from ptyprocess import PtyProcess
 
         def become() -> None:
-            """In the child: what the program inherits is the creator's or the default; then the program, argv[0] kept."""
+            """In the child: the creator's umask and default signals, then the program, argv[0] kept."""
             try:
                 os.chdir(directory)
             except OSError as error:

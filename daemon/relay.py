@@ -60,7 +60,8 @@ class Relay:
             self.timers.ensure("pace", STALLED, self._impatient)
             return True
         return any(
-            follower.behind(self.stream) > FOLLOWER_FARTHEST and not self._stuck(follower) for follower in self.followers
+            follower.behind(self.stream) > FOLLOWER_FARTHEST and not self._stuck(follower)
+            for follower in self.followers
         )
 
     def _stuck(self, reader: Reader) -> bool:
@@ -72,7 +73,7 @@ class Relay:
             self._set_aside(client)
 
     def _set_aside(self, client: Attachment) -> None:
-        """The client gets nothing more until its socket is empty; what it had not been given is replaced by a screen."""
+        """The client gets nothing more until its socket is empty; a screen replaces what it was not given."""
         self.clients.set_aside(client, ASIDE)
         self.model.mark(client.position)
 

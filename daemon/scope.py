@@ -10,10 +10,12 @@ from sesh.kernel import LINUX
 def own_scope() -> list[str]:
     """The words to put before a command so that it runs in a scope of its own; none where that is not needed.
 
-    Needed is it in a `.scope` that ends with its terminal; a login's `session-N.scope` ends only where logind is told to
-    kill the user's processes (`KillUserProcesses=yes`, logind.conf(5)).
+    Needed is it in a `.scope` that ends with its terminal; a login's `session-N.scope` ends only where logind is
+    told to kill the user's processes (`KillUserProcesses=yes`, logind.conf(5)).
     """
-    if not LINUX or not os.path.exists(os.path.join(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere", "systemd/private")):
+    if not LINUX or not os.path.exists(
+        os.path.join(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere", "systemd/private")
+    ):
         return []
     scope = _current_scope()
     if not scope.endswith(".scope") or (scope.startswith("session-") and not _logind_kills()):

@@ -98,7 +98,7 @@ class Server:
         """Tells the selector what is waited for now."""
         session = self.session
         wanted: dict[int, int] = {self._wakeup: selectors.EVENT_READ}
-        if not self.ending.done and len(self.peers) < MOST_PEERS or session.facts["keep"]:
+        if len(self.peers) < MOST_PEERS and (not self.ending.done or session.facts["keep"]):
             wanted[self.listener.socket.fileno()] = selectors.EVENT_READ
         if session.pty is not None and session.pty.descriptor >= 0 and self.program.open:
             events = (0 if session.relay.paused() else selectors.EVENT_READ) | (
@@ -110,7 +110,9 @@ class Server:
             wanted[descriptor] = (0 if peer.closing else selectors.EVENT_READ) | (
                 selectors.EVENT_WRITE if peer.blocked else 0
             )
-        self._interest = _changed(self._selector, self._interest, {fd: events for fd, events in wanted.items() if events})
+        self._interest = _changed(
+            self._selector, self._interest, {fd: events for fd, events in wanted.items() if events}
+        )
 
     def _ready(self, descriptor: int, events: int) -> None:
         session = self.session
@@ -386,4 +388,3 @@ def _changed(selector: selectors.BaseSelector, before: dict[int, int], wanted: d
         elif before[descriptor] != events:
             selector.modify(descriptor, events)
     return wanted
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 RETAINED = 256 << 10
-"""Bytes kept behind the newest one although every reader has passed them: for `--print` and for clients that come back."""
+"""Bytes kept although every reader has passed them: for `--print` and for clients that come back."""
 
 
 class Stream:

@@ -137,4 +137,3 @@ def _recovered(name: str, record: Record) -> bool:
             return True
         time.sleep(0.005)
     return False
-

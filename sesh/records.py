@@ -1,7 +1,7 @@
 """The metadata of a session, NAME.json: what anyone may know of it without asking its daemon. No secret stands in it.
 
-Keys: name, id, machine, boot, daemon_pid, daemon_start, pid, created, cwd, command, labels, columns, rows, tty, tty_number,
-terminals, keep, version.
+Keys: name, id, machine, machine_name, boot, daemon_pid, daemon_start, pid, created, last_activity, cwd, command, labels,
+columns, rows, tty, tty_number, terminals, keep, exit_code, version.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def read(name: str) -> Record | None:
-    """The record of a session; None where there is none or it cannot be read as one. Raises Refused for a foreign file."""
+    """The record of a session, None where there is none that can be read. Raises Refused for a foreign file."""
     import json
 
     path = paths.record_path(name)
@@ -59,7 +59,7 @@ def alive(record: Record) -> bool:
 
 
 def wake(record: Record) -> bool:
-    """Has a live daemon make its socket and record again, where something removed them. False where it does not live."""
+    """Has a live daemon make its socket and record again if they are gone. False where it does not live."""
     if not (here(record) and alive(record)):
         return False
     try:
@@ -70,7 +70,7 @@ def wake(record: Record) -> bool:
 
 
 def remove(name: str) -> None:
-    """Removes the files of a session that is lost. The caller holds the directory's lock and has seen that nobody listens."""
+    """Removes the files of a lost session. The caller holds the directory's lock and has seen that nobody listens."""
     for path in (paths.socket_path(name), paths.record_path(name)):
         try:
             os.unlink(path)

@@ -45,7 +45,7 @@ class Connection:
         self.inbound = self.outbound = -1
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Writes all of `data`. Raises Unreachable where the other side is gone, TimedOut past the deadline (monotonic)."""
+        """Writes all of `data`. Raises Unreachable where nobody reads any more, TimedOut past the deadline (monotonic)."""
         view = memoryview(data)
         while view:
             try:
@@ -58,7 +58,7 @@ class Connection:
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """The next frame, as (type, payload).
 
-        Raises Unreachable where the other side closed, TimedOut past the deadline (monotonic), ProtocolError for rubbish.
+        Raises Unreachable where the other side closed, TimedOut past the deadline (monotonic), ProtocolError.
         """
         while not self._frames:
             if deadline is not None:
@@ -76,7 +76,7 @@ class Connection:
         return self._frames.pop(0)
 
     def leftovers(self) -> list[tuple[int, bytes]]:
-        """Frames that have come and were not taken yet; whoever reads the descriptor itself from now on begins with them."""
+        """Frames that have come and were not taken yet; who reads the descriptor itself begins with them."""
         frames, self._frames = self._frames, []
         return frames
 
@@ -100,8 +100,8 @@ class Connection:
         self.welcome = protocol.parse(payload)
         if self.welcome.get("protocol") != protocol.PROTOCOL:
             raise ProtocolError(
-                f"the session's daemon is sesh {self.welcome.get('version')}, this is {__version__}, and they do not understand "
-                "each other; use that sesh for it, or end the session"
+                f"the session's daemon is sesh {self.welcome.get('version')}, this is {__version__}, "
+                "and they do not understand each other; use that sesh for it, or end the session"
             )
         return self.welcome
 
@@ -136,7 +136,8 @@ class Connection:
 def greeting(role: str, **more: Any) -> bytes:
     """A HELLO frame: `role` is `attach` or `request`."""
     return protocol.message(
-        protocol.HELLO, {"protocol": protocol.PROTOCOL, "version": __version__, "role": role, "pid": os.getpid(), **more}
+        protocol.HELLO,
+        {"protocol": protocol.PROTOCOL, "version": __version__, "role": role, "pid": os.getpid(), **more},
     )
 
 
@@ -152,7 +153,7 @@ def asking(verb: str, number: int, data: bytes = b"", **words: Any) -> bytes:
 def connect(name: str, timeout: float = 5.0) -> Connection:
     """A connection to the daemon of `name` on this machine.
 
-    Raises NotFound where none answers, Unreachable where it does not accept in time, Refused for a socket that is not ours.
+    Raises NotFound where none answers, Unreachable where it does not accept in time, Refused for a foreign socket.
     """
     if not paths.trusted(paths.directory()) or not paths.check_file(paths.socket_path(name), stat.S_IFSOCK):
         raise paths.absent(name)
