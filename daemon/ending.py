@@ -130,7 +130,7 @@ class Ending:
         reason = "timed out" if session.timed_out else "killed" if self.told else "exited"
         end = {"name": session.name, "code": session.exit_code, "signal": session.exit_signal, "reason": reason}
         client.peer.queue(protocol.message(protocol.EXIT, end))
-        self.server.dismiss(client)
+        self.server.reception.dismiss(client)
 
     def over(self) -> bool:
         """Whether the daemon has nothing left to do: the session is removed and nobody is owed a byte."""

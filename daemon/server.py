@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import selectors
 import signal
-import time
-from collections import OrderedDict
 
 from sesh import __version__, protocol
-from sesh.daemon.attachment import HELD, RAW, REPAINT, RESYNC, Attachment, clamp_size
 from sesh.daemon.ending import Ending
 from sesh.daemon.peer import Peer
 from sesh.daemon.program import Program
-from sesh.daemon.relay import REPLAY_LINES
+from sesh.daemon.reception import Reception
 from sesh.daemon.verbs import VERBS
 from sesh.errors import ProtocolError, SeshError
 
@@ -32,8 +29,6 @@ MOST_PEERS = 400
 """Connections at once; more wait in the socket's backlog until some of these have ended."""
 MOST_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
-DEPARTED = 64
-"""Clients that are remembered after they have gone, so that they find their place again."""
 
 
 class Server:
@@ -44,7 +39,7 @@ class Server:
         self.program = Program(session)
         self.peers: dict[int, Peer] = {}
         self.killers: list[tuple[Peer, int]] = []
-        self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
+        self.reception = Reception(session, self.program, agent)
         self.ending = Ending(self)
         self._selector = selectors.DefaultSelector()
         self._interest: dict[int, int] = {}
@@ -175,7 +170,7 @@ class Server:
 
     def _frame(self, peer: Peer, kind: int, payload: bytes) -> None:
         if kind == protocol.HELLO:
-            self._greeted(peer, protocol.parse(payload))
+            self.reception.greet(peer, protocol.parse(payload))
         elif not peer.role:
             raise ProtocolError("a peer did not begin with HELLO")
         elif kind == protocol.PING:
@@ -187,77 +182,11 @@ class Server:
         elif kind == protocol.REQUEST:
             self._requested(peer, protocol.parse(payload))
         elif peer.attachment is not None:
-            self._attached(peer.attachment, kind, payload)
-
-    def _greeted(self, peer: Peer, hello: dict[str, Any]) -> None:
-        """Answers a HELLO; an attachment is taken in."""
-        if peer.role:
-            return
-        session = self.session
-        peer.role = "attach" if hello.get("role") == "attach" else "request"
-        if not peer.first:
-            session.timers.clear(("hello", peer.descriptor))
-        welcome = {
-            "protocol": protocol.PROTOCOL,
-            "version": __version__,
-            "id": session.facts["id"],
-            "name": session.name,
-            "position": session.stream.head,
-            "last_input": 0,
-        }
-        if hello.get("protocol") != protocol.PROTOCOL:
-            peer.queue(protocol.message(protocol.WELCOME, welcome))
-            peer.closing = True
-            return
-        if peer.role == "request":
-            peer.queue(protocol.message(protocol.WELCOME, welcome))
-            return
-        client = Attachment(peer, session.clients.next_number(), hello)
-        client.sequence, left, was_raw = self.departed.pop(client.token, (0, -1, False))
-        welcome["last_input"] = client.sequence
-        peer.queue(protocol.message(protocol.WELCOME, welcome))
-        if hello.get("replace") is True:
-            for other in list(session.clients.all):
-                self.part(other, "replaced")
-        self._settled(peer)
-        peer.attachment = peer.reader = client
-        client.lines = REPLAY_LINES if hello.get("replay") is not False else 0
-        self._resume(client, hello, left, was_raw)
-        self.program.use_agent(self.agent)
-
-    def _settled(self, peer: Peer) -> None:
-        """The creator has said what it wants: a session that is over need not stay for it any longer."""
-        peer.first = False
-        self.session.timers.clear(("hello", peer.descriptor))
-
-    def _resume(self, client: Attachment, hello: dict[str, Any], left: int, was_raw: bool) -> None:
-        """Gives a client its place: where it was, if it comes back to the same session, else a screen of its own."""
-        session = self.session
-        since = hello.get("since")
-        known = hello.get("id") == session.facts["id"] and isinstance(since, int) and 0 <= since <= session.stream.head
-        same = client.size[:2] == session.clients.size[:2]
-        session.clients.add(client)
-        if not known or not isinstance(since, int):
-            if same and not client.read_only and session.pty is not None and session.model.loaded:
-                self._redraw_program()
-            return
-        session.model.catch_up()
-        if hello.get("redraw") is True:
-            client.lines = min(session.model.scrolled_since(since), REPLAY_LINES)
-        elif client.mode == RAW and same and (was_raw or left < 0) and since >= session.stream.base:
-            client.needs, client.position = "", since
-        else:
-            client.needs, client.left = RESYNC, since
-
-    def _redraw_program(self) -> None:
-        """Has a full-screen program draw its screen anew: the kernel tells it nothing where the size stays."""
-        session = self.session
-        if session.pty is not None and session.running and session.model.emulator.alternate:
-            session.pty.signal_foreground(signal.SIGWINCH)
+            self.reception.frame(peer.attachment, kind, payload)
 
     def _requested(self, peer: Peer, words: dict[str, Any]) -> None:
         """Carries a verb out; its error is its answer."""
-        self._settled(peer)
+        self.reception.settled(peer)
         data, peer.data = bytes(peer.data), bytearray()
         asked = words.get("id")
         asked = asked if isinstance(asked, int) else 0
@@ -273,33 +202,6 @@ class Server:
             self.session.journal.note(f"a fault in the verb {words.get('verb')}", error)
             peer.refuse(asked, "internal", "the session's daemon failed at this; `sesh --status` shows the fault")
 
-    def _attached(self, client: Attachment, kind: int, payload: bytes) -> None:
-        """Deals with the frames that only an attached client sends."""
-        session = self.session
-        if kind == protocol.INPUT:
-            self.program.receive(client, payload)
-        elif kind == protocol.RESIZE:
-            self._resized(client, clamp_size(*protocol.split_size(payload)))
-        elif kind == protocol.DETACH:
-            self.part(client, "detached")
-        elif kind == protocol.REDRAW:
-            if client.mode == HELD:
-                session.clients.bring_back(client)
-            else:
-                client.view = None
-                client.need(RESYNC)
-
-    def _resized(self, client: Attachment, size: tuple[int, int, int, int]) -> None:
-        session = self.session
-        if size == session.clients.size == client.size and session.pty is not None and session.running:
-            session.pty.signal_foreground(signal.SIGWINCH)
-        changed = size[:2] != client.size[:2]
-        client.size = size
-        client.view = None
-        session.clients.obey()
-        if changed and client.mode == RAW:
-            client.need(REPAINT)
-
     def type(self, writer: Hashable, data: bytes, done: Callable[[], None] | None) -> None:
         """Types bytes into the program."""
         self.program.type(writer, data, done)
@@ -313,40 +215,6 @@ class Server:
         self.session.timed_out = True
         self.ending.begin()
 
-    def part(self, client: Attachment, reason: str) -> None:
-        """Detaches a client: it is told why, and what it needs to leave its terminal tidy."""
-        session = self.session
-        below = 0
-        if client.mode == RAW and not client.peer.blocked:
-            client.peer.feed(session.stream)
-            session.model.catch_up()
-            below = 0 if session.model.emulator.alternate else session.model.emulator.rows_below()
-        told = {"reason": reason, "rows_below": below, "queries": client.replies.waiting(time.monotonic())}
-        client.peer.queue(protocol.message(protocol.DETACH, told))
-        self.dismiss(client)
-
-    def dismiss(self, client: Attachment) -> None:
-        """Lets a client go once it has got what is on its way."""
-        client.peer.closing = True
-        client.peer.flush()
-        self._forget(client)
-
-    def _forget(self, client: Attachment) -> None:
-        session = self.session
-        if client not in session.clients.all:
-            return
-        client.peer.attachment = None
-        client.peer.reader = None
-        session.timers.clear(("held", client.number))
-        position = client.position if client.left < 0 else client.left
-        session.model.mark(position)
-        if client.token:
-            self.departed[client.token] = (client.sequence, position, client.mode == RAW)
-            while len(self.departed) > DEPARTED:
-                self.departed.popitem(last=False)
-        session.clients.remove(client)
-        self.program.use_agent(self.agent)
-
     def drop(self, peer: Peer) -> None:
         """Closes a connection and forgets what hung on it. The session goes on."""
         if self.peers.get(peer.descriptor) is peer:
@@ -355,7 +223,7 @@ class Server:
         if self._interest.pop(peer.descriptor, 0):
             self._selector.unregister(peer.descriptor)
         if peer.attachment is not None:
-            self._forget(peer.attachment)
+            self.reception.forget(peer.attachment)
         if peer.reader is not None and peer.reader in self.session.relay.followers:
             self.session.relay.followers.remove(peer.reader)
         peer.drop()

@@ -19,7 +19,7 @@ def dump(session: Session) -> dict[str, Any]:
     """Everything of a session but its descriptors and its clients, as JSON can carry it.
 
     Shape: `facts`, `size` (columns, rows, width, height), `stream` (base, head, bytes), `model` (position, and the
-    emulator's state, None where it was never needed), `watch` (an unfinished sequence), `input` (bytes not typed yet),
+    emulator's state, None where it was never needed), `watch` (an unfinished sequence), `input` (units not typed),
     `seen`, `title`, `last_activity`, `sent_at`, `end` (code, signal, moment), `unseen` (bells, notifications, the last).
     """
     stream, model = session.stream, session.model

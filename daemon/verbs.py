@@ -41,7 +41,7 @@ def detach(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -
     leader = clients.leader
     chosen = ([leader] if leader else []) if words.get("which") == "last" else list(clients.all)
     for client in chosen:
-        server.part(client, "detached")
+        server.reception.part(client, "detached")
     peer.respond(asked, detached=len(chosen))
 
 

@@ -1,7 +1,7 @@
 """The metadata of a session, NAME.json: what anyone may know of it without asking its daemon. No secret stands in it.
 
-Keys: name, id, machine, machine_name, boot, daemon_pid, daemon_start, pid, created, last_activity, cwd, command, labels,
-columns, rows, tty, tty_number, terminals, keep, exit_code, version.
+Keys: name, id, machine, machine_name, boot, daemon_pid, daemon_start, pid, created, last_activity, cwd, command,
+labels, columns, rows, tty, tty_number, terminals, keep, exit_code, version.
 """
 
 from __future__ import annotations

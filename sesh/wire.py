@@ -45,7 +45,7 @@ class Connection:
         self.inbound = self.outbound = -1
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Writes all of `data`. Raises Unreachable where nobody reads any more, TimedOut past the deadline (monotonic)."""
+        """Writes all of `data`. Raises Unreachable where nobody reads, TimedOut past the deadline (monotonic)."""
         view = memoryview(data)
         while view:
             try:

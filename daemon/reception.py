@@ -1,0 +1,158 @@
+"""Where clients are taken in, listened to and let go."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import OrderedDict
+
+from sesh import __version__, protocol
+from sesh.daemon.attachment import HELD, RAW, REPAINT, RESYNC, Attachment, clamp_size
+from sesh.daemon.relay import REPLAY_LINES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.daemon.peer import Peer
+    from sesh.daemon.program import Program
+    from sesh.daemon.session import Session
+
+DEPARTED = 64
+"""Clients that are remembered after they have gone, so that they find their place again."""
+
+
+class Reception:
+    """The attached clients' way in and out."""
+
+    def __init__(self, session: Session, program: Program, agent: str) -> None:
+        self.session, self.program, self.agent = session, program, agent
+        self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
+        """By a client's token: the number of its newest INPUT, the position it was fed to, whether raw."""
+
+    def greet(self, peer: Peer, hello: dict[str, Any]) -> None:
+        """Answers a HELLO; an attachment is taken in."""
+        if peer.role:
+            return
+        session = self.session
+        peer.role = "attach" if hello.get("role") == "attach" else "request"
+        if not peer.first:
+            session.timers.clear(("hello", peer.descriptor))
+        welcome = {
+            "protocol": protocol.PROTOCOL,
+            "version": __version__,
+            "id": session.facts["id"],
+            "name": session.name,
+            "position": session.stream.head,
+            "last_input": 0,
+        }
+        if hello.get("protocol") != protocol.PROTOCOL:
+            peer.queue(protocol.message(protocol.WELCOME, welcome))
+            peer.closing = True
+            return
+        if peer.role == "request":
+            peer.queue(protocol.message(protocol.WELCOME, welcome))
+            return
+        client = Attachment(peer, session.clients.next_number(), hello)
+        client.sequence, left, was_raw = self.departed.pop(client.token, (0, -1, False))
+        welcome["last_input"] = client.sequence
+        peer.queue(protocol.message(protocol.WELCOME, welcome))
+        if hello.get("replace") is True:
+            for other in list(session.clients.all):
+                self.part(other, "replaced")
+        self.settled(peer)
+        peer.attachment = peer.reader = client
+        client.lines = REPLAY_LINES if hello.get("replay") is not False else 0
+        self._resume(client, hello, left, was_raw)
+        self.program.use_agent(self.agent)
+
+    def settled(self, peer: Peer) -> None:
+        """The creator has said what it wants: a session that is over need not stay for it any longer."""
+        peer.first = False
+        self.session.timers.clear(("hello", peer.descriptor))
+
+    def _resume(self, client: Attachment, hello: dict[str, Any], left: int, was_raw: bool) -> None:
+        """Gives a client its place: where it was, if it comes back to the same session, else a screen of its own."""
+        session = self.session
+        since = hello.get("since")
+        known = hello.get("id") == session.facts["id"] and isinstance(since, int) and 0 <= since <= session.stream.head
+        same = client.size[:2] == session.clients.size[:2]
+        session.clients.add(client)
+        if not known or not isinstance(since, int):
+            if same and not client.read_only and session.pty is not None and session.model.loaded:
+                self._redraw_program()
+            return
+        session.model.catch_up()
+        if hello.get("redraw") is True:
+            client.lines = min(session.model.scrolled_since(since), REPLAY_LINES)
+        elif client.mode == RAW and same and (was_raw or left < 0) and since >= session.stream.base:
+            client.needs, client.position = "", since
+        else:
+            client.needs, client.left = RESYNC, since
+
+    def _redraw_program(self) -> None:
+        """Has a full-screen program draw its screen anew: the kernel tells it nothing where the size stays."""
+        session = self.session
+        if session.pty is not None and session.running and session.model.emulator.alternate:
+            session.pty.signal_foreground(signal.SIGWINCH)
+
+    def frame(self, client: Attachment, kind: int, payload: bytes) -> None:
+        """Deals with the frames that only an attached client sends."""
+        session = self.session
+        if kind == protocol.INPUT:
+            self.program.receive(client, payload)
+        elif kind == protocol.RESIZE:
+            self._resized(client, clamp_size(*protocol.split_size(payload)))
+        elif kind == protocol.DETACH:
+            self.part(client, "detached")
+        elif kind == protocol.REDRAW:
+            if client.mode == HELD:
+                session.clients.bring_back(client)
+            else:
+                client.view = None
+                client.need(RESYNC)
+
+    def _resized(self, client: Attachment, size: tuple[int, int, int, int]) -> None:
+        session = self.session
+        if size == session.clients.size == client.size and session.pty is not None and session.running:
+            session.pty.signal_foreground(signal.SIGWINCH)
+        changed = size[:2] != client.size[:2]
+        client.size = size
+        client.view = None
+        session.clients.obey()
+        if changed and client.mode == RAW:
+            client.need(REPAINT)
+
+    def part(self, client: Attachment, reason: str) -> None:
+        """Detaches a client: it is told why, and what it needs to leave its terminal tidy."""
+        session = self.session
+        below = 0
+        if client.mode == RAW and not client.peer.blocked:
+            client.peer.feed(session.stream)
+            session.model.catch_up()
+            below = 0 if session.model.emulator.alternate else session.model.emulator.rows_below()
+        told = {"reason": reason, "rows_below": below, "queries": client.replies.waiting(time.monotonic())}
+        client.peer.queue(protocol.message(protocol.DETACH, told))
+        self.dismiss(client)
+
+    def dismiss(self, client: Attachment) -> None:
+        """Lets a client go once it has got what is on its way."""
+        client.peer.closing = True
+        client.peer.flush()
+        self.forget(client)
+
+    def forget(self, client: Attachment) -> None:
+        session = self.session
+        if client not in session.clients.all:
+            return
+        client.peer.attachment = None
+        client.peer.reader = None
+        session.timers.clear(("held", client.number))
+        position = client.position if client.left < 0 else client.left
+        session.model.mark(position)
+        if client.token:
+            self.departed[client.token] = (client.sequence, position, client.mode == RAW)
+            while len(self.departed) > DEPARTED:
+                self.departed.popitem(last=False)
+        session.clients.remove(client)
+        self.program.use_agent(self.agent)
