@@ -61,6 +61,11 @@ class Peer:
         self._acknowledged = 0
         self._out: deque[memoryview] = deque()
 
+    @property
+    def listening(self) -> bool:
+        """Whether what the peer says is still heard."""
+        return not (self.closed or self.closing)
+
     def receive(self) -> list[tuple[int, bytes]] | None:
         """The frames that have come; None where the other side closed. Raises ProtocolError for rubbish."""
         try:

@@ -158,7 +158,7 @@ class Server:
                     self.drop(peer)
                     return
                 for kind, payload in frames:
-                    if peer.closed or peer.closing:
+                    if not peer.listening:
                         break
                     self._frame(peer, kind, payload)
         except SeshError as error:
