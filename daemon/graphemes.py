@@ -1,0 +1,105 @@
+"""Widths of characters and the joining of characters into one cell.
+
+Widths are wcwidth's. What joins follows UAX 29 as far as terminals show it: marks, variation selectors, ZWJ
+emoji, flags, skin tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one where
+wcwidth's tables say so; a spacing mark (Mc) and a conjunct make two columns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from unicodedata import category, combining
+
+from wcwidth import wcwidth
+
+try:
+    from wcwidth.table_vs15 import VS15_WIDE_TO_NARROW as _VS15
+except ImportError:  # older tables have no text presentation
+    _VS15 = {}
+try:
+    from wcwidth.table_vs16 import VS16_NARROW_TO_WIDE as _VS16
+except ImportError:
+    _VS16 = {}
+
+ZWJ = "\u200d"
+
+
+class _Widths(dict[str, int]):
+    def __missing__(self, char: str) -> int:
+        if len(self) > 8192:
+            self.clear()
+        width = self[char] = max(0, wcwidth(char))
+        return width
+
+
+WIDTH = _Widths()
+
+#: Characters one column wide that never join what stands before them: they are drawn in runs.
+NARROW = (
+    " -~\xa1-\xa8\xaa-\xac\xaf-\u02ff\u0370-\u0377\u0384-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u203b"
+    "\u2190-\u2193\u2200-\u22ff\u2500-\u25a9\u2800-\u28ff\ue000-\uf8ff"
+)
+#: Characters two columns wide that never join.
+WIDE = "\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff60"
+RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
+
+_PICTOGRAPH = re.compile(
+    "[\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u2388\u23cf\u23e9-\u23f3"
+    "\u23f8-\u23fa\u24c2\u25aa\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u2605\u2607-\u2612\u2614-\u2685"
+    "\u2690-\u2705\u2708-\u2712\u2714\u2716\u271d\u2721\u2728\u2733\u2734\u2744\u2747\u274c\u274e"
+    "\u2753-\u2755\u2757\u2763-\u2767\u2795-\u2797\u27a1\u27b0\u27bf\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c"
+    "\u2b50\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001f3fa\U0001f400-\U0001faff]"
+)
+
+
+def _table(source: Mapping[str, tuple[tuple[int, int], ...]]) -> frozenset[str]:
+    ranges = next(iter(source.values()), ())
+    return frozenset(chr(code) for first, last in ranges for code in range(first, last + 1))
+
+
+_WIDENED = _table(_VS16)
+_NARROWED = _table(_VS15)
+
+
+def joined(cluster: str, width: int, char: str) -> int:
+    """The width of `cluster` once `char` has joined it, or 0 where `char` begins a cell of its own."""
+    last = cluster[-1:]
+    own = WIDTH[char]
+    if own == 0:
+        if char == "\ufe0f":
+            return 2 if last in _WIDENED else width
+        if char == "\ufe0e":
+            return 1 if width == 2 and len(cluster) == 1 and last in _NARROWED else width
+        return 2 if category(char) == "Mc" else width
+    if last < "\u0300" or char < "\u0900":
+        return 0
+    if last == ZWJ and _PICTOGRAPH.match(char) and _PICTOGRAPH.match(cluster):
+        return width
+    if "\U0001f1e6" <= char <= "\U0001f1ff":
+        return 2 if len(cluster) == 1 and "\U0001f1e6" <= last <= "\U0001f1ff" else 0
+    if "\U0001f3fb" <= char <= "\U0001f3ff":
+        return width if _PICTOGRAPH.match(last) or (last == "\ufe0f" and _PICTOGRAPH.match(cluster)) else 0
+    # A virama (combining class 9) binds the consonant behind it: a conjunct, two columns at most.
+    virama = cluster[-2:-1] if last == ZWJ else last
+    return 2 if virama and combining(virama) == 9 and category(char) == "Lo" else 0
+
+
+def attaches(char: str) -> bool:
+    """Whether a mark that comes after a cursor movement still goes on the cell to the left (Mn and Me do)."""
+    return category(char) in {"Mn", "Me"} and not "\ufe00" <= char <= "\ufe0f"
+
+
+def clusters(text: str) -> list[tuple[str, int]]:
+    """`text` as (grapheme, columns); marks with nothing before them are left out."""
+    out: list[tuple[str, int]] = []
+    for char in text:
+        if out:
+            last, width = out[-1]
+            new = joined(last, width, char)
+            if new:
+                out[-1] = (last + char, new)
+                continue
+        if WIDTH[char]:
+            out.append((char, WIDTH[char]))
+    return out

@@ -1,0 +1,169 @@
+"""The bytes that make another terminal show what the model holds.
+
+They are made from the state, never from what was received, so nothing in them acts: no bell, no query, no
+clipboard, no reset. The order avoids the traps of restoring: content before the modes that bend it (origin, wrap,
+insert), margins before the cursor (DECSTBM moves it home), tab stops before the cursor, every pen reset before a
+line feed (the row that comes in takes the background).
+"""
+
+from __future__ import annotations
+
+import re
+
+from sesh.daemon.cell import DEFAULT
+from sesh.daemon.grid import Row
+from sesh.daemon.modal import Saved
+from sesh.daemon.paint import Painter, cells_of, plain
+from sesh.daemon.prelude import LEAVE, NEUTRAL, fresh
+from sesh.daemon.reflow import wrapped
+from sesh.daemon.scrollback import leftover, trimmed
+from sesh.daemon.settings import charsets, keys, leave_input, settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.daemon.emulator import Emulator
+    from sesh.daemon.screen import Screen
+
+_BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
+
+
+def replay(emulator: Emulator, *, lines: int = 1000) -> bytes:
+    """For a terminal of the emulator's size that attaches: its own screen scrolls away, then `lines` logical lines
+    of scrollback, the screen, and all that is set. The unfinished bytes come last, as they were received."""
+    return fresh(emulator.rows) + leave_input(emulator.screen) + _whole(emulator, lines, titles=True)
+
+
+def repaint(emulator: Emulator, *, lines: int = 0, was_alternate: bool | None = None) -> bytes:
+    """For a terminal that shows this session already: the visible rows anew, its scrollback untouched.
+
+    With `lines`, the last so many logical lines of scrollback are written first, over what the terminal still
+    shows, and scroll off as they would have. `was_alternate` is the screen that the terminal is on, where that is
+    known not to be the one that the emulator is on.
+    """
+    screen = emulator.screen
+    start = LEAVE + NEUTRAL
+    if was_alternate and not screen.alternate:
+        start += b"\x1b[?1049l"
+    enter = was_alternate is False
+    return start + leave_input(screen) + b"\x1b[H" + _whole(emulator, lines, erase=True, enter=enter)
+
+
+def _whole(emulator: Emulator, lines: int, *, titles: bool = False, erase: bool = False, enter: bool = False) -> bytes:
+    screen = emulator.screen
+    painter = Painter()
+    if screen.main is None:
+        _flow(painter, screen, screen.buffer, lines, erase)
+        _slot(painter, screen, screen.saved, screen.buffer)
+    else:
+        if not erase or enter or lines:
+            _flow(painter, screen, screen.main, lines, erase)
+        if not erase or enter:
+            painter.raw(keys(screen.main_keys))
+            _slot(painter, screen, screen.main_saved, screen.main, "\x1b[?1049h")
+        painter.use(DEFAULT)
+        painter.raw("\x1b[H")
+        _rows(painter, screen.buffer, False, erase)
+        _slot(painter, screen, screen.saved, screen.buffer)
+    painter.use(DEFAULT)
+    settings(painter, screen, titles=titles)
+    _cursor(painter, screen)
+    return str(painter).encode() + emulator.tokenizer.unfinished
+
+
+def _flow(painter: Painter, screen: Screen, rows: list[Row], count: int, erase: bool) -> None:
+    """Scrollback and rows, one after the other from the top: the rows are as many as the screen has, so whatever
+    comes before them scrolls off."""
+    history = screen.history
+    joined = history.open and rows[0].continues and count > 0
+    texts = history.last(count)
+    for at, text in enumerate(texts):
+        last = joined and at == len(texts) - 1
+        painter.out.append(text)
+        if last:
+            painter.pen, painter.last = history.end
+            break
+        if "\x1b" in text:
+            painter.out.append("\x1b[m\x1b]8;;\x1b\\" if "\x1b]8" in text else "\x1b[m")
+        stale = erase or (len(text) > screen.columns and _BACKGROUND.search(text))
+        if stale and not _fills(text, screen.columns):
+            painter.out.append("\x1b[K")
+        painter.out.append("\r\n")
+    _rows(painter, rows, joined, erase)
+
+
+def _fills(text: str, columns: int) -> bool:
+    """Whether the last row of a line is full to the last column."""
+    words = plain(text)
+    if words.isascii():
+        return bool(words) and len(words) % columns == 0
+    return wrapped([cells_of(text)], columns)[0][-1].used == columns
+
+
+def _rows(painter: Painter, rows: list[Row], joined: bool, erase: bool) -> None:
+    """The rows of a screen from where the cursor is; rows that go on with a line are reached by wrapping."""
+    for y, row in enumerate(rows):
+        continues = row.continues if y else joined
+        following = rows[y + 1] if y + 1 < len(rows) else None
+        if y and not continues:
+            painter.use(DEFAULT)
+            painter.raw("\r\n")
+        if following is not None and following.continues:
+            painter.cells(row[:-1] if leftover(row, following) else row)
+            continue
+        cells = trimmed(row)
+        if continues and not cells:
+            cells = row[:1]
+        painter.cells(cells)
+        if len(cells) < len(row) and (erase or (continues and cells[0].pen.erased != DEFAULT)):
+            painter.use(DEFAULT)
+            painter.raw("\x1b[K")
+
+
+def _slot(painter: Painter, screen: Screen, saved: Saved, rows: list[Row], then: str = "\x1b7") -> None:
+    """Stand as the cursor stood when it was saved, then save it (or let the switch of screens save it)."""
+    if saved == Saved() and then == "\x1b7":
+        return
+    painter.raw(("\x1b[?6h" if saved.origin else "") + ("" if saved.wrap else "\x1b[?7l"))
+    row = min(saved.row, screen.lines - 1)
+    if saved.column >= screen.columns:
+        _reprint(painter, rows[row], row, screen.columns)
+    else:
+        painter.raw(f"\x1b[{row + 1};{saved.column + 1}H")
+    painter.use(saved.pen)
+    painter.raw(charsets(saved.sets, saved.charset) + then)
+    painter.raw(f"\x1b[?6l\x1b[?7h{charsets(('B',) * 4, 0, every=True)}")
+
+
+def _reprint(painter: Painter, row: Row, y: int, end: int, top: int = 0, left: int = 0) -> None:
+    """Write the grapheme that ends before column `end` once more, so that the cursor stands behind it."""
+    x = end - 1
+    if x > 0 and not row[x].data:
+        x -= 1
+    painter.raw(f"\x1b[{y - top + 1};{x - left + 1}H")
+    painter.cells(row[x:end])
+
+
+def _cursor(painter: Painter, screen: Screen) -> None:
+    """The pen, the cursor, whether it waits to wrap, and the grapheme that may still be joined. Comes last."""
+    cursor = screen.cursor
+    row = screen.buffer[cursor.y]
+    top, left = (screen.top, screen.left) if screen.origin else (0, 0)
+    insert = "\x1b[4h" if screen.insert else ""
+    waits = cursor.x >= screen.columns or screen.held == (cursor.y, cursor.x)
+    if screen.open:
+        painter.use(screen.pen)
+        x, cluster = screen.last()
+        width = cursor.x - x
+        painter.raw(f"{insert}\x1b[{cursor.y - top + 1};{x - left + 1}H")
+        if insert:
+            painter.raw(f"\x1b[{width}P")
+        painter.out.append(cluster)
+        return
+    if waits:
+        _reprint(painter, row, cursor.y, cursor.x, top, left)
+    else:
+        painter.raw(f"\x1b[{cursor.y - top + 1};{cursor.x - left + 1}H")
+    painter.use(screen.pen)
+    # The SGR also closes the grapheme just written: it was closed.
+    painter.raw(insert + (f"\x1b[{screen.pen.sgr}m" if waits else "") + ("", "", "\x1bN", "\x1bO")[screen.single])
+

@@ -1,0 +1,202 @@
+"""What has scrolled off: a ring of logical lines, rendered, bounded in lines and in bytes.
+
+Rows that wrapped are joined, so a line can be shown at any width. A line is kept as the UTF-8 of its painted
+text (see `paint`), without trailing blanks. The newest line stays open while a row on the screen goes on with it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sesh.daemon.cell import BLANK, DEFAULT, Cell, Pen
+from sesh.daemon.paint import Painter, cells_of, data_of
+
+if TYPE_CHECKING:
+    from sesh.daemon.grid import Row
+
+#: A line longer than this many characters is ended: nothing that a program prints may grow without bound.
+LINE_LIMIT = 65536
+
+#: A stored line; the name `bytes` is taken within the class.
+Line = bytes
+
+
+class Scrollback:
+    """`lines` and `bytes` are what it holds now; `scrolled` counts all lines that ever came in."""
+
+    def __init__(self, line_limit: int = 10_000, byte_limit: int = 8 << 20) -> None:
+        self.line_limit = max(0, line_limit)
+        self.byte_limit = max(0, byte_limit)
+        self.ring: deque[Line] = deque()
+        self.scrolled = 0
+        #: Lines taken back onto the screen by a resize: coming in again they are no new ones.
+        self.owed = 0
+        self._size = 0
+        #: The open line in parts, and the pen and grapheme that it ends with.
+        self._parts: list[str] | None = None
+        self._length = 0
+        self._pen: Pen = DEFAULT
+        self._last = ""
+
+    @property
+    def lines(self) -> int:
+        """Logical lines held, the open one included."""
+        return len(self.ring) + (self._parts is not None)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes held, without what Python adds."""
+        return self._size + self._length
+
+    @property
+    def open(self) -> bool:
+        """Whether the next row may go on with the newest line."""
+        return self._parts is not None
+
+    @property
+    def end(self) -> tuple[Pen, str]:
+        """The pen and the grapheme at the end of the open line."""
+        return self._pen, self._last
+
+    def clear(self) -> None:
+        """CSI 3 J."""
+        self.ring.clear()
+        self._size = 0
+        self._parts = None
+        self._length = 0
+        self.owed = 0
+
+    def push(self, row: Row, after: bool, following: Row | None) -> bool:
+        """Take a row in; `after` tells that the next row goes on with it. Returns whether the line is still open."""
+        if not self.line_limit:
+            self.scrolled += not row.continues
+            if following is not None:
+                following.continues = False
+            return False
+        if not row.styled and not after and self._parts is None:
+            text = "".join(map(data_of, row[: row.used]))
+            if text.isascii():
+                self._count()
+                self._store(text.rstrip(" ").encode())
+                return False
+        if not row.continues or self._parts is None:
+            self._close()
+            self._count()
+            self._parts, self._length, self._pen, self._last = [], 0, DEFAULT, ""
+        cells: Sequence[Cell] = row
+        if not after:
+            cells = trimmed(row)
+        elif leftover(row, following):
+            cells = row[:-1]
+        painter = Painter(self._pen)
+        painter.last = self._last
+        painter.cells(cells)
+        text = str(painter)
+        self._parts.append(text)
+        self._length += len(text)
+        self._pen, self._last = painter.pen, painter.last
+        if after and self._length < LINE_LIMIT:
+            return True
+        self._close()
+        if after and following is not None:
+            following.continues = False
+        return False
+
+    def _count(self) -> None:
+        if self.owed:
+            self.owed -= 1
+        else:
+            self.scrolled += 1
+
+    def _close(self) -> None:
+        if self._parts is not None:
+            line = "".join(self._parts).encode()
+            self._parts = None
+            self._length = 0
+            self._store(line)
+
+    def _store(self, line: Line) -> None:
+        ring = self.ring
+        ring.append(line)
+        self._size += len(line)
+        while len(ring) > self.line_limit or (self._size > self.byte_limit and ring):
+            self._size -= len(ring.popleft())
+
+    def extend(self, lines: list[Line]) -> None:
+        """Take finished lines in, oldest first; only what the bounds leave is ever stored."""
+        self._close()
+        for _ in lines:
+            self._count()
+        for line in lines[-self.line_limit :] if self.line_limit else []:
+            self._store(line)
+
+    def last(self, count: int) -> list[str]:
+        """The newest `count` lines, oldest first; where `open`, the last of them is not finished."""
+        if count <= 0:
+            return []
+        open_line = ["".join(self._parts)] if self._parts is not None else []
+        wanted = min(count - len(open_line), len(self.ring))
+        lines = [line.decode() for line in islice(self.ring, len(self.ring) - wanted, None)] if wanted else []
+        return lines + open_line
+
+    def take_back(self) -> str | None:
+        """Remove the newest line, for a resize that shows it again; None where there is none."""
+        if self._parts is not None:
+            line = "".join(self._parts)
+            self._parts = None
+            self._length = 0
+        elif self.ring:
+            raw = self.ring.pop()
+            self._size -= len(raw)
+            line = raw.decode()
+        else:
+            return None
+        self.owed += 1
+        return line
+
+    # -- state --------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, object]:
+        """All of it as plain data."""
+        parts = None if self._parts is None else "".join(self._parts)
+        return {
+            "line_limit": self.line_limit,
+            "byte_limit": self.byte_limit,
+            "scrolled": self.scrolled,
+            "owed": self.owed,
+            "lines": [line.decode() for line in self.ring],
+            "open": parts,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Hold what `state` told."""
+        self.clear()
+        for line in state["lines"]:
+            self._store(line.encode())
+        self.scrolled, self.owed = state["scrolled"], state["owed"]
+        if state["open"] is not None:
+            cells = cells_of(state["open"])
+            self._parts = [state["open"]]
+            self._length = len(state["open"])
+            self._pen = cells[-1].pen if cells else DEFAULT
+            self._last = next((cell.data for cell in reversed(cells) if cell.data), "")
+
+
+def trimmed(row: Row) -> list[Cell]:
+    """The cells of a row without the default blanks at its end."""
+    end = row.used
+    while end and row[end - 1] == BLANK:
+        end -= 1
+    return row[:end]
+
+
+def leftover(row: Row, following: Row | None) -> bool:
+    """Whether the last cell of a row is only there because a wide character did not fit."""
+    if not row.short or (following is not None and not following.continues):
+        return False
+    if following is None:
+        return row[-1].data == " " and row[-1].pen == row[-1].pen.erased
+    return len(following) > 1 and not following[1].data and row[-1] == following[0].pen.erased.space

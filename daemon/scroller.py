@@ -1,0 +1,197 @@
+"""Scrolling: margins, line feeds, and moving rows up and down within the region.
+
+Rows that leave the top of the main screen go to the scrollback, whenever the region begins at the first row and
+is as wide as the screen: so do xterm, kitty and VTE. Rows scrolled within an inner region, or on the alternate
+screen, are gone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyte.screens import Margins
+
+from sesh.daemon.grid import Grid, Row
+
+
+class Scroller(Grid):
+    """Margins (DECSTBM, DECSLRM), IND, RI, NEL, SU, SD, IL, DL."""
+
+    def set_margins(self, top: int | None = None, bottom: int | None = None, *_: Any) -> None:
+        """DECSTBM: 1-based; a region of fewer than two rows is ignored; the cursor goes home."""
+        first = max((top or 1) - 1, 0)
+        last = min((bottom or self.lines) - 1, self.lines - 1)
+        if first >= last and self.lines > 1:
+            return
+        self.top, self.bottom = first, max(first, last)
+        self._note_margins()
+        self.cursor_position()
+
+    def set_side_margins(self, left: int = 0, right: int = 0) -> None:
+        """DECSLRM: 1-based; the cursor goes home."""
+        first = max((left or 1) - 1, 0)
+        last = min((right or self.columns) - 1, self.columns - 1)
+        if first >= last:
+            return
+        self.left, self.right = first, last
+        self.cursor_position()
+
+    def _note_margins(self) -> None:
+        full = self.top == 0 and self.bottom == self.lines - 1
+        self.margins = None if full else Margins(self.top, self.bottom)
+
+    def clear_margins(self) -> None:
+        """The whole screen scrolls; the cursor stays."""
+        self.top, self.bottom = 0, self.lines - 1
+        self.left, self.right = 0, self.columns - 1
+        self.margins = None
+        self.held = None
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether left and right margins leave a part of the rows out."""
+        return self.left > 0 or self.right < self.columns - 1
+
+    # -- line feeds ---------------------------------------------------------------------------------------
+
+    def index(self, continues: bool = False) -> None:
+        """IND: down one row, scrolling at the bottom margin. `continues`: the row below goes on with this line."""
+        cursor = self.cursor
+        if cursor.x >= self.columns or self.held is not None:
+            self.settle()
+        y = cursor.y
+        if y == self.bottom:
+            if not self.narrowed:
+                self.scroll_row(continues)
+            elif self.left <= cursor.x <= self.right:
+                self.scroll_up(1)
+        elif y < self.lines - 1:
+            cursor.y = y = y + 1
+            if continues:
+                self.buffer[y].continues = True
+
+    def reverse_index(self) -> None:
+        """RI: up one row, scrolling at the top margin."""
+        self.settle()
+        if self.cursor.y == self.top:
+            if self.left <= self.cursor.x <= self.right:
+                self.scroll_down(1)
+        elif self.cursor.y > 0:
+            self.cursor.y -= 1
+
+    def linefeed(self) -> None:
+        """LF, VT, FF; with LNM set also the carriage return."""
+        self.index()
+        if self.linefeed_mode:
+            self.carriage_return()
+
+    def next_line(self) -> None:
+        """NEL: carriage return and line feed."""
+        self.index()
+        self.carriage_return()
+
+    def newline(self) -> None:
+        """CR and LF at once, the commonest pair of all."""
+        if self.left:
+            self.carriage_return()
+        else:
+            self.cursor.x = 0
+            self.held = None
+        self.index()
+
+    def scroll_row(self, continues: bool = False) -> None:
+        """The region up by one row, the row that leaves at the top going to the scrollback where it may."""
+        buffer = self.buffer
+        top = self.top
+        row = buffer.pop(top)
+        if top == 0 and self.main is None:
+            after = continues if self.bottom == 0 else buffer[0].continues if buffer else False
+            still = self.history.push(row, after, buffer[0] if buffer else None)
+            if self.bottom == 0:
+                continues = continues and still
+        row.clear_to(self.erased)
+        row.continues = continues
+        buffer.insert(self.bottom, row)
+
+    # -- moving rows within the region --------------------------------------------------------------------
+
+    def scroll_up(self, count: int = 1) -> None:
+        """SU, and what scrolls at the bottom margin."""
+        count = min(count or 1, self.bottom - self.top + 1)
+        if self.narrowed:
+            self._shift_block(self.top, count)
+            return
+        for _ in range(count):
+            self.scroll_row()
+
+    def scroll_down(self, count: int = 1) -> None:
+        """SD, and what scrolls at the top margin."""
+        self._open_rows(self.top, count or 1)
+
+    def insert_lines(self, count: int | None = None) -> None:
+        """IL: within the region only; the cursor goes to the left margin."""
+        if self._inside():
+            self._open_rows(self.cursor.y, count or 1)
+            self.go(self.cursor.y, self.left)
+
+    def delete_lines(self, count: int | None = None) -> None:
+        """DL: within the region only; the cursor goes to the left margin. Nothing goes to the scrollback."""
+        if self._inside():
+            y = self.cursor.y
+            count = min(count or 1, self.bottom - y + 1)
+            if self.narrowed:
+                self._shift_block(y, count)
+            else:
+                for _ in range(count):
+                    row = self.buffer.pop(y)
+                    row.clear_to(self.erased)
+                    self.buffer.insert(self.bottom, row)
+                self._break_lines(y)
+            self.go(y, self.left)
+
+    def _inside(self) -> bool:
+        self.settle()
+        return self.top <= self.cursor.y <= self.bottom and self.left <= self.cursor.x <= self.right
+
+    def _break_lines(self, y: int) -> None:
+        """Row `y` no longer follows the row above it, nor does what was below the region follow the region."""
+        self.buffer[y].continues = False
+        if self.bottom + 1 < self.lines:
+            self.buffer[self.bottom + 1].continues = False
+
+    def _open_rows(self, y: int, count: int) -> None:
+        """Blank rows at `y`, what they push past the bottom margin is gone."""
+        count = min(count, self.bottom - y + 1)
+        if self.narrowed:
+            self._shift_block(y, -count)
+            return
+        for _ in range(count):
+            row = self.buffer.pop(self.bottom)
+            row.clear_to(self.erased)
+            self.buffer.insert(y, row)
+        if y + count < self.lines:
+            self.buffer[y + count].continues = False
+        self._break_lines(y)
+
+    def _shift_block(self, y: int, count: int) -> None:
+        """Move the cells between the side margins, from row `y` to the bottom margin, up by `count` rows."""
+        left, right = self.left, self.right + 1
+        rows = self.buffer[y : self.bottom + 1]
+        erased = self.erased
+        blank = [erased.space] * (right - left)
+        for row in rows:
+            row.cut(left, right, erased)
+        blocks = [row[left:right] for row in rows]
+        if count > 0:
+            blocks = blocks[count:] + [blank] * count
+        else:
+            blocks = [blank] * -count + blocks[:count]
+        for row, block in zip(rows, blocks, strict=True):
+            row[left:right] = block
+            row.touch()
+            row.continues = False
+
+
+def blank_rows(columns: int, count: int) -> list[Row]:
+    """`count` empty rows."""
+    return [Row(columns) for _ in range(count)]
