@@ -227,11 +227,12 @@ def _session(order: Order) -> tuple[Any, str]:
         program = shell(creator)
         argv = shell_words(program, login=login)
         words = [program]
+    created = time.time()
     pty = Pty.spawn(program, argv, order["directory"], variables, size, order["umask"])
     facts = {
         "name": order["name"],
         "id": number,
-        "created": time.time(),
+        "created": created,
         "directory": order["directory"],
         "command": list(words),
         "labels": dict(order.get("labels") or {}),

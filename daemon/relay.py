@@ -38,10 +38,11 @@ class Relay:
         """Passes on what was appended to the stream: raw clients and followers first."""
         stream = self.stream
         for client in self.clients.all:
-            if client.mode == RAW:
+            if client.mode == RAW and not client.peer.blocked:
                 client.peer.feed(stream)
         for follower in self.followers:
-            follower.peer.feed(stream)
+            if not follower.peer.blocked:
+                follower.peer.feed(stream)
         if any(client.mode == DRAWN for client in self.clients.all):
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME - time.monotonic()), self.draw)
         for client in self.clients.slow(stream):
