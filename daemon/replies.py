@@ -1,9 +1,9 @@
 """The filter for one client's input: what its terminal answers reaches the program only where the program has asked.
 
 A terminal's answer that comes late, twice or to somebody else's question would be typed into a shell. So a reply
-passes only while a query of its kind is open to this client, once for each, within five seconds; all else that is shaped
-like a reply is dropped. Keys, mouse, focus and pasted text pass unchanged. The shapes are those of XTerm's control
-sequences and of kitty's keyboard, graphics and colour protocols.
+passes only while a query of its kind is open to this client, once for each, within five seconds; all else that is
+shaped like a reply is dropped. Keys, mouse, focus and pasted text pass unchanged. The shapes are those of XTerm's
+control sequences and of kitty's keyboard, graphics and colour protocols.
 
 Reports that a program has switched on come unasked and are no replies: mouse and focus, sizes (mode 2048: `CSI 48;…t`)
 and the colour scheme (mode 2031: `CSI ?997;…n`).

@@ -51,9 +51,10 @@ _GIVEN_UP = b"\xff"  # stands for the content of a string too long to carry; no 
 class Finding:
     """One thing found.
 
-    `body` is what stands behind the introducer: of a control sequence all after `CSI`, of a string all before its
-    terminator (a colour's body keeps the terminator, since its answer ends as the question did). `end` is the offset in
-    the block just behind the last byte. A string that asks for several colours gives one finding for each.
+    `body` of a query is what stands behind the introducer: of a control sequence all after `CSI`, of a string all
+    before its terminator (a colour's body keeps the terminator, since its answer ends as the question did). `body` of
+    news is the text alone: the title, the directory's address, what is notified, `D;0` of a mark. `end` is the offset
+    in the block just behind the last byte. A string that asks for several colours gives one finding for each.
     """
 
     __slots__ = ("body", "end", "kind")
@@ -208,28 +209,42 @@ def _ended(string: bytes, terminator: bytes, end: int) -> list[Finding]:
     number, _, text = body.partition(b";")
     if text and number.isdigit() and len(number) < 3 and (number in (b"4", b"5", b"21") or 10 <= int(number) <= 19):
         return [Finding("colour", asked + terminator, end) for asked in _colours(body)]
-    kind = _command(number, text)
-    return [Finding(kind, body, end)] if kind else []
+    if number == b"52":
+        return [Finding("clipboard", body, end)] if text.endswith(b";?") else []
+    kind, text = _news(number, text)
+    return [Finding(kind, text, end)] if kind else []
 
 
-def _command(number: bytes, text: bytes) -> str | None:
-    """The kind of an operating system command, colours apart."""
-    if number in (b"0", b"2"):
-        return "title"
+def _news(number: bytes, text: bytes) -> tuple[str, bytes]:
+    """The kind of an operating system command that tells something, and what it tells; no kind for all others."""
+    if number in (b"9", b"99", b"777"):
+        shown = _notified(number, text)
+        return ("notification", shown) if shown is not None else ("", b"")
+    if number == b"133":
+        return ("mark" if text[:1] in (b"A", b"B", b"C", b"D") else ""), text
+    return {b"0": "title", b"2": "title", b"7": "cwd", b"7373": "private"}.get(number, ""), text
+
+
+def _notified(number: bytes, text: bytes) -> bytes | None:
+    """The text of a notification; None where the command shows none."""
     if number == b"9":
         progress = text == b"4" or text.startswith(b"4;")
-        return None if progress else "notification"
-    if number == b"99":
-        # kitty's `p` says what the payload is; these parts show nothing
-        silent = {b"p=?", b"p=close", b"p=alive", b"p=icon", b"p=buttons"}
-        return None if silent.intersection(text.partition(b";")[0].split(b":")) else "notification"
+        return None if progress else text
     if number == b"777":
-        return "notification" if text.startswith(b"notify;") else None
-    if number == b"133":
-        return "mark" if text[:1] in (b"A", b"B", b"C", b"D") else None
-    if number == b"52":
-        return "clipboard" if text.endswith(b";?") else None
-    return {b"7": "cwd", b"7373": "private"}.get(number)
+        command, _, shown = text.partition(b";")
+        return shown.replace(b";", b": ", 1) if command == b"notify" else None
+    metadata, _, payload = text.partition(b";")
+    keys = dict(pair.partition(b"=")[::2] for pair in metadata.split(b":"))
+    if keys.get(b"d") == b"0" or keys.get(b"p", b"title") not in (b"title", b"body"):
+        return None  # a part of one that goes on, or a question, an icon, a button
+    if keys.get(b"e") == b"1":
+        import binascii
+
+        try:
+            return binascii.a2b_base64(payload)
+        except binascii.Error:
+            return None
+    return payload
 
 
 def _colours(body: bytes) -> Iterator[bytes]:

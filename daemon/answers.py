@@ -1,0 +1,234 @@
+"""The daemon's own answers to a program's queries, given while no terminal is there to be asked.
+
+Each is fixed, or made of numbers that the model holds: text that the program chose never comes back as its input (it
+would be typed into the shell that reads next). What tells of clipboards, images, titles or the screen's content is not
+answered. The forms are those of XTerm's control sequences, DEC's manuals and kitty's keyboard protocol.
+"""
+
+from __future__ import annotations
+
+from sesh import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
+
+    class Terminal(Protocol):
+        """What is read of the emulator. Rows and columns count from 0 in `cursor` and `margins` (top, bottom)."""
+
+        @property
+        def columns(self) -> int: ...
+        @property
+        def rows(self) -> int: ...
+        @property
+        def cursor(self) -> tuple[int, int]: ...
+        @property
+        def margins(self) -> tuple[int, int] | None: ...
+        @property
+        def kitty_flags(self) -> int: ...
+        @property
+        def cursor_style(self) -> int: ...
+        def mode(self, number: int, private: bool = True) -> bool | None: ...
+        def pen_sgr(self) -> str: ...
+
+
+_ST = b"\x1b\\"
+
+_FIXED = {
+    "da1": b"\x1b[?62;22c",  # a VT220 with colour
+    "da2": b"\x1b[>1;10;0c",
+    "da3": b"\x1bP!|00000000" + _ST,
+    "dsr": b"\x1b[0n",
+    "xtversion": b"\x1bP>|sesh(" + __version__.encode("ascii") + b")" + _ST,
+    "modkeys": b"\x1b[>4;0m",
+}
+
+_STATUS = {
+    15: b"\x1b[?13n",  # no printer
+    25: b"\x1b[?20n",  # user-defined keys are unlocked
+    26: b"\x1b[?27;1;0;0n",  # a North American keyboard
+    53: b"\x1b[?50n",  # no locator
+    55: b"\x1b[?50n",
+    56: b"\x1b[?57;0n",
+    62: b"\x1b[0*{",  # no room for macros
+    75: b"\x1b[?70n",  # no errors on the line
+    85: b"\x1b[?83n",  # one session
+    996: b"\x1b[?997;1n",  # dark
+}
+
+_CAPABILITIES = {b"Co": b"256", b"colors": b"256", b"RGB": b"8"}
+
+_FOREGROUND, _BACKGROUND = (0xD0, 0xD0, 0xD0), (0x00, 0x00, 0x00)
+_ANSI = (
+    (0x00, 0x00, 0x00), (0xCD, 0x00, 0x00), (0x00, 0xCD, 0x00), (0xCD, 0xCD, 0x00),
+    (0x00, 0x00, 0xEE), (0xCD, 0x00, 0xCD), (0x00, 0xCD, 0xCD), (0xE5, 0xE5, 0xE5),
+    (0x7F, 0x7F, 0x7F), (0xFF, 0x00, 0x00), (0x00, 0xFF, 0x00), (0xFF, 0xFF, 0x00),
+    (0x5C, 0x5C, 0xFF), (0xFF, 0x00, 0xFF), (0x00, 0xFF, 0xFF), (0xFF, 0xFF, 0xFF),
+)  # fmt: skip
+"""xterm's sixteen colours, as red, green and blue of 0 to 255."""
+
+_NEEDING = frozenset(("cpr", "decxcpr", "decrqm", "decrqss", "kitty", "window"))
+
+
+def needs_terminal(kind: str) -> bool:
+    """Whether `answer` reads the emulator for a query of this kind; for all others None will do."""
+    return kind in _NEEDING
+
+
+def answer(kind: str, body: bytes, terminal: Terminal | None) -> bytes:
+    """What the program gets for a query (`Finding.kind` and `Finding.body` of the watch); nothing for most that leak.
+
+    Without a terminal the model counts as new: cursor at the top left, all at rest, 80x24.
+    """
+    fixed = _FIXED.get(kind)
+    if fixed is not None:
+        return fixed
+    make = _MADE.get(kind)
+    return make(body, terminal) if make is not None else b""
+
+
+def _number(text: bytes) -> int:
+    """The decimal number that `text` is; 0 for none."""
+    return int(text) if text.isdigit() and len(text) < 10 else 0
+
+
+def _place(terminal: Terminal | None) -> bytes:
+    """Row and column of the cursor from 1, counted from the margin in origin mode."""
+    if terminal is None:
+        return b"1;1"
+    row, column = terminal.cursor
+    if terminal.mode(6) and terminal.margins:
+        row = max(0, row - terminal.margins[0])
+    return b"%d;%d" % (row + 1, column + 1)
+
+
+def _position(_: bytes, terminal: Terminal | None) -> bytes:
+    return b"\x1b[" + _place(terminal) + b"R"
+
+
+def _extended_position(_: bytes, terminal: Terminal | None) -> bytes:
+    return b"\x1b[?" + _place(terminal) + b"R"
+
+
+def _status(body: bytes, _: Terminal | None) -> bytes:
+    return _STATUS.get(_number(body[1:-1].partition(b";")[0]), b"")
+
+
+def _mode(body: bytes, terminal: Terminal | None) -> bytes:
+    """DECRPM: 1 for set, 2 for reset, 0 for a mode that is not known."""
+    private = body.startswith(b"?")
+    number = _number(body.removeprefix(b"?").removesuffix(b"$p"))
+    if number > 65535:
+        return b""
+    state = terminal.mode(number, private) if terminal is not None else None
+    value = 0 if state is None else 1 if state else 2
+    return b"\x1b[%s%d;%d$y" % (b"?" if private else b"", number, value)
+
+
+def _keyboard(_: bytes, terminal: Terminal | None) -> bytes:
+    return b"\x1b[?%du" % (terminal.kitty_flags if terminal is not None else 0)
+
+
+def _setting(body: bytes, terminal: Terminal | None) -> bytes:
+    """DECRPSS: 1 with the setting, 0 for one that is not known."""
+    asked = body.removeprefix(b"$q")
+    columns, rows = (terminal.columns, terminal.rows) if terminal is not None else (80, 24)
+    if asked == b"m":
+        pen = terminal.pen_sgr() if terminal is not None else ""
+        value = "".join(each for each in pen if each in "0123456789;:").encode() or b"0"
+    elif asked == b"r":
+        top, bottom = (terminal.margins if terminal is not None else None) or (0, rows - 1)
+        value = b"%d;%d" % (top + 1, bottom + 1)
+    elif asked == b"s":
+        value = b"1;%d" % columns
+    elif asked == b" q":
+        value = b"%d" % (terminal.cursor_style if terminal is not None else 0)
+    elif asked == b'"p':
+        value = b"62;1"
+    elif asked == b'"q':
+        value = b"0"
+    else:
+        return b"\x1bP0$r" + _ST
+    return b"\x1bP1$r" + value + asked + _ST
+
+
+def _capabilities(body: bytes, _: Terminal | None) -> bytes:
+    """XTGETTCAP: the capabilities asked for, up to the first that is not known, in hexadecimal."""
+    known: list[str] = []
+    for field in body.removeprefix(b"+q").split(b";"):
+        try:
+            name = bytes.fromhex(field.decode("ascii"))
+        except ValueError:
+            break
+        value = _CAPABILITIES.get(name)
+        if value is None or len(known) == len(_CAPABILITIES):
+            break
+        known.append(f"{name.hex()}={value.hex()}")
+    return b"\x1bP%d+r" % bool(known) + ";".join(known).encode() + _ST
+
+
+def _window(body: bytes, terminal: Terminal | None) -> bytes:
+    """XTWINOPS: the size in characters and a window at rest; nothing of pixels (nobody knows them) or of titles."""
+    columns, rows = (terminal.columns, terminal.rows) if terminal is not None else (80, 24)
+    asked = _number(body[:-1].partition(b";")[0])
+    return {
+        11: b"\x1b[1t",
+        13: b"\x1b[3;0;0t",
+        18: b"\x1b[8;%d;%dt" % (rows, columns),
+        19: b"\x1b[9;%d;%dt" % (rows, columns),
+    }.get(asked, b"")
+
+
+def _parameters(body: bytes, _: Terminal | None) -> bytes:
+    """DECREPTPARM, as xterm sends it: no parity, eight bits, 38,400 baud both ways."""
+    return b"\x1b[%d;1;1;128;128;1;0x" % (3 if body == b"1x" else 2)
+
+
+def _graphics_attributes(body: bytes, _: Terminal | None) -> bytes:
+    """XTSMGRAPHICS: no item of it can be read or set."""
+    item = _number(body[1:-1].partition(b";")[0])
+    return b"\x1b[?%d;1;0S" % (item if item in (1, 2, 3) else 0)
+
+
+def _colour(body: bytes, _: Terminal | None) -> bytes:
+    """The colours of a dark terminal, in xterm's form; the answer ends as the question did."""
+    terminator = b"\x07" if body.endswith(b"\x07") else _ST
+    first, *rest = body.removesuffix(terminator).split(b";")
+    number = _number(first)
+    if number == 4 and len(rest) == 2 and rest[0].isdigit() and _number(rest[0]) < 256:
+        name = b"4;%d" % _number(rest[0])
+        colour = _indexed(_number(rest[0]))
+    elif 10 <= number <= 19:
+        name = b"%d" % number
+        colour = _BACKGROUND if number in (11, 14, 16, 19) else _FOREGROUND
+    else:
+        return b""
+    return b"\x1b]" + name + b";rgb:" + b"/".join(b"%02x%02x" % (part, part) for part in colour) + terminator
+
+
+def _indexed(index: int) -> tuple[int, int, int]:
+    """xterm's palette: 16 colours, a cube of 6 by 6 by 6, 24 greys."""
+    if index < 16:
+        return _ANSI[index]
+    if index >= 232:
+        grey = 8 + 10 * (index - 232)
+        return grey, grey, grey
+    steps = (0, 95, 135, 175, 215, 255)
+    red, rest = divmod(index - 16, 36)
+    return steps[red], steps[rest // 6], steps[rest % 6]
+
+
+_MADE: dict[str, Callable[[bytes, Terminal | None], bytes]] = {
+    "cpr": _position,
+    "decxcpr": _extended_position,
+    "dsr?": _status,
+    "decrqm": _mode,
+    "kitty": _keyboard,
+    "decrqss": _setting,
+    "xtgettcap": _capabilities,
+    "window": _window,
+    "decreqtparm": _parameters,
+    "xtsmgraphics": _graphics_attributes,
+    "colour": _colour,
+}
