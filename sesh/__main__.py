@@ -1,0 +1,61 @@
+"""`sesh` and `python -m sesh`: the one place where an error becomes a line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.errors import SeshError
+
+_SIGPIPE = 128 + 13
+
+
+def main() -> int:
+    """Carries out the command line of this process; the exit code."""
+    argv = sys.argv[1:]
+    try:
+        from sesh.cli import run
+
+        return run.run(argv)
+    except BrokenPipeError:
+        return _SIGPIPE  # as silent as any program that nobody reads from
+    except KeyboardInterrupt as interrupt:
+        from sesh.errors import Interrupted
+
+        return _told(Interrupted("interrupted"), interrupt, argv)
+    except Exception as error:
+        from sesh.errors import SeshError
+
+        return _told(error if isinstance(error, SeshError) else _internal(error, argv), error, argv)
+
+
+def _internal(error: Exception, argv: list[str]) -> SeshError:
+    """The error for what nobody foresaw: 125 where a job's code could be mistaken for it, else 1."""
+    from sesh.errors import ExitCode, InternalError
+
+    told = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    waits = any(word in ("--exec", "-e") for word in argv[: argv.index("--") if "--" in argv else None])
+    code = ExitCode.SESH_FAILED if waits else ExitCode.FAILED
+    return InternalError(f"internal error, {told}; SESH_DEBUG=1 shows more", exit_code=code)
+
+
+def _told(error: SeshError, cause: BaseException, argv: list[str]) -> int:
+    """Says what went wrong, once; the exit code."""
+    import os
+
+    from sesh.cli import show, words
+
+    if os.environ.get("SESH_DEBUG", "") not in ("", "0"):
+        import traceback
+
+        traceback.print_exception(type(cause), cause, cause.__traceback__)
+    try:
+        show.failure(error, json=words.wants_json(argv))
+    except OSError:
+        show.note(str(error))  # stdout is closed or full; stderr may not be
+    return int(error.exit_code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

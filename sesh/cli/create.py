@@ -1,0 +1,137 @@
+"""Making a session: what its daemon is told, the directory and the number that it gets."""
+
+from __future__ import annotations
+
+import os
+
+from sesh import paths
+from sesh.cli import show
+from sesh.errors import Exists, Refused, UsageError
+from sesh.names import check_label, check_variable, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.wire import Connection
+
+    Order = dict[str, Any]
+
+
+def order(
+    *,
+    directory: str | None = None,
+    command: list[str] | None = None,
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+) -> Order:
+    """What a new session is to be, without its name: the caller's surroundings, and what the words say.
+
+    Raises Refused for a directory that is not there, UsageError for a variable or label that is none.
+    """
+    extra = dict(check_variable(word) for word in env)
+    labels = dict(check_label(word) for word in label)
+    terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
+    columns, rows, width, height = (0, 0, 0, 0) if terminal is None else _size(terminal)
+    return {
+        "directory": checked_directory(directory) if directory is not None else "",
+        "command": command,
+        "environment": dict(os.environ),
+        "extra": extra,
+        "labels": {key: value for key, value in labels.items() if value},
+        "columns": columns,
+        "rows": rows,
+        "width": width,
+        "height": height,
+        "term": None if terminal is None else os.environ.get("TERM"),
+        "colorterm": None if terminal is None else os.environ.get("COLORTERM"),
+        "keep": False,
+        "job": False,
+        "timeout": None,
+        "login": False,
+    }
+
+
+def _size(terminal: int) -> tuple[int, int, int, int]:
+    """Columns, rows, width and height in pixels of a terminal."""
+    import fcntl
+    import termios
+
+    packed = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
+    rows, columns, width, height = memoryview(packed).cast("H")
+    return columns, rows, width, height
+
+
+def checked_directory(word: str) -> str:
+    """A directory as an absolute path, written as the caller wrote it where that is possible.
+
+    Raises Refused where there is none, or where the caller may not enter it; InvalidName is for names alone.
+    """
+    if not word:
+        raise Refused("the directory is an empty word; write . for this one")
+    try:
+        path = os.path.join(os.getcwd(), word)
+    except FileNotFoundError:
+        raise Refused("this directory was removed; step into another one first") from None
+    if "\0" in path or not os.path.isdir(path):
+        what = "is not there" if not os.path.lexists(path.replace("\0", "")) else "is no directory"
+        raise Refused(f"{printable(word)} {what}; to run a command: sesh NAME -- {printable(word)}")
+    if not os.access(path, os.X_OK):
+        raise Refused(f"{printable(word)} may not be entered by you; take another directory")
+    return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
+
+
+def start(what: Order, name: str) -> Connection:
+    """Has a daemon run the session; the connection is its first, and nothing was said on it yet.
+
+    Raises Exists, CannotStart, Refused.
+    """
+    from sesh.daemon import birth
+
+    return birth.start({**what, "name": name})
+
+
+def start_numbered(what: Order) -> tuple[str, Connection]:
+    """The same under the lowest free number from 1; when another takes that number first, under the next."""
+    number = 0
+    while True:
+        taken = set(paths.names())
+        number += 1
+        while str(number) in taken:
+            number += 1
+        try:
+            return str(number), start(what, str(number))
+        except Exists:
+            continue
+
+
+def next_name(name: str) -> str:
+    """`NAME-2`, or the next that is free. Raises UsageError where it would be too long."""
+    from sesh.names import is_name
+
+    taken = set(paths.names())
+    number = 2
+    while f"{name}-{number}" in taken:
+        number += 1
+    if not is_name(f"{name}-{number}"):
+        raise UsageError(f"{name}-{number} is too long for a session's name; take another one")
+    return f"{name}-{number}"
+
+
+def seconds(word: str) -> float:
+    """The seconds of `--timeout`. Raises UsageError for what is no positive number."""
+    try:
+        number = float(word)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e9:
+        raise UsageError(f"{printable(word)} is no time: --timeout takes seconds, like 90 or 0.5")
+    return number
+
+
+def made(line_json: bool, name: str, *, created: bool) -> int:
+    """Says which session there is now; the exit code."""
+    if line_json:
+        show.value({"ok": True, "name": name, "session": name, "host": None, "created": created})
+    return 0

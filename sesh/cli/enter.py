@@ -1,0 +1,309 @@
+"""`sesh NAME`, `sesh -`, `--attach`, `--open` and `--new`: making a session be there, and going into it."""
+
+from __future__ import annotations
+
+import os
+
+from sesh import inside, paths
+from sesh.cli import create, find, show, slips
+from sesh.errors import Exists, NotFound, Refused, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sesh.cli.words import Line
+    from sesh.client.attach import Options, Outcome
+    from sesh.records import Record
+    from sesh.wire import Connection
+
+
+class Manner:
+    """How to attach: the attach options of the command line. Raises UsageError where they contradict each other."""
+
+    __slots__ = ("no_detach_key", "no_replay", "read_only", "replace")
+
+    def __init__(
+        self,
+        *,
+        join: bool = False,
+        replace: bool = False,
+        read_only: bool = False,
+        no_replay: bool = False,
+        no_detach_key: bool = False,
+    ) -> None:
+        if join and replace:
+            raise UsageError("--join and --replace exclude each other; take one")
+        self.replace, self.read_only, self.no_replay, self.no_detach_key = replace, read_only, no_replay, no_detach_key
+
+    def options(self) -> Options:
+        """The client's options. Raises UsageError for a `SESH_DETACH_KEY` that is none."""
+        from sesh.client.attach import Options
+        from sesh.client.keys import DetachKey
+
+        key = None if self.no_detach_key else DetachKey.parse(os.environ.get("SESH_DETACH_KEY") or "C-\\")
+        return Options(read_only=self.read_only, replace=self.replace, replay=not self.no_replay, detach_key=key)
+
+    def words(self) -> str:
+        """The options that mean something only where a client begins anew."""
+        return ", ".join(f"--{name.replace('_', '-')}" for name in self.__slots__ if getattr(self, name))
+
+
+def go(
+    line: Line, places: Sequence[str] = (), *, env: Sequence[str] = (), label: Sequence[str] = (), **manner: bool
+) -> int:
+    """`sesh`, `sesh NAME [DIR] [-- CMD…]` and `sesh -`: the list; or attach, having created what was not there."""
+    if not places:
+        if line.tail is not None or env or label or manner or line.create:
+            raise UsageError("which session? write: sesh NAME, or for the lowest free number: sesh --new")
+        from sesh.cli import look
+
+        return look.list_(line)
+    name, directory = places[0], places[1] if len(places) > 1 else None
+    slips.check_words(places)
+    how = Manner(**manner)
+    if name == "-":
+        if directory is not None or line.tail is not None:
+            raise UsageError("`sesh -` attaches to the session attached last and creates none; leave out DIR and CMD")
+        return attach_to(last(), how)
+    find.checked(name)
+    connection = find.running(name)
+    if connection is None:
+        slips.check_directory(name, directory)
+    what = create.order(directory=None if connection else directory, command=line.command, env=env, label=label)
+    needs_terminal(name)
+    options = how.options()
+    here = inside.current()
+    if here is not None and here["name"] == name:
+        return already(name)
+    if connection is None:
+        name, connection = slips.near(name)
+    if connection is not None:
+        if directory is not None or line.command is not None:
+            show.note(f"{name} runs already; DIR and CMD are not applied")
+    else:
+        slips.hint(name)
+        if find.lost_record(name):
+            show.note(f"{name} was lost: its daemon died; this one is new")
+        try:
+            connection = create.start(what, name)
+        except Exists:
+            connection = find.required(name)
+    return into(connection, name, options, how, here)
+
+
+def attach(line: Line, name: str, **manner: bool) -> int:
+    """`--attach NAME`: attach to what is there. Raises NotFound."""
+    if line.tail is not None:
+        raise UsageError("--attach runs no command; to create and attach: sesh NAME -- CMD")
+    return attach_to(last() if name == "-" else find.checked(name, "--attach"), Manner(**manner))
+
+
+def attach_to(name: str, how: Manner) -> int:
+    """Attaches to a session that must be there; the exit code."""
+    connection = find.required(name)
+    needs_terminal(name)
+    options = how.options()
+    here = inside.current()
+    if here is not None and here["name"] == name:
+        return already(name)
+    return into(connection, name, options, how, here)
+
+
+def open_(
+    line: Line, name: str, directory: str | None = None, *, env: Sequence[str] = (), label: Sequence[str] = ()
+) -> int:
+    """`--open NAME [DIR] [-- CMD…]`: the session runs when this returns 0, made now or there before."""
+    find.checked(name, "--open")
+    connection = find.running(name)
+    if connection is None:
+        what = create.order(directory=directory, command=line.command, env=env, label=label)
+        try:
+            create.start(what, name).close()
+            return create.made(line.json, name, created=True)
+        except Exists:
+            connection = find.required(name)
+    with connection:
+        deadline = _soon(5)
+        connection.hello("request", deadline=deadline)
+        session = connection.request("summary", deadline=deadline)[0]["session"]
+    if session["state"] == "exited":
+        raise Exists(f"{name} has ended and is kept; `sesh --kill {name}` frees the name")
+    if directory is not None or line.command is not None:
+        show.note(f"{name} runs already; DIR and CMD are not applied")
+    return create.made(line.json, name, created=False)
+
+
+def new(
+    line: Line,
+    name: str | None = None,
+    directory: str | None = None,
+    *,
+    detached: bool = False,
+    new_name: bool = False,
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+    **manner: bool,
+) -> int:
+    """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach."""
+    how = Manner(**manner)
+    if new_name and (manner.get("join") or how.replace):
+        raise UsageError("--join, --replace and --new-name exclude each other; take one")
+    if name is not None:
+        find.checked(name, "--new")
+    detached = detached or line.json
+    options = None
+    if not detached:
+        needs_terminal(name or "NAME")
+        options = how.options()
+    what = create.order(directory=directory, command=line.command, env=env, label=label)
+    created = True
+    if name is None:
+        name, connection = create.start_numbered(what)
+    else:
+        found = find.running(name)
+        if found is None:
+            try:
+                connection = create.start(what, name)
+            except Exists:
+                found = find.required(name)
+        if found is not None:
+            chosen = "join" if manner.get("join") else "replace" if how.replace else "new" if new_name else ""
+            name, connection, created = collision(name, found, what, chosen, quiet=line.json)
+            how.replace = False  # the old session is gone, and with it its clients
+            if options is not None:
+                options = how.options()
+    if options is None:
+        connection.close()
+        if not line.json:
+            show.text(name)
+        return create.made(line.json, name, created=created)
+    return into(connection, name, options, how, inside.current())
+
+
+def collision(
+    name: str, found: Connection, what: create.Order, chosen: str, *, quiet: bool
+) -> tuple[str, Connection, bool]:
+    """What becomes of `--new NAME` where NAME runs: the name, a connection, and whether the session was created now.
+
+    `chosen`: join, replace, new, or the empty word to ask. Raises Exists where nobody can
+    be asked, or is to be (`quiet`).
+    """
+    if not chosen:
+        if not show.on_terminal() or quiet:
+            raise Exists(f"{name} runs already; say which: --join, --replace or --new-name")
+        other = create.next_name(name)
+        with found:
+            default = "j" if _answers(found) else "r"
+        state = "runs already" if default == "j" else "runs and does not answer"
+        asked = f"{name} {state}: (J)oin it, (R)eplace it, (N)ew as {other}, (C)ancel? [{default.upper()}]"
+        chosen = {"j": "join", "r": "replace", "n": "new"}.get(show.ask(asked, "jrnc", default), "")
+        if not chosen:
+            raise Refused("nothing was done")
+        found = find.required(name) if chosen == "join" else found
+    if chosen == "join":
+        return name, found, False
+    found.close()
+    if chosen == "new":
+        while True:
+            name = create.next_name(name)
+            try:
+                return name, create.start(what, name), True
+            except Exists:
+                name = name.rpartition("-")[0]
+    from sesh.cli import end
+
+    end.end_all([name])
+    return name, create.start(what, name), True
+
+
+def _answers(connection: Connection) -> bool:
+    """Whether the daemon answers a question within 1.5 s."""
+    from sesh.errors import SeshError
+
+    deadline = _soon(1.5)
+    try:
+        connection.hello("request", deadline=deadline)
+        connection.request("summary", deadline=deadline)
+    except SeshError:
+        return False
+    return True
+
+
+def _soon(patience: float) -> float:
+    import time
+
+    return time.monotonic() + patience
+
+
+def needs_terminal(name: str) -> None:
+    """Raises Refused where nothing can be attached here."""
+    if show.on_terminal():
+        return
+    verb = slips.verb_like(name)
+    instead = f"did you mean sesh {verb}?" if verb else f"`sesh --open {name}` creates a session without attaching"
+    raise Refused(f"attaching needs a terminal; {instead}")
+
+
+def already(name: str) -> int:
+    """`sesh SELF`: nothing to do."""
+    show.note(f"this is {name} already")
+    return 0
+
+
+def last() -> str:
+    """The session attached last that is still there; typed inside one, the one before it. Raises NotFound."""
+    here = inside.current()
+    for name in paths.recent():
+        if here is not None and name == here["name"]:
+            continue
+        try:
+            connection = find.running(find.checked(name))
+        except (Refused, UsageError):
+            continue
+        if connection is not None:
+            connection.close()
+            return name
+    raise NotFound("no session was attached before; `sesh` lists what there is")
+
+
+def into(connection: Connection, name: str, options: Options, how: Manner, here: Record | None) -> int:
+    """Attaches this terminal, or has the client that it already belongs to switch over; the exit code."""
+    if here is not None:
+        connection.close()
+        if how.words():
+            raise Refused(f"inside a session sesh only switches its client; detach first to use {how.words()}")
+        answer, _ = find.ask(str(here["name"]), "switch", to=name, host=None)
+        if not answer.get("switched"):
+            raise Refused(f"no client of {here['name']} is there to switch to {name}; type it in another terminal")
+        return 0
+    from sesh.client.attach import attach as run
+
+    _remember(name)
+    return code(run(connection, name, options=options, open=reopened))
+
+
+def reopened(name: str, host: str | None) -> Connection:
+    """The connection for a client that switches to another session of this machine. Raises Refused for a host's."""
+    if host:
+        raise Refused(f"sessions on other hosts are not built yet; detach, and use ssh for {host}")
+    connection = find.required(name)
+    _remember(name)
+    return connection
+
+
+def _remember(name: str) -> None:
+    """Notes the session for `sesh -`; a disk that is full keeps nobody from attaching."""
+    try:
+        paths.remember(name)
+    except OSError:
+        return
+
+
+def code(outcome: Outcome) -> int:
+    """The exit code for the way in which an attachment ended."""
+    if outcome.kind == "ended":
+        if outcome.signal:
+            return 128 + outcome.signal
+        return outcome.code or 0
+    return 0 if outcome.kind == "detached" else 1

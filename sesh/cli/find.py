@@ -1,0 +1,87 @@
+"""The session that a name means on this machine, and why there is none where there is none."""
+
+from __future__ import annotations
+
+from sesh import listing, paths, wire
+from sesh.errors import InvalidName, NotFound, Refused, Unreachable, UsageError
+from sesh.names import check_name, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.listing import Summary
+
+
+def checked(word: str, verb: str = "") -> str:
+    """`word` itself where it may name a session.
+
+    Raises InvalidName; UsageError, with the words to type, for `user@host` and `name@host` without a verb.
+    """
+    if "@" in word.strip("@"):
+        name, _, host = word.rpartition("@")
+        verb = f"{verb} " if verb else ""
+        kind = InvalidName if verb else UsageError
+        raise kind(
+            f"{printable(word)} is no session's name; for the host: sesh @{printable(word)}, "
+            f"for a session over there: sesh @{printable(host)} {verb}{printable(name)}"
+        )
+    return check_name(word)
+
+
+def running(name: str) -> wire.Connection | None:
+    """A connection to the session, also a kept one; None where there is none, or a lost one.
+
+    Raises Refused for another machine's, Unreachable for one that runs and does not accept.
+    """
+    try:
+        return wire.connect(name)
+    except NotFound:
+        pass
+    summary = listing.unanswered(name)
+    if summary is None or summary["state"] == "lost":
+        return None
+    if "machine" in summary:
+        raise elsewhere(name, summary)
+    try:
+        return wire.connect(name)  # listing had it make its socket again
+    except NotFound:
+        raise Unreachable(f"{name} runs and does not answer; `sesh --status {name}` tells its daemon's pid") from None
+
+
+def required(name: str) -> wire.Connection:
+    """A connection to a session that must be there. Raises NotFound, also for a lost one, and as `running` does."""
+    found = running(name)
+    if found is None:
+        raise lost(name) if lost_record(name) else paths.absent(name)
+    return found
+
+
+def ask(
+    name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+) -> tuple[dict[str, Any], bytes]:
+    """One verb to a session that must be there, over a connection of its own."""
+    import time
+
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with required(name) as connection:
+        connection.send(wire.greeting("request") + wire.asking(verb, 1, data, **words), deadline)
+        connection.expect_welcome(deadline)
+        return connection.answer(1, deadline)
+
+
+def lost_record(name: str) -> Summary | None:
+    """What is known of a session whose daemon died; None where the name is free, runs, or is another machine's."""
+    summary = listing.unanswered(name)
+    return summary if summary is not None and summary["state"] == "lost" else None
+
+
+def lost(name: str) -> NotFound:
+    """The error for a session whose daemon died."""
+    return NotFound(f"{name} is lost: its daemon died; `sesh {name}` creates it anew, `sesh --kill {name}` forgets it")
+
+
+def elsewhere(name: str, summary: Summary) -> Refused:
+    """The error for a session of another machine, seen through a shared home directory."""
+    machine = printable(str(summary["machine"]))
+    return Refused(f"{name} runs on another machine, {machine}; log in there, or take another name")

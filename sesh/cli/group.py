@@ -1,0 +1,109 @@
+"""The shape of the verbs in typer: dashes before their names, the verb-less command, help, one line for a wrong word.
+
+The group takes the line apart by `words.split`, so `--json`, hosts and all after `--` never reach typer's own parser.
+"""
+
+from __future__ import annotations
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+
+from sesh.cli import slips, words
+from sesh.errors import Interrupted, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typer import _click
+
+VERBLESS = "NAME"
+"""The command of a line without a verb. No line spells it: the group puts it there."""
+
+_EVERYWHERE = (
+    ("--json", "Print one JSON value, errors too (also where SESH_JSON=1)."),
+    ("--local", "Ask no remote."),
+)
+
+
+class Verb(TyperCommand):
+    """One verb; its `options_metavar` is the whole usage."""
+
+    def collect_usage_pieces(self, ctx: _click.Context) -> list[str]:
+        """The words of the usage line."""
+        return [self.options_metavar or ""]
+
+    def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
+        """The verb's options, and those that every verb has."""
+        records = [each.get_help_record(ctx) for each in self.get_params(ctx) if each.param_type_name == "option"]
+        with formatter.section("Options"):
+            formatter.write_dl([record for record in records if record is not None])
+        if self.name not in (VERBLESS, "--attach"):
+            with formatter.section("With every verb"):
+                formatter.write_dl(_EVERYWHERE)
+
+
+class Verbs(TyperGroup):
+    """All verbs; a context's `obj` is the Line."""
+
+    def parse_args(self, ctx: _click.Context, args: list[str]) -> list[str]:
+        """Puts the verb in front, the verb-less command where there is none; typer looks for no options before it."""
+        line = words.split(args)
+        ctx.obj = line
+        after = [] if line.tail is None or line.verb in words.COMMANDED else ["--", *line.tail]
+        return super().parse_args(ctx, ["--", line.verb or VERBLESS, *line.words, *after])
+
+    def collect_usage_pieces(self, ctx: _click.Context) -> list[str]:
+        """The words of the usage line."""
+        return ["[NAME [DIR] | --VERB …] [-- CMD…]"]
+
+    def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
+        """The verbs with their short forms, in the order in which they are declared, and what goes with all of them."""
+        rows = []
+        for name in self.list_commands(ctx):
+            spelled = "NAME [DIR] [-- CMD…]" if name == VERBLESS else name
+            if short := words.VERBS.get(name):
+                spelled += f", {short}"
+            rows.append((spelled, self.commands[name].get_short_help_str(100)))
+        with formatter.section("Verbs (`sesh --VERB --help` tells more)"):
+            formatter.write_dl([("(nothing)", "List the sessions."), *rows])
+        with formatter.section("With every verb"):
+            formatter.write_dl(_EVERYWHERE)
+
+
+def of(ctx: typer.Context) -> words.Line:
+    """The line that a verb was written in."""
+    line: words.Line = ctx.obj
+    return line
+
+
+def run(group: TyperGroup, argv: list[str]) -> int:
+    """Has typer parse a line and run its verb; the exit code.
+
+    Raises UsageError, in one line, for whatever typer finds wrong.
+    """
+    try:
+        code = group.main(args=argv, prog_name="sesh", standalone_mode=False)
+    except TyperException as error:
+        raise _one_line(error) from None
+    except typer.Abort:
+        raise Interrupted("interrupted") from None
+    return code if isinstance(code, int) else 0
+
+
+def _one_line(error: TyperException) -> UsageError:
+    """Typer's error as a line of sesh's own, with where to read on."""
+    message = error.format_message().strip().rstrip(".")
+    context = getattr(error, "ctx", None)
+    verb = context.command.name if context is not None and context.command.name in words.VERBS else ""
+    more = f"sesh {verb} --help" if verb else "sesh --help"
+    return UsageError(f"{message[:1].lower()}{message[1:]}; see `{more}`")
+
+
+def helped(group: TyperGroup, line: words.Line) -> str:
+    """The text of help: of the line's verb, of one that is named without its dashes, else of the whole."""
+    context = group.context_class(group, info_name="sesh", **group.context_settings)
+    verb = line.verb or slips.verb_like(line.words[0] if line.words else "")
+    command = group.commands.get(verb)
+    if command is None:
+        return group.get_help(context)
+    return command.get_help(command.context_class(command, info_name=verb, parent=context, **command.context_settings))

@@ -1,0 +1,135 @@
+"""`--list`, `--status`, `--screen` and `--logs`: what there is to see."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+
+from sesh import inside, listing, paths, records
+from sesh.cli import find, show, table
+from sesh.errors import NotFound, TimedOut, Unreachable, UsageError
+from sesh.names import check_label, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.cli.words import Line
+    from sesh.listing import Summary
+
+_LINES = 300
+_DIGITS = 9
+_PATIENCE = 5.0
+
+
+def list_(line: Line, *, label: Sequence[str] = ()) -> int:
+    """`--list [--label K=V]…`: the sessions that bear all of the labels."""
+    wanted = dict(check_label(word) for word in label)
+    sessions = [each for each in listing.summaries() if wanted.items() <= (each.get("labels") or {}).items()]
+    if line.json:
+        show.value(sessions)
+        return 0
+    terminal = os.isatty(show.STDOUT)
+    if sessions:
+        width = shutil.get_terminal_size().columns if terminal else None
+        show.text(table.drawn(table.rows(sessions, time.time()), width))
+    elif terminal:
+        show.text("no sessions; `sesh NAME` creates one" if not wanted else "no session bears these labels")
+    return 0
+
+
+def status(line: Line, name: str) -> int:
+    """`--status NAME`: everything known of it, also of one that is lost or does not answer."""
+    find.checked(name, "--status")
+    session = _status(name)
+    if line.json:
+        show.value(session)
+    else:
+        show.text("\n".join(_described(session)))
+    return 0
+
+
+def _status(name: str) -> Summary:
+    """What the daemon tells, or the record where the daemon cannot."""
+    session: Summary | None
+    try:
+        session = dict(find.ask(name, "status", timeout=_PATIENCE)[0]["session"])
+    except (TimedOut, Unreachable):
+        session = None
+    except NotFound:
+        if (session := find.lost_record(name)) is None:
+            raise
+    if session is None and (session := listing.unanswered(name)) is None:
+        raise paths.absent(name)
+    if "daemon_pid" not in session:
+        record = records.read(name) or {}
+        known = {"daemon_pid": record.get("daemon_pid"), "version": record.get("version")}
+        session |= {"clients": [], "scrollback": None, "foreground": None, **known, "link": None}
+    here = inside.current()
+    session["current"] = here is not None and here["name"] == session["name"]
+    return session
+
+
+def _described(session: Summary) -> list[str]:
+    """`key: value` lines for a person."""
+    now = time.time()
+    clients = session.get("clients") or []
+    foreground = session.get("foreground") or {}
+    scrollback = session.get("scrollback") or {}
+    facts: dict[str, Any] = {
+        "name": session["name"],
+        "state": table.state(session) + (" (this one)" if session.get("current") else ""),
+        "program": f"{session.get('pid')}: {' '.join(session.get('command') or [])}",
+        "foreground": f"{foreground.get('pid')}: {_words(foreground.get('command'))}" if foreground else None,
+        "directory": session.get("cwd"),
+        "title": session.get("title") or None,
+        "created": f"{session.get('created')} ({table.age(session.get('created'), now) or '?'} ago)",
+        "last activity": f"{session.get('last_activity')} ({table.age(session.get('last_activity'), now) or '?'} ago)",
+        "size": f"{session.get('columns')}x{session.get('rows')}",
+        "scrollback": f"{scrollback.get('lines')} lines, {scrollback.get('bytes')} bytes" if scrollback else None,
+        "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()) or None,
+        "daemon": f"{session.get('daemon_pid')}, sesh {session.get('version')}",
+    }
+    lines = [f"{key + ':':<15}{show.plain(value)}" for key, value in facts.items() if value is not None]
+    for client in clients:
+        told = f"{client.get('tty')}, {client.get('columns')}x{client.get('rows')}, since {client.get('since')}"
+        watching = ", only watching" if client.get("read_only") else ""
+        lines.append(f"{'client:':<15}{show.plain(client.get('pid'))} on {show.plain(told)}{watching}")
+    return lines
+
+
+def _words(command: object) -> str:
+    return " ".join(str(word) for word in command) if isinstance(command, list) else str(command)
+
+
+def screen(line: Line, name: str, *, form: str = "text") -> int:
+    """`--screen NAME`: the visible rows."""
+    find.checked(name, "--screen")
+    if form != "text":
+        raise UsageError(f"{printable(form)} is no format of --screen; take text")
+    _, data = find.ask(name, "screen", format=form)
+    if line.json:
+        text = data.decode("utf-8", "replace")
+        show.value({"session": name, "host": None, "format": form, "text": text, "lines": text.split("\n")})
+    else:
+        show.write(data + b"\n")
+    return 0
+
+
+def logs(line: Line, name: str, count: str | None = None, *, ansi: bool = False) -> int:
+    """`--logs NAME [N] [--ansi]`: the last lines of scrollback and screen."""
+    find.checked(name, "--logs")
+    lines = _LINES
+    if count is not None:
+        if not (count.isdecimal() and count.isascii() and len(count) <= _DIGITS):
+            raise UsageError(f"{printable(count)} is no number of lines; write: sesh --logs {name} 100")
+        lines = int(count)
+    _, data = find.ask(name, "logs", timeout=30.0, lines=lines, ansi=ansi)
+    if line.json:
+        text = data.decode("utf-8", "replace").removesuffix("\n")
+        show.value({"session": name, "host": None, "lines": text.split("\n") if data else []})
+    elif data:
+        show.write(data if data.endswith(b"\n") else data + b"\n")
+    return 0

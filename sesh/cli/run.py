@@ -1,0 +1,71 @@
+"""One command line, carried out: the verbs that must start fast at once, the others, and all help, through typer."""
+
+from __future__ import annotations
+
+from sesh import __version__, protocol
+from sesh.cli import show, words
+from sesh.errors import Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def run(argv: list[str]) -> int:
+    """Carries out a command line; the exit code. Raises SeshError."""
+    line = words.split(argv)
+    if line.help:
+        from sesh.cli import verbs
+
+        text = verbs.help_of(line)
+        if line.json:
+            show.value({"help": text})
+        else:
+            show.text(text)
+        return 0
+    _here(line)
+    if line.verb == "--version" and not line.words:
+        return version(line)
+    options = words.parse(line)
+    if options is None:
+        from sesh.cli import verbs
+
+        return verbs.run(argv)
+    return _fast(line.verb)(line, **options)
+
+
+def _fast(verb: str) -> Callable[..., int]:
+    """The function of a verb that starts fast; only what it needs is loaded."""
+    if verb == "--exec":
+        from sesh.cli import job
+
+        return job.exec_
+    if verb == "--list":
+        from sesh.cli import look
+
+        return look.list_
+    if verb == "--kill":
+        from sesh.cli import end
+
+        return end.kill
+    from sesh.cli import enter
+
+    entries: dict[str, Callable[..., int]]
+    entries = {"": enter.go, "--attach": enter.attach, "--open": enter.open_, "--new": enter.new}
+    return entries[verb]
+
+
+def _here(line: words.Line) -> None:
+    """The only place that knows where a command is to be carried out. Raises Refused for another host."""
+    if line.hosts:
+        host = line.hosts[0]
+        raise Refused(f"sessions on other hosts are not built yet; log in there: ssh {host}, and use sesh there")
+
+
+def version(line: words.Line) -> int:
+    """`--version`."""
+    if line.json:
+        show.value({"version": __version__, "protocol": protocol.PROTOCOL})
+    else:
+        show.text(f"sesh {__version__}")
+    return 0

@@ -1,0 +1,111 @@
+"""`--send`, `--message` and `--label`: what is told to a session."""
+
+from __future__ import annotations
+
+import os
+
+from sesh.cli import find, keynames, show
+from sesh.errors import UsageError
+from sesh.names import check_label
+from sesh.protocol import CHUNK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sesh.cli.words import Line
+
+_PATIENCE = 30.0
+"""Seconds for a program to take in one chunk."""
+
+_STDIN = "-"
+_ENTER = bytes((0x0D,))
+"""Compared by identity: the Enter of `--enter`, not that of `--key Enter`."""
+
+
+def send(line: Line) -> int:
+    """`--send NAME [TEXT…] [--enter] [--key KEY]…`: types, in the order of the words.
+
+    An `--enter` before the text comes right after it; TEXT `-` is all of stdin.
+    """
+    name, before, texts, after = taken_apart(line)
+    find.checked(name, "--send")
+    stdin = texts == [_STDIN]
+    if not texts and not before and not after:
+        raise UsageError("nothing to send; write: sesh --send NAME TEXT --enter")
+    sent, position = 0, None
+    chunks = _chunks(before, None if stdin else " ".join(texts), after)
+    with find.required(name) as connection:
+        connection.hello("request", deadline=_soon())
+        for chunk in chunks:
+            answer, _ = connection.request("send", chunk, _soon())
+            position = answer.get("position")
+            sent += len(chunk)
+    return show.done(line, name=name, bytes=sent, position=position)
+
+
+def taken_apart(line: Line) -> tuple[str, bytes, list[str], bytes]:
+    """NAME, the keys before the text, the text's words, and the keys after it. Raises UsageError for a missing NAME."""
+    plain: list[str] = []
+    before: list[bytes] = []
+    after: list[bytes] = []
+    entered = False
+    rest = list(reversed(line.words))
+    while rest:
+        word = rest.pop()
+        keys = after if len(plain) > 1 else before
+        if word == "--enter":
+            entered = entered or keys is before
+            keys.append(_ENTER)
+        elif word == "--key" or word.startswith("--key="):
+            keys.append(keynames.bytes_of(rest.pop() if word == "--key" else word.removeprefix("--key=")))
+        else:
+            plain.append(word)
+    plain += line.tail or []
+    if not plain:
+        raise UsageError("which session? write: sesh --send NAME TEXT --enter")
+    if entered and len(plain) > 1:
+        before = [key for key in before if key is not _ENTER]
+        after.insert(0, _ENTER)
+    return plain[0], b"".join(before), plain[1:], b"".join(after)
+
+
+def _chunks(before: bytes, text: str | None, after: bytes) -> Iterator[bytes]:
+    """What to type, in pieces that one request carries; without a text that is stdin."""
+    if text is not None:
+        whole = before + os.fsencode(text) + after
+        yield from (whole[at : at + CHUNK] for at in range(0, len(whole) or 1, CHUNK))
+        return
+    if before:
+        yield before
+    while data := os.read(0, CHUNK):
+        yield data
+    if after:
+        yield after
+
+
+def _soon() -> float:
+    import time
+
+    return time.monotonic() + _PATIENCE
+
+
+def message(line: Line, name: str, texts: Sequence[str]) -> int:
+    """`--message NAME TEXT`: a line for the attached clients."""
+    find.checked(name, "--message")
+    text = show.one_line(" ".join(texts))
+    if not text:
+        raise UsageError("the message is empty; write: sesh --message NAME TEXT")
+    answer, _ = find.ask(name, "message", text=text)
+    if not answer.get("clients") and not line.json:
+        show.note(f"nobody is attached to {name}, so nobody saw it")
+    return show.done(line, name=name, clients=answer.get("clients"))
+
+
+def label(line: Line, name: str, labels: Sequence[str]) -> int:
+    """`--label NAME K=V…`: sets labels, `K=` removes one."""
+    find.checked(name, "--label")
+    if not labels:
+        raise UsageError(f"which labels? write: sesh --label {name} KEY=VALUE")
+    answer, _ = find.ask(name, "label", set=dict(check_label(word) for word in labels))
+    return show.done(line, name=name, labels=answer.get("labels"))

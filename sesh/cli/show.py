@@ -1,0 +1,116 @@
+"""What sesh prints: results on stdout, its own lines on stderr, JSON where wanted, never what steers a terminal."""
+
+from __future__ import annotations
+
+import os
+import select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.cli.words import Line
+    from sesh.errors import SeshError
+
+STDOUT, STDERR = 1, 2
+_C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+
+
+def write(data: bytes, descriptor: int = STDOUT) -> None:
+    """All of `data`, waiting where the descriptor does not block. Raises BrokenPipeError and other OSErrors."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLOUT)
+            poll.poll()
+
+
+def text(line: str) -> None:
+    """One line, or several, on stdout."""
+    write(encoded(line) + b"\n")
+
+
+def note(line: str) -> None:
+    """One line of sesh's own on stderr; lost where stderr is closed."""
+    try:
+        write(encoded(f"sesh: {one_line(line)}\n"), STDERR)
+    except OSError:
+        return
+
+
+def value(thing: Any) -> None:
+    """One JSON value on stdout, in one line."""
+    write(dumped(thing))
+
+
+def dumped(thing: Any) -> bytes:
+    """JSON in UTF-8 with a newline; bytes that were no UTF-8 come out as U+FFFD, controls escaped (C1 too)."""
+    import json
+
+    return json.dumps(valid(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
+
+
+def valid(thing: Any) -> Any:
+    """The same value with every string in it encodable."""
+    if isinstance(thing, str):
+        return thing.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if not thing.isascii() else thing
+    if isinstance(thing, dict):
+        return {valid(key): valid(each) for key, each in thing.items()}
+    if isinstance(thing, (list, tuple)):
+        return [valid(each) for each in thing]
+    return thing
+
+
+def done(line: Line, **facts: Any) -> int:
+    """The end of a verb that only acts: `{"ok": true, …}` where JSON is wanted, else silence. The exit code."""
+    if line.json:
+        value({"ok": True, **facts})
+    return 0
+
+
+def failure(error: SeshError, *, json: bool) -> None:
+    """An error, as the line or the object that it is."""
+    if json:
+        value({"error": {"code": error.code, "message": one_line(str(error))}})
+    else:
+        note(str(error))
+
+
+def encoded(line: str) -> bytes:
+    """Text as bytes; file names that are no UTF-8 keep their bytes."""
+    return line.encode("utf-8", "surrogateescape")
+
+
+def plain(chosen: object) -> str:
+    """Text that a program chose, without anything that a terminal could act upon."""
+    return "".join(character for character in str(chosen) if character.isprintable())
+
+
+def one_line(message: str) -> str:
+    """A message on one line: runs of white space become one blank, other controls are dropped."""
+    return plain(" ".join(message.split()))
+
+
+def on_terminal() -> bool:
+    """Whether a person can be asked, and a session be attached: stdin and stdout are terminals."""
+    return os.isatty(0) and os.isatty(1)
+
+
+def ask(question: str, answers: str, default: str) -> str:
+    """The letter that a person chooses; Enter takes `default`, the end of input the empty word.
+
+    `answers`: the letters, small. Asks again for anything else. The line is read by itself, so that what was typed
+    after it stays for the session.
+    """
+    while True:
+        write(encoded(f"{question} "), STDERR)
+        typed = os.read(0, 1024)
+        if not typed:
+            write(b"\n", STDERR)
+            return ""
+        answer = typed.decode("utf-8", "replace").strip().lower()[:1] or default
+        if answer in answers:
+            return answer

@@ -1,0 +1,280 @@
+"""The verbs as typer knows them: their words and their help. What they do stands in the module of each family."""
+
+# ruff: noqa: ARG001, PLR0913, PLR0917 (typer reads the words of a verb from its function's signature)
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from sesh.cli import end, enter, group, job, look, say, words
+from sesh.cli.group import VERBLESS, Verb, Verbs
+from sesh.cli.run import version as say_version
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_ENDING = """Ctrl-\\ leaves a session, and it goes on; `sesh NAME` comes back. All after -- is the command, untouched.
+
+Exit codes: 0 success; 1 refused or not found; 2 usage; 124 timed out; 125 --exec refused, or sesh itself failed;
+126 or 127 the command cannot be executed, or is not there; 128+N ended by signal N; else the command's own.
+
+Environment: SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON=1, SESH_DEBUG=1."""
+
+app = typer.Typer(
+    cls=Verbs,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=_CONTEXT,
+    help="Keep named shell sessions alive: leave them, come back to them, drive them from scripts.",
+    epilog=_ENDING,
+)
+
+
+def _example(*lines: str) -> str:
+    """The end of a verb's help; the \\b keeps typer from joining its lines."""
+    return "\n".join(["\b", "For example:", *(f"  {line}" for line in lines)])
+
+
+def _verb(name: str, usage: str, *examples: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    return app.command(name, cls=Verb, options_metavar=usage, epilog=_example(*examples), context_settings=_CONTEXT)
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
+MaybeName = Annotated[str | None, typer.Argument(metavar="[NAME]", show_default=False)]
+Directory = Annotated[str | None, typer.Argument(metavar="[DIR]", show_default=False)]
+Env = Annotated[list[str] | None, typer.Option("--env", metavar="K=V", help="A variable for the program; repeatable.")]
+Label = Annotated[list[str] | None, typer.Option("--label", metavar="K=V", help="A label; repeatable.")]
+Join = Annotated[bool, typer.Option("--join", help="Attach beside other clients (so it is without any option).")]
+Replace = Annotated[bool, typer.Option("--replace", help="Detach the other clients.")]
+ReadOnly = Annotated[bool, typer.Option("--read-only", "-r", help="Only watch.")]
+NoReplay = Annotated[bool, typer.Option("--no-replay", help="Show the screen without the lines above it.")]
+NoKey = Annotated[bool, typer.Option("--no-detach-key", "-C", help="Let the program have the detach key.")]
+Detached = Annotated[bool, typer.Option("-d", help="Do not attach, do not wait; print the name.")]
+
+
+def _done(work: Callable[..., int], ctx: typer.Context) -> int:
+    """Carries out a verb with the words that were given, by the names that they have in its declaration."""
+    return work(group.of(ctx), **{key: value for key, value in ctx.params.items() if value})
+
+
+@_verb(VERBLESS, "[DIR] [OPTIONS] [-- CMD…]", "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -")
+def _go(
+    ctx: typer.Context,
+    places: Annotated[list[str] | None, typer.Argument(metavar="[NAME [DIR]]", show_default=False)] = None,
+    join: Join = False,
+    replace: Replace = False,
+    read_only: ReadOnly = False,
+    no_replay: NoReplay = False,
+    no_detach_key: NoKey = False,
+    env: Env = None,
+    label: Label = None,
+) -> int:
+    """Attach to NAME; where there is none, create it in DIR with CMD or your shell. `-` is the one attached last."""
+    return _done(enter.go, ctx)
+
+
+@_verb("--attach", "NAME [OPTIONS]", "sesh --attach work", "sesh --attach --read-only work")
+def _attach(
+    ctx: typer.Context,
+    name: Name,
+    join: Join = False,
+    replace: Replace = False,
+    read_only: ReadOnly = False,
+    no_replay: NoReplay = False,
+    no_detach_key: NoKey = False,
+) -> int:
+    """Attach to NAME, which must be there (-A NAME creates it where it is not, as plain NAME does)."""
+    return _done(enter.attach, ctx)
+
+
+@_verb(
+    "--open",
+    "NAME [DIR] [OPTIONS] [-- CMD…]",
+    "sesh --open work",
+    "sesh --open web ~/site --label team=web -- make serve",
+)
+def _open(ctx: typer.Context, name: Name, directory: Directory = None, env: Env = None, label: Label = None) -> int:
+    """Make sure that NAME runs, without attaching; a success where it runs already."""
+    return _done(enter.open_, ctx)
+
+
+@_verb(
+    "--new",
+    "[NAME] [DIR] [OPTIONS] [-- CMD…]",
+    "sesh --new",
+    "sesh --new -d web ~/site -- make serve",
+    "sesh --new web --new-name",
+)
+def _new(
+    ctx: typer.Context,
+    name: MaybeName = None,
+    directory: Directory = None,
+    detached: Detached = False,
+    join: Join = False,
+    replace: Annotated[bool, typer.Option("--replace", help="End the session that has the name.")] = False,
+    new_name: Annotated[bool, typer.Option("--new-name", help="Take the next free NAME-2.")] = False,
+    read_only: ReadOnly = False,
+    no_replay: NoReplay = False,
+    no_detach_key: NoKey = False,
+    env: Env = None,
+    label: Label = None,
+) -> int:
+    """Create a session; without NAME under the lowest free number. Asks, or fails, where NAME runs already."""
+    return _done(enter.new, ctx)
+
+
+@_verb("--list", "[--label K=V]…", "sesh", "sesh --list --json", "sesh --list --label team=web")
+def _list(ctx: typer.Context, label: Label = None) -> int:
+    """List the sessions; the one that it is typed in bears a *. --label lists those that bear it."""
+    return _done(look.list_, ctx)
+
+
+@_verb("--detach", "[NAME]", "sesh --detach", "sesh --detach work")
+def _detach(ctx: typer.Context, name: MaybeName = None) -> int:
+    """Detach every client of NAME; without NAME the client that typed it."""
+    return _done(end.detach, ctx)
+
+
+@_verb("--kill", "[NAME…]", "sesh --kill work", "sesh --kill build test", "sesh --kill")
+def _kill(
+    ctx: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", show_default=False)] = None,
+) -> int:
+    """End sessions and what runs in them: SIGHUP, and SIGKILL after 2 s. Without NAME the one that it is typed in."""
+    return _done(end.kill, ctx)
+
+
+@_verb("--kill-all", "[-y]", "sesh --kill-all", "sesh --kill-all -y")
+def _kill_all(ctx: typer.Context, yes: Annotated[bool, typer.Option("-y", help="Do not ask.")] = False) -> int:
+    """End all sessions here; asks first on a terminal."""
+    return _done(end.kill_all, ctx)
+
+
+@_verb("--rename", "[OLD] NEW", "sesh --rename work play", "sesh --rename play")
+def _rename(
+    ctx: typer.Context,
+    one: Annotated[str, typer.Argument(metavar="NEW", show_default=False)],
+    other: Annotated[str | None, typer.Argument(metavar="NEW", show_default=False)] = None,
+) -> int:
+    """Give a session another name; without OLD the one that it is typed in."""
+    return _done(end.rename, ctx)
+
+
+@_verb(
+    "--exec",
+    "[NAME] [OPTIONS] -- CMD…",
+    "sesh --exec build -- make -j8",
+    "sesh --exec --print --timeout 60 -- ./check.sh",
+    "sesh -e job -d -- backup",
+)
+def _exec(
+    ctx: typer.Context,
+    places: Annotated[list[str] | None, typer.Argument(metavar="[NAME]", show_default=False)] = None,
+    directory: Annotated[str | None, typer.Option("-C", metavar="DIR", help="Where it runs.")] = None,
+    printed: Annotated[bool, typer.Option("--print", help="Print its output when it has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Print its output as it comes.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the session to be looked at, until --kill.")] = False,
+    timeout: Annotated[str | None, typer.Option("--timeout", metavar="S", help="End it after so many seconds.")] = None,
+    tie: Annotated[bool, typer.Option("--tie", help="SIGINT, SIGTERM and SIGHUP to sesh end it.")] = False,
+    detached: Detached = False,
+    env: Env = None,
+    label: Label = None,
+) -> int:
+    """Run CMD in a session of its own, wait, and exit with its code; `sesh NAME` watches it meanwhile."""
+    return _done(job.exec_, ctx)
+
+
+@_verb(
+    "--send",
+    "NAME [TEXT…] [--enter] [--key KEY]…",
+    "sesh --send work 'make test' --enter",
+    "sesh --send work --key C-c",
+    "sesh --send work - < notes.txt",
+)
+def _send(
+    ctx: typer.Context,
+    name: Name,
+    text: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]…", show_default=False)] = None,
+    enter: Annotated[bool, typer.Option("--enter", help="Press Enter after the text.")] = False,
+    key: Annotated[list[str] | None, typer.Option("--key", metavar="KEY", help="C-c M-x Enter Tab Up F5 …")] = None,
+) -> int:
+    """Type TEXT, its words joined by a blank, and keys into a session, in the order of the words. TEXT - is stdin."""
+    return say.send(group.of(ctx))  # the order matters, and only the line knows it
+
+
+@_verb("--screen", "NAME", "sesh --screen work")
+def _screen(
+    ctx: typer.Context,
+    name: Name,
+    form: Annotated[str, typer.Option("--format", metavar="text", help="How it is printed.")] = "text",
+) -> int:
+    """Print what the screen shows now."""
+    return _done(look.screen, ctx)
+
+
+@_verb("--logs", "NAME [N] [--ansi]", "sesh --logs work 50", "sesh --logs work --ansi | less -R")
+def _logs(
+    ctx: typer.Context,
+    name: Name,
+    count: Annotated[str | None, typer.Argument(metavar="[N]", show_default=False)] = None,
+    ansi: Annotated[bool, typer.Option("--ansi", help="With their colours.")] = False,
+) -> int:
+    """Print the last N lines of scrollback and screen; without N 300."""
+    return _done(look.logs, ctx)
+
+
+@_verb("--status", "NAME", "sesh --status work", "sesh --status work --json")
+def _status(ctx: typer.Context, name: Name) -> int:
+    """Print everything known of a session."""
+    return _done(look.status, ctx)
+
+
+@_verb("--message", "NAME TEXT…", "sesh --message work 'the build is done'")
+def _message(
+    ctx: typer.Context, name: Name, texts: Annotated[list[str], typer.Argument(metavar="TEXT", show_default=False)]
+) -> int:
+    """Show TEXT to the attached clients; the program never sees it."""
+    return _done(say.message, ctx)
+
+
+@_verb("--label", "NAME K=V…", "sesh --label work team=web", "sesh --label work team=")
+def _label(
+    ctx: typer.Context, name: Name, labels: Annotated[list[str], typer.Argument(metavar="K=V…", show_default=False)]
+) -> int:
+    """Set labels; K= removes one."""
+    return _done(say.label, ctx)
+
+
+@_verb("--help", "", "sesh --help", "sesh --exec --help")
+def _help(ctx: typer.Context) -> int:
+    """Show help, of a verb too."""
+    raise AssertionError(f"help is shown before {ctx.command.name} is parsed")
+
+
+@_verb("--version", "", "sesh --version")
+def _version(ctx: typer.Context) -> int:
+    """Print the version."""
+    return _done(say_version, ctx)
+
+
+def _group() -> TyperGroup:
+    built = get_command(app)
+    if not isinstance(built, TyperGroup):
+        raise TypeError("typer made no group of the verbs")
+    return built
+
+
+def run(argv: list[str]) -> int:
+    """Parses and carries out a line; the exit code. Raises SeshError."""
+    return group.run(_group(), argv)
+
+
+def help_of(line: words.Line) -> str:
+    """The help that a line asks for."""
+    return group.helped(_group(), line)
