@@ -51,7 +51,7 @@ def _ps(*words: str) -> str:
 
 
 def _stat(pid: int | str) -> list[str]:
-    """The fields of /proc/PID/stat from the third on (the state); the name before them may hold blanks and parentheses."""
+    """The fields of /proc/PID/stat from the third on, the state; the name before may hold blanks and parentheses."""
     return _read(f"/proc/{pid}/stat").rpartition(b")")[2].decode("ascii", "replace").split()
 
 

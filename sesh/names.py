@@ -44,16 +44,21 @@ def check_host(word: str) -> str:
     user, at, rest = word.rpartition("@")
     if rest.startswith("["):
         host, closed, port = rest[1:].partition("]")
-        port_ok = not port or (port[0] == ":" and port[1:].isdecimal())
+        port_ok = not port or (port[0] == ":" and _is_port(port[1:]))
         host_ok = bool(closed) and bool(host) and _ADDRESS.issuperset(host)
     else:
         host, colon, port = rest.partition(":")
-        port_ok = not colon or (port.isdecimal() and port.isascii() and 0 < int(port) < 65536)
+        port_ok = not colon or _is_port(port)
         host_ok = bool(host) and _HOST.issuperset(host)
     user_ok = not at or (bool(user) and user[0] != "-" and _USER.issuperset(user))
     if len(word) <= 255 and host_ok and port_ok and user_ok and host[0] not in "-.":
         return word
-    raise InvalidHost(f"{printable(word) or 'an empty word'} is no host: write [user@]host[:port], or a Host of your ssh_config")
+    raise InvalidHost(f"{printable(word)} is no host: write [user@]host[:port], or a Host of your ssh_config")
+
+
+def _is_port(word: str) -> bool:
+    """Whether `word` is a TCP port, 1 to 65535."""
+    return word.isdecimal() and word.isascii() and len(word) < 6 and 0 < int(word) < 65536
 
 
 def check_label(word: str) -> tuple[str, str]:
@@ -81,7 +86,7 @@ def check_variable(word: str) -> tuple[str, str]:
 
 
 def differ_by_one(one: str, other: str) -> bool:
-    """Whether two names differ by one letter (inserted, left out, replaced, or two neighbours swapped), digits apart."""
+    """Whether two names differ by one letter, digits apart: inserted, left out, replaced, or two neighbours swapped."""
     if one == other or abs(len(one) - len(other)) > 1:
         return False
     if len(one) > len(other):
@@ -97,7 +102,7 @@ def differ_by_one(one: str, other: str) -> bool:
 
 
 def printable(word: str, limit: int = 80) -> str:
-    """`word` in a form that is safe in one line of a terminal: quoted where needed, controls escaped, cut at `limit`."""
+    """`word` in a form that is safe in one line of a terminal: quoted where needed, controls escaped, cut short."""
     shown = word if len(word) <= limit else word[: limit - 1] + "…"
     if shown and all(character.isprintable() and character not in "'\"\\ " for character in shown):
         return shown

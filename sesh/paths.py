@@ -7,7 +7,7 @@ import stat
 
 from sesh.errors import Exists, NotFound, Refused
 from sesh.kernel import LINUX, LONGEST_SOCKET_PATH
-
+from sesh.names import is_name
 
 PRIVATE = 0o700
 OWN = 0o600
@@ -17,15 +17,16 @@ _RECENT = ".recent"
 
 
 def directory() -> str:
-    """The directory of the sessions: `SESH_DIR`, else `~/.sesh`. It is neither made nor checked here."""
-    return os.environ.get("SESH_DIR") or os.path.join(os.path.expanduser("~"), ".sesh")
+    """The directory of the sessions: `SESH_DIR`, else `~/.sesh`, absolute. It is neither made nor checked here."""
+    # With a slash at its end a link would be taken for the directory that it leads to.
+    return os.path.abspath(os.environ.get("SESH_DIR") or os.path.join(os.path.expanduser("~"), ".sesh"))
 
 
 def ready_directory() -> str:
     """The directory of the sessions, made with mode 0700 where it is missing. Raises Refused as `trusted` does."""
     path = directory()
     try:
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         os.mkdir(path, PRIVATE)
         os.chmod(path, PRIVATE)  # the umask may have taken more than it should
     except FileExistsError:
@@ -95,14 +96,17 @@ def recent_path() -> str:
 
 
 def names() -> list[str]:
-    """The names that have a record or a socket, sorted; none where the directory is missing. Raises Refused."""
+    """The names that have a record or a socket, sorted; none where the directory is missing. Raises Refused.
+
+    A file whose name could be no session's is none, whoever put it there.
+    """
     path = directory()
     if not trusted(path):
         return []
     found = set()
     for entry in os.listdir(path):
         name, suffix = os.path.splitext(entry)
-        if suffix in (SOCKET, RECORD) and not name.startswith("."):
+        if suffix in (SOCKET, RECORD) and is_name(name):
             found.add(name)
     return sorted(found)
 
@@ -110,7 +114,8 @@ def names() -> list[str]:
 class reachable:  # noqa: N801 (a context manager named as what it gives)
     """An address for a socket in `folder`, also where its path is over the limit of `sun_path`.
 
-    On Linux a long path goes through the directory's descriptor in /proc; elsewhere the process steps into the directory.
+    On Linux a long path goes through the directory's descriptor in /proc; elsewhere the process steps into the
+    directory.
     """
 
     def __init__(self, folder: str, entry: str) -> None:
@@ -137,7 +142,7 @@ class reachable:  # noqa: N801 (a context manager named as what it gives)
 
 
 class locked:  # noqa: N801
-    """Holds the lock of the directory of sessions: whoever makes, renames or removes a session's files does it under it."""
+    """Holds the lock of the directory of sessions: a session's files are made, renamed and removed under it."""
 
     def __init__(self, folder: str) -> None:
         self._path = os.path.join(folder, _LOCK)
@@ -147,6 +152,7 @@ class locked:  # noqa: N801
         import fcntl
 
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
+        os.fchmod(self._descriptor, OWN)  # the umask may have taken more than it should
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:
@@ -171,12 +177,16 @@ def write_whole(path: str, data: bytes) -> None:
     temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
     try:
+        os.fchmod(descriptor, OWN)  # the umask may have taken more than it should
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
     finally:
         os.close(descriptor)
-    os.replace(temporary, path)
 
 
 def remember(name: str) -> None:

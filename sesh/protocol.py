@@ -1,7 +1,7 @@
 """The frames that clients and daemons exchange: a pure codec, the same over a Unix socket and over ssh.
 
-A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Types that the reader does not
-know are skipped, JSON keys that it does not know ignored, so that all of one major version understand each other.
+A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Types that the reader does
+not know are skipped, JSON keys that it does not know ignored, so that all of one major version understand each other.
 
 | frame    | from   | payload                                                                  |
 |----------|--------|--------------------------------------------------------------------------|
@@ -86,7 +86,12 @@ def message(kind: int, values: Mapping[str, Any]) -> bytes:
     """A frame whose payload is JSON in UTF-8."""
     import json
 
-    return frame(kind, json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogateescape"))
+    text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+    try:
+        payload = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a pair, which JSON's own escapes let a peer send: only they can give it back
+        payload = json.dumps(values, separators=(",", ":")).encode("ascii")
+    return frame(kind, payload)
 
 
 def parse(payload: bytes) -> dict[str, Any]:
@@ -140,7 +145,7 @@ class Decoder:
         while end - at >= HEADER:
             size = int.from_bytes(buffer[at + 1 : at + HEADER], "big")
             if size > LARGEST_PAYLOAD:
-                raise ProtocolError(f"the other side announced a frame of {size} bytes: it does not speak sesh's protocol")
+                raise ProtocolError(f"the other side announced a frame of {size} bytes: it does not speak sesh")
             if end - at - HEADER < size:
                 break
             body = at + HEADER
