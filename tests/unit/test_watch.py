@@ -1,0 +1,212 @@
+"""The watch on the program's output: what it finds, over any borders of blocks, and what it passes by."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sesh.daemon.watch import LONGEST_STRING, QUERIES, Finding, Watch
+
+ASKED = [
+    (b"\x1b[c", "da1", b"c"),
+    (b"\x1b[0c", "da1", b"0c"),
+    (b"\x1bZ", "da1", b""),
+    (b"\x1b[>c", "da2", b">c"),
+    (b"\x1b[>0c", "da2", b">0c"),
+    (b"\x1b[=c", "da3", b"=c"),
+    (b"\x1b[5n", "dsr", b"5n"),
+    (b"\x1b[6n", "cpr", b"6n"),
+    (b"\x1b[?6n", "decxcpr", b"?6n"),
+    (b"\x1b[?15n", "dsr?", b"?15n"),
+    (b"\x1b[?996n", "dsr?", b"?996n"),
+    (b"\x1b[?2026$p", "decrqm", b"?2026$p"),
+    (b"\x1b[4$p", "decrqm", b"4$p"),
+    (b"\x1b[>q", "xtversion", b">q"),
+    (b"\x1b[>0q", "xtversion", b">0q"),
+    (b"\x1b[?u", "kitty", b"?u"),
+    (b"\x1b[?4m", "modkeys", b"?4m"),
+    (b"\x1b[x", "decreqtparm", b"x"),
+    (b"\x1b[1x", "decreqtparm", b"1x"),
+    (b"\x1b[1;1;2;3;4;5*y", "decrqcra", b"1;1;2;3;4;5*y"),
+    (b"\x1b[?2;1;0S", "xtsmgraphics", b"?2;1;0S"),
+    (b"\x1bP$qm\x1b\\", "decrqss", b"$qm"),
+    (b"\x1bP+q524742\x1b\\", "xtgettcap", b"+q524742"),
+    (b"\x1b]52;c;?\x07", "clipboard", b"52;c;?"),
+    (b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\", "graphics", b"Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA"),
+    (b"\x1b_Gi=31,a=T;AAAA\x1b\\", "graphics", b"Gi=31,a=T;AAAA"),
+    (b"\x1b]10;?\x07", "colour", b"10;?\x07"),
+    (b"\x1b]12;?\x1b\\", "colour", b"12;?\x1b\\"),
+    (b"\x1b]4;7;?\x1b\\", "colour", b"4;7;?\x1b\\"),
+    (b"\x1b]21;foreground=?\x1b\\", "colour", b"21;foreground=?\x1b\\"),
+    *((b"\x1b[%dt" % number, "window", b"%dt" % number) for number in (11, 13, 14, 15, 16, 18, 19, 20, 21)),
+    (b"\x1b[14;2t", "window", b"14;2t"),
+]
+TOLD = [
+    (b"\x1b]0;a title\x07", "title", b"a title"),
+    (b"\x1b]2;k\xc3\xbche; hot\x1b\\", "title", b"k\xc3\xbche; hot"),
+    (b"\x1b]7;file://host/tmp\x07", "cwd", b"file://host/tmp"),
+    (b"\x07", "bell", b""),
+    (b"\x1b]9;42 tests passed\x07", "notification", b"42 tests passed"),
+    (b"\x1b]777;notify;Build;it; failed\x07", "notification", b"Build: it; failed"),
+    (b"\x1b]99;;Hello\x1b\\", "notification", b"Hello"),
+    (b"\x1b]99;i=1:d=1:p=body;done\x1b\\", "notification", b"done"),
+    (b"\x1b]99;e=1;SGVsbG8=\x1b\\", "notification", b"Hello"),
+    (b"\x1b]133;A\x07", "mark", b"A"),
+    (b"\x1b]133;D;7\x1b\\", "mark", b"D;7"),
+    (b"\x1b]7373;ready;1\x07", "private", b"ready;1"),
+]
+PASSED_BY = [
+    b"plain text \xe4\xbd\xa0\xe5\xa5\xbd\r\n",
+    b"\x1b[0;1;38;2;1;2;3m\x1b[4:3m\x1b[m",
+    b"\x1b[12;40H\x1b[2J\x1b[K\x1b[?25l\x1b[?1049h\x1b[>4;2m\x1b[>1u\x1b[=1;1u\x1b[<u\x1b[ q\x1b[2 q\x1b[!p",
+    b"\x1b[22;0t\x1b[8;24;80t\x1b[s\x1b[u\x1b7\x1b8\x1bc\x1b(B",
+    b"\x1b]8;;http://x/?\x07link\x1b]8;;\x07",
+    b"\x1b]4;1;rgb:ff/00/00\x07\x1b]11;#123456\x1b\\\x1b]52;c;AAAA\x07",
+    b"\x1b]9;4;1;50\x07\x1b]9;4\x07\x1b]777;precmd\x07\x1b]99;i=1:p=?;\x1b\\\x1b]99;i=1:d=0;Hal\x1b\\\x1b]133;P;k=i\x07",
+    b"\x1bPq#0;2;0;0;0~~\x07~~\x1b\\",
+    b"\x1b_Ga=T,q=2,i=7;AAAA\x1b\\\x1b_Ga=d\x1b\\\x1b_other a=q\x1b\\",
+    b"\x1b^private\x07message\x1b\\\x1bXstart\x07of string\x1b\\",
+    b"\x1b]0;cut off\x18\x1b]2;too\x1a",
+    b"\x1b[6",
+    b"\x1b",
+    b"\x1b[",
+]
+
+
+def kinds(data: bytes) -> list[tuple[str, bytes]]:
+    return [(finding.kind, finding.body) for finding in Watch().find(data)]
+
+
+@pytest.mark.parametrize(("data", "kind", "body"), ASKED + TOLD, ids=repr)
+def test_each_kind_is_found_amid_other_output(data: bytes, kind: str, body: bytes) -> None:
+    found = Watch().find(b"\x1b[31mbefore" + data + b"\x1b[0mafter")
+    assert found == [Finding(kind, body, len(b"\x1b[31mbefore" + data))]
+
+
+@pytest.mark.parametrize(("data", "kind", "_body"), ASKED, ids=repr)
+def test_what_is_asked_counts_as_a_query(data: bytes, kind: str, _body: bytes) -> None:
+    assert kind in QUERIES
+
+
+@pytest.mark.parametrize("data", PASSED_BY, ids=repr)
+def test_what_asks_and_tells_nothing_is_passed_by(data: bytes) -> None:
+    assert kinds(data) == []
+
+
+def test_a_string_that_asks_for_several_colours_gives_one_finding_for_each() -> None:
+    assert kinds(b"\x1b]4;1;?;2;rgb:0/0/0;255;?\x07") == [("colour", b"4;1;?\x07"), ("colour", b"4;255;?\x07")]
+    assert kinds(b"\x1b]10;?;?;#fff;?\x1b\\") == [
+        ("colour", b"10;?\x1b\\"),
+        ("colour", b"11;?\x1b\\"),
+        ("colour", b"13;?\x1b\\"),
+    ]
+
+
+def test_a_bell_within_a_string_is_no_bell_and_one_behind_it_is() -> None:
+    assert kinds(b"\x1bPq\x07\x1b\\\x07") == [("bell", b"")]
+    assert kinds(b"\x1b]8;;\x07\x07") == [("bell", b"")]
+
+
+def test_an_escape_cuts_a_string_off_and_what_it_begins_is_found() -> None:
+    assert kinds(b"\x1b]0;half a title\x1b[6n") == [("cpr", b"6n")]
+    watch = Watch()
+    assert watch.find(b"\x1b]0;half a title\x1b") == []
+    assert watch.find(b"[6n") == [Finding("cpr", b"6n", 3)]
+
+
+def test_a_query_split_at_any_place_is_found_with_its_end_in_the_second_block() -> None:
+    for data, kind, body in ASKED + TOLD:
+        for cut in range(1, len(data)):
+            watch = Watch()
+            first, second = b"x\x1b[1m" + data[:cut], data[cut:]
+            assert watch.find(first) == []
+            assert watch.carry == data[:cut]
+            again = Watch(watch.carry)
+            assert watch.find(second + b"y") == again.find(second + b"y") == [Finding(kind, body, len(second))]
+            assert watch.carry == b""
+
+
+def test_a_string_over_the_bound_is_given_up_and_its_end_is_still_seen() -> None:
+    watch = Watch()
+    assert watch.find(b"\x1b]0;") == []
+    for _ in range(100):
+        assert watch.find(b"x" * 4096) == []
+        assert len(watch.carry) <= LONGEST_STRING
+    assert watch.find(b"\x07\x07\x1b[c") == [Finding("bell", b"", 2), Finding("da1", b"c", 5)]
+    assert kinds(b"\x1b]0;" + b"x" * LONGEST_STRING + b"\x07\x07") == [("bell", b"")]
+
+
+def test_the_longest_string_is_found_whole_or_split() -> None:
+    data = b"\x1b]0;" + b"x" * (LONGEST_STRING - 4)
+    for cut in (1, 5, 40_000, len(data)):
+        for terminator in (b"\x07", b"\x1b\\"):
+            watch = Watch()
+            found = watch.find(data[:cut]) + watch.find(data[cut:] + terminator)
+            assert [finding.kind for finding in found] == ["title"], (cut, terminator)
+
+
+def test_absurd_parameters_cost_no_memory() -> None:
+    watch = Watch()
+    assert watch.find(b"\x1b[" + b"1;" * 100_000) == []
+    assert watch.carry == b""
+    assert watch.find(b"m\x1b[5n") == [Finding("dsr", b"5n", 5)]
+
+
+def test_a_flood_of_bells_gives_a_bounded_number_of_findings_and_hides_no_query() -> None:
+    found = Watch().find(b"\x07" * 100_000 + b"\x1b[6n")
+    assert len(found) < 200
+    assert found[-1] == Finding("cpr", b"6n", 100_004)
+
+
+PIECES = st.one_of(
+    st.sampled_from([data for data, _, _ in ASKED + TOLD] + PASSED_BY),
+    st.sampled_from([b"\x1b]", b"\x1bP", b"\x1b_G", b"\x1b\\", b"\x07", b"\x18", b"\x1b", b"[", b"6n", b"?", b";"]),
+    st.binary(max_size=6),
+)
+
+
+@settings(max_examples=1000)
+@given(st.lists(PIECES, max_size=12), st.lists(st.integers(0, 200), max_size=12))
+def test_any_chunking_finds_the_same(pieces: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(pieces)
+    whole = Watch()
+    expected = [(each.kind, each.body, each.end) for each in whole.find(data)]
+    watch = Watch()
+    found = []
+    places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
+    for start, end in itertools.pairwise(places):
+        watch = Watch(watch.carry)
+        found += [(each.kind, each.body, start + each.end) for each in watch.find(data[start:end])]
+    assert found == expected
+    assert watch.carry == whole.carry
+
+
+@settings(max_examples=1000)
+@given(st.lists(PIECES, max_size=12))
+def test_one_byte_at_a_time_finds_the_same(pieces: list[bytes]) -> None:
+    data = b"".join(pieces)
+    watch = Watch()
+    found = [(each.kind, each.body, at + 1) for at in range(len(data)) for each in watch.find(data[at : at + 1])]
+    assert found == [(each.kind, each.body, each.end) for each in Watch().find(data)]
+
+
+@settings(max_examples=1000)
+@given(st.binary(max_size=400))
+def test_any_bytes_are_borne_and_ends_lie_in_the_block(data: bytes) -> None:
+    ends = [finding.end for finding in Watch().find(data)]
+    assert ends == sorted(ends)
+    assert all(0 < end <= len(data) for end in ends)
+
+
+def test_bytes_that_come_singly_within_a_long_string_do_not_cost_its_square() -> None:
+    watch = Watch()
+    watch.find(b"\x1b]0;" + b"x" * 60_000)
+    began = time.process_time()
+    for _ in range(5_000):
+        watch.find(b"y")
+    assert time.process_time() - began < 2
+    assert watch.find(b"\x07")[0].kind == "title"
