@@ -1,0 +1,248 @@
+"""The detach key, found in what is typed in every form in which terminals send it."""
+
+from __future__ import annotations
+
+from sesh.client import chords
+from sesh.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from sesh.client.chords import Key
+
+    Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]]
+
+PATIENCE = 0.05
+"""Seconds after which `flush` is due where `holding` is true: a person's lone Escape must not be felt."""
+
+_ESC = 0x1B
+_PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
+_LONGEST = 64
+"""Bytes of a CSI sequence; what is longer is no key."""
+_MODIFIER_KEYS = range(57441, 57455)
+
+
+class DetachKey:
+    """The key, or the two keys one after the other, by which a person leaves a session."""
+
+    __slots__ = ("first", "leads", "second")
+
+    def __init__(self, first: Key, second: Key | None = None) -> None:
+        self.first, self.second = first, second
+        self.leads = tuple({b"\x1b", *(sequence[:1] for sequence in first.legacy)})
+
+    @classmethod
+    def parse(cls, text: str) -> DetachKey | None:
+        r"""The detach key of `SESH_DETACH_KEY`: tmux's names, one key or two (`C-\`, `C-b d`); None for `none`.
+
+        Raises UsageError.
+        """
+        words = text.split()
+        if [word.lower() for word in words] == ["none"]:
+            return None
+        if not 1 <= len(words) <= 2:
+            raise UsageError("SESH_DETACH_KEY is one key or two by tmux's names, such as C-\\ or 'C-b d', or none")
+        first, *rest = (chords.Key.parse(word) for word in words)
+        if not rest and first.plain:
+            raise UsageError(
+                f"SESH_DETACH_KEY: {words[0]} alone could not be typed any more; give it C- or a second key"
+            )
+        return cls(first, rest[0] if rest else None)
+
+
+class _Token:
+    """One key or report in the buffer: where it ends, what it is, and whether it is complete."""
+
+    __slots__ = ("chord", "complete", "end", "event", "is_key")
+
+    def __init__(self, end: int, complete: bool = True, is_key: bool = True) -> None:
+        self.end, self.complete, self.is_key = end, complete, is_key
+        self.chord: chords.Chord | None = None
+        self.event = chords.PRESS
+
+
+class KeyParser:
+    """Splits what comes from the terminal into input for the program and presses of the detach key.
+
+    Pure: feed it reads of any size. Where `holding` is true it keeps the beginning of what may be the detach key, and
+    `flush` is to be called after `PATIENCE` seconds without another read. Nothing is looked at inside a bracketed
+    paste.
+    """
+
+    def __init__(self, key: DetachKey | None) -> None:
+        self._leads = key.leads if key else ()
+        self._first = key.first if key else chords.Key.parse("C-\\")
+        self._second = key.second if key else None
+        self._open = b""
+        self._passed = 0  # of _open, bytes that went out already and only tell where we are
+        self._pasting = False
+        self._prefix = b""  # the first of two keys and what came with it
+        self._events: list[Event] = []
+
+    @property
+    def holding(self) -> bool:
+        """Whether an unfinished sequence is kept back."""
+        return len(self._open) > self._passed
+
+    def feed(self, data: bytes) -> list[Event]:
+        """The events that `data` completes: ("input", bytes) for the program, ("detach",) for a press of the key."""
+        return self._take(data, last=False)
+
+    def flush(self) -> list[Event]:
+        """Takes what is kept back as it stands, since nothing more came."""
+        return self._take(b"", last=True)
+
+    def _take(self, data: bytes, *, last: bool) -> list[Event]:
+        if not self._leads:  # without a detach key nothing is looked for
+            return [("input", data)] if data else []
+        buffer, passed = self._open + data, self._passed
+        self._open, self._passed = b"", 0
+        at = 0
+        while at < len(buffer):
+            if self._pasting:
+                at = self._paste(buffer, at, passed)
+                continue
+            start = at if self._prefix else self._next(buffer, at)
+            self._pass(buffer[max(at, passed) : start])
+            if start == len(buffer):
+                break
+            token = self._token(buffer, start, passed, last)
+            at = token.end
+            if not token.complete and not (last and len(buffer) > passed):
+                self._wait(buffer[start:], max(passed - start, 0))
+                break
+            if at > passed:
+                self._act(token, buffer[start:at], max(passed - start, 0))
+            if not token.complete:  # late: it went out, and may still be the beginning of a paste
+                self._open, self._passed = buffer[start:], len(buffer) - start
+                break
+        events, self._events = self._events, []
+        return events
+
+    def _next(self, buffer: bytes, at: int) -> int:
+        """Where the next byte lies that can begin something, or the buffer's end."""
+        found = [buffer.find(lead, at) for lead in self._leads]
+        return min((place for place in found if place >= 0), default=len(buffer))
+
+    def _pass(self, data: bytes) -> None:
+        """Adds input for the program, to the event before where that is input too."""
+        if not data:
+            return
+        before = self._events[-1] if self._events else ("detach",)
+        if len(before) == 2:
+            self._events[-1] = ("input", before[1] + data)
+        else:
+            self._events.append(("input", data))
+
+    def _paste(self, buffer: bytes, at: int, passed: int) -> int:
+        """Passes a paste on up to its end; the end may be split over reads, and is passed on as it comes."""
+        end = buffer.find(_PASTE_END, at)
+        if end >= 0:
+            self._pasting = False
+            end += len(_PASTE_END)
+            self._pass(buffer[max(at, passed) : end])
+            return end
+        self._pass(buffer[max(at, passed) :])
+        for size in range(min(len(_PASTE_END) - 1, len(buffer) - at), 0, -1):
+            if buffer.endswith(_PASTE_END[:size]):
+                self._open, self._passed = buffer[-size:], size
+                break
+        return len(buffer)
+
+    def _wait(self, unfinished: bytes, passed: int) -> None:
+        """Keeps an unfinished sequence: back where it can become the detach key, else only in mind."""
+        if not self._may_become_key(unfinished):
+            self._pass(unfinished[passed:])
+            passed = len(unfinished)
+        self._open, self._passed = unfinished, passed
+
+    def _may_become_key(self, unfinished: bytes) -> bool:
+        """Whether bytes that begin a sequence can still end as one of the keys (or as a paste's beginning)."""
+        if unfinished == b"\x1b":
+            return True
+        if self._prefix:  # whatever key it is, it must not overtake the first one
+            return unfinished[2:3] not in (b"<", b"=", b">", b"?", b"M")
+        if unfinished[:2] == b"\x1bO":
+            return any(legacy.startswith(b"\x1bO") for legacy in self._first.legacy)
+        return not unfinished[2:].strip(b"0123456789:;")
+
+    # -- sequences
+
+    def _token(self, buffer: bytes, at: int, passed: int, last: bool) -> _Token:
+        """The key or report at `at`. Where it is not complete, its end is the buffer's."""
+        if buffer[at] != _ESC:
+            return _Token(at + 1)
+        if at + 1 == len(buffer):
+            return _Token(at + 1, complete=False)
+        follows = buffer[at + 1]
+        if follows == 0x5B:
+            return self._csi(buffer, at)
+        if at < passed:
+            return _Token(at + 1)  # the Escape was a key of its own: more came too late
+        if follows == 0x4F:
+            if at + 2 == len(buffer):
+                return _Token(at + 2, complete=False)
+            return _Token(at + (3 if 0x40 <= buffer[at + 2] <= 0x7E else 2))
+        if (follows < 0x20 or follows == 0x7F) and not self._names(buffer[at : at + 2]):
+            return _Token(at + 1)
+        return _Token(at + 2)
+
+    def _names(self, sequence: bytes) -> bool:
+        """Whether one of the keys is sent as just these bytes."""
+        return sequence in self._first.legacy or (self._second is not None and sequence in self._second.legacy)
+
+    def _csi(self, buffer: bytes, at: int) -> _Token:
+        """A control sequence, or X10's mouse report: `CSI M` and three bytes from the blank on."""
+        end, stop = at + 2, min(len(buffer), at + _LONGEST)
+        while end < stop and 0x20 <= buffer[end] <= 0x3F:
+            end += 1
+        if end == at + _LONGEST:
+            return _Token(end, is_key=False)
+        if end == len(buffer):
+            return _Token(end, complete=False)
+        if not 0x40 <= buffer[end] <= 0x7E:
+            return _Token(end)  # broken off: the byte here begins something of its own
+        end += 1
+        if buffer[at:end] == b"\x1b[M":
+            coordinates = buffer[end : end + 3]
+            if coordinates and min(coordinates) < 0x20:
+                return _Token(end)
+            return _Token(end + len(coordinates), complete=len(coordinates) == 3, is_key=False)
+        token = _Token(end, is_key=buffer[at + 2] not in b"<=>?" and buffer[end - 1] not in b"IOcnty")
+        found = chords.read(buffer[at:end]) if token.is_key else None
+        if found is not None:
+            token.chord, token.event = found
+        return token
+
+    # -- what a key does
+
+    def _act(self, token: _Token, sequence: bytes, passed: int) -> None:
+        rest, first, second = sequence[passed:], self._first, self._second
+        if sequence == _PASTE:
+            self._pasting = True
+        if self._prefix:
+            if not token.is_key:
+                self._pass(rest)  # the mouse and the terminal's reports go on while a person looks for the second key
+            elif token.event == chords.RELEASE or (token.chord and token.chord[1] in _MODIFIER_KEYS):
+                self._prefix += rest
+            elif second is not None and _is(second, token, sequence):
+                self._prefix = b""
+                self._events.append(("detach",))
+            else:
+                prefix, self._prefix = self._prefix, b""
+                self._pass(rest if _is(first, token, sequence) else prefix + rest)
+        elif not _is(first, token, sequence):
+            self._pass(rest)
+        elif second is None:
+            if token.event != chords.RELEASE:
+                self._events.append(("detach",))
+        elif token.event == chords.RELEASE:
+            self._pass(rest)
+        else:
+            self._prefix = rest
+
+
+def _is(key: Key, token: _Token, sequence: bytes) -> bool:
+    """Whether the token is `key`, pressed, held or let go."""
+    return token.chord == key.chord if token.chord is not None else sequence in key.legacy

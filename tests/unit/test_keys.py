@@ -1,0 +1,255 @@
+"""The detach key in every encoding, however the bytes are cut, and nothing else touched."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.client.keys import DetachKey, KeyParser
+from sesh.errors import UsageError
+
+DETACH = ("detach",)
+
+
+def parser(key: str = "C-\\") -> KeyParser:
+    return KeyParser(DetachKey.parse(key))
+
+
+def run(chunks: list[bytes], key: str = "C-\\") -> list[bytes | None]:
+    """All input between the detaches, joined; None stands for a detach."""
+    keys = parser(key)
+    events = [event for chunk in chunks for event in keys.feed(chunk)]
+    events += keys.flush()
+    out: list[bytes | None] = []
+    for event in events:
+        if len(event) == 1:
+            out.append(None)
+        elif out and out[-1] is not None:
+            out[-1] += event[1]
+        else:
+            out.append(event[1])
+    return out
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
+
+
+ENCODINGS = [
+    b"\x1c",
+    b"\x1b[92;5u",
+    b"\x1b[92;5:1u",
+    b"\x1b[92;5:2u",
+    b"\x1b[92;69u",
+    b"\x1b[92;133u",
+    b"\x1b[92;197:1u",
+    b"\x1b[92:124;5u",
+    b"\x1b[92:124:92;5:1u",
+    b"\x1b[92::92;5:1u",
+    b"\x1b[92;5;28u",
+    b"\x1b[27;5;92~",
+    b"\x1b[27;69;92~",
+    b"\x1b[45:92;6u",
+]
+OTHERS = [
+    b"\x1b[92;5:3u"[:-1],
+    b"\x1b[92u",
+    b"\x1b[92;1u",
+    b"\x1b[92;6u",
+    b"\x1b[92;7u",
+    b"\x1b[93;5u",
+    b"\x1b[27;6;92~",
+    b"\x1b[27;5;93~",
+    b"\x1b[92;5~",
+    b"\x1b[1;5A",
+    b"\x1b[<0;28;92M",
+    b"\x1b[M \x5c\x5c",
+    b"\x1b\\",
+    b"\x1bO\\",
+    b"\\",
+    b"\x1b[?92;5u",
+    b"\x1b[92;5 u",
+    "ü\\ß".encode(),
+]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_encoding_detaches_wherever_it_is_split(encoding: bytes) -> None:
+    for place in range(1, len(encoding) + 1):
+        assert run([b"before" + encoding[:place], encoding[place:] + b"after"]) == [b"before", None, b"after"]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_what_only_resembles_the_key_passes(other: bytes) -> None:
+    for place in range(1, len(other) + 1):
+        assert run([other[:place], other[place:]]) == [other]
+
+
+def test_the_release_of_the_key_is_swallowed() -> None:
+    assert run([b"a\x1b[92;5:1u\x1b[92;5:3ub"]) == [b"a", None, b"b"]
+    assert run([b"a\x1b[92;5:3ub"]) == [b"ab"]
+    assert run([b"a\x1b[92;5:", b"3ub"]) == [b"ab"]
+
+
+def test_nothing_in_a_bracketed_paste_is_a_key() -> None:
+    paste = b"\x1b[200~" + b"x".join(ENCODINGS) + b"\x1b[201~"
+    for place in range(1, len(paste)):
+        assert run([paste[:place], paste[place:]]) == [paste]
+    assert run([paste, b"\x1c"]) == [paste, None]
+
+
+def test_a_paste_is_recognised_also_where_its_beginning_came_too_late() -> None:
+    keys = parser()
+    for piece in (b"\x1b", b"[2", b"00~a\x1c\x1b", b"[201", b"~"):
+        keys.feed(piece)
+        keys.flush()
+    assert keys.feed(b"\x1c") == [DETACH]
+
+
+def test_the_end_of_a_paste_is_not_held_back() -> None:
+    keys = parser()
+    keys.feed(b"\x1b[200~text")
+    assert keys.feed(b"more\x1b[20") == [("input", b"more\x1b[20")]
+    assert not keys.holding
+    assert keys.feed(b"1~\x1c") == [("input", b"1~"), DETACH]
+
+
+def test_a_lone_escape_is_held_until_the_flush() -> None:
+    keys = parser()
+    assert keys.feed(b"a\x1b") == [("input", b"a")]
+    assert keys.holding
+    assert keys.flush() == [("input", b"\x1b")]
+    assert not keys.holding
+    assert keys.flush() == []
+    assert keys.feed(b"x") == [("input", b"x")]
+
+
+@pytest.mark.parametrize("whole", [b"\x1b[A", b"\x1bOP", b"\x1bx", b"\x1b[24;80R", b"\x1b[<35;1;1M", b"\x1b[?62;22c"])
+def test_other_keys_and_reports_are_never_held_back(whole: bytes) -> None:
+    keys = parser()
+    assert keys.feed(whole) == [("input", whole)]
+    assert not keys.holding
+
+
+@pytest.mark.parametrize("begun", [b"\x1b[<35;1", b"\x1b[?62", b"\x1bO", b"\x1b[M a"])
+def test_what_cannot_become_the_key_is_not_held_back(begun: bytes) -> None:
+    keys = parser()
+    assert keys.feed(begun) == [("input", begun)]
+    assert not keys.holding
+
+
+def test_the_key_counts_after_an_escape_that_was_typed_before() -> None:
+    assert run([b"\x1b\x1c"]) == [b"\x1b", None]
+    assert run([b"\x1b", b"\x1c"]) == [b"\x1b", None]
+    keys = parser()
+    keys.feed(b"\x1b")
+    keys.flush()
+    assert keys.feed(b"\x1c") == [DETACH]
+
+
+def test_without_a_detach_key_everything_passes() -> None:
+    everything = b"".join(ENCODINGS)
+    assert DetachKey.parse("none") is None
+    assert run([everything], "none") == [everything]
+
+
+def test_two_keys_detach_and_anything_else_after_the_first_passes_with_it() -> None:
+    assert run([b"a\x02d"], "C-b d") == [b"a", None]
+    assert run([b"a\x02", b"d"], "C-b d") == [b"a", None]
+    assert run([b"a\x02x"], "C-b d") == [b"a\x02x"]
+    assert run([b"a\x02", b"\x1b[A"], "C-b d") == [b"a\x02\x1b[A"]
+    assert run([b"\x02", b"\x1b", b"OA"], "C-b d") == [b"\x02\x1bOA"]
+    assert run([b"\x02\x1b[200~d\x1b[201~"], "C-b d") == [b"\x02\x1b[200~d\x1b[201~"]
+
+
+def test_the_first_of_two_keys_pressed_twice_passes_once() -> None:
+    assert run([b"\x02\x02d"], "C-b d") == [b"\x02d"]
+    assert run([b"\x02", b"\x02", b"\x02d"], "C-b d") == [b"\x02", None]
+
+
+def test_two_keys_are_recognised_under_kittys_protocol() -> None:
+    press, release, control = b"\x1b[98;5:1u", b"\x1b[98;5:3u", b"\x1b[57442;5:3u"
+    assert run([press + release + control + b"\x1b[100;1:1u"], "C-b d") == [None]
+    assert run([press + release + b"d"], "C-b d") == [None]
+    assert run([press + release + b"\x1b[120;1:1u"], "C-b d") == [press + release + b"\x1b[120;1:1u"]
+    assert run([press + release + press + release], "C-b d") == [press + release]
+
+
+def test_the_mouse_does_not_come_between_two_keys() -> None:
+    assert run([b"\x02\x1b[<35;10;10M\x1b[Id"], "C-b d") == [b"\x1b[<35;10;10M\x1b[I", None]
+
+
+def test_the_first_of_two_keys_waits_without_a_timer() -> None:
+    keys = parser("C-b d")
+    assert keys.feed(b"\x02") == []
+    assert not keys.holding
+    assert keys.flush() == []
+    assert keys.feed(b"d") == [DETACH]
+
+
+@pytest.mark.parametrize(
+    ("name", "sequence"),
+    [
+        ("C-b", b"\x02"), ("^b", b"\x02"), ("C-B", b"\x02"), ("M-x", b"\x1bx"), ("M-x", b"\x1b[120;3u"),
+        ("F12", b"\x1b[24~"), ("F12", b"\x1b[24;1:1~"), ("F1", b"\x1bOP"), ("F1", b"\x1b[P"), ("C-F1", b"\x1b[1;5P"),
+        ("C-Space", b"\x00"), ("C-]", b"\x1d"), ("C-^", b"\x1e"), ("C-_", b"\x1f"), ("C-@", b"\x00"),
+        ("C-M-x", b"\x1b\x18"),
+        ("C-Up", b"\x1b[1;5A"), ("S-F5", b"\x1b[15;2~"), ("M-[", b"\x1b["), ("C-a", b"\x1b[1092:0:97;5u"),
+    ],
+)  # fmt: skip
+def test_keys_are_called_by_tmuxs_names(name: str, sequence: bytes) -> None:
+    assert run([sequence], name) == [None]
+
+
+@pytest.mark.parametrize("text", ["", "  ", "C-", "F13x", "C-b d e", "d", "Enter", "Escape", "ä", "C-ä", "Foo", "S-a"])
+def test_what_is_no_key_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError):
+        DetachKey.parse(text)
+
+
+KEYS = ["C-\\", "C-b d", "M-x", "F12", "C-] C-]", "C-a \\"]
+PIECES = st.sampled_from(
+    [
+        *ENCODINGS,
+        *OTHERS,
+        b"\x1b",
+        b"\x1b[",
+        b"\x02",
+        b"d",
+        b"\x1b[200~",
+        b"\x1b[201~",
+        b"\x1b[M",
+        b"\x1d",
+        b"\x01",
+        b"9",
+    ]
+)
+STREAM = st.lists(PIECES | st.binary(max_size=6), max_size=12).map(b"".join)
+
+
+@given(STREAM, st.lists(st.integers(0, 400), max_size=20), st.sampled_from(KEYS))
+def test_any_cutting_gives_the_same(data: bytes, places: list[int], key: str) -> None:
+    assert run(cut(data, places), key) == run([data], key)
+
+
+@given(STREAM, st.lists(st.integers(0, 400), max_size=20))
+def test_only_the_key_is_ever_taken_out(data: bytes, places: list[int]) -> None:
+    passed = b"".join(piece for piece in run(cut(data, places)) if piece is not None)
+    rest = iter(data)
+    assert all(byte in rest for byte in passed)
+
+
+@given(st.text().filter(lambda text: "\x1c" not in text), st.lists(st.integers(0, 400), max_size=20), st.booleans())
+def test_text_passes_unchanged(text: str, places: list[int], flushing: bool) -> None:
+    data = text.encode("utf-8", "surrogatepass")
+    keys = parser()
+    out = b""
+    for chunk in cut(data, places):
+        events = keys.feed(chunk) + (keys.flush() if flushing else [])
+        out += b"".join(event[1] for event in events if len(event) == 2)
+    out += b"".join(event[1] for event in keys.flush() if len(event) == 2)
+    assert out == data
