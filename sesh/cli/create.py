@@ -75,11 +75,17 @@ def checked_directory(word: str) -> str:
     except FileNotFoundError:
         raise Refused("this directory was removed; step into another one first") from None
     if "\0" in path or not os.path.isdir(path):
-        what = "is not there" if not os.path.lexists(path.replace("\0", "")) else "is no directory"
-        raise Refused(f"{printable(word)} {what}; to run a command: sesh NAME -- {printable(word)}")
+        raise Refused(f"{no_directory(word)}; make it first, or name another")
     if not os.access(path, os.X_OK):
         raise Refused(f"{printable(word)} may not be entered by you; take another directory")
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
+
+
+def no_directory(word: str) -> str:
+    """Says what is wrong with a word that names no directory."""
+    if os.path.lexists(word.replace("\0", "")):
+        return f"{printable(word)} is no directory"
+    return f"there is no directory {printable(word)}"
 
 
 def start(what: Order, name: str) -> Connection:

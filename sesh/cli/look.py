@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 
 from sesh import inside, listing, paths, records
@@ -33,7 +32,7 @@ def list_(line: Line, *, label: Sequence[str] = ()) -> int:
         return 0
     terminal = os.isatty(show.STDOUT)
     if sessions:
-        width = shutil.get_terminal_size().columns if terminal else None
+        width = table.width(show.STDOUT) if terminal else None
         show.text(table.drawn(table.rows(sessions, time.time()), width))
     elif terminal:
         show.text("no sessions; `sesh NAME` creates one" if not wanted else "no session bears these labels")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh import listing, paths
-from sesh.cli import find, show
+from sesh.cli import create, find, show
 from sesh.cli.words import VERBS
 from sesh.errors import Refused, UsageError
 from sesh.names import differ_by_one, printable
@@ -38,12 +38,11 @@ def check_words(words: Sequence[str]) -> None:
 
 def check_directory(name: str, directory: str | None) -> None:
     """Raises Refused, with the words that were meant, where a new session's DIR is not there."""
-    if directory is None or os.path.isdir(directory):
+    if not directory or os.path.isdir(directory.replace("\0", "/")):
         return
     if verb := verb_like(name):
-        raise Refused(f"there is no directory {printable(directory)}; did you mean {_meant(verb, [directory])}?")
-    what = "there is no directory" if not os.path.lexists(directory) else "this is no directory:"
-    raise Refused(f"{what} {printable(directory)}; to run a command: sesh {name} -- {printable(directory)}")
+        raise Refused(f"{create.no_directory(directory)}; did you mean {_meant(verb, [directory])}?")
+    raise Refused(f"{create.no_directory(directory)}; to run a command: sesh {name} -- {printable(directory)}")
 
 
 def _meant(verb: str, words: Sequence[str]) -> str:

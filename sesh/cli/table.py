@@ -34,12 +34,12 @@ def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
     ]
 
 
-def drawn(cells: Sequence[tuple[str, ...]], width: int | None) -> str:
-    """Lines of the headings and cells in columns, none wider than `width` columns; None cuts nothing."""
+def drawn(cells: Sequence[tuple[str, ...]], limit: int | None) -> str:
+    """Lines of the headings and cells in columns, none wider than `limit` columns; None cuts nothing."""
     lines = [HEADINGS, *cells]
     widths = [max(columns(line[at]) for line in lines) for at in range(len(HEADINGS))]
-    if width is not None:
-        over = sum(widths) + 2 * len(widths) - 3 - width
+    if limit is not None:
+        over = sum(widths) + 2 * len(widths) - 3 - limit
         for at in (_COMMAND, _DIRECTORY):
             if over > 0:
                 less = min(over, max(0, widths[at] - _NARROWEST))
@@ -50,8 +50,19 @@ def drawn(cells: Sequence[tuple[str, ...]], width: int | None) -> str:
         padded = [cut(cell, widths[at]) for at, cell in enumerate(line)]
         padded = [cell + " " * (widths[at] - columns(cell)) for at, cell in enumerate(padded)]
         whole = f"{padded[0]} {'  '.join(padded[1:])}".rstrip()
-        drawn_lines.append(whole if width is None else cut(whole, width))
+        drawn_lines.append(whole if limit is None else cut(whole, limit))
     return "\n".join(drawn_lines)
+
+
+def width(terminal: int) -> int:
+    """The columns of a terminal, COLUMNS first. By hand: shutil loads the compressors with it."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    try:
+        return os.get_terminal_size(terminal).columns or 80
+    except OSError:
+        return 80
 
 
 def state(session: Summary) -> str:
@@ -114,10 +125,10 @@ def columns(text: str) -> int:
     return sum(0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text)
 
 
-def cut(text: str, width: int) -> str:
-    """A text that takes at most `width` columns, ending in `…` where something was left out."""
-    if columns(text) <= width:
+def cut(text: str, limit: int) -> str:
+    """A text that takes at most `limit` columns, ending in `…` where something was left out."""
+    if columns(text) <= limit:
         return text
-    while text and columns(text) > width - 1:
+    while text and columns(text) > limit - 1:
         text = text[:-1]
-    return f"{text}…" if width > 0 else ""
+    return f"{text}…" if limit > 0 else ""

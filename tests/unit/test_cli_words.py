@@ -1,0 +1,204 @@
+"""The words of the command line: what is the verb, whose is each word, and what belongs to the command alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.cli import verbs, words
+from sesh.cli.group import VERBLESS
+from sesh.cli.words import FLAG, OPTIONS, PLACES, VERBS, parse, split
+from sesh.errors import InvalidHost, SeshError, UsageError
+
+ANY_WORD = st.one_of(
+    st.sampled_from(
+        ["--", "-", "--kill", "-k", "@gpu", "--json", "-C", "--label", "a=b", "web", "--help", "--timeout", ""]
+    ),
+    st.text(max_size=8),
+)
+
+
+@given(st.lists(ANY_WORD, max_size=5), st.lists(ANY_WORD, max_size=5))
+def test_what_stands_after_two_dashes_is_never_touched(before: list[str], after: list[str]) -> None:
+    own = [word for word in before if word != "--"]
+    try:
+        line = split([*own, "--", *after])
+    except SeshError:
+        return
+    assert line.tail == after
+    assert line.words == split(own).words
+
+
+@given(st.lists(ANY_WORD, max_size=6))
+def test_no_line_brings_the_parser_down(argv: list[str]) -> None:
+    try:
+        line = split(argv)
+        parse(line)
+    except UsageError:
+        return
+    assert all(word in argv or word[:1] == "-" for word in line.words)
+
+
+@pytest.mark.parametrize(
+    ("argv", "verb", "own"),
+    [
+        ("", "", ""),
+        ("web", "", "web"),
+        ("-", "", "-"),
+        ("web dir", "", "web dir"),
+        ("-A web", "", "web"),
+        ("-r web", "", "-r web"),
+        ("--kill web", "--kill", "web"),
+        ("-k web", "--kill", "web"),
+        ("-K", "--kill-all", ""),
+        ("--json --kill web", "--kill", "web"),
+        ("--kill --json web", "--kill", "web"),
+        ("--kill web --json", "--kill", "web"),
+        ("--local --list", "--list", ""),
+        ("-nd web", "--new", "-d web"),
+        ("-ed", "--exec", "-d"),
+        ("-Ky", "--kill-all", "-y"),
+        ("--label web a=b", "--label", "web a=b"),
+        ("--label a=b web", "", "--label a=b web"),
+        ("--label a=b --new web", "--new", "--label a=b web"),
+        ("web --label a=b", "", "web --label a=b"),
+        ("--list --label a=b", "--list", "--label a=b"),
+        ("-v", "--version", ""),
+        ("-V", "--version", ""),
+        ("--timeout 5 --exec web", "--exec", "--timeout 5 web"),
+        ("--exec -C /tmp web", "--exec", "-C /tmp web"),
+        ("--send web @all", "--send", "web @all"),
+        ("--send web --key -x", "--send", "web --key -x"),
+        ("--kill --list", "--kill", "--list"),
+    ],
+)
+def test_the_verb_and_its_words_are_found(argv: str, verb: str, own: str) -> None:
+    line = split(argv.split())
+    assert (line.verb, line.words) == (verb, own.split())
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "@gpu --kill web",
+        "--kill @gpu web",
+        "--json @gpu --kill web",
+        "--kill --json @gpu web",
+        "@gpu --kill web --json",
+    ],
+)
+def test_a_host_may_stand_before_the_verb_or_before_the_name(argv: str) -> None:
+    line = split(argv.split())
+    assert (line.hosts, line.verb, line.words) == (["gpu"], "--kill", ["web"])
+
+
+def test_a_host_is_told_from_an_options_value() -> None:
+    line = split(["--exec", "-C", "@home", "@gpu", "--env", "@x=1", "build", "--", "@me"])
+    assert line.hosts == ["gpu"]
+    assert line.words == ["-C", "@home", "--env", "@x=1", "build"]
+    assert line.tail == ["@me"]
+
+
+@pytest.mark.parametrize("host", ["", "-oProxyCommand=x", "a b", "a;b", "$(x)", "a\nb", "-l", "x:y", "u@", "@x@y@"])
+def test_a_word_that_is_no_host_is_refused(host: str) -> None:
+    with pytest.raises(InvalidHost):
+        split([f"@{host}", "--list"])
+
+
+@pytest.mark.parametrize("argv", ["web --kill", "web -k", "web --new", "web dir --list", "web -x"])
+def test_a_verb_behind_the_name_is_a_slip_that_changes_nothing(argv: str) -> None:
+    with pytest.raises(UsageError, match="the verb comes before the name: sesh --"):
+        split(argv.split())
+
+
+@pytest.mark.parametrize(
+    "argv", ["--help", "-h", "web --help", "--exec --help", "--help --exec", "--kill web -h", "--json -h"]
+)
+def test_help_is_wanted_wherever_it_is_asked_for(argv: str) -> None:
+    assert split(argv.split()).help
+
+
+@pytest.mark.parametrize("argv", [["--send", "web", "--key", "-h"], ["--exec", "--", "--help"], ["web", "--", "-h"]])
+def test_help_for_the_command_or_as_a_value_is_none_for_sesh(argv: list[str]) -> None:
+    assert not split(argv).help
+
+
+def test_json_is_wanted_by_word_and_by_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert words.wants_json(["--kill", "web", "--json"])
+    assert not words.wants_json(["--exec", "--", "x", "--json"])
+    monkeypatch.setenv("SESH_JSON", "1")
+    assert split(["--list"]).json
+    monkeypatch.setenv("SESH_JSON", "0")
+    assert not split(["--list"]).json
+
+
+@pytest.mark.parametrize(
+    ("argv", "found"),
+    [
+        ("--exec --print build -- make", {"printed": True, "places": ["build"]}),
+        (
+            "--exec build --timeout 5 -C d --keep -- make",
+            {"timeout": "5", "directory": "d", "keep": True, "places": ["build"]},
+        ),
+        ("--exec --timeout=5 --env A=1 --env=B=2 -- make", {"timeout": "5", "env": ["A=1", "B=2"], "places": []}),
+        ("--new -d", {"detached": True}),
+        ("--new web d", {"name": "web", "directory": "d"}),
+        ("--open web -- make", {"name": "web"}),
+        ("--kill a b", {"names": ["a", "b"]}),
+        ("--kill -- a", {"names": ["a"]}),
+        ("web d -r -C", {"places": ["web", "d"], "read_only": True, "no_detach_key": True}),
+        ("", {"places": []}),
+        ("--list", {}),
+    ],
+)
+def test_what_must_start_fast_is_parsed_without_typer(argv: str, found: dict[str, object]) -> None:
+    assert parse(split(argv.split())) == found
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "--exec --foo",
+        "--exec --timeout",
+        "--exec --print=1",
+        "--new a b c",
+        "--open",
+        "--list web",
+        "-rC web",
+        "--attach",
+        "--status",
+    ],
+)
+def test_what_is_not_plainly_right_is_left_to_typer(argv: str) -> None:
+    assert parse(split(argv.split())) is None
+
+
+def test_typer_and_the_fast_parser_know_the_same_words() -> None:
+    declared = verbs._group().commands
+    assert set(declared) == {VERBLESS, *VERBS}
+    for name, command in declared.items():
+        options = {
+            each: OPTIONS.get("" if name == VERBLESS else name, {}).get(each) for each in _spelled(command.params)
+        }
+        assert set(options) == set(OPTIONS.get("" if name == VERBLESS else name, {})), name
+        for parameter in command.params:
+            for spelled in parameter.opts:
+                if spelled[:1] == "-":
+                    key, kind = OPTIONS["" if name == VERBLESS else name][spelled]
+                    assert (key, kind == FLAG) == (parameter.name, getattr(parameter, "is_flag", False)), (
+                        name,
+                        spelled,
+                    )
+
+
+def test_the_fast_parser_gives_words_the_names_that_typer_gives_them() -> None:
+    declared = verbs._group().commands
+    for verb, places in PLACES.items():
+        arguments = [each.name for each in declared[verb or VERBLESS].params if each.param_type_name == "argument"]
+        assert arguments == [place.rstrip("?*") for place in places], verb
+
+
+def _spelled(parameters: object) -> set[str]:
+    assert isinstance(parameters, list)
+    return {spelled for each in parameters for spelled in each.opts if spelled[:1] == "-"}
