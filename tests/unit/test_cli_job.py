@@ -1,0 +1,249 @@
+"""Waiting for a job: its output, its code, and what Ctrl-C means, against a daemon that is played by the test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh import protocol, wire
+from sesh.cli.job import Followed, Waiter, report
+from sesh.cli.words import Line, split
+from sesh.errors import InternalError, Interrupted, NotFound
+
+
+class Daemon:
+    """The other end of a connection: reads requests, says what the test wants."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self.end = end
+        self.decoder = protocol.Decoder()
+        self.frames: list[tuple[int, bytes]] = []
+
+    def next(self) -> tuple[int, dict[str, object]]:
+        while not self.frames:
+            data = self.end.recv(65536)
+            assert data, "the waiter closed the connection"
+            self.frames = self.decoder.feed(data)
+        kind, payload = self.frames.pop(0)
+        return kind, protocol.parse(payload)
+
+    def say(self, kind: int, **values: object) -> None:
+        self.end.sendall(protocol.message(kind, values))
+
+    def welcome(self) -> dict[str, object]:
+        """HELLO, WELCOME; the request that came with it."""
+        assert self.next()[0] == protocol.HELLO
+        self.say(protocol.WELCOME, protocol=protocol.PROTOCOL, version="0")
+        return self.next()[1]
+
+    def ended(self, code: int, **more: object) -> None:
+        self.say(protocol.RESPONSE, id=1, exit_code=code, **more)
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[wire.Connection, Daemon]]:
+    ours, theirs = socket.socketpair()
+    theirs.settimeout(10)
+    descriptor = ours.detach()
+    connection = wire.Connection(descriptor, descriptor)
+    yield connection, Daemon(theirs)
+    connection.close()
+    theirs.close()
+
+
+def played(daemon: Daemon, part: object) -> threading.Thread:
+    assert callable(part)
+    thread = threading.Thread(target=part, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_the_code_and_the_retained_output_come_with_the_answer(ends: tuple[wire.Connection, Daemon]) -> None:
+    connection, daemon = ends
+
+    def part() -> None:
+        asked = daemon.welcome()
+        assert (asked["verb"], asked["exit"], asked["output"], asked["follow"]) == ("wait", True, True, False)
+        daemon.end.sendall(protocol.frame(protocol.DATA, b"one\r\n") + protocol.frame(protocol.DATA, b"two"))
+        daemon.ended(3)
+
+    thread = played(daemon, part)
+    with Waiter(connection, "job", None, tie=False) as waiter:
+        result, retained = waiter.result(wanted=True)
+    thread.join(10)
+    assert (result["exit_code"], retained) == (3, b"one\r\ntwo")
+
+
+def test_three_presses_of_ctrl_c_stop_the_waiting_and_the_job_goes_on(ends: tuple[wire.Connection, Daemon]) -> None:
+    connection, daemon = ends
+    seen: list[object] = []
+
+    def part() -> None:
+        daemon.welcome()
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            seen.append(daemon.next()[1]["verb"])
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = played(daemon, part)
+    with (
+        Waiter(connection, "job", None, tie=False) as waiter,
+        pytest.raises(Interrupted, match="job goes on; to watch: sesh job, to end it: sesh --kill job"),
+    ):
+        waiter.result(wanted=False)
+    thread.join(10)
+    assert seen == ["interrupt", "interrupt"]
+
+
+def test_a_ctrl_c_after_two_seconds_is_a_first_one_again(ends: tuple[wire.Connection, Daemon]) -> None:
+    connection, _ = ends
+    with Waiter(connection, "job", None, tie=False) as waiter:
+        for moment in (0.0, 1.0, 2.5, 3.0, 5.0, 6.9):
+            waiter._pressed(moment)
+        with pytest.raises(Interrupted):
+            waiter._pressed(6.95)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_tied_job_is_ended_by_signals_and_its_own_code_is_waited_for(
+    ends: tuple[wire.Connection, Daemon], number: int
+) -> None:
+    connection, daemon = ends
+
+    def part() -> None:
+        daemon.welcome()
+        os.kill(os.getpid(), number)
+        _, asked = daemon.next()
+        assert asked["verb"] == "kill"
+        daemon.ended(129)
+        daemon.say(protocol.RESPONSE, id=asked["id"], ok=True)
+
+    thread = played(daemon, part)
+    before = signal.getsignal(number)
+    with Waiter(connection, "job", None, tie=True) as waiter:
+        assert waiter.result(wanted=False)[0]["exit_code"] == 129
+    thread.join(10)
+    assert signal.getsignal(number) == before
+
+
+def test_a_daemon_that_dies_takes_the_code_with_it(ends: tuple[wire.Connection, Daemon]) -> None:
+    connection, daemon = ends
+
+    def part() -> None:
+        daemon.welcome()
+        daemon.end.shutdown(socket.SHUT_RDWR)
+
+    played(daemon, part)
+    with Waiter(connection, "job", None, tie=False) as waiter, pytest.raises(InternalError, match="died") as raised:
+        waiter.result(wanted=False)
+    assert raised.value.exit_code == 125
+
+
+def test_an_error_of_the_daemon_is_the_waiters(ends: tuple[wire.Connection, Daemon]) -> None:
+    connection, daemon = ends
+
+    def part() -> None:
+        daemon.welcome()
+        daemon.say(protocol.RESPONSE, id=1, error={"code": "not_found", "message": "gone"})
+
+    played(daemon, part)
+    with Waiter(connection, "job", None, tie=False) as waiter, pytest.raises(NotFound, match="gone"):
+        waiter.result(wanted=False)
+
+
+def test_followed_output_reaches_stdout_before_the_end(
+    ends: tuple[wire.Connection, Daemon], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    connection, daemon = ends
+    whole = b"".join(b"line %d\r\n" % number for number in range(50000))
+
+    def part() -> None:
+        daemon.welcome()
+        for frame in protocol.pieces(protocol.OUTPUT, 0, whole, advance=True):
+            daemon.end.sendall(frame)
+        daemon.ended(0)
+
+    thread = played(daemon, part)
+    with Waiter(connection, "job", Followed(lines=False), tie=False) as waiter:
+        waiter.result(wanted=False)
+    thread.join(10)
+    assert capfdbinary.readouterr().out == whole.replace(b"\r\n", b"\n")
+
+
+def test_a_reader_that_stops_does_not_keep_ctrl_c_from_the_job(
+    ends: tuple[wire.Connection, Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While stdout took nothing more, a blocked write kept the waiter from its signals."""
+    connection, daemon = ends
+    inbound, outbound = os.pipe()
+    saved = os.dup(1)
+    os.dup2(outbound, 1)
+    try:
+
+        def part() -> None:
+            daemon.welcome()
+            daemon.end.sendall(protocol.numbered(protocol.OUTPUT, 0, b"x" * 200000))
+            time.sleep(0.05)
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGINT)
+                assert daemon.next()[1]["verb"] == "interrupt"
+            os.kill(os.getpid(), signal.SIGINT)
+
+        played(daemon, part)
+        with Waiter(connection, "job", Followed(lines=False), tie=False) as waiter, pytest.raises(Interrupted):
+            waiter.result(wanted=False)
+    finally:
+        os.dup2(saved, 1)
+        for descriptor in (saved, inbound, outbound):
+            os.close(descriptor)
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\r\n", b"\xff", b"bc"])), st.data())
+def test_line_ends_come_out_as_the_program_wrote_them_in_any_chunking(parts: list[bytes], data: st.DataObject) -> None:
+    whole = b"".join(parts)
+    output, lines = Followed(lines=False), Followed(lines=True)
+    got = got_lines = b""
+    while whole:
+        size = data.draw(st.integers(1, len(whole)))
+        got += output.take(whole[:size])
+        got_lines += lines.take(whole[:size])
+        whole = whole[size:]
+    expected = b"".join(parts).replace(b"\r\n", b"\n")
+    assert got + output.end() == expected
+    rows = b"".join(parts).split(b"\n")
+    count = len(rows) if rows[-1] else len(rows) - 1
+    assert (got_lines + lines.end()).count(b'{"line": ') == count
+
+
+@pytest.mark.parametrize(
+    ("result", "code"),
+    [
+        ({"exit_code": 0}, 0),
+        ({"exit_code": 137}, 137),
+        ({"exit_code": 129, "timed_out": True}, 124),
+        ({"exit_code": 3}, 3),
+    ],
+)
+def test_the_jobs_code_is_seshs_own(result: dict[str, object], code: int) -> None:
+    assert report(split(["--exec", "--", "x"]), "job", result, b"", printed=False) == code
+
+
+def test_bytes_that_are_no_text_are_in_the_json_twice(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    import base64
+    import json
+
+    line: Line = split(["--exec", "--json", "--", "x"])
+    report(line, "job", {"exit_code": 0, "duration": 1.5}, b"a\r\n\xff", printed=False)
+    told = json.loads(capfdbinary.readouterr().out)
+    assert told["output"] == "a\n\ufffd"
+    assert base64.b64decode(told["output_base64"]) == b"a\n\xff"
+    keys = ["session", "host", "command", "exit_code", "output", "duration", "timed_out", "truncated", "output_base64"]
+    assert list(told) == keys
