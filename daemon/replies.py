@@ -55,7 +55,7 @@ class _Patterns:
             return re.compile(pattern, re.VERBOSE)
 
         self.begun_control = match(rb"\x1b\[[0-?]*[ -/]*(?:\Z|([@-~]))")
-        self.begun_reply = match(rb"\x1b\[(?: [?>=].* | [0-9;]+[$*]? | \*)\Z")
+        self.begun_reply = match(rb"\x1b\[(?: [?>=].* | [0-9;]+ | [0-9]+;[0-9]+\$ | [0-9]*\*)\Z")
         self.reply = match(_CONTROL_REPLY + rb"\Z")
         self.report = match(_REPORT + rb"\Z")
         self.key = match(rb"\x1b\[1;(?:[2-9]|1[0-6])R\Z")
