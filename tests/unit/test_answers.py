@@ -1,0 +1,149 @@
+"""The daemon's own answers: exact bytes, numbers alone, and never what the program chose."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sesh import __version__
+from sesh.daemon.answers import answer, needs_terminal
+from sesh.daemon.replies import Replies
+from sesh.daemon.watch import QUERIES, Watch
+
+
+class Model:
+    """An emulator that the program has worked on."""
+
+    columns, rows = 100, 30
+    kitty_flags = 5
+    cursor_style = 4
+
+    def __init__(self, *, origin: bool = False, pen: str = "0;1;38:2::1:2:3") -> None:
+        self.cursor = (11, 39)
+        self.margins: tuple[int, int] | None = (4, 19)
+        self.modes = {(6, True): origin, (2004, True): True, (4, False): False}
+        self.pen = pen
+
+    def mode(self, number: int, private: bool = True) -> bool | None:
+        return self.modes.get((number, private))
+
+    def pen_sgr(self) -> str:
+        return self.pen
+
+
+def asked(data: bytes, model: Model | None = None) -> bytes:
+    """All answers to what a program writes, the queries found as the relay finds them."""
+    return b"".join(answer(finding.kind, finding.body, model) for finding in Watch().find(data))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (b"\x1b[c", b"\x1b[?62;22c"),
+        (b"\x1b[0c", b"\x1b[?62;22c"),
+        (b"\x1bZ", b"\x1b[?62;22c"),
+        (b"\x1b[>c", b"\x1b[>1;10;0c"),
+        (b"\x1b[=c", b"\x1bP!|00000000\x1b\\"),
+        (b"\x1b[5n", b"\x1b[0n"),
+        (b"\x1b[6n", b"\x1b[12;40R"),
+        (b"\x1b[?6n", b"\x1b[?12;40R"),
+        (b"\x1b[?15n", b"\x1b[?13n"),
+        (b"\x1b[?996n", b"\x1b[?997;1n"),
+        (b"\x1b[?4711n", b""),
+        (b"\x1b[?2004$p", b"\x1b[?2004;1$y"),
+        (b"\x1b[?6$p", b"\x1b[?6;2$y"),
+        (b"\x1b[?4711$p", b"\x1b[?4711;0$y"),
+        (b"\x1b[4$p", b"\x1b[4;2$y"),
+        (b"\x1b[>0q", f"\x1bP>|sesh({__version__})\x1b\\".encode()),
+        (b"\x1b[?u", b"\x1b[?5u"),
+        (b"\x1b[?4m", b"\x1b[>4;0m"),
+        (b"\x1b[18t", b"\x1b[8;30;100t"),
+        (b"\x1b[19t", b"\x1b[9;30;100t"),
+        (b"\x1b[11t", b"\x1b[1t"),
+        (b"\x1b[14t\x1b[20t\x1b[21t", b""),
+        (b"\x1b[x\x1b[1x", b"\x1b[2;1;1;128;128;1;0x\x1b[3;1;1;128;128;1;0x"),
+        (b"\x1b[?1;1;0S", b"\x1b[?1;1;0S"),
+        (b"\x1bP$qm\x1b\\", b"\x1bP1$r0;1;38:2::1:2:3m\x1b\\"),
+        (b"\x1bP$qr\x1b\\", b"\x1bP1$r5;20r\x1b\\"),
+        (b"\x1bP$qs\x1b\\", b"\x1bP1$r1;100s\x1b\\"),
+        (b"\x1bP$q q\x1b\\", b"\x1bP1$r4 q\x1b\\"),
+        (b'\x1bP$q"p\x1b\\', b'\x1bP1$r62;1"p\x1b\\'),
+        (b"\x1bP$qrm -rf\x1b\\", b"\x1bP0$r\x1b\\"),
+        (b"\x1bP+q524742\x1b\\", b"\x1bP1+r524742=38\x1b\\"),
+        (b"\x1bP+q436f;524742;4d73\x1b\\", b"\x1bP1+r436f=323536;524742=38\x1b\\"),
+        (b"\x1bP+q4d73\x1b\\", b"\x1bP0+r\x1b\\"),
+        (b"\x1bP+qnothex\x1b\\", b"\x1bP0+r\x1b\\"),
+        (b"\x1b]11;?\x07", b"\x1b]11;rgb:0000/0000/0000\x07"),
+        (b"\x1b]10;?\x1b\\", b"\x1b]10;rgb:d0d0/d0d0/d0d0\x1b\\"),
+        (b"\x1b]4;1;?;196;?;244;?\x07", (
+            b"\x1b]4;1;rgb:cdcd/0000/0000\x07\x1b]4;196;rgb:ffff/0000/0000\x07\x1b]4;244;rgb:8080/8080/8080\x07"
+        )),
+        (b"\x1b]4;999;?\x07\x1b]21;foreground=?\x1b\\", b""),
+        (b"\x1b]52;c;?\x07\x1b_Gi=1,a=q;AAAA\x1b\\\x1b[1;1;1;1;9;9*y", b""),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_each_query_gets_its_fixed_answer(query: bytes, expected: bytes) -> None:
+    assert asked(query, Model()) == expected
+
+
+def test_in_origin_mode_the_row_counts_from_the_margin() -> None:
+    assert asked(b"\x1b[6n", Model(origin=True)) == b"\x1b[8;40R"
+
+
+def test_without_a_model_the_terminal_counts_as_new() -> None:
+    assert asked(b"\x1b[6n\x1b[?25$p\x1b[?u\x1b[18t") == b"\x1b[1;1R\x1b[?25;0$y\x1b[?0u\x1b[8;24;80t"
+    assert asked(b"\x1bP$qm\x1b\\\x1bP$qr\x1b\\") == b"\x1bP1$r0m\x1b\\\x1bP1$r1;24r\x1b\\"
+
+
+def test_a_pen_comes_back_as_numbers_alone() -> None:
+    assert asked(b"\x1bP$qm\x1b\\", Model(pen="1m\x1b\\rm\r")) == b"\x1bP1$r1m\x1b\\"
+
+
+def test_what_needs_no_model_is_answered_the_same_with_and_without() -> None:
+    every = b"".join(b"\x1b[" + each for each in (b"c", b">c", b"=c", b"5n", b"?15n", b">q", b"?4m", b"x", b"?1;1;0S"))
+    for finding in Watch().find(every + b"\x1b]11;?\x07\x1b]4;1;?\x07\x1bP+q436f\x1b\\"):
+        assert not needs_terminal(finding.kind)
+        assert answer(finding.kind, finding.body, None) == answer(finding.kind, finding.body, Model()) != b""
+    assert needs_terminal("cpr")
+    assert needs_terminal("decrqm")
+
+
+QUERY = st.tuples(
+    st.sampled_from([
+        (b"\x1b[", b"n"), (b"\x1b[?", b"n"), (b"\x1b[?", b"$p"), (b"\x1b[", b"$p"), (b"\x1b[", b"t"), (b"\x1b[", b"c"),
+        (b"\x1b[?", b"S"), (b"\x1bP$q", b"\x1b\\"), (b"\x1bP+q", b"\x1b\\"), (b"\x1b]4;", b"?\x07"),
+        (b"\x1b]", b";?\x1b\\"),        (b"\x1b[", b"*y"), (b"\x1b_G", b"\x1b\\"), (b"\x1b]52;", b";?\x07"),
+    ]),
+    st.one_of(st.binary(max_size=12), st.from_regex(rb"[0-9;]{0,12}", fullmatch=True)),
+)  # fmt: skip
+
+
+@settings(max_examples=2000)
+@given(st.lists(QUERY, max_size=5))
+def test_answers_hold_no_text_of_the_program(queries: list[tuple[tuple[bytes, bytes], bytes]]) -> None:
+    """R21: numbers, the fixed words and nothing else; never a line end, which would make a shell run it."""
+    data = b"".join(start + body + end for (start, end), body in queries)
+    given_back = asked(data, Model())
+    bare = re.sub(rb"\x1b\\|\x1b\[|\x1bP|\x1b\]|\x07|rgb:|sesh\(", b"", given_back)
+    assert re.fullmatch(rb"[0-9a-f;:/?>!|$+=*{(). cnRyumtxSrspq\"]*", bare), given_back
+    assert len(given_back) <= 60 * max(1, len(Watch().find(data)))
+
+
+@settings(max_examples=500)
+@given(st.lists(QUERY, max_size=5))
+def test_an_answer_is_a_reply_of_its_kind_to_whoever_filters_it(
+    queries: list[tuple[tuple[bytes, bytes], bytes]],
+) -> None:
+    """A session within a session: what the inner terminal answers passes the outer filter, and only when asked for."""
+    for finding in Watch().find(b"".join(start + body + end for (start, end), body in queries)):
+        reply = answer(finding.kind, finding.body, Model())
+        if reply and finding.kind in QUERIES:
+            filtering = Replies()
+            if reply != b"\x1b[?997;1n":
+                assert filtering.filter(reply, 0.0) == b""
+            filtering.asked(finding.kind, 0.0)
+            assert filtering.filter(reply, 0.0) == reply

@@ -1,0 +1,179 @@
+"""What a new session's program gets: variables, shell, and the way to a command."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sesh.daemon.environment import environment, find_program, has_terminfo, shell, shell_words
+
+CREATOR = {"HOME": "/home/ann", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LANG": "de_DE.UTF-8", "EDITOR": "vim"}
+
+
+def made(creator: dict[str, str] | None = None, **more: object) -> dict[str, str]:
+    """The environment with all that a test leaves unsaid at rest."""
+    said: dict[str, object] = {
+        "session": "work", "login": False, "terminal": None, "colour": None, "auth_sock": None, "extra": {},
+    }  # fmt: skip
+    return environment(CREATOR if creator is None else creator, **(said | more))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def described(tmp_path: Path) -> Path:
+    """A terminfo directory that knows `pet-256color` by letter and `odd+one` by number."""
+    for entry in ("p/pet-256color", f"{ord('o'):x}/odd+one"):
+        file = tmp_path / "terminfo" / entry
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"\x1a\x01")
+    return tmp_path / "terminfo"
+
+
+def executable(path: Path, text: str = "#!/bin/sh\n") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def test_the_creators_variables_are_kept_and_the_session_is_named() -> None:
+    assert made() == CREATOR | {"SESH_SESSION": "work", "TERM": "xterm-256color"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TMUX", "TMUX_PANE", "STY", "WINDOWID", "VTE_VERSION", "KITTY_WINDOW_ID", "KITTY_LISTEN_ON", "TERM_PROGRAM",
+        "TERM_PROGRAM_VERSION", "TERM_SESSION_ID", "ITERM_SESSION_ID", "LC_TERMINAL", "WEZTERM_PANE", "ALACRITTY_LOG",
+        "KONSOLE_VERSION", "COLUMNS", "LINES", "TERMCAP", "ZELLIJ_SESSION_NAME", "SSH_TTY", "GPG_TTY", "PWD",
+        "OLDPWD", "_",
+    ],
+)  # fmt: skip
+def test_what_belongs_to_another_terminal_is_left_out(name: str) -> None:
+    assert name not in made(CREATOR | {name: "x"})
+
+
+@pytest.mark.parametrize(
+    "name", ["DISPLAY", "SSH_CONNECTION", "SESH_DIR", "TERMINFO", "LC_ALL", "WINDOWS", "XDG_RUNTIME_DIR"]
+)
+def test_what_belongs_to_the_user_is_kept(name: str) -> None:
+    assert made(CREATOR | {name: "x"})[name] == "x"
+
+
+def test_another_sessions_name_is_replaced_and_what_the_user_says_wins() -> None:
+    assert made(CREATOR | {"SESH_SESSION": "other"})["SESH_SESSION"] == "work"
+    extra = {"TERM": "mine", "EDITOR": "ed", "TMUX": "on purpose"}
+    assert made(extra=extra).items() >= extra.items()
+
+
+def test_the_terminal_is_the_creating_ones_where_this_host_describes_it(described: Path) -> None:
+    creator = CREATOR | {"TERMINFO": str(described)}
+    assert made(creator, terminal="pet-256color")["TERM"] == "pet-256color"
+    assert made(creator, terminal="no-such-terminal")["TERM"] == "xterm-256color"
+    assert made(creator | {"TERM": "pet-256color"}, terminal=None)["TERM"] == "xterm-256color"
+
+
+def test_colours_and_agent_are_passed_on() -> None:
+    assert made(colour="truecolor")["COLORTERM"] == "truecolor"
+    assert made(CREATOR | {"COLORTERM": "24bit"})["COLORTERM"] == "24bit"
+    assert made(CREATOR | {"SSH_AUTH_SOCK": "/old"}, auth_sock="/stable")["SSH_AUTH_SOCK"] == "/stable"
+    assert made(CREATOR | {"SSH_AUTH_SOCK": "/old"})["SSH_AUTH_SOCK"] == "/old"
+
+
+def test_a_login_shell_counts_its_own_levels() -> None:
+    assert made(CREATOR | {"SHLVL": "2"})["SHLVL"] == "2"
+    assert "SHLVL" not in made(CREATOR | {"SHLVL": "2"}, login=True)
+
+
+def test_a_shell_that_is_none_is_not_handed_on() -> None:
+    assert made(CREATOR | {"SHELL": "/no/such/shell"})["SHELL"] == shell({})
+
+
+@pytest.mark.parametrize("term", ["pet-256color", "odd+one"])
+def test_terminfo_is_looked_for_where_ncurses_looks(term: str, described: Path, tmp_path: Path) -> None:
+    assert has_terminfo(term, {"TERMINFO": str(described)})
+    assert has_terminfo(term, {"TERMINFO_DIRS": f"/none::{described}"})
+    (tmp_path / ".terminfo").symlink_to(described)
+    assert has_terminfo(term, {"HOME": str(tmp_path)})
+    assert not has_terminfo(term, {})
+
+
+@pytest.mark.parametrize("term", ["", ".", "..", "../p/pet-256color", "p/pet", "pet\0", "pet\n", "pät"])
+def test_no_word_leads_out_of_the_terminfo_directory(term: str, described: Path) -> None:
+    assert not has_terminfo(term, {"TERMINFO": str(described)})
+
+
+def test_this_machine_describes_a_common_terminal() -> None:
+    found = subprocess.run(["infocmp", "xterm"], capture_output=True, check=False).returncode == 0
+    assert has_terminfo("xterm", os.environ) or not found
+
+
+def test_the_shell_is_the_users_own_where_it_can_be_run(tmp_path: Path) -> None:
+    mine = executable(tmp_path / "mine")
+    assert shell({"SHELL": str(mine)}) == str(mine)
+    mine.chmod(0o644)
+    otherwise = shell({})
+    assert otherwise in (pwd.getpwuid(os.getuid()).pw_shell, "/bin/sh")
+    for wrong in (str(mine), str(tmp_path), "bash", "", "/no/such", "a\0b"):
+        assert shell({"SHELL": wrong}) == otherwise
+
+
+def test_a_user_that_passwd_does_not_know_gets_sh(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert shell({}) == "/bin/sh"
+
+
+def test_a_login_shell_has_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert shell_words("/usr/bin/zsh", login=False) == ["zsh"]
+    assert shell_words("/usr/bin/zsh", login=True) == ["-zsh"]
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert shell_words("/bin/zsh", login=False) == ["-zsh"]
+
+
+@pytest.mark.needs("bash")
+def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
+    """Each case is put to bash as well, whose code must be the same (dash tells no 126 from a 127 in PATH)."""
+    good = executable(tmp_path / "first" / "good")
+    executable(tmp_path / "second" / "both")
+    (tmp_path / "first" / "both").write_text("not to be run")
+    (tmp_path / "first" / "plain").write_text("not to be run")
+    (tmp_path / "first" / "folder").mkdir()
+    executable(tmp_path / "here")
+    path = f"{tmp_path}/first:{tmp_path}/second"
+    cases = {
+        ("good", path): (str(good), 0),
+        ("both", path): (f"{tmp_path}/second/both", 0),
+        ("plain", path): (None, 126),
+        ("nowhere", path): (None, 127),
+        ("", path): (None, 127),
+        (str(good), ""): (str(good), 0),
+        ("./here", path): (f"{tmp_path}/./here", 0),
+        ("first/good", path): (f"{tmp_path}/first/good", 0),
+        ("./first", path): (None, 126),
+        ("first/plain", path): (None, 126),
+        ("./gone", path): (None, 127),
+        ("here", f"{path}:"): (f"{tmp_path}/here", 0),
+        ("good", "first"): (f"{tmp_path}/first/good", 0),
+    }
+    for (word, where), expected in cases.items():
+        assert find_program(word, where, str(tmp_path)) == expected, (word, where)
+        done = subprocess.run(
+            ["/bin/bash", "-c", '"$0"', word], env={"PATH": where}, cwd=tmp_path, capture_output=True, check=False
+        )
+        assert done.returncode == expected[1], (word, where)
+    assert find_program("folder", path, str(tmp_path)) == (None, 127)
+    assert find_program("a\0b", path, str(tmp_path)) == (None, 127)
+    assert find_program("x" * 5000, path, str(tmp_path)) == (None, 127)
+
+
+def test_a_link_that_leads_nowhere_is_not_found(tmp_path: Path) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere")
+    assert find_program("./dangling", "", str(tmp_path)) == (None, 127)
