@@ -116,6 +116,7 @@ def pen_of(style: Style) -> Pen:
     if pen is None:
         if len(_pens) >= PENS:
             _pens.clear()
+            _pens[DEFAULT.style] = DEFAULT  # known by identity
         pen = _pens[style] = Pen(style)
     return pen
 

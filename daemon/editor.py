@@ -64,9 +64,7 @@ class Editor(Scroller):
         end = self.right + 1
         count = min(count, end - x)
         erased = self.erased
-        row.cut(x, end, erased)
-        if row.wide and end - count > x and not row[end - count].data:
-            row[end - count - 1] = erased.space  # its right half is pushed out
+        row.split(erased, x, end - count, end)
         row[x:end] = [erased.space] * count + row[x : end - count]
         row.touch()
 
@@ -74,14 +72,15 @@ class Editor(Scroller):
         """DCH: blanks come in at the right margin."""
         self.settle()
         x = self.cursor.x
-        if not self.left <= x <= self.right:
-            return
-        row = self.buffer[self.cursor.y]
+        if self.left <= x <= self.right:
+            self.close_gap(self.buffer[self.cursor.y], x, count or 1)
+
+    def close_gap(self, row: Row, x: int, count: int) -> None:
+        """Take cells away at `x`, the rest of the row up to the right margin moving left."""
         end = self.right + 1
-        count = min(count or 1, end - x)
+        count = min(count, end - x)
         erased = self.erased
-        row.cut(x, end, erased)
-        row.cut(x, x + count, erased)
+        row.split(erased, x, x + count, end)
         row[x:end] = row[x + count : end] + [erased.space] * count
         row.touch()
 
@@ -94,10 +93,8 @@ class Editor(Scroller):
     def delete_columns(self, count: int = 1) -> None:
         """DECDC."""
         if self._inside():
-            y = self.cursor.y
-            for self.cursor.y in range(self.top, self.bottom + 1):
-                self.delete_characters(count)
-            self.cursor.y = y
+            for row in self.buffer[self.top : self.bottom + 1]:
+                self.close_gap(row, self.cursor.x, count or 1)
 
     def back_index(self) -> None:
         """DECBI: left one column, or everything right where the cursor is on the left margin."""

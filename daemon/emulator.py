@@ -143,6 +143,7 @@ class Emulator:
         if count <= 0:
             return []
         screen = self.screen
+        screen.settle_history()
         rows = screen.main if screen.main is not None else screen.buffer
         lines = self._lines(rows)
         while lines and not lines[-1]:

@@ -1,8 +1,8 @@
 """Widths of characters and the joining of characters into one cell.
 
 Widths are wcwidth's. What joins follows UAX 29 as far as terminals show it: marks, variation selectors, ZWJ
-emoji, flags, skin tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one where
-wcwidth's tables say so; a spacing mark (Mc) and a conjunct make two columns.
+emoji, flags, skin tones, conjuncts. U+FE0F widens a narrow emoji where wcwidth's tables say so; a spacing mark
+(Mc) and a conjunct make two columns. U+FE0E narrows nothing: terminals do not take back a column given.
 """
 
 from __future__ import annotations
@@ -13,10 +13,6 @@ from unicodedata import category, combining
 
 from wcwidth import wcwidth
 
-try:
-    from wcwidth.table_vs15 import VS15_WIDE_TO_NARROW as _VS15
-except ImportError:  # older tables have no text presentation
-    _VS15 = {}
 try:
     from wcwidth.table_vs16 import VS16_NARROW_TO_WIDE as _VS16
 except ImportError:
@@ -59,7 +55,6 @@ def _table(source: Mapping[str, tuple[tuple[int, int], ...]]) -> frozenset[str]:
 
 
 _WIDENED = _table(_VS16)
-_NARROWED = _table(_VS15)
 
 
 def joined(cluster: str, width: int, char: str) -> int:
@@ -69,8 +64,6 @@ def joined(cluster: str, width: int, char: str) -> int:
     if own == 0:
         if char == "\ufe0f":
             return 2 if last in _WIDENED else width
-        if char == "\ufe0e":
-            return 1 if width == 2 and len(cluster) == 1 and last in _NARROWED else width
         return 2 if category(char) == "Mc" else width
     if last < "\u0300" or char < "\u0900":
         return 0

@@ -76,6 +76,13 @@ class Row(list[Cell]):
             self[end] = pen.space
             self.styled = self.styled or pen is not DEFAULT
 
+    def split(self, pen: Pen, *edges: int) -> None:
+        """Blank both halves of every wide character that lies across one of `edges` (the index right of the edge)."""
+        if self.wide:
+            for edge in edges:
+                if 0 < edge < len(self) and not self[edge].data:
+                    self[edge - 1] = self[edge] = pen.space
+
     def touch(self) -> None:
         """Forget the hints after cells were moved about."""
         self.used = len(self)
@@ -110,6 +117,8 @@ class Grid(pyte.Screen):
         self.held: tuple[int, int] | None = None
         self.origin = self.insert = self.linefeed_mode = False
         self.wrap = True
+        #: What the program ever changed, by name: a terminal that shows the session may still hold it.
+        self.used: set[str] = getattr(self, "used", set())
 
     def set_pen(self, pen: Pen) -> None:
         """Write with `pen` from now on; `erased` is what erasing leaves."""
@@ -229,10 +238,12 @@ class Grid(pyte.Screen):
 
     def set_tab_stop(self) -> None:
         """HTS."""
+        self.used.add("tabs")
         self.tabstops.add(min(self.cursor.x, self.columns - 1))
 
     def clear_tab_stop(self, how: int = 0) -> None:
         """TBC: 0 the one at the cursor, 3 all."""
+        self.used.add("tabs")
         if how == 0:
             self.tabstops.discard(min(self.cursor.x, self.columns - 1))
         elif how == 3:

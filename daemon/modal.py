@@ -59,11 +59,9 @@ class Modal(Writer):
         #: XTMODKEYS by resource; only 4 (modifyOtherKeys) changes what programs are sent today.
         self.key_resources: dict[int, int] = {}
         self.cursor_style = 0
-        #: What the program ever used of these: a terminal that shows the session may hold it.
+        #: Modes and XTMODKEYS resources that the program ever set.
         self.touched: set[int] = getattr(self, "touched", set())
-        self.resources_used: set[int] = getattr(self, "resources_used", set())
-        self.keys_used: bool = getattr(self, "keys_used", False)
-        self.style_used: bool = getattr(self, "style_used", False)
+        self.resources: set[int] = getattr(self, "resources", set())
 
     # -- modes --------------------------------------------------------------------------------------------
 
@@ -174,7 +172,7 @@ class Modal(Writer):
     def save_cursor(self) -> None:
         """DECSC, SCOSC: one slot for each buffer, however often it is saved."""
         cursor = self.cursor
-        column = self.columns if cursor.x >= self.columns else cursor.x
+        column = min(self.columns, cursor.x)
         self.saved = Saved(cursor.y, column, self.pen, tuple(self.sets), self.charset, self.origin, self.wrap)
 
     def restore_cursor(self) -> None:
@@ -216,7 +214,7 @@ class Modal(Writer):
 
     def push_keys(self, flags: int = 0) -> None:
         """CSI > flags u; the oldest entry goes when the stack is full."""
-        self.keys_used = True
+        self.used.add("keys")
         self.keys.append(flags & 31)
         del self.keys[: -STACK - 1]
 
@@ -228,7 +226,7 @@ class Modal(Writer):
     def set_keys(self, flags: int = 0, how: int = 1) -> None:
         """CSI = flags ; how u: 1 sets, 2 adds, 3 takes away."""
         flags &= 31
-        self.keys_used = True
+        self.used.add("keys")
         now = self.keys[-1]
         self.keys[-1] = {2: now | flags, 3: now & ~flags}.get(how, flags)
 
@@ -236,7 +234,7 @@ class Modal(Writer):
         """XTMODKEYS, CSI > resource ; value m; without a value the resource goes back to its default."""
         resource = params[0] if params else 0
         if len(params) > 1 and params[1] and resource <= 7:
-            self.resources_used.add(resource)
+            self.resources.add(resource)
             self.key_resources[resource] = params[1]
         else:
             self.key_resources.pop(resource, None)
@@ -244,5 +242,5 @@ class Modal(Writer):
     def set_cursor_style(self, style: int = 0) -> None:
         """DECSCUSR: 0 the terminal's own, 1 to 6 block, underline, bar, each blinking or steady."""
         if style <= 6:
-            self.style_used = True
+            self.used.add("style")
             self.cursor_style = style

@@ -46,6 +46,7 @@ def reflow(screen: Screen, columns: int, lines: int) -> None:
     stops = {stop for stop in screen.tabstops if stop < columns}
     screen.tabstops = stops | {stop for stop in range(8, columns, 8) if stop >= screen.columns}
     screen.columns, screen.lines = columns, lines
+    screen.open = False
 
 
 def _cropped(rows: list[Row], columns: int, lines: int) -> list[Row]:
@@ -155,6 +156,8 @@ def wrapped(texts: list[list[Cell]], columns: int) -> tuple[list[Row], list[int]
 def _position(rows: list[Row], firsts: list[int], place: Place, columns: int) -> tuple[int, int]:
     """Row and column of a place; behind the last cell of a full row it waits to wrap."""
     line, cell = place
+    if line >= len(firsts):
+        return len(rows) + line - len(firsts), min(cell, columns - 1)
     y = firsts[line]
     end = firsts[line + 1] if line + 1 < len(firsts) else len(rows)
     while y + 1 < end:

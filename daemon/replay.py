@@ -30,42 +30,44 @@ _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
 def replay(emulator: Emulator, *, lines: int = 1000) -> bytes:
     """For a terminal of the emulator's size that attaches: its own screen scrolls away, then `lines` logical lines
     of scrollback, the screen, and all that is set. The unfinished bytes come last, as they were received."""
-    return fresh(emulator.rows) + leave_input(emulator.screen) + _whole(emulator, lines, titles=True)
+    return fresh(emulator.rows) + leave_input(emulator.screen) + _whole(emulator, lines)
 
 
 def repaint(emulator: Emulator, *, lines: int = 0, was_alternate: bool | None = None) -> bytes:
     """For a terminal that shows this session already: the visible rows anew, its scrollback untouched.
 
     With `lines`, the last so many logical lines of scrollback are written first, over what the terminal still
-    shows, and scroll off as they would have. `was_alternate` is the screen that the terminal is on, where that is
-    known not to be the one that the emulator is on.
+    shows, and scroll off as they would have. `was_alternate` is the screen that the terminal is on, for one that
+    missed output: both screens are then made anew. None says that it missed nothing and is on the same screen.
     """
     screen = emulator.screen
-    start = LEAVE + NEUTRAL
-    if was_alternate and not screen.alternate:
-        start += b"\x1b[?1049l"
-    enter = was_alternate is False
-    return start + leave_input(screen) + b"\x1b[H" + _whole(emulator, lines, erase=True, enter=enter)
+    missed = was_alternate is not None or lines > 0
+    on_alternate = screen.alternate if was_alternate is None else was_alternate
+    leave = b"\x1b[?1049l" if on_alternate and (missed or not screen.alternate) else b""
+    # Leaving the alternate screen brings a pen and charsets back: neutral comes after it.
+    start = LEAVE + leave + NEUTRAL + leave_input(screen) + b"\x1b[H"
+    return start + _whole(emulator, lines, erase=True, main=missed)
 
 
-def _whole(emulator: Emulator, lines: int, *, titles: bool = False, erase: bool = False, enter: bool = False) -> bytes:
+def _whole(emulator: Emulator, lines: int, *, erase: bool = False, main: bool = True) -> bytes:
     screen = emulator.screen
+    screen.settle_history()
     painter = Painter()
     if screen.main is None:
         _flow(painter, screen, screen.buffer, lines, erase)
-        _slot(painter, screen, screen.saved, screen.buffer)
+        _slot(painter, screen, screen.saved, screen.buffer, again=erase)
     else:
-        if not erase or enter or lines:
+        if main:
             _flow(painter, screen, screen.main, lines, erase)
-        if not erase or enter:
-            painter.raw(keys(screen.main_keys))
+            painter.raw(keys(screen.main_keys[-1:] if erase else screen.main_keys))
             _slot(painter, screen, screen.main_saved, screen.main, "\x1b[?1049h")
         painter.use(DEFAULT)
         painter.raw("\x1b[H")
-        _rows(painter, screen.buffer, False, erase)
-        _slot(painter, screen, screen.saved, screen.buffer)
+        # The alternate screen came up in the background that the main screen's cursor was saved with.
+        _rows(painter, screen.buffer, False, erase or screen.main_saved.pen.erased != DEFAULT)
+        _slot(painter, screen, screen.saved, screen.buffer, again=erase)
     painter.use(DEFAULT)
-    settings(painter, screen, titles=titles)
+    settings(painter, screen, again=erase)
     _cursor(painter, screen)
     return str(painter).encode() + emulator.tokenizer.unfinished
 
@@ -78,14 +80,15 @@ def _flow(painter: Painter, screen: Screen, rows: list[Row], count: int, erase: 
     texts = history.last(count)
     for at, text in enumerate(texts):
         last = joined and at == len(texts) - 1
-        painter.out.append(text)
+        # Erasing from the first column also tells the terminal that the row is no longer the end of another.
+        painter.out.append("\x1b[K" + text if erase else text)
         if last:
             painter.pen, painter.last = history.end
             break
         if "\x1b" in text:
             painter.out.append("\x1b[m\x1b]8;;\x1b\\" if "\x1b]8" in text else "\x1b[m")
-        stale = erase or (len(text) > screen.columns and _BACKGROUND.search(text))
-        if stale and not _fills(text, screen.columns):
+        wraps = 2 * len(text) > screen.columns
+        if wraps and (erase or _BACKGROUND.search(text)) and not _fills(text, screen.columns):
             painter.out.append("\x1b[K")
         painter.out.append("\r\n")
     _rows(painter, rows, joined, erase)
@@ -107,6 +110,8 @@ def _rows(painter: Painter, rows: list[Row], joined: bool, erase: bool) -> None:
         if y and not continues:
             painter.use(DEFAULT)
             painter.raw("\r\n")
+        if erase and not continues:
+            painter.raw("\x1b[K")
         if following is not None and following.continues:
             painter.cells(row[:-1] if leftover(row, following) else row)
             continue
@@ -114,14 +119,16 @@ def _rows(painter: Painter, rows: list[Row], joined: bool, erase: bool) -> None:
         if continues and not cells:
             cells = row[:1]
         painter.cells(cells)
-        if len(cells) < len(row) and (erase or (continues and cells[0].pen.erased != DEFAULT)):
+        if continues and len(cells) < len(row) and (erase or cells[0].pen.erased != DEFAULT):
             painter.use(DEFAULT)
             painter.raw("\x1b[K")
 
 
-def _slot(painter: Painter, screen: Screen, saved: Saved, rows: list[Row], then: str = "\x1b7") -> None:
+def _slot(
+    painter: Painter, screen: Screen, saved: Saved, rows: list[Row], then: str = "\x1b7", again: bool = False
+) -> None:
     """Stand as the cursor stood when it was saved, then save it (or let the switch of screens save it)."""
-    if saved == Saved() and then == "\x1b7":
+    if saved == Saved() and then == "\x1b7" and not again:
         return
     painter.raw(("\x1b[?6h" if saved.origin else "") + ("" if saved.wrap else "\x1b[?7l"))
     row = min(saved.row, screen.lines - 1)
@@ -148,14 +155,14 @@ def _cursor(painter: Painter, screen: Screen) -> None:
     cursor = screen.cursor
     row = screen.buffer[cursor.y]
     top, left = (screen.top, screen.left) if screen.origin else (0, 0)
-    insert = "\x1b[4h" if screen.insert else ""
+    modes = charsets(tuple(screen.sets), screen.charset) + ("\x1b[4h" if screen.insert else "")
     waits = cursor.x >= screen.columns or screen.held == (cursor.y, cursor.x)
     if screen.open:
         painter.use(screen.pen)
         x, cluster = screen.last()
         width = cursor.x - x
-        painter.raw(f"{insert}\x1b[{cursor.y - top + 1};{x - left + 1}H")
-        if insert:
+        painter.raw(f"{modes}\x1b[{cursor.y - top + 1};{x - left + 1}H")
+        if screen.insert:
             painter.raw(f"\x1b[{width}P")
         painter.out.append(cluster)
         return
@@ -165,5 +172,5 @@ def _cursor(painter: Painter, screen: Screen) -> None:
         painter.raw(f"\x1b[{cursor.y - top + 1};{cursor.x - left + 1}H")
     painter.use(screen.pen)
     # The SGR also closes the grapheme just written: it was closed.
-    painter.raw(insert + (f"\x1b[{screen.pen.sgr}m" if waits else "") + ("", "", "\x1bN", "\x1bO")[screen.single])
+    painter.raw(modes + (f"\x1b[{screen.pen.sgr}m" if waits else "") + ("", "", "\x1bN", "\x1bO")[screen.single])
 

@@ -56,12 +56,14 @@ class Screen(Modal):
         number, _, rest = body.partition(";")
         if number in {"0", "1", "2"}:
             text = cleaned(rest)
+            self.used.add("title")
             if number != "1":
                 self.title = text
             if number != "2":
                 self.icon_name = text
         elif number == "7":
             self.cwd = cleaned(rest)
+            self.used.add("cwd")
         elif number == "8":
             params, _, uri = rest.partition(";")
             fits = uri and len(uri) <= LINK_LIMIT and len(params) <= TEXT_LIMIT
@@ -80,6 +82,7 @@ class Screen(Modal):
         for index, value in zip(parts[::2], parts[1::2], strict=False):
             if index.isascii() and index.isdigit() and len(index) < 4 and int(index) < 256 and _COLOUR.match(value):
                 self.palette[int(index)] = value
+                self.used.add("palette")
 
     def _reset_palette(self, rest: str) -> None:
         if not rest:
@@ -94,6 +97,7 @@ class Screen(Modal):
             for at, value in zip(range(number, 20), rest.split(";"), strict=False):
                 if _COLOUR.match(value):
                     self.dynamic[at] = value
+                    self.used.add(f"colour {at}")
         elif 110 <= number <= 119:
             self.dynamic.pop(number - 100, None)
 
@@ -114,12 +118,24 @@ class Screen(Modal):
             if what != 1:
                 self.title = title
 
+    def settle_history(self) -> None:
+        """Finish the newest line of the scrollback where the first row no longer goes on with it."""
+        rows = self.buffer if self.main is None else self.main
+        if self.history.open:
+            if not rows[0].continues:
+                self.history.close()
+            else:
+                self.history.settle_for(rows[0])
+        else:
+            rows[0].continues = False
+
     # -- size ---------------------------------------------------------------------------------------------
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
         """Another size: see `reflow`. Margins open to the whole screen, as in xterm.js."""
         lines, columns = lines or self.lines, columns or self.columns
         if (lines, columns) != (self.lines, self.columns):
+            self.settle_history()
             reflow(self, columns, lines)
             self.clear_margins()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sesh.daemon.cell import BLANK, DEFAULT, Cell, Pen
 from sesh.daemon.paint import Painter, cells_of, data_of
+from sesh.daemon.sgr import linked, step
 
 if TYPE_CHECKING:
     from sesh.daemon.grid import Row
@@ -40,6 +41,8 @@ class Scrollback:
         self._length = 0
         self._pen: Pen = DEFAULT
         self._last = ""
+        #: The last cell of the last row, where it may be there only because a wide character did not fit.
+        self._held: Cell | None = None
 
     @property
     def lines(self) -> int:
@@ -65,7 +68,7 @@ class Scrollback:
         """CSI 3 J."""
         self.ring.clear()
         self._size = 0
-        self._parts = None
+        self._parts = self._held = None
         self._length = 0
         self.owed = 0
 
@@ -83,27 +86,50 @@ class Scrollback:
                 self._store(text.rstrip(" ").encode())
                 return False
         if not row.continues or self._parts is None:
-            self._close()
+            self.close()
             self._count()
             self._parts, self._length, self._pen, self._last = [], 0, DEFAULT, ""
-        cells: Sequence[Cell] = row
+        self.settle(row)
         if not after:
-            cells = trimmed(row)
-        elif leftover(row, following):
-            cells = row[:-1]
+            self._extend(trimmed(row))
+        elif row.short and row[-1].data == " ":
+            self._extend(row[:-1])
+            self._held = row[-1]
+        else:
+            self._extend(row)
+        if after and self._length < LINE_LIMIT:
+            return True
+        self.close()
+        if after and following is not None:
+            following.continues = False
+        return False
+
+    def settle(self, following: Row | None) -> None:
+        """Decide about a last cell held back: it counts unless a wide character that did not fit left it over."""
+        held, self._held = self._held, None
+        if held is None:
+            return
+        if following is not None and left_over(held, following):
+            return
+        self._extend([held])
+
+    def settle_for(self, following: Row) -> None:
+        """The same for a row that is not pushed yet: a cell that may still be left over stays held."""
+        held = self._held
+        self.settle(following)
+        if held is not None and left_over(held, following):
+            self._held = held
+
+    def _extend(self, cells: Sequence[Cell]) -> None:
         painter = Painter(self._pen)
         painter.last = self._last
         painter.cells(cells)
         text = str(painter)
-        self._parts.append(text)
+        parts = self._parts if self._parts is not None else []
+        parts.append(text)
+        self._parts = parts
         self._length += len(text)
         self._pen, self._last = painter.pen, painter.last
-        if after and self._length < LINE_LIMIT:
-            return True
-        self._close()
-        if after and following is not None:
-            following.continues = False
-        return False
 
     def _count(self) -> None:
         if self.owed:
@@ -111,12 +137,16 @@ class Scrollback:
         else:
             self.scrolled += 1
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Nothing on the screen goes on with the newest line any more: it is finished, without blanks at its end."""
         if self._parts is not None:
-            line = "".join(self._parts).encode()
+            self.settle(None)
+            line = "".join(self._parts)
+            if self._pen is DEFAULT and line.endswith(" "):
+                line = line.rstrip(" ").removesuffix("\x1b[m").removesuffix("\x1b]8;;\x1b\\")
             self._parts = None
             self._length = 0
-            self._store(line)
+            self._store(line.encode())
 
     def _store(self, line: Line) -> None:
         ring = self.ring
@@ -127,7 +157,7 @@ class Scrollback:
 
     def extend(self, lines: list[Line]) -> None:
         """Take finished lines in, oldest first; only what the bounds leave is ever stored."""
-        self._close()
+        self.close()
         for _ in lines:
             self._count()
         for line in lines[-self.line_limit :] if self.line_limit else []:
@@ -146,7 +176,7 @@ class Scrollback:
         """Remove the newest line, for a resize that shows it again; None where there is none."""
         if self._parts is not None:
             line = "".join(self._parts)
-            self._parts = None
+            self._parts = self._held = None
             self._length = 0
         elif self.ring:
             raw = self.ring.pop()
@@ -169,6 +199,7 @@ class Scrollback:
             "owed": self.owed,
             "lines": [line.decode() for line in self.ring],
             "open": parts,
+            "held": None if self._held is None else [self._held.pen.sgr, self._held.pen.link],
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -182,6 +213,8 @@ class Scrollback:
             self._parts = [state["open"]]
             self._length = len(state["open"])
             self._pen = cells[-1].pen if cells else DEFAULT
+            if state["held"] is not None:
+                self._held = linked(step(DEFAULT, state["held"][0]), state["held"][1]).space
             self._last = next((cell.data for cell in reversed(cells) if cell.data), "")
 
 
@@ -195,8 +228,9 @@ def trimmed(row: Row) -> list[Cell]:
 
 def leftover(row: Row, following: Row | None) -> bool:
     """Whether the last cell of a row is only there because a wide character did not fit."""
-    if not row.short or (following is not None and not following.continues):
-        return False
-    if following is None:
-        return row[-1].data == " " and row[-1].pen == row[-1].pen.erased
-    return len(following) > 1 and not following[1].data and row[-1] == following[0].pen.erased.space
+    return row.short and following is not None and following.continues and left_over(row[-1], following)
+
+
+def left_over(cell: Cell, following: Row) -> bool:
+    """Whether wrapping before the first character of `following` leaves this cell behind."""
+    return len(following) > 1 and not following[1].data and cell == following[0].pen.erased.space

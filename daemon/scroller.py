@@ -21,9 +21,9 @@ class Scroller(Grid):
         """DECSTBM: 1-based; a region of fewer than two rows is ignored; the cursor goes home."""
         first = max((top or 1) - 1, 0)
         last = min((bottom or self.lines) - 1, self.lines - 1)
-        if first >= last and self.lines > 1:
+        if first >= last:
             return
-        self.top, self.bottom = first, max(first, last)
+        self.top, self.bottom = first, last
         self._note_margins()
         self.cursor_position()
 
@@ -109,6 +109,12 @@ class Scroller(Grid):
             still = self.history.push(row, after, buffer[0] if buffer else None)
             if self.bottom == 0:
                 continues = continues and still
+        elif top == self.bottom:
+            continues = False  # the row above it is gone, or another
+        else:
+            buffer[top].continues = False
+        if self.bottom + 1 < self.lines:
+            buffer[self.bottom].continues = False
         row.clear_to(self.erased)
         row.continues = continues
         buffer.insert(self.bottom, row)
@@ -180,7 +186,7 @@ class Scroller(Grid):
         erased = self.erased
         blank = [erased.space] * (right - left)
         for row in rows:
-            row.cut(left, right, erased)
+            row.split(erased, left, right)
         blocks = [row[left:right] for row in rows]
         if count > 0:
             blocks = blocks[count:] + [blank] * count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh.daemon.modal import CHOICES, SYNCHRONIZED
+from sesh.daemon.modal import SYNCHRONIZED
 from sesh.daemon.paint import Painter
 
 TYPE_CHECKING = False
@@ -15,27 +15,26 @@ _OFF = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
 
 def leave_input(screen: Screen) -> bytes:
     """Put off the modes that change what a terminal sends: it may hold them from another time."""
-    off = sorted({*_OFF, *(screen.touched - set(CHOICES) - {SYNCHRONIZED})})
+    off = sorted({*_OFF, *(screen.touched - {SYNCHRONIZED})})
     out = f"\x1b[?{';'.join(map(str, off))}l\x1b>\x1b[?25h"
-    if screen.keys_used:
+    if "keys" in screen.used:
         out += "\x1b[=0;1u"
-    if screen.style_used:
+    if "style" in screen.used:
         out += "\x1b[0 q"
-    for resource in sorted(screen.resources_used):
+    if "charsets" in screen.used:
+        out += charsets(("B",) * 4, 0, every=True)
+    for resource in sorted(screen.resources):
         out += f"\x1b[>{resource}m"
     return out.encode()
 
 
-def settings(painter: Painter, screen: Screen, *, titles: bool) -> None:
-    """All of it, save what moves with the cursor: that comes after. `titles` pushes the title stack too."""
-    for part in (
-        _strings(screen, titles),
-        _tabs(screen),
-        _charsets(screen),
-        _margins(screen),
-        _modes(screen),
-        _keys(screen),
-    ):
+def settings(painter: Painter, screen: Screen, *, again: bool) -> None:
+    """All of it, save charsets, insert mode and pen, which come with the cursor.
+
+    `again`: for a terminal that showed this session before. What was set and is no more is taken back, and the
+    stacks of titles and keys, which it has, are left alone.
+    """
+    for part in (_strings(screen, again), _tabs(screen, again), _margins(screen), _modes(screen), _keys(screen, again)):
         if part:
             painter.raw(part)
 
@@ -46,21 +45,25 @@ def _title(icon: str, title: str) -> str:
     return f"\x1b]1;{icon}\x1b\\\x1b]2;{title}\x1b\\"
 
 
-def _strings(screen: Screen, titles: bool) -> str:
+def _strings(screen: Screen, again: bool) -> str:
     out = []
-    if titles:
+    if again:
+        if "palette" in screen.used:
+            out.append("\x1b]104\x1b\\")
+        out += [f"\x1b]1{index}\x1b\\" for index in range(10, 20) if f"colour {index}" in screen.used]
+    else:
         out += [_title(icon, title) + "\x1b[22;0t" for icon, title in screen.titles]
-    if screen.title or screen.icon_name or (titles and screen.titles):
+    if screen.title or screen.icon_name or "title" in screen.used:
         out.append(_title(screen.icon_name, screen.title))
-    if screen.cwd:
+    if screen.cwd or "cwd" in screen.used:
         out.append(f"\x1b]7;{screen.cwd}\x1b\\")
     out += [f"\x1b]4;{index};{value}\x1b\\" for index, value in sorted(screen.palette.items())]
     out += [f"\x1b]{index};{value}\x1b\\" for index, value in sorted(screen.dynamic.items())]
     return "".join(out)
 
 
-def _tabs(screen: Screen) -> str:
-    if screen.tabstops == set(range(8, screen.columns, 8)):
+def _tabs(screen: Screen, again: bool) -> str:
+    if screen.tabstops == set(range(8, screen.columns, 8)) and not (again and "tabs" in screen.used):
         return ""
     return "\x1b[3g" + "".join(f"\x1b[{stop + 1}G\x1bH" for stop in sorted(screen.tabstops))
 
@@ -69,10 +72,6 @@ def charsets(sets: tuple[str, ...], charset: int, *, every: bool = False) -> str
     """Designate G0 to G3 (those that are not ASCII, or all) and choose one."""
     out = [f"\x1b{slot}{code}" for slot, code in zip("()*+", sets, strict=True) if every or code != "B"]
     return "".join(out) + ("\x0f", "\x0e", "\x1bn", "\x1bo")[charset] * (every or charset > 0)
-
-
-def _charsets(screen: Screen) -> str:
-    return charsets(tuple(screen.sets), screen.charset)
 
 
 def _margins(screen: Screen) -> str:
@@ -108,8 +107,8 @@ def keys(stack: list[int]) -> str:
     return f"\x1b[={stack[0]};1u" + "".join(f"\x1b[>{flags}u" for flags in stack[1:])
 
 
-def _keys(screen: Screen) -> str:
-    out = keys(screen.keys)
+def _keys(screen: Screen, again: bool) -> str:
+    out = keys(screen.keys[-1:] if again else screen.keys)
     out += "".join(f"\x1b[>{resource};{value}m" for resource, value in sorted(screen.key_resources.items()))
     if screen.cursor_style:
         out += f"\x1b[{screen.cursor_style} q"

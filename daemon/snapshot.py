@@ -22,14 +22,14 @@ VERSION = 1
 #: Plain attributes of the screen, carried as they are.
 _PLAIN = (
     "top", "bottom", "left", "right", "title", "icon_name", "open", "origin", "insert", "linefeed_mode", "wrap",
-    "charset", "single", "side_margins", "keypad", "column_switch", "cursor_style", "cwd", "prompt", "keys_used",
-    "style_used",
+    "charset", "single", "side_margins", "keypad", "column_switch", "cursor_style", "cwd", "prompt",
 )  # fmt: skip
 
 
 def snapshot(emulator: Emulator) -> dict[str, object]:
     """Everything that the emulator holds."""
     screen, history, tokenizer = emulator.screen, emulator.history, emulator.tokenizer
+    screen.settle_history()
     cursor = screen.cursor
     pending, flags = tokenizer.decoder.getstate()
     main = screen.main
@@ -46,7 +46,8 @@ def snapshot(emulator: Emulator) -> dict[str, object]:
         "tabs": sorted(screen.tabstops),
         "modes": {str(number): on for number, on in sorted(screen.modes.items())},
         "touched": sorted(screen.touched),
-        "resources_used": sorted(screen.resources_used),
+        "resources": sorted(screen.resources),
+        "used": sorted(screen.used),
         "saved": _saved(screen.saved),
         "main_saved": _saved(screen.main_saved),
         "keys": list(screen.keys),
@@ -86,7 +87,8 @@ def restored(kind: type[Emulator], state: dict[str, Any]) -> Emulator:
     screen.tabstops = set(state["tabs"])
     screen.modes = {int(key): on for key, on in state["modes"].items()}
     screen.touched = set(state["touched"])
-    screen.resources_used = set(state["resources_used"])
+    screen.resources = set(state["resources"])
+    screen.used = set(state["used"])
     screen.saved, screen.main_saved = _load_saved(state["saved"]), _load_saved(state["main_saved"])
     screen.keys, screen.main_keys = list(state["keys"]), list(state["main_keys"])
     screen.key_resources = {int(key): value for key, value in state["key_resources"].items()}

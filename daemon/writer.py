@@ -30,6 +30,7 @@ class Writer(Editor):
     def define_charset(self, code: str, mode: str) -> None:
         """SCS: `mode` is the slot (0 to 3) as text, `code` the designator."""
         self.sets[int(mode)] = code
+        self.used.add("charsets")
         self._choose()
 
     def shift(self, slot: int) -> None:
@@ -141,7 +142,7 @@ class Writer(Editor):
         row = self.buffer[cursor.y]
         x = cursor.x
         end = x + len(cells)
-        if self.insert and x <= self.right:
+        if self.insert and self.left <= x <= self.right:
             self.make_room(row, x, len(cells))
         row.cut(x, end, self.pen)
         row[x:end] = cells
@@ -215,26 +216,16 @@ class Writer(Editor):
         if new == old:
             row[x] = pen.cell(cluster)
             return
-        if new < old:
-            row[x] = pen.cell(cluster)
-            row[x + 1] = pen.space
-            self.cursor.x = x + 1
-            self.held = None
-            return
         limit = self.columns if x > self.right else self.right + 1
+        behind, self.cursor.x = self.cursor.x, x
         if x + 2 > limit:
-            self.cursor.x = limit
-            start = self.left if x > self.left else 0
-            if not self.wrap or limit - start < 2:
-                return  # no room to grow, and none to wrap into: the mark is dropped
-            self.cursor.x = x
-            if not self._room_for_wide(limit):
-                return
-            self._place([pen.cell(cluster), pen.stub], limit, wide=True)
+            if self._room_for_wide(limit):
+                self._place([pen.cell(cluster), pen.stub], limit, wide=True)
+            else:
+                self.cursor.x = behind  # no room to grow and none to wrap into: the mark is dropped
             return
-        self.cursor.x = x
         row[x] = pen.space
-        if self.insert:
+        if self.insert and self.left <= x <= self.right:
             self.make_room(row, x + 1, 1)
         row.cut(x, x + 2, pen)
         insert, self.insert = self.insert, False

@@ -1,0 +1,102 @@
+"""Random streams for the emulator's property tests, and the state that a restore must bring back."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from sesh.daemon.emulator import Emulator
+
+#: Text of all kinds: ASCII, Latin, wide, combining, selectors, flags, families, conjuncts, zero width.
+TEXTS = (
+    "a", "hello world", "x" * 30, " ", "   ", "é", "─│", "中文", "中", "e\u0301", "\u0301", "❤", "❤\ufe0f", "\ufe0f",
+    "⌚", "⌚\ufe0e", "👩\u200d👩\u200d👧", "\u200d", "👩", "🇫🇷", "🇫", "👍🏽", "🏽", "क्ष", "क", "\u094d", "\u093e",
+    "한", "\u200b", "\u00ad", "#\ufe0f\u20e3", "qqq~`", "\ufffd", "\U000e0100",
+)  # fmt: skip
+CONTROLS = ("\r", "\n", "\r\n", "\r\n", "\b", "\t", "\v", "\x0e", "\x0f", "\x07", "\x00", "\x18", "\x7f", "\x85", "\x9b")
+SGR = (
+    "", "0", "1", "2", "3", "4", "4:3", "4:0", "5", "7", "8", "9", "21", "22", "24", "31", "44", "97", "105", "39", "49",
+    "38;5;1", "38;5;200", "38;2;1;2;3", "48;2;9;8;7", "48:5:7", "38:2::1:2:3", "58;5;9", "58:2::1:2:3", "59", "53", "55",
+    "1;31;44", "38;5;999", "38", "²", "99",
+)  # fmt: skip
+ESCAPES = (
+    "7", "8", "D", "E", "H", "M", "6", "9", "=", ">", "c", "(0", "(B", ")0", "(A", "*0", "+0", "n", "o", "N", "O", "#8",
+    " F", "%@", "-A", "\\",
+)  # fmt: skip
+FINALS = "@ABCDEFGHIJKLMPSTXZ^`abdefgrsuw"
+MODES = (4, 20)
+PRIVATE = (
+    1, 3, 5, 6, 7, 9, 12, 25, 40, 45, 47, 66, 69, 1000, 1002, 1003, 1004, 1005, 1006, 1007, 1015, 1047, 1048, 1049,
+    1049, 1049, 2004, 2026, 31337,
+)  # fmt: skip
+STRINGS = (
+    "\x1b]0;title\x07", "\x1b]2;t\x1b\\", "\x1b]1;icon\x07", "\x1b]7;file://h/p%20q\x07", "\x1b]8;;http://x/\x07",
+    "\x1b]8;id=1;http://y/\x1b\\", "\x1b]8;;\x07", "\x1b]4;1;#ff0000;2;red\x07", "\x1b]4;3;?\x07", "\x1b]104;1\x07",
+    "\x1b]104\x07", "\x1b]10;#fff;#000\x07", "\x1b]11;?\x07", "\x1b]110\x07", "\x1b]12;rgb:1/2/3\x07", "\x1b]133;A\x07",
+    "\x1b]52;c;aGk=\x07", "\x1bPq#0\x1b\\", "\x1b_Gx\x1b\\", "\x1b^p\x1b\\", "\x1bXs\x1b\\", "\x1b]0;cut\x18",
+    "\x1bkscr\x1b\\",
+    "\x1b[>1u", "\x1b[>5u", "\x1b[<u", "\x1b[<2u", "\x1b[=3;1u", "\x1b[=4;2u", "\x1b[=1;3u", "\x1b[?u", "\x1b[>4;2m",
+    "\x1b[>4m", "\x1b[>4;1m", "\x1b[2 q", "\x1b[5 q", "\x1b[0 q", "\x1b[!p", "\x1b[22;0t", "\x1b[22t", "\x1b[23;0t",
+    "\x1b[8;5;5t",
+    "\x1b[3J", "\x1b['}", "\x1b[2'~", "\x1b[?1$p", "\x1b[>c", "\x1b[c", "\x1b[6n", "\x1b[0x", "\x1b[3\n1m", "\x1b(\n0",
+    "\x1b[3\x7f1m", "\x1b[3é", "\x1b[1?2h", "\x1b[1$2p", "\x1b", "\x1b[", "\x1b[3", "\x1b]0;un", "\x1bP1", "\x1b(",
+)  # fmt: skip
+
+
+def _sequence(rng: random.Random) -> str:
+    count = rng.choice((0, 0, 1, 1, 2, 3))
+    params = ";".join(str(rng.choice((0, 1, 1, 2, 3, 4, 5, 8, 12, 70000))) for _ in range(count))
+    return f"\x1b[{params}{rng.choice(FINALS)}"
+
+
+#: The elements of the grammar and how often each comes.
+_KINDS: dict[Callable[[random.Random], str], int] = {
+    lambda rng: rng.choice(TEXTS): 30,
+    lambda rng: rng.choice(CONTROLS): 15,
+    lambda rng: f"\x1b[{rng.choice(SGR)}m": 12,
+    _sequence: 21,
+    lambda rng: f"\x1b{rng.choice(ESCAPES)}": 6,
+    lambda rng: f"\x1b[?{rng.choice(PRIVATE)}{rng.choice('hl')}": 7,
+    lambda rng: f"\x1b[{rng.choice(MODES)}{rng.choice('hl')}": 2,
+    lambda rng: rng.choice(STRINGS): 5,
+}
+
+
+def piece(rng: random.Random) -> bytes:
+    """One element of the grammar, or a few random bytes."""
+    if rng.random() < 0.02:
+        return bytes(rng.choices(range(256), k=rng.randint(1, 6)))
+    return rng.choices(list(_KINDS), list(_KINDS.values()))[0](rng).encode()
+
+
+def stream(rng: random.Random, length: int) -> bytes:
+    """`length` elements of the grammar."""
+    return b"".join(piece(rng) for _ in range(length))
+
+
+def cut(rng: random.Random, data: bytes) -> list[bytes]:
+    """`data` in pieces of random sizes."""
+    out = []
+    at = 0
+    while at < len(data):
+        size = rng.choice((1, 1, 2, 3, 7, 50, 1000))
+        out.append(data[at : at + size])
+        at += size
+    return out
+
+
+#: What a restore does not bring back: what acts, what only counts, and what the program once used.
+_LEFT_OUT = {"prompt", "touched", "resources", "used", "column_switch", "errors", "history"}
+
+
+def essence(emulator: Emulator, blank: int = 0) -> dict[str, Any]:
+    """The state that a replay restores. `blank` lines came before everything else, from scrolling the screen away."""
+    state: dict[str, Any] = emulator.state()
+    out = {key: value for key, value in state.items() if key not in _LEFT_OUT}
+    out["modes"] = {number: on for number, on in out["modes"].items() if number != "2026"}
+    lines = state["history"]["lines"]
+    if lines[:blank] == [""] * blank:
+        lines = lines[blank:]
+    out["history"] = (lines, state["history"]["open"])
+    return out
