@@ -108,7 +108,7 @@ class Clients:
         return [
             client
             for client in self.all
-            if client.mode == RAW
+            if client.fed()
             and client.behind(stream) > FARTHEST
             and (client is not leader or now - client.peer.touched > STALLED)
         ]
@@ -116,15 +116,13 @@ class Clients:
     def awaited(self, stream: Stream) -> Attachment | None:
         """The client for which the program waits: the leader, where it is too far behind and still takes bytes."""
         leader = self.leader
-        if leader is None or leader.mode != RAW or leader.behind(stream) <= FARTHEST:
+        if leader is None or not leader.fed() or leader.behind(stream) <= FARTHEST:
             return None
         return leader
 
     def asked(self, stream: Stream) -> Attachment | None:
         """The client whose terminal answers the program's queries: raw, writable, reading; the last active one."""
         able = [
-            client
-            for client in self.all
-            if client.mode == RAW and not client.read_only and client.behind(stream) <= FARTHEST
+            client for client in self.all if client.fed() and not client.read_only and client.behind(stream) <= FARTHEST
         ]
         return max(able, key=lambda client: client.typed, default=None)

@@ -32,9 +32,12 @@ class Ending:
         """Whether the program has ended and its files are removed, or it is kept."""
         self._since = 0.0
 
-    def begin(self) -> None:
-        """Ends every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds."""
-        self.server.session.facts["keep"] = self.session.facts["keep"] and self.session.timed_out
+    def begin(self, *, keep: bool = False) -> None:
+        """Ends every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds.
+
+        With `keep` a session that was to be kept stays readable.
+        """
+        self.session.facts["keep"] = keep and self.session.facts["keep"]
         if not self.session.running:
             self._finish()
             return
@@ -134,7 +137,7 @@ class Ending:
 
     def over(self) -> bool:
         """Whether the daemon has nothing left to do: the session is removed and nobody is owed a byte."""
-        if not self.done or self.session.facts["keep"]:
+        if not self.done or self.session.facts["keep"] or self.server.later:
             return False
         now = time.monotonic()
         for peer in list(self.server.peers.values()):

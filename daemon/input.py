@@ -8,27 +8,35 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    Unit = tuple[Hashable, memoryview, Callable[[bool], None] | None]
+
 WINDOW = 256 << 10
-"""Bytes that a client may have on their way without an ACK."""
+"""Bytes that a client may have on their way without an ACK; one that sends twice as many is not read from."""
 
 LIMIT = 4 << 20
-"""Bytes waiting in all; beyond it a writer is refused, or no longer read from."""
+"""Bytes waiting in all; beyond it `--send` is refused."""
 
 
 class InputQueue:
     """Units of bytes, each written without another writer's bytes in between; writers take turns unit by unit."""
 
     def __init__(self) -> None:
-        self._writers: OrderedDict[Hashable, deque[tuple[memoryview, Callable[[], None] | None]]] = OrderedDict()
-        self._begun: tuple[memoryview, Callable[[], None] | None] | None = None
+        self._writers: OrderedDict[Hashable, deque[Unit]] = OrderedDict()
+        self._begun: Unit | None = None
+        self._sizes: dict[Hashable, int] = {}
         self.size = 0
 
     def __bool__(self) -> bool:
         return self._begun is not None or bool(self._writers)
 
-    def add(self, writer: Hashable, data: bytes, done: Callable[[], None] | None = None) -> None:
-        """Queues one unit; `done` is called once the program's terminal has all of it."""
-        self._writers.setdefault(writer, deque()).append((memoryview(data), done))
+    def waiting(self, writer: Hashable) -> int:
+        """Bytes of one writer that have not been written."""
+        return self._sizes.get(writer, 0)
+
+    def add(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
+        """Queues one unit; `done` is called once: with True where all of it was written, False where dropped."""
+        self._writers.setdefault(writer, deque()).append((writer, memoryview(data), done))
+        self._sizes[writer] = self.waiting(writer) + len(data)
         self.size += len(data)
 
     def drain(self, write: Callable[[memoryview], int]) -> None:
@@ -37,17 +45,21 @@ class InputQueue:
             unit = self._begun or self._next()
             if unit is None:
                 return
-            view, done = unit
+            self._begun = unit
+            writer, view, done = unit
             taken = write(view) if view else 0
             self.size -= taken
+            self._sizes[writer] = self.waiting(writer) - taken
             if taken < len(view):
-                self._begun = (view[taken:], done)
+                self._begun = (writer, view[taken:], done)
                 return
             self._begun = None
+            if not self._sizes[writer]:
+                del self._sizes[writer]
             if done is not None:
-                done()
+                done(True)
 
-    def _next(self) -> tuple[memoryview, Callable[[], None] | None] | None:
+    def _next(self) -> Unit | None:
         if not self._writers:
             return None
         writer, units = next(iter(self._writers.items()))
@@ -60,14 +72,20 @@ class InputQueue:
 
     def pending(self) -> list[bytes]:
         """All that has not been written, in the order in which it would be."""
-        units = [bytes(self._begun[0])] if self._begun else []
+        units = [bytes(self._begun[1])] if self._begun else []
         rows = [list(units) for units in self._writers.values()]
         for turn in range(max(map(len, rows), default=0)):
-            units.extend(bytes(row[turn][0]) for row in rows if turn < len(row))
+            units.extend(bytes(row[turn][1]) for row in rows if turn < len(row))
         return units
 
     def clear(self) -> None:
         """Drops everything: the program's terminal is gone."""
+        dropped = [self._begun] if self._begun else []
+        dropped += [unit for units in self._writers.values() for unit in units]
         self._writers.clear()
+        self._sizes.clear()
         self._begun = None
         self.size = 0
+        for _, _, done in dropped:
+            if done is not None:
+                done(False)

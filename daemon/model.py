@@ -65,6 +65,8 @@ class Model:
     def resize(self, columns: int, rows: int) -> None:
         """Gives the screen another size from the stream's head on."""
         self.columns, self.rows = columns, rows
+        if self._resizes and self._resizes[-1][0] == self._stream.head:
+            self._resizes.pop()  # nothing was printed at that size
         self._resizes.append((self._stream.head, columns, rows))
         if not self.loaded and self._stream.head == 0:
             self._born = (columns, rows)
@@ -73,9 +75,16 @@ class Model:
             self._apply()
 
     def step(self) -> None:
-        """Feeds the emulator one slice, of a length that takes a few milliseconds."""
-        emulator = self.emulator
-        self._apply()
+        """Feeds the emulator one slice, of a length that takes a few milliseconds.
+
+        What the emulator cannot take costs that slice: a fault of it must not hold the program up.
+        """
+        try:
+            emulator = self.emulator
+            self._apply()
+        except Exception:
+            self.position = self._stream.head
+            raise
         if not self.lag:
             return
         limit = self._slice
@@ -86,9 +95,9 @@ class Model:
                 limit = min(limit, mark - self.position)
         began = time.perf_counter()
         block = self._stream.bytes(self.position, min(self.position + limit, self._stream.head))
+        self.position += len(block)
         emulator.feed(block)
         took = time.perf_counter() - began
-        self.position += len(block)
         self._note()
         if took < _QUICK and len(block) == self._slice:
             self._slice = min(self._slice * 2, _LARGEST)
@@ -110,8 +119,8 @@ class Model:
         while self.position < position:
             self._apply()
             end = min(position, self._resizes[0][0]) if self._resizes else position
-            emulator.feed(self._stream.bytes(self.position, end))
-            self.position = end
+            block, self.position = self._stream.bytes(self.position, end), end
+            emulator.feed(block)
             self._note()
         self._apply()
 

@@ -56,8 +56,10 @@ class Peer:
         self.closed = False
         self.blocked = False
         self.touched = time.monotonic()
-        """When the other side last took or sent bytes."""
+        """When the other side last took bytes."""
         self.unsent = 0
+        self.owed = 0
+        """Requests that have not been answered yet."""
         self._acknowledged = 0
         self._out: deque[memoryview] = deque()
 
@@ -65,6 +67,11 @@ class Peer:
     def listening(self) -> bool:
         """Whether what the peer says is still heard."""
         return not (self.closed or self.closing)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the peer has asked for nothing that it has not got."""
+        return not (self.attachment or self.reader or self.owed or self.unsent or self.first)
 
     def receive(self) -> list[tuple[int, bytes]] | None:
         """The frames that have come; None where the other side closed. Raises ProtocolError for rubbish."""
@@ -77,7 +84,7 @@ class Peer:
     def queue(self, *parts: bytes | memoryview) -> None:
         """Puts bytes behind those that wait to be sent; `flush` sends them."""
         for part in parts:
-            if part:
+            if part and not self.closed:
                 self._out.append(memoryview(part))
                 self.unsent += len(part)
 
@@ -92,7 +99,7 @@ class Peer:
                 if error.errno == EAGAIN:
                     self.blocked = True
                     return False
-                self.drop()
+                self.fail()
                 break
             self.unsent -= sent
             self.touched = time.monotonic()
@@ -139,16 +146,21 @@ class Peer:
         for at in range(0, len(data), protocol.CHUNK):
             self.queue(protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]))
         self.queue(protocol.message(protocol.RESPONSE, {"id": asked, "ok": True, **values}))
+        self.owed -= 1
 
     def refuse(self, asked: int, code: str, message: str, exit_code: int | None = None) -> None:
-        """Answers request number `asked` (0 for a HELLO) with an error."""
+        """Answers request number `asked` with an error."""
         error = {"code": code, "message": message, "exit": exit_code}
         self.queue(protocol.message(protocol.RESPONSE, {"id": asked, "error": error}))
+        self.owed -= 1
+
+    def fail(self) -> None:
+        """Gives the connection up. Its descriptor stays open until `drop`: the number must not go to another before."""
+        self.closed = True
+        self._out.clear()
+        self.unsent = 0
 
     def drop(self) -> None:
         """Closes the connection now; what was not sent is lost with it."""
-        if not self.closed:
-            self.closed = True
-            self._out.clear()
-            self.unsent = 0
-            self.socket.close()
+        self.fail()
+        self.socket.close()

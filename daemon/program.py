@@ -77,7 +77,7 @@ class Program:
         if reply:
             self.type("answers", reply, None)
 
-    def type(self, writer: Hashable, data: bytes, done: Callable[[], None] | None) -> None:
+    def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None) -> None:
         """Queues bytes for the program, and writes what it takes now."""
         self.session.input.add(writer, data, done)
         self.write()
@@ -110,7 +110,7 @@ class Program:
         if client.replies.held:
             self.session.timers.set(("held", client.number), HOLD, lambda: self._release(client))
         size = len(data)
-        self.type(client.number, passed, lambda: self._acknowledge(client, number, size, at_once=False))
+        self.type(client.number, passed, lambda _: self._acknowledge(client, number, size, at_once=False))
 
     def _release(self, client: Attachment) -> None:
         """Lets go of an unfinished reply that was none."""

@@ -60,10 +60,11 @@ class Relay:
         if awaited is not None:
             self.timers.ensure("pace", STALLED, self._impatient)
             return True
-        return any(
-            follower.behind(self.stream) > FOLLOWER_FARTHEST and not self._stuck(follower)
-            for follower in self.followers
-        )
+        for follower in self.followers:
+            if follower.behind(self.stream) > FOLLOWER_FARTHEST and not self._stuck(follower):
+                self.timers.ensure("pace", STALLED, self._impatient)  # the next turn asks again
+                return True
+        return False
 
     def _stuck(self, reader: Reader) -> bool:
         return time.monotonic() - reader.peer.touched > STALLED
@@ -81,8 +82,12 @@ class Relay:
     def writable(self, client: Attachment) -> None:
         """A client's socket takes bytes again."""
         client.peer.feed(self.stream)
-        if client.mode == ASIDE and not client.peer.unsent:
+        if client.peer.unsent:
+            return
+        if client.mode == ASIDE:
             self.clients.bring_back(client)
+        elif client.mode == DRAWN:
+            self.timers.ensure("draw", 0, self.draw)
 
     def serve(self) -> bool:
         """Gives their screens to the clients that need one, as soon as the emulator has come far enough.
@@ -138,6 +143,9 @@ class Relay:
         """Sends the screen that a client needs, and feeds it from there on."""
         from sesh.daemon.replay import repaint, replay
 
+        if client.mode == RAW and client.peer.unsent > FARTHEST:
+            self._set_aside(client)  # it asks for screens and takes none
+            return
         self.seen = True
         model = self.model
         model.settle()
@@ -170,11 +178,10 @@ class Relay:
             self.timers.ensure("draw", FRAME, self.draw)
 
     def _draw(self, client: Attachment) -> None:
-        """One picture; a client that has not taken the last one yet waits for the next turn."""
+        """One picture; a client that has not taken the last one yet gets the next once it has."""
         from sesh.daemon.view import View
 
-        if client.peer.unsent:
-            self.timers.ensure("draw", FRAME, self.draw)
+        if not client.peer.flush():
             return
         if client.view is None:
             from sesh.daemon.prelude import fresh

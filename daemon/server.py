@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import selectors
 import signal
+import time
 
 from sesh import __version__, protocol
 from sesh.daemon.ending import Ending
+from sesh.daemon.input import WINDOW
 from sesh.daemon.peer import Peer
 from sesh.daemon.program import Program
 from sesh.daemon.reception import Reception
-from sesh.daemon.verbs import VERBS
+from sesh.daemon.verbs import SEEING, VERBS
 from sesh.errors import ProtocolError, SeshError
 
 TYPE_CHECKING = False
@@ -22,13 +24,20 @@ if TYPE_CHECKING:
 
     from sesh.daemon.listener import Listener
     from sesh.daemon.session import Session
+    from sesh.daemon.verbs import Verb
 
 GREETING = 10.0
 """Seconds in which a peer has to say HELLO."""
 MOST_PEERS = 400
-"""Connections at once; more wait in the socket's backlog until some of these have ended."""
+"""Connections at once; for more the oldest idle ones are closed, or else they wait in the socket's backlog."""
 MOST_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
+MOST_UNSENT = 32 << 20
+"""Bytes of answers that a peer may leave unread and still ask for more."""
+SIGHT = 0.5
+"""Seconds that a look at a session waits for the emulator while the program prints on."""
+CROWDED = 0.2
+"""Seconds for which nobody is taken in after the process ran out of descriptors."""
 
 
 class Server:
@@ -39,6 +48,8 @@ class Server:
         self.program = Program(session)
         self.peers: dict[int, Peer] = {}
         self.killers: list[tuple[Peer, int]] = []
+        self.later: list[tuple[int, float, Callable[[], None]]] = []
+        """Answers that wait for the emulator: from which position on, since when, and what gives them."""
         self.reception = Reception(session, self.program, agent)
         self.ending = Ending(self)
         self._selector = selectors.DefaultSelector()
@@ -60,6 +71,11 @@ class Server:
         while not self.ending.over():
             self._turn()
 
+    @property
+    def serving(self) -> bool:
+        """Whether the session still has its name: it runs, or is kept."""
+        return not self.ending.done or bool(self.session.facts["keep"])
+
     def _turn(self) -> None:
         """Waits for something to happen and deals with it; the emulator gets the moments in between."""
         session = self.session
@@ -72,14 +88,20 @@ class Server:
         if working:
             self._guarded(session.model.step, "the emulator")
         self._guarded(session.timers.run, "a timer")
+        while self.later and self._seen(*self.later[0][:2]):
+            self._guarded(self.later.pop(0)[2], "a late answer")
         if self.ending.done:
             self._guarded(self.ending.tell, "the ending")
         for peer in list(self.peers.values()):
-            if not peer.blocked:
-                peer.feed(session.stream)
-            if peer.closed or (peer.closing and not peer.unsent):
-                self.drop(peer)
+            self._guarded(lambda peer=peer: self._tend(peer), "a peer")  # type: ignore[misc]
         session.relay.trim()
+
+    def _tend(self, peer: Peer) -> None:
+        """Sends a peer what it is owed, and closes its connection where all has been said."""
+        if not peer.blocked:
+            peer.feed(self.session.stream)
+        if peer.closed or (peer.closing and not peer.unsent):
+            self.drop(peer)
 
     def _guarded(self, call: Callable[[], Any], what: str) -> Any:
         """Runs one step; a fault in it is noted and costs that step, never the session."""
@@ -93,7 +115,7 @@ class Server:
         """Tells the selector what is waited for now."""
         session = self.session
         wanted: dict[int, int] = {self._wakeup: selectors.EVENT_READ}
-        if len(self.peers) < MOST_PEERS and (not self.ending.done or session.facts["keep"]):
+        if self.serving and not self._crowded():
             wanted[self.listener.socket.fileno()] = selectors.EVENT_READ
         if session.pty is not None and session.pty.descriptor >= 0 and self.program.open:
             events = (0 if session.relay.paused() else selectors.EVENT_READ) | (
@@ -102,12 +124,26 @@ class Server:
             if events:
                 wanted[session.pty.descriptor] = events
         for descriptor, peer in self.peers.items():
-            wanted[descriptor] = (0 if peer.closing else selectors.EVENT_READ) | (
+            wanted[descriptor] = (selectors.EVENT_READ if self._hears(peer) else 0) | (
                 selectors.EVENT_WRITE if peer.blocked else 0
             )
         self._interest = _changed(
             self._selector, self._interest, {fd: events for fd, events in wanted.items() if events}
         )
+
+    def _hears(self, peer: Peer) -> bool:
+        """Whether a peer is read from: not where it sends more INPUT than it may while the program takes none."""
+        client = peer.attachment
+        return peer.listening and (client is None or self.session.input.waiting(client.number) <= 2 * WINDOW)
+
+    def _crowded(self) -> bool:
+        """Whether nobody else can be taken in; a peer that stands idle makes room for a new one."""
+        return self.session.timers.stands("crowded") or (len(self.peers) >= MOST_PEERS and self._idlest() is None)
+
+    def _idlest(self) -> Peer | None:
+        """The oldest peer that has not said who it is, else the oldest that waits for nothing."""
+        silent = next((peer for peer in self.peers.values() if not (peer.role or peer.first)), None)
+        return silent or next((peer for peer in self.peers.values() if peer.idle), None)
 
     def _ready(self, descriptor: int, events: int) -> None:
         session = self.session
@@ -121,18 +157,30 @@ class Server:
         elif descriptor == self._wakeup:
             self._signalled(os.read(self._wakeup, 4096))
         elif descriptor == self.listener.socket.fileno():
-            opened = self.listener.accept()
-            if opened is not None:
-                self._welcome(opened)
+            self._accept()
 
     def _signalled(self, numbers: bytes) -> None:
         if signal.SIGTERM in numbers:
             self.end()
         if signal.SIGCHLD in numbers:
             self.ending.child()
-        if signal.SIGUSR1 in numbers and not self.ending.done:
+        if signal.SIGUSR1 in numbers and self.serving:
             self.listener.restore()
             self.session.write_record()
+
+    def _accept(self) -> None:
+        """Takes in who knocks. Out of descriptors, the listener is not looked at for a moment: it would stay ready."""
+        try:
+            opened = self.listener.accept()
+        except OSError:
+            self.session.timers.set("crowded", CROWDED, lambda: None)
+            raise
+        if opened is None:
+            return
+        idle = self._idlest() if len(self.peers) >= MOST_PEERS else None
+        if idle is not None:
+            self.drop(idle)
+        self._welcome(opened)
 
     def _welcome(self, opened: socket, *, first: bool = False) -> None:
         """Takes a connection in; it has a while to say who it is."""
@@ -141,7 +189,8 @@ class Server:
         self.session.timers.set(("hello", peer.descriptor), GREETING, lambda: self._silent(peer))
 
     def _silent(self, peer: Peer) -> None:
-        if peer.first or not peer.role:
+        peer.first = False
+        if not peer.role:
             self.drop(peer)
 
     def _serve(self, peer: Peer, events: int) -> None:
@@ -173,6 +222,8 @@ class Server:
             self.reception.greet(peer, protocol.parse(payload))
         elif not peer.role:
             raise ProtocolError("a peer did not begin with HELLO")
+        elif peer.unsent > MOST_UNSENT and kind in (protocol.PING, protocol.REQUEST):
+            raise ProtocolError("a peer asks and asks, and reads no answer")
         elif kind == protocol.PING:
             peer.queue(protocol.frame(protocol.PONG, payload))
         elif kind == protocol.DATA:
@@ -191,9 +242,22 @@ class Server:
         asked = words.get("id")
         asked = asked if isinstance(asked, int) else 0
         verb = VERBS.get(str(words.get("verb")))
+        peer.owed += 1
         if verb is None:
             peer.refuse(asked, "usage", f"this session's daemon is sesh {__version__} and does not know that verb", 2)
-            return
+        elif words["verb"] in SEEING and not self._guarded(self.session.model.catch_up, "the emulator"):
+            position, now = self.session.stream.head, time.monotonic()
+            self.later.append((position, now, lambda: self._carry_out(verb, peer, asked, words, data)))
+        else:
+            self._carry_out(verb, peer, asked, words, data)
+
+    def _seen(self, position: int, asked: float) -> bool:
+        """Whether the emulator has come to `position`; while the program prints on, nobody waits long for it."""
+        if self.session.model.position >= position:
+            return True
+        return self.session.stream.head > position and time.monotonic() - asked > SIGHT
+
+    def _carry_out(self, verb: Verb, peer: Peer, asked: int, words: dict[str, Any], data: bytes) -> None:
         try:
             verb(self, peer, asked, words, data)
         except SeshError as error:
@@ -202,7 +266,7 @@ class Server:
             self.session.journal.note(f"a fault in the verb {words.get('verb')}", error)
             peer.refuse(asked, "internal", "the session's daemon failed at this; `sesh --status` shows the fault")
 
-    def type(self, writer: Hashable, data: bytes, done: Callable[[], None] | None) -> None:
+    def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None) -> None:
         """Types bytes into the program."""
         self.program.type(writer, data, done)
 
@@ -213,7 +277,7 @@ class Server:
     def time_out(self) -> None:
         """Ends a job whose time is over."""
         self.session.timed_out = True
-        self.ending.begin()
+        self.ending.begin(keep=True)
 
     def drop(self, peer: Peer) -> None:
         """Closes a connection and forgets what hung on it. The session goes on."""

@@ -6,6 +6,8 @@ from bisect import bisect_right
 
 RETAINED = 256 << 10
 """Bytes kept although every reader has passed them: for `--print` and for clients that come back."""
+_JOINED = 4 << 10
+"""Bytes up to which small blocks are joined."""
 
 
 class Stream:
@@ -26,8 +28,12 @@ class Stream:
 
     def append(self, block: bytes) -> None:
         """Adds what the program has written."""
-        self._blocks.append(block)
-        self._starts.append(self.head)
+        # Echoed keys come one by one: a block for each would cost many times its byte.
+        if self._blocks and len(self._blocks[-1]) + len(block) <= _JOINED:
+            self._blocks[-1] += block
+        else:
+            self._blocks.append(block)
+            self._starts.append(self.head)
         self.head += len(block)
 
     def read(self, position: int, limit: int) -> list[memoryview]:

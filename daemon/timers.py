@@ -24,6 +24,10 @@ class Timers:
         if name not in self._due:
             self.set(name, seconds, call)
 
+    def stands(self, name: Hashable) -> bool:
+        """Whether a deadline of this name is set."""
+        return name in self._due
+
     def clear(self, name: Hashable) -> None:
         """Forgets a deadline; one that is not set is no error."""
         self._due.pop(name, None)
@@ -39,7 +43,8 @@ class Timers:
         if not self._due:
             return
         now = time.monotonic()
-        for name, (due, call) in list(self._due.items()):
-            if due <= now and self._due.get(name, (0, None))[1] is call:
+        for name, entry in list(self._due.items()):
+            due, call = entry
+            if due <= now and self._due.get(name) is entry:  # another's callback may have moved or cleared it
                 del self._due[name]
                 call()

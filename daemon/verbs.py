@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     Verb = Callable[[Server, Peer, int, Words, bytes], None]
 
 MOST_LINES = 1_000_000
+MOST_LABELS = 64
+MOST_WAITS = 16
+SEEING = frozenset(("screen", "logs"))
+"""Verbs that show what the emulator has seen: it is let catch up before they are carried out."""
 
 
 def summary(server: Server, peer: Peer, asked: int, _words: Words, _data: bytes) -> None:
@@ -77,13 +81,15 @@ def send(server: Server, peer: Peer, asked: int, _words: Words, data: bytes) -> 
     session.sent_at = session.stream.head
     position = session.stream.head
 
-    def taken() -> None:
-        if not peer.closed:
+    def taken(whole: bool) -> None:
+        if whole:
             peer.respond(asked, position=position)
+        else:
+            peer.refuse(asked, "refused", f"the program of {session.name} ended before it read all that was sent", 1)
 
     if session.input.size + len(data) <= protocol.CHUNK:
         server.type(("send", asked, peer.descriptor), data, None)
-        taken()
+        taken(True)
     else:
         server.type(("send", asked, peer.descriptor), data, taken)
 
@@ -146,6 +152,8 @@ def label(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) ->
                 labels[key] = value
             else:
                 labels.pop(key, None)
+        if len(labels) > MOST_LABELS:
+            raise UsageError(f"a session has at most {MOST_LABELS} labels; KEY= removes one")
         session.facts["labels"] = labels
         session.write_record()
     peer.respond(asked, labels=session.facts["labels"])
@@ -173,6 +181,8 @@ def interrupt(server: Server, peer: Peer, asked: int, _words: Words, _data: byte
 def wait(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
     """Answers when the program has ended; with `follow` its output comes before, from the oldest byte held on."""
     session = server.session
+    if asked in peer.waits or len(peer.waits) >= MOST_WAITS:
+        raise UsageError("one connection waits for the end once, or a few times under other numbers")
     peer.waits[asked] = {"output": words.get("output") is True}
     if words.get("follow") is True and peer.reader is None:
         peer.reader = Reader(peer, session.stream.base)
