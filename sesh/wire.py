@@ -92,18 +92,23 @@ class Connection:
 
     def expect_welcome(self, deadline: float | None = None) -> dict[str, Any]:
         """Reads the WELCOME that answers a HELLO sent before."""
-        kind, payload = self.receive(deadline)
-        while kind != protocol.WELCOME:
-            if kind == protocol.RESPONSE:
-                raise _failure(protocol.parse(payload)["error"])
-            kind, payload = self.receive(deadline)
+        while not self.accept(*self.receive(deadline)):
+            continue
+        return self.welcome
+
+    def accept(self, kind: int, payload: bytes) -> bool:
+        """Whether a frame is the WELCOME that answers a HELLO. Raises the error where it is a refusal instead."""
+        if kind == protocol.RESPONSE:
+            raise _failure(protocol.parse(payload)["error"])
+        if kind != protocol.WELCOME:
+            return False
         self.welcome = protocol.parse(payload)
         if self.welcome.get("protocol") != protocol.PROTOCOL:
             raise ProtocolError(
                 f"the session's daemon is sesh {self.welcome.get('version')}, this is {__version__}, "
                 "and they do not understand each other; use that sesh for it, or end the session"
             )
-        return self.welcome
+        return True
 
     def request(
         self, verb: str, data: bytes = b"", deadline: float | None = None, **words: Any
