@@ -1,0 +1,61 @@
+"""Errors: their codes and exit codes, and their way over the wire."""
+
+from __future__ import annotations
+
+import pytest
+
+from sesh import errors
+from sesh.errors import CannotStart, ExitCode, InternalError, NotFound, Refused, SeshError, rebuild
+
+CODES = {
+    "not_found", "exists", "busy", "timeout", "interrupted", "invalid_name", "invalid_host", "usage", "unreachable",
+    "not_deployed", "refused", "protocol", "internal",
+}  # fmt: skip
+
+
+def every() -> list[type[SeshError]]:
+    return [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, SeshError) and kind is not SeshError
+    ]
+
+
+def test_every_code_of_the_contract_has_its_error_and_there_is_no_other() -> None:
+    assert {kind.code for kind in every()} == CODES
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    text = errors.__doc__ or ""
+    for kind in every():
+        line = next(line for line in text.splitlines() if f"─ {kind.__name__} " in line)
+        assert line.split("─ ")[1].split()[1:3] == [str(int(kind.exit_code)), kind.code]
+
+
+@pytest.mark.parametrize("kind", every(), ids=lambda kind: kind.__name__)
+def test_an_error_comes_over_the_wire_as_itself(kind: type[SeshError]) -> None:
+    sent = kind("what, and what to do")
+    got = rebuild(sent.code, str(sent), sent.exit_code)
+    assert (got.code, str(got), got.exit_code) == (sent.code, "what, and what to do", sent.exit_code)
+    if kind is not CannotStart:
+        assert type(got) is kind
+
+
+def test_what_cannot_start_keeps_a_shells_code() -> None:
+    assert rebuild("not_found", "no program x", 127).exit_code == 127
+    refused = CannotStart("x cannot be executed", code="refused", exit_code=ExitCode.NOT_EXECUTABLE)
+    assert (refused.code, refused.exit_code) == ("refused", 126)
+    again = rebuild(refused.code, str(refused), refused.exit_code)
+    assert isinstance(again, Refused)
+    assert again.exit_code == 126
+
+
+def test_a_code_of_a_newer_sesh_is_internal_and_keeps_its_exit_code() -> None:
+    got = rebuild("brand_new", "text", 7)
+    assert isinstance(got, InternalError)
+    assert (got.code, got.exit_code) == ("internal", 7)
+
+
+def test_one_error_may_say_another_code_without_changing_its_kind() -> None:
+    assert NotFound("x", code="refused", exit_code=126).code == "refused"
+    assert (NotFound("x").code, NotFound.exit_code) == ("not_found", 1)

@@ -1,0 +1,185 @@
+"""What the kernel is asked: processes, peers, terminals; Linux for real, macOS by what `ps` would print."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from fcntl import ioctl
+from pathlib import Path
+
+import pytest
+
+from sesh import kernel
+from tests.support.waiting import wait_until
+
+linux = pytest.mark.skipif(not kernel.LINUX, reason="reads /proc")
+
+
+_TWO_GROUPS = """
+import os, signal
+if os.fork() == 0:
+    os.setpgid(0, 0)
+    signal.pause()
+print(flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that leads a session of its own, with a second group in it."""
+    process = subprocess.Popen([sys.executable, "-c", _TWO_GROUPS], stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    yield process
+    for group in kernel.groups_of_session(process.pid):
+        os.killpg(group, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def test_the_peer_of_a_socket_is_known() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        assert kernel.peer_uid(one) == os.geteuid()
+
+
+def test_a_process_has_one_start_time_and_a_dead_one_none(sleeper: subprocess.Popen[bytes]) -> None:
+    """R31: pid and start time together are an identity."""
+    began = kernel.start_time(sleeper.pid)
+    assert began
+    assert kernel.start_time(sleeper.pid) == began
+    assert kernel.start_time(os.getpid()) != ""
+    sleeper.kill()
+    wait_until(lambda: kernel.start_time(sleeper.pid) == "", what="a zombie counts as dead")
+    assert kernel.start_time(2**31 - 1) == ""
+
+
+@linux
+def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) -> None:
+    """The name stands in /proc/PID/stat as it is: `) Z 1 (` in it must not be taken for the fields behind it."""
+    program = tmp_path / "a) Z 1 (b"
+    program.symlink_to("/bin/sleep")
+    with subprocess.Popen([str(program), "60"], start_new_session=True) as process:
+        try:
+            wait_until(lambda: b") Z 1 (" in Path(f"/proc/{process.pid}/stat").read_bytes())
+            assert kernel.start_time(process.pid).isdigit()
+            assert kernel.groups_of_session(process.pid) == [process.pid]
+        finally:
+            process.kill()
+
+
+def test_the_groups_of_a_session_are_all_of_them_and_no_other(sleeper: subprocess.Popen[bytes]) -> None:
+    groups = wait_until(lambda: [each for each in [kernel.groups_of_session(sleeper.pid)] if len(each) == 2])[0]
+    assert sleeper.pid in groups
+    assert os.getpgrp() not in groups
+    assert all(os.getsid(group) == sleeper.pid for group in groups)
+
+
+def test_command_and_directory_of_a_process_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    with subprocess.Popen(["sleep", "60"], cwd=folder) as process:
+        try:
+            wait_until(lambda: kernel.command_of(process.pid) == ["sleep", "60"])
+            assert kernel.directory_of(process.pid) == str(folder.resolve())
+            folder.rmdir()
+            assert kernel.directory_of(process.pid) == str(folder.resolve()) or not kernel.LINUX
+        finally:
+            process.kill()
+    assert kernel.directory_of(2**31 - 1) == ""
+    assert kernel.command_of(2**31 - 1) == []
+
+
+def test_the_controlling_terminal_is_the_one_that_the_process_stands_on() -> None:
+    """A session is recognised by its terminal's device, whatever variables say."""
+    pid, controller = pty.fork()
+    if pid == 0:  # pragma: no cover (another process)
+        device = os.fstat(0).st_rdev
+        os._exit(0 if kernel.controlling_tty() == kernel.device_number(device) != 0 else 1)
+    _, status = os.waitpid(pid, 0)
+    os.close(controller)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_without_a_controlling_terminal_the_number_is_none() -> None:
+    code = "import sys; sys.path[:0] = sys.argv[1:]; from sesh import kernel; print(kernel.controlling_tty())"
+    root = str(Path(kernel.__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code, root], capture_output=True, text=True, check=True, start_new_session=True
+    )
+    assert done.stdout == "0\n"
+
+
+@linux
+def test_device_numbers_are_the_kernels_own_also_for_many_terminals() -> None:
+    """The minor number is cut in two (new_encode_dev): terminals from the 256th on were another's."""
+    assert kernel.device_number(os.makedev(136, 5)) == 136 << 8 | 5
+    assert kernel.device_number(os.makedev(136, 300)) == 136 << 8 | 300 & 0xFF | 256 << 12
+
+
+def test_machine_boot_and_terminals_have_words_that_stay() -> None:
+    assert kernel.machine() == kernel.machine() != ""
+    assert kernel.boot_id() == kernel.boot_id() != ""
+    assert kernel.terminal_filesystem() == kernel.terminal_filesystem()
+
+
+def test_a_socket_path_of_the_limit_is_bound_and_one_byte_more_is_not(tmp_path: Path) -> None:
+    folder = Path("/tmp") / f"sesh-limit-{os.getpid()}"
+    folder.mkdir()
+    try:
+        path = f"{folder}/{'x' * (kernel.LONGEST_SOCKET_PATH - len(str(folder)) - 1)}"
+        with socket.socket(socket.AF_UNIX) as listener:
+            with pytest.raises(OSError, match="too long"):
+                listener.bind(path + "xx")
+            listener.bind(path)
+        os.unlink(path)
+    finally:
+        folder.rmdir()
+
+
+def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    me, session = os.getpid(), os.getsid(0)
+    printed = {
+        "lstart=": "Thu Nov 20 08:22:01 2025\n",
+        "tty=": "??\n",
+        "pid=,pgid=,stat=": f"    1     1 Ss\n{me} {os.getpgrp()} S+\n{me} 4711 Z\n99999999 5 S\n",
+        "args=": "vim a.txt\n",
+    }
+
+    def ps(*words: str) -> str:
+        return next(text for key, text in printed.items() if key in words)
+
+    monkeypatch.setattr(kernel, "LINUX", False)
+    monkeypatch.setattr(kernel, "_ps", ps)
+    assert kernel.start_time(me) == "Thu Nov 20 08:22:01 2025"
+    assert kernel.controlling_tty() == 0
+    assert kernel.device_number(os.makedev(16, 5)) == os.makedev(16, 5)
+    assert kernel.groups_of_session(session) == [os.getpgrp()]
+    assert kernel.command_of(me) == ["vim", "a.txt"]
+    printed["tty="] = "null\n"
+    assert kernel.controlling_tty() == os.stat("/dev/null").st_rdev
+    printed["tty="] = "ttys999\n"
+    assert kernel.controlling_tty() == 0
+
+
+def test_the_foreground_group_of_a_terminal_is_in_its_session() -> None:
+    """Guards the assumption under all of this: a pty's child leads a session whose terminal is that pty."""
+    pid, controller = pty.fork()
+    if pid == 0:  # pragma: no cover (another process)
+        os.read(0, 1)
+        os._exit(0)
+    try:
+        group = wait_until(lambda: os.tcgetpgrp(controller))
+        assert kernel.groups_of_session(pid) == [group]
+        assert ioctl(controller, termios.TIOCGPGRP, b"\0" * 4) == group.to_bytes(4, sys.byteorder)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(controller)

@@ -1,0 +1,158 @@
+"""Names, hosts, labels: what the rule says and nothing else."""
+
+from __future__ import annotations
+
+import re
+import string
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from sesh.errors import InvalidHost, InvalidName, UsageError
+from sesh.names import (
+    check_host,
+    check_label,
+    check_name,
+    check_variable,
+    differ_by_one,
+    is_name,
+    printable,
+)
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}", re.ASCII)
+NAMES = st.from_regex(NAME, fullmatch=True)
+LETTERS = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_size=12)
+ANYTHING = st.one_of(st.text(max_size=80), NAMES, st.text(string.ascii_letters + "._+-/\0\n", max_size=70))
+
+
+@settings(max_examples=2000)
+@given(ANYTHING)
+def test_a_name_is_what_the_rule_says_and_nothing_else(word: str) -> None:
+    allowed = NAME.fullmatch(word) is not None
+    assert is_name(word) is allowed
+    if allowed:
+        assert check_name(word) == word
+    else:
+        with pytest.raises(InvalidName) as caught:
+            check_name(word)
+        message = str(caught.value)
+        assert message.isprintable()
+        assert "letters, digits" in message
+        assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "", " ", ".", "..", "a/b", "/", "a\0", "a\n", "a\r", "-a", "--kill", "+a", ".hidden", "a b", "a\x1b[31m",
+        "käse",        "a" * 65, "a:b", "a@b", "a\\b", "~", "a\u202eb", "١", "a\udc80",
+    ],
+)  # fmt: skip
+def test_words_that_are_no_names_are_refused_in_one_line(word: str) -> None:
+    """R1."""
+    with pytest.raises(InvalidName) as caught:
+        check_name(word)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("word", ["a", "1", "_", "list", "a" * 64, "web-2.0_x+y", "0..", "a-"])
+def test_words_that_are_names_are_taken(word: str) -> None:
+    assert check_name(word) == word
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "gpu", "ann@gpu", "gpu:2222", "ann@gpu.example.org:22", "10.0.0.1", "[::1]", "[::1]:22",
+        "ann@[fe80::1%eth0]:2222",        "DOMAIN\\ann@host", "ann@realm@host", "my_alias", "h+1", "gpu:65535",
+    ],
+)  # fmt: skip
+def test_ssh_destinations_are_taken(word: str) -> None:
+    assert check_host(word) == word
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "", "-oProxyCommand=x", "-l", "-", "ann@-host", "-l@host", "@host", "ann@", "a b", "a;b", "$(x)", "`x`", "a\nb",
+        "a\0", "a'b", 'a"b', "a|b", "a&b", "a>b", "a/b", "ssh://host", "host:", "host:0", "host:65536", "host:١",
+        "host:-1", "[::1", "[]", "[::1]:", "[::1]:0", "[::1]:70000", "[::1]:١", "[::1]x", "[-x]", "host:22:22", ".host",
+        "a" * 256, "ann;x@host", "höst", "a*", "!a",
+    ],
+)  # fmt: skip
+def test_what_ssh_or_a_shell_could_read_as_something_else_is_no_host(word: str) -> None:
+    """R26."""
+    with pytest.raises(InvalidHost) as caught:
+        check_host(word)
+    assert str(caught.value).isprintable()
+    assert caught.value.exit_code == 2
+
+
+@settings(max_examples=1000)
+@given(st.text(st.sampled_from("ab1-@:[]%.\\ \n\0$;='/"), max_size=16))
+def test_no_host_begins_like_an_option_or_holds_what_a_shell_reads(word: str) -> None:
+    try:
+        check_host(word)
+    except InvalidHost:
+        return
+    assert not word.startswith("-")
+    assert not word.rpartition("@")[2].startswith("-")
+    assert not set(word) & set(" \n\0$;='/")
+
+
+def test_labels_are_a_key_and_a_printable_value() -> None:
+    assert check_label("team=a b=ü") == ("team", "a b=ü")
+    assert check_label("team=") == ("team", "")
+    for wrong in ("team", "=x", "-t=x", "a b=x", "t=\n", "t=\x1b[2J", "t=\u202e", "t=" + "x" * 1025):
+        with pytest.raises(UsageError):
+            check_label(wrong)
+
+
+def test_variables_are_a_key_and_any_value() -> None:
+    assert check_variable("A=b=c\n") == ("A", "b=c\n")
+    for wrong in ("A", "=x", "A=\0"):
+        with pytest.raises(UsageError):
+            check_variable(wrong)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("build", "bulid", True), ("build", "buid", True), ("build", "builds", True), ("build", "guild", True),
+        ("build", "build", False), ("build", "bxixd", False), ("web1", "web2", False), ("web", "web2", False),
+        ("web12", "web21", False), ("web1", "webx", False), ("w1eb", "we1b", True), ("build", "builders", False),
+        ("ab", "ba", True), ("work", "wrok", True), ("work", "workk", True), ("work", "krow", False),
+    ],
+)  # fmt: skip
+def test_names_one_slip_apart_are_told(one: str, other: str, expected: bool) -> None:
+    assert differ_by_one(one, other) is expected
+    assert differ_by_one(other, one) is expected
+
+
+@settings(max_examples=1000)
+@given(
+    LETTERS, st.integers(0, 12), st.sampled_from(string.ascii_letters), st.sampled_from(["in", "out", "over", "swap"])
+)
+def test_every_single_slip_is_seen_from_both_sides(name: str, place: int, letter: str, slip: str) -> None:
+    at = min(place, len(name) - 1)
+    other = {
+        "in": name[:at] + letter + name[at:],
+        "out": name[:at] + name[at + 1 :],
+        "over": name[:at] + letter + name[at + 1 :],
+        "swap": name[:at] + name[at : at + 2][::-1] + name[at + 2 :],
+    }[slip]
+    assume(other != name)
+    assume(slip == "in" or not any(character.isdigit() for character in name))
+    assert differ_by_one(name, other)
+    assert differ_by_one(other, name)
+
+
+@settings(max_examples=1000)
+@given(st.text(max_size=200))
+def test_what_is_shown_is_one_short_line_without_controls(word: str) -> None:
+    shown = printable(word)
+    assert shown.isprintable()
+    assert shown
+    assert len(shown) <= 10 * 80 + 2

@@ -1,0 +1,162 @@
+"""The codec: any frames in any chunking, and what a hostile peer can send."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sesh import protocol
+from sesh.errors import ProtocolError
+from sesh.protocol import CHUNK, LARGEST_PAYLOAD, Decoder
+
+FRAMES = st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=300)), max_size=12)
+CUTS = st.lists(st.integers(0, 4000), max_size=30)
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63), st.text(max_size=8)),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=4), inner, max_size=4)),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=2000)
+@given(FRAMES, CUTS)
+def test_any_frames_come_out_whole_in_any_chunking(frames: list[tuple[int, bytes]], cuts: list[int]) -> None:
+    data = b"".join(protocol.frame(kind, payload) for kind, payload in frames)
+    places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
+    decoder = Decoder()
+    found = []
+    for start, end in itertools.pairwise(places):
+        decoder = Decoder(decoder.unfinished)
+        found += decoder.feed(data[start:end])
+    assert found == frames
+    assert decoder.unfinished == b""
+
+
+@settings(max_examples=500)
+@given(FRAMES)
+def test_bytes_that_come_singly_give_the_same_frames(frames: list[tuple[int, bytes]]) -> None:
+    decoder = Decoder()
+    data = b"".join(protocol.frame(kind, payload) for kind, payload in frames)
+    assert [each for at in range(len(data)) for each in decoder.feed(data[at : at + 1])] == frames
+
+
+@settings(max_examples=2000)
+@given(st.lists(st.binary(max_size=64), max_size=20))
+def test_rubbish_is_refused_or_waits_and_never_fills_the_memory(blocks: list[bytes]) -> None:
+    """R16: frames of random bytes cost a ProtocolError at worst."""
+    decoder = Decoder()
+    try:
+        for block in blocks:
+            for _, payload in decoder.feed(block):
+                assert len(payload) <= LARGEST_PAYLOAD
+    except ProtocolError:
+        return
+    assert len(decoder.unfinished) <= sum(map(len, blocks))
+
+
+def test_the_largest_frame_passes_and_one_byte_more_does_not() -> None:
+    payload = b"x" * LARGEST_PAYLOAD
+    assert Decoder().feed(protocol.frame(protocol.DATA, payload)) == [(protocol.DATA, payload)]
+    with pytest.raises(ValueError, match="1048577"):
+        protocol.frame(protocol.DATA, payload + b"x")
+    for size in (LARGEST_PAYLOAD + 1, 2**32 - 1):
+        with pytest.raises(ProtocolError):
+            Decoder().feed(protocol.header(protocol.OUTPUT, size))
+
+
+def test_a_block_of_many_small_frames_costs_no_square() -> None:
+    data = protocol.frame(protocol.PING) * 200_000
+    began = time.process_time()
+    assert len(Decoder().feed(data)) == 200_000
+    assert time.process_time() - began < 5
+
+
+@settings(max_examples=500)
+@given(st.integers(0, 2**63), st.binary(max_size=300))
+def test_numbers_come_back(number: int, data: bytes) -> None:
+    [(kind, payload)] = Decoder().feed(protocol.numbered(protocol.OUTPUT, number, data))
+    assert kind == protocol.OUTPUT
+    assert protocol.split_number(payload) == (number, data)
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
+def test_long_data_goes_in_pieces_whose_positions_follow_one_another(size: int) -> None:
+    data = bytes(size)
+    for advance in (True, False):
+        frames = Decoder().feed(b"".join(protocol.pieces(protocol.OUTPUT, 1000, data, advance=advance)))
+        assert frames
+        at = 0
+        for _, payload in frames:
+            number, part = protocol.split_number(payload)
+            assert number == (1000 + at if advance else 1000)
+            assert len(part) <= CHUNK
+            at += len(part)
+        assert at == size
+
+
+@settings(max_examples=500)
+@given(st.dictionaries(st.text(max_size=6), JSON, max_size=5))
+def test_messages_come_back(values: dict[str, object]) -> None:
+    [(kind, payload)] = Decoder().feed(protocol.message(protocol.REQUEST, values))
+    assert kind == protocol.REQUEST
+    assert protocol.parse(payload) == values
+
+
+def test_names_that_are_no_utf_8_come_back() -> None:
+    values = {"cwd": b"/tmp/\xff\xe4".decode("utf-8", "surrogateescape")}
+    assert protocol.parse(protocol.message(protocol.HELLO, values)[5:]) == values
+
+
+def test_half_a_pair_that_a_peer_sent_can_be_sent_on() -> None:
+    r"""A label that came as the JSON `"\ud800"` is no UTF-8 at all; the answer that held it ended the daemon."""
+    values = protocol.parse(rb'{"labels": {"a": "\ud800 \udc80 \u00fc"}}')
+    assert protocol.parse(protocol.message(protocol.RESPONSE, values)[5:]) == values
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"", b"{", b"[]", b'"x"', b"null", b"1", b"\xff\xfe", b"\xef\xbb\xbf{}", b"{}{}", b"[" * 100_000,
+        b'{"a":' * 100_000,        b"1" * 100_000, b"{'a': 1}",
+    ],
+    ids=lambda payload: repr(payload[:12]),
+)  # fmt: skip
+def test_what_is_no_json_object_is_refused(payload: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        protocol.parse(payload)
+
+
+@settings(max_examples=1000)
+@given(st.binary(max_size=80))
+def test_any_payload_is_parsed_or_refused(payload: bytes) -> None:
+    try:
+        assert isinstance(protocol.parse(payload), dict)
+    except ProtocolError:
+        pass
+
+
+@pytest.mark.parametrize("payload", [b"", b"1234567"])
+def test_payloads_cut_short_are_refused(payload: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        protocol.split_number(payload)
+    with pytest.raises(ProtocolError):
+        protocol.split_size(payload)
+
+
+@given(st.tuples(*[st.integers(-(10**9), 10**9)] * 4))
+def test_sizes_are_clamped_to_what_the_frame_holds(size: tuple[int, int, int, int]) -> None:
+    expected = tuple(min(max(value, 0), 0xFFFF) for value in size)
+    payload = protocol.size_payload(*size)
+    assert protocol.split_size(payload) == expected
+    assert protocol.split_size(payload + b"of a newer sesh") == expected
+
+
+def test_every_frame_has_a_number_of_its_own_and_stands_in_the_docstring() -> None:
+    listed = re.findall(r"^\| ([A-Z]+) ", protocol.__doc__ or "", re.MULTILINE)
+    numbers = [getattr(protocol, name) for name in listed]
+    assert len(set(numbers)) == len(numbers) == 17
