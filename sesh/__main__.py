@@ -45,6 +45,7 @@ def _told(error: SeshError, cause: BaseException, argv: list[str]) -> int:
     import os
 
     from sesh.cli import show, words
+    from sesh.errors import Refused
 
     if os.environ.get("SESH_DEBUG", "") not in ("", "0"):
         import traceback
@@ -52,7 +53,7 @@ def _told(error: SeshError, cause: BaseException, argv: list[str]) -> int:
         traceback.print_exception(type(cause), cause, cause.__traceback__)
     try:
         show.failure(error, json=words.wants_json(argv))
-    except OSError:
+    except (BrokenPipeError, Refused):
         show.note(str(error))  # stdout is closed or full; stderr may not be
     return int(error.exit_code)
 

@@ -8,8 +8,7 @@ import time
 
 from sesh import inside, kernel, listing, paths, records, wire
 from sesh.cli import find, show
-from sesh.errors import Refused, SeshError, TimedOut, Unreachable
-from sesh.names import check_name
+from sesh.errors import Refused, SeshError, TimedOut, Unreachable, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,8 +161,10 @@ def _forgotten(name: str) -> bool:
 def rename(line: Line, one: str, other: str | None = None) -> int:
     """`--rename [OLD] NEW`: without OLD the one that it is typed in."""
     if other is None:
-        check_name(one)
-        old, new = inside.required("--rename"), find.checked(one, "--rename")
+        here = inside.current()
+        if here is None:
+            raise UsageError(f"which session? write: sesh --rename OLD {find.checked(one, '--rename')}")
+        old, new = str(here["name"]), find.checked(one, "--rename")
     else:
         old, new = find.checked(one, "--rename"), find.checked(other, "--rename")
     if old == new:

@@ -95,8 +95,10 @@ def _one_line(error: TyperException) -> UsageError:
     message = error.format_message().strip().rstrip(".")
     context = getattr(error, "ctx", None)
     verb = context.command.name if context is not None and context.command.name in words.VERBS else ""
-    more = f"sesh {verb} --help" if verb else "sesh --help"
-    return UsageError(f"{message[:1].lower()}{message[1:]}; see `{more}`")
+    more = f"see `sesh {verb} --help`" if verb else "see `sesh --help`"
+    if verb in ("--send", "--message") and message.startswith("No such option"):
+        more = f"a TEXT that begins with a dash goes after --: sesh {verb} NAME -- TEXT"
+    return UsageError(f"{message[:1].lower()}{message[1:]}; {more}")
 
 
 def helped(group: TyperGroup, line: words.Line) -> str:

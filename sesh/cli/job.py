@@ -63,19 +63,19 @@ def exec_(  # noqa: PLR0913 (a job has that many sides)
     what |= {"job": True, "keep": keep, "timeout": create.seconds(timeout) if timeout is not None else None}
     try:
         name, connection = create.start_numbered(what) if name is None else (name, create.start(what, name))
+        with connection:
+            if detached:
+                if not line.json:
+                    show.text(name)
+                return create.made(line.json, name, created=True)
+            output = Followed(lines=line.json) if follow else None
+            with Waiter(connection, name, output, tie=tie) as waiter:
+                result, retained = waiter.result(wanted=printed or line.json)
+        return report(line, name, result, retained, printed=printed)
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.SESH_FAILED
         raise
-    with connection:
-        if detached:
-            if not line.json:
-                show.text(name)
-            return create.made(line.json, name, created=True)
-        output = Followed(lines=line.json) if follow else None
-        with Waiter(connection, name, output, tie=tie) as waiter:
-            result, retained = waiter.result(wanted=printed or line.json)
-    return report(line, name, result, retained, printed=printed)
 
 
 def report(line: Line, name: str, result: dict[str, Any], retained: bytes, *, printed: bool) -> int:
@@ -205,7 +205,8 @@ class Waiter:
             if descriptor == self._inbound:
                 self._signals(os.read(self._inbound, 64))
             elif self._pending:
-                self._pending = self._pending[os.write(show.STDOUT, self._pending[:_PIECE]) :]
+                show.write(self._pending[:_PIECE])
+                self._pending = self._pending[_PIECE:]
             else:
                 self._frames([self._connection.receive(), *self._connection.leftovers()])
 

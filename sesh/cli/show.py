@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import select
 
+from sesh.errors import Refused
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -17,7 +19,10 @@ _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def write(data: bytes, descriptor: int = STDOUT) -> None:
-    """All of `data`, waiting where the descriptor does not block. Raises BrokenPipeError and other OSErrors."""
+    """All of `data`, waiting where the descriptor does not block.
+
+    Raises BrokenPipeError where nobody reads any more, Refused where the bytes cannot be stored.
+    """
     view = memoryview(data)
     while view:
         try:
@@ -26,6 +31,10 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
             poll = select.poll()
             poll.register(descriptor, select.POLLOUT)
             poll.poll()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise Refused(f"the output cannot be written: {error.strerror}; look where it goes") from error
 
 
 def text(line: str) -> None:
@@ -37,7 +46,7 @@ def note(line: str) -> None:
     """One line of sesh's own on stderr; lost where stderr is closed."""
     try:
         write(encoded(f"sesh: {one_line(line)}\n"), STDERR)
-    except OSError:
+    except (BrokenPipeError, Refused):
         return
 
 

@@ -60,7 +60,7 @@ Detached = Annotated[bool, typer.Option("-d", help="Do not attach, do not wait; 
 
 def _done(work: Callable[..., int], ctx: typer.Context) -> int:
     """Carries out a verb with the words that were given, by the names that they have in its declaration."""
-    return work(group.of(ctx), **{key: value for key, value in ctx.params.items() if value})
+    return work(group.of(ctx), **{key: value for key, value in ctx.params.items() if value not in (None, False, [])})
 
 
 @_verb(VERBLESS, "[DIR] [OPTIONS] [-- CMD…]", "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -")

@@ -1,0 +1,229 @@
+"""`--exec`: the job's own code, its output as it was written, and every way in which waiting for it can end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import Home, Result, wait_until
+
+Sesh = Callable[..., Result]
+
+
+@pytest.mark.parametrize(
+    ("script", "code"), [("true", 0), ("exit 3", 3), ("exit 255", 255), ("kill -9 $$", 137), ("kill -TERM $$", 143)]
+)
+def test_the_jobs_code_is_seshs(sesh: Sesh, home: Home, script: str, code: int) -> None:
+    done = sesh("--exec", "build", "--", "sh", "-c", script)
+    assert (done.code, done.raw, done.stderr) == (code, b"", "")
+    assert home.names() == []
+
+
+def test_the_code_does_not_come_from_the_screen(sesh: Sesh) -> None:
+    assert sesh("--exec", "--", "sh", "-c", "printf '[build ended: 0]\\n'; exit 9").code == 9
+
+
+def test_words_after_the_dashes_reach_the_program_as_they_are(sesh: Sesh) -> None:
+    words = ["--json", "-C", "@gpu", "a b", "", "--", "$HOME", "*", "ä"]
+    done = sesh("--exec", "--print", "--", "printf", "<%s>\\n", *words)
+    assert done.stdout == "".join(f"<{word}>\n" for word in words)
+
+
+def test_output_is_printed_as_the_program_wrote_it(sesh: Sesh) -> None:
+    done = sesh(
+        "--exec",
+        "--print",
+        "--",
+        "python3",
+        "-c",
+        "import sys; sys.stdout.buffer.write(b'a\\n\\tb\\r\\n\\xff\\x1b[1m.')",
+    )
+    assert done.raw == b"a\n\tb\r\n\xff\x1b[1m."
+
+
+def test_followed_output_is_whole(sesh: Sesh) -> None:
+    done = sesh("--exec", "--follow", "--", "seq", "100000")
+    assert done.code == 0
+    assert done.raw == b"".join(b"%d\n" % number for number in range(1, 100001))
+
+
+def test_followed_output_comes_while_the_job_runs(home: Home) -> None:
+    process = home.start("--exec", "job", "--follow", "--", "sh", "-c", "echo begun; read line; echo got $line")
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begun\n"
+    assert home.sesh("--send", "job", "on", "--enter").code == 0
+    out, _ = process.communicate(timeout=10)
+    assert out.endswith(b"got on\n")
+    assert process.returncode == 0
+
+
+def test_json_tells_all_of_a_job(sesh: Sesh) -> None:
+    done = sesh("--exec", "build", "--json", "--", "sh", "-c", "echo out; exit 4")
+    told = done.json()
+    assert done.code == told["exit_code"] == 4
+    assert told["command"] == ["sh", "-c", "echo out; exit 4"]
+    assert (told["session"], told["host"], told["output"]) == ("build", None, "out\n")
+    assert (told["timed_out"], told["truncated"]) == (False, False)
+    assert told["duration"] >= 0
+
+
+def test_followed_json_is_an_object_a_line(sesh: Sesh) -> None:
+    done = sesh("--exec", "--follow", "--json", "--", "sh", "-c", "echo one; printf two")
+    *lines, result = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines == [{"line": "one"}, {"line": "two"}]
+    assert result["exit_code"] == 0
+
+
+def test_jobs_without_a_name_take_the_lowest_free_numbers(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "2", "--", "sleep", "60")
+    names = [sesh("--exec", "-d", "--", "sleep", "60").stdout.strip() for _ in range(3)]
+    assert names == ["1", "3", "4"]
+
+
+def test_two_jobs_at_the_same_instant_never_share_a_number(home: Home) -> None:
+    started = [home.start("--exec", "-d", "--", "sleep", "60") for _ in range(6)]
+    names = sorted(process.communicate(timeout=20)[0].decode().strip() for process in started)
+    assert names == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_a_time_limit_ends_the_job_with_124(sesh: Sesh, home: Home) -> None:
+    done = sesh("--exec", "slow", "--timeout", "0.3", "--json", "--", "sleep", "60")
+    assert done.code == 124
+    assert done.json()["timed_out"] is True
+    assert home.names() == []
+
+
+def test_a_kept_job_can_be_read_until_it_is_killed(sesh: Sesh, home: Home) -> None:
+    assert sesh("--exec", "build", "--keep", "--", "sh", "-c", "echo done; exit 5").code == 5
+    (session,) = sesh("--list", "--json").json()
+    assert (session["state"], session["exit_code"], session["attached"]) == ("exited", 5, 0)
+    assert sesh("--logs", "build").stdout == "done\n"
+    assert sesh("--screen", "build").stdout.splitlines()[0] == "done"
+    assert "exited 5" in sesh().stdout
+    assert sesh("--exec", "build", "--", "true").code == 125
+    assert sesh("--kill", "build").code == 0
+    assert home.names() == []
+
+
+def test_a_name_that_runs_is_no_job(sesh: Sesh) -> None:
+    sesh("--open", "web")
+    done = sesh("--exec", "web", "--json", "--", "true")
+    assert done.code == 125
+    assert done.json()["error"]["code"] == "exists"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--", "no-such-program"], 127, "not found"),
+        (["--", "/etc/passwd"], 126, "cannot be executed"),
+        (["-C", "/no/such", "--", "true"], 1, "there is no directory /no/such"),
+        (["a/b", "--", "true"], 2, "no session's name"),
+        (["--timeout", "soon", "--", "true"], 2, "seconds"),
+        (["--timeout", "-1", "--", "true"], 2, "seconds"),
+        (["--timeout", "nan", "--", "true"], 2, "seconds"),
+        (["--env", "X", "--", "true"], 2, "--env NAME=VALUE"),
+        (["--label", "x", "--", "true"], 2, "KEY=VALUE"),
+        (["build"], 2, "the command comes after --"),
+        (["build", "--"], 2, "the command comes after --"),
+        (["build", "make", "--", "x"], 2, "too many words"),
+        (["--print", "--follow", "--", "x"], 2, "exclude each other"),
+        (["--nonsense", "--", "x"], 2, "no such option"),
+    ],
+)
+def test_what_cannot_be_done_leaves_nothing_behind(
+    sesh: Sesh, home: Home, words: list[str], code: int, told: str
+) -> None:
+    done = sesh("--exec", *words)
+    assert done.code == code
+    assert told in done.stderr
+    assert done.stderr.startswith("sesh: ")
+    assert done.stderr.count("\n") == 1
+    assert done.raw == b""
+    assert home.names() == []
+    shown = sesh("--exec", "--json", *words).json()
+    assert set(shown) == {"error"}
+
+
+def test_directory_and_variables_are_the_jobs(sesh: Sesh, home: Home) -> None:
+    home.write("there/file", "")
+    done = sesh("--exec", "--print", "-C", "there", "--env", "X=a b", "--", "sh", "-c", 'pwd; echo "$X"')
+    assert done.stdout == f"{home.path}/there\na b\n"
+
+
+def test_ctrl_c_reaches_the_job_and_its_code_is_told(home: Home) -> None:
+    job = "trap 'exit 7' INT; echo ready; while :; do sleep 0.05; done"
+    process = home.start("--exec", "job", "--follow", "--", "sh", "-c", job)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 7
+    process.communicate()
+
+
+def test_a_third_ctrl_c_stops_waiting_and_says_how_to_go_on(home: Home) -> None:
+    job = "trap 'echo again' INT; echo ready; while :; do sleep 0.05; done"
+    process = home.start("--exec", "job", "--follow", "--", "sh", "-c", job)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        assert b"again\n" in iter(process.stdout.readline, b"")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert err.decode() == "sesh: job goes on; to watch: sesh job, to end it: sesh --kill job\n"
+    assert home.names() == ["job"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None:
+    process = home.start("--exec", "job", "--tie", "--follow", "--", "sh", "-c", "echo ready; exec sleep 60")
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    process.communicate(timeout=10)
+    assert process.returncode == 128 + signal.SIGHUP
+    wait_until(lambda: home.names() == [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_job_outlives_the_one_who_waits(home: Home, number: int) -> None:
+    process = home.start("--exec", "job", "--follow", "--", "sh", "-c", "echo ready; exec sleep 60")
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    assert process.wait(10) == -number
+    process.communicate()
+    (session,) = home.sesh("--list", "--json").json()
+    assert session["state"] == "running"
+
+
+def test_a_job_whose_daemon_is_killed_is_125(home: Home) -> None:
+    home.strict = False
+    process = home.start("--exec", "job", "--follow", "--", "sh", "-c", "echo ready; exec sleep 60")
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    os.kill(home.sesh("--status", "job", "--json").json()["daemon_pid"], signal.SIGKILL)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 125
+    assert "daemon of job died" in err.decode()
+    assert home.sesh("--kill", "job").code == 0
+
+
+def test_a_reader_that_goes_away_is_met_in_silence(home: Home) -> None:
+    shell = f"{home.path}/bin/sesh --exec --follow -- seq 200000 | head -1; echo done"
+    done = subprocess.run(
+        ["bash", "-c", shell], env=home.env, cwd=home.path, capture_output=True, timeout=20, check=False
+    )
+    assert done.stdout == b"1\ndone\n"
+    assert done.stderr == b""
+
+
+def test_the_end_of_stdin_is_no_end_of_the_job(sesh: Sesh) -> None:
+    assert sesh("--exec", "--", "sh", "-c", "sleep 0.2; exit 6", input="").code == 6

@@ -1,0 +1,246 @@
+"""Sessions made, seen, renamed and ended by verbs, without a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+
+from sesh import kernel
+from tests.support import PROMPT, Home, Result, wait_until
+
+Sesh = Callable[..., Result]
+
+
+def daemon(home: Home, name: str) -> int:
+    with open(os.path.join(home.directory, f"{name}.json"), encoding="utf-8") as file:
+        return int(json.load(file)["daemon_pid"])
+
+
+def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:
+    home.write("site/index", "")
+    first = sesh("--open", "web", "site", "--label", "team=a", "--env", "X=1", "--json", "--", "sleep", "60")
+    assert first.json() == {"ok": True, "name": "web", "session": "web", "host": None, "created": True}
+    again = sesh("--open", "web", "/tmp", "--json", "--", "true")
+    assert again.json()["created"] is False
+    assert again.stderr == "sesh: web runs already; DIR and CMD are not applied\n"
+    (session,) = sesh("--list", "--json").json()
+    assert session["cwd"] == f"{home.path}/site"
+    assert session["command"] == ["sleep", "60"]
+    assert session["labels"] == {"team": "a"}
+    assert (session["columns"], session["rows"], session["host"]) == (80, 24, None)
+
+
+def test_many_who_open_the_same_name_get_one_session(home: Home) -> None:
+    started = [home.start("--open", "web", "--json", "--", "sleep", "60") for _ in range(6)]
+    told = [json.loads(process.communicate(timeout=20)[0]) for process in started]
+    assert [each["ok"] for each in told] == [True] * 6
+    assert sum(each["created"] for each in told) == 1
+    assert home.names() == ["web"]
+
+
+def test_new_takes_the_lowest_free_number_and_prints_it(sesh: Sesh) -> None:
+    assert [sesh("--new", "-d").stdout for _ in range(2)] == ["1\n", "2\n"]
+    sesh("--kill", "1")
+    assert sesh("-nd").stdout == "1\n"
+    assert sesh("--new", "--json").json()["name"] == "3"
+
+
+def test_new_on_a_name_that_runs_wants_to_be_told_what_is_meant(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "web")
+    pid = daemon(home, "web")
+    refused = sesh("--new", "web", "-d")
+    assert refused.code == 1
+    assert "--join, --replace or --new-name" in refused.stderr
+    assert sesh("--new", "web", "--json").json()["error"]["code"] == "exists"
+    assert sesh("--new", "web", "-d", "--join").stdout == "web\n"
+    assert daemon(home, "web") == pid
+    assert sesh("--new", "web", "-d", "--new-name").stdout == "web-2\n"
+    assert sesh("--new", "web", "-d", "--new-name").stdout == "web-3\n"
+    assert sesh("--new", "web", "-d", "--replace").stdout == "web\n"
+    assert daemon(home, "web") != pid
+
+
+def test_the_list_is_a_table_for_people_and_an_array_for_programs(sesh: Sesh) -> None:
+    assert sesh().raw == b""
+    assert sesh("--list", "--json").json() == []
+    sesh("--open", "b", "--label", "k=v", "--", "sleep", "60")
+    sesh("--open", "a", "--", "sleep", "61")
+    lines = sesh().stdout.splitlines()
+    assert lines[0].split() == ["NAME", "STATE", "AGE", "IDLE", "DIRECTORY", "COMMAND"]
+    assert [line.split()[0:2] for line in lines[1:]] == [["a", "detached"], ["b", "detached"]]
+    assert lines[1].endswith("sleep 61")
+    assert [each["name"] for each in sesh("-l", "--json", "--label", "k=v").json()] == ["b"]
+    assert sesh("-l", "--json", "--label", "k=w").json() == []
+    keys = [
+        "name",
+        "host",
+        "state",
+        "attached",
+        "current",
+        "pid",
+        "created",
+        "last_activity",
+        "cwd",
+        "command",
+        "title",
+    ]
+    keys += ["exit_code", "columns", "rows", "labels"]
+    assert list(sesh("--list", "--json").json()[0])[: len(keys)] == keys
+
+
+def test_status_tells_everything(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "web", "--", "sleep", "60")
+    told = sesh("--status", "web", "--json").json()
+    assert told["clients"] == []
+    assert set(told["scrollback"]) == {"lines", "bytes"}
+    assert told["foreground"]["command"] == ["sleep", "60"]
+    assert told["daemon_pid"] == daemon(home, "web")
+    assert told["link"] is None
+    assert "sleep 60" in sesh("--status", "web").stdout
+
+
+def test_what_is_sent_is_typed_and_seen(sesh: Sesh) -> None:
+    sesh("--open", "web", "--", "bash")
+    wait_until(lambda: PROMPT in sesh("--screen", "web").stdout)
+    told = sesh("--send", "web", "echo", "$((40+2))", "--enter", "--json").json()
+    assert told["ok"] is True
+    assert isinstance(told["position"], int)
+    wait_until(lambda: "\n42\n" in sesh("--screen", "web").stdout)
+    assert sesh("--logs", "web", "2").stdout == f"42\n{PROMPT}\n"
+    assert sesh("--logs", "web", "--json").json()["lines"] == [f"{PROMPT} echo $((40+2))", "42", PROMPT]
+    assert sesh("--screen", "web", "--json").json()["lines"][1] == "42"
+    sesh("--send", "web", "-", input="printf %s- $((6*7))\n")
+    wait_until(lambda: "42-" in sesh("--screen", "web").stdout)
+    sesh("--send", "web", "echo no", "--key", "C-u", "--enter")
+    sesh("--send", "web", "--enter", "--", "echo -n --kill")
+    wait_until(lambda: "--kill" + PROMPT in sesh("--screen", "web").stdout)
+
+
+def test_a_large_stdin_is_sent_whole(sesh: Sesh, home: Home) -> None:
+    count = "import os,sys,time,tty\ntty.setraw(0)\nprint('ready', flush=True)\nn = 0\n"
+    count += "while n < 3000000: n += len(os.read(0, 65536))\nprint('got', n, flush=True)\ntime.sleep(60)"
+    sesh("--open", "eater", "--", "python3", "-c", count)
+    wait_until(lambda: "ready" in sesh("--screen", "eater").stdout)
+    assert sesh("--send", "eater", "-", "--json", input=b"x" * 3000000).json()["bytes"] == 3000000
+    wait_until(lambda: "got 3000000" in sesh("--screen", "eater").stdout)
+
+
+def test_labels_are_set_and_removed(sesh: Sesh) -> None:
+    sesh("--open", "web")
+    assert sesh("--label", "web", "a=1", "b=x y", "--json").json()["labels"] == {"a": "1", "b": "x y"}
+    assert sesh("--label", "web", "a=", "--json").json()["labels"] == {"b": "x y"}
+    assert sesh("--label", "web", "nonsense").code == 2
+
+
+def test_a_message_to_nobody_says_so(sesh: Sesh) -> None:
+    sesh("--open", "web")
+    assert "nobody is attached" in sesh("--message", "web", "hello").stderr
+    assert sesh("--message", "web", "hello", "--json").json() == {"ok": True, "name": "web", "clients": 0}
+
+
+def test_a_renamed_session_is_the_same_under_another_name(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "one")
+    sesh("--open", "two")
+    pid = daemon(home, "one")
+    assert sesh("--rename", "one", "two", "--json").json()["error"]["code"] == "exists"
+    assert sesh("--rename", "one", "uno").code == 0
+    assert home.names() == ["two", "uno"]
+    assert daemon(home, "uno") == pid
+    assert sesh("--status", "uno", "--json").json()["name"] == "uno"
+    assert sesh("--rename", "one", "x").code == 1
+
+
+def test_each_of_several_is_killed_though_one_is_not_there(sesh: Sesh, home: Home) -> None:
+    for name in ("a", "b", "c"):
+        sesh("--open", name)
+    done = sesh("--kill", "a", "nobody", "b")
+    assert done.code == 1
+    assert done.stderr.count("\n") == 1
+    assert home.names() == ["c"]
+    told = sesh("--kill", "--json", "nobody", "c").json()
+    assert told["killed"] == ["c"]
+    assert told["error"]["code"] == "not_found"
+    assert home.names() == []
+
+
+def test_a_program_that_ignores_hangups_is_killed_after_two_seconds(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "deaf", "--", "sh", "-c", "trap '' HUP TERM INT; echo deaf; while :; do sleep 1; done")
+    wait_until(lambda: "deaf" in sesh("--screen", "deaf").stdout)
+    assert sesh("--kill", "deaf", "--json").json() == {"ok": True, "killed": ["deaf"]}
+    assert home.names() == []
+
+
+def test_kill_all_ends_every_session_here(sesh: Sesh, home: Home) -> None:
+    for name in ("a", "b", "c"):
+        sesh("--open", name)
+    assert sesh("-K", "--json").json() == {"ok": True, "killed": ["a", "b", "c"]}
+    assert sesh("--kill-all", "--json").json() == {"ok": True, "killed": []}
+    assert home.names() == []
+
+
+def test_a_name_is_free_at_once_when_its_session_was_killed(sesh: Sesh, home: Home) -> None:
+    """A new session must never land in the dying daemon's backlog."""
+    for _ in range(15):
+        assert sesh("--open", "web", "--", "sleep", "60").code == 0
+        assert sesh("--kill", "web").code == 0
+        assert home.names() == []
+
+
+def test_a_lost_session_is_shown_told_and_made_anew(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "web")
+    os.kill(daemon(home, "web"), signal.SIGKILL)
+    wait_until(lambda: sesh("--list", "--json").json()[0]["state"] == "lost")
+    for verb in ("--attach", "--screen", "--logs"):
+        done = sesh(verb, "web")
+        assert done.code == 1
+        assert "web is lost" in done.stderr
+    assert sesh("--status", "web", "--json").json()["state"] == "lost"
+    assert sesh("--open", "web", "--json").json()["created"] is True
+    assert sesh("--list", "--json").json()[0]["state"] == "running"
+
+
+def test_a_lost_session_is_forgotten_by_kill(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "web")
+    os.kill(daemon(home, "web"), signal.SIGKILL)
+    wait_until(lambda: sesh("--list", "--json").json()[0]["state"] == "lost")
+    assert sesh("--kill", "web").code == 0
+    assert home.names() == []
+    assert sesh("--kill", "web").code == 1
+
+
+def test_a_daemon_that_hangs_is_listed_and_can_be_killed(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "web", "--", "sleep", "60")
+    os.kill(daemon(home, "web"), signal.SIGSTOP)
+    assert "not answering" in sesh().stdout
+    assert sesh("--kill", "web").code == 0
+    assert home.names() == []
+
+
+def test_a_session_of_another_machine_is_shown_and_left_alone(sesh: Sesh, home: Home) -> None:
+    record = {
+        "name": "far",
+        "machine": "other",
+        "machine_name": "gpu",
+        "daemon_pid": 1,
+        "command": ["bash"],
+        "cwd": "/x",
+    }
+    path = home.write(".sesh/far.json", json.dumps(record), mode=0o600)
+    assert "on gpu" in sesh().stdout
+    for words in (["--attach", "far"], ["--kill", "far"], ["--open", "far"], ["--send", "far", "x"]):
+        done = sesh(*words, "--json")
+        assert done.code == 1
+        assert "gpu" in done.json()["error"]["message"]
+    assert sesh("--exec", "far", "--", "true").code == 125
+    assert sesh("--kill-all", "-y").code == 0
+    assert kernel.machine() != "other"
+    assert os.path.exists(path)
+    os.unlink(path)
+
+
+def test_a_session_with_the_name_of_a_verb_is_a_session(sesh: Sesh) -> None:
+    assert sesh("--open", "list").code == 0
+    assert [each["name"] for each in sesh("--list", "--json").json()] == ["list"]
+    assert sesh("--kill", "list").code == 0

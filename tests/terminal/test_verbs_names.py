@@ -1,0 +1,207 @@
+"""Bad words: one line, the right code, nothing changed on disk (and the same in JSON)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from sesh.cli.words import VERBS
+from tests.support import Home, Result
+
+Sesh = Callable[..., Result]
+
+BAD_NAMES = [
+    "",
+    " ",
+    ".",
+    "..",
+    "a/b",
+    "../x",
+    "-",
+    "a b",
+    "a\nb",
+    "a\x1b[2J",
+    "a\x07",
+    ".hid",
+    "+x",
+    "é",
+    "x" * 65,
+    "a\\b",
+    "a:b",
+]
+ON_ONE = ["--attach", "--open", "--new", "--kill", "--detach", "--screen", "--logs", "--status"]
+WITH_MORE = [("--send", ["x"]), ("--message", ["x"]), ("--label", ["a=b"]), ("--rename", ["good"])]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_bad_name_is_refused_by_every_verb_alike(sesh: Sesh, home: Home, name: str) -> None:
+    before = os.listdir(home.directory)
+    lines = [[verb, "--", name] for verb in ON_ONE if verb not in ("--open", "--new", "--attach")]
+    lines += [[verb, "--", name, *more] for verb, more in WITH_MORE] + [["--rename", "--", "good", name]]
+    if name != "-":
+        lines += [[name], ["--open", name], ["--new", name, "-d"], ["--attach", name], ["--exec", name, "--", "true"]]
+    for line in lines[:: 1 if name in ("", "../x") else 3]:
+        done = sesh(*line, "--json") if "--" not in line else sesh("--json", *line)
+        assert done.code == 2, line
+        assert done.json()["error"]["code"] == "invalid_name", line
+    plain = sesh("--kill", "--", name)
+    assert plain.code == 2
+    assert plain.stderr.startswith("sesh: ")
+    assert plain.stderr.count("\n") == 1
+    assert plain.stderr[:-1].isprintable()
+    assert sorted(os.listdir(home.directory)) == sorted(before)
+
+
+@pytest.mark.parametrize(
+    "verb", [*ON_ONE, "--exec", "--list", "--kill-all", "--rename", "--send", "--message", "--label", ""]
+)
+def test_an_unknown_option_is_one_line_and_one_object(sesh: Sesh, home: Home, verb: str) -> None:
+    words = [verb] if verb else []
+    done = sesh(*words, "--nonsense", "web")
+    assert done.code == 2
+    assert done.stderr.startswith("sesh: no such option: --nonsense")
+    assert done.stderr.count("\n") == 1
+    assert sesh(*words, "--nonsense", "--json").json()["error"]["code"] == "usage"
+    assert home.names() == []
+
+
+@pytest.mark.parametrize("verb", [each for each in ON_ONE if each not in ("--open", "--new")])
+def test_a_name_that_is_not_there_is_not_found(sesh: Sesh, verb: str) -> None:
+    done = sesh(verb, "nobody")
+    assert done.code == 1
+    assert done.stderr == "sesh: no session nobody; `sesh` lists what there is, `sesh nobody` creates it\n"
+    assert sesh(verb, "nobody", "--json").json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize(("verb", "more"), WITH_MORE)
+def test_nothing_is_said_to_a_session_that_is_not_there(sesh: Sesh, verb: str, more: list[str]) -> None:
+    assert sesh(verb, "nobody", *more, "--json").json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("kill web", 1, "did you mean sesh --kill web?"),
+        ("build make", 1, "to run a command: sesh build -- make"),
+        ("build make all", 2, "to run a command: sesh build -- make all"),
+        ("send web hello", 2, "did you mean sesh --send web hello?"),
+        ("user@host", 2, "sesh @user@host"),
+        ("work@gpu", 2, "sesh @gpu work"),
+        ("list", 1, "did you mean sesh --list?"),
+        ("ls", 1, "did you mean sesh --list?"),
+        ("web --kill", 2, "sesh --kill web"),
+        ("-- make", 2, "sesh NAME"),
+        ("-A", 2, "sesh NAME"),
+        ("- dir", 2, "attached last"),
+        ("--send web", 2, "nothing to send"),
+        ("--send web -la", 2, "after --"),
+        ("--logs web many", 2, "no number of lines"),
+        ("--logs web -5", 2, "no such option"),
+        ("--screen web --format png", 2, "text"),
+        ("--kill", 2, "inside a session"),
+        ("--detach", 2, "inside a session"),
+        ("--rename new", 2, "sesh --rename OLD new"),
+        ("--new web --join --replace", 2, "exclude each other"),
+        ("--exec -d --follow -- x", 2, "-d does not wait"),
+        ("@-oProxyCommand=x --list", 2, "is no host"),
+        ("@ web", 2, "is no host"),
+        ("@gpu web", 1, "not built yet"),
+    ],
+)
+def test_slips_are_met_with_what_to_type(sesh: Sesh, home: Home, words: str, code: int, told: str) -> None:
+    done = sesh(*words.split())
+    assert done.code == code
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.raw == b""
+    assert home.names() == []
+
+
+def test_attaching_needs_a_terminal_and_creates_nothing_without(sesh: Sesh, home: Home) -> None:
+    for words in (["web"], ["--new", "web"], ["--new"], ["web", "--", "true"], ["-A", "web"]):
+        done = sesh(*words)
+        assert done.code == 1
+        assert "attaching needs a terminal" in done.stderr
+    sesh("--open", "web")
+    assert "attaching needs a terminal" in sesh("--attach", "web").stderr
+    assert home.names() == ["web"]
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [*VERBS],
+)
+def test_every_verb_has_help_with_an_example(sesh: Sesh, verb: str) -> None:
+    done = sesh(verb, "--help")
+    assert (done.code, done.stderr) == (0, "")
+    if verb == "--help":
+        verb = ""
+    assert done.stdout.startswith(f"Usage: sesh {verb}".strip())
+    assert verb == "" or f"  sesh {verb}" in done.stdout or verb == "--list"
+    assert sesh(verb or "--help", "-h", "--json").json()["help"] == done.stdout.rstrip("\n")
+
+
+def test_help_of_the_whole_names_every_verb_and_exit_code(sesh: Sesh) -> None:
+    shown = sesh("-h").stdout
+    for word in ("--attach, -a", "--kill-all, -K", "--exec, -e", "--version, -V", "124", "125", "SESH_DETACH_KEY"):
+        assert word in shown
+
+
+@pytest.mark.parametrize("word", ["--version", "-V", "-v"])
+def test_the_version_is_told(sesh: Sesh, word: str) -> None:
+    from sesh import __version__
+
+    assert sesh(word).stdout == f"sesh {__version__}\n"
+    assert sesh(word, "--json").json()["version"] == __version__
+
+
+def test_json_is_asked_for_by_the_environment_too(sesh: Sesh) -> None:
+    assert sesh(env={"SESH_JSON": "1"}).json() == []
+    assert sesh("--kill", "nobody", env={"SESH_JSON": "1"}).json()["error"]["code"] == "not_found"
+
+
+def test_a_traceback_is_shown_only_where_it_is_asked_for(sesh: Sesh) -> None:
+    assert "Traceback" not in sesh("--kill", "nobody").stderr
+    assert "Traceback" in sesh("--kill", "nobody", env={"SESH_DEBUG": "1"}).stderr
+
+
+def open_to_others(path: str) -> None:
+    os.chmod(path, 0o710)
+
+
+def a_link(path: str) -> None:
+    os.rename(path, f"{path}2")
+    os.symlink(f"{path}2", path)
+
+
+def a_file(path: str) -> None:
+    os.rmdir(path)
+    with open(path, "wb"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("make", "told"), [(open_to_others, "chmod 700"), (a_link, "symbolic link"), (a_file, "no directory")]
+)
+def test_a_directory_that_is_not_to_be_trusted_is_refused_with_the_fix(
+    sesh: Sesh, home: Home, make: Callable[[str], None], told: str
+) -> None:
+    make(home.directory)
+    for words in ([], ["--open", "web"], ["--kill", "web"], ["--exec", "--", "true"], ["--kill-all"]):
+        done = sesh("--json", *words)
+        assert done.code == (125 if "--exec" in words else 1)
+        assert done.json()["error"]["code"] == "refused"
+        assert told in done.json()["error"]["message"]
+
+
+def test_output_that_cannot_be_stored_is_an_error(home: Home) -> None:
+    home.sesh("--open", "web")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [f"{home.path}/bin/sesh"], env=home.env, stdout=full, stderr=subprocess.PIPE, timeout=20, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"sesh: the output cannot be written")
