@@ -12,7 +12,7 @@ import os
 import sys
 from _socket import AF_UNIX, SOCK_STREAM, socket, socketpair
 
-from sesh import names, paths, protocol, wire
+from sesh import names, paths, protocol, records, wire
 from sesh.errors import InternalError, Refused, SeshError, Unreachable
 
 TYPE_CHECKING = False
@@ -70,8 +70,8 @@ def _forked(order: Order) -> wire.Connection:
         gc.freeze()  # what the parent left to be collected may hold descriptors whose numbers are used again below
         _become(theirs.fileno(), order)
     theirs.close()
-    os.waitpid(child, 0)
-    return _born(ours)
+    _reap(child)
+    return _heard(wire.adopt(ours))
 
 
 def _spawned(order: Order, before: list[str]) -> wire.Connection:
@@ -89,14 +89,18 @@ def _spawned(order: Order, before: list[str]) -> wire.Connection:
         connection.send(wire.asking("birth", 1, json.dumps(order).encode("utf-8", "surrogateescape")))
     except Unreachable:
         connection.close()
-        os.waitpid(child, 0)
         raise
-    os.waitpid(child, 0)
+    finally:
+        _reap(child)
     return _heard(connection)
 
 
-def _born(ours: socket) -> wire.Connection:
-    return _heard(wire.adopt(ours))
+def _reap(child: int) -> None:
+    """Waits for the process between this one and the daemon."""
+    try:
+        os.waitpid(child, 0)
+    except ChildProcessError:
+        pass  # this process was started with SIGCHLD ignored, and the kernel has reaped it
 
 
 def _heard(connection: wire.Connection) -> wire.Connection:
@@ -131,14 +135,17 @@ def _become(channel: int, order: Order) -> None:
         if os.fork():
             os._exit(0)
         _detach(channel)
+        _calm()
         first = socket(AF_UNIX, SOCK_STREAM, 0, _CHANNEL)
         try:
             server = _serving(order, first)
         except SeshError as error:
             _failed(first, error)
             os._exit(1)
-        first_word = protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": order["name"]})
-        first.sendall(first_word)
+        try:
+            first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": order["name"]}))
+        except OSError:
+            pass  # the creator has died; its session lives
         server.run()
     except BaseException as error:
         if os.environ.get("SESH_DEBUG"):
@@ -153,11 +160,24 @@ def _become(channel: int, order: Order) -> None:
 def _detach(channel: int) -> None:
     """Keeps no descriptor of the caller's but the channel, as number 3, and none of its directories."""
     os.chdir("/")
+    if channel != _CHANNEL:  # it may be 0, 1 or 2, where the caller has none of these
+        os.dup2(channel, _CHANNEL)
+    os.set_inheritable(_CHANNEL, False)
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
-    os.dup2(channel, _CHANNEL, inheritable=False)
+        if nothing != descriptor:
+            os.dup2(nothing, descriptor)
     os.closerange(_CHANNEL + 1, _most_descriptors())
+
+
+def _calm() -> None:
+    """Takes nothing over from the caller that would keep a signal, or a file's mode, from being what it should."""
+    import signal
+
+    os.umask(0o077)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the kernel would throw the program's wait status away
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _most_descriptors() -> int:
@@ -177,18 +197,21 @@ def _serving(order: Order, first: socket) -> Any:
     from sesh.daemon.listener import Listener
     from sesh.daemon.server import Server
 
-    listener = Listener.claim(order["name"])
+    listener = None
     try:
+        listener = Listener.claim(order["name"])
         session, agent = _session(order)
         session.write_record()
+        server = Server(session, listener, first, agent)
+        if order.get("job") and order.get("timeout") is not None:
+            session.timers.set("timeout", float(order["timeout"]), server.time_out)
     except BaseException as error:
-        listener.release()
+        if listener is not None:
+            listener.release()
         if isinstance(error, SeshError):
             raise
-        raise InternalError(f"the session could not be set up: {error}") from error
-    server = Server(session, listener, first, agent)
-    if order.get("job") and order.get("timeout") is not None:
-        session.timers.set("timeout", float(order["timeout"]), server.time_out)
+        kind = Refused if isinstance(error, OSError) else InternalError
+        raise kind(f"the session cannot be set up: {error}") from error
     return server
 
 
@@ -204,7 +227,7 @@ def _session(order: Order) -> tuple[Any, str]:
 
     creator = order["environment"]
     number = os.urandom(8).hex()
-    agent = os.path.join(paths.directory(), f".agent.{number}")
+    agent = records.agent_path(number)
     login = bool(order.get("login"))
     size = clamp_size(order.get("columns"), order.get("rows"), order.get("width"), order.get("height"))
     variables = environment(

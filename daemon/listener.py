@@ -64,7 +64,9 @@ class Listener:
             return True
 
     def release(self) -> None:
-        """Removes the session's files, where they are still this one's, and closes the socket."""
+        """Removes the session's files, where they are still this one's, and closes the socket; once."""
+        if self.socket.fileno() < 0:
+            return
         try:
             with paths.locked(self.folder):
                 if self._ours():
@@ -89,10 +91,12 @@ class Listener:
         opened = socket(AF_UNIX, SOCK_STREAM)
         opened.setblocking(False)
         temporary = f".{os.getpid()}{paths.SOCKET}"
+        whole = os.path.join(self.folder, temporary)
+        if os.path.lexists(whole):
+            os.unlink(whole)  # one with the same pid died here
         with paths.masked(0o177), paths.reachable(self.folder, temporary) as address:
             opened.bind(address)
             opened.listen(BACKLOG)
-        whole = os.path.join(self.folder, temporary)
         found = os.lstat(whole)
         os.rename(whole, self._path(self.name))
         return opened, (found.st_dev, found.st_ino)

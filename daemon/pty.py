@@ -34,7 +34,18 @@ class Pty:
         self.usage: struct_rusage | None = None
         os.set_blocking(self.descriptor, False)
         self.path = os.ptsname(self.descriptor) if hasattr(os, "ptsname") else _slave_path(self.descriptor)
+        self._other = self._hold()
         self.device = kernel.device_number(os.stat(self.path).st_rdev)
+
+    def _hold(self) -> int:
+        """A descriptor of the program's side, -1 where there is none to be had.
+
+        Without it a program that closes its terminal, and opens it again later, would look like one that has ended.
+        """
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError:
+            return -1
 
     @classmethod
     def spawn(
@@ -149,7 +160,9 @@ class Pty:
         """Gives the master side back; processes that still hold the other side get the kernel's SIGHUP."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
-            self.descriptor = -1
+            if self._other >= 0:
+                os.close(self._other)
+            self.descriptor = self._other = -1
             self._process.fd, self._process.closed = -1, True
             self._process.fileobj = None
 

@@ -6,7 +6,7 @@ import select
 import time
 
 from sesh import inside, paths, records, wire
-from sesh.errors import NotFound, Refused, SeshError
+from sesh.errors import Refused, SeshError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _ask(name: str) -> wire.Connection | None:
     """A connection on which the question has been put; None where nobody listens."""
     try:
         connection = wire.connect(name, timeout=0.2)
-    except (NotFound, Refused, SeshError):
+    except SeshError:
         return None
     try:
         connection.send(wire.greeting("request") + wire.asking("summary", 1))
@@ -87,7 +87,10 @@ def _answer(connection: wire.Connection, deadline: float) -> Summary | None:
             response, _ = connection.answer(1, deadline)
         except SeshError:
             return None
-    return {key: response["session"].get(key) for key in KEYS} | _more(response["session"])
+    session = response.get("session")
+    if not isinstance(session, dict) or not isinstance(session.get("name"), str):
+        return None
+    return {key: session.get(key) for key in KEYS} | _more(session)
 
 
 def _more(session: Summary) -> Summary:
@@ -109,15 +112,18 @@ def unanswered(name: str) -> Summary | None:
     foreign = not records.here(record)
     living = not foreign and records.alive(record)
     if living and _recovered(name, record):
-        response, _ = wire.ask(name, "summary")
-        return dict(response["session"])
-    summary: Summary = {key: record.get(key) for key in KEYS}
+        connection = _ask(name)
+        summary = _answer(connection, time.monotonic() + PATIENCE) if connection is not None else None
+        if summary is not None:
+            return summary
+    summary = {key: record.get(key) for key in KEYS}
+    labels = record.get("labels")
     summary |= {
         "name": name,
         "state": "running" if foreign or living else "lost",
         "attached": 0,
         "current": False,
-        "labels": record.get("labels") or {},
+        "labels": labels if isinstance(labels, dict) else {},
         "responding": False,
     }
     if foreign:

@@ -151,7 +151,12 @@ class locked:  # noqa: N801
     def __enter__(self) -> None:
         import fcntl
 
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
+        try:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Refused(f"{self._path} cannot be locked: {error.strerror}; look at it, and move it away") from error
         os.fchmod(self._descriptor, OWN)  # the umask may have taken more than it should
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 

@@ -11,6 +11,7 @@ import signal
 import stat
 
 from sesh import kernel, paths
+from sesh.errors import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ def read(name: str) -> Record | None:
     try:
         with open(path, "rb") as file:
             record = json.loads(file.read())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    return record if isinstance(record, dict) and isinstance(record.get("machine"), str) else None
 
 
 def write(record: Record) -> None:
@@ -69,9 +70,23 @@ def wake(record: Record) -> bool:
     return True
 
 
+def agent_path(number: str) -> str:
+    """The link of session `number` (its id) that leads to the newest live client's ssh agent."""
+    return os.path.join(paths.directory(), f".agent.{number}")
+
+
+def _number(name: str) -> str:
+    """The id in a session's record; a word that no link has where there is none."""
+    try:
+        number = (read(name) or {}).get("id")
+    except Refused:
+        number = None
+    return number if isinstance(number, str) and number.isalnum() else "none"
+
+
 def remove(name: str) -> None:
     """Removes the files of a lost session. The caller holds the directory's lock and has seen that nobody listens."""
-    for path in (paths.socket_path(name), paths.record_path(name)):
+    for path in (agent_path(_number(name)), paths.socket_path(name), paths.record_path(name)):
         try:
             os.unlink(path)
         except FileNotFoundError:
