@@ -66,7 +66,7 @@ class Attachment(Reader):
         self.number = number
         self.pid = _whole(hello.get("pid"), 0, 1 << 31, 0)
         self.token = str(hello.get("client") or "")[:64]
-        self.tty = str(hello.get("tty") or "")[:256]
+        self.tty = "".join(each for each in str(hello.get("tty") or "")[:256] if each.isprintable())
         self.auth_sock = str(hello.get("auth_sock") or "")[:1024]
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True

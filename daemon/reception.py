@@ -54,6 +54,10 @@ class Reception:
             peer.queue(protocol.message(protocol.WELCOME, welcome))
             return
         client = Attachment(peer, session.clients.next_number(), hello)
+        for other in list(session.clients.all):
+            if client.token and other.token == client.token:
+                self.forget(other)  # the same one over a new link, before the old one was seen to be dead
+                other.peer.fail()
         client.sequence, left, was_raw = self.departed.pop(client.token, (0, -1, False))
         welcome["last_input"] = client.sequence
         peer.queue(protocol.message(protocol.WELCOME, welcome))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sesh.daemon.pty import Pty
 
 LONGEST_TITLE = 1024
+_LONGEST_COMMAND = 32 << 10
 
 
 class Session:
@@ -106,7 +107,7 @@ class Session:
             "created": stamp(facts["created"]),
             "last_activity": stamp(self.last_activity),
             "cwd": cwd or facts["directory"],
-            "command": facts["command"],
+            "command": _shown(facts["command"]),
             "title": self.title,
             "exit_code": self.exit_code,
             "columns": self.clients.size[0],
@@ -124,7 +125,7 @@ class Session:
             **self.summary(),
             "clients": clients,
             "scrollback": {"lines": history.lines, "bytes": history.bytes},
-            "foreground": {"pid": group, "command": kernel.command_of(group)} if group else None,
+            "foreground": {"pid": group, "command": _shown(kernel.command_of(group))} if group else None,
             "daemon_pid": os.getpid(),
             "version": __version__,
             "link": None,
@@ -165,6 +166,16 @@ class Session:
         """Puts NAME.json in place."""
         with paths.masked(0o077):
             records.write(self.record())
+
+
+def _shown(command: list[str]) -> list[str]:
+    """A command as lists show it: what would not fit into one frame is cut."""
+    room = _LONGEST_COMMAND
+    for at, word in enumerate(command):
+        if len(word) > room:
+            return [*command[:at], word[:room] + "…"]
+        room -= len(word)
+    return command
 
 
 def stamp(seconds: float) -> str:

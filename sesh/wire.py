@@ -48,8 +48,11 @@ class Connection:
         """Writes all of `data`. Raises Unreachable where nobody reads, TimedOut past the deadline (monotonic)."""
         view = memoryview(data)
         while view:
+            if deadline is not None:
+                _wait(self.outbound, select.POLLOUT, deadline)
             try:
-                view = view[os.write(self.outbound, view) :]
+                # What is said to be writable takes so much without blocking, a pipe too.
+                view = view[os.write(self.outbound, view if deadline is None else view[: select.PIPE_BUF]) :]
             except BlockingIOError:
                 _wait(self.outbound, select.POLLOUT, deadline)
             except OSError as error:
