@@ -84,14 +84,18 @@ def split_number(payload: bytes) -> tuple[int, bytes]:
 
 def message(kind: int, values: Mapping[str, Any]) -> bytes:
     """A frame whose payload is JSON in UTF-8."""
+    return frame(kind, encode(values))
+
+
+def encode(values: Mapping[str, Any]) -> bytes:
+    """JSON in UTF-8 that `parse` turns back into the same values; file names that are no UTF-8 keep their bytes."""
     import json
 
     text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
     try:
-        payload = text.encode("utf-8", "surrogateescape")
+        return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half a pair, which JSON's own escapes let a peer send: only they can give it back
-        payload = json.dumps(values, separators=(",", ":")).encode("ascii")
-    return frame(kind, payload)
+        return json.dumps(values, separators=(",", ":")).encode("ascii")
 
 
 def parse(payload: bytes) -> dict[str, Any]:

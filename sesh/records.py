@@ -10,8 +10,8 @@ import os
 import signal
 import stat
 
-from sesh import kernel, paths
-from sesh.errors import Refused
+from sesh import kernel, paths, protocol
+from sesh.errors import ProtocolError, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,25 +22,20 @@ if TYPE_CHECKING:
 
 def read(name: str) -> Record | None:
     """The record of a session, None where there is none that can be read. Raises Refused for a foreign file."""
-    import json
-
     path = paths.record_path(name)
     if not paths.check_file(path, stat.S_IFREG):
         return None
     try:
         with open(path, "rb") as file:
-            record = json.loads(file.read())
-    except (FileNotFoundError, ValueError, RecursionError):
+            record = protocol.parse(file.read())
+    except (FileNotFoundError, ProtocolError):
         return None
-    return record if isinstance(record, dict) and isinstance(record.get("machine"), str) else None
+    return record if isinstance(record.get("machine"), str) else None
 
 
 def write(record: Record) -> None:
     """Puts a session's record in place, 0600, in one step."""
-    import json
-
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-    paths.write_whole(paths.record_path(record["name"]), text.encode("utf-8", "surrogateescape"))
+    paths.write_whole(paths.record_path(record["name"]), protocol.encode(record))
 
 
 def here(record: Record) -> bool:

@@ -102,7 +102,7 @@ class Connection:
     def accept(self, kind: int, payload: bytes) -> bool:
         """Whether a frame is the WELCOME that answers a HELLO. Raises the error where it is a refusal instead."""
         if kind == protocol.RESPONSE:
-            raise _failure(protocol.parse(payload)["error"])
+            raise _failure(protocol.parse(payload).get("error"))
         if kind != protocol.WELCOME:
             return False
         self.welcome = protocol.parse(payload)
@@ -238,6 +238,9 @@ def _wait(descriptor: int, events: int, deadline: float | None) -> None:
         raise TimedOut("the session's daemon did not answer in time; `sesh --status` tells its pid")
 
 
-def _failure(error: dict[str, Any]) -> Exception:
+def _failure(error: object) -> Exception:
     """The exception for the error of a RESPONSE."""
-    return rebuild(str(error.get("code")), str(error.get("message")), error.get("exit"))
+    if not isinstance(error, dict):
+        return ProtocolError("the other side refused without saying why")
+    code = error.get("exit")
+    return rebuild(str(error.get("code")), str(error.get("message")), code if isinstance(code, int) else None)

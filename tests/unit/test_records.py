@@ -1,0 +1,120 @@
+"""The metadata of a session: written whole, read with suspicion, and no pid taken for more than it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sesh import kernel, paths, records
+from sesh.errors import Refused
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "sesh"
+    path.mkdir(mode=0o700)
+    monkeypatch.setenv("SESH_DIR", str(path))
+    return path
+
+
+@pytest.fixture
+def daemon() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that stands for a daemon: it says `woken` on SIGUSR1."""
+    script = "trap 'echo woken' USR1; echo up; while :; do sleep 60 & wait $!; kill $! 2>/dev/null; done"
+    process = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"up\n"
+    yield process
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+def record(pid: int, **more: Any) -> dict[str, Any]:
+    return {
+        "name": "work",
+        "machine": kernel.machine(),
+        "boot": kernel.boot_id(),
+        "daemon_pid": pid,
+        "daemon_start": kernel.start_time(pid),
+        **more,
+    }
+
+
+def test_a_record_comes_back_as_it_was_and_is_private(place: Path) -> None:
+    """Also where a directory's name is no UTF-8: such a session was missing in every list once its daemon was gone."""
+    written = record(os.getpid(), labels={"team": "köln"}, cwd=b"/tmp/\xff".decode("utf-8", "surrogateescape"))
+    records.write(written)
+    assert records.read("work") == written
+    written["title"] = "half a pair \ud800"
+    records.write(written)
+    assert records.read("work") == written
+    assert stat.S_IMODE((place / "work.json").stat().st_mode) == 0o600
+
+
+def test_a_record_that_is_not_there_or_none_is_none(place: Path) -> None:
+    assert records.read("work") is None
+    for content in (b"", b"{", b"[]", b"\xff\xfe\x00", b"null", b"[" * 100_000):
+        paths.write_whole(str(place / "work.json"), content)
+        assert records.read("work") is None, content[:10]
+
+
+def test_a_foreign_file_is_refused(place: Path) -> None:
+    (place / "work.json").write_text("{}")
+    (place / "work.json").chmod(0o644)
+    with pytest.raises(Refused):
+        records.read("work")
+    (place / "work.json").unlink()
+    (place / "work.json").symlink_to("/etc/passwd")
+    with pytest.raises(Refused):
+        records.read("work")
+
+
+def test_a_daemon_lives_only_as_the_process_that_it_was(daemon: subprocess.Popen[bytes]) -> None:
+    """R31: another start time, another boot, or no pid at all is no daemon."""
+    good = record(daemon.pid)
+    assert records.alive(good)
+    assert not records.alive(good | {"daemon_start": "1"})
+    assert not records.alive(good | {"boot": "another"})
+    for pid in (None, "1", 0, 1, -1, -daemon.pid, True, 1.5, 2**31 - 1, 10**30):
+        assert not records.alive(good | {"daemon_pid": pid, "daemon_start": ""}), pid
+    daemon.kill()
+    wait_until(lambda: not records.alive(good))
+
+
+def test_a_record_of_another_machine_is_known_as_such(daemon: subprocess.Popen[bytes]) -> None:
+    assert records.here(record(daemon.pid))
+    assert not records.here(record(daemon.pid, machine="another"))
+    assert not records.here({})
+
+
+def test_only_the_very_daemon_is_woken(daemon: subprocess.Popen[bytes]) -> None:
+    good = record(daemon.pid)
+    assert not records.wake(good | {"machine": "another"})
+    assert not records.wake(good | {"daemon_start": "1"})
+    assert records.wake(good)
+    assert daemon.stdout is not None
+    assert daemon.stdout.readline() == b"woken\n"
+
+
+def test_removing_takes_both_files_and_is_content_where_there_are_none(place: Path) -> None:
+    records.write(record(os.getpid()))
+    (place / "work.sock").touch()
+    (place / "other.json").touch()
+    records.remove("work")
+    records.remove("work")
+    assert [entry.name for entry in place.iterdir()] == ["other.json"]
+
+
+def test_the_file_is_one_object_that_other_tools_can_read(place: Path) -> None:
+    records.write(record(os.getpid()))
+    assert json.loads((place / "work.json").read_text())["name"] == "work"

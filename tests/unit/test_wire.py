@@ -1,0 +1,242 @@
+"""A connection to a daemon, against a peer of the test's own: honest, slow, gone, or talking rubbish."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from sesh import paths, protocol, wire
+from sesh.errors import Busy, NotFound, ProtocolError, Refused, SeshError, TimedOut, Unreachable
+
+WELCOME = protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "9", "name": "work"})
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "sesh"
+    path.mkdir(mode=0o700)
+    monkeypatch.setenv("SESH_DIR", str(path))
+    return path
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[wire.Connection, socket.socket]]:
+    """A connection, and the socket of the daemon that it speaks to."""
+    near, far = socket.socketpair()
+    with wire.adopt(near) as connection, far:
+        yield connection, far
+
+
+@pytest.fixture
+def listener(place: Path) -> Iterator[socket.socket]:
+    """A socket that listens as the session `work` and answers nothing."""
+    with socket.socket(socket.AF_UNIX) as listening, paths.masked(0o177):
+        with paths.reachable(str(place), "work.sock") as address:
+            listening.bind(address)
+        listening.listen(1)
+        yield listening
+
+
+def soon(seconds: float = 0.05) -> float:
+    return time.monotonic() + seconds
+
+
+def response(number: int, **more: object) -> bytes:
+    return protocol.message(protocol.RESPONSE, {"id": number, **more})
+
+
+Pair = tuple[wire.Connection, socket.socket]
+
+
+def test_frames_come_whole_however_they_are_cut(pair: Pair) -> None:
+    connection, far = pair
+    data = WELCOME + protocol.frame(protocol.PING, b"x")
+    for at in range(len(data)):
+        far.send(data[at : at + 1])
+    assert connection.expect_welcome(soon(5))["name"] == "work"
+    assert connection.receive(soon(5)) == (protocol.PING, b"x")
+    with pytest.raises(TimedOut):
+        connection.receive(soon())
+
+
+def test_a_request_gets_its_own_answer_with_the_bytes_that_belong_to_it(pair: Pair) -> None:
+    connection, far = pair
+    far.sendall(
+        protocol.frame(protocol.DATA, b"another's") + response(7, ok=True)
+        + protocol.frame(0x7F, b"of a newer daemon") + protocol.frame(protocol.PING)
+        + protocol.frame(protocol.DATA, b"one,") + protocol.frame(protocol.DATA, b"two") + response(1, ok=True, n=3)
+    )  # fmt: skip
+    answer, data = connection.request("logs", b"sent", soon(5), lines=5)
+    assert (answer["n"], data) == (3, b"one,two")
+    sent = protocol.Decoder().feed(far.recv(65536))
+    assert sent[0] == (protocol.DATA, b"sent")
+    assert protocol.parse(sent[1][1]) == {"id": 1, "verb": "logs", "lines": 5}
+
+
+def test_an_error_of_the_daemon_is_raised_as_itself(pair: Pair) -> None:
+    connection, far = pair
+    far.sendall(response(1, error={"code": "busy", "message": "vim runs there", "exit": 125}))
+    with pytest.raises(Busy, match="vim runs there"):
+        connection.request("run", deadline=soon(5))
+
+
+def test_an_error_before_the_welcome_is_raised_as_itself(pair: Pair) -> None:
+    connection, far = pair
+    far.sendall(response(0, error={"code": "refused", "message": "not for you"}))
+    with pytest.raises(Refused, match="not for you"):
+        connection.hello("attach", soon(5))
+
+
+def test_another_major_version_is_one_line(pair: Pair) -> None:
+    """R17."""
+    connection, far = pair
+    far.sendall(protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL + 1, "version": "99.0"}))
+    with pytest.raises(ProtocolError, match=r"sesh 99\.0") as caught:
+        connection.hello("attach", soon(5))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\xff" * 64, protocol.header(protocol.WELCOME, 2**32 - 1),
+        protocol.frame(protocol.WELCOME, b"no json"), protocol.frame(protocol.WELCOME, b"[1]"),
+        protocol.frame(protocol.RESPONSE, b"{"), response(0), response(0, error=None), response(0, error="text"),
+        response(0, error={"code": ["x"], "message": {}, "exit": "seven"}),
+    ],
+    ids=lambda rubbish: repr(rubbish[:20]),
+)  # fmt: skip
+def test_rubbish_is_one_of_seshs_own_errors(pair: Pair, rubbish: bytes) -> None:
+    """R16, seen from the client: whatever listens at the socket, no traceback reaches the user."""
+    connection, far = pair
+    far.sendall(rubbish)
+    far.shutdown(socket.SHUT_WR)
+    with pytest.raises(SeshError) as caught:
+        connection.hello("attach", soon(5))
+    assert isinstance(caught.value.exit_code, int)
+
+
+def test_a_peer_that_is_gone_is_unreachable(pair: Pair) -> None:
+    connection, far = pair
+    far.sendall(protocol.header(protocol.OUTPUT, 100) + b"a part")
+    far.close()
+    with pytest.raises(Unreachable):
+        connection.receive(soon(5))
+    with pytest.raises(Unreachable):
+        connection.send(b"x" * 1000, soon(5))
+
+
+def test_frames_that_nobody_took_are_handed_over(pair: Pair) -> None:
+    connection, far = pair
+    far.sendall(WELCOME + protocol.frame(protocol.PING, b"1") + protocol.frame(protocol.PING, b"2") + b"\x05\x00")
+    connection.expect_welcome(soon(5))
+    assert connection.leftovers() == [(protocol.PING, b"1"), (protocol.PING, b"2")]
+    assert connection.leftovers() == []
+    assert connection.decoder.unfinished == b"\x05\x00"
+
+
+def test_a_non_blocking_connection_waits_without_spinning(pair: Pair) -> None:
+    connection, far = pair
+    os.set_blocking(connection.inbound, False)
+    began = time.process_time()
+    with pytest.raises(TimedOut):
+        connection.receive(soon(0.3))
+    with pytest.raises(TimedOut):
+        connection.send(bytes(8 << 20), soon(0.3))
+    assert time.process_time() - began < 0.2
+    assert len(far.recv(1 << 16)) > 0
+
+
+def test_closing_twice_closes_once(pair: Pair) -> None:
+    connection, _ = pair
+    descriptor = connection.inbound
+    connection.close()
+    again = os.open("/dev/null", os.O_RDONLY)
+    assert again == descriptor
+    connection.close()
+    os.close(again)
+
+
+def test_a_session_that_is_not_there_is_absent(place: Path) -> None:
+    with pytest.raises(NotFound, match="no session work"):
+        wire.connect("work")
+    place.rmdir()
+    with pytest.raises(NotFound, match="no session work"):
+        wire.connect("work")
+
+
+def test_a_socket_that_nobody_listens_on_is_an_absent_session(listener: socket.socket) -> None:
+    listener.close()
+    with pytest.raises(NotFound):
+        wire.connect("work")
+
+
+def test_what_is_no_socket_of_ours_is_refused(place: Path) -> None:
+    """R7."""
+    (place / "work.sock").touch(mode=0o600)
+    with pytest.raises(Refused):
+        wire.connect("work")
+    (place / "work.sock").unlink()
+    (place / "work.sock").symlink_to("/tmp")
+    with pytest.raises(Refused):
+        wire.connect("work")
+    place.chmod(0o755)
+    with pytest.raises(Refused, match="chmod 700"):
+        wire.connect("work")
+
+
+def test_a_daemon_whose_backlog_is_full_is_unreachable_in_time(listener: socket.socket, place: Path) -> None:
+    waiting = []
+    try:
+        for _ in range(8):
+            opened = socket.socket(socket.AF_UNIX)
+            opened.setblocking(False)
+            waiting.append(opened)
+            opened.connect_ex(str(place / "work.sock"))
+        before = len(os.listdir("/dev/fd"))
+        began = time.monotonic()
+        with pytest.raises(Unreachable, match="does not answer"):
+            wire.connect("work", timeout=0.2)
+        assert time.monotonic() - began < 2
+        assert len(os.listdir("/dev/fd")) == before
+    finally:
+        for opened in waiting:
+            opened.close()
+
+
+def test_a_daemon_that_hangs_is_told_apart_from_one_that_is_gone(listener: socket.socket) -> None:
+    with pytest.raises(TimedOut):
+        wire.ask("work", "summary", timeout=0.1)
+    listener.close()
+    with pytest.raises(NotFound):
+        wire.ask("work", "summary", timeout=0.1)
+
+
+def test_one_verb_goes_out_in_one_go_and_comes_back(listener: socket.socket) -> None:
+    seen: list[tuple[int, bytes]] = []
+
+    def serve() -> None:
+        peer, _ = listener.accept()
+        with peer:
+            decoder = protocol.Decoder()
+            while len(seen) < 3:
+                seen.extend(decoder.feed(peer.recv(65536)))
+            peer.sendall(WELCOME + protocol.frame(protocol.DATA, b"bytes") + response(1, ok=True))
+
+    server = Thread(target=serve)
+    server.start()
+    try:
+        answer, data = wire.ask("work", "send", b"typed", timeout=5.0, enter=True)
+    finally:
+        server.join(5)
+    assert (answer["ok"], data) == (True, b"bytes")
+    assert [kind for kind, _ in seen] == [protocol.HELLO, protocol.DATA, protocol.REQUEST]
+    hello = protocol.parse(seen[0][1])
+    assert (hello["protocol"], hello["role"], hello["pid"]) == (protocol.PROTOCOL, "request", os.getpid())
+    assert protocol.parse(seen[2][1]) == {"id": 1, "verb": "send", "enter": True}
