@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Terminal(Protocol):
-        """What is read of the emulator. Rows and columns count from 0 in `cursor` and `margins` (top, bottom)."""
+        """What is read of the emulator; `cursor` (row, column), `margins` (top, bottom, left, right) count from 0."""
 
         @property
         def columns(self) -> int: ...
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         @property
         def cursor(self) -> tuple[int, int]: ...
         @property
-        def margins(self) -> tuple[int, int] | None: ...
+        def margins(self) -> tuple[int, int, int, int]: ...
         @property
         def kitty_flags(self) -> int: ...
         @property
@@ -94,12 +94,13 @@ def _number(text: bytes) -> int:
 
 
 def _place(terminal: Terminal | None) -> bytes:
-    """Row and column of the cursor from 1, counted from the margin in origin mode."""
+    """Row and column of the cursor from 1, counted from the margins in origin mode."""
     if terminal is None:
         return b"1;1"
     row, column = terminal.cursor
-    if terminal.mode(6) and terminal.margins:
-        row = max(0, row - terminal.margins[0])
+    if terminal.mode(6):
+        top, _, left, _ = terminal.margins
+        row, column = max(0, row - top), max(0, column - left)
     return b"%d;%d" % (row + 1, column + 1)
 
 
@@ -133,15 +134,14 @@ def _keyboard(_: bytes, terminal: Terminal | None) -> bytes:
 def _setting(body: bytes, terminal: Terminal | None) -> bytes:
     """DECRPSS: 1 with the setting, 0 for one that is not known."""
     asked = body.removeprefix(b"$q")
-    columns, rows = (terminal.columns, terminal.rows) if terminal is not None else (80, 24)
+    top, bottom, left, right = terminal.margins if terminal is not None else (0, 23, 0, 79)
     if asked == b"m":
         pen = terminal.pen_sgr() if terminal is not None else ""
         value = "".join(each for each in pen if each in "0123456789;:").encode() or b"0"
     elif asked == b"r":
-        top, bottom = (terminal.margins if terminal is not None else None) or (0, rows - 1)
         value = b"%d;%d" % (top + 1, bottom + 1)
     elif asked == b"s":
-        value = b"1;%d" % columns
+        value = b"%d;%d" % (left + 1, right + 1)
     elif asked == b" q":
         value = b"%d" % (terminal.cursor_style if terminal is not None else 0)
     elif asked == b'"p':

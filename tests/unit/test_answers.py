@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sesh import __version__
 from sesh.daemon.answers import answer, needs_terminal
+from sesh.daemon.emulator import Emulator
 from sesh.daemon.replies import Replies
 from sesh.daemon.watch import QUERIES, Watch
 
@@ -23,7 +24,7 @@ class Model:
 
     def __init__(self, *, origin: bool = False, pen: str = "0;1;38:2::1:2:3") -> None:
         self.cursor = (11, 39)
-        self.margins: tuple[int, int] | None = (4, 19)
+        self.margins = (4, 19, 0, 99)
         self.modes = {(6, True): origin, (2004, True): True, (4, False): False}
         self.pen = pen
 
@@ -34,7 +35,7 @@ class Model:
         return self.pen
 
 
-def asked(data: bytes, model: Model | None = None) -> bytes:
+def asked(data: bytes, model: Model | Emulator | None = None) -> bytes:
     """All answers to what a program writes, the queries found as the relay finds them."""
     return b"".join(answer(finding.kind, finding.body, model) for finding in Watch().find(data))
 
@@ -92,6 +93,20 @@ def test_each_query_gets_its_fixed_answer(query: bytes, expected: bytes) -> None
 
 def test_in_origin_mode_the_row_counts_from_the_margin() -> None:
     assert asked(b"\x1b[6n", Model(origin=True)) == b"\x1b[8;40R"
+
+
+def test_the_emulator_is_read_as_it_is() -> None:
+    """Its margins are four numbers; taken for two, a `DECRQSS r` while nobody was attached raised in the daemon."""
+    emulator = Emulator(100, 30)
+    emulator.feed(b"\x1b[5;20r\x1b[1;31mhi\x1b[?2004h\x1b[4 q\x1b[>5u\x1b[?6h\x1b[2;3H")
+    queries = (b"6n", b"?6n", b"?2004$p", b"4$p", b"?u", b"18t")
+    assert asked(b"".join(b"\x1b[" + query for query in queries), emulator) == (
+        b"\x1b[2;3R\x1b[?2;3R\x1b[?2004;1$y\x1b[4;2$y\x1b[?5u\x1b[8;30;100t"
+    )
+    settings_asked = b"".join(b"\x1bP$q" + name + b"\x1b\\" for name in (b"m", b"r", b"s", b" q"))
+    assert asked(settings_asked, emulator) == (
+        b"\x1bP1$r0;1;31m\x1b\\\x1bP1$r5;20r\x1b\\\x1bP1$r1;100s\x1b\\\x1bP1$r4 q\x1b\\"
+    )
 
 
 def test_without_a_model_the_terminal_counts_as_new() -> None:
