@@ -1,0 +1,352 @@
+"""One attachment to one session: the loop between the terminal and the daemon."""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import time
+
+from sesh import protocol
+from sesh.client import terminal as signals
+from sesh.client.display import FULL, Display
+from sesh.client.keys import PATIENCE, KeyParser
+from sesh.client.outcome import Options, Outcome
+from sesh.client.typed import Typed
+from sesh.errors import Unreachable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from sesh.client.terminal import RawTerminal
+    from sesh.wire import Connection
+
+_READ = 256 << 10
+_WELCOME = 10.0
+"""Seconds for the daemon to answer HELLO."""
+_FAREWELL = 0.2
+"""Seconds for the daemon to say how the screen was left, and for the terminal to take what still waits."""
+_NOTICE = 3.0
+"""Seconds for which a notice stays, unless a key is pressed."""
+_IN, _OUT = select.POLLIN, select.POLLOUT
+
+
+class Visit:
+    """One client at one session, from HELLO to the last byte.
+
+    `run` returns when the person or the program has gone, or with kind "switch" when the daemon sends the client to
+    another session (`target`); it may then be called again, if there is nowhere to go. The terminal is left raw and
+    the display as it is: `farewell` tells what `Display.leave` needs to know.
+    """
+
+    def __init__(
+        self, connection: Connection, display: Display, name: str, host: str | None, options: Options, hello: bytes
+    ) -> None:
+        self.connection, self.display, self.name, self.host = connection, display, name, host
+        self.terminal: RawTerminal = display.terminal
+        self.options = options
+        self.entered: Callable[[], None] | None = None
+        """Called once, when the daemon has bidden welcome and before anything is shown."""
+        self.target: tuple[str, str | None] | None = None
+        self.position = 0
+        """The position behind the last byte of the program's output that was shown."""
+        self.alternate = False
+        """Whether the alternate screen was on when the display was suspended."""
+        self.lines: list[str] = []
+        self.rows_below: int | None = None
+        self.queries = False
+        self._keys = KeyParser(options.detach_key)
+        self._typed = Typed()
+        self._outbox = bytearray(hello)
+        self._poll = select.poll()
+        self._registered: dict[int, int] = {}
+        self._outcome: Outcome | None = None
+        self._ending: Outcome | None = None  # what the outcome will be once all is shown
+        self._closed = self._mute = False  # the daemon says nothing more; it hears nothing more
+        self._welcome_by = time.monotonic() + _WELCOME
+        self._flush_by = self._notice_by = self._leave_by = 0.0
+        self._apology = ""
+        os.set_blocking(connection.inbound, False)
+        os.set_blocking(connection.outbound, False)
+
+    @property
+    def welcome(self) -> dict[str, Any]:
+        """The daemon's WELCOME, empty as long as it has not come."""
+        return self.connection.welcome
+
+    def run(self) -> Outcome:
+        """Carries bytes until the attachment ends.
+
+        Raises the daemon's refusal, Unreachable where it does not answer HELLO, ProtocolError where it talks rubbish.
+        """
+        self._outcome = None
+        self._send(b"")
+        for frame in self.connection.leftovers():
+            self._frame(*frame)
+        while (outcome := self._turn()) is None:
+            continue
+        return outcome
+
+    def close(self) -> None:
+        """Leaves without a word to the person: the daemon is told, as far as it listens."""
+        self._send(protocol.message(protocol.DETACH, {}))
+        self.connection.close()
+
+    # -- waiting
+
+    def _turn(self) -> Outcome | None:
+        """Waits for something to do, and does it; the outcome where that was the last."""
+        if self._ending is None or self.display.pending:
+            try:
+                self._serve(self._wait())
+            except OSError:  # of the terminal: it has gone, and nobody is there to be told
+                self._end(Outcome("detached", self.name, self.host, reason="hangup"), at_once=True)
+        if self._ending is not None and not self.display.pending:
+            self._outcome = self._outcome or self._ending
+        return self._outcome
+
+    def _serve(self, ready: set[int]) -> None:
+        connection, terminal = self.connection, self.terminal
+        if terminal.signals in ready:
+            self._signals()
+        if terminal.inbound in ready and self._outcome is None:
+            self._type()
+        if terminal.outbound in ready and self.display.pending:
+            self.display.flush()
+        if connection.outbound in ready and self._outbox:
+            self._send(b"")
+        if connection.inbound in ready and self._registered.get(connection.inbound, 0) & _IN and self._outcome is None:
+            self._receive()
+        self._clock()
+
+    def _wait(self) -> set[int]:
+        """Blocks until something is to be done; the descriptors that are ready."""
+        self._register()
+        moments = [by for by in (self._flush_by, self._notice_by, self._leave_by, self._welcome_by) if by]
+        ready = self._poll.poll(0) if self.display.behind else []
+        if not ready:
+            self.display.account()
+            left = max(0.0, min(moments) - time.monotonic()) if moments else None
+            ready = self._poll.poll(None if left is None else math.ceil(left * 1000))
+        return {descriptor for descriptor, _ in ready}
+
+    def _register(self) -> None:
+        """Waits for what can be dealt with, and for nothing else: a descriptor that only hung up would never rest."""
+        display, terminal, connection = self.display, self.terminal, self.connection
+        wanted = {terminal.signals: _IN}
+        if not self._leave_by and not self._typed.full:
+            wanted[terminal.inbound] = _IN
+        if display.pending:
+            wanted[terminal.outbound] = wanted.get(terminal.outbound, 0) | _OUT
+        if not self._closed and self._ending is None and display.pending < FULL:
+            wanted[connection.inbound] = _IN
+        if self._outbox:
+            wanted[connection.outbound] = wanted.get(connection.outbound, 0) | _OUT
+        if wanted != self._registered:
+            for descriptor in self._registered.keys() - wanted.keys():
+                self._poll.unregister(descriptor)
+            for descriptor, events in wanted.items():
+                self._poll.register(descriptor, events)
+            self._registered = wanted
+
+    def _clock(self) -> None:
+        """Does what was due by now."""
+        if not (self._flush_by or self._notice_by or self._leave_by or self._welcome_by):
+            return
+        now = time.monotonic()
+        if self._flush_by and now >= self._flush_by:
+            self._flush_by = 0.0
+            self._events(self._keys.flush())
+        if self._notice_by and now >= self._notice_by:
+            self._unnotice()
+        if self._leave_by and now >= self._leave_by:
+            self._outcome = self._outcome or self._ending or Outcome("detached", self.name, self.host)
+        if self._welcome_by and now >= self._welcome_by and self._outcome is None and not self._leave_by:
+            raise Unreachable(f"the daemon of {self.name} does not answer; `sesh --status {self.name}` tells its pid")
+
+    # -- from the terminal
+
+    def _type(self) -> None:
+        data = self.terminal.read()
+        if data is None:
+            return
+        if not data:
+            self._end(Outcome("detached", self.name, self.host, reason="hangup"), at_once=True)
+            return
+        self._events(self._keys.feed(data))
+        self._flush_by = time.monotonic() + PATIENCE if self._keys.holding else 0.0
+
+    def _events(self, events: list[Any]) -> None:
+        for event in events:
+            if event[0] == "detach":
+                self._detach()
+                return
+            if self._ending is None and not self.options.read_only:
+                for frame in self._typed.add(event[1]):
+                    self._send(frame)
+            if self._notice_by:
+                self._unnotice()
+
+    def _detach(self) -> None:
+        """The person leaves: the daemon may say how the screen stands, if it does so at once."""
+        if self._ending is not None:
+            self._outcome = self._ending
+            return
+        self._leave_by = time.monotonic() + _FAREWELL
+        self._send(protocol.message(protocol.DETACH, {}))
+        if self._mute or not self.welcome:
+            self._end(Outcome("detached", self.name, self.host), at_once=True)
+
+    def _signals(self) -> None:
+        """What came from outside: the window's size, a stop, an end."""
+        came = self.terminal.noticed()
+        for number in signals.LEAVING:
+            if number in came:
+                self._send(protocol.message(protocol.DETACH, {}))
+                self._end(Outcome("signal", self.name, self.host, signal=number), at_once=True)
+                return
+        if signals.STOPPED in came:
+            self.alternate = self.display.suspend()
+            self.terminal.stop()
+            self.terminal.noticed()
+            self._come_back()
+        elif signals.CONTINUED in came:
+            self.terminal.raw()
+            self._resize()
+            self._send(protocol.frame(protocol.REDRAW))
+        elif signals.RESIZED in came:
+            self._resize()
+
+    def _come_back(self) -> None:
+        """Shows the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""
+        self.display.resume(self.alternate)
+        self._resize()
+        self._send(protocol.frame(protocol.REDRAW))
+
+    def _resize(self) -> None:
+        self._send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
+
+    # -- to the daemon
+
+    def _send(self, data: bytes) -> None:
+        """Sends frames, or queues what the daemon does not take now."""
+        if self._mute:
+            return
+        self._outbox += data
+        try:
+            while self._outbox:
+                del self._outbox[: os.write(self.connection.outbound, self._outbox)]
+        except BlockingIOError:
+            return
+        except OSError:  # gone; what it has said before still comes, and then the end
+            self._mute = True
+            self._outbox.clear()
+
+    # -- from the daemon
+
+    def _receive(self) -> None:
+        try:
+            data = os.read(self.connection.inbound, _READ)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._closed = True
+            if not self.welcome:
+                raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
+            self._end(Outcome("detached" if self._leave_by else "lost", self.name, self.host))
+            return
+        for kind, payload in self.connection.decoder.feed(data):
+            self._frame(kind, payload)
+
+    def _frame(self, kind: int, payload: bytes) -> None:
+        """Deals with one frame; those of types unknown here are passed over."""
+        if self._ending is not None:
+            return
+        if kind in (protocol.OUTPUT, protocol.SCREEN):
+            position, data = protocol.split_number(payload)
+            self.position = position + (len(data) if kind == protocol.OUTPUT else 0)
+            self.display.show(data)
+            if self._apology and kind == protocol.SCREEN:
+                text, self._apology = self._apology, ""
+                self._show_notice(text)
+        elif not self.welcome:
+            if self.connection.accept(kind, payload):
+                self._welcome_by = 0.0
+                self.name = str(self.welcome.get("name") or self.name)
+                if self.entered is not None:
+                    self.entered()
+        elif kind == protocol.ACK:
+            for frame in self._typed.acknowledge(protocol.split_number(payload)[0]):
+                self._send(frame)
+        elif kind == protocol.PING:
+            self._send(protocol.frame(protocol.PONG, payload))
+        else:
+            self._told(kind, payload)
+
+    def _told(self, kind: int, payload: bytes) -> None:
+        """The rarer frames, whose payload is JSON."""
+        if kind == protocol.NOTICE:
+            self._notice(protocol.parse(payload))
+        elif kind == protocol.EXIT:
+            told = protocol.parse(payload)
+            self.name = str(told.get("name") or self.name)
+            code, number = told.get("code"), told.get("signal")
+            self.rows_below = _rows(told.get("rows_below", 0))
+            reason = str(told.get("reason") or "")
+            self._end(Outcome("ended", self.name, self.host, code=code, signal=number, reason=reason))
+        elif kind == protocol.DETACH:
+            told = protocol.parse(payload)
+            self.name = str(told.get("name") or self.name)
+            self.rows_below = _rows(told.get("rows_below"))
+            self.queries = told.get("queries") is True
+            self._leave_by = self._leave_by or time.monotonic() + _FAREWELL
+            self._end(Outcome("detached", self.name, self.host, reason=str(told.get("reason") or "")))
+        elif kind == protocol.SWITCH and not self._leave_by:
+            told = protocol.parse(payload)
+            host = told.get("host")
+            self.target = (str(told.get("name") or ""), host if isinstance(host, str) else None)
+            self._outcome = Outcome("switch", self.name, self.host)
+
+    def _end(self, outcome: Outcome, *, at_once: bool = False) -> None:
+        """The attachment is over when all has been shown; at once where nobody looks any more."""
+        if self._ending is None:
+            self._ending = outcome
+        if at_once:
+            self._outcome = self._outcome or outcome
+
+    # -- notices
+
+    def _notice(self, told: dict[str, Any]) -> None:
+        text = str(told.get("text") or "")
+        if told.get("hold"):
+            self._show_notice(text)
+        elif self.display.started:
+            self.lines.append(text)
+        else:
+            self.display.line(text)
+
+    def apologise(self, text: str) -> None:
+        """Stays after all, and says why, as soon as the session can be seen."""
+        if self.display.started:
+            self._show_notice(text)
+        else:
+            self._apology = text
+            self._come_back()
+
+    def _show_notice(self, text: str) -> None:
+        """Lays a line over the last row, for a moment or until a key is pressed."""
+        self.display.notice(text)
+        self._notice_by = time.monotonic() + _NOTICE
+
+    def _unnotice(self) -> None:
+        self._notice_by = 0.0
+        self._send(protocol.frame(protocol.REDRAW))
+
+
+def _rows(value: object) -> int | None:
+    """A number of rows that the daemon told; None where it does not know."""
+    return min(max(value, 0), 9999) if isinstance(value, int) else None
