@@ -20,7 +20,8 @@ def dump(session: Session) -> dict[str, Any]:
 
     Shape: `facts`, `size` (columns, rows, width, height), `stream` (base, head, bytes), `model` (position, and the
     emulator's state, None where it was never needed), `watch` (an unfinished sequence), `input` (units not typed),
-    `seen`, `title`, `last_activity`, `sent_at`, `end` (code, signal, moment), `unseen` (bells, notifications, the last).
+    `seen`, `title`, `last_activity`, `sent_at`, `end` (code, signal, moment), `unseen` (bells, notifications, the last
+    one).
     """
     stream, model = session.stream, session.model
     return {

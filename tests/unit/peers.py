@@ -1,0 +1,52 @@
+"""Clients of a daemon that is not there: a Peer on one end of a socket pair, the test on the other."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from sesh import protocol
+from sesh.daemon.attachment import Attachment
+from sesh.daemon.peer import Peer
+
+
+class Link:
+    """`peer` is the daemon's side; `take` reads the frames that came out on the other one."""
+
+    def __init__(self, *, buffer: int = 0) -> None:
+        ours, theirs = socket.socketpair()
+        if buffer:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        ours.setblocking(False)
+        self.other, self.socket = ours, theirs
+        self.peer = Peer(theirs)
+        self.decoder = protocol.Decoder()
+
+    def take(self, limit: int = 1 << 24) -> list[tuple[int, bytes]]:
+        """The frames that have come, without waiting; at most `limit` bytes are read."""
+        frames: list[tuple[int, bytes]] = []
+        while limit > 0:
+            try:
+                data = self.other.recv(min(limit, 1 << 16))
+            except BlockingIOError:
+                break
+            if not data:
+                break
+            limit -= len(data)
+            frames += self.decoder.feed(data)
+        return frames
+
+    def output(self) -> list[tuple[int, bytes]]:
+        """The OUTPUT that has come, as (position, bytes)."""
+        return [protocol.split_number(payload) for kind, payload in self.take() if kind == protocol.OUTPUT]
+
+    def attached(self, number: int = 1, **hello: Any) -> Attachment:
+        """The peer's attachment; it hangs on the peer as its reader."""
+        client = Attachment(self.peer, number, {"columns": 80, "rows": 24, **hello})
+        self.peer.attachment = self.peer.reader = client
+        return client
+
+    def close(self) -> None:
+        """Closes both ends."""
+        self.other.close()
+        self.socket.close()

@@ -1,0 +1,212 @@
+"""The attached clients together: size, lead, pace, and whose terminal is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from sesh.daemon import attachment, clients
+from sesh.daemon.attachment import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC, Attachment, clamp_size
+from sesh.daemon.clients import FARTHEST, STALLED, Clients, Size
+from sesh.daemon.stream import Stream
+from tests.unit.peers import Link
+
+Add = Callable[..., Attachment]
+
+
+class Group:
+    """Clients of a session of 80x24, and the sizes that it was given."""
+
+    def __init__(self) -> None:
+        self.sizes: list[Size] = []
+        self.clients = Clients((80, 24, 0, 0), self._apply)
+        self.links: list[Link] = []
+        self.stream = Stream()
+
+    def _apply(self, size: Size) -> bool:
+        self.sizes.append(size)
+        return True
+
+    def add(self, columns: int = 80, rows: int = 24, **hello: Any) -> Attachment:
+        self.links.append(Link(buffer=4 << 10))
+        client = self.links[-1].attached(self.clients.next_number(), columns=columns, rows=rows, **hello)
+        self.clients.add(client)
+        client.needs = ""  # its first screen has been shown
+        return client
+
+    def print(self, size: int) -> None:
+        """The program writes; everybody is fed as far as his socket takes it."""
+        self.stream.append(bytes(size))
+        for client in self.clients.all:
+            client.peer.feed(self.stream)
+
+
+@pytest.fixture
+def group() -> Iterator[Group]:
+    own = Group()
+    yield own
+    for link in own.links:
+        link.close()
+
+
+def test_the_size_is_that_of_the_client_that_typed_last(group: Group) -> None:
+    one = group.add(100, 30)
+    two = group.add(90, 20)
+    assert group.clients.size[:2] == (90, 20)
+    assert (one.mode, two.mode) == (DRAWN, RAW)
+    group.clients.typed(one)
+    assert group.clients.size[:2] == (100, 30)
+    assert (one.mode, two.mode) == (RAW, DRAWN)
+    assert (one.needs, two.needs) == (ENTER, ENTER)
+    group.clients.typed(one)
+    assert [size[:2] for size in group.sizes] == [(100, 30), (90, 20), (100, 30)]
+
+
+def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> None:
+    one, two, three = group.add(100, 30), group.add(90, 20), group.add(70, 10)
+    group.clients.typed(one)
+    group.clients.remove(one)
+    assert group.clients.leader is three
+    assert group.clients.size[:2] == (70, 10)
+    group.clients.remove(three)
+    assert group.clients.size[:2] == (90, 20)
+    group.clients.remove(two)
+    assert group.clients.leader is None
+    assert group.clients.size[:2] == (90, 20)
+
+
+def test_a_client_that_only_watches_never_rules(group: Group) -> None:
+    watcher = group.add(50, 10, read_only=True)
+    assert group.sizes == []
+    assert watcher.mode == DRAWN
+    leader = group.add(80, 24)
+    assert group.clients.leader is leader
+    group.clients.remove(leader)
+    assert group.clients.leader is None
+    assert group.sizes == []
+
+
+def test_a_new_size_makes_raw_clients_need_the_rows_anew(group: Group) -> None:
+    one, two = group.add(80, 24), group.add(80, 24)
+    two.size = one.size = (81, 24, 0, 0)
+    group.clients.obey()
+    assert (one.mode, one.needs, two.mode, two.needs) == (RAW, REPAINT, RAW, REPAINT)
+    assert one.fed()
+
+
+def test_pixels_alone_are_passed_on_and_repaint_nothing(group: Group) -> None:
+    one = group.add(80, 24)
+    one.size = (80, 24, 800, 480)
+    group.clients.obey()
+    assert group.sizes == [(80, 24, 800, 480)]
+    assert one.needs == ""
+
+
+def test_a_greater_need_is_not_forgotten_for_a_smaller_one(group: Group) -> None:
+    client = group.add()
+    for need, kept in ((REPAINT, REPAINT), (ENTER, ENTER), (REPAINT, ENTER), (RESYNC, RESYNC), (ATTACH, ATTACH)):
+        client.need(need)
+        assert client.needs == kept
+
+
+def test_one_set_aside_or_held_keeps_its_place_until_it_is_brought_back(group: Group) -> None:
+    for mode in (ASIDE, HELD):
+        client = group.add()
+        client.position = 500
+        client.need(REPAINT)
+        group.clients.set_aside(client, mode)
+        client.position = 900
+        group.clients.set_aside(client, mode)
+        assert (client.left, client.needs, client.fed()) == (500, "", False)
+        group.add(90, 20)
+        assert client.mode == mode
+        group.clients.bring_back(client)
+        assert (client.mode, client.needs) == (DRAWN, RESYNC)
+
+
+def test_the_program_waits_for_the_leader_and_others_are_slow(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
+    other, leader = group.add(), group.add()
+    group.print(FARTHEST + (64 << 10))
+    assert group.clients.awaited(group.stream) is leader
+    assert group.clients.slow(group.stream) == [other]
+    later = leader.peer.touched + STALLED + 0.1
+    monkeypatch.setattr(clients.time, "monotonic", lambda: later)
+    assert group.clients.slow(group.stream) == [other, leader]
+
+
+def test_a_client_that_has_not_been_shown_anything_is_not_slow(group: Group) -> None:
+    """One that came to a session with a long past was set aside for it before its first screen, and never got one."""
+    group.print(4 * FARTHEST)
+    for hello in ({"read_only": True}, {}):
+        client = group.add(**hello)
+        client.needs = ATTACH
+        assert group.clients.slow(group.stream) == []
+        assert group.clients.awaited(group.stream) is None
+
+
+def test_a_client_that_comes_back_is_not_slow_for_what_it_missed(group: Group) -> None:
+    """Brought back, it was set aside again for the bytes that it had missed before anybody showed it the screen."""
+    client, _ = group.add(), group.add()
+    group.print(2 * FARTHEST)
+    group.clients.set_aside(client, ASIDE)
+    group.clients.bring_back(client)
+    assert client not in group.clients.slow(group.stream)
+
+
+def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
+    one, two = group.add(), group.add()
+    assert group.clients.asked(group.stream) is two
+    group.clients.typed(one)
+    assert group.clients.asked(group.stream) is one
+    group.clients.set_aside(one, ASIDE)
+    assert group.clients.asked(group.stream) is two
+    two.needs = ATTACH  # its first bytes will be a screen, in which no query stands
+    assert group.clients.asked(group.stream) is None
+    two.needs = REPAINT
+    assert group.clients.asked(group.stream) is two
+    group.print(2 * FARTHEST)
+    assert group.clients.asked(group.stream) is None
+
+
+def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
+    group.add(read_only=True)
+    assert group.clients.asked(group.stream) is None
+    small = group.add(70, 10)
+    assert group.clients.asked(group.stream) is small
+    group.add(80, 24, read_only=True)
+    big = group.add(80, 24)
+    assert (small.mode, group.clients.asked(group.stream)) == (DRAWN, big)
+    group.clients.set_aside(big, HELD)
+    assert group.clients.asked(group.stream) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "held"),
+    [
+        ((0, 0, 0, 0), (80, 24, 0, 0)),
+        ((1, 1, 5, 6), (1, 1, 5, 6)),
+        ((10_000, 10_000, 1 << 20, -4), (1000, 1000, 0xFFFF, 0)),
+        ((-3, -3, 0, 0), (1, 1, 0, 0)),
+        (("80", None, [], {}), (80, 24, 0, 0)),
+        ((True, 24.5, False, 1e9), (80, 24, 0, 0)),
+    ],
+)
+def test_a_size_is_held_within_bounds(sent: tuple[Any, ...], held: Size) -> None:
+    assert clamp_size(*sent) == held
+
+
+@pytest.mark.parametrize("odd", [None, True, -1, 1.5, "x" * 5000, "\ud800\x1b]0;x\x07", [], {"a": 1}, 10**30])
+def test_any_type_in_a_hello_makes_a_client_with_bounded_plain_facts(odd: Any) -> None:
+    link = Link()
+    keys = ("pid", "client", "tty", "auth_sock", "columns", "rows", "width", "height", "read_only")
+    try:
+        client = attachment.Attachment(link.peer, 1, dict.fromkeys(keys, odd))
+        assert client.read_only is (odd is True)
+        assert client.tty.isprintable()
+        assert max(len(client.tty), len(client.token), len(client.auth_sock)) <= 1024
+        assert 0 <= client.pid <= 1 << 31
+        assert all(isinstance(value, int) for value in client.size)
+    finally:
+        link.close()

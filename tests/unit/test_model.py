@@ -1,0 +1,181 @@
+"""The model: where it is in the stream, with which size, and how many lines went by since a client left."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.daemon import model as models
+from sesh.daemon.emulator import Emulator
+from sesh.daemon.model import LAZY, Model
+from sesh.daemon.stream import Stream
+
+WORDS = ["a line\r\n", "wide words ", "\x1b[31mred\x1b[m", "\x1b[5;5H", "\r\n\r\n", "\x1b[?1049h", "\x1b[?1049l", "界界"]
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("print"), st.lists(st.sampled_from(WORDS), min_size=1, max_size=30).map("".join)),
+        st.tuples(st.just("resize"), st.tuples(st.integers(1, 60), st.integers(1, 20))),
+        st.tuples(st.just("step"), st.none()),
+        st.tuples(st.just("json"), st.none()),
+    ),
+    max_size=25,
+)
+
+
+def model(columns: int = 80, rows: int = 24) -> tuple[Stream, Model]:
+    stream = Stream()
+    return stream, Model(stream, columns, rows)
+
+
+@given(STEPS)
+def test_a_model_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[str, object]]) -> None:
+    """Whenever it catches up, in whatever slices, through a dump and a load: resizes take effect where they happened."""
+    stream, behind = model(30, 10)
+    told: list[tuple[str, object]] = []
+    for step, value in steps:
+        if step == "print":
+            assert isinstance(value, str)
+            stream.append(value.encode())
+            told.append((step, value.encode()))
+        elif step == "resize":
+            assert isinstance(value, tuple)
+            behind.resize(*value)
+            if told and told[-1][0] == "resize" and behind.lag:
+                told.pop()  # a size at which nothing was printed, and which nobody saw
+            told.append((step, value))
+        elif step == "step":
+            behind.step()
+            told.append(("seen", None))
+        else:
+            state = json.loads(json.dumps(behind.dump()))
+            behind = Model(stream, 30, 10)
+            behind.restore(state)
+    expected = Emulator(30, 10)
+    for step, value in told:
+        if step == "print":
+            assert isinstance(value, bytes)
+            expected.feed(value)
+        elif step == "resize":
+            assert isinstance(value, tuple)
+            expected.resize(*value)
+    assert behind.catch_up(10)
+    assert behind.position == stream.head
+    assert behind.emulator.text() == expected.text()
+    assert behind.emulator.log(1000) == expected.log(1000)
+    assert (behind.emulator.columns, behind.emulator.rows) == (behind.columns, behind.rows)
+
+
+def test_a_small_session_that_nobody_looks_at_loads_no_emulator() -> None:
+    stream, small = model()
+    stream.append(bytes(LAZY))
+    assert not small.eager
+    assert not small.loaded
+    stream.append(b"x")
+    assert small.eager
+    small.step()
+    assert small.loaded
+    small.catch_up()
+    assert not small.eager
+    stream.append(b"x")
+    assert small.eager
+
+
+def test_the_first_size_is_the_one_it_is_born_with() -> None:
+    stream, early = model(80, 24)
+    for columns in range(20, 60):
+        early.resize(columns, 10)
+    assert early.dump()["born"] == [59, 10]
+    assert early.dump()["resizes"] == []
+    stream.append(b"x")
+    for columns in range(20, 1000):
+        early.resize(columns, 10)
+    assert early.dump()["resizes"] == [[1, 999, 10]]
+
+
+def test_it_reaches_a_point_and_not_a_byte_more() -> None:
+    stream, asked = model()
+    stream.append(b"one\r\ntwo")
+    asked.resize(40, 10)
+    stream.append(b"\r\nthree")
+    asked.reach(5)
+    assert asked.position == 5
+    assert asked.emulator.text()[0].rstrip() == "one"
+    assert asked.emulator.cursor == (1, 0)
+    assert asked.emulator.columns == 80
+    asked.reach(9)
+    assert asked.emulator.columns == 40
+    asked.reach(3)
+    assert asked.position == 9
+
+
+def test_settling_takes_the_size_of_now_for_what_is_still_to_come() -> None:
+    stream, late = model()
+    stream.append(b"x" * 10)
+    late.step()
+    stream.append(b"y" * 10)
+    late.resize(40, 10)
+    late.settle()
+    assert (late.emulator.columns, late.emulator.rows) == (40, 10)
+    late.catch_up()
+    assert (late.emulator.columns, late.emulator.rows) == (40, 10)
+
+
+def test_lines_since_a_client_left_are_counted_exactly_at_a_mark() -> None:
+    stream, counted = model(20, 5)
+    stream.append(b"line\r\n" * 50)
+    left = stream.head - 60
+    counted.mark(left)
+    stream.append(b"line\r\n" * 30)
+    counted.catch_up()
+    assert counted.scrolled_since(left) == 40
+    assert counted.scrolled_since(stream.head) == 0
+    counted.mark(stream.head)
+    stream.append(b"line\r\n" * 7)
+    counted.catch_up()
+    assert counted.scrolled_since(stream.head - 42) == 7
+
+
+def test_without_a_mark_rather_more_lines_are_counted_than_fewer() -> None:
+    stream, counted = model(20, 5)
+    for _ in range(40):
+        stream.append(b"line\r\n" * 10)
+        counted.catch_up()
+    for back in (0, 6, 60, 601, 2000):
+        assert back // 6 <= counted.scrolled_since(stream.head - back) <= back // 6 + 10
+
+
+def test_marks_are_bounded() -> None:
+    stream, marked = model()
+    stream.append(bytes(10_000))
+    for position in range(5000):
+        marked.mark(position)
+    assert len(marked.dump()["marks"]) == models._MARKS
+
+
+def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice that raised was tried for ever: the processor busy, the program stopped once the bound was reached."""
+    stream, faulty = model()
+    stream.append(b"bad")
+    emulator = faulty.emulator
+    monkeypatch.setattr(emulator, "feed", lambda data: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        faulty.step()
+    assert faulty.lag == 0
+    monkeypatch.undo()
+    stream.append(b"good")
+    assert faulty.catch_up()
+    assert faulty.emulator.text()[0].rstrip() == "good"
+
+
+def test_an_emulator_that_cannot_be_loaded_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, bare = model()
+    stream.append(bytes(LAZY + 1))
+    monkeypatch.setitem(sys.modules, "sesh.daemon.emulator", None)
+    with pytest.raises(ImportError):
+        bare.step()
+    assert bare.lag == 0
+    assert not bare.eager

@@ -1,0 +1,91 @@
+"""The stream of output: what is read is what was written, whatever was trimmed and however it came."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.daemon import stream
+from sesh.daemon.stream import RETAINED, Stream
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.binary(max_size=200) | st.integers(1, 3000).map(bytes)),
+        st.tuples(st.just("trim"), st.floats(0, 1)),
+        st.tuples(st.just("read"), st.tuples(st.floats(0, 1), st.integers(0, 5000))),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS, st.integers(0, 1 << 40))
+def test_a_stream_is_a_sequence_of_bytes_with_its_beginning_cut_off(steps: list[tuple[str, object]], base: int) -> None:
+    before, stream.RETAINED = stream.RETAINED, 1000
+    try:
+        model, kept = b"", Stream(base)
+        for step, value in steps:
+            if step == "append":
+                assert isinstance(value, bytes)
+                model += value
+                kept.append(value)
+            elif step == "trim":
+                assert isinstance(value, float)
+                needed = base + int(value * len(model))
+                kept.trim(needed)
+                assert kept.base <= max(base, min(needed, kept.head - 1000))
+            else:
+                assert isinstance(value, tuple)
+                position = kept.base + int(value[0] * (kept.head - kept.base))
+                views = kept.read(position, value[1])
+                assert b"".join(views) == model[position - base :][: value[1]]
+            assert kept.head == base + len(model)
+            assert kept.bytes(0) == model[kept.base - base :]
+    finally:
+        stream.RETAINED = before
+
+
+def test_a_position_that_is_no_longer_held_is_refused() -> None:
+    kept = Stream()
+    for _ in range(12):
+        kept.append(bytes(64 << 10))
+    kept.trim(kept.head)
+    assert kept.head - RETAINED - (64 << 10) <= kept.base <= kept.head - RETAINED
+    for position in (0, kept.base - 1, kept.head + 1):
+        with pytest.raises(LookupError):
+            kept.read(position, 1)
+    assert kept.read(kept.head, 10) == []
+
+
+def test_blocks_are_read_without_being_copied() -> None:
+    kept = Stream()
+    block = bytes(100_000)
+    kept.append(block)
+    assert kept.read(500, 100)[0].obj is block
+
+
+def test_keys_echoed_one_by_one_cost_little_more_than_their_bytes() -> None:
+    """A block for each byte of an interactive session would have cost twenty megabytes, and a long move at each key."""
+    kept = Stream()
+    for _ in range(300_000):
+        kept.append(b"x")
+    assert len(kept._blocks) < 100
+    kept.trim(kept.head)
+    assert len(kept.bytes(0)) < RETAINED + 8192
+
+
+def test_a_view_stays_as_it_was_while_its_block_grows() -> None:
+    kept = Stream()
+    kept.append(b"abc")
+    view = kept.read(0, 3)[0]
+    kept.append(b"def")
+    assert (bytes(view), kept.bytes(0)) == (b"abc", b"abcdef")
+
+
+def test_a_stream_begins_anew_where_another_one_was() -> None:
+    kept = Stream()
+    kept.append(b"old")
+    kept.restore(1000, b"new")
+    assert (kept.base, kept.head, kept.bytes(0)) == (1000, 1003, b"new")
+    kept.restore(7, b"")
+    assert (kept.base, kept.head, kept.read(7, 1)) == (7, 7, [])

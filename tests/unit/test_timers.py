@@ -1,0 +1,108 @@
+"""Deadlines: each runs once, none before its time, and a moved or cleared one not at its old time."""
+
+from __future__ import annotations
+
+import pytest
+
+from sesh.daemon import timers
+from sesh.daemon.timers import Timers
+
+
+class Clock:
+    """A time that moves only when it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(timers.time, "monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def test_nothing_is_waited_for_while_nothing_is_set(clock: Clock) -> None:
+    due = Timers()
+    assert due.wait() is None
+    due.set("a", 5, lambda: None)
+    due.set("b", 3, lambda: None)
+    assert due.wait() == 3
+    due.clear("b")
+    due.clear("never set")
+    assert due.wait() == 5
+    clock.now += 9
+    assert due.wait() == 0
+    due.run()
+    assert due.wait() is None
+
+
+def test_a_deadline_runs_once_and_not_early(clock: Clock) -> None:
+    due, ran = Timers(), []
+    due.set("a", 2, lambda: ran.append("a"))
+    clock.now += 1.9
+    due.run()
+    assert ran == []
+    clock.now += 0.1
+    due.run()
+    due.run()
+    assert ran == ["a"]
+
+
+def test_setting_moves_a_deadline_and_ensuring_leaves_it(clock: Clock) -> None:
+    due, ran = Timers(), []
+    due.set("a", 2, lambda: ran.append("old"))
+    due.ensure("a", 1, lambda: ran.append("ensured"))
+    assert due.wait() == 2
+    assert due.stands("a")
+    due.set("a", 4, lambda: ran.append("new"))
+    clock.now += 3
+    due.run()
+    assert ran == []
+    clock.now += 1
+    due.run()
+    assert ran == ["new"]
+    assert not due.stands("a")
+
+
+def test_a_callback_may_set_itself_again(clock: Clock) -> None:
+    due, ran = Timers(), []
+
+    def again() -> None:
+        ran.append(clock.now)
+        due.set("a", 1, again)
+
+    due.set("a", 0, again)
+    due.run()
+    due.run()
+    clock.now += 1
+    due.run()
+    assert ran == [100.0, 101.0]
+
+
+def test_a_deadline_that_another_one_moved_or_cleared_does_not_run(clock: Clock) -> None:
+    """The same function set again for later ran at once, since only the function was compared."""
+    due, ran = Timers(), []
+
+    def tick() -> None:
+        ran.append("tick")
+
+    def first() -> None:
+        due.set("b", 10, tick)
+        due.clear("c")
+
+    due.set("a", 0, first)
+    due.set("b", 0, tick)
+    due.set("c", 0, tick)
+    due.run()
+    assert ran == []
+    assert due.wait() == 10
+
+
+def test_a_callback_that_fails_leaves_the_others_set(clock: Clock) -> None:
+    due, ran = Timers(), []
+    due.set("a", 0, lambda: 1 // 0)
+    due.set("b", 0, lambda: ran.append("b"))
+    with pytest.raises(ZeroDivisionError):
+        due.run()
+    due.run()
+    assert ran == ["b"]
