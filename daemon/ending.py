@@ -103,11 +103,24 @@ class Ending:
             if client.mode in (ASIDE, HELD):
                 session.clients.bring_back(client)
 
+    def ripe(self) -> bool:
+        """Whether somebody can be told now: that a late comer has got the screen is no event that wakes the loop."""
+        return self.done and (
+            any(self._answerable(peer) for peer in self.server.peers.values())
+            or any(self._dismissible(client) for client in self.session.clients.all)
+        )
+
+    def _answerable(self, peer: Peer) -> bool:
+        return bool(peer.waits) and not self._owed(peer)
+
+    def _dismissible(self, client: Attachment) -> bool:
+        return not client.needs and (client.mode == DRAWN or not self._owed(client.peer))
+
     def tell(self) -> None:
         """Sends their answers to those who waited, and EXIT to the clients that have got all of the output."""
         session = self.session
         for peer in list(self.server.peers.values()):
-            if peer.waits and not self._owed(peer):
+            if self._answerable(peer):
                 for asked, wanted in peer.waits.items():
                     output = session.stream.bytes(session.stream.base) if wanted["output"] else b""
                     result = session.result()
@@ -116,7 +129,7 @@ class Ending:
                     peer.respond(asked, output, **result)
                 peer.waits.clear()
         for client in list(session.clients.all):
-            if not client.needs and (client.mode == DRAWN or not self._owed(client.peer)):
+            if self._dismissible(client):
                 self._exit(client)
 
     def _owed(self, peer: Peer) -> bool:

@@ -82,7 +82,8 @@ class Server:
         owing = self._guarded(session.relay.serve, "a screen") is True
         self._watch()
         working = owing or session.model.eager
-        for key, events in self._selector.select(0 if working else session.timers.wait()):
+        at_once = working or self.ending.ripe()
+        for key, events in self._selector.select(0 if at_once else session.timers.wait()):
             self._guarded(lambda key=key, events=events: self._ready(key.fd, events), "an event")  # type: ignore[misc]
             working = False
         if working:

@@ -137,7 +137,8 @@ class Session:
     def record(self) -> dict[str, Any]:
         """What stands in NAME.json."""
         facts = self.facts
-        pty = self.pty
+        # A closed pty's number may belong to any other terminal of this machine a moment later.
+        pty = self.pty if self.pty is not None and self.pty.descriptor >= 0 else None
         return {
             "name": self.name,
             "id": facts["id"],
