@@ -28,13 +28,13 @@ TOKEN = re.compile(
       (\x1b\[[0-9;:]*m)?({_TEXT}+)(\r\n)?                  # 1 SGR, 2 text, 3 line end
     | (\x1b\[[0-9;:]*m)                                    # 4 SGR
     | (\r\n|[\x00-\x1a\x1c-\x1f])                          # 5 control
-    | (\x1b\[[0-?]*[\x20-?]*[@-~])                         # 6 CSI
+    | (\x1b\[[\x20-?]*[@-~])                               # 6 CSI
     | (\x1b(?:\][^\x07\x18\x1a\x1b]*(?:\x07|(?=\x1b))      # 7 OSC with its end,
         |[PX^_k][^\x18\x1a\x1b]*(?=\x1b)                   #   other strings,
         |[\x20-/]+[0-~]|[0-OQ-WYZ\\`-jl-~]))               #   other escapes
     | (\x1b(?:\[[\x20-?]*|[\x20-/]*|\][^\x07\x18\x1a\x1b]*|[PX^_k][^\x18\x1a\x1b]*)\Z)   # 8 unfinished
     | (\x1b(?:\[[\x20-?]*|[\x20-/]*)[\x00-\x17\x19\x1c-\x1f\x7f-\x9f](?s:.*))            # 9 interrupted by a control
-    | \x1b(?:\[[\x20-?]*|[\x20-/]*|\][^\x07\x18\x1a\x1b]*|[PX^_k][^\x18\x1a\x1b]*)       # aborted: nothing
+    | \x1b(?:\[[\x20-?]*|\][^\x07\x18\x1a\x1b]*|[PX^_k][^\x18\x1a\x1b]*|[\x20-/]*)       # aborted: nothing
     """,
     re.VERBOSE,
 )

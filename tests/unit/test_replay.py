@@ -1,0 +1,188 @@
+"""Replay and repaint: whoever attaches sees what an emulator that was there all along would show."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sesh.daemon.emulator import Emulator
+from sesh.daemon.prelude import fresh
+from sesh.daemon.replay import repaint, replay
+from tests.unit.streams import essence, piece
+
+ALL = 10**9
+SIZES = ((20, 5), (10, 4), (7, 3), (2, 2), (1, 3), (5, 1), (30, 6), (1, 1))
+
+#: Streams of grammar elements, by seed: shrinking drops elements.
+streams = st.lists(st.integers(0, 2**32).map(lambda seed: piece(random.Random(seed))), max_size=60)
+bytestreams = st.one_of(streams.map(b"".join), st.binary(max_size=80))
+
+
+def fed(data: bytes, columns: int = 20, rows: int = 5) -> Emulator:
+    emulator = Emulator(columns, rows)
+    emulator.feed(data)
+    assert emulator.errors == 0, emulator.last_error
+    return emulator
+
+
+@given(bytestreams, st.sampled_from(SIZES))
+@settings(max_examples=400, deadline=None)
+def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> None:
+    emulator = fed(data, *size)
+    copy = fed(replay(emulator, lines=ALL), *size)
+    assert essence(copy, size[1]) == essence(emulator)
+
+
+@given(bytestreams, bytestreams, st.sampled_from(SIZES))
+@settings(max_examples=200, deadline=None)
+def test_what_comes_after_a_replay_means_the_same(data: bytes, more: bytes, size: tuple[int, int]) -> None:
+    emulator = fed(data, *size)
+    copy = fed(replay(emulator, lines=ALL), *size)
+    more = re.sub(rb"\x1b\[\d*[;\d]*[bJ]|\x1bc", b"", more)  # REP over a line's end, and clearing, look at the history
+    emulator.feed(more)
+    copy.feed(more)
+    here, there = essence(emulator), essence(copy, size[1])
+    assert there["screen"] == here["screen"]
+    assert there["cursor"] == here["cursor"]
+
+
+@given(bytestreams, st.sampled_from(SIZES))
+@settings(max_examples=200, deadline=None)
+def test_a_replay_is_a_fixed_point(data: bytes, size: tuple[int, int]) -> None:
+    first = replay(fed(data, *size), lines=0)
+    again = replay(fed(first, *size), lines=0)
+    assert essence(fed(again, *size))["screen"] == essence(fed(first, *size))["screen"]
+    assert replay(fed(again, *size), lines=0) == again
+
+
+@given(bytestreams, st.sampled_from(SIZES))
+@settings(max_examples=200, deadline=None)
+def test_state_goes_through_json_unharmed(data: bytes, size: tuple[int, int]) -> None:
+    emulator = fed(data, *size)
+    copy = Emulator.from_state(json.loads(json.dumps(emulator.state())))
+    assert copy.state() == emulator.state()
+    copy.feed(b"more\r\n\x1b[31mtext")
+    emulator.feed(b"more\r\n\x1b[31mtext")
+    assert copy.state() == emulator.state()
+
+
+@given(streams, streams)
+@settings(max_examples=200, deadline=None)
+def test_repainting_brings_a_terminal_that_missed_output_up_to_date(seen: list[bytes], missed: list[bytes]) -> None:
+    def shift(item: bytes) -> bool:
+        return item in {b"\x1bN", b"\x1bO"} or b"?12" in item
+
+    seen, missed = ([item for item in part if not shift(item)] for part in (seen, missed))
+    client = fed(b"".join(seen))
+    emulator = fed(b"".join(seen + missed))
+    lines = emulator.scrolled - client.scrolled
+    client.feed(repaint(emulator, lines=lines, was_alternate=client.alternate))
+    here, there = essence(emulator), essence(client)
+    for left_alone in ("titles", "keys", "main_keys", "history", "single"):
+        del here[left_alone], there[left_alone]
+    assert there == here
+
+
+def test_a_resize_does_not_break_a_replay() -> None:
+    rng = random.Random(9)
+    for _ in range(200):
+        emulator = Emulator(20, 5)
+        for _ in range(25):
+            emulator.feed(piece(rng))
+            if rng.random() < 0.1:
+                emulator.resize(rng.choice((2, 5, 7, 12, 20)), rng.choice((1, 2, 5, 9)))
+        copy = fed(replay(emulator, lines=ALL), emulator.columns, emulator.rows)
+        assert essence(copy, emulator.rows) == essence(emulator)
+
+
+def test_lines_that_scrolled_off_meanwhile_flow_in_once() -> None:
+    start = b"".join(b"line %d\r\n" % number for number in range(8))
+    client, emulator = fed(start), fed(start)
+    emulator.feed(b"".join(b"line %d\r\n" % number for number in range(8, 30)))
+    client.feed(repaint(emulator, lines=emulator.scrolled - client.scrolled))
+    assert client.log(99) == emulator.log(99) == [f"line {number}" for number in range(30)]
+
+
+def test_what_the_terminal_showed_before_is_scrolled_away_and_not_erased() -> None:
+    client = fed(b"the user's own words\r\n$ sesh work")
+    client.feed(replay(fed(b"session")))
+    assert client.text()[0] == "session"
+    assert client.log(99)[:2] == ["the user's own words", "$ sesh work"]
+
+
+def test_a_new_session_begins_on_an_empty_screen() -> None:
+    client = fed(b"\x1b[2;3r\x1b[?6hold words\r\nmore\x1b]0;unfinished")
+    client.feed(fresh(5))
+    assert client.text() == [""] * 5
+    assert client.cursor == (0, 0)
+    assert client.history.last(99)[:3] == ["", "old words", "more"]
+
+
+@pytest.mark.parametrize("lines", [0, 3, ALL])
+def test_only_the_asked_for_lines_of_scrollback_come(lines: int) -> None:
+    emulator = fed(b"".join(b"line %d\r\n" % number for number in range(20)))
+    client = fed(replay(emulator, lines=lines))
+    wanted = [f"line {number}" for number in range(20)][-(4 + min(lines, 16)) :]
+    assert [line for line in client.log(99) if line] == wanted
+
+
+def test_nothing_that_acts_is_ever_replayed() -> None:
+    """Bells, queries, clipboard writes, resets and synchronized output would act on the terminal of who attaches."""
+    rng = random.Random(4)
+    acting = re.compile(
+        rb"\x07|\x1bc|\x1b\]52|\?2026h|\x1b\[[?>=]*\d*(?:;\d+)*[cnx]|\$p|\x1bP|\x1b_|\?\x1b\\|\x1b\[[23]J|\x1b\[\?u|\x1b\[8;"
+    )
+    for _ in range(300):
+        data = b"\x07\x1b]52;c;aGk=\x07\x1b[?2026h\x1b]10;?\x07" + b"".join(piece(rng) for _ in range(40)) + b"\x18"
+        emulator = fed(data)
+        emulator.feed(b"\x18\x1b\\")
+        assert not acting.search(replay(emulator, lines=ALL))
+        assert not acting.search(repaint(emulator))
+
+
+def test_r23_strings_of_programs_come_back_without_controls() -> None:
+    emulator = fed(b"\x1b]2;a\x01b\x7fc\nd\x07\x1b]7;file://h/\x00p\x07")
+    assert b"\x1b]1;\x1b\\\x1b]2;abcd\x1b\\\x1b]7;file://h/p\x1b\\" in replay(emulator)
+
+
+def test_kitty_flags_appear_only_where_the_program_used_them() -> None:
+    assert b"u" not in replay(fed(b"text"))
+    assert b"\x1b[=0;1u\x1b[>5u" in replay(fed(b"\x1b[>5u"))
+
+
+def test_the_alternate_screen_appears_only_where_the_program_uses_it() -> None:
+    assert b"1049" not in replay(fed(b"\x1b[?1049hx\x1b[?1049l"))
+    assert b"1049" not in repaint(fed(b"text"))
+
+
+def test_the_primary_screen_is_restored_under_the_alternate_one() -> None:
+    emulator = fed(b"shell\r\n$ vim\x1b[?1049h\x1b[Htext")
+    client = fed(replay(emulator))
+    client.feed(b"\x1b[?1049l")
+    assert client.text()[:2] == ["shell", "$ vim"]
+    assert client.cursor == (1, 5)
+
+
+def test_a_grapheme_that_is_still_open_can_be_joined_after_a_replay() -> None:
+    emulator = fed("👩\u200d".encode())
+    client = fed(replay(emulator))
+    client.feed("👧".encode())
+    assert client.text()[0] == "👩\u200d👧"
+
+
+def test_a_pending_wrap_survives() -> None:
+    client = fed(replay(fed(b"x" * 20)))
+    client.feed(b"y")
+    assert client.text()[:2] == ["x" * 20, "y"]
+
+
+def test_the_prelude_needs_no_emulator() -> None:
+    code = "import sys, sesh.daemon.prelude; sys.exit(any(name in sys.modules for name in ('pyte', 're', 'typing')))"
+    assert subprocess.run([sys.executable, "-S", "-c", code], check=False).returncode == 0

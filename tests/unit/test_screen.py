@@ -1,0 +1,375 @@
+"""The screen model: the gaps of pyte that it closes. P numbers are the gaps."""
+
+from __future__ import annotations
+
+import time
+
+import pyte
+import pytest
+
+from sesh.daemon.cell import Cell
+from sesh.daemon.emulator import Emulator
+
+
+def fed(data: str | bytes, columns: int = 20, rows: int = 5) -> Emulator:
+    emulator = Emulator(columns, rows)
+    emulator.feed(data.encode() if isinstance(data, str) else data)
+    assert emulator.errors == 0, emulator.last_error
+    return emulator
+
+
+def cell(emulator: Emulator, row: int, column: int) -> Cell:
+    return emulator.screen.buffer[row][column]
+
+
+def test_pyte_is_the_screen_model() -> None:
+    emulator = fed("\x1b[1;3;4;5;7;9;31;42mx")
+    assert isinstance(emulator.screen, pyte.Screen)
+    assert Cell._fields[:9] == pyte.screens.Char._fields
+    assert cell(emulator, 0, 0)[:9] == ("x", "1", "2", True, True, True, True, True, True)
+
+
+# -- text ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        ("ab\x01cd", "abcd"),
+        ("a\u200bbc", "a\u200bbc"),
+        ("❤\ufe0fX", "❤\ufe0fX"),
+        ("👩\u200d👩\u200d👧X", "👩\u200d👩\u200d👧X"),
+        ("\u0301ab", "ab"),
+        ("a\x7fb", "ab"),
+    ],
+)
+def test_p06_nothing_in_a_run_stops_the_rest(data: str, shown: str) -> None:
+    assert fed(data).text()[0] == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("a", 1), ("é", 1), ("中", 2), ("e\u0301", 1), ("❤", 1), ("❤\ufe0f", 2), ("#\ufe0f\u20e3", 2), ("👍🏽", 2), ("🇫🇷", 2),
+        ("🇫🇷🇩🇪", 4), ("👩\u200d👩\u200d👧", 2), ("한", 2), ("\u1112\u1161\u11ab", 2), ("क्ष", 2), ("का", 2), ("─", 1),
+    ],
+)  # fmt: skip
+def test_p06_graphemes_take_the_columns_of_current_tables(text: str, columns: int) -> None:
+    assert fed(text).cursor[1] == columns
+
+
+def test_p07_a_cell_keeps_sixteen_marks() -> None:
+    emulator = fed("e" + "\u0301" * 5000 + "x")
+    assert cell(emulator, 0, 0).data == "e" + "\u0301" * 16
+    assert cell(emulator, 0, 1).data == "x"
+
+
+def test_p08_a_wide_character_wraps_before_the_last_column() -> None:
+    emulator = fed("abc中", 4)
+    assert emulator.text()[:2] == ["abc", "中"]
+    assert emulator.log(9) == ["abc中"]
+
+
+@pytest.mark.parametrize(("column", "shown"), [(1, "x 文"), (2, " x文"), (3, "中x"), (4, "中 x")])
+def test_p08_overwriting_half_a_wide_character_blanks_the_other(column: int, shown: str) -> None:
+    assert fed(f"中文\x1b[1;{column}Hx").text()[0] == shown
+
+
+@pytest.mark.parametrize("what", ["P", "@", "X", "1K", "K", "L", "'}", "'~"])
+@pytest.mark.parametrize("column", [1, 2, 3, 4, 5, 6])
+def test_p08_no_half_of_a_wide_character_is_left_by_editing(what: str, column: int) -> None:
+    row = fed(f"中文字\x1b[1;{column}H\x1b[{what}", 7).screen.buffer[0]
+    for at, one in enumerate(row):
+        wide = one.data in {"中", "文", "字"}
+        assert wide == (at + 1 < 7 and not row[at + 1].data)
+
+
+def test_pending_wrap_waits_for_a_character() -> None:
+    assert fed("abcd\r\nx", 4).text()[:2] == ["abcd", "x"]
+    assert fed("abcde", 4).text()[:2] == ["abcd", "e"]
+    assert fed("abcd\bx", 4).text()[:2] == ["abxd", ""]
+    assert fed("abcd\x1b[7mx", 4).text()[:2] == ["abcd", "x"]
+    assert fed("\x1b[?7labcdef", 4).text()[:2] == ["abcf", ""]
+
+
+# -- buffers and saved cursors ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [47, 1047, 1049])
+def test_p09_the_alternate_screen_is_another_buffer(mode: int) -> None:
+    emulator = fed(f"main\x1b[?{mode}h\x1b[Halt")
+    assert emulator.alternate
+    assert emulator.text()[0] == "alt"
+    emulator.feed(f"\x1b[?{mode}l".encode())
+    assert not emulator.alternate
+    assert emulator.text()[0] == "main"
+
+
+def test_p09_mode_1049_brings_the_cursor_back() -> None:
+    assert fed("\x1b[3;7H\x1b[?1049h\x1b[H\x1b7\x1b[?1049l").cursor == (2, 6)
+
+
+def test_p10_there_is_one_saved_cursor_for_each_buffer() -> None:
+    emulator = fed("\x1b[2;3H\x1b7\x1b[4;5H\x1b7" + "\x1b[H\x1b8")
+    assert emulator.cursor == (3, 4)
+    emulator.feed(b"\x1b[H\x1b8")
+    assert emulator.cursor == (3, 4)
+    emulator.feed(b"\x1b[?47h\x1b[3;3H\x1b8")
+    assert emulator.cursor == (0, 0)
+    emulator.feed(b"\x1b[?47l\x1b8")
+    assert emulator.cursor == (3, 4)
+
+
+def test_p10_restoring_brings_back_what_was_off_too() -> None:
+    emulator = fed("\x1b7\x1b[?6h\x1b[?7l\x1b[31m\x1b(0\x1b8q")
+    assert not emulator.mode(6)
+    assert emulator.mode(7)
+    assert emulator.pen_sgr() == "0"
+    assert emulator.text()[0] == "q"
+
+
+def test_p10_scosc_and_scorc_are_decsc_and_decrc() -> None:
+    assert fed("\x1b[2;3H\x1b[s\x1b[H\x1b[u").cursor == (1, 2)
+
+
+def test_p10_a_cursor_that_waits_to_wrap_is_saved_waiting() -> None:
+    assert fed("abcd\x1b7\x1b[H\x1b8x", 4).text()[:2] == ["abcd", "x"]
+
+
+# -- sequences that pyte does not know -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        ("a\r\nb\r\nc\x1b[2S", ["c", "", "", "", ""]),
+        ("a\r\nb\x1b[T", ["", "a", "b", "", ""]),
+        ("ab\x1b[3b", ["abbbb", "", "", "", ""]),
+        ("中\x1b[2b", ["中中中", "", "", "", ""]),
+        ("\x1b[2Ix", [" " * 16 + "x", "", "", "", ""]),
+        ("\x1b[20G\x1b[2Zx", [" " * 8 + "x", "", "", "", ""]),
+        ("ab\x1b[3`x", ["abx", "", "", "", ""]),
+        ("abc\x1b[jx", ["abx", "", "", "", ""]),
+        ("a\n\nb\x1b[kx", ["a", "  x", " b", "", ""]),
+        ("ab\x1b[H\x1b6x", ["xab", "", "", "", ""]),
+        ("abc\x1b[1;2H\x1b[2'}x", ["ax bc", "", "", "", ""]),
+        ("abc\x1b[1;2H\x1b['~", ["ac", "", "", "", ""]),
+        ("a\x1b)0\x1b*0\x1bnq\x1boq", ["a─q", "", "", "", ""]),
+    ],
+)
+def test_p11_sequences_beyond_pyte(data: str, shown: list[str]) -> None:
+    assert fed(data).text() == shown
+
+
+def test_p11_decstr_resets_modes_and_keeps_the_text() -> None:
+    emulator = fed("text\x1b[31m\x1b[?6h\x1b[4h\x1b[2;3r\x1b[?25l\x1b[?1h\x1b(0\x1b[!p")
+    assert emulator.text()[0] == "text"
+    assert emulator.margins == (0, 4, 0, 19)
+    assert (emulator.mode(6), emulator.mode(4, private=False), emulator.mode(1)) == (False, False, False)
+    assert emulator.cursor_visible
+    assert emulator.pen_sgr() == "0"
+
+
+def test_p11_repeat_needs_the_character_right_before_it() -> None:
+    assert fed("ab\x1b[m\x1b[3b").text()[0] == "ab"
+
+
+def test_p12_keys_and_shapes_are_remembered() -> None:
+    emulator = fed("\x1b=\x1b[>1u\x1b[>5u\x1b[>4;2m\x1b[4 q")
+    assert emulator.screen.keypad
+    assert emulator.kitty_flags == 5
+    assert emulator.cursor_style == 4
+    emulator.feed(b"\x1b[?1049h")
+    assert emulator.kitty_flags == 0
+    emulator.feed(b"\x1b[>8u\x1b[?1049l\x1b[<u")
+    assert emulator.kitty_flags == 1
+    emulator.feed(b"\x1b[=2;2u")
+    assert emulator.kitty_flags == 3
+    emulator.feed(b"\x1b[=1;3u")
+    assert emulator.kitty_flags == 2
+
+
+def test_p12_colours_links_and_directory_are_remembered() -> None:
+    emulator = fed("\x1b]4;1;#111;2;#222\x07\x1b]10;#fff;#000\x07\x1b]7;file://h/a%20b\x07\x1b]8;id=7;http://x\x07L\x1b]8;;\x07.")
+    assert emulator.screen.palette == {1: "#111", 2: "#222"}
+    assert emulator.screen.dynamic == {10: "#fff", 11: "#000"}
+    assert emulator.cwd == "file://h/a%20b"
+    assert cell(emulator, 0, 0).link == "id=7;http://x"
+    assert cell(emulator, 0, 1).link == ""
+    emulator.feed(b"\x1b]104;1\x07\x1b]110\x07\x1b]52;c;aGk=\x07")
+    assert emulator.screen.palette == {2: "#222"}
+    assert emulator.screen.dynamic == {11: "#000"}
+
+
+def test_p12_titles_are_pushed_and_popped() -> None:
+    emulator = fed("\x1b]0;one\x07\x1b[22;0t\x1b]0;two\x07")
+    assert emulator.title == "two"
+    emulator.feed(b"\x1b[23;0t")
+    assert (emulator.title, emulator.icon) == ("one", "one")
+
+
+def test_p14_nel_returns_the_carriage() -> None:
+    assert fed("ab\x1bEX").text()[:2] == ["ab", "X"]
+
+
+def test_p15_line_drawing_works_in_utf8() -> None:
+    assert fed("\x1b(0qx\x1b(Bq").text()[0] == "─│q"
+    assert fed("\x1b)0q\x0eq\x0fq").text()[0] == "q─q"
+    assert fed("\x1b*0q\x1bNqq").text()[0] == "q─q"
+    assert fed("\x1b(A#").text()[0] == "£"
+    assert fed("\x1b(0+,-.0").text()[0] == "+,-.0"
+
+
+def test_p15_leaving_utf8_is_not_obeyed() -> None:
+    assert fed("\x1b%@é").text()[0] == "é"
+
+
+# -- margins ---------------------------------------------------------------------------------------------------
+
+
+def test_p17_a_line_feed_below_the_region_does_not_jump_into_it() -> None:
+    emulator = fed("\x1b[2;4r\x1b[5;1Hx\n")
+    assert emulator.cursor == (4, 1)
+    assert emulator.text()[4] == "x"
+
+
+def test_p17_moving_up_from_above_the_region_does_not_jump_into_it() -> None:
+    assert fed("\x1b[3;5r\x1b[2;1H\x1b[A").cursor == (0, 0)
+    assert fed("\x1b[3;5r\x1b[4;1H\x1b[9A").cursor == (2, 0)
+    assert fed("\x1b[2;3r\x1b[2;1H\x1b[9B").cursor == (2, 0)
+    assert fed("\x1b[2;3r\x1b[4;1H\x1b[9B").cursor == (4, 0)
+
+
+def test_lines_are_inserted_and_deleted_within_margins() -> None:
+    rows = "1\r\n2\r\n3\r\n4\r\n5"
+    assert fed(rows + "\x1b[2;4r\x1b[3;1H\x1b[L").text() == ["1", "2", "", "3", "5"]
+    assert fed(rows + "\x1b[2;4r\x1b[3;1H\x1b[M").text() == ["1", "2", "4", "", "5"]
+    assert fed(rows + "\x1b[2;4r\x1b[5;1H\x1b[M").text() == ["1", "2", "3", "4", "5"]
+    assert fed(rows + "\x1b[2;4r\x1b[4;1H\n").text() == ["1", "3", "4", "", "5"]
+    assert fed(rows + "\x1b[2;4r\x1b[2;1H\x1bM").text() == ["1", "", "2", "3", "5"]
+
+
+def test_left_and_right_margins_bound_wrapping_scrolling_and_editing() -> None:
+    start = "\x1b[?69h" + "abcdef\r\n" * 3 + "\x1b[2;4s\x1b[1;3r"
+    assert fed(start + "\x1b[1;2HWXYZ").text()[:3] == ["aWXYef", "aZcdef", "abcdef"]
+    assert fed(start + "\x1b[3;2H\n").text()[:3] == ["abcdef", "abcdef", "a   ef"]
+    assert fed(start + "\x1b[1;2H\x1b[P").text()[0] == "acd ef"
+    assert fed(start + "\x1b[1;2H\x1b[@").text()[0] == "a bcef"
+    assert fed(start + "\x1b[1;2H\x1b[L").text()[:2] == ["a   ef", "abcdef"]
+
+
+def test_origin_mode_counts_from_the_margins() -> None:
+    emulator = fed("\x1b[2;4r\x1b[?6h")
+    assert emulator.cursor == (1, 0)
+    emulator.feed(b"\x1b[9;3H")
+    assert emulator.cursor == (3, 2)
+    emulator.feed(b"\x1b[2d")
+    assert emulator.cursor == (2, 2)
+
+
+# -- erasing, columns, modes, replies, speed -------------------------------------------------------------------
+
+
+def test_p20_erased_cells_keep_the_background_and_nothing_else() -> None:
+    emulator = fed("\x1b[1;4;41mx\x1b[2J\x1b[K")
+    assert cell(emulator, 3, 3)[:7] == (" ", "default", "1", False, False, False, False)
+    emulator = fed("\x1b[41m\x1b[5;1H\n")
+    assert cell(emulator, 4, 5).bg == "1"
+
+
+def test_p21_the_width_is_the_terminals() -> None:
+    emulator = fed("keep\x1b[?3h\x1b[?40h\x1b[?3h\x1b[?3l")
+    assert emulator.columns == 20
+    assert emulator.text()[0] == "keep"
+
+
+def test_p22_private_and_ansi_modes_do_not_meet() -> None:
+    emulator = fed("\x1b[32h\x1b[128h\x1b[4h")
+    assert emulator.mode(1) is False
+    assert emulator.mode(4, private=False) is True
+    assert emulator.mode(4) is None
+
+
+def test_p22_mouse_modes_exclude_one_another() -> None:
+    emulator = fed("\x1b[?1000h\x1b[?1003h\x1b[?1005h\x1b[?1006h")
+    assert [emulator.mode(mode) for mode in (1000, 1003, 1005, 1006)] == [False, True, False, True]
+    emulator.feed(b"\x1b[?1000l")
+    assert emulator.mode(1003) is False
+
+
+def test_p23_a_cursor_waiting_to_wrap_stands_on_the_last_column() -> None:
+    assert fed("x" * 20).cursor == (0, 19)
+
+
+def test_p23_the_model_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    emulator = Emulator(20, 5)
+    monkeypatch.setattr(emulator.screen, "write_process_input", said.append)
+    emulator.feed(b"\x1b[c\x1b[>c\x1b[6n\x1b[?6n\x1b[5n\x1b]10;?\x07\x1b[?1$p\x1b[?u\x1bZ\x05")
+    assert said == []
+
+
+def test_p24_it_is_several_times_as_fast_as_pyte() -> None:
+    data = (b"\x1b[32mINFO\x1b[0m the quick brown fox jumps over the lazy dog, again and again\r\n") * 3000
+    ours, theirs = Emulator(80, 24), pyte.ByteStream(pyte.Screen(80, 24))
+    start = time.perf_counter()
+    ours.feed(data)
+    middle = time.perf_counter()
+    theirs.feed(data)
+    assert (time.perf_counter() - middle) / (middle - start) > 2
+
+
+def test_p25_the_tables_call_what_the_screen_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator = fed("\x1b[2;2H\x1b[J")
+    assert emulator.tokenizer.controls.screen is emulator.screen
+    assert emulator.cursor == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("sgr", "pen"),
+    [
+        ("2", "0;2"), ("8", "0;8"), ("21", "0;4:2"), ("53", "0;53"), ("53;55", "0"), ("58;5;9", "0;58:5:9"), ("6", "0;5"),
+        ("8;28", "0"), ("58;2;1;2;3;59", "0"), ("4:3", "0;4:3"), ("4:3;24", "0"), ("4:0", "0"), ("38;5;1", "0;38;5;1"),
+        ("31", "0;31"), ("91", "0;91"), ("105", "0;105"), ("38:5:105", "0;38;5;105"), ("38;5;999", "0"), ("1;2;22", "0"),
+        ("38;2;1;2;3", "0;38;2;1;2;3"), ("38:2::1:2:3", "0;38;2;1;2;3"), ("38:2:1:2:3", "0;38;2;1;2;3"),
+        ("58:2::1:2:3", "0;58:2::1:2:3"), ("1;;3", "0;3"), ("38;5", "0"), ("4;9;0", "0"), ("7;27", "0"), ("38;5;4;1", "0;1;38;5;4"),
+    ],
+)  # fmt: skip
+def test_p26_renditions_are_kept_in_their_own_form(sgr: str, pen: str) -> None:
+    assert fed(f"\x1b[{sgr}m").pen_sgr() == pen
+
+
+def test_p27_reverse_video_leaves_the_cells_alone() -> None:
+    emulator = fed("\x1b[7mR\x1b[?5h\x1b[mn\x1b[?5l")
+    assert cell(emulator, 0, 0).reverse
+    assert not cell(emulator, 0, 1).reverse
+    assert emulator.mode(5) is False
+
+
+def test_p27_line_feed_mode_is_a_mode() -> None:
+    assert fed("ab\x1b[20h\nc").text()[:2] == ["ab", "c"]
+
+
+def test_decaln_fills_the_screen() -> None:
+    emulator = fed("\x1b[31m\x1b[2;3r\x1b#8", 4, 2)
+    assert emulator.text() == ["EEEE", "EEEE"]
+    assert emulator.cursor == (0, 0)
+
+
+def test_ris_puts_everything_at_rest() -> None:
+    emulator = fed("x\x1b[31m\x1b[?1049h\x1b[?2004h\x1b[>1u\x1b]0;t\x07\x1b[2;3r\x1b(0\x1bc")
+    assert emulator.text() == [""] * 5
+    assert (emulator.title, emulator.alternate, emulator.kitty_flags, emulator.mode(2004)) == ("", False, 0, False)
+    assert emulator.pen_sgr() == "0"
+
+
+def test_sizes_are_clamped() -> None:
+    emulator = Emulator(0, 10_000)
+    assert (emulator.columns, emulator.rows) == (1, 1000)
+    emulator.resize(10_000, -5)
+    assert (emulator.columns, emulator.rows) == (1000, 1)
+
+
+def test_rows_below_counts_what_stands_under_the_cursor() -> None:
+    assert fed("a\r\nb\r\nc\x1b[H").rows_below() == 2
+    assert fed("a\r\nb").rows_below() == 0

@@ -1,0 +1,173 @@
+"""What the tokenizer makes of bytes: the gaps of pyte's parser, and bytes that mean harm. P numbers are the gaps."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from sesh.daemon.emulator import Emulator
+from sesh.daemon.replay import replay
+from tests.unit.streams import cut, stream
+
+
+def fed(data: bytes, columns: int = 20, rows: int = 4) -> Emulator:
+    emulator = Emulator(columns, rows)
+    emulator.feed(data)
+    assert emulator.errors == 0, emulator.last_error
+    return emulator
+
+
+@pytest.mark.parametrize(
+    "string",
+    [b"\x1bP$qm\x1b\\", b"\x1b_Ga=T,f=24;AAAA\x1b\\", b"\x1b^private\x1b\\", b"\x1bXsos\x1b\\", b"\x1bP0;1q#0~~\x1b\\", b"\x1bkname\x1b\\"],
+)
+def test_p01_bodies_of_strings_are_not_drawn(string: bytes) -> None:
+    assert fed(b"a" + string + b"b").text()[0] == "ab"
+
+
+@pytest.mark.parametrize("end", [b"\x18", b"\x1a", b"\x1b\\"])
+def test_p01_a_string_ends_at_st_can_and_sub(end: bytes) -> None:
+    assert fed(b"\x1bPq#0" + end + b"ok").text()[0] == "ok"
+
+
+@pytest.mark.parametrize("sequence", [b"\x1b[<u", b"\x1b[=5;1u", b"\x1b[>4;2m", b"\x1b[!p", b'\x1b[1"q', b"\x1b[?1$p", b"\x1b[1'|", b"\x1b[4:3m"])
+def test_p02_prefixes_and_intermediates_belong_to_the_sequence(sequence: bytes) -> None:
+    assert fed(sequence + b"x").text()[0] == "x"
+
+
+def test_p03_prefixed_sequences_are_told_apart() -> None:
+    emulator = fed(b"\x1b[>4;2m\x1b[2 qx")
+    assert emulator.pen_sgr() == "0"
+    assert emulator.cursor_style == 2
+    assert emulator.screen.key_resources == {4: 2}
+
+
+@pytest.mark.parametrize("sequence", [b"\x1b*0", b"\x1b+B", b"\x1b-A", b"\x1b F", b"\x1b%@", b"\x1b#8\x1b[2J"])
+def test_p04_escapes_with_intermediates_leave_nothing_on_screen(sequence: bytes) -> None:
+    assert fed(sequence + b"x").text()[0] == "x"
+
+
+@pytest.mark.parametrize("final", list("@ABCDEFGHIJKLMPSTXZ^`abcdefghijklmnopqrstuvwxyz{|}~"))
+@pytest.mark.parametrize("params", ["", "0", "5", "1;2;3;4;5", "?1", ">1;2;3", "<9", "=1", "99999999999", ";;;", ":"])
+def test_p05_no_sequence_raises(params: str, final: str) -> None:
+    fed(f"ab\x1b[{params}{final}cd\x1b[?6h\x1b[{params}{final}".encode())
+
+
+def test_p05_digits_of_other_scripts_are_no_parameters() -> None:
+    assert fed("\x1b[²mx".encode()).text()[0] == "²mx"
+
+
+def test_p05_an_error_costs_one_sequence_and_not_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator = Emulator(20, 2)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(emulator.screen, "operating_command", broken)
+    emulator.feed(b"before \x1b]0;title\x07after")
+    assert emulator.text()[0] == "before after"
+    assert emulator.errors == 1
+    assert str(emulator.last_error) == "broken"
+
+
+def test_p13_codes_of_strings_are_whole_numbers() -> None:
+    emulator = fed(b"\x1b]1;icon\x07\x1b]2;title\x07\x1b]10;red\x07\x1b]11;?\x07\x1b]104\x07\x1b]133;A\x07\x1b]1337;x\x07\x1b]22;pointer\x07")
+    assert (emulator.icon, emulator.title) == ("icon", "title")
+
+
+def test_p13_a_title_is_stripped_of_controls_and_capped() -> None:
+    emulator = fed(b"\x1b]2;a\x00b\nc\xc2\x9bd" + b"x" * 5000 + b"\x07")
+    assert emulator.title.startswith("abcdx")
+    assert len(emulator.title) == 1024
+
+
+def test_p13_a_string_does_not_swallow_what_cancels_it() -> None:
+    emulator = fed(b"\x1b]2;one\x07\x1b]2;two\x18three\x1b]2;four\x1b[31mfive")
+    assert emulator.text()[0] == "threefive"
+    assert emulator.title == "four"
+    assert emulator.pen_sgr() == "0;31"
+
+
+@pytest.mark.parametrize("control", [b"\xc2\x9b", b"\xc2\x9d", b"\xc2\x90", b"\x9b", b"\x84"])
+def test_p16_c1_controls_are_ignored_in_utf8(control: bytes) -> None:
+    emulator = fed(b"a" + control + b"0;t\x07b")
+    assert emulator.title == ""
+    assert emulator.text()[0].replace("\ufffd", "") == "a0;tb"
+
+
+def test_controls_within_a_sequence_act_before_it() -> None:
+    emulator = fed(b"ab\x1b[3\n1\rmx")
+    assert emulator.text()[:2] == ["ab", "x"]
+    assert emulator.pen_sgr() == "0;31"
+
+
+@pytest.mark.parametrize("data", [b"\x1b[31", b"\x1b]0;ti", b"\x1bP1;2", "é".encode()[:1], b"\x1b", b"\x1b("])
+def test_what_is_unfinished_is_kept_and_sent_on(data: bytes) -> None:
+    emulator = fed(b"text" + data)
+    assert not emulator.at_rest
+    assert replay(emulator).endswith(data)
+
+
+def test_any_chunking_gives_the_same_state() -> None:
+    rng = random.Random(20)
+    for _ in range(150):
+        data = stream(rng, 40)
+        pieces = Emulator(12, 4)
+        for piece in cut(rng, data):
+            pieces.feed(piece)
+        assert fed(data, 12, 4).state() == pieces.state()
+
+
+@pytest.mark.parametrize("start", [b"\x1b]0;", b"\x1bP", b"\x1b_G", b"\x1b["])
+def test_r18_sequences_without_end_cost_bounded_memory(start: bytes) -> None:
+    emulator = Emulator(20, 3)
+    emulator.feed(start)
+    begin = time.monotonic()
+    for _ in range(160):
+        emulator.feed(b"1" * 65536)
+        assert len(emulator.tokenizer.pending) <= 65536
+    assert time.monotonic() - begin < 2
+    emulator.feed(b"m\x07\x1b\\OK")
+    assert emulator.text()[0] == "OK"
+    assert emulator.title == ""
+    assert emulator.errors == 0
+
+
+def test_r18_a_long_sequence_means_the_same_in_one_block_and_in_many() -> None:
+    for size in (65530, 65532, 65533, 65534, 65535, 65536, 65537, 70000):
+        for start, end in ((b"\x1b]2;", b"\x07"), (b"\x1b]2;", b"\x1b\\"), (b"\x1b[", b"m"), (b"\x1b[", b"H")):
+            data = b"\x1b[31mx" + start + b"1" * size + end
+            pieces = Emulator(20, 3)
+            for at in range(0, len(data), 1000):
+                pieces.feed(data[at : at + 1000])
+            assert fed(data, 20, 3).state() == pieces.state()
+
+
+def test_r18_absurd_parameters_do_no_harm() -> None:
+    begin = time.monotonic()
+    emulator = fed(b"\x1b[" + b"9" * 5000 + b"C" + b"\x1b[" + b"1;" * 100_000 + b"m" + b"\x1b[" + b"1;" * 20_000 + b"1mOK")
+    assert time.monotonic() - begin < 1
+    assert emulator.pen_sgr() == "0;1"
+    assert emulator.text() == [" " * 19 + "O", "K", "", ""]
+
+
+def test_r19_marks_without_end_on_one_cell_take_no_time() -> None:
+    begin = time.monotonic()
+    emulator = fed(b"e" + "\u0301".encode() * 200_000)
+    assert time.monotonic() - begin < 2
+    assert emulator.text()[0] == "e" + "\u0301" * 16
+
+
+def test_r19_a_million_saved_cursors_are_one() -> None:
+    emulator = fed(b"\x1b7" * 1_000_000)
+    assert emulator.screen.saved.row == 0
+    assert len(emulator.screen.savepoints) == 0
+
+
+def test_r20_random_bytes_never_raise() -> None:
+    rng = random.Random(5)
+    for _ in range(100):
+        fed(bytes(rng.choices(range(256), k=600)))
+        fed(bytes(rng.choices(b"\x1b[]?;:0123456789hlmHJKPX\\_^\x07\x18 a", k=600)))

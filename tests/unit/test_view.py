@@ -1,0 +1,87 @@
+"""The picture for a terminal of another size."""
+
+from __future__ import annotations
+
+import random
+
+from sesh.daemon.emulator import Emulator
+from sesh.daemon.view import View
+from tests.unit.streams import piece
+
+
+def fed(data: str, columns: int = 20, rows: int = 6) -> Emulator:
+    emulator = Emulator(columns, rows)
+    emulator.feed(data.encode())
+    return emulator
+
+
+def shown(view: View, client: Emulator, emulator: Emulator) -> list[str]:
+    client.feed(view.draw(emulator))
+    assert client.errors == 0
+    return client.text()
+
+
+def test_a_smaller_terminal_sees_the_part_with_the_cursor() -> None:
+    emulator = fed("\r\n".join("abcdefghijklmnopqrst"[row:] for row in range(6)))
+    view, client = View(8, 3), Emulator(8, 3)
+    assert shown(view, client, emulator) == ["lmnopqrs", "mnopqrst", "nopqrst"]
+    assert client.cursor == (2, 7)
+    emulator.feed(b"\x1b[H")
+    assert shown(view, client, emulator) == ["abcdefgh", "bcdefghi", "cdefghij"]
+    assert client.cursor == (0, 0)
+
+
+def test_a_larger_terminal_sees_everything_at_its_top_left() -> None:
+    emulator = fed("one\r\ntwo", 5, 2)
+    view, client = View(10, 4), Emulator(10, 4)
+    assert shown(view, client, emulator) == ["one", "two", "", ""]
+    assert client.cursor == (1, 3)
+
+
+def test_only_rows_that_changed_are_sent() -> None:
+    emulator = fed("one\r\ntwo\r\nthree")
+    view = View(10, 6)
+    view.draw(emulator)
+    assert view.draw(emulator) == b""
+    emulator.feed(b"!")
+    assert view.draw(emulator).startswith(b"\x1b[3;1Hthree!")
+    assert b"one" not in view.draw(emulator)
+
+
+def test_wide_characters_cut_at_an_edge_become_blanks() -> None:
+    emulator = fed("中文字\x1b[H")
+    assert shown(View(5, 2), Emulator(5, 2), emulator)[0] == "中文"
+
+
+def test_modes_of_input_and_the_cursor_follow() -> None:
+    emulator = fed("\x1b[?1h\x1b=\x1b[?1003h\x1b[?1006h\x1b[?2004h\x1b[?1004h\x1b[>5u\x1b[>4;2m\x1b[?25l")
+    view, client = View(9, 9), Emulator(9, 9)
+    client.feed(view.draw(emulator))
+    assert all(client.mode(mode) for mode in (1, 1003, 1006, 2004, 1004))
+    assert client.screen.keypad
+    assert client.kitty_flags == 5
+    assert client.screen.key_resources == {4: 2}
+    assert not client.cursor_visible
+    emulator.feed(b"\x1bc")
+    client.feed(view.draw(emulator))
+    assert not any(client.mode(mode) for mode in (1, 1003, 1006, 2004, 1004))
+    assert client.kitty_flags == 0
+    assert client.cursor_visible
+
+
+def test_what_a_view_shows_is_what_the_model_holds() -> None:
+    rng = random.Random(11)
+    for _ in range(60):
+        emulator = Emulator(14, 5)
+        size = (rng.randint(2, 20), rng.randint(1, 8))
+        view, client = View(*size), Emulator(*size)
+        for _ in range(12):
+            emulator.feed(b"".join(piece(rng) for _ in range(5)))
+            client.feed(view.draw(emulator))
+            row, column = emulator.cursor
+            assert client.cursor == (row - view.top, column - view.left)
+            rows = emulator.screen.buffer[view.top : view.top + size[1]]
+            for y, model in enumerate(rows):
+                for x, cell in enumerate(model[view.left : view.left + size[0]]):
+                    seen = client.screen.buffer[y][x]
+                    assert seen == cell or (x in {0, size[0] - 1} and seen.data == " ")
