@@ -21,7 +21,8 @@ def fed(data: bytes, columns: int = 20, rows: int = 4) -> Emulator:
 
 @pytest.mark.parametrize(
     "string",
-    [b"\x1bP$qm\x1b\\", b"\x1b_Ga=T,f=24;AAAA\x1b\\", b"\x1b^private\x1b\\", b"\x1bXsos\x1b\\", b"\x1bP0;1q#0~~\x1b\\", b"\x1bkname\x1b\\"],
+    [b"\x1bP$qm\x1b\\", b"\x1b_Ga=T,f=24;AAAA\x1b\\", b"\x1b^private\x1b\\", b"\x1bXsos\x1b\\",
+    b"\x1bP0;1q#0~~\x1b\\", b"\x1bkname\x1b\\"],
 )
 def test_p01_bodies_of_strings_are_not_drawn(string: bytes) -> None:
     assert fed(b"a" + string + b"b").text()[0] == "ab"
@@ -32,7 +33,8 @@ def test_p01_a_string_ends_at_st_can_and_sub(end: bytes) -> None:
     assert fed(b"\x1bPq#0" + end + b"ok").text()[0] == "ok"
 
 
-@pytest.mark.parametrize("sequence", [b"\x1b[<u", b"\x1b[=5;1u", b"\x1b[>4;2m", b"\x1b[!p", b'\x1b[1"q', b"\x1b[?1$p", b"\x1b[1'|", b"\x1b[4:3m"])
+@pytest.mark.parametrize("sequence", [b"\x1b[<u", b"\x1b[=5;1u", b"\x1b[>4;2m", b"\x1b[!p",
+b'\x1b[1"q', b"\x1b[?1$p", b"\x1b[1'|", b"\x1b[4:3m"])
 def test_p02_prefixes_and_intermediates_belong_to_the_sequence(sequence: bytes) -> None:
     assert fed(sequence + b"x").text()[0] == "x"
 
@@ -73,7 +75,8 @@ def test_p05_an_error_costs_one_sequence_and_not_the_block(monkeypatch: pytest.M
 
 
 def test_p13_codes_of_strings_are_whole_numbers() -> None:
-    emulator = fed(b"\x1b]1;icon\x07\x1b]2;title\x07\x1b]10;red\x07\x1b]11;?\x07\x1b]104\x07\x1b]133;A\x07\x1b]1337;x\x07\x1b]22;pointer\x07")
+    codes = (b"1;icon", b"2;title", b"10;red", b"11;?", b"104", b"133;A", b"1337;x", b"22;pointer")
+    emulator = fed(b"".join(b"\x1b]" + code + b"\x07" for code in codes))
     assert (emulator.icon, emulator.title) == ("icon", "title")
 
 
@@ -147,7 +150,8 @@ def test_r18_a_long_sequence_means_the_same_in_one_block_and_in_many() -> None:
 
 def test_r18_absurd_parameters_do_no_harm() -> None:
     begin = time.monotonic()
-    emulator = fed(b"\x1b[" + b"9" * 5000 + b"C" + b"\x1b[" + b"1;" * 100_000 + b"m" + b"\x1b[" + b"1;" * 20_000 + b"1mOK")
+    long = b"\x1b[" + b"1;" * 100_000 + b"m" + b"\x1b[" + b"1;" * 20_000 + b"1m"
+    emulator = fed(b"\x1b[" + b"9" * 5000 + b"C" + long + b"OK")
     assert time.monotonic() - begin < 1
     assert emulator.pen_sgr() == "0;1"
     assert emulator.text() == [" " * 19 + "O", "K", "", ""]
