@@ -169,7 +169,7 @@ def test_a_traceback_is_shown_only_where_it_is_asked_for(sesh: Sesh) -> None:
 
 
 def open_to_others(path: str) -> None:
-    os.chmod(path, 0o710)
+    os.chmod(path, 0o701)
 
 
 def a_link(path: str) -> None:

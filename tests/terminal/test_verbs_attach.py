@@ -1,0 +1,311 @@
+"""Going into sessions from a real terminal: create, attach, switch, come back, and the questions on the way."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
+
+Sesh = Callable[..., Result]
+Open = Callable[..., Terminal]
+
+LEAVE = b"\x1c"
+
+
+def inside(opened: Terminal) -> Terminal:
+    opened.wait_for(PROMPT)
+    return opened
+
+
+def left(opened: Terminal, name: str) -> None:
+    opened.type(LEAVE)
+    opened.wait_for(f"[detached from {name}]")
+    assert opened.exit_code() == 0
+
+
+def test_a_session_is_created_left_and_found_again(terminal: Open, sesh: Sesh) -> None:
+    first = inside(terminal("work"))
+    first.type("echo mark-$((40+2))\n")
+    first.wait_for("mark-42")
+    left(first, "work")
+    second = terminal("work")
+    second.wait_for("mark-42")
+    (session,) = sesh("--list", "--json").json()
+    assert (session["name"], session["attached"], session["state"]) == ("work", 1, "running")
+    left(second, "work")
+    assert sesh("--list", "--json").json()[0]["attached"] == 0
+
+
+def test_a_new_session_has_the_terminals_size_directory_and_kind(terminal: Open, home: Home) -> None:
+    home.write("here/file", "")
+    opened = inside(terminal("work", "here", "--env", "X=a b", columns=91, rows=17))
+    opened.type('echo "$(stty size) $TERM $X $SESH_SESSION"; pwd\n')
+    opened.wait_for("17 91 xterm-256color a b work")
+    opened.wait_for(f"{home.path}/here")
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "line"), [("exit 3", 3, "work ended: 3"), ("kill -9 $$", 137, "work ended by SIGKILL")]
+)
+def test_a_program_that_ends_gives_its_code(terminal: Open, script: str, code: int, line: str) -> None:
+    opened = terminal("work", "--", "sh", "-c", script)
+    assert opened.exit_code() == code
+    opened.wait_for(f"[{line}]")
+
+
+@pytest.mark.parametrize(("command", "code"), [("no-such-program", 127), ("/etc/passwd", 126)])
+def test_a_program_that_cannot_start_is_the_creators_own_error(
+    terminal: Open, home: Home, command: str, code: int
+) -> None:
+    opened = terminal("work", "--", command)
+    assert opened.exit_code() == code
+    opened.wait_for("sesh: " + command)
+    assert home.names() == []
+
+
+def test_a_daemon_that_dies_is_told_and_the_code_is_1(terminal: Open, sesh: Sesh, home: Home) -> None:
+    opened = inside(terminal("work"))
+    os.kill(sesh("--status", "work", "--json").json()["daemon_pid"], signal.SIGKILL)
+    opened.wait_for("the daemon of work died")
+    assert opened.exit_code() == 1
+    assert sesh("--kill", "work").code == 0
+
+
+def test_attach_finds_only_what_is_there(terminal: Open, home: Home) -> None:
+    opened = terminal("--attach", "work")
+    assert opened.exit_code() == 1
+    opened.wait_for("no session work")
+    assert home.names() == []
+
+
+def test_a_kept_job_is_shown_by_attaching_and_gives_its_code(terminal: Open, sesh: Sesh) -> None:
+    sesh("--exec", "build", "--keep", "--", "sh", "-c", "echo over; exit 5")
+    opened = terminal("build")
+    opened.wait_for("over")
+    assert opened.exit_code() == 5
+
+
+def test_directory_and_command_are_not_applied_to_what_runs(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "work")
+    opened = terminal("work", "/nowhere", "--", "false")
+    opened.wait_for_raw(b"work runs already; DIR and CMD are not applied")
+    inside(opened)
+    left(opened, "work")
+
+
+def test_dash_goes_to_the_session_attached_last(terminal: Open, sesh: Sesh) -> None:
+    left(inside(terminal("one")), "one")
+    left(inside(terminal("two")), "two")
+    left(inside(terminal("-")), "two")
+    sesh("--kill", "two")
+    left(inside(terminal("-")), "one")
+    sesh("--rename", "one", "uno")
+    left(inside(terminal("-")), "uno")
+
+
+def test_new_without_a_name_attaches_to_the_lowest_free_number(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "1")
+    left(inside(terminal("--new")), "2")
+
+
+def test_replace_detaches_the_others_and_read_only_types_nothing(terminal: Open) -> None:
+    first = inside(terminal("work"))
+    watcher = inside(terminal("-r", "work"))
+    watcher.type("echo never\n")
+    first.type("echo seen\n")
+    watcher.wait_for(re.compile("^seen", re.MULTILINE))
+    assert "never" not in watcher.text()
+    third = inside(terminal("work", "--replace"))
+    for replaced in (first, watcher):
+        replaced.wait_for("[detached from work: replaced by another client]")
+        assert replaced.exit_code() == 0
+    left(third, "work")
+
+
+def test_the_detach_key_is_chosen_or_given_to_the_program(terminal: Open, home: Home) -> None:
+    home.env["SESH_DETACH_KEY"] = "C-b d"
+    opened = inside(terminal("work"))
+    opened.type(b"\x02d")
+    assert opened.exit_code() == 0
+    home.env["SESH_DETACH_KEY"] = "nonsense"
+    refused = terminal("other")
+    assert refused.exit_code() == 2
+    assert home.names() == ["work"]
+    del home.env["SESH_DETACH_KEY"]
+    loop = "trap 'echo got-it' QUIT; echo up; while :; do sleep 0.05; done"
+    held = terminal("held", "-C", "--", "sh", "-c", loop)
+    held.wait_for("up")
+    held.type(LEAVE)
+    held.wait_for("got-it")
+
+
+def test_detach_from_outside_detaches_every_client(terminal: Open, sesh: Sesh) -> None:
+    clients = [inside(terminal("work")) for _ in range(2)]
+    assert sesh("--detach", "work", "--json").json()["detached"] == 2
+    for client in clients:
+        assert client.exit_code() == 0
+
+
+def test_a_message_is_shown_to_the_client(terminal: Open, sesh: Sesh) -> None:
+    opened = inside(terminal("work"))
+    assert sesh("--message", "work", "tea", "is", "ready", "--json").json()["clients"] == 1
+    opened.wait_for("tea is ready")
+
+
+# -- typed inside
+
+
+def test_inside_a_session_another_one_is_switched_to(terminal: Open, sesh: Sesh) -> None:
+    opened = inside(terminal("one"))
+    opened.type("echo in-$SESH_SESSION; sesh two\n")
+    opened.wait_until(lambda: _attached(sesh) == {"one": 0, "two": 1}, what="the switch to two")
+    opened.type("echo in-$SESH_SESSION\n")
+    opened.wait_for("in-two")
+    opened.type("sesh -\n")
+    opened.wait_until(lambda: _attached(sesh) == {"one": 1, "two": 0}, what="the switch back")
+    left(opened, "one")
+
+
+def _attached(sesh: Sesh) -> dict[str, int]:
+    return {each["name"]: each["attached"] for each in sesh("--list", "--json").json()}
+
+
+def test_inside_a_session_its_own_name_does_nothing(terminal: Open) -> None:
+    opened = inside(terminal("one"))
+    opened.type("sesh one; echo code-$?\n")
+    opened.wait_for("this is one already")
+    opened.wait_for("code-0")
+
+
+def test_inside_a_session_verbs_need_no_name(terminal: Open, sesh: Sesh, home: Home) -> None:
+    opened = inside(terminal("one"))
+    opened.type("sesh\n")
+    opened.wait_for(re.compile(r"\* one +attached"))
+    opened.type("sesh --rename uno && sesh --status uno\n")
+    opened.wait_for(re.compile(r"state: +attached \(this one\)"))
+    other = inside(terminal("uno"))
+    opened.type("sesh --detach\n")
+    assert opened.exit_code() == 0
+    assert other.alive
+    other.type("sesh --kill\n")
+    other.wait_for("[uno ended")
+    assert home.names() == []
+
+
+def test_an_inherited_variable_is_not_inside(terminal: Open, sesh: Sesh, home: Home) -> None:
+    """SESH_SESSION of another terminal once made a nested multiplexer's `sesh --kill` end the wrong session."""
+    sesh("--open", "work")
+    for words in (["--kill"], ["--detach"], ["--rename", "x"]):
+        assert sesh(*words, env={"SESH_SESSION": "work"}).code == 2
+    home.env["SESH_SESSION"] = "work"
+    left(inside(terminal("work")), "work")
+    assert home.names() == ["work"]
+
+
+def test_new_inside_a_session_switches_to_what_it_created(terminal: Open, sesh: Sesh) -> None:
+    opened = inside(terminal("one"))
+    opened.type("sesh --new\n")
+    opened.wait_until(lambda: _attached(sesh) == {"1": 1, "one": 0}, what="the switch to 1")
+
+
+# -- questions
+
+
+def test_a_name_with_one_letter_wrong_is_asked_about(terminal: Open, sesh: Sesh, home: Home) -> None:
+    sesh("--open", "website")
+    near = terminal("websiet")
+    near.wait_for("there is website")
+    near.type("\r")
+    left(inside(near), "website")
+    created = terminal("webside")
+    created.wait_for("there is website")
+    created.type("c\r")
+    left(inside(created), "webside")
+    declined = terminal("websit")
+    declined.wait_for("there is ")
+    declined.type(b"\x04")
+    assert declined.exit_code() == 1
+    stopped = terminal("websit")
+    stopped.wait_for("there is ")
+    stopped.type(b"\x03")
+    assert stopped.exit_code() == 130
+    assert home.names() == ["webside", "website"]
+
+
+def test_a_digit_that_differs_is_no_slip(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "build1")
+    left(inside(terminal("build2")), "build2")
+
+
+@pytest.mark.parametrize(("answer", "name"), [("j", "work"), ("\r", "work"), ("n", "work-2"), ("r", "work")])
+def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, answer: str, name: str) -> None:
+    sesh("--open", "work")
+    pid = sesh("--status", "work", "--json").json()["pid"]
+    opened = terminal("--new", "work")
+    opened.wait_for("(J)oin it, (R)eplace it, (N)ew as work-2, (C)ancel? [J]")
+    opened.type(answer if answer == "\r" else answer + "\r")
+    left(inside(opened), name)
+    assert (sesh("--status", "work", "--json").json()["pid"] == pid) == (answer != "r")
+
+
+def test_new_is_cancelled_with_1(terminal: Open, sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work")
+    opened = terminal("--new", "work")
+    opened.wait_for("ancel")
+    opened.type("c\r")
+    assert opened.exit_code() == 1
+    assert home.names() == ["work"]
+
+
+def test_replace_is_proposed_where_the_daemon_does_not_answer(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "work", "--", "sleep", "60")
+    pid = sesh("--status", "work", "--json").json()["daemon_pid"]
+    os.kill(pid, signal.SIGSTOP)
+    opened = terminal("--new", "work")
+    opened.wait_for(re.compile(r"does not answer: .*\[R\]", re.DOTALL))
+    opened.type("c\r")
+    assert opened.exit_code() == 1
+    os.kill(pid, signal.SIGCONT)
+
+
+def test_kill_all_asks_on_a_terminal(terminal: Open, sesh: Sesh, home: Home) -> None:
+    sesh("--open", "a")
+    sesh("--open", "b")
+    for answer in ("n\r", "\r", b"\x04"):
+        opened = terminal("--kill-all")
+        opened.wait_for("end 2 sessions (a, b)?")
+        opened.type(answer)
+        assert opened.exit_code() == 1
+    assert home.names() == ["a", "b"]
+    agreed = terminal("-K")
+    agreed.wait_for("end 2 sessions")
+    agreed.type("y\r")
+    assert agreed.exit_code() == 0
+    wait_until(lambda: home.names() == [])
+
+
+def test_a_new_session_named_like_a_verb_comes_with_a_hint(terminal: Open) -> None:
+    opened = terminal("ls")
+    opened.wait_for_raw(b"a new session named ls; to list sessions: sesh --list")
+    left(inside(opened), "ls")
+
+
+def test_the_list_fits_the_terminal(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "work", "--", "sleep", "60", *["word" * 5] * 20)
+    opened = terminal(columns=50)
+    assert opened.exit_code() == 0
+    assert [line[:6] for line in opened.screen() if line] == [" NAME", " work"] or len(opened.screen()[1]) <= 50
+    assert opened.screen()[2] == ""
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_job(terminal: Open) -> None:
+    job = "trap 'exit 7' INT; echo ready; while :; do sleep 0.05; done"
+    opened = terminal("--exec", "job", "--follow", "--", "sh", "-c", job)
+    opened.wait_for("ready")
+    opened.type(b"\x03")
+    assert opened.exit_code() == 7
