@@ -99,30 +99,30 @@ class Display:
         `rows_below`: how many rows under the cursor hold something, None where that is not known. `queries`: whether
         the terminal may still answer a question of the program's.
         """
-        if self.started:
-            self._undo(rows_below)
+        if self.started and not self._undo(rows_below):
+            return  # the terminal takes nothing
         if queries:
             self.terminal.discard(_QUIET)
         for text in lines:
             self.line(text)
 
     def _undo(self, rows_below: int | None) -> bool:
-        """Gives back the modes and moves to a fresh row; what still waits is dropped. Tells of the alternate screen."""
+        """Gives back the modes and moves to a fresh row; what still waits is dropped. False where nothing gets out."""
         self.account()
-        if self._waiting:
-            rows_below = None
-        on_fresh_row = self._end == b"\r\n" and rows_below == 0 and not self._ledger.alternate
         alternate = self._ledger.alternate
+        if self._waiting or rows_below is None:
+            rows_below = 0 if alternate else _BOTTOM  # the program's screen was called up on the last row in use
         back = self._ledger.undo()
         if self._noticed:
             back = b"%s\x1b7\x1b[%d;1H\x1b[2K\x1b8" % (back, _BOTTOM)
-        down = _BOTTOM if rows_below is None else rows_below
-        back += (b"\x1b[%dB" % down if down else b"") + (b"\r" if on_fresh_row else b"\r\n")
-        self.forget()
-        self.terminal.write_all(back, _PATIENCE)
-        return alternate
+        if rows_below:
+            back += b"\x1b[%dB" % rows_below
+        on_fresh_row = self._end == b"\r\n" and not rows_below and not alternate
+        back += b"\r" if on_fresh_row else b"\r\n"
+        self._forget()
+        return self.terminal.write_all(back, _PATIENCE)
 
-    def forget(self) -> None:
+    def _forget(self) -> None:
         """Begins anew on a terminal that shows nothing of a session."""
         self._waiting, self.pending = [], 0
         self._unread, self._unread_size = [], 0
@@ -131,8 +131,12 @@ class Display:
         self.started = self._noticed = False
 
     def suspend(self) -> bool:
-        """Gives the terminal back for a while, without a word; what `resume` has to be told."""
-        return self._undo(None) if self.started else False
+        """Gives the terminal back for a while, without a word. What `resume` has to be told is returned."""
+        self.account()
+        alternate = self._ledger.alternate
+        if self.started:
+            self._undo(None)
+        return alternate
 
     def resume(self, alternate: bool) -> None:
         """Makes room for the SCREEN that comes next: what the terminal shows now is kept, not overwritten."""

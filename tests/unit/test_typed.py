@@ -1,0 +1,57 @@
+"""Input is numbered, bounded while nobody takes it, and sent again where a connection broke."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh import protocol
+from sesh.client.typed import LIMIT, WINDOW, Typed
+
+
+def read(frames: list[bytes]) -> list[tuple[int, bytes]]:
+    found = protocol.Decoder().feed(b"".join(frames))
+    assert all(kind == protocol.INPUT for kind, _ in found)
+    return [protocol.split_number(payload) for _, payload in found]
+
+
+def test_frames_are_counted_from_one() -> None:
+    typed = Typed()
+    assert read(typed.add(b"a")) == [(1, b"a")]
+    assert read(typed.add(b"b")) == [(2, b"b")]
+
+
+def test_no_more_than_the_window_is_on_its_way() -> None:
+    typed = Typed()
+    sent = read(typed.add(b"x" * (WINDOW + 10)))
+    assert sum(len(data) for _, data in sent) == WINDOW
+    assert typed.add(b"y") == []
+    assert b"".join(data for _, data in read(typed.acknowledge(sent[-1][0]))) == b"x" * 10 + b"y"
+
+
+def test_it_is_full_beyond_its_limit() -> None:
+    typed = Typed()
+    typed.add(b"x" * (WINDOW + LIMIT - 1))
+    assert not typed.full
+    typed.add(b"x")
+    assert typed.full
+
+
+def test_what_the_daemon_has_is_not_sent_again() -> None:
+    typed = Typed()
+    for data in (b"a", b"b", b"c"):
+        typed.add(data)
+    assert read(typed.resume(2)) == [(3, b"c")]
+    assert read(typed.add(b"d")) == [(4, b"d")]
+
+
+@given(st.lists(st.binary(max_size=300_000) | st.integers(0, 20), max_size=12))
+def test_every_byte_goes_once_and_in_order(steps: list[bytes | int]) -> None:
+    typed = Typed()
+    went: list[tuple[int, bytes]] = []
+    for step in steps:
+        went += read(typed.add(step) if isinstance(step, bytes) else typed.acknowledge(min(step, len(went))))
+    while len(before := went) and (more := read(typed.acknowledge(before[-1][0]))):
+        went += more
+    assert [number for number, _ in went] == list(range(1, len(went) + 1))
+    assert b"".join(data for _, data in went) == b"".join(step for step in steps if isinstance(step, bytes))
