@@ -184,13 +184,8 @@ class Relay:
         if not client.peer.flush():
             return
         if client.view is None:
-            from sesh.daemon.prelude import fresh
-
             client.view = View(*client.size[:2])
-            first = fresh(client.size[1])
-        else:
-            first = b""
-        picture = first + client.view.draw(self.model.emulator)
+        picture = client.view.draw(self.model.emulator)
         client.position = self.model.position
         if picture:
             client.peer.queue(*protocol.pieces(protocol.SCREEN, self.model.position, picture, advance=False))

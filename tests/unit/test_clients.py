@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from sesh.daemon import attachment, clients
+from sesh.daemon import attachment
 from sesh.daemon.attachment import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC, Attachment, clamp_size
 from sesh.daemon.clients import FARTHEST, STALLED, Clients, Size
 from sesh.daemon.stream import Stream
@@ -68,13 +69,12 @@ def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> 
     one, two, three = group.add(100, 30), group.add(90, 20), group.add(70, 10)
     group.clients.typed(one)
     group.clients.remove(one)
-    assert group.clients.leader is three
+    assert group.clients.leader == three
     assert group.clients.size[:2] == (70, 10)
     group.clients.remove(three)
     assert group.clients.size[:2] == (90, 20)
     group.clients.remove(two)
-    assert group.clients.leader is None
-    assert group.clients.size[:2] == (90, 20)
+    assert (group.clients.leader, group.clients.size[:2]) == (None, (90, 20))
 
 
 def test_a_client_that_only_watches_never_rules(group: Group) -> None:
@@ -82,10 +82,9 @@ def test_a_client_that_only_watches_never_rules(group: Group) -> None:
     assert group.sizes == []
     assert watcher.mode == DRAWN
     leader = group.add(80, 24)
-    assert group.clients.leader is leader
+    assert group.clients.leader == leader
     group.clients.remove(leader)
-    assert group.clients.leader is None
-    assert group.sizes == []
+    assert (group.clients.leader, group.sizes) == (None, [])
 
 
 def test_a_new_size_makes_raw_clients_need_the_rows_anew(group: Group) -> None:
@@ -132,7 +131,7 @@ def test_the_program_waits_for_the_leader_and_others_are_slow(group: Group, monk
     assert group.clients.awaited(group.stream) is leader
     assert group.clients.slow(group.stream) == [other]
     later = leader.peer.touched + STALLED + 0.1
-    monkeypatch.setattr(clients.time, "monotonic", lambda: later)
+    monkeypatch.setattr(time, "monotonic", lambda: later)
     assert group.clients.slow(group.stream) == [other, leader]
 
 

@@ -72,7 +72,7 @@ def test_a_closed_connection_is_seen(link: Link) -> None:
 def test_a_blocked_peer_says_so_and_keeps_its_bytes(link: Link) -> None:
     link.peer.queue(bytes(1 << 20))
     assert not link.peer.flush()
-    assert link.peer.blocked
+    assert [link.peer.blocked] == [True]
     assert 0 < link.peer.unsent < 1 << 20
     while not link.peer.flush():
         link.other.recv(1 << 16)
@@ -136,13 +136,14 @@ def test_an_answer_brings_its_bytes_in_pieces_that_a_frame_can_hold(link: Link) 
 
 
 def test_a_peer_that_waits_for_something_is_not_idle(link: Link) -> None:
-    assert link.peer.idle
+    idle = [link.peer.idle]
     link.peer.owed = 1
-    assert not link.peer.idle
+    idle.append(link.peer.idle)
     link.peer.refuse(1, "busy", "not now", 125)
-    assert not link.peer.idle  # the answer has not gone out
+    idle.append(link.peer.idle)  # the answer has not gone out
     link.peer.flush()
-    assert link.peer.idle
+    idle.append(link.peer.idle)
+    assert idle == [True, False, False, True]
     assert protocol.parse(link.take()[0][1])["error"] == {"code": "busy", "message": "not now", "exit": 125}
     link.attached()
     assert not link.peer.idle

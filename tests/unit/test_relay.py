@@ -1,0 +1,310 @@
+"""The relay: who gets what, when, and that nobody waits for another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sesh import protocol
+from sesh.daemon import relay as relays
+from sesh.daemon.attachment import ASIDE, DRAWN, RAW, RESYNC, Attachment
+from sesh.daemon.clients import FARTHEST, STALLED, Clients, Size
+from sesh.daemon.model import BOUND, PATIENCE, Model
+from sesh.daemon.peer import Reader
+from sesh.daemon.relay import Relay
+from sesh.daemon.stream import Stream
+from sesh.daemon.timers import Timers
+from tests.support import Glass
+from tests.unit.peers import Link
+
+
+class Stage:
+    """A relay with its parts, clients at the ends of socket pairs, and a program that is the test."""
+
+    def __init__(self) -> None:
+        self.stream = Stream()
+        self.model = Model(self.stream, 80, 24)
+        self.clients = Clients((80, 24, 0, 0), self._apply)
+        self.timers = Timers()
+        self.relay = Relay(self.stream, self.model, self.clients, self.timers)
+        self.links: list[Link] = []
+
+    def _apply(self, size: Size) -> bool:
+        self.model.resize(size[0], size[1])
+        return True
+
+    def link(self) -> Link:
+        self.links.append(Link(buffer=4 << 10))
+        return self.links[-1]
+
+    def attach(self, columns: int = 80, rows: int = 24, **hello: Any) -> tuple[Link, Attachment]:
+        link = self.link()
+        client = link.attached(self.clients.next_number(), columns=columns, rows=rows, **hello)
+        client.lines = 1000
+        self.clients.add(client)
+        self.serve()
+        return link, client
+
+    def follow(self) -> tuple[Link, Reader]:
+        link = self.link()
+        reader = link.peer.reader = Reader(link.peer, self.stream.base)
+        self.relay.followers.append(reader)
+        return link, reader
+
+    def serve(self) -> None:
+        while self.relay.serve():
+            pass
+        for link in self.links:
+            link.peer.feed(self.stream)
+
+    def print(self, data: bytes) -> None:
+        """The program writes; what the loop does after it."""
+        self.stream.append(data)
+        self.relay.added()
+
+    def flood(self, size: int, piece: int = 256 << 10) -> None:
+        for _ in range(0, size, piece):
+            self.print((b"x" * 62 + b"\r\n") * (piece >> 6))
+
+    def drain(self, link: Link, client: Attachment | None = None) -> list[tuple[int, bytes]]:
+        """A client reads until there is nothing more for it."""
+        frames: list[tuple[int, bytes]] = []
+        while True:
+            if client is not None:
+                self.relay.writable(client)
+            self.serve()
+            got = link.take()
+            frames += got
+            if not got and not link.peer.unsent:
+                return frames
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    own = Stage()
+    yield own
+    for link in own.links:
+        link.close()
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Time goes by, for everybody who looks at the clock."""
+    now = time.monotonic() + seconds
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+
+def shown(frames: list[tuple[int, bytes]], columns: int = 80, rows: int = 24) -> list[str]:
+    """The rows of a terminal that got the frames."""
+    glass = Glass(columns, rows)
+    for kind, payload in frames:
+        if kind in (protocol.OUTPUT, protocol.SCREEN):
+            glass.feed(protocol.split_number(payload)[1])
+    return [row.rstrip() for row in glass.rows()]
+
+
+def test_the_first_client_gets_every_byte_from_the_birth_on_without_an_emulator(stage: Stage) -> None:
+    stage.print(b"early ")
+    link, _ = stage.attach()
+    stage.print(b"late")
+    frames = link.take()
+    assert [kind for kind, _ in frames] == [protocol.SCREEN, protocol.OUTPUT, protocol.OUTPUT]
+    assert [protocol.split_number(payload) for _, payload in frames[1:]] == [(0, b"early "), (6, b"late")]
+    assert not stage.model.loaded
+
+
+def test_a_later_client_gets_the_screen_and_then_the_bytes_from_there_on(stage: Stage) -> None:
+    stage.attach()
+    stage.print(b"seen before\r\n\x1b[3")
+    link, client = stage.attach()
+    stage.print(b"1mred\x1b[m")
+    frames = link.take()
+    assert frames[0][0] == protocol.SCREEN
+    assert protocol.split_number(frames[-1][1]) == (16, b"1mred\x1b[m")
+    assert shown(frames)[:2] == ["seen before", "red"]
+    assert client.mode == RAW
+
+
+def test_a_client_of_another_size_gets_pictures(stage: Stage) -> None:
+    watcher, client = stage.attach(40, 10, read_only=True)
+    stage.print(b"hello\r\nworld")
+    assert stage.timers.stands("draw")
+    stage.relay.draw()
+    frames = watcher.take()
+    assert {kind for kind, _ in frames} == {protocol.SCREEN}
+    assert shown(frames, 40, 10)[:2] == ["hello", "world"]
+    assert b"".join(payload for _, payload in frames).count(b"\n" * 10) == 1  # one screenful was pushed up, not two
+    assert client.mode == DRAWN
+
+
+def test_nothing_is_timed_for_a_drawn_client_that_does_not_read(stage: Stage) -> None:
+    """Thirty times a second the daemon woke to see that the client had still not taken its last picture."""
+    watcher, client = stage.attach(40, 10, read_only=True)
+    for number in range(3000):
+        stage.print(b"\x1b[H" + b"%d\r\n" % number * 9)
+        stage.relay.draw()
+        if client.peer.blocked:
+            break
+    assert client.peer.blocked
+    assert not stage.timers.stands("draw")
+    stage.print(b"\x1b[H\x1b[Jthe end")
+    stage.relay.draw()
+    assert not stage.timers.stands("draw")
+    frames = watcher.take()
+    while client.peer.unsent:
+        stage.relay.writable(client)
+        frames += watcher.take()
+    assert stage.timers.wait() == 0
+    stage.relay.draw()
+    assert shown(frames + watcher.take(), 40, 10)[0] == "the end"
+
+
+def test_the_program_waits_for_a_leader_that_reads_and_not_for_one_that_does_not(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link, client = stage.attach()
+    stage.flood(FARTHEST + (512 << 10))
+    stage.model.catch_up(10)
+    assert stage.relay.paused()
+    assert stage.timers.stands("pace")
+    link.take(1 << 20)
+    stage.relay.writable(client)
+    later(monkeypatch, STALLED - 0.1)
+    stage.relay._impatient()
+    assert client.mode == RAW
+    later(monkeypatch, STALLED + 0.2)
+    stage.relay._impatient()
+    assert client.mode == ASIDE
+    assert not stage.relay.paused()
+
+
+def test_a_client_set_aside_gets_the_lines_that_it_missed_and_the_screen(stage: Stage) -> None:
+    stage.attach()
+    leader, first = stage.attach()
+    other, client = stage.attach()
+    stage.clients.typed(first)
+    for number in range(60_000):
+        stage.print(b"line %06d of many that fill the socket of the one who sleeps\r\n" % number)
+        if number % 100 == 0:
+            leader.take()
+    stage.drain(leader, first)
+    assert (first.mode, client.mode) == (RAW, ASIDE)
+    frames = stage.drain(other, client)
+    assert client.mode == RAW
+    last = next(at for at in range(len(frames) - 1, -1, -1) if frames[at][0] == protocol.SCREEN)
+    screen = b"".join(payload[8:] for kind, payload in frames[last - 5 : last + 1] if kind == protocol.SCREEN)
+    numbers = [int(word[:6]) for word in screen.split(b"line ")[1:]]
+    assert numbers == list(range(numbers[0], 60_000))
+    assert 1000 <= len(numbers) <= 1024
+    assert [row[5:11] for row in shown(frames)[:23]] == [f"{number:06}" for number in range(59_977, 60_000)]
+    stage.print(b"and on")
+    assert link_bytes(other) == b"and on"
+
+
+def link_bytes(link: Link) -> bytes:
+    return b"".join(data for _, data in link.output())
+
+
+def test_one_brought_back_in_a_flood_is_shown_the_screen(stage: Stage) -> None:
+    """Output that came before the loop could show it set it aside for good: its socket was empty, no event came."""
+    leader, first = stage.attach()
+    other, client = stage.attach()
+    stage.clients.typed(first)
+    for _ in range(12):
+        stage.flood(256 << 10)
+        stage.drain(leader, first)
+    assert client.mode == ASIDE
+    other.take()
+    while client.peer.unsent:
+        client.peer.flush()
+        other.take()
+    stage.relay.writable(client)
+    stage.flood(64 << 10, 64 << 10)
+    assert (client.mode, client.needs) == (RAW, RESYNC)
+    frames = stage.drain(other, client)
+    assert protocol.SCREEN in {kind for kind, _ in frames}
+    assert client.fed()
+
+
+def test_one_that_asks_for_screens_and_takes_none_costs_bounded_memory(stage: Stage) -> None:
+    stage.attach()
+    stage.print(b"\x1b[31mcolour \x1b[32mful \x1b[m" * 100)
+    link, client = stage.attach()
+    for _ in range(5000):
+        client.need(RESYNC)
+        stage.relay.serve()
+    assert client.peer.unsent < FARTHEST + (256 << 10)
+    assert client.mode == ASIDE
+    frames = stage.drain(link, client)
+    assert client.mode == RAW
+    assert shown(frames)[0].startswith("colour ful")
+
+
+def test_a_follower_gets_everything_and_one_that_stops_is_not_waited_for(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No timer told the loop that the follower had stopped: where nothing else happened, the program hung for good."""
+    monkeypatch.setattr(relays, "FOLLOWER_FARTHEST", 1 << 20)
+    link, reader = stage.follow()
+    stage.flood(2 << 20)
+    stage.model.catch_up(10)
+    assert stage.relay.paused()
+    assert stage.timers.stands("pace")
+    later(monkeypatch, STALLED + 0.1)
+    assert not stage.relay.paused()
+    stage.print(b"skipped")
+    assert reader.skipped > 0
+    stage.relay.trim()
+    assert stage.stream.base > 0
+    assert reader.position == stage.stream.head
+    link.take()
+
+
+def test_the_program_waits_for_an_emulator_that_is_too_far_behind(stage: Stage) -> None:
+    stage.flood(BOUND - (256 << 10))
+    assert not stage.relay.paused()
+    stage.print(bytes(256 << 10))
+    assert stage.relay.paused()
+    stage.model.step()
+    assert not stage.relay.paused()
+
+
+def test_what_every_reader_has_passed_is_forgotten(stage: Stage) -> None:
+    link, client = stage.attach()
+    other, reader = stage.follow()
+    for _ in range(40):
+        stage.print(b"x" * (32 << 10))
+        stage.drain(link, client)
+        stage.drain(other)
+    stage.model.catch_up(10)
+    stage.relay.trim()
+    assert stage.stream.head - stage.stream.base < 300 << 10
+    held = stage.stream.head
+    reader.position = held
+    stage.print(b"y" * (1 << 20))
+    stage.drain(link, client)
+    stage.model.catch_up(10)
+    stage.relay.trim()
+    assert stage.stream.base <= reader.position
+
+
+def test_an_attach_does_not_wait_longer_than_a_moment_for_the_emulator(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.attach()
+    stage.print(b"first\r\n")
+    stage.model.catch_up()
+    monkeypatch.setattr(stage.model, "step", lambda: None)
+    stage.print(b"second\r\n")
+    link = stage.link()
+    client = link.attached(9)
+    stage.clients.add(client)
+    assert stage.relay.serve()
+    assert stage.relay.paused()
+    later(monkeypatch, PATIENCE + 0.01)
+    stage.relay.serve()
+    frames = link.take()
+    assert client.needs == ""
+    assert shown(frames)[:2] == ["first", "second"]
