@@ -159,6 +159,7 @@ def _become(channel: int, order: Order) -> None:
 
 def _detach(channel: int) -> None:
     """Keeps no descriptor of the caller's but the channel, as number 3, and none of its directories."""
+    os.environ["SESH_DIR"] = paths.directory()  # a relative one means nothing from / on
     os.chdir("/")
     if channel != _CHANNEL:  # it may be 0, 1 or 2, where the caller has none of these
         os.dup2(channel, _CHANNEL)
@@ -239,6 +240,8 @@ def _session(order: Order) -> tuple[Any, str]:
         auth_sock=agent,
         extra=order.get("extra") or {},
     )
+    if creator.get("SESH_DIR"):
+        variables["SESH_DIR"] = paths.directory()
     variables["PWD"] = order["directory"]
     words = order.get("command")
     if words:
