@@ -26,6 +26,7 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 
 from __future__ import annotations
 
+from sesh import jsontext
 from sesh.errors import ProtocolError
 
 TYPE_CHECKING = False
@@ -89,21 +90,17 @@ def message(kind: int, values: Mapping[str, Any]) -> bytes:
 
 def encode(values: Mapping[str, Any]) -> bytes:
     """JSON in UTF-8 that `parse` turns back into the same values; file names that are no UTF-8 keep their bytes."""
-    import json
-
-    text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+    text = jsontext.write(values)
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half a pair, which JSON's own escapes let a peer send: only they can give it back
-        return json.dumps(values, separators=(",", ":")).encode("ascii")
+        return jsontext.write(values, ascii_only=True).encode("ascii")
 
 
 def parse(payload: bytes) -> dict[str, Any]:
     """The JSON object of a payload. Raises ProtocolError where it is none."""
-    import json
-
     try:
-        values = json.loads(payload.decode("utf-8", "surrogateescape"))
+        values = jsontext.read(payload.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError("the other side sent a message that is no JSON") from error
     if not isinstance(values, dict):
