@@ -1,0 +1,71 @@
+"""Which session the caller is typed in: told by the terminal alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sesh import inside, kernel, paths, records
+from sesh.errors import UsageError
+
+TTY = 34822
+
+
+@pytest.fixture(autouse=True)
+def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESH_DIR", str(tmp_path / "s"))
+    monkeypatch.setenv("SESH_SESSION", "liar")
+    monkeypatch.setattr(kernel, "controlling_tty", lambda: TTY)
+    paths.ready_directory()
+
+
+def record(name: str, **more: object) -> None:
+    records.write({
+        "name": name, "machine": kernel.machine(), "boot": kernel.boot_id(), "daemon_pid": os.getpid(),
+        "daemon_start": kernel.start_time(os.getpid()), "tty_number": TTY, "terminals": kernel.terminal_filesystem(),
+        **more,
+    })  # fmt: skip
+
+
+def test_the_session_whose_terminal_it_is() -> None:
+    record("other", tty_number=TTY + 1)
+    record("this")
+    found = inside.current()
+    assert found is not None
+    assert found["name"] == "this"
+    assert inside.required("--kill") == "this"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tty_number": TTY + 1},
+        {"tty_number": 0},
+        {"terminals": -1},
+        {"machine": "elsewhere"},
+        {"boot": "before"},
+        {"daemon_pid": (1 << 22) - 1},
+        {"daemon_start": "0"},
+    ],
+)
+def test_no_other_session_counts(more: dict[str, object]) -> None:
+    record("this", **more)
+    assert inside.current() is None
+    with pytest.raises(UsageError, match="--kill NAME"):
+        inside.required("--kill")
+
+
+def test_without_a_terminal_nobody_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    record("this", tty_number=0)
+    monkeypatch.setattr(kernel, "controlling_tty", lambda: 0)
+    assert inside.current() is None
+
+
+def test_a_foreign_file_among_the_records_is_passed_over() -> None:
+    os.symlink("/etc/passwd", paths.record_path("a-link"))
+    record("this")
+    found = inside.current()
+    assert found is not None
+    assert found["name"] == "this"

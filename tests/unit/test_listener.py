@@ -1,0 +1,227 @@
+"""The socket of a session: claimed once, private, never anybody else's to lose."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sesh import kernel, paths, records, wire
+from sesh.daemon.listener import Listener
+from sesh.errors import Exists, Refused
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    path = str(tmp_path / "s")
+    monkeypatch.setenv("SESH_DIR", path)
+    before = os.umask(0)
+    paths.ready_directory()
+    yield path
+    os.umask(before)
+
+
+def record(name: str, **more: object) -> None:
+    records.write({
+        "name": name, "id": "00ff", "machine": kernel.machine(), "boot": kernel.boot_id(), "daemon_pid": os.getpid(),
+        "daemon_start": kernel.start_time(os.getpid()), **more,
+    })  # fmt: skip
+
+
+def connects(name: str) -> bool:
+    opened = wire.begin(name)
+    if opened is not None:
+        opened.close()
+    return opened is not None
+
+
+def test_a_socket_is_private_from_the_first_instant(directory: str) -> None:
+    modes: list[int] = []
+    rename = os.rename
+
+    def moved(source: str, target: str) -> None:
+        modes.append(stat.S_IMODE(os.lstat(source).st_mode))
+        rename(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "rename", moved)
+        claimed = Listener.claim("work")
+    assert modes == [0o600]
+    assert stat.S_IMODE(os.lstat(f"{directory}/work.sock").st_mode) == 0o600
+    assert os.umask(0) == 0
+    assert sorted(os.listdir(directory)) == [".lock", "work.sock"]
+    claimed.release()
+    assert os.listdir(directory) == [".lock"]
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o177, 0o777])
+def test_no_umask_makes_a_file_that_sesh_then_refuses(directory: str, mask: int) -> None:
+    os.umask(mask)
+    claimed = Listener.claim("work")
+    record("work")
+    assert paths.check_file(paths.socket_path("work"), stat.S_IFSOCK)
+    assert paths.check_file(paths.record_path("work"), stat.S_IFREG)
+    assert stat.S_IMODE(os.lstat(f"{directory}/.lock").st_mode) == 0o600
+    assert os.umask(0o022) == mask
+    claimed.release()
+
+
+def test_a_name_that_runs_is_taken(directory: str) -> None:
+    claimed = Listener.claim("work")
+    with pytest.raises(Exists):
+        Listener.claim("work")
+    assert connects("work")
+    claimed.release()
+    Listener.claim("work").release()
+
+
+def test_a_stale_socket_is_cleared_with_its_record_and_its_link(directory: str) -> None:
+    abandoned = Listener.claim("work")
+    abandoned.socket.close()
+    record("work", daemon_pid=(1 << 22) - 1)
+    os.symlink("/nowhere", records.agent_path("00ff"))
+    claimed = Listener.claim("work")
+    assert sorted(os.listdir(directory)) == [".lock", "work.sock"]
+    assert connects("work")
+    claimed.release()
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "directory", "fifo"])
+def test_what_is_no_socket_of_ours_is_refused_and_left(directory: str, kind: str) -> None:
+    path = paths.socket_path("work")
+    target = f"{directory}/target"
+    other = Listener.claim("other")
+    if kind == "file":
+        Path(path).write_text("keep me")
+    elif kind == "link":
+        os.symlink(paths.socket_path("other"), path)
+    elif kind == "directory":
+        os.mkdir(path)
+    else:
+        os.mkfifo(path, 0o600)
+    before = os.lstat(path)
+    with pytest.raises(Refused, match="move it away"):
+        Listener.claim("work")
+    assert os.lstat(path).st_ino == before.st_ino
+    assert not os.path.lexists(target)
+    assert connects("other")
+    other.release()
+
+
+def test_a_socket_that_others_may_use_is_refused(directory: str) -> None:
+    claimed = Listener.claim("work")
+    os.chmod(paths.socket_path("work"), 0o640)
+    with pytest.raises(Refused, match="chmod 600"):
+        Listener.claim("work")
+    claimed.release()
+
+
+def test_a_session_of_another_machine_is_left_alone(directory: str) -> None:
+    record("work", machine="elsewhere", machine_name="far")
+    with pytest.raises(Refused, match="machine far"):
+        Listener.claim("work")
+    assert os.path.exists(paths.record_path("work"))
+
+
+def test_a_removed_socket_is_made_again_and_clients_find_it(directory: str) -> None:
+    claimed = Listener.claim("work")
+    assert not claimed.restore()
+    os.unlink(paths.socket_path("work"))
+    assert not connects("work")
+    assert claimed.restore()
+    assert connects("work")
+    accepted = claimed.accept()
+    assert accepted is not None
+    accepted.close()
+    claimed.release()
+    assert os.listdir(directory) == [".lock"]
+
+
+def test_a_name_whose_daemon_lives_without_its_socket_is_taken(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _: woken.append(pid))
+    record("work", daemon_pid=os.getppid(), daemon_start=kernel.start_time(os.getppid()))
+    with pytest.raises(Exists):
+        Listener.claim("work")
+    assert woken == [os.getppid()]
+
+
+def test_a_rename_moves_the_socket_and_respects_who_is_there(directory: str) -> None:
+    one, two = Listener.claim("one"), Listener.claim("two")
+    with pytest.raises(Exists):
+        one.rename("two")
+    one.rename("three")
+    assert (connects("one"), connects("three"), connects("two")) == (False, True, True)
+    one.release()
+    two.release()
+    assert os.listdir(directory) == [".lock"]
+
+
+def test_a_second_release_removes_nothing_of_a_successor(directory: str) -> None:
+    """A kill of a session that lingered released it twice; its successor's socket may have got the same inode."""
+    first = Listener.claim("work")
+    first.release()
+    second = Listener.claim("work")
+    first._identity = second._identity
+    first.release()
+    assert connects("work")
+    second.release()
+
+
+def test_a_release_leaves_what_is_no_longer_its_own(directory: str) -> None:
+    first = Listener.claim("work")
+    os.rename(paths.socket_path("work"), paths.socket_path("moved"))
+    first.release()
+    assert os.path.exists(paths.socket_path("moved"))
+
+
+def test_a_release_after_the_directory_has_gone_is_no_error(directory: str) -> None:
+    claimed = Listener.claim("work")
+    for name in os.listdir(directory):
+        os.unlink(os.path.join(directory, name))
+    os.rmdir(directory)
+    claimed.release()
+
+
+def test_another_users_connection_is_closed_before_a_byte_is_read(
+    directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed = Listener.claim("work")
+    with wire.connect("work") as connection:
+        monkeypatch.setattr(kernel, "peer_uid", lambda _: os.geteuid() + 1)
+        assert claimed.accept() is None
+        assert os.read(connection.inbound, 1) == b""
+    assert claimed.accept() is None
+    claimed.release()
+
+
+def test_a_socket_that_died_half_made_is_no_hindrance(directory: str) -> None:
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(f"{directory}/.{os.getpid()}.sock")
+    left.close()
+    Listener.claim("work").release()
+    assert os.listdir(directory) == [".lock"]
+
+
+def test_a_long_directory_and_a_long_name_still_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESH_DIR", str(tmp_path / ("d" * 120) / ("e" * 120)))
+    paths.ready_directory()
+    claimed = Listener.claim("n" * 64)
+    assert connects("n" * 64)
+    claimed.release()
+
+
+@pytest.mark.parametrize("kind", ["link", "directory"])
+def test_a_lock_that_is_no_file_of_ours_is_refused_in_one_line(directory: str, kind: str) -> None:
+    path = f"{directory}/.lock"
+    if kind == "link":
+        os.symlink("/tmp/never-made-by-sesh", path)
+    else:
+        os.mkdir(path)
+    with pytest.raises(Refused, match="cannot be locked"):
+        Listener.claim("work")
+    assert not os.path.exists("/tmp/never-made-by-sesh")

@@ -1,0 +1,83 @@
+"""Whether a daemon needs a systemd scope of its own: the answer from files that stand in for the system's."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sesh.daemon import scope
+
+
+class System:
+    """A machine with systemd, of which the test says what it is like."""
+
+    def __init__(self, path: Path, patch: pytest.MonkeyPatch) -> None:
+        self.files: dict[str, str] = {}
+        self.bin = path / "bin"
+        self.bin.mkdir()
+        (path / "systemd").mkdir()
+        (path / "systemd/private").touch()
+        self.runner = self.bin / "systemd-run"
+        self.runner.write_text("#!/bin/sh\n")
+        self.runner.chmod(0o755)
+        patch.setenv("XDG_RUNTIME_DIR", str(path))
+        patch.setenv("PATH", f"/nonexistent:{self.bin}")
+        patch.setattr(scope, "LINUX", True)
+        patch.setattr(builtins, "open", self._open)
+        patch.setattr(os.path, "isdir", lambda folder: any(name.startswith(f"{folder}/") for name in self.files))
+        patch.setattr(os, "listdir", lambda folder: [os.path.basename(n) for n in self.files if folder in n])
+
+    def _open(self, path: str, *_: Any, **__: Any) -> io.StringIO:
+        if path not in self.files:
+            raise FileNotFoundError(path)
+        return io.StringIO(self.files[path])
+
+    def cgroup(self, last: str) -> None:
+        self.files["/proc/self/cgroup"] = f"0::/user.slice/user-1000.slice/{last}\n"
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> System:
+    return System(tmp_path, monkeypatch)
+
+
+def words(system: System) -> list[str]:
+    return [str(system.runner), "--user", "--scope", "--quiet", "--collect", "--"]
+
+
+def test_a_terminals_own_scope_is_left(system: System) -> None:
+    system.cgroup("user@1000.service/app.slice/vte-spawn-1.scope")
+    assert scope.own_scope() == words(system)
+
+
+def test_a_login_is_left_only_where_logind_kills(system: System) -> None:
+    system.cgroup("session-3.scope")
+    assert scope.own_scope() == []
+    system.files["/etc/systemd/logind.conf"] = "[Login]\n#KillUserProcesses=yes\n"
+    assert scope.own_scope() == []
+    system.files["/etc/systemd/logind.conf"] = "[Login]\nKillUserProcesses=no\nKillUserProcesses = Yes\n"
+    assert scope.own_scope() == words(system)
+    system.files["/etc/systemd/logind.conf.d/50-mine.conf"] = "[Login]\nKillUserProcesses=no\n"
+    assert scope.own_scope() == []
+
+
+def test_a_service_is_stayed_in(system: System) -> None:
+    system.cgroup("user@1000.service/app.slice/tmux.service")
+    assert scope.own_scope() == []
+
+
+def test_without_systemd_nothing_is_put_before_the_daemon(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    system.cgroup("vte-spawn-1.scope")
+    system.runner.unlink()
+    assert scope.own_scope() == []
+    system.files.clear()
+    assert scope.own_scope() == []
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert scope.own_scope() == []
+    monkeypatch.setattr(scope, "LINUX", False)
+    assert scope.own_scope() == []

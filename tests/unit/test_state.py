@@ -1,0 +1,98 @@
+"""A session as plain data: through JSON and back it is the same session, and goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.daemon.session import Session
+from sesh.daemon.state import dump, load
+
+PIECES = st.sampled_from([
+    b"plain\r\n", b"\x1b[1;31mbold", b"\x1b]0;a title\x07", b"\x1b]2;cut", b"\xe7\x95\x8c", b"\xe7\x95", b"\x1b[?1049h",
+    b"\x1b[?1049l", b"\x1b[5;5H", b"\x07", b"\x1b[", b"6n", b"\xff\xfe\x00", b"\r\n" * 30,
+])  # fmt: skip
+OUTPUT = st.lists(PIECES, max_size=40)
+
+
+def session(name: str = "work") -> Session:
+    facts: dict[str, Any] = {
+        "name": name, "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh", "-c", "ü\udcff"],
+        "labels": {"a": "b"}, "keep": True, "job": False, "pid": os.getpid(),
+    }  # fmt: skip
+    return Session(facts, (80, 24, 800, 480), None)
+
+
+def printed(own: Session, output: list[bytes]) -> None:
+    for block in output:
+        own.watch.find(block)
+        own.stream.append(block)
+
+
+def through_json(own: Session) -> Session:
+    return load(json.loads(json.dumps(dump(own))), None)
+
+
+@given(OUTPUT, OUTPUT, st.lists(st.binary(max_size=20), max_size=5), st.booleans(), st.booleans())
+def test_a_session_is_the_same_after_json_and_goes_on(
+    before: list[bytes], after: list[bytes], typed: list[bytes], seen: bool, trimmed: bool
+) -> None:
+    own = session()
+    printed(own, before)
+    for writer, data in enumerate(typed):
+        own.input.add(writer % 2, data)
+    own.relay.seen = seen
+    own.title, own.bells, own.sent_at, own.last_notification = "t\u00fc", 3, 7, "n"
+    own.clients.size = (100, 30, 0, 0)
+    own.model.resize(100, 30)
+    if seen:
+        own.model.catch_up(10)
+    if trimmed:
+        own.stream.append(bytes(300 << 10))
+        own.model.catch_up(10)
+        own.relay.trim()
+    other = through_json(own)
+    assert dump(other) == dump(own)
+    assert b"".join(other.input.pending()) == b"".join(own.input.pending())
+    for each in (own, other):
+        printed(each, after)
+        each.model.catch_up(10)
+    assert other.watch.carry == own.watch.carry
+    assert other.stream.bytes(0) == own.stream.bytes(0)
+    assert other.model.emulator.state() == own.model.emulator.state()
+    assert other.summary() == own.summary()
+
+
+def test_an_ended_session_keeps_its_end() -> None:
+    own = session()
+    own.ended(9)
+    other = through_json(own)
+    assert (other.running, other.exit_code, other.exit_signal) == (False, 137, 9)
+    assert other.result() == own.result()
+    own = session()
+    own.ended(3 << 8)
+    assert (through_json(own).exit_code, own.exit_signal) == (3, None)
+
+
+def test_another_format_is_refused() -> None:
+    with pytest.raises(ValueError, match="format 2"):
+        load({**dump(session()), "format": 2}, None)
+    with pytest.raises(ValueError, match="format None"):
+        load({}, None)
+
+
+def test_a_command_of_megabytes_is_cut_where_it_is_shown_and_kept_where_it_is_known() -> None:
+    """The answer did not fit into one frame: the session could not even be listed."""
+    own = session()
+    own.facts["command"] = ["cat", *(["x" * 100_000] * 15)]
+    shown = own.summary()["command"]
+    assert shown[0] == "cat"
+    assert sum(map(len, shown)) < 1 << 16
+    assert shown[-1].endswith("…")
+    assert own.record()["command"] == own.facts["command"]
+    assert session().summary()["command"] == ["sh", "-c", "ü\udcff"]
