@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 
 from sesh import inside, paths
-from sesh.cli import create, find, show, slips
+from sesh.cli import collision, create, find, show, slips
 from sesh.errors import Exists, NotFound, Refused, UsageError
 
 TYPE_CHECKING = False
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from sesh.client.attach import Options, Outcome
     from sesh.records import Record
     from sesh.wire import Connection
+
+
+_PATIENCE = 5.0
 
 
 class Manner:
@@ -76,6 +80,7 @@ def go(
     here = inside.current()
     if here is not None and here["name"] == name:
         return already(name)
+    check_switch(here, how)
     if connection is None:
         name, connection = slips.near(name)
     if connection is not None:
@@ -89,7 +94,7 @@ def go(
             connection = create.start(what, name)
         except Exists:
             connection = find.required(name)
-    return into(connection, name, options, how, here)
+    return into(connection, name, options, here)
 
 
 def attach(line: Line, name: str, **manner: bool) -> int:
@@ -107,7 +112,8 @@ def attach_to(name: str, how: Manner) -> int:
     here = inside.current()
     if here is not None and here["name"] == name:
         return already(name)
-    return into(connection, name, options, how, here)
+    check_switch(here, how)
+    return into(connection, name, options, here)
 
 
 def open_(
@@ -124,7 +130,7 @@ def open_(
         except Exists:
             connection = find.required(name)
     with connection:
-        deadline = _soon(5)
+        deadline = time.monotonic() + _PATIENCE
         connection.hello("request", deadline=deadline)
         session = connection.request("summary", deadline=deadline)[0]["session"]
     if session["state"] == "exited":
@@ -152,9 +158,11 @@ def new(
     if name is not None:
         find.checked(name, "--new")
     detached = detached or line.json
-    options = None
+    options, here = None, None
     if not detached:
         needs_terminal(name or "NAME")
+        here = inside.current()
+        check_switch(here, Manner(**{**manner, "replace": False}))
         options = how.options()
     what = create.order(directory=directory, command=line.command, env=env, label=label)
     created = True
@@ -169,7 +177,7 @@ def new(
                 found = find.required(name)
         if found is not None:
             chosen = "join" if manner.get("join") else "replace" if how.replace else "new" if new_name else ""
-            name, connection, created = collision(name, found, what, chosen, quiet=line.json)
+            name, connection, created = collision.settled(name, found, what, chosen, quiet=line.json)
             how.replace = False  # the old session is gone, and with it its clients
             if options is not None:
                 options = how.options()
@@ -178,62 +186,9 @@ def new(
         if not line.json:
             show.text(name)
         return create.made(line.json, name, created=created)
-    return into(connection, name, options, how, inside.current())
-
-
-def collision(
-    name: str, found: Connection, what: create.Order, chosen: str, *, quiet: bool
-) -> tuple[str, Connection, bool]:
-    """What becomes of `--new NAME` where NAME runs: the name, a connection, and whether the session was created now.
-
-    `chosen`: join, replace, new, or the empty word to ask. Raises Exists where nobody can
-    be asked, or is to be (`quiet`).
-    """
-    if not chosen:
-        if not show.on_terminal() or quiet:
-            raise Exists(f"{name} runs already; say which: --join, --replace or --new-name")
-        other = create.next_name(name)
-        with found:
-            default = "j" if _answers(found) else "r"
-        state = "runs already" if default == "j" else "runs and does not answer"
-        asked = f"{name} {state}: (J)oin it, (R)eplace it, (N)ew as {other}, (C)ancel? [{default.upper()}]"
-        chosen = {"j": "join", "r": "replace", "n": "new"}.get(show.ask(asked, "jrnc", default), "")
-        if not chosen:
-            raise Refused("nothing was done")
-        found = find.required(name) if chosen == "join" else found
-    if chosen == "join":
-        return name, found, False
-    found.close()
-    if chosen == "new":
-        while True:
-            name = create.next_name(name)
-            try:
-                return name, create.start(what, name), True
-            except Exists:
-                name = name.rpartition("-")[0]
-    from sesh.cli import end
-
-    end.end_all([name])
-    return name, create.start(what, name), True
-
-
-def _answers(connection: Connection) -> bool:
-    """Whether the daemon answers a question within 1.5 s."""
-    from sesh.errors import SeshError
-
-    deadline = _soon(1.5)
-    try:
-        connection.hello("request", deadline=deadline)
-        connection.request("summary", deadline=deadline)
-    except SeshError:
-        return False
-    return True
-
-
-def _soon(patience: float) -> float:
-    import time
-
-    return time.monotonic() + patience
+    if here is not None and here["name"] == name:
+        return already(name)
+    return into(connection, name, options, here)
 
 
 def needs_terminal(name: str) -> None:
@@ -267,12 +222,21 @@ def last() -> str:
     raise NotFound("no session was attached before; `sesh` lists what there is")
 
 
-def into(connection: Connection, name: str, options: Options, how: Manner, here: Record | None) -> int:
+def check_switch(here: Record | None, how: Manner) -> None:
+    """Raises Refused where the session that this is typed in cannot switch its client as wanted."""
+    if here is None:
+        return
+    if how.words():
+        raise Refused(f"inside a session sesh only switches its client; detach first to use {how.words()}")
+    summary = find.ask(str(here["name"]), "summary")[0]["session"]
+    if not summary["attached"]:
+        raise Refused(f"no client is attached to {here['name']} that could switch; type it in another terminal")
+
+
+def into(connection: Connection, name: str, options: Options, here: Record | None) -> int:
     """Attaches this terminal, or has the client that it already belongs to switch over; the exit code."""
     if here is not None:
         connection.close()
-        if how.words():
-            raise Refused(f"inside a session sesh only switches its client; detach first to use {how.words()}")
         answer, _ = find.ask(str(here["name"]), "switch", to=name, host=None)
         if not answer.get("switched"):
             raise Refused(f"no client of {here['name']} is there to switch to {name}; type it in another terminal")

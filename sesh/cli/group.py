@@ -77,17 +77,18 @@ def of(ctx: typer.Context) -> words.Line:
 
 
 def run(group: TyperGroup, argv: list[str]) -> int:
-    """Has typer parse a line and run its verb; the exit code.
+    """Has typer parse a line, then carries its verb out; the exit code.
 
     Raises UsageError, in one line, for whatever typer finds wrong.
     """
     try:
-        code = group.main(args=argv, prog_name="sesh", standalone_mode=False)
+        work = group.main(args=argv, prog_name="sesh", standalone_mode=False)
     except TyperException as error:
         raise _one_line(error) from None
-    except typer.Abort:
-        raise Interrupted("interrupted") from None
-    return code if isinstance(code, int) else 0
+    if not callable(work):
+        raise Interrupted("interrupted")  # typer turns Ctrl-C into a number
+    code: int = work()
+    return code
 
 
 def _one_line(error: TyperException) -> UsageError:

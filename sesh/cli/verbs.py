@@ -1,8 +1,12 @@
-"""The verbs as typer knows them: their words and their help. What they do stands in the module of each family."""
+"""The verbs as typer knows them: their words and their help. What they do stands in the module of each family.
+
+A command only says what is to be done: it is done when typer, which has its own ideas of Ctrl-C, has returned.
+"""
 
 # ruff: noqa: ARG001, PLR0913, PLR0917 (typer reads the words of a verb from its function's signature)
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -13,9 +17,7 @@ from sesh.cli import end, enter, group, job, look, say, words
 from sesh.cli.group import VERBLESS, Verb, Verbs
 from sesh.cli.run import version as say_version
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+Work = Callable[[], int]
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _ENDING = """Ctrl-\\ leaves a session, and it goes on; `sesh NAME` comes back. All after -- is the command, untouched.
@@ -41,7 +43,7 @@ def _example(*lines: str) -> str:
     return "\n".join(["\b", "For example:", *(f"  {line}" for line in lines)])
 
 
-def _verb(name: str, usage: str, *examples: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+def _verb(name: str, usage: str, *examples: str) -> Callable[[Callable[..., Work]], Callable[..., Work]]:
     return app.command(name, cls=Verb, options_metavar=usage, epilog=_example(*examples), context_settings=_CONTEXT)
 
 
@@ -58,9 +60,10 @@ NoKey = Annotated[bool, typer.Option("--no-detach-key", "-C", help="Let the prog
 Detached = Annotated[bool, typer.Option("-d", help="Do not attach, do not wait; print the name.")]
 
 
-def _done(work: Callable[..., int], ctx: typer.Context) -> int:
-    """Carries out a verb with the words that were given, by the names that they have in its declaration."""
-    return work(group.of(ctx), **{key: value for key, value in ctx.params.items() if value not in (None, False, [])})
+def _work(verb: Callable[..., int], ctx: typer.Context) -> Work:
+    """A verb with the words that were given, by the names that they have in its declaration; carried out later."""
+    given = {key: value for key, value in ctx.params.items() if value not in (None, False, [])}
+    return lambda: verb(group.of(ctx), **given)
 
 
 @_verb(VERBLESS, "[DIR] [OPTIONS] [-- CMD…]", "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -")
@@ -74,9 +77,9 @@ def _go(
     no_detach_key: NoKey = False,
     env: Env = None,
     label: Label = None,
-) -> int:
+) -> Work:
     """Attach to NAME; where there is none, create it in DIR with CMD or your shell. `-` is the one attached last."""
-    return _done(enter.go, ctx)
+    return _work(enter.go, ctx)
 
 
 @_verb("--attach", "NAME [OPTIONS]", "sesh --attach work", "sesh --attach --read-only work")
@@ -88,9 +91,9 @@ def _attach(
     read_only: ReadOnly = False,
     no_replay: NoReplay = False,
     no_detach_key: NoKey = False,
-) -> int:
+) -> Work:
     """Attach to NAME, which must be there (-A NAME creates it where it is not, as plain NAME does)."""
-    return _done(enter.attach, ctx)
+    return _work(enter.attach, ctx)
 
 
 @_verb(
@@ -99,9 +102,9 @@ def _attach(
     "sesh --open work",
     "sesh --open web ~/site --label team=web -- make serve",
 )
-def _open(ctx: typer.Context, name: Name, directory: Directory = None, env: Env = None, label: Label = None) -> int:
+def _open(ctx: typer.Context, name: Name, directory: Directory = None, env: Env = None, label: Label = None) -> Work:
     """Make sure that NAME runs, without attaching; a success where it runs already."""
-    return _done(enter.open_, ctx)
+    return _work(enter.open_, ctx)
 
 
 @_verb(
@@ -124,36 +127,36 @@ def _new(
     no_detach_key: NoKey = False,
     env: Env = None,
     label: Label = None,
-) -> int:
+) -> Work:
     """Create a session; without NAME under the lowest free number. Asks, or fails, where NAME runs already."""
-    return _done(enter.new, ctx)
+    return _work(enter.new, ctx)
 
 
 @_verb("--list", "[--label K=V]…", "sesh", "sesh --list --json", "sesh --list --label team=web")
-def _list(ctx: typer.Context, label: Label = None) -> int:
+def _list(ctx: typer.Context, label: Label = None) -> Work:
     """List the sessions; the one that it is typed in bears a *. --label lists those that bear it."""
-    return _done(look.list_, ctx)
+    return _work(look.list_, ctx)
 
 
 @_verb("--detach", "[NAME]", "sesh --detach", "sesh --detach work")
-def _detach(ctx: typer.Context, name: MaybeName = None) -> int:
+def _detach(ctx: typer.Context, name: MaybeName = None) -> Work:
     """Detach every client of NAME; without NAME the client that typed it."""
-    return _done(end.detach, ctx)
+    return _work(end.detach, ctx)
 
 
 @_verb("--kill", "[NAME…]", "sesh --kill work", "sesh --kill build test", "sesh --kill")
 def _kill(
     ctx: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", show_default=False)] = None,
-) -> int:
+) -> Work:
     """End sessions and what runs in them: SIGHUP, and SIGKILL after 2 s. Without NAME the one that it is typed in."""
-    return _done(end.kill, ctx)
+    return _work(end.kill, ctx)
 
 
 @_verb("--kill-all", "[-y]", "sesh --kill-all", "sesh --kill-all -y")
-def _kill_all(ctx: typer.Context, yes: Annotated[bool, typer.Option("-y", help="Do not ask.")] = False) -> int:
+def _kill_all(ctx: typer.Context, yes: Annotated[bool, typer.Option("-y", help="Do not ask.")] = False) -> Work:
     """End all sessions here; asks first on a terminal."""
-    return _done(end.kill_all, ctx)
+    return _work(end.kill_all, ctx)
 
 
 @_verb("--rename", "[OLD] NEW", "sesh --rename work play", "sesh --rename play")
@@ -161,9 +164,9 @@ def _rename(
     ctx: typer.Context,
     one: Annotated[str, typer.Argument(metavar="NEW", show_default=False)],
     other: Annotated[str | None, typer.Argument(metavar="NEW", show_default=False)] = None,
-) -> int:
+) -> Work:
     """Give a session another name; without OLD the one that it is typed in."""
-    return _done(end.rename, ctx)
+    return _work(end.rename, ctx)
 
 
 @_verb(
@@ -185,9 +188,9 @@ def _exec(
     detached: Detached = False,
     env: Env = None,
     label: Label = None,
-) -> int:
+) -> Work:
     """Run CMD in a session of its own, wait, and exit with its code; `sesh NAME` watches it meanwhile."""
-    return _done(job.exec_, ctx)
+    return _work(job.exec_, ctx)
 
 
 @_verb(
@@ -203,9 +206,9 @@ def _send(
     text: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]…", show_default=False)] = None,
     enter: Annotated[bool, typer.Option("--enter", help="Press Enter after the text.")] = False,
     key: Annotated[list[str] | None, typer.Option("--key", metavar="KEY", help="C-c M-x Enter Tab Up F5 …")] = None,
-) -> int:
+) -> Work:
     """Type TEXT, its words joined by a blank, and keys into a session, in the order of the words. TEXT - is stdin."""
-    return say.send(group.of(ctx))  # the order matters, and only the line knows it
+    return lambda: say.send(group.of(ctx))  # the order matters, and only the line knows it
 
 
 @_verb("--screen", "NAME", "sesh --screen work")
@@ -213,9 +216,9 @@ def _screen(
     ctx: typer.Context,
     name: Name,
     form: Annotated[str, typer.Option("--format", metavar="text", help="How it is printed.")] = "text",
-) -> int:
+) -> Work:
     """Print what the screen shows now."""
-    return _done(look.screen, ctx)
+    return _work(look.screen, ctx)
 
 
 @_verb("--logs", "NAME [N] [--ansi]", "sesh --logs work 50", "sesh --logs work --ansi | less -R")
@@ -224,43 +227,43 @@ def _logs(
     name: Name,
     count: Annotated[str | None, typer.Argument(metavar="[N]", show_default=False)] = None,
     ansi: Annotated[bool, typer.Option("--ansi", help="With their colours.")] = False,
-) -> int:
+) -> Work:
     """Print the last N lines of scrollback and screen; without N 300."""
-    return _done(look.logs, ctx)
+    return _work(look.logs, ctx)
 
 
 @_verb("--status", "NAME", "sesh --status work", "sesh --status work --json")
-def _status(ctx: typer.Context, name: Name) -> int:
+def _status(ctx: typer.Context, name: Name) -> Work:
     """Print everything known of a session."""
-    return _done(look.status, ctx)
+    return _work(look.status, ctx)
 
 
 @_verb("--message", "NAME TEXT…", "sesh --message work 'the build is done'")
 def _message(
     ctx: typer.Context, name: Name, texts: Annotated[list[str], typer.Argument(metavar="TEXT", show_default=False)]
-) -> int:
+) -> Work:
     """Show TEXT to the attached clients; the program never sees it."""
-    return _done(say.message, ctx)
+    return _work(say.message, ctx)
 
 
 @_verb("--label", "NAME K=V…", "sesh --label work team=web", "sesh --label work team=")
 def _label(
     ctx: typer.Context, name: Name, labels: Annotated[list[str], typer.Argument(metavar="K=V…", show_default=False)]
-) -> int:
+) -> Work:
     """Set labels; K= removes one."""
-    return _done(say.label, ctx)
+    return _work(say.label, ctx)
 
 
 @_verb("--help", "", "sesh --help", "sesh --exec --help")
-def _help(ctx: typer.Context) -> int:
+def _help(ctx: typer.Context) -> Work:
     """Show help, of a verb too."""
     raise AssertionError(f"help is shown before {ctx.command.name} is parsed")
 
 
 @_verb("--version", "", "sesh --version")
-def _version(ctx: typer.Context) -> int:
+def _version(ctx: typer.Context) -> Work:
     """Print the version."""
-    return _done(say_version, ctx)
+    return _work(say_version, ctx)
 
 
 def _group() -> TyperGroup:

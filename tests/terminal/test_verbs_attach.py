@@ -84,6 +84,9 @@ def test_attach_finds_only_what_is_there(terminal: Open, home: Home) -> None:
 
 
 def test_a_kept_job_is_shown_by_attaching_and_gives_its_code(terminal: Open, sesh: Sesh) -> None:
+    """The next terminal often gets the number of the pty that the job had, and was then taken for that session's own;
+    and the end of a program that had ended before was told only when something else woke the daemon.
+    """
     sesh("--exec", "build", "--keep", "--", "sh", "-c", "echo over; exit 5")
     opened = terminal("build")
     opened.wait_for("over")
@@ -207,6 +210,18 @@ def test_an_inherited_variable_is_not_inside(terminal: Open, sesh: Sesh, home: H
     assert home.names() == ["work"]
 
 
+def test_what_cannot_be_switched_to_is_not_created_either(terminal: Open, sesh: Sesh, home: Home) -> None:
+    """`sesh -r other` typed inside was refused only after it had created the other session."""
+    opened = inside(terminal("one"))
+    opened.type("sesh -r two; sesh --new three --no-replay; sesh --new one --replace; echo code-$?\n")
+    opened.wait_for("code-1")
+    assert opened.text().count("detach first") == 3
+    left(opened, "one")
+    sesh("--send", "one", "clear; sesh four", "--enter")
+    wait_until(lambda: "no client is attached to one" in sesh("--screen", "one").stdout)
+    assert home.names() == ["one"]
+
+
 def test_new_inside_a_session_switches_to_what_it_created(terminal: Open, sesh: Sesh) -> None:
     opened = inside(terminal("one"))
     opened.type("sesh --new\n")
@@ -281,6 +296,11 @@ def test_kill_all_asks_on_a_terminal(terminal: Open, sesh: Sesh, home: Home) -> 
         opened.wait_for("end 2 sessions (a, b)?")
         opened.type(answer)
         assert opened.exit_code() == 1
+    stopped = terminal("--kill-all")
+    stopped.wait_for("y/N")
+    stopped.type(b"\x03")
+    assert stopped.exit_code() == 130
+    stopped.wait_for("sesh: interrupted")
     assert home.names() == ["a", "b"]
     agreed = terminal("-K")
     agreed.wait_for("end 2 sessions")

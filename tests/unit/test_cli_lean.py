@@ -25,6 +25,7 @@ def test_the_verbs_that_start_fast_load_nothing_heavy(module: str) -> None:
 
 @pytest.mark.parametrize("argv", [["--list"], ["--exec", "--nonsense"], ["a/b"], ["--version"]])
 def test_typer_loads_only_where_words_are_not_plainly_right(argv: list[str]) -> None:
-    code = f"import sys; sys.argv = ['sesh', *{argv!r}]; from sesh.__main__ import main; main(); print('typer' in sys.modules)"
+    code = f"import sys; sys.argv = ['sesh', *{argv!r}]; from sesh.__main__ import main; main(); "
+    code += "print('typer' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20)
     assert run.stdout.split()[-1] == str("--nonsense" in argv)
