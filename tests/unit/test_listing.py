@@ -104,7 +104,7 @@ def test_without_a_directory_there_is_nothing(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_directory_that_is_open_to_others_is_refused(directory: str) -> None:
-    os.chmod(directory, 0o710)
+    os.chmod(directory, 0o710)  # noqa: S103
     with pytest.raises(Refused, match="chmod 700"):
         listing.summaries()
 
