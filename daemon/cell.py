@@ -75,19 +75,20 @@ class _Cells(dict[str, Cell]):
 
 
 class Pen:
-    """A style with all that is derived from it, made once for each style.
+    """A style with all that is derived from it, made once for each style as long as the cache holds it.
 
     `cell` gives the cell for a text, `space` is this pen's blank, `erased` the pen that erasing with this
     one leaves behind (its background alone: ECMA-48 with background colour erase), `steps` the pens that
     SGR sequences lead to from here, `sgr` the parameters that set it from any other pen.
     """
 
-    __slots__ = ("cell", "cells", "erased", "link", "sgr", "space", "steps", "style", "stub")
+    __slots__ = ("cell", "cells", "erased", "link", "sequence", "sgr", "space", "steps", "style", "stub")
 
     def __init__(self, style: Style) -> None:
         self.style = style
         self.link = style.link
         self.sgr = parameters(style)
+        self.sequence = f"\x1b[{self.sgr}m"
         self.cells = _Cells()
         self.cells.pen = self
         self.cell = self.cells.__getitem__
@@ -96,12 +97,6 @@ class Pen:
         self.steps: dict[str, Pen] = {}
         plain = Style(bg=style.bg)
         self.erased: Pen = self if plain == style else pen_of(plain)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Pen) and self.style == other.style
-
-    def __hash__(self) -> int:
-        return hash(self.style)
 
     def __repr__(self) -> str:
         return f"Pen({self.sgr!r}, {self.link!r})"
@@ -115,6 +110,10 @@ def pen_of(style: Style) -> Pen:
     pen = _pens.get(style)
     if pen is None:
         if len(_pens) >= PENS:
+            # Pens know the pens that follow them: without this a chain of them would never end.
+            for old in _pens.values():
+                old.steps.clear()
+                old.cells.clear()
             _pens.clear()
             _pens[DEFAULT.style] = DEFAULT  # known by identity
         pen = _pens[style] = Pen(style)

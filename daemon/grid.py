@@ -106,7 +106,7 @@ class Grid(pyte.Screen):
         self.main: list[Row] | None = None
         self.margins = None
         self.top, self.bottom = 0, self.lines - 1
-        self.left, self.right = 0, self.columns - 1
+        self.set_sides(0, self.columns - 1)
         self.cursor = pyte.screens.Cursor(0, 0)
         self.tabstops = set(range(8, self.columns, 8))
         self.title = self.icon_name = ""
@@ -121,10 +121,18 @@ class Grid(pyte.Screen):
         self.used: set[str] = getattr(self, "used", set())
 
     def set_pen(self, pen: Pen) -> None:
-        """Write with `pen` from now on; `erased` is what erasing leaves."""
+        """Write with `pen` from now on."""
         self.pen = pen
-        self.erased = pen.erased
-        self.cursor.attrs = pen.space  # type: ignore[assignment]
+
+    def set_sides(self, left: int, right: int) -> None:
+        """The first and the last column of the region; `narrowed`: they leave a part of the rows out."""
+        self.left, self.right = left, right
+        self.narrowed = left > 0 or right < self.columns - 1
+
+    @property
+    def erased(self) -> Pen:
+        """The pen that erasing leaves behind."""
+        return self.pen.erased
 
     @property
     def alternate(self) -> bool:

@@ -115,7 +115,7 @@ class Modal(Writer):
     def _switch_side_margins(self, on: bool) -> None:
         self.side_margins = on
         if not on:
-            self.left, self.right = 0, self.columns - 1
+            self.set_sides(0, self.columns - 1)
             self.held = None
 
     def mode_of(self, number: int, private: bool = True) -> bool | None:

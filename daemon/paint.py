@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 
 from sesh.daemon.cell import DEFAULT, Cell, Pen
 from sesh.daemon.graphemes import clusters, joined
 from sesh.daemon.sgr import linked, step
 
 data_of = itemgetter(0)
-pen_of_cell = attrgetter("pen")
+pen_of_cell = itemgetter(Cell._fields.index("pen"))
 
 
 class Painter:
@@ -42,28 +42,31 @@ class Painter:
         if pen is now or pen.style == now.style:
             return
         if pen.link != now.link:
-            self.raw(f"\x1b]8;{pen.link or ';'}\x1b\\")
+            self.out.append(f"\x1b]8;{pen.link or ';'}\x1b\\")
         if pen.sgr != now.sgr:
-            self.raw(f"\x1b[{pen.sgr}m")
+            self.out.append(pen.sequence)
         self.pen = pen
+        self.last = ""
 
     def cells(self, cells: Iterable[Cell]) -> None:
         """Write cells; stubs write nothing."""
+        out = self.out
         for pen, group in groupby(cells, pen_of_cell):
-            self.use(pen)
-            texts = [data for data in map(data_of, group) if data]
+            if pen is not self.pen:
+                self.use(pen)
+            texts = list(map(data_of, group))
             text = "".join(texts)
-            if not texts:
+            if text.isascii() and self.last.isascii():
+                if text:
+                    out.append(text)
+                    self.last = text[-1]
                 continue
-            if not text.isascii() or not self.last.isascii():
-                for data in texts:
+            for data in texts:
+                if data:
                     if self.last and joined(self.last, 1, data[0]):
-                        self.out.append(f"\x1b[{pen.sgr}m")
-                    self.out.append(data)
+                        out.append(pen.sequence)
+                    out.append(data)
                     self.last = data
-            else:
-                self.out.append(text)
-                self.last = texts[-1]
 
 
 _PART = re.compile(r"\x1b\[([0-9;:]*)m|\x1b\]8;([^\x1b]*)\x1b\\|([^\x1b]+)")

@@ -79,12 +79,20 @@ class Scrollback:
             if following is not None:
                 following.continues = False
             return False
-        if not row.styled and not after and self._parts is None:
-            text = "".join(map(data_of, row[: row.used]))
-            if text.isascii():
-                self._count()
-                self._store(text.rstrip(" ").encode())
-                return False
+        if not after and self._parts is None:
+            if self.owed:
+                self.owed -= 1
+            else:
+                self.scrolled += 1
+            text = "" if row.styled else "".join(map(data_of, row[: row.used]))
+            if row.styled or not text.isascii():
+                painter = Painter()
+                painter.cells(trimmed(row))
+                text = "".join(painter.out)
+            else:
+                text = text.rstrip(" ")
+            self._store(text.encode())
+            return False
         if not row.continues or self._parts is None:
             self.close()
             self._count()
@@ -155,13 +163,20 @@ class Scrollback:
         while len(ring) > self.line_limit or (self._size > self.byte_limit and ring):
             self._size -= len(ring.popleft())
 
-    def extend(self, lines: list[Line]) -> None:
-        """Take finished lines in, oldest first; only what the bounds leave is ever stored."""
+    def extend(self, lines: list[Line], skipped: int = 0) -> None:
+        """Take finished lines in, oldest first, after `skipped` ones that the bounds would not have left."""
         self.close()
-        for _ in lines:
-            self._count()
-        for line in lines[-self.line_limit :] if self.line_limit else []:
-            self._store(line)
+        came = skipped + len(lines)
+        self.scrolled += max(0, came - self.owed)
+        self.owed = max(0, self.owed - came)
+        if skipped:
+            self.ring.clear()
+            self._size = 0
+        ring = self.ring
+        ring.extend(lines)
+        self._size += sum(map(len, lines))
+        while len(ring) > self.line_limit or (self._size > self.byte_limit and ring):
+            self._size -= len(ring.popleft())
 
     def last(self, count: int) -> list[str]:
         """The newest `count` lines, oldest first; where `open`, the last of them is not finished."""
@@ -233,4 +248,4 @@ def leftover(row: Row, following: Row | None) -> bool:
 
 def left_over(cell: Cell, following: Row) -> bool:
     """Whether wrapping before the first character of `following` leaves this cell behind."""
-    return len(following) > 1 and not following[1].data and cell == following[0].pen.erased.space
+    return len(following) > 1 and not following[1].data and cell.data == " " and cell.pen.style == following[0].pen.erased.style

@@ -33,7 +33,7 @@ class Scroller(Grid):
         last = min((right or self.columns) - 1, self.columns - 1)
         if first >= last:
             return
-        self.left, self.right = first, last
+        self.set_sides(first, last)
         self.cursor_position()
 
     def _note_margins(self) -> None:
@@ -43,14 +43,9 @@ class Scroller(Grid):
     def clear_margins(self) -> None:
         """The whole screen scrolls; the cursor stays."""
         self.top, self.bottom = 0, self.lines - 1
-        self.left, self.right = 0, self.columns - 1
+        self.set_sides(0, self.columns - 1)
         self.margins = None
         self.held = None
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether left and right margins leave a part of the rows out."""
-        return self.left > 0 or self.right < self.columns - 1
 
     # -- line feeds ---------------------------------------------------------------------------------------
 
@@ -92,12 +87,17 @@ class Scroller(Grid):
 
     def newline(self) -> None:
         """CR and LF at once, the commonest pair of all."""
-        if self.left:
+        if self.narrowed:
             self.carriage_return()
-        else:
-            self.cursor.x = 0
-            self.held = None
-        self.index()
+            self.index()
+            return
+        cursor = self.cursor
+        cursor.x = 0
+        y = cursor.y
+        if y == self.bottom:
+            self.scroll_row()
+        elif y < self.lines - 1:
+            cursor.y = y + 1
 
     def scroll_row(self, continues: bool = False) -> None:
         """The region up by one row, the row that leaves at the top going to the scrollback where it may."""
@@ -115,7 +115,7 @@ class Scroller(Grid):
             buffer[top].continues = False
         if self.bottom + 1 < self.lines:
             buffer[self.bottom].continues = False
-        row.clear_to(self.erased)
+        row.clear_to(self.pen.erased)
         row.continues = continues
         buffer.insert(self.bottom, row)
 

@@ -81,6 +81,7 @@ def restored(kind: type[Emulator], state: dict[str, Any]) -> Emulator:
     screen.held = None if state["held"] is None else (state["held"][0], state["held"][1])
     for name in _PLAIN:
         setattr(screen, name, state[name])
+    screen.set_sides(screen.left, screen.right)
     screen.set_pen(_load_pen(state["pen"]))
     screen.sets = list(state["sets"])
     screen.shift(state["charset"])

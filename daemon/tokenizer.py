@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sesh.daemon.controls import Controls
+from sesh.daemon.flood import SMALLEST, found, pour
 from sesh.daemon.screen import Screen
 from sesh.daemon.sgr import LIMIT, step
 
@@ -70,6 +71,15 @@ class Tokenizer:
 
     def feed(self, data: bytes) -> None:
         """Act on `data`. Never raises: an error costs the one sequence that it came from."""
+        flood = found(self.screen, data) if len(data) >= SMALLEST else None
+        if flood is not None:
+            self._feed(flood.head)
+            data = flood.tail
+            if self.unfinished or not pour(self.screen, flood.lines):
+                data = "\r\n".join(flood.lines).encode() + b"\r\n" + data
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
         text = self.decoder.decode(data)
         if self.pending:
             text = self.pending + text
@@ -95,7 +105,7 @@ class Tokenizer:
         for sgr, text, end, alone, control, csi, escape, unfinished, interrupted in tokens:
             if text:
                 if sgr:
-                    screen.set_pen(screen.pen.steps.get(sgr[2:-1]) or step(screen.pen, sgr[2:-1]))
+                    screen.pen = screen.pen.steps.get(sgr[2:-1]) or step(screen.pen, sgr[2:-1])
                     screen.open = False
                 draw(text)
                 if end:
@@ -106,7 +116,7 @@ class Tokenizer:
                 found = known.get(csi) or self._learn(csi)
                 found[0](*found[1])
             elif alone:
-                screen.set_pen(screen.pen.steps.get(alone[2:-1]) or step(screen.pen, alone[2:-1]))
+                screen.pen = screen.pen.steps.get(alone[2:-1]) or step(screen.pen, alone[2:-1])
             elif control:
                 action = plain.get(control)
                 if action is not None:

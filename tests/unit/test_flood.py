@@ -1,0 +1,87 @@
+"""The short cut for floods gives what the ordinary way gives, to the last pen."""
+
+from __future__ import annotations
+
+import random
+from unittest import mock
+
+import pytest
+
+from sesh.daemon import tokenizer
+from sesh.daemon.emulator import Emulator
+from tests.unit.streams import piece
+
+PLAIN = ("a", "word ", "  ", "x" * 17, "y" * 40, "", "trailing   ")
+WIDE = ("é─", "中文", "中", "ab中")
+ODD = ("\t", "\t\t", "z\t", "e\u0301", "\b", "\r", "\x1b[44m", "\x1b[2K", "❤\ufe0f")
+SGR = ("", "0", "1", "31", "32", "38;5;9", "38;2;1;2;3", "4:3", "7", "0;1;34", "39")
+
+
+def line(rng: random.Random, wide: bool, odd: float) -> str:
+    out = []
+    for _ in range(rng.randint(0, 6)):
+        if rng.random() < 0.4:
+            out.append(f"\x1b[{rng.choice(SGR)}m")
+        elif rng.random() < odd:
+            out.append(rng.choice(ODD))
+        else:
+            out.append(rng.choice(PLAIN + WIDE if wide else PLAIN))
+    return "".join(out)
+
+
+def block(rng: random.Random) -> bytes:
+    wide, odd, tabs = rng.random() < 0.3, rng.choice((0, 0, 0, 0.002)), rng.random() < 0.3
+    lines = [line(rng, wide, odd) for _ in range(rng.randint(1, 90))]
+    if tabs and not wide:
+        lines = [text.replace(" ", "\t", 1) if rng.random() < 0.5 else text for text in lines]
+    text = "\r\n".join(lines) + rng.choice(("", "\r\n", "tail", "\x1b[1;1Htop", "\x1b[3", "\x1b]0;t"))
+    return text.encode()
+
+
+def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
+    """A random flood fed both ways, and how often the short cut was taken."""
+    limits = {"history_lines": rng.choice((0, 5, 30, 1000)), "history_bytes": rng.choice((200, 1 << 20))}
+    size = (rng.choice((2, 10, 20, 41)), rng.choice((1, 2, 5)))
+    start = b"".join(piece(rng) for _ in range(rng.choice((0, 0, 3, 10))))
+    if rng.random() < 0.7:
+        start += b"\x1b\\\x1bc"
+    blocks = [block(rng) for _ in range(rng.randint(1, 3))]
+    quick, slow = Emulator(*size, **limits), Emulator(*size, **limits)
+    with mock.patch.object(tokenizer, "pour", wraps=tokenizer.pour) as pour:
+        with mock.patch.object(tokenizer, "SMALLEST", 1):
+            for data in [start, *blocks]:
+                quick.feed(data)
+        with mock.patch.object(tokenizer, "SMALLEST", 1 << 40):
+            for data in [start, *blocks]:
+                slow.feed(data)
+        return quick, slow, pour.call_count
+
+
+def test_both_ways_agree() -> None:
+    taken = 0
+    for seed in range(500):
+        quick, slow, count = pair(random.Random(seed))
+        assert quick.errors == slow.errors == 0, quick.last_error
+        assert quick.state() == slow.state(), seed
+        assert quick.history.bytes == slow.history.bytes
+        taken += count
+    assert taken > 100
+
+
+@pytest.mark.parametrize("kind", [b"plain text\r\n",
+b"\x1b[32mgreen\x1b[0m text\tafter a tab\r\n", "中文 é\r\n".encode()])
+def test_a_flood_is_recognised(kind: bytes) -> None:
+    emulator = Emulator(80, 24)
+    with mock.patch.object(tokenizer, "pour", wraps=tokenizer.pour) as pour:
+        emulator.feed(kind * 5000)
+    assert pour.call_count == 1
+    assert emulator.scrolled == 5000 - 23
+
+
+@pytest.mark.parametrize("state", ["\x1b[?1049h", "\x1b[2;5r", "\x1b[?7l", "\x1b[4h", "\x1b[20h", "\x1b(0", "\x1b]8;;http://x\x07", "\x1b[41m"])
+def test_a_screen_that_is_not_calm_takes_the_ordinary_way(state: str) -> None:
+    emulator = Emulator(80, 24)
+    emulator.feed(state.encode())
+    with mock.patch.object(tokenizer, "pour") as pour:
+        emulator.feed(b"text\r\n" * 5000)
+    assert pour.call_count == 0
