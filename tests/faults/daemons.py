@@ -1,0 +1,246 @@
+"""Real daemons in a test's home, and clients that speak to them frame by frame."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+from sesh import kernel, protocol, records, wire
+from sesh.errors import SeshError, TimedOut, Unreachable, rebuild
+from tests.support import Home, processes, wait_until
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Nursery:
+    """One process that creates sessions; `before` are shell words that prepare it, such as `umask 0 && exec`."""
+
+    def __init__(self, home: Home, before: str = "exec", **env: str) -> None:
+        self.process = subprocess.Popen(
+            ["/bin/sh", "-c", f'{before} "$@"', "sh", sys.executable, "-m", "tests.faults.nursery"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
+            env={**home.environment(), "SESH_DEBUG": "1", **env},
+        )
+
+    def ask(self, name: str, *command: str, hold: bool = False, **order: Any) -> None:
+        """Sends an order off; `hear` tells how it went."""
+        assert self.process.stdin is not None
+        asked = {"order": {"name": name, "command": list(command) or None, **order}, "hold": hold}
+        self.process.stdin.write(json.dumps(asked).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def hear(self) -> None:
+        """Waits for the outcome. Raises the error that came back."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the nursery died"
+        answer = json.loads(line)
+        assert answer.get("code") != "crash", answer["message"]
+        if answer:
+            raise rebuild(answer["code"], answer["message"], answer["exit"])
+
+    def close(self) -> None:
+        """Ends the process; the sessions live on."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self.process.wait(10)
+
+
+class Client:
+    """An attached client; `output` is what OUTPUT brought, each byte checked to be at its place."""
+
+    def __init__(self, name: str, *, columns: int = 80, rows: int = 24, **hello: Any) -> None:
+        self.connection = wire.connect(name)
+        self.frames: list[tuple[int, bytes]] = []
+        self.output = bytearray()
+        self.position = -1
+        self.sequence = 0
+        self.closed = False
+        self.send(wire.greeting("attach", columns=columns, rows=rows, **hello))
+
+    @property
+    def socket(self) -> socket.socket:
+        """Another object for the same socket; close it after use."""
+        return socket.socket(fileno=os.dup(self.connection.inbound))
+
+    def send(self, data: bytes) -> None:
+        self.connection.send(data, time.monotonic() + 10)
+
+    def type(self, data: bytes, number: int | None = None) -> None:
+        """Sends INPUT."""
+        self.sequence = self.sequence + 1 if number is None else number
+        self.send(protocol.numbered(protocol.INPUT, self.sequence, data))
+
+    def step(self, seconds: float = 0.05) -> bool:
+        """Takes one frame; False where none came."""
+        try:
+            kind, payload = self.connection.receive(time.monotonic() + seconds)
+        except TimedOut:
+            return False
+        except Unreachable:
+            self.closed = True
+            return False
+        if kind == protocol.OUTPUT:
+            position, data = protocol.split_number(payload)
+            assert self.position in (-1, position), f"output at {position}, expected at {self.position}"
+            self.position = position + len(data)
+            self.output += data
+        else:
+            if kind == protocol.SCREEN:
+                self.position = protocol.split_number(payload)[0]
+            self.frames.append((kind, payload))
+        return True
+
+    def wait(self, kind: int, timeout: float = 10) -> bytes:
+        """The payload of the first frame of a kind that has come, or comes in time."""
+        deadline = time.monotonic() + timeout
+        while True:
+            for found, payload in self.frames:
+                if found == kind:
+                    return payload
+            assert not self.closed, f"closed; {self.kinds()} {bytes(self.output[-200:])!r}"
+            assert time.monotonic() < deadline, f"no frame {kind}; {self.kinds()} {bytes(self.output[-200:])!r}"
+            self.step()
+
+    def wait_output(self, data: bytes, timeout: float = 10) -> None:
+        """Waits until the output holds some bytes."""
+        deadline = time.monotonic() + timeout
+        while data not in self.output:
+            assert not self.closed, f"closed; {bytes(self.output[-300:])!r}"
+            assert time.monotonic() < deadline, f"no {data!r} in {bytes(self.output[-300:])!r}"
+            self.step()
+
+    def drain(self, timeout: float = 20) -> None:
+        """Takes everything until the daemon closes."""
+        deadline = time.monotonic() + timeout
+        while not self.closed:
+            assert time.monotonic() < deadline, "the connection stayed open"
+            self.step()
+
+    def kinds(self) -> list[int]:
+        """The kinds of frames that came, OUTPUT apart."""
+        return [kind for kind, _ in self.frames]
+
+    def close(self) -> None:
+        """Goes without a word, as a client that was killed does."""
+        self.connection.close()
+
+
+class Daemons:
+    """The daemons of one home."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self._nursery: Nursery | None = None
+        self._others: list[Nursery] = []
+        self._clients: list[Client] = []
+
+    def nursery(self, before: str = "exec", **env: str) -> Nursery:
+        """Another creator, in circumstances of its own."""
+        self._others.append(Nursery(self.home, before, **env))
+        return self._others[-1]
+
+    def nursery_pid(self) -> int:
+        """The pid of the creator that `start` uses."""
+        return self._nursery.process.pid if self._nursery is not None else 0
+
+    def start(self, name: str, *command: str, **order: Any) -> int:
+        """Creates a session; the pid of its daemon."""
+        if self._nursery is None:
+            self._nursery = self.nursery()
+        self._nursery.ask(name, *command, **order)
+        self._nursery.hear()
+        return self.pid(name)
+
+    def sh(self, name: str, script: str, **order: Any) -> int:
+        """A session that runs a shell script."""
+        return self.start(name, "/bin/sh", "-c", script, **order)
+
+    def attach(self, name: str, **hello: Any) -> Client:
+        """An attached client, which has been welcomed."""
+        client = Client(name, **hello)
+        self._clients.append(client)
+        client.wait(protocol.WELCOME)
+        return client
+
+    def pid(self, name: str) -> int:
+        """The daemon's pid; 0 where the session has ended already."""
+        return int((records.read(name) or {}).get("daemon_pid", 0))
+
+    def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> dict[str, Any]:
+        """One verb's answer."""
+        return wire.ask(name, verb, data, **words)[0]
+
+    def show(self, name: str, verb: str = "screen", **words: Any) -> str:
+        """What a verb shows."""
+        return wire.ask(name, verb, **words)[1].decode()
+
+    def wait_for(self, name: str, text: str, timeout: float = 10) -> str:
+        """The screen, once it holds a text."""
+        wait_until(lambda: text in self.show(name), timeout, what=f"{text!r} on a screen")
+        return self.show(name)
+
+    def alive(self, name: str) -> bool:
+        """Whether the session answers, at once."""
+        try:
+            self.ask(name, "summary", timeout=2.0)
+        except SeshError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Ends everything."""
+        for client in self._clients:
+            client.close()
+        for nursery in self._others:
+            nursery.close()
+        processes.kill(self.home.processes())
+        wait_until(lambda: not self.home.processes(), what="the end of every process")
+
+
+def running(pid: int) -> bool:
+    """Whether a process lives; a zombie does not."""
+    return bool(kernel.start_time(pid))
+
+
+def gone(*pids: int, timeout: float = 5) -> None:
+    """Waits until processes have ended."""
+    wait_until(lambda: not any(map(running, pids)), timeout, what=f"the end of {pids}")
+
+
+def children(pid: int) -> list[tuple[int, str]]:
+    """(pid, state) of a process's children."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                    fields = file.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[1] == str(pid):
+                found.append((int(entry), fields[0]))
+    return found
+
+
+def resident(pid: int) -> int:
+    """A process's memory, in bytes."""
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def kill(pid: int, number: int = signal.SIGKILL) -> None:
+    """Sends a signal and, for SIGKILL, waits for the end."""
+    os.kill(pid, number)
+    if number == signal.SIGKILL:
+        gone(pid)

@@ -1,0 +1,45 @@
+"""A process that gives birth to sessions as the command line would: an order a line in, the outcome a line out.
+
+It is run as a program of its own, so that a daemon is never a fork of pytest. A line is
+`{"order": {...}, "hold": bool}`; with `hold` the first connection stays open as long as this process lives.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from typing import Any
+
+from sesh.daemon import birth
+from sesh.errors import SeshError
+
+ORDER: dict[str, Any] = {
+    "directory": "/", "command": None, "extra": {}, "columns": 80, "rows": 24, "width": 0, "height": 0, "labels": {},
+    "keep": False, "job": False, "timeout": None, "login": False, "term": None, "colorterm": None,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Serves until its input ends."""
+    held = []
+    for line in sys.stdin:
+        asked = json.loads(line)
+        answer: dict[str, Any] = {}
+        try:
+            connection = birth.start({**ORDER, "environment": dict(os.environ), **asked["order"]})
+            if asked["hold"]:
+                held.append(connection)
+            else:
+                connection.close()
+        except SeshError as error:
+            answer = {"code": error.code, "message": str(error), "exit": int(error.exit_code)}
+        except Exception:
+            answer = {"code": "crash", "message": traceback.format_exc(), "exit": -1}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

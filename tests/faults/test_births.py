@@ -1,0 +1,249 @@
+"""How daemons are born: whatever their creator is like, one of a name, and nothing of the creator's kept."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from sesh import paths, records, wire
+from sesh.errors import CannotStart, Exists, InvalidName, NotFound, Refused, SeshError
+from tests.faults.daemons import Daemons, children, gone, kill
+from tests.support import Home, wait_until
+
+CREATE = """
+import os
+from sesh.daemon import birth
+from tests.faults.nursery import ORDER
+birth.start({**ORDER, "environment": dict(os.environ), "name": "work", "command": ["/bin/sleep", "100"]})
+"""
+MASK = """
+import os, signal, sys
+for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE):
+    signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+STATUS = "grep ^Sig /proc/self/status; umask; ulimit -n; ls -l /proc/$$/fd; pwd; tty; echo done; sleep 100"
+
+
+def status_of(text: str) -> dict[str, int]:
+    """Masks of signals by their names in /proc/PID/status."""
+    return {key: int(value, 16) for key, value in re.findall(r"(Sig\w+):\s*([0-9a-f]+)", text)}
+
+
+def test_a_daemon_keeps_nothing_of_its_creators_terminal_and_directory(daemons: Daemons) -> None:
+    pid = daemons.sh("work", "sleep 100")
+    links = {number: os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
+    assert [links[number] for number in "012"] == ["/dev/null"] * 3
+    own = re.compile(r"/dev/null|/dev/ptmx|/dev/pts/ptmx|/dev/pts/\d+|socket:.*|pipe:.*|anon_inode:\[eventpoll\]")
+    assert [link for link in links.values() if not own.fullmatch(link)] == []
+    assert {link for link in links.values() if "/pts/" in link} <= {records.read("work")["tty"], "/dev/pts/ptmx"}  # type: ignore[index]
+    assert os.readlink(f"/proc/{pid}/cwd") == "/"
+    assert os.getsid(pid) not in (os.getsid(0), pid)  # a session of its own, which it does not even lead
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        assert file.read().split()[6] == "0"  # no controlling terminal
+
+
+def test_a_program_gets_its_terminal_and_nothing_else(daemons: Daemons, home: Home) -> None:
+    daemons.sh("work", STATUS, directory=home.path)
+    text = daemons.wait_for("work", "done")
+    assert set(re.findall(r"-> (\S+)", text)) == {records.read("work")["tty"]}  # type: ignore[index]
+    masks = status_of(text)
+    assert masks["SigBlk"] == masks["SigIgn"] == 0
+    assert home.path in text
+
+
+def test_a_program_gets_its_creators_umask(daemons: Daemons) -> None:
+    for mask in ("000", "027", "777"):
+        nursery = daemons.nursery(f"umask {mask} && exec")
+        nursery.ask(f"with{mask}", "/bin/sh", "-c", "umask; echo done; sleep 100")
+        nursery.hear()
+        assert f"0{mask}" in daemons.wait_for(f"with{mask}", "done")
+        for path in (paths.socket_path(f"with{mask}"), paths.record_path(f"with{mask}")):
+            assert stat.S_IMODE(os.lstat(path).st_mode) == 0o600
+    assert stat.S_IMODE(os.lstat(os.path.join(paths.directory(), ".lock")).st_mode) == 0o600
+
+
+@pytest.mark.parametrize("mask", ["000", "777"])
+def test_a_missing_directory_is_made_private_under_any_umask(daemons: Daemons, home: Home, mask: str) -> None:
+    os.rmdir(home.directory)
+    nursery = daemons.nursery(f"umask {mask} && exec")
+    nursery.ask("work", "/bin/sleep", "100")
+    nursery.hear()
+    assert stat.S_IMODE(os.lstat(home.directory).st_mode) == 0o700
+    assert daemons.alive("work")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&- 2>&-", "2>&-", "<&- 2>&-"])
+def test_a_creator_without_standard_streams_can_create(daemons: Daemons, closed: str, home: Home) -> None:
+    """The daemon's channel had number 0, 1, 2 or 3 then, and was closed or refused by the daemon's own tidying."""
+    script = home.write("create.py", CREATE)
+    nursery = daemons.nursery(f"PYTHONPATH=. {daemons.home.command[0]} {script} {closed}; exec")
+    wait_until(lambda: os.path.exists(paths.record_path("work")), 5)
+    assert daemons.alive("work")
+    assert os.readlink(f"/proc/{daemons.pid('work')}/fd/0") == "/dev/null"
+    assert nursery.process.poll() is None
+
+
+def test_a_creator_that_ignores_or_blocks_signals_hands_none_of_it_on(daemons: Daemons, home: Home) -> None:
+    """With SIGCHLD ignored the kernel threw the program's wait status away; blocked, its end was never noticed."""
+    wrapper = home.write("mask.py", MASK)
+    nursery = daemons.nursery(f"exec {home.command[0]} {wrapper}")
+    nursery.ask("work", "/bin/sh", "-c", STATUS)
+    nursery.hear()
+    masks = status_of(daemons.wait_for("work", "done"))
+    assert masks["SigBlk"] == masks["SigIgn"] == 0
+    nursery.ask("job", "/bin/sh", "-c", "exit 7", job=True, keep=True)
+    nursery.hear()
+    wait_until(lambda: daemons.ask("job", "summary")["session"]["exit_code"] == 7, 5, what="the exit code")
+    pid = daemons.pid("work")
+    os.kill(pid, signal.SIGTERM)
+    gone(pid)
+    assert not os.path.exists(paths.socket_path("work"))
+
+
+def test_a_daemon_lives_with_few_descriptors(daemons: Daemons) -> None:
+    """Out of them it did not sleep any more: the socket stayed ready, and nobody could be taken in."""
+    nursery = daemons.nursery("ulimit -n 24 && exec")
+    nursery.ask("work", "/bin/sh", "-c", "ulimit -n; sleep 100")
+    nursery.hear()
+    crowd = [wire.connect("work") for _ in range(40)]
+    pid = daemons.pid("work")
+    began, used = time.monotonic(), processor(pid)
+    while time.monotonic() - began < 0.5:
+        time.sleep(0.05)
+    assert processor(pid) - used < 0.2
+    for connection in crowd:
+        connection.close()
+    assert "24" in daemons.show("work")
+
+
+def processor(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize(("kind", "fix"), [("link", "symbolic link"), ("file", "no directory"), ("open", "chmod 700")])
+def test_an_unsafe_directory_is_refused_and_left_as_it_was(daemons: Daemons, home: Home, kind: str, fix: str) -> None:
+    os.rmdir(home.directory)
+    real = os.path.join(home.path, "real")
+    if kind == "link":
+        os.mkdir(real, 0o700)
+        os.symlink(real, home.directory)
+    elif kind == "file":
+        Path(home.directory).write_text("mine")
+    else:
+        os.mkdir(home.directory, 0o755)
+    before = os.lstat(home.directory)
+    with pytest.raises(Refused, match=fix) as refused:
+        daemons.start("work", "/bin/sleep", "100")
+    assert home.directory in str(refused.value)
+    assert os.lstat(home.directory).st_mode == before.st_mode
+    assert not os.path.exists(real) or os.listdir(real) == []
+    os.unlink(home.directory) if kind != "open" else os.rmdir(home.directory)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_another_users_directory_is_refused(daemons: Daemons, home: Home) -> None:
+    os.chown(home.directory, 12345, -1)
+    with pytest.raises(Refused, match="another user"):
+        daemons.start("work", "/bin/sleep", "100")
+    os.chown(home.directory, 0, -1)
+    assert os.listdir(home.directory) == []
+
+
+def test_what_keeps_a_session_from_starting_comes_back_and_leaves_nothing(daemons: Daemons, home: Home) -> None:
+    home.write("text", "no program\n")
+    cases: list[tuple[type[SeshError], int, list[str], dict[str, str]]] = [
+        (CannotStart, 127, ["nonesuch-program"], {}),
+        (CannotStart, 127, ["/nonesuch/program"], {}),
+        (CannotStart, 126, [f"{home.path}/text"], {}),
+        (CannotStart, 126, ["/etc"], {}),
+        (Refused, 1, ["/bin/true"], {"directory": "/nonesuch"}),
+        (Refused, 1, ["/bin/true"], {"directory": f"{home.path}/text"}),
+    ]
+    for _, exit_code, command, more in cases:
+        with pytest.raises(SeshError) as failed:
+            daemons.start("work", *command, **more)
+        assert (failed.value.exit_code, "\n" in str(failed.value)) == (exit_code, False), command
+    with pytest.raises(InvalidName):
+        daemons.start("../work", "/bin/true")
+    assert os.listdir(home.directory) == [".lock"]
+    wait_until(lambda: home.processes() == [daemons.nursery_pid()], what="the end of those that failed")
+
+
+def test_a_directory_that_cannot_be_written_is_told_as_such(daemons: Daemons, home: Home) -> None:
+    """The creator heard only that the daemon had closed the connection."""
+    os.mkdir(os.path.join(home.directory, f".{'x'}"))
+    os.symlink("/nowhere", os.path.join(home.directory, ".lock"))
+    with pytest.raises(Refused, match=r"\.lock cannot be locked"):
+        daemons.start("work", "/bin/sleep", "100")
+
+
+def test_of_two_births_of_one_name_at_once_exactly_one_succeeds(daemons: Daemons, home: Home) -> None:
+    nurseries = [daemons.nursery() for _ in range(4)]
+    for turn in range(8):
+        for nursery in nurseries:
+            nursery.ask(f"work{turn}", "/bin/sleep", "100")
+        outcomes = []
+        for nursery in nurseries:
+            try:
+                nursery.hear()
+                outcomes.append("born")
+            except Exists:
+                outcomes.append("exists")
+        assert sorted(outcomes) == ["born", "exists", "exists", "exists"]
+    wait_until(lambda: len(home.processes()) == 8 * 2 + 4, what="a daemon and a program for each, and four creators")
+
+
+def test_a_name_is_free_again_at_once_a_hundred_times(daemons: Daemons) -> None:
+    daemons.start("work", "/bin/cat")
+    for turn in range(100):
+        daemons.ask("work", "kill")
+        daemons.start("work", "/bin/cat", labels={"turn": str(turn)})
+        assert daemons.ask("work", "summary")["session"]["labels"] == {"turn": str(turn)}
+
+
+def test_two_hundred_births_leave_nothing_behind(daemons: Daemons, home: Home) -> None:
+    nurseries = [daemons.nursery() for _ in range(2)]
+    for turn in range(100):
+        for number, nursery in enumerate(nurseries):
+            nursery.ask(f"job{turn}-{number}", "/bin/true", job=True)
+    for _ in range(100):
+        for nursery in nurseries:
+            nursery.hear()
+    own = {nursery.process.pid for nursery in nurseries}
+    wait_until(lambda: set(home.processes()) <= own, what="the end of every daemon")
+    assert os.listdir(home.directory) == [".lock"]
+    assert [child for pid in own for child in children(pid)] == []
+
+
+def test_a_session_outlives_a_creator_that_is_killed_and_its_creators_group(daemons: Daemons) -> None:
+    nursery = daemons.nursery()
+    nursery.ask("work", "/bin/cat", hold=True)
+    nursery.hear()
+    kill(nursery.process.pid)
+    assert daemons.alive("work")
+
+
+def test_a_session_killed_together_with_its_daemon_is_lost_and_its_name_free(daemons: Daemons, home: Home) -> None:
+    from sesh import listing
+
+    pid = daemons.start("work", "/bin/cat", environment={**home.env, "SSH_AUTH_SOCK": "/tmp/none"})
+    program = daemons.ask("work", "summary")["session"]["pid"]
+    kill(pid)
+    gone(program)
+    assert [(each["name"], each["state"]) for each in listing.summaries()] == [("work", "lost")]
+    with pytest.raises(NotFound):
+        wire.connect("work")
+    daemons.start("work", "/bin/cat")
+    assert daemons.ask("work", "summary")["session"]["state"] == "running"
+    assert sorted(os.listdir(home.directory)) == [".lock", "work.json", "work.sock"]
