@@ -29,6 +29,14 @@ SEEING = frozenset(("screen", "logs"))
 """Verbs that show what the emulator has seen: it is let catch up before they are carried out."""
 
 
+def _text(words: Words, key: str) -> str:
+    """A word that must be text; empty where it is not there."""
+    value = words.get(key, "")
+    if not isinstance(value, str):
+        raise UsageError(f"{key} is a text")
+    return value
+
+
 def summary(server: Server, peer: Peer, asked: int, _words: Words, _data: bytes) -> None:
     """The session as lists show it."""
     peer.respond(asked, session=server.session.summary())
@@ -58,7 +66,7 @@ def kill(server: Server, peer: Peer, asked: int, _words: Words, _data: bytes) ->
 def rename(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
     """Gives the session another name."""
     session = server.session
-    new = names.check_name(str(words.get("to") or ""))
+    new = names.check_name(_text(words, "to"))
     if new != session.name:
         old = session.name
         server.listener.rename(new)
@@ -131,7 +139,7 @@ def logs(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> 
 def message(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
     """Shows a line to the attached clients; the program never sees it."""
     clients = server.session.clients
-    text = "".join(each for each in str(words.get("text") or "") if each.isprintable())[:4096]
+    text = "".join(each for each in _text(words, "text") if each.isprintable())[:4096]
     for client in clients.all:
         client.peer.feed(server.session.stream)
         server.session.model.mark(client.position)
@@ -162,8 +170,8 @@ def label(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) ->
 def switch(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
     """Sends the client that typed last to another session."""
     client = server.session.clients.leader
-    to, host = words.get("to"), words.get("host")
-    name = names.check_name(str(to or ""))
+    host = words.get("host")
+    name = names.check_name(_text(words, "to"))
     where = names.check_host(host) if isinstance(host, str) else None
     if client is not None:
         client.peer.queue(protocol.message(protocol.SWITCH, {"name": name, "host": where}))

@@ -2,10 +2,12 @@
 
 It is run as a program of its own, so that a daemon is never a fork of pytest. A line is
 `{"order": {...}, "hold": bool}`; with `hold` the first connection stays open as long as this process lives.
+`TEST_PATCH=module:NAME=number` gives a bound of the daemon's another value, so that no test waits for seconds.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -23,6 +25,10 @@ ORDER: dict[str, Any] = {
 
 def main() -> None:
     """Serves until its input ends."""
+    module, _, rest = os.environ.get("TEST_PATCH", "").partition(":")
+    if module:
+        name, _, value = rest.partition("=")
+        setattr(importlib.import_module(module), name, float(value))
     held = []
     for line in sys.stdin:
         asked = json.loads(line)

@@ -1,0 +1,330 @@
+"""What may be written to a daemon's socket: anything. It costs the writer its connection, and nobody else a thing."""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from sesh import protocol, wire
+from sesh.daemon.journal import KEPT
+from sesh.daemon.verbs import VERBS
+from sesh.errors import Busy, ProtocolError, SeshError, TimedOut, Unreachable
+from tests.faults.daemons import Daemons, resident
+from tests.support import wait_until
+
+CODES = {
+    "not_found", "exists", "busy", "timeout", "interrupted", "invalid_name", "invalid_host", "usage", "unreachable",
+    "not_deployed", "refused", "protocol",
+}  # fmt: skip
+ODD: list[Any] = [
+    None, True, -1, 0, 1.5, 10**300, "", "x" * 70_000, "\x1b]0;t\x07\x00\n", "\ud800", [], [[]], {}, {"a": {"b": []}},
+    {"\ud800": "\ud800"}, {"k": 5},
+]  # fmt: skip
+HELLO = wire.greeting("request")
+
+
+@pytest.fixture
+def work(daemons: Daemons) -> Iterator[Daemons]:
+    """A session `work`; at the end it must have lived through the test without a fault of its own."""
+    daemons.sh("work", "stty raw; trap '' INT QUIT; echo ready; exec cat")
+    daemons.wait_for("work", "ready")
+    yield daemons
+    status = daemons.ask("work", "status")["session"]
+    assert [line for line in status["faults"] if "a fault" in line] == []
+    assert status["state"] == "running"
+
+
+def closed(connection: wire.Connection, within: float = 5) -> bool:
+    """Whether the daemon closes the connection in time, whatever it says before."""
+    deadline = time.monotonic() + within
+    try:
+        while True:
+            connection.receive(deadline)
+    except Unreachable:
+        return True
+    except TimedOut:
+        return False
+
+
+def message(kind: int, text: bytes) -> bytes:
+    return protocol.frame(kind, text)
+
+
+MALFORMED = [
+    b"\x01\xff\xff\xff\xff",
+    b"\x0f\x00\x10\x00\x01",
+    b"GET / HTTP/1.1\r\n\r\n",
+    wire.asking("summary", 1),
+    protocol.frame(protocol.INPUT, b"12345678x"),
+    protocol.frame(0x7F, b"new"),
+    message(protocol.HELLO, b""),
+    message(protocol.HELLO, b"{"),
+    message(protocol.HELLO, b"[]"),
+    message(protocol.HELLO, b"\xff\xfe"),
+    message(protocol.HELLO, b"[" * 200_000),
+    message(protocol.HELLO, b'{"protocol":' + b"9" * 5000 + b"}"),
+    HELLO + message(protocol.REQUEST, b"nothing"),
+    HELLO + message(protocol.REQUEST, b"[1]"),
+    wire.greeting("attach") + protocol.frame(protocol.INPUT, b"short"),
+    wire.greeting("attach") + protocol.frame(protocol.RESIZE, b"short"),
+    HELLO + protocol.frame(protocol.DATA, bytes(1 << 20)) * 4 + protocol.frame(protocol.DATA, b"1"),
+]  # fmt: skip
+
+
+def test_a_malformed_frame_closes_that_connection_only(work: Daemons) -> None:
+    with wire.connect("work") as other:
+        other.hello("request")
+        for data in MALFORMED:
+            with wire.connect("work") as bad:
+                try:
+                    bad.send(data, time.monotonic() + 5)
+                except Unreachable:
+                    pass
+                assert closed(bad), data[:80]
+            other.request("summary")
+
+
+def test_truncated_frames_leave_nothing(work: Daemons) -> None:
+    whole = HELLO + wire.asking("summary", 1)
+    for length in range(len(whole)):
+        with wire.connect("work") as connection:
+            connection.send(whole[:length])
+    wait_until(lambda: work.ask("work", "summary")["session"]["attached"] == 0)
+
+
+def test_frames_may_come_byte_by_byte(work: Daemons) -> None:
+    with wire.connect("work") as connection:
+        for byte in HELLO + wire.asking("summary", 7):
+            connection.send(bytes([byte]))
+        connection.expect_welcome()
+        assert connection.answer(7)[0]["session"]["name"] == "work"
+
+
+def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(daemons: Daemons) -> None:
+    nursery = daemons.nursery(TEST_PATCH="sesh.daemon.server:GREETING=0.3")
+    nursery.ask("work", "/bin/cat")
+    nursery.hear()
+    with wire.connect("work") as silent, wire.connect("work") as known, wire.connect("work") as half:
+        known.hello("request")
+        half.send(HELLO[:10])
+        began = time.monotonic()
+        assert closed(silent)
+        assert closed(half)
+        assert time.monotonic() - began > 0.2
+        known.request("summary")
+
+
+def test_a_thousand_idle_connections_keep_nobody_out(work: Daemons) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    client = work.attach("work")
+    crowd: list[wire.Connection] = []
+    try:
+        for number in range(1000):
+            crowd.append(wire.connect("work"))
+            if number % 2:
+                crowd[-1].send(HELLO)
+        began = time.monotonic()
+        assert work.alive("work")
+        assert time.monotonic() - began < 1
+        client.type(b"still here\n")
+        client.wait_output(b"still here")
+    finally:
+        for connection in crowd:
+            connection.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert work.alive("work")
+
+
+def test_another_major_version_is_refused_in_one_line_and_harms_nothing(work: Daemons) -> None:
+    client = work.attach("work")
+    for version in (0, 2, None, "1", [1]):
+        with wire.connect("work") as connection:
+            hello = {"protocol": version, "version": "99", "role": "attach", "replace": True, "columns": 10, "rows": 5}
+            connection.send(protocol.message(protocol.HELLO, hello) + wire.asking("kill", 1))
+            connection.expect_welcome()
+            assert closed(connection)
+    assert work.ask("work", "summary")["session"]["columns"] == 80
+    client.type(b"untouched\n")
+    client.wait_output(b"untouched")
+
+
+def test_a_daemon_of_another_major_version_is_told_in_one_line(work: Daemons, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "PROTOCOL", 2)
+    with pytest.raises(ProtocolError) as refused:
+        wire.ask("work", "summary")
+    assert "\n" not in str(refused.value)
+    monkeypatch.undo()
+    monkeypatch.setenv("SESH_DIR", work.home.directory)
+
+
+def test_unknown_frames_keys_and_verbs_are_no_fault(work: Daemons) -> None:
+    with wire.connect("work") as connection:
+        connection.hello("request", newer={"a": 1})
+        for kind in (0, 2, 4, 5, 6, 7, 10, 11, 12, 14, 16, 18, 127, 255):
+            connection.send(protocol.frame(kind, b"anything"))
+        connection.request("summary", newer=[1])
+        with pytest.raises(SeshError) as refused:
+            connection.request("levitate")
+        assert (refused.value.code, refused.value.exit_code) == ("usage", 2)
+        connection.request("summary")
+
+
+def test_odd_types_in_a_hello_are_no_fault(work: Daemons) -> None:
+    keys = (
+        "version", "role", "pid", "client", "tty", "auth_sock", "columns", "rows", "width", "height", "read_only",
+        "replace", "replay", "since", "id", "redraw",
+    )  # fmt: skip
+    known = work.ask("work", "status")["session"]["id"]
+    for key in keys:
+        for odd in ODD:
+            with wire.connect("work") as connection:
+                hello = {"role": "attach", "columns": 80, "rows": 24, "id": known, key: odd}
+                hello = {"protocol": protocol.PROTOCOL, "version": "1", **hello}
+                connection.send(protocol.frame(protocol.HELLO, json.dumps(hello).encode()))
+                connection.expect_welcome(time.monotonic() + 5)
+    wait_until(lambda: work.ask("work", "summary")["session"]["attached"] == 0)
+
+
+def test_a_client_with_an_odd_terminal_is_shown_to_others(work: Daemons) -> None:
+    """One client whose terminal had half a character in its name made every `--status` fail."""
+    work.attach("work", tty="\ud800/dev/\x1b[31mpts", pid="1", client="\ud800")
+    (client,) = work.ask("work", "status")["session"]["clients"]
+    assert client["tty"] == "/dev/[31mpts"
+
+
+@pytest.mark.parametrize("verb", sorted(set(VERBS) - {"kill"}))
+def test_odd_types_in_a_verbs_words_are_answered(work: Daemons, verb: str) -> None:
+    keys = ("id", "verb", "which", "to", "host", "format", "lines", "ansi", "text", "set", "output", "follow", "exit")
+    client = work.attach("work")
+    for key in keys:
+        for odd in ODD:
+            with wire.connect("work") as connection:
+                connection.hello("request")
+                words = {"id": 1, "verb": verb, key: odd}
+                connection.send(protocol.frame(protocol.REQUEST, json.dumps(words).encode()))
+                connection.send(protocol.frame(protocol.PING, b"after"))
+                answer = answered(connection)
+                assert "error" not in answer or answer["error"]["code"] in CODES, (words, answer)
+    client.close()
+    names = work.home.names()
+    if names != ["work"]:  # `rename` took one of them
+        assert verb == "rename"
+        wire.ask(names[0], "rename", to="work")
+
+
+def answered(connection: wire.Connection) -> dict[str, Any]:
+    """The first RESPONSE, or nothing where the PONG comes before: the answer waits for something."""
+    while True:
+        kind, payload = connection.receive(time.monotonic() + 5)
+        if kind == protocol.RESPONSE:
+            return protocol.parse(payload)
+        if kind == protocol.PONG:
+            return {}
+
+
+def mutated(chance: random.Random, data: bytes) -> bytes:
+    """Bytes with a few changed, left out or put in."""
+    changed = bytearray(data)
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(changed) + 1)
+        changed[at : at + chance.choice((0, 1, 1, 3))] = chance.randbytes(chance.choice((0, 1, 1, 4)))
+    return bytes(changed)
+
+
+def test_thousands_of_random_and_of_mutated_frames_end_nothing(work: Daemons) -> None:
+    chance = random.Random(7)
+    attach = wire.greeting("attach", columns=80, rows=24, client="c")
+    good = [
+        attach, HELLO, protocol.numbered(protocol.INPUT, 1, b"keys"), protocol.frame(protocol.RESIZE, bytes(8)),
+        protocol.frame(protocol.REDRAW), protocol.frame(protocol.DETACH), protocol.frame(protocol.PING, b"x"),
+        *(wire.asking(verb, 3, b"d", to="x y", lines=5) for verb in VERBS if verb not in ("kill", "rename")),
+    ]  # fmt: skip
+    for case in range(8000):
+        with wire.connect("work") as connection:
+            if case % 3 == 0:
+                data = chance.randbytes(chance.randint(1, 60))
+            else:
+                first = chance.choice((attach, HELLO)) if case % 3 == 1 else b""
+                data = first + b"".join(mutated(chance, chance.choice(good)) for _ in range(3))
+            try:
+                connection.send(data)
+            except Unreachable:
+                continue
+    wait_until(lambda: work.ask("work", "summary")["session"]["attached"] == 0)
+    assert len(work.ask("work", "status")["session"]["faults"]) == KEPT  # they did arrive
+
+
+def send_all(connection: wire.Connection, pieces: Iterable[bytes]) -> None:
+    """Writes as long as the other side takes something every half second."""
+    for piece in pieces:
+        connection.send(piece, time.monotonic() + 0.5)
+
+
+@pytest.mark.parametrize("kind", ["ping", "request"])
+def test_one_that_asks_without_end_and_reads_nothing_is_closed(work: Daemons, kind: str) -> None:
+    question = protocol.frame(protocol.PING, bytes(1 << 19)) if kind == "ping" else wire.asking("status", 1) * 4000
+    before = resident(work.pid("work"))
+    with wire.connect("work") as greedy:
+        greedy.hello("request")
+        with pytest.raises(Unreachable):
+            send_all(greedy, [question] * 2000)
+    assert resident(work.pid("work")) - before < 120 << 20
+
+
+def test_input_beyond_the_window_is_not_read_while_the_program_takes_none(daemons: Daemons) -> None:
+    """A client that ignored its window filled the daemon's memory as fast as it could write."""
+    pid = daemons.sh("work", "stty raw -echo; echo ready; exec sleep 100")
+    client = daemons.attach("work")
+    client.wait_output(b"ready")
+    other = daemons.attach("work")
+    before = resident(pid)
+    with pytest.raises(TimedOut):
+        send_all(client.connection, (protocol.numbered(protocol.INPUT, n, bytes(256 << 10)) for n in range(1, 1000)))
+    assert resident(pid) - before < 16 << 20
+    other.type(b"x")
+    began = time.monotonic()
+    assert daemons.alive("work")
+    assert time.monotonic() - began < 1
+
+
+def refused(name: str) -> bool:
+    """Whether more text is too much for the program."""
+    try:
+        wire.ask(name, "send", b"x" * 100_000)
+    except Busy:
+        return True
+    return False
+
+
+def test_four_megabytes_for_a_program_that_does_not_read_hold_nobody_up(daemons: Daemons) -> None:
+    daemons.sh("work", "stty raw -echo; echo ready; read -r x < /tmp/none; sleep 1; exec cat > /dev/null")
+    daemons.wait_for("work", "ready")
+    with wire.connect("work") as sender:
+        sender.hello("request")
+        sender.send(wire.asking("send", 1, bytes(4 << 20)), time.monotonic() + 5)
+        began = time.monotonic()
+        assert any(refused("work") for _ in range(20))
+        daemons.show("work")
+        assert time.monotonic() - began < 1
+        with pytest.raises(TimedOut):
+            sender.answer(1, time.monotonic() + 0.1)
+        assert sender.answer(1, time.monotonic() + 15)[0]["ok"]
+
+
+def test_a_sender_hears_when_the_program_ends_before_it_has_read_all(daemons: Daemons) -> None:
+    daemons.sh("work", "stty raw -echo; echo ready; exec sleep 100", keep=True)
+    daemons.wait_for("work", "ready")
+    with wire.connect("work") as sender:
+        sender.hello("request")
+        sender.send(wire.asking("send", 1, bytes(1 << 20)), time.monotonic() + 5)
+        daemons.ask("work", "interrupt")
+        with pytest.raises(SeshError) as refused:
+            sender.answer(1, time.monotonic() + 5)
+        assert refused.value.code == "refused"
