@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-from sesh import kernel, protocol
+from sesh import kernel, protocol, results
 from sesh.daemon.attachment import ASIDE, DRAWN, HELD, RAW, Attachment
 from sesh.daemon.clients import STALLED
 
@@ -84,7 +84,15 @@ class Ending:
         session.input.clear()
         self.server.forget_pty()
         pty.close()
+        self._kept()
         self._finish()
+
+    def _kept(self) -> None:
+        """Keeps the result for those who ask when the session is no more; a job's with its output."""
+        session, facts = self.session, self.session.facts
+        told = {"name": session.name, "id": facts["id"], "command": facts["command"], "ended": session.ended_at}
+        output = session.stream.bytes(session.stream.base) if facts["job"] else None
+        results.keep({**session.result(), **told, "job": facts["job"]}, output)
 
     def _finish(self) -> None:
         """Keeps the session readable, or removes it; then tells everybody."""

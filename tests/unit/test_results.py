@@ -1,0 +1,68 @@
+"""Results that are kept: found again by id and by name, bounded in number and age, private."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from sesh import results
+
+
+@pytest.fixture(autouse=True)
+def own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "sessions"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("SESH_DIR", str(folder))
+
+
+def result(number: int, name: str = "job", ended: float = 0.0) -> dict[str, object]:
+    return {"id": f"{number:016x}", "name": name, "exit_code": number % 256, "ended": ended, "job": True}
+
+
+def test_a_result_is_found_by_id_and_the_newest_by_name() -> None:
+    results.keep(result(1, ended=10), b"one\r\n")
+    results.keep(result(2, ended=30), b"two\r\n")
+    results.keep(result(3, ended=20), None)
+    assert results.by_id(f"{1:016x}") == result(1, ended=10)
+    newest = results.newest("job")
+    assert newest == result(2, ended=30)
+    assert newest is not None
+    assert results.output(newest) == b"two\r\n"
+    assert results.output(result(3)) == b""
+    assert results.newest("other") is None
+
+
+def test_results_are_private(tmp_path: Path) -> None:
+    results.keep(result(1), b"secret")
+    folder = tmp_path / "sessions" / ".results"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+
+
+def test_only_the_newest_hundred_of_the_last_week_are_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "sessions" / ".results"
+    for number in range(results.NEWEST + 5):
+        results.keep(result(number), b"x")
+        moment = time.time() - 1000 + number
+        os.utime(folder / f"{number:016x}.json", (moment, moment))
+    results.keep(result(500), b"x")
+    kept = sorted(path.name for path in folder.glob("*.json"))
+    assert len(kept) == results.NEWEST
+    assert f"{0:016x}.json" not in kept
+    assert len(list(folder.glob("*.out"))) == results.NEWEST
+    old = time.time() - results.OLDEST - 1
+    os.utime(folder / kept[0], (old, old))
+    results.keep(result(501), None)
+    assert not (folder / kept[0]).exists()
+
+
+def test_junk_where_a_result_should_be_is_no_result(tmp_path: Path) -> None:
+    results.keep(result(1), None)
+    (tmp_path / "sessions" / ".results" / f"{1:016x}.json").write_text("{")
+    assert results.by_id(f"{1:016x}") is None
+    assert results.by_id("../../etc/passwd") is None
+    assert results.newest("job") is None
