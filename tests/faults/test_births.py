@@ -176,7 +176,7 @@ def test_what_keeps_a_session_from_starting_comes_back_and_leaves_nothing(daemon
         assert (failed.value.exit_code, "\n" in str(failed.value)) == (exit_code, False), command
     with pytest.raises(InvalidName):
         daemons.start("../work", "/bin/true")
-    assert os.listdir(home.directory) == [".lock"]
+    assert sorted(os.listdir(home.directory)) == [".lock", ".results"]
     wait_until(lambda: home.processes() == [daemons.nursery_pid()], what="the end of those that failed")
 
 
@@ -222,7 +222,7 @@ def test_two_hundred_births_leave_nothing_behind(daemons: Daemons, home: Home) -
             nursery.hear()
     own = {nursery.process.pid for nursery in nurseries}
     wait_until(lambda: set(home.processes()) <= own, what="the end of every daemon")
-    assert os.listdir(home.directory) == [".lock"]
+    assert sorted(os.listdir(home.directory)) == [".lock", ".results"]
     assert [child for pid in own for child in children(pid)] == []
 
 
