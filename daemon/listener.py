@@ -59,8 +59,9 @@ class Listener:
             if self._ours():
                 return False
             clear(self.name)
-            self.socket.close()
+            before = self.socket
             self.socket, self._identity = self._bind()
+            before.close()  # not earlier: the new one must not get its number
             return True
 
     def release(self) -> None:

@@ -132,6 +132,12 @@ class Server:
             self._selector, self._interest, {fd: events for fd, events in wanted.items() if events}
         )
 
+    def _restore(self) -> None:
+        """Makes the socket again where something removed it."""
+        before = self.listener.socket.fileno()
+        if self.listener.restore() and self._interest.pop(before, 0):
+            self._selector.unregister(before)
+
     def _hears(self, peer: Peer) -> bool:
         """Whether a peer is read from: not where it sends more INPUT than it may while the program takes none."""
         client = peer.attachment
@@ -166,7 +172,7 @@ class Server:
         if signal.SIGCHLD in numbers:
             self.ending.child()
         if signal.SIGUSR1 in numbers and self.serving:
-            self.listener.restore()
+            self._restore()
             self.session.write_record()
 
     def _accept(self) -> None:

@@ -31,22 +31,23 @@ class Nursery:
             env={**home.environment(), "SESH_DEBUG": "1", **env},
         )
 
-    def ask(self, name: str, *command: str, hold: bool = False, **order: Any) -> None:
+    def ask(self, name: str, *command: str, hold: bool = False, wait: bool = False, **order: Any) -> None:
         """Sends an order off; `hear` tells how it went."""
         assert self.process.stdin is not None
-        asked = {"order": {"name": name, "command": list(command) or None, **order}, "hold": hold}
+        asked = {"order": {"name": name, "command": list(command) or None, **order}, "hold": hold, "wait": wait}
         self.process.stdin.write(json.dumps(asked).encode() + b"\n")
         self.process.stdin.flush()
 
-    def hear(self) -> None:
+    def hear(self) -> dict[str, Any]:
         """Waits for the outcome. Raises the error that came back."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, "the nursery died"
-        answer = json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
         assert answer.get("code") != "crash", answer["message"]
-        if answer:
+        if "code" in answer:
             raise rebuild(answer["code"], answer["message"], answer["exit"])
+        return dict(answer)
 
     def close(self) -> None:
         """Ends the process; the sessions live on."""
@@ -166,6 +167,13 @@ class Daemons:
         """A session that runs a shell script."""
         return self.start(name, "/bin/sh", "-c", script, **order)
 
+    def job(self, script: str, **order: Any) -> tuple[dict[str, Any], str]:
+        """A job that runs a shell script to its end, waited for by its creator: the result and the output."""
+        nursery = self.nursery()
+        nursery.ask("job", "/bin/sh", "-c", script, wait=True, job=True, **order)
+        answer = nursery.hear()
+        return answer["result"], answer["output"]
+
     def attach(self, name: str, **hello: Any) -> Client:
         """An attached client, which has been welcomed."""
         client = Client(name, **hello)
@@ -189,6 +197,10 @@ class Daemons:
         """The screen, once it holds a text."""
         wait_until(lambda: text in self.show(name), timeout, what=f"{text!r} on a screen")
         return self.show(name)
+
+    def litter(self) -> list[str]:
+        """What lies in the directory of sessions, the lock and the kept results apart."""
+        return sorted(set(os.listdir(self.home.directory)) - {".lock", ".results"})
 
     def alive(self, name: str) -> bool:
         """Whether the session answers, at once."""

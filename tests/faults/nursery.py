@@ -1,7 +1,8 @@
 """A process that gives birth to sessions as the command line would: an order a line in, the outcome a line out.
 
 It is run as a program of its own, so that a daemon is never a fork of pytest. A line is
-`{"order": {...}, "hold": bool}`; with `hold` the first connection stays open as long as this process lives.
+`{"order": {...}, "hold": bool, "wait": bool}`; with `hold` the first connection stays open as long as this process
+lives, with `wait` it is used to wait for the end, and the outcome has `result` and `output`.
 `TEST_PATCH=module:NAME=number` gives a bound of the daemon's another value, so that no test waits for seconds.
 """
 
@@ -35,6 +36,10 @@ def main() -> None:
         answer: dict[str, Any] = {}
         try:
             connection = birth.start({**ORDER, "environment": dict(os.environ), **asked["order"]})
+            if asked["wait"]:
+                connection.hello("request")
+                result, output = connection.request("wait", output=True)
+                answer = {"result": result, "output": output.decode("latin-1")}
             if asked["hold"]:
                 held.append(connection)
             else:

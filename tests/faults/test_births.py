@@ -176,7 +176,7 @@ def test_what_keeps_a_session_from_starting_comes_back_and_leaves_nothing(daemon
         assert (failed.value.exit_code, "\n" in str(failed.value)) == (exit_code, False), command
     with pytest.raises(InvalidName):
         daemons.start("../work", "/bin/true")
-    assert os.listdir(home.directory) == [".lock"]
+    assert daemons.litter() == []
     wait_until(lambda: home.processes() == [daemons.nursery_pid()], what="the end of those that failed")
 
 
@@ -246,4 +246,4 @@ def test_a_session_killed_together_with_its_daemon_is_lost_and_its_name_free(dae
         wire.connect("work")
     daemons.start("work", "/bin/cat")
     assert daemons.ask("work", "summary")["session"]["state"] == "running"
-    assert sorted(os.listdir(home.directory)) == [".lock", "work.json", "work.sock"]
+    assert daemons.litter() == ["work.json", "work.sock"]

@@ -1,0 +1,238 @@
+"""How sessions end: with the code that the kernel gave, after all of the output, and with nothing of them left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from sesh import listing, paths, protocol, records, wire
+from sesh.errors import Unreachable
+from tests.faults.daemons import Daemons, children, gone, kill, running
+from tests.support import Home, wait_until
+
+# sh stays the leader and waits; `$!` and `$$` tell the test whom to look for.
+STUBBORN = (
+    "trap '' HUP; echo leader $$; (trap '' HUP; exec sleep 100) & echo child $!; echo ready; sleep 100; sleep 100"
+)
+
+
+def told(text: str, who: str) -> int:
+    """The pid that a script has printed behind a word."""
+    return int(text.partition(f"{who} ")[2].split()[0])
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 126, 127, 255])
+def test_the_exit_code_is_the_programs(daemons: Daemons, code: int) -> None:
+    result, output = daemons.job(f"echo out; exit {code}")
+    assert (result["exit_code"], result["signal"], output) == (code, None, "out\r\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_a_signals_exit_code_is_128_and_its_number(daemons: Daemons, number: signal.Signals) -> None:
+    result, _ = daemons.job(f"ulimit -c 0; kill -{number.value} $$; sleep 100")
+    assert (result["exit_code"], result["signal"]) == (128 + number, number)
+
+
+def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
+    daemons.sh("work", "read go; seq 1 200000; exit 5")
+    client = daemons.attach("work")
+    client.type(b"\n")
+    client.drain()
+    assert client.output.endswith(b"\r\n199999\r\n200000\r\n")
+    assert client.output.count(b"\n") == 200_001
+    assert client.frames[-1][0] == protocol.EXIT
+    end = protocol.parse(client.frames[-1][1])
+    assert (end["code"], end["signal"], end["name"]) == (5, None, "work")
+
+
+def test_output_between_birth_and_attach_is_kept(daemons: Daemons) -> None:
+    daemons.sh("work", "echo first; sleep 100")
+    wait_until(lambda: daemons.ask("work", "status")["session"]["position"])
+    client = daemons.attach("work")
+    client.wait(protocol.SCREEN)
+    daemons.ask("work", "send", b"typed\n")
+    client.wait_output(b"typed")
+    assert "first" in daemons.show("work")
+
+
+def test_a_job_that_ends_at_once_is_still_there_for_its_creator(daemons: Daemons, home: Home) -> None:
+    result, output = daemons.job("printf 'no line end'; exit 3")
+    assert (result["exit_code"], output) == (3, "no line end")
+    wait_until(lambda: daemons.litter() == [])
+
+
+def test_a_kill_ends_what_ignores_hangups_after_two_seconds(daemons: Daemons, home: Home) -> None:
+    pid = daemons.sh("work", STUBBORN)
+    text = daemons.wait_for("work", "ready")
+    client = daemons.attach("work")
+    began = time.monotonic()
+    daemons.ask("work", "kill")
+    assert 1.9 < time.monotonic() - began < 4
+    assert not running(told(text, "leader"))
+    assert not running(told(text, "child"))
+    client.drain()
+    end = protocol.parse(client.wait(protocol.EXIT))
+    assert (end["code"], end["reason"]) == (137, "killed")
+    gone(pid)
+    assert daemons.litter() == []
+
+
+def test_a_kill_of_what_obeys_takes_no_time(daemons: Daemons) -> None:
+    pid = daemons.sh("work", "sleep 100 & sleep 100")
+    began = time.monotonic()
+    daemons.ask("work", "kill")
+    assert time.monotonic() - began < 0.5
+    gone(pid)
+
+
+def test_a_stopped_program_is_ended_too(daemons: Daemons) -> None:
+    daemons.sh("work", "trap 'exit 4' HUP; echo leader $$; kill -STOP $$; sleep 100")
+    leader = told(daemons.wait_for("work", "leader"), "leader")
+    began = time.monotonic()
+    daemons.ask("work", "kill")
+    assert time.monotonic() - began < 1
+    assert not running(leader)
+
+
+def test_a_kill_lets_what_made_a_session_of_its_own_live(daemons: Daemons, home: Home) -> None:
+    pidfile = os.path.join(home.path, "pid")
+    daemons.sh("work", f"setsid sh -c 'echo $$ > {pidfile}; exec sleep 100' & wait; sleep 100")
+    wait_until(lambda: os.path.exists(pidfile) and os.path.getsize(pidfile))
+    with open(pidfile, encoding="ascii") as file:
+        apart = int(file.read())
+    daemons.ask("work", "kill")
+    assert running(apart)
+    kill(apart)
+
+
+def test_a_program_that_ends_takes_its_session_along_at_once(daemons: Daemons) -> None:
+    """Processes that it left get the kernel's hangup: one that obeys it ends, one that ignores it lives on."""
+    script = "sleep 100 & echo plain $!; (trap '' HUP; exec sleep 100) & echo deaf $!; sleep 0.1; exit 3"
+    began = time.monotonic()
+    result, output = daemons.job(script)
+    assert time.monotonic() - began < 1.5
+    assert result["exit_code"] == 3
+    gone(told(output, "plain"))
+    assert running(told(output, "deaf"))
+    kill(told(output, "deaf"))
+
+
+def test_a_program_that_leaves_its_terminal_and_comes_back_is_heard(daemons: Daemons) -> None:
+    """With nobody on the other side the terminal looked closed, and was never read from again."""
+    result, output = daemons.job("exec <&- >&- 2>&-; sleep 0.2; exec > /dev/tty; echo back; exit 6")
+    assert (result["exit_code"], output) == (6, "back\r\n")
+
+
+def test_a_daemon_obeys_a_termination_and_no_hangup_or_interrupt(daemons: Daemons, home: Home) -> None:
+    pid = daemons.sh("work", "echo leader $$; sleep 100")
+    leader = told(daemons.wait_for("work", "leader"), "leader")
+    os.kill(pid, signal.SIGHUP)
+    os.kill(pid, signal.SIGINT)
+    assert daemons.alive("work")
+    os.kill(pid, signal.SIGTERM)
+    gone(pid, leader)
+    assert daemons.litter() == []
+
+
+def test_no_zombie_is_left(daemons: Daemons) -> None:
+    pid = daemons.sh("work", "(exit 1) & sleep 0.1; exit 0", keep=True)
+    wait_until(lambda: daemons.ask("work", "summary")["session"]["state"] == "exited")
+    assert children(pid) == []
+
+
+def test_a_daemon_killed_outright_lists_its_session_as_lost(daemons: Daemons) -> None:
+    pid = daemons.start("work", "/bin/cat")
+    client = daemons.attach("work")
+    with wire.connect("work") as waiting:
+        waiting.hello("request")
+        waiting.send(wire.asking("wait", 1))
+        kill(pid)
+        with pytest.raises(Unreachable):
+            waiting.answer(1, time.monotonic() + 5)
+    client.drain()
+    assert protocol.EXIT not in client.kinds()
+    assert listing.summaries()[0]["state"] == "lost"
+    daemons.start("work", "/bin/cat")
+    assert listing.summaries()[0]["state"] == "running"
+
+
+def test_a_timeout_ends_a_job_and_says_so(daemons: Daemons) -> None:
+    began = time.monotonic()
+    result, output = daemons.job("echo begun; sleep 100 & sleep 100", timeout=0.3)
+    assert 0.3 < time.monotonic() - began < 1.5
+    assert (result["timed_out"], result["exit_code"], output) == (True, 129, "begun\r\n")
+
+
+def test_a_kept_session_stays_readable_and_is_removed_by_a_kill(daemons: Daemons, home: Home) -> None:
+    pid = daemons.sh("work", "echo last words; exit 9", keep=True, job=True)
+    wait_until(lambda: daemons.ask("work", "summary")["session"]["state"] == "exited")
+    assert "last words" in daemons.show("work", "logs")
+    client = daemons.attach("work")
+    client.drain()
+    assert protocol.parse(client.wait(protocol.EXIT))["code"] == 9
+    assert daemons.ask("work", "wait", timeout=2)["exit_code"] == 9
+    daemons.ask("work", "kill")
+    gone(pid)
+    assert daemons.litter() == []
+
+
+def test_a_timeout_keeps_what_is_to_be_kept_and_a_kill_does_not(daemons: Daemons, home: Home) -> None:
+    """A kill in the seconds between a timeout and the end left the session there, and said that it was gone."""
+    daemons.sh("kept", "sleep 100", keep=True, job=True, timeout=0.1)
+    wait_until(lambda: daemons.ask("kept", "summary")["session"]["state"] == "exited")
+    pid = daemons.sh("work", STUBBORN, keep=True, job=True, timeout=0.2)
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 0.5)
+    daemons.ask("work", "kill")
+    gone(pid)
+    assert home.names() == ["kept"]
+
+
+def test_a_kept_sessions_socket_is_made_again_too(daemons: Daemons) -> None:
+    pid = daemons.sh("work", "exit 2", keep=True)
+    wait_until(lambda: daemons.ask("work", "summary")["session"]["state"] == "exited")
+    os.unlink(paths.socket_path("work"))
+    os.kill(pid, signal.SIGUSR1)
+    wait_until(lambda: daemons.alive("work"))
+
+
+def test_removed_files_are_made_again_when_somebody_looks(daemons: Daemons) -> None:
+    pid = daemons.start("work", "/bin/cat")
+    client = daemons.attach("work")
+    before = records.read("work")
+    os.unlink(paths.socket_path("work"))
+    assert [(each["name"], each["state"]) for each in listing.summaries()] == [("work", "running")]
+    os.unlink(paths.socket_path("work"))
+    os.unlink(paths.record_path("work"))
+    os.kill(pid, signal.SIGUSR1)
+    wait_until(lambda: os.path.exists(paths.record_path("work")) and daemons.alive("work"))
+    assert {**(before or {}), "last_activity": 0} == {**(records.read("work") or {}), "last_activity": 0}
+    client.type(b"unbroken\n")
+    client.wait_output(b"unbroken")
+
+
+def test_a_session_ends_cleanly_after_its_directory_was_removed(daemons: Daemons, home: Home) -> None:
+    pid = daemons.start("work", "/bin/cat")
+    for name in os.listdir(home.directory):
+        os.unlink(os.path.join(home.directory, name))
+    os.rmdir(home.directory)
+    os.kill(pid, signal.SIGTERM)
+    gone(pid)
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_what_stands_where_the_socket_should_is_refused_and_left(daemons: Daemons, kind: str) -> None:
+    path = paths.socket_path("work")
+    daemons.start("other", "/bin/cat")
+    if kind == "file":
+        with open(path, "w", encoding="ascii") as file:
+            file.write("keep me")
+    else:
+        os.symlink(paths.socket_path("other"), path)
+    with pytest.raises(Exception, match="move it away"):
+        daemons.start("work", "/bin/cat")
+    assert os.path.lexists(path)
+    assert daemons.alive("other")
