@@ -18,6 +18,8 @@ PATIENCE = 2.0
 """Seconds between the polite signals and SIGKILL."""
 LOOK = 0.02
 """Seconds between two looks at processes that are not our children and tell nobody when they end."""
+_TURNS = 64
+"""Reads of what the program left in its terminal."""
 
 
 class Ending:
@@ -78,13 +80,14 @@ class Ending:
         session, pty = self.session, self.session.pty
         if pty is None or not session.running:
             return
-        while self.server.program.take():
-            continue
+        for _ in range(_TURNS):  # the kernel holds far less; who still writes must not keep the session from ending
+            if not self.server.program.take():
+                break
         session.ended(pty.status or 0)
         session.input.clear()
         self.server.forget_pty()
         pty.close()
-        self._kept()
+        self.server.guarded(self._kept, "the result")
         self._finish()
 
     def _kept(self) -> None:
@@ -100,9 +103,9 @@ class Ending:
         session.timers.clear("end")
         session.timers.clear("timeout")
         if session.facts["keep"]:
-            session.write_record()
+            self.server.guarded(session.write_record, "the record")
         else:
-            self.server.release()
+            self.server.guarded(self.server.release, "the release")
         self.done = True
         for peer, asked in self.server.killers:
             peer.respond(asked)

@@ -79,22 +79,22 @@ class Server:
     def _turn(self) -> None:
         """Waits for something to happen and deals with it; the emulator gets the moments in between."""
         session = self.session
-        owing = self._guarded(session.relay.serve, "a screen") is True
+        owing = self.guarded(session.relay.serve, "a screen") is True
         self._watch()
         working = owing or session.model.eager
         at_once = working or self.ending.ripe()
         for key, events in self._selector.select(0 if at_once else session.timers.wait()):
-            self._guarded(lambda key=key, events=events: self._ready(key.fd, events), "an event")  # type: ignore[misc]
+            self.guarded(lambda key=key, events=events: self._ready(key.fd, events), "an event")  # type: ignore[misc]
             working = False
         if working:
-            self._guarded(session.model.step, "the emulator")
-        self._guarded(session.timers.run, "a timer")
+            self.guarded(session.model.step, "the emulator")
+        self.guarded(session.timers.run, "a timer")
         while self.later and self._seen(*self.later[0][:2]):
-            self._guarded(self.later.pop(0)[2], "a late answer")
+            self.guarded(self.later.pop(0)[2], "a late answer")
         if self.ending.done:
-            self._guarded(self.ending.tell, "the ending")
+            self.guarded(self.ending.tell, "the ending")
         for peer in list(self.peers.values()):
-            self._guarded(lambda peer=peer: self._tend(peer), "a peer")  # type: ignore[misc]
+            self.guarded(lambda peer=peer: self._tend(peer), "a peer")  # type: ignore[misc]
         session.relay.trim()
 
     def _tend(self, peer: Peer) -> None:
@@ -104,7 +104,7 @@ class Server:
         if peer.closed or (peer.closing and not peer.unsent):
             self.drop(peer)
 
-    def _guarded(self, call: Callable[[], Any], what: str) -> Any:
+    def guarded(self, call: Callable[[], Any], what: str) -> Any:
         """Runs one step; a fault in it is noted and costs that step, never the session."""
         try:
             return call()
@@ -252,7 +252,7 @@ class Server:
         peer.owed += 1
         if verb is None:
             peer.refuse(asked, "usage", f"this session's daemon is sesh {__version__} and does not know that verb", 2)
-        elif words["verb"] in SEEING and not self._guarded(self.session.model.catch_up, "the emulator"):
+        elif words["verb"] in SEEING and not self.guarded(self.session.model.catch_up, "the emulator"):
             position, now = self.session.stream.head, time.monotonic()
             self.later.append((position, now, lambda: self._carry_out(verb, peer, asked, words, data)))
         else:

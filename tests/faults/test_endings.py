@@ -236,3 +236,29 @@ def test_what_stands_where_the_socket_should_is_refused_and_left(daemons: Daemon
         daemons.start("work", "/bin/cat")
     assert os.path.lexists(path)
     assert daemons.alive("other")
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_session_ends_where_its_result_cannot_be_kept(daemons: Daemons, home: Home, kind: str) -> None:
+    """An error in keeping the result, or in writing the record, left a session that never ended."""
+    folder, elsewhere = os.path.join(home.directory, ".results"), os.path.join(home.path, "elsewhere")
+    os.mkdir(elsewhere, 0o700)
+    if kind == "file":
+        open(folder, "w", encoding="ascii").close()
+    else:
+        os.symlink(elsewhere, folder)
+    result, _ = daemons.job("exit 3")
+    assert result["exit_code"] == 3
+    wait_until(lambda: daemons.litter() == [])
+    assert os.listdir(elsewhere) == []
+
+
+def test_a_kept_session_ends_where_its_record_cannot_be_written(daemons: Daemons, home: Home) -> None:
+    daemons.sh("work", "read go; exit 3", keep=True)
+    client = daemons.attach("work")
+    os.unlink(paths.record_path("work"))
+    os.mkdir(paths.record_path("work"))
+    client.type(b"\n")
+    client.drain()
+    assert protocol.parse(client.wait(protocol.EXIT))["code"] == 3
+    os.rmdir(paths.record_path("work"))
