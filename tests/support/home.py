@@ -177,14 +177,19 @@ class Home:
         """Pids of all that runs in this home, daemons and their programs included."""
         return processes.marked("TEST_HOME", self.root)
 
-    def close(self) -> None:
-        """Closes terminals, ends sessions, and complains of what stayed."""
+    def leave(self) -> None:
+        """Closes terminals and ends what was started without one; sessions stay."""
         for terminal in self._terminals:
             terminal.close()
         for process in self._started:
             if process.poll() is None:
                 process.kill()
             process.communicate()
+        self._terminals, self._started = [], []
+
+    def close(self) -> None:
+        """Closes terminals, ends sessions, and complains of what stayed."""
+        self.leave()
         said = ""
         try:
             if self.processes():

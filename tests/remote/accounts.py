@@ -1,0 +1,240 @@
+"""Logins over there: throw-away users of this machine where root runs the tests, else the one user that there is."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+
+import pytest
+
+from tests.support import PROMPT, find, need, processes, wait_until
+
+PREFIX = "seshtest"
+COMMENT = "sesh tests of pid"
+FOLDER = "/tmp/sesh-far-"
+ROOT = os.geteuid() == 0
+
+_BIN = 'PATH="$HOME/.local/bin:$PATH"\n'
+_FILES = {
+    ".bashrc": f"PS1='{PROMPT} '\nunset HISTFILE PROMPT_COMMAND\n",
+    ".bash_profile": f"{_BIN}. ~/.bashrc\n",
+    ".profile": f"{_BIN}PS1='{PROMPT} '\n",
+    ".zprofile": _BIN,
+    ".zshrc": f"PROMPT='{PROMPT} '\nunset HISTFILE\n",
+    ".cshrc": f"if ($?prompt) set prompt='{PROMPT} '\n",
+    ".config/fish/config.fish": (
+        f"set -gx PATH ~/.local/bin $PATH\nset -g fish_greeting\nfunction fish_prompt; echo -n '{PROMPT} '; end\n"
+    ),
+    ".local/share/fish/generated_completions/none.fish": "",
+}
+
+
+class Account:
+    """A login: `name`, `uid`, `gid`, `home`, `shell` (a path). `reset` empties its home and ends all that it runs."""
+
+    def __init__(self, name: str, home: str, shell: str) -> None:
+        entry = pwd.getpwnam(name)
+        self.name, self.uid, self.gid = name, entry.pw_uid, entry.pw_gid
+        self.home, self.shell = home, shell
+        self.secret = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What sshd would give a program of this login."""
+        return {
+            "HOME": self.home,
+            "USER": self.name,
+            "LOGNAME": self.name,
+            "SHELL": self.shell,
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+        }
+
+    def start(
+        self, words: list[str], env: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
+        """Starts a program as this user in its home, without ssh, output in pipes."""
+        environment = {**self.environment, **(env or {})}
+        if ROOT:
+            return subprocess.Popen(
+                words,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=self.home,
+                env=environment,
+                start_new_session=True,
+                user=self.uid,
+                group=self.gid,
+                extra_groups=[],
+            )
+        return subprocess.Popen(
+            words,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self.home,
+            env=environment,
+            start_new_session=True,
+        )
+
+    def write(self, name: str, content: str | bytes, mode: int = 0o644) -> str:
+        """Puts a file of the user's own into the home; its path."""
+        path = os.path.join(self.home, name)
+        folder = os.path.dirname(path)
+        missing = []
+        while not os.path.isdir(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for folder in reversed(missing):
+            os.mkdir(folder, 0o700)
+            self._own(folder)
+        with open(path, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        os.chmod(path, mode)
+        self._own(path)
+        return path
+
+    def _own(self, path: str) -> None:
+        if ROOT:
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
+
+    def processes(self) -> list[int]:
+        """Pids of all that runs as this user (of what was started with this HOME, where that is the tests' user)."""
+        if not ROOT:
+            return processes.marked("HOME", self.home)
+        listing = subprocess.run(["ps", "-axo", "pid=,ruid=,stat="], capture_output=True, text=True, check=True).stdout
+        rows = [line.split() for line in listing.splitlines()]
+        return [int(pid) for pid, uid, state in rows if int(uid) == self.uid and not state.startswith("Z")]
+
+    def end(self) -> None:
+        """Kills all that runs as this user."""
+
+        def gone() -> bool:
+            left = self.processes()
+            processes.kill(left)
+            return not left
+
+        wait_until(gone, what=f"the processes of {self.name} end")
+
+    def set_password(self, secret: str) -> None:
+        """Lets the user log in by a password too, where sshd allows any; `reset` takes it back."""
+        words = [need("chpasswd")]
+        subprocess.run(words, input=f"{self.name}:{secret}\n", text=True, check=True, capture_output=True)
+        self.secret = secret
+
+    def reset(self) -> None:
+        """As on the first day."""
+        self.end()
+        if self.secret:
+            subprocess.run([need("usermod"), "-p", "*", self.name], check=True, capture_output=True)
+            self.secret = ""
+        shutil.rmtree(self.home, ignore_errors=True)
+        os.mkdir(self.home, 0o700)
+        self._own(self.home)
+        for name, content in _FILES.items():
+            self.write(name, content)
+
+
+class Accounts:
+    """The logins of one run of the tests, made when first wanted and lent to one test at a time."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._free: list[Account] = []
+        self._all: list[Account] = []
+        if ROOT:
+            _sweep()
+
+    def lend(self, shell: str) -> Account:
+        """A login with `shell` (a name or a path), its home as new."""
+        path = shell if os.path.isabs(shell) else need(shell)
+        account = next((one for one in self._free if one.shell == path), None)
+        if account is None:
+            account = self._made(path)
+            self._all.append(account)
+        else:
+            self._free.remove(account)
+        account.reset()
+        return account
+
+    def give_back(self, account: Account) -> None:
+        account.end()
+        self._free.append(account)
+
+    def _made(self, shell: str) -> Account:
+        if not ROOT:
+            entry = pwd.getpwuid(os.getuid())
+            if os.path.realpath(entry.pw_shell) != os.path.realpath(shell):
+                pytest.skip(
+                    f"a login with {shell} takes useradd and root; here is {entry.pw_name} with {entry.pw_shell}"
+                )
+            return Account(entry.pw_name, os.path.join(self.folder, f"home{len(self._all)}"), shell)
+        if find("useradd") is None:
+            pytest.skip("useradd is not installed")
+        return self._added(shell)
+
+    def _added(self, shell: str) -> Account:
+        """A new user of the system under the first free name."""
+        taken = {entry.pw_name for entry in pwd.getpwall()}
+        for number in range(1, 1000):
+            name = f"{PREFIX}{number}"
+            if name in taken:
+                continue
+            home = os.path.join(self.folder, name)
+            words = [need("useradd"), "--system", "--no-create-home", "--home-dir", home, "--shell", shell]
+            words += ["--password", "*", "--comment", f"{COMMENT} {os.getpid()}", name]
+            done = _alone(words)
+            if done.returncode == 0:
+                return Account(name, home, shell)
+            if done.returncode != 9:  # another run of the tests was quicker
+                pytest.skip(f"useradd does not work here: {done.stderr.strip()}")
+        raise AssertionError("a thousand test users are left over")
+
+    def close(self) -> None:
+        """Removes the users and their homes."""
+        for account in self._all:
+            account.end()
+            shutil.rmtree(account.home, ignore_errors=True)
+            if ROOT:
+                _removed(account.name)
+
+
+def _removed(name: str) -> None:
+    done = _alone([need("userdel"), name])
+    assert done.returncode in (0, 6), f"userdel {name}: {done.stderr.strip()}"
+
+
+def _alone(words: list[str]) -> subprocess.CompletedProcess[str]:
+    """Runs useradd and its like, which refuse to run beside each other, one at a time."""
+    lock = os.open("/etc", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    finally:
+        os.close(lock)
+
+
+def _sweep() -> None:
+    """Removes the users of runs that were killed."""
+    for entry in pwd.getpwall():
+        pid = entry.pw_gecos.removeprefix(f"{COMMENT} ")
+        if re.fullmatch(rf"{PREFIX}\d+", entry.pw_name) and pid.isdecimal() and not _lives(int(pid)):
+            account = Account(entry.pw_name, entry.pw_dir, entry.pw_shell)
+            account.end()
+            _removed(account.name)
+            if account.home.startswith(FOLDER):
+                shutil.rmtree(os.path.dirname(account.home), ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,40 @@
+"""`farm`: hosts behind real sshds; `here`: this very process in the environment of the test's home."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.remote.farm import Farm, Ground
+from tests.support import Home
+
+
+@pytest.fixture(scope="session")
+def ground() -> Iterator[Ground]:
+    """Keys, users and sshds of this run; gone at its end."""
+    own = Ground()
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def farm(ground: Ground, home: Home) -> Iterator[Farm]:
+    """`farm.host("box")` is a host that `sesh @box` reaches from this test's home; see Farm.host."""
+    own = Farm(ground, home)
+    yield own
+    home.leave()
+    own.close()
+
+
+@pytest.fixture
+def here(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """The test's own process gets the home's environment and directory, to call the remote room directly."""
+    for name in list(os.environ):
+        if name not in home.env:
+            monkeypatch.delenv(name)
+    for name, value in home.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(home.path)
+    return home

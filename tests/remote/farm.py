@@ -1,0 +1,266 @@
+"""Hosts for one test: logins behind real sshds, named in the ssh configuration of the test's own home."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+
+from tests.remote.accounts import FOLDER, ROOT, Account, Accounts
+from tests.remote.proxy import Proxy
+from tests.remote.runtime import EVERYONE, Runtime
+from tests.remote.sshd import Sshd, make_key
+from tests.support import Home, Result, need, processes, wait_until
+
+Settings = Mapping[str, str | None]
+
+# ssh reads passwd's home, whatever HOME says; so these come first in the PATH of the test. Each call is written down.
+_WRAPPER = """#!/bin/sh
+words=$(printf '%s\\037' {name} "$@"; printf .)
+printf '%s\\036' "${{words%.}}" >>{calls}
+exec {program} {options} "$@"
+"""
+
+
+class Ground:
+    """What all tests of a run share: a directory that everyone may read, keys, users, and sshds by their settings."""
+
+    def __init__(self) -> None:
+        for tool in ("ssh", "sshd", "ssh-keygen"):
+            need(tool)
+        self.folder = os.path.realpath(tempfile.mkdtemp(prefix=os.path.basename(FOLDER), dir=os.path.dirname(FOLDER)))
+        os.chmod(self.folder, EVERYONE)
+        self.identity = os.path.join(self.folder, "key")
+        self.public_key = make_key(self.identity)
+        self.runtime = Runtime(self.folder)
+        self.accounts = Accounts(self.folder)
+        self._sshds: dict[tuple[tuple[str, str | None], ...], Sshd] = {}
+
+    def sshd(self, settings: Settings | None = None) -> Sshd:
+        """The running sshd with these settings; started where there is none yet."""
+        key = tuple(sorted((settings or {}).items()))
+        if key not in self._sshds:
+            folder = os.path.join(self.folder, f"sshd{len(self._sshds)}")
+            self._sshds[key] = Sshd(folder, {"AuthorizedKeysFile": f"{self.identity}.pub", **(settings or {})})
+        return self._sshds[key]
+
+    def close(self) -> None:
+        for sshd in self._sshds.values():
+            sshd.stop()
+        self.accounts.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Far:
+    """One host as a test sees it: `word` (for `@word`), `user`, `home` and `directory` (SESH_DIR) over there.
+
+    `proxy` is the network before it, where the host was made with `proxied`.
+    """
+
+    def __init__(self, word: str, account: Account, sshd: Sshd, proxy: Proxy | None, launcher: str) -> None:
+        self.word = word
+        self.account = account
+        self.sshd = sshd
+        self._proxy = proxy
+        self._launcher = launcher
+        self.user, self.home, self.shell = account.name, account.home, account.shell
+        self.directory = os.path.join(self.home, ".sesh")
+        self.port = proxy.port if proxy else sshd.port
+
+    def __repr__(self) -> str:
+        return f"Far({self.word!r}, {self.user} on {self.port})"
+
+    @property
+    def proxy(self) -> Proxy:
+        assert self._proxy is not None, f"{self.word} has no proxy: farm.host(…, proxied=True)"
+        return self._proxy
+
+    @property
+    def at(self) -> str:
+        """`@word`, as sesh is told."""
+        return f"@{self.word}"
+
+    def write(self, name: str, content: str | bytes, mode: int = 0o644) -> str:
+        """Puts a file of that user's into HOME over there; its path."""
+        return self.account.write(name, content, mode)
+
+    def read(self, name: str) -> str:
+        """A file of HOME over there."""
+        with open(os.path.join(self.home, name), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def exists(self, name: str) -> bool:
+        return os.path.lexists(os.path.join(self.home, name))
+
+    def install(self) -> None:
+        """Puts the sesh under test at ~/.local/bin/sesh, without deploying it."""
+        with open(self._launcher, "rb") as file:
+            self.write(".local/bin/sesh", file.read(), 0o755)
+
+    def login_files(self, text: str) -> None:
+        """Every login file prints `text` from now on, in sessions that are not interactive too, as far as shells go."""
+        self.write(".banner", text)
+        for name in (".bashrc", ".profile", ".zshenv", ".cshrc", ".config/fish/config.fish"):
+            before = self.read(name) if self.exists(name) else ""
+            self.write(name, f"cat ~/.banner\n{before}")
+
+    def run(self, line: str, timeout: float = 20, env: Mapping[str, str] | None = None) -> Result:
+        """Runs a line of sh as that user in its home, without ssh."""
+        return self._ended(self.account.start(["sh", "-c", line], env), line, timeout)
+
+    def sesh(self, *arguments: str, timeout: float = 20, env: Mapping[str, str] | None = None) -> Result:
+        """Runs sesh over there as that user, without ssh; installed or not."""
+        return self._ended(self.account.start([self._launcher, *arguments], env), shlex.join(arguments), timeout)
+
+    def _ended(self, process: subprocess.Popen[bytes], what: str, timeout: float) -> Result:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AssertionError(f"{what} runs after {timeout:g} s as {self.user}") from None
+        return Result((what,), process.returncode, out, err.decode("utf-8", "replace"))
+
+    def names(self) -> list[str]:
+        """The sessions over there that have a record on disk."""
+        try:
+            return sorted(name[:-5] for name in os.listdir(self.directory) if name.endswith(".json"))
+        except FileNotFoundError:
+            return []
+
+    def processes(self) -> list[int]:
+        """Pids of all that runs as that user."""
+        return self.account.processes()
+
+
+class Farm:
+    """The hosts of one test, in the ssh configuration of its `home`. `strict`: nothing may outlive --kill-all."""
+
+    def __init__(self, ground: Ground, home: Home) -> None:
+        self.ground, self.home = ground, home
+        self.strict = True
+        self.patience = 10.0
+        self.config = os.path.join(home.path, ".ssh", "config")
+        self.known_hosts = os.path.join(home.path, ".ssh", "known_hosts")
+        self._calls = os.path.join(home.path, ".ssh", "calls")
+        self._hosts: list[Far] = []
+        self._proxies: list[Proxy] = []
+        home.write(".ssh/config", "")
+        home.write(".ssh/known_hosts", "")
+        os.chmod(os.path.dirname(self.config), 0o700)
+        ssh = os.path.join(home.path, "bin", "ssh")
+        for name, options in (("ssh", ""), ("scp", f"-S {ssh}"), ("sftp", f"-S {ssh}")):
+            lines = _WRAPPER.format(
+                name=name, calls=self._calls, program=need(name), options=options or f"-F {self.config}"
+            )
+            home.write(f"bin/{name}", lines, 0o755)
+
+    def host(
+        self,
+        word: str,
+        *,
+        user_shell: str = "bash",
+        proxied: bool = False,
+        installed: bool = True,
+        same_user: Far | None = None,
+        known: bool = True,
+        config: Settings | None = None,
+        sshd: Settings | None = None,
+    ) -> Far:
+        """A host called `word` with a login of its own (or that of `same_user`), its home as new.
+
+        `installed`: with the sesh under test at ~/.local/bin/sesh. `known`: its host key stands in known_hosts.
+        `config`: further lines of ssh's configuration for it, `sshd`: settings of its server; a None leaves one out.
+        """
+        account = same_user.account if same_user else self.ground.accounts.lend(user_shell)
+        settings = dict(sshd or {})
+        if not ROOT:
+            settings["SetEnv"] = f"HOME={account.home}"
+        server = self.ground.sshd(settings)
+        proxy = Proxy(server.port) if proxied else None
+        if proxy:
+            self._proxies.append(proxy)
+        far = Far(word, account, server, proxy, self.ground.runtime.launcher)
+        self._hosts.append(far)
+        self._name(far, config or {})
+        if known:
+            self.know(far)
+        if installed and not same_user:
+            far.install()
+        return far
+
+    def _name(self, far: Far, further: Settings) -> None:
+        """Writes the host into ssh's configuration."""
+        keywords: dict[str, str | None] = {
+            "HostName": "127.0.0.1",
+            "Port": str(far.port),
+            "User": far.user,
+            "IdentityFile": self.ground.identity,
+            "IdentitiesOnly": "yes",
+            "UserKnownHostsFile": self.known_hosts,
+            "GlobalKnownHostsFile": "/dev/null",
+            **further,
+        }
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write(f"Host {far.word}\n")
+            file.writelines(f"    {keyword} {value}\n" for keyword, value in keywords.items() if value is not None)
+
+    def know(self, far: Far, key: str | None = None) -> None:
+        """Writes the host's key into known_hosts, in place of any other; `key` instead, where one is given."""
+        address = f"[127.0.0.1]:{far.port}"
+        with open(self.known_hosts, encoding="utf-8") as file:
+            others = [line for line in file if not line.startswith(f"{address} ")]
+        with open(self.known_hosts, "w", encoding="utf-8") as file:
+            file.writelines([*others, f"{address} {key or far.sshd.host_key}\n"])
+
+    def change_key(self, far: Far) -> None:
+        """Known_hosts holds another key than the host's: as if that had changed."""
+        self.know(far, self.ground.public_key)
+
+    def calls(self) -> list[list[str]]:
+        """Each call of ssh, scp and sftp so far that came through PATH: its words."""
+        if not os.path.exists(self._calls):
+            return []
+        with open(self._calls, encoding="utf-8", errors="surrogateescape") as file:
+            return [call.split("\037")[:-1] for call in file.read().split("\036")[:-1]]
+
+    def connections(self) -> list[list[str]]:
+        """The calls that could have connected: all but `ssh -G` and `ssh -O`."""
+        return [call for call in self.calls() if not {"-G", "-O"}.intersection(call)]
+
+    def masters(self) -> list[int]:
+        """Pids of the ssh (and autossh) processes of this home."""
+        names = subprocess.run(["ps", "-axo", "pid=,comm="], capture_output=True, text=True, check=True).stdout
+        rows = dict(line.split(None, 1) for line in names.splitlines())
+        ours = self.home.processes()
+        return [pid for pid in ours if os.path.basename(rows.get(str(pid), "")).strip() in ("ssh", "autossh")]
+
+    def close(self) -> None:
+        """Ends connections and what runs over there, and complains of sessions that cannot be ended."""
+        for proxy in self._proxies:
+            proxy.close()
+        processes.kill(self.masters())
+        complaints = []
+        accounts = {far.account.home: far for far in self._hosts}
+        for far in accounts.values():
+            try:
+                complaints += self._left(far)
+            finally:
+                self.ground.accounts.give_back(far.account)
+        assert not complaints, "\n".join(complaints)
+
+    def _left(self, far: Far) -> list[str]:
+        """What of a host outlives its connections and `sesh --kill-all`."""
+        said = ""
+        if far.names():
+            done = far.sesh("--kill-all", "-y")
+            said = f"{done.code} {done.stdout}{done.stderr}".strip()
+        try:
+            wait_until(lambda: not far.processes(), timeout=self.patience)
+        except AssertionError:
+            left = "\n".join(processes.describe(pid) for pid in far.processes())
+            if left and self.strict:
+                return [f"outlived the test on {far.word} (sesh --kill-all: {said}):\n{left}"]
+        return []

@@ -1,0 +1,156 @@
+"""The sesh under test in a form that every user of this machine can run: no directory of it is anyone's own."""
+
+from __future__ import annotations
+
+import glob
+import importlib.metadata
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOMS = ("sesh", "daemon", "client", "remote", "completions")
+EVERYONE = 0o755
+PROBE = "import sesh.__main__, ptyprocess, pyte, typer, rich"
+_LEFT_HERE = {"fabric"}  # deploying is done from here
+_ENDS = re.compile(r"[\s;<>=!~\[(]")
+
+
+def reachable(path: str) -> bool:
+    """Whether any user can read what lies at `path` (and enter it, a directory)."""
+    path = os.path.realpath(path)
+    try:
+        mode = os.stat(path).st_mode
+        wanted = 0o5 if stat.S_ISDIR(mode) else 0o4
+        above = path
+        while (above := os.path.dirname(above)) != "/":
+            if not os.stat(above).st_mode & 0o1:
+                return False
+    except OSError:
+        return False
+    return mode & wanted == wanted
+
+
+class Runtime:
+    """`python`: an interpreter that any user can run; `paths`: what its sys.path needs for sesh; `launcher`: a script.
+
+    What lies under a private directory (a checkout under /root, an interpreter of pyenv's) is copied into `folder`.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.paths = [self._checkout(), self._packages()]
+        self.python = self._interpreter()
+        self.launcher = os.path.join(folder, "sesh")
+        begin = f"import sys\n\nsys.path[:0] = {self.paths!r}\n"
+        with open(self.launcher, "w", encoding="utf-8") as file:
+            file.write(f"#!{self.python} -IS\n{begin}\nfrom sesh.__main__ import main\n\nsys.exit(main())\n")
+        os.chmod(self.launcher, EVERYONE)
+
+    def _checkout(self) -> str:
+        """The checkout, or a copy of its rooms."""
+        if reachable(os.path.join(ROOT, "sesh", "__main__.py")):
+            return ROOT
+        copy = os.path.join(self.folder, "checkout")
+        for room in ROOMS:
+            source = os.path.join(ROOT, room)
+            if os.path.isdir(source):
+                shutil.copytree(source, os.path.join(copy, room), symlinks=True, ignore=_no_caches)
+        _open(copy)
+        return copy
+
+    def _packages(self) -> str:
+        """The directory of the packages that sesh needs, or a copy of these."""
+        packages = sysconfig.get_path("purelib")
+        if reachable(os.path.join(packages, "ptyprocess", "__init__.py")):
+            return packages
+        copy = os.path.join(self.folder, "packages")
+        for name in _needed():
+            for file in importlib.metadata.distribution(name).files or []:
+                source, target = str(file.locate()), os.path.normpath(os.path.join(copy, str(file)))
+                if target.startswith(copy + os.sep) and "__pycache__" not in target and os.path.isfile(source):
+                    os.makedirs(os.path.dirname(target), exist_ok=True)
+                    shutil.copyfile(source, target)
+        _open(copy)
+        return copy
+
+    def _interpreter(self) -> str:
+        """This interpreter where anyone can run it, else one of the system, else a copy of this one."""
+        own = os.path.realpath(sys.executable)
+        if reachable(own) and reachable(sysconfig.get_path("stdlib")):
+            return own
+        found = sorted(glob.glob("/usr/local/bin/python3*") + glob.glob("/usr/bin/python3*"), reverse=True)
+        for candidate in found:
+            if re.fullmatch(r".*/python3(\.\d+)?", candidate) and reachable(candidate) and self._works(candidate):
+                return os.path.realpath(candidate)
+        copied = self._copied(own)
+        if not self._works(copied):
+            raise AssertionError(f"no Python that every user can run: {own} is private, and a copy of it does not work")
+        return copied
+
+    def _works(self, python: str) -> bool:
+        """Whether an interpreter has all that sesh needs."""
+        code = f"import sys; sys.path[:0] = {self.paths!r}; assert sys.version_info >= (3, 10); {PROBE}"
+        done = subprocess.run([python, "-ISB", "-c", code], capture_output=True, check=False, cwd="/", env={})
+        return done.returncode == 0
+
+    def _copied(self, own: str) -> str:
+        """A copy of this interpreter with its standard library, and of its shared library beside it."""
+        copy = os.path.join(self.folder, "python")
+        name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        left = shutil.ignore_patterns("__pycache__", "test", "tests", "site-packages", "idlelib", "ensurepip", "*.a")
+        shutil.copytree(sysconfig.get_path("stdlib"), os.path.join(copy, "lib", name), ignore=left)
+        os.makedirs(os.path.join(copy, "bin"))
+        program = os.path.join(copy, "bin", name)
+        shutil.copyfile(own, program)
+        os.chmod(program, EVERYONE)
+        shared = glob.glob(os.path.join(sysconfig.get_config_var("LIBDIR") or "", "libpython3*"))
+        for library in shared:
+            shutil.copy(library, os.path.join(copy, "lib"))
+        _open(copy)
+        if shared and sysconfig.get_config_var("Py_ENABLE_SHARED"):
+            # Its library is looked for in the old place; one line around it says where it is now.
+            os.rename(program, program + ".real")
+            with open(program, "w", encoding="utf-8") as file:
+                file.write(f'#!/bin/sh\nLD_LIBRARY_PATH={copy}/lib exec {program}.real "$@"\n')
+            os.chmod(program, EVERYONE)
+        return program
+
+
+def _needed() -> set[str]:
+    """The distributions that sesh needs over there, with what these need."""
+    open_names = ["sesh"]
+    needed: set[str] = set()
+    while open_names:
+        name = open_names.pop()
+        if name in needed | _LEFT_HERE:
+            continue
+        try:
+            requires = importlib.metadata.distribution(name).requires or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # it is for another platform
+        needed.add(name)
+        open_names += [_name(line) for line in requires if "extra ==" not in line]
+    return needed - {"sesh"}
+
+
+def _name(requirement: str) -> str:
+    return _ENDS.split(requirement, maxsplit=1)[0].lower()
+
+
+def _no_caches(_: str, names: list[str]) -> list[str]:
+    return [name for name in names if name == "__pycache__"]
+
+
+def _open(folder: str) -> None:
+    """Lets everyone read what lies there."""
+    for here, _, files in os.walk(folder):
+        os.chmod(here, EVERYONE)
+        for name in files:
+            path = os.path.join(here, name)
+            if not os.path.islink(path):
+                os.chmod(path, EVERYONE if os.access(path, os.X_OK) else 0o644)

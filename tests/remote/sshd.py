@@ -1,0 +1,167 @@
+"""OpenSSH's own server on loopback, started and stopped by the tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+
+from tests.support import find, need, processes, wait_until
+
+_SFTP = (
+    "/usr/lib/openssh/sftp-server",
+    "/usr/libexec/openssh/sftp-server",
+    "/usr/lib/ssh/sftp-server",
+    "/usr/libexec/sftp-server",
+)
+_PLAIN = {
+    "AcceptEnv": "LANG LC_*",
+    "ListenAddress": "127.0.0.1",
+    "LogLevel": "VERBOSE",
+    "LoginGraceTime": "30",
+    "MaxStartups": "200",
+    "PasswordAuthentication": "no",
+    "KbdInteractiveAuthentication": "no",
+    "PermitRootLogin": "yes",
+    "PidFile": "none",
+    "PrintLastLog": "no",
+    "PrintMotd": "no",
+    "StrictModes": "no",  # the homes lie under /tmp
+    "UseDNS": "no",
+    "UsePAM": "no",
+}
+
+
+class Sshd:
+    """One sshd with its own host key and configuration, on a free port of 127.0.0.1.
+
+    `settings` are keywords of sshd_config over the plain ones; None leaves a keyword out. It runs in the foreground.
+    """
+
+    def __init__(self, folder: str, settings: Mapping[str, str | None] | None = None) -> None:
+        self.program = need("sshd")
+        self.folder = folder
+        os.makedirs(folder)
+        self.host_key = make_key(os.path.join(folder, "host_key"))
+        self.log = os.path.join(folder, "log")
+        self.config = os.path.join(folder, "sshd_config")
+        self.port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        sftp = next((path for path in _SFTP if os.path.exists(path)), "internal-sftp")
+        self.settings: dict[str, str | None] = {**_PLAIN, "Subsystem": f"sftp {sftp}", **(settings or {})}
+        if self._understands("PerSourcePenalties=no"):
+            self.settings["PerSourcePenalties"] = "no"  # since 9.8; all tests come from one address
+        self.start()
+
+    @property
+    def address(self) -> str:
+        """As known_hosts files name it."""
+        return f"[127.0.0.1]:{self.port}"
+
+    def told(self) -> str:
+        """What sshd has logged."""
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def start(self) -> None:
+        """Starts it; again on the port that it had."""
+        if os.geteuid() == 0:
+            os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # it wants it, and only a system's start makes it
+        for _ in range(10):
+            self.port = self.port or _free_port()
+            self._write()
+            with open(self.log, "wb") as log:
+                words = [self.program, "-D", "-e", "-f", self.config]
+                if setpriv := find("setpriv"):  # it ends with the tests, however these end
+                    words = [setpriv, "--pdeathsig", "TERM", *words]
+                self._process = subprocess.Popen(
+                    words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env={"PATH": os.environ["PATH"]},
+                    cwd="/",
+                    start_new_session=True,
+                )
+            if wait_until(self._settled, what="sshd listens") == "listens":
+                return
+            if "in use" not in self.told():
+                break
+            self.port = 0
+        raise AssertionError(f"sshd does not start: {self.told()}")
+
+    def stop(self) -> None:
+        """Ends it with every connection that it serves."""
+        if self._process is None:
+            return
+        children = descendants(self._process.pid)
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        processes.kill(children)
+        self._process = None
+
+    def connections(self) -> list[int]:
+        """Pids of the sshd processes and shells that serve connections now."""
+        return descendants(self._process.pid) if self._process else []
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _settled(self) -> str:
+        assert self._process is not None
+        if "Server listening on" in self.told():
+            return "listens"
+        return "ended" if self._process.poll() is not None else ""
+
+    def _write(self) -> None:
+        lines = [f"Port {self.port}", f"HostKey {os.path.join(self.folder, 'host_key')}"]
+        lines += [f"{keyword} {value}" for keyword, value in self.settings.items() if value is not None]
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+
+    def _understands(self, option: str) -> bool:
+        """Whether this sshd is new enough for an option."""
+        empty = os.path.join(self.folder, "empty")
+        with open(empty, "w", encoding="utf-8"):
+            words = [self.program, "-t", "-f", empty, "-h", os.path.join(self.folder, "host_key"), "-o", option]
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+        return "Bad configuration option" not in done.stderr and "Unsupported option" not in done.stderr
+
+
+def make_key(path: str) -> str:
+    """Makes an ed25519 key pair without a passphrase; the public key as known_hosts has it: type and base64."""
+    words = [need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "tests", "-f", path]
+    subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
+    with open(f"{path}.pub", encoding="utf-8") as file:
+        return " ".join(file.read().split()[:2])
+
+
+def descendants(pid: int) -> list[int]:
+    """Pids of the children of a process, and of theirs."""
+    listing = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    children: dict[int, list[int]] = {}
+    for line in listing.splitlines():
+        child, parent = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        mine = children.get(waiting.pop(), [])
+        found += mine
+        waiting += mine
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
