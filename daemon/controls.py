@@ -39,22 +39,22 @@ class Controls:
             "\x0f": screen.shift_in,
         }
         self.escapes: dict[str, Callable[[], Any]] = {
-            "6": screen.back_index,
-            "7": screen.save_cursor,
-            "8": screen.restore_cursor,
-            "9": screen.forward_index,
-            "=": self._keypad_on,
-            ">": self._keypad_off,
-            "D": screen.index,
-            "E": screen.next_line,
-            "H": screen.set_tab_stop,
-            "M": screen.reverse_index,
-            "N": self._single_shift_2,
-            "O": self._single_shift_3,
-            "c": screen.reset,
-            "n": self._lock_2,
-            "o": self._lock_3,
-            "#8": screen.alignment_display,
+            "\x1b6": screen.back_index,
+            "\x1b7": screen.save_cursor,
+            "\x1b8": screen.restore_cursor,
+            "\x1b9": screen.forward_index,
+            "\x1b=": self._keypad_on,
+            "\x1b>": self._keypad_off,
+            "\x1bD": screen.index,
+            "\x1bE": screen.next_line,
+            "\x1bH": screen.set_tab_stop,
+            "\x1bM": screen.reverse_index,
+            "\x1bN": self._single_shift_2,
+            "\x1bO": self._single_shift_3,
+            "\x1bc": screen.reset,
+            "\x1bn": self._lock_2,
+            "\x1bo": self._lock_3,
+            "\x1b#8": screen.alignment_display,
         }
         #: By prefix, intermediates and final; the number is how many parameters the call takes.
         self.table: dict[str, tuple[Callable[..., Any], int]] = {
@@ -81,10 +81,10 @@ class Controls:
             "Z": (screen.back_tab, 1),
             "^": (screen.scroll_down, 1),
             "`": (screen.cursor_to_column, 1),
-            "a": (screen.cursor_forward, 1),
+            "a": (screen.position_right, 1),
             "b": (screen.repeat, 1),
             "d": (screen.cursor_to_line, 1),
-            "e": (screen.cursor_down, 1),
+            "e": (screen.position_down, 1),
             "f": (screen.cursor_position, 2),
             "g": (screen.clear_tab_stop, 1),
             "j": (screen.cursor_back, 1),
@@ -159,13 +159,8 @@ class Controls:
         kind = sequence[1]
         if kind == "]":
             self._operating_command(sequence)
-            return
-        if kind in SLOTS and len(sequence) in {3, 4}:
+        elif kind in SLOTS and len(sequence) in {3, 4}:
             self.screen.define_charset(sequence[2:], str(SLOTS[kind]))
-            return
-        action = self.escapes.get(sequence[1:])
-        if action is not None:
-            action()
 
     def _operating_command(self, sequence: str) -> None:
         if sequence.endswith("\x07"):

@@ -181,10 +181,22 @@ class Grid(pyte.Screen):
         self.go(max(y - (count or 1), self.top if y >= self.top else 0), self.cursor.x)
 
     def cursor_down(self, count: int | None = None) -> None:
-        """CUD, VPR: stops at the bottom margin, when it starts at or above it."""
+        """CUD: stops at the bottom margin, when it starts at or above it."""
         y = self.cursor.y
         self.settle()
         self.go(min(y + (count or 1), self.bottom if y <= self.bottom else self.lines - 1), self.cursor.x)
+
+    def position_right(self, count: int | None = None) -> None:
+        """HPR: right, whatever the margins; in origin mode not past them."""
+        self.settle()
+        x = self.cursor.x + (count or 1)
+        self.go(self.cursor.y, min(x, self.right) if self.origin else x)
+
+    def position_down(self, count: int | None = None) -> None:
+        """VPR: down, whatever the margins; in origin mode not past them."""
+        self.settle()
+        y = self.cursor.y + (count or 1)
+        self.go(min(y, self.bottom) if self.origin else y, self.cursor.x)
 
     def cursor_up1(self, count: int | None = None) -> None:
         """CPL."""
@@ -197,7 +209,7 @@ class Grid(pyte.Screen):
         self.carriage_return()
 
     def cursor_forward(self, count: int | None = None) -> None:
-        """CUF, HPR: stops at the right margin, when it starts at or left of it."""
+        """CUF: stops at the right margin, when it starts at or left of it."""
         self.settle()
         x = self.cursor.x
         self.go(self.cursor.y, min(x + (count or 1), self.right if x <= self.right else self.columns - 1))
@@ -228,7 +240,7 @@ class Grid(pyte.Screen):
         if self.cursor.x >= self.columns:
             return
         limit = self.right if self.cursor.x <= self.right else self.columns - 1
-        for _ in range(min(count, self.columns)):
+        for _ in range(min(count or 1, self.columns)):
             x = self.cursor.x + 1
             while x < limit and x not in self.tabstops:
                 x += 1

@@ -173,7 +173,7 @@ class Modal(Writer):
         """DECSC, SCOSC: one slot for each buffer, however often it is saved."""
         cursor = self.cursor
         column = min(self.columns, cursor.x)
-        self.saved = Saved(cursor.y, column, self.pen, tuple(self.sets), self.charset, self.origin, self.wrap)
+        self.saved = Saved(cursor.y, column, self.pen, self.sets, self.charset, self.origin, self.wrap)
 
     def restore_cursor(self) -> None:
         """DECRC, SCORC: also what was off when it was saved; with nothing saved, home with a pen at rest."""
@@ -187,7 +187,7 @@ class Modal(Writer):
         if saved.column >= self.columns and not self.origin:
             self.cursor.x = self.columns
         self.set_pen(saved.pen)
-        self.sets = list(saved.sets)
+        self.sets = saved.sets
         self.shift(saved.charset)
 
     # -- resets -------------------------------------------------------------------------------------------

@@ -155,7 +155,7 @@ def _cursor(painter: Painter, screen: Screen) -> None:
     cursor = screen.cursor
     row = screen.buffer[cursor.y]
     top, left = (screen.top, screen.left) if screen.origin else (0, 0)
-    modes = charsets(tuple(screen.sets), screen.charset) + ("\x1b[4h" if screen.insert else "")
+    modes = charsets(screen.sets, screen.charset) + ("\x1b[4h" if screen.insert else "")
     waits = cursor.x >= screen.columns or screen.held == (cursor.y, cursor.x)
     if screen.open:
         painter.use(screen.pen)

@@ -248,4 +248,6 @@ def leftover(row: Row, following: Row | None) -> bool:
 
 def left_over(cell: Cell, following: Row) -> bool:
     """Whether wrapping before the first character of `following` leaves this cell behind."""
-    return len(following) > 1 and not following[1].data and cell.data == " " and cell.pen.style == following[0].pen.erased.style
+    if len(following) < 2 or following[1].data or cell.data != " ":
+        return False
+    return cell.pen.style == following[0].pen.erased.style

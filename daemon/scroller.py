@@ -49,21 +49,22 @@ class Scroller(Grid):
 
     # -- line feeds ---------------------------------------------------------------------------------------
 
-    def index(self, continues: bool = False) -> None:
-        """IND: down one row, scrolling at the bottom margin. `continues`: the row below goes on with this line."""
+    def index(self, continues: bool | None = None) -> None:
+        """IND: down one row, scrolling at the bottom margin. `continues`: the row below goes on with this line, or
+        is the start of another."""
         cursor = self.cursor
         if cursor.x >= self.columns or self.held is not None:
             self.settle()
         y = cursor.y
         if y == self.bottom:
             if not self.narrowed:
-                self.scroll_row(continues)
+                self.scroll_row(bool(continues))
             elif self.left <= cursor.x <= self.right:
                 self.scroll_up(1)
         elif y < self.lines - 1:
             cursor.y = y = y + 1
-            if continues:
-                self.buffer[y].continues = True
+            if continues is not None:
+                self.buffer[y].continues = continues
 
     def reverse_index(self) -> None:
         """RI: up one row, scrolling at the top margin."""
@@ -76,7 +77,7 @@ class Scroller(Grid):
 
     def linefeed(self) -> None:
         """LF, VT, FF; with LNM set also the carriage return."""
-        self.index()
+        self.index(continues=False)
         if self.linefeed_mode:
             self.carriage_return()
 
@@ -89,7 +90,7 @@ class Scroller(Grid):
         """CR and LF at once, the commonest pair of all."""
         if self.narrowed:
             self.carriage_return()
-            self.index()
+            self.index(continues=False)
             return
         cursor = self.cursor
         cursor.x = 0
@@ -97,7 +98,8 @@ class Scroller(Grid):
         if y == self.bottom:
             self.scroll_row()
         elif y < self.lines - 1:
-            cursor.y = y + 1
+            cursor.y = y = y + 1
+            self.buffer[y].continues = False
 
     def scroll_row(self, continues: bool = False) -> None:
         """The region up by one row, the row that leaves at the top going to the scrollback where it may."""

@@ -83,7 +83,7 @@ def restored(kind: type[Emulator], state: dict[str, Any]) -> Emulator:
         setattr(screen, name, state[name])
     screen.set_sides(screen.left, screen.right)
     screen.set_pen(_load_pen(state["pen"]))
-    screen.sets = list(state["sets"])
+    screen.sets = tuple(state["sets"])
     screen.shift(state["charset"])
     screen.tabstops = set(state["tabs"])
     screen.modes = {int(key): on for key, on in state["modes"].items()}

@@ -20,6 +20,8 @@ from sesh.daemon.flood import SMALLEST, found, pour
 from sesh.daemon.screen import Screen
 from sesh.daemon.sgr import LIMIT, step
 
+#: Bytes that are tokenized at once.
+PIECE = 32768
 #: Sequences whose meaning is kept ready.
 CACHE = 4096
 
@@ -71,13 +73,29 @@ class Tokenizer:
 
     def feed(self, data: bytes) -> None:
         """Act on `data`. Never raises: an error costs the one sequence that it came from."""
-        flood = found(self.screen, data) if len(data) >= SMALLEST else None
-        if flood is not None:
-            self._feed(flood.head)
-            data = flood.tail
-            if self.unfinished or not pour(self.screen, flood.lines):
-                data = "\r\n".join(flood.lines).encode() + b"\r\n" + data
-        self._feed(data)
+        if len(data) >= SMALLEST:
+            try:
+                data = self._pour(data)
+            except Exception as error:
+                self._failed(error)
+        # In pieces: a block of nothing but short sequences must not become millions of tokens at once.
+        for at in range(0, len(data), PIECE):
+            self._feed(data[at : at + PIECE])
+
+    def _pour(self, data: bytes) -> bytes:
+        """Take the short cut where `data` is a flood; returns what is left to feed."""
+        flood = found(self.screen, data)
+        if flood is None:
+            return data
+        for at in range(0, len(flood.head), PIECE):
+            self._feed(flood.head[at : at + PIECE])
+        if not self.unfinished and pour(self.screen, flood.lines):
+            return flood.tail
+        return "\r\n".join(flood.lines).encode() + b"\r\n" + flood.tail
+
+    def _failed(self, error: Exception) -> None:
+        self.errors += 1
+        self.last_error = error
 
     def _feed(self, data: bytes) -> None:
         text = self.decoder.decode(data)
@@ -89,8 +107,7 @@ class Tokenizer:
             try:
                 again = self._run(tokens)
             except Exception as error:
-                self.errors += 1
-                self.last_error = error
+                self._failed(error)
                 continue
             if not again:
                 return
@@ -101,7 +118,7 @@ class Tokenizer:
         screen = self.screen
         draw = screen.draw
         known = self._known
-        plain = self.controls.plain
+        plain, escapes = self.controls.plain, self.controls.escapes
         for sgr, text, end, alone, control, csi, escape, unfinished, interrupted in tokens:
             if text:
                 if sgr:
@@ -122,7 +139,10 @@ class Tokenizer:
                 if action is not None:
                     action()
             elif escape:
-                if len(escape) - escape.endswith("\x07") < LIMIT:
+                action = escapes.get(escape)
+                if action is not None:
+                    action()
+                elif len(escape) - escape.endswith("\x07") < LIMIT:
                     self.controls.escape(escape)
             elif unfinished:
                 self.pending = unfinished[:LIMIT]

@@ -21,7 +21,7 @@ class Writer(Editor):
 
     def reset_charsets(self) -> None:
         """ASCII everywhere, G0 in use."""
-        self.sets = [ASCII] * 4
+        self.sets: tuple[str, ...] = (ASCII,) * 4
         self.charset = 0
         #: The set for the next character alone (SS2, SS3), or 0.
         self.single = 0
@@ -29,7 +29,8 @@ class Writer(Editor):
 
     def define_charset(self, code: str, mode: str) -> None:
         """SCS: `mode` is the slot (0 to 3) as text, `code` the designator."""
-        self.sets[int(mode)] = code
+        slot = int(mode)
+        self.sets = (*self.sets[:slot], code, *self.sets[slot + 1 :])
         self.used.add("charsets")
         self._choose()
 

@@ -78,7 +78,10 @@ def test_a_flood_is_recognised(kind: bytes) -> None:
     assert emulator.scrolled == 5000 - 23
 
 
-@pytest.mark.parametrize("state", ["\x1b[?1049h", "\x1b[2;5r", "\x1b[?7l", "\x1b[4h", "\x1b[20h", "\x1b(0", "\x1b]8;;http://x\x07", "\x1b[41m"])
+UNCALM = ("\x1b[?1049h", "\x1b[2;5r", "\x1b[?7l", "\x1b[4h", "\x1b[20h", "\x1b(0", "\x1b]8;;http://x\x07", "\x1b[41m")
+
+
+@pytest.mark.parametrize("state", UNCALM)
 def test_a_screen_that_is_not_calm_takes_the_ordinary_way(state: str) -> None:
     emulator = Emulator(80, 24)
     emulator.feed(state.encode())

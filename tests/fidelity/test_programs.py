@@ -1,0 +1,78 @@
+"""Streams recorded from programs (see record.py), cut at several points, come back from a replay as they were."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from sesh.daemon.emulator import Emulator
+from sesh.daemon.replay import repaint, replay
+from tests.fidelity.test_xterm import seen
+from tests.fidelity.xterm import Xterm, place
+from tests.unit.streams import cut, essence
+
+STREAMS = sorted((Path(__file__).parent / "streams").glob("*.bin"), key=lambda path: path.name)
+COLUMNS, ROWS = 80, 24
+
+
+def cuts(data: bytes, count: int) -> list[int]:
+    """The end, and some points before it."""
+    rng = random.Random(len(data))
+    return sorted({len(data), *(rng.randint(1, len(data)) for _ in range(count))})
+
+
+def fed(data: bytes) -> Emulator:
+    emulator = Emulator(COLUMNS, ROWS)
+    emulator.feed(data)
+    assert emulator.errors == 0, emulator.last_error
+    return emulator
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+def test_a_programs_screen_comes_back(path: Path) -> None:
+    data = path.read_bytes()
+    for end in cuts(data, 40):
+        emulator = fed(data[:end])
+        copy = fed(replay(emulator, lines=10**9))
+        assert essence(copy, ROWS) == essence(emulator), end
+        copy.feed(data[end:])
+        emulator.feed(data[end:])
+        assert copy.text() == emulator.text()
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+def test_blocks_do_not_matter(path: Path) -> None:
+    data = path.read_bytes()
+    pieces = Emulator(COLUMNS, ROWS)
+    for piece in cut(random.Random(1), data):
+        pieces.feed(piece)
+    assert pieces.state() == fed(data).state()
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+def test_a_repaint_changes_nothing_that_shows(path: Path) -> None:
+    data = path.read_bytes()
+    for end in cuts(data, 20):
+        emulator, client = fed(data[:end]), fed(data[:end])
+        client.feed(repaint(emulator))
+        assert client.text() == emulator.text()
+        assert client.cursor == emulator.cursor
+        assert client.history.lines == emulator.history.lines
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+def test_another_emulator_agrees(path: Path) -> None:
+    directory = place()
+    if directory is None:
+        pytest.skip("no @xterm/headless: `npm ci` in tests/fidelity, or XTERM_HEADLESS=DIR")
+    xterm = Xterm(directory)
+    data = path.read_bytes()
+    try:
+        for end in cuts(data, 12):
+            expected = seen(xterm.hold(data[:end], COLUMNS, ROWS), data)
+            restored = seen(xterm.hold(replay(fed(data[:end]), lines=10**9), COLUMNS, ROWS), data, ROWS)
+            assert restored == expected, end
+    finally:
+        xterm.close()
