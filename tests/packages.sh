@@ -6,15 +6,17 @@ PATH=$PATH:/usr/sbin:/sbin
 cd "$(dirname "$0")" || exit 1
 
 if command -v apt-get >/dev/null 2>&1; then
-    pairs="ps:procps ssh:openssh-client sshd:openssh-server"
+    pairs="ps:procps ssh:openssh-client sshd:openssh-server useradd:passwd"
 elif command -v dnf >/dev/null 2>&1; then
-    pairs="ps:procps-ng ssh:openssh-clients sshd:openssh-server"
+    pairs="ps:procps-ng ssh:openssh-clients sshd:openssh-server useradd:shadow-utils"
 elif command -v pacman >/dev/null 2>&1; then
-    pairs="ps:procps-ng ssh:openssh sshd:openssh"
+    pairs="ps:procps-ng ssh:openssh sshd:openssh useradd:shadow"
+elif command -v apk >/dev/null 2>&1; then
+    pairs="ps:procps ssh:openssh-client sshd:openssh-server useradd:shadow"
 else
     pairs="ps:procps ssh:openssh sshd:openssh"
 fi
-for tool in bash zsh fish dash busybox vim less tmux htop rsync; do
+for tool in bash zsh fish dash tcsh autossh busybox vim less tmux htop rsync; do
     pairs="$pairs $tool:$tool"
 done
 
