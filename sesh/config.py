@@ -1,0 +1,215 @@
+"""`~/.config/sesh/config.toml`: what the user has set, each with its default. Nothing in it keeps sesh from working.
+
+detach_key = 'C-\\'            # tmux's names, one key or two, or none; SESH_DETACH_KEY goes before
+replay_lines = 1000           # lines of scrollback that an attachment shows
+persist = true                # whether lost sessions can be read again
+[groups]
+web = ["@web1", "deploy@web2"]
+[remotes.box]
+via = "docker exec -i box"    # instead of ssh; its words as a shell would split them
+[hooks]                       # shell commands
+on_bell = "notify-send bell"  # and on_exit, on_notification, on_command_failed
+"""
+
+from __future__ import annotations
+
+import os
+
+from sesh.errors import InvalidHost
+from sesh.names import check_host, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.tomltext import Path, Place
+
+REPLAY_LINES = 1_000
+MOST_REPLAY_LINES = 1_000_000
+KEYS = ("detach_key", "replay_lines", "persist", "groups", "remotes", "hooks")
+HOOKS = ("on_bell", "on_exit", "on_notification", "on_command_failed")
+
+
+def directory() -> str:
+    """Where the user's settings lie: `sesh` in `XDG_CONFIG_HOME`, where that is absolute, else in `~/.config`."""
+    named = os.environ.get("XDG_CONFIG_HOME", "")
+    return os.path.join(named if os.path.isabs(named) else os.path.expanduser("~/.config"), "sesh")
+
+
+class ConfigWarning:
+    """Something in the file that is not taken: `line` and `column` from 1 (0 for the file itself), and why.
+
+    `str(warning)` is one line, safe to print.
+    """
+
+    __slots__ = ("column", "line", "path", "text")
+
+    def __init__(self, path: str, place: Place, text: str) -> None:
+        self.path, self.text = path, text
+        self.line, self.column = place
+
+    def __repr__(self) -> str:
+        return f"ConfigWarning({self})"
+
+    def __str__(self) -> str:
+        place = f":{self.line}:{self.column}" if self.line else ""
+        return f"{printable(self.path, 4096)}{place}: {self.text}"
+
+
+class Config:
+    """The settings as they hold.
+
+    `detach_key`: empty where none is set; whoever reads the key calls `warn` where it is none. `groups`: hosts by the
+    group's name, neither with `@`. `remotes`: the words of the command that reaches a host, by the host's name.
+    `hooks`: shell source by the name of the hook. `warnings`: what was not taken.
+    """
+
+    __slots__ = ("_places", "detach_key", "groups", "hooks", "path", "persist", "remotes", "replay_lines", "warnings")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.detach_key = ""
+        self.replay_lines = REPLAY_LINES
+        self.persist = True
+        self.groups: dict[str, list[str]] = {}
+        self.remotes: dict[str, list[str]] = {}
+        self.hooks: dict[str, str] = {}
+        self.warnings: list[ConfigWarning] = []
+        self._places: dict[Path, Place] = {}
+
+    def hosts(self, word: str) -> list[str]:
+        """The hosts that a word after `@` stands for: a group's, else itself."""
+        return list(self.groups.get(word, [word]))
+
+    def warn(self, text: str, *key: str) -> None:
+        """Adds a warning about a key, given as its path; without one, about the file."""
+        place = self._places.get(key) or (self._places.get(key[:-1]) if key else None)
+        self.warnings.append(ConfigWarning(self.path, place or (0, 0), text))
+
+    # -- taking what the file holds
+
+    def take(self, tables: dict[str, Any], places: dict[Path, Place]) -> None:
+        """Takes all that is right, and warns of the rest."""
+        self._places = places
+        for key, value in tables.items():
+            if key not in KEYS:
+                self._unknown(KEYS, key)
+            elif key in ("groups", "remotes", "hooks") and not isinstance(value, dict):
+                self.warn(f"{key} is a table: write [{key}]", key)
+            else:
+                getattr(self, f"_take_{key}")(value)
+        self.warnings.sort(key=lambda warning: (warning.line, warning.column))
+
+    def _unknown(self, known: tuple[str, ...], *key: str) -> None:
+        self.warn(f"there is no key {printable(key[-1])} here; known: {', '.join(known)}", *key)
+
+    def _take_detach_key(self, value: object) -> None:
+        if isinstance(value, str) and 1 <= len(value.split()) <= 2 and value.isprintable():
+            self.detach_key = value
+        else:
+            self.warn('detach_key is one key or two in quotes, such as "C-b d", or "none"', "detach_key")
+
+    def _take_replay_lines(self, value: object) -> None:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_REPLAY_LINES:
+            self.replay_lines = value
+        else:
+            self.warn(f"replay_lines is a number from 0 to {MOST_REPLAY_LINES}", "replay_lines")
+
+    def _take_persist(self, value: object) -> None:
+        if isinstance(value, bool):
+            self.persist = value
+        else:
+            self.warn("persist is true or false", "persist")
+
+    def _take_groups(self, value: dict[str, Any]) -> None:
+        for name, members in value.items():
+            if not self._is_host(name, "groups", name):
+                continue
+            if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
+                self.warn(f'the group {name} is a list of hosts in quotes, such as ["@a", "b"]', "groups", name)
+                continue
+            hosts = [member.removeprefix("@") for member in members]
+            good = [host for host in hosts if self._is_host(host, "groups", name)]
+            self.groups[name] = list(dict.fromkeys(good))
+
+    def _take_remotes(self, value: dict[str, Any]) -> None:
+        for name, facts in value.items():
+            if not self._is_host(name, "remotes", name):
+                continue
+            if not isinstance(facts, dict):
+                self.warn(f"remotes.{name} is a table: write [remotes.{name}]", "remotes", name)
+                continue
+            for key in facts:
+                if key != "via":
+                    self._unknown(("via",), "remotes", name, key)
+            if "via" in facts:
+                words = _split(facts["via"])
+                if words:
+                    self.remotes[name] = words
+                else:
+                    self.warn('via is a command in quotes, such as "docker exec -i box"', "remotes", name, "via")
+
+    def _take_hooks(self, value: dict[str, Any]) -> None:
+        for name, source in value.items():
+            if name not in HOOKS:
+                self._unknown(HOOKS, "hooks", name)
+            elif isinstance(source, str) and source.strip() and "\0" not in source:
+                self.hooks[name] = source
+            else:
+                self.warn(f"{name} is a shell command in quotes", "hooks", name)
+
+    def _is_host(self, word: str, *key: str) -> bool:
+        try:
+            check_host(word)
+        except InvalidHost as error:
+            self.warn(str(error), *key)
+            return False
+        return True
+
+
+def load(path: str | None = None) -> Config:
+    """The settings of the file, or the defaults where there is none. Never raises for what the file holds."""
+    config = Config(path or os.path.join(directory(), "config.toml"))
+    try:
+        os.stat(config.path)
+    except (FileNotFoundError, NotADirectoryError):
+        return config  # nothing else is loaded for it
+    except OSError as error:
+        config.warn(f"it cannot be looked at: {error.strerror}; the defaults hold")
+        return config
+    try:
+        with open(config.path, "rb") as file:
+            text = file.read().decode("utf-8-sig")
+    except OSError as error:
+        config.warn(f"it cannot be read: {error.strerror}; the defaults hold")
+        return config
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode("utf-8-sig", "replace")
+        place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
+        config.warnings.append(ConfigWarning(config.path, place, "it is no UTF-8 here; the defaults hold"))
+        return config
+    from sesh import tomltext
+
+    try:
+        tables, places = tomltext.read(text)
+    except tomltext.Malformed as error:
+        reason = " ".join(str(error).split())
+        told = "".join(character for character in reason if character.isprintable()).rstrip(".")
+        config.warnings.append(ConfigWarning(config.path, error.place, f"{told}; the defaults hold"))
+    except ImportError:
+        config.warn("it takes Python 3.11, or the package tomli; the defaults hold")
+    else:
+        config.take(tables, places)
+    return config
+
+
+def _split(command: object) -> list[str]:
+    """The words of a command; none where it is no command."""
+    import shlex
+
+    if not isinstance(command, str) or "\0" in command:
+        return []
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []

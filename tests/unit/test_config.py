@@ -1,0 +1,220 @@
+"""config.toml: what is taken, what is warned of and where, and that nothing in it is a failure."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh import config, tomltext
+from sesh.config import Config
+
+ROOT = str(Path(__file__).parents[2])
+
+FULL = """\
+# mine
+detach_key = 'C-b d'
+replay_lines = 20_000
+persist = false
+
+[groups]
+web = ["@web1", "deploy@web2:2222", "@web1"]
+"build.farm" = []
+
+[remotes.box]
+via = "docker exec -i 'my box'"
+
+[remotes]
+pod = { via = "kubectl exec -i pod --" }
+
+[hooks]
+on_bell = "notify-send bell"
+on_exit = '''echo "$SESH_EXIT"'''
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of config.toml, not made yet."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    path = tmp_path / ".config" / "sesh" / "config.toml"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def loaded(place: Path, text: str | bytes) -> Config:
+    place.write_bytes(text.encode() if isinstance(text, str) else text)
+    return config.load()
+
+
+def warnings(found: Config) -> list[str]:
+    """As `line:column: text`."""
+    return [str(warning).removeprefix(f"{found.path}:") for warning in found.warnings]
+
+
+def test_without_a_file_the_defaults_hold(place: Path) -> None:
+    found = config.load()
+    assert found.path == str(place)
+    assert (found.detach_key, found.replay_lines, found.persist) == ("", 1000, True)
+    assert (found.groups, found.remotes, found.hooks, found.warnings) == ({}, {}, {}, [])
+
+
+def test_every_key_is_taken(place: Path) -> None:
+    found = loaded(place, FULL)
+    assert warnings(found) == []
+    assert (found.detach_key, found.replay_lines, found.persist) == ("C-b d", 20_000, False)
+    assert found.groups == {"web": ["web1", "deploy@web2:2222"], "build.farm": []}
+    assert found.remotes == {
+        "box": ["docker", "exec", "-i", "my box"],
+        "pod": ["kubectl", "exec", "-i", "pod", "--"],
+    }
+    assert found.hooks == {"on_bell": "notify-send bell", "on_exit": 'echo "$SESH_EXIT"'}
+    assert found.hosts("web") == ["web1", "deploy@web2:2222"]
+    assert found.hosts("other") == ["other"]
+
+
+def test_the_file_lies_where_xdg_says(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write_text("replay_lines = 1")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "relative/is/ignored")
+    assert config.load().replay_lines == 1
+    other = tmp_path / "other"
+    (other / "sesh").mkdir(parents=True)
+    (other / "sesh" / "config.toml").write_text("replay_lines = 2")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(other))
+    assert config.load().replay_lines == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\ncolour = 1", "2:1: there is no key colour here; known: detach_key, replay_lines,"),
+        ("persist = 1", "1:1: persist is true or false"),
+        ("replay_lines = true", "1:1: replay_lines is a number from 0 to 1000000"),
+        ("replay_lines = -1", "1:1: replay_lines is a number"),
+        ("detach_key = 3", "1:1: detach_key is one key or two"),
+        ('detach_key = "a b c"', "1:1: detach_key is one key or two"),
+        ("groups = 3", "1:1: groups is a table: write [groups]"),
+        ("[groups]\n  web = 'a'", "2:3: the group web is a list of hosts"),
+        ("[groups]\nweb = ['a', '-oProxyCommand=x']", "2:1: -oProxyCommand=x is no host"),
+        ("[groups]\n'a b' = []", "2:1: 'a b' is no host"),
+        ("[remotes]\nbox = 'docker'", "2:1: remotes.box is a table"),
+        ('[remotes.box]\nvia = "a \'b"', "2:1: via is a command in quotes"),
+        ("[remotes.box]\nvia = ''", "2:1: via is a command in quotes"),
+        ("[remotes]\nbox = { via = 'x', user = 'u' }", "2:20: there is no key user here; known: via"),
+        ("[hooks]\non_bel = 'x'", "2:1: there is no key on_bel here; known: on_bell, on_exit"),
+        ("[hooks]\non_bell = ['x']", "2:1: on_bell is a shell command in quotes"),
+        ("persist = false\nthis is no toml", "2:6: "),
+        ("persist = ", "1:11: "),
+        ("x = [[1,", "1:9: "),
+        ("x = " + "[" * 100_000, "1:"),
+        ("a = 'äö' # ä\nb = '", "2:"),
+        (b"persist = false\n# \xff", "2:3: it is no UTF-8 here; the defaults hold"),
+    ],
+)
+def test_what_is_wrong_is_a_warning_with_its_place_and_the_rest_holds(
+    place: Path, text: str | bytes, expected: str
+) -> None:
+    found = loaded(place, text)
+    assert len(found.warnings) == 1
+    assert warnings(found)[0].startswith(expected)
+    assert str(found.warnings[0]).isprintable()
+    assert (found.replay_lines, found.persist, found.hooks) == (1000, True, {})
+
+
+def test_a_bad_value_leaves_the_good_ones(place: Path) -> None:
+    found = loaded(place, "persist = 3\nreplay_lines = 5\n[groups]\na = ['x', '!']\nb = 1\n[nothing]\n")
+    assert (found.persist, found.replay_lines, found.groups) == (True, 5, {"a": ["x"]})
+    assert [(warning.line, warning.column) for warning in found.warnings] == [(1, 1), (4, 1), (5, 1), (6, 2)]
+
+
+def test_a_warning_shows_no_controls(place: Path) -> None:
+    found = loaded(place, '"\\u001b[2J" = 1')
+    assert warnings(found)[0].startswith("1:1: there is no key '\\x1b[2J' here")
+
+
+def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
+    place.mkdir()
+    found = config.load()
+    assert [str(warning) for warning in found.warnings] == [
+        f"{place}: it cannot be read: Is a directory; the defaults hold"
+    ]
+
+
+def test_a_reader_that_is_missing_is_a_warning(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tomllib", None)
+    monkeypatch.setitem(sys.modules, "tomli", None)
+    assert "tomli" in str(loaded(place, "persist = false").warnings[0])
+
+
+def test_a_later_warning_finds_its_place(place: Path) -> None:
+    found = loaded(place, "\n\n  detach_key = 'F99'\n[hooks]")
+    found.warn("F99 is no key", "detach_key")
+    found.warn("no hooks", "hooks", "on_bell")
+    found.warn("nothing", "groups")
+    assert warnings(found)[:2] == ["3:3: F99 is no key", "4:2: no hooks"]
+    assert str(found.warnings[2]) == f"{place}: nothing"
+
+
+def test_windows_files_are_read(place: Path) -> None:
+    found = loaded(place, b"\xef\xbb\xbfpersist = false\r\n\r\nbad = 1\r\n")
+    assert not found.persist
+    assert (found.warnings[0].line, found.warnings[0].column) == (3, 1)
+
+
+def test_without_a_file_nothing_is_loaded(place: Path) -> None:
+    """A session shows at once: what reads TOML loads only where there is a file."""
+    heavy = "{'re', 'tomllib', 'shlex'}"
+    code = f"import sys; sys.path.insert(0, {ROOT!r}); from sesh import config; config.load()"
+    words = [sys.executable, "-ISc", f"{code}; print(sorted({heavy} & {{*sys.modules}}))"]
+    assert subprocess.check_output(words, text=True).strip() == "[]"
+
+
+PLACES = """\
+a.b = 1 # c = 3
+'x y' . "z\\u0041" = [ 1, { in = "}]#" , k = [ { deep = 2 } ] }, '''
+q = 1''' ]
+t = 1979-05-27 07:32:00
+[ table ."sub" ]
+m = \"\"\"
+[no]
+n = "\\\"\"\"\"
+k = 'a#b'
+[[many]]
+one = 1
+[[many]]
+one = 2"""
+
+
+def test_places_are_those_of_the_keys_and_of_nothing_else() -> None:
+    _, places = tomltext.read(PLACES)
+    assert places == {
+        ("a",): (1, 1),
+        ("a", "b"): (1, 3),
+        ("x y",): (2, 1),
+        ("x y", "zA"): (2, 9),
+        ("x y", "zA", "in"): (2, 28),
+        ("x y", "zA", "k"): (2, 41),
+        ("x y", "zA", "k", "deep"): (2, 49),
+        ("t",): (4, 1),
+        ("table",): (5, 3),
+        ("table", "sub"): (5, 10),
+        ("table", "sub", "m"): (6, 1),
+        ("table", "sub", "k"): (9, 1),
+        ("many",): (10, 3),
+        ("many", "one"): (11, 1),
+    }
+
+
+@given(st.lists(st.sampled_from([*"[]{}=\"'#.,\n \\ab1", "'''", '"""', "a = 1\n", "[t]\n", "b = {a = 1}\n"])))
+def test_any_text_is_read_or_refused(parts: list[str]) -> None:
+    try:
+        tables, places = tomltext.read("".join(parts))
+    except tomltext.Malformed as malformed:
+        tables, places = {}, {(): malformed.place}
+    assert {path[0] for path in places if path} == {*tables}
+    assert min(min(place) for place in [*places.values(), (1, 1)]) == 1
