@@ -105,7 +105,8 @@ def _fills(text: str, columns: int) -> bool:
 def _rows(painter: Painter, rows: list[Row], joined: bool, erase: bool) -> None:
     """The rows of a screen from where the cursor is; rows that go on with a line are reached by wrapping."""
     for y, row in enumerate(rows):
-        continues = row.continues if y else joined
+        # On a terminal that shows the session already, the first row may go on with what scrolled off before.
+        continues = row.continues and (y > 0 or joined or erase)
         following = rows[y + 1] if y + 1 < len(rows) else None
         if y and not continues:
             painter.use(DEFAULT)

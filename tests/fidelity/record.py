@@ -30,7 +30,10 @@ SETUP = (
 
 #: The command and the keys typed into it.
 PROGRAMS: dict[str, tuple[list[str], list[str]]] = {
-    "vim": (["vim", "-u", "NONE", "-N", "text"], [":syntax on\r", "10j", "ihello \x1b", "/fox\r", ":vsplit\r", "\x06", ":q\r"]),
+    "vim": (
+        ["vim", "-u", "NONE", "-N", "text"],
+        [":syntax on\r", "10j", "ihello \x1b", "/fox\r", ":vsplit\r", "\x06", ":q\r"],
+    ),
     "less": (["less", "text"], [" ", "/200\r", "g", "20j", "q"]),
     "htop": (["sh", "-c", "sleep 60 & htop -d 50 -p $!; kill $!"], ["\x1b[B", "q"]),
     "mc": (["mc", "-x", "-u"], ["\x1b[B", "\t", "\x1b[20~", "\r"]),
