@@ -34,7 +34,7 @@ _SEQUENCE = (
     rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmnosu-z`]|\()"  # most are none of these: said first, it is fast
     rb"(?:\[(?:\?([0-9;]*)([hl])|([<=>])([0-9;:]*)([ufmn])|([0-9;]*)(?:([hlrgt])| q)|(!p))"
     rb"|\](?:([0-24589]|1[0-9]|22|10[45]|11[0-9])(?:;([^\x07\x1b\x18\x1a]*)|(?=[\x07\x1b])))"
-    rb"|([)*+./\-])([ -/]*[0-~])|(%[@G])|([=>7Hno|}~]))"
+    rb"|([)*+./\-])([ -/]*[0-~])|(%[@G])|([=>7Hno]))"
 )
 _PEN = rb"\x1b\[([0-9;:]*)m"
 _COLOURED = rb"\x1b\[[0;:]*[1-9][0-9;:]*m"
@@ -85,7 +85,7 @@ class Ledger:
         self._pushed = [0, 0]  # kitty's keyboard flags: pushes on the main and the alternate screen
         self._flags = [False, False]  # set without a push
         self._keys: set[tuple[bytes, bytes]] = set()  # XTMODKEYS, XTFMTKEYS
-        self._titles: list[bytes] = []  # of each push: what the title had been changed by
+        self._titles: list[tuple[int, bytes]] = []  # of each push: which titles, and what had changed them before
         self._title = b""
         self._colours: dict[bytes, set[bytes]] = {}
 
@@ -98,9 +98,8 @@ class Ledger:
         """Reads a block of the stream; a sequence may be split over any number of them."""
         data = self._carry + block if self._carry else block
         self._carry = b""
-        if b"\x0e" in data or b"\x0f" in data:
-            self._shifted = data.rfind(b"\x0e") > data.rfind(b"\x0f")
         if b"\x1b" not in data:
+            self._shift(data, -1)
             return
         patterns = _compiled()
         cut = self._unfinished(data, patterns.unfinished)
@@ -112,6 +111,7 @@ class Ledger:
             self._forget()
             data = data[reset:]
         self._characters(data, patterns)
+        locked = -1
         for found in patterns.sequence.finditer(data):
             private, switch = found.group(1, 2)
             alone = _ALONE.get(private)
@@ -119,8 +119,17 @@ class Ledger:
                 self._private[alone] = switch == b"h"
             elif switch:
                 self._set_private(private, switch == b"h")
+            elif found[found.re.groups] in (b"n", b"o"):  # LS2, LS3
+                locked = found.start()
             else:
                 self._take(found.groups(b""))
+        self._shift(data, locked)
+
+    def _shift(self, data: bytes, locked: int) -> None:
+        """Which set the letters are taken from: the last SO or SI says so, or a locking shift at `locked`."""
+        out, back = max(data.rfind(b"\x0e"), locked), data.rfind(b"\x0f")
+        if out != back:
+            self._shifted = out > back
 
     @staticmethod
     def _unfinished(data: bytes, unfinished: Pattern[bytes]) -> int:
@@ -135,8 +144,9 @@ class Ledger:
     def _characters(self, data: bytes, patterns: _Patterns) -> None:
         """The pen and G0, which change too often to look at each time: what counts is the last change."""
         designated = data.rfind(b"\x1b(")
-        if designated >= 0:
-            self._designate(b"(", data[designated + 2 : designated + 3])
+        charset = data[designated + 2 : designated + 3]
+        if designated >= 0 and charset >= b" ":
+            self._designate(b"(", charset)
         if not self._coloured:
             self._coloured = patterns.coloured.search(data) is not None
             if not self._coloured:
@@ -200,12 +210,12 @@ class Ledger:
                     self._ansi[number] = final == b"h"
 
     def _title_stack(self, numbers: bytes) -> None:
-        operation = _number(numbers.partition(b";")[0])
+        operation, which = ([*map(_number, numbers.split(b";")), 0])[:2]
         if operation == 22:
-            self._titles.append(self._title)
+            self._titles.append((which, self._title))
             del self._titles[:-10]  # as many as terminals keep
         elif operation == 23 and self._titles:
-            self._title = self._titles.pop()
+            self._title = self._titles.pop()[1]
 
     def _escape(self, escape: bytes) -> None:
         if escape in b"=>":
@@ -214,8 +224,6 @@ class Ledger:
             self._saved = self._saved or not self.alternate
         elif escape == b"H":
             self._tabs = True
-        elif escape in b"no~}|":
-            self._shifted = True
 
     def _soft_reset(self) -> None:
         """DECSTR: the modes that it gives back by itself."""
@@ -356,9 +364,8 @@ class Ledger:
         for kind, places in sorted(self._colours.items()):
             which = b"".join(b";" + place for place in sorted(places))
             out.append(b"\x1b]%d%s\x1b\\" % (int(kind) + 100, which))
-        if self._titles:
-            out.append(b"\x1b[23;0t" * len(self._titles))
-        title = self._titles[0] if self._titles else self._title
+        out += [b"\x1b[23;%dt" % which for which, _ in reversed(self._titles)]
+        title = self._titles[0][1] if self._titles else self._title
         if title:
             out.append(b"\x1b]%s;\x1b\\" % title)
         return out

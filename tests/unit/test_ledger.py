@@ -64,6 +64,7 @@ CHANGES = [
     (b"\x1b]2;vim\x07", b"\x1b]2;\x1b\\"),
     (b"\x1b]0;vim\x07", b"\x1b]0;\x1b\\"),
     (b"\x1b[22;0;0t\x1b]2;vim\x07", b"\x1b[23;0t"),
+    (b"\x1b[22;2t\x1b[22;1t\x1b]2;vim\x07", b"\x1b[23;1t\x1b[23;2t"),
     (b"\x1b]2;shell\x07\x1b[22t\x1b]2;vim\x07", b"\x1b[23;0t\x1b]2;\x1b\\"),
     (b"\x1b[?1049h", b"\x1b[?1049l"),
     (b"\x1b[?1047h", b"\x1b[?1047l\x1b[9999;1H"),

@@ -1,0 +1,138 @@
+"""The terminal is given back exactly as it was taken."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import struct
+import termios
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sesh.client.terminal import RawTerminal
+from sesh.errors import Refused
+
+WATCHED = (
+    signal.SIGHUP,
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGWINCH,
+    signal.SIGTSTP,
+    signal.SIGCONT,
+)
+
+
+@pytest.fixture
+def line() -> Iterator[tuple[int, int]]:
+    """Master and slave of a new PTY."""
+    master, slave = os.openpty()
+    yield master, slave
+    os.close(master)
+    os.close(slave)
+
+
+def state(slave: int) -> list[object]:
+    wakeup = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(wakeup)
+    return [
+        termios.tcgetattr(slave),
+        os.get_blocking(slave),
+        wakeup,
+        [signal.getsignal(number) for number in WATCHED],
+        len(os.listdir("/dev/fd")),
+    ]
+
+
+def odd(slave: int) -> None:
+    """Settings that nobody would guess."""
+    attributes = termios.tcgetattr(slave)
+    attributes[0] |= termios.IXANY | termios.ICRNL
+    attributes[1] &= ~termios.ONLCR
+    attributes[3] &= ~termios.ECHOE
+    attributes[6][termios.VINTR] = b"\x07"
+    attributes[6][termios.VMIN], attributes[6][termios.VTIME] = b"\x05", b"\x03"
+    termios.tcsetattr(slave, termios.TCSANOW, attributes)
+
+
+@pytest.mark.parametrize("reopened", [True, False])
+def test_everything_comes_back(line: tuple[int, int], reopened: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, slave = line
+    if not reopened:
+        monkeypatch.setattr(os, "ttyname", lambda _: "/dev/null/none")
+    odd(slave)
+    before = state(slave)
+    with RawTerminal(slave, slave) as terminal:
+        assert termios.tcgetattr(slave) != before[0]
+        assert (terminal.outbound == slave) is not reopened
+        assert not os.get_blocking(terminal.outbound)
+        assert os.get_blocking(slave) is reopened
+    assert state(slave) == before
+
+
+def test_an_exception_gives_it_back_too(line: tuple[int, int]) -> None:
+    _, slave = line
+    before = state(slave)
+    with pytest.raises(ZeroDivisionError), RawTerminal(slave, slave):
+        raise ZeroDivisionError
+    assert state(slave) == before
+
+
+def test_what_is_no_terminal_is_refused() -> None:
+    with open(os.devnull) as null, pytest.raises(Refused, match="needs a terminal"):
+        RawTerminal(null.fileno(), null.fileno())
+
+
+def test_every_byte_passes_both_ways(line: tuple[int, int]) -> None:
+    master, slave = line
+    everything = bytes(range(256))
+    with RawTerminal(slave, slave) as terminal:
+        os.write(master, everything)
+        assert terminal.read() == everything
+        assert terminal.write_all(everything, 1)
+        assert os.read(master, 4096) == everything
+
+
+def test_what_was_typed_before_is_not_lost(line: tuple[int, int]) -> None:
+    master, slave = line
+    os.write(master, b"typed ahead")
+    with RawTerminal(slave, slave) as terminal:
+        assert terminal.read() == b"typed ahead"
+
+
+def test_signals_become_bytes_to_wait_for(line: tuple[int, int]) -> None:
+    _, slave = line
+    with RawTerminal(slave, slave) as terminal:
+        assert terminal.noticed() == set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGWINCH)
+        assert terminal.noticed() == {signal.SIGTERM, signal.SIGWINCH}
+
+
+def test_the_size_has_pixels(line: tuple[int, int]) -> None:
+    master, slave = line
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 132, 1320, 1000))
+    with RawTerminal(slave, slave) as terminal:
+        assert terminal.size() == (132, 50, 1320, 1000)
+        assert terminal.path() == os.ttyname(slave)
+
+
+def test_a_terminal_that_takes_nothing_is_waited_for_no_longer_than_said(line: tuple[int, int]) -> None:
+    _, slave = line
+    with RawTerminal(slave, slave) as terminal:
+        began = time.monotonic()
+        assert not terminal.write_all(b"x" * 10_000_000, 0.2)
+        assert time.monotonic() - began < 2
+        assert terminal.write(b"more") == 0
+
+
+def test_late_answers_are_thrown_away(line: tuple[int, int]) -> None:
+    master, slave = line
+    with RawTerminal(slave, slave) as terminal:
+        os.write(master, b"\x1b[?62;22c")
+        terminal.discard(0.05)
+        os.write(master, b"x")
+        assert terminal.read() == b"x"
