@@ -59,19 +59,20 @@ def record(name: str) -> bytes:
         }  # fmt: skip
         subprocess.run(["sh", "-c", SETUP], cwd=home, check=True)
         process = PtyProcess.spawn(command, cwd=home, env=environment, dimensions=(ROWS, COLUMNS))
-        out = _until_quiet(process)
+        out = until_quiet(process)
         for key in keys:
             if not process.isalive():
                 break
             process.write(key.encode())
-            out += _until_quiet(process)
+            out += until_quiet(process)
         process.terminate(force=True)
         if name == "tmux":
             subprocess.run(["tmux", "-L", "golden", "kill-server"], env=environment, check=False)
     return out
 
 
-def _until_quiet(process: PtyProcess) -> bytes:
+def until_quiet(process: PtyProcess) -> bytes:
+    """What the process writes until it pauses."""
     out = b""
     for _ in range(int(LONGEST / QUIET)):
         if not select.select([process.fd], [], [], QUIET)[0]:
