@@ -38,23 +38,25 @@ def ready_directory() -> str:
     return path
 
 
-def trusted(path: str) -> bool:
+def trusted(path: str, variable: str = "SESH_DIR") -> bool:
     """Whether the directory is there, a real one, the caller's own and private.
 
-    Raises Refused, with the fix, where it is there and one of these does not hold.
+    `variable`: what names it in the environment. Raises Refused, with the fix, where it is there and one of these does
+    not hold.
     """
     try:
         found = os.lstat(path)
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise Refused(f"{path} cannot be looked at: {error.strerror}; set SESH_DIR to a directory of yours") from error
+        told = f"{path} cannot be looked at: {error.strerror}"
+        raise Refused(f"{told}; set {variable} to a directory of yours") from error
     if stat.S_ISLNK(found.st_mode):
-        raise Refused(f"{path} is a symbolic link; remove it, or set SESH_DIR to the directory that it leads to")
+        raise Refused(f"{path} is a symbolic link; remove it, or set {variable} to the directory that it leads to")
     if not stat.S_ISDIR(found.st_mode):
-        raise Refused(f"{path} is no directory; remove it, or set SESH_DIR to a directory of yours")
+        raise Refused(f"{path} is no directory; remove it, or set {variable} to a directory of yours")
     if found.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user (uid {found.st_uid}); set SESH_DIR to a directory of yours")
+        raise Refused(f"{path} belongs to another user (uid {found.st_uid}); set {variable} to a directory of yours")
     if found.st_mode & 0o077:
         mode = stat.S_IMODE(found.st_mode)
         raise Refused(f"{path} is open to other users (mode {mode:04o}); run: chmod 700 {path}")

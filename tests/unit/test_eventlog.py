@@ -1,0 +1,94 @@
+"""The event log: whole lines for programs, prose for people, and no failure of either stops anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sesh.remote import eventlog
+
+ROOT = str(Path(__file__).parents[2])
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "events"
+    monkeypatch.setenv("SESH_EVENT_LOG", str(path))
+    return path
+
+
+def test_an_event_is_one_line_of_json(log: Path) -> None:
+    eventlog.log("sync_start", host="box")
+    eventlog.log("sync_path_failed", host="box", path="a\nb", exit_code=None, stderr="\x1b[2J é")
+    first, second = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", first.pop("ts"))
+    assert first == {"event": "sync_start", "host": "box"}
+    assert list(second) == ["ts", "event", "host", "path", "exit_code", "stderr"]
+    assert (second["path"], second["exit_code"], second["stderr"]) == ("a\nb", None, "\x1b[2J é")
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_names_that_are_no_utf_8_are_json_all_the_same(log: Path) -> None:
+    eventlog.log("sync_path_pushed", path=os.fsdecode(b"caf\xe9"), paths=["\ud800\U0001f600"])
+    event = json.loads(log.read_bytes().decode())
+    assert (event["path"], event["paths"]) == ("caf\ufffd", ["\ufffd\U0001f600"])
+
+
+def test_without_the_variable_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for value in (None, ""):
+        if value is None:
+            monkeypatch.delenv("SESH_EVENT_LOG", raising=False)
+        else:
+            monkeypatch.setenv("SESH_EVENT_LOG", value)
+        eventlog.log("sync_start", host="box")
+    assert os.listdir(tmp_path) == []
+
+
+def test_prose_is_silent_where_a_program_reads(log: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    eventlog.prose("Syncing files to box …")
+    assert capfd.readouterr().err == ""
+
+
+def test_prose_is_one_line_without_controls(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("SESH_EVENT_LOG", raising=False)
+    eventlog.prose("Syncing\nfiles to \x1b[2Jbox …")
+    assert capfd.readouterr().err == "sesh: Syncing files to [2Jbox …\n"
+
+
+def test_a_log_that_cannot_be_written_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SESH_EVENT_LOG", str(tmp_path / "missing" / "log"))
+    eventlog.log("sync_start")
+    eventlog.log("sync_done")
+    told = capfd.readouterr().err
+    assert told.count("\n") == 1
+    assert "No such file or directory" in told
+
+
+def test_a_fifo_that_nobody_reads_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    monkeypatch.setenv("SESH_EVENT_LOG", str(tmp_path / "fifo"))
+    eventlog.log("sync_start")
+    assert "cannot be written" in capfd.readouterr().err
+
+
+def test_many_writers_share_one_log(log: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {ROOT!r}); from sesh.remote import eventlog\n"
+        "for n in range(300): eventlog.log('connect', host='h' * 500, n=n)"
+    )
+    writers = [subprocess.Popen([sys.executable, "-ISc", code], env={"SESH_EVENT_LOG": str(log)}) for _ in range(4)]
+    assert [writer.wait(30) for writer in writers] == [0] * 4
+    numbers = [json.loads(line)["n"] for line in log.read_text().splitlines()]
+    assert sorted(numbers) == sorted([*range(300)] * 4)

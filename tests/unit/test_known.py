@@ -1,0 +1,178 @@
+"""Known remotes: one for each place that ssh resolves, the newest first, private, and never in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from sesh.errors import Refused
+from sesh.remote import known
+from sesh.remote.destination import Destination
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of the records, not made yet."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    return tmp_path / ".local" / "state" / "sesh" / "remotes"
+
+
+def there(word: str, hostname: str = "10.0.0.1", user: str = "me", port: str = "22") -> Destination:
+    """A destination as ssh would have resolved it."""
+    destination = Destination(word)
+    destination._settings = {"user": [user], "hostname": [hostname], "port": [port]}
+    return destination
+
+
+def words() -> list[str]:
+    return [one.word for one in known.all()]
+
+
+def test_nothing_is_known_at_first_and_nothing_is_made(place: Path) -> None:
+    assert known.all() == []
+    assert known.names("box") == []
+    assert not known.skipped("box")
+    assert not place.exists()
+
+
+def test_a_remote_is_recorded_with_all_that_is_known_of_it() -> None:
+    assert known.record(there("box"), "1.2")
+    assert known.record(there("box"))
+    (one,) = known.all()
+    assert (one.word, one.key, one.version) == ("box", "me@10.0.0.1:22", "1.2")
+    assert (one.user, one.hostname, one.port) == ("me", "10.0.0.1", "22")
+    assert one.first_used <= one.last_used
+    assert one.last_used.endswith("Z")
+
+
+def test_a_host_that_another_command_reaches_is_recorded_by_its_name() -> None:
+    known.record(Destination("box", via=["docker", "exec", "-i", "box"]))
+    (one,) = known.all()
+    assert (one.word, one.key, one.hostname) == ("box", "via:box", "")
+
+
+def test_two_words_for_one_place_are_one_remote_by_the_word_used_last() -> None:
+    known.record(there("me@10.0.0.1"))
+    known.record(there("box"))
+    assert words() == ["box"]
+
+
+def test_a_word_that_leads_elsewhere_now_is_the_new_place_alone() -> None:
+    known.record(there("box", "10.0.0.1"))
+    known.record(there("box", "10.0.0.2"))
+    assert [one.key for one in known.all()] == ["me@10.0.0.2:22"]
+
+
+def test_the_remote_used_last_comes_first() -> None:
+    for word, hostname in (("a", "1.1.1.1"), ("b", "2.2.2.2"), ("c", "3.3.3.3"), ("a", "1.1.1.1")):
+        known.record(there(word, hostname))
+    assert words() == ["a", "c", "b"]
+
+
+def test_everything_is_private(place: Path) -> None:
+    before = os.umask(0)
+    try:
+        known.record(there("box"))
+        known.remember_names("box", [])
+        known.failed("box")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in place.iterdir()} == {0o600}
+    assert len(list(place.iterdir())) == 3
+
+
+def test_a_directory_that_is_not_private_is_refused_with_the_fix(place: Path) -> None:
+    known.record(there("box"))
+    place.chmod(0o755)
+    with pytest.raises(Refused, match="chmod 700"):
+        known.all()
+    with pytest.raises(Refused, match="chmod 700"):
+        known.record(there("box"))
+    place.rename(place.with_name("elsewhere"))
+    place.symlink_to(place.with_name("elsewhere"))
+    with pytest.raises(Refused, match="XDG_STATE_HOME"):
+        known.names("box")
+
+
+def test_the_records_lie_where_xdg_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    known.record(there("box"))
+    assert known.directory() == str(tmp_path / "state" / "sesh" / "remotes")
+    assert words() == ["box"]
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    assert words() == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"word": 3, "key": "k"}',
+        '{"word": "-oProxyCommand=x", "key": "me@10.0.0.1:22"}',
+        "[" * 9999,
+    ],
+)
+def test_a_broken_record_is_none(place: Path, content: str) -> None:
+    known.record(there("box", "10.0.0.1"))
+    known.record(there("good", "10.0.0.2"))
+    Path(known.file("me@10.0.0.1:22", ".json")).write_text(content)
+    assert words() == ["good"]
+
+
+def test_a_record_is_not_followed_through_a_link(place: Path, tmp_path: Path) -> None:
+    known.record(there("box"))
+    path = Path(known.file("me@10.0.0.1:22", ".json"))
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert words() == []
+
+
+def test_a_home_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nothing")
+    assert not known.record(there("box"))
+    assert not known.failed("box")
+
+
+def test_a_host_that_failed_is_skipped_for_a_minute_or_until_it_answers() -> None:
+    known.failed("box")
+    assert known.skipped("box")
+    assert not known.skipped("other")
+    marker = known.file("box", ".failed")
+    past = os.stat(marker).st_mtime - known.PAUSE
+    os.utime(marker, (past, past))
+    assert not known.skipped("box")
+    os.utime(marker, (past + 3600, past + 3600))
+    assert not known.skipped("box")
+    known.failed("box")
+    known.record(there("box"))
+    assert not known.skipped("box")
+
+
+def test_names_are_kept_for_completion_without_what_a_terminal_would_act_upon() -> None:
+    rows: list[dict[str, object]] = [
+        {"name": "work", "state": "running", "cwd": "/home/\x1b[2Jme", "pid": 3},
+        {"name": "-x", "state": "running", "cwd": "/"},
+        {"name": "old", "state": "exited", "cwd": None},
+    ]
+    known.remember_names("box", rows)
+    assert known.names("box") == [
+        {"name": "work", "state": "running", "cwd": "/home/[2Jme"},
+        {"name": "old", "state": "exited", "cwd": ""},
+    ]
+    Path(known.file("box", ".names")).write_text(json.dumps({"sessions": ["x", {"name": 3}]}))
+    assert known.names("box") == []
+
+
+def test_a_remote_can_be_forgotten() -> None:
+    known.record(there("box"))
+    known.forget("me@10.0.0.1:22")
+    assert known.all() == []
