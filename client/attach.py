@@ -137,6 +137,7 @@ class _Tour:
             "read_only": options.read_only,
             "replace": replace,
             "replay": options.replay,
+            "remote": host is not None,
         }
         agent = os.environ.get("SSH_AUTH_SOCK")
         if agent:

@@ -93,7 +93,13 @@ class Ending:
     def _kept(self) -> None:
         """Keeps the result for those who ask when the session is no more; a job's with its output."""
         session, facts = self.session, self.session.facts
-        told = {"name": session.name, "id": facts["id"], "command": facts["command"], "ended": session.ended_at}
+        told = {
+            "name": session.name,
+            "id": facts["id"],
+            "command": facts["command"],
+            "ended": session.ended_at,
+            "position": session.stream.head,
+        }
         output = session.stream.bytes(session.stream.base) if facts["job"] else None
         results.keep({**session.result(), **told, "job": facts["job"]}, output)
 

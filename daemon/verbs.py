@@ -173,6 +173,8 @@ def switch(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -
     host = words.get("host")
     name = names.check_name(_text(words, "to"))
     where = names.check_host(host) if isinstance(host, str) else None
+    if client is not None and client.remote and where is not None:
+        raise Refused(f"this session's client came over a link of its own; detach, then: sesh @{where} {name}")
     if client is not None:
         client.peer.queue(protocol.message(protocol.SWITCH, {"name": name, "host": where}))
     peer.respond(asked, switched=client is not None)
@@ -187,13 +189,15 @@ def interrupt(server: Server, peer: Peer, asked: int, _words: Words, _data: byte
 
 
 def wait(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
-    """Answers when the program has ended; with `follow` its output comes before, from the oldest byte held on."""
+    """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
     session = server.session
     if asked in peer.waits or len(peer.waits) >= MOST_WAITS:
         raise UsageError("one connection waits for the end once, or a few times under other numbers")
     peer.waits[asked] = {"output": words.get("output") is True}
     if words.get("follow") is True and peer.reader is None:
-        peer.reader = Reader(peer, session.stream.base)
+        since = words.get("from")
+        known = isinstance(since, int) and session.stream.base <= since <= session.stream.head
+        peer.reader = Reader(peer, since if known and isinstance(since, int) else session.stream.base)
         session.relay.followers.append(peer.reader)
         peer.feed(session.stream)
 

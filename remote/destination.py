@@ -16,7 +16,7 @@ class Destination:
     """One host.
 
     `word`: as typed, without `@`. `via`: the words of a command that runs its arguments over there, where the
-    configuration names one; ssh is not asked then. `settings`: what `ssh -G` prints, by lower-case keyword, each a list.
+    configuration names one; ssh is not asked then. `settings`: what `ssh -G` prints, by lower-case keyword.
     """
 
     def __init__(self, word: str, via: list[str] | None = None) -> None:
@@ -79,24 +79,16 @@ def _asked(destination: Destination) -> dict[str, list[str]]:
     """What `ssh -G` prints."""
     words = [program(), *named_options(), "-G", *destination.target]
     try:
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PATIENCE,
-            check=False,
-        )
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False)
     except FileNotFoundError as error:
         raise Unreachable(f"there is no {words[0]} here; install OpenSSH's client") from error
     except subprocess.TimeoutExpired as error:
         raise Unreachable(f"ssh did not read its configuration for {destination.word} in {PATIENCE:g} s") from error
     if done.returncode:
-        told = done.stderr.strip().splitlines()[-1:] or ["it gave no reason"]
+        told = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it gave no reason"]
         raise InvalidHost(f"ssh refuses the host {destination.word}: {told[0]}")
     settings: dict[str, list[str]] = {}
-    for line in done.stdout.splitlines():
+    for line in done.stdout.decode("utf-8", "replace").splitlines():
         keyword, _, value = line.partition(" ")
         settings.setdefault(keyword.lower(), []).append(value)
     return settings

@@ -28,6 +28,8 @@ class Connection:
     def __init__(self, inbound: int, outbound: int) -> None:
         self.inbound, self.outbound = inbound, outbound
         self.welcome: dict[str, Any] = {}
+        self.carried = bytearray()
+        """DATA that has come before the REQUEST which it belongs to, for who answers requests."""
         self._decoder = protocol.Decoder()
         self._frames: list[tuple[int, bytes]] = []
         self._requests = 0
@@ -102,7 +104,7 @@ class Connection:
     def accept(self, kind: int, payload: bytes) -> bool:
         """Whether a frame is the WELCOME that answers a HELLO. Raises the error where it is a refusal instead."""
         if kind == protocol.RESPONSE:
-            raise _failure(protocol.parse(payload).get("error"))
+            raise failure(protocol.parse(payload).get("error"))
         if kind != protocol.WELCOME:
             return False
         self.welcome = protocol.parse(payload)
@@ -136,7 +138,7 @@ class Connection:
                 response = protocol.parse(payload)
                 if response.get("id") == asked:
                     if "error" in response:
-                        raise _failure(response["error"])
+                        raise failure(response["error"])
                     return response, bytes(carried)
                 carried.clear()
 
@@ -238,7 +240,7 @@ def _wait(descriptor: int, events: int, deadline: float | None) -> None:
         raise TimedOut("the session's daemon did not answer in time; `sesh --status` tells its pid")
 
 
-def _failure(error: object) -> Exception:
+def failure(error: object) -> Exception:
     """The exception for the error of a RESPONSE."""
     if not isinstance(error, dict):
         return ProtocolError("the other side refused without saying why")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh import paths
-from sesh.cli import show
+from sesh.cli import far, show
 from sesh.errors import Exists, Refused, UsageError
 from sesh.names import check_label, check_variable, printable
 
@@ -32,28 +32,35 @@ def order(
     """
     extra = dict(check_variable(word) for word in env)
     labels = dict(check_label(word) for word in label)
-    terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
-    columns, rows, width, height = (0, 0, 0, 0) if terminal is None else _size(terminal)
+    near = far.near()
+    if near is not None:
+        (columns, rows, width, height), term, colorterm = near.size, near.term, near.colorterm
+        environment, home = near.surroundings(dict(os.environ)), os.path.expanduser("~")
+    else:
+        terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
+        columns, rows, width, height = (0, 0, 0, 0) if terminal is None else size(terminal)
+        term, colorterm = (None, None) if terminal is None else (os.environ.get("TERM"), os.environ.get("COLORTERM"))
+        environment, home = dict(os.environ), ""
     return {
-        "directory": checked_directory(directory) if directory is not None else "",
+        "directory": checked_directory(directory) if directory is not None else home,
         "command": command,
-        "environment": dict(os.environ),
+        "environment": environment,
         "extra": extra,
         "labels": {key: value for key, value in labels.items() if value},
         "columns": columns,
         "rows": rows,
         "width": width,
         "height": height,
-        "term": None if terminal is None else os.environ.get("TERM"),
-        "colorterm": None if terminal is None else os.environ.get("COLORTERM"),
+        "term": term,
+        "colorterm": colorterm,
         "keep": False,
         "job": False,
         "timeout": None,
-        "login": False,
+        "login": near is not None,
     }
 
 
-def _size(terminal: int) -> tuple[int, int, int, int]:
+def size(terminal: int) -> tuple[int, int, int, int]:
     """Columns, rows, width and height in pixels of a terminal."""
     import fcntl
     import termios
@@ -70,8 +77,9 @@ def checked_directory(word: str) -> str:
     """
     if not word:
         raise Refused("the directory is an empty word; write . for this one")
+    near = far.near()
     try:
-        path = os.path.join(os.getcwd(), word)
+        path = os.path.join(os.getcwd(), word) if near is None else near.directory(word)
     except FileNotFoundError:
         raise Refused("this directory was removed; step into another one first") from None
     if "\0" in path or not os.path.isdir(path):
@@ -139,5 +147,5 @@ def seconds(word: str) -> float:
 def made(line_json: bool, name: str, *, created: bool) -> int:
     """Says which session there is now; the exit code."""
     if line_json:
-        show.value({"ok": True, "name": name, "session": name, "host": None, "created": created})
+        show.value({"ok": True, "name": name, "session": name, "host": far.host(), "created": created})
     return 0

@@ -6,7 +6,7 @@ import os
 import time
 
 from sesh import inside, paths
-from sesh.cli import collision, create, find, show, slips
+from sesh.cli import collision, create, far, find, show, slips
 from sesh.errors import Exists, NotFound, Refused, UsageError
 
 TYPE_CHECKING = False
@@ -193,7 +193,7 @@ def new(
 
 def needs_terminal(name: str) -> None:
     """Raises Refused where nothing can be attached here."""
-    if show.on_terminal():
+    if show.on_terminal() or far.near() is not None:
         return
     verb = slips.verb_like(name)
     instead = f"did you mean sesh {verb}?" if verb else f"`sesh --open {name}` creates a session without attaching"
@@ -235,22 +235,31 @@ def check_switch(here: Record | None, how: Manner) -> None:
 
 def into(connection: Connection, name: str, options: Options, here: Record | None) -> int:
     """Attaches this terminal, or has the client that it already belongs to switch over; the exit code."""
+    if far.near() is not None:
+        return far.handed(connection, name)
     if here is not None:
         connection.close()
-        answer, _ = find.ask(str(here["name"]), "switch", to=name, host=None)
-        if not answer.get("switched"):
-            raise Refused(f"no client of {here['name']} is there to switch to {name}; type it in another terminal")
-        return 0
+        return switch(here, name)
     from sesh.client.attach import attach as run
 
     _remember(name)
     return code(run(connection, name, options=options, open=reopened))
 
 
+def switch(here: Record, name: str, host: str | None = None) -> int:
+    """Has the client that types here attach to another session; the exit code."""
+    answer, _ = find.ask(str(here["name"]), "switch", to=name, host=host)
+    if not answer.get("switched"):
+        raise Refused(f"no client of {here['name']} is there to switch to {name}; type it in another terminal")
+    return 0
+
+
 def reopened(name: str, host: str | None) -> Connection:
-    """The connection for a client that switches to another session of this machine. Raises Refused for a host's."""
-    if host:
-        raise Refused(f"sessions on other hosts are not built yet; detach, and use ssh for {host}")
+    """The connection for a client that goes to another session, here or on a host."""
+    if host is not None:
+        from sesh.cli import there
+
+        return there.reopened(name, host)
     connection = find.required(name)
     _remember(name)
     return connection

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import select
-import signal
-import time
-
-from sesh import protocol, wire
-from sesh.cli import create, find, show
-from sesh.errors import ExitCode, InternalError, Interrupted, SeshError, TimedOut, Unreachable, UsageError, rebuild
+from sesh.cli import create, far, find, show
+from sesh.cli.waiter import Waiter
+from sesh.errors import ExitCode, SeshError, UsageError
 from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
     from typing import Any
 
     from sesh.cli.words import Line
-
-_AGAIN = 2.0
-"""Seconds within which another Ctrl-C counts as a further one; after them it is a first one again."""
-
-_PRESSES = 3
-_PIECE = 4096
-"""Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
-
-_WAIT, _OTHERS = 1, 2
 
 
 def exec_(  # noqa: PLR0913 (a job has that many sides)
@@ -63,29 +48,38 @@ def exec_(  # noqa: PLR0913 (a job has that many sides)
     what |= {"job": True, "keep": keep, "timeout": create.seconds(timeout) if timeout is not None else None}
     try:
         name, connection = create.start_numbered(what) if name is None else (name, create.start(what, name))
-        with connection:
-            if detached:
-                if not line.json:
-                    show.text(name)
-                return create.made(line.json, name, created=True)
-            output = Followed(lines=line.json) if follow else None
-            with Waiter(connection, name, output, tie=tie) as waiter:
-                result, retained = waiter.result(wanted=printed or line.json)
-        return report(line, name, result, retained, printed=printed)
+        if not detached and far.near() is not None:
+            return far.handed(connection, name)
+        if detached:
+            connection.close()
+            if not line.json:
+                show.text(name)
+            return create.made(line.json, name, created=True)
+        return waited(line, Waiter(connection, name, tie=tie), follow=follow, printed=printed)
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.SESH_FAILED
         raise
 
 
-def report(line: Line, name: str, result: dict[str, Any], retained: bytes, *, printed: bool) -> int:
+def waited(line: Line, waiter: Waiter, *, follow: bool, printed: bool, host: str | None = None) -> int:
+    """Waits for a job that runs, and says of it what is wanted; the exit code."""
+    with waiter:
+        output = Followed(lines=line.json) if follow else None
+        result, retained = waiter.result(output, wanted=printed or line.json)
+    return report(line, waiter.name, result, retained, printed=printed, host=host)
+
+
+def report(
+    line: Line, name: str, result: dict[str, Any], retained: bytes, *, printed: bool, host: str | None = None
+) -> int:
     """Prints what was wanted of a job that has ended; the exit code."""
     output = retained.replace(b"\r\n", b"\n")
     if line.json:
         decoded = output.decode("utf-8", "replace")
         whole = {
             "session": name,
-            "host": None,
+            "host": host,
             "command": line.tail,
             "exit_code": result["exit_code"],
             "output": decoded,
@@ -135,121 +129,3 @@ class Followed:
 
 def _object(row: bytes) -> bytes:
     return show.dumped({"line": row.removesuffix(b"\r").decode("utf-8", "replace")})
-
-
-class Waiter:
-    """Waits for a job over its daemon's connection, passes output on, and knows what Ctrl-C means meanwhile.
-
-    A context manager: the signals are its own within it.
-    """
-
-    def __init__(self, connection: wire.Connection, name: str, output: Followed | None, *, tie: bool) -> None:
-        self._connection, self._name, self._output, self._tie = connection, name, output, tie
-        self._pending = b""
-        self._retained = bytearray()
-        self._result: dict[str, Any] | None = None
-        self._presses: list[float] = []
-        self._before: list[tuple[int, Any]] = []
-        self._asked = _OTHERS
-        self._inbound, self._wakeup = os.pipe()
-
-    def __enter__(self) -> Waiter:
-        for descriptor in (self._inbound, self._wakeup):
-            os.set_blocking(descriptor, False)
-        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if self._tie else (signal.SIGINT,):
-            before = signal.getsignal(number)
-            if before != signal.SIG_IGN:
-                self._before.append((number, before))
-                signal.signal(number, _noted)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, before in self._before:
-            signal.signal(number, before)
-        signal.set_wakeup_fd(-1)
-        os.close(self._inbound)
-        os.close(self._wakeup)
-
-    def result(self, *, wanted: bool) -> tuple[dict[str, Any], bytes]:
-        """The daemon's account of the ended job, and the retained output where it is `wanted`.
-
-        Raises Interrupted at the third Ctrl-C, InternalError where the daemon dies.
-        """
-        follow = self._output is not None
-        try:
-            self._connection.send(
-                wire.greeting("request") + wire.asking("wait", _WAIT, exit=True, output=wanted, follow=follow)
-            )
-            self._connection.expect_welcome()
-            self._frames(self._connection.leftovers())
-            while self._result is None:
-                self._turn()
-        except Unreachable:
-            raise InternalError(f"the daemon of {self._name} died, and the job's exit code with it") from None
-        if self._output is not None:
-            self._pending += self._output.end()
-        while self._pending:
-            self._turn()
-        return self._result, bytes(self._retained)
-
-    def _turn(self) -> None:
-        """Waits for whatever comes first: a signal, room for output, or else frames."""
-        poll = select.poll()
-        poll.register(self._inbound, select.POLLIN)
-        if self._pending:
-            poll.register(show.STDOUT, select.POLLOUT)
-        else:
-            poll.register(self._connection.inbound, select.POLLIN)
-        for descriptor, _ in poll.poll():
-            if descriptor == self._inbound:
-                self._signals(os.read(self._inbound, 64))
-            elif self._pending:
-                show.write(self._pending[:_PIECE])
-                self._pending = self._pending[_PIECE:]
-            else:
-                self._frames([self._connection.receive(), *self._connection.leftovers()])
-
-    def _frames(self, frames: list[tuple[int, bytes]]) -> None:
-        for kind, payload in frames:
-            if kind == protocol.OUTPUT and self._output is not None:
-                self._pending += self._output.take(protocol.split_number(payload)[1])
-            elif kind == protocol.DATA:
-                self._retained += payload
-            elif kind == protocol.RESPONSE:
-                response = protocol.parse(payload)
-                if response.get("id") != _WAIT:
-                    self._retained.clear()
-                elif "error" in response:
-                    error = response["error"]
-                    raise rebuild(str(error.get("code")), str(error.get("message")), error.get("exit"))
-                else:
-                    self._result = response
-
-    def _signals(self, numbers: bytes) -> None:
-        for number in numbers:
-            if self._tie:
-                self._send("kill")
-            elif number == signal.SIGINT:
-                self._pressed(time.monotonic())
-
-    def _pressed(self, now: float) -> None:
-        """One Ctrl-C. Raises Interrupted where it is the third in a row."""
-        if self._presses and now - self._presses[0] > _AGAIN:
-            self._presses.clear()
-        self._presses.append(now)
-        if len(self._presses) >= _PRESSES:
-            raise Interrupted(f"{self._name} goes on; to watch: sesh {self._name}, to end it: sesh --kill {self._name}")
-        self._send("interrupt")
-
-    def _send(self, verb: str) -> None:
-        """Asks something while the wait is pending; a daemon that is ending or stuck is no reason to stop waiting."""
-        self._asked += 1
-        try:
-            self._connection.send(wire.asking(verb, self._asked), time.monotonic() + 1)
-        except (TimedOut, Unreachable):
-            return
-
-
-def _noted(number: int, frame: FrameType | None) -> None:
-    """The signal's number reaches the poll through the wakeup descriptor; here is nothing left to do."""

@@ -6,7 +6,7 @@ import os
 import time
 
 from sesh import inside, listing, paths, records
-from sesh.cli import find, show, table
+from sesh.cli import far, find, show, table
 from sesh.errors import NotFound, TimedOut, Unreachable, UsageError
 from sesh.names import check_label, printable
 
@@ -28,7 +28,7 @@ def list_(line: Line, *, label: Sequence[str] = ()) -> int:
     wanted = dict(check_label(word) for word in label)
     sessions = [each for each in listing.summaries() if wanted.items() <= (each.get("labels") or {}).items()]
     if line.json:
-        show.value(sessions)
+        show.value([{**each, "host": far.host()} for each in sessions])
         return 0
     terminal = os.isatty(show.STDOUT)
     if sessions:
@@ -44,7 +44,7 @@ def status(line: Line, name: str) -> int:
     find.checked(name, "--status")
     session = _status(name)
     if line.json:
-        show.value(session)
+        show.value({**session, "host": far.host()})
     else:
         show.text("\n".join(_described(session)))
     return 0
@@ -111,7 +111,7 @@ def screen(line: Line, name: str, *, form: str = "text") -> int:
     _, data = find.ask(name, "screen", format=form)
     if line.json:
         text = data.decode("utf-8", "replace")
-        show.value({"session": name, "host": None, "format": form, "text": text, "lines": text.split("\n")})
+        show.value({"session": name, "host": far.host(), "format": form, "text": text, "lines": text.split("\n")})
     else:
         show.write(data + b"\n")
     return 0
@@ -128,7 +128,7 @@ def logs(line: Line, name: str, count: str | None = None, *, ansi: bool = False)
     _, data = find.ask(name, "logs", timeout=30.0, lines=lines, ansi=ansi)
     if line.json:
         text = data.decode("utf-8", "replace").removesuffix("\n")
-        show.value({"session": name, "host": None, "lines": text.split("\n") if data else []})
+        show.value({"session": name, "host": far.host(), "lines": text.split("\n") if data else []})
     elif data:
         show.write(data if data.endswith(b"\n") else data + b"\n")
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sesh import __version__, protocol
 from sesh.cli import show, words
-from sesh.errors import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +22,14 @@ def run(argv: list[str]) -> int:
         else:
             show.text(text)
         return 0
-    _here(line)
+    if line.hosts:
+        from sesh.cli import there
+
+        return there.run(line, argv)
+    if line.verb == "--bridge":
+        from sesh.cli import bridge
+
+        return bridge.main(line)
     if line.verb == "--version" and not line.words:
         return version(line)
     options = words.parse(line)
@@ -53,13 +59,6 @@ def _fast(verb: str) -> Callable[..., int]:
     entries: dict[str, Callable[..., int]]
     entries = {"": enter.go, "--attach": enter.attach, "--open": enter.open_, "--new": enter.new}
     return entries[verb]
-
-
-def _here(line: words.Line) -> None:
-    """The only place that knows where a command is to be carried out. Raises Refused for another host."""
-    if line.hosts:
-        host = line.hosts[0]
-        raise Refused(f"sessions on other hosts are not built yet; log in there: ssh {host}, and use sesh there")
 
 
 def version(line: words.Line) -> int:

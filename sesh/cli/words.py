@@ -36,7 +36,8 @@ VERBS = {
 }
 """The verbs and their short forms. The verb-less form (`sesh`, `sesh NAME`, also `-A NAME`) is the empty word."""
 
-_SPELLED = {verb: verb for verb in VERBS} | {short: verb for verb, short in VERBS.items()} | {"-v": "--version"}
+_SPELLED = {verb: verb for verb in VERBS} | {short: verb for verb, short in VERBS.items()}
+_SPELLED |= {"-v": "--version", "--bridge": "--bridge"}  # the second is what sesh on another machine speaks to
 
 COMMANDED = ("", "--open", "--new", "--exec")
 """The verbs whose words after `--` are a command; with the others these are words that may begin with a dash."""

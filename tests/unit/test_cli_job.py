@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol, wire
-from sesh.cli.job import Followed, Waiter, report
+from sesh.cli.job import Followed, report
+from sesh.cli.waiter import Waiter
 from sesh.cli.words import Line, split
 from sesh.errors import InternalError, Interrupted, NotFound
 
@@ -76,8 +77,8 @@ def test_the_code_and_the_retained_output_come_with_the_answer(ends: tuple[wire.
         daemon.ended(3)
 
     thread = played(daemon, part)
-    with Waiter(connection, "job", None, tie=False) as waiter:
-        result, retained = waiter.result(wanted=True)
+    with Waiter(connection, "job", tie=False) as waiter:
+        result, retained = waiter.result(None, wanted=True)
     thread.join(10)
     assert (result["exit_code"], retained) == (3, b"one\r\ntwo")
 
@@ -95,17 +96,17 @@ def test_three_presses_of_ctrl_c_stop_the_waiting_and_the_job_goes_on(ends: tupl
 
     thread = played(daemon, part)
     with (
-        Waiter(connection, "job", None, tie=False) as waiter,
+        Waiter(connection, "job", tie=False) as waiter,
         pytest.raises(Interrupted, match="job goes on; to watch: sesh job, to end it: sesh --kill job"),
     ):
-        waiter.result(wanted=False)
+        waiter.result(None, wanted=False)
     thread.join(10)
     assert seen == ["interrupt", "interrupt"]
 
 
 def test_a_ctrl_c_after_two_seconds_is_a_first_one_again(ends: tuple[wire.Connection, Daemon]) -> None:
     connection, _ = ends
-    with Waiter(connection, "job", None, tie=False) as waiter:
+    with Waiter(connection, "job", tie=False) as waiter:
         for moment in (0.0, 1.0, 2.5, 3.0, 5.0, 6.9):
             waiter._pressed(moment)
         with pytest.raises(Interrupted):
@@ -128,8 +129,8 @@ def test_a_tied_job_is_ended_by_signals_and_its_own_code_is_waited_for(
 
     thread = played(daemon, part)
     before = signal.getsignal(number)
-    with Waiter(connection, "job", None, tie=True) as waiter:
-        assert waiter.result(wanted=False)[0]["exit_code"] == 129
+    with Waiter(connection, "job", tie=True) as waiter:
+        assert waiter.result(None, wanted=False)[0]["exit_code"] == 129
     thread.join(10)
     assert signal.getsignal(number) == before
 
@@ -142,8 +143,8 @@ def test_a_daemon_that_dies_takes_the_code_with_it(ends: tuple[wire.Connection, 
         daemon.end.shutdown(socket.SHUT_RDWR)
 
     played(daemon, part)
-    with Waiter(connection, "job", None, tie=False) as waiter, pytest.raises(InternalError, match="died") as raised:
-        waiter.result(wanted=False)
+    with Waiter(connection, "job", tie=False) as waiter, pytest.raises(InternalError, match="died") as raised:
+        waiter.result(None, wanted=False)
     assert raised.value.exit_code == 125
 
 
@@ -155,8 +156,8 @@ def test_an_error_of_the_daemon_is_the_waiters(ends: tuple[wire.Connection, Daem
         daemon.say(protocol.RESPONSE, id=1, error={"code": "not_found", "message": "gone"})
 
     played(daemon, part)
-    with Waiter(connection, "job", None, tie=False) as waiter, pytest.raises(NotFound, match="gone"):
-        waiter.result(wanted=False)
+    with Waiter(connection, "job", tie=False) as waiter, pytest.raises(NotFound, match="gone"):
+        waiter.result(None, wanted=False)
 
 
 def test_followed_output_reaches_stdout_before_the_end(
@@ -172,8 +173,8 @@ def test_followed_output_reaches_stdout_before_the_end(
         daemon.ended(0)
 
     thread = played(daemon, part)
-    with Waiter(connection, "job", Followed(lines=False), tie=False) as waiter:
-        waiter.result(wanted=False)
+    with Waiter(connection, "job", tie=False) as waiter:
+        waiter.result(Followed(lines=False), wanted=False)
     thread.join(10)
     assert capfdbinary.readouterr().out == whole.replace(b"\r\n", b"\n")
 
@@ -198,8 +199,8 @@ def test_a_reader_that_stops_does_not_keep_ctrl_c_from_the_job(
             os.kill(os.getpid(), signal.SIGINT)
 
         played(daemon, part)
-        with Waiter(connection, "job", Followed(lines=False), tie=False) as waiter, pytest.raises(Interrupted):
-            waiter.result(wanted=False)
+        with Waiter(connection, "job", tie=False) as waiter, pytest.raises(Interrupted):
+            waiter.result(Followed(lines=False), wanted=False)
     finally:
         os.dup2(saved, 1)
         for descriptor in (saved, inbound, outbound):

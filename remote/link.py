@@ -1,0 +1,151 @@
+"""The near end of a bridge: sesh over there, spoken to through ssh or whatever command reaches the host."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import tempfile
+import time
+
+from sesh import wire
+from sesh.errors import NotDeployed, SeshError, TimedOut, Unreachable
+from sesh.remote import ssh
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import IO, Any
+
+    from sesh.remote.destination import Destination
+
+MARK = b"\0sesh-bridge-1\0\n"
+"""What the far end says first; whatever login files print comes before it, and is passed over."""
+PROGRAM = 'exec sh -c \'x=~/.local/bin/sesh; [ -x "$x" ] || x=sesh; exec "$x" --bridge\''
+"""The line for the login shell over there: read alike by POSIX shells, fish and csh; all else goes as frames."""
+PATIENCE = 20.0
+"""Seconds until the far end has to be there, once a connection stands."""
+_MOST_CHATTER = 1 << 20
+_GONE = 1.0
+_LONGEST_PAUSE = 10.0
+
+
+def pauses() -> Iterator[float]:
+    """Seconds to wait before each try to come back: soon at first, then every ten."""
+    pause = 0.25
+    while True:
+        yield pause
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+class Link(wire.Connection):
+    """A connection to sesh on another host. Closing it ends the command that carries it."""
+
+    def __init__(
+        self, destination: Destination, process: subprocess.Popen[bytes], told: IO[bytes], inbound: int, outbound: int
+    ) -> None:
+        super().__init__(inbound, outbound)
+        self.destination = destination
+        self._process, self._told = process, told
+
+    def close(self) -> None:
+        """Closes the connection, and ends what carried it; a second call does nothing."""
+        super().close()
+        if self._process.poll() is None:
+            try:
+                self._process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._told.close()
+
+    def broken(self) -> bool:
+        """Whether it was the link that ended (ssh's own failure, or silence), not what is spoken to over there."""
+        try:
+            return self._process.wait(_GONE) not in (0, -15)
+        except subprocess.TimeoutExpired:
+            return True
+
+    def _read_up_to_mark(self, deadline: float) -> None:
+        """Passes over what login files print. Raises NotDeployed, Unreachable."""
+        seen = b""
+        while MARK not in seen:
+            poll = select.poll()
+            poll.register(self.inbound, select.POLLIN)
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise Unreachable(f"{self.destination.word} does not answer: sesh over there said nothing in time")
+            data = os.read(self.inbound, 4096)
+            if not data:
+                raise self._failure(seen)
+            seen = (seen + data)[-_MOST_CHATTER:]
+        self._frames.extend(self._decoder.feed(seen.partition(MARK)[2]))
+
+    def _failure(self, seen: bytes) -> SeshError:
+        """Why the far end never said its mark."""
+        try:
+            code = self._process.wait(_GONE)
+        except subprocess.TimeoutExpired:
+            code = ssh.FAILED
+        self._told.seek(0)
+        told = self._told.read(65536).decode("utf-8", "replace")
+        if code == ssh.FAILED and self.destination.via is None:
+            return ssh.failure(self.destination, told)
+        lowered = told.lower()
+        if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
+            word = self.destination.word
+            return NotDeployed(f"{word} has no sesh; put it there with: sesh --deploy @{word}")
+        said = (told.strip() or seen.decode("utf-8", "replace").strip()).splitlines()[-1:]
+        reason = f": {said[0]}" if said else ""
+        return Unreachable(f"sesh on {self.destination.word} did not start (exit {code}){reason}")
+
+
+def open_link(
+    destination: Destination, near: dict[str, Any], *, ask: bool | None = None, patience: float = PATIENCE
+) -> Link:
+    """A link to the sesh over there, its HELLO and WELCOME exchanged.
+
+    `near`: what the sesh over there has to know of this machine. `ask`: whether ssh may prompt; None where a person
+    sits at a terminal. Raises Unreachable, NotDeployed, ProtocolError.
+    """
+    asking = ssh.prompting() if ask is None else ask
+    ssh.connect(destination, ask=asking, patience=None if asking else patience)
+    told = tempfile.TemporaryFile()
+    words = ssh.command(destination, PROGRAM, ask=asking)
+    theirs, outbound = os.pipe()
+    inbound, back = os.pipe()
+    try:
+        process = subprocess.Popen(
+            words, stdin=theirs, stdout=back, stderr=told, env=ssh.environment(ask=asking), start_new_session=not asking
+        )
+    except OSError as error:
+        told.close()
+        os.close(inbound)
+        os.close(outbound)
+        raise Unreachable(f"{words[0]} cannot be run: {error.strerror}") from error
+    finally:
+        os.close(theirs)
+        os.close(back)
+    link = Link(destination, process, told, inbound, outbound)
+    try:
+        deadline = time.monotonic() + patience
+        link._read_up_to_mark(deadline)
+        link.hello("bridge", deadline, near=near)
+    except TimedOut as error:
+        link.close()
+        raise Unreachable(f"{destination.word} does not answer") from error
+    except SeshError:
+        link.close()
+        raise
+    return link
+
+
+def request(
+    destination: Destination, verb: str, near: dict[str, Any], *, patience: float, **words: Any
+) -> dict[str, Any]:
+    """One question to the sesh over there, without any prompt, within so many seconds. Raises what it answers."""
+    deadline = time.monotonic() + patience
+    with open_link(destination, near, ask=False, patience=patience) as link:
+        try:
+            return link.request(verb, deadline=deadline, **words)[0]
+        except TimedOut as error:
+            raise Unreachable(f"{destination.word} does not answer") from error

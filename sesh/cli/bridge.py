@@ -1,0 +1,253 @@
+"""`sesh --bridge`: the far end of a link, frames on stdin and stdout.
+
+It answers HELLO with WELCOME (`home`, and who it is), then requests:
+
+- `enter` {argv}: a command line that ends at a session (attach, create, a job): its name; from then on the bytes of the
+  session's daemon pass through untouched.
+- `connect` {name, session_id}: the same for a session that is known; one that has ended is answered with its `result`.
+- `command` {argv} and what stdin held as DATA: any other command line, run by itself; its output comes as OUTPUT frames
+  (numbered 1 for stdout, 2 for stderr), its code as `exit_code`.
+- `summaries`: the sessions here. `result` {session_id}: how a session ended.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+
+from sesh import __version__, listing, protocol, results, wire
+from sesh.cli import far, find, show, words
+from sesh.errors import NotFound, SeshError, Unreachable, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MARK = b"\0sesh-bridge-1\0\n"
+_BLOCK = 1 << 16
+_MOST = 1 << 20
+
+
+def serve() -> int:
+    """Serves one link until the other side closes it; the exit code."""
+    inbound, outbound = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)  # whatever is printed by accident must not come between the frames
+    os.close(nothing)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    near = wire.Connection(inbound, outbound)
+    try:
+        near.send(MARK)
+        _greeted(near)
+        while True:
+            kind, payload = near.receive()
+            if kind == protocol.DATA:
+                near.carried += payload
+            elif kind == protocol.REQUEST:
+                through = _requested(near, protocol.parse(payload))
+                if through is not None:
+                    return _splice(near, through)
+    except Unreachable:
+        return 0  # the other side has gone, as it may at any time
+
+
+def _greeted(near: wire.Connection) -> None:
+    kind, payload = near.receive()
+    while kind != protocol.HELLO:
+        kind, payload = near.receive()
+    told = protocol.parse(payload).get("near")
+    far.use(told if isinstance(told, dict) else {})
+    facts = {"protocol": protocol.PROTOCOL, "version": __version__, "home": os.path.expanduser("~")}
+    near.send(protocol.message(protocol.WELCOME, facts))
+
+
+def _requested(near: wire.Connection, asked: dict[str, Any]) -> wire.Connection | None:
+    """Answers one request; a connection whose bytes are to pass from now on, where it asked for one."""
+    number = asked.get("id")
+    data, near.carried = bytes(near.carried), bytearray()
+    through = None
+    try:
+        answer, carried, through = _answer(near, asked, data)
+    except SeshError as error:
+        told = {"code": error.code, "message": str(error), "exit": int(error.exit_code)}
+        near.send(protocol.message(protocol.RESPONSE, {"id": number, "error": told}))
+    else:
+        for at in range(0, len(carried), protocol.CHUNK):
+            near.send(protocol.frame(protocol.DATA, carried[at : at + protocol.CHUNK]))
+        near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
+    return through
+
+
+def _answer(
+    near: wire.Connection, asked: dict[str, Any], data: bytes
+) -> tuple[dict[str, Any], bytes, wire.Connection | None]:
+    """What a request is answered: values, bytes that go with them, and a connection to pass on from now on."""
+    verb = asked.get("verb")
+    if verb == "enter":
+        notes, name, connection = _entered(_words(asked))
+        return {"name": name, "notes": notes}, b"", connection
+    if verb == "connect":
+        return _connected(str(asked.get("name") or ""), str(asked.get("session_id") or ""))
+    if verb == "command":
+        return {"exit_code": _command(near, _words(asked), data)}, b"", None
+    if verb == "summaries":
+        return {"sessions": [{**each, "host": far.host()} for each in listing.summaries()]}, b"", None
+    if verb == "result":
+        result = results.by_id(str(asked.get("session_id") or ""))
+        return {"result": result}, results.output(result) if result else b"", None
+    raise UsageError(f"this is sesh {__version__} and does not know what was asked; run: sesh --upgrade")
+
+
+def _words(asked: dict[str, Any]) -> list[str]:
+    argv = asked.get("argv")
+    if not isinstance(argv, list) or not all(isinstance(word, str) for word in argv):
+        raise UsageError("the command line is no list of words")
+    return argv
+
+
+def _entered(argv: list[str]) -> tuple[str, str, wire.Connection]:
+    """Carries out a command line that ends at a session: what it said on stderr, the session, its connection."""
+    import tempfile
+
+    from sesh.cli import run
+
+    with tempfile.TemporaryFile() as said:
+        before = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            run.run(argv)
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+        said.seek(0)
+        notes = said.read(_BLOCK).decode("utf-8", "replace")
+    found = far.taken()
+    if found is None:
+        raise UsageError("that command line ends at no session")
+    return notes, *found
+
+
+def _connected(name: str, number: str) -> tuple[dict[str, Any], bytes, wire.Connection | None]:
+    """A connection to a session by its name, or, where that one has ended, how it did."""
+    try:
+        connection = find.required(find.checked(name))
+        if not number:
+            return {"name": name}, b"", connection
+        probe, _ = wire.ask(name, "status")
+        if probe["session"].get("id") == number:
+            return {"name": name}, b"", connection
+        connection.close()
+    except NotFound:
+        if not number:
+            raise
+    if result := results.by_id(number):
+        return {"name": name, "result": result}, results.output(result), None
+    raise NotFound(f"{name} is no more, and nothing is known of how it ended")
+
+
+def _command(near: wire.Connection, argv: list[str], data: bytes) -> int:
+    """Runs a command line in a process of its own, its output passed on as it comes; its exit code."""
+    stdin, feed = os.pipe()
+    ends = [os.pipe(), os.pipe()]
+    child = os.fork()
+    if child == 0:
+        _run(argv, stdin, ends[0][1], ends[1][1])
+    for descriptor in (stdin, ends[0][1], ends[1][1]):
+        os.close(descriptor)
+    os.set_blocking(feed, False)
+    numbers = {ends[0][0]: 1, ends[1][0]: 2}
+    poll = select.poll()
+    poll.register(near.inbound, select.POLLIN)
+    for descriptor in numbers:
+        poll.register(descriptor, select.POLLIN)
+    waiting = memoryview(data)
+    try:
+        while numbers:
+            if feed >= 0:
+                waiting = _fed(feed, waiting)
+                if not waiting:
+                    os.close(feed)
+                    feed = -1
+            for descriptor, _ in poll.poll(20 if feed >= 0 else None):
+                if descriptor == near.inbound:
+                    near.receive()  # nothing is said meanwhile but that the other side has gone
+                elif block := os.read(descriptor, _BLOCK):
+                    near.send(protocol.numbered(protocol.OUTPUT, numbers[descriptor], block))
+                else:
+                    poll.unregister(descriptor)
+                    os.close(descriptor)
+                    del numbers[descriptor]
+    except Unreachable:
+        os.kill(child, signal.SIGTERM)
+        raise
+    finally:
+        _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+
+
+def _fed(feed: int, waiting: memoryview) -> memoryview:
+    """What is left after the command has been given as much of its stdin as it takes."""
+    try:
+        return waiting[os.write(feed, waiting) :] if waiting else waiting
+    except BlockingIOError:
+        return waiting
+    except BrokenPipeError:
+        return waiting[:0]
+
+
+def _run(argv: list[str], stdin: int, stdout: int, stderr: int) -> None:
+    """In the child: the command line as if it had been typed here."""
+    from sesh import __main__
+
+    code = 1
+    try:
+        for number, descriptor in enumerate((stdin, stdout, stderr)):
+            os.dup2(descriptor, number)
+        os.closerange(3, 256)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.chdir(os.path.expanduser("~"))
+        sys.argv = ["sesh", *argv]
+        code = __main__.main()
+    finally:
+        os._exit(code)
+
+
+def _splice(near: wire.Connection, through: wire.Connection) -> int:
+    """Passes bytes both ways until either side closes."""
+    with through:
+        pairs = {near.inbound: through.outbound, through.inbound: near.outbound}
+        held: dict[int, bytes] = dict.fromkeys(pairs, b"")
+        for descriptor in {*pairs, *pairs.values()}:
+            os.set_blocking(descriptor, False)
+        while True:
+            poll = select.poll()
+            wanted: dict[int, int] = {}
+            for source, target in pairs.items():
+                end, event = (target, select.POLLOUT) if held[source] else (source, select.POLLIN)
+                wanted[end] = wanted.get(end, 0) | event
+            for descriptor, events in wanted.items():
+                poll.register(descriptor, events)
+            poll.poll()
+            for source, target in pairs.items():
+                try:
+                    block = held[source] or os.read(source, _MOST)
+                    if not block:
+                        return 0
+                    held[source] = block
+                    held[source] = block[os.write(target, block) :]
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    return 0
+
+
+def main(line: words.Line) -> int:
+    """The verb `--bridge`."""
+    if line.words or line.tail:
+        raise UsageError("--bridge takes no words; it is what sesh on another machine speaks to")
+    if os.isatty(0) or os.isatty(1):
+        show.note("--bridge is what sesh on another machine speaks to; it reads frames from stdin")
+    return serve()

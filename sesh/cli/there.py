@@ -1,0 +1,212 @@
+"""Command lines that begin with `@HOST`: carried out by the sesh over there, attached to from here."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from sesh import protocol, wire
+from sesh.cli import enter, job, show, words
+from sesh.cli.waiter import Waiter
+from sesh.errors import ExitCode, InternalError, Refused, SeshError, TimedOut, Unreachable, UsageError
+from sesh.remote import link, ssh
+from sesh.remote.destination import Destination
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.cli.waiter import Found
+    from sesh.remote.link import Link
+
+_STDIN = ("--send", "--import")
+
+
+def run(line: words.Line, argv: list[str]) -> int:
+    """Carries out a line for another host; the exit code. Raises SeshError."""
+    if len(line.hosts) > 1:
+        raise UsageError("several hosts at once go with --exec: sesh @a @b --exec NAME -- CMD")
+    destination = place(line.hosts[0])
+    argv = without_hosts(argv)
+    if attaches(line):
+        return _attach(line, argv, destination)
+    if line.verb == "--exec" and "-d" not in line.words:
+        return _job(line, argv, destination)
+    if line.verb == "--kill-all" and "-y" not in line.words and show.on_terminal() and not line.json:
+        argv = _asked(argv, destination)
+    return _command(argv, destination, _input(line))
+
+
+def place(word: str) -> Destination:
+    """The host that a word means."""
+    return Destination(word)
+
+
+def without_hosts(argv: list[str]) -> list[str]:
+    """A command line as it is meant over there: without its `@` words."""
+    at = argv.index("--") if "--" in argv else len(argv)
+    own = [word for word in argv[:at] if word[:1] != "@"]
+    return own + argv[at:]
+
+
+def attaches(line: words.Line) -> bool:
+    """Whether a line ends with this terminal attached to a session."""
+    if line.verb == "":
+        return bool(line.words)
+    return line.verb == "--attach" or (line.verb == "--new" and "-d" not in line.words and not line.json)
+
+
+def near(destination: Destination) -> dict[str, Any]:
+    """This machine as the sesh over there has to know it."""
+    from sesh.cli import create
+
+    terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
+    return {
+        "host": destination.word,
+        "home": os.path.expanduser("~"),
+        "size": list(create.size(terminal)) if terminal is not None else [0, 0, 0, 0],
+        "term": os.environ.get("TERM") if terminal is not None else None,
+        "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
+        "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},
+    }
+
+
+def opened(destination: Destination, *, ask: bool | None = None) -> Link:
+    """A link to the sesh over there."""
+    return link.open_link(destination, near(destination), ask=ask)
+
+
+def _entered(argv: list[str], destination: Destination) -> tuple[str, Link]:
+    """A link that a command line has led to a session, and the session's name."""
+    through = opened(destination)
+    try:
+        answer, _ = through.request("enter", argv=argv)
+    except SeshError:
+        through.close()
+        raise
+    sys.stderr.write(str(answer.get("notes") or ""))
+    sys.stderr.flush()
+    return str(answer["name"]), through
+
+
+def _attach(line: words.Line, argv: list[str], destination: Destination) -> int:
+    """`sesh @HOST NAME …`, `--attach`, `--new`: this terminal goes to a session over there."""
+    from sesh import inside
+
+    how = enter.Manner(**{key: True for key in enter.Manner.__slots__ if _given(line, key)})
+    enter.needs_terminal("NAME")
+    here = inside.current()
+    if here is not None:
+        name, through = _entered(argv, destination)
+        through.close()
+        return enter.switch(here, name, destination.word)
+    options = how.options()
+    name, through = _entered(argv, destination)
+    from sesh.client.attach import attach
+
+    return enter.code(attach(through, name, host=destination.word, options=options, open=enter.reopened))
+
+
+def _given(line: words.Line, key: str) -> bool:
+    options = words.OPTIONS[line.verb]
+    return any(options.get(word, ("",))[0] == key for word in line.words)
+
+
+def reopened(name: str, host: str) -> wire.Connection:
+    """The connection for a client that goes to another session."""
+    through = opened(place(host))
+    try:
+        through.request("connect", name=name)
+    except SeshError:
+        through.close()
+        raise
+    return through
+
+
+def _job(line: words.Line, argv: list[str], destination: Destination) -> int:
+    """`sesh @HOST --exec …`: the job runs over there, the waiting is done here, and outlasts the link."""
+    try:
+        given = words.parse(line) or {}
+        name, through = _entered(argv, destination)
+        waiter = Waiter(through, name, tie=given.get("tie", False), again=Mender(destination, name))
+        follow, printed = given.get("follow", False), given.get("printed", False)
+        return job.waited(line, waiter, follow=follow, printed=printed, host=destination.word)
+    except SeshError as error:
+        if error.exit_code == ExitCode.FAILED and error.code != "refused":
+            error.exit_code = ExitCode.SESH_FAILED
+        raise
+
+
+class Mender:
+    """Gets a job's waiter back to it when the link is lost: again and again, at growing intervals."""
+
+    def __init__(self, destination: Destination, name: str) -> None:
+        self._destination, self._name = destination, name
+
+    def __call__(self, broken: wire.Connection, number: str) -> Found:
+        """A new connection to the session, or its result. Raises InternalError where it was not the link that broke."""
+        word, name = self._destination.word, self._name
+        lost = not isinstance(broken, link.Link) or broken.broken()
+        broken.close()
+        if not lost or not number:
+            raise InternalError(f"the daemon of {name} on @{word} died, and the job's exit code with it")
+        show.note(f"the link to @{word} is lost; {name} goes on there, and sesh tries to come back to it")
+        for pause in link.pauses():
+            time.sleep(pause)
+            try:
+                ssh.forget(self._destination)
+                through = opened(self._destination, ask=False)
+            except Unreachable:
+                continue
+            try:
+                answer, output = through.request(
+                    "connect", deadline=time.monotonic() + link.PATIENCE, name=name, session_id=number
+                )
+            except (Unreachable, TimedOut):
+                through.close()
+                continue
+            except SeshError:
+                through.close()
+                raise
+            show.note(f"the link to @{word} stands again")
+            if "result" in answer:
+                through.close()
+                return None, answer["result"], output
+            return through, None, b""
+        raise Unreachable(f"@{word} did not come back; to wait on: sesh @{word} --wait {name} --exit")
+
+
+def _command(argv: list[str], destination: Destination, data: bytes) -> int:
+    """Any other line: run over there, its output and exit code passed on."""
+    with opened(destination) as through:
+        through.send(wire.asking("command", 1, data, argv=argv))
+        while True:
+            kind, payload = through.receive()
+            if kind == protocol.OUTPUT:
+                number, block = protocol.split_number(payload)
+                show.write(block, show.STDERR if number == show.STDERR else show.STDOUT)
+            elif kind == protocol.RESPONSE:
+                answer = protocol.parse(payload)
+                if "error" in answer:
+                    raise wire.failure(answer["error"])
+                return int(answer["exit_code"])
+
+
+def _input(line: words.Line) -> bytes:
+    """What stdin holds, for the verbs whose words ask for it."""
+    wanted = line.verb in _STDIN and "-" in [*line.words, *(line.tail or [])]
+    return sys.stdin.buffer.read() if wanted else b""
+
+
+def _asked(argv: list[str], destination: Destination) -> list[str]:
+    """`--kill-all` with the person's consent, which nobody over there can be asked for."""
+    sessions = link.request(destination, "summaries", near(destination), patience=10)["sessions"]
+    if sessions:
+        names = ", ".join(str(each["name"]) for each in sessions)
+        if (
+            show.ask(f"end {len(sessions)} sessions on @{destination.word} ({names})? (Y)es, (N)o [N]", "yn", "n")
+            != "y"
+        ):
+            raise Refused("nothing was done")
+    return [argv[0], "-y", *argv[1:]]

@@ -1,0 +1,201 @@
+"""Waiting for a job: its output passed on as it comes, Ctrl-C understood, a lost link to its host mended."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+
+from sesh import protocol, wire
+from sesh.cli import show
+from sesh.errors import InternalError, Interrupted, TimedOut, Unreachable, rebuild
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+    from sesh.cli.job import Followed
+
+    Found = tuple[wire.Connection | None, dict[str, Any] | None, bytes]
+    Again = Callable[[wire.Connection, str], Found]
+
+_AGAIN = 2.0
+"""Seconds within which another Ctrl-C counts as a further one; after them it is a first one again."""
+
+_PRESSES = 3
+_PIECE = 4096
+"""Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
+
+_WAIT, _OTHERS = 1, 2
+_PING, _SILENT = 5.0, 15.0
+"""Seconds of silence on a link after which its other side is asked whether it is there, and after which it is lost."""
+
+
+class Waiter:
+    """Waits for a job over its daemon's connection, which it owns, and knows what Ctrl-C means meanwhile.
+
+    `again`: for a job on another host, what to do when the link is lost. It is given the connection that broke and the
+    session's id, and returns a new connection, or the result and the output of a job that has ended; it raises what
+    cannot be mended. A context manager: the signals are its own within it.
+    """
+
+    def __init__(self, connection: wire.Connection, name: str, *, tie: bool, again: Again | None = None) -> None:
+        self.name = name
+        self._connection, self._tie, self._again = connection, tie, again
+        self._output: Followed | None = None
+        self._wanted = False
+        self._position: int | None = None
+        self._pending = b""
+        self._retained = bytearray()
+        self._result: dict[str, Any] | None = None
+        self._presses: list[float] = []
+        self._before: list[tuple[int, Any]] = []
+        self._asked = _OTHERS
+        self._heard = 0.0
+        self._inbound, self._wakeup = os.pipe()
+
+    def __enter__(self) -> Waiter:
+        for descriptor in (self._inbound, self._wakeup):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if self._tie else (signal.SIGINT,):
+            before = signal.getsignal(number)
+            if before != signal.SIG_IGN:
+                self._before.append((number, before))
+                signal.signal(number, _noted)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before:
+            signal.signal(number, before)
+        signal.set_wakeup_fd(-1)
+        os.close(self._inbound)
+        os.close(self._wakeup)
+        self._connection.close()
+
+    def result(self, output: Followed | None, *, wanted: bool) -> tuple[dict[str, Any], bytes]:
+        """The daemon's account of the ended job, and the retained output where it is `wanted`.
+
+        `output`: what is done to the output on its way to stdout, None where it does not go there. Raises Interrupted
+        at the third Ctrl-C, InternalError where the daemon dies.
+        """
+        self._output, self._wanted = output, wanted
+        self._guarded(self._begin)
+        while self._result is None:
+            self._guarded(self._turn)
+        if self._output is not None:
+            self._pending += self._output.end()
+        while self._pending:
+            self._turn()
+        return self._result, bytes(self._retained)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """One step; a connection that is lost meanwhile is mended, where that can be."""
+        try:
+            step()
+        except Unreachable:
+            if self._again is None:
+                raise InternalError(f"the daemon of {self.name} died, and the job's exit code with it") from None
+            self._mend(self._again)
+
+    def _begin(self) -> None:
+        """Asks the daemon to tell when the job has ended, and what it prints from where we are on."""
+        words: dict[str, Any] = {} if self._position is None else {"from": self._position}
+        follow = self._output is not None
+        asked = wire.asking("wait", _WAIT, exit=True, output=self._wanted, follow=follow, **words)
+        self._heard = time.monotonic()
+        self._connection.send(wire.greeting("request") + asked)
+        self._connection.expect_welcome(None if self._again is None else time.monotonic() + _SILENT)
+        self._frames(self._connection.leftovers())
+
+    def _mend(self, again: Again) -> None:
+        """Gets a new connection to the same session, or how it ended meanwhile."""
+        number = str(self._connection.welcome.get("id") or "")
+        connection, result, output = again(self._connection, number)
+        self._retained.clear()
+        if connection is not None:
+            self._connection = connection
+            self._guarded(self._begin)
+        elif result is not None:
+            self._result = result
+            self._retained += output
+            if self._output is not None:
+                missed = int(result.get("position") or 0) - (self._position or 0)
+                self._pending += self._output.take(output[max(0, len(output) - missed) :])
+
+    def _turn(self) -> None:
+        """Waits for whatever comes first: a signal, room for output, or else frames."""
+        poll = select.poll()
+        poll.register(self._inbound, select.POLLIN)
+        if self._pending:
+            poll.register(show.STDOUT, select.POLLOUT)
+        else:
+            poll.register(self._connection.inbound, select.POLLIN)
+        patient = self._again is None or bool(self._pending)
+        ready = poll.poll(None if patient else _PING * 1000)
+        if not ready:
+            self._silent()
+        for descriptor, _ in ready:
+            if descriptor == self._inbound:
+                self._signals(os.read(self._inbound, 64))
+            elif self._pending:
+                show.write(self._pending[:_PIECE])
+                self._pending = self._pending[_PIECE:]
+            else:
+                self._frames([self._connection.receive(), *self._connection.leftovers()])
+                self._heard = time.monotonic()
+
+    def _silent(self) -> None:
+        """Nothing was heard for a while: whether the other side is still there. Raises Unreachable."""
+        if time.monotonic() - self._heard > _SILENT:
+            raise Unreachable("the link went silent")
+        self._connection.send(protocol.frame(protocol.PING), time.monotonic() + _PING)
+
+    def _frames(self, frames: list[tuple[int, bytes]]) -> None:
+        for kind, payload in frames:
+            if kind == protocol.OUTPUT and self._output is not None:
+                position, data = protocol.split_number(payload)
+                self._position = position + len(data)
+                self._pending += self._output.take(data)
+            elif kind == protocol.DATA:
+                self._retained += payload
+            elif kind == protocol.RESPONSE:
+                response = protocol.parse(payload)
+                if response.get("id") != _WAIT:
+                    self._retained.clear()
+                elif "error" in response:
+                    error = response["error"]
+                    raise rebuild(str(error.get("code")), str(error.get("message")), error.get("exit"))
+                else:
+                    self._result = response
+
+    def _signals(self, numbers: bytes) -> None:
+        for number in numbers:
+            if self._tie:
+                self._send("kill")
+            elif number == signal.SIGINT:
+                self._pressed(time.monotonic())
+
+    def _pressed(self, now: float) -> None:
+        """One Ctrl-C. Raises Interrupted where it is the third in a row."""
+        if self._presses and now - self._presses[0] > _AGAIN:
+            self._presses.clear()
+        self._presses.append(now)
+        if len(self._presses) >= _PRESSES:
+            raise Interrupted(f"{self.name} goes on; to watch: sesh {self.name}, to end it: sesh --kill {self.name}")
+        self._send("interrupt")
+
+    def _send(self, verb: str) -> None:
+        """Asks something while the wait is pending; a daemon that is ending or stuck is no reason to stop waiting."""
+        self._asked += 1
+        try:
+            self._connection.send(wire.asking(verb, self._asked), time.monotonic() + 1)
+        except (TimedOut, Unreachable):
+            return
+
+
+def _noted(number: int, frame: FrameType | None) -> None:
+    """The signal's number reaches the poll through the wakeup descriptor; here is nothing left to do."""
