@@ -27,7 +27,14 @@ class Controls:
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
-        self.plain: dict[str, Callable[[], Any]] = {
+        self.plain = self._plain(screen)
+        self.escapes = self._escapes(screen)
+        self.table = {**self._movement(screen), **self._editing(screen), **self._settings(screen)}
+
+    @staticmethod
+    def _plain(screen: Screen) -> dict[str, Callable[[], Any]]:
+        """C0 controls."""
+        return {
             "\r\n": screen.newline,
             "\b": screen.backspace,
             "\t": screen.tab,
@@ -38,7 +45,10 @@ class Controls:
             "\x0e": screen.shift_out,
             "\x0f": screen.shift_in,
         }
-        self.escapes: dict[str, Callable[[], Any]] = {
+
+    def _escapes(self, screen: Screen) -> dict[str, Callable[[], Any]]:
+        """Escape sequences without parameters."""
+        return {
             "\x1b6": screen.back_index,
             "\x1b7": screen.save_cursor,
             "\x1b8": screen.restore_cursor,
@@ -56,9 +66,11 @@ class Controls:
             "\x1bo": self._lock_3,
             "\x1b#8": screen.alignment_display,
         }
-        #: By prefix, intermediates and final; the number is how many parameters the call takes.
-        self.table: dict[str, tuple[Callable[..., Any], int]] = {
-            "@": (screen.insert_characters, 1),
+
+    @staticmethod
+    def _movement(screen: Screen) -> dict[str, tuple[Callable[..., Any], int]]:
+        """CSI by prefix, intermediates and final; the number is how many parameters the call takes."""
+        return {
             "A": (screen.cursor_up, 1),
             "B": (screen.cursor_down, 1),
             "C": (screen.cursor_forward, 1),
@@ -68,6 +80,19 @@ class Controls:
             "G": (screen.cursor_to_column, 1),
             "H": (screen.cursor_position, 2),
             "I": (screen.tab, 1),
+            "Z": (screen.back_tab, 1),
+            "`": (screen.cursor_to_column, 1),
+            "a": (screen.position_right, 1),
+            "d": (screen.cursor_to_line, 1),
+            "e": (screen.position_down, 1),
+            "f": (screen.cursor_position, 2),
+            "j": (screen.cursor_back, 1),
+            "k": (screen.cursor_up, 1),
+        }
+
+    def _editing(self, screen: Screen) -> dict[str, tuple[Callable[..., Any], int]]:
+        return {
+            "@": (screen.insert_characters, 1),
             "J": (screen.erase_in_display, 1),
             "?J": (screen.erase_in_display, 1),
             "K": (screen.erase_in_line, 1),
@@ -78,23 +103,19 @@ class Controls:
             "S": (screen.scroll_up, 1),
             "T": (self._scroll_down, 2),
             "X": (screen.erase_characters, 1),
-            "Z": (screen.back_tab, 1),
             "^": (screen.scroll_down, 1),
-            "`": (screen.cursor_to_column, 1),
-            "a": (screen.position_right, 1),
             "b": (screen.repeat, 1),
-            "d": (screen.cursor_to_line, 1),
-            "e": (screen.position_down, 1),
-            "f": (screen.cursor_position, 2),
+            "'}": (screen.insert_columns, 1),
+            "'~": (screen.delete_columns, 1),
+        }
+
+    def _settings(self, screen: Screen) -> dict[str, tuple[Callable[..., Any], int]]:
+        return {
             "g": (screen.clear_tab_stop, 1),
-            "j": (screen.cursor_back, 1),
-            "k": (screen.cursor_up, 1),
             "r": (screen.set_margins, 2),
             "s": (self._save_or_margins, 2),
             "t": (screen.window_operation, 3),
             "u": (screen.restore_cursor, 0),
-            "'}": (screen.insert_columns, 1),
-            "'~": (screen.delete_columns, 1),
             "!p": (screen.soft_reset, 0),
             " q": (screen.set_cursor_style, 1),
             ">u": (screen.push_keys, 1),

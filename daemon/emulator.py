@@ -10,6 +10,7 @@ from sesh.daemon.tokenizer import Tokenizer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sesh.daemon.cell import Cell
     from sesh.daemon.grid import Row
 
 #: Bounds of a screen, in columns and in rows.
@@ -204,7 +205,7 @@ class Emulator:
         return restored(cls, state)
 
 
-def _row_cells(row: Row, following: Row | None) -> list:  # type: ignore[type-arg]
+def _row_cells(row: Row, following: Row | None) -> list[Cell]:
     if following is None or not following.continues:
         return trimmed(row)
     return row[:-1] if leftover(row, following) else list(row)

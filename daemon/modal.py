@@ -16,11 +16,12 @@ from sesh.daemon.writer import Writer
 MOUSE = (9, 1000, 1001, 1002, 1003)
 #: One of these at a time tells how they are encoded.
 ENCODINGS = (1005, 1006, 1015, 1016)
-#: Modes that are off unless set: cursor keys, reverse video, reverse wrap, focus, alternate scroll, keys of xterm,
-#: bracketed paste, synchronized output, grapheme clusters, colour scheme and in-band size reports, win32 input.
-PLAIN = (1, 5, 45, 1004, 1007, 1034, 1035, 1036, 1039, 2004, 2026, 2027, 2031, 2048, 9001)
-#: Cursor blinking rests as the terminal's owner likes it: remembered only once a program has chosen.
-CHOICES = (12,)
+#: Modes that are off unless set: cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized
+#: output, grapheme clusters, colour scheme and in-band size reports, win32 input.
+PLAIN = (1, 5, 45, 1004, 2004, 2026, 2027, 2031, 2048, 9001)
+#: Modes that rest as the terminal's owner likes it (blinking, alternate scroll, xterm's meta keys): remembered, on or
+#: off, once a program has chosen.
+CHOICES = (12, 1007, 1034, 1035, 1036, 1039)
 #: Never replayed: it would hold the picture back.
 SYNCHRONIZED = 2026
 #: As many pushes of the kitty keyboard stack and of the title stack as are kept.
@@ -122,12 +123,11 @@ class Modal(Writer):
         """Whether a mode is set; None for one that is not known here."""
         if not private:
             return {4: self.insert, 20: self.linefeed_mode}.get(number)
-        if number in PLAIN or number in MOUSE or number in ENCODINGS:
+        if number in PLAIN or number in MOUSE or number in ENCODINGS or number in CHOICES:
             return self.modes.get(number, False)
         return {
             6: self.origin,
             7: self.wrap,
-            12: self.modes.get(12, False),
             25: not self.cursor.hidden,
             40: self.column_switch,
             47: self.alternate,

@@ -11,7 +11,7 @@ from typing import Any
 
 from pyte.screens import Margins
 
-from sesh.daemon.grid import Grid, Row
+from sesh.daemon.grid import Grid
 
 
 class Scroller(Grid):
@@ -198,8 +198,3 @@ class Scroller(Grid):
             row[left:right] = block
             row.touch()
             row.continues = False
-
-
-def blank_rows(columns: int, count: int) -> list[Row]:
-    """`count` empty rows."""
-    return [Row(columns) for _ in range(count)]

@@ -6,7 +6,7 @@ looked at one by one.
 
 from __future__ import annotations
 
-from sesh.daemon.cell import CLUSTER_LIMIT, DEFAULT
+from sesh.daemon.cell import CLUSTER_LIMIT, DEFAULT, Cell
 from sesh.daemon.charset import ASCII, TABLES
 from sesh.daemon.editor import Editor
 from sesh.daemon.graphemes import RUNS, WIDTH, attaches, joined
@@ -137,7 +137,7 @@ class Writer(Editor):
             self._place(cells, limit, wide=True)
             at += room
 
-    def _place(self, cells: list, limit: int, wide: bool = False) -> None:  # type: ignore[type-arg]
+    def _place(self, cells: list[Cell], limit: int, wide: bool = False) -> None:
         """Cells at the cursor; they fit before `limit`."""
         cursor = self.cursor
         row = self.buffer[cursor.y]
