@@ -82,6 +82,8 @@ def _asked(destination: Destination) -> dict[str, list[str]]:
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False)
     except FileNotFoundError as error:
         raise Unreachable(f"there is no {words[0]} here; install OpenSSH's client") from error
+    except OSError as error:
+        raise Unreachable(f"{words[0]} cannot be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise Unreachable(f"ssh did not read its configuration for {destination.word} in {PATIENCE:g} s") from error
     if done.returncode:

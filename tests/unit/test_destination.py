@@ -1,0 +1,176 @@
+"""Hosts as the user names them and as ssh resolves them, with an ssh that says what the test wants."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sesh.errors import ExitCode, InvalidHost, Unreachable
+from sesh.remote import destination as room
+from sesh.remote.destination import Destination, named_options, program
+
+Fake = Callable[[str], None]
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Path:
+    """Where the ssh of the test writes down the words of its calls."""
+    return tmp_path / "calls"
+
+
+@pytest.fixture
+def fake(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """An ssh that writes down its words and then does what the test says, in sh; at first nothing."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+
+    def become(line: str) -> None:
+        (folder / "ssh").write_text(f'#!/bin/sh\necho "$@" >>{calls}\n{line}\n')
+        (folder / "ssh").chmod(0o755)
+
+    become("")
+    for name in ("SESH_SSH", "SESH_IDENTITY", "SESH_PROXYJUMP"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return become
+
+
+@pytest.mark.parametrize(
+    ("word", "target"),
+    [
+        ("box", ["--", "box"]),
+        ("ann@box", ["--", "ann@box"]),
+        ("box:2222", ["-p", "2222", "--", "box"]),
+        ("ann@box:22", ["-p", "22", "--", "ann@box"]),
+        ("ann@realm@box", ["--", "ann@realm@box"]),
+        ("[::1]", ["--", "::1"]),
+        ("ann@[fe80::1%eth0]:2222", ["-p", "2222", "--", "ann@fe80::1%eth0"]),
+    ],
+)
+def test_a_word_reaches_ssh_behind_the_end_of_its_options(word: str, target: list[str]) -> None:
+    assert Destination(word).target == target
+
+
+@pytest.mark.parametrize(
+    "word", ["-oProxyCommand=touch x", "-l", "ann@-host", "-l@host", "a b", "a;b", "$(x)", "a\nb", "a\0", "", "host:0"]
+)
+def test_a_word_that_is_no_host_is_refused_before_anything_runs(fake: Fake, calls: Path, word: str) -> None:
+    with pytest.raises(InvalidHost) as refused:
+        Destination(word)
+    assert refused.value.exit_code == ExitCode.USAGE
+    assert "\n" not in str(refused.value)
+    assert not calls.exists()
+
+
+def test_nothing_runs_until_somebody_wants_to_know(fake: Fake, calls: Path) -> None:
+    assert Destination("box").word == "box"
+    assert not calls.exists()
+
+
+def test_ssh_is_asked_once_and_its_keywords_are_in_lower_case(fake: Fake, calls: Path) -> None:
+    fake("printf 'hostname 10.0.0.7\\nUser ann\\nport 2222\\nidentityfile ~/a b\\nidentityfile ~/c\\nproxyjump\\n'")
+    box = Destination("box")
+    assert box.setting("hostname") == "10.0.0.7"
+    assert box.setting("user") == "ann"
+    assert box.settings["identityfile"] == ["~/a b", "~/c"]
+    assert box.setting("proxyjump") == ""
+    assert box.setting("nosuchthing") == ""
+    assert box.key == "ann@10.0.0.7:2222"
+    assert calls.read_text() == "-G -- box\n"
+
+
+def test_two_words_of_one_host_have_the_same_key(fake: Fake) -> None:
+    fake("printf 'user ann\\nhostname gpu.example.org\\nport 22\\n'")
+    assert Destination("gpu").key == Destination("ann@gpu.example.org").key
+
+
+def test_a_host_that_another_command_reaches_is_none_of_ssh_s(fake: Fake, calls: Path) -> None:
+    box = Destination("box", ["docker", "exec", "-i", "box"])
+    assert box.key == "via:box"
+    assert box.settings == {}
+    assert not calls.exists()
+
+
+def test_what_ssh_refuses_is_no_host_and_its_reason_is_told_in_one_line(fake: Fake) -> None:
+    fake("echo 'a warning' >&2; echo 'hostname contains invalid characters' >&2; exit 255")
+    with pytest.raises(InvalidHost, match=r"ssh refuses the host b%x: hostname contains invalid characters$"):
+        _ = Destination("b%x").settings
+
+
+def test_a_refusal_without_a_reason_is_told_too(fake: Fake) -> None:
+    fake("exit 255")
+    with pytest.raises(InvalidHost, match="gave no reason"):
+        _ = Destination("box").settings
+
+
+def test_warnings_of_ssh_are_no_settings(fake: Fake) -> None:
+    fake("echo 'user evil' >&2; echo 'user ann'")
+    assert Destination("box").settings == {"user": ["ann"]}
+
+
+def test_without_ssh_the_user_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESH_SSH", "/nonexistent/ssh")
+    with pytest.raises(Unreachable, match=r"there is no /nonexistent/ssh here; install OpenSSH's client"):
+        _ = Destination("box").settings
+
+
+def test_an_ssh_that_hangs_over_its_configuration_is_given_up(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake("exec sleep 30")
+    monkeypatch.setattr(room, "PATIENCE", 0.2)
+    with pytest.raises(Unreachable, match=r"did not read its configuration for box in 0\.2 s"):
+        _ = Destination("box").settings
+
+
+def test_an_ssh_that_cannot_be_run_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ssh").write_text("no program")
+    monkeypatch.setenv("SESH_SSH", str(tmp_path / "ssh"))
+    with pytest.raises(Unreachable, match=r"cannot be run|there is no"):
+        _ = Destination("box").settings
+
+
+def test_ssh_does_not_read_what_is_typed_into_sesh(fake: Fake) -> None:
+    fake('read -r line; echo "user ${line:-nobody}"')
+    assert Destination("box").setting("user") == "nobody"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "used"),
+    [(None, "ssh"), ("", "ssh"), ("/opt/ssh", "/opt/ssh"), ("autossh", "ssh"), ("/usr/bin/autossh", "ssh")],
+)
+def test_the_ssh_of_bridges_is_the_one_chosen_but_never_autossh(
+    monkeypatch: pytest.MonkeyPatch, chosen: str | None, used: str
+) -> None:
+    if chosen is None:
+        monkeypatch.delenv("SESH_SSH", raising=False)
+    else:
+        monkeypatch.setenv("SESH_SSH", chosen)
+    assert program() == used
+
+
+def test_identity_and_jump_host_of_the_environment_are_options(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert named_options() == []
+    monkeypatch.setenv("SESH_IDENTITY", "~/keys/id")
+    monkeypatch.setenv("SESH_PROXYJUMP", "ann@one:22,two")
+    assert named_options() == ["-i", os.path.expanduser("~/keys/id"), "-J", "ann@one:22,two"]
+
+
+@pytest.mark.parametrize("jump", ["-oProxyCommand=x", "one,-l", "one,", "a b", "one;two"])
+def test_a_jump_host_that_is_no_host_is_refused_before_anything_runs(
+    fake: Fake, calls: Path, monkeypatch: pytest.MonkeyPatch, jump: str
+) -> None:
+    monkeypatch.setenv("SESH_PROXYJUMP", jump)
+    with pytest.raises(InvalidHost):
+        _ = Destination("box").settings
+    assert not calls.exists()
+
+
+def test_identity_and_jump_host_count_when_ssh_is_asked(
+    fake: Fake, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESH_IDENTITY", "/keys/id")
+    monkeypatch.setenv("SESH_PROXYJUMP", "one")
+    _ = Destination("box").settings
+    assert calls.read_text() == "-i /keys/id -J one -G -- box\n"
