@@ -41,6 +41,8 @@ TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+#: What a sequence, and what a string, cannot contain.
+_ENDS = (re.compile("[^\x20-?]"), re.compile("[\x07\x18\x1a\x1b]"))
 _QUIET = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
 _INTERRUPTED = re.compile(rf"\x1b[{_QUIET}]*(?:\[[\x20-?{_QUIET}]*|[\x20-/{_QUIET}]*)")
 _CONTROL = re.compile(f"[{_QUIET}]")
@@ -100,6 +102,8 @@ class Tokenizer:
     def _feed(self, data: bytes) -> None:
         text = self.decoder.decode(data)
         if self.pending:
+            if len(self.pending) >= LIMIT and not _ENDS[self.pending[1] in "]PX^_k"].search(text):
+                return  # more of what is passed over already: an image, as a rule
             text = self.pending + text
             self.pending = ""
         tokens = iter(TOKEN.findall(text))

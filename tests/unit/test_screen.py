@@ -312,11 +312,11 @@ def test_p23_the_model_answers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_p24_it_is_several_times_as_fast_as_pyte() -> None:
     data = (b"\x1b[32mINFO\x1b[0m the quick brown fox jumps over the lazy dog, again and again\r\n") * 3000
     ours, theirs = Emulator(80, 24), pyte.ByteStream(pyte.Screen(80, 24))
-    start = time.perf_counter()
+    start = time.process_time()
     ours.feed(data)
-    middle = time.perf_counter()
+    middle = time.process_time()
     theirs.feed(data)
-    assert (time.perf_counter() - middle) / (middle - start) > 2
+    assert (time.process_time() - middle) / (middle - start) > 2
 
 
 def test_p25_the_tables_call_what_the_screen_is(monkeypatch: pytest.MonkeyPatch) -> None:
