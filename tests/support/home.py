@@ -20,7 +20,7 @@ from tests.support.terminal import Terminal
 PROMPT = "ready>"  # a blank follows it
 
 # What a test may know of the developer's environment; all else (XDG_*, SESH_*, TMUX, ZDOTDIR, BASH_ENV, …) stays out.
-_KEPT = ("PATH", "USER", "LOGNAME", "TZ", "CI", "PYTHONDONTWRITEBYTECODE", "TEST_RUN", "LD_LIBRARY_PATH")
+_KEPT = ("PATH", "USER", "LOGNAME", "TZ", "CI", "TEST_RUN", "LD_LIBRARY_PATH")
 
 _FILES = {
     ".bashrc": f"PS1='{PROMPT} '\nunset HISTFILE PROMPT_COMMAND\n",
