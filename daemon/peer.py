@@ -51,6 +51,8 @@ class Peer:
         self.data = bytearray()
         self.attachment: Attachment | None = None
         self.reader: Reader | None = None
+        self.backlog: deque[tuple[int, bytes]] = deque()
+        """Frames that have come and were not dealt with yet."""
         self.waits: dict[int, dict[str, Any]] = {}
         self.closing = False
         self.closed = False
@@ -71,15 +73,16 @@ class Peer:
     @property
     def idle(self) -> bool:
         """Whether the peer has asked for nothing that it has not got."""
-        return not (self.attachment or self.reader or self.owed or self.unsent or self.first)
+        return not (self.attachment or self.reader or self.owed or self.unsent or self.backlog or self.first)
 
-    def receive(self) -> list[tuple[int, bytes]] | None:
-        """The frames that have come; None where the other side closed. Raises ProtocolError for rubbish."""
+    def receive(self) -> bool:
+        """Puts the frames that have come into the backlog; False where the other side closed. Raises ProtocolError."""
         try:
             data = self.socket.recv(_READ)
         except OSError as error:
-            return [] if error.errno == EAGAIN else None
-        return self.decoder.feed(data) if data else None
+            return error.errno == EAGAIN
+        self.backlog += self.decoder.feed(data)
+        return bool(data)
 
     def queue(self, *parts: bytes | memoryview) -> None:
         """Puts bytes behind those that wait to be sent; `flush` sends them."""
@@ -157,6 +160,7 @@ class Peer:
     def fail(self) -> None:
         """Gives the connection up. Its descriptor stays open until `drop`: the number must not go to another before."""
         self.closed = True
+        self.backlog.clear()
         self._out.clear()
         self.unsent = 0
 

@@ -34,8 +34,10 @@ MOST_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
 MOST_UNSENT = 32 << 20
 """Bytes of answers that a peer may leave unread and still ask for more."""
-SIGHT = 0.5
-"""Seconds that a look at a session waits for the emulator while the program prints on."""
+SIGHT, PATIENT = 0.5, 5.0
+"""Seconds that a look at a session waits for the emulator: while the program prints on, and at the most."""
+TURN = 0.01
+"""Seconds that one peer's frames are dealt with before it is the others' turn."""
 CROWDED = 0.2
 """Seconds for which nobody is taken in after the process ran out of descriptors."""
 
@@ -54,6 +56,8 @@ class Server:
         self.ending = Ending(self)
         self._selector = selectors.DefaultSelector()
         self._interest: dict[int, int] = {}
+        self._behind = False
+        """Whether frames that have come wait for the next turn."""
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._waker, False)
@@ -82,7 +86,8 @@ class Server:
         owing = self.guarded(session.relay.serve, "a screen") is True
         self._watch()
         working = owing or session.model.eager
-        at_once = working or self.ending.ripe()
+        at_once = working or self._behind or self.ending.ripe()
+        self._behind = False
         for key, events in self._selector.select(0 if at_once else session.timers.wait()):
             self.guarded(lambda key=key, events=events: self._ready(key.fd, events), "an event")  # type: ignore[misc]
             working = False
@@ -99,6 +104,8 @@ class Server:
 
     def _tend(self, peer: Peer) -> None:
         """Sends a peer what it is owed, and closes its connection where all has been said."""
+        if peer.backlog:
+            self._serve(peer, 0)
         if not peer.blocked:
             peer.feed(self.session.stream)
         if peer.closed or (peer.closing and not peer.unsent):
@@ -141,7 +148,11 @@ class Server:
     def _hears(self, peer: Peer) -> bool:
         """Whether a peer is read from: not where it sends more INPUT than it may while the program takes none."""
         client = peer.attachment
-        return peer.listening and (client is None or self.session.input.waiting(client.number) <= 2 * WINDOW)
+        return (
+            peer.listening
+            and not peer.backlog
+            and (client is None or self.session.input.waiting(client.number) <= 2 * WINDOW)
+        )
 
     def _crowded(self) -> bool:
         """Whether nobody else can be taken in; a peer that stands idle makes room for a new one."""
@@ -208,21 +219,25 @@ class Server:
                     self.session.relay.writable(peer.attachment)
                 else:
                     peer.feed(self.session.stream)
-            if events & selectors.EVENT_READ and not peer.closed:
-                frames = peer.receive()
-                if frames is None:
-                    self.drop(peer)
-                    return
-                for kind, payload in frames:
-                    if not peer.listening:
-                        break
-                    self._frame(peer, kind, payload)
+            if events & selectors.EVENT_READ and not peer.closed and not peer.receive():
+                self.drop(peer)
+                return
+            self._hear(peer)
         except SeshError as error:
             self.session.journal.note("a peer's connection was closed", error)
             self.drop(peer)
         except Exception:
             self.drop(peer)
             raise
+
+    def _hear(self, peer: Peer) -> None:
+        """Deals with the frames that a peer has sent, for so long that others get their turn."""
+        until = time.monotonic() + TURN
+        while peer.backlog and peer.listening and time.monotonic() < until:
+            self._frame(peer, *peer.backlog.popleft())
+        if not peer.listening:
+            peer.backlog.clear()
+        self._behind = self._behind or bool(peer.backlog)
 
     def _frame(self, peer: Peer, kind: int, payload: bytes) -> None:
         if kind == protocol.HELLO:
@@ -262,7 +277,8 @@ class Server:
         """Whether the emulator has come to `position`; while the program prints on, nobody waits long for it."""
         if self.session.model.position >= position:
             return True
-        return self.session.stream.head > position and time.monotonic() - asked > SIGHT
+        waited = time.monotonic() - asked
+        return waited > PATIENT or (waited > SIGHT and self.session.stream.head > position)
 
     def _carry_out(self, verb: Verb, peer: Peer, asked: int, words: dict[str, Any], data: bytes) -> None:
         try:

@@ -157,21 +157,31 @@ class Daemons:
 
     def start(self, name: str, *command: str, **order: Any) -> int:
         """Creates a session; the pid of its daemon."""
+        creator = self._creator()
+        creator.ask(name, *command, **order)
+        creator.hear()
+        return self.pid(name)
+
+    def _creator(self) -> Nursery:
         if self._nursery is None:
             self._nursery = self.nursery()
-        self._nursery.ask(name, *command, **order)
-        self._nursery.hear()
-        return self.pid(name)
+        return self._nursery
 
     def sh(self, name: str, script: str, **order: Any) -> int:
         """A session that runs a shell script."""
         return self.start(name, "/bin/sh", "-c", script, **order)
 
+    def quiet(self, name: str, script: str = "exec cat", line: str = "-echo", **order: Any) -> int:
+        """A session whose terminal does not echo, and whose script, `cat` where none is named, is about to run."""
+        pid = self.sh(name, f"stty {line}; echo ready; {script}", **order)
+        self.wait_for(name, "ready")
+        return pid
+
     def job(self, script: str, **order: Any) -> tuple[dict[str, Any], str]:
         """A job that runs a shell script to its end, waited for by its creator: the result and the output."""
-        nursery = self.nursery()
-        nursery.ask("job", "/bin/sh", "-c", script, wait=True, job=True, **order)
-        answer = nursery.hear()
+        creator = self._creator()
+        creator.ask("job", "/bin/sh", "-c", script, wait=True, job=True, **order)
+        answer = creator.hear()
         return answer["result"], answer["output"]
 
     def attach(self, name: str, **hello: Any) -> Client:

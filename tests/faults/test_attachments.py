@@ -1,0 +1,361 @@
+"""Clients that vanish, stall, return and resize: the session and the other clients do not notice."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import Any
+
+import pytest
+
+from sesh import protocol, wire
+from tests.faults.daemons import Client, Daemons, resident
+from tests.support import Glass, wait_until
+
+# Numbered lines for ever, so that a gap would show.
+FLOOD = "exec seq -f 'line %.0f of a flood that nobody can stop at all' 1 1000000000"
+
+
+def steady(client: Client) -> None:
+    """A client reads on, and the lines that it gets are in order."""
+    start = len(client.output)
+    deadline = time.monotonic() + 20
+    while len(client.output) < start + (4 << 20):
+        client.step()
+        assert time.monotonic() < deadline, f"{len(client.output) - start} bytes only"
+    numbers = [int(number) for number in re.findall(rb"\nline (\d+) of a flood that nobody", client.output[start:])]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def shown(client: Client) -> str:
+    """What the client's terminal shows of the frames that came."""
+    glass = Glass(80, 24)
+    for kind, payload in client.frames:
+        if kind == protocol.SCREEN:
+            glass.feed(payload[8:])
+    return glass.text()
+
+
+def test_a_killed_client_leaves_the_session_and_its_size(daemons: Daemons) -> None:
+    daemons.start("work", "/bin/cat")
+    client = daemons.attach("work", columns=100, rows=30)
+    client.type(b"before\n")
+    client.wait_output(b"before\r\nbefore")
+    client.close()
+    wait_until(lambda: daemons.ask("work", "summary")["session"]["attached"] == 0)
+    session = daemons.ask("work", "summary")["session"]
+    assert (session["columns"], session["rows"]) == (100, 30)
+    again = daemons.attach("work", columns=100, rows=30)
+    again.wait(protocol.SCREEN)
+    assert "before\nbefore" in shown(again)
+
+
+def test_hundreds_of_attachments_leave_no_descriptor_behind(daemons: Daemons) -> None:
+    pid = daemons.start("work", "/bin/cat")
+    first = daemons.attach("work")
+    before = len(os.listdir(f"/proc/{pid}/fd"))
+    for number in range(500):
+        client = Client("work", columns=60 + number % 40, client=str(number))
+        if number % 3:
+            client.wait(protocol.WELCOME)
+        if number % 3 == 2:
+            client.send(protocol.frame(protocol.DETACH))
+        client.close()
+    wait_until(lambda: daemons.ask("work", "summary")["session"]["attached"] == 1)
+    wait_until(lambda: len(os.listdir(f"/proc/{pid}/fd")) <= before)
+    first.type(b"alive\n")
+    first.wait_output(b"alive")
+
+
+def test_a_client_that_does_not_read_costs_bounded_memory_and_holds_nobody_up(daemons: Daemons) -> None:
+    pid = daemons.sh("work", f"read go; {FLOOD}")
+    sleeper = daemons.attach("work")
+    reader = daemons.attach("work")
+    reader.type(b"\n")
+    steady(reader)
+    for _ in range(3):
+        began = time.monotonic()
+        daemons.ask("work", "summary")
+        daemons.show("work")
+        daemons.show("work", "logs", lines=100)
+        assert time.monotonic() - began < 3
+        steady(reader)
+    assert resident(pid) < 160 << 20
+    clients = {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]}
+    assert clients == {"raw", "aside"}
+    sleeper.close()
+
+
+def test_a_sleeper_that_reads_again_is_shown_the_present(daemons: Daemons) -> None:
+    daemons.sh("work", "read go; seq 1 400000; echo the end; exec cat")
+    sleeper = daemons.attach("work")
+    reader = daemons.attach("work")
+    reader.type(b"\n")
+    reader.wait_output(b"the end", 30)
+    sleeper.wait(protocol.SCREEN)
+    wait_until(lambda: not sleeper.step(0.02) and len(sleeper.frames) > 2, what="a screen for the one who slept")
+    text = shown(sleeper)
+    assert text.rstrip().endswith("400000\nthe end")
+    numbers = [int(line) for line in text.split("the end")[0].split() if line.isdecimal()]
+    tail = numbers[-900:]
+    assert tail == list(range(tail[0], 400_001))
+    reader.type(b"both\n")
+    sleeper.wait_output(b"both")
+
+
+def test_the_program_goes_on_after_the_client_that_sets_the_pace_fell_asleep(daemons: Daemons) -> None:
+    daemons.sh("work", f"read go; {FLOOD}")
+    other = daemons.attach("work")
+    leader = daemons.attach("work")
+    leader.type(b"\n")
+    steady(leader)
+    began = time.monotonic()
+    start = len(other.output)
+    while len(other.output) < start + (24 << 20):
+        other.step()
+        assert time.monotonic() - began < 15
+    assert {"aside", "raw"} == {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]}
+
+
+def test_a_follower_that_stops_reading_does_not_stop_the_job(daemons: Daemons) -> None:
+    daemons.sh("work", "read go; yes 0123456789 | head -c 24000000; echo over; exec cat", job=True)
+    with wire.connect("work") as follower:
+        follower.hello("request")
+        follower.send(wire.asking("wait", 1, follow=True))
+        daemons.ask("work", "send", b"\n")
+        daemons.wait_for("work", "over", 20)
+
+
+def test_a_client_that_comes_back_gets_exactly_the_bytes_that_it_missed(daemons: Daemons) -> None:
+    daemons.quiet("work")
+    client = daemons.attach("work", client="token")
+    number = protocol.parse(client.wait(protocol.WELCOME))["id"]
+    client.type(b"seen\n")
+    client.wait_output(b"seen\r\n")
+    client.close()
+    wait_until(lambda: daemons.ask("work", "summary")["session"]["attached"] == 0)
+    missed = b"".join(b"missed %d\n" % each for each in range(5000))
+    daemons.ask("work", "send", missed)
+    wait_until(lambda: daemons.ask("work", "status")["session"]["position"] >= client.position + len(missed) + 5000)
+    back = daemons.attach("work", client="token", since=client.position, id=number)
+    back.position = client.position
+    back.wait_output(b"missed 4999\r\n")
+    assert bytes(back.output) == missed.replace(b"\n", b"\r\n")
+    assert protocol.SCREEN not in back.kinds()
+    assert protocol.parse(back.wait(protocol.WELCOME))["last_input"] == 1
+
+
+@pytest.mark.parametrize("change", ["id", "size", "future", "negative", "type"])
+def test_a_return_that_cannot_be_exact_gets_a_screen(daemons: Daemons, change: str) -> None:
+    daemons.quiet("work")
+    client = daemons.attach("work", client="token")
+    hello: dict[str, Any] = {
+        "client": "token",
+        "id": protocol.parse(client.wait(protocol.WELCOME))["id"],
+        "columns": 80,
+    }
+    client.type(b"seen\n")
+    client.wait_output(b"seen\r\n")
+    client.close()
+    hello["since"] = {"future": 10**9, "negative": -5, "type": "3"}.get(change, client.position)
+    if change in ("id", "size"):
+        hello |= {"id": "another"} if change == "id" else {"columns": 90}
+    back = daemons.attach("work", **hello)
+    back.wait(protocol.SCREEN)
+    assert back.output == b""
+
+
+def test_input_that_is_sent_twice_is_typed_once(daemons: Daemons) -> None:
+    daemons.quiet("work")
+    client = daemons.attach("work", client="token")
+    client.type(b"one\n")
+    client.type(b"one\n", 1)
+    client.type(b"two\n", 2)
+    client.wait_output(b"two\r\n")
+    client.close()
+    wait_until(lambda: daemons.ask("work", "summary")["session"]["attached"] == 0)
+    back = daemons.attach("work", client="token")
+    assert protocol.parse(back.wait(protocol.WELCOME))["last_input"] == 2
+    for number, line in ((1, b"one\n"), (2, b"two\n"), (3, b"three\n")):
+        back.type(line, number)
+    back.wait_output(b"three\r\n")
+    assert daemons.show("work", "logs") == "ready\none\ntwo\nthree\n"
+
+
+def test_one_that_returns_before_its_old_link_is_known_to_be_dead_is_the_same_client(daemons: Daemons) -> None:
+    """It was taken for another one, was told that nothing of its input had come, and sent it all again."""
+    daemons.quiet("work")
+    client = daemons.attach("work", client="token")
+    client.type(b"once\n")
+    client.wait_output(b"once\r\n")
+    back = daemons.attach("work", client="token")
+    assert protocol.parse(back.wait(protocol.WELCOME))["last_input"] == 1
+    client.drain()
+    assert daemons.ask("work", "summary")["session"]["attached"] == 1
+    other = daemons.attach("work", client="another token")
+    assert protocol.parse(other.wait(protocol.WELCOME))["last_input"] == 0
+    assert daemons.ask("work", "summary")["session"]["attached"] == 2
+
+
+def test_acknowledgements_come_for_all_input_that_the_program_took(daemons: Daemons) -> None:
+    daemons.quiet("work", "exec cat > /dev/null", "raw -echo")
+    client = daemons.attach("work")
+    client.wait(protocol.SCREEN)
+    for _ in range(64):
+        client.type(bytes(16 << 10))
+    wait_until(lambda: [client.step(0)] and (63).to_bytes(8, "big") <= max(acknowledged(client), default=b""))
+
+
+def acknowledged(client: Client) -> list[bytes]:
+    return [payload for kind, payload in client.frames if kind == protocol.ACK]
+
+
+def test_a_client_that_only_watches_types_nothing(daemons: Daemons) -> None:
+    daemons.quiet("work")
+    watcher = daemons.attach("work", read_only=True, columns=50, rows=10)
+    watcher.type(b"forbidden\n")
+    watcher.wait(protocol.ACK)
+    typist = daemons.attach("work")
+    typist.type(b"allowed\n")
+    typist.wait_output(b"allowed")
+    assert "forbidden" not in daemons.show("work", "logs")
+    assert daemons.ask("work", "summary")["session"]["columns"] == 80
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [((0, 0), "24 80"), ((1, 1), "1 1"), ((10_000, 10_000), "1000 1000"), ((1000, 1), "1 1000")]
+)
+def test_a_size_beyond_bounds_is_held_within_them(daemons: Daemons, size: tuple[int, int], expected: str) -> None:
+    daemons.sh("work", "while read -r line; do stty size; done")
+    client = daemons.attach("work")
+    client.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*size)))
+    client.type(b"\n")
+    client.wait_output(expected.encode())
+    assert daemons.alive("work")
+    daemons.show("work")
+
+
+def test_after_a_thousand_resizes_the_last_one_holds(daemons: Daemons) -> None:
+    daemons.quiet("work", "read go; seq 1 200; while read -r line; do stty size; done")
+    client = daemons.attach("work")
+    client.type(b"\n")
+    other = daemons.attach("work", read_only=True)
+    client.wait_output(b"200\r\n")
+    for number in range(1000):
+        size = protocol.size_payload(20 + number % 100, 5 + number % 40)
+        client.send(protocol.frame(protocol.RESIZE, size))
+        client.step(0)
+    client.send(protocol.frame(protocol.RESIZE, protocol.size_payload(77, 33)))
+    client.type(b"\n")
+    client.wait_output(b"33 77", 20)
+    session = daemons.ask("work", "status")["session"]
+    assert (session["columns"], session["rows"], session["faults"]) == (77, 33, [])
+    assert "200" in daemons.show("work", "logs")
+    other.step()
+
+
+def test_replacing_detaches_the_others_and_says_why(daemons: Daemons) -> None:
+    daemons.start("work", "/bin/cat")
+    first, second = daemons.attach("work"), daemons.attach("work", columns=60)
+    third = daemons.attach("work", replace=True)
+    for each in (first, second):
+        each.drain()
+        assert protocol.parse(each.wait(protocol.DETACH))["reason"] == "replaced"
+    third.type(b"mine\n")
+    third.wait_output(b"mine")
+
+
+def test_a_held_client_gets_what_it_missed_after_its_key(daemons: Daemons) -> None:
+    daemons.quiet("work")
+    client = daemons.attach("work")
+    client.wait(protocol.SCREEN)
+    daemons.ask("work", "message", text="look\x1b[31m here")
+    assert protocol.parse(client.wait(protocol.NOTICE)) == {"text": "look[31m here", "hold": True}
+    daemons.ask("work", "send", b"meanwhile\n")
+    daemons.wait_for("work", "meanwhile")
+    assert client.output == b""
+    client.send(protocol.frame(protocol.REDRAW))
+    wait_until(lambda: [client.step(0)] and "meanwhile" in shown(client))
+    client.type(b"after\n")
+    client.wait_output(b"after")
+
+
+ASKS = (
+    r"stty raw opost -echo; printf '\033]2;evil; rm\007'; head -c1 > /dev/null; printf 'ask%s'; exec od -An -c -v -w1"
+)
+
+
+def typed(output: bytes) -> str:
+    """What a program that shows its input by `od` has read."""
+    return "".join(line.strip() for line in output.decode().partition("ask")[2].split("\n")).replace("033", "^")
+
+
+def test_a_question_that_nobody_sees_has_one_answer_without_the_programs_own_words(daemons: Daemons) -> None:
+    daemons.quiet("work", ASKS % r"\033[c\033[21t\033P$qm\033\\\033[6n\033]52;c;?\007", "raw opost -echo")
+    daemons.ask("work", "send", b"g")
+    daemons.wait_for("work", "   R")
+    daemons.ask("work", "send", b"end")
+    wait_until(lambda: daemons.show("work", "logs").endswith("d\n"))
+    answers = typed(daemons.show("work", "logs").encode())
+    assert answers.count("^[?") == 1
+    assert answers.endswith("^[2;4Rend")
+    assert "evil" not in answers
+    assert "]52" not in answers
+
+
+def test_a_question_that_a_client_sees_is_answered_by_its_terminal_alone_and_once(daemons: Daemons) -> None:
+    daemons.quiet("work", ASKS % r"\033[5n", "raw opost -echo")
+    client = daemons.attach("work")
+    client.wait(protocol.SCREEN)
+    client.type(b"g")
+    client.wait_output(b"ask\x1b[5n")
+    for reply in (b"\x1b[0n", b"\x1b[0n", b"\x1b[?62c", b"end"):
+        client.type(reply)
+    client.wait_output(b"d\r\n")
+    assert typed(bytes(client.output).replace(b"\x1b[5n", b"")) == "^[0nend"
+
+
+def test_a_title_of_a_megabyte_with_controls_is_harmless(daemons: Daemons) -> None:
+    daemons.sh("work", r"printf '\033]2;ti\001t\033le\007\033]2;a\tb\302\205c\007'; echo; exec cat")
+    wait_until(lambda: daemons.ask("work", "summary")["session"]["title"])
+    assert daemons.ask("work", "summary")["session"]["title"].isprintable()
+    daemons.sh("long", r"printf '\033]2;'; head -c 1000000 /dev/zero | tr '\0' x; printf '\007'; echo done; exec cat")
+    daemons.wait_for("long", "done")
+    assert len(daemons.ask("long", "summary")["session"]["title"]) <= 1024
+
+
+def test_the_clipboard_is_written_live_and_never_again(daemons: Daemons) -> None:
+    daemons.quiet("work", r"read go; printf '\033]52;c;c2VjcmV0\007done'; exec cat")
+    live = daemons.attach("work")
+    live.type(b"\n")
+    live.wait_output(b"\x1b]52;c;c2VjcmV0\x07done")
+    late = daemons.attach("work")
+    late.wait(protocol.SCREEN)
+    assert "done" in shown(late)
+    assert b"52;" not in b"".join(payload for _, payload in late.frames)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        r"printf '\033]0;'; head -c 10000000 /dev/zero | tr '\0' x; printf '\033\\'",
+        r"printf '\033P'; head -c 10000000 /dev/zero | tr '\0' x; printf '\033\\'",
+        r"printf '\033_'; head -c 3000000 /dev/zero | tr '\0' x; printf '\033\\'",
+        r"printf '\033['; head -c 5000 /dev/zero | tr '\0' 9; printf 'm'",
+        r"printf '\033['; head -c 200000 /dev/zero | tr '\0' ';'; printf 'm'",
+        r"yes $(printf '\314\201\314\201\314\201\314\201') | tr -d '\n' | head -c 400000; echo",
+        r"yes $(printf '\0337') | tr -d '\n' | head -c 2000000",
+        r"head -c 300000 /dev/urandom; printf '\030\033\\\033c'",
+    ],
+    ids=["osc", "dcs", "apc", "digits", "parameters", "marks", "saves", "random"],
+)
+def test_absurd_output_costs_bounded_time_and_memory(daemons: Daemons, attack: str) -> None:
+    pid = daemons.sh("work", f"{attack}; echo; echo O''K; exec cat > /dev/null")
+    daemons.wait_for("work", "OK", 10)
+    began = time.monotonic()
+    client = daemons.attach("work")
+    client.wait(protocol.SCREEN)
+    assert time.monotonic() - began < 1
+    assert resident(pid) < 120 << 20
+    assert [line for line in daemons.ask("work", "status")["session"]["faults"] if "a fault" in line] == []

@@ -1,0 +1,69 @@
+"""A hundred megabytes: whole and in order for a raw client, and at the end the emulator agrees with the bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import time
+
+from sesh import protocol, wire
+from tests.faults.daemons import Daemons, resident
+
+LAST = 10_900_000
+"""`seq 1 LAST` is a hundred megabytes on a terminal, where each line ends with two bytes."""
+
+
+def expected() -> tuple[int, str]:
+    """Size and hash of what the terminal gets."""
+    printed = subprocess.run(["seq", "1", str(LAST)], capture_output=True, check=True).stdout.replace(b"\n", b"\r\n")
+    return len(printed), hashlib.sha256(printed).hexdigest()
+
+
+def test_a_hundred_megabytes_arrive_whole_and_in_order(daemons: Daemons) -> None:
+    pid = daemons.quiet("work", f"read go; seq 1 {LAST}; printf end; exec cat")
+    size, digest = expected()
+    client = daemons.attach("work")
+    watcher = daemons.attach("work", read_only=True, columns=40, rows=10)
+    client.wait(protocol.SCREEN)
+    client.type(b"\n")
+    found = hashlib.sha256()
+    got = 0
+    deadline = time.monotonic() + 50
+    while got < size:
+        client.step()
+        take = bytes(client.output[: size - got])
+        found.update(take)
+        got += len(take)
+        client.output.clear()
+        watcher.step(0)
+        assert time.monotonic() < deadline, f"{got} of {size} bytes"
+    assert found.hexdigest() == digest
+    assert resident(pid) < 200 << 20
+    log = daemons.show("work", "logs", lines=2001).split("\n")
+    assert log == [*map(str, range(LAST - 1999, LAST + 1)), "end", ""]
+    screen = daemons.show("work").split("\n")
+    assert screen[-2:] == [str(LAST), "end"]
+
+
+def test_a_look_right_after_a_flood_shows_its_end(daemons: Daemons) -> None:
+    """A look waited a tenth of a second for the emulator, and then showed a screen of long ago."""
+    row = r"yes \"$(printf '\\033[5Cx\\033[2Dy')\" | head -c 1200000"
+    daemons.quiet("work", f"read go; {row}; echo; echo; echo the end; exec cat")
+    with wire.connect("work") as follower:
+        follower.hello("request")
+        follower.send(wire.asking("wait", 1, follow=True))
+        daemons.ask("work", "send", b"\n")
+        tail = b""
+        while not tail.endswith(b"the end\r\n"):
+            kind, payload = follower.receive(time.monotonic() + 20)
+            if kind == protocol.OUTPUT:
+                tail = (tail + payload[8:])[-20:]
+        assert daemons.show("work", "logs", lines=1) == "the end\n"
+
+
+def test_the_retained_output_is_at_least_the_last_quarter_megabyte(daemons: Daemons) -> None:
+    result, output = daemons.job("seq 1 400000")
+    printed = "".join(f"{number}\r\n" for number in range(1, 400_001))
+    assert result["truncated"] == (len(output) < len(printed))
+    assert len(output) >= 256 << 10
+    assert printed.endswith(output)
