@@ -57,8 +57,8 @@ class Attachment(Reader):
     """What the daemon knows of one attached client, made from its HELLO."""
 
     __slots__ = (
-        "asked", "auth_sock", "left", "lines", "mode", "needs", "number", "pid", "read_only", "remote", "replies",
-        "sequence", "since", "size", "token", "tty", "typed", "unacknowledged", "view",
+        "alternate", "asked", "auth_sock", "left", "lines", "mode", "needs", "number", "pid", "read_only", "remote",
+        "replies", "sequence", "since", "size", "token", "tty", "typed", "unacknowledged", "view",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, number: int, hello: dict[str, Any]) -> None:
@@ -79,6 +79,8 @@ class Attachment(Reader):
         self.asked = time.monotonic()
         self.lines = 0
         """Lines of scrollback that come before its next screen."""
+        self.alternate = False
+        """Whether a drawn client's terminal is on the alternate screen."""
         self.left = -1
         """The position up to which it had been fed when it was set aside; -1 while it is fed."""
         self.view: View | None = None

@@ -28,9 +28,7 @@ class Emulator:
     `history_lines` and `history_bytes` bound the scrollback. Sizes are in character cells.
     """
 
-    def __init__(
-        self, columns: int, rows: int, *, history_lines: int = 10_000, history_bytes: int = 8 << 20
-    ) -> None:
+    def __init__(self, columns: int, rows: int, *, history_lines: int = 10_000, history_bytes: int = 8 << 20) -> None:
         self.history = Scrollback(history_lines, history_bytes)
         self.screen = Screen(clamped(columns), clamped(rows), self.history)
         self.tokenizer = Tokenizer(self.screen)

@@ -34,8 +34,8 @@ class Model:
         self._born = (columns, rows)
         self._emulator: Emulator | None = None
         self._resizes: deque[tuple[int, int, int]] = deque()
-        self._passed: deque[tuple[int, int]] = deque(maxlen=2048)
-        self._marks: dict[int, int] = {}
+        self._passed: deque[tuple[int, int, bool]] = deque(maxlen=2048)
+        self._marks: dict[int, tuple[int, bool] | None] = {}
         self._slice = 16 << 10
 
     @property
@@ -138,7 +138,7 @@ class Model:
             "size": [self.columns, self.rows],
             "born": list(self._born),
             "resizes": [list(each) for each in self._resizes],
-            "marks": list(self._marks.items()),
+            "marks": [[position, list(stood) if stood else None] for position, stood in self._marks.items()],
             "emulator": self._emulator.state() if self._emulator is not None else None,
         }
 
@@ -148,35 +148,43 @@ class Model:
         self.columns, self.rows = state["size"]
         self._born = (state["born"][0], state["born"][1])
         self._resizes = deque((at, columns, rows) for at, columns, rows in state["resizes"])
-        self._marks = dict(state["marks"])
+        self._marks = {position: (stood[0], stood[1]) if stood else None for position, stood in state["marks"]}
         if state["emulator"] is not None:
             from sesh.daemon.emulator import Emulator
 
             self._emulator = Emulator.from_state(state["emulator"])
 
     def mark(self, position: int) -> None:
-        """Has the count of scrolled lines at `position` remembered: a client was fed up to there and will come back."""
+        """Has it remembered how things stood at `position`: a client was fed up to there and will come back."""
         if position == self.position and self._emulator is not None:
-            self._marks[position] = self._emulator.scrolled
+            self._marks[position] = (self._emulator.scrolled, self._emulator.alternate)
         elif position > self.position:
-            self._marks[position] = -1
+            self._marks[position] = None
         while len(self._marks) > _MARKS:
             del self._marks[next(iter(self._marks))]
 
     def scrolled_since(self, position: int) -> int:
         """How many lines have gone to the scrollback since `position`, up to where the emulator is, or a few more."""
-        now = self.emulator.scrolled
-        then = self._marks.get(position, -1)
-        if then < 0:
-            then = max((scrolled for passed, scrolled in self._passed if passed <= position), default=0)
-        return max(0, now - then)
+        return max(0, self.emulator.scrolled - self._stood(position)[0])
+
+    def alternate_at(self, position: int) -> bool:
+        """Whether the alternate screen was on at `position`."""
+        return self._stood(position)[1]
+
+    def _stood(self, position: int) -> tuple[int, bool]:
+        """The lines scrolled and the screen at `position`, or at the last point before it that is known."""
+        marked = self._marks.get(position)
+        if marked is not None:
+            return marked
+        before = [(scrolled, alternate) for passed, scrolled, alternate in self._passed if passed <= position]
+        return before[-1] if before else (0, False)
 
     def _note(self) -> None:
-        """Remembers how many lines had been pushed to the scrollback here."""
-        scrolled = self.emulator.scrolled
-        self._passed.append((self.position, scrolled))
+        """Remembers how things stand here."""
+        stands = (self.emulator.scrolled, self.emulator.alternate)
+        self._passed.append((self.position, *stands))
         if self.position in self._marks:
-            self._marks[self.position] = scrolled
+            self._marks[self.position] = stands
 
     def _apply(self) -> None:
         """Resizes the emulator where it has come to a point of the stream at which the session was resized."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from sesh import protocol
-from sesh.daemon.attachment import ASIDE, ATTACH, DRAWN, RAW, REPAINT, RESYNC, Attachment
+from sesh.daemon.attachment import ASIDE, ATTACH, DRAWN, ENTER, RAW, REPAINT, RESYNC, Attachment
 from sesh.daemon.clients import FARTHEST, STALLED, Clients
 from sesh.daemon.model import BOUND, PATIENCE, Model
 from sesh.daemon.peer import Reader
@@ -151,16 +151,24 @@ class Relay:
         model.settle()
         emulator = model.emulator
         need, client.needs = client.needs, ""
-        missed = min(model.scrolled_since(client.left), REPLAY_LINES) if client.left >= 0 else 0
-        client.left = -1
+        left, client.left = client.left, -1
         if client.mode == DRAWN:
+            if need == ENTER:  # until now it was raw: its terminal is on the screen that it was on there
+                client.alternate = model.alternate_at(client.position)
             client.position = model.position
-            self._draw(client)
+            self._draw(client, fresh=need == ATTACH)
             return
-        if need == REPAINT and emulator.alternate:
-            return
-        lines = missed if need == RESYNC else 0
-        screen = replay(emulator, lines=client.lines) if need == ATTACH else repaint(emulator, lines=lines)
+        if need == ATTACH:
+            screen = replay(emulator, lines=client.lines)
+        elif need == ENTER:
+            screen = repaint(emulator, was_alternate=client.alternate)
+        elif need == RESYNC and left >= 0:
+            lines = min(model.scrolled_since(left), REPLAY_LINES)
+            screen = repaint(emulator, lines=lines, was_alternate=model.alternate_at(left))
+        elif need == REPAINT and emulator.alternate:
+            return  # the program draws it anew
+        else:
+            screen = repaint(emulator)
         client.position = model.position
         client.peer.queue(*protocol.pieces(protocol.SCREEN, model.position, screen, advance=False))
         client.peer.feed(self.stream)
@@ -177,14 +185,17 @@ class Relay:
         if self.model.lag:
             self.timers.ensure("draw", FRAME, self.draw)
 
-    def _draw(self, client: Attachment) -> None:
-        """One picture; a client that has not taken the last one yet gets the next once it has."""
+    def _draw(self, client: Attachment, *, fresh: bool = False) -> None:
+        """One picture; a client that has not taken the last one yet gets the next once it has.
+
+        `fresh`: its terminal shows something else, not this session, and that is scrolled away first.
+        """
         from sesh.daemon.view import View
 
+        if client.view is None:
+            client.view = View(*client.size[:2], fresh=fresh)
         if not client.peer.flush():
             return
-        if client.view is None:
-            client.view = View(*client.size[:2])
         picture = client.view.draw(self.model.emulator)
         client.position = self.model.position
         if picture:

@@ -174,4 +174,3 @@ def _cursor(painter: Painter, screen: Screen) -> None:
     painter.use(screen.pen)
     # The SGR also closes the grapheme just written: it was closed.
     painter.raw(modes + (f"\x1b[{screen.pen.sgr}m" if waits else "") + ("", "", "\x1bN", "\x1bO")[screen.single])
-

@@ -38,7 +38,6 @@ class Screen(Modal):
         self.prompt = ""
         self.buffer[0].continues = False
 
-
     # -- pen ----------------------------------------------------------------------------------------------
 
     def rendition(self, text: str) -> None:
@@ -138,4 +137,3 @@ class Screen(Modal):
             self.settle_history()
             reflow(self, columns, lines)
             self.clear_margins()
-

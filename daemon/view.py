@@ -9,7 +9,7 @@ from sesh.daemon.cell import DEFAULT
 from sesh.daemon.grid import Row
 from sesh.daemon.modal import ENCODINGS, MOUSE
 from sesh.daemon.paint import Painter
-from sesh.daemon.prelude import fresh
+from sesh.daemon.prelude import LEAVE, NEUTRAL, fresh
 from sesh.daemon.settings import keys
 
 TYPE_CHECKING = False
@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 #: Modes that decide what the terminal sends: cursor keys, focus, bracketed paste, mouse.
 _INPUT = (1, 1004, 2004, *MOUSE, *ENCODINGS)
 
+_BLANK = "\x1b[K"
+"""A row in which nothing stands."""
+
 
 class View:
-    """What one terminal of `columns` by `rows` has been shown."""
+    """What one terminal of `columns` by `rows` has been shown.
 
-    def __init__(self, columns: int, rows: int) -> None:
+    `fresh`: it shows something else as yet, which is scrolled away first; otherwise this session, which is drawn over.
+    """
+
+    def __init__(self, columns: int, rows: int, *, fresh: bool = True) -> None:
+        self._fresh = fresh
         self.columns, self.rows = max(1, columns), max(1, rows)
         self.top = self.left = 0
         self._shown: list[str] | None = None
@@ -37,10 +44,11 @@ class View:
         self._follow(*emulator.cursor, screen.columns, screen.lines)
         painter = Painter()
         if self._shown is None:
-            painter.out.append(fresh(self.rows).decode())
-            self._shown = [""] * self.rows
+            start = fresh(self.rows) if self._fresh else LEAVE + NEUTRAL
+            painter.out.append(start.decode())
+            self._shown = [_BLANK if self._fresh else ""] * self.rows
         window = screen.buffer[self.top : self.top + self.rows]
-        texts = [self._text(row) for row in window] + [""] * (self.rows - len(window))
+        texts = [self._text(row) for row in window] + [_BLANK] * (self.rows - len(window))
         for y, (text, old) in enumerate(zip(texts, self._shown, strict=True)):
             if text != old:
                 painter.out.append(f"\x1b[{y + 1};1H{text}")

@@ -85,3 +85,13 @@ def test_what_a_view_shows_is_what_the_model_holds() -> None:
                 for x, cell in enumerate(model[view.left : view.left + size[0]]):
                     seen = client.screen.buffer[y][x]
                     assert seen == cell or (x in {0, size[0] - 1} and seen.data == " ")
+
+
+def test_a_terminal_that_shows_this_session_already_is_drawn_over_and_not_scrolled_away() -> None:
+    """A client whose terminal stops fitting has the session on it already: scrolling that off would repeat it."""
+    emulator = Emulator(20, 4)
+    emulator.feed(b"one\r\ntwo")
+    over = View(10, 3, fresh=False).draw(emulator)
+    assert b"\n" not in over
+    assert over.count(b"\x1b[K") == 3
+    assert View(10, 3).draw(emulator).count(b"\n") == 3
