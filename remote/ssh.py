@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import re
+import shlex
 import subprocess
 import sys
+import tempfile
+import time
 
 from sesh.errors import Refused, SeshError, Unreachable
+from sesh.remote import control
 from sesh.remote.destination import Destination, named_options, program
 
-PERSIST, KEEPALIVE = "8h", "30"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO
+
+KEEPALIVE = "30"
 CONNECT = 10
 """Seconds for a connection to stand, where the user's configuration names none."""
 FAILED = 255
 """ssh's own exit code, as against the remote command's."""
 
-_DEFAULT = {"controlpath": ("", "none"), "controlmaster": ("", "false", "no"), "serveraliveinterval": ("", "0")}
+_PLAIN = (
+    ("remotecommand", "none", "RemoteCommand=none"),
+    ("sessiontype", "default", "SessionType=default"),
+    ("stdinnull", "no", "StdinNull=no"),
+    ("forkafterauthentication", "no", "ForkAfterAuthentication=no"),
+)
+"""What would keep a command from having its own stdin and stdout: keyword, harmless value, option."""
+
+_NOISE = (
+    "Warning:",
+    "**",
+    "debug",
+    "mux_client",
+    "ControlSocket",
+    "stdio forwarding failed",
+    "kex_exchange_identification: Connection closed",
+    "Connection closed by UNKNOWN",
+    "autossh",
+)
+"""What ssh also says, before or after the reason."""
 
 
 def prompting() -> bool:
@@ -41,45 +68,10 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
         chosen += ["-o", "BatchMode=yes"]
     if destination.setting("connecttimeout") in ("", "none"):
         chosen += ["-o", f"ConnectTimeout={CONNECT}"]
-    if _open(destination, "serveraliveinterval"):
+    if destination.setting("serveraliveinterval") in ("", "0"):
         keepalive = os.environ.get("SESH_KEEPALIVE") or KEEPALIVE
-        chosen += ["-o", f"ServerAliveInterval={_number(keepalive, 'SESH_KEEPALIVE')}", "-o", "ServerAliveCountMax=3"]
+        chosen += ["-o", f"ServerAliveInterval={_number(keepalive, 'SESH_KEEPALIVE')}"]
     return chosen
-
-
-def shared(destination: Destination) -> bool:
-    """Whether the shared connection is sesh's own: the user's configuration names none."""
-    return _open(destination, "controlpath")
-
-
-def control_path(destination: Destination) -> str:
-    """The socket of the shared connection: the user's own where one is named, else ours, under a hashed name.
-
-    Raises Refused where the directory for it is not private.
-    """
-    if not shared(destination):
-        return destination.setting("controlpath")
-    identity = "\0".join((destination.key, *named_options(), program()))
-    return os.path.join(control_directory(), hashlib.sha256(identity.encode()).hexdigest()[:24])
-
-
-def control_directory() -> str:
-    """The 0700 directory of control sockets: `SESH_CTRL_DIR`, else under `XDG_RUNTIME_DIR`, else in sesh's own."""
-    from sesh import paths
-
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    named = os.environ.get("SESH_CTRL_DIR")
-    if not named and not (runtime and os.path.isdir(runtime) and os.access(runtime, os.W_OK)):
-        named = os.path.join(paths.ready_directory(), ".control")
-    folder = os.path.abspath(named) if named else os.path.join(str(runtime), "sesh")
-    try:
-        os.makedirs(folder, mode=paths.PRIVATE, exist_ok=True)
-    except OSError as error:
-        raise Refused(
-            f"{folder} cannot be made: {error.strerror}; set SESH_CTRL_DIR to a directory of yours"
-        ) from error
-    paths.trusted(folder)
-    return folder
 
 
 def command(destination: Destination, remote: str, *, ask: bool = False, alone: bool = False) -> list[str]:
@@ -90,11 +82,16 @@ def command(destination: Destination, remote: str, *, ask: bool = False, alone: 
     """
     if destination.via is not None:
         return [*destination.via, "sh", "-c", remote]
-    words = [program(), *options(destination, ask=ask), "-T"]
+    words = [program(), *options(destination, ask=ask), "-T", "-o", "ControlMaster=no"]
+    # Forwardings belong to the shared connection; asked for again they would only fail.
+    words += ["-o", "ClearAllForwardings=yes"]
+    for keyword, harmless, option in _PLAIN:
+        if destination.setting(keyword).lower() not in ("", harmless):
+            words += ["-o", option]
     if alone:
-        words += ["-o", "ControlPath=none", "-o", "ControlMaster=no"]
-    elif shared(destination):
-        words += ["-o", f"ControlPath={_escaped(control_path(destination))}", "-o", "ControlMaster=no"]
+        words += ["-o", "ControlPath=none"]
+    elif control.own(destination):
+        words += ["-o", f"ControlPath={control.escaped(control.path(destination))}"]
     return [*words, *destination.target, remote]
 
 
@@ -102,61 +99,139 @@ def connect(destination: Destination, *, ask: bool | None = None, patience: floa
     """Makes sure that the shared connection stands, opened by itself with its stdio on /dev/null.
 
     `ask`: whether ssh may prompt (on the terminal, before anything is raw); None where a person sits there.
-    Raises Unreachable with ssh's own reason, in one line.
+    `patience`: seconds, also for another process that is opening it. Where the user's configuration shares no
+    connection nothing is done. Raises Unreachable with ssh's own reason, in one line; Refused.
     """
-    if destination.via is not None or not shared(destination) or standing(destination):
+    if destination.via is not None or not control.wanted(destination) or standing(destination):
         return
     ask = prompting() if ask is None else ask
-    persist = os.environ.get("SESH_PERSIST") or PERSIST
-    path = control_path(destination)
-    autossh = os.path.basename(os.environ.get("SESH_SSH") or "") == "autossh"
-    words = [os.environ.get("SESH_SSH") or "ssh", "-M", "0"] if autossh else [program()]
-    words += [*options(destination, ask=ask), "-f", "-N", "-T"]
-    words += ["-o", "ControlMaster=yes", "-o", f"ControlPath={_escaped(path)}", "-o", f"ControlPersist={persist}"]
-    log = f"{path}.log"
-    words += ["-E", log, *destination.target]
+    deadline = None if patience is None else time.monotonic() + patience
+    with control.Turn(destination, deadline):
+        if not standing(destination):
+            _open(destination, ask, deadline)
+
+
+def _open(destination: Destination, ask: bool, deadline: float | None) -> None:
+    """Opens the shared connection: by autossh where that is chosen and nothing need be asked, else by ssh."""
+    control.clear(destination)
+    if control.autossh():
+        with tempfile.TemporaryFile() as told:
+            if _carried(destination, told, deadline):
+                return
+            said = _said(told)
+        if not (ask and "Permission denied" in said):
+            raise failure(destination, said)
+    with tempfile.TemporaryFile() as told:
+        if not _run(destination, told, ask, deadline) or standing(destination):
+            return
+        said = _said(told)
+    raise failure(destination, said if _reasons(said) else _said_on_the_way(destination, said, deadline))
+
+
+def _run(destination: Destination, told: IO[bytes], ask: bool, deadline: float | None) -> int:
+    """Runs ssh until it has gone to the background or failed; its exit code. Raises Unreachable."""
+    words = [program(), *options(destination, ask=ask), "-f", "-N", "-T", *control.options(destination)]
     try:
-        done = subprocess.run(
-            words,
+        # Without a terminal of their own, neither ssh nor the ssh of a jump host finds one to ask on.
+        process = subprocess.Popen(
+            [*words, *destination.target],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=told,
             env=environment(ask=ask),
-            timeout=patience,
-            check=False,
+            start_new_session=not ask,
         )
-        told = _read(log)
-    except FileNotFoundError as error:
-        raise Unreachable(f"there is no {words[0]} here; install OpenSSH's client") from error
+    except OSError as error:
+        raise Unreachable(f"{words[0]} cannot be run ({error.strerror}); install OpenSSH's client") from error
+    try:
+        return process.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired as error:
         raise Unreachable(f"{destination.word} does not answer") from error
     finally:
-        if os.path.exists(log):
-            os.unlink(log)
-    if done.returncode and not standing(destination):
-        raise failure(destination, told)
+        if process.poll() is None:
+            control.kill(process.pid, group=not ask)
+            process.wait()
+
+
+def _carried(destination: Destination, told: IO[bytes], deadline: float | None) -> bool:
+    """Lets autossh open the shared connection and open it again whenever it is lost. False where it gives up at once.
+
+    Raises Unreachable.
+    """
+    words = [os.environ["SESH_SSH"], "-M", "0", "-N", "-T", *options(destination, ask=False)]
+    # Not in the background: autossh must see how its ssh ends. It lives until it is told to end.
+    words += [*control.options(destination, persist="no"), *destination.target]
+    pid = control.spawn(words, environment(ask=False), told.fileno())
+    deadline = time.monotonic() + 3 * CONNECT if deadline is None else deadline
+    while not standing(destination):
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return False
+        if time.monotonic() >= deadline:
+            control.kill(pid, group=True)
+            os.waitpid(pid, 0)
+            raise Unreachable(f"{destination.word} does not answer")
+        time.sleep(0.05)
+    return True
+
+
+def _said_on_the_way(destination: Destination, said: str, deadline: float | None) -> str:
+    """What the ssh of a jump host says, which a connection that is to be shared keeps to itself."""
+    if not {destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"}:
+        return said
+    left = CONNECT if deadline is None else min(CONNECT, deadline - time.monotonic())
+    with tempfile.TemporaryFile() as told:
+        process = subprocess.Popen(
+            command(destination, "exit", alone=True),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=told,
+            env=environment(ask=False),
+            start_new_session=True,
+        )
+        try:
+            process.wait(max(0.0, left))
+        except subprocess.TimeoutExpired:
+            control.kill(process.pid, group=True)
+            process.wait()
+        return _said(told)
+
+
+def _said(told: IO[bytes]) -> str:
+    """What ssh has written."""
+    told.seek(0)
+    return told.read(65536).decode("utf-8", "replace")
 
 
 def standing(destination: Destination) -> bool:
-    """Whether the shared connection stands and answers."""
-    path = control_path(destination)
-    if not os.path.exists(path):
-        return False
-    words = [program(), "-O", "check", "-o", f"ControlPath={_escaped(path)}", *destination.target]
-    done = subprocess.run(
-        words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=5, check=False
-    )
-    return done.returncode == 0
+    """Whether the shared connection stands and its process answers (the host itself is not asked)."""
+    path = control.path(destination)
+    return bool(path) and os.path.exists(path) and _tell(destination, "check", path)
 
 
 def forget(destination: Destination) -> None:
-    """Removes a shared connection that has gone silent, so that the next one begins anew. Only ours is touched."""
-    if destination.via is not None or not shared(destination):
+    """Sees to it that a shared connection that has gone silent is used no more, so that the next one begins anew.
+
+    Ours is ended; one of the user's own making only takes no more sessions.
+    """
+    if destination.via is not None or not (path := control.path(destination)) or not os.path.lexists(path):
         return
-    path = control_path(destination)
-    words = [program(), "-O", "exit", "-o", f"ControlPath={_escaped(path)}", *destination.target]
+    if not control.own(destination):
+        _tell(destination, "stop", path)
+        return
+    _tell(
+        destination, "exit", path
+    )  # where it hangs: without its socket it serves nobody, and ends with its connection
     try:
-        subprocess.run(
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # it went by itself, as it should
+
+
+def _tell(destination: Destination, what: str, path: str) -> bool:
+    """`ssh -O`: tells the shared connection's process something; whether it obeyed, within 2 s."""
+    words = [program(), "-O", what, "-o", f"ControlPath={control.escaped(path)}", *destination.target]
+    try:
+        done = subprocess.run(
             words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -165,11 +240,8 @@ def forget(destination: Destination) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        pass  # it hangs: without its socket it serves nobody, and ends when its connection does
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass  # it went by itself, as it should
+        return False
+    return done.returncode == 0
 
 
 def failure(destination: Destination, told: str) -> SeshError:
@@ -177,37 +249,40 @@ def failure(destination: Destination, told: str) -> SeshError:
     word = destination.word
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     text = "\n".join(lines)
-    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text or "Host key verification failed" in text:
+    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
         return Unreachable(
-            f"the host key of {word} has changed, or is not the one known: nothing was sent; "
-            f"if you know why, remove the old key with: ssh-keygen -R {destination.setting('hostname') or word}"
+            f"the host key of {word} has changed: nothing was sent; if you know why, remove the old key with: "
+            f"{_removal(destination, text)}"
         )
-    if "Permission denied" in text:
+    if "Host key verification failed" in text:
+        return Unreachable(f"the host key of {word} is not known, and ssh may not take it; look at it with: ssh {word}")
+    if "Permission denied (" in text or "Permission denied, please" in text:
         return Unreachable(f"{word} lets nobody in without a password or another key; try: ssh {word}")
-    reasons = [line for line in lines if not line.startswith(("Warning:", "debug"))]
-    reason = reasons[-1] if reasons else "no reason was given"
-    return Unreachable(f"{word} cannot be reached: {reason.rstrip('.')}")
+    reasons = _reasons(text) or lines[-1:] or ["no reason was given"]
+    return Unreachable(f"{word} cannot be reached: {reasons[-1].rstrip('.')}")
 
 
-def _open(destination: Destination, keyword: str) -> bool:
-    """Whether the user's configuration leaves a keyword at ssh's own default."""
-    return destination.setting(keyword).lower() in _DEFAULT[keyword]
+def _reasons(told: str) -> list[str]:
+    """The lines that say more than that it failed."""
+    lines = [line.strip() for line in told.splitlines()]
+    return [line for line in lines if line and not line.startswith(_NOISE)]
 
 
-def _escaped(path: str) -> str:
-    """A path where ssh would read % as a token, and quotes around blanks."""
-    return '"' + path.replace("%", "%%") + '"' if " " in path else path.replace("%", "%%")
+def _removal(destination: Destination, text: str) -> str:
+    """The command that removes an old host key: of the host itself, or of one on the way to it."""
+    host, port = destination.setting("hostkeyalias"), "22"
+    if host in ("", "none"):
+        host, port = destination.setting("hostname") or destination.word, destination.setting("port")
+    name = host if port in ("", "22") else f"[{host}]:{port}"
+    if told := re.search(r"[Hh]ost key for (\S+) has changed", text):
+        name = told[1]
+    words = ["ssh-keygen", "-R", name]
+    if place := re.search(r"Offending .*key in (.+):\d+$", text, re.MULTILINE):
+        words += ["-f", place[1]]
+    return shlex.join(words)
 
 
 def _number(text: str, name: str) -> str:
-    if not text.isdecimal():
+    if not (text.isdecimal() and text.isascii()):
         raise Refused(f"{name}={text} is no number of seconds")
     return text
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except FileNotFoundError:
-        return ""

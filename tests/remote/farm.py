@@ -69,6 +69,7 @@ class Far:
         self.user, self.home, self.shell = account.name, account.home, account.shell
         self.directory = os.path.join(self.home, ".sesh")
         self.port = proxy.port if proxy else sshd.port
+        self.address = f"[127.0.0.1]:{self.port}"  # as known_hosts has it
 
     def __repr__(self) -> str:
         return f"Far({self.word!r}, {self.user} on {self.port})"
@@ -209,11 +210,10 @@ class Farm:
 
     def know(self, far: Far, key: str | None = None) -> None:
         """Writes the host's key into known_hosts, in place of any other; `key` instead, where one is given."""
-        address = f"[127.0.0.1]:{far.port}"
         with open(self.known_hosts, encoding="utf-8") as file:
-            others = [line for line in file if not line.startswith(f"{address} ")]
+            others = [line for line in file if not line.startswith(f"{far.address} ")]
         with open(self.known_hosts, "w", encoding="utf-8") as file:
-            file.writelines([*others, f"{address} {key or far.sshd.host_key}\n"])
+            file.writelines([*others, f"{far.address} {key or far.sshd.host_key}\n"])
 
     def change_key(self, far: Far) -> None:
         """Known_hosts holds another key than the host's: as if that had changed."""

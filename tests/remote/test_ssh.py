@@ -1,0 +1,652 @@
+"""The user's own ssh against real sshds: the shared connection, its options, and what happens where it fails."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import stat
+import subprocess
+import threading
+import time
+
+import pytest
+
+from sesh.errors import Refused, Unreachable
+from sesh.remote import control, ssh
+from sesh.remote.destination import Destination
+from tests.remote.farm import Far, Farm
+from tests.support import Home, processes, wait_until
+
+
+def run(destination: Destination, line: str, *, alone: bool = False) -> subprocess.CompletedProcess[str]:
+    """Runs a line over there as the product does, without a prompt."""
+    return subprocess.run(
+        ssh.command(destination, line, alone=alone),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        env=ssh.environment(ask=False),
+    )
+
+
+def after(words: list[str], option: str) -> list[str]:
+    """The values of `-o KEYWORD=…` among the words."""
+    return [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
+
+
+def refusal(destination: Destination) -> str:
+    """The one line that says why there is no connection."""
+    with pytest.raises(Unreachable) as refused:
+        ssh.connect(destination, ask=False, patience=15)
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+# -- the shared connection
+
+
+def test_many_commands_take_one_connection(here: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    box = Destination("box")
+    assert not ssh.standing(box)
+    ssh.connect(box, ask=False)
+    assert ssh.standing(box)
+    for _ in range(3):
+        assert run(box, "id -un").stdout == f"{far.user}\n"
+    ssh.connect(box, ask=False)
+    assert far.proxy.accepted == 1
+    assert len(farm.masters()) == 1
+
+
+def test_a_command_of_its_own_connection_does_not_touch_the_shared_one(here: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    box = Destination("box")
+    ssh.connect(box, ask=False)
+    assert run(box, "id -un", alone=True).stdout == f"{far.user}\n"
+    assert far.proxy.accepted == 2
+    wait_until(lambda: far.proxy.connections == 1)
+
+
+def test_a_command_without_a_shared_connection_opens_none(here: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    box = Destination("box")
+    assert run(box, "id -un").stdout == f"{far.user}\n"
+    assert farm.masters() == []
+    assert not ssh.standing(box)
+
+
+def test_the_socket_lies_in_a_private_directory_under_a_name_that_tells_nothing(here: Home, farm: Farm) -> None:
+    farm.host("box")
+    box = Destination("box")
+    ssh.connect(box, ask=False)
+    path = control.path(box)
+    assert os.path.dirname(path) == os.path.join(here.directory, ".control")
+    assert os.stat(os.path.dirname(path)).st_mode & 0o777 == 0o700
+    assert os.stat(path).st_mode & 0o077 == 0
+    assert len(os.path.basename(path)) == 24
+    assert not {"box", "127.0.0.1", box.setting("user")} & set(os.path.basename(path).split("-"))
+    assert sorted(os.listdir(os.path.dirname(path))) == [os.path.basename(path), os.path.basename(path) + ".lock"]
+
+
+def test_hosts_and_ways_to_them_have_connections_of_their_own(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One address behind two jump hosts is two machines, though user, host name and port are the same."""
+    one = farm.host("one")
+    farm.host("two")
+    farm.host("behind", same_user=one, config={"ProxyJump": "two"})
+    farm.host("again", same_user=one)
+    paths = {word: control.path(Destination(word)) for word in ("one", "two", "behind", "again")}
+    assert len(set(paths.values())) == 3
+    assert paths["one"] == paths["again"]
+    monkeypatch.setenv("SESH_PROXYJUMP", "two")
+    assert control.path(Destination("one")) != paths["one"]
+
+
+def test_a_piped_command_does_not_wait_for_the_shared_connection(here: Home, farm: Farm) -> None:
+    """A master that holds the caller's pipes open would keep `sesh … | cat` from ending for as long as it stands."""
+    farm.host("box")
+    code = (
+        "import subprocess; from sesh.remote import ssh; from sesh.remote.destination import Destination\n"
+        "box = Destination('box'); ssh.connect(box)\n"
+        "subprocess.run(ssh.command(box, 'echo over there; echo told >&2'))"
+    )
+    done = subprocess.run(
+        [here.command[0], "-c", code], capture_output=True, text=True, timeout=20, check=False, env=here.env
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "over there\n", "told\n")
+    (master,) = farm.masters()
+    assert {os.readlink(f"/proc/{master}/fd/{fd}") for fd in (0, 1)} == {"/dev/null"}
+
+
+def test_who_comes_at_the_same_time_opens_one_connection(here: Home, farm: Farm) -> None:
+    """Of two masters for one socket the second would stay for ever, used by nobody and seen by nobody."""
+    far = farm.host("box", proxied=True)
+    failed: list[Exception] = []
+
+    def come() -> None:
+        try:
+            ssh.connect(Destination("box"), ask=False)
+        except Unreachable as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=come) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert far.proxy.accepted == 1
+    assert len(farm.masters()) == 1
+
+
+def test_who_waits_for_another_that_opens_the_connection_has_patience_of_its_own(here: Home, farm: Farm) -> None:
+    farm.host("box")
+    box = Destination("box")
+    with control.Turn(box, None):
+        begun = time.monotonic()
+        with pytest.raises(Unreachable, match="box does not answer"):
+            ssh.connect(box, ask=False, patience=0.3)
+        assert 0.2 < time.monotonic() - begun < 3
+    ssh.connect(box, ask=False)
+
+
+def test_a_socket_that_a_killed_connection_left_is_no_hindrance(here: Home, farm: Farm) -> None:
+    farm.host("box")
+    box = Destination("box")
+    ssh.connect(box, ask=False)
+    processes.kill(farm.masters())
+    wait_until(lambda: not farm.masters())
+    assert os.path.exists(control.path(box))
+    assert not ssh.standing(box)
+    ssh.connect(box, ask=False)
+    assert ssh.standing(box)
+    assert run(box, "echo hello").stdout == "hello\n"
+
+
+def test_a_host_that_refuses_more_sessions_gets_a_second_connection(here: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True, sshd={"MaxSessions": "1"})
+    box = Destination("box")
+    ssh.connect(box, ask=False)
+    with subprocess.Popen(
+        ssh.command(box, "echo there; exec cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == b"there\n"
+        done = run(box, "echo second; exit 3")
+        assert (done.returncode, done.stdout) == (3, "second\n")
+        first.communicate(timeout=10)
+    assert far.proxy.accepted == 2
+
+
+# -- silence
+
+
+def test_a_connection_that_went_silent_is_forgotten_at_once(here: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    box = Destination("box")
+    ssh.connect(box, ask=False)
+    far.proxy.silence()
+    assert ssh.standing(box), "nobody here can know yet"
+    begun = time.monotonic()
+    ssh.forget(box)
+    assert time.monotonic() - begun < 2.5
+    assert not ssh.standing(box)
+    wait_until(lambda: not farm.masters())
+    far.proxy.restore()
+    ssh.connect(box, ask=False)
+    assert run(box, "echo again").stdout == "again\n"
+    assert far.proxy.accepted == 2
+
+
+def test_a_connection_whose_process_hangs_is_forgotten_too(here: Home, farm: Farm) -> None:
+    farm.host("box")
+    box = Destination("box")
+    ssh.connect(box, ask=False)
+    (master,) = farm.masters()
+    os.kill(master, 19)  # SIGSTOP
+    begun = time.monotonic()
+    assert not ssh.standing(box)
+    ssh.forget(box)
+    assert time.monotonic() - begun < 6
+    ssh.connect(box, ask=False)
+    assert run(box, "echo again").stdout == "again\n"
+
+
+def test_forgetting_what_never_was_does_nothing(here: Home, farm: Farm) -> None:
+    farm.host("box")
+    ssh.forget(Destination("box"))
+    ssh.forget(Destination("box", ["sudo", "-u", "build"]))
+
+
+def test_a_host_that_accepts_and_says_nothing_is_given_up_in_time(here: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    far.proxy.silence()
+    begun = time.monotonic()
+    with pytest.raises(Unreachable, match="box does not answer"):
+        ssh.connect(Destination("box"), ask=False, patience=0.5)
+    assert time.monotonic() - begun < 3
+    assert farm.masters() == []
+
+
+def test_without_patience_the_time_to_connect_is_bounded_by_ssh_itself(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = farm.host("box", proxied=True)
+    far.proxy.silence()
+    monkeypatch.setattr(ssh, "CONNECT", 1)
+    with pytest.raises(Unreachable, match=r"box cannot be reached: .*timed out"):
+        ssh.connect(Destination("box"), ask=False)
+
+
+def test_a_host_behind_one_that_went_silent_leaves_nothing_running(here: Home, farm: Farm) -> None:
+    hop = farm.host("hop", proxied=True)
+    farm.host("box", config={"ProxyJump": "hop"})
+    hop.proxy.silence()
+    with pytest.raises(Unreachable):
+        ssh.connect(Destination("box"), ask=False, patience=0.5)
+    wait_until(lambda: not farm.masters())
+
+
+# -- options
+
+
+def test_only_what_the_configuration_leaves_open_is_set(here: Home, farm: Farm) -> None:
+    farm.host("plain")
+    farm.host(
+        "own",
+        config={
+            "StrictHostKeyChecking": "yes",
+            "ConnectTimeout": "3",
+            "ServerAliveInterval": "7",
+            "ForwardAgent": "no",
+        },
+    )
+    plain = ssh.options(Destination("plain"), ask=True)
+    assert after(plain, "StrictHostKeyChecking") == ["accept-new"]
+    assert after(plain, "ConnectTimeout") == ["10"]
+    assert after(plain, "ServerAliveInterval") == ["30"]
+    assert after(plain, "BatchMode") == []
+    assert ssh.options(Destination("own"), ask=True) == []
+    assert ssh.options(Destination("own"), ask=False) == ["-o", "BatchMode=yes"]
+
+
+@pytest.mark.parametrize("chosen", ["no", "accept-new", "yes"])
+def test_how_host_keys_are_checked_is_the_user_s_choice_where_he_made_one(here: Home, farm: Farm, chosen: str) -> None:
+    farm.host("box", config={"StrictHostKeyChecking": chosen})
+    assert after(ssh.options(Destination("box"), ask=True), "StrictHostKeyChecking") == []
+
+
+def test_a_configuration_for_people_at_terminals_does_not_spoil_commands(here: Home, farm: Farm) -> None:
+    farm.host(
+        "box",
+        config={"RemoteCommand": "echo not this", "RequestTTY": "force", "StdinNull": "yes", "SessionType": "none"},
+    )
+    box = Destination("box")
+    ssh.connect(box, ask=False)
+    for alone in (False, True):
+        done = subprocess.run(
+            ssh.command(box, "cat; tty", alone=alone), input="typed\n", capture_output=True, text=True, check=False
+        )
+        assert done.stdout == "typed\nnot a tty\n", done.stderr
+
+
+def test_forwardings_belong_to_the_shared_connection_alone(here: Home, farm: Farm) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = {"LocalForward": f"127.0.0.1:{port} 127.0.0.1:9", "ExitOnForwardFailure": "yes"}
+    farm.host("box", config=config)
+    box = Destination("box")
+    ssh.connect(box, ask=False)
+    socket.create_connection(("127.0.0.1", port), 5).close()
+    for alone in (False, True):
+        done = run(box, "echo fine", alone=alone)
+        assert (done.stdout, done.returncode) == ("fine\n", 0), done.stderr
+
+
+def test_a_shared_connection_of_the_user_s_own_is_used(here: Home, farm: Farm) -> None:
+    path = os.path.join(here.path, ".ssh", "own-%r")
+    far = farm.host("box", proxied=True, config={"ControlPath": path})
+    box = Destination("box")
+    ssh.connect(box, ask=False)
+    assert not ssh.standing(box), "only the user opens it"
+    subprocess.run(["ssh", "-M", "-f", "-N", "box"], check=True, timeout=20, stdin=subprocess.DEVNULL)
+    assert ssh.standing(box)
+    assert run(box, "echo over it").stdout == "over it\n"
+    assert far.proxy.accepted == 1
+    with subprocess.Popen(["ssh", "box", "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as theirs:
+        wait_until(lambda: any("cat" in processes.describe(pid) for pid in far.processes()))
+        ssh.forget(box)
+        assert not ssh.standing(box)
+        assert theirs.communicate(b"still here", timeout=10)[0] == b"still here"
+
+
+def test_a_shared_connection_that_ssh_would_open_is_opened_by_itself(here: Home, farm: Farm) -> None:
+    """With `ControlMaster auto` the first piped command would become the master, and never end."""
+    config = {"ControlPath": os.path.join(here.path, ".ssh", "%C"), "ControlMaster": "auto", "ControlPersist": "60"}
+    far = farm.host("box", proxied=True, config=config)
+    box = Destination("box")
+    assert run(box, "echo alone").stdout == "alone\n"
+    assert farm.masters() == []
+    ssh.connect(box, ask=False)
+    assert ssh.standing(box)
+    assert os.path.dirname(control.path(box)) == os.path.join(here.path, ".ssh")
+    assert run(box, "echo together").stdout == "together\n"
+    assert subprocess.check_output(["ssh", "box", "echo the user too"], text=True, timeout=20) == "the user too\n"
+    assert far.proxy.accepted == 2
+
+
+# -- variables
+
+
+def test_the_keepalive_of_the_environment_counts(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    farm.host("box")
+    monkeypatch.setenv("SESH_KEEPALIVE", "5")
+    assert after(ssh.options(Destination("box"), ask=True), "ServerAliveInterval") == ["5"]
+    for wrong in ("5s", "-1", "٣", "1 -o ProxyCommand=x"):
+        monkeypatch.setenv("SESH_KEEPALIVE", wrong)
+        with pytest.raises(Refused, match="no number of seconds"):
+            ssh.options(Destination("box"), ask=True)
+
+
+def test_the_connection_stays_as_long_as_the_environment_says(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    farm.host("box")
+    box = Destination("box")
+    monkeypatch.setenv("SESH_PERSIST", "1s")
+    ssh.connect(box, ask=False)
+    assert run(box, "echo hello").stdout == "hello\n"
+    wait_until(lambda: not farm.masters())
+    monkeypatch.setenv("SESH_PERSIST", "for ever")
+    with pytest.raises(Refused, match="SESH_PERSIST=for ever is no time"):
+        ssh.connect(box, ask=False)
+
+
+def test_the_identity_of_the_environment_is_used(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = farm.host("box", config={"IdentityFile": None, "IdentitiesOnly": None})
+    assert "lets nobody in" in refusal(Destination("box"))
+    monkeypatch.setenv("SESH_IDENTITY", farm.ground.identity)
+    ssh.connect(Destination("box"), ask=False)
+    assert run(Destination("box"), "id -un").stdout == f"{far.user}\n"
+
+
+def test_the_jump_host_of_the_environment_is_used(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    hop = farm.host("hop", proxied=True)
+    far = farm.host("box")
+    monkeypatch.setenv("SESH_PROXYJUMP", "hop")
+    ssh.connect(Destination("box"), ask=False)
+    assert run(Destination("box"), "id -un").stdout == f"{far.user}\n"
+    assert hop.proxy.accepted == 1
+
+
+def test_the_control_directory_of_the_environment_is_used(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    farm.host("box")
+    box = Destination("box")
+    folder = os.path.join(here.path, "with blank 100%")
+    monkeypatch.setenv("SESH_CTRL_DIR", folder)
+    ssh.connect(box, ask=False)
+    assert os.path.dirname(control.path(box)) == folder
+    assert run(box, "echo hello").stdout == "hello\n"
+    assert ssh.standing(box)
+    ssh.forget(box)
+    wait_until(lambda: not farm.masters())
+
+
+def test_the_runtime_directory_is_taken_where_there_is_one(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    farm.host("box")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", here.root)
+    assert os.path.dirname(control.path(Destination("box"))) == os.path.join(here.root, "sesh")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/nonexistent")
+    assert os.path.dirname(control.path(Destination("box"))) == os.path.join(here.directory, ".control")
+
+
+def test_a_directory_too_deep_for_sockets_is_no_hindrance(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    farm.host("box")
+    box = Destination("box")
+    monkeypatch.setenv("SESH_DIR", os.path.join(here.path, "deep" * 20, ".sesh"))
+    ssh.connect(box, ask=False)
+    assert control.path(box).startswith(f"/tmp/sesh-{os.geteuid()}/")
+    assert run(box, "echo hello").stdout == "hello\n"
+    ssh.forget(box)
+
+
+@pytest.mark.parametrize("evil", ["open", "link", "file"])
+def test_a_control_directory_that_is_not_private_is_refused(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, evil: str
+) -> None:
+    farm.host("box")
+    folder = os.path.join(here.path, "control")
+    if evil == "open":
+        os.mkdir(folder)
+        os.chmod(folder, stat.S_IRWXU | stat.S_IXGRP)
+    elif evil == "link":
+        os.symlink(here.path, folder)
+    else:
+        here.write("control", "")
+    monkeypatch.setenv("SESH_CTRL_DIR", folder)
+    with pytest.raises(Refused, match="control"):
+        ssh.connect(Destination("box"), ask=False)
+    assert farm.connections() == []
+
+
+def test_words_that_look_like_options_reach_no_ssh(here: Home, farm: Farm) -> None:
+    for word in ("-oProxyCommand=touch pwned", "-l", "root@-oX", "a b", "$(touch pwned)"):
+        done = here.sesh(f"@{word}", "--list")
+        assert (done.code, done.stdout) == (2, "")
+        assert len(done.stderr.splitlines()) == 1
+    assert farm.calls() == []
+
+
+# -- autossh
+
+
+@pytest.mark.needs("autossh")
+def test_autossh_carries_the_shared_connection_and_brings_it_back(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = farm.host("box", proxied=True)
+    box = Destination("box")
+    monkeypatch.setenv("SESH_SSH", "autossh")
+    monkeypatch.setenv("AUTOSSH_PATH", os.path.join(here.path, "bin", "ssh"))
+    monkeypatch.setenv("AUTOSSH_GATETIME", "0")
+    ssh.connect(box, ask=False, patience=20)
+    assert run(box, "echo over it").stdout == "over it\n"
+    assert far.proxy.accepted == 1
+    assert ssh.command(box, "true")[0] == "ssh"
+    assert not [call for call in farm.calls() if "-M" in call], "what autossh adds is its own"
+    far.proxy.cut()
+    wait_until(lambda: far.proxy.accepted == 2 and ssh.standing(box), timeout=20)
+    assert run(box, "echo again").stdout == "again\n"
+
+
+@pytest.mark.needs("autossh")
+def test_autossh_that_cannot_connect_gives_up_and_says_why(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = farm.host("box", proxied=True)
+    far.proxy.refuse()
+    monkeypatch.setenv("SESH_SSH", "autossh")
+    monkeypatch.setenv("AUTOSSH_PATH", os.path.join(here.path, "bin", "ssh"))
+    assert "Connection refused" in refusal(Destination("box"))
+    wait_until(lambda: not farm.masters())
+
+
+def test_autossh_that_is_missing_is_told_of(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    farm.host("box")
+    monkeypatch.setenv("SESH_SSH", "/nonexistent/autossh")
+    assert "/nonexistent/autossh cannot be run" in refusal(Destination("box"))
+
+
+# -- host keys
+
+
+def test_an_unknown_key_is_taken_once_and_recorded(here: Home, farm: Farm) -> None:
+    far = farm.host("box", known=False)
+    ssh.connect(Destination("box"), ask=False)
+    with open(farm.known_hosts, encoding="utf-8") as file:
+        assert far.sshd.host_key in file.read()
+
+
+def test_an_unknown_key_is_refused_where_the_user_is_strict(here: Home, farm: Farm) -> None:
+    farm.host("box", known=False, config={"StrictHostKeyChecking": "yes"})
+    assert "the host key of box is not known" in refusal(Destination("box"))
+    assert os.path.getsize(farm.known_hosts) == 0
+
+
+@pytest.mark.parametrize("alias", [None, "the-box"])
+def test_a_changed_key_is_refused_and_the_line_holds_the_command_that_mends_it(
+    here: Home, farm: Farm, alias: str | None
+) -> None:
+    far = farm.host("box", config={"HostKeyAlias": alias})
+    with open(farm.known_hosts, "w", encoding="utf-8") as file:
+        file.write(f"{alias or far.address} {farm.ground.public_key}\n")
+    told = refusal(Destination("box"))
+    assert "the host key of box has changed: nothing was sent" in told
+    command = told.partition("remove the old key with: ")[2]
+    subprocess.run(shlex.split(command), check=True, capture_output=True)
+    ssh.connect(Destination("box"), ask=False)
+
+
+def test_a_changed_key_of_a_jump_host_is_named_as_that_host_s(here: Home, farm: Farm) -> None:
+    hop = farm.host("hop")
+    farm.host("box", config={"ProxyJump": "hop"}, sshd={"MaxSessions": "9"})
+    farm.change_key(hop)
+    told = refusal(Destination("box"))
+    assert shlex.quote(hop.address) in told
+
+
+def test_a_changed_key_stays_refused_where_a_person_sits(here: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    farm.change_key(far)
+    with pytest.raises(Unreachable, match="has changed"):
+        ssh.connect(Destination("box"), ask=True, patience=20)
+
+
+# -- passwords
+
+CONNECT = """
+import sys
+from sesh.errors import SeshError
+from sesh.remote import ssh
+from sesh.remote.destination import Destination
+try:
+    ssh.connect(Destination("box"))
+    print("connected")
+except SeshError as error:
+    print("failed:", error)
+"""
+BY_PASSWORD = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
+
+
+def asks_by_password(farm: Farm, word: str, **words: dict[str, str | None]) -> Far:
+    """A host that lets in by a password only."""
+    far = farm.host(word, sshd=BY_PASSWORD, **words)  # type: ignore[arg-type]
+    far.account.set_password("far away")
+    return far
+
+
+def test_nothing_waits_for_a_password_without_a_terminal(here: Home, farm: Farm) -> None:
+    farm.host("box", sshd=BY_PASSWORD)
+    begun = time.monotonic()
+    assert refusal(Destination("box")) == "box lets nobody in without a password or another key; try: ssh box"
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("way", ["direct", "jump"])
+def test_nothing_asks_on_the_terminal_behind_a_pipe(here: Home, farm: Farm, way: str) -> None:
+    """In `sesh @box … | less` there is a /dev/tty that ssh, and the ssh of a jump host, could ask on."""
+    if way == "direct":
+        farm.host("box", sshd=BY_PASSWORD)
+    else:
+        farm.host("hop", sshd=BY_PASSWORD)
+        farm.host("box", config={"ProxyJump": "hop"})
+    here.write("connect.py", CONNECT)
+    line = f"{here.command[0]} connect.py </dev/null 2>&1 | cat"
+    terminal = here.terminal(command=["sh", "-c", line])
+    assert terminal.exit_code(timeout=20) == 0
+    assert "failed: box" in terminal.text()
+    assert "assword:" not in terminal.text()
+
+
+def test_no_program_pops_up_to_ask_instead(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    farm.host("hop", sshd=BY_PASSWORD)
+    farm.host("box", config={"ProxyJump": "hop"})
+    monkeypatch.setenv("SSH_ASKPASS", here.write("askpass", f"#!/bin/sh\ntouch {here.path}/asked\n", 0o755))
+    monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
+    monkeypatch.setenv("DISPLAY", ":0")
+    refusal(Destination("box"))
+    assert not os.path.exists(os.path.join(here.path, "asked"))
+
+
+def test_a_person_at_a_terminal_is_asked_and_the_connection_outlives_the_terminal(here: Home, farm: Farm) -> None:
+    asks_by_password(farm, "box")
+    here.write("connect.py", CONNECT)
+    terminal = here.terminal(command=[here.command[0], "connect.py"])
+    terminal.wait_for("password:")
+    terminal.type("far away\n")
+    terminal.wait_for("connected")
+    assert terminal.exit_code() == 0
+    terminal.close()
+    assert ssh.standing(Destination("box"))
+    assert run(Destination("box"), "echo without asking").stdout == "without asking\n"
+
+
+def test_a_person_who_leaves_at_the_prompt_leaves_nothing_behind(here: Home, farm: Farm) -> None:
+    asks_by_password(farm, "box")
+    here.write("connect.py", CONNECT)
+    terminal = here.terminal(command=[here.command[0], "connect.py"])
+    terminal.wait_for("password:")
+    terminal.type("\x03")
+    assert terminal.exit_code() != 0
+    wait_until(lambda: not farm.masters())
+
+
+@pytest.mark.needs("autossh")
+def test_a_person_is_asked_by_ssh_where_autossh_could_not(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks_by_password(farm, "box")
+    here.write("connect.py", CONNECT)
+    env = {"SESH_SSH": "autossh", "AUTOSSH_PATH": os.path.join(here.path, "bin", "ssh")}
+    terminal = here.terminal(command=[here.command[0], "connect.py"], env=env)
+    terminal.wait_for("password:")
+    terminal.type("far away\n")
+    terminal.wait_for("connected")
+
+
+# -- other failures
+
+
+def test_a_host_that_refuses_connections_is_told_of_in_one_line(here: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    far.proxy.refuse()
+    assert refusal(Destination("box")).startswith("box cannot be reached: ssh: connect to host 127.0.0.1")
+
+
+def test_a_jump_host_that_refuses_connections_is_told_of_in_one_line(here: Home, farm: Farm) -> None:
+    hop = farm.host("hop", proxied=True)
+    farm.host("box", config={"ProxyJump": "hop"})
+    hop.proxy.refuse()
+    assert refusal(Destination("box")).endswith(f"connect to host 127.0.0.1 port {hop.port}: Connection refused")
+
+
+def test_a_name_that_leads_nowhere_is_told_of_in_one_line(here: Home, farm: Farm) -> None:
+    assert "nowhere.invalid cannot be reached" in refusal(Destination("nowhere.invalid"))
+
+
+def test_a_host_that_is_reached_by_another_command_needs_no_connection(here: Home, farm: Farm) -> None:
+    box = Destination("box", ["env", "-i"])
+    ssh.connect(box, ask=False)
+    assert run(box, "echo it works").stdout == "it works\n"
+    assert farm.calls() == []
