@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 FULL = 1 << 20
 """Bytes that wait for the terminal before nothing more is taken from the daemon."""
-_UNREAD = 4 << 20
+_UNREAD = 12 << 20
 """Bytes that were shown and that the ledger may still have to read: a burst is shown first and read after."""
 _PATIENCE = 1.0
 """Seconds for which the terminal is waited for when it is given back."""
@@ -47,7 +47,7 @@ class Display:
         self._unread.append(data)
         self._unread_size += len(data)
         self._put(data)
-        if self._unread_size > _UNREAD:
+        while self._unread_size > _UNREAD:
             self.account()
 
     def _put(self, data: bytes) -> None:
@@ -69,15 +69,14 @@ class Display:
 
     @property
     def behind(self) -> bool:
-        """Whether the ledger has bytes to read; `account` does it, best when nothing else is to be done."""
+        """Whether the ledger has blocks to read; `account` does it, best when nothing else is to be done."""
         return self._unread_size > 0
 
     def account(self) -> None:
-        """Has the ledger read what was shown."""
-        for data in self._unread:
-            self._ledger.feed(data)
-        self._unread = []
-        self._unread_size = 0
+        """Has the ledger read the oldest block that was shown."""
+        data = self._unread.pop(0)
+        self._unread_size -= len(data)
+        self._ledger.feed(data)
 
     # -- sesh's own lines
 
@@ -108,7 +107,8 @@ class Display:
 
     def _undo(self, rows_below: int | None) -> bool:
         """Gives back the modes and moves to a fresh row; what still waits is dropped. False where nothing gets out."""
-        self.account()
+        while self.behind:
+            self.account()
         alternate = self._ledger.alternate
         if self._waiting or rows_below is None:
             rows_below = 0 if alternate else _BOTTOM  # the program's screen was called up on the last row in use
@@ -132,7 +132,8 @@ class Display:
 
     def suspend(self) -> bool:
         """Gives the terminal back for a while, without a word. What `resume` has to be told is returned."""
-        self.account()
+        while self.behind:
+            self.account()
         alternate = self._ledger.alternate
         if self.started:
             self._undo(None)

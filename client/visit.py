@@ -125,9 +125,11 @@ class Visit:
         """Blocks until something is to be done; the descriptors that are ready."""
         self._register()
         moments = [by for by in (self._flush_by, self._notice_by, self._leave_by, self._welcome_by) if by]
-        ready = self._poll.poll(0) if self.display.behind else []
-        if not ready:
-            self.display.account()
+        if self.display.behind:
+            ready = self._poll.poll(0)
+            if not ready:
+                self.display.account()
+        else:
             left = max(0.0, min(moments) - time.monotonic()) if moments else None
             ready = self._poll.poll(None if left is None else math.ceil(left * 1000))
         return {descriptor for descriptor, _ in ready}
