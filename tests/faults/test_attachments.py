@@ -359,3 +359,27 @@ def test_absurd_output_costs_bounded_time_and_memory(daemons: Daemons, attack: s
     assert time.monotonic() - began < 1
     assert resident(pid) < 120 << 20
     assert [line for line in daemons.ask("work", "status")["session"]["faults"] if "a fault" in line] == []
+
+
+def switches(pid: int) -> int:
+    """How often a process went to sleep of its own will."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(file.read().partition("voluntary_ctxt_switches:")[2].split()[0])
+
+
+def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(daemons: Daemons) -> None:
+    pid = daemons.quiet("work", "read go; seq 1 300000; echo over; exec cat")
+    sleepers = [daemons.attach("work", columns=40, rows=10, read_only=True), daemons.attach("work")]
+    leader = daemons.attach("work")
+    leader.type(b"\n")
+    leader.wait_output(b"over", 20)
+    daemons.wait_for("work", "over")
+    # Whom the flood left behind is given up after two seconds; then there is nothing more to wait for.
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 2.2)
+    before = switches(pid)
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 1)
+    assert switches(pid) - before <= 1
+    for client in sleepers:
+        client.close()
