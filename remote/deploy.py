@@ -9,7 +9,7 @@ import secrets
 import time
 
 from sesh.errors import InvalidHost, Refused, SeshError, Unreachable
-from sesh.remote import bundle, carrier, eventlog, known, survey
+from sesh.remote import bundle, carrier, eventlog, known, ssh, survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def connected(destination: Destination, *, ask: bool | None = None) -> carrier.C
     except InvalidHost:
         raise
     except SeshError as error:
-        raise DeployError("connect", str(error), askable="lets nobody in" in str(error)) from error
+        raise DeployError("connect", str(error), askable=isinstance(error, ssh.NotLetIn)) from error
 
 
 class _Deploy:

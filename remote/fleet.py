@@ -112,7 +112,7 @@ def _connected(destinations: Sequence[Destination], ask: bool) -> list[Carrier |
     with ThreadPoolExecutor(min(MOST_AT_ONCE, max(1, len(destinations)))) as pool:
         ways = list(pool.map(quiet, destinations))
     for at, (destination, way) in enumerate(zip(destinations, ways, strict=True)):
-        if ask and isinstance(way, DeployError) and destination.via is None and way.askable:
+        if ask and isinstance(way, DeployError) and way.askable:
             try:
                 ways[at] = connected(destination, ask=True)
             except SeshError as error:
@@ -162,5 +162,6 @@ class _Bars(_Lines):
         return tell
 
     def end(self, at: int, result: Result) -> None:
-        full = {"completed": len(STEPS)} if result.error is None else {}
-        self._progress.update(self._tasks[at], description=str(result).partition(" ")[2], refresh=True, **full)
+        completed = len(STEPS) if result.error is None else None
+        text = str(result).partition(" ")[2]
+        self._progress.update(self._tasks[at], completed=completed, description=text, refresh=True)

@@ -46,6 +46,10 @@ _NOISE = (
 """What ssh also says, before or after the reason."""
 
 
+class NotLetIn(Unreachable):
+    """The host answers and takes no key that was shown to it; a person could help."""
+
+
 def prompting() -> bool:
     """Whether ssh may ask: for a password, a passphrase, a new host key. Only where a person sits at a terminal."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stdout is not None and sys.stdout.isatty()
@@ -95,6 +99,11 @@ def command(destination: Destination, remote: str, *, ask: bool = False, alone: 
     return [*words, *destination.target, remote]
 
 
+def shared(destination: Destination) -> bool:
+    """Whether `connect` sees to a shared connection; where it does not, each command logs in for itself."""
+    return destination.via is None and control.wanted(destination)
+
+
 def connect(destination: Destination, *, ask: bool | None = None, patience: float | None = None) -> None:
     """Makes sure that the shared connection stands, opened by itself with its stdio on /dev/null.
 
@@ -102,7 +111,7 @@ def connect(destination: Destination, *, ask: bool | None = None, patience: floa
     `patience`: seconds, also for another process that is opening it. Where the user's configuration shares no
     connection nothing is done. Raises Unreachable with ssh's own reason, in one line; Refused.
     """
-    if destination.via is not None or not control.wanted(destination) or standing(destination):
+    if not shared(destination) or standing(destination):
         return
     ask = prompting() if ask is None else ask
     deadline = None if patience is None else time.monotonic() + patience
@@ -257,7 +266,7 @@ def failure(destination: Destination, told: str) -> SeshError:
     if "Host key verification failed" in text:
         return Unreachable(f"the host key of {word} is not known, and ssh may not take it; look at it with: ssh {word}")
     if "Permission denied (" in text or "Permission denied, please" in text:
-        return Unreachable(f"{word} lets nobody in without a password or another key; try: ssh {word}")
+        return NotLetIn(f"{word} lets nobody in without a password or another key; try: ssh {word}")
     reasons = _reasons(text) or lines[-1:] or ["no reason was given"]
     return Unreachable(f"{word} cannot be reached: {reasons[-1].rstrip('.')}")
 
