@@ -113,17 +113,29 @@ class Turn:
         self._descriptor = -1
 
     def __enter__(self) -> None:
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
-        while True:
-            try:
-                return fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if self._deadline is not None and time.monotonic() >= self._deadline:
-                    os.close(self._descriptor)
-                    raise Unreachable(f"{self._word} does not answer: another sesh still tries to reach it") from None
-                time.sleep(0.02)
+        while not self._taken():
+            if self._deadline is not None and time.monotonic() >= self._deadline:
+                raise Unreachable(f"{self._word} does not answer: another sesh still tries to reach it")
+            time.sleep(0.02)
+
+    def _taken(self) -> bool:
+        """Tries to get the lock; a file that its last holder has removed meanwhile is none."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), os.stat(self._path)):
+                self._descriptor = descriptor
+                return True
+        except (BlockingIOError, FileNotFoundError):
+            pass  # another has it, or had it a moment ago
+        os.close(descriptor)
+        return False
 
     def __exit__(self, *_: object) -> None:
+        try:
+            os.unlink(self._path)
+        except FileNotFoundError:
+            pass  # somebody has cleared the directory
         os.close(self._descriptor)
 
 
