@@ -81,7 +81,7 @@ def report(
             "session": name,
             "host": host,
             "command": line.tail,
-            "exit_code": result["exit_code"],
+            "exit_code": ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"],
             "output": decoded,
             "duration": result.get("duration"),
             "timed_out": bool(result.get("timed_out")),

@@ -93,7 +93,7 @@ def test_two_jobs_at_the_same_instant_never_share_a_number(home: Home) -> None:
 
 def test_a_time_limit_ends_the_job_with_124(sesh: Sesh, home: Home) -> None:
     done = sesh("--exec", "slow", "--timeout", "0.3", "--json", "--", "sleep", "60")
-    assert done.code == 124
+    assert done.code == done.json()["exit_code"] == 124
     assert done.json()["timed_out"] is True
     assert home.names() == []
 
