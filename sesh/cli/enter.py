@@ -6,7 +6,7 @@ import os
 import time
 
 from sesh import inside, paths
-from sesh.cli import collision, create, far, find, show, slips
+from sesh.cli import collision, create, everywhere, far, find, show, slips
 from sesh.errors import Exists, NotFound, Refused, UsageError
 
 TYPE_CHECKING = False
@@ -73,6 +73,8 @@ def go(
     find.checked(name)
     connection = find.running(name)
     if connection is None:
+        if show.on_terminal() and (host := everywhere.find(line, name, creates=True)):
+            return on(host, line)
         slips.check_directory(name, directory)
     what = create.order(directory=None if connection else directory, command=line.command, env=env, label=label)
     needs_terminal(name)
@@ -189,6 +191,14 @@ def new(
     if here is not None and here["name"] == name:
         return already(name)
     return into(connection, name, options, here)
+
+
+def on(host: str, line: Line) -> int:
+    """The line on another host, where the session that it means was found; said in one line."""
+    from sesh.cli import there
+
+    show.note(f"[{line.words[0]} on @{host}]")
+    return there.found(host, line)
 
 
 def needs_terminal(name: str) -> None:

@@ -6,8 +6,8 @@ import os
 import time
 
 from sesh import inside, listing, paths, records
-from sesh.cli import far, find, show, table
-from sesh.errors import NotFound, TimedOut, Unreachable, UsageError
+from sesh.cli import everywhere, far, find, show, table
+from sesh.errors import NotFound, SeshError, TimedOut, Unreachable, UsageError
 from sesh.names import check_label, printable
 
 TYPE_CHECKING = False
@@ -26,17 +26,33 @@ _PATIENCE = 5.0
 def list_(line: Line, *, label: Sequence[str] = ()) -> int:
     """`--list [--label K=V]…`: the sessions that bear all of the labels."""
     wanted = dict(check_label(word) for word in label)
-    sessions = [each for each in listing.summaries() if wanted.items() <= (each.get("labels") or {}).items()]
+    sessions = [each for each in listing.summaries() if _bears(each, wanted)]
+    remotes = everywhere.hosts(line)
     if line.json:
-        show.value([{**each, "host": far.host()} for each in sessions])
+        whole = [{**each, "host": far.host()} for each in sessions]
+        for _, answer in everywhere.summaries(remotes):
+            whole += [] if isinstance(answer, SeshError) else [each for each in answer if _bears(each, wanted)]
+        show.value(whole)
         return 0
     terminal = os.isatty(show.STDOUT)
+    width = table.width(show.STDOUT) if terminal else None
     if sessions:
-        width = table.width(show.STDOUT) if terminal else None
         show.text(table.drawn(table.rows(sessions, time.time()), width))
-    elif terminal:
+    for word, answer in everywhere.summaries(remotes):
+        if isinstance(answer, SeshError):
+            show.text(f"@{word}  {'unreachable' if answer.code == 'unreachable' else str(answer)}")
+            continue
+        rows = [each for each in answer if _bears(each, wanted)]
+        if rows:
+            show.text(f"@{word}\n" + table.drawn(table.rows(rows, time.time()), width))
+        sessions += rows
+    if not sessions and terminal:
         show.text("no sessions; `sesh NAME` creates one" if not wanted else "no session bears these labels")
     return 0
+
+
+def _bears(session: Summary, labels: dict[str, str]) -> bool:
+    return labels.items() <= (session.get("labels") or {}).items()
 
 
 def status(line: Line, name: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sesh import __version__, protocol
 from sesh.cli import show, words
+from sesh.errors import NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,12 +33,36 @@ def run(argv: list[str]) -> int:
         return bridge.main(line)
     if line.verb == "--version" and not line.words:
         return version(line)
+    try:
+        return _carried_out(line, argv)
+    except NotFound:
+        host = _elsewhere(line)
+        if host is None:
+            raise
+    from sesh.cli import enter
+
+    return enter.on(host, line)
+
+
+def _carried_out(line: words.Line, argv: list[str]) -> int:
+    """The line on this machine."""
     options = words.parse(line)
     if options is None:
         from sesh.cli import verbs
 
         return verbs.run(argv)
     return _fast(line.verb)(line, **options)
+
+
+def _elsewhere(line: words.Line) -> str | None:
+    """The known remote that has the one session which a line names; None where there is none."""
+    if line.verb not in words.NAMING or not line.words or line.words[0][:1] == "-":
+        return None
+    if line.verb == "--kill" and len(line.words) > 1:
+        return None
+    from sesh.cli import everywhere
+
+    return everywhere.find(line, line.words[0])
 
 
 def _fast(verb: str) -> Callable[..., int]:

@@ -9,8 +9,8 @@ import time
 from sesh import protocol, wire
 from sesh.cli import enter, job, show, words
 from sesh.cli.waiter import Waiter
-from sesh.errors import ExitCode, InternalError, Refused, SeshError, TimedOut, Unreachable, UsageError
-from sesh.remote import link, ssh
+from sesh.errors import ExitCode, InternalError, Refused, SeshError, TimedOut, Unreachable
+from sesh.remote import known, link, ssh, sync
 from sesh.remote.destination import Destination
 
 TYPE_CHECKING = False
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.waiter import Found
+    from sesh.config import Config
     from sesh.remote.link import Link
 
 _STDIN = ("--send", "--import")
@@ -25,22 +26,46 @@ _STDIN = ("--send", "--import")
 
 def run(line: words.Line, argv: list[str]) -> int:
     """Carries out a line for another host; the exit code. Raises SeshError."""
-    if len(line.hosts) > 1:
-        raise UsageError("several hosts at once go with --exec: sesh @a @b --exec NAME -- CMD")
-    destination = place(line.hosts[0])
-    argv = without_hosts(argv)
+    hosts = [host for word in line.hosts for host in _settings().hosts(word)]
+    if len(hosts) > 1:
+        from sesh.cli import fanout
+
+        return fanout.run(line, hosts, without_hosts(argv))
+    return _one(line, without_hosts(argv), place(hosts[0]))
+
+
+def found(host: str, line: words.Line) -> int:
+    """Carries out a line on the host where the session that it names was found."""
+    argv = [*([line.verb] if line.verb else []), *line.words, *(["--json"] if line.json else [])]
+    return _one(line, argv + (["--", *line.tail] if line.tail is not None else []), place(host))
+
+
+def _one(line: words.Line, argv: list[str], destination: Destination) -> int:
+    """A line for one host."""
     if attaches(line):
         return _attach(line, argv, destination)
     if line.verb == "--exec" and "-d" not in line.words:
         return _job(line, argv, destination)
     if line.verb == "--kill-all" and "-y" not in line.words and show.on_terminal() and not line.json:
         argv = _asked(argv, destination)
+    if line.verb in words.COMMANDED:
+        _synced(destination)
     return _command(argv, destination, _input(line))
 
 
+def _settings() -> Config:
+    """The user's settings: groups of hosts, and remotes that are reached by another command than ssh."""
+    from sesh import config
+
+    settings = config.load()
+    for warning in settings.warnings:
+        show.note(str(warning))
+    return settings
+
+
 def place(word: str) -> Destination:
-    """The host that a word means."""
-    return Destination(word)
+    """The host that a word means. Raises InvalidHost."""
+    return Destination(word, via=_settings().remotes.get(word))
 
 
 def without_hosts(argv: list[str]) -> list[str]:
@@ -74,11 +99,15 @@ def near(destination: Destination) -> dict[str, Any]:
 
 def opened(destination: Destination, *, ask: bool | None = None) -> Link:
     """A link to the sesh over there."""
-    return link.open_link(destination, near(destination), ask=ask)
+    through = link.open_link(destination, near(destination), ask=ask)
+    known.record(destination, str(through.welcome.get("version") or ""))
+    return through
 
 
 def _entered(argv: list[str], destination: Destination) -> tuple[str, Link]:
     """A link that a command line has led to a session, and the session's name."""
+    if "--join" not in argv:
+        _synced(destination)
     through = opened(destination)
     try:
         answer, _ = through.request("enter", argv=argv)
@@ -88,6 +117,15 @@ def _entered(argv: list[str], destination: Destination) -> tuple[str, Link]:
     sys.stderr.write(str(answer.get("notes") or ""))
     sys.stderr.flush()
     return str(answer["name"]), through
+
+
+def _synced(destination: Destination) -> None:
+    """Pushes the user's files before a session over there begins; what fails is told, and keeps nobody from it."""
+    if sync.wanted():
+        try:
+            sync.sync(destination)
+        except SeshError as error:
+            show.note(str(error))
 
 
 def _attach(line: words.Line, argv: list[str], destination: Destination) -> int:

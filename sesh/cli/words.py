@@ -39,6 +39,11 @@ VERBS = {
 _SPELLED = {verb: verb for verb in VERBS} | {short: verb for verb, short in VERBS.items()}
 _SPELLED |= {"-v": "--version", "--bridge": "--bridge"}  # the second is what sesh on another machine speaks to
 
+NAMING = (
+    "--attach", "--detach", "--kill", "--rename", "--send", "--screen", "--logs", "--status", "--message", "--label",
+)  # fmt: skip
+"""The verbs that name one existing session: one that is not here is looked for on the known remotes."""
+
 COMMANDED = ("", "--open", "--new", "--exec")
 """The verbs whose words after `--` are a command; with the others these are words that may begin with a dash."""
 

@@ -1,0 +1,116 @@
+"""One job on several hosts at once: each host's lines under its name, a summary, 0 only where all went well."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+
+from sesh.cli import show
+from sesh.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.cli.words import Line
+
+_COLOURS = (36, 33, 35, 32, 34, 31)
+_BLOCK = 1 << 16
+
+
+class Run:
+    """The sesh that runs the job on one host; its stdout, and the last line of its stderr."""
+
+    def __init__(self, host: str, argv: list[str], colour: int | None) -> None:
+        self.host = host
+        words = [sys.executable, "-m", "sesh", f"@{host}", *argv]
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.output = b""
+        self.told = b""
+        self._prefix = f"{host}: ".encode()
+        if colour is not None:
+            self._prefix = b"\x1b[%dm%s\x1b[0m" % (colour, self._prefix)
+
+    def take(self, data: bytes, *, prefixed: bool) -> None:
+        """Takes output in; whole lines are printed under the host's name where that is wanted."""
+        self.output += data
+        if prefixed:
+            whole, newline, self.output = self.output.rpartition(b"\n")
+            if newline:
+                show.write(b"".join(self._prefix + line + b"\n" for line in whole.split(b"\n")))
+
+    def finish(self, *, prefixed: bool) -> int:
+        """The exit code, when what was left of the last line has been printed."""
+        if prefixed and self.output:
+            show.write(self._prefix + self.output + b"\n")
+        return self.process.wait()
+
+    def reason(self) -> str:
+        """What its sesh said last on stderr."""
+        lines = self.told.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1].removeprefix("sesh: ") if lines else ""
+
+
+def run(line: Line, hosts: list[str], own: list[str]) -> int:
+    """`sesh @a @b --exec NAME … -- CMD`: the exit code. Raises UsageError for verbs that go to one host."""
+    if line.verb != "--exec":
+        raise UsageError("several hosts at once go with --exec: sesh @a @b --exec NAME -- CMD")
+    shown = not line.json and ("--print" in line.words or "--follow" in line.words)
+    coloured = os.isatty(show.STDOUT) and not os.environ.get("NO_COLOR")
+    hosts = list(dict.fromkeys(hosts))
+    runs = [Run(host, own, _COLOURS[at % len(_COLOURS)] if coloured else None) for at, host in enumerate(hosts)]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # each host's own sesh hears Ctrl-C, and knows what it means
+    _pumped(runs, prefixed=shown)
+    codes = {each.host: each.finish(prefixed=shown) for each in runs}
+    if line.json:
+        show.value([_value(each, codes[each.host]) for each in runs])
+    else:
+        show.text(_summary(runs, codes))
+    return 0 if not any(codes.values()) else 1
+
+
+def _pumped(runs: list[Run], *, prefixed: bool) -> None:
+    """Reads all of them until all have ended."""
+    poll = select.poll()
+    ends: dict[int, tuple[Run, bool]] = {}
+    for each in runs:
+        for stream, is_output in ((each.process.stdout, True), (each.process.stderr, False)):
+            if stream is not None:
+                ends[stream.fileno()] = (each, is_output)
+                poll.register(stream.fileno(), select.POLLIN)
+    while ends:
+        for descriptor, _ in poll.poll():
+            each, is_output = ends[descriptor]
+            data = os.read(descriptor, _BLOCK)
+            if not data:
+                poll.unregister(descriptor)
+                del ends[descriptor]
+            elif is_output:
+                each.take(data, prefixed=prefixed)
+            else:
+                each.told = (each.told + data)[-_BLOCK:]
+
+
+def _value(each: Run, code: int) -> dict[str, Any]:
+    """What one host's sesh answered in JSON, its host filled in; an error where it answered nothing."""
+    import json
+
+    try:
+        value = json.loads(each.output)
+    except ValueError:
+        value = {"error": {"code": "internal", "message": each.reason() or "it said nothing"}}
+    return {**value, "host": each.host, "exit_code": value.get("exit_code", code)}
+
+
+def _summary(runs: list[Run], codes: dict[str, int]) -> str:
+    """A row a host: its name, how it went, and why where it did not."""
+    width = max(len(each.host) for each in runs)
+    rows = []
+    for each in runs:
+        code = codes[each.host]
+        verdict = "ok" if code == 0 else f"failed ({code})"
+        rows.append(f"{each.host:<{width}}  {verdict:<12}  {show.plain(each.reason()) if code else ''}".rstrip())
+    return "\n".join(rows)
