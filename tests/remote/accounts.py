@@ -26,7 +26,7 @@ _FILES = {
     ".profile": f"{_BIN}PS1='{PROMPT} '\n",
     ".zprofile": _BIN,
     ".zshrc": f"PROMPT='{PROMPT} '\nunset HISTFILE\n",
-    ".cshrc": f"if ($?prompt) set prompt='{PROMPT} '\n",
+    ".cshrc": f"set path = (~/.local/bin $path)\nif ($?prompt) set prompt='{PROMPT} '\n",
     ".config/fish/config.fish": (
         f"set -gx PATH ~/.local/bin $PATH\nset -g fish_greeting\nfunction fish_prompt; echo -n '{PROMPT} '; end\n"
     ),
@@ -154,7 +154,7 @@ class Accounts:
     def lend(self, shell: str) -> Account:
         """A login with `shell` (a name or a path), its home as new."""
         path = shell if os.path.isabs(shell) else need(shell)
-        account = next((one for one in self._free if one.shell == path), None)
+        account = next((one for one in reversed(self._free) if one.shell == path), None)
         if account is None:
             account = self._made(path)
             self._all.append(account)
