@@ -15,6 +15,7 @@ def main() -> int:
     """Carries out the command line of this process; the exit code."""
     argv = sys.argv[1:]
     try:
+        _complete()
         from sesh.cli import run
 
         return run.run(argv)
@@ -28,6 +29,20 @@ def main() -> int:
         from sesh.errors import SeshError
 
         return _told(error if isinstance(error, SeshError) else _internal(error, argv), error, argv)
+
+
+def _complete() -> None:
+    """Puts something where stdin, stdout or stderr is closed, so that no socket of ours takes its number.
+
+    Reading gives the end of input; writing fails, as it does on what is closed.
+    """
+    import os
+
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # the lowest free number is this one
 
 
 def _internal(error: Exception, argv: list[str]) -> SeshError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 
 from sesh import kernel
@@ -244,3 +245,20 @@ def test_a_session_with_the_name_of_a_verb_is_a_session(sesh: Sesh) -> None:
     assert sesh("--open", "list").code == 0
     assert [each["name"] for each in sesh("--list", "--json").json()] == ["list"]
     assert sesh("--kill", "list").code == 0
+
+
+def test_closed_descriptors_are_not_taken_for_stdin_and_stdout(home: Home, sesh: Sesh) -> None:
+    """The connection to the daemon used to get number 0 or 1: `--send NAME -` read its own answers and hung, and
+    `--exec --follow` wrote the job's output to the daemon.
+    """
+    sesh("--open", "work")
+
+    def shell(words: str) -> subprocess.CompletedProcess[bytes]:
+        line = f"exec {home.path}/bin/sesh {words}"
+        return subprocess.run(["sh", "-c", line], env=home.env, capture_output=True, timeout=15, check=False)
+
+    assert shell("--send work - <&-").returncode == 0
+    followed = shell("--exec --follow -- echo hi >&-")
+    assert followed.returncode == 125
+    assert b"cannot be written" in followed.stderr
+    assert shell("--exec --print -- sh -c 'exit 5' <&- >&- 2>&-").returncode == 5
