@@ -1,0 +1,149 @@
+"""The client and a real session: what it must never lose, and how it leaves a terminal."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import random
+import re
+import shlex
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import Home, Terminal
+
+Open = Callable[..., Terminal]
+READY = "ready>"
+
+
+def rows(terminal: Terminal) -> list[str]:
+    """What stands on the screen, without empty rows."""
+    return [row for row in terminal.screen() if row]
+
+
+def daemon_of(home: Home, name: str) -> int:
+    with open(os.path.join(home.directory, f"{name}.json")) as file:
+        return int(json.load(file)["daemon_pid"])
+
+
+def test_leaving_in_the_middle_of_a_flood_is_immediate_and_tidy(terminal: Open) -> None:
+    with terminal("work") as window:
+        window.wait_for(READY)
+        window.type("yes\r")
+        window.wait_for_raw(b"y\r\n" * 1000)
+        window.type(b"\x1c")
+        assert window.exit_code(timeout=3) == 0
+        assert rows(window)[-1] == "[detached from work]"
+    with terminal("work") as window:
+        window.wait_for_raw(b"y\r\ny\r\n")
+        window.type(b"\x03")
+        window.wait_for_raw(READY.encode(), start=len(window.raw))
+
+
+@pytest.mark.needs("vim")
+def test_leaving_a_full_screen_program_gives_all_modes_back(terminal: Open) -> None:
+    with terminal("work") as window:
+        before = window.termios()
+        window.wait_for(READY)
+        window.type("vim --clean -c 'set mouse=a' /etc/passwd\r")
+        window.wait_for("root:")
+        window.wait_until(lambda: 1049 in window.modes)
+        window.type(b"\x1c")
+        assert window.exit_code() == 0
+        assert window.termios() == before
+        assert window.modes <= {7, 25}
+        assert rows(window)[0].startswith(READY)
+        assert rows(window)[-1] == "[detached from work]"
+    with terminal("work") as window:
+        window.wait_for("root:")
+        assert 1049 in window.modes
+
+
+def test_a_paste_of_ten_megabytes_reaches_a_raw_reader_whole(terminal: Open) -> None:
+    paste = random.Random(1).randbytes(10_000_000).replace(b"\x1c", b"x").replace(b"\x1b", b"y")
+    with terminal("work") as window:
+        window.wait_for(READY)
+        window.type(f"stty raw -echo; echo go; head -c {len(paste)} | sha256sum; stty sane\r")
+        window.wait_for("go\n")
+        window.type(paste, timeout=40)
+        window.wait_for(hashlib.sha256(paste).hexdigest(), timeout=20)
+
+
+def test_a_long_output_comes_byte_for_byte(home: Home, terminal: Open) -> None:
+    text = base64.encodebytes(random.Random(2).randbytes(9_000_000))
+    home.write("text", text)
+    with terminal("work") as window:
+        window.wait_for(READY)
+        window.type("stty -opost; echo BEGIN; cat text; echo END; stty sane\r")
+        window.wait_until(lambda: b"\nEND\n" in window.raw[-2000:], timeout=50, what="the end of the output")
+        start = window.raw.index(b"BEGIN\n") + len(b"BEGIN\n")
+        assert bytes(window.raw[start : start + len(text)]) == text
+
+
+def test_a_program_that_does_not_read_keeps_nobody_from_leaving(terminal: Open) -> None:
+    with terminal("work") as window:
+        window.wait_for(READY)
+        window.type("stty -echo -icanon; echo deaf; sleep 1000\r")
+        window.wait_for("deaf\n")
+        window.type(b"x" * 3_000_000)
+        window.type(b"\x1c")
+        assert window.exit_code(timeout=3) == 0
+
+
+def test_a_daemon_killed_is_one_line_and_a_terminal_as_before(home: Home, terminal: Open) -> None:
+    home.strict = False
+    with terminal("work") as window:
+        before = window.termios()
+        window.wait_for(READY)
+        window.type("printf '\\e[?1000h\\e[?1006h\\e[?25l'; sleep 1000\r")
+        window.wait_until(lambda: 1006 in window.modes)
+        os.kill(daemon_of(home, "work"), signal.SIGKILL)
+        assert window.exit_code() == 1
+        assert window.termios() == before
+        assert not window.modes & {1000, 1006, 2004}
+        assert rows(window)[-1] == "[the daemon of work died]"
+
+
+@pytest.mark.needs("vim")
+def test_a_client_that_is_stopped_and_continued_shows_the_session_again(home: Home) -> None:
+    command = shlex.join([*home.command, "work"])
+    with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path) as window:
+        window.wait_for(READY)
+        window.type(f"{command}\n")
+        window.wait_for(re.compile(f"^{READY}\\n*$"))
+        window.type("vim --clean /etc/passwd\r")
+        window.wait_for("root:")
+        window.wait_until(lambda: 1049 in window.modes)
+        client = json.loads(home.sesh("--status", "--json", "work").stdout)["clients"][0]["pid"]
+        os.kill(client, signal.SIGTSTP)
+        window.wait_for("Stopped")
+        assert 1049 not in window.modes
+        window.type("echo in the outer shell\n")
+        window.wait_for("\nin the outer shell\n")
+        window.type("fg\n")
+        window.wait_for("root:")
+        assert 1049 in window.modes
+        window.type(":q\r")
+        window.wait_until(lambda: 1049 not in window.modes)
+        window.type(b"\x1c")
+        window.wait_for("[detached from work]")
+        window.wait_for(re.compile(f"detached from work.\\n{READY}"))
+
+
+def test_going_to_another_session_and_back_repeats_nothing(terminal: Open) -> None:
+    with terminal("work") as window:
+        window.wait_for(READY)
+        window.type("seq 1 60\r")
+        window.wait_for(f"60\n{READY}")
+        window.type("sesh other\r")
+        window.wait_until(lambda: rows(window) == [READY])
+        window.type("sesh work\r")
+        window.wait_for(f"60\n{READY} sesh other")
+        assert len(re.findall(r"^37$", window.text(), re.MULTILINE)) <= 2
+        window.type("exit 3\r")
+        assert window.exit_code() == 3
+        assert rows(window)[-1] == "[work ended: 3]"
