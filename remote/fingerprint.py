@@ -33,21 +33,21 @@ _TICK, _COARSE_TICK = _SECOND // 20, 2 * _SECOND
 class Tree:
     """One listed path as it was when it was looked at.
 
-    `path`: relative to HOME. `source`: where it really lies, absolute. `directory`: whether it is one. `bytes`: of all
-    files. `plain`: whether it holds nothing but files and directories, none of them sesh's own. `kept`: what is sesh's
-    own, relative to the path. `digest`: the fingerprint. `young`: files, relative to the path, whose content counts too.
+    `path`: relative to HOME. `source`: where it really lies, absolute; `linked`: whether a symbolic link leads there.
+    `directory`: whether it is one. `bytes`: of all files. `plain`: whether it holds nothing but files and directories,
+    none of them sesh's own. `kept`: what is sesh's own, relative to the path. `digest`: the fingerprint. `young`: names
+    of files whose content counts too.
     """
 
-    __slots__ = ("bytes", "digest", "directory", "kept", "path", "plain", "source", "young")
+    __slots__ = ("bytes", "digest", "directory", "kept", "linked", "path", "plain", "source", "young")
 
-    def __init__(self, path: str, source: str) -> None:
-        self.path, self.source = path, source
+    def __init__(self, path: str, source: str, status: os.stat_result, *, linked: bool = False) -> None:
+        self.path, self.source, self.linked = path, source, linked
         self.bytes, self.plain = 0, True
         self.young: list[str] = []
         self.kept = [own[len(path) + 1 :] for own in OWN if own.startswith(f"{path}/")]
-        found = os.stat(source)
-        self.directory = stat.S_ISDIR(found.st_mode)
-        self.digest = self._digest(found)
+        self.directory = stat.S_ISDIR(status.st_mode)
+        self.digest = self._digest(status)
 
     def _digest(self, found: os.stat_result) -> str:
         now = time.time_ns()
@@ -95,11 +95,46 @@ class Tree:
         return total.hexdigest() if names else ""
 
 
-def located(line: str, home: str) -> Tree:
-    """What a line of the list names. Symbolic links on the way are followed as long as they stay in HOME.
+class Place:
+    """A home, in which lines of the list are looked up."""
 
-    Raises Refused for a path that leaves HOME, or is sesh's own; NotFound for one that is not there.
-    """
+    def __init__(self, home: str) -> None:
+        self.top = os.path.realpath(home)
+        self._inside = f"{self.top.rstrip('/')}/"
+        self._folders = {"": self.top}  # where each directory really lies
+
+    def tree(self, line: str) -> Tree:
+        """What a line of the list names. Symbolic links on the way are followed as long as they stay in HOME.
+
+        Raises Refused for a path that leaves HOME, or is sesh's own; NotFound for one that is not there.
+        """
+        path = _relative(line)
+        folder, _, name = path.rpartition("/")
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(self._inside + folder)
+        real = os.path.join(self._folders[folder], name)
+        try:
+            status = os.lstat(real)
+            if stat.S_ISLNK(status.st_mode):
+                real = os.path.realpath(real)
+                status = os.lstat(self._checked(real))
+            if stat.S_IFMT(status.st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+                raise Refused("it is neither a file nor a directory")
+            return Tree(path, self._checked(real), status, linked=real != self._inside + path)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            self._checked(real)
+            raise NotFound("it is not there") from error
+        except OSError as error:
+            raise Refused(f"it cannot be looked at: {error.strerror}") from error
+
+    def _checked(self, real: str) -> str:
+        if not real.startswith(self._inside):
+            raise Refused("a symbolic link in it leads out of HOME")
+        return real
+
+
+def _relative(line: str) -> str:
+    """The path that a line names. Raises Refused for one that no place in HOME has."""
     word = line.removeprefix("~/")
     if word.startswith("/"):
         raise Refused("it is absolute; write it relative to HOME")
@@ -111,19 +146,7 @@ def located(line: str, home: str) -> Tree:
     path = "/".join(parts)
     if any(path == own or path.startswith(f"{own}/") for own in OWN):
         raise Refused("it is sesh's own; `sesh --deploy` brings sesh there")
-    top = os.path.realpath(home)
-    real = os.path.realpath(os.path.join(top, path))
-    if not real.startswith(f"{top.rstrip('/')}/"):
-        raise Refused("a symbolic link in it leads out of HOME")
-    try:
-        kind = stat.S_IFMT(os.stat(real).st_mode)
-        if kind not in (stat.S_IFREG, stat.S_IFDIR):
-            raise Refused("it is neither a file nor a directory")
-        return Tree(path, real)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotFound("it is not there") from error
-    except OSError as error:
-        raise Refused(f"it cannot be looked at: {error.strerror}") from error
+    return path
 
 
 def entries(tree: Tree) -> Iterator[Entry]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from sesh import config
-from sesh.errors import NotFound, Refused, SeshError
+from sesh.errors import NotFound, Refused
 from sesh.names import printable
 from sesh.remote import eventlog, known, ssh
 
@@ -74,11 +74,11 @@ def sync(destination: Destination, *, force: bool = False) -> SyncResult:
         return result
     from sesh.remote import fingerprint
 
-    home = os.path.expanduser("~")
+    place = fingerprint.Place(os.path.expanduser("~"))
     trees: dict[str, Tree] = {}
     for line in lines:
         try:
-            tree = fingerprint.located(line, home)
+            tree = place.tree(line)
         except (NotFound, Refused) as error:
             result.failed[line] = str(error)
         else:
@@ -86,15 +86,18 @@ def sync(destination: Destination, *, force: bool = False) -> SyncResult:
     state = known.file(destination.key, known.SYNCED)
     before = known.read(state).get("paths")
     sealed = before if isinstance(before, dict) else {}
-    changed = [tree for tree in trees.values() if force or not tree.matches(sealed.get(tree.path))]
-    result.skipped = [path for path, tree in trees.items() if tree not in changed]
-    sealed = {path: trees[path].seal() if trees[path].young else sealed[path] for path in result.skipped}
+    changed = {path: tree for path, tree in trees.items() if force or not tree.matches(sealed.get(path))}
+    result.skipped = [path for path in trees if path not in changed]
+    # The seal of what is still young is kept: a new one might be of a content that was never pushed.
+    sealed = {path: sealed[path] if trees[path].young else trees[path].seal() for path in result.skipped}
     if changed:
         ssh.connect(destination)
-    if changed or result.failed:
-        _Run(destination, home, result, sealed).run(changed)
-    if sealed != before:
-        known.write(state, {"key": destination.key, "paths": sealed})
+    try:
+        if changed or result.failed:
+            _Run(destination, place.top, result, sealed).run(list(changed.values()))
+    finally:
+        if sealed != before:  # also of what went before Ctrl-C
+            known.write(state, {"key": destination.key, "paths": sealed})
     return result
 
 
@@ -102,9 +105,9 @@ class _Run:
     """One round that has something to push or to tell."""
 
     def __init__(
-        self, destination: Destination, home: str, result: SyncResult, sealed: dict[str, dict[str, object]]
+        self, destination: Destination, top: str, result: SyncResult, sealed: dict[str, dict[str, object]]
     ) -> None:
-        self.destination, self.home, self.host = destination, home, destination.word
+        self.destination, self.top, self.host = destination, top, destination.word
         self.result, self.sealed = result, sealed
         self._told: set[str] = set()
 
@@ -124,25 +127,25 @@ class _Run:
     def _push(self, changed: list[Tree]) -> None:
         from sesh.remote.push import Push
 
-        push = Push(self.destination, self.home, self._missing)
+        push = Push(self.destination, self.top, self._missing)
         try:
             push.prepare(changed)
-        except SeshError as error:
+        except Refused as error:
             for tree in changed:
                 self._failed(tree.path, None, "", str(error))
             return
-        for tree in changed:
-            seal = tree.seal()  # as it is before it goes
-            if push.shared:
-                self.result.skipped.append(tree.path)
-            else:
-                sent = push.send(tree)
-                if not sent.ok:
-                    self._failed(tree.path, sent.code, sent.stderr, sent.reason)
-                    continue
-                self.result.pushed.append(tree.path)
-                eventlog.log("sync_path_pushed", host=self.host, path=tree.path, bytes=tree.bytes)
-            self.sealed[tree.path] = seal
+        seals = {tree.path: tree.seal() for tree in changed}  # as it is before it goes
+        if push.shared:
+            self.result.skipped += seals
+            self.sealed |= seals
+            return
+        for tree, sent in push.send(changed):
+            if not sent.ok:
+                self._failed(tree.path, sent.code, sent.stderr, sent.reason)
+                continue
+            self.sealed[tree.path] = seals[tree.path]
+            self.result.pushed.append(tree.path)
+            eventlog.log("sync_path_pushed", host=self.host, path=tree.path, bytes=tree.bytes)
 
     def _failed(self, path: str, code: int | None, stderr: str, reason: str) -> None:
         self.result.failed[path] = reason

@@ -1,0 +1,530 @@
+"""The user's files on real hosts: mirrored by rsync, by scp or tar where there is none, and only if changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sesh.errors import Unreachable
+from sesh.remote import push
+from sesh.remote.destination import Destination
+from sesh.remote.sync import SyncResult, sync
+from tests.remote.farm import Far, Farm
+from tests.support import Home, need, wait_until
+
+Listing = Callable[..., None]
+ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
+SHELLS = ["bash", "zsh", "fish", "dash", "csh"]
+
+
+@pytest.fixture
+def listing(here: Home) -> Listing:
+    """Writes the list: `listing("a", "b")`."""
+
+    def write(*lines: str) -> None:
+        here.write(".config/sesh/sync", "".join(f"{line}\n" for line in lines))
+
+    return write
+
+
+@pytest.fixture
+def events(here: Home, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """The events since it was last called, without their times."""
+    path = Path(here.path, "events")
+    monkeypatch.setenv("SESH_EVENT_LOG", str(path))
+
+    def read() -> list[dict[str, Any]]:
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        found = [json.loads(line) for line in lines]
+        assert all(event.pop("ts") for event in found)
+        return found
+
+    return read
+
+
+def pushed(far: Far, **more: Any) -> SyncResult:
+    """The result of a sync that went well."""
+    result = sync(Destination(far.word), **more)
+    assert result.failed == {}
+    assert result.ok
+    return result
+
+
+def tree(folder: str) -> dict[str, tuple[int, str]]:
+    """Mode and content, or link target, of all that lies in a folder."""
+    found: dict[str, tuple[int, str]] = {}
+    for here, folders, files in os.walk(folder):
+        for name in folders + files:
+            path = os.path.join(here, name)
+            mode = os.lstat(path).st_mode
+            content = os.readlink(path) if stat.S_ISLNK(mode) else Path(path).read_text() if stat.S_ISREG(mode) else ""
+            found[os.path.relpath(path, folder)] = (mode, content)
+    return found
+
+
+def tools(farm: Farm, *missing: str) -> str:
+    """A directory for PATH that holds every program but some."""
+    folder = os.path.join(farm.ground.folder, "-".join(("without", *missing)))
+    if not os.path.exists(folder):
+        found: dict[str, str] = {}
+        for place in reversed(os.environ["PATH"].split(":")):
+            if place != os.path.join(farm.home.path, "bin"):
+                found |= {name: os.path.join(place, name) for name in os.listdir(place)} if os.path.isdir(place) else {}
+        os.makedirs(folder)
+        for name in found.keys() - {*missing}:
+            os.symlink(found[name], os.path.join(folder, name))
+    return folder
+
+
+def without(farm: Farm, monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
+    """PATH here holds everything but these."""
+    own = os.path.join(farm.home.path, "bin")
+    for name in {*missing}.intersection(os.listdir(own)):
+        os.unlink(os.path.join(own, name))
+    monkeypatch.setenv("PATH", f"{own}:{tools(farm, *missing)}")
+
+
+def without_over_there(farm: Farm, far: Far, *missing: str) -> None:
+    """PATH of logins over there holds everything but these."""
+    far.write(".bashrc", f"PATH={tools(farm, *missing)}\n{far.read('.bashrc')}")
+
+
+@pytest.mark.needs("rsync")
+@pytest.mark.parametrize("shell", SHELLS)
+def test_listed_paths_are_mirrored_to_the_same_place_in_home(
+    farm: Farm, here: Home, listing: Listing, events: Callable[[], list[dict[str, Any]]], shell: str
+) -> None:
+    far = farm.host("box", user_shell=shell, installed=False)
+    here.write(".config/tool/skills/a.md", "one")
+    here.write(".config/tool/skills/deep/er/b.sh", "two", 0o755)
+    os.symlink("a.md", os.path.join(here.path, ".config/tool/skills/link"))
+    here.write("bin/my script", "three", 0o700)
+    here.write(f"{ODD}/{ODD}/{ODD}", "four", 0o640)
+    os.chmod(os.path.join(here.path, ".config/tool"), 0o700)
+    listing("# mine", "", ".config/tool/skills/", "  bin/my script  ", f"{ODD}/{ODD}", "~/bin/my script")
+    result = pushed(far)
+    assert result.pushed == [".config/tool/skills", "bin/my script", f"{ODD}/{ODD}"]
+    assert tree(f"{far.home}/.config/tool") == tree(f"{here.path}/.config/tool")
+    assert tree(f"{far.home}/{ODD}") == tree(f"{here.path}/{ODD}")
+    assert tree(f"{far.home}/bin") == {"my script": (0o100700, "three")}
+    assert stat.S_IMODE(os.stat(f"{far.home}/.config/tool").st_mode) == 0o700
+    assert os.stat(f"{far.home}/bin/my script").st_mtime == os.stat(f"{here.path}/bin/my script").st_mtime
+    assert not far.exists("evil")
+    assert not os.path.exists(os.path.join(here.path, "evil"))
+    assert events() == [
+        {"event": "sync_start", "host": "box"},
+        {"event": "sync_path_pushed", "host": "box", "path": ".config/tool/skills", "bytes": 6},
+        {"event": "sync_path_pushed", "host": "box", "path": "bin/my script", "bytes": 5},
+        {"event": "sync_path_pushed", "host": "box", "path": f"{ODD}/{ODD}", "bytes": 4},
+        {"event": "sync_done", "host": "box", "ok": True},
+    ]
+    assert [name for name in os.listdir(here.path) if name.startswith(".sesh-")] == []
+
+
+@pytest.mark.needs("rsync")
+def test_what_has_not_changed_costs_no_connection(
+    farm: Farm, here: Home, listing: Listing, events: Callable[[], list[dict[str, Any]]]
+) -> None:
+    far = farm.host("box", installed=False)
+    here.write("a/file", "one")
+    here.write("b", "two")
+    listing("a", "b")
+    pushed(far)
+    calls, _ = len(farm.connections()), events()
+    assert pushed(far).skipped == ["a", "b"]
+    assert (len(farm.connections()), events()) == (calls, [])
+    here.write("b", "changed")
+    assert (pushed(far).pushed, far.read("b")) == (["b"], "changed")
+    assert len(farm.connections()) > calls
+    assert pushed(far, force=True).pushed == ["a", "b"]
+
+
+@pytest.mark.needs("rsync")
+@pytest.mark.parametrize("lines", [1, 2000])
+def test_two_thousand_files_that_have_not_changed_take_no_time(
+    farm: Farm, here: Home, listing: Listing, lines: int
+) -> None:
+    far = farm.host("box", installed=False)
+    names = [f"many/{number % 40}/{number}" for number in range(2000)]
+    for name in names:
+        here.write(name, name)
+    listing(*(names if lines > 1 else ["many"]))
+    assert len(pushed(far).pushed) == lines
+    assert len(tree(f"{far.home}/many")) == 2040
+    calls = len(farm.connections())
+    times = []
+    for _ in range(5):
+        destination = Destination("box")
+        assert destination.key
+        start = time.perf_counter()
+        assert len(sync(destination).skipped) == lines
+        times.append(time.perf_counter() - start)
+    assert len(farm.connections()) == calls
+    assert min(times) < 0.1, times
+
+
+@pytest.mark.needs("rsync")
+def test_files_that_are_gone_here_go_over_there_and_nothing_beside_them(
+    farm: Farm, here: Home, listing: Listing
+) -> None:
+    far = farm.host("box", installed=False)
+    here.write("a/keep", "1")
+    here.write("a/sub/gone", "2")
+    far.write("other", "stays")
+    far.write("a/foreign", "goes")
+    listing("a")
+    pushed(far)
+    assert sorted(tree(f"{far.home}/a")) == ["keep", "sub", "sub/gone"]
+    shutil.rmtree(os.path.join(here.path, "a/sub"))
+    pushed(far)
+    assert sorted(tree(f"{far.home}/a")) == ["keep"]
+    assert far.read("other") == "stays"
+
+
+@pytest.mark.needs("rsync")
+def test_a_file_takes_the_place_of_a_directory_and_links_in_home_are_followed(
+    farm: Farm, here: Home, listing: Listing
+) -> None:
+    far = farm.host("box", installed=False)
+    far.write("rc/old", "old")
+    here.write("dotfiles/rc", "new")
+    here.write("dotfiles/vim/colors", "blue")
+    os.symlink("dotfiles/rc", os.path.join(here.path, "rc"))
+    os.symlink(os.path.join(here.path, "dotfiles/vim"), os.path.join(here.path, ".vim"))
+    os.symlink("dotfiles/vim", os.path.join(here.path, ODD))
+    os.symlink("dotfiles", os.path.join(here.path, "way"))
+    listing("rc", ".vim", ODD, "way/rc")
+    far.write("way/other", "stays")
+    pushed(far)
+    assert tree(f"{far.home}/{ODD}") == {"colors": (0o100644, "blue")}
+    assert sorted(tree(f"{far.home}/way")) == ["other", "rc"]
+    assert far.read("rc") == "new"
+    assert not os.path.islink(f"{far.home}/rc")
+    assert tree(f"{far.home}/.vim") == {"colors": (0o100644, "blue")}
+
+
+@pytest.mark.needs("rsync")
+def test_a_change_that_size_and_time_do_not_show_is_pushed_all_the_same(
+    farm: Farm, here: Home, listing: Listing
+) -> None:
+    """rsync by itself looks at size and mtime alone: a file that was put back from an archive would never arrive."""
+    far = farm.host("box", installed=False)
+    path = here.write("a", "one")
+    listing("a")
+    pushed(far)
+    status = os.stat(path)
+    here.write("a", "two")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert pushed(far).pushed == ["a"]
+    assert far.read("a") == "two"
+
+
+@pytest.mark.needs("rsync")
+def test_what_is_not_there_or_leaves_home_is_told_and_the_rest_is_pushed(
+    farm: Farm,
+    here: Home,
+    listing: Listing,
+    events: Callable[[], list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    far = farm.host("box", installed=False)
+    here.write("good", "1")
+    os.symlink("/etc", os.path.join(here.path, "out"))
+    lines = ["absent", "/etc/passwd", "a/../../b", "out/passwd", "good"]
+    listing(*lines)
+    result = sync(Destination("box"))
+    assert not result.ok
+    assert list(result.failed) == lines[:4]
+    assert result.pushed == ["good"]
+    found = events()
+    assert [(event["path"], event["exit_code"]) for event in found if event["event"] == "sync_path_failed"] == [
+        (line, None) for line in lines[:4]
+    ]
+    assert found[0] == {"event": "sync_start", "host": "box"}
+    assert found[-1] == {"event": "sync_done", "host": "box", "ok": False}
+    assert capfd.readouterr().err == ""
+    monkeypatch.delenv("SESH_EVENT_LOG")
+    calls = len(farm.connections())
+    assert not sync(Destination("box")).ok
+    assert len(farm.connections()) == calls
+    assert capfd.readouterr().err.splitlines() == [
+        "sesh: absent is not synced to box: it is not there",
+        "sesh: /etc/passwd is not synced to box: it is absolute; write it relative to HOME",
+        "sesh: a/../../b is not synced to box: it leaves HOME; write it relative to HOME, without ..",
+        "sesh: out/passwd is not synced to box: a symbolic link in it leads out of HOME",
+    ]
+    assert not far.exists("out")
+
+
+@pytest.mark.needs("rsync")
+def test_prose_says_once_what_goes_on_and_a_failure_in_one_line(
+    farm: Farm, here: Home, listing: Listing, capfd: pytest.CaptureFixture[str]
+) -> None:
+    far = farm.host("box", installed=False)
+    far.run("mkdir -m 500 shut")
+    here.write("shut/file", "2")
+    here.write("good", "2")
+    listing("shut/file", "good")
+    result = sync(Destination("box"))
+    assert (list(result.failed), result.pushed) == (["shut/file"], ["good"])
+    first, second = capfd.readouterr().err.splitlines()
+    assert first == "sesh: Syncing files to box …"
+    assert second.startswith("sesh: shut/file is not synced to box: rsync: ")
+    assert "Permission denied" in second
+    far.run("chmod 700 shut")
+    assert pushed(far).pushed == ["shut/file"]
+
+
+@pytest.mark.needs("rsync")
+@pytest.mark.parametrize("missing", [(), ("rsync",), ("rsync", "scp")])
+def test_of_many_paths_those_that_fail_are_found_and_the_others_arrive(
+    farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
+) -> None:
+    """Many paths go in one run of rsync; its one exit code must not be blamed on all of them."""
+    far = farm.host("box", installed=False)
+    without(farm, monkeypatch, *missing)
+    names = [f"{'shut' if number in (7, 23) else 'a'}/{number}" for number in range(40)]
+    for name in names:
+        here.write(name, name)
+    far.run("mkdir -m 500 shut")
+    listing(*names)
+    result = sync(Destination("box"))
+    assert list(result.failed) == ["shut/7", "shut/23"]
+    assert set(result.pushed) == {*names} - {*result.failed}
+    assert all(far.read(name) == name for name in result.pushed)
+    assert len([call for call in farm.connections() if call[0] == "ssh"]) < 25
+    far.run("chmod 700 shut")
+    assert pushed(far).pushed == ["shut/7", "shut/23"]
+
+
+@pytest.mark.needs("rsync")
+@pytest.mark.parametrize("place", ["here", "there"])
+def test_without_rsync_scp_does_it_and_says_so(
+    farm: Farm,
+    here: Home,
+    listing: Listing,
+    events: Callable[[], list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    place: str,
+) -> None:
+    far = farm.host("box", installed=False)
+    if place == "here":
+        without(farm, monkeypatch, "rsync")
+    else:
+        without_over_there(farm, far, "rsync")
+    here.write(".config/tool/a b", "one", 0o755)
+    here.write(".config/tool/sub/c:d", "two")
+    here.write("top", "three")
+    far.write(".config/tool/foreign", "stays")
+    listing(".config/tool", "top")
+    pushed(far)
+    expected = tree(f"{here.path}/.config/tool") | {"foreign": (0o100644, "stays")}
+    assert tree(f"{far.home}/.config/tool") == expected
+    assert far.read("top") == "three"
+    assert [event for event in events() if event["event"] == "tool_missing"] == [
+        {"event": "tool_missing", "host": "box", "tool": "rsync", "path": path, "where": place}
+        for path in (".config/tool", "top")
+    ]
+    assert [call[0] for call in farm.calls()].count("scp") == 2
+    monkeypatch.delenv("SESH_EVENT_LOG")
+    here.write("top", "four")
+    here.write(".config/tool/sub/c:d", "changed")
+    pushed(far)
+    assert far.read(".config/tool/sub/c:d") == "changed"
+    where = "here" if place == "here" else "on box"
+    assert capfd.readouterr().err.splitlines() == [
+        "sesh: Syncing files to box …",
+        f"sesh: there is no rsync {where}: files that are gone here stay on box",
+    ]
+
+
+@pytest.mark.parametrize("missing", [("rsync",), ("rsync", "scp")])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_scp_would_not_do_right_goes_as_an_archive(
+    farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, shell: str, missing: tuple[str, ...]
+) -> None:
+    """A copy by scp follows links, out of HOME and round in circles, and some have the far shell read the target."""
+    far = farm.host("box", user_shell=shell, installed=False)
+    without(farm, monkeypatch, *missing)
+    here.write(f"{ODD}/{ODD}", "one", 0o750)
+    here.write("linked/file", "two")
+    os.symlink("/etc/passwd", os.path.join(here.path, "linked/out"))
+    os.symlink("..", os.path.join(here.path, "linked/round"))
+    os.mkfifo(os.path.join(here.path, "linked/fifo"))
+    long = "/".join(["long" * 20] * 3)
+    here.write(f"linked/{long}", "three")
+    listing(f"{ODD}/{ODD}", "linked")
+    pushed(far)
+    assert tree(f"{far.home}/{ODD}") == tree(f"{here.path}/{ODD}")
+    os.unlink(os.path.join(here.path, "linked/fifo"))
+    assert tree(f"{far.home}/linked") == tree(f"{here.path}/linked")
+    assert not far.exists("evil")
+
+
+@pytest.mark.needs("rsync")
+def test_what_login_files_print_does_not_keep_files_from_arriving(farm: Farm, here: Home, listing: Listing) -> None:
+    far = farm.host("box", installed=False)
+    far.login_files("Welcome!\nsesh home /nowhere\n")
+    here.write("a/b", "one")
+    listing("a")
+    pushed(far)
+    assert far.read("a/b") == "one"
+
+
+@pytest.mark.needs("rsync")
+@pytest.mark.parametrize("missing", [(), ("rsync",), ("rsync", "scp")])
+def test_what_is_seshs_own_over_there_is_neither_replaced_nor_deleted(
+    farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
+) -> None:
+    far = farm.host("box")
+    far.write(".local/share/sesh/versions/1/lib", "theirs")
+    here.write(".local/bin/sesh", "ours")
+    here.write(".local/bin/tool", "1")
+    here.write(".local/share/sesh/venv", "ours")
+    if missing:
+        without(farm, monkeypatch, *missing)
+    before = far.read(".local/bin/sesh")
+    listing(".local/bin", ".local/share")
+    pushed(far)
+    assert far.read(".local/bin/sesh") == before
+    assert far.read(".local/bin/tool") == "1"
+    assert sorted(tree(f"{far.home}/.local/share/sesh")) == ["versions", "versions/1", "versions/1/lib"]
+    listing(".local/bin/sesh", ".local/share/sesh/venv")
+    assert len(sync(Destination("box")).failed) == 2
+
+
+def test_a_home_that_is_the_same_over_there_is_left_alone(
+    farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home that both machines share: scp would truncate each file before it reads it."""
+    far = farm.host("box", installed=False)
+    monkeypatch.setenv("HOME", far.home)
+    far.write("a", "precious")
+    far.write(".config/sesh/sync", "a\n")
+    without(farm, monkeypatch, "rsync")
+    result = pushed(far)
+    assert (result.pushed, result.skipped, far.read("a")) == ([], ["a"], "precious")
+    assert [name for name in os.listdir(far.home) if name.startswith(".sesh-")] == []
+    far.run("rm -rf .local/state")
+
+
+@pytest.mark.parametrize("value", ["1", "yes"])
+def test_the_variable_turns_it_off(
+    farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    farm.host("box", installed=False)
+    here.write("a", "1")
+    listing("a", "absent")
+    monkeypatch.setenv("SESH_NO_SYNC", value)
+    result = sync(Destination("box"))
+    assert (result.ok, result.pushed, farm.calls()) == (True, [], [])
+
+
+def test_a_host_that_cannot_be_reached_is_an_error_before_anything_is_said(
+    farm: Farm, here: Home, listing: Listing, events: Callable[[], list[dict[str, Any]]]
+) -> None:
+    far = farm.host("box", installed=False, proxied=True)
+    far.proxy.refuse()
+    here.write("a", "1")
+    listing("a")
+    with pytest.raises(Unreachable):
+        sync(Destination("box"))
+    assert events() == []
+
+
+@pytest.mark.needs("rsync")
+def test_a_connection_that_went_silent_is_given_up(
+    farm: Farm,
+    here: Home,
+    listing: Listing,
+    events: Callable[[], list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The shared connection still stands here, so only the wait for an answer shows that nobody is there."""
+    far = farm.host("box", installed=False, proxied=True)
+    here.write("a", "1")
+    listing("a")
+    pushed(far)
+    events()
+    here.write("a", "2")
+    far.proxy.silence()
+    monkeypatch.setattr(push, "PATIENCE", 1.0)
+    with pytest.raises(Unreachable, match="does not answer"):
+        sync(Destination("box"))
+    assert events()[-1] == {"event": "sync_done", "host": "box", "ok": False}
+    far.proxy.restore()
+    assert pushed(far).pushed == ["a"]
+
+
+@pytest.mark.needs("rsync")
+@pytest.mark.parametrize("missing", [(), ("rsync",), ("rsync", "scp")])
+def test_what_a_cut_left_undone_is_done_the_next_time(
+    farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...]
+) -> None:
+    far = farm.host("box", installed=False, proxied=True)
+    without(farm, monkeypatch, *missing)
+    here.write("small", "1")
+    listing("small", "large")
+    assert not sync(Destination("box")).ok
+    here.write("large/file", os.urandom(20_000_000))
+    inside = f"{far.home}/large"
+
+    def cut() -> None:
+        wait_until(lambda: os.path.isdir(inside) and os.listdir(inside), what="the file begins to arrive")
+        far.proxy.refuse()
+        far.proxy.cut()
+
+    far.proxy.delay(0.1)
+    with ThreadPoolExecutor() as pool:
+        cutting = pool.submit(cut)
+        result = sync(Destination("box"))
+        cutting.result()
+    assert (list(result.failed), result.skipped) == (["large"], ["small"])
+    far.proxy.restore()
+    assert pushed(far).pushed == ["large"]
+    assert os.path.getsize(f"{far.home}/large/file") == 20_000_000
+
+
+@pytest.mark.needs("rsync")
+def test_a_home_that_cannot_be_written_is_told(
+    farm: Farm, here: Home, listing: Listing, events: Callable[[], list[dict[str, Any]]]
+) -> None:
+    far = farm.host("box", installed=False)
+    here.write("deep/a", "1")
+    here.write("b", "1")
+    listing("deep/a", "b")
+    os.chmod(far.home, 0o500)
+    result = sync(Destination("box"))
+    os.chmod(far.home, 0o700)
+    assert list(result.failed) == ["deep/a", "b"]
+    assert all("ermission denied" in event["stderr"] for event in events() if event["event"] == "sync_path_failed")
+
+
+def test_a_host_that_another_command_reaches_gets_its_files_as_an_archive(
+    farm: Farm, here: Home, listing: Listing
+) -> None:
+    far = farm.host("box", installed=False)
+    if os.geteuid() != 0:
+        pytest.skip("runuser takes root")
+    here.write("a/b c", "one", 0o755)
+    here.write(f"{ODD}/x", "two")
+    listing("a", ODD)
+    via = [need("runuser"), "-u", far.user, "--", "env", f"HOME={far.home}"]
+    result = sync(Destination("elsewhere", via=via))
+    assert result.pushed == ["a", ODD]
+    assert tree(f"{far.home}/a") == tree(f"{here.path}/a")
+    assert far.read(f"{ODD}/x") == "two"
+    assert sync(Destination("elsewhere", via=via)).skipped == ["a", ODD]
+    assert farm.calls() == []
