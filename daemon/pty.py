@@ -11,6 +11,7 @@ from sys import byteorder
 
 from sesh import kernel
 from sesh.errors import CannotStart, ExitCode, Refused
+from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -187,13 +188,14 @@ def _told_by_child(error: OSError, word: str, program: str, directory: str) -> E
     code, _, step = str(error).rpartition(":")[2].strip().partition(" ")
     number = int(code) if code.isdecimal() else EACCES
     if step == "chdir":
-        return Refused(f"{directory} cannot be entered: {os.strerror(number)}")
+        return Refused(f"{printable(directory)} cannot be entered: {os.strerror(number)}")
     return cannot_start(word, program, number)
 
 
 def cannot_start(word: str, program: str, number: int) -> CannotStart:
     """127 where nothing of the name is there, 126 where it is and cannot be executed."""
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
-        return CannotStart(f"{word}: command not found; check the spelling and PATH")
+        return CannotStart(f"{printable(word)}: command not found; check the spelling and PATH")
     why = "it is no program and names no interpreter" if number == ENOEXEC else os.strerror(number)
-    return CannotStart(f"{word} cannot be executed: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
+    told = f"{printable(word)} cannot be executed: {why}"
+    return CannotStart(told, exit_code=ExitCode.NOT_EXECUTABLE, code="refused")

@@ -203,11 +203,12 @@ def remember(name: str) -> None:
 
 
 def recent() -> list[str]:
-    """The sessions attached last, the newest first."""
+    """The sessions attached last, the newest first; none where the note of them cannot be read."""
     try:
-        with open(recent_path(), encoding="utf-8") as lines:
+        descriptor = os.open(recent_path(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, encoding="utf-8") as lines:
             return lines.read().split()
-    except (FileNotFoundError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError):
         return []
 
 

@@ -27,7 +27,7 @@ def settled(
     if not chosen:
         if quiet or not show.on_terminal():
             found.close()
-            raise Exists(f"{name} runs already; say which: --join, --replace or --new-name")
+            raise Exists(f"{name} {_state(name)}; say which: --join, --replace or --new-name")
         with found:
             chosen = _asked(name, found)
         if chosen == "join":
@@ -48,13 +48,17 @@ def settled(
 def _asked(name: str, found: Connection) -> str:
     """What a person chooses; joining is proposed where the daemon answers, replacing where it does not."""
     default = "j" if _answers(found) else "r"
-    state = "runs already" if default == "j" else "runs and does not answer"
+    state = _state(name) if default == "j" else "runs and does not answer"
     others = f"(R)eplace it, (N)ew as {create.next_name(name)}, (C)ancel?"
     answer = show.ask(f"{name} {state}: (J)oin it, {others} [{default.upper()}]", "jrnc", default)
     chosen = {"j": "join", "r": "replace", "n": "new"}.get(answer)
     if chosen is None:
         raise Refused("nothing was done")
     return chosen
+
+
+def _state(name: str) -> str:
+    return "has ended and is kept" if find.ended(name) else "runs already"
 
 
 def _answers(connection: Connection) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh import paths
-from sesh.cli import far, show
+from sesh.cli import far, find, show
 from sesh.errors import Exists, Refused, UsageError
 from sesh.names import check_label, check_variable, printable
 
@@ -79,7 +79,7 @@ def checked_directory(word: str) -> str:
         raise Refused("the directory is an empty word; write . for this one")
     near = far.near()
     try:
-        path = os.path.join(os.getcwd(), word) if near is None else near.directory(word)
+        path = near.directory(word) if near is not None else word if word[0] == "/" else os.path.join(os.getcwd(), word)
     except FileNotFoundError:
         raise Refused("this directory was removed; step into another one first") from None
     if "\0" in path or not os.path.isdir(path):
@@ -103,7 +103,10 @@ def start(what: Order, name: str) -> Connection:
     """
     from sesh.daemon import birth
 
-    return birth.start({**what, "name": name})
+    try:
+        return birth.start({**what, "name": name})
+    except Exists:
+        raise find.taken(name) from None
 
 
 def start_numbered(what: Order) -> tuple[str, Connection]:

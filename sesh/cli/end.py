@@ -173,7 +173,7 @@ def rename(line: Line, one: str, other: str | None = None) -> int:
     occupant = find.running(new)
     if occupant is not None:
         occupant.close()
-        raise paths.taken(new)
+        raise find.taken(new)
     find.ask(old, "rename", to=new)
     _remembered(old, new)
     return show.done(line, name=new, renamed_from=old)

@@ -7,7 +7,7 @@ import time
 
 from sesh import inside, paths
 from sesh.cli import collision, create, everywhere, far, find, show, slips
-from sesh.errors import Exists, NotFound, Refused, UsageError
+from sesh.errors import Exists, NotFound, Refused, Unreachable, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sesh.cli.words import Line
     from sesh.client.attach import Options, Outcome
+    from sesh.listing import Summary
     from sesh.records import Record
     from sesh.wire import Connection
 
@@ -77,7 +78,7 @@ def go(
             return on(host, line)
         slips.check_directory(name, directory)
     what = create.order(directory=None if connection else directory, command=line.command, env=env, label=label)
-    needs_terminal(name)
+    needs_terminal(name, there=connection is not None)
     options = how.options()
     here = inside.current()
     if here is not None and here["name"] == name:
@@ -109,7 +110,7 @@ def attach(line: Line, name: str, **manner: bool) -> int:
 def attach_to(name: str, how: Manner) -> int:
     """Attaches to a session that must be there; the exit code."""
     connection = find.required(name)
-    needs_terminal(name)
+    needs_terminal(name, there=True)
     options = how.options()
     here = inside.current()
     if here is not None and here["name"] == name:
@@ -123,23 +124,36 @@ def open_(
 ) -> int:
     """`--open NAME [DIR] [-- CMD…]`: the session runs when this returns 0, made now or there before."""
     find.checked(name, "--open")
-    connection = find.running(name)
-    if connection is None:
+    session = _summary(name)
+    if session is None:
         what = create.order(directory=directory, command=line.command, env=env, label=label)
         try:
             create.start(what, name).close()
             return create.made(line.json, name, created=True)
         except Exists:
-            connection = find.required(name)
-    with connection:
-        deadline = time.monotonic() + _PATIENCE
-        connection.hello("request", deadline=deadline)
-        session = connection.request("summary", deadline=deadline)[0]["session"]
+            session = _summary(name)
+    if session is None:
+        raise Unreachable(f"{name} ended while it was asked; try again")
     if session["state"] == "exited":
-        raise Exists(f"{name} has ended and is kept; `sesh --kill {name}` frees the name")
+        raise find.taken(name)
     if directory is not None or line.command is not None:
         show.note(f"{name} runs already; DIR and CMD are not applied")
     return create.made(line.json, name, created=False)
+
+
+def _summary(name: str) -> Summary | None:
+    """What a session tells of itself; None where there is none, also where it ends while it is asked."""
+    connection = find.running(name)
+    if connection is None:
+        return None
+    deadline = time.monotonic() + _PATIENCE
+    try:
+        with connection:
+            connection.hello("request", deadline=deadline)
+            summary: Summary = connection.request("summary", deadline=deadline)[0]["session"]
+    except Unreachable:
+        return None
+    return summary
 
 
 def new(
@@ -201,12 +215,16 @@ def on(host: str, line: Line) -> int:
     return there.found(host, line)
 
 
-def needs_terminal(name: str) -> None:
-    """Raises Refused where nothing can be attached here."""
+def needs_terminal(name: str, *, there: bool = False) -> None:
+    """Raises Refused where nothing can be attached here, with what does without a terminal; `there`: NAME exists."""
     if show.on_terminal() or far.near() is not None:
         return
     verb = slips.verb_like(name)
-    instead = f"did you mean sesh {verb}?" if verb else f"`sesh --open {name}` creates a session without attaching"
+    instead = f"`sesh --open {name}` creates a session without attaching"
+    if there:
+        instead = f"`sesh --screen {name}` shows what is there, `sesh --send {name}` types into it"
+    elif verb:
+        instead = f"did you mean sesh {verb}?"
     raise Refused(f"attaching needs a terminal; {instead}")
 
 
@@ -218,6 +236,7 @@ def already(name: str) -> int:
 
 def last() -> str:
     """The session attached last that is still there; typed inside one, the one before it. Raises NotFound."""
+    paths.trusted(paths.directory())
     here = inside.current()
     for name in paths.recent():
         if here is not None and name == here["name"]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sesh import listing, paths, wire
-from sesh.errors import InvalidName, NotFound, Refused, Unreachable, UsageError
+from sesh import listing, paths, records, wire
+from sesh.errors import Exists, InvalidName, NotFound, Refused, Unreachable, UsageError
 from sesh.names import check_name, printable
 
 TYPE_CHECKING = False
@@ -79,6 +79,19 @@ def lost_record(name: str) -> Summary | None:
 def lost(name: str) -> NotFound:
     """The error for a session whose daemon died."""
     return NotFound(f"{name} is lost: its daemon died; `sesh {name}` creates it anew, `sesh --kill {name}` forgets it")
+
+
+def taken(name: str) -> Exists:
+    """The error for a name that is not free: its session runs, or has ended and is kept."""
+    if not ended(name):
+        return paths.taken(name)
+    return Exists(f"{name} has ended and is kept; `sesh --kill {name}` frees the name")
+
+
+def ended(name: str) -> bool:
+    """Whether the session's program has ended, and what it left is kept."""
+    record = records.read(name)
+    return record is not None and record.get("exit_code") is not None
 
 
 def elsewhere(name: str, summary: Summary) -> Refused:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 from tests.support import Home
@@ -18,3 +20,27 @@ def test_a_relative_sesh_dir_means_the_directory_where_it_was_written(home: Home
     shown = home.sesh("--exec", "--print", "-C", "/", "--", "sh", "-c", "echo $SESH_DIR", env=where, cwd=home.path)
     assert shown.stdout == f"{home.path}/sessions\n"
     assert home.sesh("--kill", "here", env=where, cwd=home.path).code == 0
+
+
+def test_the_last_session_is_not_looked_for_where_nothing_is_trusted(home: Home) -> None:
+    """`sesh -` said that nothing had been attached before, or showed an internal error where SESH_DIR is a file."""
+    home.write("file", "")
+    home.write("open/file", "")
+    os.chmod(f"{home.path}/open", 0o755)  # noqa: S103 - refused for that
+    for where, told in (("file", "is no directory"), ("open", "chmod 700")):
+        refused = home.sesh("-", env={"SESH_DIR": f"{home.path}/{where}"})
+        assert refused.code == 1
+        assert told in refused.stderr
+    os.symlink(f"{home.path}/file", f"{home.directory}/.recent")
+    assert "no session was attached before" in home.sesh("-").stderr
+
+
+def test_from_a_removed_directory_an_absolute_one_is_reached(home: Home) -> None:
+    """The caller's directory was asked for even where nothing depended on it."""
+    home.write("gone/file", "")
+    line = 'cd ~/gone; rm -r ~/gone; sesh --open web /; sesh --exec --print -C / -- pwd; sesh --new -d; echo "$?"'
+    done = subprocess.run(["sh", "-c", line], env=home.env, capture_output=True, timeout=20, check=False)
+    assert done.stdout.decode() == "/\n1\n"
+    said = [line for line in done.stderr.decode().splitlines() if not line.startswith("sh: ")]
+    assert said == ["sesh: the current directory was removed; go to another one"]
+    assert home.names() == ["web"]

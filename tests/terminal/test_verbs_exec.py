@@ -121,6 +121,7 @@ def test_a_name_that_runs_is_no_job(sesh: Sesh) -> None:
     ("words", "code", "told"),
     [
         (["--", "no-such-program"], 127, "not found"),
+        (["--", ""], 127, "sesh: '': command not found"),
         (["--", "/etc/passwd"], 126, "cannot be executed"),
         (["-C", "/no/such", "--", "true"], 1, "there is no directory /no/such"),
         (["a/b", "--", "true"], 2, "no session's name"),

@@ -262,3 +262,31 @@ def test_closed_descriptors_are_not_taken_for_stdin_and_stdout(home: Home, sesh:
     assert followed.returncode == 125
     assert b"cannot be written" in followed.stderr
     assert shell("--exec --print -- sh -c 'exit 5' <&- >&- 2>&-").returncode == 5
+
+
+def test_opening_a_name_while_it_is_ended_always_succeeds(home: Home) -> None:
+    """Asked in the moment in which the daemon went, `--open` failed with "the daemon closed the connection"."""
+    for _ in range(8):
+        home.sesh("--open", "web")
+        ending, opening = home.start("--kill", "web"), home.start("--open", "web", "--", "sleep", "60")
+        _, said = opening.communicate(timeout=20)
+        ending.communicate(timeout=20)
+        assert (opening.returncode, said) in ((0, b""), (0, b"sesh: web runs already; DIR and CMD are not applied\n"))
+
+
+def test_a_kept_name_is_said_to_be_kept_not_to_run(sesh: Sesh) -> None:
+    sesh("--exec", "job", "--keep", "--", "true")
+    kept = "sesh: job has ended and is kept; `sesh --kill job` frees the name\n"
+    sesh("--open", "other", "--", "sleep", "60")
+    for words in (["--open", "job"], ["--exec", "job", "--", "true"], ["--rename", "other", "job"]):
+        assert sesh(*words).stderr == kept
+    assert sesh("--new", "job", "-d").stderr.startswith("sesh: job has ended and is kept; say which: --join")
+
+
+def test_who_has_no_terminal_is_told_what_does_without(sesh: Sesh) -> None:
+    assert "`sesh --open web`" in sesh("web").stderr
+    sesh("--open", "web", "--", "sleep", "60")
+    for words in (["web"], ["--attach", "web"]):
+        told = sesh(*words)
+        assert told.code == 1
+        assert "`sesh --screen web`" in told.stderr
