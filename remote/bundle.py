@@ -198,7 +198,7 @@ def _installed(distribution: importlib.metadata.Distribution) -> Iterator[tuple[
 
 def _shortened(path: str, data: bytes) -> bytes:
     """A package's METADATA without the long description below its headers."""
-    return data.partition(b"\n\n")[0] + b"\n" if path.endswith(".dist-info/METADATA") else data
+    return data.partition(b"\n\n")[0].rstrip() + b"\n" if path.endswith(".dist-info/METADATA") else data
 
 
 def _goes_along(name: str, path: str) -> bool:

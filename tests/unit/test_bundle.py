@@ -1,0 +1,307 @@
+"""The archive that is deployed: what is in it, that it is the same every time, and that it fits the machine."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.markers import Marker
+from packaging.specifiers import SpecifierSet
+
+from sesh import __version__
+from sesh.errors import Refused
+from sesh.remote import bundle, wheels
+from sesh.remote.bundle import Bundle
+from sesh.remote.requirements import Requirement, admits, holds, release
+from sesh.remote.survey import Platform, Python
+from tests.house.source import ROOT, modules
+
+HERE = Python("/usr/bin/python3", "{}.{}.{}".format(*sys.version_info[:3]))
+DEBIAN = Platform("Linux", "x86_64", "glibc", "2.36")
+ALPINE = Platform("Linux", "aarch64", "musl", "1.2.4")
+MAC = Platform("Darwin", "arm64", "", "14.2")
+
+
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing was built or fetched before; pip is not there, so that nothing is fetched now."""
+    monkeypatch.setattr(bundle, "_bundles", {})
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(wheels, "_ran", lambda _: "there is no pip")
+
+
+@pytest.fixture
+def made(fresh: None, monkeypatch: pytest.MonkeyPatch) -> Bundle:
+    """The bundle for a machine like this one."""
+    monkeypatch.setattr(wheels, "fits", lambda *_: True)
+    return bundle.build(DEBIAN, HERE)
+
+
+def members(made: Bundle) -> list[tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(made.packed())) as archive:
+        return archive.getmembers()
+
+
+def test_all_of_sesh_is_in_it_and_nothing_else_of_the_checkout(made: Bundle) -> None:
+    own = {path for path in made.files if path.startswith("lib/sesh/") and path.endswith(".py")}
+    assert own == {os.path.join("lib", "sesh", m.path) if m.room else f"lib/{m.path}" for m in modules()}
+    assert "lib/sesh/py.typed" in made.files
+    assert [path for path in made.files if re.search(r"__pycache__|\.pyc$|(^|/)tests/", path)] == []
+
+
+def test_what_sesh_needs_is_in_it_and_what_only_deploying_needs_is_not(made: Bundle) -> None:
+    tops = {path.split("/")[1] for path in made.files if path.count("/") > 1 and ".dist-info" not in path}
+    assert {"ptyprocess", "pyte", "wcwidth", "typer", "rich", "pydantic", "pydantic_core", "sesh"} <= tops
+    assert tops.isdisjoint({"fabric", "paramiko", "invoke", "cryptography", "pytest", "hypothesis", "pip", "mypy"})
+
+
+def test_what_goes_along_is_what_the_project_requires() -> None:
+    text = Path(ROOT, "pyproject.toml").read_text(encoding="utf-8")
+    listed = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert listed is not None
+    required = [line.strip().rstrip(",").strip('"') for line in listed[1].splitlines()]
+    assert sorted(bundle.REQUIRED) == sorted(line for line in required if not line.startswith("fabric"))
+
+
+def test_members_are_plain_sorted_and_nobodys(made: Bundle) -> None:
+    found = members(made)
+    names = [member.name for member in found]
+    assert names == ["MANIFEST", *sorted(names[1:])]
+    assert {(m.type, m.mode, m.mtime, m.uid, m.gid, m.uname, m.gname) for m in found} == {
+        (tarfile.REGTYPE, 0o644, bundle.EPOCH, 0, 0, "", "")
+    }
+    assert sum(member.size for member in found) == made.size
+
+
+def test_its_name_is_made_of_the_version_and_of_all_that_is_in_it(made: Bundle) -> None:
+    assert re.fullmatch(rf"{re.escape(__version__)}-[0-9a-f]{{12}}", made.name)
+    assert Bundle(made.files).name == made.name
+    assert Bundle({**made.files, "lib/sesh/__init__.py": b"#"}).name != made.name
+    assert Bundle(made.files).packed() == made.packed()
+
+
+def test_the_same_input_gives_the_same_bytes_in_another_process_at_another_time(tmp_path: Path) -> None:
+    code = (
+        "import hashlib, os, sys; os.umask(int(sys.argv[1], 8))\n"
+        "from sesh.remote import bundle, wheels\n"
+        "from sesh.remote.survey import Platform, Python\n"
+        "wheels.fits = lambda *_: True\n"
+        f"made = bundle.build(Platform('Linux', 'x86_64', 'glibc', '2.36'), Python('/p', {HERE.version!r}))\n"
+        "print(made.name, hashlib.sha256(made.packed()).hexdigest())\n"
+    )
+    said = []
+    for umask, seed, zone in (("022", "1", "UTC"), ("077", "2", "Asia/Tokyo")):
+        variables = {**os.environ, "PYTHONPATH": ROOT, "PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": "C"}
+        words = [sys.executable, "-c", code, umask]
+        run = subprocess.run(words, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+        said.append(run.stdout)
+    assert said[0] == said[1]
+
+
+def test_a_deployed_copy_makes_the_same_bundle_again(made: Bundle, tmp_path: Path) -> None:
+    for name, data in made.files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'lib')!r})\n"
+        "from sesh.remote import bundle, wheels\n"
+        "from sesh.remote.survey import Platform, Python\n"
+        "wheels.fits = lambda *_: True\n"
+        f"print(bundle.build(Platform('Linux', 'x86_64', 'glibc', '2.36'), Python('/p', {HERE.version!r})).name)\n"
+    )
+    run = subprocess.run([sys.executable, "-I", "-S", "-B", "-c", code], capture_output=True, text=True, check=False)
+    assert (run.stdout.strip(), run.stderr) == (made.name, "")
+
+
+def test_binary_parts_for_another_machine_are_fetched_here(
+    fresh: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wanted = []
+
+    def fetched(requirement: str, platform: Platform, python: Python) -> str:
+        wanted.append((requirement.partition("==")[0], platform, python))
+        path = tmp_path / "other.whl"
+        with zipfile.ZipFile(path, "w") as wheel:
+            wheel.writestr("pydantic_core/_pydantic_core.so", b"another machine's")
+            wheel.writestr("pydantic_core-1.dist-info/METADATA", b"Name: pydantic_core\n\nlong\n")
+        return str(path)
+
+    monkeypatch.setattr(wheels, "fetched", fetched)
+    python = Python("/usr/bin/python3", "3.12.1")
+    made = bundle.build(ALPINE, python)
+    assert wanted == [("pydantic_core", ALPINE, python)]
+    assert made.files["lib/pydantic_core/_pydantic_core.so"] == b"another machine's"
+    assert made.files["lib/pydantic_core-1.dist-info/METADATA"] == b"Name: pydantic_core\n"
+    binaries = [path for path in made.files if path.endswith(".so")]
+    assert binaries == ["lib/pydantic_core/_pydantic_core.so"]
+    assert "lib/wcwidth/__init__.py" in made.files
+
+
+def test_a_package_that_is_only_needed_over_there_is_fetched_here(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = []
+
+    def fetched(requirement: str, platform: Platform, python: Python) -> dict[str, bytes]:
+        wanted.append(requirement)
+        return {}
+
+    monkeypatch.setattr(bundle, "REQUIRED", ("no-such-package>=2; python_version < '3.11'",))
+    monkeypatch.setattr(bundle, "_fetched", fetched)
+    bundle.build(DEBIAN, Python("/p", "3.12.0"))
+    assert wanted == []
+    bundle.build(DEBIAN, Python("/p", "3.10.4"))
+    assert wanted == ["no-such-package>=2"]
+
+
+def test_what_cannot_be_fetched_is_said_with_its_reason(fresh: None) -> None:
+    with pytest.raises(Refused, match=r"^pydantic_core==.* for Linux aarch64 musl 1\.2\.4, Python 3\.12\.1, could not"):
+        bundle.build(ALPINE, Python("/usr/bin/python3", "3.12.1"))
+    assert os.listdir(wheels.cache()) == []
+
+
+def test_a_wheel_is_fetched_once(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def ran(words: list[str]) -> str:
+        calls.append(words)
+        folder = words[words.index("--dest") + 1]
+        os.mkdir(folder)
+        with zipfile.ZipFile(os.path.join(folder, "x-1-py3-none-any.whl"), "w") as wheel:
+            wheel.writestr("x.py", b"")
+        return ""
+
+    monkeypatch.setattr(wheels, "_ran", ran)
+    python = Python("/p", "3.13.1", "t")
+    paths = {wheels.fetched("x==1", MAC, python) for _ in range(2)}
+    assert len(paths) == 1
+    assert len(calls) == 1
+    assert calls[0][-2:] == ["--", "x==1"]
+    for words in (["--only-binary=:all:"], ["--platform", "macosx_14_0_arm64"], ["--python-version", "3.13.1"]):
+        assert " ".join(words) in " ".join(calls[0])
+    assert "--abi cp313t" in " ".join(calls[0])
+
+
+@pytest.mark.parametrize(
+    ("tag", "platform", "version", "flags", "fit"),
+    [
+        ("cp311-cp311-manylinux_2_17_x86_64", DEBIAN, "3.11.9", "", True),
+        ("cp311-cp311-manylinux2014_x86_64", DEBIAN, "3.11.9", "", True),
+        ("cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64", DEBIAN, "3.11.9", "", True),
+        ("cp311-cp311-manylinux_2_39_x86_64", DEBIAN, "3.11.9", "", False),
+        ("cp311-cp311-manylinux_2_17_aarch64", DEBIAN, "3.11.9", "", False),
+        ("cp311-cp311-musllinux_1_1_x86_64", DEBIAN, "3.11.9", "", False),
+        ("cp311-cp311-linux_x86_64", DEBIAN, "3.11.9", "", False),
+        ("cp311-cp311-manylinux_2_17_x86_64", DEBIAN, "3.12.0", "", False),
+        ("cp313-cp313-manylinux_2_17_x86_64", DEBIAN, "3.13.0", "t", False),
+        ("cp313-cp313t-manylinux_2_17_x86_64", DEBIAN, "3.13.0", "t", True),
+        ("cp310-abi3-manylinux_2_17_x86_64", DEBIAN, "3.13.0", "", True),
+        ("cp310-abi3-manylinux_2_17_x86_64", DEBIAN, "3.13.0", "t", False),
+        ("cp312-abi3-manylinux_2_17_x86_64", DEBIAN, "3.11.0", "", False),
+        ("py3-none-any", ALPINE, "3.11.0", "", True),
+        ("py2.py3-none-any", ALPINE, "3.11.0", "", True),
+        ("cp312-cp312-musllinux_1_1_aarch64", ALPINE, "3.12.0", "", True),
+        ("cp312-cp312-musllinux_1_3_aarch64", ALPINE, "3.12.0", "", False),
+        ("cp312-cp312-manylinux_2_17_aarch64", ALPINE, "3.12.0", "", False),
+        ("cp312-cp312-macosx_11_0_arm64", MAC, "3.12.0", "", True),
+        ("cp312-cp312-macosx_14_2_universal2", MAC, "3.12.0", "", True),
+        ("cp312-cp312-macosx_15_0_arm64", MAC, "3.12.0", "", False),
+        ("cp312-cp312-macosx_11_0_x86_64", MAC, "3.12.0", "", False),
+        ("cp312-cp312-macosx_11_0_arm64", DEBIAN, "3.12.0", "", False),
+    ],
+)
+def test_a_wheel_fits_a_machine_or_not(tag: str, platform: Platform, version: str, flags: str, fit: bool) -> None:
+    assert wheels.fits([tag], platform, Python("/p", version, flags)) == fit
+
+
+def test_pip_is_told_every_name_of_a_platform() -> None:
+    names = wheels.names_of(DEBIAN)
+    assert names[0] == "manylinux_2_36_x86_64"
+    assert {"manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"} <= set(names)
+    assert wheels.names_of(ALPINE) == ["musllinux_1_2_aarch64", "musllinux_1_1_aarch64", "musllinux_1_0_aarch64"]
+    assert wheels.names_of(MAC) == ["macosx_14_0_arm64"]
+
+
+_numbers = st.lists(st.integers(0, 30), min_size=1, max_size=3).map(lambda parts: ".".join(map(str, parts)))
+_clauses = st.tuples(st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), _numbers).map("".join)
+
+
+@given(st.lists(_clauses, max_size=3).map(",".join), _numbers)
+def test_specifiers_mean_what_packaging_says(specifier: str, version: str) -> None:
+    assert admits(specifier, version) == SpecifierSet(specifier).contains(version)
+
+
+@given(st.sampled_from(["==", "!="]), _numbers, _numbers)
+def test_specifiers_with_a_star_mean_what_packaging_says(sign: str, wanted: str, version: str) -> None:
+    assert admits(f"{sign}{wanted}.*", version) == SpecifierSet(f"{sign}{wanted}.*").contains(version)
+
+
+@given(st.lists(st.integers(0, 9), min_size=2, max_size=3).map(lambda parts: ".".join(map(str, parts))), _numbers)
+def test_compatible_releases_mean_what_packaging_says(wanted: str, version: str) -> None:
+    assert admits(f"~={wanted}", version) == SpecifierSet(f"~={wanted}").contains(version)
+
+
+_atoms = st.one_of(
+    st.tuples(st.sampled_from(["<", "<=", ">", ">=", "==", "!=", "~="]), st.sampled_from(["3.9", "3.10", "3.11"])).map(
+        lambda pair: f"python_version {pair[0]} '{pair[1]}'"
+    ),
+    st.sampled_from(
+        [
+            "sys_platform == 'win32'",
+            'sys_platform != "win32"',
+            "'linux' in sys_platform",
+            "platform_machine not in 'arm64 aarch64'",
+            "extra == 'jupyter'",
+            "'3.11' > python_version",
+            "implementation_name == 'cpython'",
+            "python_full_version < '3.11.3'",
+        ]
+    ),
+)
+_markers = st.recursive(
+    _atoms,
+    lambda inner: st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(
+        lambda parts: f"({parts[0]}) {parts[1]} ({parts[2]})"
+    ),
+    max_leaves=4,
+)
+
+
+@given(_markers, st.sampled_from([DEBIAN, ALPINE, MAC]), st.sampled_from(["3.10.4", "3.11.2", "3.11.3", "3.13.0"]))
+def test_markers_mean_what_packaging_says(marker: str, platform: Platform, version: str) -> None:
+    environment = {**platform.environment(Python("/p", version)), "extra": ""}
+    assert holds(marker, environment) == Marker(marker).evaluate(environment)
+
+
+@pytest.mark.parametrize("marker", ["import os", "__import__('os')", "python_version", "os.name == 'x'", "a b"])
+def test_what_is_no_marker_is_refused(marker: str) -> None:
+    with pytest.raises(ValueError, match="no marker"):
+        holds(marker, {"os_name": "posix"})
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "specifier", "marker"),
+    [
+        ("Typer", "typer", "", ""),
+        ("markdown-it-py (>=2.2.0)", "markdown-it-py", ">=2.2.0", ""),
+        ("typing_extensions>=4.16 ; python_version < '3.11'", "typing-extensions", ">=4.16", "python_version < '3.11'"),
+        ("pygments[plugins]>=2.13.0,<3.0.0", "pygments", ">=2.13.0,<3.0.0", ""),
+    ],
+)
+def test_requirements_are_taken_apart(line: str, name: str, specifier: str, marker: str) -> None:
+    found = Requirement(line)
+    assert (found.name, found.specifier, found.marker) == (name, specifier, marker)
+
+
+def test_releases_compare_without_their_zeros() -> None:
+    assert release("3.10.0") == release("3.10") == (3, 10)
+    assert release("1.2rc1") == (1, 2)
