@@ -83,8 +83,6 @@ class Reception:
         same = client.size[:2] == session.clients.size[:2]
         session.clients.add(client)
         if not known or not isinstance(since, int):
-            if same and not client.read_only and session.pty is not None and session.model.loaded:
-                self._redraw_program()
             return
         session.model.catch_up()
         if hello.get("redraw") is True:
@@ -93,12 +91,6 @@ class Reception:
             client.needs, client.position = "", since
         else:
             client.needs, client.left = RESYNC, since
-
-    def _redraw_program(self) -> None:
-        """Has a full-screen program draw its screen anew: the kernel tells it nothing where the size stays."""
-        session = self.session
-        if session.pty is not None and session.running and session.model.emulator.alternate:
-            session.pty.signal_foreground(signal.SIGWINCH)
 
     def frame(self, client: Attachment, kind: int, payload: bytes) -> None:
         """Deals with the frames that only an attached client sends."""

@@ -329,3 +329,20 @@ def test_ctrl_c_on_a_terminal_reaches_the_job(terminal: Open) -> None:
     opened.wait_for("ready")
     opened.type(b"\x03")
     assert opened.exit_code() == 7
+
+
+@pytest.mark.needs("vim")
+def test_a_full_screen_program_is_found_as_it_was_left(terminal: Open, home: Home) -> None:
+    """Who came back had the program draw its screen anew, which lost what it had said in its last line."""
+    home.write("text", "".join(f"line {number}\n" for number in range(1, 200)))
+    first = terminal("work", "--", "vim", "-u", "NONE", "-i", "NONE", "-N", "text", columns=90)
+    first.wait_for('"text" 199L')
+    first.type("20G")
+    first.wait_until(lambda: first.cursor[0] == 19)
+    before = first.screen(), first.cursor
+    first.hang_up()
+    again = terminal("work", columns=90)
+    again.wait_for("line 20")
+    again.type("l")  # the answer comes after whatever attaching made the program draw
+    again.wait_until(lambda: again.cursor[1] == 1)
+    assert (again.screen(), (again.cursor[0], again.cursor[1] - 1)) == before
