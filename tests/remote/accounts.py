@@ -124,6 +124,8 @@ class Account:
 
     def set_password(self, secret: str) -> None:
         """Lets the user log in by a password too, where sshd allows any; `reset` takes it back."""
+        if not ROOT:
+            pytest.skip("a login with a password takes root")
         words = [need("chpasswd")]
         subprocess.run(words, input=f"{self.name}:{secret}\n", text=True, check=True, capture_output=True)
         self.secret = secret
@@ -154,7 +156,9 @@ class Accounts:
     def lend(self, shell: str) -> Account:
         """A login with `shell` (a name or a path), its home as new."""
         path = shell if os.path.isabs(shell) else need(shell)
-        account = next((one for one in reversed(self._free) if one.shell == path), None)
+        account = next(
+            (one for one in reversed(self._free) if os.path.realpath(one.shell) == os.path.realpath(path)), None
+        )
         if account is None:
             account = self._made(path)
             self._all.append(account)
@@ -174,7 +178,7 @@ class Accounts:
                 pytest.skip(
                     f"a login with {shell} takes useradd and root; here is {entry.pw_name} with {entry.pw_shell}"
                 )
-            return Account(entry.pw_name, os.path.join(self.folder, f"home{len(self._all)}"), shell)
+            return Account(entry.pw_name, os.path.join(self.folder, f"home{len(self._all)}"), entry.pw_shell)
         if find("useradd") is None:
             pytest.skip("useradd is not installed")
         return self._added(shell)

@@ -24,6 +24,11 @@ printf '%s\\036' "${{words%.}}" >>{calls}
 exec {program} {options} "$@"
 """
 
+# Where there is one user only, his own home is not for tests; sshd goes there whatever HOME says.
+_AT_HOME = (
+    """exec sh -c 'cd; [ "$SSH_ORIGINAL_COMMAND" ] && exec "$SHELL" -c "$SSH_ORIGINAL_COMMAND"; exec "$SHELL" -l'"""
+)
+
 
 class Ground:
     """What all tests of a run share: a directory that everyone may read, keys, users, and sshds by their settings."""
@@ -178,7 +183,7 @@ class Farm:
         account = same_user.account if same_user else self.ground.accounts.lend(user_shell)
         settings = dict(sshd or {})
         if not ROOT:
-            settings["SetEnv"] = f"HOME={account.home}"
+            settings |= {"SetEnv": f"HOME={account.home}", "ForceCommand": _AT_HOME}
         server = self.ground.sshd(settings)
         proxy = Proxy(server.port) if proxied else None
         if proxy:
