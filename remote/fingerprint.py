@@ -117,7 +117,7 @@ class Place:
             status = os.lstat(real)
             if stat.S_ISLNK(status.st_mode):
                 real = os.path.realpath(real)
-                status = os.lstat(self._checked(real))
+                status = os.stat(self._checked(real))
             if stat.S_IFMT(status.st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
                 raise Refused("it is neither a file nor a directory")
             return Tree(path, self._checked(real), status, linked=real != self._inside + path)

@@ -1,0 +1,321 @@
+"""The list of files and their fingerprints, without any host: what is taken, what is refused, what has changed."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sesh.errors import NotFound, Refused
+from sesh.remote import archive, known, push, sync
+from sesh.remote.destination import Destination
+from sesh.remote.fingerprint import OWN, Place, Tree
+from tests.support import wait_until
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """HOME of this test."""
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "SESH_NO_SYNC", "SESH_EVENT_LOG"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "home"
+    path.mkdir()
+    monkeypatch.setenv("HOME", str(path))
+    return path
+
+
+def write(path: Path, content: str = "content") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+# -- the list
+
+
+def test_blank_lines_and_comments_do_not_count_and_no_line_counts_twice(home: Path) -> None:
+    write(home / ".config/sesh/sync", "# mine\n\n  a b  \n\t#x\nc#d\na b\n\r\nlast")
+    assert sync.listed() == ["a b", "c#d", "last"]
+
+
+def test_names_that_are_no_utf_8_can_be_listed(home: Path) -> None:
+    (home / ".config/sesh").mkdir(parents=True)
+    (home / ".config/sesh/sync").write_bytes(b"caf\xe9\n")
+    assert sync.listed() == [os.fsdecode(b"caf\xe9")]
+
+
+def test_the_list_lies_where_xdg_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "elsewhere"))
+    write(home / "elsewhere/sesh/sync", "a")
+    assert sync.listed() == ["a"]
+
+
+def test_without_a_list_nothing_is_asked_or_made(home: Path) -> None:
+    destination = Destination("box")  # resolving it would run ssh
+    destination._settings = None
+    result = sync.sync(destination)
+    assert (result.ok, result.pushed, result.skipped) == (True, [], [])
+    assert destination._settings is None
+    assert list(home.iterdir()) == []
+
+
+def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path) -> None:
+    (home / ".config/sesh/sync").mkdir(parents=True)
+    with pytest.raises(Refused, match="SESH_NO_SYNC=1"):
+        sync.sync(Destination("box", via=["true"]))
+
+
+# -- where a line leads
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("/etc/passwd", "absolute"),
+        ("~//etc", "absolute"),
+        ("..", "leaves HOME"),
+        ("a/../b", "leaves HOME"),
+        (".config/../../other", "leaves HOME"),
+        ("a\0b", "leaves HOME"),
+        (".", "HOME itself"),
+        ("~/", "HOME itself"),
+        ("./.", "HOME itself"),
+        *((own, "sesh's own") for own in OWN),
+        (".local/share/./sesh/versions", "sesh's own"),
+        ("out", "leads out of HOME"),
+        ("out/file", "leads out of HOME"),
+        ("out/missing", "leads out of HOME"),
+        ("dangling", "leads out of HOME"),
+        ("all", "leads out of HOME"),
+        ("beside", "leads out of HOME"),
+        ("fifo", "neither a file nor a directory"),
+        ("missing", "not there"),
+        ("file/below", "not there"),
+        ("loop", "cannot be looked at: Too many levels"),
+    ],
+)
+def test_a_path_that_leaves_home_or_is_not_there_is_refused_with_the_reason(home: Path, line: str, reason: str) -> None:
+    write(home.parent / "outside/file")
+    write(home.parent / "home2/file")
+    write(home / "file")
+    os.mkfifo(home / "fifo")
+    for name, target in (
+        ("out", "../outside"),
+        ("dangling", "/nowhere/at/all"),
+        ("all", "."),
+        ("beside", "../home2"),
+        ("loop", "loop"),
+    ):
+        (home / name).symlink_to(target)
+    with pytest.raises((Refused, NotFound), match=reason):
+        Place(str(home)).tree(line)
+
+
+def test_links_within_home_are_followed_and_home_may_be_one(home: Path, tmp_path: Path) -> None:
+    write(home / "dotfiles/vim/rc")
+    (home / ".vim").symlink_to("dotfiles/vim")
+    (home / ".vimrc").symlink_to(home / ".vim/rc")
+    (tmp_path / "link").symlink_to(home)
+    place = Place(str(tmp_path / "link"))
+    directory, file, within = place.tree(".vim/"), place.tree("~/.vimrc"), place.tree(".vim//rc")
+    assert (directory.path, directory.source, directory.directory) == (".vim", str(home / "dotfiles/vim"), True)
+    assert (file.path, file.source, file.directory) == (".vimrc", str(home / "dotfiles/vim/rc"), False)
+    assert [tree.linked for tree in (directory, file, within, place.tree("dotfiles"))] == [True, True, True, False]
+
+
+# -- what counts as changed
+
+
+def tree(home: Path, line: str = "d") -> Tree:
+    return Place(str(home)).tree(line)
+
+
+def linked(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("sub/file")
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "a new file": lambda d: write(d / "new"),
+    "a file gone": lambda d: (d / "file").unlink(),
+    "another content": lambda d: write(d / "sub/file", "longer than it was"),
+    "another name": lambda d: (d / "file").rename(d / "renamed"),
+    "another mode": lambda d: (d / "file").chmod(0o600),
+    "another mode of a directory": lambda d: (d / "sub").chmod(0o700),
+    "another target": lambda d: linked(d / "link"),
+    "a link instead of a file": lambda d: linked(d / "file"),
+    "an empty directory": lambda d: (d / "empty").mkdir(),
+    "a touch": lambda d: os.utime(d / "file"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_shows(home: Path, change: str) -> None:
+    d = home / "d"
+    write(d / "file")
+    write(d / "sub/file")
+    (d / "link").symlink_to("file")
+    (d / "sub").chmod(0o755)
+    seal = tree(home).seal()
+    assert tree(home).matches(seal)
+    CHANGES[change](d)
+    assert not tree(home).matches(seal)
+
+
+def test_a_change_of_the_same_size_at_the_same_time_shows(home: Path) -> None:
+    """Two writes within one tick of the clock leave the same size and times: then the content itself is compared."""
+    write(home / "d/file", "one")
+    before = tree(home)
+    before.young = ["file"]
+    seal = before.seal()
+    write(home / "d/file", "two")
+    after = tree(home)
+    after.digest = before.digest  # as the clock would have it
+    assert not after.matches(seal)
+    write(home / "d/file", "one")
+    assert after.matches(seal)
+
+
+def test_a_file_is_young_for_a_moment(home: Path) -> None:
+    file = write(home / "d/file")
+
+    def young() -> bool:
+        write(file)
+        return tree(home).young == ["file"]
+
+    wait_until(young)
+    wait_until(lambda: tree(home).young == [])
+
+
+def test_a_change_that_keeps_size_and_mtime_shows(home: Path) -> None:
+    file = write(home / "d/file", "one")
+    wait_until(lambda: not tree(home).young)
+    found = tree(home)
+    status = file.stat()
+    write(file, "two")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    assert not tree(home).matches(found.seal())
+
+
+@pytest.mark.parametrize("seal", [None, [], {}, {"digest": 3}, "x"])
+def test_a_broken_seal_matches_nothing(home: Path, seal: object) -> None:
+    write(home / "d/file")
+    assert not tree(home).matches(seal)
+
+
+def test_a_seal_is_read_back_as_it_was_written(home: Path) -> None:
+    write(home / "d/file")
+    name = os.fsdecode(b"caf\xe9")
+    (home / "d" / name).write_text("x")
+    found = tree(home)
+    path = known.file("key", known.SYNCED)
+    assert known.write(path, {"paths": {found.path: found.seal()}})
+    assert tree(home).matches(known.read(path)["paths"]["d"])
+
+
+def test_what_is_seshs_own_does_not_count(home: Path) -> None:
+    write(home / ".local/bin/tool")
+    found = tree(home, ".local/bin")
+    assert (found.kept, found.plain) == (["sesh"], True)
+    write(home / ".local/bin/sesh")
+    again = tree(home, ".local/bin")
+    assert (again.digest, again.bytes, again.plain) == (found.digest, found.bytes, False)
+    assert not tree(home, ".local").matches(found.seal())
+
+
+def test_only_files_and_directories_are_plain(home: Path) -> None:
+    write(home / "d/file")
+    assert tree(home).plain
+    (home / "d/link").symlink_to("file")
+    assert not tree(home).plain
+    assert tree(home).bytes == len("content")
+
+
+# -- pushing
+
+
+def test_an_archive_holds_the_paths_as_they_are_in_home_and_nobodys_names(home: Path) -> None:
+    write(home / "dotfiles/rc", "rc").chmod(0o640)
+    (home / "rc").symlink_to("dotfiles/rc")
+    write(home / "d/file")
+    (home / "d/link").symlink_to("/etc/passwd")
+    os.mkfifo(home / "d/fifo")
+    (home / "d" / os.fsdecode(b"caf\xe9")).write_text("")
+    pipe = io.BytesIO()
+    archive.pack([tree(home, "rc"), tree(home)], pipe)
+    with tarfile.open(fileobj=io.BytesIO(pipe.getvalue())) as found:
+        members = found.getmembers()
+    assert [(member.name, member.type) for member in members] == [
+        ("rc", tarfile.REGTYPE),
+        ("d", tarfile.DIRTYPE),
+        (os.fsdecode(b"d/caf\xe9"), tarfile.REGTYPE),
+        ("d/file", tarfile.REGTYPE),
+        ("d/link", tarfile.SYMTYPE),
+    ]
+    assert {(member.uid, member.gid, member.uname, member.gname) for member in members} == {(0, 0, "", "")}
+    assert (members[0].mode, members[0].size) == (0o640, 2)
+
+
+@pytest.mark.parametrize(
+    ("code", "stderr", "reason"),
+    [
+        (
+            1,
+            "Warning: Permanently added x\n\nrsync: no space left\nrsync error: some (code 23)\n",
+            "rsync: no space left",
+        ),
+        (12, "rsync error: error in rsync protocol data stream (code 12)", "rsync error: error in rsync protocol"),
+        (3, "", "exit code 3"),
+    ],
+)
+def test_the_line_that_says_most_is_told(code: int, stderr: str, reason: str) -> None:
+    assert push.Sent(code, stderr).reason.startswith(reason)
+
+
+def test_a_path_that_cannot_be_pushed_is_told_and_tried_again(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write(home / ".config/sesh/sync", "d\nmissing")
+    write(home / "d/file")
+    for _ in range(2):
+        result = sync.sync(Destination("box", via=["sh", "-c", "echo no such box >&2; exit 3", "-"]))
+        assert result.failed == {"missing": "it is not there", "d": "no such box"}
+        assert capfd.readouterr().err.splitlines() == [
+            "sesh: missing is not synced to box: it is not there",
+            "sesh: Syncing files to box …",
+            "sesh: d is not synced to box: no such box",
+        ]
+
+
+def test_another_command_than_ssh_gets_the_files(home: Path, tmp_path: Path) -> None:
+    """Its HOME is the one that it has over there, not the one here."""
+    far = tmp_path / "far"
+    far.mkdir()
+    write(home / ".config/sesh/sync", "d/x y\nd/z")
+    write(home / "d/x y/file", "one")
+    write(home / "d/z", "two").chmod(0o711)
+    (home / "d").chmod(0o700)
+    destination = Destination("box", via=["env", f"HOME={far}"])
+    assert sync.sync(destination).pushed == ["d/x y", "d/z"]
+    assert (far / "d/x y/file").read_text() == "one"
+    assert (far / "d/z").stat().st_mode & 0o777 == 0o711
+    assert (far / "d").stat().st_mode & 0o777 == 0o700
+    assert sync.sync(destination).skipped == ["d/x y", "d/z"]
+    write(home / "d/z", "three")
+    assert sync.sync(destination).pushed == ["d/z"]
+    assert sync.sync(destination, force=True).pushed == ["d/x y", "d/z"]
+    assert sync.sync(Destination("other", via=destination.via)).pushed == ["d/x y", "d/z"]
+
+
+def test_the_same_home_over_there_is_left_alone(home: Path) -> None:
+    write(home / ".config/sesh/sync", "d")
+    write(home / "d/file")
+    destination = Destination("box", via=["env"])
+    for _ in range(2):
+        result = sync.sync(destination)
+        assert (result.ok, result.pushed, result.skipped) == (True, [], ["d"])
+    assert (home / "d/file").read_text() == "content"
+    assert sorted(entry.name for entry in home.iterdir()) == [".config", ".local", "d"]
