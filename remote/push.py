@@ -33,6 +33,10 @@ COMPARED = 256 << 20
 """Bytes up to which rsync compares contents, and not only sizes and times."""
 MOST_FAILURES = 8
 """Paths that are found to blame for a failure, before all the others of their group are taken to have failed too."""
+_UNFIT = (1, 2, 4)
+"""rsync's exit codes where one of the two is another program of that name, or too old: usage, protocol, unsupported."""
+_SILENT = "(0 bytes received so far)"
+"""What rsync says where the one over there ended before it spoke."""
 _VANISHED = 24
 """rsync's exit code where files went away meanwhile: what is left has arrived."""
 _TOLD = 2_000
@@ -72,7 +76,7 @@ class Push:
         self._missing = missing
         self._ask = ssh.prompting()
         self._far_home, self._far_tools = "", set[str]()
-        self._clean = True
+        self._clean = self._fit = True
         self._failures = 0
         self._protects: bool | None = None
 
@@ -125,6 +129,10 @@ class Push:
             sent = way(group)
         except OSError as error:
             sent = Sent(None, f"{error.strerror or error}", ok=False)
+        if way in (self._rsync, self._rsync_linked) and (sent.code in _UNFIT or _SILENT in sent.stderr):
+            self._fit = False
+            yield from self.send(group)
+            return
         if sent.ok or len(group) == 1 or self._failures >= MOST_FAILURES:
             self._failures += not sent.ok
             for tree in group:
@@ -141,7 +149,7 @@ class Push:
         target = os.path.join(self._far_home, tree.path)
         here = shutil.which("rsync") is not None
         there = "rsync" in self._far_tools
-        if here and there and self._clean:
+        if here and there and self._clean and self._fit:
             read = target if tree.linked else self._far_home
             if _PLAIN.fullmatch(read) or self._protected():
                 return (self._rsync_linked, tree.path) if tree.linked else (self._rsync, "")

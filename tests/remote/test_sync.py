@@ -350,6 +350,26 @@ def test_without_rsync_scp_does_it_and_says_so(
     ]
 
 
+@pytest.mark.parametrize("place", ["here", "there"])
+def test_another_program_called_rsync_keeps_no_file_from_arriving(
+    farm: Farm, here: Home, listing: Listing, place: str
+) -> None:
+    """Some systems have one of their own by that name, with fewer options."""
+    far = farm.host("box", installed=False)
+    script = "#!/bin/sh\necho rsync: unrecognized option >&2\nexit 1\n"
+    if place == "here":
+        here.write("bin/rsync", script, 0o755)
+    else:
+        far.write("bin/rsync", script, 0o755)
+        far.write(".bashrc", f"PATH=$HOME/bin:$PATH\n{far.read('.bashrc')}")
+    here.write("a/b", "one")
+    here.write("c", "two")
+    os.symlink("c", os.path.join(here.path, "d"))
+    listing("a", "c", "d")
+    assert pushed(far).pushed == ["a", "c", "d"]
+    assert [far.read(name) for name in ("a/b", "c", "d")] == ["one", "two", "two"]
+
+
 @pytest.mark.parametrize("missing", [("rsync",), ("rsync", "scp")])
 @pytest.mark.parametrize("shell", SHELLS)
 def test_what_scp_would_not_do_right_goes_as_an_archive(
