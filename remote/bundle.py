@@ -204,7 +204,8 @@ def _shortened(path: str, data: bytes) -> bytes:
 def _goes_along(name: str, path: str) -> bool:
     """Whether a file of a package is of use over there."""
     parts = path.split("/")
-    if ".." in parts or "__pycache__" in parts or path.startswith("/") or path.endswith((".pyc", ".pyi", ".pth")):
+    hidden = any(part.startswith(".") for part in parts)  # also what would lead out of the directory
+    if hidden or "__pycache__" in parts or path.startswith("/") or path.endswith((".pyc", ".pyi", ".pth")):
         return False
     if parts[0].endswith(".dist-info"):
         return parts[-1] in _KEPT_OF_INFO or "licen" in path.lower() or "copying" in path.lower()

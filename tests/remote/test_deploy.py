@@ -1,0 +1,258 @@
+"""Deploying to real hosts: what is there afterwards, under any login shell and by any way that leads there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+
+import pytest
+
+from sesh import __version__
+from sesh.remote import carrier, fleet, known
+from sesh.remote.deploy import STEPS, DeployError, deploy
+from sesh.remote.destination import Destination
+from tests.remote.accounts import ROOT
+from tests.remote.farm import Far, Farm
+from tests.support import Home
+
+PROGRAM = ".local/bin/sesh"
+VERSIONS = ".local/share/sesh/versions"
+VERBS = ["--attach", "--open", "--new", "--list", "--detach", "--kill", "--exec", "--send", "--screen", "--logs"]
+
+
+def versions(far: Far) -> list[str]:
+    path = os.path.join(far.home, VERSIONS)
+    return sorted(os.listdir(path)) if os.path.isdir(path) else []
+
+
+def litter(far: Far) -> list[str]:
+    """All that a deploy could have left beside whole versions and their launcher."""
+    found = far.run("find .local -name '.*' -not -name .local 2>/dev/null; find .local/bin -type f 2>/dev/null").stdout
+    return [name for name in found.split() if name != PROGRAM]
+
+
+def events(home: Home) -> list[dict[str, object]]:
+    with open(os.path.join(home.path, "events"), encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "tcsh"])
+def test_sesh_is_there_whatever_the_login_shell_prints(here: Home, farm: Farm, shell: str) -> None:
+    far = farm.host("box", user_shell=shell, installed=False)
+    far.login_files("Welcome!\nsystem Plan9\n\n")
+    steps: list[str] = []
+
+    def progress(step: str, done: int, total: int) -> None:
+        assert 0 <= done <= total
+        if step not in steps:
+            steps.append(step)
+
+    done = deploy(Destination("box"), progress=progress)
+    assert steps == list(STEPS)
+    assert (done.version, done.changed, done.bytes > 1_000_000) == (__version__, True, True)
+    assert versions(far) == [os.path.basename(done.path)]
+    assert litter(far) == []
+    assert far.run(f"{PROGRAM} --version").stdout == f"sesh {__version__}\n"
+    assert far.run(f"{PROGRAM} --exec --print -- echo hello").stdout == "hello\n"
+
+
+def test_every_verb_works_over_there_and_a_second_deploy_sends_nothing(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = farm.host("box", installed=False)
+    monkeypatch.setenv("SESH_EVENT_LOG", os.path.join(here.path, "events"))
+    first = deploy(Destination("box"))
+    for verb in VERBS:
+        assert far.run(f"{PROGRAM} {verb} --help").stdout.startswith("Usage: sesh "), verb
+    assert far.run(f"{PROGRAM} --open work").code == 0
+    assert json.loads(far.run(f"{PROGRAM} --status work --json").stdout)["state"] == "running"
+    assert far.run(f"{PROGRAM} --send work 'echo $((6*7))' --enter").code == 0
+    assert far.run(f"{PROGRAM} --logs work --nonsense").code == 2
+    second = deploy(Destination("box"))
+    assert (second.changed, second.bytes, second.path) == (False, 0, first.path)
+    assert far.run(f"{PROGRAM} --kill work").code == 0
+    told = [(event["event"], event["host"]) for event in events(here)]
+    assert told == [("deploy_start", "box"), ("deploy_done", "box")] * 2
+    assert [each.version for each in known.all()] == [__version__]
+
+
+def test_fabric_carries_it_where_the_configuration_is_plain(here: Home, farm: Farm) -> None:
+    farm.host("box", installed=False)
+    way = carrier.reach(Destination("box"))
+    answer = way.run("exec sh -c 'cat; echo gone >&2; exit 3'", b"fed")
+    way.close()
+    assert (way.name, answer.out, answer.err, answer.code) == ("fabric", "fed", "gone\n", 3)
+    assert farm.connections() == []
+
+
+@pytest.mark.parametrize(
+    ("config", "sshd"),
+    [
+        ({"Ciphers": "aes128-ctr"}, {}),
+        ({"HostKeyAlias": "127.0.0.1"}, {}),
+        ({"PreferredAuthentications": "publickey"}, {}),
+        ({}, {"KexAlgorithms": "sntrup761x25519-sha512@openssh.com"}),
+        ({"IdentityFile": "/nonexistent", "CertificateFile": "/nonexistent"}, {}),
+    ],
+    ids=["ciphers", "alias", "authentication", "key exchange", "certificate"],
+)
+def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
+    here: Home, farm: Farm, config: dict[str, str | None], sshd: dict[str, str | None]
+) -> None:
+    far = farm.host("box", installed=False, config=config, sshd=sshd, known="HostKeyAlias" not in config)
+    if "HostKeyAlias" in config:
+        here.write(".ssh/known_hosts", f"127.0.0.1 {far.sshd.host_key}\n")
+    if "CertificateFile" in config:
+        with pytest.raises(DeployError, match="lets nobody in") as caught:
+            deploy(Destination("box"))
+        assert (caught.value.step, caught.value.code) == ("connect", "unreachable")
+        return
+    way = carrier.reach(Destination("box"))
+    assert way.name == "ssh"
+    assert way.run("exec sh -c 'cat; exit 3'", b"fed").out == "fed"
+
+
+def test_ssh_deploys_as_fabric_does(here: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False, config={"Compression": "no", "Ciphers": "aes128-ctr"})
+    assert deploy(Destination("box")).changed
+    assert deploy(Destination("box")).changed is False
+    assert far.run(f"{PROGRAM} --version").code == 0
+    assert farm.connections() != []
+
+
+def test_a_host_behind_another_is_reached_through_it(here: Home, farm: Farm) -> None:
+    farm.host("gate", installed=False)
+    farm.host("box", installed=False, config={"ProxyJump": "gate"})
+    way = carrier.reach(Destination("box"))
+    assert way.run("echo there").out == "there\n"
+    way.close()
+    assert way.name == "fabric"
+    assert [call for call in farm.connections() if "-W" in call] != []
+
+
+def test_a_proxy_command_is_run_as_ssh_runs_it(here: Home, farm: Farm) -> None:
+    far = farm.host("gate", installed=False)
+    command = f"ssh -W '[127.0.0.1]:%p' gate 2>>{here.path}/told"
+    farm.host("box", installed=False, same_user=far, config={"ProxyCommand": command})
+    way = carrier.reach(Destination("box"))
+    assert (way.name, way.run("echo there").out) == ("fabric", "there\n")
+    way.close()
+
+
+def test_an_unknown_key_is_taken_and_recorded_as_ssh_would(here: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False, known=False)
+    here.write(".ssh/known_hosts", "other ssh-ed25519 AAAA")  # its last line has no end
+    way = carrier.reach(Destination("box"))
+    way.close()
+    assert way.name == "fabric"
+    with open(farm.known_hosts, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    assert lines == ["other ssh-ed25519 AAAA", f"[127.0.0.1]:{far.port} {far.sshd.host_key}"]
+    again = carrier.reach(Destination("box"))
+    again.close()
+    assert (again.name, farm.connections()) == ("fabric", [])
+
+
+def test_an_unknown_key_is_recorded_hashed_where_the_user_wants_that(here: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False, known=False, config={"HashKnownHosts": "yes"})
+    carrier.reach(Destination("box")).close()
+    with open(farm.known_hosts, encoding="utf-8") as file:
+        assert re.fullmatch(rf"\|1\|\S+ {re.escape(far.sshd.host_key)}\n", file.read())
+    assert farm.connections() == []
+
+
+def test_an_unknown_key_is_refused_where_the_user_is_strict(here: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False, known=False, config={"StrictHostKeyChecking": "yes"})
+    with pytest.raises(DeployError, match="the host key of box is not known") as caught:
+        deploy(Destination("box"))
+    assert (caught.value.step, "\n" in str(caught.value)) == ("connect", False)
+    assert not far.exists(".local/share/sesh")
+
+
+def test_a_changed_key_is_refused_in_one_line(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = farm.host("box", installed=False)
+    farm.change_key(far)
+    monkeypatch.setenv("SESH_EVENT_LOG", os.path.join(here.path, "events"))
+    with open(farm.known_hosts, encoding="utf-8") as file:
+        before = file.read()
+    with pytest.raises(DeployError, match="the host key of box has changed") as caught:
+        deploy(Destination("box"))
+    assert (caught.value.step, caught.value.code, "\n" in str(caught.value)) == ("connect", "unreachable", False)
+    assert not far.exists(".local/share/sesh")
+    with open(farm.known_hosts, encoding="utf-8") as file:
+        assert file.read() == before
+    assert [(event["event"], event.get("step")) for event in events(here)] == [
+        ("deploy_start", None),
+        ("deploy_failed", "connect"),
+    ]
+
+
+def test_a_revoked_key_is_never_taken_for_an_unknown_one(here: Home, farm: Farm) -> None:
+    """paramiko passes over lines with a marker: the key would look unknown, and be accepted and recorded."""
+    far = farm.host("box", installed=False, known=False)
+    here.write(".ssh/known_hosts", f"@revoked [127.0.0.1]:{far.port} {far.sshd.host_key}\n")
+    with pytest.raises(DeployError) as caught:
+        deploy(Destination("box"))
+    assert caught.value.step == "connect"
+    assert not far.exists(".local/share/sesh")
+
+
+@pytest.mark.skipif(not ROOT, reason="another user's programs take root")
+def test_a_host_is_reached_by_the_command_that_its_configuration_names(here: Home, farm: Farm) -> None:
+    far = farm.host("elsewhere", installed=False)
+    destination = Destination("box", via=["runuser", "-u", far.user, "--"])
+    done = deploy(destination)
+    assert (done.changed, versions(far)) == (True, [os.path.basename(done.path)])
+    assert deploy(destination).changed is False
+    assert farm.connections() == []
+
+
+@pytest.mark.skipif(not ROOT, reason="another user's programs take root")
+def test_a_command_that_leaves_home_another_users_is_told_so(here: Home, farm: Farm) -> None:
+    far = farm.host("elsewhere", installed=False)
+    with pytest.raises(DeployError, match="which is another user's") as caught:
+        deploy(Destination("box", via=["runuser", "-u", far.user, "--", "env", "HOME=/"]))
+    assert caught.value.step == "upload"
+
+
+def test_a_command_that_is_not_there_or_fails_is_a_failed_connection(here: Home, farm: Farm) -> None:
+    for via in (["no-such-command"], ["sh", "-c", "echo no such container >&2; exit 1"]):
+        with pytest.raises(DeployError, match=r"no-such-command|no such container") as caught:
+            deploy(Destination("box", via=via))
+        assert (caught.value.step, caught.value.code) == ("connect", "unreachable")
+
+
+def test_several_hosts_are_deployed_to_at_once_and_one_failure_stops_no_other(
+    here: Home, farm: Farm, capfd: pytest.CaptureFixture[str]
+) -> None:
+    one, two = farm.host("one", installed=False), farm.host("two", installed=False)
+    farm.host("gone", installed=False, proxied=True).proxy.refuse()
+    farm.host("again", same_user=one)
+    results = fleet.deploy_all([Destination(word) for word in ("one", "gone", "two", "again")])
+    assert [result.error is None for result in results] == [True, False, True, True]
+    for far in (one, two):
+        assert len(versions(far)) == 1
+        assert litter(far) == []
+        assert far.run(f"{PROGRAM} --version").code == 0
+    lines = sorted(capfd.readouterr().err.splitlines())
+    assert len(lines) == 4
+    assert lines[1].startswith("sesh: gone failed (connect): gone cannot be reached: ")
+    assert lines[3].startswith(f"sesh: two has sesh {__version__} now, by Python 3.")
+
+
+def test_nobody_is_asked_for_a_password_without_a_terminal(here: Home, farm: Farm) -> None:
+    farm.host("box", installed=False, config={"IdentityFile": "/nonexistent"})
+    ended = threading.Event()
+
+    def attempt() -> None:
+        with pytest.raises(DeployError, match="lets nobody in") as caught:
+            deploy(Destination("box"))
+        assert caught.value.askable
+        ended.set()
+
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    thread.join(20)
+    assert ended.is_set()

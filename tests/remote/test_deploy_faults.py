@@ -1,0 +1,226 @@
+"""Deploying to hosts where something is wrong: each fault has its step and its message, and leaves what was there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sesh.remote.deploy import DeployError, deploy
+from sesh.remote.destination import Destination
+from tests.remote.accounts import ROOT
+from tests.remote.farm import Far, Farm
+from tests.remote.test_deploy import PROGRAM, VERSIONS, litter, versions
+from tests.support import Home, need, wait_until
+
+_APPLETS = ("sh", "uname", "head", "tail", "tr", "cat", "echo", "true")
+
+
+@pytest.fixture
+def bare() -> Iterator[str]:
+    """The root of a system with a shell and little else. It lies where sshd lets a root lie."""
+    if not ROOT:
+        pytest.skip("another root directory takes root")
+    folder = tempfile.mkdtemp(prefix="sesh-bare-", dir="/var/lib")
+    os.chmod(folder, 0o755)  # noqa: S103 (logins look into it)
+    try:
+        for tool in ("busybox", "dash"):
+            copy(need(tool), folder)
+        os.makedirs(os.path.join(folder, "bin"), exist_ok=True)
+        for name in _APPLETS:
+            os.symlink(need("busybox"), os.path.join(folder, "bin", name))
+        os.mkdir(os.path.join(folder, "dev"))
+        try:
+            os.mknod(os.path.join(folder, "dev", "null"), 0o020666, os.makedev(1, 3))
+            os.chmod(os.path.join(folder, "dev", "null"), 0o666)  # noqa: S103 (as everywhere)
+        except OSError:
+            pytest.skip("no device can be made here")
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def copy(program: str, root: str) -> None:
+    """Puts a program with its libraries under another root."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+    for path in [program, *re.findall(r"(/\S+) \(0x", listed)]:
+        target = root + path
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if not os.path.exists(target):
+            shutil.copy(os.path.realpath(path), target)
+
+
+@pytest.fixture
+def mounted() -> Iterator[Callable[..., None]]:
+    """`mounted("-t", "tmpfs", "none", path)` mounts something for the length of the test."""
+    if not ROOT:
+        pytest.skip("mounting takes root")
+    paths: list[str] = []
+
+    def mount(*words: str) -> None:
+        done = subprocess.run([need("mount"), *words], capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+        if words[-1] not in paths:
+            paths.append(words[-1])
+
+    yield mount
+    for path in reversed(paths):
+        subprocess.run([need("umount"), "-l", path], check=True)
+
+
+def refused(word: str = "box", *, force: bool = False, step: str) -> DeployError:
+    """The error of a deploy that fails in that step, in one line."""
+    with pytest.raises(DeployError) as caught:
+        deploy(Destination(word), force=force)
+    assert (caught.value.step, caught.value.code) == (step, "refused"), caught.value
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def old_version(far: Far) -> str:
+    """Deploys a sesh that says that it is old."""
+    far.write(f"{VERSIONS}/0.0.1-old/start.py", "print('old')\n")
+    path = os.path.join(far.home, VERSIONS, "0.0.1-old", "start.py")
+    far.write(PROGRAM, f"#!/bin/sh\n# sesh's launcher, written by sesh --deploy\nexec python3 '{path}' \"$@\"\n", 0o755)
+    return "old\n"
+
+
+def test_a_host_without_python_is_told_so(here: Home, farm: Farm, bare: str) -> None:
+    far = farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
+    error = refused(step="python")
+    assert str(error) == "box has no Python 3.10 or newer, none at all: install python3 there"
+    assert not far.exists(".local/share/sesh")
+
+
+def test_an_old_python_is_named_with_its_version(here: Home, farm: Farm, bare: str) -> None:
+    farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
+    for name, text in (
+        ("python3", "echo Python 3.8.10"),
+        ("python", "echo Python 2.7.18 >&2"),
+        ("python3.12", "exit 9"),
+    ):
+        path = os.path.join(bare, "bin", name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\n{text}\n")
+        os.chmod(path, 0o755)  # noqa: S103
+    message = str(refused(step="python"))
+    assert message.startswith("box has no Python 3.10 or newer, only ")
+    assert "/bin/python3 (3.8.10)" in message
+    assert "/bin/python (2.7.18)" in message
+    assert "/bin/python3.12 (does not run)" in message
+
+
+def test_a_python_that_lacks_a_module_is_named_with_it(here: Home, farm: Farm, bare: str) -> None:
+    farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
+    path = os.path.join(bare, "bin", "python3")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\ncase $1 in -V) echo Python 3.12.1; exit;; esac\n")
+        file.write("echo \"ModuleNotFoundError: No module named 'zlib'\"\n")
+    os.chmod(path, 0o755)  # noqa: S103
+    assert "/bin/python3 (3.12.1), without its module zlib" in str(refused(step="python"))
+
+
+def test_a_system_that_sesh_does_not_run_on_is_named(here: Home, farm: Farm, bare: str) -> None:
+    farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
+    path = os.path.join(bare, "bin", "uname")
+    os.unlink(path)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\necho Plan9\n")
+    os.chmod(path, 0o755)  # noqa: S103
+    assert str(refused(step="detect_platform")) == "box runs Plan9; sesh runs on Linux and macOS"
+
+
+def test_a_login_that_runs_no_commands_is_told_so(here: Home, farm: Farm) -> None:
+    farm.host("box", installed=False, sshd={"ForceCommand": "echo This account is closed >&2; exit 1"})
+    assert "This account is closed" in str(refused(step="detect_platform"))
+
+
+def test_a_full_disk_is_told_so_and_the_old_version_stays(here: Home, farm: Farm, mounted: Callable[..., None]) -> None:
+    far = farm.host("box", installed=False)
+    os.makedirs(os.path.join(far.home, VERSIONS))
+    mounted("-t", "tmpfs", "-o", f"size=3m,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
+    said = old_version(far)
+    error = refused(step="upload")
+    assert re.fullmatch(r"box: there is no room left in \S+/\.local/share/sesh there; it takes \d+ MB", str(error))
+    assert (versions(far), litter(far)) == (["0.0.1-old"], [])
+    assert far.run(PROGRAM).stdout == said
+
+
+def test_a_disk_that_fills_while_unpacking_is_told_so(here: Home, farm: Farm, mounted: Callable[..., None]) -> None:
+    far = farm.host("box", installed=False)
+    os.makedirs(os.path.join(far.home, VERSIONS))
+    mounted("-t", "tmpfs", "-o", f"size=9m,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
+    assert "there is no room left in" in str(refused(step="unpack"))
+    assert (versions(far), litter(far)) == ([], [])
+    assert not far.exists(".local/share")
+
+
+def test_a_home_that_cannot_be_written_is_told_so(here: Home, farm: Farm, mounted: Callable[..., None]) -> None:
+    far = farm.host("box", installed=False)
+    said = old_version(far)
+    mounted("--bind", far.home, far.home)
+    mounted("-o", "remount,bind,ro", far.home)
+    assert re.search(r"/versions/\S+ there cannot be written: Read-only file system$", str(refused(step="upload")))
+    assert versions(far) == ["0.0.1-old"]
+    assert far.run(PROGRAM).stdout == said
+
+
+def test_a_program_that_is_not_ours_stays_and_nothing_is_sent(here: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False)
+    far.write(PROGRAM, "#!/bin/sh\necho mine\n", 0o755)
+    assert str(refused(step="switch")) == "~/.local/bin/sesh on box is not ours and stays; --force replaces it"
+    assert (far.run(PROGRAM).stdout, versions(far)) == ("mine\n", [])
+    assert deploy(Destination("box"), force=True).changed
+    assert far.run(f"{PROGRAM} --version").stdout.startswith("sesh ")
+
+
+def test_a_connection_that_is_cut_leaves_the_old_version_in_service(here: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False, proxied=True)
+    said = old_version(far)
+
+    def progress(step: str, done: int, total: int) -> None:
+        if step == "upload" and done > 1_000_000:
+            far.proxy.cut()
+
+    with pytest.raises(DeployError, match="the connection to box was lost") as caught:
+        deploy(Destination("box"), progress=progress)
+    assert caught.value.step == "upload"
+    wait_until(lambda: versions(far) == ["0.0.1-old"], what="the far side tidies up")
+    assert (litter(far), far.run(PROGRAM).stdout) == ([], said)
+
+
+def test_a_version_that_does_not_work_over_there_is_not_switched_to(
+    here: Home, farm: Farm, mounted: Callable[..., None]
+) -> None:
+    """A file system that lets no program run: all is unpacked, and only trying it shows that it cannot work."""
+    far = farm.host("box", installed=False)
+    os.makedirs(os.path.join(far.home, VERSIONS))
+    mounted("-t", "tmpfs", "-o", f"noexec,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
+    old_version(far)
+    error = refused(step="smoke_test")
+    assert str(error).startswith("box: the new version does not work there: `sesh --version` ended with 126")
+    assert (versions(far), litter(far)) == (["0.0.1-old"], [])
+    assert "0.0.1-old" in far.read(PROGRAM)
+
+
+def test_an_upgrade_leaves_the_running_and_the_old_alone(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = farm.host("box", installed=False)
+    first = deploy(Destination("box"))
+    assert far.run(f"{PROGRAM} --open work").code == 0
+    from sesh.remote import bundle
+
+    monkeypatch.setattr(bundle, "_bundles", {})
+    monkeypatch.setattr(bundle, "_START", bundle._START + b"# newer\n")
+    second = deploy(Destination("box"))
+    assert second.changed
+    assert sorted(os.path.basename(each.path) for each in (first, second)) == versions(far)
+    assert far.run(f"{PROGRAM} --list --json --local").json()[0]["name"] == "work"
+    assert far.run(f"{PROGRAM} --kill work").code == 0
