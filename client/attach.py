@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import names, wire
+from sesh import names, protocol, wire
 from sesh.client.display import Display
 from sesh.client.outcome import Options, Outcome
 from sesh.client.terminal import RawTerminal
@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from sesh.client.mending import Again
 
     Open = Callable[[str, str | None], wire.Connection]
 
@@ -28,17 +30,19 @@ def attach(
     host: str | None = None,
     options: Options,
     open: Open,  # noqa: A002
+    again: Again | None = None,
 ) -> Outcome:
     """Attaches the terminal on descriptors 0 and 1 to the session that `connection` leads to, until that ends.
 
     `connection` has said no HELLO; it is closed in the end. `open` gives a connection to another session by its name
-    and host, for a switch. The closing line is printed here. A signal that asks this process to end becomes
-    SystemExit, with 128 and its number, after the terminal has been given back.
+    and host, for a switch; `again` one by name, host and session id after the link to a host was lost (it raises Ended
+    where the session has ended meanwhile). The closing line is printed here. A signal that asks this process to end
+    becomes SystemExit, with 128 and its number, after the terminal has been given back.
 
     Raises Refused where there is no terminal, what the daemon answers to HELLO, Unreachable, ProtocolError.
     """
     with connection, RawTerminal() as terminal:
-        outcome = _Tour(Display(terminal), options, open).travel(connection, name, host)
+        outcome = _Tour(Display(terminal), options, open, again).travel(connection, name, host)
     if outcome.kind == "signal":
         raise SystemExit(SIGNAL_BASE + (outcome.signal or 0))
     return outcome
@@ -47,9 +51,11 @@ def attach(
 class _Tour:
     """The sessions that one terminal visits: the first, and those that it is switched to."""
 
-    def __init__(self, display: Display, options: Options, open_: Open) -> None:
-        self.display, self.options, self.open = display, options, open_
+    def __init__(self, display: Display, options: Options, open_: Open, again: Again | None) -> None:
+        self.display, self.options, self.open, self.again = display, options, open_, again
         self.visit: Visit
+        self.token = ""
+        """Tells the daemon of the present session that this is the same client, over whatever connection."""
         self.before: Visit | None = None
         self.left: dict[tuple[str | None, str], tuple[str, int]] = {}
         """By host and name of a session that was switched away from: its id, and the position of the next byte."""
@@ -83,9 +89,36 @@ class _Tour:
                 self.visit, self.before = self.before, None
                 self.visit.apologise(str(error))
                 continue
+            if outcome.kind == "lost" and self.before is None and self.again is not None:
+                mended = self._mend(outcome, self.again)
+                if mended is None:
+                    continue
+                return mended
             if outcome.kind != "switch":
                 return outcome
             self._switch()
+
+    def _mend(self, outcome: Outcome, again: Again) -> Outcome | None:
+        """Comes back to a session whose link was lost: None where that went well, else how it ended."""
+        visit = self.visit
+        if visit.host is None or not visit.welcome:
+            return outcome
+        if not visit.connection.broken():
+            outcome.reason = "died"
+            return outcome
+        visit.connection.close()
+        unfinished = self.display.unfinished()
+        from sesh.client.mending import Mending
+
+        mending = Mending(visit, self.display, again)
+        found = mending.run()
+        if isinstance(found, Outcome):
+            return found
+        hello = self._hello(visit.host)
+        hello |= {"client": self.token, "id": visit.welcome.get("id"), "since": visit.position - unfinished}
+        redraw = protocol.frame(protocol.REDRAW) if mending.told else b""
+        self.visit = visit.resumed(found, wire.greeting("attach", **hello) + redraw)
+        return None
 
     def _switch(self) -> None:
         """Sets out for the session that the daemon named; the one here is left when that has answered."""
@@ -122,10 +155,19 @@ class _Tour:
             old.close()
 
     def _visit(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Visit:
+        self.token = os.urandom(8).hex()
+        hello = self._hello(host, replace=replace)
+        if (host, name) in self.left:
+            hello["id"], hello["since"] = self.left[(host, name)]
+            hello["redraw"] = True
+        return Visit(connection, self.display, name, host, self.options, wire.greeting("attach", **hello))
+
+    def _hello(self, host: str | None, *, replace: bool = False) -> dict[str, Any]:
+        """What a daemon is told of this client."""
         terminal, options = self.display.terminal, self.options
         columns, rows, width, height = terminal.size()
         hello: dict[str, Any] = {
-            "client": os.urandom(8).hex(),
+            "client": self.token,
             "columns": columns,
             "rows": rows,
             "width": width,
@@ -142,10 +184,7 @@ class _Tour:
         agent = os.environ.get("SSH_AUTH_SOCK")
         if agent:
             hello["auth_sock"] = agent
-        if (host, name) in self.left:
-            hello["id"], hello["since"] = self.left[(host, name)]
-            hello["redraw"] = True
-        return Visit(connection, self.display, name, host, options, wire.greeting("attach", **hello))
+        return hello
 
 
 def _allowed(visit: Visit) -> tuple[str, str | None] | None:

@@ -72,6 +72,12 @@ class Display:
         """Whether the ledger has blocks to read; `account` does it, best when nothing else is to be done."""
         return self._unread_size > 0
 
+    def unfinished(self) -> int:
+        """Bytes at the end of the stream that are a sequence not yet whole: who interrupts it needs them again."""
+        while self.behind:
+            self.account()
+        return self._ledger.unfinished
+
     def account(self) -> None:
         """Has the ledger read the oldest block that was shown."""
         data = self._unread.pop(0)

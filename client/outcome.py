@@ -46,10 +46,22 @@ class Outcome:
         self.kind, self.name, self.host = kind, name, host
         self.code, self.signal, self.reason = code, signal, reason
 
+    @classmethod
+    def ended(cls, name: str, host: str | None, code: object, signal: object, reason: object = "") -> Outcome:
+        """The outcome for a program that has ended, from what its daemon, or the result that it left, says."""
+        return cls(
+            "ended",
+            name,
+            host,
+            code=code if isinstance(code, int) else None,
+            signal=signal if isinstance(signal, int) else None,
+            reason=str(reason or ""),
+        )
+
     def line(self) -> str:
         """The closing line, without its brackets."""
         if self.kind == "lost":
-            if self.host:
+            if self.host and self.reason != "died":
                 return f"the connection to @{self.host} is lost; {self.name} may still run there"
             return f"the daemon of {self.name} died"
         if self.kind != "ended":

@@ -30,6 +30,15 @@ class Typed:
         self._waiting += data
         return self._frames()
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that were typed and not sent yet."""
+        return len(self._waiting)
+
+    def keep(self, data: bytes) -> None:
+        """Takes what is typed while nothing can be sent; `resume` sends it."""
+        self._waiting += data
+
     def acknowledge(self, number: int) -> list[bytes]:
         """Forgets the frames up to `number`, which have reached the program; the frames that may go out now."""
         arrived = 0

@@ -12,6 +12,7 @@ from sesh.client import terminal as signals
 from sesh.client.display import FULL, Display
 from sesh.client.keys import PATIENCE, KeyParser
 from sesh.client.outcome import Options, Outcome
+from sesh.client.pulse import Pulse
 from sesh.client.typed import Typed
 from sesh.errors import Unreachable
 
@@ -30,6 +31,10 @@ _FAREWELL = 0.2
 """Seconds for the daemon to say how the screen was left, and for the terminal to take what still waits."""
 _NOTICE = 3.0
 """Seconds for which a notice stays, unless a key is pressed."""
+_INTERRUPT = b"\x03"
+_KEPT = 4096
+"""Bytes that may be typed ahead while a link is down."""
+_TOLD = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH)
 _IN, _OUT = select.POLLIN, select.POLLOUT
 
 
@@ -68,6 +73,8 @@ class Visit:
         self._welcome_by = time.monotonic() + _WELCOME
         self._flush_by = self._notice_by = self._leave_by = 0.0
         self._apology = ""
+        self._resumes = False  # it takes up what was typed at a connection before this one
+        self._pulse = Pulse(wanted=host is not None)
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
 
@@ -88,6 +95,34 @@ class Visit:
         while (outcome := self._turn()) is None:
             continue
         return outcome
+
+    def resumed(self, connection: Connection, hello: bytes) -> Visit:
+        """The same client at the same session over another connection: what was typed goes on where it was."""
+        visit = Visit(connection, self.display, self.name, self.host, self.options, hello)
+        visit._typed, visit._keys, visit._resumes = self._typed, self._keys, True
+        visit.position = self.position
+        return visit
+
+    def lost(self) -> None:
+        """The link is down, and that is not the end: nothing can be sent until there is another one."""
+        self._mute, self._outcome, self._ending = True, None, None
+
+    def offline(self, ready: set[int]) -> Outcome | None:
+        """Deals with the person while the link is down: who leaves, leaves; a little typing is kept."""
+        if self.terminal.signals in ready:
+            self._signals()
+        if self.terminal.inbound in ready and self._outcome is None:
+            data = self.terminal.read()
+            if data == b"":
+                return Outcome("detached", self.name, self.host, reason="hangup")
+            for event in self._keys.feed(data or b"") + self._keys.flush():
+                if event[0] == "detach":
+                    return Outcome("detached", self.name, self.host)
+                if event[1] == _INTERRUPT:
+                    return Outcome("lost", self.name, self.host)
+                if self._typed.waiting + len(event[1]) <= _KEPT and not self.options.read_only:
+                    self._typed.keep(event[1])
+        return self._outcome
 
     def close(self) -> None:
         """Leaves without a word to the person: the daemon is told, as far as it listens."""
@@ -124,7 +159,7 @@ class Visit:
     def _wait(self) -> set[int]:
         """Blocks until something is to be done; the descriptors that are ready."""
         self._register()
-        moments = [by for by in (self._flush_by, self._notice_by, self._leave_by, self._welcome_by) if by]
+        moments = self._moments()
         if self.display.behind:
             ready = self._poll.poll(0)
             if not ready:
@@ -133,6 +168,10 @@ class Visit:
             left = max(0.0, min(moments) - time.monotonic()) if moments else None
             ready = self._poll.poll(None if left is None else math.ceil(left * 1000))
         return {descriptor for descriptor, _ in ready}
+
+    def _moments(self) -> list[float]:
+        """When something is due (monotonic); none while nothing is waited for."""
+        return [by for by in (self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self._pulse.due) if by]
 
     def _register(self) -> None:
         """Waits for what can be dealt with, and for nothing else: a descriptor that only hung up would never rest."""
@@ -155,7 +194,7 @@ class Visit:
 
     def _clock(self) -> None:
         """Does what was due by now."""
-        if not (self._flush_by or self._notice_by or self._leave_by or self._welcome_by):
+        if not self._moments():
             return
         now = time.monotonic()
         if self._flush_by and now >= self._flush_by:
@@ -167,6 +206,12 @@ class Visit:
             self._outcome = self._outcome or self._ending or Outcome("detached", self.name, self.host)
         if self._welcome_by and now >= self._welcome_by and self._outcome is None and not self._leave_by:
             raise Unreachable(f"the daemon of {self.name} does not answer; `sesh --status {self.name}` tells its pid")
+
+        if self._pulse.due and now >= self._pulse.due:
+            if self._pulse.beat(now):
+                self._send(protocol.frame(protocol.PING))
+            else:
+                self._end(Outcome("lost", self.name, self.host, reason="silent"))
 
     # -- from the terminal
 
@@ -186,6 +231,9 @@ class Visit:
                 self._detach()
                 return
             if self._ending is None and not self.options.read_only:
+                if self._resumes and not self.welcome:
+                    self._typed.keep(event[1])
+                    continue
                 for frame in self._typed.add(event[1]):
                     self._send(frame)
             if self._notice_by:
@@ -261,6 +309,7 @@ class Visit:
                 raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
             self._end(Outcome("detached" if self._leave_by else "lost", self.name, self.host))
             return
+        self._pulse.heard()
         for kind, payload in self.connection.decoder.feed(data):
             self._frame(kind, payload)
 
@@ -281,6 +330,8 @@ class Visit:
                 self.name = str(self.welcome.get("name") or self.name)
                 if self.entered is not None:
                     self.entered()
+                if self._resumes:
+                    self._send(b"".join(self._typed.resume(int(self.welcome.get("last_input") or 0))))
         elif kind == protocol.ACK:
             for frame in self._typed.acknowledge(protocol.split_number(payload)[0]):
                 self._send(frame)
@@ -291,24 +342,22 @@ class Visit:
 
     def _told(self, kind: int, payload: bytes) -> None:
         """The rarer frames, whose payload is JSON."""
+        if kind not in _TOLD:
+            return
+        told = protocol.parse(payload)
         if kind == protocol.NOTICE:
-            self._notice(protocol.parse(payload))
+            self._notice(told)
         elif kind == protocol.EXIT:
-            told = protocol.parse(payload)
             self.name = str(told.get("name") or self.name)
-            code, number = told.get("code"), told.get("signal")
             self.rows_below = _rows(told.get("rows_below", 0))
-            reason = str(told.get("reason") or "")
-            self._end(Outcome("ended", self.name, self.host, code=code, signal=number, reason=reason))
+            self._end(Outcome.ended(self.name, self.host, told.get("code"), told.get("signal"), told.get("reason")))
         elif kind == protocol.DETACH:
-            told = protocol.parse(payload)
             self.name = str(told.get("name") or self.name)
             self.rows_below = _rows(told.get("rows_below"))
             self.queries = told.get("queries") is True
             self._leave_by = self._leave_by or time.monotonic() + _FAREWELL
             self._end(Outcome("detached", self.name, self.host, reason=str(told.get("reason") or "")))
         elif kind == protocol.SWITCH and not self._leave_by:
-            told = protocol.parse(payload)
             host = told.get("host")
             self.target = (str(told.get("name") or ""), host if isinstance(host, str) else None)
             self._outcome = Outcome("switch", self.name, self.host)
@@ -350,5 +399,5 @@ class Visit:
 
 
 def _rows(value: object) -> int | None:
-    """A number of rows that the daemon told; None where it does not know."""
+    """Rows that the daemon told; None where it does not know."""
     return min(max(value, 0), 9999) if isinstance(value, int) else None

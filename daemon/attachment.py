@@ -58,7 +58,7 @@ class Attachment(Reader):
 
     __slots__ = (
         "alternate", "asked", "auth_sock", "left", "lines", "mode", "needs", "number", "pid", "read_only", "remote",
-        "replies", "sequence", "since", "size", "token", "tty", "typed", "unacknowledged", "view",
+        "replies", "sequence", "since", "size", "token", "tty", "typed", "unacknowledged", "view", "wants",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, number: int, hello: dict[str, Any]) -> None:
@@ -83,6 +83,8 @@ class Attachment(Reader):
         """Whether a drawn client's terminal is on the alternate screen."""
         self.left = -1
         """The position up to which it had been fed when it was set aside; -1 while it is fed."""
+        self.wants = False
+        """Whether it asked for the screen itself, the alternate one too."""
         self.view: View | None = None
         self.replies = Replies()
         self.sequence = 0

@@ -106,7 +106,8 @@ class Reception:
                 session.clients.bring_back(client)
             else:
                 client.view = None
-                client.need(RESYNC)
+                client.wants = True
+                client.need(REPAINT)
 
     def _resized(self, client: Attachment, size: tuple[int, int, int, int]) -> None:
         session = self.session
@@ -122,7 +123,7 @@ class Reception:
     def part(self, client: Attachment, reason: str) -> None:
         """Detaches a client: it is told why, and what it needs to leave its terminal tidy."""
         session = self.session
-        below = 0
+        below: int | None = None
         if client.mode == RAW and not client.peer.blocked:
             client.peer.feed(session.stream)
             session.model.catch_up()

@@ -165,10 +165,11 @@ class Relay:
         elif need == RESYNC and left >= 0:
             lines = min(model.scrolled_since(left), REPLAY_LINES)
             screen = repaint(emulator, lines=lines, was_alternate=model.alternate_at(left))
-        elif need == REPAINT and emulator.alternate:
+        elif need == REPAINT and emulator.alternate and not client.wants:
             return  # the program draws it anew
         else:
             screen = repaint(emulator)
+        client.wants = False
         client.position = model.position
         client.peer.queue(*protocol.pieces(protocol.SCREEN, model.position, screen, advance=False))
         client.peer.feed(self.stream)

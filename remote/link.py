@@ -14,7 +14,6 @@ from sesh.remote import ssh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import IO, Any
 
     from sesh.remote.destination import Destination
@@ -27,15 +26,6 @@ PATIENCE = 20.0
 """Seconds until the far end has to be there, once a connection stands."""
 _MOST_CHATTER = 1 << 20
 _GONE = 1.0
-_LONGEST_PAUSE = 10.0
-
-
-def pauses() -> Iterator[float]:
-    """Seconds to wait before each try to come back: soon at first, then every ten."""
-    pause = 0.25
-    while True:
-        yield pause
-        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 class Link(wire.Connection):
@@ -47,6 +37,12 @@ class Link(wire.Connection):
         super().__init__(inbound, outbound)
         self.destination = destination
         self._process, self._told = process, told
+
+    def lead(self, verb: str, deadline: float | None = None, **words: Any) -> tuple[dict[str, Any], bytes]:
+        """Has the far end lead on to a session: from now on it is that session's daemon that is spoken to."""
+        answer = self.request(verb, deadline=deadline, **words)
+        self.welcome = {}
+        return answer
 
     def close(self) -> None:
         """Closes the connection, and ends what carried it; a second call does nothing."""

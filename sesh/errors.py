@@ -5,6 +5,7 @@ SeshError                      what happened and what to do, in one line
 │   ├── InvalidName            2    invalid_name
 │   └── InvalidHost            2    invalid_host
 ├── NotFound                   1    not_found
+│   └── Ended                  1    not_found (it ended meanwhile; `result` says how)
 ├── Exists                     1    exists
 ├── Refused                    1    refused
 ├── Busy                       125  busy
@@ -77,6 +78,14 @@ class NotFound(SeshError):
     """There is no such session."""
 
     code = "not_found"
+
+
+class Ended(NotFound):
+    """The session that somebody comes back to has ended meanwhile: its `result`, and a job's `output`, were kept."""
+
+    def __init__(self, message: str, result: dict[str, object], output: bytes = b"") -> None:
+        super().__init__(message)
+        self.result, self.output = result, output
 
 
 class Exists(SeshError):

@@ -94,6 +94,11 @@ class Ledger:
         """Whether the alternate screen is on."""
         return self._screen != 0
 
+    @property
+    def unfinished(self) -> int:
+        """Bytes at the end of what was fed that begin a sequence and do not end it."""
+        return len(self._carry)
+
     def feed(self, block: bytes) -> None:
         """Reads a block of the stream; a sequence may be split over any number of them."""
         data = self._carry + block if self._carry else block

@@ -46,6 +46,10 @@ class Connection:
             os.close(descriptor)
         self.inbound = self.outbound = -1
 
+    def broken(self) -> bool:
+        """Whether what ended was the way to the daemon, which may be found again, and not the daemon itself."""
+        return False
+
     def send(self, data: bytes, deadline: float | None = None) -> None:
         """Writes all of `data`. Raises Unreachable where nobody reads, TimedOut past the deadline (monotonic)."""
         view = memoryview(data)

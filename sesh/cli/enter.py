@@ -211,7 +211,7 @@ def on(host: str, line: Line) -> int:
     """The line on another host, where the session that it means was found; said in one line."""
     from sesh.cli import there
 
-    show.note(f"[{line.words[0]} on @{host}]")
+    show.write(f"[{line.words[0]} on @{host}]\n".encode(), show.STDERR)
     return there.found(host, line)
 
 

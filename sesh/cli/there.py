@@ -9,7 +9,8 @@ import time
 from sesh import protocol, wire
 from sesh.cli import enter, job, show, words
 from sesh.cli.waiter import Waiter
-from sesh.errors import ExitCode, InternalError, Refused, SeshError, TimedOut, Unreachable
+from sesh.client.mending import pauses
+from sesh.errors import Ended, ExitCode, InternalError, Refused, SeshError, TimedOut, Unreachable
 from sesh.remote import known, link, ssh, sync
 from sesh.remote.destination import Destination
 
@@ -110,7 +111,7 @@ def _entered(argv: list[str], destination: Destination) -> tuple[str, Link]:
         _synced(destination)
     through = opened(destination)
     try:
-        answer, _ = through.request("enter", argv=argv)
+        answer, _ = through.lead("enter", argv=argv)
     except SeshError:
         through.close()
         raise
@@ -143,7 +144,7 @@ def _attach(line: words.Line, argv: list[str], destination: Destination) -> int:
     name, through = _entered(argv, destination)
     from sesh.client.attach import attach
 
-    return enter.code(attach(through, name, host=destination.word, options=options, open=enter.reopened))
+    return enter.code(attach(through, name, host=destination.word, options=options, open=enter.reopened, again=again))
 
 
 def _given(line: words.Line, key: str) -> bool:
@@ -151,11 +152,28 @@ def _given(line: words.Line, key: str) -> bool:
     return any(options.get(word, ("",))[0] == key for word in line.words)
 
 
+def again(name: str, host: str, number: str) -> wire.Connection:
+    """A new connection to a session after its link was lost. Raises Ended where it has ended meanwhile."""
+    destination = place(host)
+    ssh.forget(destination)
+    through = opened(destination, ask=False)
+    try:
+        deadline = time.monotonic() + link.PATIENCE
+        answer, output = through.lead("connect", deadline=deadline, name=name, session_id=number)
+    except SeshError:
+        through.close()
+        raise
+    if "result" in answer:
+        through.close()
+        raise Ended(f"{name} has ended", answer["result"], output)
+    return through
+
+
 def reopened(name: str, host: str) -> wire.Connection:
     """The connection for a client that goes to another session."""
     through = opened(place(host))
     try:
-        through.request("connect", name=name)
+        through.lead("connect", name=name)
     except SeshError:
         through.close()
         raise
@@ -190,27 +208,15 @@ class Mender:
         if not lost or not number:
             raise InternalError(f"the daemon of {name} on @{word} died, and the job's exit code with it")
         show.note(f"the link to @{word} is lost; {name} goes on there, and sesh tries to come back to it")
-        for pause in link.pauses():
+        for pause in pauses():
             time.sleep(pause)
             try:
-                ssh.forget(self._destination)
-                through = opened(self._destination, ask=False)
-            except Unreachable:
-                continue
-            try:
-                answer, output = through.request(
-                    "connect", deadline=time.monotonic() + link.PATIENCE, name=name, session_id=number
-                )
+                through = again(name, word, number)
             except (Unreachable, TimedOut):
-                through.close()
                 continue
-            except SeshError:
-                through.close()
-                raise
+            except Ended as ended:
+                return None, dict(ended.result), ended.output
             show.note(f"the link to @{word} stands again")
-            if "result" in answer:
-                through.close()
-                return None, answer["result"], output
             return through, None, b""
         raise Unreachable(f"@{word} did not come back; to wait on: sesh @{word} --wait {name} --exit")
 
