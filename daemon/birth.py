@@ -212,7 +212,8 @@ def _serving(order: Order, first: socket) -> Any:
         if isinstance(error, SeshError):
             raise
         kind = Refused if isinstance(error, OSError) else InternalError
-        raise kind(f"the session cannot be set up: {error}") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise kind(f"the session cannot be set up: {why}") from error
     return server
 
 

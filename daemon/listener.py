@@ -10,6 +10,10 @@ from _socket import AF_UNIX, SOCK_STREAM, socket
 from sesh import kernel, paths, records, wire
 from sesh.errors import Refused, SeshError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BACKLOG = 128
 
 
@@ -46,10 +50,15 @@ class Listener:
             return None
         return peer
 
-    def rename(self, name: str) -> None:
-        """Moves the socket to another name. Raises Exists where that name runs."""
+    def rename(self, name: str, record: Callable[[], None] | None = None) -> None:
+        """Moves the socket to another name, once `record` has written what goes with it.
+
+        Raises Exists where that name runs, and what `record` raises; then everything is as it was.
+        """
         with paths.locked(self.folder):
             clear(name)
+            if record is not None:
+                record()
             os.rename(self._path(self.name), self._path(name))
             self.name = name
 

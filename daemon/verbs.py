@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sesh.daemon.peer import Peer
     from sesh.daemon.server import Server
+    from sesh.daemon.session import Session
 
     Words = dict[str, Any]
     Verb = Callable[[Server, Peer, int, Words, bytes], None]
@@ -35,6 +36,17 @@ def _text(words: Words, key: str) -> str:
     if not isinstance(value, str):
         raise UsageError(f"{key} is a text")
     return value
+
+
+def _change(session: Session, **facts: Any) -> None:
+    """Changes facts and the record of them, or neither. Raises Refused where the record cannot be written."""
+    before = {key: session.facts[key] for key in facts}
+    session.facts.update(facts)
+    try:
+        session.write_record()
+    except OSError as error:
+        session.facts.update(before)
+        raise Refused(f"{paths.directory()} cannot be written: {error.strerror}; nothing was changed") from error
 
 
 def summary(server: Server, peer: Peer, asked: int, _words: Words, _data: bytes) -> None:
@@ -69,9 +81,7 @@ def rename(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -
     new = names.check_name(_text(words, "to"))
     if new != session.name:
         old = session.name
-        server.listener.rename(new)
-        session.facts["name"] = new
-        session.write_record()
+        server.listener.rename(new, lambda: _change(session, name=new))
         try:
             os.unlink(paths.record_path(old))
         except FileNotFoundError:
@@ -162,8 +172,7 @@ def label(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) ->
                 labels.pop(key, None)
         if len(labels) > MOST_LABELS:
             raise UsageError(f"a session has at most {MOST_LABELS} labels; KEY= removes one")
-        session.facts["labels"] = labels
-        session.write_record()
+        _change(session, labels=labels)
     peer.respond(asked, labels=session.facts["labels"])
 
 

@@ -290,3 +290,20 @@ def test_who_has_no_terminal_is_told_what_does_without(sesh: Sesh) -> None:
         told = sesh(*words)
         assert told.code == 1
         assert "`sesh --screen web`" in told.stderr
+
+
+def test_what_cannot_be_written_is_not_changed(sesh: Sesh, home: Home) -> None:
+    """On a full disk `--rename` moved the socket and left the record behind: two sessions were listed, one of them
+    without an answer; and a label was set that nothing recorded.
+    """
+    sesh("--open", "web", "--label", "team=a", "--", "sleep", "60")
+    for name in ("web", "site"):
+        os.mkdir(os.path.join(home.directory, f".{name}.json.{daemon(home, 'web')}"))  # where a record is written first
+    for words in (["--rename", "web", "site"], ["--label", "web", "team=b"]):
+        refused = sesh(*words)
+        assert refused.code == 1
+        assert refused.stderr.startswith(f"sesh: {home.directory} cannot be written")
+        assert refused.stderr.count("\n") == 1
+    (session,) = sesh("--list", "--json").json()
+    assert (session["name"], session["labels"], session["state"]) == ("web", {"team": "a"}, "running")
+    assert home.names() == ["web"]
