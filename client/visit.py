@@ -337,14 +337,11 @@ class Visit:
                 self._send(frame)
         elif kind == protocol.PING:
             self._send(protocol.frame(protocol.PONG, payload))
-        else:
-            self._told(kind, payload)
+        elif kind in _TOLD:
+            self._told(kind, protocol.parse(payload))
 
-    def _told(self, kind: int, payload: bytes) -> None:
+    def _told(self, kind: int, told: dict[str, Any]) -> None:
         """The rarer frames, whose payload is JSON."""
-        if kind not in _TOLD:
-            return
-        told = protocol.parse(payload)
         if kind == protocol.NOTICE:
             self._notice(told)
         elif kind == protocol.EXIT:
