@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import stat
 import time
 
 from sesh import inside, paths, records, wire
@@ -10,6 +11,7 @@ from sesh.errors import Refused, SeshError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from sesh.records import Record
@@ -63,6 +65,21 @@ def summaries() -> list[Summary]:
     for summary in found.values():
         summary["current"] = current is not None and summary["name"] == current["name"]
     return [found[name] for name in sorted(found)]
+
+
+def refusals(shown: Sequence[Summary]) -> list[str]:
+    """Why files that bear names of sessions are not believed, with the fix; `shown`: what `summaries` found."""
+    answered = {each["name"] for each in shown if each.get("responding") is not False}
+    told = []
+    for name in paths.names():
+        if name in answered:
+            continue
+        for path, kind in ((paths.socket_path(name), stat.S_IFSOCK), (paths.record_path(name), stat.S_IFREG)):
+            try:
+                paths.check_file(path, kind)
+            except Refused as error:
+                told.append(str(error))
+    return told
 
 
 def _ask(name: str) -> wire.Connection | None:

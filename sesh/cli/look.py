@@ -26,7 +26,8 @@ _PATIENCE = 5.0
 def list_(line: Line, *, label: Sequence[str] = ()) -> int:
     """`--list [--label K=V]…`: the sessions that bear all of the labels."""
     wanted = dict(check_label(word) for word in label)
-    sessions = [each for each in listing.summaries() if _bears(each, wanted)]
+    there = listing.summaries()
+    sessions = [each for each in there if _bears(each, wanted)]
     remotes = everywhere.hosts(line)
     if line.json:
         whole = [{**each, "host": far.host()} for each in sessions]
@@ -38,6 +39,8 @@ def list_(line: Line, *, label: Sequence[str] = ()) -> int:
     width = table.width(show.STDOUT) if terminal else None
     if sessions:
         show.text(table.drawn(table.rows(sessions, time.time()), width))
+    for reason in listing.refusals(there):
+        show.note(reason)
     for word, answer in everywhere.summaries(remotes):
         if isinstance(answer, SeshError):
             show.text(f"@{word}  {'unreachable' if answer.code == 'unreachable' else str(answer)}")

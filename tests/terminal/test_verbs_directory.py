@@ -44,3 +44,19 @@ def test_from_a_removed_directory_an_absolute_one_is_reached(home: Home) -> None
     said = [line for line in done.stderr.decode().splitlines() if not line.startswith("sh: ")]
     assert said == ["sesh: the current directory was removed; go to another one"]
     assert home.names() == ["web"]
+
+
+def test_a_list_says_what_it_does_not_believe(home: Home) -> None:
+    """A socket that others may write to was shown as one that does not answer, a file in its place not at all."""
+    home.sesh("--open", "web", "--", "sleep", "60")
+    os.chmod(f"{home.directory}/web.sock", 0o666)  # noqa: S103 - refused for that
+    home.write(".sesh/other.sock", "")
+    shown = home.sesh("--list")
+    assert shown.code == 0
+    other, web = shown.stderr.splitlines()
+    assert other == f"sesh: {home.directory}/other.sock is not a socket of sesh's; look at it, and move it away"
+    assert web == f"sesh: {home.directory}/web.sock has mode 0666; run: chmod 600 {home.directory}/web.sock"
+    assert [each["name"] for each in home.sesh("--list", "--json").json()] == ["web"]
+    os.chmod(f"{home.directory}/web.sock", 0o600)
+    os.unlink(f"{home.directory}/other.sock")
+    assert home.sesh("--list").stderr == ""
