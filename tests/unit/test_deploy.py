@@ -1,0 +1,234 @@
+"""Steps of a deploy that need no host: the question and its answer, which Python, carriers, bars."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from sesh.errors import Interrupted, Refused, Unreachable
+from sesh.remote import bundle, carrier, channel, deploy, fleet, hostkeys, survey
+from sesh.remote.destination import Destination
+from sesh.remote.survey import Platform, Python
+
+TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
+LOCAL = ["env"]
+"""A command that runs its words on this very machine."""
+
+
+def answer(*found: str, system: str = "Linux", libc: str = "glibc 2.36") -> str:
+    rows = [f"system {system}", "machine x86_64", f"libc {libc}", *(f"found {each}" for each in found), "end"]
+    return "".join(f"{TOKEN} {row}\n" for row in rows)
+
+
+class Scripted(carrier.Carrier):
+    """A host that gives one answer to the first line, and fails at the second."""
+
+    name = "scripted"
+
+    def __init__(self, out: str, code: int = 0, err: str = "") -> None:
+        super().__init__(Destination("box", via=["true"]))
+        self.given = carrier.Answer(code, out.encode(), err.encode())
+        self.lines: list[str] = []
+
+    def run(
+        self,
+        line: str,
+        feed: bytes = b"",
+        sent: carrier.Sent | None = None,
+        heard: carrier.Heard | None = None,
+    ) -> carrier.Answer:
+        self.lines.append(line)
+        if len(self.lines) > 1:
+            raise Unreachable("the line is cut")
+        return self.given
+
+    def close(self) -> None:
+        raise AssertionError("who lends a connection gets it back open")
+
+
+def failed(monkeypatch: pytest.MonkeyPatch, out: str, code: int = 0, err: str = "") -> tuple[str, str]:
+    """The step and the message of a deploy to a host that answers so."""
+    monkeypatch.setattr(secrets, "token_hex", lambda _: TOKEN)
+    way = Scripted(out, code, err)
+    with pytest.raises(deploy.DeployError) as caught:
+        deploy.deploy(way.destination, over=way)
+    return caught.value.step, str(caught.value)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "tcsh", "dash", "busybox sh"])
+def test_every_login_shell_reads_the_question_alike(shell: str) -> None:
+    words = shell.split()
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not installed")
+    run = subprocess.run(
+        [*words, "-c", survey.question(TOKEN)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    found = survey.read(f"a banner\n{run.stdout}", TOKEN)
+    assert found is not None, run.stderr
+    assert (found.system, found.machine) == (os.uname().sysname, os.uname().machine)
+    assert all(os.path.isabs(python.path) and python.minor >= (3, 10) for python in found.pythons)
+    assert run.returncode == 0
+
+
+def test_a_line_that_shells_would_read_in_different_ways_is_never_made() -> None:
+    for script in ("echo \\n", "echo hi!", "echo 1\necho 2"):
+        with pytest.raises(ValueError, match="do not agree"):
+            survey.line(script)
+
+
+def test_a_path_of_an_interpreter_arrives_whatever_it_holds(tmp_path: os.PathLike[str]) -> None:
+    folder = os.path.join(tmp_path, 'it\'s $HOME `a` "b"')
+    os.mkdir(folder)
+    os.symlink(sys.executable, os.path.join(folder, "python3"))
+    line = survey.running(Python(os.path.join(folder, "python3"), "3.11.0"), "print(42)")
+    for shell in ("sh", "fish", "tcsh"):
+        if shutil.which(shell):
+            assert subprocess.run([shell, "-c", line], capture_output=True, text=True, check=True).stdout == "42\n"
+
+
+def test_an_answer_that_was_cut_short_is_none() -> None:
+    whole = answer()
+    assert survey.read(whole, TOKEN) is not None
+    assert survey.read(whole.replace("end", ""), TOKEN) is None
+    assert survey.read(whole, "other") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "libc", "release"),
+    [
+        ("glibc 2.36", "glibc", (2, 36)),
+        ("ldd (GNU libc) 2.39 Copyright (C) 2024", "glibc", (2, 39)),
+        ("ldd (Ubuntu GLIBC 2.35-0ubuntu3.8) 2.35", "glibc", (2, 35)),
+        ("musl libc (x86_64) Version 1.2.4 Dynamic Program Loader", "musl", (1, 2, 4)),
+        ("sh: ldd: not found", "", ()),
+    ],
+)
+def test_the_c_library_is_known_by_what_tools_say(text: str, libc: str, release: tuple[int, ...]) -> None:
+    found = survey.read(answer(libc=text), TOKEN)
+    assert found is not None
+    assert (found.platform.libc, found.platform.release) == (libc, release)
+
+
+def test_the_interpreter_that_needs_nothing_fetched_is_taken_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def of(*versions: str) -> str:
+        rows = [f"Python {v}|fit {v} cpython - True /usr/bin/python{v[:4]}|/usr/bin/python3" for v in versions]
+        found = survey.read(answer(*rows, "Python 3.12.1|fit 3.12.1 pypy - True /usr/bin/pypy3|/p"), TOKEN)
+        assert found is not None
+        way = Scripted("")
+        return deploy._Deploy(way.destination, False, None)._python(found).version
+
+    monkeypatch.setattr(bundle, "native", lambda _, python: python.minor == (3, 11))
+    assert of("3.13.0", "3.11.2", "3.12.1") == "3.11.2"
+    assert of("3.12.1", "3.13.0") == "3.13.0"
+
+
+def test_what_was_found_instead_of_a_python_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        "Python 3.9.2||/usr/bin/python3",
+        "Python 3.12.1|fit 3.12.1 pypy - True /usr/bin/pypy3|/usr/bin/python",
+        "oops||/opt/bin/python3",
+    ]
+    step, message = failed(monkeypatch, answer(*rows))
+    assert step == "python"
+    assert "only /usr/bin/python3 (3.9.2); /usr/bin/python (3.12.1), which is no CPython; " in message
+    assert "/opt/bin/python3 (does not run)" in message
+
+
+@pytest.mark.parametrize(
+    ("out", "code", "err", "step", "told"),
+    [
+        ("", 127, "exec: uname: not found\n", "detect_platform", "exec: uname: not found"),
+        ("This account is not available.\n", 1, "", "detect_platform", "This account is not available."),
+        ("", 1, "", "detect_platform", "it said nothing"),
+        (answer(system="FreeBSD"), 0, "", "detect_platform", "box runs FreeBSD"),
+        (answer(), 0, "", "python", "none at all"),
+    ],
+)
+def test_each_step_that_fails_has_its_own_message(
+    monkeypatch: pytest.MonkeyPatch, out: str, code: int, err: str, step: str, told: str
+) -> None:
+    found, message = failed(monkeypatch, out, code, err)
+    assert (found, told in message) == (step, True)
+
+
+def test_what_cannot_be_put_together_is_an_upload_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(*_: object) -> bundle.Bundle:
+        raise Refused("there is no wheel")
+
+    monkeypatch.setattr(bundle, "build", build)
+    row = "Python 3.12.1|fit 3.12.1 cpython - True /usr/bin/python3.12|/usr/bin/python3"
+    assert failed(monkeypatch, answer(row)) == ("upload", "what box needs cannot be put together: there is no wheel")
+
+
+def test_a_line_is_run_and_fed_and_both_its_outputs_are_read() -> None:
+    way = carrier.SshCarrier(Destination("box", via=LOCAL), ask=False)
+    gone: list[int] = []
+    heard: list[bytes] = []
+    feed = os.urandom(1_000_000)
+    found = way.run("wc -c; echo told >&2; exit 3", feed, gone.append, heard.append)
+    assert (found.code, int(found.out), found.err) == (3, len(feed), "told\n")
+    assert gone == sorted(gone)
+    assert gone[-1] == len(feed)
+    assert b"".join(heard).decode() == found.out
+
+
+def test_a_program_that_ends_before_it_has_read_all_still_says_why() -> None:
+    way = carrier.SshCarrier(Destination("box", via=LOCAL), ask=False)
+    found = way.run("echo full >&2; exit 4", os.urandom(1_000_000))
+    assert (found.code, found.err) == (4, "full\n")
+
+
+def test_a_host_that_goes_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrier, "PATIENCE", 0.2)
+    way = carrier.SshCarrier(Destination("box", via=LOCAL), ask=False)
+    with pytest.raises(Unreachable, match="box does not answer any more"):
+        way.run("exec sleep 60")
+
+
+def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
+    destination = Destination("box")
+    plain = {keyword: list(values) for keyword, values in channel._defaults().items()}
+    destination._settings = plain
+    assert channel.plain(destination)
+    for keyword, value in (
+        ("ciphers", "aes128-ctr"),
+        ("certificatefile", "~/.ssh/cert"),
+        ("hostkeyalias", "other"),
+        ("identityagent", "/run/agent"),
+        ("pubkeyauthentication", "false"),
+        ("revokedhostkeys", "/etc/revoked"),
+        ("identityfile", "~/.ssh/%h"),
+    ):
+        destination._settings = {**plain, keyword: [value]}
+        assert not channel.plain(destination), keyword
+
+
+@pytest.mark.parametrize("value", ["/a/%h", '"/a b"', "/a\\ b"])
+def test_files_of_known_hosts_that_only_ssh_can_take_apart_are_left_to_it(value: str) -> None:
+    destination = Destination("box")
+    destination._settings = {"userknownhostsfile": [value]}
+    with pytest.raises(hostkeys.NotPlain):
+        hostkeys.user_files(destination)
+
+
+def test_a_deploy_that_is_interrupted_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise Interrupted("interrupted")
+
+    with pytest.raises(Interrupted):
+        deploy.deploy(Destination("box", via=LOCAL), progress=interrupted)
+
+
+def test_a_result_is_one_line_for_people() -> None:
+    destination = Destination("box", via=LOCAL)
+    done = deploy.Deployed("1.2.3", Python("/usr/bin/python3.11", "3.11.2"), str(Platform("Linux", "x86_64")))
+    assert str(fleet.Result(destination, done)) == "box has sesh 1.2.3 already"
+    done.changed, done.bytes, done.seconds = True, 4_200_000, 3.21
+    assert str(fleet.Result(destination, done)) == "box has sesh 1.2.3 now, by Python 3.11.2 (4.2 MB, 3.2 s)"
+    error = deploy.DeployError("upload", "box: there is no room left")
+    assert str(fleet.Result(destination, error=error)) == "box failed (upload): box: there is no room left"
