@@ -125,6 +125,8 @@ def _synced(destination: Destination) -> None:
     if sync.wanted():
         try:
             sync.sync(destination)
+        except Unreachable:
+            return  # the link that comes next meets the same, and says it
         except SeshError as error:
             show.note(str(error))
 
