@@ -12,28 +12,28 @@ trap 'sesh --kill-all -y >/dev/null 2>&1 || true; cd /; rm -rf "$home"' EXIT
 trap 'exit 130' INT TERM HUP
 
 say() { printf '\n# %s\n' "$*"; }
-run() {
-    printf '$ %s\n' "$*"
-    "$@"
+run() { # one line, shown and then run as it stands
+    printf '$ %s\n' "$1"
+    eval "$1"
 }
 
 say "A session is a shell that stays. Nobody need look at it."
-run sesh --open demo
+run 'sesh --open demo'
 say "Type into it, as a person would."
-run sesh --send demo 'answer=42; echo "the answer is $answer"' --enter
+run "sesh --send demo 'answer=42; echo \"the answer is \$answer\"' --enter"
 for _ in $(seq 100); do # the shell answers in its own time
     sesh --screen demo | grep -q '^the answer is 42' && break
     sleep 0.05
 done
 say "Its screen, as whoever attaches with \`sesh demo\` finds it:"
-run sesh --screen demo
+run "sesh --screen demo | sed '/^\$/d'"
 say "A job in a session of its own: its output, and its very exit code."
 code=0
-run sesh --exec build --print -- sh -c 'echo compiling; exit 3' || code=$?
+run "sesh --exec build --print -- sh -c 'echo compiling; exit 3'" || code=$?
 echo "(exit code $code)"
 say "What runs here:"
-run sesh
+run 'sesh'
 say "Enough."
-run sesh --kill demo
-run sesh
+run 'sesh --kill demo'
+run 'sesh'
 [ "$code" = 3 ]
