@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import threading
 
 import pytest
@@ -256,3 +257,29 @@ def test_nobody_is_asked_for_a_password_without_a_terminal(here: Home, farm: Far
     thread.start()
     thread.join(20)
     assert ended.is_set()
+
+
+def test_a_person_is_asked_before_the_bars_are_drawn(here: Home, farm: Farm) -> None:
+    """Two hosts, one of which wants a password: the question comes alone, then a bar for each."""
+    if not ROOT:
+        pytest.skip("a password of another user takes root")
+    farm.host("open", installed=False)
+    closed = farm.host(
+        "closed", installed=False, config={"IdentityFile": "/nonexistent"}, sshd={"PasswordAuthentication": "yes"}
+    )
+    closed.account.set_password("open sesame")
+    code = (
+        f"import sys; sys.path[:0] = {[each for each in sys.path if each]!r}\n"
+        "from sesh.remote.destination import Destination\n"
+        "from sesh.remote.fleet import deploy_all\n"
+        "print([result.error for result in deploy_all([Destination('open'), Destination('closed')])])\n"
+    )
+    terminal = here.terminal(command=[sys.executable, "-c", code], columns=100)
+    terminal.wait_for("password:", timeout=30)
+    assert "open" not in [line.split(" ")[0] for line in terminal.text().splitlines()]
+    terminal.type("open sesame\r")
+    terminal.wait_for("[None, None]", timeout=50)
+    text = terminal.text()
+    assert re.search(rf"^open +.* has sesh {re.escape(__version__)} now, by Python", text, re.MULTILINE)
+    assert re.search(rf"^closed +.* has sesh {re.escape(__version__)} now, by Python", text, re.MULTILINE)
+    assert "open sesame" not in text
