@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import selectors
 import subprocess
+import threading
+import time
 from abc import ABC, abstractmethod
 
 from sesh.errors import Unreachable
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 PATIENCE = 180.0
 """Seconds without a byte either way after which a host counts as gone."""
 BLOCK = 1 << 15
+_TICK = 0.25
 
 
 class Answer:
@@ -54,7 +57,7 @@ class Carrier(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Lets go of the connection."""
+        """Lets go of the connection; what another thread runs over it fails."""
 
 
 class SshCarrier(Carrier):
@@ -64,6 +67,7 @@ class SshCarrier(Carrier):
         super().__init__(destination)
         self.name = "via" if destination.via is not None else "ssh"
         self._ask = ask
+        self._closed = threading.Event()
 
     def run(self, line: str, feed: bytes = b"", sent: Sent | None = None, heard: Heard | None = None) -> Answer:
         words = ssh.command(self.destination, line, ask=self._ask)
@@ -79,7 +83,7 @@ class SshCarrier(Carrier):
         except OSError as error:
             raise Unreachable(f"{words[0]} cannot be run: {error.strerror}") from error
         try:
-            out, err = _pumped(process, feed, sent, heard)
+            out, err = _pumped(process, feed, sent, heard, self._closed)
         except TimeoutError as error:
             raise Unreachable(f"{self.destination.word} does not answer any more") from error
         finally:
@@ -92,13 +96,22 @@ class SshCarrier(Carrier):
         return answer
 
     def close(self) -> None:
-        """The shared connection stays, for what comes next."""
+        """Ends what runs, as from another thread. The shared connection stays, for what comes next."""
+        self._closed.set()
 
 
 def _pumped(
-    process: subprocess.Popen[bytes], feed: bytes, sent: Sent | None, heard: Heard | None
+    process: subprocess.Popen[bytes],
+    feed: bytes,
+    sent: Sent | None,
+    heard: Heard | None,
+    closed: threading.Event,
 ) -> tuple[bytes, bytes]:
-    """Feeds a process and reads what it says, both at once, until it has ended. Raises TimeoutError for silence."""
+    """Feeds a process and reads what it says, both at once, until it has ended.
+
+    Raises TimeoutError for silence, and where it is closed meanwhile: the process of a shared connection may hold the
+    pipes of one that was killed.
+    """
     assert process.stdin is not None  # noqa: S101 (all three are pipes)
     assert process.stdout is not None  # noqa: S101
     assert process.stderr is not None  # noqa: S101
@@ -109,10 +122,13 @@ def _pumped(
             selector.register(stream, selectors.EVENT_READ)
         os.set_blocking(process.stdin.fileno(), False)
         selector.register(process.stdin, selectors.EVENT_WRITE)
+        deadline = time.monotonic() + PATIENCE
         while selector.get_map():
-            ready = selector.select(PATIENCE)
-            if not ready:
+            ready = selector.select(_TICK)
+            if closed.is_set() or (not ready and time.monotonic() > deadline):
                 raise TimeoutError
+            if ready:
+                deadline = time.monotonic() + PATIENCE
             for key, _ in ready:
                 if key.fileobj is process.stdin:
                     try:

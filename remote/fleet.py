@@ -81,7 +81,7 @@ def deploy_all(
         try:
             return [future.result() for future in futures]
         except KeyboardInterrupt:
-            stop.set()
+            stop.set()  # and what waits for a host fails as its connection is closed
             raise
         finally:
             for way in ways:

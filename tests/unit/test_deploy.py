@@ -7,6 +7,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -188,6 +189,24 @@ def test_a_host_that_goes_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     way = carrier.SshCarrier(Destination("box", via=LOCAL), ask=False)
     with pytest.raises(Unreachable, match="box does not answer any more"):
         way.run("exec sleep 60")
+
+
+def test_a_carrier_that_is_closed_ends_what_another_thread_runs() -> None:
+    way = carrier.SshCarrier(Destination("box", via=LOCAL), ask=False)
+    began = threading.Event()
+    told: list[str] = []
+
+    def run() -> None:
+        with pytest.raises(Unreachable) as caught:
+            way.run("echo; exec sleep 60", heard=lambda _: began.set())
+        told.append(str(caught.value))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert began.wait(10)
+    way.close()
+    thread.join(10)
+    assert told == ["box does not answer any more"]
 
 
 def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
