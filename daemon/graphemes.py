@@ -1,8 +1,10 @@
 """Widths of characters and the joining of characters into one cell.
 
 Widths are wcwidth's. What joins follows UAX 29 as far as terminals show it: marks, variation selectors, ZWJ
-emoji, flags, skin tones, conjuncts. U+FE0F widens a narrow emoji where wcwidth's tables say so; a spacing mark
-(Mc) and a conjunct make two columns. U+FE0E narrows nothing: terminals do not take back a column given.
+emoji, flags, skin tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one where wcwidth's
+tables say so; a spacing mark (Mc) and a conjunct make two columns. Terminals disagree on U+FE0E: kitty, ghostty and
+foot take the column back, xterm, VTE and xterm.js do not. The tables decide, as they do for U+FE0F, on which terminals
+disagree just as much.
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ try:
     from wcwidth.table_vs16 import VS16_NARROW_TO_WIDE as _VS16
 except ImportError:
     _VS16 = {}
+try:
+    from wcwidth.table_vs15 import VS15_WIDE_TO_NARROW as _VS15
+except ImportError:
+    _VS15 = {}
 
 ZWJ = "\u200d"
 
@@ -55,6 +61,7 @@ def _table(source: Mapping[str, tuple[tuple[int, int], ...]]) -> frozenset[str]:
 
 
 _WIDENED = _table(_VS16)
+_NARROWED = _table(_VS15)
 
 
 def joined(cluster: str, width: int, char: str) -> int:
@@ -64,6 +71,8 @@ def joined(cluster: str, width: int, char: str) -> int:
     if own == 0:
         if char == "\ufe0f":
             return 2 if last in _WIDENED else width
+        if char == "\ufe0e":
+            return 1 if cluster in _NARROWED else width
         return 2 if category(char) == "Mc" else width
     if last < "\u0300" or char < "\u0900":
         return 0
@@ -76,6 +85,11 @@ def joined(cluster: str, width: int, char: str) -> int:
     # A virama (combining class 9) binds the consonant behind it: a conjunct, two columns at most.
     virama = cluster[-2:-1] if last == ZWJ else last
     return 2 if virama and combining(virama) == 9 and category(char) == "Lo" else 0
+
+
+def narrowed(cluster: str) -> bool:
+    """Whether a grapheme of one column begins with a character of two: U+FE0E follows it."""
+    return cluster[1:2] == "\ufe0e" and cluster[0] in _NARROWED
 
 
 def attaches(char: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import pyte
 
 from sesh.daemon.cell import BLANK, DEFAULT, Cell, Pen
+from sesh.daemon.graphemes import narrowed
 from sesh.daemon.scrollback import Scrollback
 
 
@@ -84,9 +85,15 @@ class Row(list[Cell]):
                     self[edge - 1] = self[edge] = pen.space
 
     def touch(self) -> None:
-        """Forget the hints after cells were moved about."""
+        """Forget the hints after cells were moved about.
+
+        A grapheme that U+FE0E has narrowed cannot be written to the last column, where its base has no room: moved
+        there it leaves a blank.
+        """
         self.used = len(self)
         self.styled = self.wide = True
+        if narrowed(self[-1].data):
+            self[-1] = self[-1].pen.space
 
 
 class Grid(pyte.Screen):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sesh.daemon.cell import DEFAULT, Pen
 from sesh.daemon.charset import ASCII
 from sesh.daemon.grid import Row
+from sesh.daemon.scrollback import leftover
 from sesh.daemon.writer import Writer
 
 #: One of these at a time tells which mouse events are reported; resetting any turns reports off (xterm).
@@ -118,6 +119,22 @@ class Modal(Writer):
         if not on:
             self.set_sides(0, self.columns - 1)
             self.held = None
+
+    def backspace(self) -> None:
+        """BS. In mode 45 with wrapping on, from the first column back to the end of the row that wrapped into this
+        one; a cursor that waits to wrap comes to stand on the last column (XTerm from patch 383 on, xterm.js)."""
+        cursor = self.cursor
+        if not (self.modes.get(45) and self.wrap) or self.narrowed:
+            self.cursor_back(1)
+        elif cursor.x >= self.columns:
+            self.settle()
+        elif cursor.x > 0:
+            cursor.x -= 1
+        elif self.top < cursor.y <= self.bottom and self.buffer[cursor.y].continues:
+            above, row = self.buffer[cursor.y - 1], self.buffer[cursor.y]
+            cursor.y -= 1
+            cursor.x = self.columns - 1 - leftover(above, row)
+            row.continues = False
 
     def mode_of(self, number: int, private: bool = True) -> bool | None:
         """Whether a mode is set; None for one that is not known here."""

@@ -9,6 +9,7 @@ saved cursor stay on their characters; trailing blanks take no part.
 from __future__ import annotations
 
 from sesh.daemon.cell import BLANK, DEFAULT, Cell
+from sesh.daemon.graphemes import narrowed
 from sesh.daemon.grid import Row
 from sesh.daemon.paint import cells_of
 from sesh.daemon.scrollback import leftover, trimmed
@@ -133,7 +134,7 @@ def wrapped(texts: list[list[Cell]], columns: int) -> tuple[list[Row], list[int]
         while True:
             row = Row(columns)
             end = min(at + columns, len(text))
-            if end < len(text) and not text[end].data:
+            if (end < len(text) and not text[end].data) or (end - at == columns > 1 and narrowed(text[end - 1].data)):
                 end -= 1
                 row.short = True
             if end <= at < len(text):  # two columns do not fit into one

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sesh.daemon.cell import BLANK, DEFAULT, Cell, Pen
+from sesh.daemon.graphemes import narrowed
 from sesh.daemon.paint import Painter, cells_of, data_of
 from sesh.daemon.sgr import linked, step
 
@@ -248,6 +249,6 @@ def leftover(row: Row, following: Row | None) -> bool:
 
 def left_over(cell: Cell, following: Row) -> bool:
     """Whether wrapping before the first character of `following` leaves this cell behind."""
-    if len(following) < 2 or following[1].data or cell.data != " ":
+    if len(following) < 2 or cell.data != " " or (following[1].data and not narrowed(following[0].data)):
         return False
     return cell.pen.style == following[0].pen.erased.style

@@ -6,6 +6,7 @@ Only rows that changed since the last call are sent. The part shown holds the cu
 from __future__ import annotations
 
 from sesh.daemon.cell import DEFAULT
+from sesh.daemon.graphemes import narrowed
 from sesh.daemon.grid import Row
 from sesh.daemon.modal import ENCODINGS, MOUSE
 from sesh.daemon.paint import Painter
@@ -74,7 +75,8 @@ class View:
         if cells and not cells[0].data:
             cells[0] = cells[0].pen.space
         end = self.left + len(cells)
-        if end < len(row) and not row[end].data:
+        cut = end < len(row) and not row[end].data
+        if cut or (len(cells) == self.columns and narrowed(cells[-1].data)):
             cells[-1] = cells[-1].pen.space
         while cells and cells[-1] == DEFAULT.space:
             cells.pop()

@@ -6,7 +6,7 @@ looked at one by one.
 
 from __future__ import annotations
 
-from sesh.daemon.cell import CLUSTER_LIMIT, DEFAULT, Cell
+from sesh.daemon.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell
 from sesh.daemon.charset import ASCII, TABLES
 from sesh.daemon.editor import Editor
 from sesh.daemon.graphemes import RUNS, WIDTH, attaches, joined
@@ -216,6 +216,14 @@ class Writer(Editor):
         pen = row[x].pen
         if new == old:
             row[x] = pen.cell(cluster)
+            return
+        if new < old:
+            # The column given back is a default blank, whatever the pen, and the grapheme is closed: so a replay
+            # of it comes out the same whatever stands behind it, and in insert mode.
+            row[x : x + 2] = [pen.cell(cluster), BLANK]
+            self.cursor.x -= 1
+            self.held = None
+            self.open = False
             return
         limit = self.columns if x > self.right else self.right + 1
         behind, self.cursor.x = self.cursor.x, x

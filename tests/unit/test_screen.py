@@ -51,6 +51,7 @@ def test_p06_nothing_in_a_run_stops_the_rest(data: str, shown: str) -> None:
     ("text", "columns"),
     [
         ("a", 1), ("é", 1), ("中", 2), ("e\u0301", 1), ("❤", 1), ("❤\ufe0f", 2), ("#\ufe0f\u20e3", 2),
+        ("⌚", 2), ("⌚\ufe0e", 1), ("❤\ufe0e", 1), ("😀\ufe0e", 2),
         ("👍🏽", 2), ("🇫🇷", 2),
         ("🇫🇷🇩🇪", 4), ("👩\u200d👩\u200d👧", 2), ("한", 2), ("\u1112\u1161\u11ab", 2), ("क्ष", 2), ("का", 2), ("─", 1),
     ],
@@ -69,6 +70,21 @@ def test_p08_a_wide_character_wraps_before_the_last_column() -> None:
     emulator = fed("abc中", 4)
     assert emulator.text()[:2] == ["abc", "中"]
     assert emulator.log(9) == ["abc中"]
+
+
+def test_a_grapheme_that_was_narrowed_gives_its_column_back() -> None:
+    assert fed("a⌚\ufe0eb").text()[0] == "a⌚\ufe0eb"
+    assert fed("a⌚\ufe0eb").cursor == (0, 3)
+    assert fed("ab⌚\ufe0ec", 4).text()[:2] == ["ab⌚\ufe0ec", ""]
+
+
+def test_mode_45_lets_backspace_go_back_over_a_wrap_and_over_nothing_else() -> None:
+    assert fed("abcdef\b\b\bx", 4).text()[:2] == ["abcdef"[:4], "xf"]
+    assert fed("\x1b[?45habcdef\b\b\bx", 4).text()[:2] == ["abcx", "ef"]
+    assert fed("\x1b[?45habcd\bx", 4).text()[0] == "abcx"
+    assert fed("\x1b[?45hab中文\b\b\bx", 5).text()[:2] == ["ab x", "文"]
+    assert fed("\x1b[?45hab\r\nc\b\b\bx", 4).text()[:2] == ["ab", "x"]
+    assert fed("\x1b[?45h\x1b[?7labcd\b\b\b\b\b\bx", 4).text()[0] == "xbcd"
 
 
 @pytest.mark.parametrize(("column", "shown"), [(1, "x 文"), (2, " x文"), (3, "中x"), (4, "中 x")])
