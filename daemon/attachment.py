@@ -57,8 +57,8 @@ class Attachment(Reader):
     """What the daemon knows of one attached client, made from its HELLO."""
 
     __slots__ = (
-        "alternate", "asked", "auth_sock", "left", "lines", "mode", "needs", "number", "pid", "read_only", "remote",
-        "replies", "sequence", "since", "size", "token", "tty", "typed", "unacknowledged", "view", "wants",
+        "alternate", "asked", "auth_sock", "creator", "left", "lines", "mode", "needs", "number", "pid", "read_only",
+        "remote", "replies", "sequence", "since", "size", "token", "tty", "typed", "unacknowledged", "view", "wants",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, number: int, hello: dict[str, Any]) -> None:
@@ -71,6 +71,8 @@ class Attachment(Reader):
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True
         self.remote = hello.get("remote") is True
+        self.creator = peer.first
+        """Whether the session was made for it, just now."""
         self.since = time.time()
         self.typed = 0
         """When it typed last, as a number that grows with each typing of any client; 0 for never."""

@@ -119,7 +119,10 @@ class Relay:
         return left
 
     def _first(self, client: Attachment) -> bool:
-        """Whether a client sees the very first bytes of the session: they need no emulator."""
+        """Whether a client gets the session's bytes from the very first on: they need no emulator.
+
+        Its creator does; another one, maybe hours later, where they do nothing but what a screen made of them would.
+        """
         return (
             client.needs == ATTACH
             and client.mode == RAW
@@ -127,7 +130,14 @@ class Relay:
             and self.stream.base == 0
             and not self.model.loaded
             and self.stream.head <= FARTHEST
+            and (client.creator or self._harmless(client))
         )
+
+    def _harmless(self, client: Attachment) -> bool:
+        from sesh.daemon.prelude import LONGEST, harmless
+
+        columns, rows = client.size[:2]
+        return self.stream.head <= LONGEST and harmless(self.stream.bytes(0), columns, rows + client.lines)
 
     def _begin(self, client: Attachment) -> None:
         """A fresh screen, then the stream from its birth."""

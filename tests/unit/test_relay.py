@@ -308,3 +308,42 @@ def test_an_attach_does_not_wait_longer_than_a_moment_for_the_emulator(
     frames = link.take()
     assert client.needs == ""
     assert shown(frames)[:2] == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    "acting",
+    [
+        b"\a", b"\x1b[c", b"\x1bc", b"\x1b]52;c;aGk=\a", b"\x1b]9;note\a", b"\x1b[?2026h", b"\x1b[2J", b"\x1b[3J",
+        b"\x9b3J", b"\xc2\x9bc", b"\x1b[!p", b"x" * 500 + b"\a", b"\n" * 1100,
+    ],
+)  # fmt: skip
+def test_what_acts_is_not_shown_again_to_the_first_who_comes_later(stage: Stage, acting: bytes) -> None:
+    """Whoever attached first to a session that was created detached got all of its bytes since the birth: the bells,
+    questions and clipboard writes of the hours before, and more lines than are replayed.
+    """
+    stage.print(b"ready> " + acting + b" done")
+    link, _ = stage.attach()
+    frames = link.take()
+    assert {kind for kind, _ in frames} == {protocol.SCREEN}
+    whole = b"".join(protocol.split_number(payload)[1] for _, payload in frames)
+    assert acting not in whole.partition(b"ready>")[2]
+    assert whole.count(b"\n") < 1100
+
+
+def test_what_a_prompt_prints_needs_no_emulator(stage: Stage) -> None:
+    """Only this makes the first attachment to a session that was created detached as quick as the creator's."""
+    prompt = "\x1b]0;~\a\x1b[?2004h\x1b[01;32mme@host\x1b[00m:\x1b[34m~/ümläut\x1b[m$ ".encode()
+    stage.print(prompt)
+    link, _ = stage.attach()
+    assert protocol.split_number(link.take()[-1][1]) == (0, prompt)
+    assert not stage.model.loaded
+
+
+def test_the_creator_gets_every_byte_whatever_it_does(stage: Stage) -> None:
+    stage.print(b"\a\x1b[c")
+    link = stage.link()
+    link.peer.first = True
+    client = link.attached(stage.clients.next_number(), columns=80, rows=24)
+    stage.clients.add(client)
+    stage.serve()
+    assert protocol.split_number(link.take()[-1][1]) == (0, b"\a\x1b[c")
