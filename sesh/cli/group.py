@@ -64,7 +64,7 @@ class Verbs(TyperGroup):
             if short := words.VERBS.get(name):
                 spelled += f", {short}"
             rows.append((spelled, self.commands[name].get_short_help_str(100)))
-        with formatter.section("Verbs (`sesh --VERB --help` tells more)"):
+        with formatter.section("Verbs (`sesh --VERB --help` and `sesh NAME --help` tell more)"):
             formatter.write_dl([("(nothing)", "List the sessions."), *rows])
         with formatter.section("With every verb"):
             formatter.write_dl(_EVERYWHERE)
@@ -103,9 +103,11 @@ def _one_line(error: TyperException) -> UsageError:
 
 
 def helped(group: TyperGroup, line: words.Line) -> str:
-    """The text of help: of the line's verb, of one that is named without its dashes, else of the whole."""
+    """The text of help: of the line's verb, of one that is named without its dashes, of NAME, else of the whole."""
     context = group.context_class(group, info_name="sesh", **group.context_settings)
     verb = line.verb or slips.verb_like(line.words[0] if line.words else "")
+    if not verb and (line.create or line.words):
+        verb = VERBLESS
     command = group.commands.get(verb)
     if command is None:
         return group.get_help(context)

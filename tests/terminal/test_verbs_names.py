@@ -205,3 +205,12 @@ def test_output_that_cannot_be_stored_is_an_error(home: Home) -> None:
         )
     assert done.returncode == 1
     assert done.stderr.startswith(b"sesh: the output cannot be written")
+
+
+@pytest.mark.parametrize("words", [["work"], ["-A"], ["-A", "work"]])
+def test_the_form_without_a_verb_has_help_of_its_own(sesh: Sesh, words: list[str]) -> None:
+    """Its options, those of attaching among them, stood in no help at all."""
+    shown = sesh(*words, "--help").stdout
+    assert shown.startswith("Usage: sesh NAME [DIR]")
+    for option in ("--join", "--replace", "-r, --read-only", "--no-replay", "-C, --no-detach-key", "--env", "--label"):
+        assert option in shown
