@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pwd
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -193,7 +194,8 @@ class Accounts:
             home = os.path.join(self.folder, name)
             words = [need("useradd"), "--system", "--no-create-home", "--home-dir", home, "--shell", shell]
             words += ["--password", "*", "--comment", f"{COMMENT} {os.getpid()}", name]
-            done = _alone(words)
+            with _alone():
+                done = _quiet(words)
             if done.returncode == 0:
                 return Account(name, home, shell)
             if done.returncode != 9:  # another run of the tests was quicker
@@ -210,30 +212,36 @@ class Accounts:
 
 
 def _removed(name: str) -> None:
-    done = _alone([need("userdel"), name])
+    with _alone():
+        done = _quiet([need("userdel"), name])
     assert done.returncode in (0, 6), f"userdel {name}: {done.stderr.strip()}"
 
 
-def _alone(words: list[str]) -> subprocess.CompletedProcess[str]:
-    """Runs useradd and its like, which refuse to run beside each other, one at a time."""
+def _quiet(words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One run of the tests at a time changes users: useradd and its like refuse to run beside each other."""
     lock = os.open("/etc", os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        yield
     finally:
         os.close(lock)
 
 
 def _sweep() -> None:
     """Removes the users of runs that were killed."""
-    for entry in pwd.getpwall():
-        pid = entry.pw_gecos.removeprefix(f"{COMMENT} ")
-        if re.fullmatch(rf"{PREFIX}\d+", entry.pw_name) and pid.isdecimal() and not _lives(int(pid)):
-            account = Account(entry.pw_name, entry.pw_dir, entry.pw_shell)
-            account.end()
-            _removed(account.name)
-            if account.home.startswith(FOLDER):
-                shutil.rmtree(os.path.dirname(account.home), ignore_errors=True)
+    with _alone():  # else the name could be a new user's of another run by the time that it is removed
+        for entry in pwd.getpwall():
+            pid = entry.pw_gecos.removeprefix(f"{COMMENT} ")
+            if re.fullmatch(rf"{PREFIX}\d+", entry.pw_name) and pid.isdecimal() and not _lives(int(pid)):
+                Account(entry.pw_name, entry.pw_dir, entry.pw_shell).end()
+                _quiet([need("userdel"), entry.pw_name])
+                if entry.pw_dir.startswith(FOLDER):
+                    shutil.rmtree(os.path.dirname(entry.pw_dir), ignore_errors=True)
 
 
 def _lives(pid: int) -> bool:

@@ -35,7 +35,7 @@ class Proxy:
 
     `cut` resets all connections, `refuse` lets nobody connect, `silence` keeps everything open and passes nothing (new
     connections too), `delay` holds each block back for some seconds, `restore` makes all of it good: what a silence
-    held back is passed on then, as a network does. `accepted` counts connections ever made, `connections` those that
+    held back is passed on then, as a network does. `accepted` counts those that ever came, `connections` those that
     stand, `passed` the bytes of both ways. Every method has taken effect when it returns.
     """
 
@@ -208,12 +208,12 @@ class Proxy:
             near, _ = self._listener.accept()
         except OSError:
             return  # it went away again
+        self.accepted += 1
         try:
             far = socket.create_connection(("127.0.0.1", self.target), 5)
         except OSError:
             _reset(near)
             return
-        self.accepted += 1
         for side in (near, far):
             side.setblocking(False)
             side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

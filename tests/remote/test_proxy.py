@@ -163,8 +163,10 @@ def test_a_delay_holds_bytes_back_and_keeps_their_order(proxy: Proxy, pair: Call
 
 def test_a_server_that_is_gone_resets_who_connects(proxy: Proxy, server: socket.socket) -> None:
     server.close()
-    with (
-        socket.create_connection(("127.0.0.1", proxy.port), 5) as near,
-        pytest.raises(ConnectionResetError),
-    ):
-        near.recv(10)
+
+    def ask() -> bytes:
+        with socket.create_connection(("127.0.0.1", proxy.port), 5) as near:
+            return near.recv(10)
+
+    with pytest.raises(ConnectionResetError):
+        ask()

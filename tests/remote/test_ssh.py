@@ -418,6 +418,8 @@ def test_a_directory_too_deep_for_sockets_is_no_hindrance(
     assert control.path(box).startswith(f"/tmp/sesh-{os.geteuid()}/")
     assert run(box, "echo hello").stdout == "hello\n"
     ssh.forget(box)
+    if not os.listdir(os.path.dirname(control.path(box))):
+        os.rmdir(os.path.dirname(control.path(box)))
 
 
 @pytest.mark.parametrize("evil", ["open", "link", "file"])
