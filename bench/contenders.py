@@ -1,0 +1,281 @@
+"""The programs that are compared, each in a directory and an environment of its own, at its own defaults.
+
+tmux and screen keep 10,000 lines, as sesh does; tmux shows no status line, so that all draw the same rows.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+from bench.window import run
+
+Words = list[str]
+
+
+class Contender:
+    """One program. Sessions are made, entered and ended by words and keys; `root` is its own directory."""
+
+    name = ""
+    detach: tuple[bytes, ...] = (b"\x1c",)
+    keeps = True
+    """Whether it keeps the screen and lines of scrollback."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.join(root, self.name)
+        os.mkdir(self.root, 0o700)
+        self.environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": self.root,
+            "TERM": "xterm-256color",
+            "LANG": "C.UTF-8",
+            "SHELL": "/bin/sh",
+        }
+
+    def available(self) -> bool:
+        """Whether the program is installed."""
+        return shutil.which(self.name) is not None
+
+    def version(self) -> str:
+        """What the program says of its version."""
+        raise NotImplementedError
+
+    def create(self, session: str, words: Words) -> Words:
+        """The command that makes a detached session."""
+        raise NotImplementedError
+
+    def attach(self, session: str) -> Words:
+        """The command that attaches."""
+        raise NotImplementedError
+
+    def list_all(self) -> Words | None:
+        """The command that lists the sessions, None where it has none."""
+        return None
+
+    def execute(self, words: Words) -> Words | None:
+        """The command that runs `words` in a session of its own and ends with them."""
+        return None
+
+    on_terminal = True
+    """Whether `execute` needs a terminal."""
+
+    def processes(self) -> list[int]:
+        """The processes that keep the sessions, the programs in them left out."""
+        return []
+
+    def kill(self, session: str) -> None:
+        """Ends a session."""
+        raise NotImplementedError
+
+    def quit(self) -> None:
+        """Ends all sessions."""
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                continue
+        deadline = time.monotonic() + 5
+        while any(_lives(pid) for pid in self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _said(self, *words: str) -> str:
+        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, check=False)
+        return (done.stdout + done.stderr).strip()
+
+
+class Sesh(Contender):
+    name = "sesh"
+
+    def __init__(self, root: str, program: str) -> None:
+        super().__init__(root)
+        self.program = program
+        self.environment["SESH_DIR"] = os.path.join(self.root, "s")
+
+    def available(self) -> bool:
+        return True
+
+    def version(self) -> str:
+        return self._said(self.program, "--version")
+
+    def create(self, session: str, words: Words) -> Words:
+        return [self.program, "--open", session, "--", *words]
+
+    def attach(self, session: str) -> Words:
+        return [self.program, session]
+
+    def list_all(self) -> Words | None:
+        return [self.program, "--list"]
+
+    on_terminal = False
+
+    def execute(self, words: Words) -> Words | None:
+        return [self.program, "--exec", "--", *words]
+
+    def processes(self) -> list[int]:
+        found = []
+        for path in glob.glob(os.path.join(self.root, "s", "*.json")):
+            with open(path, encoding="utf-8") as file:
+                told = re.search(r'"daemon_pid":\s*(\d+)', file.read())
+            if told:
+                found.append(int(told[1]))
+        return found
+
+    def kill(self, session: str) -> None:
+        run([self.program, "--kill", session], self.environment)
+
+
+class Tmux(Contender):
+    name = "tmux"
+    detach = (b"\x02", b"d")
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.environment["TMUX_TMPDIR"] = self.root
+        configuration = os.path.join(self.root, "conf")
+        with open(configuration, "w", encoding="utf-8") as file:
+            file.write("set -g history-limit 10000\nset -g status off\nset -s exit-empty off\n")
+        self.words = ["tmux", "-f", configuration]
+
+    def version(self) -> str:
+        return self._said("tmux", "-V")
+
+    def create(self, session: str, words: Words) -> Words:
+        return [*self.words, "new-session", "-d", "-x", "80", "-y", "24", "-s", session, *words]
+
+    def attach(self, session: str) -> Words:
+        return [*self.words, "attach", "-t", session]
+
+    def list_all(self) -> Words | None:
+        return [*self.words, "list-sessions"]
+
+    def execute(self, words: Words) -> Words | None:
+        return [*self.words, "new-session", *words]
+
+    def processes(self) -> list[int]:
+        told = self._said(*self.words, "display-message", "-p", "#{pid}")
+        return [int(told)] if told.isdecimal() else []
+
+    def kill(self, session: str) -> None:
+        run([*self.words, "kill-session", "-t", session], self.environment)
+
+    def quit(self) -> None:
+        self._said(*self.words, "kill-server")
+
+
+class Screen(Contender):
+    name = "screen"
+    detach = (b"\x01", b"d")
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.sockets = os.path.join(self.root, "sockets")
+        os.mkdir(self.sockets, 0o700)
+        self.environment["SCREENDIR"] = self.sockets
+        self.environment["SCREENRC"] = os.devnull
+        self.environment["SYSSCREENRC"] = os.devnull
+
+    def version(self) -> str:
+        return self._said("screen", "-v")
+
+    def create(self, session: str, words: Words) -> Words:
+        return ["screen", "-h", "10000", "-dmS", session, *words]
+
+    def attach(self, session: str) -> Words:
+        return ["screen", "-x", session]
+
+    def list_all(self) -> Words | None:
+        # `screen -ls` exits with 1 where it lists nothing new.
+        return ["sh", "-c", "screen -ls; :"]
+
+    on_terminal = False
+
+    def execute(self, words: Words) -> Words | None:
+        return ["screen", "-D", "-m", *words]
+
+    def processes(self) -> list[int]:
+        told = (name.partition(".")[0] for name in os.listdir(self.sockets))
+        return [int(each) for each in told if each.isdecimal()]
+
+    def kill(self, session: str) -> None:
+        run(["screen", "-S", session, "-X", "quit"], self.environment)
+
+
+class Dtach(Contender):
+    name = "dtach"
+    keeps = False
+
+    def version(self) -> str:
+        return self._said("dtach", "--help").splitlines()[0]
+
+    def create(self, session: str, words: Words) -> Words:
+        return ["dtach", "-n", os.path.join(self.root, session), *words]
+
+    def attach(self, session: str) -> Words:
+        return ["dtach", "-a", os.path.join(self.root, session), "-r", "winch"]
+
+    def execute(self, words: Words) -> Words | None:
+        return ["dtach", "-c", os.path.join(self.root, "job"), *words]
+
+    def processes(self) -> list[int]:
+        found = []
+        for entry in os.listdir("/proc"):
+            if entry.isdecimal():
+                words = _command(entry)
+                if words[:2] == ["dtach", "-n"] and words[2:3] and words[2].startswith(self.root):
+                    found.append(int(entry))
+        return found
+
+    def kill(self, session: str) -> None:
+        path = os.path.join(self.root, session)
+        for pid in self.processes():
+            if _command(str(pid))[2:3] == [path]:
+                os.kill(pid, signal.SIGTERM)
+                _ended(pid)
+
+
+class Plain(Contender):
+    """The program on a terminal of its own, with nothing in between: what the other figures are taken from."""
+
+    name = "plain"
+    detach = ()
+    keeps = False
+
+    def available(self) -> bool:
+        return True
+
+    def version(self) -> str:
+        return "a PTY alone"
+
+
+def _command(pid: str) -> Words:
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+            return file.read().split("\0")
+    except OSError:
+        return []
+
+
+def _lives(pid: int) -> bool:
+    return os.path.exists(f"/proc/{pid}")
+
+
+def _ended(pid: int) -> None:
+    deadline = time.monotonic() + 5
+    while _lives(pid) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def peers(root: str) -> list[Contender]:
+    """The other session tools that are installed."""
+    every: list[type[Contender]] = [Tmux, Screen, Dtach]
+    return [kind(root) for kind in every if shutil.which(kind.name)]
+
+
+def missing() -> list[str]:
+    """The peers that are not installed, by name."""
+    return [kind.name for kind in (Tmux, Screen, Dtach) if not shutil.which(kind.name)]

@@ -1,0 +1,89 @@
+"""Where a benchmark is held: its directories, its contenders, its sessions, and how much of it is wanted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from bench import material
+from bench.contenders import Contender, Plain, Sesh, missing, peers
+from bench.window import Window, run
+
+SUSTAINED = 64 << 20
+
+
+class Field:
+    """The contenders side by side. `quick`: fewer rounds and smaller streams. A context manager: all ends with it."""
+
+    def __init__(self, program: str, python: str, *, quick: bool) -> None:
+        self.program, self.python, self.quick = program, python, quick
+        self.burst = material.BURST
+        self.root = tempfile.mkdtemp(prefix="b")
+        self.material = os.path.join(self.root, "material")
+        os.mkdir(self.material)
+        sizes = {"": self.burst} if quick else {"": self.burst, ".long": SUSTAINED}
+        self.bytes = material.write(self.material, sizes)
+        self.sesh = Sesh(self.root, program)
+        self.plain = Plain(self.root)
+        self.peers = peers(self.root)
+        self.missing = missing()
+        self._sessions = 0
+
+    def __enter__(self) -> Field:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for contender in self.tools:
+            with contextlib.suppress(Exception):
+                contender.quit()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    @property
+    def tools(self) -> list[Contender]:
+        """sesh and its peers."""
+        return [self.sesh, *self.peers]
+
+    @property
+    def everyone(self) -> list[Contender]:
+        """The same and the plain PTY."""
+        return [*self.tools, self.plain]
+
+    def log(self, line: str) -> None:
+        """Says how far it is."""
+        print(line, file=sys.stderr, flush=True)
+
+    def rounds(self, many: int, few: int) -> int:
+        """How often each sample is taken."""
+        return few if self.quick else many
+
+    def name(self) -> str:
+        """A name for a new session."""
+        self._sessions += 1
+        return f"s{self._sessions}"
+
+    def create(self, contender: Contender, words: list[str]) -> str:
+        """Makes a detached session that runs `words`; its name."""
+        name = self.name()
+        run(contender.create(name, words), contender.environment)
+        return name
+
+    @contextlib.contextmanager
+    def session(self, contender: Contender, words: list[str]) -> Iterator[str]:
+        """A detached session for a while; of the plain PTY there is none, and the name is empty."""
+        if contender is self.plain:
+            yield ""
+            return
+        name = self.create(contender, words)
+        try:
+            yield name
+        finally:
+            with contextlib.suppress(Exception):
+                contender.kill(name)
+
+    def enter(self, contender: Contender, name: str, words: list[str]) -> Window:
+        """A window on a session; on the plain PTY on the program itself."""
+        return Window(contender.attach(name) if name else words, contender.environment)

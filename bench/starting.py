@@ -1,0 +1,120 @@
+"""How long it takes until something is there: attaching, creating, listing, running a command."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Iterator
+
+from bench.contenders import Contender
+from bench.field import Field
+from bench.figures import Row, interleaved
+from bench.material import SLEEPING
+from bench.window import Late, Window, run, run_on_terminal
+
+CONTENT = b"@@CONTENT@@"
+
+
+def _bare(field: Field) -> float:
+    return run([field.python, "-c", "pass"], field.sesh.environment) * 1000
+
+
+def _attached(contender: Contender, name: str, mark: bytes) -> float:
+    """Milliseconds from the start of the client until the mark shows."""
+    window = Window(contender.attach(name), contender.environment)
+    try:
+        return (window.until(mark, 20) - window.began) * 1000
+    finally:
+        window.close(*contender.detach)
+
+
+@contextlib.contextmanager
+def _shown(field: Field, words: list[str], mark: bytes) -> Iterator[dict[str, str]]:
+    """A session of each tool in which `words` run and have shown the mark."""
+    with contextlib.ExitStack() as stack:
+        names = {}
+        for contender in field.tools:
+            name = stack.enter_context(field.session(contender, words))
+            try:
+                _attached(contender, name, mark)
+                names[contender.name] = name
+            except Late as error:
+                field.log(f"    {contender.name} is left out: {error}")
+        yield names
+
+
+def attach(field: Field) -> list[Row]:
+    """Attaching: to a screen, to one with 10,000 lines behind it, to a flood."""
+    script = [field.python, "-IS", os.path.join(field.material, "showing.py")]
+    flood = ["sh", "-c", "exec yes '@@CONTENT@@ and some more of it, so that a row is about filled'"]
+    rows = [
+        Row("attach", "attach until the content shows", "ms", said="2 x bare", goal=lambda m: 2 * m["bare"]),
+        Row("attach-10000", "attach with 10,000 lines behind", "ms"),
+        Row("attach-flood", "attach during a flood, until it shows", "ms", said="200 ms", goal=lambda _: 200.0),
+    ]
+    waits = [[*script, "0"], [*script, "10000"], flood]
+    for row, words in zip(rows, waits, strict=True):
+        with _shown(field, words, CONTENT) as names:
+            takes = {
+                contender.name: functools.partial(_attached, contender, names[contender.name], CONTENT)
+                for contender in field.tools
+                if contender.name in names and (contender.keeps or row.key != "attach-10000")
+            }
+            takes["bare"] = functools.partial(_bare, field)
+            few = 5 if row.key == "attach" else 3
+            interleaved(row, takes, field.rounds(21 if row.key == "attach" else 11, few), field.log)
+    return rows
+
+
+def create(field: Field) -> list[Row]:
+    """A detached session, until the command that makes it has ended."""
+    row = Row("create", "create detached", "ms", said="3 x bare", goal=lambda m: 3 * m["bare"])
+
+    def take(contender: Contender) -> float:
+        name = field.name()
+        took = run(contender.create(name, SLEEPING), contender.environment) * 1000
+        contender.kill(name)
+        return took
+
+    takes = {contender.name: functools.partial(take, contender) for contender in field.tools}
+    takes["bare"] = functools.partial(_bare, field)
+    interleaved(row, takes, field.rounds(21, 5), field.log)
+    return [row]
+
+
+def execute(field: Field) -> list[Row]:
+    """`true` as a session's program, waited for, less what `true` takes by itself."""
+    row = Row("exec", "exec true, over plain true", "ms", said="3 x bare", goal=lambda m: 3 * m["bare"])
+
+    def take(contender: Contender) -> float:
+        words = contender.execute(["true"]) or []
+        plain = run(["true"], contender.environment)
+        start = run_on_terminal if contender.on_terminal else run
+        return (start(words, contender.environment) - plain) * 1000
+
+    takes = {contender.name: functools.partial(take, contender) for contender in field.tools}
+    takes["bare"] = functools.partial(_bare, field)
+    interleaved(row, takes, field.rounds(21, 5), field.log)
+    return [row]
+
+
+def list_all(field: Field, count: int = 20) -> list[Row]:
+    """The list, with so many sessions."""
+    row = Row(f"list-{count}", f"list {count} sessions", "ms", said="3 x bare", goal=lambda m: 3 * m["bare"])
+    with contextlib.ExitStack() as stack:
+        takes = {}
+        for contender in field.tools:
+            words = contender.list_all()
+            if words is None:
+                continue
+            for _ in range(count):
+                stack.enter_context(field.session(contender, SLEEPING))
+            takes[contender.name] = functools.partial(_listed, contender, words)
+        takes["bare"] = functools.partial(_bare, field)
+        interleaved(row, takes, field.rounds(21, 5), field.log)
+    return [row]
+
+
+def _listed(contender: Contender, words: list[str]) -> float:
+    return run(words, contender.environment) * 1000

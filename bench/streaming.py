@@ -1,0 +1,206 @@
+"""How fast bytes pass: one key and its echo, bursts and sustained output, attached and detached."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import select
+import statistics
+import time
+from collections.abc import Callable
+
+from bench.contenders import Contender
+from bench.field import SUSTAINED, Field
+from bench.figures import Row, interleaved
+from bench.material import ECHOING, KINDS, MARKS
+from bench.window import PATIENCE, Late, Window, together
+
+READY = b"@@READY@@"
+KEYS = 100
+
+
+class Stage:
+    """A worker in a session of a contender, and windows on it; it prints what it is told to."""
+
+    def __init__(self, field: Field, contender: Contender, windows: int, stalled: int = 0) -> None:
+        self.field, self.contender = field, contender
+        self.folder = os.path.join(contender.root, f"w{time.monotonic_ns()}")
+        os.mkdir(self.folder)
+        self.pipes = []
+        for name in ("orders", "done"):
+            os.mkfifo(os.path.join(self.folder, name))
+            self.pipes.append(os.open(os.path.join(self.folder, name), os.O_RDWR))
+        words = ["sh", os.path.join(field.material, "worker.sh"), self.folder, field.material]
+        self.stack = contextlib.ExitStack()
+        self.session = self.stack.enter_context(field.session(contender, words))
+        # Who watches without reading comes first: the client that came last sets the pace.
+        self.stalled = [field.enter(contender, self.session, words) for _ in range(stalled)]
+        for window in self.stalled:
+            window.settle(0.3)
+        self.windows = [field.enter(contender, self.session, words) for _ in range(windows)]
+        for window in self.windows:
+            if contender.keeps:
+                window.until(READY, 10)
+            window.settle(0.1)
+        self.count = 0
+
+    def order(self, file: str) -> tuple[str, float]:
+        """Tells the worker to print; the mark that follows, and the moment."""
+        self.count += 1
+        mark = MARKS[self.count % len(MARKS)] * 12 + str(self.count)
+        began = time.perf_counter()
+        os.write(self.pipes[0], f"{file} {mark}\n".encode())
+        return mark, began
+
+    def shown(self, file: str) -> float:
+        """MB/s until every window has shown all of a file. Raises Late; notes a window that was not shown all."""
+        before = [window.count for window in self.windows]
+        mark, began = self.order(file)
+        moment = together(self.windows, mark.encode())
+        os.read(self.pipes[1], 256)
+        size = os.path.getsize(os.path.join(self.field.material, file))
+        if self.contender.name in ("sesh", "dtach", "plain"):
+            for window, count in zip(self.windows, before, strict=True):
+                if window.count - count < self.field.bytes[file]:
+                    raise Late(f"only {window.count - count} bytes of {self.field.bytes[file]} were shown")
+        for window in self.windows:
+            window.settle(0.02)
+        return size / 1e6 / (moment - began)
+
+    def written(self, file: str) -> float:
+        """MB/s until the program has written all of a file with nobody attached. Raises Late."""
+        mark, began = self.order(file)
+        poll = select.poll()
+        poll.register(self.pipes[1], select.POLLIN)
+        if not poll.poll(PATIENCE * 1000):
+            raise Late("the program did not get it written")
+        told = os.read(self.pipes[1], 256)
+        moment = time.perf_counter()
+        if told.strip() != mark.encode():
+            raise Late("another mark came")
+        size = os.path.getsize(os.path.join(self.field.material, file))
+        time.sleep(0.3 if self.field.quick else 1.0)  # who emulates behind has the moment to catch up
+        return size / 1e6 / (moment - began)
+
+    def close(self) -> None:
+        """Ends it all."""
+        for window in [*self.windows, *self.stalled]:
+            keys = self.contender.detach if self.session else ()
+            if not keys:
+                os.kill(window.pid, 9)
+            window.close(*keys)
+        self.stack.close()
+        for descriptor in self.pipes:
+            os.close(descriptor)
+
+
+def _measured(
+    field: Field,
+    rows: dict[str, Row],
+    contenders: list[Contender],
+    rounds: int,
+    take: Callable[[Stage, str], float],
+    *,
+    windows: int = 1,
+    stalled: int = 0,
+) -> list[Row]:
+    """Fills rows, by the file that each prints, from one stage for each contender."""
+    stages: dict[str, Stage] = {}
+    try:
+        for contender in contenders:
+            try:
+                stages[contender.name] = Stage(field, contender, windows, stalled)
+            except Late as error:
+                field.log(f"    {contender.name} is left out: {error}")
+        for file, row in rows.items():
+            takes = {name: functools.partial(take, stage, file) for name, stage in stages.items()}
+            interleaved(row, takes, rounds, field.log)
+    finally:
+        for stage in stages.values():
+            with contextlib.suppress(OSError):
+                stage.close()
+    return list(rows.values())
+
+
+def attached(field: Field) -> list[Row]:
+    """Bursts, shown whole by one client."""
+    rows = {
+        kind: Row(f"attached-{kind}", f"output attached, {kind}", "MB/s", True, "dtach", lambda m: m["dtach"])
+        for kind in KINDS
+    }
+    return _measured(field, rows, field.everyone, field.rounds(9, 3), Stage.shown)
+
+
+def detached(field: Field) -> list[Row]:
+    """Bursts, written whole with nobody attached."""
+    rows = {}
+    for kind in KINDS:
+        factor = 1.0 if kind == "full-screen" else 1.5
+        said = "tmux" if kind == "full-screen" else "1.5 x tmux"
+        rows[kind] = Row(
+            f"detached-{kind}", f"output detached, {kind}", "MB/s", True, said,
+            lambda m, factor=factor: factor * m["tmux"],  # type: ignore[misc]
+        )  # fmt: skip
+    return _measured(field, rows, field.tools, field.rounds(9, 3), Stage.written, windows=0)
+
+
+def sustained(field: Field) -> list[Row]:
+    """64 MB of each kind."""
+    size = f"{SUSTAINED >> 20} MiB"
+    rounds = field.rounds(3, 1)
+    shown = {f"{kind}.long": Row(f"long-{kind}", f"{size} attached, {kind}", "MB/s", True) for kind in KINDS}
+    written = {f"{kind}.long": Row(f"long-away-{kind}", f"{size} detached, {kind}", "MB/s", True) for kind in KINDS}
+    return [
+        *_measured(field, shown, field.everyone, rounds, Stage.shown),
+        *_measured(field, written, field.tools, rounds, Stage.written, windows=0),
+    ]
+
+
+def crowded(field: Field) -> list[Row]:
+    """Three clients that read, and one that reads beside one that does not."""
+    three = {"plain": Row("three", "output to three clients, plain", "MB/s", True)}
+    stalled = {"plain": Row("stalled", "output beside a stalled client, plain", "MB/s", True)}
+    rounds = field.rounds(7, 2)
+    return [
+        *_measured(field, three, field.tools, rounds, Stage.shown, windows=3),
+        *_measured(field, stalled, field.tools, rounds, Stage.shown, stalled=1),
+    ]
+
+
+def echo(field: Field) -> list[Row]:
+    """One key and its echo: the median of many, in each sample."""
+    row = Row("echo", "echo p50", "ms", said="1.3 x dtach", goal=lambda m: 1.3 * m["dtach"])
+    late = Row("echo-late", "echo p95", "ms")
+    with contextlib.ExitStack() as stack:
+        windows = {}
+        for contender in field.everyone:
+            name = stack.enter_context(field.session(contender, ECHOING))
+            window = field.enter(contender, name, ECHOING)
+            windows[contender.name] = (contender, window)
+            window.settle(0.2)
+        for _ in range(field.rounds(9, 3)):
+            for name, (_, window) in windows.items():
+                times = sorted(_echoed(window) for _ in range(KEYS))
+                row.add(name, statistics.median(times))
+                late.add(name, times[len(times) * 95 // 100])
+        for contender, window in windows.values():
+            if not contender.detach:
+                os.kill(window.pid, 9)
+            window.close(*contender.detach)
+    return [row, late]
+
+
+def _echoed(window: Window) -> float:
+    """Milliseconds until a key comes back."""
+    time.sleep(0.002)
+    window.read()
+    poll = select.poll()
+    poll.register(window.master, select.POLLIN)
+    began = time.perf_counter()
+    window.type(b"x")
+    if not poll.poll(5000):
+        raise Late("no echo came")
+    took = time.perf_counter() - began
+    window.read()
+    return took * 1000

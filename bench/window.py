@@ -1,0 +1,140 @@
+"""A terminal window as the benchmark sees it: the master side of a PTY, with a client on the other side."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import struct
+import termios
+import time
+
+READ = 1 << 16
+PATIENCE = 60.0
+"""Seconds for anything that is waited for; what takes longer counts as failed."""
+
+_DEFAULTS = (signal.SIGPIPE, signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+
+
+class Late(Exception):
+    """What was waited for did not come."""
+
+
+class Window:
+    """A client on a PTY of its own; `began` is the moment before it was started, `count` the bytes it has shown."""
+
+    def __init__(self, words: list[str], environment: dict[str, str], columns: int = 80, rows: int = 24) -> None:
+        self.master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        os.set_blocking(self.master, False)
+        path = os.ttyname(slave)
+        actions = [(os.POSIX_SPAWN_OPEN, 0, path, os.O_RDWR, 0)]
+        actions += [(os.POSIX_SPAWN_DUP2, 0, descriptor) for descriptor in (1, 2)]  # type: ignore[misc]
+        self.count = 0
+        self.tail = b""
+        self.began = time.perf_counter()
+        self.pid = os.posix_spawnp(words[0], words, environment, file_actions=actions, setsid=True, setsigdef=_DEFAULTS)
+        os.close(slave)
+
+    def type(self, data: bytes) -> None:
+        """Types into the client."""
+        os.write(self.master, data)
+
+    def read(self) -> bytes:
+        """What the client has shown since the last time, empty where that is nothing. Raises Late where it left."""
+        try:
+            data = os.read(self.master, READ)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise Late("the client has left") from error
+        self.count += len(data)
+        return data
+
+    def until(self, mark: bytes, patience: float = PATIENCE) -> float:
+        """Reads until `mark` has been shown; the moment. Raises Late."""
+        return together([self], mark, patience)
+
+    def settle(self, quiet: float = 0.05) -> None:
+        """Reads until nothing has come for so long."""
+        poll = select.poll()
+        poll.register(self.master, select.POLLIN)
+        while poll.poll(quiet * 1000):
+            if not self.read():
+                return
+
+    def close(self, *keys: bytes) -> None:
+        """Presses the keys that leave, one after the other, and waits until the client has gone."""
+        for key in keys:
+            time.sleep(0.05)  # tmux takes keys that follow at once for a paste
+            self.type(key)
+        deadline = time.monotonic() + 5
+        poll = select.poll()
+        poll.register(self.master, select.POLLIN)
+        while os.waitpid(self.pid, os.WNOHANG)[0] == 0:
+            if time.monotonic() > deadline:
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+                break
+            if poll.poll(10):
+                try:
+                    self.read()
+                except Late:
+                    time.sleep(0.002)
+        os.close(self.master)
+
+
+def together(windows: list[Window], mark: bytes, patience: float = PATIENCE) -> float:
+    """Reads all windows until each has shown `mark`; the moment when the last one did. Raises Late."""
+    left = {window.master: window for window in windows}
+    poll = select.poll()
+    for window in windows:
+        window.tail = b""
+        poll.register(window.master, select.POLLIN)
+    deadline = time.monotonic() + patience
+    short = len(mark) - 1
+    moment = 0.0
+    while left:
+        ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        if not ready:
+            raise Late(f"{mark!r} was not shown in {patience:g} s")
+        for descriptor, _ in ready:
+            window = left[descriptor]
+            data = window.read()
+            seen = window.tail + data
+            if mark in seen:
+                moment = time.perf_counter()
+                del left[descriptor]
+                poll.unregister(descriptor)
+            window.tail = seen[-short:]
+    return moment
+
+
+def run(words: list[str], environment: dict[str, str]) -> float:
+    """Runs a command to its end without a terminal; the seconds that took. Raises Late where it fails."""
+    actions = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1, 2)]
+    began = time.perf_counter()
+    pid = os.posix_spawnp(words[0], words, environment, file_actions=actions, setsigdef=_DEFAULTS)
+    _, status = os.waitpid(pid, 0)
+    took = time.perf_counter() - began
+    if status:
+        raise Late(f"{words[0]} failed: {os.waitstatus_to_exitcode(status)}: {' '.join(words)}")
+    return took
+
+
+def run_on_terminal(words: list[str], environment: dict[str, str]) -> float:
+    """Runs a command to its end on a terminal; the seconds that took."""
+    window = Window(words, environment)
+    poll = select.poll()
+    poll.register(window.master, select.POLLIN)
+    while True:
+        poll.poll(1000)
+        try:
+            window.read()
+        except Late:
+            break
+    os.waitpid(window.pid, 0)
+    took = time.perf_counter() - window.began
+    os.close(window.master)
+    return took
