@@ -83,9 +83,9 @@ class NotFound(SeshError):
 class Ended(NotFound):
     """The session that somebody comes back to has ended meanwhile: its `result`, and a job's `output`, were kept."""
 
-    def __init__(self, message: str, result: dict[str, object], output: bytes = b"") -> None:
+    def __init__(self, message: str, result: dict[str, object] | None = None, output: bytes = b"") -> None:
         super().__init__(message)
-        self.result, self.output = result, output
+        self.result, self.output = result or {}, output
 
 
 class Exists(SeshError):
