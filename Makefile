@@ -8,12 +8,13 @@ PIP := -m pip --disable-pip-version-check --no-input
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
 
-.PHONY: help run test check install uninstall clean
+.PHONY: help run test check bench bench-quick install uninstall clean
 
 help:
 	@echo 'make run        on a terminal: the session "main", in this terminal; else a tour that runs by itself'
 	@echo 'make test       all tests (ARGS="-k name" chooses); installs the programs that they drive'
 	@echo 'make check      ruff, its formatter, mypy --strict, and the rules of the house'
+	@echo 'make bench      sesh beside tmux, screen and dtach, every row (bench-quick: the chief ones, in a minute)'
 	@echo 'make install    sesh into an environment of its own, linked as ~/.local/bin/sesh'
 	@echo 'make uninstall  takes that away again'
 	@echo 'make clean      removes what the others made in this directory'
@@ -37,6 +38,14 @@ check: $(STAMP)
 	$(BIN)/mypy tests
 	$(BIN)/pytest -q tests/house
 
+bench: $(STAMP)
+	@sh tests/packages.sh tmux screen dtach
+	$(BIN)/python -m bench --json bench.json --markdown docs/BENCHMARKS.md $(ARGS)
+
+bench-quick: $(STAMP)
+	@sh tests/packages.sh tmux screen dtach
+	$(BIN)/python -m bench --quick $(ARGS)
+
 install:
 	@if { [ -e '$(PROGRAM)' ] || [ -L '$(PROGRAM)' ]; } && [ -z '$(FORCE)' ] && \
 	    [ "$$(readlink '$(PROGRAM)')" != '$(DATA)/venv/bin/sesh' ]; then \
@@ -45,6 +54,7 @@ install:
 	@sh .ci/venv.sh '$(DATA)/venv'
 	@rm -rf build  # setuptools would install what an older build left there
 	'$(DATA)/venv/bin/python' $(PIP) install -q .
+	@'$(DATA)/venv/bin/python' .ci/launcher.py
 	@rm -rf build
 	@rm -f '$(PROGRAM)' && ln -s '$(DATA)/venv/bin/sesh' '$(PROGRAM)'
 	@echo 'installed: $(PROGRAM)'
