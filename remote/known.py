@@ -7,10 +7,9 @@ it is typed says by its age when that host last failed, HASH.names which session
 
 from __future__ import annotations
 
-import hashlib
 import os
-import threading
 import time
+from _thread import allocate_lock
 
 from sesh import jsontext, paths
 from sesh.errors import InvalidHost
@@ -29,7 +28,7 @@ MOST_NAMES = 1_000
 """Sessions of one remote that completion knows."""
 
 _RECORD, _FAILED, _NAMES, SYNCED = ".json", ".failed", ".names", ".synced"
-_writing = threading.Lock()
+_writing = allocate_lock()
 
 
 class Known:
@@ -67,6 +66,8 @@ def directory() -> str:
 
 def file(key: str, suffix: str) -> str:
     """The path of a file about a key or a word."""
+    import hashlib
+
     return os.path.join(directory(), hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:24] + suffix)
 
 

@@ -7,7 +7,6 @@ labels, columns, rows, tty, tty_number, terminals, keep, exit_code, version.
 from __future__ import annotations
 
 import os
-import signal
 import stat
 
 from sesh import kernel, paths, protocol
@@ -58,6 +57,8 @@ def wake(record: Record) -> bool:
     """Has a live daemon make its socket and record again if they are gone. False where it does not live."""
     if not (here(record) and alive(record)):
         return False
+    import signal
+
     try:
         os.kill(record["daemon_pid"], signal.SIGUSR1)
     except ProcessLookupError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from sesh import inside, kernel, listing, paths, records, wire
@@ -126,6 +125,8 @@ def _forced(name: str) -> bool:
     record = records.read(name)
     if record is None or not records.here(record):
         return record is None
+    import signal
+
     groups = kernel.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
     try:
         if records.alive(record):
