@@ -33,6 +33,9 @@ class DeployError(SeshError):
 
     code = "refused"
 
+    foreign = False
+    """Whether it is a sesh of somebody else's that is in the way, and stays."""
+
     def __init__(self, step: str, message: str, stderr: str = "", *, askable: bool = False) -> None:
         super().__init__(message, code="unreachable" if step == "connect" else None)
         self.step, self.askable = step, askable
@@ -187,7 +190,9 @@ class _Deploy:
             return
         if seen["program"] == "foreign" and not self.force:
             told = f"~/.local/bin/sesh on {self.word} is not ours and stays; --force replaces it"
-            raise DeployError("switch", told)
+            error = DeployError("switch", told)
+            error.foreign = True
+            raise error
         if seen["whole"]:
             self._order(way, python, {**order, "action": "switch"})
         else:

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from sesh.cli import end, enter, group, job, look, say, words
+from sesh.cli import deploying, end, enter, group, job, look, say, words
 from sesh.cli.group import VERBLESS, Verb, Verbs
 from sesh.cli.run import version as say_version
 
@@ -252,6 +252,24 @@ def _label(
 ) -> Work:
     """Set labels; K= removes one."""
     return _work(say.label, ctx)
+
+
+@_verb("--deploy", "@HOST… [--force]", "sesh --deploy @box", "sesh --deploy @web1 @web2")
+def _deploy(
+    ctx: typer.Context,
+    hosts: Annotated[list[str] | None, typer.Argument(metavar="@HOST…", show_default=False)] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also in place of a ~/.local/bin/sesh that is not ours.")
+    ] = False,
+) -> Work:
+    """Put this very sesh on other hosts."""
+    return _work(deploying.deploy, ctx)
+
+
+@_verb("--upgrade", "", "sesh --upgrade")
+def _upgrade(ctx: typer.Context) -> Work:
+    """Deploy again to every known remote."""
+    return _work(deploying.upgrade, ctx)
 
 
 @_verb("--help", "", "sesh --help", "sesh --exec --help")

@@ -31,6 +31,8 @@ VERBS = {
     "--status": "",
     "--message": "",
     "--label": "",
+    "--deploy": "",
+    "--upgrade": "",
     "--help": "-h",
     "--version": "-V",
 }
@@ -81,6 +83,7 @@ OPTIONS: dict[str, dict[str, tuple[str, int]]] = {
     "--send": {"--enter": ("enter", FLAG), "--key": ("key", MANY)},
     "--screen": {"--format": ("form", VALUE)},
     "--logs": {"--ansi": ("ansi", FLAG)},
+    "--deploy": {"--force": ("force", FLAG)},
 }
 """What each verb takes beside `--json`, `--local` and `--help`: the option, the key of its value, how it is given."""
 

@@ -1,0 +1,69 @@
+"""`--deploy @HOST…` and `--upgrade`: this very sesh put on other machines, several at once."""
+
+from __future__ import annotations
+
+from sesh.cli import show
+from sesh.errors import UsageError
+from sesh.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.cli.words import Line
+    from sesh.remote.fleet import Result
+
+
+def deploy(line: Line, hosts: Sequence[str] = (), *, force: bool = False) -> int:
+    """`--deploy @HOST… [--force]`: 1 where any host did not get it."""
+    if hosts:
+        raise UsageError(f"hosts wear an @: sesh --deploy @{printable(hosts[0])}")
+    if not line.hosts:
+        raise UsageError("which host? write: sesh --deploy @HOST")
+    return _told(line, _deployed(line.hosts, force=force))
+
+
+def upgrade(line: Line) -> int:
+    """`--upgrade`: deploys again to every known remote; one whose sesh is not ours is passed over, and that is said."""
+    from sesh.remote import known
+
+    if line.hosts:
+        raise UsageError(f"--upgrade goes to all known remotes; for one: sesh --deploy @{line.hosts[0]}")
+    words = [each.word for each in known.all()]
+    if not words:
+        if not line.json:
+            show.note("no remote is known yet; the first is made known by: sesh --deploy @HOST")
+        return show.done(line, hosts=[])
+    return _told(line, _deployed(words, force=False), upgrading=True)
+
+
+def _deployed(words: Sequence[str], *, force: bool) -> list[Result]:
+    from sesh import config
+    from sesh.cli import reach
+    from sesh.remote import fleet
+
+    settings = config.load()
+    hosts = dict.fromkeys(host for word in words for host in settings.hosts(word))
+    return fleet.deploy_all([reach.place(host) for host in hosts], force=force)
+
+
+def _told(line: Line, results: Sequence[Result], *, upgrading: bool = False) -> int:
+    """Says what became of each host in JSON (fleet has told a person already); the exit code."""
+    rows = [_row(result) for result in results]
+    failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"].get("foreign"))]
+    if line.json:
+        show.value({"ok": not failed, "hosts": rows})
+    return 1 if failed else 0
+
+
+def _row(result: Result) -> dict[str, Any]:
+    """One host as JSON shows it."""
+    row: dict[str, Any] = {"host": result.destination.word, "ok": result.deployed is not None}
+    if result.deployed is not None:
+        done = result.deployed
+        names = ("version", "python", "platform", "path", "bytes", "seconds", "changed")
+        return {**row, **{name: getattr(done, name) for name in names}}
+    error = result.error
+    told = {"code": getattr(error, "code", "internal"), "message": str(error), "step": getattr(error, "step", None)}
+    return {**row, "error": {**told, "foreign": getattr(error, "foreign", False)}}

@@ -1,0 +1,54 @@
+"""`--deploy @HOST…` and `--upgrade` as they are typed."""
+
+from __future__ import annotations
+
+from sesh import __version__
+from tests.remote.farm import Farm
+from tests.support import Home
+
+
+def test_several_hosts_get_sesh_and_one_that_fails_is_told_of_by_its_step(home: Home, farm: Farm) -> None:
+    farm.host("one", installed=False)
+    farm.host("two", installed=False)
+    done = home.sesh("--deploy", "@one", "@two", "@nowhere.invalid", "--json", timeout=60)
+    assert done.code == 1
+    told = done.json()
+    assert told["ok"] is False
+    assert [(each["host"], each["ok"]) for each in told["hosts"]] == [
+        ("one", True),
+        ("two", True),
+        ("nowhere.invalid", False),
+    ]
+    assert {each.get("version") for each in told["hosts"][:2]} == {__version__}
+    assert (told["hosts"][2]["error"]["code"], told["hosts"][2]["error"]["step"]) == ("unreachable", "connect")
+    assert home.sesh("@one", "--exec", "--print", "--", "echo", "here").stdout == "here\n"
+    again = home.sesh("--deploy", "@two", timeout=60)
+    assert (again.code, again.stdout) == (0, "")
+    assert again.stderr.count("\n") == 1
+    assert "already" in again.stderr
+
+
+def test_upgrade_goes_to_all_known_remotes_and_passes_over_a_sesh_that_is_not_ours(home: Home, farm: Farm) -> None:
+    assert home.sesh("--upgrade").code == 0
+    farm.host("ours", installed=False)
+    foreign = farm.host("theirs")
+    assert home.sesh("--deploy", "@ours", timeout=60).code == 0
+    assert home.sesh("@theirs", "--list").code == 0
+    before = foreign.read(".local/bin/sesh")
+    done = home.sesh("--upgrade", "--json", timeout=60)
+    assert done.code == 0
+    rows = {each["host"]: each for each in done.json()["hosts"]}
+    assert rows["ours"]["changed"] is False
+    assert rows["theirs"]["error"]["foreign"] is True
+    assert foreign.read(".local/bin/sesh") == before
+    refused = home.sesh("--deploy", "@theirs", timeout=60)
+    assert (refused.code, refused.stderr.count("\n")) == (1, 1)
+    assert "--force" in refused.stderr
+    assert home.sesh("--deploy", "@theirs", "--force", timeout=60).code == 0
+    assert foreign.read(".local/bin/sesh") != before
+
+
+def test_words_that_are_no_hosts_are_met_with_what_to_type(home: Home) -> None:
+    assert "sesh --deploy @box" in home.sesh("--deploy", "box").stderr
+    assert home.sesh("--deploy").code == 2
+    assert home.sesh("--upgrade", "@box").code == 2
