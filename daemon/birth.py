@@ -204,8 +204,6 @@ def _serving(order: Order, first: socket) -> Any:
         session, agent = _session(order)
         session.write_record()
         server = Server(session, listener, first, agent)
-        if order.get("job") and order.get("timeout") is not None:
-            session.timers.set("timeout", float(order["timeout"]), server.time_out)
     except BaseException as error:
         if listener is not None:
             listener.release()
@@ -265,6 +263,7 @@ def _session(order: Order) -> tuple[Any, str]:
         "labels": dict(order.get("labels") or {}),
         "keep": bool(order.get("keep")),
         "job": bool(order.get("job")),
+        "deadline": created + float(order["timeout"]) if order.get("timeout") is not None else None,
         "pid": pty.pid,
     }
     if creator.get("SSH_AUTH_SOCK"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import OrderedDict
 
 from sesh import __version__, protocol
 from sesh.daemon.attachment import HELD, RAW, REPAINT, RESYNC, Attachment, clamp_size
@@ -27,8 +26,6 @@ class Reception:
 
     def __init__(self, session: Session, program: Program, agent: str) -> None:
         self.session, self.program, self.agent = session, program, agent
-        self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
-        """By a client's token: the number of its newest INPUT, the position it was fed to, whether raw."""
 
     def greet(self, peer: Peer, hello: dict[str, Any]) -> None:
         """Answers a HELLO; an attachment is taken in."""
@@ -58,7 +55,7 @@ class Reception:
             if client.token and other.token == client.token:
                 self.forget(other)  # the same one over a new link, before the old one was seen to be dead
                 other.peer.fail()
-        client.sequence, left, was_raw = self.departed.pop(client.token, (0, -1, False))
+        client.sequence, left, was_raw = self.session.departed.pop(client.token, (0, -1, False))
         welcome["last_input"] = client.sequence
         peer.queue(protocol.message(protocol.WELCOME, welcome))
         if hello.get("replace") is True:
@@ -148,8 +145,8 @@ class Reception:
         position = client.position if client.left < 0 else client.left
         session.model.mark(position)
         if client.token:
-            self.departed[client.token] = (client.sequence, position, client.mode == RAW)
-            while len(self.departed) > DEPARTED:
-                self.departed.popitem(last=False)
+            session.departed[client.token] = (client.sequence, position, client.mode == RAW)
+            while len(session.departed) > DEPARTED:
+                session.departed.popitem(last=False)
         session.clients.remove(client)
         self.program.use_agent(self.agent)

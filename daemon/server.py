@@ -71,6 +71,9 @@ class Server:
             signal.signal(number, lambda *_: None)
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
+        deadline = self.session.facts.get("deadline")
+        if deadline is not None and self.session.running:
+            self.session.timers.set("timeout", max(0.0, deadline - time.time()), self.time_out)
         self.ending.child()  # it may have ended before there was a handler
         while not self.ending.over():
             self._turn()
@@ -139,7 +142,7 @@ class Server:
             self._selector, self._interest, {fd: events for fd, events in wanted.items() if events}
         )
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
         """Makes the socket again where something removed it."""
         before = self.listener.socket.fileno()
         if self.listener.restore() and self._interest.pop(before, 0):
@@ -183,7 +186,7 @@ class Server:
         if signal.SIGCHLD in numbers:
             self.ending.child()
         if signal.SIGUSR1 in numbers and self.serving:
-            self._restore()
+            self.restore()
             self.session.write_record()
 
     def _accept(self) -> None:

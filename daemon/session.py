@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import OrderedDict
 
 from sesh import __version__, kernel, paths, records
 from sesh.daemon.clients import Clients
@@ -41,6 +42,8 @@ class Session:
         self.model = Model(self.stream, size[0], size[1])
         self.clients = Clients(size, self._resize)
         self.relay = Relay(self.stream, self.model, self.clients, self.timers)
+        self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
+        """By the token of a client that has gone: its newest INPUT's number, where it was fed to, whether raw."""
         self.title = ""
         self.last_activity = time.time()
         self.sent_at = 0

@@ -20,8 +20,8 @@ def dump(session: Session) -> dict[str, Any]:
 
     Shape: `facts`, `size` (columns, rows, width, height), `stream` (base, head, bytes), `model` (position, and the
     emulator's state, None where it was never needed), `watch` (an unfinished sequence), `input` (units not typed),
-    `seen`, `title`, `last_activity`, `sent_at`, `end` (code, signal, moment), `unseen` (bells, notifications, the last
-    one).
+    `seen`, `title`, `last_activity`, `sent_at`, `end` (code, signal, moment, whether its time ran
+    out), `departed` (clients that may come back), `unseen` (bells, notifications, the last one).
     """
     stream, model = session.stream, session.model
     return {
@@ -36,7 +36,8 @@ def dump(session: Session) -> dict[str, Any]:
         "title": session.title,
         "last_activity": session.last_activity,
         "sent_at": session.sent_at,
-        "end": [session.exit_code, session.exit_signal, session.ended_at],
+        "end": [session.exit_code, session.exit_signal, session.ended_at, session.timed_out],
+        "departed": [[token, *place] for token, place in session.departed.items()],
         "unseen": [session.bells, session.notifications, session.last_notification],
     }
 
@@ -59,7 +60,9 @@ def load(state: dict[str, Any], pty: Pty | None) -> Session:
     session.title = state["title"]
     session.last_activity = state["last_activity"]
     session.sent_at = state["sent_at"]
-    session.exit_code, session.exit_signal, session.ended_at = state["end"]
+    session.exit_code, session.exit_signal, session.ended_at, session.timed_out = state["end"]
+    for token, sequence, position, was_raw in state["departed"]:
+        session.departed[token] = (sequence, position, was_raw)
     session.bells, session.notifications, session.last_notification = state["unseen"]
     return session
 

@@ -81,6 +81,7 @@ def rename(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -
     new = names.check_name(_text(words, "to"))
     if new != session.name:
         old = session.name
+        server.restore()  # something may have removed the socket that is to be moved
         server.listener.rename(new, lambda: _change(session, name=new))
         try:
             os.unlink(paths.record_path(old))

@@ -80,6 +80,17 @@ def test_an_ended_session_keeps_its_end() -> None:
     assert (through_json(own).exit_code, own.exit_signal) == (3, None)
 
 
+def test_clients_that_may_come_back_and_a_jobs_deadline_are_part_of_it() -> None:
+    """Without these a successor would type a returning client's INPUT twice, and let a job run for ever."""
+    own = session()
+    own.facts["deadline"] = 2000.25
+    own.departed["token"] = (7, 1234, True)
+    own.timed_out = True
+    other = through_json(own)
+    assert other.departed == own.departed
+    assert (other.facts["deadline"], other.timed_out) == (2000.25, True)
+
+
 def test_another_format_is_refused() -> None:
     with pytest.raises(ValueError, match="format 2"):
         load({**dump(session()), "format": 2}, None)
