@@ -19,9 +19,9 @@ if len(os.fsencode(first)) <= LONGEST and not set(" \t") & set(sys.executable):
 import sys
 
 sys.path += {list(packages)!r}
-from sesh.__main__ import main
+from sesh.__main__ import start
 
-sys.exit(main())
+start()
 """
     temporary = f"{program}.{os.getpid()}"
     with open(temporary, "w", encoding="utf-8") as file:

@@ -11,13 +11,11 @@ import termios
 import time
 
 from sesh.errors import Refused
+from sesh.native import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import signal
     from typing import Any
-else:
-    import _signal as signal  # the module around it costs more to load than all of this
 
 LEAVING = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """Signals upon which the client gives the terminal back and ends with 128 and the signal's number."""

@@ -14,6 +14,7 @@ from _socket import AF_UNIX, SOCK_STREAM, socket, socketpair
 
 from sesh import names, paths, protocol, records, wire
 from sesh.errors import InternalError, Refused, SeshError, Unreachable
+from sesh.native import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,8 +174,6 @@ def _detach(channel: int) -> None:
 
 def _calm() -> None:
     """Takes nothing over from the caller that would keep a signal, or a file's mode, from being what it should."""
-    import signal
-
     os.umask(0o077)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the kernel would throw the program's wait status away

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import time
 
 from sesh import kernel, protocol, results
 from sesh.daemon.attachment import ASIDE, DRAWN, HELD, RAW, Attachment
 from sesh.daemon.clients import STALLED
+from sesh.native import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

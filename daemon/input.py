@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from sesh.native import OrderedDict, deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

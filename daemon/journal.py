@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+
+from sesh.native import deque
 
 KEPT = 50
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from errno import EAGAIN
 
 from sesh import protocol
+from sesh.native import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

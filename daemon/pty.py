@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
+import sys
 import termios
 from errno import EACCES, EAGAIN, EIO, ENOENT, ENOEXEC, ENOTDIR
 from fcntl import ioctl
@@ -12,10 +12,12 @@ from sys import byteorder
 from sesh import kernel
 from sesh.errors import CannotStart, ExitCode, Refused
 from sesh.names import printable
+from sesh.native import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from resource import struct_rusage
+    from typing import Any
 
     from ptyprocess import PtyProcess
 
@@ -62,7 +64,7 @@ class Pty:
 
         Raises CannotStart (127, or 126 where it is there and cannot be executed) and Refused for the directory.
         """
-        from ptyprocess import PtyProcess
+        process_class = _ptyprocess()
 
         def become() -> None:
             """In the child: the creator's umask and default signals, then the program, argv[0] kept."""
@@ -81,7 +83,7 @@ class Pty:
                 raise OSError(f"{error.errno} exec") from error
 
         try:
-            process = PtyProcess.spawn([program], preexec_fn=become, dimensions=(size[1], size[0]))
+            process = process_class.spawn([program], preexec_fn=become, dimensions=(size[1], size[0]))
         except FileNotFoundError as error:
             raise cannot_start(words[0], program, ENOENT if not os.path.exists(program) else EACCES) from error
         except OSError as error:
@@ -166,6 +168,24 @@ class Pty:
             self.descriptor = self._other = -1
             self._process.fd, self._process.closed = -1, True
             self._process.fileobj = None
+
+
+def _ptyprocess() -> Any:
+    """ptyprocess, without what takes most of the time to load it and is of no use for spawning.
+
+    It would load shutil, and the compressors with it, to look for programs (without, it looks by itself; here it is
+    given a path), and all enumerations of signal for four numbers.
+    """
+    stand_ins = {"shutil": None, "signal": signal}
+    absent = [name for name in stand_ins if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = stand_ins[name]  # type: ignore[assignment]  # None: "cannot be imported"
+    try:
+        from ptyprocess import PtyProcess
+    finally:
+        for name in absent:
+            del sys.modules[name]
+    return PtyProcess
 
 
 def _slave_path(descriptor: int) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import time
 
 from sesh import __version__, protocol
 from sesh.daemon.attachment import HELD, RAW, REPAINT, RESYNC, Attachment, clamp_size
 from sesh.daemon.relay import REPLAY_LINES
+from sesh.native import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import selectors
-import signal
 import time
 
 from sesh import __version__, protocol
 from sesh.daemon.ending import Ending
 from sesh.daemon.input import WINDOW
 from sesh.daemon.peer import Peer
+from sesh.daemon.poller import READ, WRITE, poller
 from sesh.daemon.program import Program
 from sesh.daemon.reception import Reception
 from sesh.daemon.verbs import SEEING, VERBS
 from sesh.errors import ProtocolError, SeshError
+from sesh.native import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ class Server:
         """Answers that wait for the emulator: from which position on, since when, and what gives them."""
         self.reception = Reception(session, self.program, agent)
         self.ending = Ending(self)
-        self._selector = selectors.DefaultSelector()
-        self._interest: dict[int, int] = {}
+        self._poller = poller()
         self._behind = False
         """Whether frames that have come wait for the next turn."""
         self._wakeup, self._waker = os.pipe()
@@ -91,8 +90,8 @@ class Server:
         working = owing or session.model.eager
         at_once = working or self._behind or self.ending.ripe()
         self._behind = False
-        for key, events in self._selector.select(0 if at_once else session.timers.wait()):
-            self.guarded(lambda key=key, events=events: self._ready(key.fd, events), "an event")  # type: ignore[misc]
+        for descriptor, events in self._poller.ready(0 if at_once else session.timers.wait()):
+            self.guarded(lambda fd=descriptor, events=events: self._ready(fd, events), "an event")  # type: ignore[misc]
             working = False
         if working:
             self.guarded(session.model.step, "the emulator")
@@ -125,28 +124,22 @@ class Server:
     def _watch(self) -> None:
         """Tells the selector what is waited for now."""
         session = self.session
-        wanted: dict[int, int] = {self._wakeup: selectors.EVENT_READ}
+        wanted: dict[int, int] = {self._wakeup: READ}
         if self.serving and not self._crowded():
-            wanted[self.listener.socket.fileno()] = selectors.EVENT_READ
+            wanted[self.listener.socket.fileno()] = READ
         if session.pty is not None and session.pty.descriptor >= 0 and self.program.open:
-            events = (0 if session.relay.paused() else selectors.EVENT_READ) | (
-                selectors.EVENT_WRITE if session.input else 0
-            )
+            events = (0 if session.relay.paused() else READ) | (WRITE if session.input else 0)
             if events:
                 wanted[session.pty.descriptor] = events
         for descriptor, peer in self.peers.items():
-            wanted[descriptor] = (selectors.EVENT_READ if self._hears(peer) else 0) | (
-                selectors.EVENT_WRITE if peer.blocked else 0
-            )
-        self._interest = _changed(
-            self._selector, self._interest, {fd: events for fd, events in wanted.items() if events}
-        )
+            wanted[descriptor] = (READ if self._hears(peer) else 0) | (WRITE if peer.blocked else 0)
+        self._poller.want({descriptor: events for descriptor, events in wanted.items() if events})
 
     def restore(self) -> None:
         """Makes the socket again where something removed it."""
         before = self.listener.socket.fileno()
-        if self.listener.restore() and self._interest.pop(before, 0):
-            self._selector.unregister(before)
+        if self.listener.restore():
+            self._poller.forget(before)
 
     def _hears(self, peer: Peer) -> bool:
         """Whether a peer is read from: not where it sends more INPUT than it may while the program takes none."""
@@ -169,9 +162,9 @@ class Server:
     def _ready(self, descriptor: int, events: int) -> None:
         session = self.session
         if session.pty is not None and descriptor == session.pty.descriptor:
-            if events & selectors.EVENT_WRITE:
+            if events & WRITE:
                 self.program.write()
-            if events & selectors.EVENT_READ:
+            if events & READ:
                 self.program.take()
         elif descriptor in self.peers:
             self._serve(self.peers[descriptor], events)
@@ -217,12 +210,12 @@ class Server:
     def _serve(self, peer: Peer, events: int) -> None:
         """Deals with what a peer sent and with the room that it made. Whatever it sends costs nobody but itself."""
         try:
-            if events & selectors.EVENT_WRITE:
+            if events & WRITE:
                 if peer.attachment is not None:
                     self.session.relay.writable(peer.attachment)
                 else:
                     peer.feed(self.session.stream)
-            if events & selectors.EVENT_READ and not peer.closed and not peer.receive():
+            if events & READ and not peer.closed and not peer.receive():
                 self.drop(peer)
                 return
             self._hear(peer)
@@ -310,8 +303,7 @@ class Server:
         if self.peers.get(peer.descriptor) is peer:
             del self.peers[peer.descriptor]
         self.session.timers.clear(("hello", peer.descriptor))
-        if self._interest.pop(peer.descriptor, 0):
-            self._selector.unregister(peer.descriptor)
+        self._poller.forget(peer.descriptor)
         if peer.attachment is not None:
             self.reception.forget(peer.attachment)
         if peer.reader is not None and peer.reader in self.session.relay.followers:
@@ -321,28 +313,13 @@ class Server:
     def forget_pty(self) -> None:
         """Stops looking at the pty, which is about to be closed."""
         pty = self.session.pty
-        if pty is not None and self._interest.pop(pty.descriptor, 0):
-            self._selector.unregister(pty.descriptor)
+        if pty is not None:
+            self._poller.forget(pty.descriptor)
         self.program.open = False
 
     def release(self) -> None:
         """Gives the session's name back."""
-        if self._interest.pop(self.listener.socket.fileno(), 0):
-            self._selector.unregister(self.listener.socket.fileno())
+        self._poller.forget(self.listener.socket.fileno())
         self.listener.release()
         if os.path.islink(self.agent):
             os.unlink(self.agent)
-
-
-def _changed(selector: selectors.BaseSelector, before: dict[int, int], wanted: dict[int, int]) -> dict[int, int]:
-    """Registers, modifies and unregisters what differs between two sets of interests; the wanted one."""
-    if before == wanted:
-        return before
-    for descriptor in before.keys() - wanted.keys():
-        selector.unregister(descriptor)
-    for descriptor, events in wanted.items():
-        if descriptor not in before:
-            selector.register(descriptor, events)
-        elif before[descriptor] != events:
-            selector.modify(descriptor, events)
-    return wanted

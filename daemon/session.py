@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import OrderedDict
 
 from sesh import __version__, kernel, paths, records
 from sesh.daemon.clients import Clients
@@ -16,6 +15,7 @@ from sesh.daemon.stream import Stream
 from sesh.daemon.timers import Timers
 from sesh.daemon.watch import Watch
 from sesh.errors import SIGNAL_BASE
+from sesh.native import OrderedDict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

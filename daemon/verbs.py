@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 
 from sesh import names, paths, protocol
 from sesh.daemon.attachment import HELD
 from sesh.daemon.input import LIMIT
 from sesh.daemon.peer import Reader
 from sesh.errors import Busy, Refused, UsageError
+from sesh.native import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,14 +178,14 @@ def label(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) ->
 
 
 def switch(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
-    """Sends the client that typed last to another session."""
+    """Sends the client that typed last to another session; with `probe` only says whether that could be done."""
     client = server.session.clients.leader
     host = words.get("host")
     name = names.check_name(_text(words, "to"))
     where = names.check_host(host) if isinstance(host, str) else None
     if client is not None and client.remote and where is not None:
         raise Refused(f"this session's client came over a link of its own; detach, then: sesh @{where} {name}")
-    if client is not None:
+    if client is not None and words.get("probe") is not True:
         client.peer.queue(protocol.message(protocol.SWITCH, {"name": name, "host": where}))
     peer.respond(asked, switched=client is not None)
 

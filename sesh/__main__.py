@@ -31,6 +31,21 @@ def main() -> int:
         return _told(error if isinstance(error, SeshError) else _internal(error, argv), error, argv)
 
 
+def start() -> None:
+    """The program's whole life. Where nothing else waits for its end, nothing is tidied up that the kernel tidies."""
+    code = main()
+    if "threading" not in sys.modules:
+        import os
+
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (AttributeError, OSError, ValueError):
+                continue  # closed, or nobody reads it: what is lost with it was told where it could be
+        os._exit(code)
+    sys.exit(code)
+
+
 def _complete() -> None:
     """Puts something where stdin, stdout or stderr is closed, so that no socket of ours takes its number.
 
@@ -74,4 +89,4 @@ def _told(error: SeshError, cause: BaseException, argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start()

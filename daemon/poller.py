@@ -1,0 +1,90 @@
+"""Waiting for descriptors: the kernel's own way, without the package `selectors` where epoll does the work."""
+
+from __future__ import annotations
+
+import select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+READ, WRITE = 1, 4
+
+
+class Poller:
+    """Descriptors and what each is waited for (`READ`, `WRITE`); one that has hung up is ready for all of it."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[int, int] = {}
+        self._epoll = select.epoll()
+
+    def want(self, wanted: dict[int, int]) -> None:
+        """Waits for these descriptors from now on, and for no others. The caller does not change the dict later."""
+        before, self._wanted = self._wanted, wanted
+        for descriptor in before.keys() - wanted.keys():
+            self._drop(descriptor)
+        for descriptor, events in wanted.items():
+            if descriptor not in before:
+                self._epoll.register(descriptor, events)
+            elif before[descriptor] != events:
+                self._epoll.modify(descriptor, events)
+
+    def forget(self, descriptor: int) -> None:
+        """Waits for a descriptor no longer, before it is closed. One that was not waited for is no error."""
+        if descriptor in self._wanted:
+            self._wanted = {each: events for each, events in self._wanted.items() if each != descriptor}
+            self._drop(descriptor)
+
+    def _drop(self, descriptor: int) -> None:
+        try:
+            self._epoll.unregister(descriptor)
+        except OSError:
+            pass  # it is closed already, and the kernel has forgotten it
+
+    def ready(self, seconds: float | None) -> list[tuple[int, int]]:
+        """What is ready now, or within so many seconds; None waits for ever."""
+        # Rounded up to whole milliseconds: a deadline that is almost there would be asked for again and again.
+        found = self._epoll.poll(-1 if seconds is None else -(-seconds * 1000 // 1) / 1000)
+        return [(each, _meant(events) & self._wanted.get(each, 0)) for each, events in found]
+
+
+def _meant(events: int) -> int:
+    """An error or a hangup makes both reading and writing return at once."""
+    return events if not events & ~(READ | WRITE) else READ | WRITE
+
+
+class _Selecting(Poller):
+    """The same by `selectors`, where there is no epoll."""
+
+    def __init__(self) -> None:
+        import selectors
+
+        self._wanted = {}
+        self._selector: Any = selectors.DefaultSelector()
+
+    def want(self, wanted: dict[int, int]) -> None:
+        before, self._wanted = self._wanted, wanted
+        for descriptor in before.keys() - wanted.keys():
+            self._drop(descriptor)
+        for descriptor, events in wanted.items():
+            if descriptor not in before:
+                self._selector.register(descriptor, _other(events))
+            elif before[descriptor] != events:
+                self._selector.modify(descriptor, _other(events))
+
+    def _drop(self, descriptor: int) -> None:
+        self._selector.unregister(descriptor)
+
+    def ready(self, seconds: float | None) -> list[tuple[int, int]]:
+        found = self._selector.select(seconds)
+        return [(key.fd, (READ if events & 1 else 0) | (WRITE if events & 2 else 0)) for key, events in found]
+
+
+def _other(events: int) -> int:
+    """The events as `selectors` counts them: 1 to read, 2 to write."""
+    return (1 if events & READ else 0) | (2 if events & WRITE else 0)
+
+
+def poller() -> Poller:
+    """The best poller of this system."""
+    return Poller() if hasattr(select, "epoll") else _Selecting()
