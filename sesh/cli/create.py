@@ -77,9 +77,9 @@ def checked_directory(word: str) -> str:
     """
     if not word:
         raise Refused("the directory is an empty word; write . for this one")
-    near = far.near()
+    word = meant(word)
     try:
-        path = near.directory(word) if near is not None else word if word[0] == "/" else os.path.join(os.getcwd(), word)
+        path = word if word[0] == "/" else os.path.join(os.getcwd(), word)
     except FileNotFoundError:
         raise Refused("this directory was removed; step into another one first") from None
     if "\0" in path or not os.path.isdir(path):
@@ -87,6 +87,12 @@ def checked_directory(word: str) -> str:
     if not os.access(path, os.X_OK):
         raise Refused(f"{printable(word)} may not be entered by you; take another directory")
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
+
+
+def meant(word: str) -> str:
+    """A directory as it is meant on this machine: what was typed on another one may name that one's home."""
+    near = far.near()
+    return near.directory(word) if near is not None else word
 
 
 def no_directory(word: str) -> str:

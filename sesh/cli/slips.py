@@ -38,11 +38,12 @@ def check_words(words: Sequence[str]) -> None:
 
 def check_directory(name: str, directory: str | None) -> None:
     """Raises Refused, with the words that were meant, where a new session's DIR is not there."""
-    if not directory or os.path.isdir(directory.replace("\0", "/")):
+    place = create.meant(directory or "")
+    if not directory or os.path.isdir(place.replace("\0", "/")):
         return
     if verb := verb_like(name):
-        raise Refused(f"{create.no_directory(directory)}; did you mean {_meant(verb, [directory])}?")
-    raise Refused(f"{create.no_directory(directory)}; to run a command: sesh {name} -- {printable(directory)}")
+        raise Refused(f"{create.no_directory(place)}; did you mean {_meant(verb, [directory])}?")
+    raise Refused(f"{create.no_directory(place)}; to run a command: sesh {name} -- {printable(directory)}")
 
 
 def _meant(verb: str, words: Sequence[str]) -> str:
