@@ -35,8 +35,9 @@ def attach(
     """Attaches the terminal on descriptors 0 and 1 to the session that `connection` leads to, until that ends.
 
     `connection` has said no HELLO; it is closed in the end. `open` gives a connection to another session by its name
-    and host, for a switch; `again` one by name, host and session id after the link to a host was lost (it raises Ended
-    where the session has ended meanwhile). The closing line is printed here. A signal that asks this process to end
+    and host, for a switch; `again` one after the link to a host was lost: it is given name, host, session id, the
+    position of the first byte that is missing and the moment of the last one, and raises Ended where the session has
+    ended meanwhile. The closing line is printed here. A signal that asks this process to end
     becomes SystemExit, with 128 and its number, after the terminal has been given back.
 
     Raises Refused where there is no terminal, what the daemon answers to HELLO, Unreachable, ProtocolError.
@@ -107,15 +108,15 @@ class _Tour:
             outcome.reason = "died"
             return outcome
         visit.connection.close()
-        unfinished = self.display.unfinished()
+        since = visit.position - self.display.unfinished()
         from sesh.client.mending import Mending
 
-        mending = Mending(visit, self.display, again)
+        mending = Mending(visit, self.display, again, since)
         found = mending.run()
         if isinstance(found, Outcome):
             return found
-        hello = self._hello(visit.host)
-        hello |= {"client": self.token, "id": visit.welcome.get("id"), "since": visit.position - unfinished}
+        hello = self._hello(found, visit.host)
+        hello |= {"client": self.token, "id": visit.welcome.get("id"), "since": since}
         redraw = protocol.frame(protocol.REDRAW) if mending.told else b""
         self.visit = visit.resumed(found, wire.greeting("attach", **hello) + redraw)
         return None
@@ -156,13 +157,13 @@ class _Tour:
 
     def _visit(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Visit:
         self.token = os.urandom(8).hex()
-        hello = self._hello(host, replace=replace)
+        hello = self._hello(connection, host, replace=replace)
         if (host, name) in self.left:
             hello["id"], hello["since"] = self.left[(host, name)]
             hello["redraw"] = True
         return Visit(connection, self.display, name, host, self.options, wire.greeting("attach", **hello))
 
-    def _hello(self, host: str | None, *, replace: bool = False) -> dict[str, Any]:
+    def _hello(self, connection: wire.Connection, host: str | None, *, replace: bool = False) -> dict[str, Any]:
         """What a daemon is told of this client."""
         terminal, options = self.display.terminal, self.options
         columns, rows, width, height = terminal.size()
@@ -181,9 +182,8 @@ class _Tour:
             "replay": options.replay,
             "remote": host is not None,
         }
-        agent = os.environ.get("SSH_AUTH_SOCK")
-        if agent:
-            hello["auth_sock"] = agent
+        if connection.agent:
+            hello["auth_sock"] = connection.agent
         return hello
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sesh.client.display import Display
     from sesh.client.visit import Visit
 
-    Again = Callable[[str, str, str], wire.Connection]
+    Again = Callable[[str, str, str, int, float], wire.Connection]
 
 _LONGEST = 10.0
 _QUIET = 1.0
@@ -33,10 +33,10 @@ def pauses() -> Iterator[float]:
 
 
 class Mending:
-    """One outage. `again` gives a new connection by name, host and session id, and may take its time."""
+    """One outage. `again` gives a new connection, and may take its time; `since` is the first byte that is missing."""
 
-    def __init__(self, visit: Visit, display: Display, again: Again) -> None:
-        self.visit, self.display, self._again = visit, display, again
+    def __init__(self, visit: Visit, display: Display, again: Again, since: int) -> None:
+        self.visit, self.display, self._again, self._since = visit, display, again, since
         self.told = False
         """Whether a line about it was laid over the screen, which has to be drawn anew then."""
         self._found: wire.Connection | SeshError | None = None
@@ -86,7 +86,8 @@ class Mending:
             if over.wait(pause):
                 break
             try:
-                found = self._again(visit.name, visit.host or "", str(visit.welcome.get("id") or ""))
+                number = str(visit.welcome.get("id") or "")
+                found = self._again(visit.name, visit.host or "", number, self._since, visit.pulse.heard_at)
                 break
             except (Unreachable, TimedOut):
                 continue

@@ -31,7 +31,7 @@ _FAREWELL = 0.2
 """Seconds for the daemon to say how the screen was left, and for the terminal to take what still waits."""
 _NOTICE = 3.0
 """Seconds for which a notice stays, unless a key is pressed."""
-_INTERRUPT = b"\x03"
+_INTERRUPTS = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # Ctrl-C, however a terminal sends it
 _KEPT = 4096
 """Bytes that may be typed ahead while a link is down."""
 _TOLD = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH)
@@ -74,7 +74,7 @@ class Visit:
         self._flush_by = self._notice_by = self._leave_by = 0.0
         self._apology = ""
         self._resumes = False  # it takes up what was typed at a connection before this one
-        self._pulse = Pulse(wanted=host is not None)
+        self.pulse = Pulse(wanted=host is not None)
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
 
@@ -118,7 +118,7 @@ class Visit:
             for event in self._keys.feed(data or b"") + self._keys.flush():
                 if event[0] == "detach":
                     return Outcome("detached", self.name, self.host)
-                if event[1] == _INTERRUPT:
+                if event[1].endswith(_INTERRUPTS):
                     return Outcome("lost", self.name, self.host)
                 if self._typed.waiting + len(event[1]) <= _KEPT and not self.options.read_only:
                     self._typed.keep(event[1])
@@ -171,7 +171,7 @@ class Visit:
 
     def _moments(self) -> list[float]:
         """When something is due (monotonic); none while nothing is waited for."""
-        return [by for by in (self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self._pulse.due) if by]
+        return [by for by in (self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self.pulse.due) if by]
 
     def _register(self) -> None:
         """Waits for what can be dealt with, and for nothing else: a descriptor that only hung up would never rest."""
@@ -206,9 +206,8 @@ class Visit:
             self._outcome = self._outcome or self._ending or Outcome("detached", self.name, self.host)
         if self._welcome_by and now >= self._welcome_by and self._outcome is None and not self._leave_by:
             raise Unreachable(f"the daemon of {self.name} does not answer; `sesh --status {self.name}` tells its pid")
-
-        if self._pulse.due and now >= self._pulse.due:
-            if self._pulse.beat(now):
+        if self.pulse.due and now >= self.pulse.due:
+            if self.pulse.beat(now):
                 self._send(protocol.frame(protocol.PING))
             else:
                 self._end(Outcome("lost", self.name, self.host, reason="silent"))
@@ -309,7 +308,7 @@ class Visit:
                 raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
             self._end(Outcome("detached" if self._leave_by else "lost", self.name, self.host))
             return
-        self._pulse.heard()
+        self.pulse.heard()
         for kind, payload in self.connection.decoder.feed(data):
             self._frame(kind, payload)
 

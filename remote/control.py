@@ -43,6 +43,17 @@ def path(destination: Destination) -> str:
     return os.path.join(directory(), _name(destination)) if own(destination) else destination.setting("controlpath")
 
 
+def identity(destination: Destination) -> tuple[int, int] | None:
+    """Tells the shared connection that stands now from those before and after it; None where there is none."""
+    if destination.via is not None:
+        return None
+    try:
+        status = os.lstat(path(destination))
+    except (OSError, ValueError):
+        return None
+    return status.st_ino, status.st_ctime_ns
+
+
 def clear(destination: Destination) -> None:
     """Removes the socket that a killed process left: a new one would find its place taken, and share nothing.
 

@@ -10,7 +10,7 @@ import time
 
 from sesh import wire
 from sesh.errors import NotDeployed, SeshError, TimedOut, Unreachable
-from sesh.remote import ssh
+from sesh.remote import control, ssh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,12 @@ PROGRAM = 'exec sh -c \'x=~/.local/bin/sesh; [ -x "$x" ] || x=sesh; exec "$x" --
 """The line for the login shell over there: read alike by POSIX shells, fish and csh; all else goes as frames."""
 PATIENCE = 20.0
 """Seconds until the far end has to be there, once a connection stands."""
+ANSWER = 60.0
+"""Seconds until it has led on to a session, which it may have to create."""
 _MOST_CHATTER = 1 << 20
 _GONE = 1.0
+_used: dict[str, object] = {}
+"""By word: the shared connection that the newest link of this process went over."""
 
 
 class Link(wire.Connection):
@@ -36,11 +40,28 @@ class Link(wire.Connection):
     ) -> None:
         super().__init__(inbound, outbound)
         self.destination = destination
+        self.far: dict[str, Any] = {}
+        """What the sesh over there said of itself and its machine."""
         self._process, self._told = process, told
 
-    def lead(self, verb: str, deadline: float | None = None, **words: Any) -> tuple[dict[str, Any], bytes]:
-        """Has the far end lead on to a session: from now on it is that session's daemon that is spoken to."""
-        answer = self.request(verb, deadline=deadline, **words)
+    @property
+    def agent(self) -> str | None:
+        """The socket over there of the agent that ssh forwards."""
+        return str(self.far.get("auth_sock") or "") or None
+
+    def lead(self, verb: str, patience: float = ANSWER, **words: Any) -> tuple[dict[str, Any], bytes]:
+        """Has the far end lead on to a session: from now on it is that session's daemon that is spoken to.
+
+        Unless it answers with a `question`, which somebody has to answer first. Raises Unreachable where it does not
+        answer within `patience` seconds.
+        """
+        deadline = time.monotonic() + patience
+        try:
+            answer = self.request(verb, deadline=deadline, **words)
+        except TimedOut as error:
+            if time.monotonic() < deadline:
+                raise  # it is the answer
+            raise Unreachable(f"{self.destination.word} does not answer") from error
         self.welcome = {}
         return answer
 
@@ -105,13 +126,19 @@ def open_link(
     """
     asking = ssh.prompting() if ask is None else ask
     ssh.connect(destination, ask=asking, patience=None if asking else patience)
+    _used[destination.word] = control.identity(destination)
     told = tempfile.TemporaryFile()
     words = ssh.command(destination, PROGRAM, ask=asking)
     theirs, outbound = os.pipe()
     inbound, back = os.pipe()
     try:
         process = subprocess.Popen(
-            words, stdin=theirs, stdout=back, stderr=told, env=ssh.environment(ask=asking), start_new_session=not asking
+            words,
+            stdin=theirs,
+            stdout=back,
+            stderr=told,
+            env=_environment(destination, ask=asking),
+            start_new_session=not asking,
         )
     except OSError as error:
         told.close()
@@ -125,7 +152,7 @@ def open_link(
     try:
         deadline = time.monotonic() + patience
         link._read_up_to_mark(deadline)
-        link.hello("bridge", deadline, near=near)
+        link.far = link.hello("bridge", deadline, near=near)
     except TimedOut as error:
         link.close()
         raise Unreachable(f"{destination.word} does not answer") from error
@@ -133,6 +160,23 @@ def open_link(
         link.close()
         raise
     return link
+
+
+def _environment(destination: Destination, *, ask: bool) -> dict[str, str]:
+    """The environment for what carries the link; sesh's own settings of this machine are none of another user's."""
+    variables = ssh.environment(ask=ask)
+    if destination.via is None:
+        return variables
+    return {key: value for key, value in variables.items() if not key.startswith("SESH_")}
+
+
+def renew(destination: Destination) -> None:
+    """After a lost link: sees to it that the shared connection which carried it is not used again.
+
+    One that another process, or another link of this one, has opened meanwhile is left alone: it carries theirs.
+    """
+    if _used.get(destination.word) == control.identity(destination):
+        ssh.forget(destination)
 
 
 def request(

@@ -197,7 +197,7 @@ def write_whole(path: str, data: bytes) -> None:
 
 
 def remember(name: str) -> None:
-    """Notes `name` as the session attached last."""
+    """Notes `name` (`@HOST NAME` for one on another host) as the session attached last."""
     kept = [name, *(other for other in recent() if other != name)][:32]
     write_whole(recent_path(), "".join(f"{each}\n" for each in kept).encode())
 
@@ -207,7 +207,7 @@ def recent() -> list[str]:
     try:
         descriptor = os.open(recent_path(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, encoding="utf-8") as lines:
-            return lines.read().split()
+            return lines.read().splitlines()
     except (OSError, UnicodeDecodeError):
         return []
 

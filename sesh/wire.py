@@ -40,6 +40,11 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def agent(self) -> str | None:
+        """The socket of the user's ssh agent, by its path where the daemon runs."""
+        return os.environ.get("SSH_AUTH_SOCK")
+
     def close(self) -> None:
         """Closes both descriptors; a second call does nothing."""
         for descriptor in {self.inbound, self.outbound} - {-1}:

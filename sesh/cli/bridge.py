@@ -2,12 +2,15 @@
 
 It answers HELLO with WELCOME (`home`, and who it is), then requests:
 
-- `enter` {argv}: a command line that ends at a session (attach, create, a job): its name; from then on the bytes of the
-  session's daemon pass through untouched.
+- `enter` {argv, asks, answers}: a command line that ends at a session (attach, create, a job): its name; from then on
+  the bytes of the session's daemon pass through untouched. With `asks` somebody can be asked over there: it is answered
+  with a `question`, and comes again with one answer more.
 - `connect` {name, session_id}: the same for a session that is known; one that has ended is answered with its `result`.
 - `command` {argv} and what stdin held as DATA: any other command line, run by itself; its output comes as OUTPUT frames
   (numbered 1 for stdout, 2 for stderr), its code as `exit_code`.
 - `summaries`: the sessions here. `result` {session_id}: how a session ended.
+
+PING is answered with PONG at any time, also while a command runs.
 """
 
 from __future__ import annotations
@@ -15,10 +18,9 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 
 from sesh import __version__, listing, protocol, results, wire
-from sesh.cli import far, find, show, words
+from sesh.cli import child, far, find, show, words
 from sesh.errors import NotFound, SeshError, Unreachable, UsageError
 
 TYPE_CHECKING = False
@@ -46,6 +48,8 @@ def serve() -> int:
             kind, payload = near.receive()
             if kind == protocol.DATA:
                 near.carried += payload
+            elif kind == protocol.PING:
+                near.send(protocol.frame(protocol.PONG, payload))
             elif kind == protocol.REQUEST:
                 through = _requested(near, protocol.parse(payload))
                 if through is not None:
@@ -61,6 +65,8 @@ def _greeted(near: wire.Connection) -> None:
     told = protocol.parse(payload).get("near")
     far.use(told if isinstance(told, dict) else {})
     facts = {"protocol": protocol.PROTOCOL, "version": __version__, "home": os.path.expanduser("~")}
+    if agent := os.environ.get("SSH_AUTH_SOCK"):
+        facts["auth_sock"] = agent
     near.send(protocol.message(protocol.WELCOME, facts))
 
 
@@ -72,7 +78,7 @@ def _requested(near: wire.Connection, asked: dict[str, Any]) -> wire.Connection 
     try:
         answer, carried, through = _answer(near, asked, data)
     except SeshError as error:
-        told = {"code": error.code, "message": str(error), "exit": int(error.exit_code)}
+        told = {"code": error.code, "message": far.worded(str(error)), "exit": int(error.exit_code)}
         near.send(protocol.message(protocol.RESPONSE, {"id": number, "error": told}))
     else:
         for at in range(0, len(carried), protocol.CHUNK):
@@ -87,7 +93,11 @@ def _answer(
     """What a request is answered: values, bytes that go with them, and a connection to pass on from now on."""
     verb = asked.get("verb")
     if verb == "enter":
-        notes, name, connection = _entered(_words(asked))
+        far.expect(asked.get("answers") if asked.get("asks") is True else None)
+        try:
+            notes, name, connection = _entered(_words(asked))
+        except far.Question as question:
+            return {"question": question.text, "letters": question.letters, "default": question.default}, b"", None
         return {"name": name, "notes": notes}, b"", connection
     if verb == "connect":
         return _connected(str(asked.get("name") or ""), str(asked.get("session_id") or ""))
@@ -135,10 +145,13 @@ def _connected(name: str, number: str) -> tuple[dict[str, Any], bytes, wire.Conn
     try:
         connection = find.required(find.checked(name))
         if not number:
+            from sesh.cli import enter
+
+            enter.remember(name)
             return {"name": name}, b"", connection
         probe, _ = wire.ask(name, "status")
         if probe["session"].get("id") == number:
-            return {"name": name}, b"", connection
+            return {"name": name, "daemon_pid": probe["session"].get("daemon_pid")}, b"", connection
         connection.close()
     except NotFound:
         if not number:
@@ -152,9 +165,7 @@ def _command(near: wire.Connection, argv: list[str], data: bytes) -> int:
     """Runs a command line in a process of its own, its output passed on as it comes; its exit code."""
     stdin, feed = os.pipe()
     ends = [os.pipe(), os.pipe()]
-    child = os.fork()
-    if child == 0:
-        _run(argv, stdin, ends[0][1], ends[1][1])
+    running = child.start(argv, stdin, ends[0][1], ends[1][1], directory=os.path.expanduser("~"))
     for descriptor in (stdin, ends[0][1], ends[1][1]):
         os.close(descriptor)
     os.set_blocking(feed, False)
@@ -173,7 +184,7 @@ def _command(near: wire.Connection, argv: list[str], data: bytes) -> int:
                     feed = -1
             for descriptor, _ in poll.poll(20 if feed >= 0 else None):
                 if descriptor == near.inbound:
-                    near.receive()  # nothing is said meanwhile but that the other side has gone
+                    _answered(near)
                 elif block := os.read(descriptor, _BLOCK):
                     near.send(protocol.numbered(protocol.OUTPUT, numbers[descriptor], block))
                 else:
@@ -181,11 +192,19 @@ def _command(near: wire.Connection, argv: list[str], data: bytes) -> int:
                     os.close(descriptor)
                     del numbers[descriptor]
     except Unreachable:
-        os.kill(child, signal.SIGTERM)
+        os.kill(running, signal.SIGTERM)
         raise
     finally:
-        _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+        _, status = os.waitpid(running, 0)
+    return child.code(status)
+
+
+def _answered(near: wire.Connection) -> None:
+    """Deals with what is said while a command runs: nothing but whether this side is there, or that theirs is not."""
+    first = near.receive()
+    for kind, payload in [first, *near.leftovers()]:
+        if kind == protocol.PING:
+            near.send(protocol.frame(protocol.PONG, payload))
 
 
 def _fed(feed: int, waiting: memoryview) -> memoryview:
@@ -196,23 +215,6 @@ def _fed(feed: int, waiting: memoryview) -> memoryview:
         return waiting
     except BrokenPipeError:
         return waiting[:0]
-
-
-def _run(argv: list[str], stdin: int, stdout: int, stderr: int) -> None:
-    """In the child: the command line as if it had been typed here."""
-    from sesh import __main__
-
-    code = 1
-    try:
-        for number, descriptor in enumerate((stdin, stdout, stderr)):
-            os.dup2(descriptor, number)
-        os.closerange(3, 256)
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        os.chdir(os.path.expanduser("~"))
-        sys.argv = ["sesh", *argv]
-        code = __main__.main()
-    finally:
-        os._exit(code)
 
 
 def _splice(near: wire.Connection, through: wire.Connection) -> int:

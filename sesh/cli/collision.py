@@ -25,7 +25,7 @@ def settled(
     Raises Exists where nobody can be asked, or is to be (`quiet`), Refused where the person cancels.
     """
     if not chosen:
-        if quiet or not show.on_terminal():
+        if quiet or not show.can_ask():
             found.close()
             raise Exists(f"{name} {_state(name)}; say which: --join, --replace or --new-name")
         with found:

@@ -6,13 +6,15 @@ import os
 import time
 
 from sesh import inside, paths
-from sesh.cli import collision, create, everywhere, far, find, show, slips
+from sesh.cli import far, find, show
 from sesh.errors import Exists, NotFound, Refused, Unreachable, UsageError
+from sesh.names import is_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sesh.cli.create import Order
     from sesh.cli.words import Line
     from sesh.client.attach import Options, Outcome
     from sesh.listing import Summary
@@ -65,19 +67,29 @@ def go(
 
         return look.list_(line)
     name, directory = places[0], places[1] if len(places) > 1 else None
-    slips.check_words(places)
+    if len(places) > 2:
+        from sesh.cli import slips
+
+        slips.check_words(places)
     how = Manner(**manner)
     if name == "-":
         if directory is not None or line.tail is not None:
             raise UsageError("`sesh -` attaches to the session attached last and creates none; leave out DIR and CMD")
-        return attach_to(last(), how)
+        return back(line, how)
     find.checked(name)
     connection = find.running(name)
+    what: Order = {}
     if connection is None:
+        from sesh.cli import create, everywhere, slips
+
         if show.on_terminal() and (host := everywhere.find(line, name, creates=True)):
             return on(host, line)
         slips.check_directory(name, directory)
-    what = create.order(directory=None if connection else directory, command=line.command, env=env, label=label)
+        what = create.order(directory=directory, command=line.command, env=env, label=label)
+    elif env or label:
+        from sesh.cli import create
+
+        create.order(env=env, label=label)  # they are not applied, and are checked all the same
     needs_terminal(name, there=connection is not None)
     options = how.options()
     here = inside.current()
@@ -91,20 +103,28 @@ def go(
             show.note(f"{name} runs already; DIR and CMD are not applied")
     else:
         slips.hint(name)
-        if find.lost_record(name):
-            show.note(f"{name} was lost: its daemon died; this one is new")
-        try:
-            connection = create.start(what, name)
-        except Exists:
-            connection = find.required(name)
+        connection = _begun(what, name)
     return into(connection, name, options, here)
+
+
+def _begun(what: Order, name: str) -> Connection:
+    """A new session, or the one of that name that somebody else has made meanwhile."""
+    from sesh.cli import create
+
+    if find.lost_record(name):
+        show.note(f"{name} was lost: its daemon died; this one is new")
+    try:
+        return create.start(what, name)
+    except Exists:
+        return find.required(name)
 
 
 def attach(line: Line, name: str, **manner: bool) -> int:
     """`--attach NAME`: attach to what is there. Raises NotFound."""
     if line.tail is not None:
         raise UsageError("--attach runs no command; to create and attach: sesh NAME -- CMD")
-    return attach_to(last() if name == "-" else find.checked(name, "--attach"), Manner(**manner))
+    how = Manner(**manner)
+    return back(line, how) if name == "-" else attach_to(find.checked(name, "--attach"), how)
 
 
 def attach_to(name: str, how: Manner) -> int:
@@ -123,6 +143,8 @@ def open_(
     line: Line, name: str, directory: str | None = None, *, env: Sequence[str] = (), label: Sequence[str] = ()
 ) -> int:
     """`--open NAME [DIR] [-- CMD…]`: the session runs when this returns 0, made now or there before."""
+    from sesh.cli import create
+
     find.checked(name, "--open")
     session = _summary(name)
     if session is None:
@@ -168,6 +190,8 @@ def new(
     **manner: bool,
 ) -> int:
     """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach."""
+    from sesh.cli import create
+
     how = Manner(**manner)
     if new_name and (manner.get("join") or how.replace):
         raise UsageError("--join, --replace and --new-name exclude each other; take one")
@@ -192,6 +216,8 @@ def new(
             except Exists:
                 found = find.required(name)
         if found is not None:
+            from sesh.cli import collision
+
             chosen = "join" if manner.get("join") else "replace" if how.replace else "new" if new_name else ""
             name, connection, created = collision.settled(name, found, what, chosen, quiet=line.json)
             how.replace = False  # the old session is gone, and with it its clients
@@ -212,13 +238,16 @@ def on(host: str, line: Line) -> int:
     from sesh.cli import there
 
     show.write(f"[{line.words[0]} on @{host}]\n".encode(), show.STDERR)
-    return there.found(host, line)
+    line.hosts = [host]
+    return there.found(line)
 
 
 def needs_terminal(name: str, *, there: bool = False) -> None:
     """Raises Refused where nothing can be attached here, with what does without a terminal; `there`: NAME exists."""
-    if show.on_terminal() or far.near() is not None:
+    if show.on_terminal() or far.entering():
         return
+    from sesh.cli import slips
+
     verb = slips.verb_like(name)
     instead = f"`sesh --open {name}` creates a session without attaching"
     if there:
@@ -234,45 +263,63 @@ def already(name: str) -> int:
     return 0
 
 
-def last() -> str:
-    """The session attached last that is still there; typed inside one, the one before it. Raises NotFound."""
+def back(line: Line, how: Manner) -> int:
+    """`sesh -`: the session attached last that is still there; typed inside one, the one before it. Raises NotFound."""
     paths.trusted(paths.directory())
     here = inside.current()
-    for name in paths.recent():
-        if here is not None and name == here["name"]:
-            continue
+    for entry in paths.recent():
+        host, _, name = entry.rpartition(" ")
         try:
+            if host:
+                return _back_to(host, find.checked(name), line)
+            if here is not None and name == here["name"]:
+                continue
             connection = find.running(find.checked(name))
-        except (Refused, UsageError):
+        except (Refused, UsageError, NotFound):
             continue
         if connection is not None:
             connection.close()
-            return name
+            return attach_to(name, how)
     raise NotFound("no session was attached before; `sesh` lists what there is")
 
 
-def check_switch(here: Record | None, how: Manner) -> None:
-    """Raises Refused where the session that this is typed in cannot switch its client as wanted."""
+def _back_to(host: str, name: str, line: Line) -> int:
+    """The same on another host. Raises NotFound where it has ended."""
+    from sesh.cli import there, words
+
+    options = [word for word in line.words if word[:1] == "-" and word != "-"]
+    return there.found(words.split([host, "--attach", name, *options]))
+
+
+def check_switch(here: Record | None, how: Manner, name: str = "", host: str | None = None) -> None:
+    """Raises Refused where the session that this is typed in cannot switch its client to `name` (on `host`)."""
     if here is None:
         return
     if how.words():
         raise Refused(f"inside a session sesh only switches its client; detach first to use {how.words()}")
-    summary = find.ask(str(here["name"]), "summary")[0]["session"]
-    if not summary["attached"]:
+    to = name if is_name(name) else "NAME"
+    if not find.ask(str(here["name"]), "switch", to=to, host=host, probe=True)[0].get("switched"):
         raise Refused(f"no client is attached to {here['name']} that could switch; type it in another terminal")
 
 
 def into(connection: Connection, name: str, options: Options, here: Record | None) -> int:
     """Attaches this terminal, or has the client that it already belongs to switch over; the exit code."""
-    if far.near() is not None:
-        return far.handed(connection, name)
-    if here is not None:
+    if here is not None and not far.entering():
         connection.close()
         return switch(here, name)
+    remember(name)
+    if far.entering():
+        return far.handed(connection, name)
     from sesh.client.attach import attach as run
 
-    _remember(name)
-    return code(run(connection, name, options=options, open=reopened))
+    return code(run(connection, name, options=options, open=reopened, again=again))
+
+
+def again(name: str, host: str, number: str, since: int, heard: float) -> Connection:
+    """The way back to a session on a host, for a client that was switched there and whose link was lost."""
+    from sesh.cli import reach
+
+    return reach.back(name, host, number, since, heard)
 
 
 def switch(here: Record, name: str, host: str | None = None) -> int:
@@ -286,15 +333,15 @@ def switch(here: Record, name: str, host: str | None = None) -> int:
 def reopened(name: str, host: str | None) -> Connection:
     """The connection for a client that goes to another session, here or on a host."""
     if host is not None:
-        from sesh.cli import there
+        from sesh.cli import reach
 
-        return there.reopened(name, host)
+        return reach.reopened(name, host)
     connection = find.required(name)
-    _remember(name)
+    remember(name)
     return connection
 
 
-def _remember(name: str) -> None:
+def remember(name: str) -> None:
     """Notes the session for `sesh -`; a disk that is full keeps nobody from attaching."""
     try:
         paths.remember(name)

@@ -51,13 +51,13 @@ class Asking:
             threading.Thread(target=self._ask, args=(word,), daemon=True).start()
 
     def _ask(self, word: str) -> None:
-        from sesh.cli import there
+        from sesh.cli import reach
         from sesh.remote import known, link
 
         answer: list[Summary] | SeshError
         try:
-            destination = there.place(word)
-            sessions = link.request(destination, "summaries", there.near(destination), patience=PATIENCE)["sessions"]
+            destination = reach.place(word)
+            sessions = link.request(destination, "summaries", reach.near(destination), patience=PATIENCE)["sessions"]
             answer = [{**each, "host": word} for each in sessions if isinstance(each, dict)]
             known.remember_names(word, answer)
         except SeshError as error:

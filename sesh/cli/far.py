@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from sesh.errors import SeshError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 VARIABLE = "SESH_FAR"
 """Carries the facts to a command that the bridge runs; no session's environment keeps it."""
 
+_COMMANDS = r"(?:(?<=`)|(?<=: )|(?<=mean )|(?<=, or ))sesh(?=`| (?!@))"
+"""`sesh …` where a message tells what to type."""
 _LOCALE = ("LANG", "LC_ALL", "LC_CTYPE")
 
 
@@ -54,9 +58,19 @@ class Near:
         for key, value in self.locale.items():
             if value and exists(value):
                 kept[key] = value
+            elif value and key == "LANG":
+                kept[key] = "C.UTF-8"
         if not any(key in kept for key in _LOCALE):
             kept["LANG"] = "C.UTF-8"
         return kept
+
+
+class Question(SeshError):
+    """What only the person over there can decide: `text`, the `letters` of the answers, and the `default` one."""
+
+    def __init__(self, text: str, letters: str, default: str) -> None:
+        super().__init__(text)
+        self.text, self.letters, self.default = text, letters, default
 
 
 class _Asked:
@@ -65,6 +79,8 @@ class _Asked:
     known = False
     near: Near | None = None
     handed: tuple[str, Connection] | None = None
+    answers: list[str] | None = None
+    entering = False
 
 
 def near() -> Near | None:
@@ -118,3 +134,39 @@ def taken() -> tuple[str, Connection] | None:
     """What was handed over, once."""
     found, _Asked.handed = _Asked.handed, None
     return found
+
+
+def expect(answers: object) -> None:
+    """The command line that comes now leads to a session.
+
+    `answers`: what the person over there has answered so far, None where there is nobody who can be asked.
+    """
+    _Asked.entering = True
+    _Asked.answers = [str(answer)[:1] for answer in answers] if isinstance(answers, list) else None
+
+
+def entering() -> bool:
+    """Whether somebody over there is to be attached to the session that this command line leads to."""
+    return _Asked.entering
+
+
+def asks() -> bool:
+    """Whether there is somebody over there who can be asked."""
+    return _Asked.answers is not None
+
+
+def answer(text: str, letters: str, default: str) -> str:
+    """The answer of the person over there. Raises Question, which leads to it, where there is none yet."""
+    if _Asked.answers:
+        return _Asked.answers.pop(0)
+    raise Question(text, letters, default)
+
+
+def worded(message: str) -> str:
+    """A message of this machine's sesh as it is right where the person sits: with the host in what is to be typed."""
+    name = host()
+    if not name:
+        return message
+    import re
+
+    return re.sub(_COMMANDS, f"sesh @{name}", message)

@@ -48,7 +48,7 @@ def exec_(  # noqa: PLR0913 (a job has that many sides)
     what |= {"job": True, "keep": keep, "timeout": create.seconds(timeout) if timeout is not None else None}
     try:
         name, connection = create.start_numbered(what) if name is None else (name, create.start(what, name))
-        if not detached and far.near() is not None:
+        if not detached and far.entering():
             return far.handed(connection, name)
         if detached:
             connection.close()

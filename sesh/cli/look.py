@@ -87,6 +87,8 @@ def _status(name: str) -> Summary:
         session |= {"clients": [], "scrollback": None, "foreground": None, **known, "link": None}
     here = inside.current()
     session["current"] = here is not None and here["name"] == session["name"]
+    if far.near() is not None:
+        session["link"] = "up"
     return session
 
 

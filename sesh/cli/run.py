@@ -23,10 +23,10 @@ def run(argv: list[str]) -> int:
         else:
             show.text(text)
         return 0
-    if line.hosts:
+    if line.hosts and line.verb not in ("--deploy", "--upgrade"):
         from sesh.cli import there
 
-        return there.run(line, argv)
+        return there.run(line)
     if line.verb == "--bridge":
         from sesh.cli import bridge
 

@@ -44,8 +44,10 @@ def text(line: str) -> None:
 
 def note(line: str) -> None:
     """One line of sesh's own on stderr; lost where stderr is closed."""
+    from sesh.cli import far
+
     try:
-        write(encoded(f"sesh: {one_line(line)}\n"), STDERR)
+        write(encoded(f"sesh: {one_line(far.worded(line))}\n"), STDERR)
     except (BrokenPipeError, Refused):
         return
 
@@ -83,7 +85,9 @@ def done(line: Line, **facts: Any) -> int:
 def failure(error: SeshError, *, json: bool) -> None:
     """An error, as the line or the object that it is."""
     if json:
-        value({"error": {"code": error.code, "message": one_line(str(error))}})
+        from sesh.cli import far
+
+        value({"error": {"code": error.code, "message": one_line(far.worded(str(error)))}})
     else:
         note(str(error))
 
@@ -108,12 +112,23 @@ def on_terminal() -> bool:
     return os.isatty(0) and os.isatty(1)
 
 
+def can_ask() -> bool:
+    """Whether a person can be asked something: here, or where a command line from another machine was typed."""
+    from sesh.cli import far
+
+    return far.asks() or on_terminal()
+
+
 def ask(question: str, answers: str, default: str) -> str:
     """The letter that a person chooses; Enter takes `default`, the end of input the empty word.
 
     `answers`: the letters, small. Asks again for anything else. The line is read by itself, so that what was typed
     after it stays for the session.
     """
+    from sesh.cli import far
+
+    if far.asks():
+        return far.answer(question, answers, default)
     while True:
         write(encoded(f"{question} "), STDERR)
         typed = os.read(0, 1024)

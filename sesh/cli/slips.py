@@ -69,7 +69,7 @@ def near(name: str) -> tuple[str, Connection | None]:
     Asks only on a terminal, and only for names of four letters or more that differ by one. Raises Refused where the
     person declines.
     """
-    if len(name) < _LONG_ENOUGH or not show.on_terminal():
+    if len(name) < _LONG_ENOUGH or not show.can_ask():
         return name, None
     for other in paths.names():
         if not differ_by_one(name, other):

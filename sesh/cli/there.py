@@ -2,78 +2,62 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
 from sesh import protocol, wire
-from sesh.cli import enter, job, show, words
+from sesh.cli import enter, job, reach, show, words
+from sesh.cli.mender import Mender
 from sesh.cli.waiter import Waiter
-from sesh.client.mending import pauses
-from sesh.errors import Ended, ExitCode, InternalError, Refused, SeshError, TimedOut, Unreachable
-from sesh.remote import known, link, ssh, sync
-from sesh.remote.destination import Destination
+from sesh.client.pulse import Pulse
+from sesh.errors import ExitCode, Refused, SeshError, TimedOut, Unreachable
+from sesh.remote import eventlog, link, sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterator
 
-    from sesh.cli.waiter import Found
-    from sesh.config import Config
+    from sesh.remote.destination import Destination
     from sesh.remote.link import Link
 
 _STDIN = ("--send", "--import")
+_CREATING = ("--open", "--new", "--exec")
 
 
-def run(line: words.Line, argv: list[str]) -> int:
+def run(line: words.Line) -> int:
     """Carries out a line for another host; the exit code. Raises SeshError."""
-    hosts = [host for word in line.hosts for host in _settings().hosts(word)]
+    settings = reach.settings()
+    hosts = list(dict.fromkeys(host for word in line.hosts for host in settings.hosts(word)))
     if len(hosts) > 1:
         from sesh.cli import fanout
 
-        return fanout.run(line, hosts, without_hosts(argv))
-    return _one(line, without_hosts(argv), place(hosts[0]))
+        return fanout.run(line, hosts, spelled(line))
+    return _one(line, spelled(line), reach.place(hosts[0]))
 
 
-def found(host: str, line: words.Line) -> int:
-    """Carries out a line on the host where the session that it names was found."""
+def found(line: words.Line) -> int:
+    """Carries out a line on the one host that it names."""
+    return _one(line, spelled(line), reach.place(line.hosts[0]))
+
+
+def spelled(line: words.Line) -> list[str]:
+    """A line as words again, as it is meant over there: without its hosts, JSON asked for where it was here."""
     argv = [*([line.verb] if line.verb else []), *line.words, *(["--json"] if line.json else [])]
-    return _one(line, argv + (["--", *line.tail] if line.tail is not None else []), place(host))
+    return argv + (["--", *line.tail] if line.tail is not None else [])
 
 
 def _one(line: words.Line, argv: list[str], destination: Destination) -> int:
     """A line for one host."""
-    if attaches(line):
+    # Without a terminal, or with words that are wrong, it is the sesh over there that says so.
+    if attaches(line) and show.on_terminal() and words.parse(line) is not None:
         return _attach(line, argv, destination)
     if line.verb == "--exec" and "-d" not in line.words:
         return _job(line, argv, destination)
     if line.verb == "--kill-all" and "-y" not in line.words and show.on_terminal() and not line.json:
         argv = _asked(argv, destination)
-    if line.verb in words.COMMANDED:
+    if line.verb in _CREATING:
         _synced(destination)
-    return _command(argv, destination, _input(line))
-
-
-def _settings() -> Config:
-    """The user's settings: groups of hosts, and remotes that are reached by another command than ssh."""
-    from sesh import config
-
-    settings = config.load()
-    for warning in settings.warnings:
-        show.note(str(warning))
-    return settings
-
-
-def place(word: str) -> Destination:
-    """The host that a word means. Raises InvalidHost."""
-    return Destination(word, via=_settings().remotes.get(word))
-
-
-def without_hosts(argv: list[str]) -> list[str]:
-    """A command line as it is meant over there: without its `@` words."""
-    at = argv.index("--") if "--" in argv else len(argv)
-    own = [word for word in argv[:at] if word[:1] != "@"]
-    return own + argv[at:]
+    return _command(line, argv, destination)
 
 
 def attaches(line: words.Line) -> bool:
@@ -83,40 +67,24 @@ def attaches(line: words.Line) -> bool:
     return line.verb == "--attach" or (line.verb == "--new" and "-d" not in line.words and not line.json)
 
 
-def near(destination: Destination) -> dict[str, Any]:
-    """This machine as the sesh over there has to know it."""
-    from sesh.cli import create
-
-    terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
-    return {
-        "host": destination.word,
-        "home": os.path.expanduser("~"),
-        "size": list(create.size(terminal)) if terminal is not None else [0, 0, 0, 0],
-        "term": os.environ.get("TERM") if terminal is not None else None,
-        "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
-        "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},
-    }
-
-
-def opened(destination: Destination, *, ask: bool | None = None) -> Link:
-    """A link to the sesh over there."""
-    through = link.open_link(destination, near(destination), ask=ask)
-    known.record(destination, str(through.welcome.get("version") or ""))
-    return through
-
-
-def _entered(argv: list[str], destination: Destination) -> tuple[str, Link]:
-    """A link that a command line has led to a session, and the session's name."""
+def _entered(line: words.Line, argv: list[str], destination: Destination) -> tuple[str, Link]:
+    """A link that a command line has led to a session, and the session's name; questions are asked here."""
     if "--join" not in argv:
         _synced(destination)
-    through = opened(destination)
+    through = reach.opened(destination, offer=not line.json)
+    asks = show.on_terminal() and not line.json
+    answers: list[str] = []
     try:
-        answer, _ = through.lead("enter", argv=argv)
-    except SeshError:
+        while True:
+            answer, _ = through.lead("enter", argv=argv, asks=asks, answers=answers)
+            if "question" not in answer:
+                break
+            letters, default = str(answer.get("letters")), str(answer.get("default"))
+            answers.append(show.ask(show.plain(answer["question"]), letters, default))
+    except BaseException:
         through.close()
         raise
-    sys.stderr.write(str(answer.get("notes") or ""))
-    sys.stderr.flush()
+    show.write(show.encoded(str(answer.get("notes") or "")), show.STDERR)
     return str(answer["name"]), through
 
 
@@ -136,17 +104,21 @@ def _attach(line: words.Line, argv: list[str], destination: Destination) -> int:
     from sesh import inside
 
     how = enter.Manner(**{key: True for key in enter.Manner.__slots__ if _given(line, key)})
-    enter.needs_terminal("NAME")
     here = inside.current()
+    enter.check_switch(here, how, line.words[-1] if line.words else "", destination.word)
+    options = how.options()
+    name, through = _entered(line, argv, destination)
     if here is not None:
-        name, through = _entered(argv, destination)
         through.close()
         return enter.switch(here, name, destination.word)
-    options = how.options()
-    name, through = _entered(argv, destination)
     from sesh.client.attach import attach
 
-    return enter.code(attach(through, name, host=destination.word, options=options, open=enter.reopened, again=again))
+    host = destination.word
+    reach.remember(name, host)
+    eventlog.log("connect", host=host, session=name)
+    outcome = attach(through, name, host=host, options=options, open=enter.reopened, again=enter.again)
+    eventlog.log("disconnect", host=outcome.host or host, session=outcome.name, reason=outcome.kind)
+    return enter.code(outcome)
 
 
 def _given(line: words.Line, key: str) -> bool:
@@ -154,40 +126,13 @@ def _given(line: words.Line, key: str) -> bool:
     return any(options.get(word, ("",))[0] == key for word in line.words)
 
 
-def again(name: str, host: str, number: str) -> wire.Connection:
-    """A new connection to a session after its link was lost. Raises Ended where it has ended meanwhile."""
-    destination = place(host)
-    ssh.forget(destination)
-    through = opened(destination, ask=False)
-    try:
-        deadline = time.monotonic() + link.PATIENCE
-        answer, output = through.lead("connect", deadline=deadline, name=name, session_id=number)
-    except SeshError:
-        through.close()
-        raise
-    if "result" in answer:
-        through.close()
-        raise Ended(f"{name} has ended", answer["result"], output)
-    return through
-
-
-def reopened(name: str, host: str) -> wire.Connection:
-    """The connection for a client that goes to another session."""
-    through = opened(place(host))
-    try:
-        through.lead("connect", name=name)
-    except SeshError:
-        through.close()
-        raise
-    return through
-
-
 def _job(line: words.Line, argv: list[str], destination: Destination) -> int:
     """`sesh @HOST --exec …`: the job runs over there, the waiting is done here, and outlasts the link."""
     try:
         given = words.parse(line) or {}
-        name, through = _entered(argv, destination)
-        waiter = Waiter(through, name, tie=given.get("tie", False), again=Mender(destination, name))
+        name, through = _entered(line, argv, destination)
+        mender = Mender(destination, name)
+        waiter = Waiter(through, name, tie=given.get("tie", False), host=destination.word, again=mender)
         follow, printed = given.get("follow", False), given.get("printed", False)
         return job.waited(line, waiter, follow=follow, printed=printed, host=destination.word)
     except SeshError as error:
@@ -196,39 +141,13 @@ def _job(line: words.Line, argv: list[str], destination: Destination) -> int:
         raise
 
 
-class Mender:
-    """Gets a job's waiter back to it when the link is lost: again and again, at growing intervals."""
-
-    def __init__(self, destination: Destination, name: str) -> None:
-        self._destination, self._name = destination, name
-
-    def __call__(self, broken: wire.Connection, number: str) -> Found:
-        """A new connection to the session, or its result. Raises InternalError where it was not the link that broke."""
-        word, name = self._destination.word, self._name
-        lost = not isinstance(broken, link.Link) or broken.broken()
-        broken.close()
-        if not lost or not number:
-            raise InternalError(f"the daemon of {name} on @{word} died, and the job's exit code with it")
-        show.note(f"the link to @{word} is lost; {name} goes on there, and sesh tries to come back to it")
-        for pause in pauses():
-            time.sleep(pause)
-            try:
-                through = again(name, word, number)
-            except (Unreachable, TimedOut):
-                continue
-            except Ended as ended:
-                return None, dict(ended.result), ended.output
-            show.note(f"the link to @{word} stands again")
-            return through, None, b""
-        raise Unreachable(f"@{word} did not come back; to wait on: sesh @{word} --wait {name} --exit")
-
-
-def _command(argv: list[str], destination: Destination, data: bytes) -> int:
+def _command(line: words.Line, argv: list[str], destination: Destination) -> int:
     """Any other line: run over there, its output and exit code passed on."""
-    with opened(destination) as through:
+    data = _input(line)
+    through = reach.opened(destination, offer=not line.json)
+    with through:
         through.send(wire.asking("command", 1, data, argv=argv))
-        while True:
-            kind, payload = through.receive()
+        for kind, payload in _heard(through):
             if kind == protocol.OUTPUT:
                 number, block = protocol.split_number(payload)
                 show.write(block, show.STDERR if number == show.STDERR else show.STDOUT)
@@ -237,6 +156,23 @@ def _command(argv: list[str], destination: Destination, data: bytes) -> int:
                 if "error" in answer:
                     raise wire.failure(answer["error"])
                 return int(answer["exit_code"])
+    raise Unreachable(f"the link to @{destination.word} is lost")
+
+
+def _heard(through: Link) -> Iterator[tuple[int, bytes]]:
+    """The frames that come, for as long as the other side is there. Raises Unreachable where it is not."""
+    pulse = Pulse(wanted=True)
+    lost = f"the link to @{through.destination.word} is lost, and with it what it would have answered"
+    while True:
+        try:
+            yield through.receive(pulse.due)
+            pulse.heard()
+        except TimedOut:
+            if not pulse.beat(time.monotonic()):
+                raise Unreachable(lost) from None
+            through.send(protocol.frame(protocol.PING))
+        except Unreachable:
+            raise Unreachable(lost) from None
 
 
 def _input(line: words.Line) -> bytes:
@@ -247,7 +183,7 @@ def _input(line: words.Line) -> bytes:
 
 def _asked(argv: list[str], destination: Destination) -> list[str]:
     """`--kill-all` with the person's consent, which nobody over there can be asked for."""
-    sessions = link.request(destination, "summaries", near(destination), patience=10)["sessions"]
+    sessions = link.request(destination, "summaries", reach.near(destination), patience=10)["sessions"]
     if sessions:
         names = ", ".join(str(each["name"]) for each in sessions)
         if (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 
 from sesh import protocol, wire
 from sesh.cli import show
+from sesh.client.pulse import Pulse
 from sesh.errors import InternalError, Interrupted, TimedOut, Unreachable, rebuild
+from sesh.native import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from sesh.cli.job import Followed
 
     Found = tuple[wire.Connection | None, dict[str, Any] | None, bytes]
-    Again = Callable[[wire.Connection, str], Found]
+    Again = Callable[[wire.Connection, str, int, float], Found]
 
 _AGAIN = 2.0
 """Seconds within which another Ctrl-C counts as a further one; after them it is a first one again."""
@@ -30,20 +31,29 @@ _PIECE = 4096
 """Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
 
 _WAIT, _OTHERS = 1, 2
-_PING, _SILENT = 5.0, 15.0
-"""Seconds of silence on a link after which its other side is asked whether it is there, and after which it is lost."""
+_WELCOME = 15.0
+"""Seconds for the daemon to answer HELLO over a link."""
 
 
 class Waiter:
     """Waits for a job over its daemon's connection, which it owns, and knows what Ctrl-C means meanwhile.
 
-    `again`: for a job on another host, what to do when the link is lost. It is given the connection that broke and the
-    session's id, and returns a new connection, or the result and the output of a job that has ended; it raises what
+    `host`: where the job runs, for people. `again`: for a job on another host, what to do when the link is lost. It is
+    given the connection that broke, the session's id, the position of the first byte that is missing and the moment of
+    the last one, and returns a new connection, or the result and the output of a job that has ended; it raises what
     cannot be mended. A context manager: the signals are its own within it.
     """
 
-    def __init__(self, connection: wire.Connection, name: str, *, tie: bool, again: Again | None = None) -> None:
-        self.name = name
+    def __init__(
+        self,
+        connection: wire.Connection,
+        name: str,
+        *,
+        tie: bool,
+        host: str | None = None,
+        again: Again | None = None,
+    ) -> None:
+        self.name, self._host = name, host
         self._connection, self._tie, self._again = connection, tie, again
         self._output: Followed | None = None
         self._wanted = False
@@ -53,8 +63,9 @@ class Waiter:
         self._result: dict[str, Any] | None = None
         self._presses: list[float] = []
         self._before: list[tuple[int, Any]] = []
-        self._asked = _OTHERS
-        self._heard = 0.0
+        self._asked, self._number = _OTHERS, ""
+        self._pulse = Pulse(wanted=again is not None)
+        self._mending = self._ending = False
         self._inbound, self._wakeup = os.pipe()
 
     def __enter__(self) -> Waiter:
@@ -65,7 +76,7 @@ class Waiter:
             before = signal.getsignal(number)
             if before != signal.SIG_IGN:
                 self._before.append((number, before))
-                signal.signal(number, _noted)
+                signal.signal(number, self._noted)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,7 +107,7 @@ class Waiter:
         """One step; a connection that is lost meanwhile is mended, where that can be."""
         try:
             step()
-        except Unreachable:
+        except (Unreachable, TimedOut):
             if self._again is None:
                 raise InternalError(f"the daemon of {self.name} died, and the job's exit code with it") from None
             self._mend(self._again)
@@ -106,15 +117,23 @@ class Waiter:
         words: dict[str, Any] = {} if self._position is None else {"from": self._position}
         follow = self._output is not None
         asked = wire.asking("wait", _WAIT, exit=True, output=self._wanted, follow=follow, **words)
-        self._heard = time.monotonic()
+        if self._ending:
+            self._asked += 1
+            asked += wire.asking("kill", self._asked)
         self._connection.send(wire.greeting("request") + asked)
-        self._connection.expect_welcome(None if self._again is None else time.monotonic() + _SILENT)
+        self._connection.expect_welcome(None if self._again is None else time.monotonic() + _WELCOME)
+        self._pulse = Pulse(wanted=self._again is not None)
         self._frames(self._connection.leftovers())
 
     def _mend(self, again: Again) -> None:
         """Gets a new connection to the same session, or how it ended meanwhile."""
-        number = str(self._connection.welcome.get("id") or "")
-        connection, result, output = again(self._connection, number)
+        number = str(self._connection.welcome.get("id") or self._number)
+        self._number = number
+        self._mending = True
+        try:
+            connection, result, output = again(self._connection, number, self._position or 0, self._pulse.heard_at)
+        finally:
+            self._mending = False
         self._retained.clear()
         if connection is not None:
             self._connection = connection
@@ -135,7 +154,7 @@ class Waiter:
         else:
             poll.register(self._connection.inbound, select.POLLIN)
         patient = self._again is None or bool(self._pending)
-        ready = poll.poll(None if patient else _PING * 1000)
+        ready = poll.poll(None if patient else max(0.0, self._pulse.due - time.monotonic()) * 1000)
         if not ready:
             self._silent()
         for descriptor, _ in ready:
@@ -146,13 +165,16 @@ class Waiter:
                 self._pending = self._pending[_PIECE:]
             else:
                 self._frames([self._connection.receive(), *self._connection.leftovers()])
-                self._heard = time.monotonic()
+                self._pulse.heard()
 
     def _silent(self) -> None:
         """Nothing was heard for a while: whether the other side is still there. Raises Unreachable."""
-        if time.monotonic() - self._heard > _SILENT:
+        now = time.monotonic()
+        if now < self._pulse.due:
+            return
+        if not self._pulse.beat(now):
             raise Unreachable("the link went silent")
-        self._connection.send(protocol.frame(protocol.PING), time.monotonic() + _PING)
+        self._connection.send(protocol.frame(protocol.PING), now + 1)
 
     def _frames(self, frames: list[tuple[int, bytes]]) -> None:
         for kind, payload in frames:
@@ -185,8 +207,26 @@ class Waiter:
             self._presses.clear()
         self._presses.append(now)
         if len(self._presses) >= _PRESSES:
-            raise Interrupted(f"{self.name} goes on; to watch: sesh {self.name}, to end it: sesh --kill {self.name}")
+            raise self._left()
         self._send("interrupt")
+
+    def _left(self) -> Interrupted:
+        """For who stops waiting: how to go on."""
+        sesh = f"sesh @{self._host}" if self._host else "sesh"
+        return Interrupted(f"{self.name} goes on; to watch: {sesh} {self.name}, to end it: {sesh} --kill {self.name}")
+
+    def _noted(self, number: int, frame: FrameType | None) -> None:
+        """A signal reaches the poll through the wakeup descriptor; while a link is mended there is no poll.
+
+        Then nothing can be said to the job: whoever presses Ctrl-C stops waiting. With `--tie` the job is ended as
+        soon as the link stands again, unless the person presses once more.
+        """
+        if not self._mending:
+            return
+        if self._tie and not self._ending:
+            self._ending = True
+            return
+        raise self._left()
 
     def _send(self, verb: str) -> None:
         """Asks something while the wait is pending; a daemon that is ending or stuck is no reason to stop waiting."""
@@ -195,7 +235,3 @@ class Waiter:
             self._connection.send(wire.asking(verb, self._asked), time.monotonic() + 1)
         except (TimedOut, Unreachable):
             return
-
-
-def _noted(number: int, frame: FrameType | None) -> None:
-    """The signal's number reaches the poll through the wakeup descriptor; here is nothing left to do."""

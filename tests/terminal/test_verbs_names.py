@@ -108,7 +108,6 @@ def test_nothing_is_said_to_a_session_that_is_not_there(sesh: Sesh, verb: str, m
         ("--exec -d --follow -- x", 2, "-d does not wait"),
         ("@-oProxyCommand=x --list", 2, "is no host"),
         ("@ web", 2, "is no host"),
-        ("@gpu web", 1, "needs a terminal"),
     ],
 )
 def test_slips_are_met_with_what_to_type(sesh: Sesh, home: Home, words: str, code: int, told: str) -> None:

@@ -1,0 +1,40 @@
+"""A command line of sesh's own, carried out by a child of this very process: no path or variable has to lead to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+
+def start(argv: list[str], stdin: int, stdout: int, stderr: int, *, directory: str | None = None) -> int:
+    """Starts a child that carries out `argv` with these descriptors as its stdio; its pid.
+
+    `directory`: where it does so, None for the directory of this process. Nothing else that is open reaches it.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        for number, descriptor in enumerate((stdin, stdout, stderr)):
+            os.dup2(descriptor, number)
+        os.closerange(3, max(256, stdin + 1, stdout + 1, stderr + 1))
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        if directory is not None:
+            os.chdir(directory)
+        sys.argv = ["sesh", *argv]
+        from sesh import __main__
+
+        code = __main__.main()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    finally:
+        os._exit(code)
+
+
+def code(status: int) -> int:
+    """The exit code for a wait status, as a shell would say it."""
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

@@ -1,0 +1,339 @@
+"""Sessions on other hosts at a person's terminal: all as if they were here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.remote.accounts import ROOT
+from tests.remote.farm import Farm
+from tests.support import PROMPT, Home, Terminal, wait_until
+
+DETACH = b"\x1c"
+
+
+def shown(terminal: Terminal, text: str) -> Callable[[], bool]:
+    return lambda: text in terminal.text()
+
+
+def told(terminal: Terminal, text: str, timeout: float = 10) -> None:
+    """Waits until a text is anywhere a person can scroll to."""
+    terminal.wait_until(shown(terminal, text), timeout, f"{text!r}")
+
+
+def attached(home: Home, *words: str, **options: Any) -> Terminal:
+    """A terminal with `sesh WORDS`, at the prompt."""
+    terminal = home.terminal(*words, **options)
+    terminal.wait_for(PROMPT, timeout=15)
+    return terminal
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "tcsh", "dash"])
+def test_a_session_is_left_and_found_again(home: Home, farm: Farm, shell: str) -> None:
+    far = farm.host("box", user_shell=shell)
+    far.login_files("Welcome to \0 the box\n")
+    fresh = home.terminal(command=["true"]).termios()
+    with attached(home, "@box", "work") as terminal:
+        terminal.type("echo mark-$USER\r")
+        told(terminal, f"mark-{far.user}")
+        terminal.type(DETACH)
+        assert terminal.exit_code() == 0
+        assert "[detached from work]" in terminal.text()
+        assert terminal.termios() == fresh
+    with home.terminal("@box", "work", columns=100, rows=30) as terminal:
+        told(terminal, f"mark-{far.user}")
+        terminal.type("exit 3\r")
+        assert terminal.exit_code() == 3
+        assert "[work ended: 3]" in terminal.text()
+    assert far.names() == []
+
+
+def test_the_size_follows_the_terminal(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    terminal = attached(home, "@box", "work", columns=91, rows=17)
+    terminal.type("stty size\r")
+    terminal.wait_for("17 91")
+    terminal.resize(70, 20)
+    terminal.type("stty size\r")
+    terminal.wait_for("20 70")
+    status = home.sesh("@box", "--status", "work", "--json").json()
+    assert (status["columns"], status["rows"], status["attached"], status["link"]) == (70, 20, 1, "up")
+
+
+def test_a_session_has_its_terminal_s_size_from_the_beginning(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    terminal = home.terminal(
+        "@box",
+        "work",
+        "--",
+        "sh",
+        "-c",
+        "stty size; echo $TERM $COLORTERM; cat",
+        columns=91,
+        rows=17,
+        env={"TERM": "vt100", "COLORTERM": "truecolor"},
+    )
+    terminal.wait_for("17 91")
+    terminal.wait_for("vt100 truecolor")
+    assert home.sesh("@box", "--exec", "--print", "--", "stty", "size").stdout == "24 80\n"
+
+
+def test_two_clients_see_the_same_and_one_may_only_watch(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    one = attached(home, "@box", "work")
+    two = attached(home, "@box", "work", "--read-only")
+    two.type("echo refused\r")
+    one.type("echo typed-$((40+2))\r")
+    told(two, "typed-42")
+    told(one, "typed-42")
+    assert "refused" not in one.text()
+    three = attached(home, "@box", "--attach", "work", "--replace")
+    assert one.exit_code() == 0
+    assert two.exit_code() == 0
+    assert "replaced" in one.text()
+    assert home.sesh("@box", "--detach", "work").code == 0
+    assert three.exit_code() == 0
+    assert "[detached from work]" in three.text()
+
+
+def test_a_program_s_own_codes_are_told_from_those_of_the_link(home: Home, farm: Farm) -> None:
+    """255 is what ssh says when it fails."""
+    farm.host("box")
+    for code in (0, 255):
+        terminal = home.terminal("@box", "work", "--", "sh", "-c", f"sleep 0.3; exit {code}")
+        assert terminal.exit_code() == code
+        assert f"[work ended: {code}]" in terminal.text()
+    terminal = home.terminal("@box", "work", "--", "sh", "-c", "kill -9 $$")
+    assert terminal.exit_code() == 137
+    assert "[work ended by SIGKILL]" in terminal.text()
+
+
+def test_a_session_that_ends_at_once_gives_all_that_it_wrote_and_its_code(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    for _ in range(5):
+        terminal = home.terminal("@box", "work", "--", "sh", "-c", "echo last words; exit 7")
+        assert terminal.exit_code() == 7
+        assert "last words" in terminal.text()
+
+
+def test_what_cannot_be_done_is_said_in_one_line_and_leaves_the_terminal_alone(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    for words, code, text in (
+        (("--attach", "missing"), 1, "no session missing"),
+        (("work", "/no/such"), 1, "there is no directory /no/such"),
+        (("work", "--", "no-such-command"), 127, "no-such-command"),
+        (("a/b",), 2, "a/b"),
+        (("--new", "a b"), 2, "a b"),
+    ):
+        terminal = home.terminal("@box", *words, columns=200)
+        before = terminal.termios()
+        assert terminal.exit_code() == code, words
+        assert text in terminal.text()
+        assert len(terminal.text().splitlines()) == 1, terminal.text()
+        assert terminal.termios() == before
+
+
+def test_switching_inside_a_remote_session_stays_on_its_host(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    terminal = attached(home, "@box", "one")
+    terminal.type("sesh two\r")
+    wait_until(lambda: far.names() == ["one", "two"])
+    terminal.wait_until(lambda: far.sesh("--status", "two", "--json").json().get("attached") == 1)
+    terminal.type("echo in=$SESH_SESSION\r")
+    told(terminal, "in=two")
+    terminal.type("sesh -\r")
+    terminal.wait_until(lambda: far.sesh("--status", "one", "--json").json().get("attached") == 1)
+    terminal.type("echo in=$SESH_SESSION\r")
+    told(terminal, "in=one")
+    terminal.type("sesh one\r")
+    told(terminal, "this is one already")
+    terminal.type(DETACH)
+    assert terminal.exit_code() == 0
+    assert "[detached from one]" in terminal.text()
+    assert home.names() == []
+
+
+def test_a_local_session_s_client_goes_to_a_host_and_back(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    terminal = attached(home, "here")
+    terminal.type("sesh @box there\r")
+    wait_until(lambda: far.names() == ["there"])
+    terminal.wait_until(lambda: far.sesh("--status", "there", "--json").json().get("attached") == 1)
+    terminal.type("echo on=$USER in=$SESH_SESSION\r")
+    told(terminal, f"on={far.user} in=there")
+    terminal.type(DETACH)
+    assert terminal.exit_code() == 0
+    assert "[detached from there]" in terminal.text()
+    again = attached(home, "here")
+    again.type("sesh @box there\r")
+    again.wait_until(lambda: far.sesh("--status", "there", "--json").json().get("attached") == 1)
+    again.type("exit 5\r")
+    assert again.exit_code() == 5
+
+
+def test_another_host_typed_in_a_remote_session_is_refused_with_the_words_to_type(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    farm.host("other", same_user=far)
+    far.write(".ssh/config", "Host other\n  HostName 127.0.0.1\n  Port 1\n", 0o600)
+    terminal = attached(home, "@box", "work")
+    terminal.type("sesh @other x\r")
+    told(terminal, "detach")
+    told(terminal, "sesh @other x")
+    terminal.type("echo still=$SESH_SESSION\r")
+    told(terminal, "still=work")
+
+
+def test_detaching_by_a_word_typed_inside(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    other = attached(home, "@box", "work")
+    terminal = attached(home, "@box", "work")
+    terminal.type("sesh --detach\r")
+    assert terminal.exit_code() == 0
+    assert "[detached from work]" in terminal.text()
+    assert other.alive
+
+
+def test_a_new_session_s_number_and_a_name_that_is_taken(home: Home, farm: Farm) -> None:
+    """What would be asked over there is asked here."""
+    far = farm.host("box")
+    terminal = attached(home, "@box", "--new")
+    terminal.type(DETACH)
+    assert terminal.exit_code() == 0
+    assert far.names() == ["1"]
+    asked = home.terminal("@box", "--new", "1")
+    asked.wait_for("(J)oin it, (R)eplace it, (N)ew as 1-2, (C)ancel?")
+    asked.type("n\r")
+    asked.wait_for(PROMPT)
+    assert far.names() == ["1", "1-2"]
+    cancelled = home.terminal("@box", "--new", "1")
+    cancelled.wait_for("(C)ancel?")
+    cancelled.type("c\r")
+    assert cancelled.exit_code() == 1
+    home.sesh("@box", "--open", "server")
+    slip = home.terminal("@box", "servre")
+    slip.wait_for("there is server: (A)ttach to it, or (C)reate servre?")
+    slip.type("\r")
+    slip.wait_for(PROMPT)
+    assert far.names() == ["1", "1-2", "server"]
+
+
+def test_the_session_attached_last_may_be_on_a_host(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    here = attached(home, "here")
+    here.type(DETACH)
+    assert here.exit_code() == 0
+    there = attached(home, "@box", "there")
+    there.type(DETACH)
+    assert there.exit_code() == 0
+    back = attached(home, "-")
+    back.type("echo in=$SESH_SESSION\r")
+    told(back, "in=there")
+    back.type("exit\r")
+    assert back.exit_code() == 0
+    back = attached(home, "-")  # what has ended is passed over
+    back.type("echo in=$SESH_SESSION\r")
+    told(back, "in=here")
+    second = attached(home, "@box", "second")
+    second.type(DETACH)
+    assert second.exit_code() == 0
+    over_there = attached(home, "@box", "-")
+    over_there.type("echo in=$SESH_SESSION\r")
+    told(over_there, "in=second")
+
+
+def test_all_is_ended_over_there_only_with_consent(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    home.sesh("--open", "here")
+    home.sesh("@box", "--open", "a")
+    home.sesh("@box", "--open", "b")
+    declined = home.terminal("@box", "--kill-all")
+    declined.wait_for(re.compile(r"2 sessions on @box \(a, b\)"))
+    declined.type("n\r")
+    assert declined.exit_code() == 1
+    assert far.names() == ["a", "b"]
+    agreed = home.terminal("@box", "--kill-all")
+    agreed.wait_for("2 sessions")
+    agreed.type("y\r")
+    assert agreed.exit_code() == 0
+    assert far.names() == []
+    assert home.names() == ["here"]
+
+
+def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) -> None:
+    """The path of the agent's socket here means nothing over there, or somebody else's socket."""
+    far = farm.host("box", config={"ForwardAgent": "yes"})
+    decoy = far.write("decoy", "")
+    agent = os.path.join(home.path, "agent")
+    home.write("agent.sh", f"exec ssh-agent -D -a {agent} >/dev/null")
+    keeper = home.terminal(command=["sh", os.path.join(home.path, "agent.sh")])
+    keeper.wait_until(lambda: os.path.exists(agent))
+    home.env["SSH_AUTH_SOCK"] = agent
+    add = home.terminal(command=["ssh-add", farm.ground.identity])
+    assert add.exit_code() == 0
+    home.sesh("@box", "--open", "work", "--env", "A=1")
+    terminal = attached(home, "@box", "work")
+    terminal.type("ssh-add -l; readlink $SSH_AUTH_SOCK\r")
+    told(terminal, "ED25519")
+    assert agent not in terminal.text()
+    assert decoy
+
+
+def test_who_has_no_sesh_there_is_offered_it(home: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False)
+    declined = home.terminal("@box", "work")
+    declined.wait_for("deploy sesh to @box? (Y)es, (N)o")
+    declined.type("n\r")
+    assert declined.exit_code() == 1
+    assert "sesh --deploy @box" in declined.text()
+    assert not far.exists(".local/bin/sesh")
+    terminal = home.terminal("@box", "work", columns=100)
+    terminal.wait_for("deploy sesh to @box? (Y)es, (N)o")
+    terminal.type("\r")
+    terminal.wait_for(PROMPT, timeout=50)
+    assert far.exists(".local/bin/sesh")
+    terminal.type("exit 6\r")
+    assert terminal.exit_code() == 6
+
+
+@pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
+def test_a_password_is_asked_for_before_the_session_shows(home: Home, farm: Farm) -> None:
+    far = farm.host("box", sshd={"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"})
+    far.account.set_password("secret word")
+    terminal = home.terminal("@box", "work")
+    terminal.wait_for(re.compile("[Pp]assword:"))
+    terminal.type("secret word\r")
+    terminal.wait_for(PROMPT)
+    terminal.type("exit 4\r")
+    assert terminal.exit_code() == 4
+    again = attached(home, "@box", "work")  # the shared connection stands
+    again.type("exit 4\r")
+    assert again.exit_code() == 4
+
+
+def test_events_of_a_link_are_for_programs(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    log = os.path.join(home.path, "events")
+    terminal = attached(home, "@box", "work", env={"SESH_EVENT_LOG": log})
+    terminal.type(DETACH)
+    assert terminal.exit_code() == 0
+    with open(log, encoding="utf-8") as file:
+        events = [json.loads(line) for line in file]
+    assert [(each["event"], each["host"], each["session"]) for each in events] == [
+        ("connect", "box", "work"),
+        ("disconnect", "box", "work"),
+    ]
+
+
+def test_more_sessions_than_one_connection_may_carry(home: Home, farm: Farm) -> None:
+    """sshd's MaxSessions: a second connection is opened, as far as it takes."""
+    far = farm.host("box", sshd={"MaxSessions": "2"})
+    terminals = [attached(home, "@box", f"work{number}") for number in range(4)]
+    for number, terminal in enumerate(terminals):
+        terminal.type("echo in=$SESH_SESSION\r")
+        told(terminal, f"in=work{number}")
+    assert len(far.names()) == 4

@@ -1,0 +1,420 @@
+"""Every verb through `@host`: what it prints, its JSON, its exit code, and words that arrive as they were written."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import Any
+
+import pytest
+
+from tests.remote.farm import Far, Farm
+from tests.support import Home, wait_until
+
+SHELLS = ["bash", "zsh", "fish", "tcsh", "dash"]
+AGES = r"\b\d+s( +|(?= ago))|\S+Z "
+BANNER = 'Welcome to \0\x1b[31mbox {"json": 1}\r\nstty: standard input: not a terminal\n'
+ODD = [
+    "",
+    " ",
+    "a  b ",
+    "-",
+    "-x",
+    "--",
+    "--json",
+    "--help",
+    "@other",
+    "~",
+    "$HOME",
+    "`id`",
+    "$(id)",
+    "!!",
+    "a'b",
+    'a"b',
+    "a\\",
+    "\\n",
+    "line\nbreak\n",
+    "tab\there",
+    "*",
+    "[a-z]?",
+    "{a,b}",
+    "a;b|c&d>e<f",
+    "#",
+    "%s",
+    "^",
+    "ünïcödé",
+    "日本",
+    "\udcff\udc80",
+    "\x01\x1b[31m\x7f",
+    "x" * 100_000,
+]
+
+
+def there_only(line: str) -> str:
+    """A line of sesh's own as it is over there, where nobody has to write the host."""
+    return line.replace("sesh @box ", "sesh ").replace("`sesh @box`", "`sesh`")
+
+
+def stable(value: Any) -> Any:
+    """JSON without what differs between two moments or two ways of asking."""
+    if isinstance(value, list):
+        return [stable(each) for each in value]
+    left_out = ("last_activity", "host", "duration", "position", "foreground", "link")
+    kept = {key: each for key, each in value.items() if key not in left_out}
+    if "error" in kept:
+        kept["error"]["message"] = there_only(kept["error"]["message"])
+    return kept
+
+
+def same(home: Home, far: Far, *words: str) -> str:
+    """What a line prints; over there and through `@host` it must be the same, in JSON but for the host."""
+    there, through = far.sesh("--local", *words), home.sesh(far.at, *words)
+    assert (through.code, there_only(through.stderr)) == (there.code, there.stderr)
+    assert re.sub(AGES, "", through.stdout) == re.sub(AGES, "", there.stdout)
+    there, through = far.sesh("--local", "--json", *words), home.sesh(far.at, "--json", *words)
+    assert (through.code, through.stderr) == (there.code, there.stderr)
+    assert stable(through.json()) == stable(there.json())
+    for each in through.json() if isinstance(through.json(), list) else [through.json()]:
+        if "error" not in each and "ok" not in each:
+            assert each["host"] == far.word, each
+    return through.stdout
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_odd_words_arrive_as_they_were_written(home: Home, farm: Farm, shell: str) -> None:
+    """Whatever the login shell over there makes of quotes, and whatever its login files print."""
+    far = farm.host("box", user_shell=shell)
+    far.login_files(BANNER)
+    code = "import sys, os; print([os.fsencode(word) for word in sys.argv[1:]])"
+    done = home.sesh("@box", "--exec", "job", "--print", "--", home.command[0], "-c", code, *ODD[:-1])
+    if done.code == 127:  # this interpreter is private: any will do
+        done = home.sesh("@box", "--exec", "job", "--print", "--", "python3", "-c", code, *ODD[:-1])
+    assert done.code == 0, done
+    assert done.stdout == f"{[os.fsencode(word) for word in ODD[:-1]]}\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_session_lives_its_life_from_afar(home: Home, farm: Farm, shell: str) -> None:
+    far = farm.host("box", user_shell=shell)
+    far.login_files(BANNER)
+    done = home.sesh("@box", "--open", "work", "--json")
+    assert (done.code, done.json()) == (
+        0,
+        {"ok": True, "name": "work", "session": "work", "host": "box", "created": True},
+    )
+    assert home.sesh("@box", "--send", "work", "echo one; exit 3", "--enter").code == 0
+    wait_until(lambda: not far.names())
+    missing = home.sesh("@box", "--status", "work")
+    assert (missing.code, missing.stdout) == (1, "")
+    assert "no session work" in missing.stderr
+
+
+def test_what_is_asked_of_a_session_is_answered_as_over_there(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    script = "echo hello; printf '\\033]0;A title\\007'; echo 'a  \\033[31mred\\033[0m'; exec sleep 1000"
+    opened = home.sesh("@box", "--open", "work", "--label", "a=b c", "--env", "X=1", "--", "sh", "-c", script)
+    assert (opened.code, opened.stdout, opened.stderr) == (0, "", "")
+    home.sesh("@box", "--open", "other", "--", "sleep", "1000")
+    wait_until(lambda: "red" in far.sesh("--screen", "work").stdout)
+    assert "work" in same(home, far, "--list")
+    assert "other" not in same(home, far, "--list", "--label", "a=b c")
+    same(home, far, "-l")
+    same(home, far, "--status", "work")
+    assert same(home, far, "--screen", "work")
+    assert same(home, far, "--logs", "work")
+    assert same(home, far, "--logs", "work", "1", "--ansi")
+    same(home, far, "--status", "missing")
+    same(home, far, "--kill", "missing")
+    same(home, far, "--logs", "work", "x")
+    same(home, far, "--send", "missing", "x")
+    same(home, far, "--screen", "a b")
+    same(home, far, "--nonsense", "work")
+    same(home, far, "--open", "x", "/no/such/directory")
+    same(home, far, "--open", "x", "--", "no-such-command")
+    same(home, far, "--open", "x", "--", "/etc/passwd")
+    same(home, far, "--attach", "missing")
+    same(home, far, "--rename", "work", "other")
+    assert home.sesh("@box", "--version").stdout == home.sesh("--version").stdout
+    same(home, far, "--detach", "work")
+    same(home, far, "--message", "work", "hello")
+    same(home, far, "--label", "work", "k=v")
+    assert far.sesh("--status", "work", "--json").json()["labels"] == {"a": "b c", "k": "v"}
+
+
+def test_verbs_that_change_something(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    assert home.sesh("@box", "--new", "-d").stdout == "1\n"
+    assert home.sesh("@box", "--new", "--json").json()["name"] == "2"
+    assert home.sesh("@box", "-n", "three", "-d", "--", "cat").stdout == "three\n"
+    assert home.sesh("@box", "--rename", "1", "one").code == 0
+    assert far.names() == ["2", "one", "three"]
+    again = home.sesh("@box", "--new", "one", "-d")
+    assert (again.code, "--join" in again.stderr) == (1, True)
+    assert home.sesh("@box", "--new", "one", "-d", "--new-name").stdout == "one-2\n"
+    partly = home.sesh("@box", "--kill", "2", "missing", "one-2")
+    assert (partly.code, "no session missing" in partly.stderr) == (1, True)
+    assert far.names() == ["one", "three"]
+    assert home.sesh("@box", "-K").code == 0
+    assert far.names() == []
+    assert home.sesh("--list", "--local", "--json").json() == []
+
+
+def test_send_types_words_keys_and_stdin(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    home.sesh(
+        "@box",
+        "--open",
+        "work",
+        "--",
+        "sh",
+        "-c",
+        "stty raw -echo; echo ready; head -c 200020 >got; echo done; exec cat",
+    )
+    wait_until(lambda: "ready" in far.sesh("--screen", "work").stdout)
+    data = bytes(range(256)) * 781 + b"0" * 64
+    assert home.sesh("@box", "--send", "work", "two  words", "and one").code == 0
+    assert home.sesh("@box", "--send", "work", "--key", "C-c", "--key", "Escape").code == 0
+    sent = home.sesh("@box", "--send", "work", "-", "--json", input=data)
+    assert sent.json()["bytes"] == len(data)
+    wait_until(lambda: far.exists("got") and os.path.getsize(os.path.join(far.home, "got")) == 200020, timeout=20)
+    with open(os.path.join(far.home, "got"), "rb") as file:
+        assert file.read() == (b"two  words and one\x03\x1b" + data)[:200020]
+    assert "done" in far.sesh("--screen", "work").stdout
+
+
+def test_jobs_over_there_end_with_their_own_code(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    assert home.sesh("@box", "--exec", "--", "true").code == 0
+    for code in (1, 3, 125, 255):
+        assert home.sesh("@box", "--exec", "--", "sh", "-c", f"exit {code}").code == code
+    assert home.sesh("@box", "--exec", "--", "sh", "-c", "kill -9 $$").code == 137
+    assert home.sesh("@box", "--exec", "--", "no-such-command").code == 127
+    assert home.sesh("@box", "--exec", "--", "/etc/passwd").code == 126
+    assert home.sesh("@box", "--exec", "--timeout", "0.2", "--", "sleep", "1000").code == 124
+    assert home.sesh("@box", "--exec", "-C", "/no/such", "--", "true").code == 1
+    assert home.sesh("@box", "--exec", "a b", "--", "true").code == 2
+    assert home.sesh("@box", "--exec", "x").code == 2
+    home.sesh("@box", "--open", "taken", "--", "cat")
+    taken = home.sesh("@box", "--exec", "taken", "--json", "--", "true")
+    assert (taken.code, taken.json()["error"]["code"]) == (125, "exists")
+    assert far.names() == ["taken"]
+
+
+def test_what_jobs_print_comes_back(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    far.login_files(BANNER)
+    script = "printf 'one\\ntwo\\377'; exit 4"
+    printed = home.sesh("@box", "--exec", "--print", "--", "sh", "-c", script)
+    assert (printed.code, printed.raw, printed.stderr) == (4, b"one\ntwo\xff", "")
+    followed = home.sesh("@box", "--exec", "--follow", "--", "sh", "-c", script)
+    assert (followed.code, followed.raw, followed.stderr) == (4, b"one\ntwo\xff", "")
+    quiet = home.sesh("@box", "--exec", "--", "sh", "-c", script)
+    assert (quiet.code, quiet.raw, quiet.stderr) == (4, b"", "")
+    value = home.sesh("@box", "--exec", "build", "--json", "--", "sh", "-c", script).json()
+    assert value["session"] == "build"
+    assert value["host"] == "box"
+    assert value["command"] == ["sh", "-c", script]
+    assert value["exit_code"] == 4
+    assert value["output"] == "one\ntwo\ufffd"
+    assert value["timed_out"] is False
+    lines = home.sesh("@box", "--exec", "--json", "--follow", "--", "sh", "-c", script).stdout.splitlines()
+    assert [json.loads(line) for line in lines[:2]] == [{"line": "one"}, {"line": "two\ufffd"}]
+    assert json.loads(lines[2])["exit_code"] == 4
+
+
+def test_a_job_that_nobody_waits_for_and_one_that_is_kept(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    assert home.sesh("@box", "--exec", "-d", "--", "sleep", "1000").stdout == "1\n"
+    assert home.sesh("@box", "--exec", "kept", "--keep", "--", "sh", "-c", "echo out; exit 3").code == 3
+    assert home.sesh("@box", "--logs", "kept").stdout == "out\n"
+    status = home.sesh("@box", "--status", "kept", "--json").json()
+    assert (status["state"], status["exit_code"], status["host"]) == ("exited", 3, "box")
+    assert far.names() == ["1", "kept"]
+
+
+def test_directories_are_meant_over_there(home: Home, farm: Farm) -> None:
+    """The shell here has put its own home where `~` was written: over there it is the one over there."""
+    far = farm.host("box")
+    for name in ("project", "a b"):
+        os.makedirs(os.path.join(far.home, name))
+        os.chown(os.path.join(far.home, name), far.account.uid, far.account.gid)
+
+    def where(*words: str) -> str:
+        done = home.sesh("@box", "--exec", "--print", *words, "--", "pwd")
+        return done.stdout.strip() if done.code == 0 else done.stderr
+
+    assert where() == far.home
+    assert where("-C", home.path) == far.home
+    assert where("-C", f"{home.path}/project") == f"{far.home}/project"
+    assert where("-C", f"{home.path}/a b/") == f"{far.home}/a b"
+    assert where("-C", "project") == f"{far.home}/project"
+    assert where("-C", ".") == far.home
+    assert where("-C", "/usr") == "/usr"
+    assert "no directory" in where("-C", f"{home.path}x")
+    assert home.sesh("@box", "--open", "work", f"{home.path}/project").code == 0
+    assert home.sesh("@box", "--status", "work", "--json").json()["cwd"] == f"{far.home}/project"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_shell_of_a_session_over_there_is_a_login_shell(home: Home, farm: Farm, shell: str) -> None:
+    far = farm.host("box", user_shell=shell)
+    far.write(".bash_profile", far.read(".bash_profile") + "echo login-file\n")
+    far.write(".profile", far.read(".profile") + "echo login-file\n")
+    far.write(".zprofile", "echo login-file\n")
+    far.write(".login", "echo login-file\n")
+    far.write(".config/fish/conf.d/login.fish", "status is-login; and echo login-file\n")
+    assert home.sesh("@box", "--open", "work").code == 0
+    assert home.sesh("@box", "--send", "work", "echo shell=$0 home=$HOME; id -un", "--enter").code == 0
+    wait_until(lambda: far.user in home.sesh("@box", "--screen", "work").stdout.splitlines())
+    assert "login-file" in home.sesh("@box", "--screen", "work").stdout
+
+
+def environment(home: Home, *words: str, env: dict[str, str | None] | None = None) -> dict[str, str]:
+    """The environment that a program over there finds."""
+    done = home.sesh("@box", "--exec", "--print", *words, "--", "env", env=env)
+    assert done.code == 0, done
+    return dict(re.findall(r"^(\w+)=(.*)$", done.stdout, re.MULTILINE))
+
+
+def test_the_locale_goes_along_where_it_exists_over_there(home: Home, farm: Farm) -> None:
+    farm.host("box", sshd={"AcceptEnv": "NOTHING"})
+    got = environment(home, env={"LANG": "C.UTF-8", "LC_TIME": "xx_YY.UTF-8"})
+    assert got["LANG"] == "C.UTF-8"
+    assert "LC_TIME" not in got
+    assert environment(home, env={"LANG": "xx_YY.UTF-8"})["LANG"] == "C.UTF-8"
+    got = environment(home, env={"LANG": None, "LC_ALL": "C"})
+    assert (got.get("LC_ALL"), "LANG" in got) == ("C", False)
+
+
+def test_a_session_over_there_is_the_environment_s_own(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    got = environment(home, "--env", "A=b c", env={"SECRET": "x", "TERM": "xterm-kitty"})
+    assert got["SESH_SESSION"] == "1"
+    assert got["A"] == "b c"
+    assert got["HOME"] == far.home
+    assert got["USER"] == far.user
+    assert got["TERM"] == "xterm-256color"
+    assert "SECRET" not in got
+    assert not [key for key in got if key.startswith("SESH_") and key != "SESH_SESSION"]
+
+
+def test_one_shared_connection_carries_everything(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    for words in (["--open", "work"], ["--list"], ["--exec", "--", "true"], ["--kill", "work"]):
+        assert home.sesh("@box", *words).code == 0
+    assert far.proxy.accepted == 1
+    assert len(farm.masters()) == 1
+
+
+def test_the_user_s_own_connection_sharing_is_left_as_it_is(home: Home, farm: Farm) -> None:
+    path = os.path.join(home.path, "mine")
+    farm.host("box", config={"ControlMaster": "auto", "ControlPath": path, "ControlPersist": "60"})
+    assert home.sesh("@box", "--exec", "--", "true").code == 0
+    assert os.path.exists(path)
+    assert os.listdir(os.path.join(home.directory, ".control")) == []
+
+
+def test_a_command_that_is_piped_ends_with_its_output(home: Home, farm: Farm) -> None:
+    """The shared connection must not hold the pipe open."""
+    farm.host("box")
+    done = home.sesh("@box", "--list", "--json")
+    assert (done.code, done.json()) == (0, [])
+
+
+def test_hosts_that_a_shell_or_ssh_could_misread_are_refused_before_anything_runs(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    words = ["-oProxyCommand=touch x", "a b", "a;b", "$(x)", "a\nb", "", "a@-b", "-F", "`x`", "x:99999", "a\x01"]
+    for word in words:
+        done = home.sesh(f"@{word}", "--list", "--json")
+        assert (done.code, done.json()["error"]["code"]) == (2, "invalid_host"), word
+        done = home.sesh(f"@{word}", "work")
+        assert (done.code, done.stderr.count("\n")) == (2, 1), word
+    assert farm.calls() == []
+
+
+def test_an_unreachable_host_is_one_line(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    far.proxy.refuse()
+    done = home.sesh("@box", "--list")
+    assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "box" in done.stderr
+    assert "refused" in done.stderr
+    assert home.sesh("@box", "--list", "--json").json()["error"]["code"] == "unreachable"
+    job = home.sesh("@box", "--exec", "--", "true")
+    assert (job.code, job.stderr.count("\n")) == (125, 1)
+
+
+def test_a_changed_host_key_is_one_line(home: Home, farm: Farm) -> None:
+    farm.change_key(farm.host("box"))
+    done = home.sesh("@box", "--list")
+    assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "host key" in done.stderr
+    assert "ssh-keygen -R" in done.stderr
+
+
+def test_an_unknown_host_key_is_recorded(home: Home, farm: Farm) -> None:
+    far = farm.host("box", known=False)
+    done = home.sesh("@box", "--list", "--json")
+    assert (done.code, done.json()) == (0, [])
+    with open(farm.known_hosts, encoding="utf-8") as file:
+        assert far.address in file.read()
+
+
+def test_nothing_waits_for_a_password_without_a_terminal(home: Home, farm: Farm) -> None:
+    settings = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no", "UsePAM": "no"}
+    farm.host("box", sshd=settings)
+    done = home.sesh("@box", "--list", timeout=10)
+    assert (done.code, done.stderr.count("\n")) == (1, 1)
+    assert "password" in done.stderr
+
+
+def test_a_host_without_sesh_is_told_with_the_words_to_type(home: Home, farm: Farm) -> None:
+    farm.host("box", installed=False)
+    done = home.sesh("@box", "--list")
+    assert (done.code, done.stderr.count("\n")) == (1, 1)
+    assert "sesh --deploy @box" in done.stderr
+    assert home.sesh("@box", "--open", "x", "--json").json()["error"]["code"] == "not_deployed"
+    assert home.sesh("@box", "--exec", "--", "true").code == 125
+
+
+def test_the_variables_for_ssh_are_obeyed(home: Home, farm: Farm) -> None:
+    far = farm.host("box", config={"IdentityFile": "/nonexistent"})
+    control = os.path.join(home.path, "ctl")
+    home.write("bin/other-ssh", '#!/bin/sh\necho used >>~/used\nexec ssh "$@"\n', 0o755)
+    env = {
+        "SESH_SSH": "other-ssh",
+        "SESH_IDENTITY": farm.ground.identity,
+        "SESH_PERSIST": "90s",
+        "SESH_KEEPALIVE": "7",
+        "SESH_CTRL_DIR": control,
+    }
+    assert home.sesh("@box", "--exec", "--", "true", env=env).code == 0
+    assert os.path.exists(os.path.join(home.path, "used"))
+    (socket,) = os.listdir(control)
+    assert len(socket) == 24
+    (master,) = [call for call in farm.calls() if "-f" in call]
+    assert "ControlPersist=90s" in master
+    assert "ServerAliveInterval=7" in master
+    assert home.sesh("@box", "--list", env={**env, "SESH_KEEPALIVE": "x"}).code == 1
+    jumped = farm.host("hidden", same_user=far, config={"ProxyCommand": "false"})
+    assert home.sesh(jumped.at, "--list").code == 1
+
+
+def test_a_jump_host_may_be_named(home: Home, farm: Farm) -> None:
+    jump = farm.host("jump", proxied=True)
+    farm.host("box")
+    assert home.sesh("@box", "--exec", "--", "true", env={"SESH_PROXYJUMP": "jump"}).code == 0
+    assert jump.proxy.accepted >= 1
+    bad = home.sesh("@box", "--list", env={"SESH_PROXYJUMP": "-oProxyCommand=x"})
+    assert (bad.code, bad.stderr.count("\n")) == (2, 1)
+
+
+def test_attaching_without_a_terminal_is_refused_as_over_there(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    home.sesh("@box", "--open", "work")
+    for words in (["work"], ["--attach", "work"], ["new"], ["--attach", "missing"]):
+        same(home, far, *words)
+    farm.host("bare", installed=False)
+    assert home.sesh("@bare", "work", "--json").json()["error"]["code"] == "not_deployed"
