@@ -32,8 +32,8 @@ _FAREWELL = 0.2
 _NOTICE = 3.0
 """Seconds for which a notice stays, unless a key is pressed."""
 _INTERRUPTS = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # Ctrl-C, however a terminal sends it
-_KEPT = 4096
-"""Bytes that may be typed ahead while a link is down."""
+_KEPT = 4096  # bytes that may be typed ahead while a link is down
+_LULL = 10  # milliseconds: a burst is shown before the ledger reads it, for both at once slow each other down
 _TOLD = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH)
 _IN, _OUT = select.POLLIN, select.POLLOUT
 
@@ -72,7 +72,7 @@ class Visit:
         self._closed = self._mute = False  # the daemon says nothing more; it hears nothing more
         self._welcome_by = time.monotonic() + _WELCOME
         self._flush_by = self._notice_by = self._leave_by = 0.0
-        self._apology = ""
+        self._apology, self._quiet = "", False  # … and whether the last lull brought nothing
         self._resumes = False  # it takes up what was typed at a connection before this one
         self.pulse = Pulse(wanted=host is not None)
         os.set_blocking(connection.inbound, False)
@@ -161,7 +161,8 @@ class Visit:
         self._register()
         moments = self._moments()
         if self.display.behind:
-            ready = self._poll.poll(0)
+            ready = self._poll.poll(0 if self._quiet else _LULL)
+            self._quiet = not ready
             if not ready:
                 self.display.account()
         else:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 BOUND = 16 << 20
 """Bytes that the emulator may lag; beyond it the program waits."""
+BURST = 8 << 20
+"""Bytes up to which the emulator leaves the processor to the relay while output comes in."""
+LULL = 0.01
+"""Seconds without output after which a burst is over."""
 LAZY = 64 << 10
 """Bytes for which nobody loads the emulator unasked: a small session that nobody looks at stays small."""
 PATIENCE = 0.1
@@ -62,6 +66,12 @@ class Model:
     def eager(self) -> bool:
         """Whether there is work that an idle moment should be used for."""
         return self.lag > LAZY or (self._emulator is not None and self.lag > 0)
+
+    def patience(self) -> float:
+        """Seconds that the work may wait: while a burst still comes in, it has the processor for itself."""
+        if self.lag >= BURST:
+            return 0.0
+        return max(0.0, self._stream.touched + LULL - time.monotonic())
 
     def resize(self, columns: int, rows: int) -> None:
         """Gives the screen another size from the stream's head on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_right
 
 RETAINED = 256 << 10
@@ -15,6 +16,8 @@ class Stream:
 
     def __init__(self, base: int = 0) -> None:
         self.base = self.head = base
+        self.touched = 0.0
+        """When something was added last (monotonic)."""
         self._blocks: list[bytes] = []
         self._starts: list[int] = []
 
@@ -35,6 +38,7 @@ class Stream:
             self._blocks.append(block)
             self._starts.append(self.head)
         self.head += len(block)
+        self.touched = time.monotonic()
 
     def read(self, position: int, limit: int) -> list[memoryview]:
         """At most `limit` bytes from `position` on, as views of the blocks, uncopied; none at the head.
