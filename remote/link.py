@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 
-from sesh import wire
+from sesh import protocol, wire
 from sesh.errors import NotDeployed, SeshError, TimedOut, Unreachable
 from sesh.remote import control, ssh
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from sesh.remote.destination import Destination
 
-MARK = b"\0sesh-bridge-1\0\n"
-"""What the far end says first; whatever login files print comes before it, and is passed over."""
 PROGRAM = 'exec sh -c \'x=~/.local/bin/sesh; [ -x "$x" ] || x=sesh; exec "$x" --bridge\''
 """The line for the login shell over there: read alike by POSIX shells, fish and csh; all else goes as frames."""
 PATIENCE = 20.0
@@ -86,7 +84,7 @@ class Link(wire.Connection):
     def _read_up_to_mark(self, deadline: float) -> None:
         """Passes over what login files print. Raises NotDeployed, Unreachable."""
         seen = b""
-        while MARK not in seen:
+        while protocol.BRIDGE not in seen:
             poll = select.poll()
             poll.register(self.inbound, select.POLLIN)
             if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
@@ -95,7 +93,7 @@ class Link(wire.Connection):
             if not data:
                 raise self._failure(seen)
             seen = (seen + data)[-_MOST_CHATTER:]
-        self._frames.extend(self._decoder.feed(seen.partition(MARK)[2]))
+        self._frames.extend(self._decoder.feed(seen.partition(protocol.BRIDGE)[2]))
 
     def _failure(self, seen: bytes) -> SeshError:
         """Why the far end never said its mark."""

@@ -196,10 +196,14 @@ def write_whole(path: str, data: bytes) -> None:
         os.close(descriptor)
 
 
-def remember(name: str) -> None:
-    """Notes `name` (`@HOST NAME` for one on another host) as the session attached last."""
-    kept = [name, *(other for other in recent() if other != name)][:32]
-    write_whole(recent_path(), "".join(f"{each}\n" for each in kept).encode())
+def remember(name: str, host: str | None = None) -> None:
+    """Notes the session attached last (`@HOST NAME` for one elsewhere); a full disk keeps nobody from attaching."""
+    entry = name if host is None else f"@{host} {name}"
+    kept = [entry, *(other for other in recent() if other != entry)][:32]
+    try:
+        write_whole(recent_path(), "".join(f"{each}\n" for each in kept).encode())
+    except OSError:
+        return
 
 
 def recent() -> list[str]:

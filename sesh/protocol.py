@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 PROTOCOL = 1
 """The major version: another one is refused in one line, and harms nothing."""
 
+BRIDGE = b"\0sesh-bridge-1\0\n"
+"""What the far end of a link says before its first frame: login files may print anything, and it comes before this."""
+
 LARGEST_PAYLOAD = 1 << 20
 HEADER = 5
 CHUNK = 256 << 10

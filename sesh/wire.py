@@ -151,6 +151,16 @@ class Connection:
                     return response, bytes(carried)
                 carried.clear()
 
+    def only(
+        self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
+    ) -> tuple[dict[str, Any], bytes]:
+        """Has the daemon carry out one verb, HELLO and REQUEST in one write, and closes the connection."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self:
+            self.send(greeting("request") + asking(verb, 1, data, **words), deadline)
+            self.expect_welcome(deadline)
+            return self.answer(1, deadline)
+
 
 def greeting(role: str, **more: Any) -> bytes:
     """A HELLO frame: `role` is `attach` or `request`."""
@@ -232,12 +242,8 @@ def adopt(opened: socket) -> Connection:
 def ask(
     name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[dict[str, Any], bytes]:
-    """One verb to the daemon of `name` over a connection of its own: HELLO and REQUEST go out in one write."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    with connect(name) as connection:
-        connection.send(greeting("request") + asking(verb, 1, data, **words), deadline)
-        connection.expect_welcome(deadline)
-        return connection.answer(1, deadline)
+    """One verb to the daemon of `name` over a connection of its own. Raises as `connect` and `Connection.only` do."""
+    return connect(name).only(verb, data, timeout=timeout, **words)
 
 
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:

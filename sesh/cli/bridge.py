@@ -19,7 +19,7 @@ import os
 import select
 import signal
 
-from sesh import __version__, listing, protocol, results, wire
+from sesh import __version__, listing, paths, protocol, results, wire
 from sesh.cli import child, far, find, show, words
 from sesh.errors import NotFound, SeshError, Unreachable, UsageError
 
@@ -27,7 +27,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MARK = b"\0sesh-bridge-1\0\n"
 _BLOCK = 1 << 16
 _MOST = 1 << 20
 
@@ -42,7 +41,7 @@ def serve() -> int:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     near = wire.Connection(inbound, outbound)
     try:
-        near.send(MARK)
+        near.send(protocol.BRIDGE)
         _greeted(near)
         while True:
             kind, payload = near.receive()
@@ -145,9 +144,7 @@ def _connected(name: str, number: str) -> tuple[dict[str, Any], bytes, wire.Conn
     try:
         connection = find.required(find.checked(name))
         if not number:
-            from sesh.cli import enter
-
-            enter.remember(name)
+            paths.remember(name)
             return {"name": name}, b"", connection
         probe, _ = wire.ask(name, "status")
         if probe["session"].get("id") == number:

@@ -307,7 +307,7 @@ def into(connection: Connection, name: str, options: Options, here: Record | Non
     if here is not None and not far.entering():
         connection.close()
         return switch(here, name)
-    remember(name)
+    paths.remember(name)
     if far.entering():
         return far.handed(connection, name)
     from sesh.client.attach import attach as run
@@ -337,16 +337,8 @@ def reopened(name: str, host: str | None) -> Connection:
 
         return reach.reopened(name, host)
     connection = find.required(name)
-    remember(name)
+    paths.remember(name)
     return connection
-
-
-def remember(name: str) -> None:
-    """Notes the session for `sesh -`; a disk that is full keeps nobody from attaching."""
-    try:
-        paths.remember(name)
-    except OSError:
-        return
 
 
 def code(outcome: Outcome) -> int:

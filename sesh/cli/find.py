@@ -61,13 +61,7 @@ def ask(
     name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[dict[str, Any], bytes]:
     """One verb to a session that must be there, over a connection of its own."""
-    import time
-
-    deadline = None if timeout is None else time.monotonic() + timeout
-    with required(name) as connection:
-        connection.send(wire.greeting("request") + wire.asking(verb, 1, data, **words), deadline)
-        connection.expect_welcome(deadline)
-        return connection.answer(1, deadline)
+    return required(name).only(verb, data, timeout=timeout, **words)
 
 
 def lost_record(name: str) -> Summary | None:

@@ -92,16 +92,8 @@ def reopened(name: str, host: str) -> Link:
     except SeshError:
         through.close()
         raise
-    remember(name, host)
+    paths.remember(name, host)
     return through
-
-
-def remember(name: str, host: str) -> None:
-    """Notes the session for `sesh -`; a disk that is full keeps nobody from attaching."""
-    try:
-        paths.remember(f"@{host} {name}")
-    except OSError:
-        return
 
 
 def back(name: str, host: str, number: str, since: int, heard: float) -> Link:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from sesh import protocol, wire
+from sesh import paths, protocol, wire
 from sesh.cli import enter, job, reach, show, words
 from sesh.cli.mender import Mender
 from sesh.cli.waiter import Waiter
@@ -114,7 +114,7 @@ def _attach(line: words.Line, argv: list[str], destination: Destination) -> int:
     from sesh.client.attach import attach
 
     host = destination.word
-    reach.remember(name, host)
+    paths.remember(name, host)
     eventlog.log("connect", host=host, session=name)
     outcome = attach(through, name, host=host, options=options, open=enter.reopened, again=enter.again)
     eventlog.log("disconnect", host=outcome.host or host, session=outcome.name, reason=outcome.kind)

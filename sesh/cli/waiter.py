@@ -9,7 +9,7 @@ import time
 from sesh import protocol, wire
 from sesh.cli import show
 from sesh.client.pulse import Pulse
-from sesh.errors import InternalError, Interrupted, TimedOut, Unreachable, rebuild
+from sesh.errors import InternalError, Interrupted, TimedOut, Unreachable
 from sesh.native import signal
 
 TYPE_CHECKING = False
@@ -189,8 +189,7 @@ class Waiter:
                 if response.get("id") != _WAIT:
                     self._retained.clear()
                 elif "error" in response:
-                    error = response["error"]
-                    raise rebuild(str(error.get("code")), str(error.get("message")), error.get("exit"))
+                    raise wire.failure(response["error"])
                 else:
                     self._result = response
 

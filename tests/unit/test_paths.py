@@ -243,7 +243,15 @@ def test_the_sessions_attached_last_are_remembered_the_newest_first(ready: Path)
     assert len(paths.recent()) == 32
     paths.remember("n38")
     assert paths.recent()[:3] == ["n38", "n39", "n37"]
+    paths.remember("n38", "box")
+    assert paths.recent()[:2] == ["@box n38", "n38"]
     Path(paths.recent_path()).write_bytes(b"\xff\xfe")
+    assert paths.recent() == []
+
+
+def test_what_cannot_be_remembered_keeps_nobody_from_attaching(ready: Path) -> None:
+    Path(paths.recent_path()).mkdir()
+    paths.remember("work")
     assert paths.recent() == []
 
 
