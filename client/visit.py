@@ -24,13 +24,12 @@ if TYPE_CHECKING:
     from sesh.client.terminal import RawTerminal
     from sesh.wire import Connection
 
-_READ = 256 << 10
+_READ, _LITTLE = 256 << 10, 16 << 10  # read at once in a flood, and else: making room takes time
 _WELCOME = 10.0
 """Seconds for the daemon to answer HELLO."""
 _FAREWELL = 0.2
 """Seconds for the daemon to say how the screen was left, and for the terminal to take what still waits."""
-_NOTICE = 3.0
-"""Seconds for which a notice stays, unless a key is pressed."""
+_NOTICE = 3.0  # seconds for which a notice stays, unless a key is pressed
 _INTERRUPTS = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # Ctrl-C, however a terminal sends it
 _KEPT = 4096  # bytes that may be typed ahead while a link is down
 _LULL = 10  # milliseconds: a burst is shown before the ledger reads it, for both at once slow each other down
@@ -73,7 +72,7 @@ class Visit:
         self._welcome_by = time.monotonic() + _WELCOME
         self._flush_by = self._notice_by = self._leave_by = 0.0
         self._apology, self._quiet = "", False  # … and whether the last lull brought nothing
-        self._resumes = False  # it takes up what was typed at a connection before this one
+        self._room, self._resumes = _LITTLE, False  # it takes up what was typed at a connection before this one
         self.pulse = Pulse(wanted=host is not None)
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
@@ -298,7 +297,7 @@ class Visit:
 
     def _receive(self) -> None:
         try:
-            data = os.read(self.connection.inbound, _READ)
+            data = os.read(self.connection.inbound, self._room)
         except BlockingIOError:
             return
         except OSError:
@@ -309,6 +308,7 @@ class Visit:
                 raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
             self._end(Outcome("detached" if self._leave_by else "lost", self.name, self.host))
             return
+        self._room = _READ if len(data) == self._room else _LITTLE
         self.pulse.heard()
         for kind, payload in self.connection.decoder.feed(data):
             self._frame(kind, payload)

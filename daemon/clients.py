@@ -41,6 +41,8 @@ class Clients:
     @property
     def leader(self) -> Attachment | None:
         """The client that typed last, attaching counted, read-only ones apart."""
+        if len(self.all) == 1:
+            return None if self.all[0].read_only else self.all[0]
         able = [client for client in self.all if not client.read_only]
         return max(able, key=lambda client: client.typed, default=None)
 
@@ -103,15 +105,12 @@ class Clients:
 
     def slow(self, stream: Stream) -> list[Attachment]:
         """The raw clients that are too far behind and are not waited for."""
+        late = [client for client in self.all if client.fed() and client.behind(stream) > FARTHEST]
+        if not late:
+            return late
         now = time.monotonic()
         leader = self.leader
-        return [
-            client
-            for client in self.all
-            if client.fed()
-            and client.behind(stream) > FARTHEST
-            and (client is not leader or now - client.peer.touched > STALLED)
-        ]
+        return [client for client in late if (client is not leader or now - client.peer.touched > STALLED)]
 
     def awaited(self, stream: Stream) -> Attachment | None:
         """The client for which the program waits: the leader, where it is too far behind and still takes bytes."""

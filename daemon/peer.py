@@ -75,6 +75,13 @@ class Peer:
         """Whether the peer has asked for nothing that it has not got."""
         return not (self.attachment or self.reader or self.owed or self.unsent or self.backlog or self.first)
 
+    def wants(self, stream: Stream) -> bool:
+        """Whether something is to be done for it: frames to deal with, bytes to send, a connection to close."""
+        if self.backlog or self.closed or self.closing:
+            return True
+        reader = self.reader
+        return not self.blocked and (self.unsent > 0 or (reader is not None and reader.position < stream.head))
+
     def receive(self) -> bool:
         """Puts the frames that have come into the backlog; False where the other side closed. Raises ProtocolError."""
         try:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ptyprocess import PtyProcess
 
 _READ = 1 << 16
+_FULL = 2048
+"""A read of less than this has left nothing behind: the kernel gives a pty's output in pieces of some 4 KB."""
 _MOST = 1 << 18
 """Bytes taken from the pty in one turn of the loop."""
 
@@ -106,6 +108,8 @@ class Pty:
                 return blocks, False
             blocks.append(block)
             taken += len(block)
+            if len(block) < _FULL:
+                break  # that was all; where more has come meanwhile, the poller says so
         return blocks, True
 
     def write(self, data: bytes | memoryview) -> int:

@@ -54,8 +54,11 @@ class Relay:
 
     def paused(self) -> bool:
         """Whether the program has to wait: for the emulator, for a screen that is owed, or for who sets the pace."""
-        if self.model.lag >= BOUND or (self.model.lag and any(client.needs for client in self.clients.all)):
+        lag = self.model.lag
+        if lag and (lag >= BOUND or any(client.needs for client in self.clients.all)):
             return True
+        if self.stream.head - self.stream.base <= FARTHEST and not self.followers:
+            return False  # nobody can be far behind
         awaited = self.clients.awaited(self.stream)
         if awaited is not None:
             self.timers.ensure("pace", STALLED, self._impatient)
