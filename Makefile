@@ -8,11 +8,12 @@ PIP := -m pip --disable-pip-version-check --no-input
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
 
-.PHONY: help run test check bench bench-quick install uninstall clean
+.PHONY: help run test fidelity check bench bench-quick install uninstall clean
 
 help:
 	@echo 'make run        on a terminal: the session "main", in this terminal; else a tour that runs by itself'
 	@echo 'make test       all tests (ARGS="-k name" chooses); installs the programs that they drive'
+	@echo 'make fidelity   how exactly screens are restored, by the word of an emulator that is not ours'
 	@echo 'make check      ruff, its formatter, mypy --strict, and the rules of the house'
 	@echo 'make bench      sesh beside tmux, screen and dtach, every row (bench-quick: the chief ones, in a minute)'
 	@echo 'make install    sesh into an environment of its own, linked as ~/.local/bin/sesh'
@@ -29,7 +30,13 @@ run: $(STAMP)
 
 test: $(STAMP)
 	@sh tests/packages.sh
+	@sh tests/fidelity/packages.sh
 	$(BIN)/pytest $(ARGS)
+
+fidelity: $(STAMP)
+	@sh tests/packages.sh
+	@sh tests/fidelity/packages.sh
+	@$(BIN)/python -m tests.fidelity
 
 check: $(STAMP)
 	$(BIN)/ruff check
@@ -68,5 +75,5 @@ uninstall:
 	@echo 'removed: $(DATA)/venv and its link'
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/fidelity/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -116,7 +116,9 @@ class Grid(pyte.Screen):
         self.set_sides(0, self.columns - 1)
         self.cursor = pyte.screens.Cursor(0, 0)
         self.tabstops = set(range(8, self.columns, 8))
-        self.title = self.icon_name = ""
+        # xterm, VTE and xterm.js keep the titles over RIS.
+        self.title = getattr(self, "title", "")
+        self.icon_name = getattr(self, "icon_name", "")
         self.set_pen(DEFAULT)
         #: The last thing written was a grapheme: it stands left of the cursor, can be joined and repeated.
         self.open = False

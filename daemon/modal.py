@@ -15,7 +15,7 @@ from sesh.daemon.writer import Writer
 
 #: One of these at a time tells which mouse events are reported; resetting any turns reports off (xterm).
 MOUSE = (9, 1000, 1001, 1002, 1003)
-#: One of these at a time tells how they are encoded.
+#: One of these at a time tells how they are encoded; resetting one means nothing while another is set (xterm).
 ENCODINGS = (1005, 1006, 1015, 1016)
 #: Modes that are off unless set: cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized
 #: output, grapheme clusters, colour scheme and in-band size reports, win32 input.
@@ -92,10 +92,7 @@ class Modal(Writer):
             else:
                 self.modes.pop(number, None)
         elif number in MOUSE or number in ENCODINGS:
-            for other in MOUSE if number in MOUSE else ENCODINGS:
-                self.modes.pop(other, None)
-            if on:
-                self.modes[number] = True
+            self._switch_mouse(number, on)
         elif number in CHOICES:
             self.modes[number] = on
         elif number == 6:
@@ -113,6 +110,13 @@ class Modal(Writer):
             self._switch_side_margins(on)
         elif number in {47, 1047, 1048, 1049}:
             self._switch_buffer(number, on)
+
+    def _switch_mouse(self, number: int, on: bool) -> None:
+        for other in ENCODINGS if number in ENCODINGS else MOUSE:
+            if on or other == number or number in MOUSE:
+                self.modes.pop(other, None)
+        if on:
+            self.modes[number] = True
 
     def _switch_side_margins(self, on: bool) -> None:
         self.side_margins = on

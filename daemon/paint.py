@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from sesh.daemon.cell import DEFAULT, Cell, Pen
-from sesh.daemon.graphemes import clusters, joined
+from sesh.daemon.graphemes import ZWJ, clusters, joined
 from sesh.daemon.sgr import linked, step
 
 data_of = itemgetter(0)
@@ -63,7 +63,8 @@ class Painter:
                 continue
             for data in texts:
                 if data:
-                    if self.last and joined(self.last, 1, data[0]):
+                    # Some terminals join more behind a ZWJ than others.
+                    if self.last and (joined(self.last, 1, data[0]) or self.last[-1] == ZWJ):
                         out.append(pen.sequence)
                     out.append(data)
                     self.last = data

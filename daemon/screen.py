@@ -26,11 +26,11 @@ class Screen(Modal):
     """A pyte Screen that remembers all that a terminal would."""
 
     def reset(self) -> None:
-        """RIS: everything at rest and empty, save the scrollback (xterm keeps it)."""
+        """RIS: everything at rest and empty, save the scrollback and the titles (xterm keeps them)."""
         super().reset()
         self.cwd = ""
-        #: Titles pushed by XTWINOPS 22, oldest first: (icon, title).
-        self.titles: list[tuple[str, str]] = []
+        #: Titles pushed by XTWINOPS 22, oldest first: (what: 0 both, 1 the icon's, 2 the window's; icon; title).
+        self.titles: list[tuple[int, str, str]] = getattr(self, "titles", [])
         #: Colours that the program changed: OSC 4 by index, OSC 10 to 19 by number; values as it wrote them.
         self.palette: dict[int, str] = {}
         self.dynamic: dict[int, str] = {}
@@ -108,14 +108,24 @@ class Screen(Modal):
         if what > 2:
             return
         if params[:1] == (22,):
-            self.titles.append((self.icon_name, self.title))
+            self.titles.append((what, self.icon_name, self.title))
             del self.titles[:-STACK]
-        elif params[:1] == (23,) and self.titles:
-            icon, title = self.titles.pop()
-            if what != 2:
-                self.icon_name = icon
-            if what != 1:
-                self.title = title
+        elif params[:1] == (23,):
+            for each in (1, 2):
+                if what in {0, each}:
+                    self._pop_title(each)
+
+    def _pop_title(self, each: int) -> None:
+        """The icon's (1) or the window's (2) name from the last push that holds it; the other stays pushed."""
+        for at in range(len(self.titles) - 1, -1, -1):
+            what, icon, title = self.titles[at]
+            if what in {0, each}:
+                self.titles[at : at + 1] = [] if what else [(3 - each, icon, title)]
+                if each == 1:
+                    self.icon_name = icon
+                else:
+                    self.title = title
+                return
 
     def settle_history(self) -> None:
         """Finish the newest line of the scrollback where the first row no longer goes on with it."""

@@ -53,7 +53,7 @@ def snapshot(emulator: Emulator) -> dict[str, object]:
         "keys": list(screen.keys),
         "main_keys": list(screen.main_keys),
         "key_resources": {str(key): value for key, value in sorted(screen.key_resources.items())},
-        "titles": [list(pair) for pair in screen.titles],
+        "titles": [list(push) for push in screen.titles],
         "palette": {str(key): value for key, value in sorted(screen.palette.items())},
         "dynamic": {str(key): value for key, value in sorted(screen.dynamic.items())},
         "history": history.state(),
@@ -93,7 +93,7 @@ def restored(kind: type[Emulator], state: dict[str, Any]) -> Emulator:
     screen.saved, screen.main_saved = _load_saved(state["saved"]), _load_saved(state["main_saved"])
     screen.keys, screen.main_keys = list(state["keys"]), list(state["main_keys"])
     screen.key_resources = {int(key): value for key, value in state["key_resources"].items()}
-    screen.titles = [(icon, title) for icon, title in state["titles"]]
+    screen.titles = [(what, icon, title) for what, icon, title in state["titles"]]
     screen.palette = {int(key): value for key, value in state["palette"].items()}
     screen.dynamic = {int(key): value for key, value in state["dynamic"].items()}
     tokenizer.pending = state["pending"]

@@ -16,9 +16,10 @@ elif command -v apk >/dev/null 2>&1; then
 else
     pairs="ps:procps ssh:openssh sshd:openssh"
 fi
-for tool in bash zsh fish dash tcsh autossh busybox vim less tmux htop rsync; do
+for tool in bash zsh fish dash tcsh autossh busybox vim less tmux htop rsync npm; do
     pairs="$pairs $tool:$tool"
 done
+pairs="$pairs nvim:neovim node:nodejs"
 
 missing=
 for pair in $pairs; do

@@ -1,52 +1,103 @@
 // An emulator that is not ours: @xterm/headless. Reads one JSON request a line, answers with one line of JSON.
-// A request is {columns, rows, data: base64}; the answer is what the terminal shows and holds after data.
+// A request is {columns, rows, unicode, writes: [base64 or [columns, rows]]}; what is written and the sizes that follow
+// come in turn. The answer is what the terminal shows and holds in the end.
 import { createInterface } from 'node:readline';
 import { createRequire } from 'node:module';
 
 const require = createRequire(`${process.env.XTERM_HEADLESS ?? process.cwd()}/`);
 const { Terminal } = require('@xterm/headless');
 const { UnicodeGraphemesAddon } = require('@xterm/addon-unicode-graphemes');
+const { Unicode11Addon } = require('@xterm/addon-unicode11');
 
-function cells(line, columns) {
+function cells(core, line, columns) {
   const out = [];
   for (let x = 0; x < columns; x++) {
     const cell = line.getCell(x);
     const flags = [cell.isBold(), cell.isItalic(), cell.isDim(), cell.isUnderline(), cell.isBlink(), cell.isInverse(),
       cell.isInvisible(), cell.isStrikethrough(), cell.isOverline()].map((on) => (on ? 1 : 0)).join('');
     const colours = [cell.getFgColorMode(), cell.getFgColor(), cell.getBgColorMode(), cell.getBgColor()].join(',');
+    // No colour is none set, and all bits set after SGR 59.
+    const bits = cell.extended.underlineColor;
+    const chosen = bits !== 0 && (bits & 0x3ffffff) !== 0x3ffffff ? bits : '';
+    const underline = cell.isUnderline() ? `${cell.getUnderlineStyle()},${chosen}` : '';
+    const link = cell.hasExtendedAttrs() && core._oscLinkService.getLinkData(cell.extended.urlId);
     // A cell never written and one that holds a blank look the same.
-    out.push([cell.getChars() || (cell.getWidth() ? ' ' : ''), flags, colours]);
+    out.push([cell.getChars() || (cell.getWidth() ? ' ' : ''), flags, colours, underline,
+      link ? `${link.id ?? ''};${link.uri}` : '']);
   }
   return out;
 }
 
-function buffer(source, columns, rows) {
+function buffer(core, source, columns, rows) {
   const lines = [];
   for (let y = 0; y < source.length; y++) {
     const line = source.getLine(y);
-    lines.push({ wrapped: line.isWrapped, cells: cells(line, columns) });
+    lines.push({ wrapped: line.isWrapped, cells: cells(core, line, columns) });
   }
   return { scrollback: lines.slice(0, source.baseY), screen: lines.slice(source.baseY, source.baseY + rows) };
 }
 
-function state(terminal, columns, rows) {
+function charset(table) {
+  return table ? `${table.q ?? ''}${table['#'] ?? ''}` : '';
+}
+
+function state(terminal, seen, columns, rows) {
   const { active, normal } = terminal.buffer;
+  const core = terminal._core;
+  const { coreService, _charsetService: charsets, coreMouseService: mouse } = core;
+  const inner = core._bufferService.buffer;
   return {
     active: active.type,
     cursor: [active.cursorY, active.cursorX],
-    normal: buffer(normal, columns, rows),
-    alternate: active.type === 'alternate' ? buffer(active, columns, rows) : null,
+    normal: buffer(core, normal, columns, rows),
+    alternate: active.type === 'alternate' ? buffer(core, active, columns, rows) : null,
     modes: { ...terminal.modes, synchronizedOutputMode: false },
+    hidden: coreService.isCursorHidden,
+    shape: [coreService.decPrivateModes.cursorStyle ?? '', coreService.decPrivateModes.cursorBlink ?? ''].join(),
+    keypad: coreService.decPrivateModes.applicationKeypad,
+    encoding: mouse.activeEncoding,
+    margins: [inner.scrollTop, inner.scrollBottom],
+    tabs: Object.keys(inner.tabs).map(Number).filter((x) => x > 0 && x < columns),
+    charsets: [charset(charsets.charset), ...[0, 1, 2, 3].map((slot) => charset(charsets._charsets[slot]))],
+    newline: terminal.options.convertEol === true,
+    titles: [seen.title, core._inputHandler._iconName ?? ''],
+    stack: [core._inputHandler._windowTitleStack, core._inputHandler._iconNameStack],
+    palette: seen.palette,
   };
 }
 
+// Colours are events here, for whoever draws: 1 sets one, 2 takes one back, or all where it names none.
+function colour(palette, event) {
+  if (event.type === 1) {
+    palette[event.index] = event.color.join();
+  } else if (event.type === 2 && event.index === undefined) {
+    Object.keys(palette).filter((index) => index < 256).forEach((index) => delete palette[index]);
+  } else if (event.type === 2) {
+    delete palette[event.index];
+  }
+}
+
 async function answer(request) {
-  const { columns, rows, data } = request;
-  const terminal = new Terminal({ cols: columns, rows, scrollback: 100000, allowProposedApi: true, logLevel: 'off' });
+  let { columns, rows } = request;
+  const terminal = new Terminal({
+    cols: columns, rows, scrollback: 100000, allowProposedApi: true, logLevel: 'off', reflowCursorLine: true,
+    windowOptions: { pushTitle: true, popTitle: true },
+  });
   terminal.loadAddon(new UnicodeGraphemesAddon());
-  terminal.unicode.activeVersion = '15-graphemes';
-  await new Promise((resolve) => terminal.write(Buffer.from(data, 'base64'), resolve));
-  const result = state(terminal, columns, rows);
+  terminal.loadAddon(new Unicode11Addon());
+  terminal.unicode.activeVersion = request.unicode;
+  const seen = { title: '', palette: {} };
+  terminal.onTitleChange((title) => { seen.title = title; });
+  terminal._core._inputHandler.onColor((events) => events.forEach((event) => colour(seen.palette, event)));
+  for (const step of request.writes) {
+    if (typeof step === 'string') {
+      await new Promise((resolve) => terminal.write(Buffer.from(step, 'base64'), resolve));
+    } else {
+      [columns, rows] = step;
+      terminal.resize(columns, rows);
+    }
+  }
+  const result = state(terminal, seen, columns, rows);
   terminal.dispose();
   return result;
 }

@@ -38,7 +38,7 @@ PROGRAMS: dict[str, tuple[list[str], list[str]]] = {
     "htop": (["sh", "-c", "sleep 60 & htop -d 50 -p $!; kill $!"], ["\x1b[B", "q"]),
     "mc": (["mc", "-x", "-u"], ["\x1b[B", "\t", "\x1b[20~", "\r"]),
     "nano": (["nano", "text"], ["hello", "\x17fox\r", "\x16", "\x18", "n"]),
-    "tmux": (["tmux", "-L", "golden", "-f", "/dev/null"], ["ls\r", "\x02%", "echo pane\r", "\x02\"", "\x02d"]),
+    "tmux": (["tmux", "-L", "golden", "-f", "/dev/null"], ["ls\r", "\x02%", "echo pane\r", '\x02"', "\x02d"]),
     "man": (["man", "ls"], [" ", "q"]),
     "fish": (["fish", "--no-config"], ["echo he", "llo\r", "ls -l\r", "seq 40\r", "\x1b[A"]),
     "zsh": (["zsh", "-f"], ["echo hello\r", "seq 60\r", "for x in a b; do echo $x\r", "done\r"]),

@@ -1,6 +1,6 @@
 """The independent emulator, driven from Python: what @xterm/headless holds after some bytes.
 
-The packages (@xterm/headless, @xterm/addon-unicode-graphemes) are found through XTERM_HEADLESS, a directory that holds
+The packages (@xterm/headless and two addons for widths) are found through XTERM_HEADLESS, a directory that holds
 node_modules, or through tests/fidelity/node_modules (`npm ci` there).
 """
 
@@ -14,15 +14,39 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.fidelity.dialect import Dialect
+
 HERE = Path(__file__).parent
+#: A cell at rest.
+BLANK = [" ", "000000000", "0,-1,0,-1", "", ""]
+
+#: Bytes to write, or the size that follows: (columns, rows).
+Step = bytes | tuple[int, int]
 
 
 def place() -> Path | None:
     """The directory whose node_modules hold the emulator, where there is one and node with it."""
     for directory in (Path(os.environ.get("XTERM_HEADLESS", HERE)), HERE):
-        if (directory / "node_modules/@xterm/headless").is_dir() and shutil.which("node"):
+        if (directory / "node_modules/@xterm/addon-unicode11").is_dir() and shutil.which("node"):
             return directory
     return None
+
+
+def missing() -> str:
+    """What is not there, by name; empty where all is."""
+    if place() is not None:
+        return ""
+    return "@xterm/headless (`npm ci` in tests/fidelity)" if shutil.which("node") else "node"
+
+
+def need() -> Xterm:
+    """A running oracle; where there is none, the test is skipped and says by name what is missing."""
+    directory = place()
+    if directory is None:
+        pytest.skip(f"missing: {missing()}")
+    return Xterm(directory)
 
 
 class Xterm:
@@ -38,11 +62,12 @@ class Xterm:
             env=environment,
         )
 
-    def hold(self, data: bytes, columns: int, rows: int) -> dict[str, Any]:
-        """The state after `data`, on a fresh terminal of this size. Raises RuntimeError when the oracle fails."""
+    def hold(self, columns: int, rows: int, *steps: Step, widths: str = "15-graphemes") -> dict[str, Any]:
+        """The state after the steps, on a fresh terminal of this size. Raises RuntimeError when the oracle fails."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        request = {"columns": columns, "rows": rows, "data": base64.b64encode(data).decode()}
+        writes = [base64.b64encode(step).decode() if isinstance(step, bytes) else list(step) for step in steps]
+        request = {"columns": columns, "rows": rows, "unicode": widths, "writes": writes}
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
         self.process.stdin.flush()
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
@@ -68,8 +93,35 @@ def lines(held: dict[str, Any], blank: int = 0) -> list[list[Any]]:
         else:
             out.append(list(row["cells"]))
     for line in out:
-        while line and line[-1] == [" ", "000000000", "0,-1,0,-1"]:
+        while line and line[-1] == BLANK:
             line.pop()
     while out and not out[-1]:
         out.pop()
+    return out
+
+
+def _forget_pens_of_leftovers(rows: list[dict[str, Any]], anywhere: bool) -> None:
+    """The cell that a wide character left over at the end of a row has its whole pen there, its background here."""
+    for row in rows:
+        for cell in row["cells"] if anywhere else row["cells"][-1:]:
+            if cell[0] == " ":
+                cell[1:] = [BLANK[1], "0,-1," + ",".join(cell[2].split(",")[2:]), "", ""]
+
+
+def seen(held: dict[str, Any], dialect: Dialect | None = None, *, blank: int = 0) -> dict[str, Any]:
+    """What of the oracle's answer is compared, after a stream that `dialect` followed; `blank` as for `lines`."""
+    alternate = held["alternate"]
+    normal = held["normal"]
+    rows = normal["scrollback"] + normal["screen"] + (alternate or {}).get("screen", [])
+    if dialect is not None and dialect.leftovers:
+        _forget_pens_of_leftovers(rows, dialect.moved)
+    if dialect is not None and dialect.linkless:
+        for row in rows:
+            for cell in row["cells"]:
+                cell[4] = ""
+    out = {key: value for key, value in held.items() if key not in {"normal", "alternate"}}
+    out["screen"] = [row["cells"] for row in normal["screen"]]
+    out["alternate"] = alternate and [row["cells"] for row in alternate["screen"]]
+    if dialect is None or not dialect.loose:
+        out["lines"] = lines(held, blank)
     return out

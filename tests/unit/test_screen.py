@@ -224,6 +224,14 @@ def test_p12_titles_are_pushed_and_popped() -> None:
     assert (emulator.title, emulator.icon) == ("one", "one")
 
 
+def test_p12_titles_of_icon_and_window_are_pushed_apart() -> None:
+    """vim pushes and pops one after the other: taken for both each time, entries were left on the terminal's stack."""
+    emulator = fed("\x1b]0;one\x07\x1b[22;2t\x1b[22;1t\x1b]0;two\x07\x1b[23;2t")
+    assert (emulator.title, emulator.icon) == ("one", "two")
+    emulator.feed(b"\x1b[23;1t")
+    assert (emulator.icon, emulator.screen.titles) == ("one", [])
+
+
 def test_p14_nel_returns_the_carriage() -> None:
     assert fed("ab\x1bEX").text()[:2] == ["ab", "X"]
 
@@ -379,7 +387,8 @@ def test_decaln_fills_the_screen() -> None:
 def test_ris_puts_everything_at_rest() -> None:
     emulator = fed("x\x1b[31m\x1b[?1049h\x1b[?2004h\x1b[>1u\x1b]0;t\x07\x1b[2;3r\x1b(0\x1bc")
     assert emulator.text() == [""] * 5
-    assert (emulator.title, emulator.alternate, emulator.kitty_flags, emulator.mode(2004)) == ("", False, 0, False)
+    assert (emulator.alternate, emulator.kitty_flags, emulator.mode(2004)) == (False, 0, False)
+    assert emulator.title == "t"  # as xterm has it
     assert emulator.pen_sgr() == "0"
 
 

@@ -1,0 +1,281 @@
+"""What the independent emulator and ours do differently: streams for it use what both understand alike.
+
+LACKS and OTHERWISE name elements of the grammar that @xterm/headless 6 never takes as xterm, kitty and we do. The
+situations named in SITUATIONS are narrower: there an element is left out only where the two part, given what came
+before; our own model follows along to tell. MENDED lists what is sent in another form.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+
+from sesh.daemon.cell import DEFAULT
+from sesh.daemon.charset import ASCII
+from sesh.daemon.emulator import Emulator
+from sesh.daemon.graphemes import WIDTH, joined
+from sesh.daemon.grid import Row
+from sesh.daemon.modal import Saved
+from tests.unit.streams import piece
+
+#: What @xterm/headless 6 does not have.
+LACKS = {
+    "left and right margins": r"\?69[hl]",
+    "DECBI and DECFI": r"\x1b[69]",
+    "single shifts": r"\x1b[NO]",
+    "a string that ESC k begins": r"\x1bk",
+    "mouse encodings 1005 and 1015": r"\?(?:1005|1015)[hl]",
+    "CSI j, k, ^, and T with more than a number": r"\x1b\[[\d;]*[jk^]|\x1b\[\d*;[\d;]*T",
+}
+#: What it does otherwise than xterm, kitty and we, whatever the situation.
+OTHERWISE = {
+    "C1 controls act in UTF-8": r"[\x80-\x9f]",
+    "broken UTF-8 is dropped without a sign": "\ufffd",
+    "a sequence broken by other characters swallows them": r"\x1b\[[\d;]*[^\x00-\x7f]",
+    "a colour out of range is a colour": "999|\x1b\\[38m",
+    "sets of 96 characters act like those of 94": r"\x1b-",
+    "zero-width spaces and soft hyphens take other widths": "[\u200b\u00ad\U000e0100-\U000e01ef]",
+}
+#: What its two tables of widths lack: one joins graphemes but makes all beyond the BMP narrow and gives spacing marks
+#: and conjuncts one column; the other (Unicode 11) joins marks alone.
+WIDTHS = {
+    "15-graphemes": ("widths beyond the BMP, conjuncts, spacing marks", r"[\U00010000-\U0010ffff\u0915\u094d\u093e]"),
+    "11": (
+        "selectors, joiners, flags, skin tones, conjuncts",
+        r"[\u0915\u094d\u093e\ufe0e\ufe0f\u200d\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff]",
+    ),
+}
+#: What is unfinished would swallow the element that comes next: streams that go on leave it out.
+UNFINISHED = re.compile(r"\x1b(?:\[?\d*|[\x00-\x1f]+)$|\x1b\]0;un$|\x1bP1$|\x1b\($")
+
+_RESTORES = re.compile(r"\x1b8|\x1b\[[\d;]*u|\x1b\[\?104[89]l")
+_SAVES = re.compile(r"\x1b7|\x1b\[[\d;]*s|\x1b\[\?104[89]h")
+_SWITCHES = re.compile(r"\x1b\[\?(?:47|1047|1049)[hl]")
+_CSI = re.compile(r"\x1b\[([\d;]*)([@-~])")
+
+
+class Dialect:
+    """Follows a stream and takes only what both emulators understand alike.
+
+    `left_out` counts what was not taken, by name. `loose`: rows were moved in a way that leaves the two with other
+    ideas of which rows belong to one line, so lines are not to be compared, only cells.
+    """
+
+    def __init__(self, columns: int, rows: int, widths: str = "15-graphemes") -> None:
+        self.emulator = Emulator(columns, rows)
+        self.left_out: Counter[str] = Counter()
+        self.loose = self.leftovers = self.moved = self.linkless = False
+        self._linked = False
+        self.widths = widths
+        self.goes_on = False
+        """Whether this is the part of a stream that comes after a replay: what clears the scrollback is left out."""
+        self._never = re.compile("|".join([*LACKS.values(), *OTHERWISE.values(), WIDTHS[widths][1]]))
+        self._pushed = 0
+        self._saved_at = {False: 0, True: 0}
+        self._saved_on_alternate = False
+        push = self.emulator.history.push
+
+        def counted(row: Row, after: bool, following: Row | None) -> bool:
+            self._pushed += 1
+            return push(row, after, following)
+
+        self.emulator.history.push = counted  # type: ignore[method-assign]
+
+    def take(self, item: bytes) -> bytes:
+        """The element, in the form in which it is sent, or nothing where the two would part."""
+        text = item.decode(errors="replace")
+        if self._never.search(text):
+            self.left_out["by its kind"] += 1
+            return b""
+        for name, parts in SITUATIONS.items():
+            if parts(self, text):
+                self.left_out[name] += 1
+                return b""
+        screen = self.emulator.screen
+        if _SWITCHES.fullmatch(text) and (screen.top, screen.bottom) != (0, screen.lines - 1):
+            item = b"\x1b[r" + item  # margins are the terminal's in xterm and kitty, each screen's in xterm.js
+        self._follow(item, text)
+        return item
+
+    def _follow(self, item: bytes, text: str) -> None:
+        screen = self.emulator.screen
+        csi = _CSI.fullmatch(text)
+        moves = (csi and csi[2] in "LMST") or text in {"\x1bM", "\x1b'}"} or "'" in text
+        if moves and any(row.continues for row in screen.buffer):
+            self.loose = True
+        self._linked = self._linked or text.startswith("\x1b]8;")
+        if self._linked and (
+            screen.alternate or moves or "J" in text or text in {"\x1bc", "\x1b#8"} or _SWITCHES.fullmatch(text)
+        ):
+            self.linkless = True
+        if _SAVES.fullmatch(text) or text == "\x1b[!p":
+            self._saved_at[screen.alternate] = self._pushed
+            self._saved_on_alternate = self._saved_on_alternate or screen.alternate
+        if text == "\x1bc":
+            self._saved_at = {False: self._pushed, True: self._pushed}
+        if any(row.short for row in screen.buffer) and (screen.insert or (csi and csi[2] in "P@") or "'" in text):
+            self.moved = True
+        self.emulator.feed(item)
+        below = screen.cursor.y > screen.bottom
+        if below or (screen.top > 0 and any(row.continues for row in screen.buffer)):
+            self.loose = True
+        self.leftovers = self.leftovers or any(row.short for row in screen.buffer)
+        assert self.emulator.errors == 0, self.emulator.last_error
+
+
+def _restores_otherwise(dialect: Dialect, text: str) -> bool:
+    """DECRC and what contains it."""
+    if not _RESTORES.fullmatch(text):
+        return False
+    screen = dialect.emulator.screen
+    to_main = text == "\x1b[?1049l" and screen.alternate
+    saved = screen.main_saved if to_main else screen.saved
+    where = screen.alternate and not to_main
+    rows_moved = dialect._saved_at[where] != dialect._pushed and saved != Saved()
+    stale = where and saved == Saved() and dialect._saved_on_alternate
+    apart = (saved.origin, saved.wrap, saved.sets, saved.charset) != (
+        screen.origin, screen.wrap, screen.sets, screen.charset)  # fmt: skip
+    now, then = screen.pen.style, saved.pen.style
+    unsaved = (then.link, then.underline, then.underline_colour) != (now.link, now.underline, now.underline_colour)
+    return rows_moved or stale or apart or unsaved or saved.column >= screen.columns
+
+
+def _row(dialect: Dialect, text: str, letters: str) -> re.Match[str] | None:
+    csi = _CSI.fullmatch(text)
+    return csi if csi and csi[2] in letters else None
+
+
+def _waits(dialect: Dialect) -> bool:
+    return dialect.emulator.screen.cursor.x >= dialect.emulator.columns
+
+
+def _moves_otherwise(dialect: Dialect, text: str) -> bool:
+    screen = dialect.emulator.screen
+    return screen.origin and screen.top > 0 and _row(dialect, text, "ABCDEFG`ae") is not None
+
+
+def _joins_otherwise(dialect: Dialect, text: str) -> bool:
+    """Marks that come with nothing to join; selectors in insert mode, without wrapping, in another character set."""
+    first = text[0]
+    screen = dialect.emulator.screen
+    if first < " ":
+        return first != "\x1b" and any(unicodedata.category(char).startswith("M") for char in text)
+    if not screen.wrap and any(WIDTH[char] == 2 for char in text):
+        return True
+    if screen.insert and (not text.isprintable() or not all(cell.data for cell in screen.buffer[screen.cursor.y])):
+        return True
+    if "\ufe0f" in text and (screen.insert or not screen.wrap or screen.table is not None):
+        return True
+    if first < "\u0300":
+        return False
+    x, cluster = screen.last() if screen.open else (0, "")
+    new = joined(cluster, screen.cursor.x - x, first) if cluster else 0
+    own = first == "\u200d" or unicodedata.category(first).startswith("M")
+    if own and (not new or new < screen.cursor.x - x or (first == "\ufe0f" and new != 2)):
+        return True
+    if cluster.endswith("\u200d") and not new and first >= "\u2000":
+        return True  # a joiner joins any emoji to anything there
+    return "\ufe0e" in text and first != "\ufe0e"
+
+
+def _resets_otherwise(dialect: Dialect, text: str) -> bool:
+    screen = dialect.emulator.screen
+    clears = re.fullmatch(r"\x1b\[\??0*3(?:;[\d;]*)?J", text)
+    if (dialect.goes_on and (clears or text == "\x1bc")) or (clears and screen.alternate):
+        return True
+    if text == "\x1bc":
+        kept = screen.linefeed_mode or screen.cursor.hidden or screen.palette or screen.dynamic
+        return bool(dialect._pushed or kept or screen.modes)
+    if text == "\x1b[!p" and screen.cursor_style:
+        return True
+    return text == "\x1b[!p" and any(screen.modes.get(mode) for mode in (2004, 1004, 45))
+
+
+def _fills_otherwise(dialect: Dialect, text: str) -> bool:
+    screen = dialect.emulator.screen
+    if text == "\x1b#8":
+        return screen.pen is not DEFAULT or screen.origin or screen.margins is not None
+    if _row(dialect, text, "S"):
+        return not screen.alternate and screen.top == 0
+    return _row(dialect, text, "T") is not None and screen.erased is not DEFAULT
+
+
+def _splits_otherwise(dialect: Dialect, text: str) -> bool:
+    """ICH and DECIC at the second half of a wide character, or pushing one half over the edge."""
+    screen = dialect.emulator.screen
+    if _row(dialect, text, "@"):
+        return not all(cell.data for cell in screen.buffer[screen.cursor.y])
+    return text.startswith("\x1b[") and "'}" in text and not all(cell.data for row in screen.buffer for cell in row)
+
+
+def _underlines_otherwise(dialect: Dialect, text: str) -> bool:
+    chosen = dialect.emulator.screen.pen.style.underline_colour != "default"
+    return "[59" in text or ("[58" in text and chosen)
+
+
+def _screens_tabs(dialect: Dialect, text: str) -> bool:
+    screen = dialect.emulator.screen
+    return bool(_SWITCHES.fullmatch(text)) and screen.tabstops != set(range(8, screen.columns, 8))
+
+
+def _stops_otherwise(dialect: Dialect, text: str) -> bool:
+    return _waits(dialect) and (text == "\x1bH" or "'" in text or _row(dialect, text, "Zg") is not None)
+
+
+def _crashes(dialect: Dialect, text: str) -> bool:
+    emulator = dialect.emulator
+    row, column = emulator.cursor
+    erases = re.fullmatch(r"\x1b\[\??0*1(?:;[\d;]*)?J", text)
+    return erases is not None and row == emulator.rows - 1 and column == emulator.columns - 1
+
+
+def _repeats_beyond(dialect: Dialect, text: str) -> bool:
+    repeats = _row(dialect, text, "b")
+    emulator = dialect.emulator
+    return bool(repeats) and int("0" + (repeats or [""])[1].split(";")[0]) > emulator.columns * emulator.rows
+
+
+def _designates_otherwise(dialect: Dialect, text: str) -> bool:
+    screen = dialect.emulator.screen
+    return text in {"\x1b%@", "\x1b%G"} and (screen.sets, screen.charset) != ((ASCII,) * 4, 0)
+
+
+def _goes_back_otherwise(dialect: Dialect, text: str) -> bool:
+    screen = dialect.emulator.screen
+    return text == "\b" and not screen.wrap and bool(screen.modes.get(45))
+
+
+SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
+    "DECRC follows rows that scrolled, leaves origin, wrapping, G0 to G3, links and kinds of underline as they are, and "
+    "forgets a wait to wrap": _restores_otherwise,
+    "relative moves count from the top margin again in origin mode": _moves_otherwise,
+    "marks with nothing to join take a cell; U+FE0F widens whatever it follows; U+FE0E gives no column back; wide ones "
+    "without wrapping, and inserting beside halves of wide ones, leave other cells": _joins_otherwise,
+    "RIS clears the scrollback, keeps LNM, colours and some modes; DECSTR resets paste, focus, cursor shape; ED 3 has no "
+    "effect on the alternate screen": _resets_otherwise,
+    "DECALN uses the pen; SU keeps rows out of the scrollback; SD fills without background": _fills_otherwise,
+    "ICH and DECIC leave halves of wide characters": _splits_otherwise,
+    "an underline colour is mixed with the one before, and with what SGR 59 leaves": _underlines_otherwise,
+    "each screen has its own tab stops": _screens_tabs,
+    "CBT, HTS, TBC, DECIC and DECDC of a cursor that waits to wrap do nothing": _stops_otherwise,
+    "ED 1 from the last cell of all ends in an error": _crashes,
+    "REP beyond as many cells as the screen has goes on": _repeats_beyond,
+    "ESC % @ resets the charsets": _designates_otherwise,
+    "mode 45 holds without wrapping, too": _goes_back_otherwise,
+}
+
+
+def stream(rng: random.Random, length: int, dialect: Dialect) -> bytes:
+    """As many elements of the grammar, going on from where `dialect` is."""
+    out: list[bytes] = []
+    while len(out) < length:
+        item = piece(rng)
+        if UNFINISHED.search(item.decode(errors="replace")):
+            continue
+        taken = dialect.take(item)
+        if taken:
+            out.append(taken)
+    return b"".join(out)
