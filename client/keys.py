@@ -34,7 +34,7 @@ class DetachKey:
 
     @classmethod
     def parse(cls, text: str) -> DetachKey | None:
-        r"""The detach key of `SESH_DETACH_KEY`: tmux's names, one key or two (`C-\`, `C-b d`); None for `none`.
+        r"""The detach key as the user writes it: tmux's names, one key or two (`C-\`, `C-b d`); None for `none`.
 
         Raises UsageError.
         """
@@ -42,12 +42,10 @@ class DetachKey:
         if [word.lower() for word in words] == ["none"]:
             return None
         if not 1 <= len(words) <= 2:
-            raise UsageError("SESH_DETACH_KEY is one key or two by tmux's names, such as C-\\ or 'C-b d', or none")
+            raise UsageError("the detach key is one key or two by tmux's names, such as C-\\ or 'C-b d', or none")
         first, *rest = (chords.Key.parse(word) for word in words)
         if not rest and first.plain:
-            raise UsageError(
-                f"SESH_DETACH_KEY: {words[0]} alone could not be typed any more; give it C- or a second key"
-            )
+            raise UsageError(f"{words[0]} alone could not be typed any more; give it C- or a second key")
         return cls(first, rest[0] if rest else None)
 
 

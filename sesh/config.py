@@ -20,6 +20,7 @@ from sesh.names import check_host, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from sesh.tomltext import Path, Place
@@ -77,9 +78,9 @@ class Config:
         self.warnings: list[ConfigWarning] = []
         self._places: dict[Path, Place] = {}
 
-    def hosts(self, word: str) -> list[str]:
-        """The hosts that a word after `@` stands for: a group's, else itself."""
-        return list(self.groups.get(word, [word]))
+    def hosts_of(self, words: Sequence[str]) -> list[str]:
+        """The hosts that words after `@` stand for: a group's, else the word itself; each once."""
+        return list(dict.fromkeys(host for word in words for host in self.groups.get(word, [word])))
 
     def warn(self, text: str, *key: str) -> None:
         """Adds a warning about a key, given as its path; without one, about the file."""

@@ -39,13 +39,10 @@ def upgrade(line: Line) -> int:
 
 
 def _deployed(words: Sequence[str], *, force: bool) -> list[Result]:
-    from sesh import config
-    from sesh.cli import reach
+    from sesh.cli import reach, settings
     from sesh.remote import fleet
 
-    settings = config.load()
-    hosts = dict.fromkeys(host for word in words for host in settings.hosts(word))
-    return fleet.deploy_all([reach.place(host) for host in hosts], force=force)
+    return fleet.deploy_all([reach.place(host) for host in settings.loaded().hosts_of(words)], force=force)
 
 
 def _told(line: Line, results: Sequence[Result], *, upgrading: bool = False) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from sesh import inside, paths
@@ -45,10 +44,10 @@ class Manner:
 
     def options(self) -> Options:
         """The client's options. Raises UsageError for a `SESH_DETACH_KEY` that is none."""
+        from sesh.cli import settings
         from sesh.client.attach import Options
-        from sesh.client.keys import DetachKey
 
-        key = None if self.no_detach_key else DetachKey.parse(os.environ.get("SESH_DETACH_KEY") or "C-\\")
+        key = None if self.no_detach_key else settings.detach_key()
         return Options(read_only=self.read_only, replace=self.replace, replay=not self.no_replay, detach_key=key)
 
     def words(self) -> str:

@@ -6,7 +6,7 @@ import os
 import time
 
 from sesh import paths
-from sesh.cli import show
+from sesh.cli import settings, show
 from sesh.errors import Ended, NotDeployed, SeshError
 from sesh.remote import eventlog, known, link
 from sesh.remote.destination import Destination
@@ -15,29 +15,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.config import Config
     from sesh.remote.link import Link
 
-_warned: set[str] = set()
 _lost: set[tuple[str, str]] = set()
 """Names and hosts of the sessions whose link is down just now."""
 
 
-def settings() -> Config:
-    """The user's settings: groups of hosts, and remotes that are reached by another command than ssh."""
-    from sesh import config
-
-    found = config.load()
-    for warning in map(str, found.warnings):
-        if warning not in _warned:
-            _warned.add(warning)
-            show.note(warning)
-    return found
-
-
 def place(word: str) -> Destination:
     """The host that a word means. Raises InvalidHost."""
-    return Destination(word, via=settings().remotes.get(word))
+    return Destination(word, via=settings.loaded().remotes.get(word))
 
 
 def near(destination: Destination) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 import time
 
 from sesh import paths, protocol, wire
-from sesh.cli import enter, job, reach, show, words
+from sesh.cli import enter, job, reach, settings, show, words
 from sesh.cli.mender import Mender
 from sesh.cli.waiter import Waiter
 from sesh.client.pulse import Pulse
@@ -26,8 +26,7 @@ _CREATING = ("--open", "--new", "--exec")
 
 def run(line: words.Line) -> int:
     """Carries out a line for another host; the exit code. Raises SeshError."""
-    settings = reach.settings()
-    hosts = list(dict.fromkeys(host for word in line.hosts for host in settings.hosts(word)))
+    hosts = settings.loaded().hosts_of(line.hosts)
     if len(hosts) > 1:
         from sesh.cli import fanout
 

@@ -147,6 +147,18 @@ def test_the_detach_key_is_chosen_or_given_to_the_program(terminal: Open, home: 
     held.wait_for("got-it")
 
 
+def test_the_settings_name_the_detach_key_and_a_wrong_one_costs_no_attachment(terminal: Open, home: Home) -> None:
+    settings = home.write(".config/sesh/config.toml", 'detach_key = "C-b d"\n')
+    opened = inside(terminal("work"))
+    opened.type(b"\x02d")
+    assert opened.exit_code() == 0
+    with open(settings, "w", encoding="utf-8") as file:
+        file.write('detach_key = "nonsense"\n')
+    again = terminal("work")
+    again.wait_for("config.toml:1:1: nonsense is no key")
+    left(inside(again), "work")
+
+
 def test_detach_from_outside_detaches_every_client(terminal: Open, sesh: Sesh) -> None:
     clients = [inside(terminal("work")) for _ in range(2)]
     assert sesh("--detach", "work", "--json").json()["detached"] == 2

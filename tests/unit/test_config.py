@@ -74,8 +74,7 @@ def test_every_key_is_taken(place: Path) -> None:
         "pod": ["kubectl", "exec", "-i", "pod", "--"],
     }
     assert found.hooks == {"on_bell": "notify-send bell", "on_exit": 'echo "$SESH_EXIT"'}
-    assert found.hosts("web") == ["web1", "deploy@web2:2222"]
-    assert found.hosts("other") == ["other"]
+    assert found.hosts_of(["web", "other", "web1"]) == ["web1", "deploy@web2:2222", "other"]
 
 
 def test_the_file_lies_where_xdg_says(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
