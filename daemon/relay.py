@@ -32,7 +32,6 @@ class Relay:
         self.seen = False
         """Whether any client has ever been attached."""
         self._drawn_at = 0.0
-        self._drawn_position = -1
 
     def added(self) -> None:
         """Passes on what was appended to the stream: raw clients and followers first."""

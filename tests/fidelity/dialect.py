@@ -249,13 +249,13 @@ def _goes_back_otherwise(dialect: Dialect, text: str) -> bool:
 
 
 SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
-    "DECRC follows rows that scrolled, leaves origin, wrapping, G0 to G3, links and kinds of underline as they are, and "
-    "forgets a wait to wrap": _restores_otherwise,
+    "DECRC follows rows that scrolled, leaves origin, wrapping, G0 to G3, links and kinds of underline as they are, "
+    "and forgets a wait to wrap": _restores_otherwise,
     "relative moves count from the top margin again in origin mode": _moves_otherwise,
     "marks with nothing to join take a cell; U+FE0F widens whatever it follows; U+FE0E gives no column back; wide ones "
     "without wrapping, and inserting beside halves of wide ones, leave other cells": _joins_otherwise,
-    "RIS clears the scrollback, keeps LNM, colours and some modes; DECSTR resets paste, focus, cursor shape; ED 3 has no "
-    "effect on the alternate screen": _resets_otherwise,
+    "RIS clears the scrollback, keeps LNM, colours and some modes; DECSTR resets paste, focus, cursor shape; ED 3 has "
+    "no effect on the alternate screen": _resets_otherwise,
     "DECALN uses the pen; SU keeps rows out of the scrollback; SD fills without background": _fills_otherwise,
     "ICH and DECIC leave halves of wide characters": _splits_otherwise,
     "an underline colour is mixed with the one before, and with what SGR 59 leaves": _underlines_otherwise,

@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 
-from sesh.daemon import tokenizer
+from sesh.daemon import flood, tokenizer
 from sesh.daemon.emulator import Emulator
 from tests.unit.streams import piece
 
@@ -47,7 +47,7 @@ def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
         start += b"\x1b\\\x1bc"
     blocks = [block(rng) for _ in range(rng.randint(1, 3))]
     quick, slow = Emulator(*size, **limits), Emulator(*size, **limits)
-    with mock.patch.object(tokenizer, "pour", wraps=tokenizer.pour) as pour:
+    with mock.patch.object(tokenizer, "pour", wraps=flood.pour) as pour:
         with mock.patch.object(tokenizer, "SMALLEST", 1):
             for data in [start, *blocks]:
                 quick.feed(data)
@@ -68,11 +68,12 @@ def test_both_ways_agree() -> None:
     assert taken > 100
 
 
-@pytest.mark.parametrize("kind", [b"plain text\r\n",
-b"\x1b[32mgreen\x1b[0m text\tafter a tab\r\n", "中文 é\r\n".encode()])
+@pytest.mark.parametrize(
+    "kind", [b"plain text\r\n", b"\x1b[32mgreen\x1b[0m text\tafter a tab\r\n", "中文 é\r\n".encode()]
+)
 def test_a_flood_is_recognised(kind: bytes) -> None:
     emulator = Emulator(80, 24)
-    with mock.patch.object(tokenizer, "pour", wraps=tokenizer.pour) as pour:
+    with mock.patch.object(tokenizer, "pour", wraps=flood.pour) as pour:
         emulator.feed(kind * 5000)
     assert pour.call_count == 1
     assert emulator.scrolled == 5000 - 23

@@ -45,8 +45,7 @@ def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> N
 def test_what_comes_after_a_replay_means_the_same(data: bytes, more: bytes, size: tuple[int, int]) -> None:
     emulator = fed(data, *size)
     copy = fed(replay(emulator, lines=ALL), *size)
-    more = re.sub(rb"\x1b\[\d*[;\d]*[bJ]|\x1bc",
-    b"", more)  # REP over a line's end, and clearing, look at the history
+    more = re.sub(rb"\x1b\[\d*[;\d]*[bJ]|\x1bc", b"", more)  # REP over a line's end, and clearing, look at the history
     emulator.feed(more)
     copy.feed(more)
     here, there = essence(emulator), essence(copy, size[1])

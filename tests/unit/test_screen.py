@@ -206,7 +206,9 @@ def test_p12_keys_and_shapes_are_remembered() -> None:
 
 
 def test_p12_colours_links_and_directory_are_remembered() -> None:
-    emulator = fed("\x1b]4;1;#111;2;#222\x07\x1b]10;#fff;#000\x07\x1b]7;file://h/a%20b\x07\x1b]8;id=7;http://x\x07L\x1b]8;;\x07.")
+    emulator = fed(
+        "\x1b]4;1;#111;2;#222\x07\x1b]10;#fff;#000\x07\x1b]7;file://h/a%20b\x07\x1b]8;id=7;http://x\x07L\x1b]8;;\x07."
+    )
     assert emulator.screen.palette == {1: "#111", 2: "#222"}
     assert emulator.screen.dynamic == {10: "#fff", 11: "#000"}
     assert emulator.cwd == "file://h/a%20b"
