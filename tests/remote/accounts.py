@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -60,28 +61,16 @@ class Account:
         self, words: list[str], env: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
         """Starts a program as this user in its home, without ssh, output in pipes."""
-        environment = {**self.environment, **(env or {})}
-        if ROOT:
-            return subprocess.Popen(
-                words,
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                cwd=self.home,
-                env=environment,
-                start_new_session=True,
-                user=self.uid,
-                group=self.gid,
-                extra_groups=[],
-            )
+        as_user: dict[str, Any] = {"user": self.uid, "group": self.gid, "extra_groups": []} if ROOT else {}
         return subprocess.Popen(
             words,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self.home,
-            env=environment,
+            env={**self.environment, **(env or {})},
             start_new_session=True,
+            **as_user,
         )
 
     def write(self, name: str, content: str | bytes, mode: int = 0o644) -> str:

@@ -12,12 +12,12 @@ import struct
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from tests.support.glass import Glass
 from tests.support.processes import reap
+from tests.support.waiting import Value, wait_until
 
-Value = TypeVar("Value")
 _TICK = 0.02
 
 
@@ -133,16 +133,12 @@ class Terminal:
 
     def wait_until(self, predicate: Callable[[], Value | None], timeout: float = 10, what: str | None = None) -> Value:
         """The first true value of `predicate`, asked again whenever output comes and at least every 20 ms."""
-        deadline = time.monotonic() + timeout
-        while True:
-            value = predicate()
-            if value:
-                return value
-            if time.monotonic() >= deadline:
-                what = what or getattr(predicate, "__name__", str(predicate))
-                raise AssertionError(f"not within {timeout:g} s: {what}\n{self.portrait()}")
-            if not self.pump(_TICK) and self._over:
-                time.sleep(_TICK)
+        return wait_until(predicate, timeout, _TICK, what, pause=self._wait, portrait=self.portrait)
+
+    def _wait(self, seconds: float) -> None:
+        """Takes in what comes; a terminal that is over has nothing to wait on."""
+        if not self.pump(seconds) and self._over:
+            time.sleep(seconds)
 
     def wait_for(self, pattern: str | re.Pattern[str], timeout: float = 10) -> re.Match[str]:
         """Waits until the screen's rows, joined by line feeds, hold a text or match an expression."""

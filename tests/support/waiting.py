@@ -10,14 +10,24 @@ Value = TypeVar("Value")
 
 
 def wait_until(
-    predicate: Callable[[], Value | None], timeout: float = 10, interval: float = 0.02, what: str | None = None
+    predicate: Callable[[], Value | None],
+    timeout: float = 10,
+    interval: float = 0.02,
+    what: str | None = None,
+    *,
+    pause: Callable[[float], object] = time.sleep,
+    portrait: Callable[[], str] = str,
 ) -> Value:
-    """The first true value of `predicate`, asked every `interval` seconds; AssertionError after `timeout` seconds."""
+    """The first true value of `predicate`, asked every `interval` seconds; AssertionError after `timeout` seconds.
+
+    `pause` is what is done between two questions; `portrait` shows, in the error, how things stand.
+    """
     deadline = time.monotonic() + timeout
     while True:
         value = predicate()
         if value:
             return value
         if time.monotonic() >= deadline:
-            raise AssertionError(f"not within {timeout:g} s: {what or getattr(predicate, '__name__', predicate)}")
-        time.sleep(interval)
+            what = what or getattr(predicate, "__name__", str(predicate))
+            raise AssertionError(f"not within {timeout:g} s: {what}\n{portrait()}".rstrip())
+        pause(interval)

@@ -19,14 +19,6 @@ from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "sesh"
-    path.mkdir(mode=0o700)
-    monkeypatch.setenv("SESH_DIR", str(path))
-    return path
-
-
-@pytest.fixture
 def daemon() -> Iterator[subprocess.Popen[bytes]]:
     """A process that stands for a daemon: it says `woken` on SIGUSR1."""
     script = "trap 'echo woken' USR1; echo up; while :; do sleep 60 & wait $!; kill $! 2>/dev/null; done"
@@ -50,7 +42,7 @@ def record(pid: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_record_comes_back_as_it_was_and_is_private(place: Path) -> None:
+def test_a_record_comes_back_as_it_was_and_is_private(sessions: Path) -> None:
     """Also where a directory's name is no UTF-8: such a session was missing in every list once its daemon was gone."""
     written = record(os.getpid(), labels={"team": "köln"}, cwd=b"/tmp/\xff".decode("utf-8", "surrogateescape"))
     records.write(written)
@@ -58,23 +50,23 @@ def test_a_record_comes_back_as_it_was_and_is_private(place: Path) -> None:
     written["title"] = "half a pair \ud800"
     records.write(written)
     assert records.read("work") == written
-    assert stat.S_IMODE((place / "work.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE((sessions / "work.json").stat().st_mode) == 0o600
 
 
-def test_a_record_that_is_not_there_or_none_is_none(place: Path) -> None:
+def test_a_record_that_is_not_there_or_none_is_none(sessions: Path) -> None:
     assert records.read("work") is None
     for content in (b"", b"{", b"[]", b"\xff\xfe\x00", b"null", b"[" * 100_000):
-        paths.write_whole(str(place / "work.json"), content)
+        paths.write_whole(str(sessions / "work.json"), content)
         assert records.read("work") is None, content[:10]
 
 
-def test_a_foreign_file_is_refused(place: Path) -> None:
-    (place / "work.json").write_text("{}")
-    (place / "work.json").chmod(0o644)
+def test_a_foreign_file_is_refused(sessions: Path) -> None:
+    (sessions / "work.json").write_text("{}")
+    (sessions / "work.json").chmod(0o644)
     with pytest.raises(Refused):
         records.read("work")
-    (place / "work.json").unlink()
-    (place / "work.json").symlink_to("/etc/passwd")
+    (sessions / "work.json").unlink()
+    (sessions / "work.json").symlink_to("/etc/passwd")
     with pytest.raises(Refused):
         records.read("work")
 
@@ -106,15 +98,15 @@ def test_only_the_very_daemon_is_woken(daemon: subprocess.Popen[bytes]) -> None:
     assert daemon.stdout.readline() == b"woken\n"
 
 
-def test_removing_takes_both_files_and_is_content_where_there_are_none(place: Path) -> None:
+def test_removing_takes_both_files_and_is_content_where_there_are_none(sessions: Path) -> None:
     records.write(record(os.getpid()))
-    (place / "work.sock").touch()
-    (place / "other.json").touch()
+    (sessions / "work.sock").touch()
+    (sessions / "other.json").touch()
     records.remove("work")
     records.remove("work")
-    assert [entry.name for entry in place.iterdir()] == ["other.json"]
+    assert [entry.name for entry in sessions.iterdir()] == ["other.json"]
 
 
-def test_the_file_is_one_object_that_other_tools_can_read(place: Path) -> None:
+def test_the_file_is_one_object_that_other_tools_can_read(sessions: Path) -> None:
     records.write(record(os.getpid()))
-    assert json.loads((place / "work.json").read_text())["name"] == "work"
+    assert json.loads((sessions / "work.json").read_text())["name"] == "work"

@@ -11,12 +11,7 @@ import pytest
 
 from sesh import results
 
-
-@pytest.fixture(autouse=True)
-def own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "sessions"
-    folder.mkdir(mode=0o700)
-    monkeypatch.setenv("SESH_DIR", str(folder))
+pytestmark = pytest.mark.usefixtures("sessions")
 
 
 def result(number: int, name: str = "job", ended: float = 0.0) -> dict[str, object]:

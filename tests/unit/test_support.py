@@ -36,7 +36,7 @@ def test_a_terminal_shows_what_its_program_prints(home: Home) -> None:
     terminal.type("echo $((40 + 2))-$TERM\n")
     terminal.wait_for("42-xterm-256color")
     assert terminal.screen()[0] == f"{PROMPT} echo $((40 + 2))-$TERM"
-    assert terminal.cursor == (2, len(PROMPT) + 1)
+    terminal.wait_until(lambda: terminal.cursor == (2, len(PROMPT) + 1), what="the next prompt")
     assert b"42-xterm-256color\r\n" in terminal.raw
 
 

@@ -21,8 +21,14 @@ def fed(data: bytes, columns: int = 20, rows: int = 4) -> Emulator:
 
 @pytest.mark.parametrize(
     "string",
-    [b"\x1bP$qm\x1b\\", b"\x1b_Ga=T,f=24;AAAA\x1b\\", b"\x1b^private\x1b\\", b"\x1bXsos\x1b\\",
-    b"\x1bP0;1q#0~~\x1b\\", b"\x1bkname\x1b\\"],
+    [
+        b"\x1bP$qm\x1b\\",
+        b"\x1b_Ga=T,f=24;AAAA\x1b\\",
+        b"\x1b^private\x1b\\",
+        b"\x1bXsos\x1b\\",
+        b"\x1bP0;1q#0~~\x1b\\",
+        b"\x1bkname\x1b\\",
+    ],
 )
 def test_p01_bodies_of_strings_are_not_drawn(string: bytes) -> None:
     assert fed(b"a" + string + b"b").text()[0] == "ab"
@@ -33,8 +39,10 @@ def test_p01_a_string_ends_at_st_can_and_sub(end: bytes) -> None:
     assert fed(b"\x1bPq#0" + end + b"ok").text()[0] == "ok"
 
 
-@pytest.mark.parametrize("sequence", [b"\x1b[<u", b"\x1b[=5;1u", b"\x1b[>4;2m", b"\x1b[!p",
-b'\x1b[1"q', b"\x1b[?1$p", b"\x1b[1'|", b"\x1b[4:3m"])
+@pytest.mark.parametrize(
+    "sequence",
+    [b"\x1b[<u", b"\x1b[=5;1u", b"\x1b[>4;2m", b"\x1b[!p", b'\x1b[1"q', b"\x1b[?1$p", b"\x1b[1'|", b"\x1b[4:3m"],
+)
 def test_p02_prefixes_and_intermediates_belong_to_the_sequence(sequence: bytes) -> None:
     assert fed(sequence + b"x").text()[0] == "x"
 

@@ -18,14 +18,6 @@ WELCOME = protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "ve
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "sesh"
-    path.mkdir(mode=0o700)
-    monkeypatch.setenv("SESH_DIR", str(path))
-    return path
-
-
-@pytest.fixture
 def pair() -> Iterator[tuple[wire.Connection, socket.socket]]:
     """A connection, and the socket of the daemon that it speaks to."""
     near, far = socket.socketpair()
@@ -34,10 +26,10 @@ def pair() -> Iterator[tuple[wire.Connection, socket.socket]]:
 
 
 @pytest.fixture
-def listener(place: Path) -> Iterator[socket.socket]:
+def listener(sessions: Path) -> Iterator[socket.socket]:
     """A socket that listens as the session `work` and answers nothing."""
     with socket.socket(socket.AF_UNIX) as listening, paths.masked(0o177):
-        with paths.reachable(str(place), "work.sock") as address:
+        with paths.reachable(str(sessions), "work.sock") as address:
             listening.bind(address)
         listening.listen(1)
         yield listening
@@ -163,10 +155,10 @@ def test_closing_twice_closes_once(pair: Pair) -> None:
     os.close(again)
 
 
-def test_a_session_that_is_not_there_is_absent(place: Path) -> None:
+def test_a_session_that_is_not_there_is_absent(sessions: Path) -> None:
     with pytest.raises(NotFound, match="no session work"):
         wire.connect("work")
-    place.rmdir()
+    sessions.rmdir()
     with pytest.raises(NotFound, match="no session work"):
         wire.connect("work")
 
@@ -177,28 +169,28 @@ def test_a_socket_that_nobody_listens_on_is_an_absent_session(listener: socket.s
         wire.connect("work")
 
 
-def test_what_is_no_socket_of_ours_is_refused(place: Path) -> None:
+def test_what_is_no_socket_of_ours_is_refused(sessions: Path) -> None:
     """R7."""
-    (place / "work.sock").touch(mode=0o600)
+    (sessions / "work.sock").touch(mode=0o600)
     with pytest.raises(Refused):
         wire.connect("work")
-    (place / "work.sock").unlink()
-    (place / "work.sock").symlink_to("/tmp")
+    (sessions / "work.sock").unlink()
+    (sessions / "work.sock").symlink_to("/tmp")
     with pytest.raises(Refused):
         wire.connect("work")
-    place.chmod(0o755)
+    sessions.chmod(0o755)
     with pytest.raises(Refused, match="chmod 700"):
         wire.connect("work")
 
 
-def test_a_daemon_whose_backlog_is_full_is_unreachable_in_time(listener: socket.socket, place: Path) -> None:
+def test_a_daemon_whose_backlog_is_full_is_unreachable_in_time(listener: socket.socket, sessions: Path) -> None:
     waiting = []
     try:
         for _ in range(8):
             opened = socket.socket(socket.AF_UNIX)
             opened.setblocking(False)
             waiting.append(opened)
-            opened.connect_ex(str(place / "work.sock"))
+            opened.connect_ex(str(sessions / "work.sock"))
         before = len(os.listdir("/dev/fd"))
         began = time.monotonic()
         with pytest.raises(Unreachable, match="does not answer"):
