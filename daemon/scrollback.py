@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sesh.daemon.cell import BLANK, DEFAULT, Cell, Pen
@@ -18,6 +17,7 @@ from sesh.daemon.sgr import linked, step
 
 if TYPE_CHECKING:
     from sesh.daemon.grid import Row
+    from sesh.daemon.poured import Poured
 
 #: A line longer than this many characters is ended: nothing that a program prints may grow without bound.
 LINE_LIMIT = 65536
@@ -32,11 +32,14 @@ class Scrollback:
     def __init__(self, line_limit: int = 10_000, byte_limit: int = 8 << 20) -> None:
         self.line_limit = max(0, line_limit)
         self.byte_limit = max(0, byte_limit)
-        self.ring: deque[Line] = deque()
+        #: Single lines, and whole stretches of a flood.
+        self.ring: deque[Line | Poured] = deque()
+        self._finished = 0
         self.scrolled = 0
         #: Lines taken back onto the screen by a resize: coming in again they are no new ones.
         self.owed = 0
-        self._size = 0
+        #: Bytes of the single lines, and no fewer than the stretches have.
+        self._size = self._bound = 0
         #: The open line in parts, and the pen and grapheme that it ends with.
         self._parts: list[str] | None = None
         self._length = 0
@@ -48,12 +51,12 @@ class Scrollback:
     @property
     def lines(self) -> int:
         """Logical lines held, the open one included."""
-        return len(self.ring) + (self._parts is not None)
+        return self._finished + (self._parts is not None)
 
     @property
     def bytes(self) -> int:
         """Bytes held, without what Python adds."""
-        return self._size + self._length
+        return self._size + self._length + sum(each.size for each in self.ring if not isinstance(each, Line))
 
     @property
     def open(self) -> bool:
@@ -68,7 +71,7 @@ class Scrollback:
     def clear(self) -> None:
         """CSI 3 J."""
         self.ring.clear()
-        self._size = 0
+        self._finished = self._size = self._bound = 0
         self._parts = self._held = None
         self._length = 0
         self.owed = 0
@@ -158,35 +161,70 @@ class Scrollback:
             self._store(line.encode())
 
     def _store(self, line: Line) -> None:
-        ring = self.ring
-        ring.append(line)
+        self.ring.append(line)
         self._size += len(line)
-        while len(ring) > self.line_limit or (self._size > self.byte_limit and ring):
-            self._size -= len(ring.popleft())
+        self._finished += 1
+        if self._finished > self.line_limit or self._size + self._bound > self.byte_limit:
+            self._evict()
 
-    def extend(self, lines: list[Line], skipped: int = 0) -> None:
-        """Take finished lines in, oldest first, after `skipped` ones that the bounds would not have left."""
+    def pour(self, lines: Poured) -> None:
+        """Take finished lines in, all at once."""
         self.close()
-        came = skipped + len(lines)
-        self.scrolled += max(0, came - self.owed)
-        self.owed = max(0, self.owed - came)
-        if skipped:
-            self.ring.clear()
-            self._size = 0
+        self.scrolled += max(0, lines.count - self.owed)
+        self.owed = max(0, self.owed - lines.count)
+        self.ring.append(lines)
+        self._finished += lines.count
+        self._bound += lines.bound
+        self._evict()
+
+    def _evict(self) -> None:
+        """Let the oldest lines go, as the bounds want it."""
         ring = self.ring
-        ring.extend(lines)
-        self._size += sum(map(len, lines))
-        while len(ring) > self.line_limit or (self._size > self.byte_limit and ring):
-            self._size -= len(ring.popleft())
+        while (over := self._finished - self.line_limit) > 0:
+            first = ring[0]
+            if isinstance(first, Line):
+                self._size -= len(first)
+                self._finished -= 1
+                ring.popleft()
+            elif over < first.count:
+                before = first.bound
+                first.drop(over)
+                self._bound += first.bound - before
+                self._finished -= over
+            else:
+                self._bound -= first.bound
+                self._finished -= first.count
+                ring.popleft()
+        if self._size + self._bound > self.byte_limit:
+            self._settle_sizes()
+            while self._size > self.byte_limit and self.ring:
+                self._size -= len(self.ring.popleft())  # type: ignore[arg-type]  # they are single lines now
+                self._finished -= 1
+
+    def _settle_sizes(self) -> None:
+        """Paint what was poured, where its size decides."""
+        if self._bound:
+            self.ring = deque(self._painted(self._finished))
+            self._size = sum(map(len, self.ring))  # type: ignore[arg-type]
+            self._bound = 0
+
+    def _painted(self, count: int) -> list[Line]:
+        """The newest finished lines, no more than there are, oldest first."""
+        parts: list[list[Line]] = []
+        for each in reversed(self.ring):
+            if count <= 0:
+                break
+            parts.append([each] if isinstance(each, Line) else each.last(min(count, each.count)))
+            count -= len(parts[-1])
+        return [line for part in reversed(parts) for line in part]
 
     def last(self, count: int) -> list[str]:
         """The newest `count` lines, oldest first; where `open`, the last of them is not finished."""
         if count <= 0:
             return []
         open_line = ["".join(self._parts)] if self._parts is not None else []
-        wanted = min(count - len(open_line), len(self.ring))
-        lines = [line.decode() for line in islice(self.ring, len(self.ring) - wanted, None)] if wanted else []
-        return lines + open_line
+        wanted = min(count - len(open_line), self._finished)
+        return [line.decode() for line in self._painted(wanted)] + open_line
 
     def take_back(self) -> str | None:
         """Remove the newest line, for a resize that shows it again; None where there is none."""
@@ -195,9 +233,11 @@ class Scrollback:
             self._parts = self._held = None
             self._length = 0
         elif self.ring:
+            self._settle_sizes()
             raw = self.ring.pop()
-            self._size -= len(raw)
-            line = raw.decode()
+            self._size -= len(raw)  # type: ignore[arg-type]
+            self._finished -= 1
+            line = raw.decode()  # type: ignore[union-attr]
         else:
             return None
         self.owed += 1
@@ -213,7 +253,7 @@ class Scrollback:
             "byte_limit": self.byte_limit,
             "scrolled": self.scrolled,
             "owed": self.owed,
-            "lines": [line.decode() for line in self.ring],
+            "lines": [line.decode() for line in self._painted(self._finished)],
             "open": parts,
             "held": None if self._held is None else [self._held.pen.sgr, self._held.pen.link],
         }

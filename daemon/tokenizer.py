@@ -91,9 +91,9 @@ class Tokenizer:
             return data
         for at in range(0, len(flood.head), PIECE):
             self._feed(flood.head[at : at + PIECE])
-        if not self.unfinished and pour(self.screen, flood.lines):
+        if not self.unfinished and pour(self.screen, flood.lines, flood.count):
             return flood.tail
-        return "\r\n".join(flood.lines).encode() + b"\r\n" + flood.tail
+        return flood.lines + flood.tail
 
     def _failed(self, error: Exception) -> None:
         self.errors += 1
