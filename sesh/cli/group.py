@@ -20,6 +20,7 @@ VERBLESS = "NAME"
 """The command of a line without a verb. No line spells it: the group puts it there."""
 
 _EVERYWHERE = (
+    ("@HOST", "On that host, over ssh; it comes before the verb, or before NAME."),
     ("--json", "Print one JSON value, errors too (also where SESH_JSON=1)."),
     ("--local", "Ask no remote."),
 )
@@ -37,9 +38,9 @@ class Verb(TyperCommand):
         records = [each.get_help_record(ctx) for each in self.get_params(ctx) if each.param_type_name == "option"]
         with formatter.section("Options"):
             formatter.write_dl([record for record in records if record is not None])
-        if self.name not in (VERBLESS, "--attach"):
-            with formatter.section("With every verb"):
-                formatter.write_dl(_EVERYWHERE)
+        attaching = self.name in (VERBLESS, "--attach")
+        with formatter.section("As with every verb"):
+            formatter.write_dl([row for row in _EVERYWHERE if not (attaching and row[0] == "--json")])
 
 
 class Verbs(TyperGroup):
@@ -54,7 +55,7 @@ class Verbs(TyperGroup):
 
     def collect_usage_pieces(self, ctx: _click.Context) -> list[str]:
         """The words of the usage line."""
-        return ["[NAME [DIR] | --VERB …] [-- CMD…]"]
+        return ["[@HOST…] [NAME [DIR] | --VERB …] [-- CMD…]"]
 
     def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
         """The verbs with their short forms, in the order in which they are declared, and what goes with all of them."""
