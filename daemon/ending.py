@@ -84,6 +84,9 @@ class Ending:
             if not self.server.program.take():
                 break
         session.ended(pty.status or 0)
+        why = "timed out" if session.timed_out else "killed" if self.told else "exited"
+        facts = {"exit_code": session.exit_code, "signal": session.exit_signal, "reason": why}
+        session.events.add("exited", session.name, **facts)
         session.input.clear()
         self.server.forget_pty()
         pty.close()
@@ -143,7 +146,7 @@ class Ending:
                     result = session.result()
                     if peer.reader is not None:
                         result["truncated"] = peer.reader.skipped > 0
-                    peer.respond(asked, output, **result)
+                    peer.respond(asked, output, position=session.stream.head, **result)
                 peer.waits.clear()
         for client in list(session.clients.all):
             if self._dismissible(client):
@@ -152,6 +155,8 @@ class Ending:
     def _owed(self, peer: Peer) -> bool:
         """Whether a peer that reads the stream has not been given all of it."""
         reader = peer.reader
+        if self.session.events.owes(peer):
+            return True
         if reader is None or (isinstance(reader, Attachment) and reader.mode != RAW):
             return False
         return reader.position < self.session.stream.head

@@ -43,6 +43,8 @@ class Program:
         findings = session.watch.find(block)
         session.stream.append(block)
         session.last_activity = time.time()
+        if session.waits is not None and session.waits.all:
+            session.waits.stirred()
         for finding in findings:
             if finding.kind in QUIET:
                 self._noted(finding)
@@ -52,15 +54,28 @@ class Program:
         return True
 
     def _noted(self, finding: Finding) -> None:
-        """Keeps what the program told: its title, and what nobody was there to see."""
+        """Keeps what the program told: its title, what nobody was there to see, and all of it among the events."""
         session = self.session
-        if finding.kind == "title":
-            session.title = _plain(finding.body)
-        elif not session.clients and finding.kind == "bell":
-            session.bells += 1
-        elif not session.clients and finding.kind == "notification":
-            session.notifications += 1
-            session.last_notification = _plain(finding.body)
+        kind, name = finding.kind, session.name
+        if kind == "title":
+            title = _plain(finding.body)
+            if title != session.title:
+                session.title = title
+                session.events.add("title", name, title=title)
+        elif kind == "bell":
+            session.bells += not session.clients
+            session.events.add("bell", name)
+        elif kind == "notification":
+            text = _plain(finding.body)
+            if not session.clients:
+                session.notifications += 1
+                session.last_notification = text
+            session.events.add("notification", name, text=text)
+        elif kind == "mark" and finding.body[:1] == b"C":
+            session.events.add("command_started", name)
+        elif kind == "mark" and finding.body[:2] == b"D;":
+            code = finding.body[2:].partition(b";")[0]
+            session.events.add("command_ended", name, exit_code=int(code) if code.isdigit() and len(code) < 4 else None)
 
     def _queried(self, finding: Finding, position: int) -> None:
         """Leaves a query to the terminal of the last active client, or answers it where there is none."""

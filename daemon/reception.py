@@ -65,6 +65,7 @@ class Reception:
         peer.attachment = peer.reader = client
         client.lines = REPLAY_LINES if hello.get("replay") is not False else 0
         self._resume(client, hello, left, was_raw)
+        session.events.add("attached", session.name, **_told(client))
         self.program.use_agent(self.agent)
 
     def settled(self, peer: Peer) -> None:
@@ -149,4 +150,10 @@ class Reception:
             while len(session.departed) > DEPARTED:
                 session.departed.popitem(last=False)
         session.clients.remove(client)
+        session.events.add("detached", session.name, **_told(client))
         self.program.use_agent(self.agent)
+
+
+def _told(client: Attachment) -> dict[str, Any]:
+    """A client as events show it."""
+    return {"client": client.number, "pid": client.pid, "tty": client.tty, "read_only": client.read_only}

@@ -100,6 +100,7 @@ class Server:
             self.guarded(self.later.pop(0)[2], "a late answer")
         if self.ending.done:
             self.guarded(self.ending.tell, "the ending")
+        session.events.feed()
         for peer in list(self.peers.values()):
             self.guarded(lambda peer=peer: self._tend(peer), "a peer")  # type: ignore[misc]
         session.relay.trim()
@@ -304,6 +305,7 @@ class Server:
             del self.peers[peer.descriptor]
         self.session.timers.clear(("hello", peer.descriptor))
         self._poller.forget(peer.descriptor)
+        self.session.events.forget(peer)
         if peer.attachment is not None:
             self.reception.forget(peer.attachment)
         if peer.reader is not None and peer.reader in self.session.relay.followers:

@@ -7,6 +7,7 @@ import time
 
 from sesh import __version__, kernel, paths, records
 from sesh.daemon.clients import Clients
+from sesh.daemon.events import Events
 from sesh.daemon.input import InputQueue
 from sesh.daemon.journal import Journal
 from sesh.daemon.model import Model
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from sesh.daemon.clients import Size
     from sesh.daemon.pty import Pty
+    from sesh.daemon.waits import Waits
 
 LONGEST_TITLE = 1024
 _LONGEST_COMMAND = 32 << 10
@@ -46,8 +48,12 @@ class Session:
         """By the token of a client that has gone: its newest INPUT's number, where it was fed to, whether raw."""
         self.title = ""
         self.last_activity = time.time()
-        self.sent_at = 0
-        """Position of the stream when something was last sent by `--send`."""
+        self.sent_at: int | None = None
+        """Position of the stream when something was last sent by `--send`; None before that."""
+        self.events = Events()
+        self.events.add("created", self.name, command=_shown(facts["command"]), directory=facts["directory"])
+        self.waits: Waits | None = None
+        """Who waits for more than the end; made when somebody does."""
         self.exit_code: int | None = None
         self.exit_signal: int | None = None
         self.ended_at: float | None = None
@@ -65,11 +71,20 @@ class Session:
         """Whether the program has not ended yet."""
         return self.ended_at is None
 
+    def waiting(self) -> Waits:
+        """Those who wait for more than the end."""
+        if self.waits is None:
+            from sesh.daemon.waits import Waits
+
+            self.waits = Waits(self)
+        return self.waits
+
     def _resize(self, size: Size) -> bool:
         """Gives program and model another size."""
         if self.pty is not None and self.pty.descriptor >= 0:
             self.pty.resize(*size)
         self.model.resize(size[0], size[1])
+        self.events.add("resized", self.name, columns=size[0], rows=size[1])
         return True
 
     def ended(self, status: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from sesh import names, paths, protocol
 from sesh.daemon.attachment import HELD
@@ -87,18 +88,23 @@ def rename(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -
             os.unlink(paths.record_path(old))
         except FileNotFoundError:
             pass  # somebody removed it: that is what was wanted
+        session.events.add("renamed", new, before=old)
     peer.respond(asked, name=new)
 
 
-def send(server: Server, peer: Peer, asked: int, _words: Words, data: bytes) -> None:
+def send(server: Server, peer: Peer, asked: int, words: Words, data: bytes) -> None:
     """Types bytes into the program, whole; the answer comes when they are queued, and there is room for more."""
     session = server.session
     if not session.running:
         raise Refused(f"the program of {session.name} has ended; nobody reads what is sent")
     if session.input.size + len(data) > LIMIT:
         raise Busy(f"the program in {session.name} does not read what was sent before; try again when it does")
-    session.sent_at = session.stream.head
-    position = session.stream.head
+    if words.get("more") is not True:
+        session.sent_at = session.stream.head
+    session.last_activity = time.time()
+    if session.waits is not None:
+        session.waits.stirred()
+    position = session.sent_at
 
     def taken(whole: bool) -> None:
         if whole:
@@ -144,7 +150,12 @@ def logs(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> 
     model.catch_up()
     lines = model.emulator.log(min(count, MOST_LINES), ansi=words.get("ansi") is True)
     text = "".join(f"{line}\n" for line in lines)
-    peer.respond(asked, text.encode("utf-8", "replace"), lines=len(lines), position=model.position)
+    end: dict[str, Any] = {}
+    if words.get("end") is True:
+        from sesh.daemon.tail import standing
+
+        end = standing(model.emulator)
+    peer.respond(asked, text.encode("utf-8", "replace"), lines=len(lines), position=model.position, **end)
 
 
 def message(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
@@ -203,13 +214,30 @@ def wait(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> 
     session = server.session
     if asked in peer.waits or len(peer.waits) >= MOST_WAITS:
         raise UsageError("one connection waits for the end once, or a few times under other numbers")
+    waits = session.waiting() if any(words.get(key) is not None for key in ("prompt", "idle", "timeout")) else None
+    conditions = waits.conditions(words) if waits is not None else {}
     peer.waits[asked] = {"output": words.get("output") is True}
     if words.get("follow") is True and peer.reader is None:
         since = words.get("from")
+        if since == "head" or (since == "sent" and session.sent_at is None):
+            since = session.stream.head
+        elif since == "sent":
+            since = session.sent_at
         known = isinstance(since, int) and session.stream.base <= since <= session.stream.head
         peer.reader = Reader(peer, since if known and isinstance(since, int) else session.stream.base)
         session.relay.followers.append(peer.reader)
         peer.feed(session.stream)
+    if waits is not None:
+        waits.add(peer, asked, **conditions)
+
+
+def events(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
+    """Tells of each event as a DATA frame, those behind number `since` first; answers at the session's end."""
+    since = words.get("since")
+    if peer.waits:
+        raise UsageError("one connection follows the events once, and waits for nothing else")
+    peer.waits[asked] = {"output": False}
+    server.session.events.follow(peer, since if isinstance(since, int) else None)
 
 
 VERBS: dict[str, Verb] = {
@@ -226,4 +254,5 @@ VERBS: dict[str, Verb] = {
     "switch": switch,
     "interrupt": interrupt,
     "wait": wait,
+    "events": events,
 }

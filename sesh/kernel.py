@@ -14,6 +14,7 @@ LONGEST_SOCKET_PATH = 107 if LINUX else 103
 """Bytes of `sun_path`, less the closing NUL."""
 
 _LOCAL_PEERCRED = 0x001
+_IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
 
 
 def peer_uid(peer: socket) -> int:
@@ -152,3 +153,19 @@ def boot_id() -> str:
 def machine() -> str:
     """A word for this machine, to tell it from others that share the home directory."""
     return _read("/etc/machine-id").decode("ascii", "replace").strip() or os.uname().nodename
+
+
+def watch_directory(path: str) -> int:
+    """A descriptor that becomes readable when a name appears in a directory (inotify); -1 where there is none."""
+    if not LINUX:
+        return -1
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    descriptor: int = library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    if descriptor < 0:
+        return -1
+    if library.inotify_add_watch(descriptor, os.fsencode(path), _IN_CREATE | _IN_MOVED_TO) < 0:
+        os.close(descriptor)
+        return -1
+    return descriptor

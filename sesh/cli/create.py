@@ -142,14 +142,14 @@ def next_name(name: str) -> str:
     return f"{name}-{number}"
 
 
-def seconds(word: str) -> float:
-    """The seconds of `--timeout`. Raises UsageError for what is no positive number."""
+def seconds(word: str, option: str = "--timeout") -> float:
+    """The seconds of an option. Raises UsageError for what is no positive number."""
     try:
         number = float(word)
     except ValueError:
         number = 0.0
     if not 0 < number < 1e9:
-        raise UsageError(f"{printable(word)} is no time: --timeout takes seconds, like 90 or 0.5")
+        raise UsageError(f"{printable(word)} is no time: {option} takes seconds, like 90 or 0.5")
     return number
 
 

@@ -138,14 +138,18 @@ def screen(line: Line, name: str, *, form: str = "text") -> int:
     return 0
 
 
-def logs(line: Line, name: str, count: str | None = None, *, ansi: bool = False) -> int:
-    """`--logs NAME [N] [--ansi]`: the last lines of scrollback and screen."""
+def logs(line: Line, name: str, count: str | None = None, *, follow: bool = False, ansi: bool = False) -> int:
+    """`--logs NAME [N] [-f] [--ansi]`: the last lines of scrollback and screen."""
     find.checked(name, "--logs")
     lines = _LINES
     if count is not None:
         if not (count.isdecimal() and count.isascii() and len(count) <= _DIGITS):
             raise UsageError(f"{printable(count)} is no number of lines; write: sesh --logs {name} 100")
         lines = int(count)
+    if follow:
+        from sesh.cli import following
+
+        return following.follow(name, lines, ansi=ansi, json=line.json)
     _, data = find.ask(name, "logs", timeout=30.0, lines=lines, ansi=ansi)
     if line.json:
         text = data.decode("utf-8", "replace").removesuffix("\n")

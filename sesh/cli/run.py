@@ -35,8 +35,12 @@ def run(argv: list[str]) -> int:
         return version(line)
     try:
         return _carried_out(line, argv)
-    except NotFound:
+    except NotFound as error:
         host = _elsewhere(line)
+        if host is None and line.verb == "--wait":
+            from sesh.cli import waiting
+
+            return waiting.kept(line, error)
         if host is None:
             raise
     from sesh.cli import enter
@@ -56,13 +60,16 @@ def _carried_out(line: words.Line, argv: list[str]) -> int:
 
 def _elsewhere(line: words.Line) -> str | None:
     """The known remote that has the one session which a line names; None where there is none."""
-    if line.verb not in words.NAMING or not line.words or line.words[0][:1] == "-":
+    if line.verb not in words.NAMING or not line.words:
+        return None
+    name = (words.parse(line) or {}).get("name") or line.words[0]
+    if name[:1] == "-":
         return None
     if line.verb == "--kill" and len(line.words) > 1:
         return None
     from sesh.cli import everywhere
 
-    return everywhere.find(line, line.words[0])
+    return everywhere.find(line, name)
 
 
 def _fast(verb: str) -> Callable[..., int]:
@@ -79,6 +86,14 @@ def _fast(verb: str) -> Callable[..., int]:
         from sesh.cli import end
 
         return end.kill
+    if verb == "--wait":
+        from sesh.cli import waiting
+
+        return waiting.wait
+    if verb == "--events":
+        from sesh.cli import events
+
+        return events.events
     from sesh.cli import enter
 
     entries: dict[str, Callable[..., int]]

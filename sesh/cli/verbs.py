@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from sesh.cli import deploying, end, enter, group, job, look, say, words
+from sesh.cli import deploying, end, enter, events, group, job, look, say, waiting, words
 from sesh.cli.group import VERBLESS, Verb, Verbs
 from sesh.cli.run import version as say_version
 
@@ -211,21 +211,66 @@ def _send(
     return lambda: say.send(group.of(ctx))  # the order matters, and only the line knows it
 
 
-@_verb("--screen", "NAME", "sesh --screen work")
+@_verb(
+    "--wait",
+    "NAME [OPTIONS]",
+    "sesh --wait build --exit",
+    "sesh --wait work --prompt --timeout 60",
+    "sesh --wait web --for 'listening on port [0-9]+' --idle 30",
+)
+def _wait(
+    ctx: typer.Context,
+    name: Name,
+    exit_: Annotated[
+        bool, typer.Option("--exit", help="It has ended; its code is sesh's. (Without any option.)")
+    ] = False,
+    prompt: Annotated[bool, typer.Option("--prompt", help="Its shell is at the prompt.")] = False,
+    idle: Annotated[str | None, typer.Option("--idle", metavar="S", help="It printed nothing for S seconds.")] = None,
+    pattern: Annotated[str | None, typer.Option("--for", metavar="REGEX", help="A line holds it.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="POS", help="What counts: from the position of --send --json on.")
+    ] = None,
+    since_start: Annotated[bool, typer.Option("--since-start", help="What counts: all that is kept.")] = False,
+    timeout: Annotated[str | None, typer.Option("--timeout", metavar="S", help="124 after so many seconds.")] = None,
+) -> Work:
+    """Wait until one of the conditions holds, and say which. Output counts from the last --send on, else from now."""
+    return _work(waiting.wait, ctx)
+
+
+@_verb("--events", "[NAME] [--since N]", "sesh --events work", "sesh --events --json", "sesh --events work --since 0")
+def _events(
+    ctx: typer.Context,
+    name: MaybeName = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="N", help="Those behind event number N first; 0: all kept.")
+    ] = None,
+) -> Work:
+    """Follow what happens to NAME until it ends; without NAME to all sessions, new ones too."""
+    return _work(events.events, ctx)
+
+
+@_verb("--screen", "NAME [--format F]", "sesh --screen work", "sesh --screen work --format svg > work.svg")
 def _screen(
     ctx: typer.Context,
     name: Name,
-    form: Annotated[str, typer.Option("--format", metavar="text", help="How it is printed.")] = "text",
+    form: Annotated[str, typer.Option("--format", metavar="F", help="text, ansi, json, svg or html.")] = "text",
 ) -> Work:
     """Print what the screen shows now."""
     return _work(look.screen, ctx)
 
 
-@_verb("--logs", "NAME [N] [--ansi]", "sesh --logs work 50", "sesh --logs work --ansi | less -R")
+@_verb(
+    "--logs",
+    "NAME [N] [-f] [--ansi]",
+    "sesh --logs work 50",
+    "sesh --logs work -f",
+    "sesh --logs work --ansi | less -R",
+)
 def _logs(
     ctx: typer.Context,
     name: Name,
     count: Annotated[str | None, typer.Argument(metavar="[N]", show_default=False)] = None,
+    follow: Annotated[bool, typer.Option("-f", help="Then those that come, until it ends.")] = False,
     ansi: Annotated[bool, typer.Option("--ansi", help="With their colours.")] = False,
 ) -> Work:
     """Print the last N lines of scrollback and screen; without N 300."""

@@ -26,6 +26,8 @@ VERBS = {
     "--rename": "",
     "--exec": "-e",
     "--send": "",
+    "--wait": "",
+    "--events": "",
     "--screen": "",
     "--logs": "",
     "--status": "",
@@ -42,7 +44,8 @@ _SPELLED = {verb: verb for verb in VERBS} | {short: verb for verb, short in VERB
 _SPELLED |= {"-v": "--version", "--bridge": "--bridge"}  # the second is what sesh on another machine speaks to
 
 NAMING = (
-    "--attach", "--detach", "--kill", "--rename", "--send", "--screen", "--logs", "--status", "--message", "--label",
+    "--attach", "--detach", "--kill", "--rename", "--send", "--wait", "--events", "--screen", "--logs", "--status",
+    "--message", "--label",
 )  # fmt: skip
 """The verbs that name one existing session: one that is not here is looked for on the known remotes."""
 
@@ -81,8 +84,18 @@ OPTIONS: dict[str, dict[str, tuple[str, int]]] = {
         "--tie": ("tie", FLAG),
     },
     "--send": {"--enter": ("enter", FLAG), "--key": ("key", MANY)},
+    "--wait": {
+        "--exit": ("exit_", FLAG),
+        "--prompt": ("prompt", FLAG),
+        "--idle": ("idle", VALUE),
+        "--for": ("pattern", VALUE),
+        "--from": ("start", VALUE),
+        "--since-start": ("since_start", FLAG),
+        "--timeout": ("timeout", VALUE),
+    },
+    "--events": {"--since": ("since", VALUE)},
     "--screen": {"--format": ("form", VALUE)},
-    "--logs": {"--ansi": ("ansi", FLAG)},
+    "--logs": {"--ansi": ("ansi", FLAG), "-f": ("follow", FLAG)},
     "--deploy": {"--force": ("force", FLAG)},
 }
 """What each verb takes beside `--json`, `--local` and `--help`: the option, the key of its value, how it is given."""
@@ -95,6 +108,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "--list": (),
     "--kill": ("names*",),
     "--exec": ("places*",),
+    "--wait": ("name",),
+    "--events": ("name?",),
 }
 """The plain words of the verbs that start fast: `?` may be missing, `*` takes all that is left."""
 

@@ -1,0 +1,94 @@
+"""What has happened to a session, numbered: the newest are kept, and whoever follows them reads at a pace of his own.
+
+An event is `{"seq", "ts", "event", "session", …}`. `seq` counts from 1 for each session, `ts` is RFC 3339 in UTC to the
+millisecond. The events: `created attached detached command_started command_ended bell title notification renamed
+resized exited`, and `missed` (`count`), which is made for one reader alone, of what went by while he did not read.
+Nothing that somebody typed is among them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from sesh import protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.daemon.peer import Peer
+
+    Event = dict[str, Any]
+
+KEPT = 1000
+"""Events that are kept for those who come later, or read slowly."""
+FARTHEST = 64 << 10
+"""Bytes that a reader may have unread; one who has more is sent nothing until he reads."""
+LONGEST = 1024
+"""Characters of a text that a program chose."""
+
+
+class Events:
+    """The events of one session, and who follows them."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        """The number of the newest event, 0 before the first."""
+        self._kept: deque[Event] = deque(maxlen=KEPT)
+        self._readers: dict[Peer, int] = {}
+
+    def add(self, event: str, session: str, **facts: Any) -> None:
+        """Notes that something has happened; strings are cut, and lose what a terminal could act upon."""
+        self.last += 1
+        told = {key: _plain(value) if isinstance(value, str) else value for key, value in facts.items()}
+        self._kept.append({"seq": self.last, "ts": moment(time.time()), "event": event, "session": session, **told})
+
+    def follow(self, peer: Peer, since: int | None) -> None:
+        """Has a peer read on behind event number `since`; from now on where it is None."""
+        self._readers[peer] = self.last if since is None else min(max(since, 0), self.last)
+
+    def forget(self, peer: Peer) -> None:
+        """Lets a reader go; one who is none is no error."""
+        self._readers.pop(peer, None)
+
+    def owes(self, peer: Peer) -> bool:
+        """Whether there are events that a reader was not given yet."""
+        return self._readers.get(peer, self.last) < self.last
+
+    def feed(self) -> None:
+        """Gives the readers what they have not got yet, each as much as he takes: one DATA frame an event."""
+        for peer, seen in list(self._readers.items()):
+            if peer.closed:
+                del self._readers[peer]
+            elif seen < self.last and peer.unsent < FARTHEST:
+                self._readers[peer] = self._fed(peer, seen)
+
+    def _fed(self, peer: Peer, seen: int) -> int:
+        """Queues events for a reader; the number of the last one."""
+        first = self._kept[0]
+        if seen < first["seq"] - 1:
+            missed = first["seq"] - 1 - seen
+            lost = {"event": "missed", "session": first["session"], "count": missed}
+            peer.queue(_frame({"seq": first["seq"] - 1, "ts": moment(time.time()), **lost}))
+            seen = first["seq"] - 1
+        for event in list(self._kept)[seen - self.last :]:
+            if peer.unsent >= FARTHEST:
+                break
+            peer.queue(_frame(event))
+            seen = event["seq"]
+        return seen
+
+
+def _frame(event: Event) -> bytes:
+    return protocol.message(protocol.DATA, event)
+
+
+def _plain(text: str) -> str:
+    return "".join(each for each in text[: 4 * LONGEST] if each.isprintable())[:LONGEST]
+
+
+def moment(seconds: float) -> str:
+    """A moment as RFC 3339 in UTC, to the millisecond."""
+    whole, part = divmod(int(seconds * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{part:03d}Z"

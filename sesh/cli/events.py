@@ -1,0 +1,140 @@
+"""`--events`: what happens to one session until it ends, or to all of them, and those that begin meanwhile."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from sesh import kernel, paths, protocol, wire
+from sesh.cli import far, find, show
+from sesh.errors import ExitCode, SeshError, Unreachable, UsageError, rebuild
+from sesh.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.cli.words import Line
+
+_PATIENCE = 5.0
+_GLANCE = 1.0
+"""Seconds between two looks for new sessions, where the kernel does not tell of them."""
+
+
+def events(line: Line, name: str | None = None, *, since: str | None = None) -> int:
+    """`--events [NAME] [--since N]`: one line for each, with `--json` one object."""
+    if since is not None and not (since.isdecimal() and since.isascii()):
+        raise UsageError(f"{printable(since)} is no number of an event; write: sesh --events NAME --since 0")
+    if since is not None and name is None:
+        raise UsageError("each session numbers its own events; write: sesh --events NAME --since N")
+    number = int(since) if since is not None else None
+    following = Following(json=line.json)
+    try:
+        if name is not None:
+            find.checked(name, "--events")
+            following.take_in(find.required(name), number)
+            while following.sessions:
+                following.turn(None)
+        else:
+            _all(following)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return 0
+
+
+def _all(following: Following) -> None:
+    """The events of all sessions, until somebody presses Ctrl-C."""
+    paths.ready_directory()
+    known: set[str] = set()
+    watch = kernel.watch_directory(paths.directory())
+    if watch >= 0:
+        following.poll.register(watch, select.POLLIN)
+    begun = False
+    while True:
+        there = {name for name in paths.names() if os.path.exists(paths.socket_path(name))}
+        for name in sorted(there - known):
+            try:
+                following.take_in(wire.connect(name, timeout=1.0), 0 if begun else None)
+            except SeshError:
+                there.discard(name)  # it has ended already, or is another one's
+        known, begun = there, True
+        while watch not in following.turn(None if watch >= 0 else _GLANCE):
+            if watch < 0:
+                break
+        if watch >= 0:
+            os.read(watch, 1 << 16)
+
+
+class Following:
+    """The sessions that are followed: a connection each, by its descriptor."""
+
+    def __init__(self, *, json: bool) -> None:
+        self.poll = select.poll()
+        self.sessions: dict[int, wire.Connection] = {}
+        self._json = json
+        self._ids: dict[int, str] = {}
+
+    def take_in(self, connection: wire.Connection, since: int | None) -> None:
+        """Follows a session, from event number `since` on; one that is followed already, under its old name, is not."""
+        deadline = time.monotonic() + _PATIENCE
+        connection.send(wire.greeting("request") + wire.asking("events", 1, since=since), deadline)
+        connection.expect_welcome(deadline)
+        number = str(connection.welcome.get("id"))
+        if number in self._ids.values():
+            connection.close()
+            return
+        self.sessions[connection.inbound] = connection
+        self._ids[connection.inbound] = number
+        self.poll.register(connection.inbound, select.POLLIN)
+        self._heard(connection.inbound, connection.leftovers())
+
+    def turn(self, seconds: float | None) -> list[int]:
+        """Waits for something to come and prints it; what else has become readable."""
+        others = []
+        for descriptor, _ in self.poll.poll(None if seconds is None else seconds * 1000):
+            if descriptor not in self.sessions:
+                others.append(descriptor)
+                continue
+            connection = self.sessions[descriptor]
+            try:
+                frames = [connection.receive(), *connection.leftovers()]
+            except Unreachable:
+                name = str(connection.welcome.get("name"))
+                self._forget(descriptor)
+                show.note(f"the daemon of {name} died")
+                continue
+            self._heard(descriptor, frames)
+        return others
+
+    def _heard(self, descriptor: int, frames: list[tuple[int, bytes]]) -> None:
+        for kind, payload in frames:
+            if kind == protocol.DATA:
+                self._print(protocol.parse(payload))
+            elif kind == protocol.RESPONSE:
+                self._forget(descriptor)
+                error = protocol.parse(payload).get("error")
+                if isinstance(error, dict):
+                    raise rebuild(str(error.get("code")), str(error.get("message")))
+                return
+
+    def _forget(self, descriptor: int) -> None:
+        self.poll.unregister(descriptor)
+        self.sessions.pop(descriptor).close()
+        del self._ids[descriptor]
+
+    def _print(self, event: dict[str, Any]) -> None:
+        if self._json:
+            show.value({**event, "host": far.host()})
+            return
+        told = {key: value for key, value in event.items() if key not in ("seq", "ts", "event", "session")}
+        facts = " ".join(f"{key}={_word(value)}" for key, value in told.items() if value not in (None, False, ""))
+        clock = str(event.get("ts"))[11:19]
+        words = [clock, str(event.get("session")), str(event.get("event")), *([facts] if facts else [])]
+        show.text(show.plain("  ".join(words)))
+
+
+def _word(value: object) -> str:
+    """A fact in one word, quoted where it holds blanks."""
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f'"{text}"' if " " in text else text

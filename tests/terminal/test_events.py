@@ -1,0 +1,117 @@
+"""`--events`: what happens, in order, of one session or of all."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support import Home, Result, Terminal, wait_until
+
+Sesh = Callable[..., Result]
+
+
+@pytest.fixture
+def work(sesh: Sesh) -> None:
+    """A shell at its first prompt."""
+    sesh("--open", "work")
+    assert sesh("--wait", "work", "--prompt", "--timeout", "15").code == 0
+
+
+def objects(data: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def finished(process: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
+    out, err = process.communicate(timeout=15)
+    assert (process.returncode, err) == (0, b"")
+    return objects(out)
+
+
+@pytest.mark.usefixtures("work")
+def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, terminal: Callable[..., Terminal]) -> None:
+    process = home.start("--events", "work", "--since", "0", "--json")
+    screen = terminal("work")
+    screen.wait_for("ready>")
+    sesh("--detach", "work")
+    sesh("--send", "work", r"printf '\a\033]2;a title\a\033]9;look here\a\033]133;C\a\033]133;D;3\a'", "--enter")
+    sesh("--wait", "work", "--prompt", "--timeout", "15")
+    sesh("--rename", "work", "play")
+    sesh("--send", "play", "exit 6", "--enter")
+    told = finished(process)
+    assert [event["seq"] for event in told] == list(range(1, len(told) + 1))
+    kinds = [event["event"] for event in told if event["event"] != "resized"]
+    assert kinds == [
+        "created", "attached", "detached", "bell", "title", "notification", "command_started", "command_ended",
+        "renamed", "exited",
+    ]  # fmt: skip
+    by = {event["event"]: event for event in told}
+    assert by["title"]["title"] == "a title"
+    assert by["notification"]["text"] == "look here"
+    assert by["command_ended"]["exit_code"] == 3
+    assert (by["renamed"]["before"], by["renamed"]["session"]) == ("work", "play")
+    assert (by["exited"]["exit_code"], by["exited"]["signal"], by["exited"]["reason"]) == (6, None, "exited")
+
+
+@pytest.mark.usefixtures("work")
+def test_without_a_number_only_what_comes_is_told(sesh: Sesh, home: Home) -> None:
+    sesh("--send", "work", r"printf '\a'", "--enter")
+    sesh("--wait", "work", "--prompt", "--timeout", "15")
+    process = home.start("--events", "work", "--json")
+    wait_until(lambda: len(home.processes()) > 2)
+    while process.poll() is None:
+        sesh("--kill", "work")
+    assert [event["event"] for event in finished(process)] in (["exited"], [])
+
+
+def test_sessions_that_begin_later_are_told_of_too(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "first")
+    process = home.start("--events", "--json")
+    assert process.stdout is not None
+    sesh("--open", "marker")
+    # Whatever is created once it follows is told; the first ones may come before that.
+    told: list[dict[str, Any]] = []
+    sesh("--open", "second")
+    sesh("--rename", "second", "third")
+    sesh("--kill", "third")
+    sesh("--kill", "first")
+    while not any(event["event"] == "exited" and event["session"] == "first" for event in told):
+        told.append(json.loads(process.stdout.readline()))
+    kinds = [(event["session"], event["event"]) for event in told]
+    assert [kind for kind in kinds if kind[0] in ("second", "third")] == [
+        ("second", "created"), ("third", "renamed"), ("third", "exited"),
+    ]  # fmt: skip
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (130, b"")
+
+
+@pytest.mark.usefixtures("work")
+def test_people_get_a_line_each(sesh: Sesh, home: Home) -> None:
+    process = home.start("--events", "work", "--since", "0")
+    sesh("--send", "work", r"printf '\033]2;x y\033[31m\a'; exit 2", "--enter")
+    out, _ = process.communicate(timeout=15)
+    lines = out.decode().splitlines()
+    assert lines[0].split()[1:3] == ["work", "created"]
+    assert lines[-1].split()[1:] == ["work", "exited", "exit_code=2", "reason=exited"]
+    assert "\x1b" not in out.decode()
+
+
+@pytest.mark.usefixtures("work")
+def test_what_is_typed_is_no_event(sesh: Sesh, home: Home) -> None:
+    sesh("--send", "work", "read -s secret; exit", "--enter")
+    sesh("--send", "work", "hunter2", "--enter")
+    assert sesh("--wait", "work").code == 0
+    process = home.start("--events", "work", "--since", "0", "--json")
+    out, _ = process.communicate(timeout=10)
+    assert b"hunter2" not in out
+
+
+def test_each_session_has_numbers_of_its_own(sesh: Sesh) -> None:
+    done = sesh("--events", "--since", "3")
+    assert (done.code, done.stderr.count("\n")) == (2, 1)
+    assert sesh("--events", "nothing", "--json").json()["error"]["code"] == "not_found"

@@ -1,0 +1,128 @@
+"""`--logs -f`: the last lines, then those that come, as they were when the cursor left them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import Home, Result, wait_until
+
+Sesh = Callable[..., Result]
+
+
+@pytest.fixture
+def work(sesh: Sesh) -> None:
+    """A shell at its first prompt."""
+    sesh("--open", "work")
+    assert sesh("--wait", "work", "--prompt", "--timeout", "15").code == 0
+
+
+def typed(sesh: Sesh, text: str) -> None:
+    sesh("--send", "work", text, "--enter")
+    sesh("--wait", "work", "--prompt", "--timeout", "15")
+
+
+def ended(process: subprocess.Popen[bytes]) -> list[str]:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    out, err = process.stdout.read(), process.stderr.read()  # communicate() would not see what was peeked at
+    assert (process.wait(20), err) == (0, b"")
+    return out.decode().splitlines()
+
+
+def followed(home: Home, *words: str) -> subprocess.Popen[bytes]:
+    """`--logs work WORDS -f`, once it has printed its first line."""
+    process = home.start("--logs", "work", *words, "-f")
+    assert process.stdout is not None
+    process.stdout.peek(1)  # type: ignore[attr-defined]
+    return process
+
+
+@pytest.mark.usefixtures("work")
+def test_lines_are_followed_until_the_session_ends(sesh: Sesh, home: Home) -> None:
+    typed(sesh, "echo be''fore")
+    process = followed(home)
+    typed(sesh, "printf '10%%\\r20%%\\r\\033[31mdone\\033[0m\\n'; printf unfin; printf 'ished\\n\\nlast\\n'")
+    sesh("--send", "work", "exit", "--enter")
+    lines = ended(process)
+    assert lines[:2] == ["ready> echo be''fore", "before"]
+    assert lines[2].startswith("ready> printf")
+    at = lines.index("done")
+    assert lines[at : at + 4] == ["done", "unfinished", "", "last"]
+    assert lines[at + 4] == "ready> exit"
+
+
+@pytest.mark.usefixtures("work")
+def test_no_line_is_missing_or_doubled_in_a_flood(sesh: Sesh, home: Home) -> None:
+    typed(sesh, "seq 1 50")
+    process = followed(home, "3")
+    sesh("--send", "work", "seq 100001 160000; exit", "--enter")
+    lines = ended(process)
+    assert lines[:2] == ["49", "50"]
+    assert [line for line in lines if line.startswith("1") and len(line) == 6] == [
+        str(n) for n in range(100001, 160001)
+    ]
+
+
+@pytest.mark.usefixtures("work")
+def test_colours_stay_where_they_are_wanted(sesh: Sesh, home: Home) -> None:
+    typed(sesh, "printf '\\033[1;31mfirst\\033[0m\\n'")
+    process = followed(home, "--ansi")
+    sesh("--send", "work", "printf '\\033[32msecond\\033[0m\\n'; exit", "--enter")
+    lines = ended(process)
+    assert any("31mfirst" in line for line in lines)
+    assert "\x1b[0;32msecond\x1b[m" in lines
+
+
+@pytest.mark.usefixtures("work")
+def test_json_is_an_object_a_line(sesh: Sesh, home: Home) -> None:
+    typed(sesh, "echo o''ne")
+    process = followed(home, "--json")
+    sesh("--send", "work", "echo t''wo; exit", "--enter")
+    lines = [json.loads(line) for line in ended(process)]
+    assert {"line": "one"} in lines
+    assert {"line": "two"} in lines
+    assert all(list(line) == ["line"] for line in lines)
+
+
+@pytest.mark.usefixtures("work")
+def test_a_line_that_wraps_is_one_line_also_when_it_is_typed(sesh: Sesh, home: Home) -> None:
+    typed(sesh, "echo one")
+    process = followed(home)
+    text = "echo " + "x" * 200
+    typed(sesh, text)
+    sesh("--send", "work", "exit", "--enter")
+    lines = ended(process)
+    assert f"ready> {text}" in lines
+    assert "x" * 200 in lines
+
+
+def test_a_kept_session_is_printed_and_that_is_all(sesh: Sesh) -> None:
+    sesh("--exec", "job", "--keep", "--", "seq", "5")
+    done = sesh("--logs", "job", "-f")
+    assert (done.code, done.stdout.split()) == (0, ["1", "2", "3", "4", "5"])
+
+
+@pytest.mark.usefixtures("work")
+def test_ctrl_c_ends_it_quietly(sesh: Sesh, home: Home) -> None:
+    typed(sesh, "echo one")
+    process = followed(home)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (130, b"")
+    assert home.names() == ["work"]
+
+
+@pytest.mark.usefixtures("work")
+def test_a_reader_who_stops_reading_does_not_stop_the_session(sesh: Sesh, home: Home) -> None:
+    typed(sesh, "echo one")
+    process = followed(home)
+    process.send_signal(signal.SIGSTOP)
+    typed(sesh, "seq 300000 | tail -c 1000000 > /dev/null; echo st''ill")
+    assert wait_until(lambda: "still" in sesh("--screen", "work").stdout)
+    process.send_signal(signal.SIGCONT)
+    process.kill()

@@ -1,0 +1,185 @@
+"""`--wait`: what it waits for, which of several things it was, and how it ends where none of them comes."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import Home, Result, wait_until
+
+Sesh = Callable[..., Result]
+
+
+def typed(sesh: Sesh, text: str) -> int:
+    """Sends a line; the position that `--from` takes."""
+    return int(sesh("--send", "work", text, "--enter", "--json").json()["position"])
+
+
+@pytest.fixture
+def work(sesh: Sesh) -> None:
+    """A shell at its first prompt."""
+    assert sesh("--open", "work").code == 0
+    assert sesh("--wait", "work", "--prompt", "--timeout", "15").stdout == "prompt\n"
+
+
+@pytest.mark.usefixtures("work")
+def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh) -> None:
+    begun = time.monotonic()
+    typed(sesh, "sleep 0.7")
+    done = sesh("--wait", "work", "--prompt", "--timeout", "15", "--json")
+    assert time.monotonic() - begun >= 0.7
+    told = done.json()
+    assert done.code == 0
+    assert (told["session"], told["host"], told["met"], told["match"], told["exit_code"]) == (
+        "work", None, "prompt", None, None,
+    )  # fmt: skip
+    assert sesh("--wait", "work", "--prompt", "--timeout", "5").code == 0  # it counts from the --send, long ago
+
+
+@pytest.mark.needs("zsh", "fish", "dash")
+@pytest.mark.parametrize("shell", ["zsh -i", "fish", "dash -i"])
+def test_every_shell_has_a_prompt(sesh: Sesh, shell: str) -> None:
+    sesh("--open", "work", "--", *shell.split())
+    assert sesh("--wait", "work", "--prompt", "--timeout", "15").stdout == "prompt\n"
+    begun = time.monotonic()
+    typed(sesh, "sleep 0.5")
+    assert sesh("--wait", "work", "--prompt", "--timeout", "15").stdout == "prompt\n"
+    assert time.monotonic() - begun >= 0.5
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize("program", ["cat", "read x", "python3", "sh -c 'read x'"])
+def test_another_program_that_reads_is_no_prompt(sesh: Sesh, program: str) -> None:
+    typed(sesh, program)
+    assert sesh("--wait", "work", "--prompt", "--timeout", "1").code == 124
+
+
+@pytest.mark.usefixtures("work")
+def test_text_is_found_without_its_colours_and_over_pieces(sesh: Sesh) -> None:
+    typed(sesh, r"printf 'lis\033[3'; sleep 0.2; printf '1mten\033[0ming on 80'; sleep 0.2; echo 80")
+    done = sesh("--wait", "work", "--for", r"^listening on (\d{4})$", "--timeout", "10")
+    assert done.stdout == "for: listening on 8080\n"
+
+
+@pytest.mark.usefixtures("work")
+def test_text_counts_from_the_last_send_or_from_a_position(sesh: Sesh) -> None:
+    first = typed(sesh, "echo fi''rst")
+    assert sesh("--wait", "work", "--for", "^first$", "--timeout", "10").code == 0
+    sesh("--wait", "work", "--prompt", "--timeout", "10")
+    typed(sesh, "echo sec''ond")
+    assert sesh("--wait", "work", "--for", "^second$", "--timeout", "10").code == 0
+    assert sesh("--wait", "work", "--for", "^first$", "--timeout", "0.3").code == 124
+    found = sesh("--wait", "work", "--for", "^first$", "--from", str(first), "--timeout", "5", "--json").json()
+    assert found["match"] == "first"
+    behind = str(found["position"])
+    assert sesh("--wait", "work", "--for", "^first$", "--from", behind, "--timeout", "0.3").code == 124
+    assert sesh("--wait", "work", "--for", "^first$", "--since-start", "--timeout", "5").code == 0
+
+
+@pytest.mark.usefixtures("work")
+def test_what_scrolled_off_long_ago_is_found_since_the_start(sesh: Sesh) -> None:
+    typed(sesh, "echo nee''dle; seq 9000; seq 100000 100200")
+    sesh("--wait", "work", "--prompt", "--timeout", "20")
+    done = sesh("--wait", "work", "--for", "^needle$", "--since-start", "--timeout", "10")
+    assert done.stdout == "for: needle\n"
+
+
+@pytest.mark.usefixtures("work")
+def test_of_several_conditions_the_answer_says_which(sesh: Sesh) -> None:
+    typed(sesh, "sleep 0.2; echo o''ne; sleep 30")
+    several = ("--wait", "work", "--exit", "--prompt", "--for", "^one$", "--idle", "1", "--timeout", "20")
+    assert sesh(*several).stdout == "for: one\n"
+    assert sesh("--wait", "work", "--exit", "--prompt", "--for", "^two$", "--idle", "1").stdout == "idle\n"
+    sesh("--send", "work", "--key", "C-c")
+    assert sesh("--wait", "work", "--prompt", "--idle", "9").stdout == "prompt\n"
+
+
+@pytest.mark.usefixtures("work")
+def test_the_end_is_met_with_the_code_also_when_all_is_over(sesh: Sesh, home: Home) -> None:
+    waiting = home.start("--wait", "--exit", "work")
+    typed(sesh, "sleep 0.3; exit 7")
+    out, _ = waiting.communicate(timeout=15)
+    assert (waiting.returncode, out) == (7, b"exit: 7\n")
+    done = sesh("--wait", "work", "--exit", "--json")
+    assert done.code == 7
+    assert (done.json()["met"], done.json()["exit_code"]) == ("exit", 7)
+
+
+def test_a_jobs_code_outlives_the_job_and_who_waited(sesh: Sesh, home: Home) -> None:
+    waiting = home.start("--exec", "job", "--", "sh", "-c", "read line; exit 5")
+    wait_until(lambda: "job" in home.names())
+    waiting.kill()
+    sesh("--send", "job", "go", "--enter")
+    assert sesh("--wait", "job").code == 5
+    assert sesh("--wait", "job", "--exit").code == 5
+
+
+@pytest.mark.usefixtures("work")
+def test_an_end_that_was_not_waited_for_is_an_error(sesh: Sesh, home: Home) -> None:
+    waiting = home.start("--wait", "work", "--for", "never")
+    typed(sesh, "sleep 0.2; exit 4")
+    _, err = waiting.communicate(timeout=15)
+    assert waiting.returncode == 1
+    assert b"has ended (4)" in err
+
+
+@pytest.mark.usefixtures("work")
+def test_the_last_words_of_a_program_are_searched(sesh: Sesh, home: Home) -> None:
+    typed(sesh, "exec sh -c 'sleep 0.3; seq 20000; echo la''st words'")
+    done = sesh("--wait", "work", "--for", "last words$")
+    assert (done.code, done.stdout) == (0, "for: last words\n")
+
+
+@pytest.mark.usefixtures("work")
+def test_time_that_runs_out_is_124_and_an_error_in_json(sesh: Sesh) -> None:
+    done = sesh("--wait", "work", "--exit", "--timeout", "0.3", "--json")
+    assert done.code == 124
+    assert done.json()["error"]["code"] == "timeout"
+
+
+@pytest.mark.usefixtures("work")
+def test_a_pattern_that_takes_forever_costs_the_session_nothing(sesh: Sesh, home: Home) -> None:
+    """A regular expression of whoever waits once could have run in the daemon, and held up everybody."""
+    waiting = home.start("--wait", "work", "--for", r"(a+)+$ never")
+    typed(sesh, "printf 'a%.0s' $(seq 60); echo b")
+    assert sesh("--send", "work", "echo al''ive", "--enter").code == 0
+    assert sesh("--wait", "work", "--for", "alive", "--timeout", "10").code == 0
+    waiting.kill()
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--for", "("],
+        ["--idle", "no"],
+        ["--timeout", "-1"],
+        ["--from", "x"],
+        ["--from", "1", "--since-start"],
+        ["--what"],
+    ],
+)
+def test_wrong_words_are_said_in_one_line(sesh: Sesh, words: list[str]) -> None:
+    done = sesh("--wait", "work", *words)
+    assert done.code == 2
+    assert done.stderr.startswith("sesh: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_name_that_never_was_is_not_found(sesh: Sesh) -> None:
+    done = sesh("--wait", "nothing", "--exit", "--json")
+    assert (done.code, done.json()["error"]["code"]) == (1, "not_found")
+
+
+@pytest.mark.usefixtures("work")
+def test_who_waits_and_presses_ctrl_c_leaves_the_session_alone(sesh: Sesh, home: Home) -> None:
+    waiting = home.start("--wait", "work")
+    wait_until(lambda: len(home.processes()) > 2)
+    time.sleep(0.04)
+    waiting.send_signal(signal.SIGINT)
+    waiting.communicate(timeout=10)
+    assert waiting.returncode in (130, -signal.SIGINT)
+    assert home.names() == ["work"]

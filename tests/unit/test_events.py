@@ -1,0 +1,92 @@
+"""Events are numbered, bounded, and told to each reader as fast as he reads; what he missed he is told too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sesh import protocol
+from sesh.daemon import events as module
+from sesh.daemon.events import Events
+from tests.unit.peers import Link
+
+
+@pytest.fixture
+def link() -> Iterator[Link]:
+    own = Link(buffer=4096)
+    yield own
+    own.close()
+
+
+def told(events: Events, link: Link) -> list[dict[str, Any]]:
+    """All that comes when the reader reads on."""
+    found: list[dict[str, Any]] = []
+    while True:
+        events.feed()
+        link.peer.flush()
+        frames = link.take()
+        if not frames:
+            return found
+        found += [protocol.parse(payload) for kind, payload in frames if kind == protocol.DATA]
+
+
+def test_an_event_has_a_number_a_time_a_kind_and_its_session(link: Link) -> None:
+    events = Events()
+    events.follow(link.peer, 0)
+    events.add("created", "work", command=["sh"])
+    events.add("bell", "work")
+    first, second = told(events, link)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first.pop("ts"))
+    assert first == {"seq": 1, "event": "created", "session": "work", "command": ["sh"]}
+    assert second["seq"] == 2
+
+
+@pytest.mark.parametrize(
+    ("since", "numbers"), [(None, [4]), (0, [1, 2, 3, 4]), (2, [3, 4]), (99, [4]), (-5, [1, 2, 3, 4])]
+)
+def test_a_reader_begins_where_he_says(link: Link, since: int | None, numbers: list[int]) -> None:
+    events = Events()
+    for _ in range(3):
+        events.add("bell", "work")
+    events.follow(link.peer, since)
+    events.add("bell", "work")
+    assert [event["seq"] for event in told(events, link)] == numbers
+
+
+def test_a_slow_reader_is_told_what_he_missed_and_holds_nobody_up(link: Link) -> None:
+    events = Events()
+    events.follow(link.peer, None)
+    for number in range(3 * module.KEPT):
+        events.add("title", "work", title=str(number) * 20)
+        events.feed()
+        link.peer.flush()
+    assert link.peer.unsent < 2 * module.FARTHEST
+    assert events.owes(link.peer)
+    found = told(events, link)
+    gap = next(event for event in found if event["event"] == "missed")
+    assert gap["count"] > 0
+    assert found[-1]["seq"] == 3 * module.KEPT
+    whole = [event["seq"] for event in found if event["event"] != "missed"]
+    assert len(whole) + gap["count"] == 3 * module.KEPT
+    assert not events.owes(link.peer)
+
+
+def test_texts_of_the_program_are_bounded_and_without_controls(link: Link) -> None:
+    events = Events()
+    events.follow(link.peer, None)
+    events.add("title", "work", title="\x1b]52;c;\x07a\x9bb" + "x" * 9999)
+    (event,) = told(events, link)
+    assert event["title"].startswith("]52;c;abxxx")
+    assert len(event["title"]) == module.LONGEST
+
+
+def test_a_reader_who_left_is_forgotten(link: Link) -> None:
+    events = Events()
+    events.follow(link.peer, None)
+    link.peer.fail()
+    events.add("bell", "work")
+    events.feed()
+    assert not events.owes(link.peer)

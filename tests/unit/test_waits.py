@@ -1,0 +1,118 @@
+"""Who waits for a prompt or for silence is answered once, when it is so and all output is on its way to him."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sesh import protocol
+from sesh.daemon import waits as module
+from sesh.daemon.peer import Reader
+from sesh.daemon.session import Session
+from sesh.errors import UsageError
+from tests.support import wait_until
+from tests.unit.peers import Link
+
+
+@pytest.fixture
+def link() -> Iterator[Link]:
+    own = Link()
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def session() -> Session:
+    facts = {"name": "work", "id": "1", "created": 0, "directory": "/", "command": ["sh"], "labels": {}, "pid": 1}
+    return Session({**facts, "keep": False, "job": False}, (80, 24, 0, 0), None)
+
+
+def answered(session: Session, link: Link) -> dict[str, object]:
+    def answer() -> dict[str, object] | None:
+        session.timers.run()
+        link.peer.flush()
+        answers = [protocol.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
+        return answers[0] if answers else None
+
+    return wait_until(answer)
+
+
+def asked(session: Session, link: Link, **words: object) -> None:
+    link.peer.waits[7] = {"output": False}
+    session.waiting().add(link.peer, 7, **session.waiting().conditions(words))
+
+
+def test_silence_is_counted_from_the_last_output(session: Session, link: Link) -> None:
+    session.last_activity = time.time()
+    begun = time.monotonic()
+    asked(session, link, idle=0.2)
+    assert answered(session, link)["met"] == "idle"
+    assert time.monotonic() - begun >= 0.19
+
+
+def test_a_session_that_is_silent_already_is_idle_at_once(session: Session, link: Link) -> None:
+    session.last_activity = time.time() - 60
+    asked(session, link, idle=30)
+    assert answered(session, link)["met"] == "idle"
+    assert link.peer.waits == {}
+
+
+def test_time_that_runs_out_is_an_error_and_the_end_of_the_wait(session: Session, link: Link) -> None:
+    asked(session, link, idle=60, timeout=0.01)
+    error = answered(session, link)["error"]
+    assert isinstance(error, dict)
+    assert (error["code"], error["exit"]) == ("timeout", 124)
+    assert session.waiting().all == []
+    assert session.timers.wait() is None
+
+
+def test_who_follows_gets_all_output_before_the_answer(session: Session, link: Link) -> None:
+    session.last_activity = 0.0
+    session.stream.append(b"x" * 100)
+    link.peer.reader = Reader(link.peer, 0)
+    asked(session, link, idle=1)
+    session.timers.run()
+    assert 7 in link.peer.waits
+    link.peer.feed(session.stream)
+    assert answered(session, link)["met"] == "idle"
+
+
+def test_the_waits_of_a_connection_that_closed_leave_no_timers(session: Session, link: Link) -> None:
+    asked(session, link, idle=60, timeout=600)
+    link.peer.fail()
+    other = Link()
+    asked(session, other, idle=0)
+    assert answered(session, other)["met"] == "idle"
+    assert session.timers.wait() is None
+    other.close()
+
+
+@pytest.mark.parametrize("words", [{"idle": "1"}, {"idle": True}, {"timeout": -1}, {"timeout": 1e12}])
+def test_seconds_that_are_none_are_refused(session: Session, words: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        session.waiting().conditions(words)
+
+
+def test_a_prompt_counts_only_when_something_was_printed_since(
+    session: Session, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--send` and then `--wait --prompt`: the shell, not yet having read what was sent, is still at its old prompt."""
+    looks: list[object] = []
+
+    def at_prompt(pty: object) -> bool:
+        looks.append(pty)
+        return True
+
+    monkeypatch.setattr("sesh.daemon.prompt.at_prompt", at_prompt)
+    monkeypatch.setattr(module, "QUIET", 0.01)
+    session.pty = object()  # type: ignore[assignment]
+    session.last_activity = 0.0
+    session.sent_at = session.stream.head
+    asked(session, link, prompt=True, **{"from": "sent"})
+    session.timers.run()
+    assert (looks, list(link.peer.waits)) == ([], [7])
+    session.stream.append(b"make\r\n$ ")
+    session.waiting().stirred()
+    assert answered(session, link)["met"] == "prompt"
