@@ -75,5 +75,5 @@ uninstall:
 	@echo 'removed: $(DATA)/venv and its link'
 
 clean:
-	rm -rf $(VENV) tests/fidelity/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/fidelity/node_modules build dist bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +
