@@ -21,11 +21,11 @@ LULL = 0.01
 """Seconds without output after which a burst is over."""
 LAZY = 64 << 10
 """Bytes for which nobody loads the emulator unasked: a small session that nobody looks at stays small."""
-PATIENCE = 0.1
+PATIENCE = 0.08
 """Seconds that somebody who asks for the screen waits for the emulator to catch up; then it shows where it is."""
 
-_QUICK, _SLOW = 0.002, 0.005
-_SMALLEST, _LARGEST = 4 << 10, 512 << 10
+_QUICK, _SLOW = 0.006, 0.015
+_SMALLEST, _LARGEST = 4 << 10, 1 << 20
 _MARKS = 64
 
 
