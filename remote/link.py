@@ -40,6 +40,8 @@ class Link(wire.Connection):
         self.destination = destination
         self.far: dict[str, Any] = {}
         """What the sesh over there said of itself and its machine."""
+        self.session_id = ""
+        """The id of the session that it has led to, where it knew that."""
         self._process, self._told = process, told
 
     @property
@@ -60,7 +62,11 @@ class Link(wire.Connection):
             if time.monotonic() < deadline:
                 raise  # it is the answer
             raise Unreachable(f"{self.destination.word} does not answer") from error
+        except Unreachable as error:
+            word = self.destination.word
+            raise Unreachable(f"the link to @{word} was lost; to see what was done: sesh @{word}") from error
         self.welcome = {}
+        self.session_id = str(answer[0].get("session_id") or "")
         return answer
 
     def close(self) -> None:

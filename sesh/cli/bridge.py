@@ -2,8 +2,8 @@
 
 It answers HELLO with WELCOME (`home`, and who it is), then requests:
 
-- `enter` {argv, asks, answers}: a command line that ends at a session (attach, create, a job): its name; from then on
-  the bytes of the session's daemon pass through untouched. With `asks` somebody can be asked over there: it is answered
+- `enter` {argv, asks, answers}: a command line that ends at a session (attach, create, a job): its name and
+  `session_id`; from then on the bytes of the session's daemon pass through untouched. With `asks` somebody can be asked over there: it is answered
   with a `question`, and comes again with one answer more.
 - `connect` {name, session_id}: the same for a session that is known; one that has ended is answered with its `result`.
 - `command` {argv} and what stdin held as DATA: any other command line, run by itself; its output comes as OUTPUT frames
@@ -19,9 +19,9 @@ import os
 import select
 import signal
 
-from sesh import __version__, listing, paths, protocol, results, wire
+from sesh import __version__, listing, paths, protocol, records, results, wire
 from sesh.cli import child, far, find, show, words
-from sesh.errors import NotFound, SeshError, Unreachable, UsageError
+from sesh.errors import NotFound, Refused, SeshError, Unreachable, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _answer(
             notes, name, connection = _entered(_words(asked))
         except far.Question as question:
             return {"question": question.text, "letters": question.letters, "default": question.default}, b"", None
-        return {"name": name, "notes": notes}, b"", connection
+        return {"name": name, "notes": notes, "session_id": _number(name)}, b"", connection
     if verb == "connect":
         return _connected(str(asked.get("name") or ""), str(asked.get("session_id") or ""))
     if verb == "command":
@@ -108,6 +108,14 @@ def _answer(
         result = results.by_id(str(asked.get("session_id") or ""))
         return {"result": result}, results.output(result) if result else b"", None
     raise UsageError(f"this is sesh {__version__} and does not know what was asked; run: sesh --upgrade")
+
+
+def _number(name: str) -> str:
+    """The id of a session that has just been found or made; empty where it has ended at once."""
+    try:
+        return str((records.read(name) or {}).get("id") or "")
+    except Refused:
+        return ""
 
 
 def _words(asked: dict[str, Any]) -> list[str]:

@@ -131,7 +131,8 @@ def _job(line: words.Line, argv: list[str], destination: Destination) -> int:
         given = words.parse(line) or {}
         name, through = _entered(line, argv, destination)
         mender = Mender(destination, name)
-        waiter = Waiter(through, name, tie=given.get("tie", False), host=destination.word, again=mender)
+        tie, number = given.get("tie", False), through.session_id
+        waiter = Waiter(through, name, tie=tie, host=destination.word, number=number, again=mender)
         follow, printed = given.get("follow", False), given.get("printed", False)
         return job.waited(line, waiter, follow=follow, printed=printed, host=destination.word)
     except SeshError as error:

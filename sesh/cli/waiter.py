@@ -38,7 +38,7 @@ _WELCOME = 15.0
 class Waiter:
     """Waits for a job over its daemon's connection, which it owns, and knows what Ctrl-C means meanwhile.
 
-    `host`: where the job runs, for people. `again`: for a job on another host, what to do when the link is lost. It is
+    `host`: where the job runs, for people; `number`: the session's id, as far as it is known yet. `again`: for a job on another host, what to do when the link is lost. It is
     given the connection that broke, the session's id, the position of the first byte that is missing and the moment of
     the last one, and returns a new connection, or the result and the output of a job that has ended; it raises what
     cannot be mended. A context manager: the signals are its own within it.
@@ -51,6 +51,7 @@ class Waiter:
         *,
         tie: bool,
         host: str | None = None,
+        number: str = "",
         again: Again | None = None,
     ) -> None:
         self.name, self._host = name, host
@@ -63,7 +64,7 @@ class Waiter:
         self._result: dict[str, Any] | None = None
         self._presses: list[float] = []
         self._before: list[tuple[int, Any]] = []
-        self._asked, self._number = _OTHERS, ""
+        self._asked, self._number = _OTHERS, number
         self._pulse = Pulse(wanted=again is not None)
         self._mending = self._ending = False
         self._inbound, self._wakeup = os.pipe()
@@ -127,8 +128,7 @@ class Waiter:
 
     def _mend(self, again: Again) -> None:
         """Gets a new connection to the same session, or how it ended meanwhile."""
-        number = str(self._connection.welcome.get("id") or self._number)
-        self._number = number
+        self._number = number = str(self._connection.welcome.get("id") or self._number)
         self._mending = True
         try:
             connection, result, output = again(self._connection, number, self._position or 0, self._pulse.heard_at)

@@ -1,0 +1,418 @@
+"""Links that break: noticed, mended, and nothing lost or doubled."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.remote.farm import Far, Farm
+from tests.support import PROMPT, Home, Terminal, wait_until
+
+DETACH = b"\x1c"
+LOST = "the link to @box is lost"
+
+# sesh with a shorter patience for silence: seconds between questions, and until the link counts as lost.
+HASTY = """
+import sys
+from sesh.client import pulse
+pulse.ASK, pulse.LOST = 0.3, 0.9
+from sesh.__main__ import main
+sys.exit(main())
+"""
+
+
+def hasty(home: Home) -> None:
+    """From now on silence on a link is noticed within a second."""
+    home.command = [sys.executable, "-c", HASTY]
+
+
+def attached(home: Home, *words: str, **options: Any) -> Terminal:
+    terminal = home.terminal(*words, **options)
+    terminal.wait_for(PROMPT, timeout=15)
+    return terminal
+
+
+def told(terminal: Terminal, text: str, timeout: float = 15) -> None:
+    terminal.wait_until(lambda: text in terminal.text(), timeout, f"{text!r}")
+
+
+def numbers(terminal: Terminal) -> list[int]:
+    return [int(number) for number in re.findall(rb"line-(\d+)-", terminal.raw)]
+
+
+def counting(last: int) -> str:
+    """A line of shell that prints numbered lines, a hundred every tenth of a second."""
+    beat = "[ $((i%100)) = 0 ] && sleep 0.1"
+    return f"i=0; while [ $i -lt {last} ]; do i=$((i+1)); echo line-$i-; {beat}; done; echo DO''NE\r"
+
+
+def past(terminal: Terminal, number: int) -> Callable[[], bool]:
+    return lambda: f"line-{number}-".encode() in terminal.raw
+
+
+Wait = Callable[[Callable[[], bool], float], object]
+
+
+def cut(far: Far, wait: Wait) -> None:
+    far.proxy.cut()
+
+
+def silence(far: Far, wait: Wait) -> None:
+    far.proxy.silence()
+    accepted = far.proxy.accepted
+    wait(lambda: far.proxy.accepted > accepted, 15)
+    far.proxy.cut()
+    far.proxy.restore()
+
+
+def outage(far: Far, wait: Wait) -> None:
+    far.proxy.refuse()
+    far.proxy.cut()
+    time.sleep(0.05)
+    far.proxy.restore()
+
+
+@pytest.mark.parametrize("break_", [cut, silence, outage])
+def test_numbered_lines_come_once_each_through_three_cuts(
+    home: Home, farm: Farm, break_: Callable[[Far, Wait], None]
+) -> None:
+    hasty(home)
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    terminal.type(counting(3000))
+    for number in (300, 1100, 1900):
+        terminal.wait_until(past(terminal, number), 15)
+        break_(far, terminal.wait_until)
+    terminal.wait_until(lambda: b"DONE" in terminal.raw, timeout=30)
+    assert numbers(terminal) == list(range(1, 3001))
+    assert [int(number) for number in re.findall(r"line-(\d+)-", terminal.text())] == list(range(1, 3001))
+    terminal.type(DETACH)
+    assert terminal.exit_code() == 0
+
+
+def test_what_is_typed_while_the_link_is_down_arrives_once(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    terminal.type("cat >typed\r")
+    terminal.wait_until(lambda: far.exists("typed"))
+    far.proxy.refuse()
+    far.proxy.cut()
+    terminal.type("one\rtwo\r")
+    terminal.wait_until(lambda: LOST in terminal.text(), what="one line says so")
+    terminal.type("three\r")
+    far.proxy.restore()
+    terminal.wait_until(lambda: far.read("typed").count("\n") == 3)
+    terminal.type("four\r")
+    terminal.wait_until(lambda: far.read("typed") == "one\ntwo\nthree\nfour\n")
+    terminal.wait_until(lambda: LOST not in "\n".join(terminal.screen()), what="the line is gone again")
+
+
+def test_keys_typed_into_a_storm_of_cuts_are_neither_lost_nor_doubled(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    terminal.type("stty -echo; cat >typed\r")
+    terminal.wait_until(lambda: far.exists("typed"))
+    lines = [f"key-{number}" for number in range(60)]
+    for number, line in enumerate(lines):
+        terminal.type(f"{line}\r")
+        if number % 20 == 10:
+            far.proxy.cut()
+        terminal.pump(0.01)
+    terminal.wait_until(lambda: far.read("typed").count("\n") == 60, timeout=20)
+    assert far.read("typed").split() == lines
+
+
+def test_silence_is_noticed_within_fifteen_seconds(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    began = time.monotonic()
+    far.proxy.silence()
+    terminal.wait_until(lambda: LOST in terminal.text(), timeout=20)
+    assert time.monotonic() - began < 15.5
+    far.proxy.cut()
+    far.proxy.restore()
+    terminal.type("echo back-$((40+2))\r")
+    told(terminal, "back-42", timeout=20)
+
+
+@pytest.mark.parametrize(("key", "code", "line"), [(DETACH, 0, "[detached from work]"), (b"\x03", 1, "may still run")])
+def test_a_person_who_does_not_want_to_wait_leaves(home: Home, farm: Farm, key: bytes, code: int, line: str) -> None:
+    far = farm.host("box", proxied=True)
+    fresh = home.terminal(command=["true"]).termios()
+    terminal = attached(home, "@box", "work")
+    far.proxy.refuse()
+    far.proxy.cut()
+    told(terminal, LOST)
+    began = time.monotonic()
+    terminal.type(key)
+    assert terminal.exit_code() == code
+    assert time.monotonic() - began < 2
+    assert line in terminal.text()
+    assert terminal.termios() == fresh
+    assert far.names() == ["work"]
+
+
+def test_a_full_screen_program_is_as_it_was_after_a_cut(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    far.write("text", "".join(f"row {number}\n" for number in range(1, 200)))
+    terminal = attached(home, "@box", "work")
+    terminal.type("less text\r")
+    terminal.wait_for("row 23")
+    assert 1049 in terminal.modes
+    before = terminal.screen()
+    far.proxy.refuse()
+    far.proxy.cut()
+    told(terminal, LOST)
+    far.proxy.restore()
+    terminal.wait_until(lambda: terminal.screen() == before, timeout=15, what="the screen is as it was")
+    terminal.type(" ")
+    terminal.wait_for("row 46")
+    terminal.type("q")
+    terminal.wait_until(lambda: 1049 not in terminal.modes)
+    terminal.wait_for(PROMPT)
+
+
+def test_too_much_was_missed_and_the_screen_is_drawn_anew(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work", columns=120)
+    far.write("flood", "".join(f"row {number:0100d}\n" for number in range(200_000)))
+    terminal.type("while [ ! -e go ]; do sleep 0.02; done; cat flood; echo DO''NE; touch done\r")
+    terminal.wait_for("touch done")
+    far.proxy.refuse()
+    far.proxy.cut()
+    far.write("go", "")
+    wait_until(lambda: far.exists("done"), timeout=30)
+    before = len(terminal.raw)
+    far.proxy.restore()
+    told(terminal, "DONE", timeout=20)
+    assert len(terminal.raw) - before < 10_000_000
+    terminal.type("echo on-$((40+2))\r")
+    told(terminal, "on-42")
+
+
+def test_a_session_that_ended_during_the_outage_gives_its_code(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    terminal.type("while [ ! -e go ]; do sleep 0.02; done; exit 9\r")
+    terminal.wait_for("exit 9")
+    far.proxy.refuse()
+    far.proxy.cut()
+    told(terminal, LOST)
+    far.write("go", "")
+    wait_until(lambda: far.names() == [])
+    far.proxy.restore()
+    assert terminal.exit_code(20) == 9
+    assert "[work ended: 9]" in terminal.text()
+
+
+def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    far.proxy.refuse()
+    far.proxy.cut()
+    told(terminal, LOST)
+    assert far.sesh("--kill", "work").code == 0
+    assert far.sesh("--open", "work").code == 0
+    far.proxy.restore()
+    assert terminal.exit_code(20) == 129
+    assert "[work ended by SIGHUP" in terminal.text()
+    assert far.names() == ["work"]
+
+
+def daemon_pid(far: Far, name: str) -> int:
+    pid: int = far.sesh("--status", name, "--json").json()["daemon_pid"]
+    return pid
+
+
+def test_a_daemon_that_dies_over_there_is_no_lost_link(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    accepted = far.proxy.accepted
+    os.kill(daemon_pid(far, "work"), signal.SIGKILL)
+    assert terminal.exit_code() == 1
+    assert "the daemon of work died" in terminal.text()
+    assert far.proxy.accepted == accepted
+    job = home.start("@box", "--exec", "job", "--", "sleep", "1000")
+    wait_until(lambda: "job" in far.names())
+    os.kill(daemon_pid(far, "job"), signal.SIGKILL)
+    _, error = job.communicate(timeout=15)
+    assert job.returncode == 125
+    assert b"died" in error
+    far.sesh("--kill", "work", "job")
+
+
+def test_two_clients_of_one_connection_come_back_without_hurting_each_other(home: Home, farm: Farm) -> None:
+    """Each used to end the shared connection that the other had just opened, for ever."""
+    far = farm.host("box", proxied=True)
+    terminals = [attached(home, "@box", f"work{number}") for number in range(3)]
+    far.proxy.cut()
+    for number, terminal in enumerate(terminals):
+        terminal.type(f"echo back-$SESH_SESSION-$(({number}+40))\r")
+    for number, terminal in enumerate(terminals):
+        told(terminal, f"back-work{number}-{number + 40}")
+    accepted = far.proxy.accepted
+    assert accepted <= 2 + len(terminals)
+    for terminal in terminals:
+        terminal.type("echo still\r")
+        told(terminal, "still")
+    assert far.proxy.accepted == accepted
+
+
+def test_a_session_that_was_switched_to_comes_back_too(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "here")
+    terminal.type("sesh @box there\r")
+    terminal.wait_until(lambda: far.sesh("--status", "there", "--json").json().get("attached") == 1)
+    far.proxy.cut()
+    terminal.type("echo in=$SESH_SESSION\r")
+    told(terminal, "in=there")
+
+
+def test_what_happens_to_a_link_is_told_to_programs(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    log = os.path.join(home.path, "events")
+    terminal = attached(home, "@box", "work", env={"SESH_EVENT_LOG": log})
+    far.proxy.cut()
+    terminal.type("echo back-$((40+2))\r")
+    told(terminal, "back-42")
+    terminal.type(DETACH)
+    assert terminal.exit_code() == 0
+    with open(log, encoding="utf-8") as file:
+        events = [json.loads(line) for line in file]
+    assert [each["event"] for each in events] == ["connect", "disconnect", "reconnect", "disconnect"]
+    assert {each["host"] for each in events} == {"box"}
+    assert events[2]["gap"] > 0
+    assert events[2]["since"] > 0
+    assert events[2]["joined"] == daemon_pid(far, "work")
+    assert [each.get("reason") for each in events] == [None, "lost", None, "detached"]
+
+
+# -- jobs
+
+
+def running(home: Home, far: Far, *words: str, script: str) -> subprocess.Popen[bytes]:
+    """`sesh @box --exec job WORDS -- sh -c SCRIPT`, once the script runs."""
+    job = home.start("@box", "--exec", "job", *words, "--", "sh", "-c", f"touch begun; {script}")
+    wait_until(lambda: far.exists("begun"))
+    return job
+
+
+GO = "while [ ! -e go ]; do sleep 0.02; done"
+
+
+@pytest.mark.parametrize("break_", [cut, silence])
+def test_a_job_outlives_cuts_and_gives_its_own_code(
+    home: Home, farm: Farm, break_: Callable[[Far, Wait], None]
+) -> None:
+    hasty(home)
+    far = farm.host("box", proxied=True)
+    job = running(home, far, "--follow", script=f"echo one; {GO}; echo two; exit 7")
+    assert job.stderr is not None
+    for _ in range(2):
+        break_(far, wait_until)
+        assert b"is lost" in job.stderr.readline()
+        assert b"stands again" in job.stderr.readline()
+    far.write("go", "")
+    out, error = job.communicate(timeout=30)
+    assert (job.returncode, out, error) == (7, b"one\ntwo\n", b"")
+
+
+@pytest.mark.parametrize("words", [("--print",), ("--follow",), ("--json",), ("--json", "--follow"), ()])
+def test_a_job_that_ends_while_the_link_is_down_gives_its_code_and_output(
+    home: Home, farm: Farm, words: tuple[str, ...]
+) -> None:
+    far = farm.host("box", proxied=True)
+    job = running(home, far, *words, script=f"echo one; {GO}; echo two; exit 255")
+    far.proxy.refuse()
+    far.proxy.cut()
+    far.write("go", "")
+    wait_until(lambda: far.names() == [])
+    far.proxy.restore()
+    out, error = job.communicate(timeout=30)
+    assert job.returncode == 255, error
+    if "--json" in words:
+        *lines, value = (json.loads(line) for line in out.splitlines())
+        assert [each["line"] for each in lines] == (["one", "two"] if "--follow" in words else [])
+        assert (value["exit_code"], value["output"], value["host"]) == (255, "one\ntwo\n", "box")
+    else:
+        assert out == (b"one\ntwo\n" if words else b"")
+
+
+def test_every_line_of_a_job_that_is_followed_comes_once_through_cuts(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    script = "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line-$i-; [ $((i%200)) = 0 ] && sleep 0.2; done; exit 3"
+    job = running(home, far, "--follow", script=script)
+    for _ in range(3):
+        accepted = far.proxy.accepted
+        far.proxy.cut()
+        wait_until(lambda: far.proxy.accepted > accepted)  # noqa: B023
+    out, _ = job.communicate(timeout=30)
+    assert job.returncode == 3
+    assert out.decode().split() == [f"line-{number}-" for number in range(1, 2001)]
+
+
+def test_ctrl_c_stops_the_waiting_for_a_link_and_says_how_to_go_on(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    job = running(home, far, script="sleep 1000")
+    far.proxy.refuse()
+    far.proxy.cut()
+    assert job.stderr is not None
+    first = job.stderr.readline()
+    assert b"is lost" in first
+    began = time.monotonic()
+    job.send_signal(signal.SIGINT)
+    _, error = job.communicate(timeout=10)
+    assert time.monotonic() - began < 3
+    assert job.returncode == 130
+    assert b"sesh @box job" in error
+    assert b"sesh @box --kill job" in error
+    assert far.names() == ["job"]
+
+
+def test_ctrl_c_reaches_the_job_over_there(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    job = running(
+        home, far, "--follow", script="trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.02; done"
+    )
+    assert job.stdout is not None
+    assert job.stdout.readline() == b"ready\n"
+    job.send_signal(signal.SIGINT)
+    out, _ = job.communicate(timeout=15)
+    assert (job.returncode, out) == (5, b"caught\n")
+
+
+def test_a_tied_job_ends_with_its_waiter_also_over_a_link_that_comes_back(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    job = running(home, far, "--tie", script="sleep 1000")
+    far.proxy.refuse()
+    far.proxy.cut()
+    assert job.stderr is not None
+    assert b"is lost" in job.stderr.readline()
+    job.send_signal(signal.SIGTERM)
+    far.proxy.restore()
+    job.communicate(timeout=30)
+    assert job.returncode == 129
+    assert far.names() == []
+
+
+def test_a_verb_whose_link_is_lost_says_so_and_is_not_tried_again(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    script = "trap 'touch ending' HUP; touch begun; while :; do sleep 0.02; done"
+    assert home.sesh("@box", "--open", "work", "--", "sh", "-c", script).code == 0
+    wait_until(lambda: far.exists("begun"))
+    verb = home.start("@box", "--kill", "work")
+    wait_until(lambda: far.exists("ending"))
+    far.proxy.refuse()
+    far.proxy.cut()
+    out, error = verb.communicate(timeout=15)
+    assert (verb.returncode, out, error.count(b"\n")) == (1, b"", 1)
+    wait_until(lambda: far.names() == [], what="what was asked for is done all the same")
