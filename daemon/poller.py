@@ -16,7 +16,14 @@ class Poller:
 
     def __init__(self) -> None:
         self._wanted: dict[int, int] = {}
-        self._epoll = select.epoll()
+        self._kernel: Any = self._opened()
+
+    def _opened(self) -> Any:
+        return select.epoll()
+
+    def _events(self, events: int) -> int:
+        """The events as the kernel's way counts them; epoll's READ and WRITE are ours."""
+        return events
 
     def want(self, wanted: dict[int, int]) -> None:
         """Waits for these descriptors from now on, and for no others. The caller does not change the dict later."""
@@ -25,9 +32,9 @@ class Poller:
             self._drop(descriptor)
         for descriptor, events in wanted.items():
             if descriptor not in before:
-                self._epoll.register(descriptor, events)
+                self._kernel.register(descriptor, self._events(events))
             elif before[descriptor] != events:
-                self._epoll.modify(descriptor, events)
+                self._kernel.modify(descriptor, self._events(events))
 
     def forget(self, descriptor: int) -> None:
         """Waits for a descriptor no longer, before it is closed. One that was not waited for is no error."""
@@ -37,14 +44,14 @@ class Poller:
 
     def _drop(self, descriptor: int) -> None:
         try:
-            self._epoll.unregister(descriptor)
+            self._kernel.unregister(descriptor)
         except OSError:
             pass  # it is closed already, and the kernel has forgotten it
 
     def ready(self, seconds: float | None) -> list[tuple[int, int]]:
         """What is ready now, or within so many seconds; None waits for ever."""
         # Rounded up to whole milliseconds: a deadline that is almost there would be asked for again and again.
-        found = self._epoll.poll(-1 if seconds is None else -(-seconds * 1000 // 1) / 1000)
+        found = self._kernel.poll(-1 if seconds is None else -(-seconds * 1000 // 1) / 1000)
         return [(each, _meant(events) & self._wanted.get(each, 0)) for each, events in found]
 
 
@@ -53,38 +60,25 @@ def _meant(events: int) -> int:
     return events if not events & ~(READ | WRITE) else READ | WRITE
 
 
-class _Selecting(Poller):
+class Selecting(Poller):
     """The same by `selectors`, where there is no epoll."""
 
-    def __init__(self) -> None:
+    def _opened(self) -> Any:
         import selectors
 
-        self._wanted = {}
-        self._selector: Any = selectors.DefaultSelector()
+        return selectors.DefaultSelector()
 
-    def want(self, wanted: dict[int, int]) -> None:
-        before, self._wanted = self._wanted, wanted
-        for descriptor in before.keys() - wanted.keys():
-            self._drop(descriptor)
-        for descriptor, events in wanted.items():
-            if descriptor not in before:
-                self._selector.register(descriptor, _other(events))
-            elif before[descriptor] != events:
-                self._selector.modify(descriptor, _other(events))
+    def _events(self, events: int) -> int:
+        return (1 if events & READ else 0) | (2 if events & WRITE else 0)
 
     def _drop(self, descriptor: int) -> None:
-        self._selector.unregister(descriptor)
+        self._kernel.unregister(descriptor)
 
     def ready(self, seconds: float | None) -> list[tuple[int, int]]:
-        found = self._selector.select(seconds)
+        found = self._kernel.select(seconds)
         return [(key.fd, (READ if events & 1 else 0) | (WRITE if events & 2 else 0)) for key, events in found]
-
-
-def _other(events: int) -> int:
-    """The events as `selectors` counts them: 1 to read, 2 to write."""
-    return (1 if events & READ else 0) | (2 if events & WRITE else 0)
 
 
 def poller() -> Poller:
     """The best poller of this system."""
-    return Poller() if hasattr(select, "epoll") else _Selecting()
+    return Poller() if hasattr(select, "epoll") else Selecting()

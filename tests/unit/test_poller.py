@@ -1,0 +1,74 @@
+"""Waiting for descriptors, in the way of each system."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sesh.daemon.poller import READ, WRITE, Poller, Selecting, poller
+
+KINDS = [Selecting, *([Poller] if hasattr(select, "epoll") else [])]
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe's two ends; a test may close them."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        try:
+            os.close(end)
+        except OSError:
+            continue
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_what_is_waited_for_is_ready(kind: type[Poller], pipe: tuple[int, int]) -> None:
+    waiting = kind()
+    read, write = pipe
+    waiting.want({read: READ, write: WRITE})
+    assert waiting.ready(0) == [(write, WRITE)]
+    os.write(write, b"x")
+    waiting.want({read: READ})
+    assert waiting.ready(None) == [(read, READ)]
+    waiting.want({})
+    assert waiting.ready(0) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_hangup_is_ready_for_what_was_wanted(kind: type[Poller], pipe: tuple[int, int]) -> None:
+    waiting = kind()
+    read, write = pipe
+    waiting.want({read: READ})
+    os.close(write)
+    assert waiting.ready(1) == [(read, READ)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_forgotten_may_be_closed_and_waited_for_anew(kind: type[Poller], pipe: tuple[int, int]) -> None:
+    waiting = kind()
+    read, write = pipe
+    os.write(write, b"x")
+    waiting.want({read: READ})
+    waiting.forget(read)
+    waiting.forget(read)
+    assert waiting.ready(0) == []
+    waiting.want({read: READ})
+    assert waiting.ready(0) == [(read, READ)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_deadline_is_not_asked_for_before_it_is_there(kind: type[Poller], pipe: tuple[int, int]) -> None:
+    waiting = kind()
+    waiting.want({pipe[0]: READ})
+    began = time.monotonic()
+    assert waiting.ready(0.0101) == []
+    assert time.monotonic() - began >= 0.01
+
+
+def test_this_system_has_a_way() -> None:
+    assert type(poller()) in KINDS
