@@ -84,6 +84,8 @@ class Ending:
             if not self.server.program.take():
                 break
         session.ended(pty.status or 0)
+        if session.runs is not None:
+            session.runs.ended(session.exit_code)
         why = "timed out" if session.timed_out else "killed" if self.told else "exited"
         facts = {"exit_code": session.exit_code, "signal": session.exit_signal, "reason": why}
         session.events.add("exited", session.name, **facts)

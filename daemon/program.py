@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 QUIET = frozenset(("title", "cwd", "bell", "notification", "mark", "private"))
 """What the watch finds that is no query."""
+OWN = frozenset(("answers", "run"))
+"""Writers of the daemon's own, who begin no line that a person would go on with."""
 HOLD = 0.1
 """Seconds for which an unfinished reply of a terminal is kept back."""
 
@@ -39,6 +41,8 @@ class Program:
         if not blocks:
             return False
         block = blocks[0] if len(blocks) == 1 else b"".join(blocks)
+        if session.runs is not None:
+            block = session.runs.sift(block)
         start = session.stream.head
         findings = session.watch.find(block)
         session.stream.append(block)
@@ -94,6 +98,8 @@ class Program:
 
     def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None) -> None:
         """Queues bytes for the program, and writes what it takes now."""
+        if writer not in OWN:
+            self.session.drafted(data)
         self.session.input.add(writer, data, done)
         self.write()
 
@@ -121,6 +127,8 @@ class Program:
         passed = client.replies.filter(data, now)
         if client.replies.typed:
             self.session.clients.typed(client)
+            if self.session.runs is not None:
+                self.session.runs.key_pressed()
             self.session.last_activity = time.time()
         if client.replies.held:
             self.session.timers.set(("held", client.number), HOLD, lambda: self._release(client))

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.daemon.clients import Size
+    from sesh.daemon.draft import Draft
     from sesh.daemon.pty import Pty
+    from sesh.daemon.runs import Runs
     from sesh.daemon.waits import Waits
 
 LONGEST_TITLE = 1024
@@ -54,6 +56,10 @@ class Session:
         self.events.add("created", self.name, command=_shown(facts["command"]), directory=facts["directory"])
         self.waits: Waits | None = None
         """Who waits for more than the end; made when somebody does."""
+        self.draft: Draft | None = None
+        """The line that somebody has begun to type; made when somebody types."""
+        self.runs: Runs | None = None
+        """The commands that the live shell is to run; made when somebody asks for one."""
         self.exit_code: int | None = None
         self.exit_signal: int | None = None
         self.ended_at: float | None = None
@@ -78,6 +84,19 @@ class Session:
 
             self.waits = Waits(self)
         return self.waits
+
+    def drafted(self, data: bytes) -> None:
+        """Somebody types these bytes."""
+        if self.draft is None:
+            from sesh.daemon.draft import Draft
+
+            self.draft = Draft()
+        self.draft.typed(data, self.pty)
+
+    @property
+    def drafting(self) -> bool:
+        """Whether a line stands at the prompt that nobody has entered."""
+        return self.draft is not None and self.pty is not None and self.draft.unfinished(self.pty)
 
     def _resize(self, size: Size) -> bool:
         """Gives program and model another size."""

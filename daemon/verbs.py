@@ -240,6 +240,44 @@ def events(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -
     server.session.events.follow(peer, since if isinstance(since, int) else None)
 
 
+def run(server: Server, peer: Peer, asked: int, words: Words, data: bytes) -> None:
+    """Has the live shell run a command (its words, a NUL between each two); the answer comes when it has ended."""
+    session = server.session
+    if not session.running:
+        raise Refused(f"the program of {session.name} has ended; nothing can be run in it")
+    timeout = words.get("timeout")
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout < 0):
+        raise UsageError("timeout is a number of seconds")
+    if session.runs is None:
+        from sesh.daemon.runs import Runs
+
+        session.runs = Runs(session, server.program)
+    command = data.decode("utf-8", "surrogateescape").split("\0")
+    session.runs.add(peer, asked, command, timeout=timeout, wait=words.get("wait") is not False)
+
+
+def run_interrupt(server: Server, peer: Peer, asked: int, _words: Words, _data: bytes) -> None:
+    """Interrupts the commands that this connection waits for."""
+    if server.session.runs is not None:
+        server.session.runs.interrupt(peer)
+    peer.respond(asked)
+
+
+def history(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
+    """The commands that were run, or with `n` one command's output."""
+    runs = server.session.runs
+    past = list(runs.past) if runs is not None else []
+    number = words.get("n")
+    if number is None:
+        peer.respond(asked, protocol.encode({"commands": [facts for facts, _ in past]}))
+        return
+    for facts, output in past:
+        if facts["n"] == number:
+            peer.respond(asked, output, **facts)
+            return
+    raise Refused(f"{server.session.name} remembers no command {number}; see: sesh --history {server.session.name}")
+
+
 VERBS: dict[str, Verb] = {
     "summary": summary,
     "status": status,
@@ -254,5 +292,8 @@ VERBS: dict[str, Verb] = {
     "switch": switch,
     "interrupt": interrupt,
     "wait": wait,
+    "run": run,
+    "run_interrupt": run_interrupt,
+    "history": history,
     "events": events,
 }

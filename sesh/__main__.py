@@ -65,7 +65,7 @@ def _internal(error: Exception, argv: list[str]) -> SeshError:
     from sesh.errors import ExitCode, InternalError
 
     told = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-    waits = any(word in ("--exec", "-e") for word in argv[: argv.index("--") if "--" in argv else None])
+    waits = any(word in ("--exec", "-e", "--run") for word in argv[: argv.index("--") if "--" in argv else None])
     code = ExitCode.SESH_FAILED if waits else ExitCode.FAILED
     return InternalError(f"internal error, {told}; SESH_DEBUG=1 shows more", exit_code=code)
 

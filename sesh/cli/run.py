@@ -23,6 +23,10 @@ def run(argv: list[str]) -> int:
         else:
             show.text(text)
         return 0
+    if line.hosts and line.verb == "--run" and len(line.hosts) == 1:
+        from sesh.cli import shell
+
+        return shell.there(line)
     if line.hosts and line.verb not in ("--deploy", "--upgrade"):
         from sesh.cli import there
 
@@ -86,6 +90,10 @@ def _fast(verb: str) -> Callable[..., int]:
         from sesh.cli import end
 
         return end.kill
+    if verb == "--run":
+        from sesh.cli import shell
+
+        return shell.run
     if verb == "--wait":
         from sesh.cli import waiting
 

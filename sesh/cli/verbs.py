@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from sesh.cli import deploying, end, enter, events, group, job, look, say, waiting, words
+from sesh.cli import deploying, end, enter, events, group, job, look, say, shell, waiting, words
 from sesh.cli.group import VERBLESS, Verb, Verbs
 from sesh.cli.run import version as say_version
 
@@ -194,6 +194,26 @@ def _exec(
 
 
 @_verb(
+    "--run",
+    "NAME [OPTIONS] -- CMD…",
+    "sesh --run work -- make test",
+    "sesh --run work --timeout 60 -- 'cd src && ls | wc -l'",
+    "sesh --run work --json -- ./check.sh",
+)
+def _run(
+    ctx: typer.Context,
+    name: Name,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="S", help="124 after so many seconds; the command goes on.")
+    ] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Return when it has begun.")] = False,
+    ansi: Annotated[bool, typer.Option("--ansi", help="Leave escape sequences in its output.")] = False,
+) -> Work:
+    """Run CMD in NAME's live shell, print exactly its output, exit with its code. One word is shell source."""
+    return _work(shell.run, ctx)
+
+
+@_verb(
     "--send",
     "NAME [TEXT…] [--enter] [--key KEY]…",
     "sesh --send work 'make test' --enter",
@@ -275,6 +295,17 @@ def _logs(
 ) -> Work:
     """Print the last N lines of scrollback and screen; without N 300."""
     return _work(look.logs, ctx)
+
+
+@_verb("--history", "NAME [N]", "sesh --history work", "sesh --history work 3")
+def _history(
+    ctx: typer.Context,
+    name: Name,
+    count: Annotated[str | None, typer.Argument(metavar="[N]", show_default=False)] = None,
+    ansi: Annotated[bool, typer.Option("--ansi", help="Leave escape sequences in the output.")] = False,
+) -> Work:
+    """List the commands that --run ran in NAME; with N print that one's output."""
+    return _work(shell.history, ctx)
 
 
 @_verb("--status", "NAME", "sesh --status work", "sesh --status work --json")

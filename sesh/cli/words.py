@@ -25,11 +25,13 @@ VERBS = {
     "--kill-all": "-K",
     "--rename": "",
     "--exec": "-e",
+    "--run": "",
     "--send": "",
     "--wait": "",
     "--events": "",
     "--screen": "",
     "--logs": "",
+    "--history": "",
     "--status": "",
     "--message": "",
     "--label": "",
@@ -46,10 +48,11 @@ _SPELLED |= {"-v": "--version", "--bridge": "--bridge"}  # the second is what se
 NAMING = (
     "--attach", "--detach", "--kill", "--rename", "--send", "--wait", "--events", "--screen", "--logs", "--status",
     "--message", "--label",
+    "--run", "--history",
 )  # fmt: skip
 """The verbs that name one existing session: one that is not here is looked for on the known remotes."""
 
-COMMANDED = ("", "--open", "--new", "--exec")
+COMMANDED = ("", "--open", "--new", "--exec", "--run")
 """The verbs whose words after `--` are a command; with the others these are words that may begin with a dash."""
 
 FLAG, VALUE, MANY = range(3)
@@ -83,6 +86,8 @@ OPTIONS: dict[str, dict[str, tuple[str, int]]] = {
         "--timeout": ("timeout", VALUE),
         "--tie": ("tie", FLAG),
     },
+    "--run": {"--timeout": ("timeout", VALUE), "--no-wait": ("no_wait", FLAG), "--ansi": ("ansi", FLAG)},
+    "--history": {"--ansi": ("ansi", FLAG)},
     "--send": {"--enter": ("enter", FLAG), "--key": ("key", MANY)},
     "--wait": {
         "--exit": ("exit_", FLAG),
@@ -108,6 +113,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "--list": (),
     "--kill": ("names*",),
     "--exec": ("places*",),
+    "--run": ("name",),
     "--wait": ("name",),
     "--events": ("name?",),
 }

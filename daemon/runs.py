@@ -1,0 +1,363 @@
+"""Commands that others have this session's live shell run: typed one after the other, each with an exact answer.
+
+A run waits for its turn and for a shell at its prompt, has the shell source its files (see `scaffold`), and ends with
+the mark E. A shell that comes back to its prompt without one (Ctrl-C, an error that ends what is sourced) is asked for
+the code of what it ran last. Nothing of this costs anything while no run is under way.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import deque
+
+from sesh import kernel
+from sesh.daemon import shells
+from sesh.daemon.run import DONE, PROBED, RUNNING, TYPED, WAITING, Run
+from sesh.daemon.scaffold import Scaffold, source
+from sesh.daemon.sieve import Sieve
+from sesh.errors import Busy, ExitCode, InternalError, Interrupted, Refused, SeshError, TimedOut
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sesh.daemon.peer import Peer
+    from sesh.daemon.program import Program
+    from sesh.daemon.session import Session
+    from sesh.daemon.shells import Shell
+
+MOST = 100
+"""Runs that wait, and runs that are remembered."""
+BEGINS = 3.0
+"""Seconds for a shell to begin with what was typed."""
+SETTLES = 0.3
+"""Seconds for which another program may pass through the foreground, as a prompt's own commands do."""
+COMES = 15.0
+"""Seconds for a new session's first prompt."""
+RETURNS = 3.0
+"""Seconds for a shell that is in the foreground to come to its prompt."""
+QUIET = 0.15
+"""Seconds of silence after which a shell at its prompt has ended the command."""
+NESTED = 0.4
+"""Seconds after which a shell at its prompt that the command started is the session's shell from now on."""
+HALF = 0.2
+"""Seconds for the rest of a mark."""
+LONGEST_PROMPT = 4 << 10
+REMEMBERED = 256 << 10
+REMEMBERED_IN_ALL = 4 << 20
+"""Bytes of output kept for `--history`, of one command and of all."""
+
+
+class Runs:
+    """The queue of a session's runs, the one under way, and those that were."""
+
+    def __init__(self, session: Session, program: Program) -> None:
+        self.session, self.program = session, program
+        self.queue: deque[Run] = deque()
+        self.active: Run | None = None
+        self.past: deque[tuple[dict[str, object], bytes]] = deque(maxlen=MOST)
+        self._secret = os.urandom(6).hex()
+        self._count = 0
+        self._prompted = False
+        self._between = b""
+        """What came after the last command: a prompt, where nobody typed."""
+        self._outer: deque[str] = deque(maxlen=MOST)
+        """Tokens of runs that started the shell which is the session's now: what they tell in the end is its code."""
+        self._sieve = Sieve(self._secret, self._marked, self._wrote)
+
+    # -- asked for by peers
+
+    def add(self, peer: Peer, asked: int, words: Sequence[str], *, timeout: float | None, wait: bool) -> None:
+        """Takes a command in. Raises Busy where too many wait."""
+        if len(self.queue) >= MOST:
+            raise Busy(f"{MOST} commands wait in {self.session.name} already; try again when some have ended")
+        self._count += 1
+        run = Run(self._count, words, peer, asked, wait=wait)
+        self.queue.append(run)
+        if timeout is not None:
+            self.session.timers.set(("run", run.number), timeout, lambda: self._time_out(run))
+        if self.active is None:
+            self._look()
+
+    def interrupt(self, peer: Peer) -> None:
+        """Who waits has pressed Ctrl-C: the command gets SIGINT, one that has not begun is not begun."""
+        for run in [each for each in (self.active, *self.queue) if each is not None and each.peer is peer]:
+            if run.state == WAITING:
+                self._refuse(run, Interrupted("interrupted before the command began"))
+            elif self.session.pty is not None:
+                run.interrupted = True
+                self.session.pty.signal_foreground(signal.SIGINT)
+                self.session.timers.set("run", QUIET, self._look)
+
+    def key_pressed(self) -> None:
+        """A person has typed: a command that the shell has not begun with is given up."""
+        run = self.active
+        if run is None or run.state != TYPED:
+            return
+        self.program.take()
+        if run.state == TYPED:
+            self._give_up(run)
+            told = f"somebody typed in {self.session.name} before the command began; it was not run"
+            self._refuse(run, Interrupted(told, exit_code=ExitCode.SESH_FAILED))
+
+    def ended(self, code: int | None) -> None:
+        """The session's program has ended: with it the command under way, and nobody runs the others."""
+        run = self.active
+        if run is not None and run.state in (RUNNING, PROBED):
+            self._finish(run, code)
+        for left in [each for each in (self.active, *self.queue) if each is not None]:
+            self._refuse(left, Refused(f"{self.session.name} ended before the command began"))
+        self.session.timers.clear("run")
+
+    # -- the program's output
+
+    def sift(self, block: bytes) -> bytes:
+        """The block without our marks and their echo."""
+        passed = self._sieve.sift(block)
+        if self._sieve.part:
+            self.session.timers.set("mark", HALF, self._let_go)
+        return passed
+
+    def _let_go(self) -> None:
+        self._show(self._sieve.let_go())
+
+    def _show(self, data: bytes) -> None:
+        """Gives held output to who watches."""
+        if data:
+            self.session.stream.append(data)
+            self.session.relay.added()
+
+    def _wrote(self, piece: bytes) -> None:
+        if self.active is not None and self.active.state in (RUNNING, PROBED):
+            self.active.wrote(piece)
+        else:
+            self._between = (self._between + piece)[-LONGEST_PROMPT:]
+
+    def _marked(self, token: str, rest: str) -> bytes:
+        """A mark of ours has come; what stands in its place."""
+        run = self.active
+        letter, _, code = rest.partition(";")
+        if letter == "E" and token in self._outer:
+            self._outer.remove(token)
+            if run is not None and run.state == RUNNING and run.shell and not shells.alive(run.shell.pid):
+                self._finish(run, int(code) if code.isdecimal() else None)
+            return b""
+        if run is None or token != run.token or self.session.pty is None:
+            return b""
+        if letter == "B" and run.state == TYPED:
+            return self._begun(run)
+        if letter == "C" and run.state == RUNNING:
+            run.forget_output()
+            if run.scaffold is not None:
+                run.scaffold.remove()
+        elif letter == "E" and run.state in (RUNNING, PROBED):
+            again = b"\r\x1b[K" if run.state == PROBED else b""
+            kept = self._sieve.drop() if run.state == PROBED else b""
+            self._finish(run, int(code) if code.isdecimal() else None)
+            return kept + again
+        return b""
+
+    # -- one run's way
+
+    def _look(self) -> None:
+        """Moves the run under way on, or takes the next one."""
+        if self.active is None:
+            if not self.queue:
+                return
+            self.active = self.queue.popleft()
+            self.active.turn_at = time.monotonic()
+        run = self.active
+        if run.peer is not None and run.peer.closed:
+            run.peer = None
+        if run.state == WAITING:
+            try:
+                self._begin(run)
+            except SeshError as error:
+                self._refuse(run, error)
+        elif run.state == RUNNING:
+            self._follow(run)
+        elif time.monotonic() - run.typed_at >= BEGINS:
+            self._late(run)
+        else:
+            self.session.timers.set("run", BEGINS, self._look)
+
+    def _begin(self, run: Run) -> None:
+        """Types the run's line where a shell waits for one. Raises Busy where there will be none soon."""
+        session, pty = self.session, self.session.pty
+        if run.peer is None:
+            raise Interrupted("nobody waits for it")
+        if pty is None or not session.running:
+            raise Refused(f"the program of {session.name} has ended")
+        drained = not self.program.take()
+        shell = shells.foreground(pty)
+        if shell is not None and shell.theirs:
+            raise Busy(f"the shell in {session.name} is another user's; type into it: sesh --send {session.name} TEXT")
+        if shell is not None and shell.ready and drained and not session.input:
+            self._prompted = True
+            if session.drafting:
+                raise Busy(f"a line that is not entered stands at the prompt of {session.name}; enter or clear it")
+            self._type(run, shell)
+            return
+        waited = time.monotonic() - run.turn_at
+        patience = RETURNS if shell is not None else SETTLES
+        if not self._prompted and time.time() - session.facts["created"] < COMES and self._of_shell(shell):
+            patience = COMES
+        if waited > patience:
+            raise Busy(f"{self._foreground()} runs in {session.name}; wait for its end, or use --send")
+        session.timers.set("run", 0.002 if waited < 0.1 else 0.02, self._look)
+
+    def _of_shell(self, shell: Shell | None) -> bool:
+        """Whether a prompt is to be expected of the session's own program."""
+        return shell is not None or bool(shells.kind_of(int(self.session.facts["pid"])))
+
+    def _foreground(self) -> str:
+        pty = self.session.pty
+        words = kernel.command_of(pty.foreground()) if pty is not None else []
+        return os.path.basename(words[0]).lstrip("-") if words and words[0] else "another program"
+
+    def _type(self, run: Run, shell: Shell) -> None:
+        run.shell = shell
+        run.attempts += 1
+        run.token = f"{self._secret}.{run.number}.{run.attempts}"
+        run.scaffold = Scaffold(self.session.name, run.token, shell.kind, source(run.words, shell.kind))
+        try:
+            run.scaffold.write()
+        except OSError as error:
+            run.scaffold.remove()
+            raise Refused(f"the command cannot be handed to the shell: {error.strerror}") from error
+        self._enter(run, TYPED, run.scaffold.line)
+        self.session.sent_at = self.session.stream.head
+
+    def _enter(self, run: Run, state: int, line: bytes) -> None:
+        self._sieve.hold()
+        run.state, run.typed_at = state, time.monotonic()
+        self.session.timers.set("run", BEGINS, self._look)
+        self.program.type("run", line, None)
+
+    def _begun(self, run: Run) -> bytes:
+        """The shell begins: who watches sees the command as if it had been typed."""
+        pty = self.session.pty
+        run.state, run.began_at, run.started = RUNNING, time.monotonic(), time.time()
+        run.output_at = run.began_at
+        run.cwd = kernel.directory_of(run.shell.pid) if run.shell is not None else ""
+        run.translated = pty is None or shells.translates(pty)
+        self.session.timers.set("run", QUIET, self._look)
+        if not run.wait and run.peer is not None:
+            run.peer.respond(run.asked, **run.facts(None))
+            run.peer = None
+        return self._sieve.drop() + _shown(run.words, run.shell.kind if run.shell else "").encode() + b"\r\n"
+
+    def _follow(self, run: Run) -> None:
+        """Whether the shell has come back to its prompt without saying so."""
+        session, pty, now = self.session, self.session.pty, time.monotonic()
+        session.timers.set("run", min(0.5, max(QUIET, (now - run.began_at) / 10)), self._look)
+        if pty is None or run.shell is None or now - run.output_at < QUIET:
+            return
+        shell = shells.foreground(pty)
+        if shell is None or not shell.ready or self.program.take() or run.state != RUNNING:
+            run.nested_at = 0.0
+            return
+        same = shell.pid == run.shell.pid and shell.kind == run.shell.kind
+        if same and shell.kind in (shells.ZSH, shells.FISH):
+            return  # these always say so: what reads there is a builtin of the command's
+        if same or shell.pid == run.shell.pid or not shells.alive(run.shell.pid):
+            if not session.drafting and run.scaffold is not None and not shell.theirs:
+                run.cut(self._between)
+                run.scaffold.remove()
+                run.scaffold = Scaffold(session.name, run.token, shell.kind, None)
+                run.scaffold.write_probe()
+                self._enter(run, PROBED, run.scaffold.line)
+            return
+        run.nested_at = run.nested_at or now
+        if now - run.nested_at >= NESTED:
+            self._outer.append(run.token)
+            run.cut(self._between)
+            self._finish(run, 0)
+
+    def _late(self, run: Run) -> None:
+        """The shell has not done what was typed: it was no prompt. What was typed is made harmless, then cleared."""
+        probed = run.state == PROBED
+        self._give_up(run)
+        if probed:
+            self._finish(run, ExitCode.INTERRUPTED if run.interrupted else None)
+            return
+        self.program.type("run", b"\x03", None)
+        if run.attempts > 1:
+            self._refuse(run, Busy(f"what reads in {self.session.name} is no shell's prompt; use --send"))
+            return
+        run.state, run.turn_at = WAITING, time.monotonic()
+        self.session.timers.set("run", QUIET, self._look)
+
+    def _give_up(self, run: Run) -> None:
+        if run.scaffold is not None:
+            run.scaffold.remove()
+        self._show(self._sieve.release())
+
+    def _time_out(self, run: Run) -> None:
+        if run.state == WAITING:
+            self._refuse(run, TimedOut(f"{self.session.name} was not free in time; the command was not run"))
+        elif run.peer is not None:
+            data = run.output(ended=False)
+            run.peer.respond(run.asked, data, **run.facts(ExitCode.TIMED_OUT, timed_out=True))
+            run.peer = None
+
+    # -- the end of one
+
+    def _finish(self, run: Run, code: int | None) -> None:
+        """The command has ended; None where nobody can tell its code."""
+        pty = self.session.pty
+        run.translated = run.translated and (pty is None or shells.translates(pty))
+        run.duration = time.monotonic() - run.began_at
+        output = run.output(ended=True)
+        self._remember(run, code, output)
+        self._between = b""
+        if run.peer is not None and code is None:
+            self._refuse(run, InternalError(f"the shell in {self.session.name} did not tell the command's code"))
+            return
+        if run.peer is not None:
+            run.peer.respond(run.asked, output, **run.facts(code))
+        self._leave(run)
+
+    def _refuse(self, run: Run, error: SeshError) -> None:
+        if run.peer is not None:
+            run.peer.refuse(run.asked, error.code, str(error), int(error.exit_code))
+        self._leave(run)
+
+    def _leave(self, run: Run) -> None:
+        """Forgets a run, and goes on with the next one."""
+        if run.scaffold is not None:
+            run.scaffold.remove()
+        run.peer, run.state = None, DONE
+        self.session.timers.clear(("run", run.number))
+        if run in self.queue:
+            self.queue.remove(run)
+        if run is self.active:
+            self.active = None
+            self.session.timers.set("run", 0, self._look)
+
+    def _remember(self, run: Run, code: int | None, output: bytes) -> None:
+        facts = {
+            "n": run.number,
+            "command": run.words,
+            "cwd": run.cwd,
+            "started": run.started,
+            "duration": round(run.duration or 0.0, 3),
+            "exit_code": code,
+            "output_bytes": len(output),
+        }
+        self.past.append((facts, output[-REMEMBERED:]))
+        room = REMEMBERED_IN_ALL
+        for at in range(len(self.past) - 1, -1, -1):
+            known, kept = self.past[at]
+            room -= len(kept)
+            if room < 0 and kept:
+                self.past[at] = (known, b"")
+
+
+def _shown(words: Sequence[str], kind: str) -> str:
+    """A command as a watcher sees it typed: its first line."""
+    lines = source(words, kind).strip("\n").split("\n")
+    first = "".join(each if each.isprintable() else " " for each in lines[0])[:4096]
+    return first + (" …" if len(lines) > 1 else "")

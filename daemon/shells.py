@@ -1,0 +1,116 @@
+"""The shell in a terminal's foreground: which one it is, and whether it waits for a command line.
+
+Told from the terminal and from the kernel, never from what stands on the screen.
+"""
+
+from __future__ import annotations
+
+import os
+import termios
+
+from sesh import kernel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.daemon.pty import Pty
+
+BASH, ZSH, FISH, DASH, ASH = "bash", "zsh", "fish", "dash", "ash"
+_KINDS = {"bash": BASH, "rbash": BASH, "zsh": ZSH, "fish": FISH, "dash": DASH, "ash": ASH, "busybox": ASH}
+_READS = {
+    "x86_64": (0, frozenset((7, 23, 232, 270, 271, 281))),
+    "aarch64": (63, frozenset((22, 72, 73))),
+}
+"""The numbers of read(2), and of poll, select and epoll_wait in all their forms."""
+_LOCAL, _OUTPUT = 3, 1
+_READ_OF_ONE = 1
+
+
+class Shell:
+    """A shell that is the foreground of its terminal: its pid, its kind, whether it stands at its prompt."""
+
+    __slots__ = ("kind", "pid", "ready", "theirs")
+
+    def __init__(self, pid: int, kind: str, *, ready: bool, theirs: bool) -> None:
+        self.pid, self.kind, self.ready = pid, kind, ready
+        self.theirs = theirs
+        """Whether it runs as another user, who cannot read what is ours."""
+
+
+def foreground(pty: Pty) -> Shell | None:
+    """The shell in the foreground, None where that is another program."""
+    pid = pty.foreground()
+    kind = kind_of(pid) if pid > 1 else ""
+    if not kind:
+        return None
+    return Shell(pid, kind, ready=_ready(pty, pid, kind), theirs=_theirs(pid))
+
+
+def kind_of(pid: int) -> str:
+    """Which shell a process is, empty where it is none that is known, or one that runs a script."""
+    words = kernel.command_of(pid)
+    called = os.path.basename(words[0]).lstrip("-") if words else ""
+    try:
+        program = os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
+    except OSError:
+        program = called  # no /proc, or another user's process
+    program = program.lstrip(".").removesuffix("-wrapped").rstrip("0123456789.-")
+    if program == "busybox" and "sh" not in (called, *words[1:2]) and "ash" not in (called, *words[1:2]):
+        return ""  # another of its many programs
+    if program == "sh":
+        program = DASH
+    return _KINDS.get(program, "")
+
+
+def raw(pty: Pty) -> bool:
+    """Whether the terminal hands every key over at once, as for an editor of lines or of files."""
+    try:
+        return not termios.tcgetattr(pty.descriptor)[_LOCAL] & termios.ICANON
+    except (OSError, termios.error):
+        return False
+
+
+def translates(pty: Pty) -> bool:
+    """Whether the terminal writes `\\r\\n` where a program writes `\\n`."""
+    try:
+        flags: int = termios.tcgetattr(pty.descriptor)[_OUTPUT]
+    except (OSError, termios.error):
+        return True
+    return bool(flags & termios.OPOST) and bool(flags & termios.ONLCR)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process lives."""
+    return kernel.start_time(pid) != ""
+
+
+def _theirs(pid: int) -> bool:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid != os.geteuid()
+    except OSError:
+        return False
+
+
+def _ready(pty: Pty, pid: int, kind: str) -> bool:
+    """Whether the shell reads a command line.
+
+    All but dash edit the line themselves, in a raw terminal. dash reads a block from a canonical one, its `read`
+    builtin a byte.
+    """
+    edits = raw(pty)
+    if not edits and kind != DASH:
+        return False
+    try:
+        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
+            words = file.read().split()
+    except OSError:
+        return True  # the kernel does not tell: its terminal's mode has to do
+    numbers = _READS.get(os.uname().machine)
+    if numbers is None:
+        return words[:1] != ["running"]
+    if len(words) < 4 or not words[0].isdecimal():
+        return False
+    read, waits = numbers
+    number, count = int(words[0]), int(words[3], 16)
+    if kind == DASH and not edits:
+        return number == read and int(words[1], 16) == 0 and count > _READ_OF_ONE
+    return number in waits or (number == read and kind != BASH)

@@ -1,0 +1,175 @@
+"""`--run` and `--history`: a command in a session's live shell, its exact output and exit code; and those before it."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from sesh import protocol, wire
+from sesh.cli import create, far, find, show
+from sesh.errors import ExitCode, InternalError, Interrupted, SeshError, TimedOut, Unreachable, UsageError
+from sesh.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from types import FrameType
+    from typing import Any
+
+    from sesh.cli.words import Line
+else:
+    import _signal as signal  # the module around it takes longer to load than all of this
+
+_RUN = 1
+_PRESSES = 3
+_AGAIN = 2.0
+"""Seconds within which another Ctrl-C counts as a further one."""
+_SEQUENCES = re.compile(
+    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\x18\x1a]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^_`-~])"
+)
+"""Escape sequences: control sequences, strings, and those of two or three bytes (ECMA-48 5.3 to 5.6, ECMA-35)."""
+
+
+def plain(output: bytes) -> bytes:
+    """The output without escape sequences; all other controls stay."""
+    return _SEQUENCES.sub(b"", output) if b"\x1b" in output else output
+
+
+def run(line: Line, name: str, *, timeout: str | None = None, no_wait: bool = False, ansi: bool = False) -> int:
+    """`--run NAME … -- CMD…`: has the session's shell run CMD; CMD's exit code, 124 where the time ran out.
+
+    Whatever keeps sesh from doing that is 125, save a bad word (2).
+    """
+    find.checked(name, "--run")
+    if not line.tail:
+        raise UsageError(f"the command comes after --: sesh --run {printable(name)} -- CMD")
+    if any("\0" in word for word in line.tail):
+        raise UsageError("a command holds no NUL")
+    seconds = create.seconds(timeout) if timeout is not None else None
+    data = "\0".join(line.tail).encode("utf-8", "surrogateescape")
+    try:
+        with find.required(name) as connection:
+            connection.send(
+                wire.greeting("request") + wire.asking("run", _RUN, data, timeout=seconds, wait=not no_wait)
+            )
+            connection.expect_welcome(time.monotonic() + 10)
+            told, output = _answer(connection, name)
+    except Unreachable:
+        raise InternalError(f"the daemon of {name} died, and the command's exit code with it") from None
+    except SeshError as error:
+        if error.exit_code == ExitCode.FAILED:
+            error.exit_code = ExitCode.SESH_FAILED
+        raise
+    return _report(line, name, told, output if ansi else plain(output), waited=not no_wait)
+
+
+def _answer(connection: wire.Connection, name: str) -> tuple[dict[str, Any], bytes]:
+    """The daemon's account of the command; Ctrl-C meanwhile interrupts it, a third one stops the waiting."""
+    presses: list[float] = []
+
+    def pressed(_number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if presses and now - presses[0] > _AGAIN:
+            presses.clear()
+        presses.append(now)
+        if len(presses) >= _PRESSES:
+            raise Interrupted(f"the command goes on in {name}; to watch: sesh {name}")
+        try:
+            connection.send(wire.asking("run_interrupt", _RUN + 1), now + 1)
+        except (TimedOut, Unreachable):
+            return  # the answer is on its way, or never comes
+
+    before = signal.getsignal(signal.SIGINT)
+    if before != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, pressed)
+    try:
+        carried = bytearray()
+        while True:
+            kind, payload = connection.receive()
+            if kind == protocol.DATA:
+                carried += payload
+            elif kind == protocol.RESPONSE:
+                response = protocol.parse(payload)
+                if response.get("id") != _RUN:
+                    carried.clear()
+                elif "error" in response:
+                    raise wire.failure(response["error"])
+                else:
+                    return response, bytes(carried)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _report(line: Line, name: str, told: dict[str, Any], output: bytes, *, waited: bool) -> int:
+    """Prints what the command wrote; the exit code."""
+    code = told.get("exit_code")
+    if line.json:
+        decoded = output.decode("utf-8", "replace")
+        whole = {
+            "session": name,
+            "host": far.host(),
+            "command": line.tail,
+            "exit_code": code,
+            "output": decoded,
+            "duration": told.get("duration"),
+            "timed_out": bool(told.get("timed_out")),
+            "truncated": bool(told.get("truncated")),
+        }
+        if decoded.encode() != output:
+            from base64 import b64encode
+
+            whole["output_base64"] = b64encode(output).decode()
+        show.value(whole)
+    elif waited:
+        show.write(output)
+        if told.get("truncated"):
+            show.note("the command wrote more; only the end of it was kept")
+        if told.get("timed_out"):
+            show.note(f"the command goes on in {name}; to wait for it: sesh --wait {name} --prompt")
+    return int(code) if isinstance(code, int) else 0
+
+
+def history(line: Line, name: str, count: str | None = None, *, ansi: bool = False) -> int:
+    """`--history NAME [N]`: the commands that were run in a session's shell; with N that one's output."""
+    find.checked(name, "--history")
+    if count is None:
+        _, data = find.ask(name, "history")
+        commands = protocol.parse(data)["commands"]
+        for each in commands:
+            each["started"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(each["started"]))
+        if line.json:
+            show.value(commands)
+        else:
+            for each in commands:
+                words = each["command"]
+                command = words[0] if len(words) == 1 else " ".join(words)
+                code = "-" if each["exit_code"] is None else each["exit_code"]
+                show.text(f"{each['n']:>4}  {code:>3}  {each['duration']:>8.2f}s  {show.one_line(command)}")
+        return 0
+    if not count.isdecimal():
+        raise UsageError(f"{printable(count)} is no number of a command; see: sesh --history {name}")
+    told, output = find.ask(name, "history", n=int(count))
+    output = output if ansi else plain(output)
+    if line.json:
+        facts = {key: told.get(key) for key in ("n", "command", "cwd", "duration", "exit_code", "output_bytes")}
+        show.value({**facts, "output": output.decode("utf-8", "replace")})
+    else:
+        show.write(output)
+    return 0
+
+
+def there(line: Line) -> int:
+    """`--run` for another host: Ctrl-C, which ends the link, is passed on as a key."""
+    from sesh.cli import there as remote
+    from sesh.cli import words
+
+    try:
+        return remote.run(line)
+    except KeyboardInterrupt:
+        given = words.parse(line)
+        if given is None:
+            raise
+        key = words.Line()
+        key.verb, key.hosts, key.words = "--send", line.hosts, [str(given["name"]), "--key", "C-c"]
+        remote.run(key)
+        raise Interrupted("interrupted") from None

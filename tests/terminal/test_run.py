@@ -1,0 +1,302 @@
+"""`--run` in live shells: exactly the command's output and code, whatever the shell, the prompt and the width."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.support import Home, wait_until
+
+SHELLS = ("bash", "zsh", "fish", "dash", "busybox")
+POSIX = ("bash", "zsh", "dash", "busybox")
+
+
+def opened(home: Home, shell: str, *, prompt: str | None = None, rc: str = "") -> None:
+    """A session `t` with this shell, interactive."""
+    if rc or prompt is not None:
+        ps1 = prompt if prompt is not None else "ready> "
+        home.write(".bashrc", f"PS1='{ps1}'\nunset HISTFILE PROMPT_COMMAND\n{rc}\n")
+        home.write(".zshrc", f"PROMPT='{ps1}'\nunset HISTFILE\n{rc}\n")
+        home.env["PS1"] = ps1
+    words = {"busybox": ["busybox", "ash"]}.get(shell, [shell])
+    assert home.sesh("--open", "t", "--", *words).code == 0
+
+
+def ran(home: Home, *words: str, timeout: float = 20) -> tuple[int, str]:
+    """Exit code and output of one run; sesh itself must have nothing to say."""
+    done = home.sesh("--run", "t", "--", *words, timeout=timeout)
+    assert done.stderr == ""
+    return done.code, done.raw.decode("utf-8", "surrogateescape")
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest, home: Home) -> str:
+    """Each shell in turn, opened as `t`."""
+    from tests.support import need
+
+    name = str(request.param)
+    need(name)
+    opened(home, name)
+    return name
+
+
+def test_output_and_code_are_the_commands_own(home: Home, shell: str) -> None:
+    for source, code, output in [
+        ("echo hi", 0, "hi\n"),
+        ("printf nonl", 0, "nonl"),
+        ("false", 1, ""),
+        ("sh -c 'exit 137'", 137, ""),
+        ("printf 'a\\r\\nb\\rc\\n'", 0, "a\r\nb\rc\n"),
+        ("printf '\\303\\244\\377'", 0, "ä\udcff"),
+        ("printf '\\033[1mbold\\033[0m\\n'", 0, "bold\n"),
+        ("true", 0, ""),
+    ]:
+        assert ran(home, source) == (code, output), source
+
+
+def test_several_words_reach_the_program_as_they_are(home: Home, shell: str) -> None:
+    words = ["a b", "", "it's", "$HOME", "*", "\\", '"', "ä", "-n", "two\nlines", "!!", "`id`", "#x", "~", "a=b", "\t"]
+    assert ran(home, "printf", "<%s>", *words) == (0, "".join(f"<{word}>" for word in words))
+
+
+def test_the_shell_keeps_its_directory_and_variables(home: Home, shell: str) -> None:
+    setting = "set -gx A five" if shell == "fish" else "export A=five"
+    function = "function f; echo in $A; end" if shell == "fish" else "f() { echo in $A; }"
+    assert ran(home, "cd /usr") == (0, "")
+    assert ran(home, setting) == (0, "")
+    assert ran(home, function) == (0, "")
+    assert ran(home, "pwd; f") == (0, "/usr\nin five\n")
+
+
+def test_exit_ends_the_session_with_its_code(home: Home, shell: str) -> None:
+    assert ran(home, "echo bye; exit 3") == (3, "bye\n")
+    wait_until(lambda: home.names() == [])
+
+
+def test_exec_makes_the_program_the_sessions(home: Home, shell: str) -> None:
+    assert ran(home, "exec sh -c 'echo last; exit 5'") == (5, "last\n")
+
+
+def test_scripts_of_many_lines_run_whole(home: Home, shell: str) -> None:
+    if shell == "fish":
+        assert ran(home, "for x in 1 2\n  echo $x\nend\n# no more\nfalse") == (1, "1\n2\n")
+        return
+    script = "for x in 1 2; do\n  echo $x\ndone\ncat <<'X'\n$y \"'\nX\n# no more\nreturn 7\necho never"
+    assert ran(home, script) == (7, "1\n2\n$y \"'\n")
+
+
+def test_large_output_comes_whole(home: Home, shell: str) -> None:
+    code, output = ran(home, "seq 300000", timeout=60)
+    assert code == 0
+    assert output == "".join(f"{number}\n" for number in range(1, 300001))
+
+
+def test_broken_source_is_an_error_and_no_hang(home: Home, shell: str) -> None:
+    code, output = ran(home, "echo 'unclosed" if shell != "fish" else "echo (")
+    assert code not in (0, 125)
+    assert "7373" not in output
+    assert ran(home, "echo after") == (0, "after\n")
+
+
+def test_calls_come_one_after_the_other(home: Home, shell: str) -> None:
+    first = home.start("--run", "t", "--no-wait", "--", "sleep 0.5; echo one")
+    assert first.wait(10) == 0
+    assert ran(home, "echo two") == (0, "two\n")
+    assert [each["n"] for each in home.sesh("--history", "t", "--json").json()] == [1, 2]
+
+
+def test_a_time_limit_leaves_the_command_running(home: Home, shell: str) -> None:
+    done = home.sesh("--run", "t", "--timeout", "0.5", "--json", "--", "echo so; sleep 1.2; echo far")
+    told = done.json()
+    assert (done.code, told["exit_code"], told["timed_out"], told["output"]) == (124, 124, True, "so\n")
+    assert ran(home, "echo next") == (0, "next\n")
+    assert home.sesh("--history", "t", "1").stdout == "so\nfar\n"
+
+
+def test_ctrl_c_of_the_caller_interrupts_the_command(home: Home, shell: str) -> None:
+    process = home.start("--run", "t", "--", "echo begun; sleep 60; echo never")
+    wait_until(lambda: "begun\n" in home.sesh("--logs", "t").stdout.replace("echo begun", ""))
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert out.replace(b"^C", b"").strip() == b"begun"
+    assert ran(home, "echo after") == (0, "after\n")
+
+
+def test_another_program_in_front_is_busy(home: Home, shell: str) -> None:
+    assert home.sesh("--send", "t", "sleep 30", "--enter").code == 0
+    wait_until(lambda: home.sesh("--status", "t", "--json").json()["foreground"]["command"][0] == "sleep")
+    done = home.sesh("--run", "t", "--json", "--", "echo", "hi")
+    assert (done.code, done.json()["error"]["code"]) == (125, "busy")
+    assert "sleep" in done.json()["error"]["message"]
+
+
+def test_a_line_that_is_not_entered_is_busy(home: Home, shell: str) -> None:
+    assert ran(home, "true") == (0, "")
+    assert home.sesh("--send", "t", "echo half").code == 0
+    assert home.sesh("--run", "t", "--json", "--", "echo hi").json()["error"]["code"] == "busy"
+    assert home.sesh("--send", "t", "--key", "C-u").code == 0
+    assert ran(home, "echo hi") == (0, "hi\n")
+
+
+def test_watchers_see_the_command_as_if_typed(home: Home, shell: str) -> None:
+    terminal = home.terminal("t")
+    wait_until(lambda: home.sesh("--status", "t", "--json").json()["attached"] == 1)
+    assert ran(home, "echo one\necho two") == (0, "one\ntwo\n")
+    assert ran(home, "echo", "it is") == (0, "it is\n")
+    wait_until(lambda: "\nit is\n" in home.sesh("--logs", "t").stdout)
+    log = home.sesh("--logs", "t").stdout
+    assert "echo one …\none\ntwo\n" in log
+    assert "echo 'it is'\nit is\n" in log
+    for scaffold in (".run", ".cmd", "7373"):
+        assert scaffold not in log
+    terminal.close()
+
+
+def test_twenty_columns_change_nothing(home: Home, shell: str) -> None:
+    terminal = home.terminal("t", columns=20, rows=6)
+    wait_until(lambda: home.sesh("--status", "t", "--json").json()["columns"] == 20)
+    words = "x" * 70
+    assert ran(home, f"echo {words}") == (0, f"{words}\n")
+    assert ran(home, "printf", "%s\\n", *"abc") == (0, "a\nb\nc\n")
+    terminal.close()
+
+
+@pytest.mark.parametrize("shell_name", POSIX)
+def test_options_of_the_shell_do_not_leak_into_the_output(home: Home, shell_name: str) -> None:
+    opened(home, shell_name)
+    assert ran(home, "set -u") == (0, "")
+    assert ran(home, "echo on") == (0, "on\n")
+    code, output = ran(home, "echo $NOSUCH")
+    assert code != 0
+    assert code != 125
+    assert "NOSUCH" in output
+    assert ran(home, "set +u; set -x")[0] == 0
+    code, output = ran(home, "echo traced")
+    assert (code, output.splitlines()[-1]) == (0, "traced")
+    assert "7373" not in output
+    assert len(output.splitlines()) == 2
+    ran(home, "set +x")
+    assert ran(home, "echo off") == (0, "off\n")
+    ran(home, "set -v")
+    code, output = ran(home, "echo verbose")
+    assert (code, output.splitlines()[-1]) == (0, "verbose")
+    assert "7373" not in output
+    ran(home, "set +v")
+    assert ran(home, "set -e; false")[0] == 1
+    wait_until(lambda: home.names() == [])
+
+
+@pytest.mark.parametrize("shell_name", POSIX)
+def test_aliases_traps_and_errors(home: Home, shell_name: str) -> None:
+    opened(home, shell_name)
+    ran(home, "alias hi='echo hello'; alias printf='echo no'; alias .=false")
+    assert ran(home, "hi") == (0, "hello\n")
+    ran(home, "unalias printf .")
+    code, output = ran(home, "${nothing:?is missing}")
+    assert code not in (0, 125)
+    assert "is missing" in output
+    assert ran(home, "echo x > /nonexistent/file")[0] in (1, 2)
+    assert ran(home, "sleep 0.1 & wait; echo waited")[1].count("waited\n") == 1
+
+
+def in_front(home: Home, program: str) -> bool:
+    """Whether a program is in the foreground of `t`."""
+    return program in home.sesh("--status", "t", "--json").json()["foreground"]["command"][0]
+
+
+def test_each_shell_nested_in_each(home: Home, shell: str) -> None:
+    for inner in SHELLS:
+        if inner == shell or subprocess.run(["which", inner], capture_output=True, check=False).returncode:
+            continue
+        word = "busybox ash" if inner == "busybox" else inner
+        assert home.sesh("--send", "t", word, "--enter").code == 0
+        wait_until(partial(in_front, home, inner))
+        assert ran(home, "echo in; sh -c 'exit 4'") == (4, "in\n"), inner
+        assert ran(home, "exit 6")[0] == 6, inner
+        assert ran(home, "echo out") == (0, "out\n"), inner
+
+
+def test_a_shell_that_the_command_starts_takes_the_next_one(home: Home, shell: str) -> None:
+    assert home.sesh("--run", "t", "--", "bash --norc").code == 0
+    assert ran(home, "echo $BASHPID | grep -c .") == (0, "1\n")
+    assert ran(home, "exit 9")[0] == 9
+    assert ran(home, "echo back") == (0, "back\n")
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh"])
+def test_prompts_of_any_kind(home: Home, name: str) -> None:
+    two = "$'\\e]133;A\\a\\e[1;32mone\\e[0m\\ntwo\\e]133;B\\a> '"
+    rc = f"PS1={two}" if name == "bash" else f"setopt promptsubst; PROMPT={two}; RPROMPT='right %~'"
+    rc += "\nPROMPT_COMMAND='true; ls >/dev/null'" if name == "bash" else "\nprecmd() { ls >/dev/null; }"
+    opened(home, name, rc=rc)
+    for number in range(5):
+        assert ran(home, f"echo {number}") == (0, f"{number}\n")
+
+
+def test_the_history_of_bash_holds_nothing_of_ours(home: Home) -> None:
+    opened(home, "bash")
+    assert home.sesh("--send", "t", "echo mine", "--enter").code == 0
+    wait_until(lambda: "\nmine\n" in home.sesh("--logs", "t").stdout)
+    ran(home, "echo one")
+    ran(home, "echo two")
+    code, output = ran(home, "history")
+    assert code == 0
+    assert [line.split(None, 1)[1] for line in output.splitlines()] == ["echo mine"]
+
+
+def test_a_missing_session_is_not_made(home: Home) -> None:
+    done = home.sesh("--run", "none", "--json", "--local", "--", "true")
+    assert (done.code, done.json()["error"]["code"]) == (125, "not_found")
+    assert home.names() == []
+
+
+def test_json_tells_all_of_it(home: Home) -> None:
+    opened(home, "bash")
+    told = home.sesh("--run", "t", "--json", "--", "printf", "a\\377").json()
+    assert told["output_base64"] == "Yf8="
+    assert (told["session"], told["host"], told["command"]) == ("t", None, ["printf", "a\\377"])
+    assert (told["exit_code"], told["output"], told["timed_out"], told["truncated"]) == (0, "a\ufffd", False, False)
+    assert told["duration"] >= 0
+
+
+def test_colours_stay_with_ansi(home: Home) -> None:
+    opened(home, "bash")
+    done = home.sesh("--run", "t", "--ansi", "--", "printf '\\033[31mred\\033]0;t\\007\\033[0m'")
+    assert done.raw == b"\x1b[31mred\x1b]0;t\x07\x1b[0m"
+
+
+def test_a_persons_key_before_the_command_begins_breaks_it(home: Home) -> None:
+    """A shell that is stopped takes the line only later: the key that came between must win, and nothing runs."""
+    opened(home, "bash")
+    assert ran(home, "true") == (0, "")
+    pid = home.sesh("--status", "t", "--json").json()["pid"]
+    terminal = home.terminal("t")
+    wait_until(lambda: home.sesh("--status", "t", "--json").json()["attached"] == 1)
+    os.kill(pid, signal.SIGSTOP)
+    process = home.start("--run", "t", "--json", "--", "touch ~/ran")
+    try:
+        wait_until(lambda: list(Path(home.directory).glob("*.cmd")) or process.poll() is not None)
+        terminal.type(b"x")
+        out, _ = process.communicate(timeout=10)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (process.returncode, json.loads(out)["error"]["code"]) == (125, "interrupted")
+    terminal.type(b"\x03")
+    deadline = time.monotonic() + 5
+    while home.sesh("--run", "t", "--", "true").code and time.monotonic() < deadline:
+        continue
+    assert not os.path.exists(f"{home.path}/ran")
+
+
+def test_nothing_is_left_on_disk(home: Home) -> None:
+    opened(home, "bash")
+    ran(home, "echo one")
+    assert [name for name in os.listdir(home.directory) if name.endswith((".run", ".cmd"))] == []
