@@ -11,31 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from unicodedata import category, combining
 
-from wcwidth import wcwidth
-
-try:
-    from wcwidth.table_vs16 import VS16_NARROW_TO_WIDE as _VS16
-except ImportError:
-    _VS16 = {}
-try:
-    from wcwidth.table_vs15 import VS15_WIDE_TO_NARROW as _VS15
-except ImportError:
-    _VS15 = {}
-
 ZWJ = "\u200d"
-
-
-class _Widths(dict[str, int]):
-    def __missing__(self, char: str) -> int:
-        if len(self) > 8192:
-            self.clear()
-        width = self[char] = max(0, wcwidth(char))
-        return width
-
-
-WIDTH = _Widths()
 
 #: Characters one column wide that never join what stands before them: they are drawn in runs.
 NARROW = (
@@ -45,6 +24,26 @@ NARROW = (
 #: Characters two columns wide that never join.
 WIDE = "\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff60"
 RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
+
+
+class _Widths(dict[str, int]):
+    """Columns by character. wcwidth, whose tables are large, is loaded for the first that is not plain."""
+
+    def __missing__(self, char: str) -> int:
+        if len(self) > 8192:
+            self.clear()
+        plain = RUNS.match(char)
+        if plain is None or plain[3]:
+            from wcwidth import wcwidth
+
+            width = max(0, wcwidth(char))
+        else:
+            width = 1 if plain[1] else 2
+        self[char] = width
+        return width
+
+
+WIDTH = _Widths()
 
 _PICTOGRAPH = re.compile(
     "[\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u2388\u23cf\u23e9-\u23f3"
@@ -60,8 +59,24 @@ def _table(source: Mapping[str, tuple[tuple[int, int], ...]]) -> frozenset[str]:
     return frozenset(chr(code) for first, last in ranges for code in range(first, last + 1))
 
 
-_WIDENED = _table(_VS16)
-_NARROWED = _table(_VS15)
+@lru_cache(1)
+def _widened() -> frozenset[str]:
+    """The narrow emoji that U+FE0F makes wide."""
+    try:
+        from wcwidth.table_vs16 import VS16_NARROW_TO_WIDE
+    except ImportError:
+        return frozenset()
+    return _table(VS16_NARROW_TO_WIDE)
+
+
+@lru_cache(1)
+def _narrowed() -> frozenset[str]:
+    """The wide emoji that U+FE0E makes narrow."""
+    try:
+        from wcwidth.table_vs15 import VS15_WIDE_TO_NARROW
+    except ImportError:
+        return frozenset()
+    return _table(VS15_WIDE_TO_NARROW)
 
 
 def joined(cluster: str, width: int, char: str) -> int:
@@ -70,9 +85,9 @@ def joined(cluster: str, width: int, char: str) -> int:
     own = WIDTH[char]
     if own == 0:
         if char == "\ufe0f":
-            return 2 if last in _WIDENED else width
+            return 2 if last in _widened() else width
         if char == "\ufe0e":
-            return 1 if cluster in _NARROWED else width
+            return 1 if cluster in _narrowed() else width
         return 2 if category(char) == "Mc" else width
     if last < "\u0300" or char < "\u0900":
         return 0
@@ -89,7 +104,7 @@ def joined(cluster: str, width: int, char: str) -> int:
 
 def narrowed(cluster: str) -> bool:
     """Whether a grapheme of one column begins with a character of two: U+FE0E follows it."""
-    return cluster[1:2] == "\ufe0e" and cluster[0] in _NARROWED
+    return cluster[1:2] == "\ufe0e" and cluster[0] in _narrowed()
 
 
 def attaches(char: str) -> bool:

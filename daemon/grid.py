@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyte
-
 from sesh.daemon.cell import BLANK, DEFAULT, Cell, Pen
+from sesh.daemon.foundation import Cursor, Screen
 from sesh.daemon.graphemes import narrowed
 from sesh.daemon.scrollback import Scrollback
 
@@ -96,7 +95,7 @@ class Row(list[Cell]):
             self[-1] = self[-1].pen.space
 
 
-class Grid(pyte.Screen):
+class Grid(Screen):
     """Rows, cursor, pen, margins and tab stops."""
 
     buffer: list[Row]  # type: ignore[assignment]
@@ -114,7 +113,7 @@ class Grid(pyte.Screen):
         self.margins = None
         self.top, self.bottom = 0, self.lines - 1
         self.set_sides(0, self.columns - 1)
-        self.cursor = pyte.screens.Cursor(0, 0)
+        self.cursor = Cursor(0, 0)
         self.tabstops = set(range(8, self.columns, 8))
         # xterm, VTE and xterm.js keep the titles over RIS.
         self.title = getattr(self, "title", "")

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyte.screens import Margins
-
+from sesh.daemon.foundation import Margins
 from sesh.daemon.grid import Grid
 
 
