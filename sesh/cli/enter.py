@@ -72,9 +72,7 @@ def go(
         slips.check_words(places)
     how = Manner(**manner)
     if name == "-":
-        if directory is not None or line.tail is not None:
-            raise UsageError("`sesh -` attaches to the session attached last and creates none; leave out DIR and CMD")
-        return back(line, how)
+        return back(line, how, plain=directory is None)
     find.checked(name)
     connection = find.running(name)
     what: Order = {}
@@ -102,8 +100,13 @@ def go(
             show.note(f"{name} runs already; DIR and CMD are not applied")
     else:
         slips.hint(name)
-        connection = _begun(what, name)
-    return into(connection, name, options, here)
+        return into(_begun(what, name), name, options, here)
+    try:
+        return into(connection, name, options, here)
+    except Unreachable:
+        if find.running(name) is not None:
+            raise
+        return go(line, places, env=env, label=label, **manner)  # it ended between our knock and its answer
 
 
 def _begun(what: Order, name: str) -> Connection:
@@ -262,8 +265,13 @@ def already(name: str) -> int:
     return 0
 
 
-def back(line: Line, how: Manner) -> int:
-    """`sesh -`: the session attached last that is still there; typed inside one, the one before it. Raises NotFound."""
+def back(line: Line, how: Manner, *, plain: bool = True) -> int:
+    """`sesh -`: the session attached last that is still there; typed inside one, the one before it. Raises NotFound.
+
+    `plain`: whether no DIR was written, which makes no sense with it, no more than a command.
+    """
+    if not plain or line.tail is not None:
+        raise UsageError("`sesh -` attaches to the session attached last and creates none; leave out DIR and CMD")
     paths.trusted(paths.directory())
     here = inside.current()
     for entry in paths.recent():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -358,3 +360,28 @@ def test_a_full_screen_program_is_found_as_it_was_left(terminal: Open, home: Hom
     again.type("l")  # the answer comes after whatever attaching made the program draw
     again.wait_until(lambda: again.cursor[1] == 1)
     assert (again.screen(), (again.cursor[0], again.cursor[1] - 1)) == before
+
+
+def test_a_session_that_ends_while_somebody_knocks_is_created_anew(home: Home, terminal: Open) -> None:
+    """A daemon that is ending has its socket still open for a moment: who came just then was told to try again."""
+    path = os.path.join(home.directory, "work.sock")
+    ending = socket.socket(socket.AF_UNIX)
+    ending.bind(path)
+    os.chmod(path, 0o600)
+    ending.listen()
+    knocks = []
+
+    def end() -> None:
+        knock, _ = ending.accept()
+        os.unlink(path)
+        knocks.append(knock)
+        knock.close()
+        ending.close()
+
+    last = threading.Thread(target=end)
+    last.start()
+    with terminal("work") as window:
+        window.wait_for(PROMPT)
+        assert home.names() == ["work"]
+        last.join(10)
+        assert len(knocks) == 1
