@@ -43,6 +43,8 @@ class Program:
         block = blocks[0] if len(blocks) == 1 else b"".join(blocks)
         if session.runs is not None:
             block = session.runs.sift(block)
+            if not block:
+                return True
         start = session.stream.head
         findings = session.watch.find(block)
         session.stream.append(block)

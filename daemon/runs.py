@@ -243,6 +243,7 @@ class Runs:
         run.output_at = run.began_at
         run.cwd = kernel.directory_of(run.shell.pid) if run.shell is not None else ""
         run.translated = pty is None or shells.translates(pty)
+        self.session.events.add("command_started", self.session.name, command=run.words, n=run.number)
         self.session.timers.set("run", QUIET, self._look)
         if not run.wait and run.peer is not None:
             run.peer.respond(run.asked, **run.facts(None))
@@ -312,6 +313,7 @@ class Runs:
         run.duration = time.monotonic() - run.began_at
         output = run.output(ended=True)
         self._remember(run, code, output)
+        self.session.events.add("command_ended", self.session.name, exit_code=code, n=run.number)
         self._between = b""
         if run.peer is not None and code is None:
             self._refuse(run, InternalError(f"the shell in {self.session.name} did not tell the command's code"))

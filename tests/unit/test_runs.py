@@ -1,0 +1,92 @@
+"""What `--run` rests on: quoting, the marks taken out of output however it is cut, the line that is not entered."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.cli.shell import plain
+from sesh.daemon.draft import Draft
+from sesh.daemon.scaffold import quoted, source
+from sesh.daemon.shells import ASH, BASH, DASH, FISH, ZSH
+from sesh.daemon.sieve import Sieve
+from tests.support import need
+
+WORDS = ["", "a b", "it's", '"', "\\", "\\'", "$HOME", "`id`", "*", "\n", "!!", "~", "#", "-n", "ä", "{a,b}", "a\\\n"]
+MARK = b"\x1b]7373;5ec.1.1;B\x07"
+
+
+@pytest.mark.parametrize("kind", [BASH, ZSH, FISH, DASH, ASH])
+def test_a_shell_reads_quoted_words_back(kind: str) -> None:
+    program = [need("busybox"), "ash"] if kind == ASH else [need(kind)]
+    line = "printf '%s\\0' " + " ".join(quoted(word, kind) for word in WORDS)
+    done = subprocess.run([*program, "-c", line], capture_output=True, check=True)
+    assert done.stdout.decode().split("\0")[:-1] == WORDS
+
+
+def test_a_single_word_is_source() -> None:
+    assert source(["a | b"], BASH) == "a | b"
+    assert source(["a", "|"], BASH) == "a '|'"
+
+
+def sifted(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tuple[str, str]]]:
+    """What passes a sieve, and the marks that it found."""
+    marks: list[tuple[str, str]] = []
+
+    def marked(token: str, rest: str) -> bytes:
+        marks.append((token, rest))
+        return sieve.drop() if hold else b""
+
+    sieve = Sieve("5ec", marked, lambda _: None)
+    if hold:
+        sieve.hold()
+    out = b"".join(sieve.sift(block) for block in blocks) + sieve.let_go()
+    return out, marks
+
+
+@given(st.lists(st.integers(0, 60), max_size=6))
+def test_marks_are_found_however_the_output_is_cut(cuts: list[int]) -> None:
+    data = b"one\x1b[1m\x1b]7373;other;B\x07" + MARK + b"two\x1b" + MARK
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    blocks = [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    assert sifted(blocks) == (b"one\x1b[1m\x1b]7373;other;B\x07two\x1b", [("5ec.1.1", "B")] * 2)
+
+
+@given(st.lists(st.binary(max_size=20), max_size=5))
+def test_what_holds_no_mark_passes_whole(blocks: list[bytes]) -> None:
+    assert sifted(blocks) == (b"".join(blocks), [])
+
+
+def test_of_an_echo_only_the_modes_pass() -> None:
+    echo = b" . /x/y\x1b[K\r\x1b[3C\x1b[?2004l\r\r\n\x1b]133;C\x07\x1b[31m"
+    assert sifted([echo, MARK + b"out"], hold=True) == (b"\x1b[?2004l\x1b]133;C\x07out", [("5ec.1.1", "B")])
+
+
+@pytest.mark.parametrize(
+    ("typed", "begun"),
+    [
+        (b"ls", True),
+        (b"ls\r", False),
+        (b"ls\x7f\x7f", False),
+        (b"ls\x03", False),
+        (b"ls\x15", False),
+        (b"\x1b[A", True),
+        (b"\x1b[C", False),
+        (b"\x1b[200~a\rb\x1b[201~", True),
+        (b"\x1b[200~a\x1b[201~\r", False),
+        (b"\x1b[I", False),
+        (b"ls\r\n", False),
+    ],
+)
+def test_a_line_is_begun_until_it_is_entered_or_cleared(typed: bytes, begun: bool) -> None:
+    draft = Draft()
+    draft.typed(typed, None)
+    assert bool(draft.length) == begun
+
+
+def test_escape_sequences_are_taken_out_and_nothing_else() -> None:
+    output = b"\x1b[1;31mred\x1b[m\x1b]8;;http://x\x1b\\link\x1b]8;;\x07\x1b(B\x1b7\ta\r\nb\x08\x07\x1b[?25l\xff"
+    assert plain(output) == b"redlink\ta\r\nb\x08\x07\xff"
