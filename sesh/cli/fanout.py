@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
-import sys
 
-from sesh.cli import show
+from sesh.cli import child, show
 from sesh.errors import UsageError
 
 TYPE_CHECKING = False
@@ -26,8 +24,12 @@ class Run:
 
     def __init__(self, host: str, argv: list[str], colour: int | None) -> None:
         self.host = host
-        words = [sys.executable, "-m", "sesh", f"@{host}", *argv]
-        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self.stdout, printed = os.pipe()
+        self.stderr, noted = os.pipe()
+        self._pid = child.start([f"@{host}", *argv], nothing, printed, noted)
+        for descriptor in (nothing, printed, noted):
+            os.close(descriptor)
         self.output = b""
         self.told = b""
         self._prefix = f"{host}: ".encode()
@@ -46,7 +48,8 @@ class Run:
         """The exit code, when what was left of the last line has been printed."""
         if prefixed and self.output:
             show.write(self._prefix + self.output + b"\n")
-        return self.process.wait()
+        _, status = os.waitpid(self._pid, 0)
+        return child.code(status)
 
     def reason(self) -> str:
         """What its sesh said last on stderr."""
@@ -77,16 +80,16 @@ def _pumped(runs: list[Run], *, prefixed: bool) -> None:
     poll = select.poll()
     ends: dict[int, tuple[Run, bool]] = {}
     for each in runs:
-        for stream, is_output in ((each.process.stdout, True), (each.process.stderr, False)):
-            if stream is not None:
-                ends[stream.fileno()] = (each, is_output)
-                poll.register(stream.fileno(), select.POLLIN)
+        for descriptor, is_output in ((each.stdout, True), (each.stderr, False)):
+            ends[descriptor] = (each, is_output)
+            poll.register(descriptor, select.POLLIN)
     while ends:
         for descriptor, _ in poll.poll():
             each, is_output = ends[descriptor]
             data = os.read(descriptor, _BLOCK)
             if not data:
                 poll.unregister(descriptor)
+                os.close(descriptor)
                 del ends[descriptor]
             elif is_output:
                 each.take(data, prefixed=prefixed)

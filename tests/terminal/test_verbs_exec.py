@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -228,3 +229,21 @@ def test_a_reader_that_goes_away_is_met_in_silence(home: Home) -> None:
 
 def test_the_end_of_stdin_is_no_end_of_the_job(sesh: Sesh) -> None:
     assert sesh("--exec", "--", "sh", "-c", "sleep 0.2; exit 6", input="").code == 6
+
+
+def test_the_sesh_of_each_of_several_hosts_is_this_very_one(home: Home) -> None:
+    """`sesh @a @b --exec` ran `python -m sesh` for each host.
+
+    Where a directory named sesh lay, that was taken for it; and a deployed copy, which no Python finds by that name,
+    could not run it at all.
+    """
+    home.write("sesh/__init__.py", "")
+    home.write("sesh/__main__.py", "print('a stranger')\n")
+    home.write("no-ssh", "#!/bin/sh\necho 'ssh: no way there' >&2\nexit 255\n", mode=0o755)
+    home.env["SESH_SSH"] = os.path.join(home.path, "no-ssh")
+    program = "import sys; from sesh.__main__ import main; sys.exit(main())"
+    words = [sys.executable, "-I", "-c", program, "@a", "@b", "--exec", "--", "true"]
+    done = subprocess.run(words, cwd=home.path, env=home.env, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert [line.split(maxsplit=2)[:2] for line in done.stdout.splitlines()] == [["a", "failed"], ["b", "failed"]]
+    assert done.stdout.count("no way there") == 2
