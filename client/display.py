@@ -118,7 +118,7 @@ class Display:
         alternate = self._ledger.alternate
         if self._waiting or rows_below is None:
             rows_below = 0 if alternate else _BOTTOM  # the program's screen was called up on the last row in use
-        back = self._ledger.undo()
+        back = self._ledger.undo(self.terminal.size()[0])
         if self._noticed:
             back = b"%s\x1b7\x1b[%d;1H\x1b[2K\x1b8" % (back, _BOTTOM)
         if rows_below:

@@ -11,6 +11,7 @@ from sesh.daemon.cell import DEFAULT, Pen
 from sesh.daemon.charset import ASCII
 from sesh.daemon.grid import Row
 from sesh.daemon.scrollback import leftover
+from sesh.daemon.sgr import linked
 from sesh.daemon.writer import Writer
 
 #: One of these at a time tells which mouse events are reported; resetting any turns reports off (xterm).
@@ -30,7 +31,10 @@ STACK = 16
 
 
 class Saved(NamedTuple):
-    """What DECSC keeps: the cursor (column = columns: it waits to wrap), pen, charsets, origin and wrap mode."""
+    """What DECSC keeps: the cursor (column = columns: it waits to wrap), pen, charsets, origin and wrap mode.
+
+    An open hyperlink is no part of it (kitty, ghostty, xterm.js).
+    """
 
     row: int = 0
     column: int = 0
@@ -194,7 +198,7 @@ class Modal(Writer):
         """DECSC, SCOSC: one slot for each buffer, however often it is saved."""
         cursor = self.cursor
         column = min(self.columns, cursor.x)
-        self.saved = Saved(cursor.y, column, self.pen, self.sets, self.charset, self.origin, self.wrap)
+        self.saved = Saved(cursor.y, column, linked(self.pen, ""), self.sets, self.charset, self.origin, self.wrap)
 
     def restore_cursor(self) -> None:
         """DECRC, SCORC: also what was off when it was saved; with nothing saved, home with a pen at rest."""
@@ -207,7 +211,7 @@ class Modal(Writer):
         self.go(row, column)
         if saved.column >= self.columns and not self.origin:
             self.cursor.x = self.columns
-        self.set_pen(saved.pen)
+        self.set_pen(linked(saved.pen, self.pen.link))
         self.sets = saved.sets
         self.shift(saved.charset)
 

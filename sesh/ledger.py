@@ -6,6 +6,8 @@ to go along with every byte. Sources: ECMA-48, XTerm ctlseqs, the keyboard and p
 
 from __future__ import annotations
 
+from sesh.titles import Titles
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Pattern
@@ -27,41 +29,9 @@ _ANSI = {2: False, 4: False, 12: True, 20: False}
 _LONGEST = 8192
 """Bytes of an unfinished sequence that are kept; none that matters is longer."""
 _BOTTOM = b"\x1b[9999;1H"
-_TABS = 64
-"""Tab stops set anew, 8 columns apart: as many as the widest terminal needs."""
-
-_SEQUENCE = (
-    rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmnosu-z`]|\()"  # most are none of these: said first, it is fast
-    rb"(?:\[(?:\?([0-9;]*)([hl])|([<=>])([0-9;:]*)([ufmn])|([0-9;]*)(?:([hlrgt])| q)|(!p))"
-    rb"|\](?:([0-24589]|1[0-9]|22|10[45]|11[0-9])(?:;([^\x07\x1b\x18\x1a]*)|(?=[\x07\x1b])))"
-    rb"|([)*+./\-])([ -/]*[0-~])|(%[@G])|([=>7Hno]))"
-)
-_PEN = rb"\x1b\[([0-9;:]*)m"
-_COLOURED = rb"\x1b\[[0;:]*[1-9][0-9;:]*m"
-_UNFINISHED = rb"\x1b(?:\[[0-?]*[ -/]*|[ -/]*|[\]PX^_][^\x07\x1b\x18\x1a]*)\Z"
-
-
-class _Patterns:
-    """The compiled expressions. Loading `re` costs more than all else here, so it waits for the first sequence."""
-
-    __slots__ = ("coloured", "pen", "sequence", "unfinished")
-
-    def __init__(self) -> None:
-        import re
-
-        self.sequence: Pattern[bytes] = re.compile(_SEQUENCE)
-        self.pen: Pattern[bytes] = re.compile(_PEN)
-        self.coloured: Pattern[bytes] = re.compile(_COLOURED)
-        self.unfinished: Pattern[bytes] = re.compile(_UNFINISHED)
-
-
-_patterns: list[_Patterns] = []
-
-
-def _compiled() -> _Patterns:
-    if not _patterns:
-        _patterns.append(_Patterns())
-    return _patterns[0]
+_WIDEST = 512
+"""Columns up to which tab stops are set anew where the terminal's width is not known."""
+_NOTHING: tuple[bool, bool, bool, frozenset[bytes]] = (False, False, False, frozenset())
 
 
 class Ledger:
@@ -69,10 +39,11 @@ class Ledger:
 
     def __init__(self) -> None:
         self._carry = b""
+        self._titles = Titles()
         self._forget()
 
     def _forget(self) -> None:
-        """The state of a terminal that nobody has touched, or that was reset (RIS)."""
+        """The state of a terminal that nobody has touched, or that was reset (RIS, which leaves the titles alone)."""
         self._private: dict[int, bool] = {}
         self._ansi: dict[int, bool] = {}
         self._screen = 0  # the mode that switched the alternate screen on
@@ -85,8 +56,7 @@ class Ledger:
         self._pushed = [0, 0]  # kitty's keyboard flags: pushes on the main and the alternate screen
         self._flags = [False, False]  # set without a push
         self._keys: set[tuple[bytes, bytes]] = set()  # XTMODKEYS, XTFMTKEYS
-        self._titles: list[tuple[int, bytes]] = []  # of each push: which titles, and what had changed them before
-        self._title = b""
+        self._kept = [_NOTHING, _NOTHING]  # with the cursor that each screen has saved
         self._colours: dict[bytes, set[bytes]] = {}
 
     @property
@@ -106,29 +76,42 @@ class Ledger:
         if b"\x1b" not in data:
             self._shift(data, -1)
             return
-        patterns = _compiled()
-        cut = self._unfinished(data, patterns.unfinished)
+        from sesh import sequences  # loading `re` costs more than all else here
+
+        cut = self._unfinished(data, sequences.unfinished)
         if cut < len(data):
             self._carry = data[cut:] if len(data) - cut <= _LONGEST else b""
             data = data[:cut]
-        reset = data.rfind(b"\x1bc")
-        if reset >= 0:
-            self._forget()
-            data = data[reset:]
-        self._characters(data, patterns)
-        locked = -1
-        for found in patterns.sequence.finditer(data):
+        locked, since = -1, 0
+        for found in sequences.sequence.finditer(data):
             private, switch = found.group(1, 2)
+            final, escape = found[7], found[found.re.groups]
             alone = _ALONE.get(private)
             if alone is not None:
                 self._private[alone] = switch == b"h"
-            elif switch:
-                self._set_private(private, switch == b"h")
-            elif found[found.re.groups] in (b"n", b"o"):  # LS2, LS3
+            elif escape in (b"n", b"o"):  # LS2, LS3
                 locked = found.start()
+            elif escape == b"c":
+                self._forget()
+                since = found.end()
+            elif switch or escape in (b"7", b"8") or final in (b"s", b"u"):
+                if final == b"s" and self._private.get(69):
+                    continue  # DECSLRM
+                numbers = _numbers(private) if switch else []
+                if not switch or 1048 in numbers or 1049 in numbers:  # a cursor is saved or comes back
+                    self._letters(data[since : found.start()])
+                    self._shift(data[since : found.start()], locked - since)
+                    since = found.end()
+                if switch:
+                    self._set_private(numbers, switch == b"h")
+                else:
+                    self._cursor(escape == b"7" or final == b"s")
             else:
                 self._take(found.groups(b""))
-        self._shift(data, locked)
+        reset = max(data.rfind(b"\x1bc"), 0)
+        self._colour(data[reset:], sequences.pen, sequences.coloured)
+        self._letters(data[since:])
+        self._shift(data[since:], locked - since)
 
     def _shift(self, data: bytes, locked: int) -> None:
         """Which set the letters are taken from: the last SO or SI says so, or a locking shift at `locked`."""
@@ -146,14 +129,17 @@ class Ledger:
             return before if in_string and unfinished.match(data[before:last]) else last
         return last if unfinished.match(data, last) else len(data)
 
-    def _characters(self, data: bytes, patterns: _Patterns) -> None:
-        """The pen and G0, which change too often to look at each time: what counts is the last change."""
+    def _letters(self, data: bytes) -> None:
+        """G0, which changes too often to look at each time: what counts is the last change."""
         designated = data.rfind(b"\x1b(")
         charset = data[designated + 2 : designated + 3]
         if designated >= 0 and charset >= b" ":
             self._designate(b"(", charset)
+
+    def _colour(self, data: bytes, pen: Pattern[bytes], coloured: Pattern[bytes]) -> None:
+        """The pen, which changes just as often."""
         if not self._coloured:
-            self._coloured = patterns.coloured.search(data) is not None
+            self._coloured = coloured.search(data) is not None
             if not self._coloured:
                 return
         at = len(data)
@@ -162,7 +148,7 @@ class Ledger:
             if at < 0:
                 self._pen = self._pen or b"\x1b8" in data
                 return
-            found = patterns.pen.match(data, at)
+            found = pen.match(data, at)
             if found:
                 # DECRC brings back the pen that was saved with the cursor, whatever that was
                 self._pen = bool(found[1].strip(b"0;")) or data.find(b"\x1b8", at) >= 0
@@ -195,12 +181,32 @@ class Ledger:
         else:
             self._shape = _number(numbers.partition(b";")[0])
 
-    def _set_private(self, numbers: bytes, on: bool) -> None:
-        for number in _numbers(numbers):
+    def _set_private(self, numbers: list[int], on: bool) -> None:
+        for number in numbers:
             if number in _PRIVATE:
                 self._private[number] = on
+            elif number == 1048:
+                self._cursor(on)
             elif number in _ALTERNATE:
+                if number == 1049 and on:
+                    self._cursor(True)
+                came = self.alternate and not on
                 self._screen = (self._screen or number) if on else 0
+                if number == 1049 and came:
+                    self._cursor(False)
+
+    def _cursor(self, saved: bool) -> None:
+        """DECSC keeps wrapping, origin and charsets, DECRC brings them back: what may be changed then, counts."""
+        here = int(self.alternate)
+        if saved:
+            off, origin = self._private.get(7) is False, self._private.get(6) is True
+            self._kept[here] = (off, origin, self._shifted, frozenset(self._charsets))
+            self._saved = self._saved or not here
+            return
+        off, origin, shifted, charsets = self._kept[here]
+        self._private |= {number: on for number, on, was in ((7, False, off), (6, True, origin)) if was}
+        self._charsets |= charsets
+        self._shifted = self._shifted or shifted
 
     def _control(self, final: bytes, numbers: bytes) -> None:
         if final == b"r":
@@ -208,25 +214,15 @@ class Ledger:
         elif final == b"g":
             self._tabs = True
         elif final == b"t":
-            self._title_stack(numbers)
+            self._titles.operate(*([*map(_number, numbers.split(b";")), 0])[:2])
         else:
             for number in _numbers(numbers):
                 if number in _ANSI:
                     self._ansi[number] = final == b"h"
 
-    def _title_stack(self, numbers: bytes) -> None:
-        operation, which = ([*map(_number, numbers.split(b";")), 0])[:2]
-        if operation == 22:
-            self._titles.append((which, self._title))
-            del self._titles[:-10]  # as many as terminals keep
-        elif operation == 23 and self._titles:
-            self._title = self._titles.pop()[1]
-
     def _escape(self, escape: bytes) -> None:
         if escape in b"=>":
             self._keypad = escape == b"="
-        elif escape == b"7":
-            self._saved = self._saved or not self.alternate
         elif escape == b"H":
             self._tabs = True
 
@@ -234,7 +230,8 @@ class Ledger:
         """DECSTR: the modes that it gives back by itself."""
         for number in (1, 6, 7, 25, 66, 69):
             self._private.pop(number, None)
-        self._ansi.clear()
+        self._ansi.pop(2, None)
+        self._ansi.pop(4, None)
         self._margins = self._keypad = False
 
     def _keyboard(self, prefix: bytes, numbers: bytes, kind: bytes) -> None:
@@ -262,7 +259,7 @@ class Ledger:
         """An OSC: titles, colours, links, the pointer's shape, progress."""
         number = int(command)
         if number <= 2:
-            self._title = b"" if not body else b"0" if number < 2 or self._title == b"0" else b"2"
+            self._titles.change(number, body)
         elif number == 8:
             self._link = bool(body.partition(b";")[2])
         elif number == 9:
@@ -291,10 +288,11 @@ class Ledger:
 
     # -- giving it back
 
-    def undo(self) -> bytes:
+    def undo(self, columns: int = 0) -> bytes:
         """The bytes after which the terminal is as before the first block: what was changed, and nothing else.
 
-        They begin with CAN and ST, which end whatever sequence the stream broke off in. Where the cursor's place is
+        `columns` is the terminal's width, 0 where it is not known. They begin with CAN and ST, which end whatever
+        sequence the stream broke off in. Where the cursor's place is
         lost (origin mode on the main screen, an alternate screen that saved none) it goes to the bottom.
         """
         out = [b"\x18\x1b\\"]
@@ -309,7 +307,7 @@ class Ledger:
         for number, on in self._ansi.items():
             if on != _ANSI[number]:
                 out.append(b"\x1b[%d%c" % (number, b"l" if on else b"h"))
-        out += self._undo_places()
+        out += self._undo_places(columns or _WIDEST)
         if self.alternate:
             out += self._undo_keyboard(0)
         out += self._undo_characters()
@@ -332,7 +330,7 @@ class Ledger:
                 out.append(b"\x1b>")
         return out
 
-    def _undo_places(self) -> list[bytes]:
+    def _undo_places(self, columns: int) -> list[bytes]:
         """Margins, tab stops, origin mode and the alternate screen, with the cursor kept where that is possible."""
         out = []
         if self._private.get(69):
@@ -340,7 +338,7 @@ class Ledger:
         if self._margins:
             out.append(b"\x1b[r")
         if self._tabs:
-            out.append(b"\r\x1b[3g" + b"\x1b[8C\x1bH" * _TABS)
+            out.append(b"\x1b[3g" + b"".join(b"\x1b[%dG\x1bH" % stop for stop in range(9, columns + 1, 8)))
         if self._private.get(6):
             out.append(b"\x1b[?6l")
         moved = bool(out)
@@ -351,11 +349,17 @@ class Ledger:
         out.append(b"\x1b[?%dl" % self._screen)
         if self._screen != 1049:
             out.append(b"\x1b8" if self._saved else _BOTTOM)
+        off, origin, _, _ = self._kept[0]
+        if off:
+            out.append(b"\x1b[?7h")
+        if origin:
+            out.append(b"\x1b[?6l" + _BOTTOM)
         return out
 
     def _undo_characters(self) -> list[bytes]:
-        out = [b"\x0f"] if self._shifted else []
-        out += [b"\x1b%sB" % place for place in sorted(self._charsets)]
+        _, _, shifted, charsets = self._kept[0] if self.alternate else _NOTHING
+        out = [b"\x0f"] if self._shifted or shifted else []
+        out += [b"\x1b%sB" % place for place in sorted(self._charsets | charsets)]
         if self._latin:
             out.append(b"\x1b%G")
         if self._pen or (self._coloured and self.alternate):
@@ -369,11 +373,7 @@ class Ledger:
         for kind, places in sorted(self._colours.items()):
             which = b"".join(b";" + place for place in sorted(places))
             out.append(b"\x1b]%d%s\x1b\\" % (int(kind) + 100, which))
-        out += [b"\x1b[23;%dt" % which for which, _ in reversed(self._titles)]
-        title = self._titles[0][1] if self._titles else self._title
-        if title:
-            out.append(b"\x1b]%s;\x1b\\" % title)
-        return out
+        return out + self._titles.undo()
 
 
 def _number(parameter: bytes) -> int:

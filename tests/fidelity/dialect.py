@@ -139,8 +139,8 @@ def _restores_otherwise(dialect: Dialect, text: str) -> bool:
     apart = (saved.origin, saved.wrap, saved.sets, saved.charset) != (
         screen.origin, screen.wrap, screen.sets, screen.charset)  # fmt: skip
     now, then = screen.pen.style, saved.pen.style
-    unsaved = (then.link, then.underline, then.underline_colour) != (now.link, now.underline, now.underline_colour)
-    return rows_moved or stale or apart or unsaved or saved.column >= screen.columns
+    unsaved = (then.underline, then.underline_colour) != (now.underline, now.underline_colour)
+    return rows_moved or stale or apart or unsaved or now.link != "" or saved.column >= screen.columns
 
 
 def _row(dialect: Dialect, text: str, letters: str) -> re.Match[str] | None:
@@ -249,8 +249,8 @@ def _goes_back_otherwise(dialect: Dialect, text: str) -> bool:
 
 
 SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
-    "DECRC follows rows that scrolled, leaves origin, wrapping, G0 to G3, links and kinds of underline as they are, "
-    "and forgets a wait to wrap": _restores_otherwise,
+    "DECRC follows rows that scrolled, leaves origin, wrapping, G0 to G3, kinds of underline as they are, an open link "
+    "not, and forgets a wait to wrap": _restores_otherwise,
     "relative moves count from the top margin again in origin mode": _moves_otherwise,
     "marks with nothing to join take a cell; U+FE0F widens whatever it follows; U+FE0E gives no column back; wide ones "
     "without wrapping, and inserting beside halves of wide ones, leave other cells": _joins_otherwise,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sesh.ledger import Ledger
 
 CLEAN = b"\x18\x1b\\"
-TABS = b"\r\x1b[3g" + b"\x1b[8C\x1bH" * 64
+TABS = b"\x1b[3g" + b"".join(b"\x1b[%dG\x1bH" % stop for stop in range(9, 513, 8))
 
 
 def undo(*blocks: bytes) -> bytes:
@@ -73,6 +73,12 @@ CHANGES = [
     (b"\x1b[1m\x1b[?1049h\x1b[m", b"\x1b[?1049l\x1b[m"),
     (b"\x1b[>1u\x1b[?1049h\x1b[>3u\x1b[>7u", b"\x1b[<2u\x1b[?1049l\x1b[<1u"),
     (b"\x1b7\x1b[1m\x1b[m\x1b8", b"\x1b[m"),
+    (b"\x1b[?7l\x1b[?1049h\x1b[?7h", b"\x1b[?1049l\x1b[?7h"),
+    (b"\x0e\x1b[?1049h\x0f", b"\x1b[?1049l\x0f"),
+    (b"\x0e\x1b[?1049h\x0f\x1b[?1049l", b"\x0f"),
+    (b"\x1b(0\x1b[?1049h\x1b(B", b"\x1b[?1049l\x1b(B"),
+    (b"\x1b]2;vim\x07\x1bc", b"\x1b]2;\x1b\\"),
+    (b"\x1b[20;4h\x1b[!p", b"\x1b[20l"),
 ]
 NOTHING = [
     b"plain text\r\n",
@@ -105,7 +111,7 @@ NOTHING = [
     b"\x1b]9;a notification\x07\x1b]777;notify;a;b\x07\x1b]52;c;aGk=\x07",
     b"\x1b[22t\x1b]2;vim\x07\x1b[23t",
     b"\x1b]2;vim\x07\x1b]2;\x07",
-    b"\x1b[?1h\x1b[4h\x1b[?1049h\x1b[>1u\x1b]2;x\x07\x1b(0\x0e\x1b[1m\x1bc",
+    b"\x1b[?1h\x1b[4h\x1b[?1049h\x1b[>1u\x1b(0\x0e\x1b[1m\x1bc",
     b"\x1b[?1h\x1b[2;5r\x1b[4h\x1b=\x1b[!p",
     b"\x1b[?1007h\x1b[?1034h\x1b[?2027h",
     b"\x1bPq#0;2;0;0;0~~\x1b\\\x1b_Gf=24;AAAA\x1b\\",
@@ -146,6 +152,13 @@ def test_an_endless_string_costs_bounded_memory() -> None:
 
 def test_absurd_numbers_are_passed_over() -> None:
     assert undo(b"\x1b[?" + b"9" * 5000 + b"h\x1b[" + b"1;" * 100000 + b"h\x1b[>" + b"7" * 5000 + b"u") == b"\x1b[<1u"
+
+
+def test_tab_stops_are_set_as_far_as_the_terminal_is_wide() -> None:
+    """Stops were set by moving right: beyond the last column all of them fell on that one."""
+    ledger = Ledger()
+    ledger.feed(b"\x1b[3g")
+    assert ledger.undo(20) == CLEAN + b"\x1b7\x1b[3g\x1b[9G\x1bH\x1b[17G\x1bH\x1b8"
 
 
 def test_alternate_tells_which_screen_is_on() -> None:

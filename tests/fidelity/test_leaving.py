@@ -1,0 +1,105 @@
+"""Whoever leaves gets the terminal back as it was, wherever the program's stream stood.
+
+The judges know no ledger: our emulator, the harness's, and @xterm/headless where it is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shlex
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sesh.ledger import Ledger
+from tests.fidelity.rest import held, unrest
+from tests.fidelity.test_programs import COLUMNS, ROWS, STREAMS, cuts
+from tests.fidelity.xterm import Xterm, place
+from tests.support import Home, Terminal
+from tests.unit.streams import cut, piece
+
+Open = Callable[..., Terminal]
+WAYS = ("key", "command", "SIGTERM", "SIGHUP", "daemon killed")
+#: What stands in a random stream's way: a control within a sequence, a single shift with no character behind it.
+_ODD = {b"\x1b[3\n1m", b"\x1b(\n0", b"\x1bN", b"\x1bO"}
+
+
+@pytest.fixture(scope="module")
+def xterm() -> Iterator[Xterm | None]:
+    directory = place()
+    oracle = None if directory is None else Xterm(directory)
+    yield oracle
+    if oracle is not None:
+        oracle.close()
+
+
+def undone(pieces: list[bytes]) -> bytes:
+    """A stream, and what a client writes when it is left there."""
+    ledger = Ledger()
+    for part in pieces:
+        ledger.feed(part)
+    return b"".join(pieces) + ledger.undo(COLUMNS)
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+def test_a_program_left_at_any_point_leaves_the_terminal_at_rest(path: Path, xterm: Xterm | None) -> None:
+    data = path.read_bytes()
+    for end in cuts(data, 25):
+        assert not unrest(undone([data[:end]]), COLUMNS, ROWS, xterm), end
+
+
+@pytest.mark.parametrize("batch", range(4))
+def test_a_random_stream_leaves_the_terminal_at_rest(batch: int) -> None:
+    for seed in range(batch * 250, batch * 250 + 250):
+        rng = random.Random(seed)
+        items = [item for item in (piece(rng) for _ in range(40)) if item not in _ODD]
+        assert not held(undone(cut(rng, b"".join(items))), COLUMNS, ROWS), seed
+
+
+def within_a_sequence(data: bytes) -> int:
+    """A point in the second half where a sequence has begun and not ended."""
+    at = data.find(b"\x1b[", len(data) // 2)
+    return at + 2 if at >= 0 else len(data)
+
+
+def play(home: Home, terminal: Open, data: bytes) -> Terminal:
+    """A terminal with a session in it whose program has written `data`, and nothing more."""
+    path = home.write("stream", data)
+    player = f"stty raw -echo; cat {shlex.quote(path)}; sleep 1000"
+    window = terminal("work", "--", "sh", "-c", player, columns=COLUMNS, rows=ROWS)
+    window.wait_until(lambda: bytes(window.raw).endswith(data), what="the stream")
+    return window
+
+
+def daemon_of(home: Home) -> int:
+    record = json.loads(Path(home.directory, "work.json").read_bytes())
+    return int(record["daemon_pid"])
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+def test_a_real_terminal_is_given_back(home: Home, terminal: Open, xterm: Xterm | None, path: Path, way: str) -> None:
+    """A real client on a real terminal; the stream stops now at the end, now within a sequence."""
+    data = path.read_bytes()
+    whole = (len(path.stem) + WAYS.index(way)) % 2
+    window = play(home, terminal, data if whole else data[: within_a_sequence(data)])
+    if way == "key":
+        window.type(b"\x1c")
+    elif way == "command":
+        assert home.sesh("--detach", "work").code == 0
+    elif way == "daemon killed":
+        home.strict = False
+        os.kill(daemon_of(home), signal.SIGKILL)
+    else:
+        window.signal(getattr(signal, way))
+    code = window.exit_code()
+    expected = {"daemon killed": 1, "SIGTERM": 128 + signal.SIGTERM, "SIGHUP": 128 + signal.SIGHUP}
+    assert code == expected.get(way, 0)
+    assert not unrest(bytes(window.raw), COLUMNS, ROWS, xterm)
+    said = [row for row in window.screen() if row][-1]
+    closing = {"daemon killed": "[the daemon of work died]", "key": "[detached from work]"}
+    assert way not in closing or said == closing[way]
