@@ -122,16 +122,21 @@ def send(server: Server, peer: Peer, asked: int, words: Words, data: bytes) -> N
 def screen(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
     """What the screen shows now."""
     form = words.get("format") or "text"
-    if form != "text":
-        raise UsageError(f"there is no screen format {names.printable(str(form))}; write: --format text")
+    if form not in ("text", "ansi", "json"):
+        raise UsageError(f"there is no screen format {names.printable(str(form))}; take text, ansi or json")
     model = server.session.model
     model.catch_up()
     emulator = model.emulator
     row, column = emulator.cursor
-    text = "\n".join(emulator.text())
+    if form == "text":
+        data = "\n".join(emulator.text()).encode("utf-8", "replace")
+    else:
+        from sesh.daemon.depiction import ansi, depicted
+
+        data = ansi(emulator).encode("utf-8", "replace") if form == "ansi" else protocol.encode(depicted(emulator))
     peer.respond(
         asked,
-        text.encode("utf-8", "replace"),
+        data,
         columns=emulator.columns,
         rows=emulator.rows,
         cursor={"row": row, "column": column},

@@ -9,6 +9,7 @@ from sesh import inside, listing, paths, records
 from sesh.cli import everywhere, far, find, show, table
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable, UsageError
 from sesh.names import check_label, printable
+from sesh.protocol import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from sesh.listing import Summary
 
 _LINES = 300
+_FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html": "json"}
+"""The formats of `--screen`, and in which of them the daemon is asked for the screen."""
 _DIGITS = 9
 _PATIENCE = 5.0
 
@@ -125,16 +128,33 @@ def _words(command: object) -> str:
 
 
 def screen(line: Line, name: str, *, form: str = "text") -> int:
-    """`--screen NAME`: the visible rows."""
+    """`--screen NAME [--format F]`: the visible rows."""
     find.checked(name, "--screen")
-    if form != "text":
-        raise UsageError(f"{printable(form)} is no format of --screen; take text")
-    _, data = find.ask(name, "screen", format=form)
+    if form not in _FORMATS:
+        raise UsageError(f"{printable(form)} is no format of --screen; take {', '.join(_FORMATS)}")
+    _, data = find.ask(name, "screen", format=_FORMATS[form])
+    if _FORMATS[form] == "json":
+        return _depicted(line, name, form, parse(data))
     if line.json:
         text = data.decode("utf-8", "replace")
         show.value({"session": name, "host": far.host(), "format": form, "text": text, "lines": text.split("\n")})
     else:
         show.write(data + b"\n")
+    return 0
+
+
+def _depicted(line: Line, name: str, form: str, screen: dict[str, Any]) -> int:
+    """The screen as runs of cells, or drawn from them."""
+    if form == "json":
+        show.value({"session": name, "host": far.host(), "format": form, **screen})
+        return 0
+    from sesh.cli import pictures
+
+    drawn = show.valid(pictures.svg(screen) if form == "svg" else pictures.page(screen))
+    if line.json:
+        show.value({"session": name, "host": far.host(), "format": form, "text": drawn})
+    else:
+        show.write(drawn.encode())
     return 0
 
 

@@ -1,0 +1,53 @@
+"""`--screen --format`: the same screen as text, with colours, as data and as a picture."""
+
+# ruff: noqa: S314 (the pictures are our own)
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.support import Result
+
+Sesh = Callable[..., Result]
+
+
+@pytest.fixture
+def work(sesh: Sesh) -> None:
+    """A program that has printed a line in colours, and waits."""
+    script = "printf '\\033[1;32mgr\u00fcn\\033[0m \u65e5\u672c \u2502 <tag>'; read line"
+    sesh("--open", "work", "--", "sh", "-c", script)
+    assert sesh("--wait", "work", "--for", "<tag>", "--since-start", "--timeout", "10").code == 0
+
+
+@pytest.mark.usefixtures("work")
+def test_every_format_shows_the_screen(sesh: Sesh) -> None:
+    assert sesh("--screen", "work").stdout.splitlines()[0] == "grün 日本 │ <tag>"
+    assert sesh("--screen", "work", "--format", "ansi").stdout.splitlines()[0] == "\x1b[0;1;32mgrün\x1b[m 日本 │ <tag>"
+    told = sesh("--screen", "work", "--format", "json").json()
+    assert (told["session"], told["format"], told["columns"], told["rows"]) == ("work", "json", 80, 24)
+    assert told["cells"][0][0] == {"column": 0, "width": 4, "text": "grün", "bold": True, "fg": 2}
+    assert told["cursor"]["column"] == len("grün 日本 │ <tag>") + 2
+    picture = sesh("--screen", "work", "--format", "svg").stdout
+    letters = [each.text or "" for each in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
+    assert [each.strip() for each in letters] == ["grün", "日", "本", "<tag>"]
+    page = sesh("--screen", "work", "--format", "html").stdout
+    assert page.startswith("<!DOCTYPE html>")
+    assert "&lt;tag&gt;" in page
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize("form", ["text", "ansi", "svg", "html"])
+def test_with_json_every_format_is_one_value(sesh: Sesh, form: str) -> None:
+    told = json.loads(sesh("--screen", "work", "--format", form, "--json").raw)
+    assert told["format"] == form
+    assert "tag" in told["text"]
+
+
+@pytest.mark.usefixtures("work")
+def test_a_format_that_is_none_is_refused_with_those_that_are(sesh: Sesh) -> None:
+    done = sesh("--screen", "work", "--format", "gif")
+    assert done.code == 2
+    assert "text, ansi, json, svg, html" in done.stderr
