@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST_LINES = 1_000_000
 MOST_LABELS = 64
 MOST_WAITS = 16
-SEEING = frozenset(("screen", "logs"))
+SEEING = frozenset(("screen", "logs", "modes"))
 """Verbs that show what the emulator has seen: it is let catch up before they are carried out."""
 
 
@@ -144,6 +144,13 @@ def screen(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -
         title=server.session.title,
         alternate=emulator.alternate,
     )
+
+
+def modes(server: Server, peer: Peer, asked: int, _words: Words, _data: bytes) -> None:
+    """The modes that decide what keys send: `cursor`, whether cursor keys are the application's (DECCKM)."""
+    model = server.session.model
+    model.catch_up(0)
+    peer.respond(asked, cursor=model.emulator.mode(1) is True, position=model.position)
 
 
 def logs(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
@@ -291,6 +298,7 @@ VERBS: dict[str, Verb] = {
     "rename": rename,
     "send": send,
     "screen": screen,
+    "modes": modes,
     "logs": logs,
     "message": message,
     "label": label,

@@ -34,16 +34,22 @@ _FUNCTIONS = {"f1": "P", "f2": "Q", "f3": "R", "f4": "S"}
 _WEIGHTS = {"S": 1, "M": 2, "C": 4}
 
 
-def bytes_of(name: str) -> bytes:
+def is_cursor(name: str) -> bool:
+    """Whether what a key sends depends on the program: a cursor key without modifiers."""
+    return name.lower() in _LETTERED
+
+
+def bytes_of(name: str, *, application: bool = False) -> bytes:
     """What the key `name` sends: `C-c`, `M-x`, `S-Tab`, `Enter`, `C-Left`, `F5`, `^C` or one character.
 
+    `application`: whether the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
     Raises UsageError for a name that is no key.
     """
     modifiers, key = _taken_apart(name)
     lower = key.lower()
     weight = 1 + sum(_WEIGHTS[each] for each in modifiers)
     if lower in _LETTERED:
-        return _lettered(_LETTERED[lower], weight, b"\x1b[")
+        return _lettered(_LETTERED[lower], weight, b"\x1bO" if application else b"\x1b[")
     if lower in _FUNCTIONS:
         return _lettered(_FUNCTIONS[lower], weight, b"\x1bO")
     if lower in _NUMBERED:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sesh.cli.words import Line
+    from sesh.wire import Connection
 
 _PATIENCE = 30.0
 """Seconds for a program to take in one chunk."""
@@ -34,17 +35,26 @@ def send(line: Line) -> int:
     if not texts and not before and not after:
         raise UsageError("nothing to send; write: sesh --send NAME TEXT --enter")
     sent, position = 0, None
-    chunks = _chunks(before, None if stdin else " ".join(texts), after)
     with find.required(name) as connection:
         connection.hello("request", deadline=_soon())
-        for chunk in chunks:
-            answer, _ = connection.request("send", chunk, _soon())
-            position = answer.get("position")
+        if any(keynames.is_cursor(word.removeprefix("--key=")) for word in line.words) and _application(connection):
+            _, before, _, after = taken_apart(line, application=True)
+        for chunk in _chunks(before, None if stdin else " ".join(texts), after):
+            answer, _ = connection.request("send", chunk, _soon(), more=position is not None)
+            position = answer.get("position") if position is None else position
             sent += len(chunk)
     return show.done(line, name=name, bytes=sent, position=position)
 
 
-def taken_apart(line: Line) -> tuple[str, bytes, list[str], bytes]:
+def _application(connection: Connection) -> bool:
+    """Whether the program has the cursor keys in application mode; a daemon that does not know says no."""
+    try:
+        return connection.request("modes", deadline=_soon())[0].get("cursor") is True
+    except UsageError:
+        return False
+
+
+def taken_apart(line: Line, *, application: bool = False) -> tuple[str, bytes, list[str], bytes]:
     """NAME, the keys before the text, the text's words, and the keys after it. Raises UsageError for a missing NAME."""
     plain: list[str] = []
     before: list[bytes] = []
@@ -58,7 +68,8 @@ def taken_apart(line: Line) -> tuple[str, bytes, list[str], bytes]:
             entered = entered or keys is before
             keys.append(_ENTER)
         elif word == "--key" or word.startswith("--key="):
-            keys.append(keynames.bytes_of(rest.pop() if word == "--key" else word.removeprefix("--key=")))
+            key = rest.pop() if word == "--key" else word.removeprefix("--key=")
+            keys.append(keynames.bytes_of(key, application=application))
         else:
             plain.append(word)
     plain += line.tail or []

@@ -51,3 +51,12 @@ def test_a_format_that_is_none_is_refused_with_those_that_are(sesh: Sesh) -> Non
     done = sesh("--screen", "work", "--format", "gif")
     assert done.code == 2
     assert "text, ansi, json, svg, html" in done.stderr
+
+
+@pytest.mark.parametrize(("mode", "sent"), [("l", "^[[A"), ("h", "^[OA")])
+def test_a_cursor_key_is_sent_as_the_program_has_asked_for_it(sesh: Sesh, mode: str, sent: str) -> None:
+    sesh("--open", "keys", "--", "sh", "-c", f"printf '\\033[?1{mode}on'; cat -v")
+    sesh("--wait", "keys", "--for", "on", "--since-start", "--timeout", "10")
+    assert sesh("--send", "keys", "--key", "Up", "--enter").code == 0
+    pattern = sent.replace("^", r"\^").replace("[", r"\[") + "$"
+    assert sesh("--wait", "keys", "--for", pattern, "--timeout", "10").code == 0

@@ -93,3 +93,12 @@ def test_words_and_keys_are_typed_in_their_order(argv: list[str], typed: tuple[b
 def test_to_whom_is_asked_before_anything_is_typed() -> None:
     with pytest.raises(UsageError, match="which session"):
         taken_apart(split(["--send", "--key", "C-c"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "normal", "application"),
+    [("Up", b"\x1b[A", b"\x1bOA"), ("Home", b"\x1b[H", b"\x1bOH"), ("C-Up", b"\x1b[1;5A", b"\x1b[1;5A")],
+)
+def test_cursor_keys_are_as_the_program_wants_them(name: str, normal: bytes, application: bytes) -> None:
+    assert bytes_of(name) == normal
+    assert bytes_of(name, application=True) == application
