@@ -22,10 +22,11 @@ Work = Callable[[], int]
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _ENDING = """Ctrl-\\ leaves a session, and it goes on; `sesh NAME` comes back. All after -- is the command, untouched.
 
-Exit codes: 0 success; 1 refused or not found; 2 usage; 124 timed out; 125 --exec refused, or sesh itself failed;
-126 or 127 the command cannot be executed, or is not there; 128+N ended by signal N; else the command's own.
+Exit codes: 0 success; 1 refused or not found; 2 usage; 124 timed out; 125 --exec or --run refused, or sesh itself
+failed; 126 or 127 the command cannot be executed, or is not there; 128+N ended by signal N; else the command's own.
 
-Environment: SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON=1, SESH_DEBUG=1."""
+Environment: SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON=1, SESH_DEBUG=1; for ssh SESH_SSH, SESH_IDENTITY,
+SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""
 
 app = typer.Typer(
     cls=Verbs,
