@@ -137,6 +137,7 @@ class Reception:
         self.forget(client)
 
     def forget(self, client: Attachment) -> None:
+        """Lets a client go now; what brings it back to its place is remembered."""
         session = self.session
         if client not in session.clients.all:
             return

@@ -70,6 +70,7 @@ class Session:
 
     @property
     def name(self) -> str:
+        """Its name as it is now."""
         return str(self.facts["name"])
 
     @property

@@ -90,6 +90,7 @@ class Survey:
 
     @property
     def platform(self) -> Platform:
+        """Where the answer came from."""
         return Platform(self.system, self.machine, self.libc, self.release)
 
 
