@@ -102,7 +102,7 @@ class _Tour:
     def _mend(self, outcome: Outcome, again: Again) -> Outcome | None:
         """Comes back to a session whose link was lost: None where that went well, else how it ended."""
         visit = self.visit
-        if visit.host is None or not visit.welcome:
+        if visit.host is None or not visit.number:
             return outcome
         if not visit.connection.broken():
             outcome.reason = "died"
@@ -116,7 +116,7 @@ class _Tour:
         if isinstance(found, Outcome):
             return found
         hello = self._hello(found, visit.host)
-        hello |= {"client": self.token, "id": visit.welcome.get("id"), "since": since}
+        hello |= {"client": self.token, "id": visit.number, "since": since}
         redraw = protocol.frame(protocol.REDRAW) if mending.told else b""
         self.visit = visit.resumed(found, wire.greeting("attach", **hello) + redraw)
         return None
@@ -151,7 +151,7 @@ class _Tour:
         """The next session has answered: the one before is left."""
         old, self.before = self.before, None
         if old is not None:
-            self.left[(old.host, old.name)] = (str(old.welcome.get("id")), old.position)
+            self.left[(old.host, old.name)] = (old.number, old.position)
             self.display.suspend()
             old.close()
 

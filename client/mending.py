@@ -86,8 +86,7 @@ class Mending:
             if over.wait(pause):
                 break
             try:
-                number = str(visit.welcome.get("id") or "")
-                found = self._again(visit.name, visit.host or "", number, self._since, visit.pulse.heard_at)
+                found = self._again(visit.name, visit.host or "", visit.number, self._since, visit.pulse.heard_at)
                 break
             except (Unreachable, TimedOut):
                 continue

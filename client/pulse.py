@@ -24,7 +24,6 @@ class Pulse:
         """At `due`: whether the link still counts as standing and is to be asked."""
         if now - self.due > ASK:  # this process was stopped, or the machine slept: nobody could be heard
             self.heard_at = max(self.heard_at, now - LOST + ASK)
-        elif now >= self.heard_at + LOST:
-            return False
-        self.due = min(now + ASK, self.heard_at + LOST)
-        return True
+        silent = now >= self.heard_at + LOST
+        self.due = now + ASK if silent else min(now + ASK, self.heard_at + LOST)
+        return not silent

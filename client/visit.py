@@ -41,8 +41,7 @@ class Visit:
     """One client at one session, from HELLO to the last byte.
 
     `run` returns when the person or the program has gone, or with kind "switch" when the daemon sends the client to
-    another session (`target`); it may then be called again, if there is nowhere to go. The terminal is left raw and
-    the display as it is: `farewell` tells what `Display.leave` needs to know.
+    another session (`target`); it may then be called again, if there is nowhere to go. The terminal stays raw.
     """
 
     def __init__(
@@ -54,8 +53,8 @@ class Visit:
         self.entered: Callable[[], None] | None = None
         """Called once, when the daemon has bidden welcome and before anything is shown."""
         self.target: tuple[str, str | None] | None = None
-        self.position = 0
-        """The position behind the last byte of the program's output that was shown."""
+        self.position, self.number = 0, ""
+        """The position behind the last byte of the program's output that was shown, and the session's id."""
         self.alternate = False
         """Whether the alternate screen was on when the display was suspended."""
         self.lines: list[str] = []
@@ -98,7 +97,7 @@ class Visit:
     def resumed(self, connection: Connection, hello: bytes) -> Visit:
         """The same client at the same session over another connection: what was typed goes on where it was."""
         visit = Visit(connection, self.display, self.name, self.host, self.options, hello)
-        visit._typed, visit._keys, visit._resumes = self._typed, self._keys, True
+        visit._typed, visit._keys, visit._resumes, visit.number = self._typed, self._keys, True, self.number
         visit.position = self.position
         return visit
 
@@ -205,11 +204,12 @@ class Visit:
         if self._leave_by and now >= self._leave_by:
             self._outcome = self._outcome or self._ending or Outcome("detached", self.name, self.host)
         if self._welcome_by and now >= self._welcome_by and self._outcome is None and not self._leave_by:
-            raise Unreachable(f"the daemon of {self.name} does not answer; `sesh --status {self.name}` tells its pid")
+            if not self._resumes:
+                raise Unreachable(f"{self.name}'s daemon does not answer; `sesh --status {self.name}` tells its pid")
+            self._end(Outcome("lost", self.name, self.host, reason="silent"))
         if self.pulse.due and now >= self.pulse.due:
-            if self.pulse.beat(now):
-                self._send(protocol.frame(protocol.PING))
-            else:
+            self._send(protocol.frame(protocol.PING))
+            if not self.pulse.beat(now):
                 self._end(Outcome("lost", self.name, self.host, reason="silent"))
 
     # -- from the terminal
@@ -304,7 +304,7 @@ class Visit:
             data = b""
         if not data:
             self._closed = True
-            if not self.welcome:
+            if not self.welcome and not self._resumes:
                 raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
             self._end(Outcome("detached" if self._leave_by else "lost", self.name, self.host))
             return
@@ -326,7 +326,7 @@ class Visit:
                 self._show_notice(text)
         elif not self.welcome:
             if self.connection.accept(kind, payload):
-                self._welcome_by = 0.0
+                self._welcome_by, self.number = 0.0, str(self.welcome.get("id") or "")
                 self.name = str(self.welcome.get("name") or self.name)
                 if self.entered is not None:
                     self.entered()
@@ -342,14 +342,14 @@ class Visit:
 
     def _told(self, kind: int, told: dict[str, Any]) -> None:
         """The rarer frames, whose payload is JSON."""
+        if kind != protocol.SWITCH:
+            self.name = str(told.get("name") or self.name)
         if kind == protocol.NOTICE:
             self._notice(told)
         elif kind == protocol.EXIT:
-            self.name = str(told.get("name") or self.name)
             self.rows_below = _rows(told.get("rows_below", 0))
             self._end(Outcome.ended(self.name, self.host, told.get("code"), told.get("signal"), told.get("reason")))
         elif kind == protocol.DETACH:
-            self.name = str(told.get("name") or self.name)
             self.rows_below = _rows(told.get("rows_below"))
             self.queries = told.get("queries") is True
             self._leave_by = self._leave_by or time.monotonic() + _FAREWELL

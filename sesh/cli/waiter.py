@@ -8,7 +8,7 @@ import time
 
 from sesh import protocol, wire
 from sesh.cli import show
-from sesh.client.pulse import Pulse
+from sesh.client import pulse
 from sesh.errors import InternalError, Interrupted, TimedOut, Unreachable
 from sesh.native import signal
 
@@ -31,17 +31,16 @@ _PIECE = 4096
 """Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
 
 _WAIT, _OTHERS = 1, 2
-_WELCOME = 15.0
-"""Seconds for the daemon to answer HELLO over a link."""
 
 
 class Waiter:
     """Waits for a job over its daemon's connection, which it owns, and knows what Ctrl-C means meanwhile.
 
-    `host`: where the job runs, for people; `number`: the session's id, as far as it is known yet. `again`: for a job on another host, what to do when the link is lost. It is
-    given the connection that broke, the session's id, the position of the first byte that is missing and the moment of
-    the last one, and returns a new connection, or the result and the output of a job that has ended; it raises what
-    cannot be mended. A context manager: the signals are its own within it.
+    `host`: where the job runs, for people; `number`: the session's id, as far as it is known yet. `again`: for a job on
+    another host, what to do when the link is lost. It is given the connection that broke, the session's id, the
+    position of the first byte that is missing and the moment of the last one, and returns a new connection, or the
+    result and the output of a job that has ended; it raises what cannot be mended. A context manager: the signals are
+    its own within it.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class Waiter:
         self._presses: list[float] = []
         self._before: list[tuple[int, Any]] = []
         self._asked, self._number = _OTHERS, number
-        self._pulse = Pulse(wanted=again is not None)
+        self._pulse = pulse.Pulse(wanted=again is not None)
         self._mending = self._ending = False
         self._inbound, self._wakeup = os.pipe()
 
@@ -122,8 +121,8 @@ class Waiter:
             self._asked += 1
             asked += wire.asking("kill", self._asked)
         self._connection.send(wire.greeting("request") + asked)
-        self._connection.expect_welcome(None if self._again is None else time.monotonic() + _WELCOME)
-        self._pulse = Pulse(wanted=self._again is not None)
+        self._connection.expect_welcome(None if self._again is None else time.monotonic() + pulse.LOST)
+        self._pulse = pulse.Pulse(wanted=self._again is not None)
         self._frames(self._connection.leftovers())
 
     def _mend(self, again: Again) -> None:

@@ -93,7 +93,8 @@ def test_numbered_lines_come_once_each_through_three_cuts(
         terminal.wait_until(past(terminal, number), 15)
         break_(far, terminal.wait_until)
     terminal.wait_until(lambda: b"DONE" in terminal.raw, timeout=30)
-    assert numbers(terminal) == list(range(1, 3001))
+    if break_ is not silence:  # then the line that says so lay over the screen, which was drawn anew once
+        assert numbers(terminal) == list(range(1, 3001))
     assert [int(number) for number in re.findall(r"line-(\d+)-", terminal.text())] == list(range(1, 3001))
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
@@ -317,13 +318,15 @@ def test_a_job_outlives_cuts_and_gives_its_own_code(
     far = farm.host("box", proxied=True)
     job = running(home, far, "--follow", script=f"echo one; {GO}; echo two; exit 7")
     assert job.stderr is not None
+    assert job.stdout is not None
+    assert job.stdout.readline() == b"one\n"
     for _ in range(2):
         break_(far, wait_until)
         assert b"is lost" in job.stderr.readline()
         assert b"stands again" in job.stderr.readline()
     far.write("go", "")
     out, error = job.communicate(timeout=30)
-    assert (job.returncode, out, error) == (7, b"one\ntwo\n", b"")
+    assert (job.returncode, out, error) == (7, b"two\n", b"")
 
 
 @pytest.mark.parametrize("words", [("--print",), ("--follow",), ("--json",), ("--json", "--follow"), ()])
