@@ -3,8 +3,8 @@
 It answers HELLO with WELCOME (`home`, and who it is), then requests:
 
 - `enter` {argv, asks, answers}: a command line that ends at a session (attach, create, a job): its name and
-  `session_id`; from then on the bytes of the session's daemon pass through untouched. With `asks` somebody can be asked over there: it is answered
-  with a `question`, and comes again with one answer more.
+  `session_id`; from then on the bytes of the session's daemon pass through untouched. With `asks` somebody can be asked
+  over there: it is answered with a `question`, and comes again with one answer more.
 - `connect` {name, session_id}: the same for a session that is known; one that has ended is answered with its `result`.
 - `command` {argv} and what stdin held as DATA: any other command line, run by itself; its output comes as OUTPUT frames
   (numbered 1 for stdout, 2 for stderr), its code as `exit_code`.
