@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -175,10 +176,11 @@ def test_a_name_that_never_was_is_not_found(sesh: Sesh) -> None:
 
 
 @pytest.mark.usefixtures("work")
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the moment at which it waits is told from /proc")
 def test_who_waits_and_presses_ctrl_c_leaves_the_session_alone(sesh: Sesh, home: Home) -> None:
     waiting = home.start("--wait", "work")
-    wait_until(lambda: len(home.processes()) > 2)
-    time.sleep(0.04)
+    folder = f"/proc/{waiting.pid}/fd"
+    wait_until(lambda: any("socket:" in os.readlink(f"{folder}/{number}") for number in os.listdir(folder)))
     waiting.send_signal(signal.SIGINT)
     waiting.communicate(timeout=10)
     assert waiting.returncode in (130, -signal.SIGINT)
