@@ -3,25 +3,28 @@
 A frame is one type byte, the payload's length as four bytes (big-endian), and the payload. Types that the reader does
 not know are skipped, JSON keys that it does not know ignored, so that all of one major version understand each other.
 
-| frame    | from   | payload                                                                  |
-|----------|--------|--------------------------------------------------------------------------|
-| HELLO    | client | JSON: protocol, version, role, and for an attachment what it is (below)   |
-| WELCOME  | daemon | JSON: protocol, version, id, name, position, last_input                   |
-| INPUT    | client | sequence number (8 bytes), keys                                           |
-| ACK      | daemon | the newest INPUT's number that the pty has taken in whole (8 bytes)       |
-| OUTPUT   | daemon | position of the first byte since the session's birth (8), program's bytes |
-| SCREEN   | daemon | position that it stands for (8 bytes), bytes made from the model          |
-| NOTICE   | daemon | JSON: text (a line of sesh's own), hold (wait for a key, then REDRAW)     |
-| RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                  |
-| REDRAW   | client | nothing: send me a SCREEN                                                 |
-| DETACH   | both   | JSON: from the client nothing; from the daemon reason, rows_below         |
-| EXIT     | daemon | JSON: code, signal, name                                                  |
-| SWITCH   | daemon | JSON: name, host, attach elsewhere                                        |
-| PING     | both   | anything                                                                  |
-| PONG     | both   | what the PING carried                                                     |
-| REQUEST  | client | JSON: id, verb, and the verb's own keys                                   |
-| RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}; done             |
-| DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows                 |
+| frame    | from   | payload                                                                                 |
+|----------|--------|-----------------------------------------------------------------------------------------|
+| HELLO    | client | JSON: protocol, version, role (attach, request, bridge), pid; size and wishes to attach |
+| WELCOME  | daemon | JSON: protocol, version, id, name, position, last_input                                 |
+| INPUT    | client | sequence number (8 bytes), keys                                                         |
+| ACK      | daemon | the newest INPUT's number that the pty has taken in whole (8 bytes)                     |
+| OUTPUT   | daemon | position of the first byte since the session's birth (8), program's bytes               |
+| SCREEN   | daemon | position that it stands for (8 bytes), bytes made from the model                        |
+| NOTICE   | daemon | JSON: text (a line of sesh's own), hold (wait for a key, then REDRAW)                   |
+| RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
+| REDRAW   | client | nothing: send me a SCREEN                                                               |
+| DETACH   | both   | JSON: from the client nothing; from the daemon reason, rows_below, queries              |
+| EXIT     | daemon | JSON: code, signal, name, reason                                                        |
+| SWITCH   | daemon | JSON: name, host: attach there                                                          |
+| PING     | both   | anything                                                                                |
+| PONG     | both   | what the PING carried                                                                   |
+| REQUEST  | client | JSON: id, verb, and the verb's own keys                                                 |
+| RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}; done                           |
+| DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows; of `events` one event        |
+
+At the far end of a link a bridge answers first, in the daemon's place; OUTPUT then carries what a command prints, with 1
+for stdout or 2 for stderr where the position stands.
 """
 
 from __future__ import annotations

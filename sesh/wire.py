@@ -163,7 +163,7 @@ class Connection:
 
 
 def greeting(role: str, **more: Any) -> bytes:
-    """A HELLO frame: `role` is `attach` or `request`."""
+    """A HELLO frame: `role` is `attach`, `request` or `bridge`."""
     return protocol.message(
         protocol.HELLO,
         {"protocol": protocol.PROTOCOL, "version": __version__, "role": role, "pid": os.getpid(), **more},
