@@ -90,6 +90,8 @@ class Program:
         if client is not None:
             client.replies.asked(finding.kind, time.monotonic())
             return
+        if session.runs is not None and session.runs.deaf:
+            return
         terminal = None
         if needs_terminal(finding.kind):
             session.model.reach(position)

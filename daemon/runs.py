@@ -34,6 +34,8 @@ BEGINS = 3.0
 """Seconds for a shell to begin with what was typed."""
 SETTLES = 0.3
 """Seconds for which another program may pass through the foreground, as a prompt's own commands do."""
+STARTS = 1.0
+"""Seconds for which a new shell's startup files may run another program in the foreground."""
 COMES = 15.0
 """Seconds for a new session's first prompt."""
 RETURNS = 3.0
@@ -102,9 +104,16 @@ class Runs:
             told = f"somebody typed in {self.session.name} before the command began; it was not run"
             self._refuse(run, Interrupted(told, exit_code=ExitCode.SESH_FAILED))
 
+    @property
+    def deaf(self) -> bool:
+        """Whether what looks like a question is output: a program that wants an answer turns the echo off first."""
+        run, pty = self.active, self.session.pty
+        return run is not None and run.state == RUNNING and pty is not None and shells.echoes(pty)
+
     def ended(self, code: int | None) -> None:
         """The session's program has ended: with it the command under way, and nobody runs the others."""
         run = self.active
+        self._show(self._sieve.let_go() + self._sieve.release())
         if run is not None and run.state in (RUNNING, PROBED):
             self._finish(run, code)
         for left in [each for each in (self.active, *self.queue) if each is not None]:
@@ -202,15 +211,17 @@ class Runs:
             return
         waited = time.monotonic() - run.turn_at
         patience = RETURNS if shell is not None else SETTLES
-        if not self._prompted and time.time() - session.facts["created"] < COMES and self._of_shell(shell):
-            patience = COMES
+        if not self._prompted and self._starts(shell):
+            patience = COMES if shell is not None else STARTS
         if waited > patience:
             raise Busy(f"{self._foreground()} runs in {session.name}; wait for its end, or use --send")
         session.timers.set("run", 0.002 if waited < 0.1 else 0.02, self._look)
 
-    def _of_shell(self, shell: Shell | None) -> bool:
-        """Whether a prompt is to be expected of the session's own program."""
-        return shell is not None or bool(shells.kind_of(int(self.session.facts["pid"])))
+    def _starts(self, shell: Shell | None) -> bool:
+        """Whether the session's own program may be a shell that has not come to its first prompt."""
+        facts = self.session.facts
+        young = time.time() - facts["created"] < COMES
+        return young and (shell is not None or bool(shells.kind_of(int(facts["pid"]))))
 
     def _foreground(self) -> str:
         pty = self.session.pty

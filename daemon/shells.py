@@ -69,6 +69,14 @@ def raw(pty: Pty) -> bool:
         return False
 
 
+def echoes(pty: Pty) -> bool:
+    """Whether the terminal shows what is typed."""
+    try:
+        return bool(termios.tcgetattr(pty.descriptor)[_LOCAL] & termios.ECHO)
+    except (OSError, termios.error):
+        return False
+
+
 def translates(pty: Pty) -> bool:
     """Whether the terminal writes `\\r\\n` where a program writes `\\n`."""
     try:

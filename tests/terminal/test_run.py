@@ -231,6 +231,19 @@ def test_a_shell_that_the_command_starts_takes_the_next_one(home: Home, shell: s
     assert ran(home, "echo back") == (0, "back\n")
 
 
+@pytest.mark.parametrize("begun", [b"for x in 1 2; do\r", b"\x1b"])
+def test_what_only_looks_like_a_prompt_is_left_first(home: Home, begun: bytes) -> None:
+    """A secondary prompt, and the command mode of vi keys: the shell reads a line, and ours would do nothing there."""
+    opened(home, "bash", rc="set -o vi")
+    assert ran(home, "true") == (0, "")
+    terminal = home.terminal("t")
+    wait_until(lambda: home.sesh("--status", "t", "--json").json()["attached"] == 1)
+    terminal.type(begun)
+    terminal.close()
+    assert ran(home, "echo hi") == (0, "hi\n")
+    assert ran(home, "echo on") == (0, "on\n")
+
+
 @pytest.mark.parametrize("name", ["bash", "zsh"])
 def test_prompts_of_any_kind(home: Home, name: str) -> None:
     two = "$'\\e]133;A\\a\\e[1;32mone\\e[0m\\ntwo\\e]133;B\\a> '"

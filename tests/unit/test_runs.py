@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -51,7 +52,7 @@ def sifted(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tupl
 def test_marks_are_found_however_the_output_is_cut(cuts: list[int]) -> None:
     data = b"one\x1b[1m\x1b]7373;other;B\x07" + MARK + b"two\x1b" + MARK
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    blocks = [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    blocks = [data[a:b] for a, b in pairwise(edges)]
     assert sifted(blocks) == (b"one\x1b[1m\x1b]7373;other;B\x07two\x1b", [("5ec.1.1", "B")] * 2)
 
 
