@@ -23,8 +23,8 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}; done                           |
 | DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows; of `events` one event        |
 
-At the far end of a link a bridge answers first, in the daemon's place; OUTPUT then carries what a command prints, with 1
-for stdout or 2 for stderr where the position stands.
+At the far end of a link a bridge answers first, in the daemon's place; OUTPUT then carries what a command prints, with
+1 for stdout or 2 for stderr where the position stands.
 """
 
 from __future__ import annotations
