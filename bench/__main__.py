@@ -28,7 +28,7 @@ PARTS = {
     "sustained": streaming.sustained,
     "growth": growth.grow,
 }
-THOROUGH = ("sustained", "growth")
+THOROUGH = ("crowd", "rest", "sustained", "growth")
 """What the quick run leaves out."""
 
 

@@ -261,7 +261,11 @@ def _command(pid: str) -> Words:
 
 
 def _lives(pid: int) -> bool:
-    return os.path.exists(f"/proc/{pid}")
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"  # nobody may be there to reap it
+    except OSError:
+        return False
 
 
 def _ended(pid: int) -> None:

@@ -31,7 +31,7 @@ def grow(field: Field) -> list[Row]:
             ]
             total = Row("pss", "PSS of all", "MiB")
             for contender in field.tools:
-                total.add(contender.name, sum(map(resting._pss, contender.processes())))
+                total.add(contender.name, sum(map(resting.pss, contender.processes())))
             for row in [*found, total]:
                 key, title = row.key.removesuffix("-0"), row.title.removesuffix(" 0 sessions")
                 rows.append(dataclasses.replace(row, key=f"{key}-of-{count}", title=f"{title}, {count} sessions"))

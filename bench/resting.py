@@ -15,7 +15,7 @@ from bench.window import Window
 IDLE = 10.0
 
 
-def _pss(pid: int) -> float:
+def pss(pid: int) -> float:
     """MiB of memory of a process, shared pages by their share."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("Pss:")) / 1024
@@ -34,11 +34,11 @@ def _spent(pids: list[int]) -> tuple[float, float]:
     return ticks * 1000 / os.sysconf("SC_CLK_TCK"), wakeups
 
 
-def rest(field: Field, count: int = 20, seconds: float | None = None) -> list[Row]:
+def rest(field: Field) -> list[Row]:
     """20 sessions that printed 10,000 lines: their memory; then what they do, detached and attached, in 10 s."""
     if not os.path.exists("/proc/self/smaps_rollup"):
         return []
-    seconds = seconds or (3.0 if field.quick else IDLE)
+    count, seconds = field.rounds(20, 4), 3.0 if field.quick else IDLE
     memory = Row(
         "memory", f"PSS of {count} sessions of 10,000 lines", "MiB", said="1.5 x tmux", goal=lambda m: 1.5 * m["tmux"]
     )
@@ -52,13 +52,13 @@ def rest(field: Field, count: int = 20, seconds: float | None = None) -> list[Ro
         with contextlib.ExitStack() as stack:
             names = [stack.enter_context(field.session(contender, [*script, "0"])) for _ in range(count)]
             time.sleep(1.0)
-            small.add(contender.name, sum(map(_pss, contender.processes())))
+            small.add(contender.name, sum(map(pss, contender.processes())))
             del names
         with contextlib.ExitStack() as stack:
             names = [stack.enter_context(field.session(contender, [*script, "10000"])) for _ in range(count)]
             time.sleep(2.0)
             pids = contender.processes()
-            memory.add(contender.name, sum(map(_pss, pids)))
+            memory.add(contender.name, sum(map(pss, pids)))
             before = _spent(pids)
             time.sleep(seconds)
             after = _spent(pids)

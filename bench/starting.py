@@ -62,7 +62,7 @@ def attach(field: Field) -> list[Row]:
                 if contender.name in names and (contender.keeps or row.key != "attach-10000")
             }
             takes["bare"] = functools.partial(_bare, field)
-            few = 5 if row.key == "attach" else 3
+            few = 5 if row.key == "attach" else 2
             interleaved(row, takes, field.rounds(21 if row.key == "attach" else 11, few), field.log)
     return rows
 
