@@ -64,16 +64,14 @@ def found(screen: Screen, data: bytes) -> Flood | None:
     if len(head) < rows or len(parts) < rows + 2 or len(parts[0]) < len(data) // 2:
         return None
     simple = rest[: len(rest) - len(parts[-1])]
-    if not _is_simple(screen, simple):
+    lines = simple.split(END)
+    if max(map(len, lines)) >= LINE_LIMIT // 2 or not _is_simple(screen, simple, len(lines) - 1):
         return None
-    lines = parts[0].split(END)
-    if max(map(len, lines)) >= LINE_LIMIT // 2:
-        return None
-    return Flood(END.join(head) + END, parts[0] + END, len(lines), END.join(parts[1:]))
+    return Flood(END.join(head) + END, parts[0] + END, len(lines) - 1 - rows, END.join(parts[1:]))
 
 
-def _is_simple(screen: Screen, data: bytes) -> bool:
-    ends = data.count(b"\r\n")
+def _is_simple(screen: Screen, data: bytes, ends: int) -> bool:
+    """Whether lines mean what they look like; `ends`: how many there are."""
     if data.count(b"\r") != ends or data.count(b"\n") != ends:
         return False
     tabs = b"\t" in data
