@@ -292,8 +292,8 @@ class Ledger:
         """The bytes after which the terminal is as before the first block: what was changed, and nothing else.
 
         `columns` is the terminal's width, 0 where it is not known. They begin with CAN and ST, which end whatever
-        sequence the stream broke off in. Where the cursor's place is
-        lost (origin mode on the main screen, an alternate screen that saved none) it goes to the bottom.
+        sequence the stream broke off in. Where the cursor's place is lost (origin mode on the main screen, an
+        alternate screen that saved none) it goes to the bottom.
         """
         out = [b"\x18\x1b\\"]
         if self._private.get(2026):

@@ -1,0 +1,60 @@
+"""A terminal of another size shows the same picture, clipped, as an emulator of the session's size would."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sesh.daemon.view import View
+from tests.fidelity.dialect import Dialect, stream
+from tests.fidelity.xterm import BLANK, Xterm, need, seen
+
+SIZES = ((8, 3), (20, 2), (5, 9), (40, 12), (1, 1), (2, 4), (13, 5))
+
+
+@pytest.fixture(scope="module")
+def xterm() -> Iterator[Xterm]:
+    oracle = need()
+    yield oracle
+    oracle.close()
+
+
+def clipped(rows: list[list[Any]], view: View) -> list[list[Any]]:
+    """The part that `view` shows; halves of wide characters that its edges cut off are blanks, as what lies beyond."""
+    out = []
+    for row in rows[view.top : view.top + view.rows]:
+        cells = [list(cell) for cell in row[view.left : view.left + view.columns]]
+        end = view.left + len(cells)
+        if cells and cells[0][0] == "":
+            cells[0][0] = " "
+        if end < len(row) and row[end][0] == "":
+            cells[-1][0] = " "
+        out.append(cells + [BLANK] * (view.columns - len(cells)))
+    return out + [[BLANK] * view.columns for _ in range(view.rows - len(out))]
+
+
+@pytest.mark.parametrize("batch", range(3))
+def test_random_streams_are_shown_clipped(xterm: Xterm, batch: int) -> None:
+    for seed in range(batch * 60, batch * 60 + 60):
+        rng = random.Random(seed)
+        columns, rows = rng.choice(SIZES)
+        dialect = Dialect(20, 5)
+        view = View(columns, rows)
+        data = drawn = b""
+        for _ in range(4):
+            data += stream(rng, 12, dialect)
+            drawn += view.draw(dialect.emulator)
+        # A terminal of one column cannot be: xterm.js has two at the least, so the view's edge is not its own.
+        there = seen(xterm.hold(20, 5, data), dialect)
+        here = seen(xterm.hold(max(columns, 2), rows, drawn), dialect)
+        shown = [row[:columns] for row in here["screen"]]
+        assert shown == clipped(there["alternate"] or there["screen"], view), seed
+        row, column = there["cursor"]
+        assert here["cursor"] == [row - view.top, min(column, 19) - view.left], seed
+        for part in ("hidden", "keypad", "encoding"):
+            assert here[part] == there[part], (seed, part)
+        for mode in ("applicationCursorKeysMode", "bracketedPasteMode", "mouseTrackingMode", "sendFocusMode"):
+            assert here["modes"][mode] == there["modes"][mode], (seed, mode)

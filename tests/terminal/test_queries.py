@@ -1,0 +1,181 @@
+"""Questions that programs ask their terminal: answered at once, by one, and never typed into a shell."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import PROMPT, Home, Result, Terminal, need, wait_until
+
+Sesh = Callable[..., Result]
+Open = Callable[..., Terminal]
+LEAVE = b"\x1c"
+DA1 = b"\x1b[?62;22c"
+
+#: Asks each question given, waits for the answers to it until none comes any more, and writes down what came and when.
+#: A `|` in a question is a pause within it.
+_ASK = """
+import json, os, select, sys, time, tty
+tty.setraw(0)
+os.write(1, b"ready to ask")
+if sys.argv[2] == "on key":
+    os.read(0, 1)
+with open(sys.argv[1], "w") as log:
+    for question in sys.argv[3:]:
+        for part in question.encode().decode("unicode_escape").encode("latin-1").split(b"|"):
+            os.write(1, part)
+            time.sleep(0.05 * ("|" in question))
+        began, first, got = time.monotonic(), None, b""
+        while select.select([0], [], [], 3 if first is None else 0.3)[0]:
+            got += os.read(0, 4096)
+            first = first or time.monotonic() - began
+        print(json.dumps([question, first, got.decode("latin-1")]), file=log, flush=True)
+os.write(1, b"\\r\\nasked all\\r\\n")
+"""
+#: What the daemon answers by itself, and what fish 4 asks when it starts: DA1 comes last, and ends its wait.
+DETACHED = (
+    r"\x1b[c", r"\x1b[>c", r"\x1b[>q", r"\x1b[5n", r"\x1b[6n", r"\x1b[?2026$p", r"\x1b]10;?\x1b\\", r"\x1b]11;?\x07",
+    r"\x1b]4;1;?\x07", r"\x1b[?u", r"\x1b[18t", r"\x1bP+q436f\x1b\\", r"\x1b[?u\x1b[>0q\x1bP+q696e646e\x1b\\\x1b[c",
+)  # fmt: skip
+
+
+def asker(home: Home, *questions: str, when: str = "at once") -> list[str]:
+    """The command of a program that asks; `answers` reads what it wrote down."""
+    script = home.write("ask.py", _ASK)
+    return [sys.executable, script, f"{home.path}/answers", when, *questions]
+
+
+def answers(home: Home, count: int) -> list[tuple[str, float | None, bytes]]:
+    """Of each question: the seconds to the first byte of its answers (None: none came), and all that came."""
+    path = Path(home.path, "answers")
+
+
+    def written() -> list[str]:
+        lines = path.read_text().splitlines() if path.exists() else []
+        return lines if len(lines) >= count else []
+
+    found = map(json.loads, wait_until(written))
+    return [(question, first, got.encode("latin-1")) for question, first, got in found]
+
+
+def test_nobody_there_means_an_answer_at_once(home: Home, sesh: Sesh) -> None:
+    """A program that starts detached must not wait for a terminal that is not there (fish 4: up to ten seconds)."""
+    assert sesh("--new", "work", "-d", "--", *asker(home, *DETACHED)).code == 0
+    for question, first, got in answers(home, len(DETACHED)):
+        assert first is not None, question
+        assert first < 1, (question, first)
+        assert got.startswith(b"\x1b"), question
+
+
+def test_a_terminal_that_is_there_answers_and_is_asked_once(home: Home, terminal: Open) -> None:
+    window = terminal("work", "--", *asker(home, r"\x1b[c", r"\x1b[5n", r"\x1b[|c", r"\x1b|[5|n"), answers=True)
+    window.wait_for("asked all")
+    found = answers(home, 4)
+    assert [got for _, _, got in found] == [DA1, b"\x1b[0n", DA1, b"\x1b[0n"]
+    assert all(first is not None and first < 1.5 for _, first, _ in found)
+
+
+def test_of_two_terminals_one_answers(home: Home, terminal: Open) -> None:
+    one = terminal("work", "--", *asker(home, r"\x1b[c", r"\x1b[c", when="on key"), answers=True)
+    one.wait_for("ready to ask")
+    two = terminal("work", answers=True)
+    two.wait_for("ready to ask")
+    one.type("x")
+    for _ in range(2000):
+        if one.pump(0.005) | two.pump(0.005) and "asked all" in one.text():
+            break
+    assert [got for _, _, got in answers(home, 2)] == [DA1, DA1]
+
+
+def test_a_reply_that_comes_in_pieces_is_one(home: Home, terminal: Open) -> None:
+    window = terminal("work", "--", *asker(home, r"\x1b[c", when="on key"))
+    window.wait_for("ready to ask")
+    window.type("x")
+    window.wait_for_raw(b"\x1b[c")
+    for at in range(len(DA1)):
+        window.type(DA1[at : at + 1])
+        window.pump(0.01)
+    assert [got for _, _, got in answers(home, 1)] == [DA1]
+
+
+@pytest.mark.parametrize(
+    "reply", [DA1, b"\x1b[>1;10;0c", b"\x1b[0n", b"\x1b[5;9R", b"\x1b]11;rgb:0/0/0\x1b\\", b"\x1b[?1u"]
+)
+def test_a_reply_to_nobodys_question_is_not_typed_into_the_shell(terminal: Open, reply: bytes) -> None:
+    """It came late, twice, or to somebody who has left."""
+    window = terminal("work")
+    window.wait_for(PROMPT)
+    window.type(reply)
+    window.type("echo a$((1+1))b\r")
+    window.wait_for("a2b")
+    assert window.screen()[0] == f"{PROMPT} echo a$((1+1))b"
+
+
+def test_leaving_with_a_question_open_leaves_no_answer_at_the_outer_prompt(home: Home) -> None:
+    command = shlex.join([*home.command, "work", "--", *asker(home, r"\x1b[c", when="on key")])
+    with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path, columns=200) as window:
+        window.wait_for(PROMPT)
+        window.type(f"{command}\r")
+        window.wait_for("ready to ask")
+        window.type("x")
+        window.wait_for_raw(b"\x1b[c")
+        window.type(LEAVE)
+        window.wait_for_raw(b"\x18\x1b\\")
+        window.type(DA1)
+        window.wait_for("[detached from work]")
+        window.type("echo a$((1+1))b\r")
+        window.wait_for("a2b")
+        assert "62;22c" not in window.text()
+        # Whoever comes back finds the shell of the session clean, too.
+        assert [got for _, _, got in answers(home, 1)] in ([b""], [DA1])
+
+
+def test_going_elsewhere_with_a_question_open_types_nothing_there(home: Home, terminal: Open, sesh: Sesh) -> None:
+    script = shlex.join(asker(home, r"\x1b[c", when="on key"))
+    assert sesh("--new", "other", "-d").code == 0
+    window = terminal("work", columns=200)
+    window.wait_for(PROMPT)
+    window.type(f"(sleep 0.2; printf '\\033[5n'; sesh other) ; {script}\r")
+    window.wait_for_raw(b"\x1b[5n")
+    window.wait_until(lambda: [row for row in window.screen() if row] == [PROMPT], what="the other session")
+    window.type(b"\x1b[0n")
+    window.type("echo a$((1+1))b\r")
+    window.wait_for("a2b")
+    assert window.screen()[0] == f"{PROMPT} echo a$((1+1))b"
+
+
+PROGRAMS = {
+    "fish": (["fish"], PROMPT),
+    "vim": (["vim", "--clean", "-n", "text"], "some words"),
+    "nvim": (["nvim", "--clean", "-n", "text"], "some words"),
+    "htop": (["htop"], "F10"),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_starts_as_soon_as_on_a_terminal_of_its_own(
+    home: Home, terminal: Open, sesh: Sesh, name: str
+) -> None:
+    need(name)
+    home.write("text", "some words\n")
+    command, shown = PROGRAMS[name]
+
+    def seconds(opened: Terminal) -> float:
+        began = time.monotonic()
+        opened.wait_for(shown, timeout=20)
+        return time.monotonic() - began
+
+    alone = max(seconds(terminal(command=command, answers=True)) for _ in range(2))
+    attached = seconds(terminal("there", "--", *command, answers=True))
+    began = time.monotonic()
+    assert sesh("--new", "away", "-d", "--", *command).code == 0
+    wait_until(lambda: shown in sesh("--screen", "away").stdout, timeout=20, what=f"{name}, detached")
+    detached = time.monotonic() - began
+    assert attached < alone + 1.5
+    assert detached < alone + 3  # each look at the screen is a process of its own
