@@ -34,8 +34,8 @@ MOST_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
 MOST_UNSENT = 32 << 20
 """Bytes of answers that a peer may leave unread and still ask for more."""
-SIGHT, PATIENT = 0.5, 5.0
-"""Seconds that a look at a session waits for the emulator: while the program prints on, and at the most."""
+SIGHT, PATIENT = 0.02, 5.0
+"""Seconds that a look at a session goes on waiting for the emulator: while the program prints on, and at the most."""
 TURN = 0.01
 """Seconds that one peer's frames are dealt with before it is the others' turn."""
 CROWDED = 0.2
@@ -88,9 +88,13 @@ class Server:
         owing = self.guarded(session.relay.serve, "a screen") is True
         self._watch()
         working = owing or session.model.eager
-        at_once = working or self._behind or self.ending.ripe()
+        until = session.timers.wait()
+        if owing or self.later or self._behind or self.ending.ripe():
+            until = 0.0
+        elif working:
+            until = min(session.model.patience(), 1.0 if until is None else until)
         self._behind = False
-        for descriptor, events in self._poller.ready(0 if at_once else session.timers.wait()):
+        for descriptor, events in self._poller.ready(until):
             self.guarded(lambda fd=descriptor, events=events: self._ready(fd, events), "an event")  # type: ignore[misc]
             working = False
         if working:
@@ -101,8 +105,10 @@ class Server:
         if self.ending.done:
             self.guarded(self.ending.tell, "the ending")
         session.events.feed()
+        stream = session.stream
         for peer in list(self.peers.values()):
-            self.guarded(lambda peer=peer: self._tend(peer), "a peer")  # type: ignore[misc]
+            if peer.wants(stream):
+                self.guarded(lambda peer=peer: self._tend(peer), "a peer")  # type: ignore[misc]
         session.relay.trim()
 
     def _tend(self, peer: Peer) -> None:
