@@ -78,22 +78,28 @@ def _elsewhere(line: words.Line) -> str | None:
 
 def _fast(verb: str) -> Callable[..., int]:
     """The function of a verb that starts fast; only what it needs is loaded."""
+    entries: dict[str, Callable[..., int]]
     if verb == "--exec":
         from sesh.cli import job
 
         return job.exec_
-    if verb == "--list":
+    if verb in ("--list", "--screen", "--logs", "--status"):
         from sesh.cli import look
 
-        return look.list_
-    if verb == "--kill":
+        entries = {"--list": look.list_, "--screen": look.screen, "--logs": look.logs, "--status": look.status}
+        return entries[verb]
+    if verb in ("--kill", "--detach"):
         from sesh.cli import end
 
-        return end.kill
-    if verb == "--run":
+        return end.kill if verb == "--kill" else end.detach
+    if verb in ("--run", "--history"):
         from sesh.cli import shell
 
-        return shell.run
+        return shell.run if verb == "--run" else shell.history
+    if verb == "--send":
+        from sesh.cli import say
+
+        return lambda line, **_: say.send(line)  # the order of the words matters, and only the line knows it
     if verb == "--wait":
         from sesh.cli import waiting
 
@@ -104,7 +110,6 @@ def _fast(verb: str) -> Callable[..., int]:
         return events.events
     from sesh.cli import enter
 
-    entries: dict[str, Callable[..., int]]
     entries = {"": enter.go, "--attach": enter.attach, "--open": enter.open_, "--new": enter.new}
     return entries[verb]
 

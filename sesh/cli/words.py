@@ -47,8 +47,7 @@ _SPELLED |= {"-v": "--version", "--bridge": "--bridge"}  # the second is what se
 
 NAMING = (
     "--attach", "--detach", "--kill", "--rename", "--send", "--wait", "--events", "--screen", "--logs", "--status",
-    "--message", "--label",
-    "--run", "--history",
+    "--message", "--label", "--run", "--history",
 )  # fmt: skip
 """The verbs that name one existing session: one that is not here is looked for on the known remotes."""
 
@@ -84,6 +83,7 @@ OPTIONS: dict[str, dict[str, tuple[str, int]]] = {
         "--follow": ("follow", FLAG),
         "--keep": ("keep", FLAG),
         "--timeout": ("timeout", VALUE),
+        "--stdin": ("stdin", FLAG),
         "--tie": ("tie", FLAG),
     },
     "--run": {"--timeout": ("timeout", VALUE), "--no-wait": ("no_wait", FLAG), "--ansi": ("ansi", FLAG)},
@@ -116,6 +116,12 @@ PLACES: dict[str, tuple[str, ...]] = {
     "--run": ("name",),
     "--wait": ("name",),
     "--events": ("name?",),
+    "--send": ("name", "texts*"),
+    "--screen": ("name",),
+    "--logs": ("name", "count?"),
+    "--history": ("name", "count?"),
+    "--status": ("name",),
+    "--detach": ("name?",),
 }
 """The plain words of the verbs that start fast: `?` may be missing, `*` takes all that is left."""
 
