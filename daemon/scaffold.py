@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
 
+_FORGETTING = (
+    "__sesh_history() { emulate -L zsh; [[ $1 != ' \\. '*.run$'\\n' ]]; }; "
+    "typeset -gaU zshaddhistory_functions; zshaddhistory_functions+=(__sesh_history)"
+)
+"""Keeps our lines, from the second one on, out of zsh's history; bash's can be told to forget the last one."""
+
 
 def quoted(word: str, kind: str) -> str:
     """A word as that shell reads it back."""
@@ -95,7 +101,9 @@ class Scaffold:
             ends = f"function __sesh_end --on-event fish_postexec; {end}; functions -e __sesh_end; end"
             return f"{ends}; {begin}; eval (cat {inner} | string collect)"
         if self.kind == ZSH:
-            return f"{{ {begin}; }} 2>/dev/null; {{ \\. {inner}; }} always {{ {{ {end}; }} 2>/dev/null; }}"
+            return (
+                f"{{ {_FORGETTING}; {begin}; }} 2>/dev/null; {{ \\. {inner}; }} always {{ {{ {end}; }} 2>/dev/null; }}"
+            )
         forget = ""
         if self.kind == BASH:
             ours = quoted(self.outer, BASH)

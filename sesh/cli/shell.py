@@ -7,7 +7,7 @@ import time
 
 from sesh import protocol, wire
 from sesh.cli import create, far, find, show
-from sesh.errors import ExitCode, InternalError, Interrupted, SeshError, TimedOut, Unreachable, UsageError
+from sesh.errors import ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable, UsageError
 from sesh.names import printable
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ else:
     import _signal as signal  # the module around it takes longer to load than all of this
 
 _RUN = 1
+_FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
 _PRESSES = 3
 _AGAIN = 2.0
 """Seconds within which another Ctrl-C counts as a further one."""
@@ -130,31 +131,68 @@ def _report(line: Line, name: str, told: dict[str, Any], output: bytes, *, waite
 
 
 def history(line: Line, name: str, count: str | None = None, *, ansi: bool = False) -> int:
-    """`--history NAME [N]`: the commands that were run in a session's shell; with N that one's output."""
+    """`--history NAME [N]`: the commands that were run in a session's shell; with N that one's output.
+
+    Of a job that has ended, and is no session any more, the one command that it was.
+    """
     find.checked(name, "--history")
-    if count is None:
-        _, data = find.ask(name, "history")
-        commands = protocol.parse(data)["commands"]
-        for each in commands:
-            each["started"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(each["started"]))
-        if line.json:
-            show.value(commands)
-        else:
-            for each in commands:
-                words = each["command"]
-                command = words[0] if len(words) == 1 else " ".join(words)
-                code = "-" if each["exit_code"] is None else each["exit_code"]
-                show.text(f"{each['n']:>4}  {code:>3}  {each['duration']:>8.2f}s  {show.one_line(command)}")
-        return 0
-    if not count.isdecimal():
+    if count is not None and not count.isdecimal():
         raise UsageError(f"{printable(count)} is no number of a command; see: sesh --history {name}")
-    told, output = find.ask(name, "history", n=int(count))
-    output = output if ansi else plain(output)
+    number = int(count) if count is not None else None
+    try:
+        told, data = find.ask(name, "history", **({} if number is None else {"n": number}))
+    except NotFound:
+        kept = _kept(name, number)
+        if kept is None:
+            raise
+        told, data = kept
+    if number is None:
+        return _listed(line, protocol.parse(data)["commands"])
+    output = data if ansi else plain(data)
     if line.json:
-        facts = {key: told.get(key) for key in ("n", "command", "cwd", "duration", "exit_code", "output_bytes")}
-        show.value({**facts, "output": output.decode("utf-8", "replace")})
+        show.value({**_dated({key: told.get(key) for key in _FACTS}), "output": output.decode("utf-8", "replace")})
     else:
         show.write(output)
+    return 0
+
+
+def _kept(name: str, number: int | None) -> tuple[dict[str, Any], bytes] | None:
+    """What a job left behind, in the form of a daemon's answer; None where nothing is known."""
+    from sesh import results
+
+    result = results.newest(name)
+    if result is None or not result.get("job") or number not in (None, 1):
+        return None
+    output = results.output(result).replace(b"\r\n", b"\n")
+    duration = float(result.get("duration") or 0)
+    facts = {
+        "n": 1,
+        "command": result.get("command"),
+        "cwd": None,
+        "started": float(result.get("ended") or 0) - duration,
+        "duration": duration,
+        "exit_code": result.get("exit_code"),
+        "output_bytes": len(output),
+    }
+    return facts, output if number else protocol.encode({"commands": [facts]})
+
+
+def _dated(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts with the moment in the form that all JSON has."""
+    started = facts.get("started")
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)) if isinstance(started, (int, float)) else None
+    return {**facts, "started": when}
+
+
+def _listed(line: Line, commands: list[dict[str, Any]]) -> int:
+    """Prints commands, the newest last."""
+    if line.json:
+        show.value([_dated(each) for each in commands])
+        return 0
+    for each in commands:
+        code = "-" if each["exit_code"] is None else each["exit_code"]
+        command = show.one_line(" ".join(each["command"]))
+        show.text(f"{each['n']:>4}  {code:>3}  {each['duration']:>8.2f}s  {command}")
     return 0
 
 

@@ -265,6 +265,35 @@ def test_the_history_of_bash_holds_nothing_of_ours(home: Home) -> None:
     assert [line.split(None, 1)[1] for line in output.splitlines()] == ["echo mine"]
 
 
+def test_the_history_of_zsh_holds_one_line_of_ours_at_most(home: Home) -> None:
+    opened(home, "zsh", rc="HISTSIZE=100")
+    assert home.sesh("--send", "t", "echo mine", "--enter").code == 0
+    wait_until(lambda: "\nmine\n" in home.sesh("--logs", "t").stdout)
+    for word in ("one", "two", "three"):
+        ran(home, f"echo {word}")
+    lines = [line.split(None, 1)[1] for line in ran(home, "fc -l 1")[1].splitlines()]
+    assert lines[0] == "echo mine"
+    assert len(lines) <= 2
+
+
+def test_the_history_of_a_job_outlives_it(home: Home) -> None:
+    assert home.sesh("--exec", "job", "--", "sh", "-c", "echo out; exit 3").code == 3
+    known = home.sesh("--history", "job", "--json").json()
+    assert [(each["command"], each["exit_code"]) for each in known] == [(["sh", "-c", "echo out; exit 3"], 3)]
+    assert home.sesh("--history", "job", "1").raw == b"out\n"
+    assert home.sesh("--history", "none", "--local").code == 1
+
+
+def test_traps_of_bash_see_the_command_alone(home: Home) -> None:
+    opened(home, "bash")
+    ran(home, "trap 'echo debug' DEBUG; trap 'echo err' ERR")
+    code, output = ran(home, "false")
+    assert code == 1
+    assert "7373" not in output
+    ran(home, "trap - DEBUG ERR; trap 'echo bye' EXIT")
+    assert ran(home, "exit 4") == (4, "bye\n")
+
+
 def test_a_missing_session_is_not_made(home: Home) -> None:
     done = home.sesh("--run", "none", "--json", "--local", "--", "true")
     assert (done.code, done.json()["error"]["code"]) == (125, "not_found")
