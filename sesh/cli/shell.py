@@ -140,7 +140,7 @@ def history(line: Line, name: str, count: str | None = None, *, ansi: bool = Fal
         raise UsageError(f"{printable(count)} is no number of a command; see: sesh --history {name}")
     number = int(count) if count is not None else None
     try:
-        told, data = find.ask(name, "history", **({} if number is None else {"n": number}))
+        told, data = find.ask(name, "history", n=number)
     except NotFound:
         kept = _kept(name, number)
         if kept is None:
