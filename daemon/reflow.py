@@ -1,9 +1,9 @@
-"""Resizing: the main screen reflows the way xterm.js does, the alternate one is cut and padded.
+"""Resizing: lines of the main screen wrap anew as in xterm.js, the alternate screen is cut and padded.
 
 Logical lines are joined and wrapped anew at the new width. A cursor on the last row stays near the bottom: rows
 come back from the scrollback where there is room, rows that no longer fit go into it. A cursor higher up keeps
 its distance from the top, and rows below it are dropped only where there is no other way. The cursor and the
-saved cursor stay on their characters; trailing blanks take no part.
+saved cursor stay on their characters, as in kitty (xterm.js clips their column); trailing blanks take no part.
 """
 
 from __future__ import annotations
