@@ -34,8 +34,6 @@ BEGINS = 3.0
 """Seconds for a shell to begin with what was typed."""
 SETTLES = 0.3
 """Seconds for which another program may pass through the foreground, as a prompt's own commands do."""
-STARTS = 1.0
-"""Seconds for which a new shell's startup files may run another program in the foreground."""
 COMES = 15.0
 """Seconds for a new session's first prompt."""
 RETURNS = 3.0
@@ -212,7 +210,7 @@ class Runs:
         waited = time.monotonic() - run.turn_at
         patience = RETURNS if shell is not None else SETTLES
         if not self._prompted and self._starts(shell):
-            patience = COMES if shell is not None else STARTS
+            patience = COMES
         if waited > patience:
             raise Busy(f"{self._foreground()} runs in {session.name}; wait for its end, or use --send")
         session.timers.set("run", 0.002 if waited < 0.1 else 0.02, self._look)
@@ -220,8 +218,9 @@ class Runs:
     def _starts(self, shell: Shell | None) -> bool:
         """Whether the session's own program may be a shell that has not come to its first prompt."""
         facts = self.session.facts
-        young = time.time() - facts["created"] < COMES
-        return young and (shell is not None or bool(shells.kind_of(int(facts["pid"]))))
+        if self.session.draft is not None or time.time() - facts["created"] > COMES:
+            return False  # somebody has typed already
+        return shell is not None or bool(shells.kind_of(int(facts["pid"])))
 
     def _foreground(self) -> str:
         pty = self.session.pty

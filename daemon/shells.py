@@ -54,6 +54,9 @@ def kind_of(pid: int) -> str:
     except OSError:
         program = called  # no /proc, or another user's process
     program = program.lstrip(".").removesuffix("-wrapped").rstrip("0123456789.-")
+    rest = words[2:] if called == "busybox" else words[1:]
+    if "-c" in rest or (rest and rest[0][:1] != "-"):
+        return ""  # it runs a script
     if program == "busybox" and "sh" not in (called, *words[1:2]) and "ash" not in (called, *words[1:2]):
         return ""  # another of its many programs
     if program == "sh":

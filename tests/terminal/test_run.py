@@ -276,6 +276,19 @@ def test_the_history_of_zsh_holds_one_line_of_ours_at_most(home: Home) -> None:
     assert len(lines) <= 2
 
 
+@pytest.mark.parametrize("name", ["bash", "zsh"])
+def test_the_first_prompt_is_waited_for(home: Home, name: str) -> None:
+    opened(home, name, rc="sleep 1.2; ls / | cat >/dev/null")
+    assert ran(home, "echo hi") == (0, "hi\n")
+
+
+def test_a_session_without_a_shell_is_busy_at_once(home: Home) -> None:
+    assert home.sesh("--open", "t", "--", "sh", "-c", "sleep 60; true").code == 0
+    began = time.monotonic()
+    assert home.sesh("--run", "t", "--json", "--", "true").json()["error"]["code"] == "busy"
+    assert time.monotonic() - began < 3
+
+
 def test_the_history_of_a_job_outlives_it(home: Home) -> None:
     assert home.sesh("--exec", "job", "--", "sh", "-c", "echo out; exit 3").code == 3
     known = home.sesh("--history", "job", "--json").json()
