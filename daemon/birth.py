@@ -2,7 +2,7 @@
 
 The order is plain data: name, directory (empty for the caller's), command (a list, None for the user's shell),
 environment (the creator's), extra (variables that win), columns, rows, width, height (0 where there is no terminal),
-labels, keep, job, timeout (seconds, for a job), login, term, colorterm.
+labels, keep, job, timeout (seconds, for a job), stdin (whether the job is fed), login, term, colorterm.
 """
 
 from __future__ import annotations
@@ -252,7 +252,12 @@ def _session(order: Order) -> tuple[Any, str]:
         argv = shell_words(program, login=login)
         words = [program]
     created = time.time()
-    pty = Pty.spawn(program, argv, order["directory"], variables, size, order["umask"])
+    inbound, outbound = os.pipe() if order.get("stdin") else (-1, -1)
+    try:
+        pty = Pty.spawn(program, argv, order["directory"], variables, size, order["umask"], inbound)
+    finally:
+        if inbound >= 0:
+            os.close(inbound)
     facts = {
         "name": order["name"],
         "id": number,
@@ -267,4 +272,9 @@ def _session(order: Order) -> tuple[Any, str]:
     }
     if creator.get("SSH_AUTH_SOCK"):
         point(agent, creator["SSH_AUTH_SOCK"])
-    return Session(facts, size, pty), agent
+    session = Session(facts, size, pty)
+    if outbound >= 0:
+        from sesh.daemon.feed import Feed
+
+        session.feed = Feed(outbound)
+    return session, agent

@@ -61,8 +61,11 @@ class Pty:
         environment: dict[str, str],
         size: tuple[int, int, int, int],
         umask: int,
+        stdin: int = -1,
     ) -> Pty:
         """Starts `program` with argv `words` on a new pty of `size` (columns, rows, width, height in pixels).
+
+        `stdin`: a descriptor that it reads from instead of the pty, -1 for none.
 
         Raises CannotStart (127, or 126 where it is there and cannot be executed) and Refused for the directory.
         """
@@ -75,6 +78,9 @@ class Pty:
             except OSError as error:
                 raise OSError(f"{error.errno} chdir") from error
             os.umask(umask)
+            if stdin >= 0:
+                os.dup2(stdin, 0)
+                os.close(stdin)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
                 if signal.getsignal(number) is not None:
@@ -85,7 +91,9 @@ class Pty:
                 raise OSError(f"{error.errno} exec") from error
 
         try:
-            process = process_class.spawn([program], preexec_fn=become, dimensions=(size[1], size[0]))
+            process = process_class.spawn(
+                [program], preexec_fn=become, dimensions=(size[1], size[0]), pass_fds=(stdin,) * (stdin >= 0)
+            )
         except FileNotFoundError as error:
             raise cannot_start(words[0], program, ENOENT if not os.path.exists(program) else EACCES) from error
         except OSError as error:

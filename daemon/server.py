@@ -138,6 +138,8 @@ class Server:
             events = (0 if session.relay.paused() else READ) | (WRITE if session.input else 0)
             if events:
                 wanted[session.pty.descriptor] = events
+        if session.feed is not None and session.feed.pending:
+            wanted[session.feed.descriptor] = WRITE
         for descriptor, peer in self.peers.items():
             wanted[descriptor] = (READ if self._hears(peer) else 0) | (WRITE if peer.blocked else 0)
         self._poller.want({descriptor: events for descriptor, events in wanted.items() if events})
@@ -173,6 +175,9 @@ class Server:
                 self.program.write()
             if events & READ:
                 self.program.take()
+        elif session.feed is not None and descriptor == session.feed.descriptor:
+            if session.feed.write():
+                self.close_feed()
         elif descriptor in self.peers:
             self._serve(self.peers[descriptor], events)
         elif descriptor == self._wakeup:
@@ -312,11 +317,20 @@ class Server:
         self.session.timers.clear(("hello", peer.descriptor))
         self._poller.forget(peer.descriptor)
         self.session.events.forget(peer)
+        feed = self.session.feed
+        if feed is not None and (feed.feeder is peer or (feed.feeder is None and not self.peers)):
+            self.session.timers.set("feed", feed.patience, self.close_feed)
         if peer.attachment is not None:
             self.reception.forget(peer.attachment)
         if peer.reader is not None and peer.reader in self.session.relay.followers:
             self.session.relay.followers.remove(peer.reader)
         peer.drop()
+
+    def close_feed(self) -> None:
+        """Ends the standard input of a job that is fed."""
+        if self.session.feed is not None:
+            self._poller.forget(self.session.feed.descriptor)
+            self.session.feed.close()
 
     def forget_pty(self) -> None:
         """Stops looking at the pty, which is about to be closed."""
@@ -324,6 +338,7 @@ class Server:
         if pty is not None:
             self._poller.forget(pty.descriptor)
         self.program.open = False
+        self.close_feed()
 
     def release(self) -> None:
         """Gives the session's name back."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from sesh.daemon.clients import Size
     from sesh.daemon.draft import Draft
+    from sesh.daemon.feed import Feed
     from sesh.daemon.pty import Pty
     from sesh.daemon.runs import Runs
     from sesh.daemon.waits import Waits
@@ -54,6 +55,8 @@ class Session:
         """Position of the stream when something was last sent by `--send`; None before that."""
         self.events = Events()
         self.events.add("created", self.name, command=_shown(facts["command"]), directory=facts["directory"])
+        self.feed: Feed | None = None
+        """The standard input of a job that is fed."""
         self.waits: Waits | None = None
         """Who waits for more than the end; made when somebody does."""
         self.draft: Draft | None = None

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MOST_LINES = 1_000_000
 MOST_LABELS = 64
 MOST_WAITS = 16
+MENDING = 600.0
+"""Seconds in which a lost link may be mended before the job that was fed over it sees the end of its input."""
 SEEING = frozenset(("screen", "logs", "modes"))
 """Verbs that show what the emulator has seen: it is let catch up before they are carried out."""
 
@@ -290,6 +292,20 @@ def history(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) 
     raise Refused(f"{server.session.name} remembers no command {number}; see: sesh --history {server.session.name}")
 
 
+def feed(server: Server, peer: Peer, asked: int, words: Words, data: bytes) -> None:
+    """Feeds the standard input of a job, from offset `at` on; answers when the job has it. `ends`: there is no more."""
+    session, at = server.session, words.get("at")
+    into = session.feed
+    if into is None or not isinstance(at, int) or at > into.received:
+        raise UsageError(f"{session.name} takes no input of this kind")
+    into.patience = MENDING if words.get("mends") is True else 0.0
+    session.timers.clear("feed")
+    if not into.open:
+        peer.respond(asked, received=into.received, open=False)
+        return
+    into.take(peer, asked, at, data, ends=words.get("ends") is True)
+
+
 VERBS: dict[str, Verb] = {
     "summary": summary,
     "status": status,
@@ -309,4 +325,5 @@ VERBS: dict[str, Verb] = {
     "run_interrupt": run_interrupt,
     "history": history,
     "events": events,
+    "feed": feed,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sesh.cli import create, far, find, show
+from sesh.cli.feeding import Feeding
 from sesh.cli.waiter import Waiter
 from sesh.errors import ExitCode, SeshError, UsageError
 from sesh.names import printable
@@ -24,6 +25,7 @@ def exec_(  # noqa: PLR0913 (a job has that many sides)
     follow: bool = False,
     keep: bool = False,
     timeout: str | None = None,
+    stdin: bool = False,
     tie: bool = False,
     detached: bool = False,
     env: Sequence[str] = (),
@@ -41,11 +43,12 @@ def exec_(  # noqa: PLR0913 (a job has that many sides)
         raise UsageError(f"too many words before --; a directory goes so: sesh --exec {shown[0]} -C {shown[1]} -- …")
     if printed and follow:
         raise UsageError("--print and --follow exclude each other; take one")
-    if detached and (printed or follow or tie):
-        raise UsageError("-d does not wait, so it takes no --print, --follow or --tie")
+    if detached and (printed or follow or tie or stdin):
+        raise UsageError("-d does not wait, so it takes no --print, --follow, --stdin or --tie")
     name = find.checked(places[0], "--exec") if places else None
     what = create.order(directory=directory, command=line.tail, env=env, label=label)
     what |= {"job": True, "keep": keep, "timeout": create.seconds(timeout) if timeout is not None else None}
+    what["stdin"] = stdin
     try:
         name, connection = create.start_numbered(what) if name is None else (name, create.start(what, name))
         if not detached and far.entering():
@@ -55,7 +58,8 @@ def exec_(  # noqa: PLR0913 (a job has that many sides)
             if not line.json:
                 show.text(name)
             return create.made(line.json, name, created=True)
-        return waited(line, Waiter(connection, name, tie=tie), follow=follow, printed=printed)
+        feeding = Feeding(mends=False) if stdin else None
+        return waited(line, Waiter(connection, name, tie=tie, feeding=feeding), follow=follow, printed=printed)
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.SESH_FAILED

@@ -7,6 +7,7 @@ import time
 
 from sesh import paths, protocol, wire
 from sesh.cli import enter, job, reach, settings, show, words
+from sesh.cli.feeding import Feeding
 from sesh.cli.mender import Mender
 from sesh.cli.waiter import Waiter
 from sesh.client.pulse import Pulse
@@ -132,7 +133,9 @@ def _job(line: words.Line, argv: list[str], destination: Destination) -> int:
         name, through = _entered(line, argv, destination)
         mender = Mender(destination, name)
         tie, number = given.get("tie", False), through.session_id
-        waiter = Waiter(through, name, tie=tie, host=destination.word, number=number, again=mender)
+        feeding = Feeding(mends=True) if given.get("stdin") else None
+        host = destination.word
+        waiter = Waiter(through, name, tie=tie, host=host, number=number, again=mender, feeding=feeding)
         follow, printed = given.get("follow", False), given.get("printed", False)
         return job.waited(line, waiter, follow=follow, printed=printed, host=destination.word)
     except SeshError as error:

@@ -185,6 +185,7 @@ def _exec(
     follow: Annotated[bool, typer.Option("--follow", help="Print its output as it comes.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the session to be looked at, until --kill.")] = False,
     timeout: Annotated[str | None, typer.Option("--timeout", metavar="S", help="End it after so many seconds.")] = None,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Its standard input is sesh's.")] = False,
     tie: Annotated[bool, typer.Option("--tie", help="SIGINT, SIGTERM and SIGHUP to sesh end it.")] = False,
     detached: Detached = False,
     env: Env = None,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from sesh.cli.feeding import Feeding
     from sesh.cli.job import Followed
 
     Found = tuple[wire.Connection | None, dict[str, Any] | None, bytes]
@@ -30,7 +31,7 @@ _PRESSES = 3
 _PIECE = 4096
 """Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
 
-_WAIT, _OTHERS = 1, 2
+_WAIT, _OTHERS, _FEED = 1, 2, 1 << 20
 
 
 class Waiter:
@@ -52,6 +53,7 @@ class Waiter:
         host: str | None = None,
         number: str = "",
         again: Again | None = None,
+        feeding: Feeding | None = None,
     ) -> None:
         self.name, self._host = name, host
         self._connection, self._tie, self._again = connection, tie, again
@@ -66,6 +68,7 @@ class Waiter:
         self._asked, self._number = _OTHERS, number
         self._pulse = pulse.Pulse(wanted=again is not None)
         self._mending = self._ending = False
+        self._feeding = feeding
         self._inbound, self._wakeup = os.pipe()
 
     def __enter__(self) -> Waiter:
@@ -123,6 +126,8 @@ class Waiter:
         self._connection.send(wire.greeting("request") + asked)
         self._connection.expect_welcome(None if self._again is None else time.monotonic() + pulse.LOST)
         self._pulse = pulse.Pulse(wanted=self._again is not None)
+        if self._feeding is not None:
+            self._feeding.send(self._connection)
         self._frames(self._connection.leftovers())
 
     def _mend(self, again: Again) -> None:
@@ -152,6 +157,8 @@ class Waiter:
             poll.register(show.STDOUT, select.POLLOUT)
         else:
             poll.register(self._connection.inbound, select.POLLIN)
+            if self._feeding is not None and self._feeding.hungry and self._result is None:
+                poll.register(0, select.POLLIN)
         patient = self._again is None or bool(self._pending)
         ready = poll.poll(None if patient else max(0.0, self._pulse.due - time.monotonic()) * 1000)
         if not ready:
@@ -162,6 +169,8 @@ class Waiter:
             elif self._pending:
                 show.write(self._pending[:_PIECE])
                 self._pending = self._pending[_PIECE:]
+            elif descriptor == 0 and self._feeding is not None:
+                self._feeding.read(self._connection)
             else:
                 self._frames([self._connection.receive(), *self._connection.leftovers()])
                 self._pulse.heard()
@@ -185,7 +194,9 @@ class Waiter:
                 self._retained += payload
             elif kind == protocol.RESPONSE:
                 response = protocol.parse(payload)
-                if response.get("id") != _WAIT:
+                if response.get("id") == _FEED and self._feeding is not None:
+                    self._feeding.answered(response)
+                elif response.get("id") != _WAIT:
                     self._retained.clear()
                 elif "error" in response:
                     raise wire.failure(response["error"])

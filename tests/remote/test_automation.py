@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 
@@ -60,3 +61,10 @@ def test_who_stops_following_leaves_nothing_running_over_there(home: Home, farm:
         lambda: not any("--logs" in line for line in far.run("ps -o args= -u $(id -u)").stdout.splitlines()[:-1])
     )
     assert far.names() == ["work"]
+
+
+def test_a_job_over_there_reads_what_is_here(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    data = bytes(range(256)) * 4000
+    done = home.sesh("@box", "--exec", "job", "--stdin", "--print", "--", "sha256sum", input=data, timeout=40)
+    assert (done.code, done.stdout.split()[:1]) == (0, [hashlib.sha256(data).hexdigest()])

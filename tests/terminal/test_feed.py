@@ -1,0 +1,66 @@
+"""`--exec --stdin`: the job reads what sesh reads, byte for byte, to the end."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Callable
+
+from tests.support import Home, Result, wait_until
+
+Sesh = Callable[..., Result]
+HASH = ("python3", "-c", "import sys, hashlib; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())")
+
+
+def test_every_byte_arrives(sesh: Sesh) -> None:
+    data = bytes(range(256)) * 20_000
+    done = sesh("--exec", "job", "--stdin", "--print", "--", *HASH, input=data)
+    assert (done.code, done.stdout.strip()) == (0, hashlib.sha256(data).hexdigest())
+
+
+def test_the_end_comes_when_stdin_ends_and_not_before(home: Home) -> None:
+    process = home.start(
+        "--exec", "job", "--stdin", "--follow", "--", "sh", "-c", "read a; echo got $a; read b || exit 7",
+        stdin=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"one\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == b"got one\n"
+    process.communicate(timeout=15)
+    assert process.returncode == 7
+
+
+def test_an_empty_stdin_ends_at_once(sesh: Sesh) -> None:
+    assert sesh("--exec", "--stdin", "--print", "--", "wc", "-c", input=b"").stdout.strip() == "0"
+
+
+def test_a_job_that_reads_no_further_ends_with_its_own_code(sesh: Sesh) -> None:
+    done = sesh("--exec", "--stdin", "--print", "--", "sh", "-c", "head -c 3; exit 4", input=b"abc" * 1_000_000)
+    assert (done.code, done.stdout) == (4, "abc")
+
+
+def test_a_job_that_closes_its_input_goes_on(sesh: Sesh) -> None:
+    script = "exec 0</dev/null; sleep 0.2; echo on"
+    assert sesh("--exec", "--stdin", "--print", "--", "sh", "-c", script, input=b"x" * 500_000).stdout == "on\n"
+
+
+def test_stdin_is_a_pipe_and_the_terminal_is_still_there(sesh: Sesh) -> None:
+    script = (
+        "test -t 0 && echo terminal; test -p /dev/stdin && echo pipe; test -t 1 && echo out; tty </dev/tty >/dev/null"
+    )
+    done = sesh("--exec", "--stdin", "--print", "--", "sh", "-c", script, input=b"")
+    assert (done.code, done.stdout.split()) == (0, ["pipe", "out"])
+
+
+def test_when_who_feeds_dies_the_job_sees_the_end_and_goes_on(sesh: Sesh, home: Home) -> None:
+    process = home.start("--exec", "job", "--stdin", "--", "sh", "-c", "cat >/dev/null; exit 9", stdin=subprocess.PIPE)
+    wait_until(lambda: "job" in home.names())
+    process.kill()
+    process.communicate()
+    assert sesh("--wait", "job", "--exit").code == 9
+
+
+def test_who_does_not_wait_cannot_feed(sesh: Sesh) -> None:
+    assert sesh("--exec", "job", "--stdin", "-d", "--", "cat").code == 2
