@@ -44,6 +44,9 @@ class Link(wire.Connection):
         """The id of the session that it has led to, where it knew that."""
         self._process, self._told = process, told
 
+    def __enter__(self) -> Link:
+        return self
+
     @property
     def agent(self) -> str | None:
         """The socket over there of the agent that ssh forwards."""

@@ -7,7 +7,7 @@ import time
 
 from sesh import inside, kernel, listing, paths, records, wire
 from sesh.cli import find, show
-from sesh.errors import Refused, SeshError, TimedOut, Unreachable, UsageError
+from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,34 @@ def detach(line: Line, name: str | None = None) -> int:
 def kill(line: Line, names: Sequence[str] = ()) -> int:
     """`--kill [NAME…]`: each is tried; 1 where any was not there."""
     chosen = [find.checked(name, "--kill") for name in dict.fromkeys(names)] or [inside.required("--kill")]
-    return told(line, chosen, end_all(chosen))
+    failed = end_all(chosen)
+    if len(chosen) > 1:
+        failed = _ended_elsewhere(line, failed)
+    return told(line, chosen, failed)
+
+
+def _ended_elsewhere(line: Line, failed: dict[str, SeshError]) -> dict[str, SeshError]:
+    """Ends those that are not here where they are found, saying so for each; what is left of the failures."""
+    absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
+    if not absent:
+        return failed
+    from sesh.cli import everywhere
+
+    left = dict(failed)
+    for name, hosts in everywhere.located(line, absent).items():
+        try:
+            host = everywhere.chosen(name, hosts)
+            if host is None:
+                continue
+            from sesh.cli import there
+
+            show.write(f"[{name} on @{host}]\n".encode(), show.STDERR)
+            there.answered(host, ["--kill", name])
+        except SeshError as error:
+            left[name] = error
+        else:
+            del left[name]
+    return left
 
 
 def kill_all(line: Line, *, yes: bool = False) -> int:

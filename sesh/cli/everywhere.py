@@ -7,11 +7,11 @@ import select
 import time
 
 from sesh.cli import show
-from sesh.errors import Refused, SeshError, UsageError
+from sesh.errors import Refused, SeshError, Unreachable, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sesh.cli.words import Line
     from sesh.listing import Summary
@@ -26,15 +26,36 @@ QUIET = 0.3
 
 def hosts(line: Line) -> list[str]:
     """The known remotes that are worth asking: none with `--local`, none that failed within the last minute."""
+    from sesh.remote import known
+
+    return [word for word in _known(line) if not known.skipped(word)]
+
+
+def skipped(line: Line) -> list[str]:
+    """The known remotes that are not asked because they failed within the last minute."""
+    from sesh.remote import known
+
+    return [word for word in _known(line) if known.skipped(word)]
+
+
+def _known(line: Line) -> list[str]:
     from sesh.cli import far
 
     if line.local or far.near() is not None:
         return []
     from sesh.remote import known
 
-    if not os.path.isdir(known.directory()):
-        return []
-    return [each.word for each in known.all() if not known.skipped(each.word)]
+    return [each.word for each in known.all()] if os.path.isdir(known.directory()) else []
+
+
+def _noted(word: str) -> None:
+    """Notes that a host did not answer; where that cannot be written it is asked again."""
+    from sesh.remote import known
+
+    try:
+        known.failed(word)
+    except Refused:
+        return
 
 
 class Asking:
@@ -62,17 +83,28 @@ class Asking:
             known.remember_names(word, answer)
         except SeshError as error:
             answer = error
-            if error.code == "unreachable":
-                known.failed(word)
+        except OSError as error:
+            answer = Unreachable(f"{word} cannot be asked: {error.strerror}")
+        if isinstance(answer, Unreachable):
+            _noted(word)
         self._answers.append((word, answer))
         os.write(self._outbound, b".")
 
     def take(self) -> list[Answer]:
         """The answers that have come since the last time."""
         os.read(self.inbound, 64)
-        answers, self._answers = self._answers, []
+        answers = []
+        while self._answers:  # a thread may add one at any moment
+            answers.append(self._answers.pop(0))
         self.waiting -= {word for word, _ in answers}
         return answers
+
+    def given_up(self) -> list[str]:
+        """The hosts whose time is over; they are not asked again for a while."""
+        late = sorted(self.waiting)
+        for word in late:
+            _noted(word)
+        return late
 
     def left(self) -> float:
         """Seconds for which an answer is still waited for."""
@@ -81,8 +113,6 @@ class Asking:
 
 def summaries(words: list[str]) -> Iterator[Answer]:
     """What each host answers, as it comes; a host that does not answer in time is unreachable."""
-    from sesh.errors import Unreachable
-
     if not words:
         return
     asking = Asking(words)
@@ -92,7 +122,7 @@ def summaries(words: list[str]) -> Iterator[Answer]:
         if not poll.poll(asking.left() * 1000):
             break
         yield from asking.take()
-    for word in sorted(asking.waiting):
+    for word in asking.given_up():
         yield word, Unreachable(f"{word} does not answer")
 
 
@@ -102,35 +132,43 @@ def find(line: Line, name: str, *, creates: bool = False) -> str | None:
     `creates`: the name would be created here, which a person may have done at once by Enter. Raises UsageError where
     several have it and nobody can be asked, Refused where the person declines.
     """
+    return chosen(name, located(line, [name], creates=creates)[name])
+
+
+def located(line: Line, names: Sequence[str], *, creates: bool = False) -> dict[str, list[str]]:
+    """The known remotes that have sessions of these names, in their order; none where a person did not want to wait."""
+    found: dict[str, list[str]] = {name: [] for name in names}
     words = hosts(line)
     if not words:
-        return None
+        return found
     asking = Asking(words)
-    found: list[str] = []
     poll = select.poll()
     poll.register(asking.inbound, select.POLLIN)
     speak: float | None = time.monotonic() + QUIET
-    impatient = creates and os.isatty(0) and show.on_terminal()
+    impatient = creates and show.on_terminal()
     if impatient:
         poll.register(0, select.POLLIN)
     while asking.waiting and asking.left() > 0:
         wait = asking.left() if speak is None else min(asking.left(), max(0.0, speak - time.monotonic()))
         for descriptor, _ in poll.poll(wait * 1000):
-            if descriptor == asking.inbound:
-                for word, answer in asking.take():
-                    if not isinstance(answer, SeshError) and any(each.get("name") == name for each in answer):
-                        found.append(word)
-            else:
+            if descriptor != asking.inbound:
                 os.read(0, 4096)
-                return None
+                return {name: [] for name in names}
+            for word, answer in asking.take():
+                there = [] if isinstance(answer, SeshError) else [each.get("name") for each in answer]
+                for name in found.keys() & there:
+                    found[name].append(word)
         if speak is not None and time.monotonic() >= speak and asking.waiting:
             speak = None
+            if not os.isatty(show.STDERR):
+                continue
             others = ", ".join(f"@{word}" for word in sorted(asking.waiting))
-            show.note(f"looking for {name} on {others}" + ("; Enter creates it here" if impatient else ""))
-    return _chosen(name, sorted(found))
+            show.note(f"looking for {', '.join(names)} on {others}" + ("; Enter creates it here" if impatient else ""))
+    asking.given_up()
+    return {name: sorted(words) for name, words in found.items()}
 
 
-def _chosen(name: str, words: list[str]) -> str | None:
+def chosen(name: str, words: list[str]) -> str | None:
     """The host to use: the only one, or the one that a person chooses."""
     if len(words) < 2:
         return words[0] if words else None

@@ -20,15 +20,15 @@ _BLOCK = 1 << 16
 
 
 class Run:
-    """The sesh that runs the job on one host; its stdout, and the last line of its stderr."""
+    """The sesh that runs the job on one host: a child of this one; its stdout, and the last line of its stderr."""
 
     def __init__(self, host: str, argv: list[str], colour: int | None) -> None:
         self.host = host
-        nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        nothing = os.open(os.devnull, os.O_RDONLY)
         self.stdout, printed = os.pipe()
-        self.stderr, noted = os.pipe()
-        self._pid = child.start([f"@{host}", *argv], nothing, printed, noted)
-        for descriptor in (nothing, printed, noted):
+        self.stderr, told = os.pipe()
+        self._pid = child.start([f"@{host}", *argv], nothing, printed, told)
+        for descriptor in (nothing, printed, told):
             os.close(descriptor)
         self.output = b""
         self.told = b""
@@ -43,6 +43,16 @@ class Run:
             whole, newline, self.output = self.output.rpartition(b"\n")
             if newline:
                 show.write(b"".join(self._prefix + line + b"\n" for line in whole.split(b"\n")))
+
+    def value(self, code: int) -> dict[str, Any]:
+        """What its sesh answered in JSON, the host filled in; an error where it answered nothing."""
+        import json
+
+        try:
+            value = json.loads(self.output.splitlines()[-1])
+        except (ValueError, IndexError):
+            value = {"error": {"code": "internal", "message": self.reason() or "it said nothing"}}
+        return {**value, "host": self.host, "exit_code": value.get("exit_code", code)}
 
     def finish(self, *, prefixed: bool) -> int:
         """The exit code, when what was left of the last line has been printed."""
@@ -61,15 +71,14 @@ def run(line: Line, hosts: list[str], own: list[str]) -> int:
     """`sesh @a @b --exec NAME … -- CMD`: the exit code. Raises UsageError for verbs that go to one host."""
     if line.verb != "--exec":
         raise UsageError("several hosts at once go with --exec: sesh @a @b --exec NAME -- CMD")
-    shown = not line.json and ("--print" in line.words or "--follow" in line.words)
+    shown = not line.json and not {"--print", "--follow", "-d"}.isdisjoint(line.words)
     coloured = os.isatty(show.STDOUT) and not os.environ.get("NO_COLOR")
-    hosts = list(dict.fromkeys(hosts))
     runs = [Run(host, own, _COLOURS[at % len(_COLOURS)] if coloured else None) for at, host in enumerate(hosts)]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # each host's own sesh hears Ctrl-C, and knows what it means
     _pumped(runs, prefixed=shown)
     codes = {each.host: each.finish(prefixed=shown) for each in runs}
     if line.json:
-        show.value([_value(each, codes[each.host]) for each in runs])
+        show.value([each.value(codes[each.host]) for each in runs])
     else:
         show.text(_summary(runs, codes))
     return 0 if not any(codes.values()) else 1
@@ -95,17 +104,6 @@ def _pumped(runs: list[Run], *, prefixed: bool) -> None:
                 each.take(data, prefixed=prefixed)
             else:
                 each.told = (each.told + data)[-_BLOCK:]
-
-
-def _value(each: Run, code: int) -> dict[str, Any]:
-    """What one host's sesh answered in JSON, its host filled in; an error where it answered nothing."""
-    import json
-
-    try:
-        value = json.loads(each.output)
-    except ValueError:
-        value = {"error": {"code": "internal", "message": each.reason() or "it said nothing"}}
-    return {**value, "host": each.host, "exit_code": value.get("exit_code", code)}
 
 
 def _summary(runs: list[Run], codes: dict[str, int]) -> str:

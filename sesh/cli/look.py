@@ -44,6 +44,8 @@ def list_(line: Line, *, label: Sequence[str] = ()) -> int:
         show.text(table.drawn(table.rows(sessions, time.time()), width))
     for reason in listing.refusals(there):
         show.note(reason)
+    for word in everywhere.skipped(line):
+        show.text(f"@{word}  unreachable less than a minute ago, and not asked again")
     for word, answer in everywhere.summaries(remotes):
         if isinstance(answer, SeshError):
             show.text(f"@{word}  {'unreachable' if answer.code == 'unreachable' else str(answer)}")

@@ -16,7 +16,8 @@ from sesh.remote import eventlog, link, sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
     from sesh.remote.destination import Destination
     from sesh.remote.link import Link
@@ -144,22 +145,39 @@ def _job(line: words.Line, argv: list[str], destination: Destination) -> int:
         raise
 
 
+def answered(host: str, argv: list[str]) -> dict[str, Any]:
+    """What a line answers in JSON on a host, without a prompt. Raises the error that it answers, Unreachable."""
+    said = bytearray()
+    with reach.opened(reach.place(host), ask=False) as through:
+        _carried_out(
+            through, ["--json", *argv], b"", lambda number, block: said.extend(block if number == show.STDOUT else b"")
+        )
+    answer = protocol.parse(bytes(said))
+    if "error" in answer:
+        raise wire.failure(answer["error"])
+    return answer
+
+
 def _command(line: words.Line, argv: list[str], destination: Destination) -> int:
     """Any other line: run over there, its output and exit code passed on."""
     data = _input(line)
-    through = reach.opened(destination, offer=not line.json)
-    with through:
-        through.send(wire.asking("command", 1, data, argv=argv))
-        for kind, payload in _heard(through):
-            if kind == protocol.OUTPUT:
-                number, block = protocol.split_number(payload)
-                show.write(block, show.STDERR if number == show.STDERR else show.STDOUT)
-            elif kind == protocol.RESPONSE:
-                answer = protocol.parse(payload)
-                if "error" in answer:
-                    raise wire.failure(answer["error"])
-                return int(answer["exit_code"])
-    raise Unreachable(f"the link to @{destination.word} is lost")
+    with reach.opened(destination, offer=not line.json) as through:
+        return _carried_out(through, argv, data, lambda number, block: show.write(block, number))
+
+
+def _carried_out(through: Link, argv: list[str], data: bytes, take: Callable[[int, bytes], None]) -> int:
+    """Has the other side run a line; `take` gets its output, by descriptor. The exit code."""
+    through.send(wire.asking("command", 1, data, argv=argv))
+    for kind, payload in _heard(through):
+        if kind == protocol.OUTPUT:
+            number, block = protocol.split_number(payload)
+            take(show.STDERR if number == show.STDERR else show.STDOUT, block)
+        elif kind == protocol.RESPONSE:
+            answer = protocol.parse(payload)
+            if "error" in answer:
+                raise wire.failure(answer["error"])
+            return int(answer["exit_code"])
+    raise Unreachable(f"the link to @{through.destination.word} is lost")
 
 
 def _heard(through: Link) -> Iterator[tuple[int, bytes]]:

@@ -1,0 +1,233 @@
+"""Sessions found by their bare names, and one list for here and everywhere."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.remote.farm import Far, Farm
+from tests.support import PROMPT, Home, processes, wait_until
+
+
+def known(home: Home, *hosts: Far) -> None:
+    """Makes hosts known, as using them once does."""
+    for far in hosts:
+        assert home.sesh(far.at, "--list").code == 0
+
+
+def test_a_name_that_is_not_here_is_found_where_it_is(home: Home, farm: Farm) -> None:
+    one, two = farm.host("one"), farm.host("two")
+    known(home, one, two)
+    two.sesh("--open", "work", "--", "sh", "-c", "echo out; exec cat")
+    wait_until(lambda: "out" in two.sesh("--screen", "work").stdout)
+    status = home.sesh("--status", "work", "--json")
+    assert (status.code, status.json()["host"], status.stderr) == (0, "two", "[work on @two]\n")
+    assert home.sesh("--logs", "work").stdout == "out\n"
+    assert home.sesh("--screen", "work").stdout.startswith("out\n")
+    assert home.sesh("--send", "work", "typed", "--enter").code == 0
+    wait_until(lambda: "typed" in two.sesh("--screen", "work").stdout)
+    assert home.sesh("--label", "work", "a=b").code == 0
+    assert home.sesh("--message", "work", "hello").code == 0
+    assert home.sesh("--rename", "work", "renamed").code == 0
+    assert two.names() == ["renamed"]
+    assert home.sesh("--detach", "renamed").code == 0
+    missing = home.sesh("--kill", "work")
+    assert (missing.code, "no session work" in missing.stderr) == (1, True)
+    assert home.sesh("--kill", "renamed").code == 0
+    assert two.names() == []
+
+
+def test_what_is_here_goes_first_and_local_asks_nobody(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    known(home, far)
+    far.sesh("--open", "work")
+    assert home.sesh("--status", "work", "--local").code == 1
+    assert home.sesh("--kill", "work", "--local").code == 1
+    home.sesh("--open", "work")
+    calls = len(farm.calls())
+    assert home.sesh("--status", "work", "--json").json()["host"] is None
+    assert home.sesh("--kill", "work").code == 0
+    assert len(farm.calls()) == calls
+    assert far.names() == ["work"]
+
+
+def test_verbs_that_create_never_look_elsewhere(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    known(home, far)
+    far.sesh("--open", "work")
+    calls = len(farm.calls())
+    assert home.sesh("--open", "work").code == 0
+    assert home.sesh("--new", "other", "-d").code == 0
+    assert home.sesh("--exec", "job", "--", "true").code == 0
+    assert len(farm.calls()) == calls
+    assert home.names() == ["other", "work"]
+
+
+def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, farm: Farm) -> None:
+    one, two = farm.host("one"), farm.host("two")
+    known(home, one, two)
+    one.sesh("--open", "work")
+    two.sesh("--open", "work")
+    for words in (["--status", "work"], ["--kill", "work"], ["--attach", "work"]):
+        done = home.sesh(*words)
+        assert done.code == 2, words
+        assert "@one, @two" in done.stderr
+        assert done.stderr.count("\n") == 1
+    terminal = home.terminal("--attach", "work")
+    terminal.wait_for("(1) @one, (2) @two, (C)ancel?")
+    terminal.type("2\r")
+    terminal.wait_for(PROMPT)
+    assert two.sesh("--status", "work", "--json").json()["attached"] == 1
+    cancelled = home.terminal("work")
+    cancelled.wait_for("(C)ancel?")
+    cancelled.type("c\r")
+    assert cancelled.exit_code() == 1
+    assert home.names() == []
+
+
+def test_several_names_are_ended_wherever_they_are(home: Home, farm: Farm) -> None:
+    one, two = farm.host("one"), farm.host("two")
+    known(home, one, two)
+    home.sesh("--open", "a")
+    one.sesh("--open", "b")
+    two.sesh("--open", "c")
+    done = home.sesh("--kill", "a", "b", "missing", "c")
+    assert done.code == 1
+    assert "[b on @one]" in done.stderr
+    assert "[c on @two]" in done.stderr
+    assert "no session missing" in done.stderr
+    assert (home.names(), one.names(), two.names()) == ([], [], [])
+    home.sesh("--open", "a")
+    one.sesh("--open", "b")
+    done = home.sesh("--kill", "a", "b", "--json")
+    assert (done.code, done.json()) == (0, {"ok": True, "killed": ["a", "b"]})
+
+
+def test_a_session_s_name_alone_attaches_to_it_wherever_it_is(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    known(home, far)
+    far.sesh("--open", "work")
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    assert "[work on @box]" in terminal.text()
+    terminal.type("echo on=$USER\r")
+    terminal.wait_for(f"on={far.user}")
+    terminal.type("exit 3\r")
+    assert terminal.exit_code() == 3
+    new = home.terminal("work")
+    new.wait_for(PROMPT)
+    assert home.names() == ["work"]
+
+
+def test_a_slow_host_is_told_of_and_need_not_be_waited_for(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    far.proxy.silence()
+    began = time.monotonic()
+    terminal = home.terminal("work", columns=100)
+    terminal.wait_for("looking for work on @box; Enter creates it here")
+    terminal.type("\r")
+    terminal.wait_for(PROMPT)
+    assert time.monotonic() - began < 1.9
+    assert home.names() == ["work"]
+    stopped = home.terminal("other", columns=100)
+    stopped.wait_for("looking for other")
+    stopped.type(b"\x03")
+    assert stopped.exit_code() == 130
+    assert home.names() == ["work"]
+
+
+def test_a_host_that_does_not_answer_costs_two_seconds_once(home: Home, farm: Farm) -> None:
+    """Then it is skipped for a minute."""
+    far = farm.host("box", proxied=True)
+    known(home, far)
+    far.proxy.silence()
+    began = time.monotonic()
+    assert home.sesh("--kill", "missing").code == 1
+    assert 1.5 < time.monotonic() - began < 4
+    began = time.monotonic()
+    assert home.sesh("--kill", "missing").code == 1
+    assert time.monotonic() - began < 1.5
+    far.proxy.cut()
+    far.proxy.restore()
+    assert home.sesh("@box", "--list").code == 0  # asked for by name it counts again
+    far.sesh("--open", "work")
+    assert home.sesh("--kill", "work").code == 0
+
+
+def test_the_list_is_of_here_and_everywhere(home: Home, farm: Farm) -> None:
+    one, two = farm.host("one"), farm.host("two", proxied=True)
+    known(home, one, two)
+    home.sesh("--open", "here")
+    one.sesh("--open", "there", "--label", "a=b")
+    two.proxy.refuse()
+    two.proxy.cut()
+    done = home.sesh("--list")
+    assert done.code == 0
+    words = [line.split()[0] for line in done.stdout.splitlines()]
+    assert words[:2] == ["NAME", "here"]
+    assert sorted(words[2:]) == ["@one", "@two", "NAME", "there"]
+    assert words[words.index("@one") :][:3] == ["@one", "NAME", "there"]
+    assert "@two  unreachable" in done.stdout
+    assert "@two  unreachable" in home.sesh("--list").stdout
+    rows = home.sesh("--list", "--json").json()
+    assert [(row["name"], row["host"]) for row in rows] == [("here", None), ("there", "one")]
+    labelled = home.sesh("--list", "--label", "a=b", "--json").json()
+    assert [row["name"] for row in labelled] == ["there"]
+    local = home.sesh("--list", "--local", "--json").json()
+    assert [row["name"] for row in local] == ["here"]
+
+
+def test_rows_of_the_list_are_shown_as_they_come(home: Home, farm: Farm) -> None:
+    quick, slow = farm.host("quick"), farm.host("slow", proxied=True)
+    known(home, quick, slow)
+    home.sesh("--open", "here")
+    quick.sesh("--open", "there")
+    slow.proxy.silence()
+    terminal = home.terminal("--list")
+    terminal.wait_for("there", timeout=1.9)
+    assert terminal.alive
+    assert terminal.exit_code() == 0
+    assert "@slow  unreachable" in terminal.text()
+
+
+def test_the_list_of_a_host_is_its_own(home: Home, farm: Farm) -> None:
+    """Hosts that are known over there are none of ours."""
+    one = farm.host("one")
+    two = farm.host("two", same_user=one)
+    known(home, one, two)
+    one.sesh("--open", "work")
+    rows = home.sesh("@one", "--json").json()
+    assert [(row["name"], row["host"]) for row in rows] == [("work", "one")]
+    everything = home.sesh("--list", "--json").json()
+    assert [(row["name"], row["host"]) for row in everything] in (
+        [("work", "one"), ("work", "two")],
+        [("work", "two"), ("work", "one")],
+        [("work", "one")],
+        [("work", "two")],
+    )
+
+
+def test_a_lookup_never_asks_for_a_password(home: Home, farm: Farm) -> None:
+    far = farm.host("box", sshd={"PasswordAuthentication": "yes"})
+    known(home, far)
+    with open(farm.config, encoding="utf-8") as file:
+        settings = file.read().replace(farm.ground.identity, "/nonexistent")
+    with open(farm.config, "w", encoding="utf-8") as file:
+        file.write(settings)
+    processes.kill(farm.masters())
+    terminal = home.terminal("--kill", "missing")
+    assert terminal.exit_code() == 1
+    assert "assword" not in terminal.text()
+    asked = home.terminal("@box", "--list")
+    asked.wait_for("assword:")
+    asked.type(b"\x03")
+    assert asked.exit_code() in (1, 130)
+
+
+@pytest.mark.parametrize("verb", ["--attach", "--logs", "--status"])
+def test_what_is_nowhere_is_not_found(home: Home, farm: Farm, verb: str) -> None:
+    known(home, farm.host("box"))
+    done = home.sesh(verb, "missing", "--json")
+    assert (done.code, done.json()["error"]["code"]) == (1, "not_found")

@@ -1,0 +1,90 @@
+"""Hosts that another command than ssh reaches."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from tests.remote.accounts import ROOT
+from tests.remote.farm import Far, Farm
+from tests.support import PROMPT, Home, find, need, wait_until
+
+pytestmark = pytest.mark.skipif(not ROOT, reason="another user's programs take root")
+
+
+def reached(home: Home, far: Far, command: str) -> None:
+    """`@there` is the far user, by a command."""
+    home.write(".config/sesh/config.toml", f"[remotes.there]\nvia = {json.dumps(command)}\n")
+
+
+@pytest.fixture(params=["runuser", "setpriv", *(["sudo"] if find("sudo") else [])])
+def there(request: pytest.FixtureRequest, home: Home, farm: Farm) -> Far:
+    """A user whose programs run by runuser, sudo, or a longer line."""
+    far = farm.host("box")
+    ways = {
+        "runuser": f"{need('runuser')} -u {far.user} --",
+        "setpriv": f"setpriv --reuid {far.account.uid} --regid {far.account.gid} --clear-groups "
+        f"env HOME={far.home} USER={far.user} 'SESH_ODD=a b'",
+        "sudo": f"{find('sudo')} -n -u {far.user} --",
+    }
+    reached(home, far, ways[request.param])
+    return far
+
+
+def test_sessions_there_are_as_any_others(home: Home, farm: Farm, there: Far) -> None:
+    done = home.sesh("@there", "--exec", "--print", "--", "sh", "-c", "id -un; pwd; echo $HOME; exit 3")
+    assert (done.code, done.stdout.split()) == (3, [there.user, there.home, there.home])
+    opened = home.sesh("@there", "--open", "work", "--json")
+    assert (opened.code, opened.json()["host"]) == (0, "there")
+    assert there.names() == ["work"]
+    assert [row["host"] for row in home.sesh("@there", "--list", "--json").json()] == ["there"]
+    terminal = home.terminal("@there", "work")
+    terminal.wait_for(PROMPT)
+    terminal.type("echo on=$(id -un)\r")
+    terminal.wait_for(f"on={there.user}")
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    assert farm.calls() == []
+
+
+def test_names_are_looked_for_there_too(home: Home, farm: Farm, there: Far) -> None:
+    assert home.sesh("@there", "--list").code == 0
+    there.sesh("--open", "work")
+    status = home.sesh("--status", "work", "--json").json()
+    assert status["host"] == "there"
+    assert [row["host"] for row in home.sesh("--list", "--json").json()] == ["there"]
+
+
+def test_a_command_that_dies_is_a_lost_link(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    reached(home, far, f"{home.path}/bin/reach")
+    runuser = need("runuser")
+    home.write("bin/reach", f'#!/bin/sh\necho $$ >>{home.path}/pids\nexec {runuser} -u {far.user} -- "$@"\n', 0o755)
+    terminal = home.terminal("@there", "work")
+    terminal.wait_for(PROMPT)
+    with open(os.path.join(home.path, "pids"), encoding="utf-8") as file:
+        os.kill(int(file.read().split()[-1]), 9)
+    terminal.type("echo back-$((40+2))\r")
+    terminal.wait_for("back-42", timeout=15)
+
+
+def test_a_command_that_fails_says_why_in_one_line(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    for command, text in (
+        ("no-such-command", "no-such-command"),
+        ("sh -c 'echo no such container >&2; exit 1'", "no such container"),
+    ):
+        reached(home, far, command)
+        done = home.sesh("@there", "--list")
+        assert (done.code, done.stderr.count("\n")) == (1, 1)
+        assert text in done.stderr
+
+
+def test_this_machine_s_own_settings_are_not_the_other_user_s(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    reached(home, far, f"{need('runuser')} -u {far.user} --")
+    assert home.sesh("@there", "--open", "work").code == 0
+    wait_until(lambda: far.names() == ["work"])
+    assert home.names() == []
