@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh import wire
+from sesh.errors import Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ class Feeding:
         """Sends the chunk that has not been answered, where there is one."""
         if self._chunk is not None:
             words = {"at": self._at, "ends": self._ends, "mends": self._mends}
-            connection.send(wire.asking("feed", NUMBER, self._chunk, **words))
+            try:
+                connection.send(wire.asking("feed", NUMBER, self._chunk, **words))
+            except Unreachable:
+                return  # the job may have ended: what was said before the connection closed is still to be read
 
     def answered(self, answer: dict[str, Any]) -> None:
         """The job has the chunk, or will have no more."""
