@@ -55,7 +55,6 @@ def answers(home: Home, count: int) -> list[tuple[str, float | None, bytes]]:
     """Of each question: the seconds to the first byte of its answers (None: none came), and all that came."""
     path = Path(home.path, "answers")
 
-
     def written() -> list[str]:
         lines = path.read_text().splitlines() if path.exists() else []
         return lines if len(lines) >= count else []
