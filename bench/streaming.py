@@ -38,11 +38,12 @@ class Stage:
         self.stalled = [field.enter(contender, self.session, words) for _ in range(stalled)]
         for window in self.stalled:
             window.settle(0.3)
-        self.windows = [field.enter(contender, self.session, words) for _ in range(windows)]
-        for window in self.windows:
+        self.windows: list[Window] = []
+        for _ in range(windows):
+            self.windows.append(field.enter(contender, self.session, words))
             if contender.keeps:
-                window.until(READY, 10)
-            window.settle(0.1)
+                self.windows[-1].until(READY, 10)
+            self.windows[-1].settle(0.1)
         self.count = 0
         self.keepers = contender.processes()
 
@@ -61,7 +62,10 @@ class Stage:
         moment = together(self.windows, mark.encode())
         os.read(self.pipes[1], 256)
         size = os.path.getsize(os.path.join(self.field.material, file))
-        if self.contender.name in ("sesh", "dtach", "plain") and self.windows:
+        exact = (
+            ("sesh", "plain") if len(self.windows) > 1 else ("sesh", "plain", "dtach")
+        )  # it drops what one is late for
+        if self.contender.name in exact and self.windows:
             # The client that came last; one that falls far behind it may be given the screen instead.
             shown = self.windows[-1].count - before[-1]
             if shown < self.field.bytes[file]:
