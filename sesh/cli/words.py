@@ -116,7 +116,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "--run": ("name",),
     "--wait": ("name",),
     "--events": ("name?",),
-    "--send": ("name", "texts*"),
+    "--send": ("name", "text*"),
     "--screen": ("name",),
     "--logs": ("name", "count?"),
     "--history": ("name", "count?"),
