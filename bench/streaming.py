@@ -46,6 +46,7 @@ class Stage:
             self.windows[-1].settle(0.1)
         self.count = 0
         self.keepers = contender.processes()
+        self.crowded = windows + stalled > 1
 
     def order(self, file: str) -> tuple[str, float]:
         """Tells the worker to print; the mark that follows, and the moment."""
@@ -59,7 +60,7 @@ class Stage:
         """MB/s until every window has shown all of a file. Raises Late; notes a window that was not shown all."""
         before = [window.count for window in self.windows]
         mark, began = self.order(file)
-        moment = together(self.windows, mark.encode())
+        moment = together(self.windows, mark.encode(), 20 if self.crowded else PATIENCE)
         os.read(self.pipes[1], 256)
         size = os.path.getsize(os.path.join(self.field.material, file))
         exact = (
