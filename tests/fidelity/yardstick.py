@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from ptyprocess import PtyProcess
 
 from tests.fidelity.record import until_quiet
+from tests.support import wait_until
 
 
 def attached(data: bytes, columns: int, rows: int) -> bytes:
@@ -24,7 +26,9 @@ def attached(data: bytes, columns: int, rows: int) -> bytes:
                  "stty raw -echo; cat data; touch done; sleep 60"],
                 cwd=home, env=environment, check=True, capture_output=True,
             )  # fmt: skip
+            wait_until(Path(home, "done").exists)
             client = PtyProcess.spawn([*tmux, "attach"], cwd=home, env=environment, dimensions=(rows, columns))
+            select.select([client.fd], [], [], 10)
             out = until_quiet(client)
             client.terminate(force=True)
             return out
