@@ -1,0 +1,100 @@
+"""What stands between the login over there and the first frame: banners, broken programs, silence."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from sesh import protocol
+from tests.remote.farm import Far, Farm
+from tests.support import PROMPT, Home, processes, wait_until
+
+
+def bridges(far: Far) -> list[int]:
+    """Pids of the bridges over there; the daemons that they started bear their words too."""
+    rows = subprocess.run(["ps", "-axww", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    all_ = {int(row.split()[0]) for row in rows.splitlines() if row.endswith("/sesh --bridge")}
+    daemons = {far.sesh("--status", name, "--json").json()["daemon_pid"] for name in far.names()}
+    return sorted((all_ & set(far.processes())) - daemons)
+
+
+@pytest.mark.parametrize(
+    "banner",
+    [
+        "x" * 3_000_000,
+        protocol.BRIDGE[:-2].decode("latin-1") + "!\n",
+        protocol.BRIDGE[:5].decode("latin-1") * 50,
+        "\x1b[2J\x1b]0;title\x07\x1bc",
+    ],
+    ids=["long", "almost the mark", "parts of the mark", "sequences"],
+)
+def test_nothing_that_login_files_print_confuses_the_frames(home: Home, farm: Farm, banner: str) -> None:
+    far = farm.host("box")
+    far.login_files(banner)
+    done = home.sesh("@box", "--exec", "--print", "--", "echo", "out")
+    assert (done.code, done.stdout, done.stderr) == (0, "out\n", "")
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("#!/bin/sh\necho 'it broke' >&2\nexit 3\n", "exit 3): it broke"),
+        ("#!/bin/sh\nexit 0\n", "exit 0)"),
+        ("#!/no/such/interpreter\n", "box"),
+        ("#!/bin/sh\nexec head -c 100 /dev/zero\n", "box"),
+    ],
+)
+def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(
+    home: Home, farm: Farm, program: str, told: str
+) -> None:
+    far = farm.host("box", installed=False)
+    far.write(".local/bin/sesh", program, 0o755)
+    done = home.sesh("@box", "--list")
+    assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert told in done.stderr
+
+
+def test_another_major_version_over_there_is_one_line(home: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False)
+    code = (
+        f"import sys; sys.path[:0] = {farm.ground.runtime.paths!r}\n"
+        "from sesh import protocol; protocol.PROTOCOL += 1\n"
+        "from sesh.__main__ import main; sys.exit(main())\n"
+    )
+    far.write(".local/bin/sesh", f"#!{farm.ground.runtime.python} -IS\n{code}", 0o755)
+    done = home.sesh("@box", "--list", "--json")
+    assert (done.code, done.json()["error"]["code"]) == (1, "protocol")
+    job = home.sesh("@box", "--exec", "--", "true")
+    assert (job.code, job.stderr.count("\n")) == (125, 1)
+
+
+def test_sesh_in_the_path_over_there_will_do(home: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False)
+    with open(farm.ground.runtime.launcher, "rb") as file:
+        far.write("bin/sesh", file.read(), 0o755)
+    far.write(".bashrc", f'PATH="$HOME/bin:$PATH"\n{far.read(".bashrc")}')
+    assert home.sesh("@box", "--exec", "--", "true").code == 0
+
+
+def test_a_bridge_that_is_killed_is_a_lost_link(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    terminal = home.terminal("@box", "work")
+    terminal.wait_for(PROMPT)
+    (bridge,) = bridges(far)
+    processes.kill([bridge])
+    terminal.type("echo back-$((40+2))\r")
+    terminal.wait_for("back-42", timeout=15)
+
+
+def test_nothing_stays_over_there_when_the_link_has_gone(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    terminal = home.terminal("@box", "work")
+    terminal.wait_for(PROMPT)
+    assert len(bridges(far)) == 1
+    terminal.signal(9)
+    far.proxy.cut()
+    wait_until(lambda: not bridges(far), what="no bridge is left over")
+    assert far.names() == ["work"]
+    assert os.path.exists(os.path.join(far.directory, "work.sock"))

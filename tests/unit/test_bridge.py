@@ -1,0 +1,160 @@
+"""The far end of a link, spoken to over pipes as ssh would carry them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sesh import protocol, wire
+from sesh.errors import NotFound, Unreachable, UsageError
+from tests.support import Home, wait_until
+
+
+class Bridge:
+    """`sesh --bridge` in a home, and the connection to it."""
+
+    def __init__(self, home: Home) -> None:
+        theirs, outbound = os.pipe()
+        inbound, back = os.pipe()
+        words = [*home.command, "--bridge"]
+        self.process = subprocess.Popen(
+            words, stdin=theirs, stdout=back, stderr=subprocess.DEVNULL, env=home.env, start_new_session=True
+        )
+        os.close(theirs)
+        os.close(back)
+        self.connection = wire.Connection(inbound, outbound)
+
+    def greeted(self) -> wire.Connection:
+        """The connection once mark and WELCOME have come."""
+        seen = b""
+        while not seen.endswith(protocol.BRIDGE):
+            seen += os.read(self.connection.inbound, 1)
+        self.connection.hello("bridge", time.monotonic() + 10, near={"host": "box"})
+        return self.connection
+
+    def ended(self) -> int:
+        """Its exit code, once the connection is closed."""
+        self.connection.close()
+        return self.process.wait(10)
+
+    def close(self) -> None:
+        self.connection.close()
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def bridge(home: Home) -> Iterator[Bridge]:
+    own = Bridge(home)
+    yield own
+    own.close()
+
+
+def deadline() -> float:
+    return time.monotonic() + 10
+
+
+def test_it_says_its_mark_then_who_it_is(home: Home, bridge: Bridge) -> None:
+    connection = bridge.greeted()
+    assert connection.welcome["home"] == home.path
+    assert connection.welcome["protocol"] == protocol.PROTOCOL
+    assert bridge.ended() == 0
+
+
+def test_it_ends_when_the_other_side_has_gone(bridge: Bridge) -> None:
+    assert bridge.ended() == 0
+
+
+def test_it_answers_pings_also_while_a_command_runs(bridge: Bridge) -> None:
+    connection = bridge.greeted()
+    connection.send(protocol.frame(protocol.PING, b"1"))
+    assert connection.receive(deadline()) == (protocol.PONG, b"1")
+    connection.send(wire.asking("command", 1, argv=["--open", "work"]) + protocol.frame(protocol.PING, b"2"))
+    kinds = [connection.receive(deadline())[0] for _ in range(2)]
+    assert sorted(kinds) == sorted([protocol.PONG, protocol.RESPONSE])
+
+
+def test_a_session_s_daemon_is_led_to_and_answers_itself(home: Home, bridge: Bridge) -> None:
+    connection = bridge.greeted()
+    answer, _ = connection.request("enter", deadline=deadline(), argv=["work", "--", "cat"])
+    assert answer["name"] == "work"
+    status = home.sesh("--status", "work", "--json").json()
+    connection.welcome = {}
+    assert connection.hello("request", deadline())["id"] == answer["session_id"]
+    assert connection.request("summary", deadline=deadline())[0]["session"]["pid"] == status["pid"]
+    assert bridge.ended() == 0
+    assert home.names() == ["work"]
+
+
+def test_a_session_is_known_again_by_its_id_and_its_end_is_told(home: Home, bridge: Bridge) -> None:
+    home.sesh("--open", "work", "--", "sh", "-c", "read x; exit 3")
+    connection = bridge.greeted()
+    with pytest.raises(NotFound):
+        connection.request("connect", deadline=deadline(), name="work", session_id="0123456789abcdef")
+    number, _ = connection.request("enter", deadline=deadline(), argv=["--attach", "work"])
+    home.sesh("--send", "work", "--enter")
+    wait_until(lambda: home.names() == [])
+    other = Bridge(home)
+    answer, _ = other.greeted().request("connect", deadline=deadline(), name="work", session_id=number["session_id"])
+    assert answer["result"]["exit_code"] == 3
+    other.close()
+
+
+def test_what_it_does_not_know_is_refused_and_harms_nothing(bridge: Bridge) -> None:
+    connection = bridge.greeted()
+    for words in ({"verb": "future"}, {"verb": "command", "argv": "x"}, {"verb": "enter", "argv": [1]}, {"verb": None}):
+        connection.send(protocol.message(protocol.REQUEST, {"id": 7, **words}))
+        with pytest.raises(UsageError):
+            connection.answer(7, deadline())
+    with pytest.raises(UsageError, match="ends at no session"):
+        connection.request("enter", deadline=deadline(), argv=["--version"])
+    assert connection.request("summaries", deadline=deadline())[0]["sessions"] == []
+
+
+def test_rubbish_ends_it(bridge: Bridge) -> None:
+    connection = bridge.greeted()
+    connection.send(b"\xff" * 100)
+    with pytest.raises(Unreachable):
+        connection.receive(deadline())
+    assert bridge.process.wait(10) != 0
+
+
+def test_a_command_whose_asker_goes_away_is_ended(home: Home, bridge: Bridge) -> None:
+    home.sesh("--open", "work", "--", "cat")
+    connection = bridge.greeted()
+    connection.send(wire.asking("command", 1, argv=["--exec", "job", "-d", "--", "sleep", "1000"]))
+    connection.answer(1, deadline())
+    connection.send(wire.asking("command", 2, argv=["--wait", "work", "--exit"]))
+    children = f"/proc/{bridge.process.pid}/task/{bridge.process.pid}/children"
+    if os.path.exists(children):
+        wait_until(lambda: Path(children).read_text(encoding="utf-8").strip())
+    assert bridge.ended() == 0
+    assert home.names() == ["job", "work"]
+
+
+def test_stdin_of_a_command_may_be_large_and_not_be_read(bridge: Bridge) -> None:
+    connection = bridge.greeted()
+    connection.send(wire.asking("command", 1, bytes(3_000_000), argv=["--version"]))
+    code = None
+    while code is None:
+        kind, payload = connection.receive(deadline())
+        if kind == protocol.RESPONSE:
+            code = protocol.parse(payload)["exit_code"]
+    assert code == 0
+
+
+def test_questions_come_back_as_answers(home: Home, bridge: Bridge) -> None:
+    home.sesh("--open", "work", "--", "cat")
+    connection = bridge.greeted()
+    words: dict[str, Any] = {"argv": ["--new", "work"], "asks": True}
+    asked, _ = connection.request("enter", deadline=deadline(), answers=[], **words)
+    assert "(N)ew as work-2" in asked["question"]
+    assert (asked["letters"], asked["default"]) == ("jrnc", "j")
+    answer, _ = connection.request("enter", deadline=deadline(), answers=["n"], **words)
+    assert answer["name"] == "work-2"

@@ -1,0 +1,109 @@
+"""The known remotes, asked all at once: answers as they come, silence that ends, one choice among several."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sesh.cli import everywhere, reach
+from sesh.cli.words import split
+from sesh.errors import Refused, Unreachable, UsageError
+from sesh.remote import known, link
+
+
+class World:
+    """Hosts by their word: the names of their sessions, an error, or None for one that says nothing."""
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, Any] = {}
+        self.asked: list[str] = []
+        self.failed: set[str] = set()
+        self.over = threading.Event()
+
+    def request(self, destination: str, verb: str, near: object, *, patience: float) -> dict[str, Any]:
+        self.asked.append(destination)
+        answer = self.hosts[destination]
+        if answer is None:
+            self.over.wait(20)
+            raise Unreachable("late")
+        if isinstance(answer, Exception):
+            raise answer
+        return {"sessions": [{"name": name} for name in answer]}
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    own = World()
+    monkeypatch.setattr(everywhere, "_known", lambda line: [] if line.local else list(own.hosts))
+    monkeypatch.setattr(everywhere, "PATIENCE", 0.4)
+    monkeypatch.setattr(reach, "place", lambda word: word)
+    monkeypatch.setattr(reach, "near", lambda _: {})
+    monkeypatch.setattr(link, "request", own.request)
+    monkeypatch.setattr(known, "remember_names", lambda *_: True)
+    monkeypatch.setattr(known, "failed", own.failed.add)
+    monkeypatch.setattr(known, "skipped", lambda word: word in own.failed)
+    yield own
+    own.over.set()
+
+
+LINE = split(["--kill", "work"])
+
+
+def test_the_one_host_that_has_it_is_found(world: World) -> None:
+    world.hosts = {"a": ["x"], "b": ["work", "x"], "c": []}
+    assert everywhere.find(LINE, "work") == "b"
+    assert everywhere.find(LINE, "missing") is None
+    assert everywhere.find(split(["--kill", "work", "--local"]), "work") is None
+
+
+def test_several_names_cost_one_question_a_host(world: World) -> None:
+    world.hosts = {"a": ["one"], "b": ["two", "one"]}
+    assert everywhere.located(LINE, ["one", "two", "three"]) == {"one": ["a", "b"], "two": ["b"], "three": []}
+    assert sorted(world.asked) == ["a", "b"]
+
+
+def test_several_hosts_that_have_it_are_named_where_nobody_can_be_asked(world: World) -> None:
+    world.hosts = {"a": ["work"], "b": ["work"]}
+    with pytest.raises(UsageError, match="@a, @b"):
+        everywhere.find(LINE, "work")
+
+
+def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_are_skipped_then(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.hosts = {"late": None, "down": Unreachable("no"), "odd": OSError(13, "no"), "here": ["work"]}
+    began = time.monotonic()
+    assert everywhere.find(LINE, "work") == "here"
+    assert time.monotonic() - began < 2
+    assert world.failed == {"late", "down", "odd"}
+    assert everywhere.hosts(LINE) == ["here"]
+    assert everywhere.skipped(LINE) == ["late", "down", "odd"]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_host_that_refuses_is_asked_again(world: World) -> None:
+    world.hosts = {"a": Refused("not now")}
+    assert everywhere.find(LINE, "work") is None
+    assert world.failed == set()
+
+
+def test_answers_of_the_list_come_as_they_come(world: World) -> None:
+    world.hosts = {"late": None, "here": ["work"], "down": Unreachable("no")}
+    answers = everywhere.summaries(list(world.hosts))
+    first = dict((next(answers), next(answers)))
+    assert first.keys() == {"here", "down"}
+    assert first["here"] == [{"name": "work", "host": "here"}]
+    word, answer = next(answers)
+    assert (word, type(answer)) == ("late", Unreachable)
+    assert next(answers, None) is None
+
+
+def test_no_answer_of_many_is_lost(world: World) -> None:
+    """Threads add answers while others are taken."""
+    world.hosts = {f"h{number}": ["work"] for number in range(60)}
+    for _ in range(5):
+        assert len(everywhere.located(LINE, ["work"])["work"]) == 60

@@ -1,0 +1,70 @@
+"""What comes from several hosts at once: whole lines under their names, values with their hosts."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.cli import fanout, show
+from sesh.cli.fanout import Run
+
+
+def run(host: str, colour: int | None = None) -> Run:
+    """A run without a process."""
+    own = Run.__new__(Run)
+    own.host, own.output, own.told = host, b"", b""
+    own._prefix = f"{host}: ".encode()
+    return own
+
+
+@given(st.lists(st.binary(max_size=12)))
+def test_every_line_comes_whole_under_its_host(pieces: list[bytes]) -> None:
+    written: list[bytes] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(show, "write", written.append)
+        patch.setattr(os, "waitpid", lambda pid, _: (pid, 0))
+        one = run("box")
+        one._pid = 1
+        for piece in pieces:
+            one.take(piece, prefixed=True)
+        assert one.finish(prefixed=True) == 0
+    whole = b"".join(pieces)
+    lines = whole.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    assert b"".join(written) == b"".join(b"box: " + line + b"\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("output", "told", "code", "value"),
+    [
+        (b'{"exit_code": 3, "host": "x"}\n', b"", 3, {"exit_code": 3, "host": "box"}),
+        (b'{"line": "a"}\n{"exit_code": 0}\n', b"", 0, {"exit_code": 0, "host": "box"}),
+        (
+            b'{"error": {"code": "unreachable", "message": "m"}}\n',
+            b"",
+            125,
+            {"error": {"code": "unreachable", "message": "m"}, "host": "box", "exit_code": 125},
+        ),
+        (
+            b"",
+            b"warning\nsesh: it broke\n",
+            1,
+            {"error": {"code": "internal", "message": "it broke"}, "host": "box", "exit_code": 1},
+        ),
+    ],
+)
+def test_a_host_s_answer_bears_its_name(output: bytes, told: bytes, code: int, value: object) -> None:
+    one = run("box")
+    one.output, one.told = output, told
+    assert one.value(code) == value
+
+
+def test_the_summary_says_why() -> None:
+    one, other = run("box"), run("other-box")
+    other.told = b"sesh: other-box cannot be \x1b[31mreached\n"
+    text = fanout._summary([one, other], {"box": 0, "other-box": 125})
+    assert text.splitlines() == ["box        ok", "other-box  failed (125)  other-box cannot be [31mreached"]

@@ -1,0 +1,167 @@
+"""One outage: tried again at growing intervals, while the person may leave."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sesh import wire
+from sesh.client import mending
+from sesh.client.mending import Mending, pauses
+from sesh.client.outcome import Outcome
+from sesh.errors import Ended, NotDeployed, TimedOut, Unreachable
+from tests.support import wait_until
+
+
+class Person:
+    """A visit and its display, as far as an outage knows them. `leaves`: what typing something means."""
+
+    def __init__(self) -> None:
+        self.inbound, self.keyboard = os.pipe()
+        self.signals, self.alarm = os.pipe()
+        self.terminal = SimpleNamespace(inbound=self.inbound, signals=self.signals)
+        self.name, self.host, self.number = "work", "box", "id"
+        self.pulse = SimpleNamespace(heard_at=5.0)
+        self.lines: list[str] = []
+        self.notices: list[str] = []
+        self.leaves: Outcome | None = Outcome("detached", "work", "box")
+        self.down = 0
+
+    def lost(self) -> None:
+        self.down += 1
+
+    def offline(self, ready: set[int]) -> Outcome | None:
+        if self.inbound not in ready:
+            return None
+        os.read(self.inbound, 100)
+        return self.leaves
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+    def close(self) -> None:
+        for descriptor in (self.inbound, self.keyboard, self.signals, self.alarm):
+            os.close(descriptor)
+
+
+@pytest.fixture
+def person(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
+    monkeypatch.setattr(mending, "pauses", lambda: itertools.repeat(0.001))
+    own = Person()
+    yield own
+    own.close()
+
+
+def mended(person: Person, again: Callable[..., Any]) -> tuple[Outcome | wire.Connection, Mending]:
+    visit: Any = person
+    outage = Mending(visit, visit, again, 42)
+    return outage.run(), outage
+
+
+def connection() -> wire.Connection:
+    inbound, outbound = os.pipe()
+    return wire.Connection(inbound, outbound)
+
+
+def raised(*errors: Exception | wire.Connection) -> Callable[..., wire.Connection]:
+    """Ways that fail one after the other, until there is one."""
+    rest = list(errors)
+
+    def again(*_: object) -> wire.Connection:
+        error = rest.pop(0)
+        if isinstance(error, Exception):
+            raise error
+        return error
+
+    return again
+
+
+def test_pauses_grow_to_ten_seconds_and_never_end() -> None:
+    first = list(itertools.islice(pauses(), 20))
+    assert first[:4] == [0.25, 0.5, 1.0, 2.0]
+    assert first == sorted(first)
+    assert first[-1] == 10
+
+
+def test_what_fails_for_the_link_s_sake_is_tried_again(person: Person) -> None:
+    there = connection()
+    found, outage = mended(person, raised(Unreachable("no"), TimedOut("no"), Unreachable("no"), there))
+    assert found is there
+    assert (person.down, outage.told, person.notices) == (1, False, [])
+    there.close()
+
+
+def test_it_is_told_what_is_missing_and_since_when(person: Person) -> None:
+    told: list[object] = []
+    there = connection()
+
+    def again(*words: object) -> wire.Connection:
+        told.extend(words)
+        return there
+
+    mended(person, again)
+    assert told == ["work", "box", "id", 42, 5.0]
+    there.close()
+
+
+def test_a_session_that_has_ended_meanwhile_ends_the_attachment_as_it_did(person: Person) -> None:
+    found, _ = mended(person, raised(Unreachable("no"), Ended("ended", {"exit_code": 9, "signal": None})))
+    assert isinstance(found, Outcome)
+    assert (found.kind, found.code, found.name, found.host) == ("ended", 9, "work", "box")
+
+
+def test_anything_else_that_is_wrong_is_not_tried_again_and_told(person: Person) -> None:
+    found, _ = mended(person, raised(NotDeployed("box has no sesh any more")))
+    assert isinstance(found, Outcome)
+    assert (found.kind, person.lines) == ("lost", ["box has no sesh any more"])
+
+
+def test_who_waits_is_told_after_a_moment_once(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mending, "_QUIET", 0.02)
+    enough = threading.Event()
+    there = connection()
+
+    def again(*_: object) -> wire.Connection:
+        if enough.wait(0.001):
+            return there
+        if len(person.notices) > 0:
+            enough.set()
+        raise Unreachable("no")
+
+    found, outage = mended(person, again)
+    assert found is there
+    assert outage.told
+    assert len(person.notices) == 1
+    assert "@box" in person.notices[0]
+    there.close()
+
+
+def test_who_leaves_leaves_at_once_and_a_connection_that_comes_late_is_closed(person: Person) -> None:
+    late = connection()
+    go = threading.Event()
+
+    def again(*_: object) -> wire.Connection:
+        os.write(person.keyboard, b"\x1c")
+        go.wait(10)
+        return late
+
+    found, _ = mended(person, again)
+    assert found is person.leaves
+    assert late.inbound >= 0
+    go.set()
+    wait_until(lambda: late.inbound == -1)
+
+
+def test_typing_that_means_nothing_goes_on_waiting(person: Person) -> None:
+    person.leaves = None
+    there = connection()
+    os.write(person.keyboard, b"x")
+    found, _ = mended(person, raised(Unreachable("no"), there))
+    assert found is there
+    there.close()

@@ -1,0 +1,223 @@
+"""A job's waiter over a link that breaks: what it asks for again, and what Ctrl-C means meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from sesh import protocol, wire
+from sesh.cli import show
+from sesh.cli.job import Followed
+from sesh.cli.waiter import Waiter
+from sesh.client import pulse
+from sesh.errors import InternalError, Interrupted, Unreachable
+
+
+class Daemon:
+    """The other end of one link."""
+
+    def __init__(self) -> None:
+        ours, self.end = socket.socketpair()
+        self.end.settimeout(10)
+        self.connection = wire.Connection(ours.fileno(), ours.fileno())
+        ours.detach()
+        self._decoder = protocol.Decoder()
+        self._frames: list[tuple[int, bytes]] = []
+
+    def next(self) -> tuple[int, dict[str, Any]]:
+        while not self._frames:
+            data = self.end.recv(65536)
+            assert data, "the waiter closed the link"
+            self._frames = self._decoder.feed(data)
+        kind, payload = self._frames.pop(0)
+        return kind, protocol.parse(payload) if payload else {}
+
+    def welcome(self, number: str = "id") -> dict[str, Any]:
+        """The request that came with HELLO."""
+        assert self.next()[0] == protocol.HELLO
+        self.end.sendall(
+            protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "0", "id": number})
+        )
+        return self.next()[1]
+
+    def output(self, position: int, data: bytes) -> None:
+        self.end.sendall(protocol.numbered(protocol.OUTPUT, position, data))
+
+    def ended(self, code: int) -> None:
+        self.end.sendall(protocol.message(protocol.RESPONSE, {"id": 1, "exit_code": code}))
+
+    def close(self) -> None:
+        self.end.close()
+        self.connection.close()
+
+
+@pytest.fixture
+def links() -> Iterator[list[Daemon]]:
+    daemons = [Daemon() for _ in range(3)]
+    yield daemons
+    for daemon in daemons:
+        daemon.close()
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    pieces: list[bytes] = []
+    monkeypatch.setattr(show, "write", lambda data, *_: pieces.append(bytes(data)))
+    return pieces
+
+
+def beside(story: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=story, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_followed_job_goes_on_where_it_broke(links: list[Daemon], written: list[bytes]) -> None:
+    asked: list[tuple[Any, ...]] = []
+    requests: list[dict[str, Any]] = []
+
+    def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
+        asked.append((number, since))
+        return links[len(asked)].connection, None, b""
+
+    def story() -> None:
+        requests.append(links[0].welcome())
+        links[0].output(0, b"one\r\ntw")
+        links[0].end.shutdown(socket.SHUT_RDWR)
+        requests.append(links[1].welcome())
+        links[1].output(7, b"o\r\n")
+        links[1].ended(3)
+
+    thread = beside(story)
+    with Waiter(links[0].connection, "job", tie=False, host="box", again=again) as waiter:
+        result, _ = waiter.result(Followed(lines=False), wanted=False)
+    thread.join(10)
+    assert result["exit_code"] == 3
+    assert b"".join(written) == b"one\ntwo\n"
+    assert asked == [("id", 7)]
+    assert [request.get("from") for request in requests] == [None, 7]
+
+
+def test_a_job_that_ended_meanwhile_gives_what_was_missed_of_its_output(
+    links: list[Daemon], written: list[bytes]
+) -> None:
+    def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
+        return None, {"exit_code": 255, "position": 11}, b"one\r\ntwo\r\n!"
+
+    def story() -> None:
+        links[0].welcome()
+        links[0].output(0, b"one\r\n")
+        links[0].end.shutdown(socket.SHUT_RDWR)
+
+    beside(story)
+    with Waiter(links[0].connection, "job", tie=False, again=again) as waiter:
+        result, _ = waiter.result(Followed(lines=False), wanted=False)
+    assert (result["exit_code"], b"".join(written)) == (255, b"one\ntwo\n!")
+
+
+def test_a_link_that_breaks_before_the_daemon_has_answered_is_mended_too(links: list[Daemon]) -> None:
+    """It used to be taken for the daemon's death: the id had not come yet."""
+    numbers: list[str] = []
+
+    def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
+        numbers.append(number)
+        return links[1].connection, None, b""
+
+    links[0].end.shutdown(socket.SHUT_RDWR)
+
+    def story() -> None:
+        links[1].welcome()
+        links[1].ended(0)
+
+    beside(story)
+    with Waiter(links[0].connection, "job", tie=False, number="early", again=again) as waiter:
+        assert waiter.result(None, wanted=False)[0]["exit_code"] == 0
+    assert numbers == ["early"]
+
+
+def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
+    links: list[Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "ASK", 0.05)
+    monkeypatch.setattr(pulse, "LOST", 0.2)
+    taken = iter(links[1:])
+
+    def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
+        return next(taken).connection, None, b""
+
+    pings: list[int] = []
+
+    def story() -> None:
+        links[1].welcome()
+        pings.extend(links[1].next()[0] for _ in range(2))
+        links[2].welcome()
+        links[2].ended(4)
+
+    beside(story)
+    began = time.monotonic()
+    with Waiter(links[0].connection, "job", tie=False, again=again) as waiter:
+        assert waiter.result(None, wanted=False)[0]["exit_code"] == 4
+    assert time.monotonic() - began < 5
+    assert pings == [protocol.PING, protocol.PING]
+
+
+def test_a_daemon_of_this_machine_that_dies_is_no_lost_link(links: list[Daemon]) -> None:
+    links[0].end.shutdown(socket.SHUT_RDWR)
+    with Waiter(links[0].connection, "job", tie=False) as waiter, pytest.raises(InternalError, match="died"):
+        waiter.result(None, wanted=False)
+
+
+def stuck(tie_until: threading.Event) -> Callable[..., Any]:
+    """A link that does not come back before the event."""
+
+    def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
+        while not tie_until.wait(0.01):
+            continue
+        raise Unreachable("never")
+
+    return again
+
+
+def test_ctrl_c_ends_the_waiting_for_a_link(links: list[Daemon]) -> None:
+    links[0].end.shutdown(socket.SHUT_RDWR)
+    over = threading.Event()
+
+    def pressed() -> None:
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    beside(pressed)
+    with (
+        Waiter(links[0].connection, "job", tie=False, host="box", again=stuck(over)) as waiter,
+        pytest.raises(Interrupted, match=r"sesh @box job, .*sesh @box --kill job"),
+    ):
+        waiter.result(None, wanted=False)
+    over.set()
+
+
+def test_a_tied_job_is_ended_as_soon_as_the_link_stands_again(links: list[Daemon]) -> None:
+    links[0].end.shutdown(socket.SHUT_RDWR)
+    requests: list[dict[str, Any]] = []
+
+    def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+        return links[1].connection, None, b""
+
+    def story() -> None:
+        requests.append(links[1].welcome())
+        requests.append(links[1].next()[1])
+        links[1].ended(129)
+
+    thread = beside(story)
+    with Waiter(links[0].connection, "job", tie=True, again=again) as waiter:
+        assert waiter.result(None, wanted=False)[0]["exit_code"] == 129
+    thread.join(10)
+    assert [request["verb"] for request in requests] == ["wait", "kill"]
