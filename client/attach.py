@@ -180,6 +180,7 @@ class _Tour:
             "read_only": options.read_only,
             "replace": replace,
             "replay": options.replay,
+            "lines": options.lines,
             "remote": host is not None,
         }
         if connection.agent:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 class Options:
     """How a client attaches: only watching, in place of the other clients, without scrollback, left by which key."""
 
-    __slots__ = ("detach_key", "read_only", "replace", "replay")
+    __slots__ = ("detach_key", "lines", "read_only", "replace", "replay")
 
     def __init__(
         self,
@@ -19,8 +19,11 @@ class Options:
         replace: bool = False,
         replay: bool = True,
         detach_key: DetachKey | None = None,
+        lines: int | None = None,
     ) -> None:
         self.read_only, self.replace, self.replay = read_only, replace, replay
+        self.lines = lines
+        """How many lines of scrollback it is shown at most; None leaves that to the daemon."""
         self.detach_key = detach_key
 
 

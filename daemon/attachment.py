@@ -34,6 +34,9 @@ RESYNC = "resync"
 
 _NEEDS = ("", REPAINT, ENTER, RESYNC, ATTACH)
 
+REPLAY_LINES, MOST_LINES = 1_000, 1_000_000
+"""Lines of scrollback that a client gets unless it says otherwise, and the most that it may ask for."""
+
 ACKNOWLEDGE_AT = WINDOW >> 3
 """Bytes after which an ACK goes out by itself; smaller ones travel with the next output."""
 
@@ -57,8 +60,9 @@ class Attachment(Reader):
     """What the daemon knows of one attached client, made from its HELLO."""
 
     __slots__ = (
-        "alternate", "asked", "auth_sock", "creator", "left", "lines", "mode", "needs", "number", "pid", "read_only",
-        "remote", "replies", "sequence", "since", "size", "token", "tty", "typed", "unacknowledged", "view", "wants",
+        "alternate", "asked", "auth_sock", "creator", "left", "lines", "mode", "most", "needs", "number", "pid",
+        "read_only", "remote", "replies", "sequence", "since", "size", "token", "tty", "typed", "unacknowledged",
+        "view", "wants",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, number: int, hello: dict[str, Any]) -> None:
@@ -79,6 +83,8 @@ class Attachment(Reader):
         self.mode = RAW
         self.needs = ATTACH
         self.asked = time.monotonic()
+        self.most = _whole(hello.get("lines"), 0, MOST_LINES, REPLAY_LINES)
+        """Lines of scrollback that it gets at most."""
         self.lines = 0
         """Lines of scrollback that come before its next screen."""
         self.alternate = False

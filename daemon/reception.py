@@ -6,7 +6,6 @@ import time
 
 from sesh import __version__, protocol
 from sesh.daemon.attachment import HELD, RAW, REPAINT, RESYNC, Attachment, clamp_size
-from sesh.daemon.relay import REPLAY_LINES
 from sesh.native import signal
 
 TYPE_CHECKING = False
@@ -63,7 +62,7 @@ class Reception:
                 self.part(other, "replaced")
         self.settled(peer)
         peer.attachment = peer.reader = client
-        client.lines = REPLAY_LINES if hello.get("replay") is not False else 0
+        client.lines = client.most if hello.get("replay") is not False else 0
         self._resume(client, hello, left, was_raw)
         session.events.add("attached", session.name, **_told(client))
         self.program.use_agent(self.agent)
@@ -84,7 +83,7 @@ class Reception:
             return
         session.model.catch_up()
         if hello.get("redraw") is True:
-            client.lines = min(session.model.scrolled_since(since), REPLAY_LINES)
+            client.lines = min(session.model.scrolled_since(since), client.most)
         elif client.mode == RAW and same and (was_raw or left < 0) and since >= session.stream.base:
             client.needs, client.position = "", since
         else:

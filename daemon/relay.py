@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 FRAME = 1 / 30
 """Seconds between two pictures for a client of another size."""
-REPLAY_LINES = 1_000
-"""Lines of scrollback that an attaching client gets, and a stalled one at the most."""
 FOLLOWER_FARTHEST = 16 << 20
 """Bytes that somebody who follows a job's output may be behind."""
 
@@ -175,7 +173,7 @@ class Relay:
         elif need == ENTER:
             screen = repaint(emulator, was_alternate=client.alternate)
         elif need == RESYNC and left >= 0:
-            lines = min(model.scrolled_since(left), REPLAY_LINES)
+            lines = min(model.scrolled_since(left), client.most)
             screen = repaint(emulator, lines=lines, was_alternate=model.alternate_at(left))
         elif need == REPAINT and emulator.alternate and not client.wants:
             return  # the program draws it anew

@@ -48,7 +48,10 @@ class Manner:
         from sesh.client.attach import Options
 
         key = None if self.no_detach_key else settings.detach_key()
-        return Options(read_only=self.read_only, replace=self.replace, replay=not self.no_replay, detach_key=key)
+        lines = settings.loaded().replay_lines
+        return Options(
+            read_only=self.read_only, replace=self.replace, replay=not self.no_replay, detach_key=key, lines=lines
+        )
 
     def words(self) -> str:
         """The options that mean something only where a client begins anew."""

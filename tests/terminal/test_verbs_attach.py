@@ -385,3 +385,14 @@ def test_a_session_that_ends_while_somebody_knocks_is_created_anew(home: Home, t
         assert home.names() == ["work"]
         last.join(10)
         assert len(knocks) == 1
+
+
+def test_the_settings_say_how_much_scrollback_is_shown_again(home: Home, sesh: Sesh, terminal: Open) -> None:
+    home.write(".config/sesh/config.toml", "replay_lines = 5\n")
+    assert sesh("--open", "work", "--", "sh", "-c", "seq 1 200; exec sleep 1000").code == 0
+    wait_until(lambda: "200" in sesh("--logs", "work", "1").stdout)
+    with terminal("work") as window:
+        window.wait_for("200")
+        shown = [row for row in window.text().split() if row.isdecimal()]
+        assert shown[-1] == "200"
+        assert len(shown) == 5 + 23
