@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -57,12 +59,21 @@ def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, termin
     assert (by["exited"]["exit_code"], by["exited"]["signal"], by["exited"]["reason"]) == (6, None, "exited")
 
 
+def links(pid: int) -> list[str]:
+    """Where the descriptors of a process lead: a socket once it has reached a daemon."""
+    found = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+    return found
+
+
 @pytest.mark.usefixtures("work")
 def test_without_a_number_only_what_comes_is_told(sesh: Sesh, home: Home) -> None:
     sesh("--send", "work", r"printf '\a'", "--enter")
     sesh("--wait", "work", "--prompt", "--timeout", "15")
     process = home.start("--events", "work", "--json")
-    wait_until(lambda: len(home.processes()) > 2)
+    wait_until(lambda: any("socket:" in link for link in links(process.pid)))
     while process.poll() is None:
         sesh("--kill", "work")
     assert [event["event"] for event in finished(process)] in (["exited"], [])
