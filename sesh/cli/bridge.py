@@ -223,32 +223,49 @@ def _fed(feed: int, waiting: memoryview) -> memoryview:
 
 
 def _splice(near: wire.Connection, through: wire.Connection) -> int:
-    """Passes bytes both ways until either side closes."""
+    """Passes bytes both ways until either side closes; all that the daemon said before it closed still passes."""
     with through:
-        pairs = {near.inbound: through.outbound, through.inbound: near.outbound}
-        held: dict[int, bytes] = dict.fromkeys(pairs, b"")
-        for descriptor in {*pairs, *pairs.values()}:
+        back, forth = (through.inbound, near.outbound), (near.inbound, through.outbound)
+        held = {back: b"", forth: b""}
+        for descriptor in {*back, *forth}:
             os.set_blocking(descriptor, False)
-        while True:
+        while back in held:
             poll = select.poll()
             wanted: dict[int, int] = {}
-            for source, target in pairs.items():
-                end, event = (target, select.POLLOUT) if held[source] else (source, select.POLLIN)
+            for way, waiting in held.items():
+                end, event = (way[1], select.POLLOUT) if waiting else (way[0], select.POLLIN)
                 wanted[end] = wanted.get(end, 0) | event
             for descriptor, events in wanted.items():
                 poll.register(descriptor, events)
             poll.poll()
-            for source, target in pairs.items():
+            for way in list(held):
                 try:
-                    block = held[source] or os.read(source, _MOST)
-                    if not block:
-                        return 0
-                    held[source] = block
-                    held[source] = block[os.write(target, block) :]
+                    held[way] = _passed(way, held[way])
                 except BlockingIOError:
                     continue
-                except OSError:
+                except BrokenPipeError:
+                    if way == back:
+                        return 0
+                    del held[forth]  # the daemon hears nothing any more; what it has said before is still read
+                except (EOFError, OSError):
                     return 0
+    return 0
+
+
+def _passed(way: tuple[int, int], held: bytes) -> bytes:
+    """Passes on what is held, or else what can be read; what is held then.
+
+    Raises EOFError at the end, BrokenPipeError where nobody takes it, OSError where it cannot be read.
+    """
+    block = held or os.read(way[0], _MOST)
+    if not block:
+        raise EOFError
+    try:
+        return block[os.write(way[1], block) :]
+    except BlockingIOError:
+        return block
+    except ConnectionResetError as error:
+        raise BrokenPipeError from error
 
 
 def main(line: words.Line) -> int:

@@ -191,9 +191,17 @@ def _heard(through: Link) -> Iterator[tuple[int, bytes]]:
         except TimedOut:
             if not pulse.beat(time.monotonic()):
                 raise Unreachable(lost) from None
-            through.send(protocol.frame(protocol.PING))
+            _asked_for_life(through)
         except Unreachable:
             raise Unreachable(lost) from None
+
+
+def _asked_for_life(through: Link) -> None:
+    """Sends a PING; where nobody reads any more, what was said before that is still to come."""
+    try:
+        through.send(protocol.frame(protocol.PING), time.monotonic() + 1)
+    except (TimedOut, Unreachable):
+        return
 
 
 def _input(line: words.Line) -> bytes:

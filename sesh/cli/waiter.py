@@ -182,7 +182,10 @@ class Waiter:
             return
         if not self._pulse.beat(now):
             raise Unreachable("the link went silent")
-        self._connection.send(protocol.frame(protocol.PING), now + 1)
+        try:
+            self._connection.send(protocol.frame(protocol.PING), now + 1)
+        except Unreachable:
+            return  # what was said before the end is still to be read, and then the end
 
     def _frames(self, frames: list[tuple[int, bytes]]) -> None:
         for kind, payload in frames:

@@ -304,6 +304,10 @@ def running(home: Home, far: Far, *words: str, script: str) -> subprocess.Popen[
     """`sesh @box --exec job WORDS -- sh -c SCRIPT`, once the script runs."""
     job = home.start("@box", "--exec", "job", *words, "--", "sh", "-c", f"touch begun; {script}")
     wait_until(lambda: far.exists("begun"))
+    passed = -1
+    while far.proxy.passed != passed:  # the waiter too has got to its job
+        passed = far.proxy.passed
+        time.sleep(0.05)
     return job
 
 
@@ -391,7 +395,7 @@ def test_ctrl_c_stops_the_waiting_for_a_link_and_says_how_to_go_on(home: Home, f
 
 
 def test_ctrl_c_reaches_the_job_over_there(home: Home, farm: Farm) -> None:
-    far = farm.host("box")
+    far = farm.host("box", proxied=True)
     job = running(
         home, far, "--follow", script="trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.02; done"
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
+from sesh.cli import bridge
 from sesh.errors import NotFound, Unreachable, UsageError
 from tests.support import Home, wait_until
 
@@ -50,7 +53,7 @@ class Bridge:
 
 
 @pytest.fixture
-def bridge(home: Home) -> Iterator[Bridge]:
+def far_end(home: Home) -> Iterator[Bridge]:
     own = Bridge(home)
     yield own
     own.close()
@@ -60,19 +63,19 @@ def deadline() -> float:
     return time.monotonic() + 10
 
 
-def test_it_says_its_mark_then_who_it_is(home: Home, bridge: Bridge) -> None:
-    connection = bridge.greeted()
+def test_it_says_its_mark_then_who_it_is(home: Home, far_end: Bridge) -> None:
+    connection = far_end.greeted()
     assert connection.welcome["home"] == home.path
     assert connection.welcome["protocol"] == protocol.PROTOCOL
-    assert bridge.ended() == 0
+    assert far_end.ended() == 0
 
 
-def test_it_ends_when_the_other_side_has_gone(bridge: Bridge) -> None:
-    assert bridge.ended() == 0
+def test_it_ends_when_the_other_side_has_gone(far_end: Bridge) -> None:
+    assert far_end.ended() == 0
 
 
-def test_it_answers_pings_also_while_a_command_runs(bridge: Bridge) -> None:
-    connection = bridge.greeted()
+def test_it_answers_pings_also_while_a_command_runs(far_end: Bridge) -> None:
+    connection = far_end.greeted()
     connection.send(protocol.frame(protocol.PING, b"1"))
     assert connection.receive(deadline()) == (protocol.PONG, b"1")
     connection.send(wire.asking("command", 1, argv=["--open", "work"]) + protocol.frame(protocol.PING, b"2"))
@@ -80,21 +83,21 @@ def test_it_answers_pings_also_while_a_command_runs(bridge: Bridge) -> None:
     assert sorted(kinds) == sorted([protocol.PONG, protocol.RESPONSE])
 
 
-def test_a_session_s_daemon_is_led_to_and_answers_itself(home: Home, bridge: Bridge) -> None:
-    connection = bridge.greeted()
+def test_a_session_s_daemon_is_led_to_and_answers_itself(home: Home, far_end: Bridge) -> None:
+    connection = far_end.greeted()
     answer, _ = connection.request("enter", deadline=deadline(), argv=["work", "--", "cat"])
     assert answer["name"] == "work"
     status = home.sesh("--status", "work", "--json").json()
     connection.welcome = {}
     assert connection.hello("request", deadline())["id"] == answer["session_id"]
     assert connection.request("summary", deadline=deadline())[0]["session"]["pid"] == status["pid"]
-    assert bridge.ended() == 0
+    assert far_end.ended() == 0
     assert home.names() == ["work"]
 
 
-def test_a_session_is_known_again_by_its_id_and_its_end_is_told(home: Home, bridge: Bridge) -> None:
+def test_a_session_is_known_again_by_its_id_and_its_end_is_told(home: Home, far_end: Bridge) -> None:
     home.sesh("--open", "work", "--", "sh", "-c", "read x; exit 3")
-    connection = bridge.greeted()
+    connection = far_end.greeted()
     with pytest.raises(NotFound):
         connection.request("connect", deadline=deadline(), name="work", session_id="0123456789abcdef")
     number, _ = connection.request("enter", deadline=deadline(), argv=["--attach", "work"])
@@ -106,8 +109,8 @@ def test_a_session_is_known_again_by_its_id_and_its_end_is_told(home: Home, brid
     other.close()
 
 
-def test_what_it_does_not_know_is_refused_and_harms_nothing(bridge: Bridge) -> None:
-    connection = bridge.greeted()
+def test_what_it_does_not_know_is_refused_and_harms_nothing(far_end: Bridge) -> None:
+    connection = far_end.greeted()
     for words in ({"verb": "future"}, {"verb": "command", "argv": "x"}, {"verb": "enter", "argv": [1]}, {"verb": None}):
         connection.send(protocol.message(protocol.REQUEST, {"id": 7, **words}))
         with pytest.raises(UsageError):
@@ -117,29 +120,29 @@ def test_what_it_does_not_know_is_refused_and_harms_nothing(bridge: Bridge) -> N
     assert connection.request("summaries", deadline=deadline())[0]["sessions"] == []
 
 
-def test_rubbish_ends_it(bridge: Bridge) -> None:
-    connection = bridge.greeted()
+def test_rubbish_ends_it(far_end: Bridge) -> None:
+    connection = far_end.greeted()
     connection.send(b"\xff" * 100)
     with pytest.raises(Unreachable):
         connection.receive(deadline())
-    assert bridge.process.wait(10) != 0
+    assert far_end.process.wait(10) != 0
 
 
-def test_a_command_whose_asker_goes_away_is_ended(home: Home, bridge: Bridge) -> None:
+def test_a_command_whose_asker_goes_away_is_ended(home: Home, far_end: Bridge) -> None:
     home.sesh("--open", "work", "--", "cat")
-    connection = bridge.greeted()
+    connection = far_end.greeted()
     connection.send(wire.asking("command", 1, argv=["--exec", "job", "-d", "--", "sleep", "1000"]))
     connection.answer(1, deadline())
     connection.send(wire.asking("command", 2, argv=["--wait", "work", "--exit"]))
-    children = f"/proc/{bridge.process.pid}/task/{bridge.process.pid}/children"
+    children = f"/proc/{far_end.process.pid}/task/{far_end.process.pid}/children"
     if os.path.exists(children):
         wait_until(lambda: Path(children).read_text(encoding="utf-8").strip())
-    assert bridge.ended() == 0
+    assert far_end.ended() == 0
     assert home.names() == ["job", "work"]
 
 
-def test_stdin_of_a_command_may_be_large_and_not_be_read(bridge: Bridge) -> None:
-    connection = bridge.greeted()
+def test_stdin_of_a_command_may_be_large_and_not_be_read(far_end: Bridge) -> None:
+    connection = far_end.greeted()
     connection.send(wire.asking("command", 1, bytes(3_000_000), argv=["--version"]))
     code = None
     while code is None:
@@ -149,12 +152,58 @@ def test_stdin_of_a_command_may_be_large_and_not_be_read(bridge: Bridge) -> None
     assert code == 0
 
 
-def test_questions_come_back_as_answers(home: Home, bridge: Bridge) -> None:
+def test_questions_come_back_as_answers(home: Home, far_end: Bridge) -> None:
     home.sesh("--open", "work", "--", "cat")
-    connection = bridge.greeted()
+    connection = far_end.greeted()
     words: dict[str, Any] = {"argv": ["--new", "work"], "asks": True}
     asked, _ = connection.request("enter", deadline=deadline(), answers=[], **words)
     assert "(N)ew as work-2" in asked["question"]
     assert (asked["letters"], asked["default"]) == ("jrnc", "j")
     answer, _ = connection.request("enter", deadline=deadline(), answers=["n"], **words)
     assert answer["name"] == "work-2"
+
+
+def test_what_a_daemon_said_last_passes_though_it_listens_no_more() -> None:
+    """A PING that met a closed socket used to cost the answer that was on its way: a job's code."""
+    for _ in range(20):
+        near_in, near = os.pipe()
+        back, near_out = os.pipe()
+        daemon, ours = socket.socketpair()
+        daemon.sendall(b"the answer" * 1000)
+        daemon.close()
+        os.write(near, b"PING" * 10)
+        descriptor = ours.detach()
+        assert bridge._splice(wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)) == 0
+        assert os.read(back, 1 << 16) == b"the answer" * 1000
+        for each in (near_in, near, back, near_out):
+            os.close(each)
+
+
+def test_bytes_pass_both_ways_until_the_other_side_has_gone() -> None:
+    near_in, near = os.pipe()
+    back, near_out = os.pipe()
+    daemon, ours = socket.socketpair()
+    descriptor = ours.detach()
+    ends = wire.Connection(near_in, near_out), wire.Connection(descriptor, descriptor)
+    thread = threading.Thread(target=bridge._splice, args=ends)
+    thread.start()
+    data = os.urandom(1 << 22)
+
+    def sent() -> None:
+        daemon.sendall(data)
+
+    writer = threading.Thread(target=sent)
+    writer.start()
+    got = bytearray()
+    while len(got) < len(data):
+        got += os.read(back, 1 << 16)
+    assert got == data
+    os.write(near, b"typed")
+    assert daemon.recv(100) == b"typed"
+    os.close(near)
+    thread.join(10)
+    writer.join(10)
+    assert daemon.recv(100) == b""
+    daemon.close()
+    for each in (near_in, back, near_out):
+        os.close(each)

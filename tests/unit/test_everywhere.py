@@ -39,7 +39,7 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     own = World()
     monkeypatch.setattr(everywhere, "_known", lambda line: [] if line.local else list(own.hosts))
-    monkeypatch.setattr(everywhere, "PATIENCE", 0.4)
+    monkeypatch.setattr(everywhere, "PATIENCE", 10.0)
     monkeypatch.setattr(reach, "place", lambda word: word)
     monkeypatch.setattr(reach, "near", lambda _: {})
     monkeypatch.setattr(link, "request", own.request)
@@ -73,12 +73,13 @@ def test_several_hosts_that_have_it_are_named_where_nobody_can_be_asked(world: W
 
 
 def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_are_skipped_then(
-    world: World, capfd: pytest.CaptureFixture[str]
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     world.hosts = {"late": None, "down": Unreachable("no"), "odd": OSError(13, "no"), "here": ["work"]}
+    monkeypatch.setattr(everywhere, "PATIENCE", 1.0)
     began = time.monotonic()
     assert everywhere.find(LINE, "work") == "here"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert world.failed == {"late", "down", "odd"}
     assert everywhere.hosts(LINE) == ["here"]
     assert everywhere.skipped(LINE) == ["late", "down", "odd"]
@@ -91,7 +92,8 @@ def test_a_host_that_refuses_is_asked_again(world: World) -> None:
     assert world.failed == set()
 
 
-def test_answers_of_the_list_come_as_they_come(world: World) -> None:
+def test_answers_of_the_list_come_as_they_come(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(everywhere, "PATIENCE", 1.0)
     world.hosts = {"late": None, "here": ["work"], "down": Unreachable("no")}
     answers = everywhere.summaries(list(world.hosts))
     first = dict((next(answers), next(answers)))
