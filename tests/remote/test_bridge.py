@@ -92,7 +92,7 @@ def test_nothing_stays_over_there_when_the_link_has_gone(home: Home, farm: Farm)
     far = farm.host("box", proxied=True)
     terminal = home.terminal("@box", "work")
     terminal.wait_for(PROMPT)
-    assert len(bridges(far)) == 1
+    wait_until(lambda: len(bridges(far)) == 1)
     terminal.signal(9)
     far.proxy.cut()
     wait_until(lambda: not bridges(far), what="no bridge is left over")

@@ -48,6 +48,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(known, "skipped", lambda word: word in own.failed)
     yield own
     own.over.set()
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(10)  # what it notes must not reach the next test
 
 
 LINE = split(["--kill", "work"])
