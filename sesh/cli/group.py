@@ -46,6 +46,10 @@ class Verb(TyperCommand):
 class Verbs(TyperGroup):
     """All verbs; a context's `obj` is the Line."""
 
+    def list_commands(self, ctx: _click.Context) -> list[str]:
+        """The verbs in the order of the table of words, first the verb-less one."""
+        return [name for name in (VERBLESS, *words.VERBS) if name in self.commands]
+
     def parse_args(self, ctx: _click.Context, args: list[str]) -> list[str]:
         """Puts the verb in front, the verb-less command where there is none; typer looks for no options before it."""
         line = words.split(args)
@@ -58,7 +62,7 @@ class Verbs(TyperGroup):
         return ["[@HOST…] [NAME [DIR] | --VERB …] [-- CMD…]"]
 
     def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
-        """The verbs with their short forms, in the order in which they are declared, and what goes with all of them."""
+        """The verbs with their short forms, in the order of the table of words, and what goes with all of them."""
         rows = []
         for name in self.list_commands(ctx):
             spelled = "NAME [DIR] [-- CMD…]" if name == VERBLESS else name

@@ -42,7 +42,7 @@ def test_rooms_know_the_shared_modules_and_no_more_of_the_house_than_they_must()
     ("path", "name", "text", "forbidden"),
     [
         ("sesh/names.py", "sesh.names", "def f():\n    import sesh.daemon.server", True),
-        ("sesh/cli/verbs.py", "sesh.cli.verbs", "from sesh.remote import link", False),
+        ("sesh/cli/verbs/sessions.py", "sesh.cli.verbs.sessions", "from sesh.remote import link", False),
         ("daemon/server.py", "sesh.daemon.server", "from sesh import client", True),
         ("daemon/server.py", "sesh.daemon.server", "from sesh.daemon import pty\nfrom sesh import errors", False),
         ("client/attach.py", "sesh.client.attach", "from sesh.daemon.birth import create", True),

@@ -149,7 +149,7 @@ def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch) -
     printed = {
         "lstart=": "Thu Nov 20 08:22:01 2025\n",
         "tty=": "??\n",
-        "pid=,pgid=,stat=": f"    1     1 Ss\n{me} {os.getpgrp()} S+\n{me} 4711 Z\n99999999 5 S\n",
+        "pid=,pgid=,stat=": f"99999998 99999998 Ss\n{me} {os.getpgrp()} S+\n{me} 4711 Z\n99999999 5 S\n",
         "args=": "vim a.txt\n",
     }
 

@@ -1,0 +1,29 @@
+"""The verbs as typer knows them: their words and their help. What they do stands in the module of each family."""
+
+from __future__ import annotations
+
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from sesh.cli import group, words
+from sesh.cli.verbs import driving, looking, sessions, shape, upkeep
+
+FAMILIES = (sessions, driving, looking, upkeep)
+"""Loading them declares their verbs."""
+
+
+def _group() -> TyperGroup:
+    built = get_command(shape.app)
+    if not isinstance(built, TyperGroup):
+        raise TypeError("typer made no group of the verbs")
+    return built
+
+
+def run(argv: list[str]) -> int:
+    """Parses and carries out a line; the exit code. Raises SeshError."""
+    return group.run(_group(), argv)
+
+
+def help_of(line: words.Line) -> str:
+    """The help that a line asks for."""
+    return group.helped(_group(), line)

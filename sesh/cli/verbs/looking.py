@@ -1,0 +1,78 @@
+"""The verbs that show a session, or say something to who looks at it."""
+
+# ruff: noqa: ARG001 (typer reads the words of a verb from its function's signature)
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sesh.cli import look, say, shell
+from sesh.cli.verbs.shape import Label, Name, Work, verb, work
+
+
+@verb("--list", "[--label K=V]…", "sesh", "sesh --list --json", "sesh --list --label team=web")
+def _list(ctx: typer.Context, label: Label = None) -> Work:
+    """List the sessions; the one that it is typed in bears a *. --label lists those that bear it."""
+    return work(look.list_, ctx)
+
+
+@verb("--screen", "NAME [--format F]", "sesh --screen work", "sesh --screen work --format svg > work.svg")
+def _screen(
+    ctx: typer.Context,
+    name: Name,
+    form: Annotated[str, typer.Option("--format", metavar="F", help="text, ansi, json, svg or html.")] = "text",
+) -> Work:
+    """Print what the screen shows now."""
+    return work(look.screen, ctx)
+
+
+@verb(
+    "--logs",
+    "NAME [N] [-f] [--ansi]",
+    "sesh --logs work 50",
+    "sesh --logs work -f",
+    "sesh --logs work --ansi | less -R",
+)
+def _logs(
+    ctx: typer.Context,
+    name: Name,
+    count: Annotated[str | None, typer.Argument(metavar="[N]", show_default=False)] = None,
+    follow: Annotated[bool, typer.Option("-f", help="Then those that come, until it ends.")] = False,
+    ansi: Annotated[bool, typer.Option("--ansi", help="With their colours.")] = False,
+) -> Work:
+    """Print the last N lines of scrollback and screen; without N 300."""
+    return work(look.logs, ctx)
+
+
+@verb("--history", "NAME [N]", "sesh --history work", "sesh --history work 3")
+def _history(
+    ctx: typer.Context,
+    name: Name,
+    count: Annotated[str | None, typer.Argument(metavar="[N]", show_default=False)] = None,
+    ansi: Annotated[bool, typer.Option("--ansi", help="Leave escape sequences in the output.")] = False,
+) -> Work:
+    """List the commands that --run ran in NAME; with N print that one's output."""
+    return work(shell.history, ctx)
+
+
+@verb("--status", "NAME", "sesh --status work", "sesh --status work --json")
+def _status(ctx: typer.Context, name: Name) -> Work:
+    """Print everything known of a session."""
+    return work(look.status, ctx)
+
+
+@verb("--message", "NAME TEXT…", "sesh --message work 'the build is done'")
+def _message(
+    ctx: typer.Context, name: Name, texts: Annotated[list[str], typer.Argument(metavar="TEXT", show_default=False)]
+) -> Work:
+    """Show TEXT to the attached clients; the program never sees it."""
+    return work(say.message, ctx)
+
+
+@verb("--label", "NAME K=V…", "sesh --label work team=web", "sesh --label work team=")
+def _label(
+    ctx: typer.Context, name: Name, labels: Annotated[list[str], typer.Argument(metavar="K=V…", show_default=False)]
+) -> Work:
+    """Set labels; K= removes one."""
+    return work(say.label, ctx)

@@ -1,0 +1,42 @@
+"""The verbs that look after sesh itself: other hosts, help, versions."""
+
+# ruff: noqa: ARG001 (typer reads the words of a verb from its function's signature)
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sesh.cli import deploying
+from sesh.cli.run import version as say_version
+from sesh.cli.verbs.shape import Work, verb, work
+
+
+@verb("--deploy", "@HOST… [--force]", "sesh --deploy @box", "sesh --deploy @web1 @web2")
+def _deploy(
+    ctx: typer.Context,
+    hosts: Annotated[list[str] | None, typer.Argument(metavar="@HOST…", show_default=False)] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also in place of a ~/.local/bin/sesh that is not ours.")
+    ] = False,
+) -> Work:
+    """Put this very sesh on other hosts."""
+    return work(deploying.deploy, ctx)
+
+
+@verb("--upgrade", "", "sesh --upgrade")
+def _upgrade(ctx: typer.Context) -> Work:
+    """Deploy again to every known remote."""
+    return work(deploying.upgrade, ctx)
+
+
+@verb("--help", "", "sesh --help", "sesh --exec --help")
+def _help(ctx: typer.Context) -> Work:
+    """Show help, of a verb too."""
+    raise AssertionError(f"help is shown before {ctx.command.name} is parsed")
+
+
+@verb("--version", "", "sesh --version")
+def _version(ctx: typer.Context) -> Work:
+    """Print the version."""
+    return work(say_version, ctx)
