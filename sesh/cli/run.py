@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+_HERE = ("--deploy", "--upgrade", "--import")
+"""Verbs that are carried out on this side, whatever hosts are named."""
+
+
 def run(argv: list[str]) -> int:
     """Carries out a command line; the exit code. Raises SeshError."""
     line = words.split(argv)
@@ -27,7 +31,7 @@ def run(argv: list[str]) -> int:
         from sesh.cli import shell
 
         return shell.there(line)
-    if line.hosts and line.verb not in ("--deploy", "--upgrade"):
+    if line.hosts and line.verb not in _HERE:
         from sesh.cli import there
 
         return there.run(line)

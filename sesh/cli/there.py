@@ -145,12 +145,15 @@ def _job(line: words.Line, argv: list[str], destination: Destination) -> int:
         raise
 
 
-def answered(host: str, argv: list[str]) -> dict[str, Any]:
-    """What a line answers in JSON on a host, without a prompt. Raises the error that it answers, Unreachable."""
+def answered(host: str, argv: list[str], data: bytes = b"", *, ask: bool | None = False) -> dict[str, Any]:
+    """What a line answers in JSON on a host, where its stdin holds `data`.
+
+    `ask`: whether ssh may prompt; None where a person sits there. Raises the error that it answers, Unreachable.
+    """
     said = bytearray()
-    with reach.opened(reach.place(host), ask=False) as through:
+    with reach.opened(reach.place(host), ask=ask) as through:
         _carried_out(
-            through, ["--json", *argv], b"", lambda number, block: said.extend(block if number == show.STDOUT else b"")
+            through, ["--json", *argv], data, lambda number, block: said.extend(block if number == show.STDOUT else b"")
         )
     answer = protocol.parse(bytes(said))
     if "error" in answer:

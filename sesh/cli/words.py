@@ -35,6 +35,8 @@ VERBS = {
     "--status": "",
     "--message": "",
     "--label": "",
+    "--export": "",
+    "--import": "",
     "--deploy": "",
     "--upgrade": "",
     "--help": "-h",

@@ -1,0 +1,72 @@
+"""`--export` and `--import`: the sessions of a machine written down, and made again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import Home, Result
+
+Sesh = Callable[..., Result]
+
+
+def test_what_was_exported_is_made_again_after_it_has_gone(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "web", "/tmp", "--label", "team=a", "--", "sleep", "1000")
+    sesh("--open", "shell", "/usr")
+    sesh("--exec", "done", "--keep", "--", "true")
+    exported = sesh("--export")
+    layout = {each["name"]: each for each in exported.json()["sessions"]}
+    assert set(layout) == {"web", "shell"}, "a job that has ended is no session to be made again"
+    assert layout["web"] == {
+        "name": "web",
+        "host": None,
+        "directory": "/tmp",
+        "command": ["sleep", "1000"],
+        "labels": {"team": "a"},
+    }
+    sesh("--kill", "web")
+    path = home.write("layout.json", exported.raw)
+    made = sesh("--import", path)
+    assert (made.code, made.stdout) == (0, "shell runs already\nmade web\n")
+    web = next(each for each in sesh("--list", "--json").json() if each["name"] == "web")
+    assert (web["cwd"], web["command"], web["labels"]) == ("/tmp", ["sleep", "1000"], {"team": "a"})
+    again = sesh("--import", "-", "--json", input=exported.raw)
+    assert again.json()["ok"] is True
+    assert [each["created"] for each in again.json()["sessions"]] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{"sessions": [\n  {"name": "a" "b"}]}', "stdin:2:16:"),
+        ("", "stdin:1:1:"),
+        ('[{"name": "a"}, {"name": "b"}, {"name": "-x"}]', "sessions[2].name:"),
+        ('{"sessions": [{"name": "a"}, {"name": "a"}]}', "sessions[1].name: a stands at sessions[0]"),
+        ('{"sessions": [{"name": "a", "command": "make"}]}', "sessions[0].command:"),
+        ('{"sessions": [{"name": "a", "host": "-oProxyCommand=x"}]}', "sessions[0].host:"),
+        ('{"sessions": [{"name": "a", "labels": {"k": 1}}]}', "sessions[0].labels"),
+        ('{"sessions": [{"name": "a", "directory": 5}]}', "sessions[0].directory:"),
+        ('{"sessions": [{}]}', "sessions[0]: there is no key name"),
+        ('{"version": 9, "sessions": []}', "version:"),
+        ("[" * 100_000, "stdin:"),
+    ],
+)
+def test_an_invalid_layout_changes_nothing_and_names_the_place(sesh: Sesh, home: Home, text: str, place: str) -> None:
+    refused = sesh("--import", "--json", input=text)
+    error = refused.json()["error"]
+    assert (refused.code, error["code"]) == (2, "usage")
+    assert place in error["message"]
+    assert home.names() == []
+
+
+def test_one_that_cannot_be_made_keeps_no_other_from_it(sesh: Sesh, home: Home) -> None:
+    layout = {"sessions": [{"name": "lost", "directory": "/nowhere"}, {"name": "ok", "directory": "~"}]}
+    made = sesh("--import", input=json.dumps(layout))
+    assert (made.code, made.stdout) == (1, "made ok\n")
+    assert "lost was not made: there is no directory /nowhere" in made.stderr
+    assert home.names() == ["ok"]
+    missing = sesh("--import", "nothing.json")
+    assert missing.code == 1
+    assert "nothing.json cannot be read" in missing.stderr
