@@ -80,22 +80,8 @@ def report(
     """Prints what was wanted of a job that has ended; the exit code."""
     output = retained.replace(b"\r\n", b"\n")
     if line.json:
-        decoded = output.decode("utf-8", "replace")
-        whole = {
-            "session": name,
-            "host": host,
-            "command": line.tail,
-            "exit_code": ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"],
-            "output": decoded,
-            "duration": result.get("duration"),
-            "timed_out": bool(result.get("timed_out")),
-            "truncated": bool(result.get("truncated")),
-        }
-        if decoded.encode() != output:
-            from base64 import b64encode
-
-            whole["output_base64"] = b64encode(output).decode()
-        show.value(whole)
+        code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
+        show.value(show.outcome(name, host, line.tail, {**result, "exit_code": code}, output))
     elif printed:
         show.write(output)
         if result.get("truncated"):

@@ -13,10 +13,13 @@ from sesh.names import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Callable, Sequence
     from types import FrameType
     from typing import Any
 
     from sesh.cli.words import Line
+
+    Answering = Callable[[wire.Connection, str], tuple[dict[str, Any], bytes]]
 else:
     import _signal as signal  # the module around it takes longer to load than all of this
 
@@ -47,21 +50,37 @@ def run(line: Line, name: str, *, timeout: str | None = None, no_wait: bool = Fa
     if any("\0" in word for word in line.tail):
         raise UsageError("a command holds no NUL")
     seconds = create.seconds(timeout) if timeout is not None else None
-    data = "\0".join(line.tail).encode("utf-8", "surrogateescape")
+    told, output = ran(name, line.tail, seconds, wait=not no_wait, answer=_answer)
+    return _report(line, name, told, output if ansi else plain(output), waited=not no_wait)
+
+
+def ran(
+    name: str, words: Sequence[str], seconds: float | None, *, wait: bool, answer: Answering
+) -> tuple[dict[str, Any], bytes]:
+    """Has the shell run a command: the daemon's account of it, and its output.
+
+    `answer` waits for these two, and knows what an interruption means. Raises what keeps sesh from it, as 125.
+    """
+    data = "\0".join(words).encode("utf-8", "surrogateescape")
     try:
         with find.required(name) as connection:
-            connection.send(
-                wire.greeting("request") + wire.asking("run", _RUN, data, timeout=seconds, wait=not no_wait)
-            )
+            connection.send(wire.greeting("request") + wire.asking("run", _RUN, data, timeout=seconds, wait=wait))
             connection.expect_welcome(time.monotonic() + 10)
-            told, output = _answer(connection, name)
+            return answer(connection, name)
     except Unreachable:
         raise InternalError(f"the daemon of {name} died, and the command's exit code with it") from None
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.SESH_FAILED
         raise
-    return _report(line, name, told, output if ansi else plain(output), waited=not no_wait)
+
+
+def interrupt(connection: wire.Connection) -> None:
+    """Interrupts the command that this connection waits for."""
+    try:
+        connection.send(wire.asking("run_interrupt", _RUN + 1), time.monotonic() + 1)
+    except (TimedOut, Unreachable):
+        return  # the answer is on its way, or never comes
 
 
 def _answer(connection: wire.Connection, name: str) -> tuple[dict[str, Any], bytes]:
@@ -75,28 +94,13 @@ def _answer(connection: wire.Connection, name: str) -> tuple[dict[str, Any], byt
         presses.append(now)
         if len(presses) >= _PRESSES:
             raise Interrupted(f"the command goes on in {name}; to watch: sesh {name}")
-        try:
-            connection.send(wire.asking("run_interrupt", _RUN + 1), now + 1)
-        except (TimedOut, Unreachable):
-            return  # the answer is on its way, or never comes
+        interrupt(connection)
 
     before = signal.getsignal(signal.SIGINT)
     if before != signal.SIG_IGN:
         signal.signal(signal.SIGINT, pressed)
     try:
-        carried = bytearray()
-        while True:
-            kind, payload = connection.receive()
-            if kind == protocol.DATA:
-                carried += payload
-            elif kind == protocol.RESPONSE:
-                response = protocol.parse(payload)
-                if response.get("id") != _RUN:
-                    carried.clear()
-                elif "error" in response:
-                    raise wire.failure(response["error"])
-                else:
-                    return response, bytes(carried)
+        return connection.answer(_RUN)
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -105,22 +109,7 @@ def _report(line: Line, name: str, told: dict[str, Any], output: bytes, *, waite
     """Prints what the command wrote; the exit code."""
     code = told.get("exit_code")
     if line.json:
-        decoded = output.decode("utf-8", "replace")
-        whole = {
-            "session": name,
-            "host": far.host(),
-            "command": line.tail,
-            "exit_code": code,
-            "output": decoded,
-            "duration": told.get("duration"),
-            "timed_out": bool(told.get("timed_out")),
-            "truncated": bool(told.get("truncated")),
-        }
-        if decoded.encode() != output:
-            from base64 import b64encode
-
-            whole["output_base64"] = b64encode(output).decode()
-        show.value(whole)
+        show.value(show.outcome(name, far.host(), line.tail, {**told, "exit_code": code}, output))
     elif waited:
         show.write(output)
         if told.get("truncated"):

@@ -9,6 +9,7 @@ from sesh.errors import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from sesh.cli.words import Line
@@ -55,6 +56,28 @@ def note(line: str) -> None:
 def value(thing: Any) -> None:
     """One JSON value on stdout, in one line."""
     write(dumped(thing))
+
+
+def outcome(
+    name: str, host: str | None, command: Sequence[str] | None, told: dict[str, Any], output: bytes
+) -> dict[str, Any]:
+    """What `--run` and `--exec` answer in JSON: the daemon's account of a command, and what the command wrote."""
+    decoded = output.decode("utf-8", "replace")
+    whole = {
+        "session": name,
+        "host": host,
+        "command": command,
+        "exit_code": told.get("exit_code"),
+        "output": decoded,
+        "duration": told.get("duration"),
+        "timed_out": bool(told.get("timed_out")),
+        "truncated": bool(told.get("truncated")),
+    }
+    if decoded.encode() != output:
+        from base64 import b64encode
+
+        whole["output_base64"] = b64encode(output).decode()
+    return whole
 
 
 def dumped(thing: Any) -> bytes:
