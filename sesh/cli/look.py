@@ -66,7 +66,7 @@ def _bears(session: Summary, labels: dict[str, str]) -> bool:
 def status(line: Line, name: str) -> int:
     """`--status NAME`: everything known of it, also of one that is lost or does not answer."""
     find.checked(name, "--status")
-    session = _status(name)
+    session = known(name)
     if line.json:
         show.value({**session, "host": far.host()})
     else:
@@ -74,8 +74,8 @@ def status(line: Line, name: str) -> int:
     return 0
 
 
-def _status(name: str) -> Summary:
-    """What the daemon tells, or the record where the daemon cannot."""
+def known(name: str) -> Summary:
+    """All facts of a session: what the daemon tells, or the record where the daemon cannot."""
     session: Summary | None
     try:
         session = dict(find.ask(name, "status", timeout=_PATIENCE)[0]["session"])
@@ -134,30 +134,27 @@ def screen(line: Line, name: str, *, form: str = "text") -> int:
     find.checked(name, "--screen")
     if form not in _FORMATS:
         raise UsageError(f"{printable(form)} is no format of --screen; take {', '.join(_FORMATS)}")
-    _, data = find.ask(name, "screen", format=_FORMATS[form])
-    if _FORMATS[form] == "json":
-        return _depicted(line, name, form, parse(data))
-    if line.json:
-        text = data.decode("utf-8", "replace")
-        show.value({"session": name, "host": far.host(), "format": form, "text": text, "lines": text.split("\n")})
+    shown = depicted(name, form)
+    if line.json or form == "json":
+        show.value({"session": name, "host": far.host(), "format": form, **shown})
     else:
-        show.write(data + b"\n")
+        text: str = shown["text"]
+        show.write(text.encode("utf-8", "replace") + (b"\n" if "lines" in shown else b""))
     return 0
 
 
-def _depicted(line: Line, name: str, form: str, screen: dict[str, Any]) -> int:
-    """The screen as runs of cells, or drawn from them."""
+def depicted(name: str, form: str) -> dict[str, Any]:
+    """The screen as `text` and its `lines`, drawn as `text` (svg, html), or as runs of cells (json)."""
+    _, data = find.ask(name, "screen", format=_FORMATS[form])
+    if _FORMATS[form] != "json":
+        text = data.decode("utf-8", "replace")
+        return {"text": text, "lines": text.split("\n")}
+    screen = parse(data)
     if form == "json":
-        show.value({"session": name, "host": far.host(), "format": form, **screen})
-        return 0
+        return screen
     from sesh.cli import pictures
 
-    drawn = show.valid(pictures.svg(screen) if form == "svg" else pictures.page(screen))
-    if line.json:
-        show.value({"session": name, "host": far.host(), "format": form, "text": drawn})
-    else:
-        show.write(drawn.encode())
-    return 0
+    return {"text": show.valid(pictures.svg(screen) if form == "svg" else pictures.page(screen))}
 
 
 def logs(line: Line, name: str, count: str | None = None, *, follow: bool = False, ansi: bool = False) -> int:
@@ -172,10 +169,15 @@ def logs(line: Line, name: str, count: str | None = None, *, follow: bool = Fals
         from sesh.cli import following
 
         return following.follow(name, lines, ansi=ansi, json=line.json)
-    _, data = find.ask(name, "logs", timeout=30.0, lines=lines, ansi=ansi)
+    last = tail(name, lines, ansi=ansi)
     if line.json:
-        text = data.decode("utf-8", "replace").removesuffix("\n")
-        show.value({"session": name, "host": far.host(), "lines": text.split("\n") if data else []})
-    elif data:
-        show.write(data if data.endswith(b"\n") else data + b"\n")
+        show.value({"session": name, "host": far.host(), "lines": last})
+    elif last:
+        show.write("".join(f"{each}\n" for each in last).encode("utf-8", "replace"))
     return 0
+
+
+def tail(name: str, count: int, *, ansi: bool) -> list[str]:
+    """The last lines of scrollback and screen, at most `count`."""
+    _, data = find.ask(name, "logs", timeout=30.0, lines=count, ansi=ansi)
+    return data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []

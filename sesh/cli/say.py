@@ -40,10 +40,32 @@ def send(line: Line) -> int:
         if any(keynames.is_cursor(word.removeprefix("--key=")) for word in line.words) and _application(connection):
             _, before, _, after = taken_apart(line, application=True)
         for chunk in _chunks(before, None if stdin else " ".join(texts), after):
-            answer, _ = connection.request("send", chunk, _soon(), more=position is not None)
-            position = answer.get("position") if position is None else position
+            position = _typed(connection, chunk, position)
             sent += len(chunk)
     return show.done(line, name=name, bytes=sent, position=position)
+
+
+def typed(name: str, text: bytes, keys: Sequence[str] = ()) -> tuple[int, int | None]:
+    """Types a text, then keys by their names: the bytes that were sent, and the `position` that `--wait` goes on from.
+
+    Raises UsageError for a key that is none, NotFound, Refused, Busy.
+    """
+    position: int | None = None
+    for key in keys:
+        keynames.bytes_of(key)  # a wrong one is told before anything is typed
+    with find.required(name) as connection:
+        connection.hello("request", deadline=_soon())
+        application = any(map(keynames.is_cursor, keys)) and _application(connection)
+        whole = text + b"".join(keynames.bytes_of(key, application=application) for key in keys)
+        for at in range(0, len(whole) or 1, CHUNK):
+            position = _typed(connection, whole[at : at + CHUNK], position)
+    return len(whole), position
+
+
+def _typed(connection: Connection, chunk: bytes, position: int | None) -> int | None:
+    """Types one chunk; the position of the first one."""
+    answer, _ = connection.request("send", chunk, _soon(), more=position is not None)
+    return answer.get("position") if position is None else position
 
 
 def _application(connection: Connection) -> bool:

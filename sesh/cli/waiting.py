@@ -53,58 +53,78 @@ def wait(  # noqa: PLR0913 (a wait has that many sides)
         raise UsageError("--from and --since-start exclude each other; take one")
     begin: Any = int(start) if start is not None else "start" if since_start else "sent"
     limit = create.seconds(timeout) if timeout is not None else None
-    words = {
-        "exit": True,
-        "prompt": prompt or None,
-        "idle": create.seconds(idle, "--idle") if idle is not None else None,
-        "timeout": limit,
-    }
+    silence = create.seconds(idle, "--idle") if idle is not None else None
+    return _say(
+        line, name, met(name, exit_=exit_, prompt=prompt, idle=silence, pattern=pattern, begin=begin, limit=limit)
+    )
+
+
+def met(
+    name: str,
+    *,
+    exit_: bool,
+    prompt: bool,
+    idle: float | None,
+    pattern: str | None,
+    begin: int | str,
+    limit: float | None,
+) -> dict[str, Any]:
+    """Waits for whatever comes first: which it was (`met`), with `match`, `exit_code` and `position`.
+
+    `begin`: the position of the output that counts, `sent` for that after the last `--send`, `start` for all. Raises
+    TimedOut after `limit` seconds, Refused where the session ends and that was not waited for, Unreachable.
+    """
     search = _compiled(pattern) if pattern is not None else None
     exit_ = exit_ or (not prompt and idle is None and search is None)
     deadline = None if limit is None else time.monotonic() + limit
+    words = {"exit": True, "prompt": prompt or None, "idle": idle, "timeout": limit}
     with find.required(name) as connection:
         connection.hello("request", time.monotonic() + _PATIENCE)
         try:
             answer = _Wait(connection, name, search).until(words, begin, deadline)
         except Found as found:
-            return _say(line, name, "for", 0, match=found.match, position=found.position)
+            return {"met": "for", "match": found.match, "exit_code": None, "position": found.position}
         except Unreachable:
             raise Unreachable(f"the daemon of {name} died; what was waited for will not come") from None
         except TimedOut:
             raise TimedOut(f"{name}: the time ran out before it came to that") from None
     if answer.get("met") in ("prompt", "idle"):
-        return _say(line, name, str(answer["met"]), 0, position=answer.get("position"))
+        return {"met": str(answer["met"]), "match": None, "exit_code": None, "position": answer.get("position")}
     if not exit_:
         raise Refused(f"{name} has ended ({answer.get('exit_code')}) before it came to that")
-    return _ended(line, name, answer)
+    return _ended(answer)
 
 
 def kept(line: Line, missing: NotFound) -> int:
     """The end of a session that is no more, for `--wait NAME --exit`. Raises `missing` where none is known."""
     name = line.words[0] if line.words else ""
     others = [word for word in line.words if word.partition("=")[0] in ("--prompt", "--idle", "--for")]
-    result = results.newest(name) if name[:1] != "-" and find.lost_record(name) is None else None
-    if result is None or ("--exit" not in line.words and others):
+    told = ended(name) if name[:1] != "-" else None
+    if told is None or ("--exit" not in line.words and others):
         raise missing
-    return _ended(line, name, result)
+    return _say(line, name, told)
 
 
-def _ended(line: Line, name: str, result: dict[str, Any]) -> int:
+def ended(name: str) -> dict[str, Any] | None:
+    """How a session that is no more has ended, in the form of `met`; None where that is not known."""
+    result = results.newest(name) if find.lost_record(name) is None else None
+    return _ended(result) if result is not None else None
+
+
+def _ended(result: dict[str, Any]) -> dict[str, Any]:
     code = int(result.get("exit_code") or 0)
-    return _say(line, name, "exit", code, code=code, position=result.get("position"))
+    return {"met": "exit", "match": None, "exit_code": code, "position": result.get("position")}
 
 
-def _say(
-    line: Line, name: str, met: str, exit_code: int, *, match: str | None = None, code: int | None = None, position: Any
-) -> int:
+def _say(line: Line, name: str, told: dict[str, Any]) -> int:
     """Says what was met; the exit code."""
+    match, code = told["match"], told["exit_code"]
     if line.json:
-        told = {"session": name, "host": far.host(), "met": met, "match": match, "exit_code": code}
-        show.value({**told, "position": position})
+        show.value({"session": name, "host": far.host(), **told})
     else:
         more = show.plain(match) if match is not None else "" if code is None else str(code)
-        show.text(f"{met}: {more}" if more else met)
-    return exit_code
+        show.text(f"{told['met']}: {more}" if more else told["met"])
+    return code or 0
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
