@@ -151,21 +151,34 @@ def open_(
     from sesh.cli import create
 
     find.checked(name, "--open")
+    created = opened(name, directory, line.command, env=env, label=label)
+    if not created and (directory is not None or line.command is not None):
+        show.note(f"{name} runs already; DIR and CMD are not applied")
+    return create.made(line.json, name, created=created)
+
+
+def opened(
+    name: str, directory: str | None, command: list[str] | None, *, env: Sequence[str], label: Sequence[str]
+) -> bool:
+    """Makes sure that a session runs; whether it was created now.
+
+    Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError, Unreachable.
+    """
+    from sesh.cli import create
+
     session = _summary(name)
     if session is None:
-        what = create.order(directory=directory, command=line.command, env=env, label=label)
+        what = create.order(directory=directory, command=command, env=env, label=label)
         try:
             create.start(what, name).close()
-            return create.made(line.json, name, created=True)
+            return True
         except Exists:
             session = _summary(name)
     if session is None:
         raise Unreachable(f"{name} ended while it was asked; try again")
     if session["state"] == "exited":
         raise find.taken(name)
-    if directory is not None or line.command is not None:
-        show.note(f"{name} runs already; DIR and CMD are not applied")
-    return create.made(line.json, name, created=False)
+    return False
 
 
 def _summary(name: str) -> Summary | None:

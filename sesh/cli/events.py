@@ -13,6 +13,7 @@ from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from sesh.cli.words import Line
@@ -29,7 +30,7 @@ def events(line: Line, name: str | None = None, *, since: str | None = None) -> 
     if since is not None and name is None:
         raise UsageError("each session numbers its own events; write: sesh --events NAME --since N")
     number = int(since) if since is not None else None
-    following = Following(json=line.json)
+    following = Following(_object if line.json else _line)
     try:
         if name is not None:
             find.checked(name, "--events")
@@ -67,12 +68,12 @@ def _all(following: Following) -> None:
 
 
 class Following:
-    """The sessions that are followed: a connection each, by its descriptor."""
+    """The sessions that are followed: a connection each, by its descriptor. `told` gets each event."""
 
-    def __init__(self, *, json: bool) -> None:
+    def __init__(self, told: Callable[[dict[str, Any]], None]) -> None:
         self.poll = select.poll()
         self.sessions: dict[int, wire.Connection] = {}
-        self._json = json
+        self._told = told
         self._ids: dict[int, str] = {}
 
     def take_in(self, connection: wire.Connection, since: int | None) -> None:
@@ -110,7 +111,7 @@ class Following:
     def _heard(self, descriptor: int, frames: list[tuple[int, bytes]]) -> None:
         for kind, payload in frames:
             if kind == protocol.DATA:
-                self._print(protocol.parse(payload))
+                self._told(protocol.parse(payload))
             elif kind == protocol.RESPONSE:
                 self._forget(descriptor)
                 error = protocol.parse(payload).get("error")
@@ -123,15 +124,24 @@ class Following:
         self.sessions.pop(descriptor).close()
         del self._ids[descriptor]
 
-    def _print(self, event: dict[str, Any]) -> None:
-        if self._json:
-            show.value({**event, "host": far.host()})
-            return
-        told = {key: value for key, value in event.items() if key not in ("seq", "ts", "event", "session")}
-        facts = " ".join(f"{key}={_word(value)}" for key, value in told.items() if value not in (None, False, ""))
-        clock = str(event.get("ts"))[11:19]
-        words = [clock, str(event.get("session")), str(event.get("event")), *([facts] if facts else [])]
-        show.text(show.plain("  ".join(words)))
+    def close(self) -> None:
+        """Closes all connections."""
+        for descriptor in list(self.sessions):
+            self._forget(descriptor)
+
+
+def _object(event: dict[str, Any]) -> None:
+    """Prints an event as JSON."""
+    show.value({**event, "host": far.host()})
+
+
+def _line(event: dict[str, Any]) -> None:
+    """Prints an event for a person."""
+    told = {key: value for key, value in event.items() if key not in ("seq", "ts", "event", "session")}
+    facts = " ".join(f"{key}={_word(value)}" for key, value in told.items() if value not in (None, False, ""))
+    clock = str(event.get("ts"))[11:19]
+    words = [clock, str(event.get("session")), str(event.get("event")), *([facts] if facts else [])]
+    show.text(show.plain("  ".join(words)))
 
 
 def _word(value: object) -> str:
