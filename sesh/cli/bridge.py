@@ -96,7 +96,7 @@ def _answer(
         try:
             notes, name, connection = _entered(_words(asked))
         except far.Question as question:
-            return {"question": question.text, "letters": question.letters, "default": question.default}, b"", None
+            return _question(question), b"", None
         return {"name": name, "notes": notes, "session_id": _number(name)}, b"", connection
     if verb == "connect":
         return _connected(str(asked.get("name") or ""), str(asked.get("session_id") or ""))
@@ -115,6 +115,27 @@ def _number(name: str) -> str:
     try:
         return str((records.read(name) or {}).get("id") or "")
     except Refused:
+def _question(asked: far.Question) -> dict[str, Any]:
+    """A question on its way to the person: `about` and `labels`, and for an older sesh `question`, which says all."""
+    from sesh.cli import choice
+
+    told = choice.written(asked.text, asked.answers, asked.default)
+    letters, labels = ("".join(letter for letter, _ in asked.answers), [label for _, label in asked.answers])
+    return {"question": told, "letters": letters, "default": asked.default, "about": asked.text, "labels": labels}
+
+
+def _begun(number: str) -> tuple[dict[str, Any], bytes, wire.Connection | None] | None:
+    """What `enter` has led to before: the session with this id, or its result; None where there is neither."""
+    if not number.isalnum():
+        raise UsageError("the number for a session is no number")
+    for name in paths.names():
+        if _number(name) == number:
+            return {"name": name, "notes": "", "session_id": number}, b"", find.required(name)
+    if (result := results.by_id(number)) is not None:
+        return {"name": result.get("name"), "result": result}, results.output(result), None
+    return None
+
+
         return ""
 
 

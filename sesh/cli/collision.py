@@ -10,6 +10,7 @@ from sesh.errors import Exists, Refused, SeshError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sesh.listing import Summary
     from sesh.wire import Connection
 
 _PATIENCE = 1.5
@@ -47,10 +48,12 @@ def settled(
 
 def _asked(name: str, found: Connection) -> str:
     """What a person chooses; joining is proposed where the daemon answers, replacing where it does not."""
-    default = "j" if _answers(found) else "r"
-    state = _state(name) if default == "j" else "runs and does not answer"
-    others = f"(R)eplace it, (N)ew as {create.next_name(name)}, (C)ancel?"
-    answer = show.ask(f"{name} {state}: (J)oin it, {others} [{default.upper()}]", "jrnc", default)
+    from sesh.cli import choice
+
+    session = _answered(found)
+    told = f"{name} runs and does not answer" if session is None else f"{name} {_state(name)}{_about(session)}"
+    answers = (("j", "Join"), ("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
+    answer = choice.ask(told, answers, "r" if session is None else "j")
     chosen = {"j": "join", "r": "replace", "n": "new"}.get(answer)
     if chosen is None:
         raise Refused("nothing was done")
@@ -61,14 +64,30 @@ def _state(name: str) -> str:
     return "has ended and is kept" if find.ended(name) else "runs already"
 
 
-def _answers(connection: Connection) -> bool:
+def _answered(connection: Connection) -> Summary | None:
+    """What the session tells of itself; None where its daemon does not answer."""
     deadline = time.monotonic() + _PATIENCE
     try:
         connection.hello("request", deadline=deadline)
-        connection.request("summary", deadline=deadline)
+        answer, _ = connection.request("summary", deadline=deadline)
     except SeshError:
-        return False
-    return True
+        return None
+    session: Summary = answer["session"]
+    return session
+
+
+def _about(session: Summary) -> str:
+    """What helps to decide: who is there, since when it is idle, where it is, what it runs."""
+    from sesh.cli import table
+
+    idle = table.age(session.get("last_activity"), time.time())
+    facts = (
+        table.state(session) if session["state"] == "running" else "",
+        f"idle {idle}" if idle else "",
+        table.at_home(session.get("cwd") or ""),
+        " ".join(session.get("command") or []),
+    )
+    return f" ({', '.join(table.cut(show.plain(fact), 40) for fact in facts if fact)})"
 
 
 def _beside(name: str, what: create.Order) -> tuple[str, Connection]:

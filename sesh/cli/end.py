@@ -66,8 +66,10 @@ def kill_all(line: Line, *, yes: bool = False) -> int:
     """`--kill-all`: every session of this machine, another machine's left alone; asks on a terminal unless `yes`."""
     chosen = [summary["name"] for summary in listing.summaries() if "machine" not in summary]
     if chosen and not yes and not line.json and show.on_terminal():
+        from sesh.cli import choice
+
         many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
-        if show.ask(f"end {many} ({', '.join(chosen)})? y/N", "yn", "n") != "y":
+        if choice.ask(f"end {many} ({', '.join(chosen)})?", choice.YES_NO, "n") != "y":
             raise Refused("nothing was ended")
     return told(line, chosen, end_all(chosen))
 

@@ -175,8 +175,10 @@ def chosen(name: str, words: list[str]) -> str | None:
     if not show.on_terminal():
         several = ", ".join(f"@{word}" for word in words)
         raise UsageError(f"{name} runs on {several}; say which: sesh @{words[0]} {name}")
-    question = ", ".join(f"({number}) @{word}" for number, word in enumerate(words[:9], 1))
-    answer = show.ask(f"{name} runs on several hosts: {question}, (C)ancel? [1]", "123456789"[: len(words)] + "c", "1")
+    from sesh.cli import choice
+
+    answers = [(str(number), f"{number} @{word}") for number, word in enumerate(words[:9], 1)]
+    answer = choice.ask(f"{name} runs on several hosts:", [*answers, ("c", "Cancel")], "1")
     if not answer.isdecimal():
         raise Refused("nothing was done")
     return words[int(answer) - 1]

@@ -8,6 +8,7 @@ from sesh.errors import SeshError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from sesh.wire import Connection
@@ -66,11 +67,11 @@ class Near:
 
 
 class Question(SeshError):
-    """What only the person over there can decide: `text`, the `letters` of the answers, and the `default` one."""
+    """What only the person over there can decide: the `text`, the `answers` (letter and meaning), the `default` one."""
 
-    def __init__(self, text: str, letters: str, default: str) -> None:
+    def __init__(self, text: str, answers: Sequence[tuple[str, str]], default: str) -> None:
         super().__init__(text)
-        self.text, self.letters, self.default = text, letters, default
+        self.text, self.answers, self.default = text, answers, default
 
 
 class _Asked:
@@ -155,11 +156,11 @@ def asks() -> bool:
     return _Asked.answers is not None
 
 
-def answer(text: str, letters: str, default: str) -> str:
+def answer(text: str, answers: Sequence[tuple[str, str]], default: str) -> str:
     """The answer of the person over there. Raises Question, which leads to it, where there is none yet."""
     if _Asked.answers:
         return _Asked.answers.pop(0)
-    raise Question(text, letters, default)
+    raise Question(text, answers, default)
 
 
 def worded(message: str) -> str:

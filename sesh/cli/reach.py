@@ -60,8 +60,10 @@ def opened(destination: Destination, *, ask: bool | None = None, offer: bool = F
 
 def _deployed(destination: Destination, missing: NotDeployed) -> None:
     """Puts sesh there, if the person at the terminal wants that. Raises `missing` if not, DeployError."""
-    question = f"@{destination.word} has no sesh; deploy sesh to @{destination.word}? (Y)es, (N)o [Y]"
-    if show.ask(question, "yn", "y") != "y":
+    from sesh.cli import choice
+
+    question = f"@{destination.word} has no sesh; deploy sesh to @{destination.word}?"
+    if choice.ask(question, choice.YES_NO, "y") != "y":
         raise missing
     from sesh.remote import fleet
 

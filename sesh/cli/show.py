@@ -140,24 +140,3 @@ def can_ask() -> bool:
     from sesh.cli import far
 
     return far.asks() or on_terminal()
-
-
-def ask(question: str, answers: str, default: str) -> str:
-    """The letter that a person chooses; Enter takes `default`, the end of input the empty word.
-
-    `answers`: the letters, small. Asks again for anything else. The line is read by itself, so that what was typed
-    after it stays for the session.
-    """
-    from sesh.cli import far
-
-    if far.asks():
-        return far.answer(question, answers, default)
-    while True:
-        write(encoded(f"{question} "), STDERR)
-        typed = os.read(0, 1024)
-        if not typed:
-            write(b"\n", STDERR)
-            return ""
-        answer = typed.decode("utf-8", "replace").strip().lower()[:1] or default
-        if answer in answers:
-            return answer

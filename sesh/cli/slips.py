@@ -77,7 +77,10 @@ def near(name: str) -> tuple[str, Connection | None]:
         summary = listing.unanswered(other)
         if summary is None or summary["state"] != "running" or "machine" in summary:
             continue
-        answer = show.ask(f"there is {other}: (A)ttach to it, or (C)reate {name}? [A]", "ac", "a")
+        from sesh.cli import choice
+
+        answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"))
+        answer = choice.ask(f"there is {other}; attach to it, or create {name}?", answers, "a")
         if not answer:
             raise Refused("nothing was done")
         return (other, find.required(other)) if answer == "a" else (name, None)

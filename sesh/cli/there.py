@@ -6,7 +6,7 @@ import sys
 import time
 
 from sesh import paths, protocol, wire
-from sesh.cli import enter, job, reach, settings, show, words
+from sesh.cli import choice, enter, job, reach, settings, show, words
 from sesh.cli.feeding import Feeding
 from sesh.cli.mender import Mender
 from sesh.cli.waiter import Waiter
@@ -80,8 +80,7 @@ def _entered(line: words.Line, argv: list[str], destination: Destination) -> tup
             answer, _ = through.lead("enter", argv=argv, asks=asks, answers=answers)
             if "question" not in answer:
                 break
-            letters, default = str(answer.get("letters")), str(answer.get("default"))
-            answers.append(show.ask(show.plain(answer["question"]), letters, default))
+            answers.append(_answered(answer))
     except BaseException:
         through.close()
         raise
@@ -90,6 +89,16 @@ def _entered(line: words.Line, argv: list[str], destination: Destination) -> tup
 
 
 def _synced(destination: Destination) -> None:
+def _answered(question: dict[str, Any]) -> str:
+    """The answer of the person at this terminal to what the sesh over there has to know."""
+    letters, labels = str(question.get("letters")), question.get("labels")
+    if not isinstance(labels, list) or len(labels) != len(letters):
+        labels = [letter.upper() for letter in letters]
+    answers = [(letter, show.plain(label)) for letter, label in zip(letters, labels, strict=True)]
+    text = show.plain(question.get("about") or question["question"])
+    return choice.ask(text, answers, str(question.get("default")))
+
+
     """Pushes the user's files before a session over there begins; what fails is told, and keeps nobody from it."""
     if sync.wanted():
         try:
@@ -218,9 +227,7 @@ def _asked(argv: list[str], destination: Destination) -> list[str]:
     sessions = link.request(destination, "summaries", reach.near(destination), patience=10)["sessions"]
     if sessions:
         names = ", ".join(str(each["name"]) for each in sessions)
-        if (
-            show.ask(f"end {len(sessions)} sessions on @{destination.word} ({names})? (Y)es, (N)o [N]", "yn", "n")
-            != "y"
-        ):
+        question = f"end {len(sessions)} sessions on @{destination.word} ({show.plain(names)})?"
+        if choice.ask(question, choice.YES_NO, "n") != "y":
             raise Refused("nothing was done")
     return [argv[0], "-y", *argv[1:]]

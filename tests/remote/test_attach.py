@@ -206,17 +206,17 @@ def test_a_new_session_s_number_and_a_name_that_is_taken(home: Home, farm: Farm)
     assert terminal.exit_code() == 0
     assert far.names() == ["1"]
     asked = home.terminal("@box", "--new", "1")
-    asked.wait_for("(J)oin it, (R)eplace it, (N)ew as 1-2, (C)ancel?")
+    asked.wait_for(re.compile(r"1 runs already.*Join +Replace +New: 1-2 +Cancel", re.DOTALL))
     asked.type("n\r")
     asked.wait_for(PROMPT)
     assert far.names() == ["1", "1-2"]
     cancelled = home.terminal("@box", "--new", "1")
-    cancelled.wait_for("(C)ancel?")
+    cancelled.wait_for("Cancel")
     cancelled.type("c\r")
     assert cancelled.exit_code() == 1
     home.sesh("@box", "--open", "server")
     slip = home.terminal("@box", "servre")
-    slip.wait_for("there is server: (A)ttach to it, or (C)reate servre?")
+    slip.wait_for(re.compile(r"there is server; .*Attach to server +Create servre", re.DOTALL))
     slip.type("\r")
     slip.wait_for(PROMPT)
     assert far.names() == ["1", "1-2", "server"]
@@ -286,13 +286,13 @@ def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) ->
 def test_who_has_no_sesh_there_is_offered_it(home: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False)
     declined = home.terminal("@box", "work")
-    declined.wait_for("deploy sesh to @box? (Y)es, (N)o")
+    declined.wait_for("deploy sesh to @box? [Y/n]")
     declined.type("n\r")
     assert declined.exit_code() == 1
     assert "sesh --deploy @box" in declined.text()
     assert not far.exists(".local/bin/sesh")
     terminal = home.terminal("@box", "work", columns=100)
-    terminal.wait_for("deploy sesh to @box? (Y)es, (N)o")
+    terminal.wait_for("deploy sesh to @box? [Y/n]")
     terminal.type("\r")
     terminal.wait_for(PROMPT, timeout=50)
     assert far.exists(".local/bin/sesh")

@@ -276,7 +276,9 @@ def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, 
     sesh("--open", "work")
     pid = sesh("--status", "work", "--json").json()["pid"]
     opened = terminal("--new", "work")
-    opened.wait_for("(J)oin it, (R)eplace it, (N)ew as work-2, (C)ancel? [J]")
+    opened.wait_for(
+        re.compile(r"work runs already \(detached, .*\[J/r/n/c\]\s+Join +Replace +New: work-2 +Cancel", re.DOTALL)
+    )
     opened.type(answer if answer == "\r" else answer + "\r")
     left(inside(opened), name)
     assert (sesh("--status", "work", "--json").json()["pid"] == pid) == (answer != "r")
@@ -296,7 +298,7 @@ def test_replace_is_proposed_where_the_daemon_does_not_answer(terminal: Open, se
     pid = sesh("--status", "work", "--json").json()["daemon_pid"]
     os.kill(pid, signal.SIGSTOP)
     opened = terminal("--new", "work")
-    opened.wait_for(re.compile(r"does not answer: .*\[R\]", re.DOTALL))
+    opened.wait_for(re.compile(r"does not answer \[j/R/n/c\].*Cancel", re.DOTALL))
     opened.type("c\r")
     assert opened.exit_code() == 1
     os.kill(pid, signal.SIGCONT)

@@ -157,7 +157,9 @@ def test_questions_come_back_as_answers(home: Home, far_end: Bridge) -> None:
     connection = far_end.greeted()
     words: dict[str, Any] = {"argv": ["--new", "work"], "asks": True}
     asked, _ = connection.request("enter", deadline=deadline(), answers=[], **words)
-    assert "(N)ew as work-2" in asked["question"]
+    assert asked["question"].endswith(" (j) Join, (r) Replace, (n) New: work-2, (c) Cancel [J]")
+    assert asked["about"].startswith("work runs already")
+    assert asked["labels"] == ["Join", "Replace", "New: work-2", "Cancel"]
     assert (asked["letters"], asked["default"]) == ("jrnc", "j")
     answer, _ = connection.request("enter", deadline=deadline(), answers=["n"], **words)
     assert answer["name"] == "work-2"

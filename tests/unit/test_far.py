@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli import far, show
+from sesh.cli import choice, far
 from sesh.cli.far import Near
 
 PART = st.text(min_size=1).filter(lambda part: "/" not in part and "\0" not in part and part not in (".", ".."))
@@ -100,16 +100,17 @@ def test_words_to_type_stay_as_they_are_for_a_line_typed_here() -> None:
 
 @pytest.mark.usefixtures("asked")
 def test_a_question_goes_to_the_person_over_there_and_the_answer_comes_with_the_next_try() -> None:
+    answers = [("a", "Apple"), ("b", "Bread"), ("c", "Cake")]
     far.expect(None)
     assert (far.entering(), far.asks()) == (True, False)
     far.expect([])
     with pytest.raises(far.Question) as question:
-        show.ask("which one?", "abc", "b")
-    assert (question.value.text, question.value.letters, question.value.default) == ("which one?", "abc", "b")
+        choice.ask("which one?", answers, "b")
+    assert (question.value.text, question.value.answers, question.value.default) == ("which one?", answers, "b")
     far.expect(["a", "", 3])
-    assert [show.ask("which one?", "abc", "b") for _ in range(3)] == ["a", "", "3"]
+    assert [choice.ask("which one?", answers, "b") for _ in range(3)] == ["a", "", "3"]
     with pytest.raises(far.Question):
-        show.ask("and now?", "yn", "n")
+        choice.ask("and now?", choice.YES_NO, "n")
 
 
 @pytest.mark.usefixtures("asked")

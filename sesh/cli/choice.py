@@ -1,0 +1,166 @@
+"""A question to a person: one look, one key. The one place where sesh asks something.
+
+On a terminal the answers stand beside each other, and the letter of one, or the arrow keys and Enter, choose it; Escape
+declines, Ctrl-C interrupts. A terminal that cannot move its cursor gets a numbered question. Where a command line came
+from another machine, the question travels there.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+from sesh.cli import far, show
+from sesh.cli.table import columns, width
+from sesh.errors import Interrupted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sesh.client.terminal import RawTerminal
+
+    Answers = Sequence[tuple[str, str]]
+
+YES_NO = (("y", "Yes"), ("n", "No"))
+_FORWARD, _BACK = ("right", "down", "tab"), ("left", "up", "backtab")
+
+
+def ask(question: str, answers: Answers, default: str) -> str:
+    """The letter of the answer that a person chooses; the empty word where they choose none (Escape, end of input).
+
+    `answers`: a small letter or digit and what it means, each; `default`: the letter that Enter takes. What is typed
+    after the answer stays for who reads next. Raises Interrupted upon Ctrl-C.
+    """
+    if far.asks():
+        return far.answer(question, answers, default)
+    if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
+        return _numbered(question, answers, default)
+    return _looked_at(question, answers, default)
+
+
+def letters(answers: Answers, default: str) -> str:
+    """The letters to choose from, the default one large: `J/r/n/c`."""
+    return "/".join(letter.upper() if letter == default else letter for letter, _ in answers)
+
+
+def written(question: str, answers: Answers, default: str) -> str:
+    """The whole question in one line, for a sesh that knows no other form."""
+    told = ", ".join(f"({letter}) {label}" for letter, label in answers)
+    return f"{question} {told} [{default.upper()}]"
+
+
+def _numbered(question: str, answers: Answers, default: str) -> str:
+    """Lines, and a line in answer: a number, or a letter; asked again for anything else."""
+    numbers = {str(number): letter for number, (letter, _) in enumerate(answers, 1)}
+    places = {letter: number for number, letter in numbers.items()}
+    show.write(show.encoded(f"{question}\n"), show.STDERR)
+    for letter, label in answers:
+        show.write(show.encoded(f"  {places[letter]}) {label}\n"), show.STDERR)
+    while True:
+        show.write(f"number [{places[default]}]: ".encode(), show.STDERR)
+        typed = os.read(0, 1024)
+        if not typed:
+            show.write(b"\n", show.STDERR)
+            return ""
+        word = typed.decode("utf-8", "replace").strip().lower()
+        if word in numbers:
+            return numbers[word]
+        if word[:1] in places or not word:
+            return word[:1] or default
+
+
+def _looked_at(question: str, answers: Answers, default: str) -> str:
+    """The answers beside each other, one of them marked."""
+    from sesh.client.terminal import RawTerminal
+
+    outbound = show.STDERR if os.isatty(show.STDERR) else show.STDOUT
+    with RawTerminal(0, outbound) as terminal:
+        return _Row(terminal, question, answers, default).chosen()
+
+
+class _Row:
+    """The question and its answers on a raw terminal; below each other where they do not fit beside."""
+
+    def __init__(self, terminal: RawTerminal, question: str, answers: Answers, default: str) -> None:
+        self._terminal, self._answers = terminal, answers
+        self._at = next(at for at, (letter, _) in enumerate(answers) if letter == default)
+        self._stacked = sum(columns(label) + 3 for _, label in answers) > width(terminal.outbound)
+        self._write(f"{show.plain(question)} [{letters(answers, default)}]\r\n")
+        self._draw()
+
+    def chosen(self) -> str:
+        """The letter of the answer, when there is one. Ends the process where a signal wants that."""
+        try:
+            while True:
+                key = self._key()
+                if key in ("escape", "C-d", ""):
+                    return ""
+                if key == "C-c":
+                    raise Interrupted("interrupted")
+                if key == "enter":
+                    return self._answers[self._at][0]
+                if key in _FORWARD or key in _BACK:
+                    self._mark((self._at + (1 if key in _FORWARD else -1)) % len(self._answers))
+                for at, (letter, _) in enumerate(self._answers):
+                    if key.lower() == letter:
+                        self._mark(at)
+                        return letter
+        finally:
+            self._write("\r\n")
+
+    def _key(self) -> str:
+        """The next key; the empty word where the terminal has gone. Takes no byte that comes after it."""
+        from sesh.cli.keypress import PATIENCE, Keys
+
+        keys = Keys()
+        poll = select.poll()
+        poll.register(self._terminal.inbound, select.POLLIN)
+        poll.register(self._terminal.signals, select.POLLIN)
+        while True:
+            ready = dict(poll.poll(PATIENCE * 1000 if keys.holding else None))
+            if self._terminal.signals in ready:
+                self._signalled()
+            if self._terminal.inbound in ready:
+                try:
+                    byte = os.read(self._terminal.inbound, 1)
+                except OSError:
+                    byte = b""
+                if not byte:
+                    return ""
+                pressed = keys.feed(byte)
+            else:
+                pressed = keys.flush() if not ready else []
+            if pressed:
+                return pressed[0]
+
+    def _signalled(self) -> None:
+        """What a signal asks for; Interrupted, or SystemExit, where that is the end."""
+        from sesh.client import terminal
+        from sesh.native import signal
+
+        for number in sorted(self._terminal.noticed()):
+            if number == signal.SIGINT:
+                raise Interrupted("interrupted")
+            if number in terminal.LEAVING:
+                raise SystemExit(128 + number)
+            if number == terminal.STOPPED:
+                self._terminal.stop()
+                self._draw()
+
+    def _mark(self, at: int) -> None:
+        if at != self._at:
+            self._at = at
+            self._write(f"\x1b[{len(self._answers) - 1}A" if self._stacked else "")
+            self._draw()
+
+    def _draw(self) -> None:
+        marked = [
+            f"\x1b[7m {show.plain(label)} \x1b[27m" if at == self._at else f" {show.plain(label)} "
+            for at, (_, label) in enumerate(self._answers)
+        ]
+        between = "\r\n" if self._stacked else " "
+        self._write(f"\r{between.join(marked)}")
+
+    def _write(self, text: str) -> None:
+        self._terminal.write_all(show.encoded(text), 5.0)

@@ -1,0 +1,105 @@
+"""Questions to a person: one look, one key, and a terminal that is as it was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import PROMPT, Home, Result, Terminal
+
+Sesh = Callable[..., Result]
+
+
+def asked(home: Home, columns: int = 80) -> Terminal:
+    """A shell in which `sesh --new work -d` has just put its question."""
+    home.sesh("--open", "work")
+    opened = home.terminal(command=["bash"], columns=columns)
+    opened.wait_for(PROMPT)
+    opened.type("stty -a > before; sesh --new work -d; echo code=$?; stty -a > after\r")
+    opened.wait_for(re.compile(r"work runs already"))
+    opened.wait_for("Cancel")
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("n", "work-2"),
+        ("N", "work-2"),
+        ("\r", "work"),
+        ("j", "work"),
+        ("\x1b[C\x1b[C\r", "work-2"),
+        ("\x1bOB\t\r", "work-2"),
+        ("\x1b[D\x1b[D\r", "work-2"),
+        ("\x1b[110u", "work-2"),
+        ("zzn", "work-2"),
+    ],
+)
+def test_one_key_or_arrows_and_enter_choose(home: Home, keys: str, said: str) -> None:
+    opened = asked(home)
+    opened.type(keys)
+    opened.wait_for(re.compile(rf"\n{said}\ncode=0", re.DOTALL))
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [("c", 1), ("\x1b", 1), ("\x1b[27u", 1), ("\x04", 1), ("\x1b[D\r", 1), ("\x03", 130), ("\x1b[99;5u", 130)],
+)
+def test_escape_declines_and_ctrl_c_interrupts(home: Home, keys: str, code: int) -> None:
+    opened = asked(home)
+    opened.type(keys)
+    opened.wait_for(f"code={code}")
+    assert home.names() == ["work"]
+    opened.wait_for(re.compile(rf"code={code}\n{PROMPT}"))
+    with open(f"{home.path}/before") as before, open(f"{home.path}/after") as after:
+        assert before.read() == after.read()
+
+
+def test_a_key_split_over_reads_is_one_key(home: Home) -> None:
+    opened = asked(home)
+    for byte in "\x1b[C":
+        opened.type(byte)
+    opened.type("\x1b[1;1:1C")
+    opened.type("\r")
+    opened.wait_for(re.compile(r"\nwork-2\ncode=0"))
+
+
+def test_what_is_typed_after_the_answer_stays_for_who_reads_next(home: Home) -> None:
+    opened = asked(home)
+    opened.type("necho aft''er\r")
+    opened.wait_for(re.compile(r"\nafter\n"))
+
+
+def test_on_a_narrow_terminal_the_answers_stand_below_each_other(home: Home) -> None:
+    opened = asked(home, columns=30)
+    opened.wait_for(re.compile(r"\n Join\n Replace\n New: work-2\n Cancel$", re.MULTILINE))
+    opened.type("\x1b[B\x1b[B")
+    opened.wait_for(re.compile(r"\n Join\n Replace\n New: work-2\n Cancel$", re.MULTILINE))
+    opened.type("\r")
+    opened.wait_for(re.compile(r"\nwork-2\ncode=0"))
+
+
+@pytest.mark.parametrize(("typed", "said"), [("3\r", "code=0"), ("n\r", "code=0"), ("9\rcancel\r", "code=1")])
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_a_dumb_terminal_gets_a_numbered_question(home: Home, typed: str, said: str, term: str) -> None:
+    home.sesh("--open", "work")
+    opened = home.terminal(command=["sh", "-c", "sesh --new work -d; echo code=$?; read end"], env={"TERM": term})
+    opened.wait_for(re.compile(r"1\) Join\n +2\) Replace\n +3\) New: work-2\n +4\) Cancel\nnumber \[1\]:"))
+    opened.type(typed)
+    opened.wait_for(said)
+    assert b"\x1b" not in opened.raw
+
+
+def test_a_terminal_that_closes_declines(home: Home) -> None:
+    opened = asked(home)
+    opened.hang_up()
+    assert home.names() == ["work"]
+
+
+def test_without_a_terminal_the_error_says_which_option_to_give(sesh: Sesh) -> None:
+    sesh("--open", "work")
+    result = sesh("--new", "work", "-d")
+    assert result.code == 1
+    assert result.stderr == "sesh: work runs already; say which: --join, --replace or --new-name\n"
