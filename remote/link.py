@@ -9,7 +9,7 @@ import tempfile
 import time
 
 from sesh import protocol, wire
-from sesh.errors import NotDeployed, SeshError, TimedOut, Unreachable
+from sesh.errors import Lost, NotDeployed, SeshError, TimedOut, Unreachable
 from sesh.remote import control, ssh
 
 TYPE_CHECKING = False
@@ -55,19 +55,20 @@ class Link(wire.Connection):
     def lead(self, verb: str, patience: float = ANSWER, **words: Any) -> tuple[dict[str, Any], bytes]:
         """Has the far end lead on to a session: from now on it is that session's daemon that is spoken to.
 
-        Unless it answers with a `question`, which somebody has to answer first. Raises Unreachable where it does not
-        answer within `patience` seconds.
+        Unless it answers with a `question`, which somebody has to answer first. Raises Lost where it does not answer
+        within `patience` seconds, or not at all.
         """
-        deadline = time.monotonic() + patience
+        word = self.destination.word
         try:
-            answer = self.request(verb, deadline=deadline, **words)
+            answer = self.request(verb, deadline=time.monotonic() + patience, **words)
         except TimedOut as error:
-            if time.monotonic() < deadline:
-                raise  # it is the answer
-            raise Unreachable(f"{self.destination.word} does not answer") from error
+            if error.answered:
+                raise
+            raise Lost(f"{word} does not answer") from error
         except Unreachable as error:
-            word = self.destination.word
-            raise Unreachable(f"the link to @{word} was lost; to see what was done: sesh @{word}") from error
+            if error.answered:
+                raise
+            raise Lost(f"the link to @{word} was lost; to see what was done: sesh @{word}") from error
         self.welcome = {}
         self.session_id = str(answer[0].get("session_id") or "")
         return answer
@@ -134,6 +135,18 @@ def open_link(
     asking = ssh.prompting() if ask is None else ask
     ssh.connect(destination, ask=asking, patience=None if asking else patience)
     _used[destination.word] = control.identity(destination)
+    # Over a connection that stands nothing is asked, and Ctrl-C at the terminal is not to reach what carries the link.
+    apart = not asking or ssh.shared(destination)
+    try:
+        return _opened(destination, near, asking, apart, patience)
+    except ssh.NotLetIn:
+        if not (asking and apart):
+            raise
+        return _opened(destination, near, asking, False, patience)  # it was refused there, and logs in for itself
+
+
+def _opened(destination: Destination, near: dict[str, Any], asking: bool, apart: bool, patience: float) -> Link:
+    """The link; `apart`: what carries it has no terminal, and hears no signal of it."""
     told = tempfile.TemporaryFile()
     words = ssh.command(destination, PROGRAM, ask=asking)
     theirs, outbound = os.pipe()
@@ -145,7 +158,7 @@ def open_link(
             stdout=back,
             stderr=told,
             env=_environment(destination, ask=asking),
-            start_new_session=not asking,
+            start_new_session=apart,
         )
     except OSError as error:
         told.close()

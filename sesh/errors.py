@@ -13,6 +13,7 @@ SeshError                      what happened and what to do, in one line
 ├── Interrupted                130  interrupted
 ├── CannotStart                127  not_found (126 refused: it is there and cannot be executed)
 ├── Unreachable                1    unreachable
+│   └── Lost                   1    unreachable (the link broke; what runs over there goes on)
 ├── NotDeployed                1    not_deployed
 ├── ProtocolError              1    protocol
 └── InternalError              125  internal
@@ -46,6 +47,8 @@ class SeshError(Exception):
 
     code = "internal"
     exit_code: int = ExitCode.FAILED
+    answered = False
+    """Whether the other side of a connection said so, as against the connection itself."""
 
     def __init__(self, message: str, *, exit_code: int | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -132,6 +135,10 @@ class Unreachable(SeshError):
     """The host or the daemon does not answer."""
 
     code = "unreachable"
+
+
+class Lost(Unreachable):
+    """The link to another host broke: what was spoken to over there may go on."""
 
 
 class NotDeployed(SeshError):

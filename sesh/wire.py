@@ -260,4 +260,6 @@ def failure(error: object) -> Exception:
     if not isinstance(error, dict):
         return ProtocolError("the other side refused without saying why")
     code = error.get("exit")
-    return rebuild(str(error.get("code")), str(error.get("message")), code if isinstance(code, int) else None)
+    told = rebuild(str(error.get("code")), str(error.get("message")), code if isinstance(code, int) else None)
+    told.answered = True
+    return told

@@ -2,9 +2,10 @@
 
 It answers HELLO with WELCOME (`home`, and who it is), then requests:
 
-- `enter` {argv, asks, answers}: a command line that ends at a session (attach, create, a job): its name and
+- `enter` {argv, asks, answers, session_id}: a command line that ends at a session (attach, create, a job): its name and
   `session_id`; from then on the bytes of the session's daemon pass through untouched. With `asks` somebody can be asked
-  over there: it is answered with a `question`, and comes again with one answer more.
+  over there: it is answered with a `question`, and comes again with one answer more. `session_id`: that of a session
+  which is created; where there is one of that id it is that one, or its `result`: asked again, nothing is done twice.
 - `connect` {name, session_id}: the same for a session that is known; one that has ended is answered with its `result`.
 - `command` {argv} and what stdin held as DATA: any other command line, run by itself; its output comes as OUTPUT frames
   (numbered 1 for stdout, 2 for stderr), its code as `exit_code`.
@@ -63,7 +64,8 @@ def _greeted(near: wire.Connection) -> None:
         kind, payload = near.receive()
     told = protocol.parse(payload).get("near")
     far.use(told if isinstance(told, dict) else {})
-    facts = {"protocol": protocol.PROTOCOL, "version": __version__, "home": os.path.expanduser("~")}
+    facts: dict[str, Any] = {"protocol": protocol.PROTOCOL, "version": __version__, "home": os.path.expanduser("~")}
+    facts["can"] = ["session_id"]
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
     near.send(protocol.message(protocol.WELCOME, facts))
@@ -92,7 +94,10 @@ def _answer(
     """What a request is answered: values, bytes that go with them, and a connection to pass on from now on."""
     verb = asked.get("verb")
     if verb == "enter":
-        far.expect(asked.get("answers") if asked.get("asks") is True else None)
+        number = str(asked.get("session_id") or "")
+        if number and (begun := _begun(number)) is not None:
+            return begun
+        far.expect(asked.get("answers") if asked.get("asks") is True else None, number or None)
         try:
             notes, name, connection = _entered(_words(asked))
         except far.Question as question:
@@ -110,11 +115,6 @@ def _answer(
     raise UsageError(f"this is sesh {__version__} and does not know what was asked; run: sesh --upgrade")
 
 
-def _number(name: str) -> str:
-    """The id of a session that has just been found or made; empty where it has ended at once."""
-    try:
-        return str((records.read(name) or {}).get("id") or "")
-    except Refused:
 def _question(asked: far.Question) -> dict[str, Any]:
     """A question on its way to the person: `about` and `labels`, and for an older sesh `question`, which says all."""
     from sesh.cli import choice
@@ -136,6 +136,11 @@ def _begun(number: str) -> tuple[dict[str, Any], bytes, wire.Connection | None] 
     return None
 
 
+def _number(name: str) -> str:
+    """The id of a session that has just been found or made; empty where it has ended at once."""
+    try:
+        return str((records.read(name) or {}).get("id") or "")
+    except Refused:
         return ""
 
 

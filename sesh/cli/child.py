@@ -17,6 +17,8 @@ def start(argv: list[str], stdin: int, stdout: int, stderr: int, *, directory: s
         return pid
     code = 1
     try:
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         for number, descriptor in enumerate((stdin, stdout, stderr)):
             os.dup2(descriptor, number)
         os.closerange(3, max(256, stdin + 1, stdout + 1, stderr + 1))
@@ -26,9 +28,12 @@ def start(argv: list[str], stdin: int, stdout: int, stderr: int, *, directory: s
         sys.argv = ["sesh", *argv]
         from sesh import __main__
 
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))  # what came since the fork is this one's too
         code = __main__.main()
         sys.stdout.flush()
         sys.stderr.flush()
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     finally:

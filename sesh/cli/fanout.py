@@ -36,6 +36,10 @@ class Run:
         if colour is not None:
             self._prefix = b"\x1b[%dm%s\x1b[0m" % (colour, self._prefix)
 
+    def interrupt(self) -> None:
+        """Ctrl-C was pressed before this one was there to hear it."""
+        os.kill(self._pid, signal.SIGINT)
+
     def take(self, data: bytes, *, prefixed: bool) -> None:
         """Takes output in; whole lines are printed under the host's name where that is wanted."""
         self.output += data
@@ -73,8 +77,14 @@ def run(line: Line, hosts: list[str], own: list[str]) -> int:
         raise UsageError("several hosts at once go with --exec: sesh @a @b --exec NAME -- CMD")
     shown = not line.json and not {"--print", "--follow", "-d"}.isdisjoint(line.words)
     coloured = os.isatty(show.STDOUT) and not os.environ.get("NO_COLOR")
+    # Each host's own sesh hears Ctrl-C and knows what it means; one that comes while they are made reaches all of them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     runs = [Run(host, own, _COLOURS[at % len(_COLOURS)] if coloured else None) for at, host in enumerate(hosts)]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # each host's own sesh hears Ctrl-C, and knows what it means
+    if signal.SIGINT in signal.sigpending():
+        for each in runs:
+            each.interrupt()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
     _pumped(runs, prefixed=shown)
     codes = {each.host: each.finish(prefixed=shown) for each in runs}
     if line.json:

@@ -82,6 +82,7 @@ class _Asked:
     handed: tuple[str, Connection] | None = None
     answers: list[str] | None = None
     entering = False
+    number: str | None = None
 
 
 def near() -> Near | None:
@@ -137,18 +138,25 @@ def taken() -> tuple[str, Connection] | None:
     return found
 
 
-def expect(answers: object) -> None:
+def expect(answers: object, number: str | None = None) -> None:
     """The command line that comes now leads to a session.
 
-    `answers`: what the person over there has answered so far, None where there is nobody who can be asked.
+    `answers`: what the person over there has answered so far, None where there is nobody who can be asked. `number`:
+    the id that a session which it creates is to have, chosen over there to find it again.
     """
     _Asked.entering = True
+    _Asked.number = number
     _Asked.answers = [str(answer)[:1] for answer in answers] if isinstance(answers, list) else None
 
 
 def entering() -> bool:
     """Whether somebody over there is to be attached to the session that this command line leads to."""
     return _Asked.entering
+
+
+def number() -> str | None:
+    """The id for a session that this command line creates; None for any."""
+    return _Asked.number
 
 
 def asks() -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sesh.cli import create, far, find, show
 from sesh.cli.feeding import Feeding
+from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
-from sesh.errors import ExitCode, SeshError, UsageError
+from sesh.errors import Ended, ExitCode, SeshError, UsageError
 from sesh.names import printable
 
 TYPE_CHECKING = False
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.words import Line
+    from sesh.wire import Connection
 
 
 def exec_(  # noqa: PLR0913 (a job has that many sides)
@@ -50,20 +52,29 @@ def exec_(  # noqa: PLR0913 (a job has that many sides)
     what |= {"job": True, "keep": keep, "timeout": create.seconds(timeout) if timeout is not None else None}
     what["stdin"] = stdin
     try:
-        name, connection = create.start_numbered(what) if name is None else (name, create.start(what, name))
         if not detached and far.entering():
+            name, connection = _started(what, name)
             return far.handed(connection, name)
         if detached:
+            name, connection = _started(what, name)
             connection.close()
             if not line.json:
                 show.text(name)
             return create.made(line.json, name, created=True)
-        feeding = Feeding(mends=False) if stdin else None
-        return waited(line, Waiter(connection, name, tie=tie, feeding=feeding), follow=follow, printed=printed)
+        with Presses(tie=tie, left="the job may have begun; see: sesh") as presses:
+            name, connection = _started(what, name)
+            feeding = Feeding(mends=False) if stdin else None
+            waiter = Waiter(connection, name, presses, feeding=feeding)
+            return waited(line, waiter, follow=follow, printed=printed)
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.SESH_FAILED
         raise
+
+
+def _started(what: create.Order, name: str | None) -> tuple[str, Connection]:
+    """The job's session, under the lowest free number where it has no name, and its first connection."""
+    return create.start_numbered(what) if name is None else (name, create.start(what, name))
 
 
 def waited(line: Line, waiter: Waiter, *, follow: bool, printed: bool, host: str | None = None) -> int:
@@ -72,6 +83,14 @@ def waited(line: Line, waiter: Waiter, *, follow: bool, printed: bool, host: str
         output = Followed(lines=line.json) if follow else None
         result, retained = waiter.result(output, wanted=printed or line.json)
     return report(line, waiter.name, result, retained, printed=printed, host=host)
+
+
+def found(line: Line, name: str, ended: Ended, *, follow: bool, printed: bool, host: str | None = None) -> int:
+    """The same for a job that had ended before anybody could wait for it."""
+    if follow:
+        output = Followed(lines=line.json)
+        show.write(output.take(ended.output) + output.end())
+    return report(line, name, dict(ended.result), ended.output, printed=printed, host=host)
 
 
 def report(

@@ -1,16 +1,21 @@
-"""A job's waiter whose link is lost: brought back to the job, or told how it ended."""
+"""A job over a link that is lost: found again where it has begun, its waiter brought back, or told how it ended."""
 
 from __future__ import annotations
 
+import os
 import time
 
 from sesh.cli import reach, show
 from sesh.client.mending import pauses
-from sesh.errors import Ended, InternalError, TimedOut, Unreachable
+from sesh.errors import Ended, InternalError, Interrupted, Lost, TimedOut, Unreachable
+from sesh.remote import link
 from sesh.remote.link import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.cli.presses import Presses
     from sesh.cli.waiter import Found
     from sesh.remote.destination import Destination
     from sesh.wire import Connection
@@ -44,3 +49,53 @@ class Mender:
             show.note(f"the link to @{word} stands again")
             return through, None, b""
         raise Unreachable(f"@{word} did not come back; to wait on: sesh @{word} --wait {name} --exit")
+
+
+def begun(through: Link, argv: list[str], presses: Presses) -> tuple[str, str, Link]:
+    """Has the far end of a link carry out a line that begins a job: its name, what was said of it, a link to it.
+
+    The session bears an id that was chosen here: a link that is lost before the answer is opened anew, and what has
+    begun is found again and not begun twice. Raises Ended (with the name in it) where it has ended meanwhile.
+    """
+    destination = through.destination
+    words: dict[str, Any] = {"argv": argv, "asks": False, "answers": []}
+    if "session_id" in (through.far.get("can") or ()):
+        words["session_id"] = os.urandom(8).hex()
+    while True:
+        try:
+            answer, output = through.lead("enter", **words)
+        except Lost:
+            through.close()
+            if "session_id" not in words:
+                raise
+            through = _opened_again(destination, presses)
+            continue
+        except BaseException:
+            through.close()
+            raise
+        if "result" in answer:
+            through.close()
+            raise Ended(str(answer["name"]), answer["result"], output)
+        return str(answer["name"]), str(answer.get("notes") or ""), through
+
+
+def _opened_again(destination: Destination, presses: Presses) -> Link:
+    """A link in the place of one that was lost. Ctrl-C stops the trying."""
+    word = destination.word
+
+    def stop(_number: int) -> None:
+        raise Interrupted(f"whether the job began is not known; to see: sesh @{word}")
+
+    before, presses.away = presses.away, stop
+    try:
+        show.note(f"the link to @{word} is lost before the job was seen to begin; sesh tries to come back")
+        for pause in pauses():
+            time.sleep(pause)
+            link.renew(destination)
+            try:
+                return reach.opened(destination, ask=False)
+            except (Unreachable, TimedOut):
+                continue
+    finally:
+        presses.away = before
+    raise Unreachable(f"@{word} did not come back; to see whether the job began: sesh @{word}")

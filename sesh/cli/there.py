@@ -8,10 +8,11 @@ import time
 from sesh import paths, protocol, wire
 from sesh.cli import choice, enter, job, reach, settings, show, words
 from sesh.cli.feeding import Feeding
-from sesh.cli.mender import Mender
+from sesh.cli.mender import Mender, begun
+from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
 from sesh.client.pulse import Pulse
-from sesh.errors import ExitCode, Refused, SeshError, TimedOut, Unreachable
+from sesh.errors import Ended, ExitCode, Refused, SeshError, TimedOut, Unreachable
 from sesh.remote import eventlog, link, sync
 
 TYPE_CHECKING = False
@@ -88,7 +89,6 @@ def _entered(line: words.Line, argv: list[str], destination: Destination) -> tup
     return str(answer["name"]), through
 
 
-def _synced(destination: Destination) -> None:
 def _answered(question: dict[str, Any]) -> str:
     """The answer of the person at this terminal to what the sesh over there has to know."""
     letters, labels = str(question.get("letters")), question.get("labels")
@@ -99,6 +99,7 @@ def _answered(question: dict[str, Any]) -> str:
     return choice.ask(text, answers, str(question.get("default")))
 
 
+def _synced(destination: Destination) -> None:
     """Pushes the user's files before a session over there begins; what fails is told, and keeps nobody from it."""
     if sync.wanted():
         try:
@@ -138,16 +139,21 @@ def _given(line: words.Line, key: str) -> bool:
 
 def _job(line: words.Line, argv: list[str], destination: Destination) -> int:
     """`sesh @HOST --exec …`: the job runs over there, the waiting is done here, and outlasts the link."""
+    given, host = words.parse(line) or {}, destination.word
+    follow, printed = given.get("follow", False), given.get("printed", False)
+    left = f"whether the job began is not known; to see: sesh @{host}"
     try:
-        given = words.parse(line) or {}
-        name, through = _entered(line, argv, destination)
-        mender = Mender(destination, name)
-        tie, number = given.get("tie", False), through.session_id
-        feeding = Feeding(mends=True) if given.get("stdin") else None
-        host = destination.word
-        waiter = Waiter(through, name, tie=tie, host=host, number=number, again=mender, feeding=feeding)
-        follow, printed = given.get("follow", False), given.get("printed", False)
-        return job.waited(line, waiter, follow=follow, printed=printed, host=destination.word)
+        _synced(destination)
+        through = reach.opened(destination, offer=not line.json)
+        with Presses(tie=given.get("tie", False), left=left) as presses:
+            name, notes, through = begun(through, argv, presses)
+            show.write(show.encoded(notes), show.STDERR)
+            mender = Mender(destination, name)
+            feeding = Feeding(mends=True) if given.get("stdin") else None
+            waiter = Waiter(through, name, presses, host=host, number=through.session_id, again=mender, feeding=feeding)
+            return job.waited(line, waiter, follow=follow, printed=printed, host=host)
+    except Ended as ended:
+        return job.found(line, str(ended), ended, follow=follow, printed=printed, host=host)
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED and error.code != "refused":
             error.exit_code = ExitCode.SESH_FAILED

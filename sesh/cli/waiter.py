@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import time
 
@@ -15,19 +14,15 @@ from sesh.native import signal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
     from typing import Any
 
     from sesh.cli.feeding import Feeding
     from sesh.cli.job import Followed
+    from sesh.cli.presses import Presses
 
     Found = tuple[wire.Connection | None, dict[str, Any] | None, bytes]
     Again = Callable[[wire.Connection, str, int, float], Found]
 
-_AGAIN = 2.0
-"""Seconds within which another Ctrl-C counts as a further one; after them it is a first one again."""
-
-_PRESSES = 3
 _PIECE = 4096
 """Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
 
@@ -35,59 +30,46 @@ _WAIT, _OTHERS, _FEED = 1, 2, 1 << 20
 
 
 class Waiter:
-    """Waits for a job over its daemon's connection, which it owns, and knows what Ctrl-C means meanwhile.
+    """Waits for a job over its daemon's connection, and knows what Ctrl-C means meanwhile.
 
-    `host`: where the job runs, for people; `number`: the session's id, as far as it is known yet. `again`: for a job on
-    another host, what to do when the link is lost. It is given the connection that broke, the session's id, the
-    position of the first byte that is missing and the moment of the last one, and returns a new connection, or the
-    result and the output of a job that has ended; it raises what cannot be mended. A context manager: the signals are
-    its own within it.
+    `presses`: the signals, noted since before the job was asked for. `host`: where the job runs, for people; `number`:
+    the session's id, as far as it is known yet. `again`: for a job on another host, what to do when the link is lost.
+    It is given the connection that broke, the session's id, the position of the first byte that is missing and the
+    moment of the last one, and returns a new connection, or the result and the output of a job that has ended; it
+    raises what cannot be mended. A context manager that ends both the connection and the noting of signals.
     """
 
     def __init__(
         self,
         connection: wire.Connection,
         name: str,
+        presses: Presses,
         *,
-        tie: bool,
         host: str | None = None,
         number: str = "",
         again: Again | None = None,
         feeding: Feeding | None = None,
     ) -> None:
-        self.name, self._host = name, host
-        self._connection, self._tie, self._again = connection, tie, again
+        self.name = name
+        self._connection, self._presses, self._again = connection, presses, again
         self._output: Followed | None = None
         self._wanted = False
         self._position: int | None = None
         self._pending = b""
         self._retained = bytearray()
         self._result: dict[str, Any] | None = None
-        self._presses: list[float] = []
-        self._before: list[tuple[int, Any]] = []
         self._asked, self._number = _OTHERS, number
         self._pulse = pulse.Pulse(wanted=again is not None)
-        self._mending = self._ending = False
+        self._ending = False
         self._feeding = feeding
-        self._inbound, self._wakeup = os.pipe()
+        sesh = f"sesh @{host}" if host else "sesh"
+        presses.left = f"{name} goes on; to watch: {sesh} {name}, to end it: {sesh} --kill {name}"
 
     def __enter__(self) -> Waiter:
-        for descriptor in (self._inbound, self._wakeup):
-            os.set_blocking(descriptor, False)
-        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if self._tie else (signal.SIGINT,):
-            before = signal.getsignal(number)
-            if before != signal.SIG_IGN:
-                self._before.append((number, before))
-                signal.signal(number, self._noted)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, before in self._before:
-            signal.signal(number, before)
-        signal.set_wakeup_fd(-1)
-        os.close(self._inbound)
-        os.close(self._wakeup)
+        self._presses.close()
         self._connection.close()
 
     def result(self, output: Followed | None, *, wanted: bool) -> tuple[dict[str, Any], bytes]:
@@ -97,6 +79,7 @@ class Waiter:
         at the third Ctrl-C, InternalError where the daemon dies.
         """
         self._output, self._wanted = output, wanted
+        self._presses.heard()
         self._guarded(self._begin)
         while self._result is None:
             self._guarded(self._turn)
@@ -133,11 +116,11 @@ class Waiter:
     def _mend(self, again: Again) -> None:
         """Gets a new connection to the same session, or how it ended meanwhile."""
         self._number = number = str(self._connection.welcome.get("id") or self._number)
-        self._mending = True
+        self._presses.away = self._unheard
         try:
             connection, result, output = again(self._connection, number, self._position or 0, self._pulse.heard_at)
         finally:
-            self._mending = False
+            self._presses.away = None
         self._retained.clear()
         if connection is not None:
             self._connection = connection
@@ -152,7 +135,7 @@ class Waiter:
     def _turn(self) -> None:
         """Waits for whatever comes first: a signal, room for output, or else frames."""
         poll = select.poll()
-        poll.register(self._inbound, select.POLLIN)
+        poll.register(self._presses.inbound, select.POLLIN)
         if self._pending:
             poll.register(show.STDOUT, select.POLLOUT)
         else:
@@ -164,8 +147,8 @@ class Waiter:
         if not ready:
             self._silent()
         for descriptor, _ in ready:
-            if descriptor == self._inbound:
-                self._signals(os.read(self._inbound, 64))
+            if descriptor == self._presses.inbound:
+                self._signals(self._presses.taken())
             elif self._pending:
                 show.write(self._pending[:_PIECE])
                 self._pending = self._pending[_PIECE:]
@@ -208,37 +191,20 @@ class Waiter:
 
     def _signals(self, numbers: bytes) -> None:
         for number in numbers:
-            if self._tie:
+            if self._presses.tie:
                 self._send("kill")
             elif number == signal.SIGINT:
-                self._pressed(time.monotonic())
+                self._presses.pressed(time.monotonic())
+                self._send("interrupt")
 
-    def _pressed(self, now: float) -> None:
-        """One Ctrl-C. Raises Interrupted where it is the third in a row."""
-        if self._presses and now - self._presses[0] > _AGAIN:
-            self._presses.clear()
-        self._presses.append(now)
-        if len(self._presses) >= _PRESSES:
-            raise self._left()
-        self._send("interrupt")
+    def _unheard(self, _number: int) -> None:
+        """A signal while a link is mended: nothing can be said to the job, whoever presses Ctrl-C stops waiting.
 
-    def _left(self) -> Interrupted:
-        """For who stops waiting: how to go on."""
-        sesh = f"sesh @{self._host}" if self._host else "sesh"
-        return Interrupted(f"{self.name} goes on; to watch: {sesh} {self.name}, to end it: {sesh} --kill {self.name}")
-
-    def _noted(self, number: int, frame: FrameType | None) -> None:
-        """A signal reaches the poll through the wakeup descriptor; while a link is mended there is no poll.
-
-        Then nothing can be said to the job: whoever presses Ctrl-C stops waiting. With `--tie` the job is ended as
-        soon as the link stands again, unless the person presses once more.
+        With `--tie` the job is ended as soon as the link stands again, unless the person presses once more.
         """
-        if not self._mending:
-            return
-        if self._tie and not self._ending:
-            self._ending = True
-            return
-        raise self._left()
+        if not self._presses.tie or self._ending:
+            raise Interrupted(self._presses.left)
+        self._ending = True
 
     def _send(self, verb: str) -> None:
         """Asks something while the wait is pending; a daemon that is ending or stuck is no reason to stop waiting."""

@@ -406,6 +406,67 @@ def test_ctrl_c_reaches_the_job_over_there(home: Home, farm: Farm) -> None:
     assert (job.returncode, out) == (5, b"caught\n")
 
 
+SLOW = """
+import os, time
+from sesh.cli import bridge
+before = bridge._entered
+def slow(argv):
+    found = before(argv)
+    open(os.path.expanduser("~/entered"), "w").close()
+    while not os.path.exists(os.path.expanduser("~/answer")):
+        time.sleep(0.01)
+    return found
+bridge._entered = slow
+"""
+
+
+def slow_to_answer(far: Far) -> None:
+    """From now on the sesh over there begins a job and says so only when there is a file `answer`."""
+    launcher = far.read(".local/bin/sesh")
+    begins = "from sesh.__main__"
+    assert begins in launcher
+    far.write(".local/bin/sesh", launcher.replace(begins, SLOW + begins), 0o755)
+
+
+def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, farm: Farm) -> None:
+    """It ended the near side alone, and the job went on."""
+    far = farm.host("box")
+    slow_to_answer(far)
+    job = home.start("@box", "--exec", "job", "--", "sh", "-c", "trap 'exit 5' INT; while :; do sleep 0.02; done")
+    wait_until(lambda: far.exists("entered"))
+    job.send_signal(signal.SIGINT)
+    far.write("answer", "")
+    job.communicate(timeout=15)
+    assert job.returncode == 5
+    assert far.names() == []
+
+
+@pytest.mark.parametrize("name", [("job",), ()])
+def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, farm: Farm, name: tuple[str, ...]) -> None:
+    """A link that broke there gave 125, and nobody knew whether the job ran."""
+    far = farm.host("box", proxied=True)
+    slow_to_answer(far)
+    script = "echo x >>ran; while [ ! -e go ]; do sleep 0.02; done; echo done; exit 7"
+    job = home.start("@box", "--exec", *name, "--print", "--", "sh", "-c", script)
+    wait_until(lambda: far.exists("entered"))
+    far.proxy.cut()
+    far.write("answer", "")
+    far.write("go", "")
+    out, error = job.communicate(timeout=30)
+    assert (job.returncode, out, far.read("ran")) == (7, b"done\n", "x\n"), error
+
+
+def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, farm: Farm) -> None:
+    """It reached ssh too: the link broke with each Ctrl-C, and was mended with two lines about it."""
+    farm.host("box")
+    script = "trap 'echo caught; exit 4' INT; echo ready; while :; do sleep 0.02; done"
+    terminal = home.terminal("@box", "--exec", "job", "--follow", "--", "sh", "-c", script)
+    terminal.wait_for("ready")
+    terminal.type(b"\x03")
+    assert terminal.exit_code() == 4
+    assert "link" not in terminal.text()
+
+
 def test_a_tied_job_ends_with_its_waiter_also_over_a_link_that_comes_back(home: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     job = running(home, far, "--tie", script="sleep 1000")

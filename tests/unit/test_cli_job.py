@@ -15,9 +15,15 @@ from hypothesis import strategies as st
 
 from sesh import protocol, wire
 from sesh.cli.job import Followed, report
+from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
 from sesh.cli.words import Line, split
 from sesh.errors import InternalError, Interrupted, NotFound
+
+
+def presses(*, tie: bool) -> Presses:
+    """The signals, noted from now on; the waiter gives them back."""
+    return Presses(tie=tie, left="").__enter__()
 
 
 class Daemon:
@@ -77,7 +83,7 @@ def test_the_code_and_the_retained_output_come_with_the_answer(ends: tuple[wire.
         daemon.ended(3)
 
     thread = played(daemon, part)
-    with Waiter(connection, "job", tie=False) as waiter:
+    with Waiter(connection, "job", presses(tie=False)) as waiter:
         result, retained = waiter.result(None, wanted=True)
     thread.join(10)
     assert (result["exit_code"], retained) == (3, b"one\r\ntwo")
@@ -96,7 +102,7 @@ def test_three_presses_of_ctrl_c_stop_the_waiting_and_the_job_goes_on(ends: tupl
 
     thread = played(daemon, part)
     with (
-        Waiter(connection, "job", tie=False) as waiter,
+        Waiter(connection, "job", presses(tie=False)) as waiter,
         pytest.raises(Interrupted, match="job goes on; to watch: sesh job, to end it: sesh --kill job"),
     ):
         waiter.result(None, wanted=False)
@@ -104,13 +110,37 @@ def test_three_presses_of_ctrl_c_stop_the_waiting_and_the_job_goes_on(ends: tupl
     assert seen == ["interrupt", "interrupt"]
 
 
-def test_a_ctrl_c_after_two_seconds_is_a_first_one_again(ends: tuple[wire.Connection, Daemon]) -> None:
-    connection, _ = ends
-    with Waiter(connection, "job", tie=False) as waiter:
+def test_what_is_pressed_before_there_is_a_job_is_told_to_it(ends: tuple[wire.Connection, Daemon]) -> None:
+    """Between a job's start and its waiter's handlers a Ctrl-C used to end sesh alone, and the job went on."""
+    connection, daemon = ends
+    seen = []
+
+    def part() -> None:
+        daemon.welcome()
+        seen.append(daemon.next()[1]["verb"])
+        daemon.ended(130)
+
+    with Presses(tie=False, left="") as noted:
+        os.kill(os.getpid(), signal.SIGINT)
+        thread = played(daemon, part)
+        with Waiter(connection, "job", noted) as waiter:
+            assert waiter.result(None, wanted=False)[0]["exit_code"] == 130
+    thread.join(10)
+    assert seen == ["interrupt"]
+
+
+def test_nobody_is_kept_by_a_job_that_does_not_begin() -> None:
+    with Presses(tie=False, left="it may have begun"), pytest.raises(Interrupted, match="may have begun"):
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_ctrl_c_after_two_seconds_is_a_first_one_again() -> None:
+    with Presses(tie=False, left="") as noted:
         for moment in (0.0, 1.0, 2.5, 3.0, 5.0, 6.9):
-            waiter._pressed(moment)
+            noted.pressed(moment)
         with pytest.raises(Interrupted):
-            waiter._pressed(6.95)
+            noted.pressed(6.95)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -129,7 +159,7 @@ def test_a_tied_job_is_ended_by_signals_and_its_own_code_is_waited_for(
 
     thread = played(daemon, part)
     before = signal.getsignal(number)
-    with Waiter(connection, "job", tie=True) as waiter:
+    with Waiter(connection, "job", presses(tie=True)) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 129
     thread.join(10)
     assert signal.getsignal(number) == before
@@ -143,7 +173,7 @@ def test_a_daemon_that_dies_takes_the_code_with_it(ends: tuple[wire.Connection, 
         daemon.end.shutdown(socket.SHUT_RDWR)
 
     played(daemon, part)
-    with Waiter(connection, "job", tie=False) as waiter, pytest.raises(InternalError, match="died") as raised:
+    with Waiter(connection, "job", presses(tie=False)) as waiter, pytest.raises(InternalError, match="died") as raised:
         waiter.result(None, wanted=False)
     assert raised.value.exit_code == 125
 
@@ -156,7 +186,7 @@ def test_an_error_of_the_daemon_is_the_waiters(ends: tuple[wire.Connection, Daem
         daemon.say(protocol.RESPONSE, id=1, error={"code": "not_found", "message": "gone"})
 
     played(daemon, part)
-    with Waiter(connection, "job", tie=False) as waiter, pytest.raises(NotFound, match="gone"):
+    with Waiter(connection, "job", presses(tie=False)) as waiter, pytest.raises(NotFound, match="gone"):
         waiter.result(None, wanted=False)
 
 
@@ -173,7 +203,7 @@ def test_followed_output_reaches_stdout_before_the_end(
         daemon.ended(0)
 
     thread = played(daemon, part)
-    with Waiter(connection, "job", tie=False) as waiter:
+    with Waiter(connection, "job", presses(tie=False)) as waiter:
         waiter.result(Followed(lines=False), wanted=False)
     thread.join(10)
     assert capfdbinary.readouterr().out == whole.replace(b"\r\n", b"\n")
@@ -199,7 +229,7 @@ def test_a_reader_that_stops_does_not_keep_ctrl_c_from_the_job(
             os.kill(os.getpid(), signal.SIGINT)
 
         played(daemon, part)
-        with Waiter(connection, "job", tie=False) as waiter, pytest.raises(Interrupted):
+        with Waiter(connection, "job", presses(tie=False)) as waiter, pytest.raises(Interrupted):
             waiter.result(Followed(lines=False), wanted=False)
     finally:
         os.dup2(saved, 1)

@@ -15,9 +15,15 @@ import pytest
 from sesh import protocol, wire
 from sesh.cli import show
 from sesh.cli.job import Followed
+from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
 from sesh.client import pulse
 from sesh.errors import InternalError, Interrupted, Unreachable
+
+
+def presses(*, tie: bool) -> Presses:
+    """The signals, noted from now on; the waiter gives them back."""
+    return Presses(tie=tie, left="").__enter__()
 
 
 class Daemon:
@@ -96,7 +102,7 @@ def test_a_followed_job_goes_on_where_it_broke(links: list[Daemon], written: lis
         links[1].ended(3)
 
     thread = beside(story)
-    with Waiter(links[0].connection, "job", tie=False, host="box", again=again) as waiter:
+    with Waiter(links[0].connection, "job", presses(tie=False), host="box", again=again) as waiter:
         result, _ = waiter.result(Followed(lines=False), wanted=False)
     thread.join(10)
     assert result["exit_code"] == 3
@@ -117,7 +123,7 @@ def test_a_job_that_ended_meanwhile_gives_what_was_missed_of_its_output(
         links[0].end.shutdown(socket.SHUT_RDWR)
 
     beside(story)
-    with Waiter(links[0].connection, "job", tie=False, again=again) as waiter:
+    with Waiter(links[0].connection, "job", presses(tie=False), again=again) as waiter:
         result, _ = waiter.result(Followed(lines=False), wanted=False)
     assert (result["exit_code"], b"".join(written)) == (255, b"one\ntwo\n!")
 
@@ -137,7 +143,7 @@ def test_a_link_that_breaks_before_the_daemon_has_answered_is_mended_too(links: 
         links[1].ended(0)
 
     beside(story)
-    with Waiter(links[0].connection, "job", tie=False, number="early", again=again) as waiter:
+    with Waiter(links[0].connection, "job", presses(tie=False), number="early", again=again) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 0
     assert numbers == ["early"]
 
@@ -162,7 +168,7 @@ def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
 
     beside(story)
     began = time.monotonic()
-    with Waiter(links[0].connection, "job", tie=False, again=again) as waiter:
+    with Waiter(links[0].connection, "job", presses(tie=False), again=again) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 4
     assert time.monotonic() - began < 5
     assert pings == [protocol.PING, protocol.PING]
@@ -170,7 +176,7 @@ def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
 
 def test_a_daemon_of_this_machine_that_dies_is_no_lost_link(links: list[Daemon]) -> None:
     links[0].end.shutdown(socket.SHUT_RDWR)
-    with Waiter(links[0].connection, "job", tie=False) as waiter, pytest.raises(InternalError, match="died"):
+    with Waiter(links[0].connection, "job", presses(tie=False)) as waiter, pytest.raises(InternalError, match="died"):
         waiter.result(None, wanted=False)
 
 
@@ -195,7 +201,7 @@ def test_ctrl_c_ends_the_waiting_for_a_link(links: list[Daemon]) -> None:
 
     beside(pressed)
     with (
-        Waiter(links[0].connection, "job", tie=False, host="box", again=stuck(over)) as waiter,
+        Waiter(links[0].connection, "job", presses(tie=False), host="box", again=stuck(over)) as waiter,
         pytest.raises(Interrupted, match=r"sesh @box job, .*sesh @box --kill job"),
     ):
         waiter.result(None, wanted=False)
@@ -217,7 +223,7 @@ def test_a_tied_job_is_ended_as_soon_as_the_link_stands_again(links: list[Daemon
         links[1].ended(129)
 
     thread = beside(story)
-    with Waiter(links[0].connection, "job", tie=True, again=again) as waiter:
+    with Waiter(links[0].connection, "job", presses(tie=True), again=again) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 129
     thread.join(10)
     assert [request["verb"] for request in requests] == ["wait", "kill"]

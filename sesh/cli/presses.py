@@ -1,0 +1,100 @@
+"""Ctrl-C, and with `--tie` what would end sesh, while it waits for something that goes on without it.
+
+They are noted from before that thing is asked for: what is pressed before there is anybody to tell is told then.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh.errors import Interrupted
+from sesh.native import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+_AGAIN = 2.0
+"""Seconds within which another Ctrl-C counts as a further one; after them it is a first one again."""
+_MOST = 3
+
+
+class Presses:
+    """The signals of this process as bytes to be polled for: `inbound` becomes readable, `taken` reads them.
+
+    While nobody polls, `away` is called by each of them; until somebody sets it, the third Ctrl-C in a row raises
+    Interrupted with `left`. A context manager: the signals are its own within it, save those that the process ignores.
+    In a thread, which gets no signals, nothing ever comes.
+    """
+
+    def __init__(self, *, tie: bool, left: str) -> None:
+        self.tie = tie
+        self.left = left
+        """For who stops waiting: what becomes of what was waited for."""
+        self.away: Callable[[int], None] | None = self._early
+        self._times: list[float] = []
+        self._before: list[tuple[int, Any]] = []
+        self._wakes = False
+        self.inbound, self._wakeup = os.pipe()
+
+    def __enter__(self) -> Presses:
+        for descriptor in (self.inbound, self._wakeup):
+            os.set_blocking(descriptor, False)
+        try:
+            signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+        except ValueError:
+            return self  # not the main thread
+        self._wakes = True
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if self.tie else (signal.SIGINT,):
+            before = signal.getsignal(number)
+            if before != signal.SIG_IGN:
+                self._before.append((number, before))
+                signal.signal(number, self._noted)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the signals back; a second call does nothing."""
+        if self.inbound < 0:
+            return
+        for number, before in self._before:
+            signal.signal(number, before)
+        if self._wakes:
+            signal.set_wakeup_fd(-1)
+        os.close(self.inbound)
+        os.close(self._wakeup)
+        self.inbound = self._wakeup = -1
+
+    def taken(self) -> bytes:
+        """The numbers of the signals that have come."""
+        try:
+            return os.read(self.inbound, 64)
+        except BlockingIOError:
+            return b""
+
+    def pressed(self, now: float) -> None:
+        """Counts one Ctrl-C. Raises Interrupted where it is the third in a row."""
+        if self._times and now - self._times[0] > _AGAIN:
+            self._times.clear()
+        self._times.append(now)
+        if len(self._times) >= _MOST:
+            raise Interrupted(self.left)
+
+    def _early(self, number: int) -> None:
+        """Before there is anybody to tell: counted, and forgotten again when it is told."""
+        if number == signal.SIGINT:
+            self.pressed(time.monotonic())
+
+    def _noted(self, number: int, _frame: FrameType | None) -> None:
+        if self.away is not None:
+            self.away(number)
+
+    def heard(self) -> None:
+        """From now on somebody polls: what came before is counted when it is told."""
+        self.away = None
+        self._times.clear()
