@@ -2,7 +2,8 @@
 
 The order is plain data: name, directory (empty for the caller's), command (a list, None for the user's shell),
 environment (the creator's), extra (variables that win), columns, rows, width, height (0 where there is no terminal),
-labels, keep, job, timeout (seconds, for a job), stdin (whether the job is fed), login, term, colorterm.
+labels, keep, job, timeout (seconds, for a job), stdin (whether the job is fed), login, term, colorterm, id (None for
+any).
 """
 
 from __future__ import annotations
@@ -225,7 +226,7 @@ def _session(order: Order) -> tuple[Any, str]:
     from sesh.daemon.session import Session
 
     creator = order["environment"]
-    number = os.urandom(8).hex()
+    number = str(order.get("id") or os.urandom(8).hex())
     agent = records.agent_path(number)
     login = bool(order.get("login"))
     size = clamp_size(order.get("columns"), order.get("rows"), order.get("width"), order.get("height"))

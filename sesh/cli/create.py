@@ -57,6 +57,7 @@ def order(
         "job": False,
         "timeout": None,
         "login": near is not None,
+        "id": far.number(),
     }
 
 
