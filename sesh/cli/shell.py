@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # the module around it takes longer to load than all of this
 
-_RUN = 1
+RUN = 1
+"""The number of the request."""
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
 _PRESSES = 3
 _AGAIN = 2.0
@@ -64,7 +65,7 @@ def ran(
     data = "\0".join(words).encode("utf-8", "surrogateescape")
     try:
         with find.required(name) as connection:
-            connection.send(wire.greeting("request") + wire.asking("run", _RUN, data, timeout=seconds, wait=wait))
+            connection.send(wire.greeting("request") + wire.asking("run", RUN, data, timeout=seconds, wait=wait))
             connection.expect_welcome(time.monotonic() + 10)
             return answer(connection, name)
     except Unreachable:
@@ -78,7 +79,7 @@ def ran(
 def interrupt(connection: wire.Connection) -> None:
     """Interrupts the command that this connection waits for."""
     try:
-        connection.send(wire.asking("run_interrupt", _RUN + 1), time.monotonic() + 1)
+        connection.send(wire.asking("run_interrupt", RUN + 1), time.monotonic() + 1)
     except (TimedOut, Unreachable):
         return  # the answer is on its way, or never comes
 
@@ -100,7 +101,7 @@ def _answer(connection: wire.Connection, name: str) -> tuple[dict[str, Any], byt
     if before != signal.SIG_IGN:
         signal.signal(signal.SIGINT, pressed)
     try:
-        return connection.answer(_RUN)
+        return connection.answer(RUN)
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -128,21 +129,31 @@ def history(line: Line, name: str, count: str | None = None, *, ansi: bool = Fal
     if count is not None and not count.isdecimal():
         raise UsageError(f"{printable(count)} is no number of a command; see: sesh --history {name}")
     number = int(count) if count is not None else None
-    try:
-        told, data = find.ask(name, "history", n=number)
-    except NotFound:
-        kept = _kept(name, number)
-        if kept is None:
-            raise
-        told, data = kept
     if number is None:
-        return _listed(line, protocol.parse(data)["commands"])
+        return _listed(line, past(name))
+    told, data = _told(name, number)
     output = data if ansi else plain(data)
     if line.json:
         show.value({**_dated({key: told.get(key) for key in _FACTS}), "output": output.decode("utf-8", "replace")})
     else:
         show.write(output)
     return 0
+
+
+def past(name: str) -> list[dict[str, Any]]:
+    """The commands that were run in a session, the newest last, with the times as JSON has them. Raises NotFound."""
+    return [_dated(each) for each in protocol.parse(_told(name, None)[1])["commands"]]
+
+
+def _told(name: str, number: int | None) -> tuple[dict[str, Any], bytes]:
+    """The daemon's answer, or what is kept of a job that is no session any more."""
+    try:
+        return find.ask(name, "history", n=number)
+    except NotFound:
+        kept = _kept(name, number)
+        if kept is None:
+            raise
+        return kept
 
 
 def _kept(name: str, number: int | None) -> tuple[dict[str, Any], bytes] | None:
@@ -176,7 +187,7 @@ def _dated(facts: dict[str, Any]) -> dict[str, Any]:
 def _listed(line: Line, commands: list[dict[str, Any]]) -> int:
     """Prints commands, the newest last."""
     if line.json:
-        show.value([_dated(each) for each in commands])
+        show.value(commands)
         return 0
     for each in commands:
         code = "-" if each["exit_code"] is None else each["exit_code"]

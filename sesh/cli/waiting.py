@@ -54,18 +54,20 @@ def wait(  # noqa: PLR0913 (a wait has that many sides)
     begin: Any = int(start) if start is not None else "start" if since_start else "sent"
     limit = create.seconds(timeout) if timeout is not None else None
     silence = create.seconds(idle, "--idle") if idle is not None else None
-    return _say(
-        line, name, met(name, exit_=exit_, prompt=prompt, idle=silence, pattern=pattern, begin=begin, limit=limit)
-    )
+    search = compiled(pattern) if pattern is not None else None
+    with find.required(name) as connection:
+        told = met(connection, name, exit_=exit_, prompt=prompt, idle=silence, search=search, begin=begin, limit=limit)
+    return _say(line, name, told)
 
 
 def met(
+    connection: wire.Connection,
     name: str,
     *,
     exit_: bool,
     prompt: bool,
     idle: float | None,
-    pattern: str | None,
+    search: re.Pattern[str] | None,
     begin: int | str,
     limit: float | None,
 ) -> dict[str, Any]:
@@ -74,20 +76,18 @@ def met(
     `begin`: the position of the output that counts, `sent` for that after the last `--send`, `start` for all. Raises
     TimedOut after `limit` seconds, Refused where the session ends and that was not waited for, Unreachable.
     """
-    search = _compiled(pattern) if pattern is not None else None
     exit_ = exit_ or (not prompt and idle is None and search is None)
     deadline = None if limit is None else time.monotonic() + limit
     words = {"exit": True, "prompt": prompt or None, "idle": idle, "timeout": limit}
-    with find.required(name) as connection:
-        connection.hello("request", time.monotonic() + _PATIENCE)
-        try:
-            answer = _Wait(connection, name, search).until(words, begin, deadline)
-        except Found as found:
-            return {"met": "for", "match": found.match, "exit_code": None, "position": found.position}
-        except Unreachable:
-            raise Unreachable(f"the daemon of {name} died; what was waited for will not come") from None
-        except TimedOut:
-            raise TimedOut(f"{name}: the time ran out before it came to that") from None
+    connection.hello("request", time.monotonic() + _PATIENCE)
+    try:
+        answer = _Wait(connection, name, search).until(words, begin, deadline)
+    except Found as found:
+        return {"met": "for", "match": found.match, "exit_code": None, "position": found.position}
+    except Unreachable:
+        raise Unreachable(f"the daemon of {name} died; what was waited for will not come") from None
+    except TimedOut:
+        raise TimedOut(f"{name}: the time ran out before it came to that") from None
     if answer.get("met") in ("prompt", "idle"):
         return {"met": str(answer["met"]), "match": None, "exit_code": None, "position": answer.get("position")}
     if not exit_:
@@ -127,7 +127,8 @@ def _say(line: Line, name: str, told: dict[str, Any]) -> int:
     return code or 0
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A regular expression. Raises UsageError for what is none."""
     try:
         return re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
