@@ -58,7 +58,7 @@ def _one(line: words.Line, argv: list[str], destination: Destination) -> int:
     if line.verb == "--kill-all" and "-y" not in line.words and show.on_terminal() and not line.json:
         argv = _asked(argv, destination)
     if line.verb in _CREATING:
-        _synced(destination)
+        synced(destination)
     return _command(line, argv, destination)
 
 
@@ -72,7 +72,7 @@ def attaches(line: words.Line) -> bool:
 def _entered(line: words.Line, argv: list[str], destination: Destination) -> tuple[str, Link]:
     """A link that a command line has led to a session, and the session's name; questions are asked here."""
     if "--join" not in argv:
-        _synced(destination)
+        synced(destination)
     through = reach.opened(destination, offer=not line.json)
     asks = show.on_terminal() and not line.json
     answers: list[str] = []
@@ -99,7 +99,7 @@ def _answered(question: dict[str, Any]) -> str:
     return choice.ask(text, answers, str(question.get("default")))
 
 
-def _synced(destination: Destination) -> None:
+def synced(destination: Destination) -> None:
     """Pushes the user's files before a session over there begins; what fails is told, and keeps nobody from it."""
     if sync.wanted():
         try:
@@ -143,7 +143,7 @@ def _job(line: words.Line, argv: list[str], destination: Destination) -> int:
     follow, printed = given.get("follow", False), given.get("printed", False)
     left = f"whether the job began is not known; to see: sesh @{host}"
     try:
-        _synced(destination)
+        synced(destination)
         through = reach.opened(destination, offer=not line.json)
         with Presses(tie=given.get("tie", False), left=left) as presses:
             name, notes, through = begun(through, argv, presses)
@@ -167,7 +167,7 @@ def answered(host: str, argv: list[str], data: bytes = b"", *, ask: bool | None 
     """
     said = bytearray()
     with reach.opened(reach.place(host), ask=ask) as through:
-        _carried_out(
+        carried_out(
             through, ["--json", *argv], data, lambda number, block: said.extend(block if number == show.STDOUT else b"")
         )
     answer = protocol.parse(bytes(said))
@@ -180,13 +180,13 @@ def _command(line: words.Line, argv: list[str], destination: Destination) -> int
     """Any other line: run over there, its output and exit code passed on."""
     data = _input(line)
     with reach.opened(destination, offer=not line.json) as through:
-        return _carried_out(through, argv, data, lambda number, block: show.write(block, number))
+        return carried_out(through, argv, data, lambda number, block: show.write(block, number))
 
 
-def _carried_out(through: Link, argv: list[str], data: bytes, take: Callable[[int, bytes], None]) -> int:
+def carried_out(through: Link, argv: list[str], data: bytes, take: Callable[[int, bytes], None]) -> int:
     """Has the other side run a line; `take` gets its output, by descriptor. The exit code."""
     through.send(wire.asking("command", 1, data, argv=argv))
-    for kind, payload in _heard(through):
+    for kind, payload in heard(through):
         if kind == protocol.OUTPUT:
             number, block = protocol.split_number(payload)
             take(show.STDERR if number == show.STDERR else show.STDOUT, block)
@@ -198,7 +198,7 @@ def _carried_out(through: Link, argv: list[str], data: bytes, take: Callable[[in
     raise Unreachable(f"the link to @{through.destination.word} is lost")
 
 
-def _heard(through: Link) -> Iterator[tuple[int, bytes]]:
+def heard(through: Link) -> Iterator[tuple[int, bytes]]:
     """The frames that come, for as long as the other side is there. Raises Unreachable where it is not."""
     pulse = Pulse(wanted=True)
     lost = f"the link to @{through.destination.word} is lost, and with it what it would have answered"
