@@ -73,6 +73,10 @@ class Link(wire.Connection):
         self.session_id = str(answer[0].get("session_id") or "")
         return answer
 
+    def abort(self) -> None:
+        """Ends what carries the link, from another thread: whoever reads it sees its end."""
+        self._process.kill()
+
     def close(self) -> None:
         """Closes the connection, and ends what carried it; a second call does nothing."""
         super().close()

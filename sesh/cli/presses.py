@@ -77,6 +77,11 @@ class Presses:
         except BlockingIOError:
             return b""
 
+    def press(self) -> None:
+        """Ctrl-C, from another thread."""
+        if self._wakeup >= 0:
+            os.write(self._wakeup, bytes((signal.SIGINT,)))
+
     def pressed(self, now: float) -> None:
         """Counts one Ctrl-C. Raises Interrupted where it is the third in a row."""
         if self._times and now - self._times[0] > _AGAIN:
