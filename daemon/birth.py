@@ -3,7 +3,8 @@
 The order is plain data: name, directory (empty for the caller's), command (a list, None for the user's shell),
 environment (the creator's), extra (variables that win), columns, rows, width, height (0 where there is no terminal),
 labels, keep, job, timeout (seconds, for a job), stdin (whether the job is fed), login, term, colorterm, id (None for
-any).
+any), persist (whether its daemon keeps checkpoints), before (text that stands above what it prints),
+gate (whether the command begins only after Enter).
 """
 
 from __future__ import annotations
@@ -220,7 +221,7 @@ def _session(order: Order) -> tuple[Any, str]:
     import time
 
     from sesh.daemon.attachment import clamp_size
-    from sesh.daemon.environment import environment, find_program, shell, shell_words
+    from sesh.daemon.environment import behind_enter, environment, find_program, shell, shell_words
     from sesh.daemon.program import point
     from sesh.daemon.pty import Pty, cannot_start
     from sesh.daemon.session import Session
@@ -248,6 +249,8 @@ def _session(order: Order) -> tuple[Any, str]:
         if program is None:
             raise cannot_start(words[0], "" if wrong == 127 else words[0], 2 if wrong == 127 else 13)
         argv = list(words)
+        if order.get("gate"):
+            program, argv = behind_enter(program, argv)
     else:
         program = shell(creator)
         argv = shell_words(program, login=login)
@@ -268,12 +271,16 @@ def _session(order: Order) -> tuple[Any, str]:
         "labels": dict(order.get("labels") or {}),
         "keep": bool(order.get("keep")),
         "job": bool(order.get("job")),
+        "shell": not order.get("command"),
+        "persist": order.get("persist") is True,
         "deadline": created + float(order["timeout"]) if order.get("timeout") is not None else None,
         "pid": pty.pid,
     }
     if creator.get("SSH_AUTH_SOCK"):
         point(agent, creator["SSH_AUTH_SOCK"])
     session = Session(facts, size, pty)
+    if order.get("before"):
+        session.stream.append(order["before"].encode("utf-8", "replace"))
     if outbound >= 0:
         from sesh.daemon.feed import Feed
 

@@ -7,6 +7,7 @@ from itertools import groupby
 from sesh.daemon.cell import DEFAULT
 from sesh.daemon.paint import Painter, pen_of_cell
 from sesh.daemon.scrollback import trimmed
+from sesh.protocol import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from sesh.daemon.emulator import Emulator
 
 _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
+
+
+def shown(emulator: Emulator, form: str) -> bytes:
+    """The screen in a form that `--screen` asks for: `text`, `ansi`, or `json`."""
+    if form == "json":
+        return encode(depicted(emulator))
+    text = ansi(emulator) if form == "ansi" else "\n".join(emulator.text())
+    return text.encode("utf-8", "replace")
 
 
 def ansi(emulator: Emulator) -> str:

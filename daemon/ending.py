@@ -113,8 +113,11 @@ class Ending:
         session = self.session
         session.timers.clear("end")
         session.timers.clear("timeout")
+        session.timers.clear("checkpoint")
         if session.facts["keep"]:
             self.server.guarded(session.write_record, "the record")
+            if session.persists:
+                self.server.guarded(lambda: session.checkpoint().write(), "the checkpoint")
         else:
             self.server.guarded(self.server.release, "the release")
         self.done = True

@@ -94,6 +94,11 @@ def shell_words(path: str, *, login: bool) -> list[str]:
     return [f"-{name}" if login or sys.platform == "darwin" else name]
 
 
+def behind_enter(program: str, words: list[str]) -> tuple[str, list[str]]:
+    """A program, and its words, that becomes `program` when somebody has pressed Enter; Ctrl-C and Ctrl-D end it."""
+    return "/bin/sh", ["sh", "-c", 'IFS= read -r _ && exec "$@"', "sh", program, *words[1:]]
+
+
 def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
     """The absolute path of a command and 0; else None and a shell's exit code: 127 not found, 126 not executable.
 

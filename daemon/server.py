@@ -344,5 +344,6 @@ class Server:
         """Gives the session's name back."""
         self._poller.forget(self.listener.socket.fileno())
         self.listener.release()
+        self.session.forget()
         if os.path.islink(self.agent):
             os.unlink(self.agent)

@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from sesh.daemon.checkpoint import Checkpoint
     from sesh.daemon.clients import Size
     from sesh.daemon.draft import Draft
     from sesh.daemon.feed import Feed
@@ -63,6 +64,8 @@ class Session:
         """The line that somebody has begun to type; made when somebody types."""
         self.runs: Runs | None = None
         """The commands that the live shell is to run; made when somebody asks for one."""
+        self.persists = bool(facts.get("persist"))
+        self._checkpoint: Checkpoint | None = None
         self.exit_code: int | None = None
         self.exit_signal: int | None = None
         self.ended_at: float | None = None
@@ -88,6 +91,23 @@ class Session:
 
             self.waits = Waits(self)
         return self.waits
+
+    def checkpoint(self) -> Checkpoint:
+        """What keeps it readable when its daemon has died; made when there is something to keep."""
+        if self._checkpoint is None:
+            from sesh.daemon.checkpoint import Checkpoint
+
+            self._checkpoint = Checkpoint(self)
+        return self._checkpoint
+
+    def forget(self) -> None:
+        """Removes what was kept, also where the record that leads to it was removed by somebody else."""
+        if self._checkpoint is not None:
+            self._checkpoint.remove()
+
+    def look(self) -> None:
+        """Output has come a while ago: keeps it, where it is time to."""
+        self.checkpoint().look()
 
     def drafted(self, data: bytes) -> None:
         """Somebody types these bytes."""
@@ -200,6 +220,7 @@ class Session:
             "tty_number": pty.device if pty is not None else 0,
             "terminals": kernel.terminal_filesystem(),
             "keep": facts["keep"],
+            "shell": bool(facts.get("shell")),
             "exit_code": self.exit_code,
             "version": __version__,
         }

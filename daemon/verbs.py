@@ -130,15 +130,11 @@ def screen(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -
     model.catch_up(0)  # the server has let it catch up, as far as that was quick
     emulator = model.emulator
     row, column = emulator.cursor
-    if form == "text":
-        data = "\n".join(emulator.text()).encode("utf-8", "replace")
-    else:
-        from sesh.daemon.depiction import ansi, depicted
+    from sesh.daemon.depiction import shown
 
-        data = ansi(emulator).encode("utf-8", "replace") if form == "ansi" else protocol.encode(depicted(emulator))
     peer.respond(
         asked,
-        data,
+        shown(emulator, form),
         columns=emulator.columns,
         rows=emulator.rows,
         cursor={"row": row, "column": column},

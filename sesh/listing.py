@@ -143,9 +143,23 @@ def unanswered(name: str) -> Summary | None:
         "labels": labels if isinstance(labels, dict) else {},
         "responding": False,
     }
+    if summary["state"] == "lost":
+        summary |= _kept(record)
     if foreign:
         summary["machine"] = record.get("machine_name") or record.get("machine")
     return summary
+
+
+def _kept(record: Record) -> Summary:
+    """What is known of a session's last moments, and how it was lost: `reboot` or `crash`; `saved`: its checkpoint's
+    time, None where there is no checkpoint.
+    """
+    from sesh import checkpoints, kernel
+
+    header = checkpoints.header(record.get("id"))
+    known = {key: header[key] for key in ("cwd", "title", "last_activity") if header.get(key)}
+    reason = "crash" if record.get("boot") == kernel.boot_id() else "reboot"
+    return {**known, "lost": {"reason": reason, "saved": header.get("written")}}
 
 
 def _recovered(name: str, record: Record) -> bool:

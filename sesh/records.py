@@ -71,6 +71,11 @@ def agent_path(number: str) -> str:
     return os.path.join(paths.directory(), f".agent.{number}")
 
 
+def checkpoint_path(number: str) -> str:
+    """The file that keeps what session `number` looked like."""
+    return os.path.join(paths.directory(), f".checkpoint.{number}")
+
+
 def _number(name: str) -> str:
     """The id in a session's record; a word that no link has where there is none."""
     try:
@@ -81,8 +86,9 @@ def _number(name: str) -> str:
 
 
 def remove(name: str) -> None:
-    """Removes the files of a lost session. The caller holds the directory's lock and has seen that nobody listens."""
-    for path in (agent_path(_number(name)), paths.socket_path(name), paths.record_path(name)):
+    """Removes a session's files, its checkpoint too. The caller holds the directory's lock; nobody listens any more."""
+    number = _number(name)
+    for path in (agent_path(number), checkpoint_path(number), paths.socket_path(name), paths.record_path(name)):
         try:
             os.unlink(path)
         except FileNotFoundError:

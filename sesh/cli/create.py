@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh import paths
-from sesh.cli import far, find, show
+from sesh.cli import far, find, settings, show
 from sesh.errors import Exists, Refused, UsageError
 from sesh.names import check_label, check_variable, printable
 
@@ -57,6 +57,7 @@ def order(
         "job": False,
         "timeout": None,
         "login": near is not None,
+        "persist": settings.loaded().persist,
         "id": far.number(),
     }
 

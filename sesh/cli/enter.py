@@ -82,7 +82,8 @@ def go(
     if connection is None:
         from sesh.cli import create, everywhere, slips
 
-        if show.on_terminal() and (host := everywhere.find(line, name, creates=True)):
+        lost = find.lost_record(name) is not None
+        if not lost and show.on_terminal() and (host := everywhere.find(line, name, creates=True)):
             return on(host, line)
         slips.check_directory(name, directory)
         what = create.order(directory=directory, command=line.command, env=env, label=label)
@@ -96,14 +97,14 @@ def go(
     if here is not None and here["name"] == name:
         return already(name)
     check_switch(here, how)
-    if connection is None:
+    if connection is None and not lost:
         name, connection = slips.near(name)
     if connection is not None:
         if directory is not None or line.command is not None:
             show.note(f"{name} runs already; DIR and CMD are not applied")
     else:
         slips.hint(name)
-        return into(_begun(what, name), name, options, here)
+        return into(_begun(what, name, plain=directory is None and line.command is None), name, options, here)
     try:
         return into(connection, name, options, here)
     except Unreachable:
@@ -112,13 +113,18 @@ def go(
         return go(line, places, env=env, label=label, **manner)  # it ended between our knock and its answer
 
 
-def _begun(what: Order, name: str) -> Connection:
-    """A new session, or the one of that name that somebody else has made meanwhile."""
+def _begun(what: Order, name: str, *, plain: bool) -> Connection:
+    """A new session, or the one of that name that somebody else has made meanwhile; a lost one started again.
+
+    `plain`: whether neither DIR nor CMD was written.
+    """
     from sesh.cli import create
 
-    if find.lost_record(name):
-        show.note(f"{name} was lost: its daemon died; this one is new")
     try:
+        if (known := find.lost_record(name)) is not None:
+            from sesh.cli import lost
+
+            return lost.begun(what, name, known, plain=plain)
         return create.start(what, name)
     except Exists:
         return find.required(name)

@@ -72,7 +72,7 @@ def lost_record(name: str) -> Summary | None:
 
 def lost(name: str) -> NotFound:
     """The error for a session whose daemon died."""
-    return NotFound(f"{name} is lost: its daemon died; `sesh {name}` creates it anew, `sesh --kill {name}` forgets it")
+    return NotFound(f"{name} is lost: its daemon died; `sesh {name}` starts it again, `sesh --kill {name}` forgets it")
 
 
 def taken(name: str) -> Exists:

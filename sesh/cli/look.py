@@ -143,9 +143,21 @@ def screen(line: Line, name: str, *, form: str = "text") -> int:
     return 0
 
 
+def _seen(name: str, verb: str, *, timeout: float = 10.0, **words: Any) -> bytes:
+    """What a session shows; a lost one what it showed when that was last kept."""
+    try:
+        return find.ask(name, verb, timeout=timeout, **words)[1]
+    except NotFound:
+        if find.lost_record(name) is None:
+            raise
+    from sesh.cli import lost
+
+    return lost.seen(name, verb, **words)
+
+
 def depicted(name: str, form: str) -> dict[str, Any]:
     """The screen as `text` and its `lines`, drawn as `text` (svg, html), or as runs of cells (json)."""
-    _, data = find.ask(name, "screen", format=_FORMATS[form])
+    data = _seen(name, "screen", format=_FORMATS[form])
     if _FORMATS[form] != "json":
         text = data.decode("utf-8", "replace")
         return {"text": text, "lines": text.split("\n")}
@@ -179,5 +191,5 @@ def logs(line: Line, name: str, count: str | None = None, *, follow: bool = Fals
 
 def tail(name: str, count: int, *, ansi: bool) -> list[str]:
     """The last lines of scrollback and screen, at most `count`."""
-    _, data = find.ask(name, "logs", timeout=30.0, lines=count, ansi=ansi)
+    data = _seen(name, "logs", timeout=30.0, lines=count, ansi=ansi)
     return data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []

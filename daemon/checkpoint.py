@@ -1,0 +1,119 @@
+"""Checkpoints of a session: written when its output has gone quiet, so that a daemon's death does not take all of it.
+
+Output arms one timer, and nothing else does: a session in which nothing happens writes nothing and wakes nobody. One
+whose emulator was never needed keeps the bytes as they came, so that none is loaded for this alone.
+"""
+
+from __future__ import annotations
+
+import time
+
+from sesh import checkpoints, kernel
+from sesh.daemon.model import LAZY, Model
+from sesh.daemon.session import stamp
+from sesh.daemon.stream import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.daemon.emulator import Emulator
+    from sesh.daemon.session import Session
+
+QUIET = 1.0
+"""Seconds without output after which it is worth keeping."""
+BUSY = 30.0
+"""Seconds between two checkpoints while output does not stop."""
+SHARE = 100
+"""A checkpoint is followed by that many times the time it took, before there is another."""
+LINES = 1000
+"""Lines of scrollback that are kept."""
+
+_SCREEN_ERASED, _SCROLLBACK_ERASED = b"\x1b[2J", b"\x1b[3J"
+_NEAR = 16
+"""Bytes within which the two stand where one command (`clear`) wrote both."""
+
+
+class Checkpoint:
+    """The checkpoints of one session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._written = time.monotonic()
+        self._cost = 0.0
+
+    def look(self) -> None:
+        """Some time after output came: writes a checkpoint where it is time, else looks again."""
+        session = self._session
+        now = time.monotonic()
+        until = max(session.stream.touched + QUIET, self._written + SHARE * self._cost)
+        until = min(until, self._written + BUSY)
+        if now >= until and not (session.model.loaded or session.stream.head <= LAZY):
+            until = now + QUIET  # the emulator is about to be loaded
+        if now < until:
+            session.timers.set("checkpoint", until - now, self.look)
+        else:
+            self.write()
+
+    def write(self) -> None:
+        """Writes one now. Raises OSError where it cannot be written."""
+        session = self._session
+        began = self._written = time.monotonic()
+        session.timers.clear("checkpoint")
+        model, data = _kept(session)
+        facts = {
+            "written": stamp(time.time()),
+            "last_activity": stamp(session.last_activity),
+            "cwd": kernel.directory_of(session.facts["pid"]) if kernel.LINUX and session.running else "",
+            "title": session.title,
+            "model": model,
+        }
+        checkpoints.write(session.facts["id"], facts, data)
+        self._cost = time.monotonic() - began
+
+    def remove(self) -> None:
+        """The session has ended by itself, or was told to: nobody will look for it."""
+        self._session.timers.clear("checkpoint")
+        checkpoints.remove(self._session.facts["id"])
+
+
+def _kept(session: Session) -> tuple[dict[str, object], bytes]:
+    """The bytes that show the session, and the sizes at which a model is to take them."""
+    model, stream = session.model, session.stream
+    if not model.loaded and stream.base == 0:
+        return _cleared(model.dump(), stream.bytes(0))
+    from sesh.daemon.replay import replay
+
+    lines = LINES
+    data = replay(model.emulator, lines=lines)
+    while len(data) > checkpoints.LARGEST and lines:
+        lines //= 4
+        data = replay(model.emulator, lines=lines)
+    size = [model.emulator.columns, model.emulator.rows]
+    return {"position": 0, "size": size, "born": size, "resizes": [], "marks": [], "emulator": None}, data
+
+
+def _cleared(model: dict[str, Any], data: bytes) -> tuple[dict[str, object], bytes]:
+    """The bytes from where screen and scrollback were last erased together: what a person cleared is not kept."""
+    at = data.rfind(_SCROLLBACK_ERASED)
+    if at < 0 or _SCREEN_ERASED not in data[max(0, at - _NEAR) : at]:
+        return model, data
+    before = [size for position, *size in model["resizes"] if position <= at]
+    after = [[position - at, *size] for position, *size in model["resizes"] if position > at]
+    return {**model, "born": before[-1] if before else model["born"], "resizes": after}, data[at:]
+
+
+def emulator(header: checkpoints.Header, data: bytes) -> Emulator:
+    """The emulator as it was when a checkpoint was written. Raises ValueError where the checkpoint makes no sense."""
+    stream = Stream()
+    stream.restore(0, data)
+    try:
+        columns, rows = header["model"]["size"]
+        model = Model(stream, columns, rows)
+        model.restore(header["model"])
+        while model.lag:
+            model.step()
+        model.settle()
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"a checkpoint that cannot be read: {error}") from error
+    return model.emulator

@@ -1,0 +1,137 @@
+"""Sessions whose daemon died: what was kept of them is shown, and they are started again where a person wants that."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh import checkpoints, paths, records
+from sesh.cli import create, find, show, table
+from sesh.errors import Exists, NotFound, Refused, SeshError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.cli.create import Order
+    from sesh.daemon.emulator import Emulator
+    from sesh.listing import Summary
+    from sesh.wire import Connection
+
+_LINES = 1000
+"""Lines that stand above a session that is started again."""
+_ANSWERS = (("s", "Start it again"), ("n", "New session"), ("c", "Cancel"))
+
+
+def seen(name: str, verb: str, **words: Any) -> bytes:
+    """What a lost session's daemon would have answered to `screen` or `logs`. Raises NotFound where nothing is kept."""
+    emulator = _kept(name)
+    if emulator is None:
+        raise NotFound(f"{find.lost(name)}; nothing of its screen was kept")
+    if verb == "screen":
+        from sesh.daemon.depiction import shown
+
+        return shown(emulator, str(words.get("format")))
+    lines = emulator.log(int(words["lines"]), ansi=words.get("ansi") is True)
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+
+
+def _kept(name: str) -> Emulator | None:
+    """The terminal as it was at the last checkpoint."""
+    found = checkpoints.read((records.read(name) or {}).get("id"))
+    if found is None:
+        return None
+    from sesh.daemon import checkpoint
+
+    try:
+        return checkpoint.emulator(*found)
+    except ValueError:
+        return None
+
+
+def begun(what: Order, name: str, known: Summary, *, plain: bool) -> Connection:
+    """The session in place of a lost one: started again, or a new one, as a person says.
+
+    `plain`: whether they wrote no DIR and no CMD; who wrote one of these wants a new one. Raises Refused where they
+    decline, and what `create.start` raises.
+    """
+    chosen = _asked(name, known) if plain and show.can_ask() else "n"
+    if chosen not in ("s", "n"):
+        raise Refused("nothing was done")
+    if chosen == "n":
+        show.note(f"{_how(name, known)}; this one is new")
+        return create.start(what, name)
+    with _Kept(name):
+        return create.start(_again(what, name, known), name)
+
+
+def _how(name: str, known: Summary) -> str:
+    """How it was lost."""
+    if known["lost"]["reason"] == "reboot":
+        return f"{name} was lost when this machine restarted"
+    return f"{name} was lost: its daemon died"
+
+
+def _asked(name: str, known: Summary) -> str:
+    from sesh.cli import choice
+
+    age = table.age(known.get("last_activity"), time.time())
+    told = _how(name, known) + (f", last active {age} ago" if age else "")
+    command = "" if _is_shell(name) else f"; it ran: {show.plain(' '.join(known.get('command') or []))}"
+    return choice.ask(f"{told}{command}", _ANSWERS, "s")
+
+
+def _is_shell(name: str) -> bool:
+    """Whether it had no command but the user's shell."""
+    return (records.read(name) or {}).get("shell") is True
+
+
+def _again(what: Order, name: str, known: Summary) -> Order:
+    """The order for the same session: its directory, labels and command, its old output above."""
+    directory = str(known.get("cwd") or "")
+    if not os.path.isdir(directory):
+        show.note(f"{create.no_directory(directory)} any more; it starts in your home directory")
+        directory = os.path.expanduser("~")
+    command = None if _is_shell(name) else [str(word) for word in known.get("command") or []] or None
+    emulator = _kept(name)
+    before = [*emulator.log(_LINES, ansi=True), _line(name, known)] if emulator is not None else []
+    if command is not None:
+        before.append(f"\x1b[2mEnter runs: {show.plain(' '.join(command))}\x1b[m")
+    return {
+        **what,
+        "directory": directory,
+        "command": command,
+        "gate": command is not None,
+        "labels": {**(known.get("labels") or {}), **what["labels"]},
+        "before": "".join(f"{line}\r\n" for line in before),
+    }
+
+
+def _line(name: str, known: Summary) -> str:
+    """What stands between the old output and the new."""
+    return f"\x1b[2m── {_how(name, known)}; last active {known.get('last_activity')} ──\x1b[m"
+
+
+class _Kept:
+    """Puts the files of a lost session back where the one in its place could not be started."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._record = records.read(name)
+        self._checkpoint = checkpoints.read((self._record or {}).get("id"))
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if not isinstance(error, SeshError) or isinstance(error, Exists) or self._record is None:
+            return
+        try:
+            with paths.locked(paths.directory()):
+                if os.path.lexists(paths.record_path(self._name)) or os.path.lexists(paths.socket_path(self._name)):
+                    return
+                if self._checkpoint is not None:
+                    checkpoints.write(self._record["id"], *self._checkpoint)
+                records.write(self._record)
+        except OSError:
+            return  # what kept it from starting keeps this too, and is told
