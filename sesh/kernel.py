@@ -14,6 +14,8 @@ LONGEST_SOCKET_PATH = 107 if LINUX else 103
 """Bytes of `sun_path`, less the closing NUL."""
 
 _LOCAL_PEERCRED = 0x001
+_SO_ACCEPTCON = 1 << 16
+_NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
 _IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
 
 
@@ -116,6 +118,59 @@ def command_of(pid: int) -> list[str]:
         words = _read(f"/proc/{pid}/cmdline").rstrip(b"\0").split(b"\0")
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
     return _ps("-o", "args=", "-p", str(pid)).split()
+
+
+def own_processes() -> list[tuple[int, int, list[str]]]:
+    """The caller's own processes, dead ones left out: (pid, parent's pid, the words that it was started with)."""
+    if not LINUX:
+        rows = [line.split(None, 2) for line in _ps("-xo", "pid=,ppid=,args=").splitlines()]
+        return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdecimal():
+            continue
+        try:
+            if os.stat(f"/proc/{entry}").st_uid != os.geteuid():
+                continue
+        except OSError:
+            continue  # it ended just now
+        fields = _stat(entry)
+        if len(fields) > 1 and fields[0] not in "ZX":
+            found.append((int(entry), int(fields[1]), command_of(int(entry))))
+    return found
+
+
+def listening() -> dict[str, str]:
+    """The paths of the Unix sockets on which somebody listens, by the words that /proc/PID/fd shows for them.
+
+    Empty where the kernel does not tell. Several may have listened at one path, one after the other.
+    """
+    found = {}
+    for line in _read("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:
+        words = line.split(None, 7)
+        if len(words) == 8 and int(words[3], 16) & _SO_ACCEPTCON and words[7][:1] == "/":
+            found[f"socket:[{words[6]}]"] = words[7]
+    return found
+
+
+def network_filesystem(path: str) -> str:
+    """The kind of the network file system that holds a path, empty where it is a local one, or cannot be told."""
+    best, kind = "", ""
+    if LINUX:
+        rows = [line.split(" ") for line in _read("/proc/self/mountinfo").decode("utf-8", "replace").splitlines()]
+        mounts = [(row[4], row[row.index("-") + 1]) for row in rows if "-" in row[6:] and len(row) > 8]
+    else:
+        import re
+        import subprocess
+
+        told = subprocess.run(["mount"], capture_output=True, text=True, check=False).stdout
+        mounts = re.findall(r" on (/.*?) \(([\w.]+)", told)
+    real = os.path.realpath(path)
+    for point, of in mounts:
+        point = point.replace("\\040", " ")
+        if len(point) >= len(best) and (real == point or real.startswith(point.rstrip("/") + "/")):
+            best, kind = point, of
+    return kind if kind.startswith(_NETWORK) else ""
 
 
 def groups_of_session(leader: int) -> list[int]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-_HERE = ("--deploy", "--upgrade", "--import")
+_HERE = ("--deploy", "--upgrade", "--import", "--sweep")
 """Verbs that are carried out on this side, whatever hosts are named."""
 
 
@@ -39,6 +39,10 @@ def run(argv: list[str]) -> int:
         from sesh.cli import bridge
 
         return bridge.main(line)
+    if line.verb == "--complete":
+        from sesh.cli import complete
+
+        return complete.complete(line)
     if line.verb == "--version" and not line.words:
         return version(line)
     try:

@@ -37,15 +37,18 @@ VERBS = {
     "--label": "",
     "--export": "",
     "--import": "",
+    "--sweep": "",
     "--deploy": "",
     "--upgrade": "",
+    "--completions": "",
     "--help": "-h",
     "--version": "-V",
 }
 """The verbs and their short forms. The verb-less form (`sesh`, `sesh NAME`, also `-A NAME`) is the empty word."""
 
 _SPELLED = {verb: verb for verb in VERBS} | {short: verb for verb, short in VERBS.items()}
-_SPELLED |= {"-v": "--version", "--bridge": "--bridge"}  # the second is what sesh on another machine speaks to
+_SPELLED |= {"-v": "--version", "--bridge": "--bridge", "--complete": "--complete"}
+"""Also what people have no use for: what sesh on another machine speaks to, and the completion scripts."""
 
 NAMING = (
     "--attach", "--detach", "--kill", "--rename", "--send", "--wait", "--events", "--screen", "--logs", "--status",
@@ -103,6 +106,12 @@ OPTIONS: dict[str, dict[str, tuple[str, int]]] = {
     "--events": {"--since": ("since", VALUE)},
     "--screen": {"--format": ("form", VALUE)},
     "--logs": {"--ansi": ("ansi", FLAG), "-f": ("follow", FLAG)},
+    "--sweep": {
+        "--older": ("older", VALUE),
+        "--all": ("all_", FLAG),
+        "-y": ("yes", FLAG),
+        "--dry-run": ("dry_run", FLAG),
+    },
     "--deploy": {"--force": ("force", FLAG)},
 }
 """What each verb takes beside `--json`, `--local` and `--help`: the option, the key of its value, how it is given."""
@@ -190,7 +199,7 @@ def split(argv: list[str]) -> Line:
                 line.words += [more] if more else []
                 continue
             line.words.append(word)
-            if rest and _takes_value(verb, word):
+            if rest and takes_value(verb, word):
                 line.words.append(rest.pop())
         elif word[:1] == "@" and not named:
             line.hosts.append(check_host(word[1:]))
@@ -209,12 +218,12 @@ def _verb(word: str, rest: list[str]) -> tuple[str, str]:
     if word in _SPELLED:
         return _SPELLED[word], ""
     verb = _SPELLED.get(word[:2], "")
-    if verb and word[1] != "-" and all(_kind(verb, f"-{letter}") == FLAG for letter in word[2:]):
+    if verb and word[1] != "-" and all(kind_of(verb, f"-{letter}") == FLAG for letter in word[2:]):
         return verb, f"-{word[2:]}"
     return "", ""
 
 
-def _kind(verb: str | None, option: str) -> int | None:
+def kind_of(verb: str | None, option: str) -> int | None:
     """How an option of a verb is given, None where the verb has none such. Before any verb: what any verb takes."""
     if verb is not None:
         return OPTIONS.get(verb, {}).get(option, ("", None))[1]
@@ -223,12 +232,12 @@ def _kind(verb: str | None, option: str) -> int | None:
     return next((options[option][1] for options in OPTIONS.values() if option in options), None)
 
 
-def _takes_value(verb: str | None, word: str) -> bool:
+def takes_value(verb: str | None, word: str) -> bool:
     """Whether the word after `word` is its value."""
     if word[:2] == "--":
-        return _kind(verb, word) in (VALUE, MANY)
+        return kind_of(verb, word) in (VALUE, MANY)
     for place, letter in enumerate(word[1:], 2):
-        if _kind(verb, f"-{letter}") in (VALUE, MANY):
+        if kind_of(verb, f"-{letter}") in (VALUE, MANY):
             return place == len(word)
     return False
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 
+from sesh import kernel
 from tests.remote.farm import Farm
 from tests.support import Home
 
@@ -28,3 +30,32 @@ def test_a_layout_of_several_hosts_is_written_here_and_made_again_there(home: Ho
     assert [each["host"] for each in there.json()["sessions"]] == ["one"]
     again = home.sesh("@one", "--import", "-", input=there.raw)
     assert (again.code, again.stdout) == (0, "@one far runs already\n")
+
+
+def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, farm: Farm) -> None:
+    far = farm.host("one")
+    assert home.sesh("@one", "--exec", "done", "--keep", "--", "true").code == 0
+    dry = home.sesh("@one", "--sweep", "--dry-run", "--json").json()
+    assert (dry["host"], [(each["kind"], each["what"]) for each in dry["pieces"]]) == ("one", [("ended", "done")])
+    swept = home.sesh("@one", "--sweep")
+    assert (swept.code, swept.stdout.splitlines()[-1]) == (0, "1 of 1 cleared")
+    far.sesh("--open", "lonely")
+    pid = json.loads(far.sesh("--status", "lonely", "--json").stdout)["daemon_pid"]
+    far.run("rm .sesh/lonely.*")
+    terminal = home.terminal("@one", "--sweep")
+    terminal.wait_for("end what still lives on @one?")
+    terminal.type("y")
+    assert terminal.exit_code() == 0
+    assert not kernel.start_time(pid)
+
+
+def test_a_shared_connection_without_its_socket_is_a_stray(home: Home, farm: Farm) -> None:
+    farm.host("one")
+    home.sesh("@one", "--list")
+    (master,) = farm.masters()
+    assert home.sesh("--sweep", "--json").json()["pieces"] == [], "it is in use"
+    folder = os.path.join(home.directory, ".control")
+    for entry in os.listdir(folder):
+        os.unlink(os.path.join(folder, entry))
+    (piece,) = home.sesh("--sweep", "--all", "--json").json()["pieces"]
+    assert (piece["kind"], piece["pid"], piece["cleared"]) == ("connection", master, True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sesh.cli import layout
+from sesh.cli import layout, sweep
 from sesh.cli.verbs.shape import Work, verb, work
 
 
@@ -23,3 +23,27 @@ def _import(
 ) -> Work:
     """Make the sessions of what --export wrote that are missing; without FILE, or with -, of stdin."""
     return work(layout.import_, ctx)
+
+
+@verb(
+    "--sweep",
+    "[--older 168h] [--all] [--dry-run]",
+    "sesh --sweep --dry-run",
+    "sesh --sweep --older 168h",
+    "sesh @gpu --sweep",
+)
+def _sweep(
+    ctx: typer.Context,
+    older: Annotated[
+        str | None, typer.Option("--older", metavar="T", help="What is older: 168h, 7d, 90m, 30s.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="End what still lives, too, without asking.")] = False,
+    yes: Annotated[bool, typer.Option("-y", help="The same.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is.")] = False,
+) -> Work:
+    """Clear what is left over: ended and lost sessions, stale files, orphaned processes, old versions.
+
+    The oldest comes first. What still lives (a daemon that nobody can find, a bridge without its link) is ended where
+    you say so; a session that runs, and another machine's, is never touched.
+    """
+    return work(sweep.sweep, ctx)

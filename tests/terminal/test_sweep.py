@@ -1,0 +1,130 @@
+"""`--sweep`: what is left over is found and cleared, and nothing that somebody uses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sesh import kernel
+from sesh.cli import strays, sweep
+from sesh.errors import UsageError
+from tests.support import Home, Result, wait_until
+
+Sesh = Callable[..., Result]
+HOURS = 2 * 3600
+
+
+def daemon(home: Home, name: str) -> int:
+    with open(os.path.join(home.directory, f"{name}.json"), encoding="utf-8") as file:
+        return int(json.load(file)["daemon_pid"])
+
+
+def left_behind(home: Home, entry: str, content: str = "") -> str:
+    """A file of two hours ago in the directory of sessions."""
+    path = home.write(f".sesh/{entry}", content, mode=0o600)
+    then = time.time() - HOURS
+    os.utime(path, (then, then))
+    return path
+
+
+def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "live")
+    sesh("--exec", "done", "--keep", "--", "true")
+    sesh("--open", "gone")
+    os.kill(daemon(home, "gone"), signal.SIGKILL)
+    kernel_knows = daemon(home, "gone")
+    wait_until(lambda: not kernel.start_time(kernel_knows))
+    stale = [left_behind(home, entry) for entry in (".0123abcd.run", "gone.cmd", ".web.json.4194999", "torn.json")]
+    fresh = home.write(".sesh/.89abcdef.run", "", mode=0o600)
+    dry = sesh("--sweep", "--dry-run")
+    assert (dry.code, dry.stdout.splitlines()[-1]) == (0, "6 found, nothing was changed")
+    assert set(home.names()) == {"done", "gone", "live", "torn"}
+    first = dry.stdout.splitlines()[0]
+    assert first.split()[:3] == ["2h", "stale", "file"], "the oldest comes first"
+    old = sesh("--sweep", "--older", "1h", "--json").json()
+    assert sorted(each["what"] for each in old["pieces"]) == sorted(stale)
+    assert all(each["cleared"] for each in old["pieces"])
+    rest = sesh("--sweep").stdout.splitlines()
+    assert sorted(line.split()[-1] for line in rest[:-1]) == ["done", "gone"]
+    assert rest[-1] == "2 of 2 cleared"
+    assert home.names() == ["live"]
+    assert os.path.exists(fresh), "a run may be about to read it"
+    assert sesh("--sweep").stdout == "nothing is left over\n"
+
+
+def test_a_daemon_that_nobody_can_find_is_ended_only_where_that_is_wanted(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "lonely", "--", "sleep", "1000")
+    pid = daemon(home, "lonely")
+    for suffix in (".sock", ".json"):
+        os.unlink(os.path.join(home.directory, f"lonely{suffix}"))
+    left = sesh("--sweep", "--json").json()["pieces"]
+    assert [(each["kind"], each["pid"], each["cleared"]) for each in left] == [("daemon", pid, False)]
+    terminal = home.terminal("--sweep")
+    terminal.wait_for("end what still lives?")
+    terminal.type("n")
+    assert terminal.exit_code() == 0
+    assert kernel.start_time(pid)
+    again = home.terminal("--sweep")
+    again.wait_for("end what still lives?")
+    again.type("y")
+    assert again.exit_code() == 0
+    assert not kernel.start_time(pid)
+
+
+def test_the_session_that_it_is_typed_in_and_another_machines_are_left(sesh: Sesh, home: Home) -> None:
+    foreign = {"name": "theirs", "machine": "another", "machine_name": "box", "boot": "", "daemon_pid": 1, "id": "ab"}
+    left_behind(home, "theirs.json", json.dumps(foreign))
+    left_behind(home, ".agent.ab")
+    terminal = home.terminal("own")
+    terminal.wait_for("ready>")
+    for suffix in (".sock", ".json"):
+        os.unlink(os.path.join(home.directory, f"own{suffix}"))
+    terminal.type("sesh --sweep --all | tail -n 1; echo over\r")
+    terminal.wait_for("nothing is left over")
+    assert os.path.exists(os.path.join(home.directory, "theirs.json"))
+    assert os.path.lexists(os.path.join(home.directory, ".agent.ab"))
+    terminal.type("exit\r")
+    assert terminal.exit_code() == 0
+
+
+def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> None:
+    folder = ".local/share/sesh/versions"
+    for version in ("1.0-a", "1.1-b", "1.2-c"):
+        home.write(f"{folder}/{version}/start.py", "import time; time.sleep(60)\n")
+        then = time.time() - HOURS
+        os.utime(os.path.join(home.path, folder, version), (then, then))
+    home.write(".local/bin/sesh", f"#!/bin/sh\n#\nexec python3 {home.path}/{folder}/1.2-c/start.py\n", mode=0o755)
+    used = home.terminal(command=["python3", f"{home.path}/{folder}/1.1-b/start.py"])
+    wait_until(lambda: any("1.1-b" in " ".join(words) for _, _, words in kernel.own_processes()))
+    told = sesh("--sweep", "--json").json()["pieces"]
+    assert [(each["kind"], os.path.basename(each["what"])) for each in told] == [("version", "1.0-a")]
+    assert sorted(os.listdir(os.path.join(home.path, folder))) == ["1.1-b", "1.2-c"]
+    used.close()
+
+
+def test_a_bridge_is_stray_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    bridge = ["python3", "-m", "sesh", "--bridge"]
+    rows = [(10, 1, bridge), (11, 9, bridge), (12, 8, bridge), (13, 1, ["vi", "--bridge"]), (8, 1, ["/lib/systemd"])]
+    monkeypatch.setattr(kernel, "own_processes", lambda: rows)
+    monkeypatch.setattr(kernel, "start_time", lambda pid: "1")
+    monkeypatch.setattr(kernel, "directory_of", lambda pid: "/home/me")
+    monkeypatch.setattr(strays, "_PARTING", 0.0)
+    assert [piece.pid for piece in strays.bridges()] == [10, 12]
+
+
+@pytest.mark.parametrize(
+    ("word", "seconds"), [("168h", 604800), ("7d", 604800), ("90m", 5400), ("30", 30), ("2w", 1209600)]
+)
+def test_times_are_read(word: str, seconds: float) -> None:
+    assert sweep.span(word) == seconds
+
+
+@pytest.mark.parametrize("word", ["", "h", "-1h", "1.5h", "1y", "٣h"])
+def test_what_is_no_time_is_refused(word: str) -> None:
+    with pytest.raises(UsageError):
+        sweep.span(word)
