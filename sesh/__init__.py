@@ -1,3 +1,20 @@
-"""sesh keeps named shell sessions alive, on this machine and on any machine that ssh reaches."""
+"""sesh keeps named shell sessions alive, on this machine and on any machine that ssh reaches.
+
+`from sesh import Session, sessions` is the Python API; see `sesh.api`.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.api import Met, Result, SeshError, Session, Stop, sessions
 
 __version__ = "0.1.0"
+__all__ = ["Met", "Result", "SeshError", "Session", "Stop", "__version__", "sessions"]
+
+
+def __getattr__(name: str) -> object:
+    """The API, loaded by the first who asks for it: whoever attaches needs none of it."""
+    if name in __all__:
+        from sesh import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,20 @@
+"""The Python API: named shell sessions, here and on any host that ssh reaches.
+
+    from sesh import Session, sessions
+
+    work = Session.open("work")
+    result = work.run("cd /src && make", timeout=600)
+    print(result.exit_code, result.output)
+
+The command line does the same things by the same functions. Errors are those of `sesh.errors`: each has a `code` for
+programs (`not_found`, `busy`, `timeout`, `unreachable`…), and is a line that says what happened and what to do.
+"""
+
+from __future__ import annotations
+
+from sesh.api.outcome import Met, Result
+from sesh.api.session import Session, sessions
+from sesh.api.stop import Stop
+from sesh.errors import SeshError
+
+__all__ = ["Met", "Result", "SeshError", "Session", "Stop", "sessions"]

@@ -1,0 +1,308 @@
+"""One session, named: all that can be done with it, here or on another host."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from sesh import listing
+from sesh.api.here import Here
+from sesh.api.order import Order, pairs, program, source
+from sesh.api.outcome import Met, Result
+from sesh.api.stop import Stop
+from sesh.errors import NotFound, SeshError, UsageError
+from sesh.names import check_host, check_label, check_name
+
+if TYPE_CHECKING:
+    from sesh.api.there import There
+
+_HERE = Here()
+_LONGEST = 1e9
+_FORMS = ("text", "ansi", "json", "svg", "html")
+
+
+class Session:
+    """The session `name` on this machine, or on `host`; nothing is asked before a method is called.
+
+    It holds no connection: each call opens its own, so one Session may be used by several threads at once, and there is
+    nothing to close. No call installs a signal handler or asks a person; ssh is never let prompt.
+
+    Raises InvalidName, InvalidHost. What every call may raise: NotFound, Unreachable, and for a host NotDeployed.
+    """
+
+    def __init__(self, name: str, host: str | None = None) -> None:
+        self.name = check_name(name)
+        self.host = check_host(host.removeprefix("@")) if host is not None else None
+        self._side = _side(self.host)
+
+    def __repr__(self) -> str:
+        return f"Session({self.name!r})" if self.host is None else f"Session({self.name!r}, host={self.host!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Session) and (self.name, self.host) == (other.name, other.host)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.host))
+
+    # -- being there
+
+    @classmethod
+    def open(
+        cls,
+        name: str,
+        host: str | None = None,
+        *,
+        directory: str | os.PathLike[str] | None = None,
+        command: str | Sequence[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Session:
+        """Makes sure that the session runs. Where it does already, the words beside name and host are not applied.
+
+        `directory`: the current one by default, on a host HOME. `command`: what runs in it, the user's shell by
+        default; a text is a line for `sh`, a list one program and its words.
+
+        Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError.
+        """
+        session = cls(name, host)
+        session.ensure(directory=directory, command=command, env=env, labels=labels)
+        return session
+
+    def ensure(
+        self,
+        *,
+        directory: str | os.PathLike[str] | None = None,
+        command: str | Sequence[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> bool:
+        """The same for this session: whether it had to be created."""
+        words = program(command) if command is not None else None
+        return self._side.open(self.name, _order(words, directory, env, labels))
+
+    def exists(self) -> bool:
+        """Whether it is there, running or kept; a lost one is not."""
+        try:
+            return bool(self.status()["state"] != "lost")
+        except NotFound:
+            return False
+
+    def status(self) -> dict[str, Any]:
+        """Everything known of it: the keys of `sesh --status NAME --json`. Raises NotFound."""
+        return self._side.status(self.name)
+
+    def kill(self) -> None:
+        """Ends it and what runs in it: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
+        self._side.kill(self.name)
+
+    # -- commands
+
+    def run(
+        self,
+        command: str | Sequence[str],
+        *,
+        timeout: float | None = None,
+        wait: bool = True,
+        ansi: bool = False,
+        stop: Stop | None = None,
+    ) -> Result:
+        """Has the session's live shell run a command; exactly its output, and its exit code.
+
+        `command`: a text is source of that shell, a list is quoted for it. `timeout`: after so many seconds the result
+        says `timed_out`, and the command goes on. `ansi`: with escape sequences. Without `wait` it returns when the
+        command has begun. Ctrl-C in the main thread, and `stop`, interrupt the command.
+
+        Raises Busy where the shell is not at its prompt, or a person typed in between; NotFound.
+        """
+        words = source(command)
+        if not words or any("\0" in word for word in words):
+            raise UsageError("a command is a text, or a list of words, and holds no NUL")
+        limit = _seconds(timeout, "timeout")
+        return self._side.run(self.name, words, timeout=limit, wait=wait, ansi=ansi, stop=stop or Stop())
+
+    def exec(
+        self,
+        command: str | Sequence[str],
+        *,
+        directory: str | os.PathLike[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        keep: bool = False,
+        stop: Stop | None = None,
+    ) -> Result:
+        """Runs a command as the program of this session, which must not exist yet, and waits for its end.
+
+        `command`: a list is a program and its words, a text a line for `sh`. `timeout`: the job is ended then, 124.
+        `keep`: the session stays, to be looked at, until `kill`. The result's `data` is the end of what it wrote, at
+        least 256 KiB. A job outlives its caller; `stop` interrupts it. A link to the host that is lost is mended.
+
+        Raises Exists, CannotStart (127, 126), Refused.
+        """
+        order = _order(program(command), directory, env, labels, timeout=timeout, keep=keep)
+        return self._side.exec(self.name, order, stop or Stop())
+
+    @classmethod
+    def job(
+        cls,
+        command: str | Sequence[str],
+        name: str | None = None,
+        host: str | None = None,
+        *,
+        directory: str | os.PathLike[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        keep: bool = False,
+    ) -> Session:
+        """The same without waiting: the session, under the lowest free number where it is given no name.
+
+        `wait()` gives its exit code, also after it has removed itself.
+        """
+        order = _order(program(command), directory, env, labels, timeout=timeout, keep=keep)
+        host = check_host(host.removeprefix("@")) if host is not None else None
+        return cls(_side(host).job(check_name(name) if name is not None else None, order), host)
+
+    def history(self) -> list[dict[str, Any]]:
+        """The commands that `run` saw, the newest last: the keys of `sesh --history NAME --json`."""
+        return self._side.history(self.name)
+
+    # -- a terminal, driven
+
+    def send(self, text: str = "", *, enter: bool = False, keys: Sequence[str] = ()) -> int | None:
+        """Types a text, Enter where wanted, then keys by tmux's names (`C-c`, `Up`, `F5`).
+
+        The position in the output from which `wait(since=…)` looks on. Raises Busy where the program does not read.
+        """
+        if not text and not enter and not keys:
+            raise UsageError("nothing to send; give a text, enter=True, or keys")
+        return self._side.send(self.name, os.fsencode(text) + (b"\r" if enter else b""), list(keys))
+
+    def wait(
+        self,
+        *,
+        exit: bool = False,  # noqa: A002 (the word of the command line)
+        prompt: bool = False,
+        idle: float | None = None,
+        pattern: str | None = None,
+        since: int | Literal["start"] | None = None,
+        timeout: float | None = None,
+        stop: Stop | None = None,
+    ) -> Met:
+        """Waits until the first of the conditions holds; without any, for the end.
+
+        `exit`: it has ended, also days ago. `prompt`: its shell reads a command line. `idle`: it printed nothing for so
+        many seconds. `pattern`: a line holds a match of the regular expression. What counts is the output after the
+        last `send` or `run` of anybody, or from `since` on: a position, or "start" for all that is kept.
+
+        Raises TimedOut after `timeout` seconds, Refused where it ends and that was not waited for, Interrupted where
+        `stop` ended the waiting, UsageError for a pattern that is none.
+        """
+        if since is not None and since != "start" and (isinstance(since, bool) or not isinstance(since, int)):
+            raise UsageError('since is a position that send or wait gave, or "start"')
+        conditions = {
+            "exit_": exit,
+            "prompt": prompt,
+            "idle": _seconds(idle, "idle"),
+            "pattern": pattern,
+            "since": since,
+            "limit": _seconds(timeout, "timeout"),
+        }
+        return self._side.wait(self.name, conditions, stop or Stop())
+
+    def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
+        """The last lines of scrollback and screen; `ansi`: with their colours."""
+        if isinstance(lines, bool) or not 0 <= lines < _LONGEST:
+            raise UsageError("lines is a whole number from 0 on")
+        return self._side.logs(self.name, lines, ansi=ansi)
+
+    @overload
+    def screen(self, format: Literal["text", "ansi", "svg", "html"] = "text") -> str: ...
+
+    @overload
+    def screen(self, format: Literal["json"]) -> dict[str, Any]: ...
+
+    def screen(self, format: str = "text") -> str | dict[str, Any]:  # noqa: A002 (the word of the command line)
+        """What the screen shows now: rows as text, with colours (`ansi`), a picture (`svg`), a page (`html`).
+
+        `json` is a dict of runs of cells, with the cursor and the size: the keys of `sesh --screen NAME --format json`.
+        """
+        if format not in _FORMS:
+            raise UsageError(f"there is no such format; take {', '.join(_FORMS)}")
+        shown = self._side.screen(self.name, format)
+        return shown if format == "json" else str(shown["text"])
+
+    # -- what happens, and what is said of it
+
+    def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[dict[str, Any]]:
+        """What happens to it, as it happens, until it ends: the keys of `sesh --events NAME --json`.
+
+        `since`: those behind that number first, 0 for all that are kept. Leaving the loop closes the connection.
+        """
+        return self._side.events(self.name, since, stop or Stop())
+
+    def message(self, text: str) -> int:
+        """Shows a line to the attached clients, and not to the program; how many there are."""
+        line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+        if not line:
+            raise UsageError("the message is empty")
+        return int(self._side.ask(self.name, "message", text=line).get("clients") or 0)
+
+    def label(self, **labels: str) -> dict[str, str]:
+        """Sets labels, an empty value removes one; all that it has then."""
+        given = dict(check_label(pair) for pair in pairs(labels))
+        answer = self._side.ask(self.name, "label", set=given)
+        return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
+
+
+def sessions(host: str | None = None, *, remotes: bool = False) -> list[dict[str, Any]]:
+    """The sessions of this machine, or of `host`: the keys of `sesh --list --json`.
+
+    `remotes`: also those of all known remotes, asked at once; one that does not answer within two seconds is left out.
+    Raises Unreachable, NotDeployed for `host`.
+    """
+    if host is not None:
+        from sesh.cli import reach
+        from sesh.remote import link
+
+        destination = reach.place(check_host(host.removeprefix("@")))
+        rows = link.request(destination, "summaries", reach.near(destination), patience=20)["sessions"]
+        return [{**each, "host": destination.word} for each in rows]
+    found = [{**each, "host": None} for each in listing.summaries()]
+    if remotes:
+        from sesh.cli import everywhere, words
+
+        for _, answer in everywhere.summaries(everywhere.hosts(words.Line())):
+            found += [] if isinstance(answer, SeshError) else answer
+    return found
+
+
+def _side(host: str | None) -> Here | There:
+    """Where the calls for a host go; what ssh needs is loaded for a host only."""
+    if host is None:
+        return _HERE
+    from sesh.api.there import There
+
+    return There(host)
+
+
+def _order(
+    command: list[str] | None,
+    directory: str | os.PathLike[str] | None,
+    env: Mapping[str, str] | None,
+    labels: Mapping[str, str] | None,
+    *,
+    timeout: float | None = None,
+    keep: bool = False,
+) -> Order:
+    place = os.fspath(directory) if directory is not None else None
+    limit = _seconds(timeout, "timeout")
+    return Order(command, place, pairs(env), pairs(labels), limit, keep)
+
+
+def _seconds(value: float | None, what: str) -> float | None:
+    """Raises UsageError for what is no positive number."""
+    if value is not None and (isinstance(value, bool) or not 0 < value < _LONGEST):
+        raise UsageError(f"{what} is a number of seconds over 0")
+    return value

@@ -1,0 +1,60 @@
+"""The way in which one thread ends the waiting of another."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from sesh.errors import Interrupted, SeshError, Unreachable
+
+
+class Stop:
+    """Given to a call that may wait for long; `stop()` in another thread ends that.
+
+    A command in a live shell, and a job, get what Ctrl-C would send them, and the call returns when they end. Any other
+    waiting ends at once, with Interrupted. One Stop may be given to several calls; once stopped it stays so.
+    """
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self._lock = Lock()
+        self._ways: list[Callable[[], object]] = []
+
+    def stop(self) -> None:
+        """Ends the calls that it was given to."""
+        with self._lock:
+            self.stopped = True
+            for way in self._ways:
+                try:
+                    way()
+                except SeshError:
+                    continue  # what was to be ended cannot be reached, and then neither can who waits for it
+
+    @contextmanager
+    def by(self, way: Callable[[], object]) -> Iterator[None]:
+        """Has `way` called by `stop` within a block. Raises Interrupted where that cut the block off."""
+        with self._lock:
+            if self.stopped:
+                raise Interrupted("stopped before it began")
+            self._ways.append(way)
+        try:
+            yield
+        except Unreachable:
+            if not self.stopped:
+                raise
+            raise Interrupted("stopped; what was waited for goes on") from None
+        finally:
+            with self._lock:
+                self._ways.remove(way)
+
+
+def cut(descriptor: int) -> None:
+    """Ends a local connection under whoever reads it: that one sees its end."""
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        try:
+            connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it has ended by itself

@@ -1,0 +1,202 @@
+"""Sessions of another host, driven through the sesh over there; nothing of it ever asks anybody anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from sesh import jsontext, protocol, wire
+from sesh.api.order import Order
+from sesh.api.outcome import Met, Result
+from sesh.api.stop import Stop
+from sesh.cli import reach, show
+from sesh.cli import there as remote
+from sesh.cli.mender import Mender, begun
+from sesh.cli.presses import Presses
+from sesh.cli.waiter import Waiter
+from sesh.errors import Ended, ExitCode, SeshError
+
+_LIMIT = "--timeout"
+
+
+class There:
+    """What a Session does on `host`: each call over a link of its own, through the shared ssh connection.
+
+    It has no state: any number of threads may use it.
+    """
+
+    def __init__(self, host: str) -> None:
+        self.host: str | None = host
+        self._destination = reach.place(host)
+
+    def open(self, name: str, order: Order) -> bool:
+        """Whether the session had to be created."""
+        argv = ["--open", name, *([order.directory] if order.directory is not None else []), *_creating(order)]
+        return bool(self._told(argv + _tail(order.command), creates=True).get("created"))
+
+    def run(
+        self, name: str, command: list[str], *, timeout: float | None, wait: bool, ansi: bool, stop: Stop
+    ) -> Result:
+        """A command in the live shell."""
+        argv = ["--run", name, *_seconds(_LIMIT, timeout), *([] if wait else ["--no-wait"])]
+        argv += [*(["--ansi"] if ansi else []), *_tail(command)]
+        try:
+            return Result.told(self._told(argv, stop=stop, way=lambda: self.send(name, b"", ["C-c"])), self.host)
+        except KeyboardInterrupt:
+            self.send(name, b"", ["C-c"])
+            raise
+
+    def exec(self, name: str | None, order: Order, stop: Stop) -> Result:
+        """A command as the program of a session of its own; a link that is lost meanwhile is mended."""
+        argv = _job(name, order)
+        presses = Presses(tie=False, left=f"{name or 'the job'} goes on")
+        try:
+            through = reach.opened(self._destination, ask=False)
+            remote.synced(self._destination)
+            with stop.by(presses.press):
+                name, _, through = begun(through, argv, presses)
+                mender, number = Mender(self._destination, name), through.session_id
+                with Waiter(through, name, presses, host=self.host, number=number, again=mender) as waiter:
+                    told, retained = waiter.result(None, wanted=True)
+        except Ended as ended:
+            name, told, retained = str(ended), dict(ended.result), ended.output
+        except SeshError as error:
+            if error.exit_code == ExitCode.FAILED:
+                error.exit_code = ExitCode.SESH_FAILED
+            raise
+        finally:
+            presses.close()
+        code = ExitCode.TIMED_OUT if told.get("timed_out") else told["exit_code"]
+        facts = {**told, "session": name, "command": order.command, "exit_code": code}
+        return Result.of(facts, retained.replace(b"\r\n", b"\n"), self.host)
+
+    def job(self, name: str | None, order: Order) -> str:
+        """The same without waiting: the session's name."""
+        argv = _job(name, order)
+        return str(self._told([argv[0], "-d", *argv[1:]], creates=True)["name"])
+
+    def send(self, name: str, text: bytes, keys: Sequence[str]) -> int | None:
+        """Types; the position that a wait goes on from."""
+        named = [word for key in keys for word in ("--key", key)]
+        position: int | None = None
+        if text or not keys:
+            position = self._told(["--send", name, "--", "-"], text).get("position")
+        if named:
+            later = self._told(["--send", name, *named]).get("position")
+            position = later if position is None else position
+        return position
+
+    def wait(self, name: str, conditions: dict[str, Any], stop: Stop) -> Met:
+        """Waits for what comes first."""
+        argv = ["--wait", name, *_seconds("--idle", conditions["idle"]), *_seconds(_LIMIT, conditions["limit"])]
+        argv += [word for word, key in (("--exit", "exit_"), ("--prompt", "prompt")) if conditions[key]]
+        argv += [f"--for={conditions['pattern']}"] if conditions["pattern"] is not None else []
+        since = conditions["since"]
+        argv += ["--since-start"] if since == "start" else [f"--from={since}"] if since is not None else []
+        return Met.told(self._told(argv, stop=stop))
+
+    def logs(self, name: str, lines: int, *, ansi: bool) -> list[str]:
+        """The last lines."""
+        answer = self._told(["--logs", name, str(lines), *(["--ansi"] if ansi else [])])
+        return [str(line) for line in answer.get("lines") or []]
+
+    def screen(self, name: str, form: str) -> dict[str, Any]:
+        """What the screen shows."""
+        answer = self._told(["--screen", name, "--format", form])
+        return {key: value for key, value in answer.items() if key not in ("session", "host", "format")}
+
+    def status(self, name: str) -> dict[str, Any]:
+        """Everything known of it."""
+        return {**self._told(["--status", name]), "host": self.host}
+
+    def history(self, name: str) -> list[dict[str, Any]]:
+        """The commands that were run in it."""
+        rows = jsontext.read(self._said(["--history", name]).decode())
+        if isinstance(rows, dict):
+            raise wire.failure(rows.get("error"))
+        return list(rows)
+
+    def events(self, name: str, since: int | None, stop: Stop) -> Iterator[dict[str, Any]]:
+        """What happens to it until it ends."""
+        held = b""
+        argv = ["--events", name, "--json", *([f"--since={since}"] if since is not None else [])]
+        with reach.opened(self._destination, ask=False) as through, stop.by(through.abort):
+            through.send(wire.asking("command", 1, argv=argv))
+            for kind, payload in remote.heard(through):
+                if kind == protocol.RESPONSE:
+                    return
+                number, block = protocol.split_number(payload) if kind == protocol.OUTPUT else (0, b"")
+                *rows, held = (held + block).split(b"\n") if number == show.STDOUT else [held]
+                for event in map(protocol.parse, rows):
+                    if "error" in event:
+                        raise wire.failure(event["error"])
+                    yield {**event, "host": self.host}
+
+    def kill(self, name: str) -> None:
+        """Ends it."""
+        self._told(["--kill", name])
+
+    def ask(self, name: str, verb: str, **words: Any) -> dict[str, Any]:
+        """`message` and `label`."""
+        if verb == "message":
+            return self._told(["--message", name, "--", str(words["text"])])
+        return self._told(["--label", name, *(f"{key}={value}" for key, value in words["set"].items())])
+
+    def _told(
+        self,
+        argv: list[str],
+        data: bytes = b"",
+        *,
+        creates: bool = False,
+        stop: Stop | None = None,
+        way: Callable[[], object] | None = None,
+    ) -> dict[str, Any]:
+        """What a line answers over there in JSON. Raises the error that it answers, Unreachable."""
+        answer = protocol.parse(self._said(argv, data, creates=creates, stop=stop, way=way))
+        if "error" in answer:
+            raise wire.failure(answer["error"])
+        return answer
+
+    def _said(
+        self,
+        argv: list[str],
+        data: bytes = b"",
+        *,
+        creates: bool = False,
+        stop: Stop | None = None,
+        way: Callable[[], object] | None = None,
+    ) -> bytes:
+        """What a line prints over there; `way`: how `stop` ends it, without one by cutting the link."""
+        said = bytearray()
+
+        def take(number: int, block: bytes) -> None:
+            if number == show.STDOUT:
+                said.extend(block)
+
+        with reach.opened(self._destination, ask=False) as through, (stop or Stop()).by(way or through.abort):
+            if creates:
+                remote.synced(self._destination)
+            remote.carried_out(through, ["--json", *argv], data, take)
+        return bytes(said)
+
+
+def _creating(order: Order) -> list[str]:
+    """The options that verbs have which create a session."""
+    return [*(f"--env={each}" for each in order.env), *(f"--label={each}" for each in order.labels)]
+
+
+def _job(name: str | None, order: Order) -> list[str]:
+    """The line of a job."""
+    argv = ["--exec", *([name] if name is not None else []), *_creating(order)]
+    argv += ["-C", order.directory] if order.directory is not None else []
+    argv += [*_seconds(_LIMIT, order.timeout), *(["--keep"] if order.keep else [])]
+    return argv + _tail(order.command)
+
+
+def _seconds(option: str, value: float | None) -> list[str]:
+    return [option, f"{value:.6f}"] if value is not None else []
+
+
+def _tail(command: list[str] | None) -> list[str]:
+    """A command behind its `--`."""
+    return ["--", *command] if command is not None else []
