@@ -64,12 +64,14 @@ install:
 	@'$(DATA)/venv/bin/python' .ci/launcher.py
 	@rm -rf build
 	@rm -f '$(PROGRAM)' && ln -s '$(DATA)/venv/bin/sesh' '$(PROGRAM)'
+	@sh .ci/completions.sh install
 	@echo 'installed: $(PROGRAM)'
 	@case ":$$PATH:" in *':$(HOME)/.local/bin:'*) ;; \
 	    *) echo 'note: $(HOME)/.local/bin is not in your PATH; add it in your shell'"'"'s profile' ;; esac
 
 uninstall:
 	@if [ "$$(readlink '$(PROGRAM)')" = '$(DATA)/venv/bin/sesh' ]; then rm -f '$(PROGRAM)'; fi
+	@sh .ci/completions.sh uninstall
 	@rm -rf '$(DATA)/venv'
 	@rmdir '$(DATA)' 2>/dev/null || true
 	@echo 'removed: $(DATA)/venv and its link'

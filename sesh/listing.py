@@ -27,8 +27,11 @@ KEYS = (
 )  # fmt: skip
 
 
-def summaries() -> list[Summary]:
-    """Every session known here, by name. Raises Refused where the directory is not to be trusted."""
+def summaries(patience: float = PATIENCE) -> list[Summary]:
+    """Every session known here, by name. Raises Refused where the directory is not to be trusted.
+
+    `patience`: seconds for all daemons together.
+    """
     asked: dict[int, tuple[str, wire.Connection]] = {}
     silent: list[str] = []
     found: dict[str, Summary] = {}
@@ -42,7 +45,7 @@ def summaries() -> list[Summary]:
     poll = select.poll()
     for descriptor in asked:
         poll.register(descriptor, select.POLLIN)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while asked:
         ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
         if not ready:

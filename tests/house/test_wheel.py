@@ -44,6 +44,7 @@ def test_the_wheel_holds_sesh_alone_and_every_module_of_it(built: Path) -> None:
     expected = {os.path.join("sesh", m.path) if m.room else m.path for m in modules()}
     assert {name for name in names if name.endswith(".py")} == expected
     assert "sesh/py.typed" in names
+    assert {f"sesh/completions/{script}" for script in ("sesh.bash", "_sesh", "sesh.fish")} <= names
 
 
 def test_the_sdist_holds_what_the_wheel_is_made_of(built: Path) -> None:

@@ -75,13 +75,13 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, farm: Farm)
         assert "@one, @two" in done.stderr
         assert done.stderr.count("\n") == 1
     terminal = home.terminal("--attach", "work")
-    terminal.wait_for("(1) @one, (2) @two, (C)ancel?")
-    terminal.type("2\r")
+    terminal.wait_for("1 @one   2 @two   Cancel")
+    terminal.type("2")
     terminal.wait_for(PROMPT)
     assert two.sesh("--status", "work", "--json").json()["attached"] == 1
     cancelled = home.terminal("work")
-    cancelled.wait_for("(C)ancel?")
-    cancelled.type("c\r")
+    cancelled.wait_for("Cancel")
+    cancelled.type("c")
     assert cancelled.exit_code() == 1
     assert home.names() == []
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sesh.cli import deploying
+from sesh.cli import complete, deploying
 from sesh.cli.run import version as say_version
 from sesh.cli.verbs.shape import Work, verb, work
 
@@ -28,6 +28,14 @@ def _deploy(
 def _upgrade(ctx: typer.Context) -> Work:
     """Deploy again to every known remote."""
     return work(deploying.upgrade, ctx)
+
+
+@verb("--completions", "bash|zsh|fish", 'eval "$(sesh --completions bash)"', "sesh --completions fish | source")
+def _completions(
+    ctx: typer.Context, shell: Annotated[str, typer.Argument(metavar="SHELL", show_default=False)]
+) -> Work:
+    """Print the completion script for a shell; `make install` puts it where the shell finds it."""
+    return work(complete.completions, ctx)
 
 
 @verb("--help", "", "sesh --help", "sesh --exec --help")

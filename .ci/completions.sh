@@ -1,0 +1,26 @@
+#!/bin/sh
+# completions.sh install|uninstall: the completion scripts, where bash, zsh and fish look for them. A file that is not
+# ours is neither written over nor removed.
+set -eu
+data=${XDG_DATA_HOME:-$HOME/.local/share}
+settings=${XDG_CONFIG_HOME:-$HOME/.config}
+here=$(cd "$(dirname "$0")/../completions" && pwd)
+
+each() {
+    script=$1 place=$2
+    if [ -L "$place" ] || { [ -e "$place" ] && ! grep -q 'sesh --complete' "$place"; }; then
+        echo "completions: $place is not ours and stays" >&2
+        return 0
+    fi
+    rm -f "$place"
+    [ "$action" = uninstall ] && return 0
+    mkdir -p "$(dirname "$place")"
+    cp "$here/$script" "$place"
+    chmod 644 "$place"
+}
+
+action=$1
+case $action in install | uninstall) ;; *) echo 'completions.sh install|uninstall' >&2; exit 2 ;; esac
+each sesh.bash "$data/bash-completion/completions/sesh"
+each _sesh "$data/zsh/site-functions/_sesh"
+each sesh.fish "$settings/fish/completions/sesh.fish"

@@ -1,0 +1,97 @@
+"""Tab in the real shells."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from tests.house.source import ROOT
+from tests.support import PROMPT, Home, Terminal
+
+SHELLS = [pytest.param(shell, marks=pytest.mark.needs(shell)) for shell in ("bash", "zsh", "fish")]
+_LOADED = {
+    "bash": 'eval "$(sesh --completions bash)"',
+    "zsh": 'autoload -U compinit; compinit -u -D; eval "$(sesh --completions zsh)"',
+    "fish": "set -g fish_autosuggestion_enabled 0; sesh --completions fish | source",
+}
+
+
+def shell_of(home: Home, name: str) -> Terminal:
+    """A shell with the completion loaded, at its prompt."""
+    opened = home.terminal(command=[name], answers=name == "fish")
+    opened.wait_for(PROMPT)
+    opened.type(f"{_LOADED[name]}; echo load''ed\r")
+    opened.wait_for(re.compile(rf"\nloaded\n{PROMPT}", re.DOTALL))
+    return opened
+
+
+def tab(opened: Terminal, typed: str, becomes: str) -> None:
+    """Types a line that Tab makes into another one, and takes it back."""
+    opened.type(f"{typed}\t")
+    opened.wait_until(lambda: opened.screen()[opened.cursor[0]] == f"{PROMPT} {becomes}".rstrip(), what=becomes)
+    opened.type("\x15")
+    opened.wait_until(lambda: opened.screen()[opened.cursor[0]] == PROMPT, what="an empty line")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
+    home.sesh("--open", "work", "--label", "team=web")
+    home.sesh("--open", "play")
+    os.makedirs(os.path.join(home.path, "projects/deep"))
+    home.write(".ssh/config", "Host gpubox other*\nHost=far.example.com\nInclude more/*\n")
+    home.write(".ssh/more/1", "Host boxed !not\n")
+    home.write("runnable/sessprogram", "#!/bin/sh\n", mode=0o755)
+    opened = shell_of(home, shell)
+    for typed, becomes in (
+        ("sesh wo", "sesh work"),
+        ("sesh --kill pl", "sesh --kill play"),
+        ("sesh --kill play w", "sesh --kill play work"),
+        ("sesh --ren", "sesh --rename"),
+        ("sesh --exec --tim", "sesh --exec --timeout"),
+        ("sesh --list --label te", "sesh --list --label team=web"),
+        ("sesh --screen work --format h", "sesh --screen work --format html"),
+        ("sesh --send work --key PageU", "sesh --send work --key PageUp"),
+        ("sesh new proj", "sesh new projects/"),
+        ("sesh --exec -C proj", "sesh --exec -C projects/"),
+        ("sesh @gp", "sesh @gpubox"),
+        ("sesh @far.", "sesh @far.example.com"),
+        ("sesh @box", "sesh @boxed"),
+        ("sesh --completions fi", "sesh --completions fish"),
+        ("sesh new -- ./runnable/sessp", "sesh new -- ./runnable/sessprogram"),
+        ("sesh @me@gp", "sesh @me@gp"),
+        ("sesh @far.example.com --list --label=te", "sesh @far.example.com --list --label=team=web"),
+        ("sesh @gpubox --ren", "sesh @gpubox --rename"),
+    ):
+        tab(opened, typed, becomes)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_list_says_what_each_session_is(home: Home, shell: str) -> None:
+    home.sesh("--open", "work", "/tmp")
+    home.sesh("--open", "word")
+    opened = shell_of(home, shell)
+    opened.type("sesh wor\t\t")
+    opened.wait_for(re.compile(r"word.*detached, ~", re.DOTALL))
+    opened.wait_for(re.compile(r"work.*detached, /tmp", re.DOTALL))
+    opened.type("\x03\x15")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_touched(home: Home, shell: str) -> None:
+    script = os.path.join(ROOT, ".ci", "completions.sh")
+    places = {
+        "bash": ".local/share/bash-completion/completions/sesh",
+        "zsh": ".local/share/zsh/site-functions/_sesh",
+        "fish": ".config/fish/completions/sesh.fish",
+    }
+    mine = home.write(places[shell], "# mine\n")
+    others = [os.path.join(home.path, place) for name, place in places.items() if name != shell]
+    for action in ("install", "install", "uninstall"):
+        done = subprocess.run(["sh", script, action], env=home.env, capture_output=True, text=True, check=True)
+        assert done.stderr == f"completions: {mine} is not ours and stays\n"
+        assert [os.path.exists(path) for path in others] == [action == "install"] * 2
+    with open(mine) as kept:
+        assert kept.read() == "# mine\n"
