@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from sesh.cli.way import Way
     from sesh.cli.words import Line
     from sesh.listing import Summary
 
@@ -24,42 +25,46 @@ _FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html
 """The formats of `--screen`, and in which of them the daemon is asked for the screen."""
 _DIGITS = 9
 _PATIENCE = 5.0
+SKIPPED = "unreachable less than a minute ago, and not asked again"
 
 
 def list_(line: Line, *, label: Sequence[str] = ()) -> int:
     """`--list [--label K=V]…`: the sessions that bear all of the labels."""
     wanted = dict(check_label(word) for word in label)
     there = listing.summaries()
-    sessions = [each for each in there if _bears(each, wanted)]
+    sessions = [each for each in there if bears(each, wanted)]
     remotes = everywhere.hosts(line)
     if line.json:
         whole = [{**each, "host": far.host()} for each in sessions]
         for _, answer in everywhere.summaries(remotes):
-            whole += [] if isinstance(answer, SeshError) else [each for each in answer if _bears(each, wanted)]
+            whole += [] if isinstance(answer, SeshError) else [each for each in answer if bears(each, wanted)]
         show.value(whole)
         return 0
     terminal = os.isatty(show.STDOUT)
-    width = table.width(show.STDOUT) if terminal else None
+    drawn = table.Table(table.width(show.STDOUT) if terminal else None, coloured=table.coloured(show.STDOUT))
     if sessions:
-        show.text(table.drawn(table.rows(sessions, time.time()), width))
+        show.text("\n".join(drawn.lines(sessions, time.time())))
     for reason in listing.refusals(there):
         show.note(reason)
     for word in everywhere.skipped(line):
-        show.text(f"@{word}  unreachable less than a minute ago, and not asked again")
+        show.text(drawn.remark(word, SKIPPED))
     for word, answer in everywhere.summaries(remotes):
         if isinstance(answer, SeshError):
-            show.text(f"@{word}  {'unreachable' if answer.code == 'unreachable' else str(answer)}")
+            show.text(drawn.remark(word, "unreachable" if answer.code == "unreachable" else str(answer)))
             continue
-        rows = [each for each in answer if _bears(each, wanted)]
+        rows = [each for each in answer if bears(each, wanted)]
         if rows:
-            show.text(f"@{word}\n" + table.drawn(table.rows(rows, time.time()), width))
+            lines = drawn.lines(rows, time.time())
+            lines.insert(len(lines) - len(rows), drawn.remark(word))
+            show.text("\n".join(lines))
         sessions += rows
     if not sessions and terminal:
         show.text("no sessions; `sesh NAME` creates one" if not wanted else "no session bears these labels")
     return 0
 
 
-def _bears(session: Summary, labels: dict[str, str]) -> bool:
+def bears(session: Summary, labels: dict[str, str]) -> bool:
+    """Whether a session has all of these labels."""
     return labels.items() <= (session.get("labels") or {}).items()
 
 
@@ -169,7 +174,15 @@ def depicted(name: str, form: str) -> dict[str, Any]:
     return {"text": show.valid(pictures.svg(screen) if form == "svg" else pictures.page(screen))}
 
 
-def logs(line: Line, name: str, count: str | None = None, *, follow: bool = False, ansi: bool = False) -> int:
+def logs(
+    line: Line,
+    name: str,
+    count: str | None = None,
+    *,
+    follow: bool = False,
+    ansi: bool = False,
+    way: Way | None = None,
+) -> int:
     """`--logs NAME [N] [-f] [--ansi]`: the last lines of scrollback and screen."""
     find.checked(name, "--logs")
     lines = _LINES
@@ -180,7 +193,7 @@ def logs(line: Line, name: str, count: str | None = None, *, follow: bool = Fals
     if follow:
         from sesh.cli import following
 
-        return following.follow(name, lines, ansi=ansi, json=line.json)
+        return following.follow(name, lines, ansi=ansi, json=line.json, way=way)
     last = tail(name, lines, ansi=ansi)
     if line.json:
         show.value({"session": name, "host": far.host(), "lines": last})

@@ -8,13 +8,15 @@ from sesh.cli.show import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sesh.listing import Summary
 
 HEADINGS = ("", "NAME", "STATE", "AGE", "IDLE", "DIRECTORY", "COMMAND")
-_DIRECTORY, _COMMAND = 5, 6
-_NARROWEST = 12
+_NAME, _STATE, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(1, 7)
+_DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY)
+"""What a narrow terminal is spared, in this order."""
+_NARROWEST, _SHORTEST = 12, 4
 _DAYS_TO_EPOCH = 719468
 
 
@@ -34,24 +36,91 @@ def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
     ]
 
 
-def drawn(cells: Sequence[tuple[str, ...]], limit: int | None) -> str:
-    """Lines of the headings and cells in columns, none wider than `limit` columns; None cuts nothing."""
-    lines = [HEADINGS, *cells]
-    widths = [max(columns(line[at]) for line in lines) for at in range(len(HEADINGS))]
-    if limit is not None:
-        over = sum(widths) + 2 * len(widths) - 3 - limit
+class Table:
+    """The list on a terminal of `limit` columns, or without a limit elsewhere; rows that come later keep its columns.
+
+    `coloured`: whether states have colours.
+    """
+
+    def __init__(self, limit: int | None, *, coloured: bool = False) -> None:
+        self._limit, self._coloured = limit, coloured
+        self._widths = [0] * len(HEADINGS)
+        self._headed = False
+
+    def lines(self, sessions: Sequence[Summary], now: float) -> list[str]:
+        """A line a session, the first time under the headings; none wider than the limit."""
+        cells = rows(sessions, now)
+        shown = cells if self._headed else [HEADINGS, *cells]
+        most = [max(columns(line[at]) for line in [*shown, HEADINGS]) for at in range(len(HEADINGS))]
+        self._widths = [max(pair) for pair in zip(self._widths, most, strict=True)]
+        widths = _fitted(self._widths, self._limit)
+        drawn = []
+        if not self._headed:
+            drawn.append(self._line(HEADINGS, widths, ["2"] * len(HEADINGS)))
+            self._headed = True
+        for session, line in zip(sessions, cells, strict=True):
+            codes = ["1", "1" if session.get("current") else "", colour(session), "2", "2", "", ""]
+            drawn.append(self._line(line, widths, codes))
+        return drawn
+
+    def remark(self, host: str, told: str = "") -> str:
+        """The line above a host's rows, or instead of them."""
+        head = self._dyed(f"@{plain(host)}", "36")
+        return f"{head}  {self._dyed(plain(told), '33')}" if told else head
+
+    def _line(self, cells: Sequence[str], widths: Sequence[int], codes: Sequence[str]) -> str:
+        drawn = ""
+        gap = 0
+        for at, (cell, room, code) in enumerate(zip(cells, widths, codes, strict=True)):
+            if room < 0:
+                continue
+            cell = cut(cell, room, keeps_end=at == _DIRECTORY)
+            drawn += " " * gap + self._dyed(cell, code)
+            gap = room - columns(cell) + (2 if at else 1)
+            # Blanks at the end of a line are never printed: they are due before the next cell.
+        return drawn
+
+    def _dyed(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code and text else text
+
+
+def _fitted(wanted: Sequence[int], limit: int | None) -> list[int]:
+    """The width of each column, -1 for one that is left out since there is no room for it."""
+    widths = list(wanted)
+    if limit is None:
+        return widths
+    for spared in range(len(_DISPENSABLE) + 1):
+        widths = [-1 if at in _DISPENSABLE[:spared] else width for at, width in enumerate(wanted)]
+        over = sum(width + 2 for width in widths if width >= 0) - 3 - limit
         for at in (_COMMAND, _DIRECTORY):
-            if over > 0:
-                less = min(over, max(0, widths[at] - _NARROWEST))
-                widths[at] -= less
-                over -= less
-    drawn_lines = []
-    for line in lines:
-        padded = [cut(cell, widths[at]) for at, cell in enumerate(line)]
-        padded = [cell + " " * (widths[at] - columns(cell)) for at, cell in enumerate(padded)]
-        whole = f"{padded[0]} {'  '.join(padded[1:])}".rstrip()
-        drawn_lines.append(whole if limit is None else cut(whole, limit))
-    return "\n".join(drawn_lines)
+            less = max(0, min(over, widths[at] - _NARROWEST))
+            widths[at] -= less
+            over -= less
+        if over <= 0:
+            return widths
+    less = min(over, max(0, widths[_STATE] - _SHORTEST))
+    widths[_STATE] -= less
+    widths[_NAME] -= over - less
+    if widths[_NAME] < _SHORTEST:
+        return [-1 if at != _NAME else limit for at in range(len(widths))]
+    return widths
+
+
+def coloured(descriptor: int) -> bool:
+    """Whether what is written to a descriptor may have colours: a terminal that knows them, and no `NO_COLOR`."""
+    known = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+    return known and not os.environ.get("NO_COLOR") and os.isatty(descriptor)
+
+
+def colour(session: Summary) -> str:
+    """The SGR parameters of a session's state."""
+    if session.get("machine"):
+        return "36"
+    if session["state"] == "exited":
+        return "31" if session.get("exit_code") else "2"
+    if session["state"] != "running" or session.get("responding") is False:
+        return "33"
+    return "32" if session.get("attached") else ""
 
 
 def width(terminal: int) -> int:
@@ -120,15 +189,29 @@ def columns(text: str) -> int:
     """How many columns of a terminal a text takes."""
     if text.isascii():
         return len(text)
-    from unicodedata import combining, east_asian_width
+    from wcwidth import wcswidth
 
-    return sum(0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text)
+    found: int = wcswidth(text)
+    return found if found >= 0 else sum(_each(text))
 
 
-def cut(text: str, limit: int) -> str:
-    """A text that takes at most `limit` columns, ending in `…` where something was left out."""
+def cut(text: str, limit: int, *, keeps_end: bool = False) -> str:
+    """A text that takes at most `limit` columns, with `…` where something was left out: its end, or its beginning."""
     if columns(text) <= limit:
         return text
-    while text and columns(text) > limit - 1:
-        text = text[:-1]
-    return f"{text}…" if limit > 0 else ""
+    if limit < 1:
+        return ""
+    kept, room = 0, limit - 1
+    for size in _each(reversed(text) if keeps_end else text):
+        if size > room:
+            break
+        room -= size
+        kept += 1
+    return f"…{text[len(text) - kept :]}" if keeps_end else f"{text[:kept]}…"
+
+
+def _each(text: Iterable[str]) -> list[int]:
+    """The columns of each character by itself; U+FE0F counts, for what it makes wide."""
+    from wcwidth import wcwidth
+
+    return [1 if character == "\ufe0f" else max(0, wcwidth(character)) for character in text]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 
 import pytest
@@ -29,8 +30,8 @@ def session(**more: object) -> dict[str, object]:
 
 
 def test_a_row_tells_name_state_age_idle_time_directory_and_command() -> None:
-    drawn = table.drawn(table.rows([session(current=True)], NOW), None)
-    assert drawn.split("\n")[1].split() == ["*", "web", "detached", "2d", "3m", "/srv/site", "make", "serve"]
+    drawn = table.Table(None).lines([session(current=True)], NOW)
+    assert drawn[1].split() == ["*", "web", "detached", "2d", "3m", "/srv/site", "make", "serve"]
 
 
 @pytest.mark.parametrize(
@@ -72,10 +73,57 @@ def test_moments_are_read_as_the_calendar_has_them(moment: datetime) -> None:
 
 @given(st.text(max_size=200), st.text(max_size=200), st.integers(1, 200))
 def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str, width: int) -> None:
-    lines = table.drawn(table.rows([session(cwd=cwd, command=[command, "x"])], NOW), width).split("\n")
+    drawn = table.Table(width)
+    lines = drawn.lines([session(cwd=cwd, command=[command, "x"])], NOW)
     assert len(lines) == 2
+    lines += drawn.lines([session(name="x" * 64, state="exited", exit_code=127, current=True)], NOW)
+    assert len(lines) == 3
     assert all(table.columns(line) <= width for line in lines)
     assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (80, "* web   attached 2  2d   3m    /srv/a/long/way/to/the/site  make serve all of it"),
+        (60, "* web   attached 2  2d   3m    …ay/to/the/site  make serve …"),
+        (40, "* web   attached 2  3m    …y/to/the/site"),
+        (20, "* web   attached 2"),
+        (13, "* web   atta…"),
+        (5, "web"),
+    ],
+)
+def test_a_narrow_terminal_is_spared_what_matters_least(width: int, line: str) -> None:
+    more = {"current": True, "attached": 2, "cwd": "/srv/a/long/way/to/the/site"}
+    shown = table.Table(width).lines([session(command=["make", "serve", "all", "of", "it"], **more)], NOW)
+    assert shown[1] == line
+
+
+def test_rows_that_come_later_keep_the_columns_and_have_no_headings() -> None:
+    drawn = table.Table(80)
+    first = drawn.lines([session(name="a-long-name")], NOW)
+    later = drawn.lines([session(attached=1)], NOW)
+    assert (len(first), len(later)) == (2, 1)
+    assert first[1].index("/srv") == later[0].index("/srv")
+    assert drawn.remark("gpu") == "@gpu"
+    assert drawn.remark("gpu", "unreachable") == "@gpu  unreachable"
+
+
+@pytest.mark.parametrize(
+    ("more", "dyed"),
+    [
+        ({"attached": 1}, "\x1b[32mattached\x1b[0m"),
+        ({}, "  detached  "),
+        ({"state": "exited", "exit_code": 0}, "\x1b[2mexited 0\x1b[0m"),
+        ({"state": "exited", "exit_code": 3}, "\x1b[31mexited 3\x1b[0m"),
+        ({"state": "lost"}, "\x1b[33mlost\x1b[0m"),
+    ],
+)
+def test_states_have_colours_where_they_are_wanted(more: dict[str, object], dyed: str) -> None:
+    row = table.Table(80, coloured=True).lines([session(**more)], NOW)[1]
+    assert dyed in row
+    plainly = table.Table(80).lines([session(**more)], NOW)[1]
+    assert re.sub(r"\x1b\[\d*m", "", row) == plainly
 
 
 def test_a_directory_under_home_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,6 +135,8 @@ def test_a_directory_under_home_is_shortened(monkeypatch: pytest.MonkeyPatch) ->
 def test_wide_characters_count_twice() -> None:
     assert table.columns("日本") == 4
     assert table.cut("日本語", 5) == "日本…"
+    assert table.cut("日本語", 5, keeps_end=True) == "…本語"
+    assert table.columns("e\u0301❤\ufe0f") == 3
 
 
 @given(st.text())
