@@ -18,7 +18,7 @@ def own_scope() -> list[str]:
     ):
         return []
     scope = _current_scope()
-    if not scope.endswith(".scope") or (scope.startswith("session-") and not _logind_kills()):
+    if not scope.endswith(".scope") or (scope.startswith("session-") and not logind_kills()):
         return []
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         runner = os.path.join(folder, "systemd-run")
@@ -36,7 +36,7 @@ def _current_scope() -> str:
         return ""
 
 
-def _logind_kills() -> bool:
+def logind_kills() -> bool:
     """Whether logind ends a user's processes with the login; the last setting found counts."""
     files = ["/etc/systemd/logind.conf"]
     for folder in ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-_HERE = ("--deploy", "--upgrade", "--import", "--sweep")
+_HERE = ("--deploy", "--upgrade", "--import", "--sweep", "--doctor")
 """Verbs that are carried out on this side, whatever hosts are named."""
 
 

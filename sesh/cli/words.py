@@ -38,6 +38,7 @@ VERBS = {
     "--export": "",
     "--import": "",
     "--sweep": "",
+    "--doctor": "",
     "--deploy": "",
     "--upgrade": "",
     "--completions": "",

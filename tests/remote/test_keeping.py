@@ -59,3 +59,18 @@ def test_a_shared_connection_without_its_socket_is_a_stray(home: Home, farm: Far
         os.unlink(os.path.join(folder, entry))
     (piece,) = home.sesh("--sweep", "--all", "--json").json()["pieces"]
     assert (piece["kind"], piece["pid"], piece["cleared"]) == ("connection", master, True)
+
+
+def test_the_doctor_visits_other_hosts(home: Home, farm: Farm) -> None:
+    far = farm.host("one")
+    well = home.sesh("@one", "--doctor", "--json", env={"TERM": "xterm-256color"})
+    assert (well.code, well.json()["host"]) == (0, "one")
+    assert [each["check"] for each in well.json()["checks"]][:2] == ["link", "python"]
+    far.run("chmod 755 .sesh")
+    ill = home.sesh("@one", "--doctor")
+    assert ill.code == 1
+    assert "chmod 700" in ill.stdout
+    farm.host("bare", installed=False)
+    bare = home.sesh("@bare", "--doctor", "--json").json()
+    assert (bare["ok"], bare["checks"][0]["remedy"]) == (False, "put it there with: sesh --deploy @bare")
+    far.run("chmod 700 .sesh")

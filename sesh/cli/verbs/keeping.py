@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sesh.cli import layout, sweep
+from sesh.cli import doctor, layout, sweep
 from sesh.cli.verbs.shape import Work, verb, work
 
 
@@ -47,3 +47,9 @@ def _sweep(
     you say so; a session that runs, and another machine's, is never touched.
     """
     return work(sweep.sweep, ctx)
+
+
+@verb("--doctor", "", "sesh --doctor", "sesh @gpu --doctor", "sesh --doctor --json")
+def _doctor(ctx: typer.Context) -> Work:
+    """Say what would keep sesh from working, and what to do about it; 1 where something does."""
+    return work(doctor.doctor, ctx)

@@ -1,0 +1,81 @@
+"""`--doctor`: what is wrong is said with its remedy, and only what keeps sesh from working makes it fail."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support import Home, Result
+
+Sesh = Callable[..., Result]
+
+
+def rows(result: Result) -> dict[str, dict[str, Any]]:
+    """The last finding of each check."""
+    return {each["check"]: each for each in result.json()["checks"]}
+
+
+def test_where_all_is_well_it_says_so_and_changes_no_session(sesh: Sesh, home: Home) -> None:
+    os.makedirs(os.path.join(home.path, ".local/bin"))
+    env = {"PATH": f"{home.path}/.local/bin:{home.env['PATH']}"}
+    sesh("--open", "work")
+    found = sesh("--doctor", "--json", env=env)
+    assert found.code == 0
+    assert found.json()["ok"] is True
+    told = rows(found)
+    assert {"python", "system", "directory", "locale", "path", "logout", "ssh", "versions"} <= set(told)
+    assert {each["state"] for each in told.values()} - {"warning"} == {"ok"}
+    assert told["path"]["state"] == "ok"
+    assert sesh("--doctor").stdout.splitlines()[0].split()[:2] == ["ok", "python"]
+    assert home.names() == ["work"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "env", "check", "remedy"),
+    [
+        (0o755, {}, "directory", "run: chmod 700"),
+        (0o700, {"SESH_DETACH_KEY": "C-nonsense"}, "settings", "name a key as tmux does"),
+    ],
+)
+def test_what_keeps_sesh_from_working_is_an_error(
+    sesh: Sesh, home: Home, mode: int, env: dict[str, str], check: str, remedy: str
+) -> None:
+    os.chmod(home.directory, mode)
+    found = sesh("--doctor", "--json", env=env)
+    assert (found.code, found.json()["ok"]) == (1, False)
+    assert rows(found)[check]["state"] == "error"
+    assert remedy in rows(found)[check]["remedy"]
+    plain = sesh("--doctor", env=env).stdout
+    assert "sesh does not work" in plain
+    assert "\x1b" not in plain
+    os.chmod(home.directory, 0o700)
+
+
+def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
+    home.write(".config/sesh/config.toml", "replay_lines = 5\nnonsense = 1\n")
+    home.write("bin/xonly", "", mode=0o755)
+    env = {"LANG": "xx_XX.UTF-8", "PATH": f"{home.path}/bin:/nowhere", "SHELL": "/no/shell"}
+    found = sesh("--doctor", "--json", env=env)
+    assert (found.code, found.json()["ok"]) == (0, True)
+    told = rows(found)
+    assert "config.toml:2:1:" in told["settings"]["message"]
+    for check in ("settings", "locale", "path", "ssh", "shell"):
+        assert told[check]["state"] == "warning", check
+        assert told[check]["remedy"], check
+    terminal = home.terminal("--doctor", env={"TERM": "unheard-of"})
+    terminal.wait_for("this machine knows no terminal unheard-of")
+    assert terminal.exit_code() == 0
+
+
+def test_daemons_of_another_version_are_named(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work")
+    path = os.path.join(home.directory, "work.json")
+    with open(path, encoding="utf-8") as file:
+        record = json.load(file)
+    home.write(".sesh/work.json", json.dumps({**record, "version": "0.0.9"}), mode=0o600)
+    told = rows(sesh("--doctor", "--json"))
+    assert told["versions"]["remedy"] == "sesh --reload work"
