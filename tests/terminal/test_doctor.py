@@ -57,8 +57,7 @@ def test_what_keeps_sesh_from_working_is_an_error(
 
 def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
     home.write(".config/sesh/config.toml", "replay_lines = 5\nnonsense = 1\n")
-    home.write("bin/xonly", "", mode=0o755)
-    env = {"LANG": "xx_XX.UTF-8", "PATH": f"{home.path}/bin:/nowhere", "SHELL": "/no/shell"}
+    env = {"LC_ALL": "xx_XX.UTF-8", "PATH": f"{home.path}/bin:/nowhere", "SHELL": "/no/shell"}
     found = sesh("--doctor", "--json", env=env)
     assert (found.code, found.json()["ok"]) == (0, True)
     told = rows(found)
