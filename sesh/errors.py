@@ -161,6 +161,8 @@ class InternalError(SeshError):
 
 def rebuild(code: str, message: str, exit_code: int | None = None) -> SeshError:
     """The exception for an error that came over the wire as `{"code", "message", "exit"}`."""
+    if exit_code in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
+        return CannotStart(message, exit_code=exit_code, code=code)
     kinds = (UsageError, InvalidName, InvalidHost, NotFound, Exists, Refused, Busy, TimedOut, Interrupted)
     more = (Unreachable, NotDeployed, ProtocolError)
     for kind in (*kinds, *more):

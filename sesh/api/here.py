@@ -13,7 +13,7 @@ from sesh.api.stop import Stop, cut
 from sesh.cli import create, end, enter, find, look, say, shell, waiting
 from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
-from sesh.errors import ExitCode, NotFound, SeshError
+from sesh.errors import ExitCode, NotFound, SeshError, Unreachable
 
 _births = Lock()
 """Held while a session is created, which changes what belongs to the whole process (its umask) for a moment."""
@@ -80,7 +80,7 @@ class Here:
         try:
             with find.required(name) as connection, stop.by(lambda: cut(connection.inbound)):
                 return Met.told(waiting.met(connection, name, search=search, begin=begin, **among))
-        except NotFound:
+        except (NotFound, Unreachable):  # it has ended, before it was asked or just then
             others = among["prompt"] or among["idle"] is not None or search is not None
             told = waiting.ended(name) if among["exit_"] or not others else None
             if told is None:

@@ -1,0 +1,118 @@
+"""The Python API over `host`: the same calls, over links that never ask anybody anything."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from sesh import Session, Stop, sessions
+from sesh.errors import Exists, NotDeployed, NotFound, SeshError, TimedOut, Unreachable, UsageError
+from tests.remote.farm import Far, Farm
+from tests.support import Home, wait_until
+
+
+def test_a_session_over_there_is_driven_as_one_here(here: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    work = Session.open("work", host="box", env={"COLOUR": "blue"}, labels={"team": "web"})
+    assert far.names() == ["work"]
+    assert work.ensure() is False
+    result = work.run("echo $COLOUR; cd /tmp; printf '\\377'; exit_with() { return 3; }; exit_with")
+    assert (result.exit_code, result.data, result.host) == (3, b"blue\n\xff", "box")
+    assert work.run(["printf", "%s|", "a b", "$HOME", "-c"]).output == "a b|$HOME|-c|"
+    assert work.run("pwd").output == "/tmp\n"
+    position = work.send("echo do''ne", enter=True)
+    met = work.wait(pattern="^done$", since=position, timeout=20)
+    assert (met.met, met.match) == ("for", "done")
+    assert work.logs(2)[0] == "done"
+    assert "done" in work.screen()
+    assert work.screen("json")["columns"] == 80
+    assert work.screen("svg").startswith("<svg")
+    status = work.status()
+    assert (status["host"], status["labels"], status["link"]) == ("box", {"team": "web"}, "up")
+    assert [each["command"] for each in work.history()][-1] == ["pwd"]
+    assert [(each["name"], each["host"]) for each in sessions("box")] == [("work", "box")]
+    assert ("work", "box") in [(each["name"], each["host"]) for each in sessions(remotes=True)]
+    assert work.label(team="", kind="x") == {"kind": "x"}
+    assert work.message("- hello") == 0
+    work.kill()
+    assert not work.exists()
+    with pytest.raises(NotFound) as caught:
+        work.run("true")
+    assert caught.value.code == "not_found"
+
+
+def test_jobs_over_there_give_codes_and_output(here: Home, farm: Farm) -> None:
+    farm.host("box")
+    result = Session("build", "box").exec("echo hello; exit 7", directory="/tmp", env={"A": "b"}, timeout=30)
+    assert (result.exit_code, result.output, result.session, result.host) == (7, "hello\n", "build", "box")
+    job = Session.job("sleep 0.2; exit 4", host="box")
+    assert (job.name, job.wait().exit_code) == ("1", 4)
+    kept = Session("kept", "box")
+    assert kept.exec(["true"], keep=True).ok
+    with pytest.raises(Exists):
+        kept.exec(["true"])
+    kept.kill()
+    with pytest.raises(SeshError) as caught:
+        Session("none", "box").exec(["no-such-program"])
+    assert (caught.value.code, caught.value.exit_code) == ("not_found", 127)
+
+
+def test_events_over_there_come_while_they_happen(here: Home, farm: Farm) -> None:
+    farm.host("box")
+    work = Session.open("work", "box", command=["sh", "-c", "read line; exit 4"])
+    seen = []
+    for event in work.events(since=0):
+        seen.append(event["event"])
+        if len(seen) == 1:
+            work.send("go", enter=True)
+    assert (seen[0], seen[-1]) == ("created", "exited")
+
+
+def test_another_thread_ends_what_waits_over_there(here: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    work = Session.open("work", "box")
+    work.wait(prompt=True, timeout=20)
+    stop = Stop()
+    found: dict[str, object] = {}
+
+    def waiting() -> None:
+        try:
+            work.wait(stop=stop)
+        except SeshError as error:
+            found["wait"] = error.code
+
+    calls = {
+        "run": lambda: found.update(run=work.run("sleep 100", stop=stop).exit_code),
+        "exec": lambda: found.update(exec=Session("job", "box").exec("exec sleep 100", stop=stop).exit_code),
+        "wait": waiting,
+    }
+    threads = [threading.Thread(target=call) for call in calls.values()]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: farm_runs(far, "sleep 100") == 2 and len(stop._ways) == 3, timeout=20)
+    stop.stop()
+    for thread in threads:
+        thread.join(20)
+    assert found == {"run": 130, "exec": 130, "wait": "interrupted"}
+
+
+def farm_runs(far: Far, command: str) -> int:
+    """How many processes of that command line run over there."""
+    return far.run("ps -o args= -u $(id -u)").stdout.splitlines().count(command)
+
+
+def test_hosts_that_cannot_be_used_say_so_without_a_prompt(here: Home, farm: Farm) -> None:
+    farm.host("bare", installed=False)
+    with pytest.raises(NotDeployed) as caught:
+        Session.open("work", host="@bare")
+    assert "sesh --deploy @bare" in str(caught.value)
+    farm.host("locked", config={"IdentityFile": "/nonexistent"})
+    with pytest.raises(Unreachable):
+        Session("work", "locked").status()
+    with pytest.raises(UsageError):
+        Session("work", "-oProxyCommand=x")
+    farm.host("box")
+    work = Session.open("work", "box")
+    with pytest.raises(TimedOut):
+        work.wait(timeout=0.2)

@@ -1,0 +1,200 @@
+"""The Python API on this machine: `from sesh import Session, sessions`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from sesh import Session, Stop, sessions
+from sesh.errors import Busy, CannotStart, Exists, Interrupted, NotFound, Refused, SeshError, TimedOut, UsageError
+from tests.support import Home, wait_until
+
+
+@pytest.fixture(autouse=True)
+def _inside(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This very process in the home of the test."""
+    for name in list(os.environ):
+        if name not in home.env:
+            monkeypatch.delenv(name)
+    for name, value in home.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(home.path)
+
+
+def test_a_session_keeps_its_shell_between_commands(home: Home) -> None:
+    work = Session.open("work", directory=home.path, env={"COLOUR": "blue"}, labels={"team": "web"})
+    assert (work.ensure(), work.exists()) == (False, True)
+    result = work.run("cd /tmp; printf '\\377'; (exit 3)")
+    assert (result.exit_code, result.data, result.output, result.ok) == (3, b"\xff", "\ufffd", False)
+    assert work.run("echo $PWD $COLOUR").output == "/tmp blue\n"
+    assert work.run(["printf", "%s|", "a b", "$HOME", "-c"]).output == "a b|$HOME|-c|"
+    assert work.run("printf '\\033[31mred\\033[m'").output == "red"
+    assert work.run("printf '\\033[31mred\\033[m'", ansi=True).data == b"\x1b[31mred\x1b[m"
+    assert work.run("true", wait=False).exit_code is None
+    assert work.status()["labels"] == {"team": "web"}
+    assert [each["name"] for each in sessions()] == ["work"]
+    assert home.sesh("--run", "work", "--", "pwd").stdout == "/tmp\n"  # the command line sees the same
+
+
+def test_time_that_runs_out_is_no_error_of_a_command_and_one_of_a_wait() -> None:
+    work = Session.open("work")
+    late = work.run("sleep 1; echo late", timeout=0.1)
+    assert (late.timed_out, late.exit_code) == (True, 124)
+    assert work.wait(prompt=True, timeout=20).met == "prompt"
+    with pytest.raises(TimedOut):
+        work.wait(idle=50, timeout=0.1)
+    job = Session("job").exec(["sleep", "50"], timeout=0.1)
+    assert (job.timed_out, job.exit_code) == (True, 124)
+
+
+def test_jobs_give_the_codes_of_the_kernel() -> None:
+    result = Session("job").exec("echo one; echo two >&2; kill -9 $$")
+    assert (result.exit_code, result.output) == (137, "one\ntwo\n")
+    started = Session.job(["sh", "-c", "exit 4"])
+    assert (started.name, started.wait().exit_code, started.wait(exit=True).exit_code) == ("1", 4, 4)
+    with pytest.raises(CannotStart) as caught:
+        Session("job").exec(["no-such-program"])
+    assert (caught.value.code, caught.value.exit_code) == ("not_found", 127)
+    kept = Session("kept")
+    assert kept.exec(["true"], keep=True).ok
+    with pytest.raises(Exists):
+        kept.exec(["true"])
+    kept.kill()
+
+
+def test_what_is_typed_is_waited_for_without_a_gap() -> None:
+    work = Session.open("work")
+    work.wait(prompt=True, timeout=20)
+    for number in range(5):
+        at = work.send(f"echo do''ne {number}", enter=True)
+        assert work.wait(pattern=f"^done {number}$", since=at, timeout=20).met == "for"
+    work.send("sleep 100", enter=True)
+    wait_until(lambda: work.status()["foreground"]["command"] == ["sleep", "100"])
+    with pytest.raises(Busy):
+        work.run("true")
+    work.send(keys=["C-c"])
+    work.wait(prompt=True, timeout=20)
+    work.send("exit 6", enter=True)
+    assert work.wait(timeout=20).exit_code == 6
+    with pytest.raises(NotFound):
+        work.send("x")
+
+
+def test_an_end_that_was_not_waited_for_is_refused() -> None:
+    brief = Session.open("brief", command="sleep 0.3; exit 2")
+    with pytest.raises(Refused):
+        brief.wait(pattern="never", timeout=20)
+
+
+def test_events_come_until_the_session_ends() -> None:
+    work = Session.open("work", command="read line; exit 4")
+    seen = []
+    for event in work.events(since=0):
+        seen.append(event)
+        if len(seen) == 1:
+            work.send("go", enter=True)
+    assert (seen[0]["event"], seen[-1]["event"], seen[-1]["exit_code"]) == ("created", "exited", 4)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Session("a/b"),
+        lambda: Session("work", "-x"),
+        lambda: Session("work").send(),
+        lambda: Session("work").run([]),
+        lambda: Session("work").run("a\0b"),
+        lambda: Session("work").run("true", timeout=0),
+        lambda: Session("work").wait(pattern="("),
+        lambda: Session("work").wait(since=True),
+        lambda: Session("work").logs(-1),
+        lambda: Session("work").message("\n"),
+        lambda: Session("work").send(keys=["C-nonsense"]),
+        lambda: Session.open("work", env={"A=B": "x", "": "y"}),
+    ],
+)
+def test_arguments_that_make_no_sense_are_told_before_anything_is_done(call: object, home: Home) -> None:
+    with pytest.raises(UsageError):
+        call()  # type: ignore[operator]
+    assert home.names() == []
+
+
+def test_threads_share_sessions_and_nothing_of_the_process_changes(home: Home) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)]
+    mask = os.umask(0o022)
+    work = Session.open("work")
+    found: list[object] = []
+
+    def driven(number: int) -> None:
+        try:
+            own = Session.open(f"own{number}")
+            found.append((work.run(f"echo {number}").output, own.run("umask").output, own.name))
+        except SeshError as error:
+            found.append(error)
+
+    threads = [threading.Thread(target=driven, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(40)
+    assert sorted(map(str, found)) == [str((f"{n}\n", "0022\n", f"own{n}")) for n in range(4)]
+    assert os.umask(mask) == 0o022
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)] == before
+
+
+def test_another_thread_ends_a_wait_and_interrupts_what_runs() -> None:
+    work = Session.open("work")
+    work.wait(prompt=True, timeout=20)
+
+    def stopping() -> Stop:
+        stop = Stop()
+        threading.Timer(0.3, stop.stop).start()
+        return stop
+
+    begun = time.monotonic()
+    assert work.run("sleep 100", stop=stopping()).exit_code == 130
+    assert Session("job").exec(["sleep", "100"], stop=stopping()).exit_code == 130
+    with pytest.raises(Interrupted):
+        work.wait(stop=stopping())
+    with pytest.raises(Interrupted):
+        list(work.events(stop=stopping()))
+    assert time.monotonic() - begun < 20
+    assert work.exists()
+
+
+def test_ctrl_c_reaches_the_command_and_then_the_caller(home: Home) -> None:
+    Session.open("work").wait(prompt=True, timeout=20)
+    code = (
+        "from sesh import Session\ntry:\n    Session('work').run('sleep 100')\nexcept KeyboardInterrupt:\n    print(1)"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", code], env=home.env, stdout=subprocess.PIPE)
+    wait_until(lambda: (Session("work").status()["foreground"] or {}).get("command") == ["sleep", "100"])
+    caller.send_signal(signal.SIGINT)
+    assert caller.communicate(timeout=20)[0] == b"1\n"
+    assert Session("work").run("echo free").output == "free\n"
+
+
+def test_a_daemon_that_dies_is_an_error_and_not_silence() -> None:
+    work = Session.open("work")
+    os.kill(work.status()["daemon_pid"], signal.SIGKILL)
+    wait_until(lambda: not work.exists())
+    with pytest.raises(NotFound) as caught:
+        work.run("true")
+    assert "lost" in str(caught.value)
+    work.kill()
+
+
+def test_importing_sesh_loads_no_more_than_before() -> None:
+    code = "import sys, sesh; print(*(m for m in ('sesh.api', 'dataclasses', 'typing', 'socket') if m in sys.modules))"
+    run = subprocess.run([sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
+                         capture_output=True, text=True, check=True, timeout=20)  # fmt: skip
+    assert run.stdout.strip() == ""
+    code = "import sys; from sesh import Session; print(*(m for m in ('fabric', 'typer', 'pyte') if m in sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20)
+    assert run.stdout.strip() == ""
