@@ -8,7 +8,6 @@ from another machine, the question travels there.
 from __future__ import annotations
 
 import os
-import select
 
 from sesh.cli import far, show
 from sesh.cli.table import columns, width
@@ -83,18 +82,21 @@ class _Row:
     """The question and its answers on a raw terminal; below each other where they do not fit beside."""
 
     def __init__(self, terminal: RawTerminal, question: str, answers: Answers, default: str) -> None:
+        from sesh.cli.console import Console
+
         self._terminal, self._answers = terminal, answers
+        self._console = Console(terminal, single=True)
         self._at = next(at for at, (letter, _) in enumerate(answers) if letter == default)
         self._stacked = sum(columns(label) + 3 for _, label in answers) > width(terminal.outbound)
         self._write(f"{show.plain(question)} [{letters(answers, default)}]\r\n")
         self._draw()
 
     def chosen(self) -> str:
-        """The letter of the answer, when there is one. Ends the process where a signal wants that."""
+        """The letter of the answer, when there is one."""
         try:
             while True:
                 key = self._key()
-                if key in ("escape", "C-d", ""):
+                if key in ("escape", "C-d", "hangup"):
                     return ""
                 if key == "C-c":
                     raise Interrupted("interrupted")
@@ -110,43 +112,13 @@ class _Row:
             self._write("\r\n")
 
     def _key(self) -> str:
-        """The next key; the empty word where the terminal has gone. Takes no byte that comes after it."""
-        from sesh.cli.keypress import PATIENCE, Keys
-
-        keys = Keys()
-        poll = select.poll()
-        poll.register(self._terminal.inbound, select.POLLIN)
-        poll.register(self._terminal.signals, select.POLLIN)
-        while True:
-            ready = dict(poll.poll(PATIENCE * 1000 if keys.holding else None))
-            if self._terminal.signals in ready:
-                self._signalled()
-            if self._terminal.inbound in ready:
-                try:
-                    byte = os.read(self._terminal.inbound, 1)
-                except OSError:
-                    byte = b""
-                if not byte:
-                    return ""
-                pressed = keys.feed(byte)
-            else:
-                pressed = keys.flush() if not ready else []
-            if pressed:
-                return pressed[0]
-
-    def _signalled(self) -> None:
-        """What a signal asks for; Interrupted, or SystemExit, where that is the end."""
-        from sesh.client import terminal
-        from sesh.native import signal
-
-        for number in sorted(self._terminal.noticed()):
-            if number == signal.SIGINT:
-                raise Interrupted("interrupted")
-            if number in terminal.LEAVING:
-                raise SystemExit(128 + number)
-            if number == terminal.STOPPED:
-                self._terminal.stop()
-                self._draw()
+        """The next key; no byte behind it is taken."""
+        keys: list[str] = []
+        while not keys:
+            keys, _ = self._console.wait()
+        if keys[0] == "resume":
+            self._draw()
+        return keys[0]
 
     def _mark(self, at: int) -> None:
         if at != self._at:

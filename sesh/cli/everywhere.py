@@ -67,6 +67,7 @@ class Asking:
         self.waiting = set(words)
         self.deadline = time.monotonic() + PATIENCE
         self._answers: list[Answer] = []
+        self._untold = len(words)
         self.inbound, self._outbound = os.pipe()
         for word in words:
             threading.Thread(target=self._ask, args=(word,), daemon=True).start()
@@ -92,12 +93,22 @@ class Asking:
 
     def take(self) -> list[Answer]:
         """The answers that have come since the last time."""
-        os.read(self.inbound, 64)
+        self._untold -= len(os.read(self.inbound, 64))
         answers = []
         while self._answers:  # a thread may add one at any moment
             answers.append(self._answers.pop(0))
         self.waiting -= {word for word, _ in answers}
         return answers
+
+    @property
+    def finished(self) -> bool:
+        """Whether no thread has anything left to tell."""
+        return not self.waiting and self._untold <= 0
+
+    def close(self) -> None:
+        """Closes what the threads tell through; only when they have finished."""
+        os.close(self.inbound)
+        os.close(self._outbound)
 
     def given_up(self) -> list[str]:
         """The hosts whose time is over; they are not asked again for a while."""

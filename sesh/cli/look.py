@@ -28,8 +28,12 @@ _PATIENCE = 5.0
 SKIPPED = "unreachable less than a minute ago, and not asked again"
 
 
-def list_(line: Line, *, label: Sequence[str] = ()) -> int:
-    """`--list [--label K=V]…`: the sessions that bear all of the labels."""
+def list_(line: Line, *, label: Sequence[str] = (), watch: bool = False) -> int:
+    """`--list [--label K=V]… [--watch]`: the sessions that bear all of the labels."""
+    if watch:
+        from sesh.cli import watch as watching
+
+        return watching.watch(line, label=label)
     wanted = dict(check_label(word) for word in label)
     there = listing.summaries()
     sessions = [each for each in there if bears(each, wanted)]

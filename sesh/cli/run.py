@@ -11,8 +11,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-_HERE = ("--deploy", "--upgrade", "--import", "--sweep", "--doctor")
+_HERE = ("--watch", "--pick", "--deploy", "--upgrade", "--import", "--sweep", "--doctor")
 """Verbs that are carried out on this side, whatever hosts are named."""
+
+_FAST = {
+    "": "enter.go",
+    "--attach": "enter.attach",
+    "--open": "enter.open_",
+    "--new": "enter.new",
+    "--list": "look.list_",
+    "--watch": "watch.watch",
+    "--pick": "pick.pick",
+    "--detach": "end.detach",
+    "--kill": "end.kill",
+    "--exec": "job.exec_",
+    "--run": "shell.run",
+    "--history": "shell.history",
+    "--send": "say.send",
+    "--wait": "waiting.wait",
+    "--events": "events.events",
+    "--reload": "reload.reload",
+    "--screen": "look.screen",
+    "--logs": "look.logs",
+    "--status": "look.status",
+}
+"""What carries out the verbs of `words.PLACES`: module and function."""
 
 
 def run(argv: list[str]) -> int:
@@ -31,7 +54,7 @@ def run(argv: list[str]) -> int:
         from sesh.cli import shell
 
         return shell.there(line)
-    if line.hosts and line.verb not in _HERE:
+    if line.hosts and line.verb not in _HERE and "--watch" not in line.words:
         from sesh.cli import there
 
         return there.run(line)
@@ -86,40 +109,11 @@ def _elsewhere(line: words.Line) -> str | None:
 
 def _fast(verb: str) -> Callable[..., int]:
     """The function of a verb that starts fast; only what it needs is loaded."""
-    entries: dict[str, Callable[..., int]]
-    if verb == "--exec":
-        from sesh.cli import job
-
-        return job.exec_
-    if verb in ("--list", "--screen", "--logs", "--status"):
-        from sesh.cli import look
-
-        entries = {"--list": look.list_, "--screen": look.screen, "--logs": look.logs, "--status": look.status}
-        return entries[verb]
-    if verb in ("--kill", "--detach"):
-        from sesh.cli import end
-
-        return end.kill if verb == "--kill" else end.detach
-    if verb in ("--run", "--history"):
-        from sesh.cli import shell
-
-        return shell.run if verb == "--run" else shell.history
+    module, _, name = _FAST[verb].partition(".")
+    found: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
     if verb == "--send":
-        from sesh.cli import say
-
-        return lambda line, **_: say.send(line)  # the order of the words matters, and only the line knows it
-    if verb == "--wait":
-        from sesh.cli import waiting
-
-        return waiting.wait
-    if verb == "--events":
-        from sesh.cli import events
-
-        return events.events
-    from sesh.cli import enter
-
-    entries = {"": enter.go, "--attach": enter.attach, "--open": enter.open_, "--new": enter.new}
-    return entries[verb]
+        return lambda line, **_: found(line)  # the order of the words matters, and only the line knows it
+    return found
 
 
 def version(line: words.Line) -> int:

@@ -50,9 +50,7 @@ class Table:
     def lines(self, sessions: Sequence[Summary], now: float) -> list[str]:
         """A line a session, the first time under the headings; none wider than the limit."""
         cells = rows(sessions, now)
-        shown = cells if self._headed else [HEADINGS, *cells]
-        most = [max(columns(line[at]) for line in [*shown, HEADINGS]) for at in range(len(HEADINGS))]
-        self._widths = [max(pair) for pair in zip(self._widths, most, strict=True)]
+        self._measured(cells)
         widths = _fitted(self._widths, self._limit)
         drawn = []
         if not self._headed:
@@ -62,6 +60,14 @@ class Table:
             codes = ["1", "1" if session.get("current") else "", colour(session), "2", "2", "", ""]
             drawn.append(self._line(line, widths, codes))
         return drawn
+
+    def measure(self, sessions: Sequence[Summary], now: float) -> None:
+        """Makes the columns wide enough for sessions that come later."""
+        self._measured(rows(sessions, now))
+
+    def _measured(self, cells: Sequence[tuple[str, ...]]) -> None:
+        most = [max(columns(line[at]) for line in [*cells, HEADINGS]) for at in range(len(HEADINGS))]
+        self._widths = [max(pair) for pair in zip(self._widths, most, strict=True)]
 
     def remark(self, host: str, told: str = "") -> str:
         """The line above a host's rows, or instead of them."""

@@ -7,14 +7,40 @@ from typing import Annotated
 
 import typer
 
-from sesh.cli import look, say, shell
+from sesh.cli import look, pick, say, shell
+from sesh.cli.verbs.sessions import Join, NoKey, NoReplay, ReadOnly, Replace
 from sesh.cli.verbs.shape import Label, Name, Work, verb, work
+from sesh.cli.watch import watch as keep_watching
 
 
 @verb("--list", "[--label K=V]…", "sesh", "sesh --list --json", "sesh --list --label team=web")
-def _list(ctx: typer.Context, label: Label = None) -> Work:
+def _list(
+    ctx: typer.Context,
+    label: Label = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep the list up to date.")] = False,
+) -> Work:
     """List the sessions; the one that it is typed in bears a *. --label lists those that bear it."""
     return work(look.list_, ctx)
+
+
+@verb("--watch", "[--label K=V]…", "sesh --watch", "sesh @gpu --watch", "sesh --watch --json")
+def _watch(ctx: typer.Context, label: Label = None) -> Work:
+    """List the sessions and keep the list up to date; q or Ctrl-C leaves."""
+    return work(keep_watching, ctx)
+
+
+@verb("--pick", "[OPTIONS]", "sesh --pick", "sesh @gpu --pick", "sesh --pick --label team=web")
+def _pick(
+    ctx: typer.Context,
+    join: Join = False,
+    replace: Replace = False,
+    read_only: ReadOnly = False,
+    no_replay: NoReplay = False,
+    no_detach_key: NoKey = False,
+    label: Label = None,
+) -> Work:
+    """Choose a session with the arrow keys or some of its letters, its screen beside the list; Enter attaches."""
+    return work(pick.pick, ctx)
 
 
 @verb("--screen", "NAME [--format F]", "sesh --screen work", "sesh --screen work --format svg > work.svg")

@@ -1,0 +1,135 @@
+"""The terminal while a person speaks to sesh itself: keys by name, what signals ask for, a screen drawn row by row."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from sesh.cli.keypress import PATIENCE, Keys
+from sesh.client import terminal as terminals
+from sesh.native import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sesh.client.terminal import RawTerminal
+
+_BLOCK = 1 << 12
+_PATIENCE = 2.0
+"""Seconds for which a terminal that takes nothing is waited for."""
+# The other screen, no cursor, no wrapping; and back.
+_BEGIN, _END = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[2J", b"\x1b[m\x1b[?7h\x1b[?25h\x1b[?1049l"
+# A picture at once, where the terminal knows how (synchronized output, mode 2026).
+_AT_ONCE, _SHOWN = b"\x1b[?2026h", b"\x1b[?2026l"
+
+
+class Console:
+    """Keys of a raw terminal.
+
+    `single`: whether the terminal is read byte by byte, so that what is typed behind a key stays for who reads next.
+    """
+
+    def __init__(self, terminal: RawTerminal, *, single: bool = False) -> None:
+        self.terminal = terminal
+        self._most = 1 if single else _BLOCK
+        self._keys = Keys()
+
+    def wait(self, others: Iterable[int] = (), seconds: float | None = None) -> tuple[list[str], set[int]]:
+        """Waits for keys, for one of the other descriptors to be readable, or for so long.
+
+        Beside keys there are `resize`, `resume` (the process was stopped meanwhile), `hangup` (the terminal has gone)
+        and `C-c` for SIGINT. A signal that ends sesh raises SystemExit.
+        """
+        poll = select.poll()
+        for descriptor in (self.terminal.inbound, self.terminal.signals, *others):
+            poll.register(descriptor, select.POLLIN)
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while True:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            pause = left if not self._keys.holding else PATIENCE if left is None else min(PATIENCE, left)
+            ready = {descriptor for descriptor, _ in poll.poll(None if pause is None else pause * 1000)}
+            keys = self._signalled() if self.terminal.signals in ready else []
+            if self.terminal.inbound in ready:
+                keys += self._read()
+            elif not ready:
+                keys += self._keys.flush()
+            ready -= {self.terminal.inbound, self.terminal.signals}
+            if keys or ready or (deadline is not None and time.monotonic() >= deadline):
+                return keys, ready
+
+    def _read(self) -> list[str]:
+        try:
+            data = os.read(self.terminal.inbound, self._most)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        return self._keys.feed(data) if data else ["hangup"]
+
+    def _signalled(self) -> list[str]:
+        """What signals ask for."""
+        keys = []
+        for number in sorted(self.terminal.noticed()):
+            if number == signal.SIGINT:
+                keys.append("C-c")
+            elif number in terminals.LEAVING:
+                raise SystemExit(128 + number)
+            elif number == terminals.RESIZED:
+                keys.append("resize")
+            elif number == terminals.STOPPED:
+                self.stop()
+                keys.append("resume")
+        return keys
+
+    def stop(self) -> None:
+        """Stops this process, the terminal as it was; returns when it is continued."""
+        self.terminal.stop()
+
+
+class Stage(Console):
+    """A console with the terminal's other screen, as a context manager; what was on the terminal comes back."""
+
+    def __init__(self, terminal: RawTerminal) -> None:
+        super().__init__(terminal)
+        self._drawn: list[str] = []
+
+    def __enter__(self) -> Stage:
+        self.terminal.write_all(_BEGIN, _PATIENCE)
+        self._drawn = []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.terminal.write_all(_END, _PATIENCE)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+        columns, rows = self.terminal.size()[:2]
+        return columns or 80, rows or 24
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Shows these rows, of which each fits; those that stand there already are not written again."""
+        lines = list(lines[: self.size[1]])
+        out = []
+        for at, line in enumerate(lines):
+            if at >= len(self._drawn) or self._drawn[at] != line:
+                out.append(f"\x1b[{at + 1};1H{line}\x1b[m\x1b[K")
+        if len(lines) < len(self._drawn):
+            out.append(f"\x1b[{len(lines) + 1};1H\x1b[J")
+        if out:
+            data = "".join(out).encode("utf-8", "replace")
+            whole = self.terminal.write_all(_AT_ONCE + data + _SHOWN, _PATIENCE)
+            self._drawn = lines if whole else []
+
+    def forget(self) -> None:
+        """What stands on the screen is not known any more: all of it is drawn the next time."""
+        self._drawn = []
+        self.terminal.write_all(b"\x1b[m\x1b[2J", _PATIENCE)
+
+    def stop(self) -> None:
+        """Stops this process, the terminal as it was; the other screen comes back with it."""
+        self.__exit__()
+        super().stop()
+        self.__enter__()

@@ -1,0 +1,90 @@
+"""`--watch`: the list, kept up to date until somebody has seen enough."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh.cli import far, look, settings, show, table
+from sesh.cli.roster import Roster
+from sesh.errors import ExitCode, Refused
+from sesh.names import check_label
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.cli.words import Line
+
+_LEAVING = ("C-c", "q", "escape", "C-d", "hangup")
+
+
+def watch(line: Line, *, label: Sequence[str] = ()) -> int:
+    """`--watch [--label K=V]…`: on a terminal redrawn where something changed; with `--json` a list a line each time.
+
+    q, Escape or Ctrl-C leave, and the last list stays on the terminal. Raises Refused without a terminal.
+    """
+    wanted = dict(check_label(word) for word in label)
+    hosts = settings.loaded().hosts_of(line.hosts) if line.hosts else None
+    if line.json:
+        return _told(line, hosts, wanted)
+    if not show.on_terminal():
+        raise Refused("--watch draws on a terminal; for a program: sesh --watch --json, or once: sesh --list")
+    from sesh.cli.console import Stage
+    from sesh.client.terminal import RawTerminal
+
+    with RawTerminal() as terminal, Roster(line, hosts) as roster:
+        with Stage(terminal) as stage:
+            keys: list[str] = []
+            while not any(key in _LEAVING for key in keys):
+                stage.draw(_rows(roster, wanted, stage.size[0], coloured=table.coloured(show.STDOUT)))
+                keys, ready = stage.wait(roster.descriptors, roster.due)
+                roster.take(ready)
+                if "resize" in keys:
+                    stage.forget()
+        last = _rows(roster, wanted, terminal.size()[0] or 80, coloured=table.coloured(show.STDOUT))
+        terminal.write_all("".join(f"{row}\r\n" for row in last).encode("utf-8", "replace"), 2.0)
+    return ExitCode.INTERRUPTED if "C-c" in keys else 0
+
+
+def _rows(roster: Roster, wanted: dict[str, str], width: int, *, coloured: bool) -> list[str]:
+    """The list as `--list` prints it."""
+    now = time.time()
+    drawn = table.Table(width, coloured=coloured)
+    groups = {word: rows for word, rows in roster.there.items() if not isinstance(rows, str)}
+    shown = {word: [each for each in rows if look.bears(each, wanted)] for word, rows in groups.items()}
+    here = [each for each in roster.here if look.bears(each, wanted)]
+    drawn.measure([*here, *(each for rows in shown.values() for each in rows)], now)
+    lines = drawn.lines(here, now) if here or any(shown.values()) else []
+    for word, rows in shown.items():
+        if rows:
+            lines += [drawn.remark(word), *drawn.lines(rows, now)]
+    lines += [drawn.remark(word, told) for word, told in roster.there.items() if isinstance(told, str)]
+    return lines or [table.cut("no sessions; `sesh NAME` creates one", width)]
+
+
+def _told(line: Line, hosts: list[str] | None, wanted: dict[str, str]) -> int:
+    """The sessions as `--list --json` shows them, a line whenever they are others than before."""
+    import select
+
+    from sesh.cli.presses import Presses
+
+    before: list[dict[str, Any]] | None = None
+    with Presses(tie=False, left="") as presses, Roster(line, hosts) as roster:
+        while True:
+            whole = [{**each, "host": far.host()} for each in roster.here]
+            for rows in roster.there.values():
+                whole += [] if isinstance(rows, str) else rows
+            whole = [each for each in whole if look.bears(each, wanted)]
+            if whole != before and not (before is None and roster.pending):
+                show.value(whole)
+                before = whole
+            poll = select.poll()
+            for descriptor in (presses.inbound, *roster.descriptors):
+                poll.register(descriptor, select.POLLIN)
+            ready = {descriptor for descriptor, _ in poll.poll(roster.due * 1000)}
+            if presses.inbound in ready:
+                os.read(presses.inbound, 16)
+                return ExitCode.INTERRUPTED
+            roster.take(ready)
