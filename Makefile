@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := -m pip --disable-pip-version-check --no-input
+# Most tests wait for other processes: one worker more than there are processors.
+WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
@@ -31,7 +33,7 @@ run: $(STAMP)
 test: $(STAMP)
 	@sh tests/packages.sh
 	@sh tests/fidelity/packages.sh
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 fidelity: $(STAMP)
 	@sh tests/packages.sh
