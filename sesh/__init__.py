@@ -5,10 +5,10 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.api import Met, Result, SeshError, Session, Stop, sessions
+    from sesh.api import Met, Result, SeshError, Session, Stop, execute, sessions
 
 __version__ = "0.1.0"
-__all__ = ["Met", "Result", "SeshError", "Session", "Stop", "__version__", "sessions"]
+__all__ = ["Met", "Result", "SeshError", "Session", "Stop", "__version__", "execute", "sessions"]
 
 
 def __getattr__(name: str) -> object:

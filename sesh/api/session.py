@@ -140,8 +140,17 @@ class Session:
 
         Raises Exists, CannotStart (127, 126), Refused.
         """
-        order = _order(program(command), directory, env, labels, timeout=timeout, keep=keep)
-        return self._side.exec(self.name, order, stop or Stop())
+        return execute(
+            command,
+            self.name,
+            self.host,
+            directory=directory,
+            env=env,
+            labels=labels,
+            timeout=timeout,
+            keep=keep,
+            stop=stop,
+        )
 
     @classmethod
     def job(
@@ -254,6 +263,24 @@ class Session:
         given = dict(check_label(pair) for pair in pairs(labels))
         answer = self._side.ask(self.name, "label", set=given)
         return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
+
+
+def execute(  # noqa: PLR0913 (a job has that many sides)
+    command: str | Sequence[str],
+    name: str | None = None,
+    host: str | None = None,
+    *,
+    directory: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    keep: bool = False,
+    stop: Stop | None = None,
+) -> Result:
+    """Runs a job and waits for it, as `Session.exec` does; without a name under the lowest free number."""
+    order = _order(program(command), directory, env, labels, timeout=timeout, keep=keep)
+    host = check_host(host.removeprefix("@")) if host is not None else None
+    return _side(host).exec(check_name(name) if name is not None else None, order, stop or Stop())
 
 
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[dict[str, Any]]:

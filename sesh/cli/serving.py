@@ -1,0 +1,30 @@
+"""`--mcp`: the server for agents, where the SDK that it stands on is installed."""
+
+from __future__ import annotations
+
+from sesh.errors import Refused, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.cli.words import Line
+
+_INSTALL = "install it with: pip install 'sesh[mcp]'"
+
+
+def mcp(line: Line) -> int:
+    """`--mcp`: serves the Model Context Protocol on stdin and stdout until stdin ends."""
+    import os
+    from importlib.util import find_spec
+
+    if line.hosts:
+        raise UsageError(f"--mcp serves here, and its tools take a host, like {line.hosts[0]}; write: sesh --mcp")
+    if find_spec("mcp") is None:
+        raise Refused(f"--mcp needs the SDK of the Model Context Protocol; {_INSTALL}")
+    if find_spec("mcp.server.mcpserver") is None:
+        raise Refused(f"--mcp needs version 2 of the package mcp, and an older one is installed; {_INSTALL}")
+    if os.isatty(0):
+        raise Refused("--mcp speaks to a program; put `sesh --mcp` into the settings of your agent")
+    from sesh.mcp.server import serve
+
+    serve()
+    return 0

@@ -1,0 +1,154 @@
+"""The server of `--mcp`: tools over stdin and stdout, each call in a thread of its own, none in another's way.
+
+Nothing but the protocol goes to stdout: the SDK keeps that descriptor for itself and gives stderr in its place to
+whatever prints by accident. A call that the client cancels is stopped as Ctrl-C would; when the client goes, what it
+has begun goes on.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from mcp.server.mcpserver import MCPServer
+from mcp.server.stdio import stdio_server
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
+
+from sesh import __version__
+from sesh.api import SeshError, Stop
+from sesh.mcp import worklog
+from sesh.mcp.tools import Tools
+
+_MOST = 200
+"""Calls at a time; more of them wait."""
+
+_ABOUT = """Named shell sessions that stay alive, on this machine and on any host that ssh reaches.
+
+open makes sure that a session runs; run has its shell run a command and gives exactly its output and exit code; exec
+runs a job by itself. For programs that ask: send, then wait, then logs or screen. Every tool takes a host. People may
+watch and type along with `sesh NAME`. An error names a code and what to do about it."""
+
+_READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+_ENDING = ToolAnnotations(read_only_hint=False, destructive_hint=True)
+_DOING = ToolAnnotations(read_only_hint=False)
+_TOOLS = {
+    "list": _READING,
+    "open": _DOING,
+    "run": _DOING,
+    "exec": _DOING,
+    "send": _DOING,
+    "wait": _READING,
+    "logs": _READING,
+    "screen": _READING,
+    "status": _READING,
+    "kill": _ENDING,
+    "close_all": _ENDING,
+}
+
+
+class Calls:
+    """The calls of one server, in threads. `gone`: the client has closed its end, and nothing is stopped any more."""
+
+    def __init__(self) -> None:
+        self.gone = False
+        self._limiter: anyio.CapacityLimiter | None = None
+
+    async def carry_out(self, doing: Callable[[Stop], Any]) -> Any:
+        """What a call gives; an error of sesh's as the result that tells of it."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(_MOST)
+        stop = Stop()
+        try:
+            return await anyio.to_thread.run_sync(doing, stop, abandon_on_cancel=True, limiter=self._limiter)
+        except anyio.get_cancelled_exc_class():
+            if not self.gone:
+                threading.Thread(target=stop.stop, daemon=True).start()  # a host may have to be reached for that
+            raise
+        except SeshError as error:
+            told = {"code": error.code, "message": str(error)}
+            text = TextContent(type="text", text=f"{error.code}: {error}")
+            return CallToolResult(content=[text], structured_content={"error": told}, is_error=True)
+
+
+class _Heard:
+    """The client's messages; `ended` is called at their end, before what is under way is cancelled for it."""
+
+    def __init__(self, stream: Any, ended: Callable[[], None]) -> None:
+        self._stream, self._ended = stream, ended
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __aiter__(self) -> _Heard:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self._stream.__anext__()
+        except StopAsyncIteration:
+            self._ended()
+            raise
+
+    async def __aenter__(self) -> _Heard:
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(self, *how: Any) -> None:
+        await self._stream.__aexit__(*how)
+
+
+def build(calls: Calls) -> MCPServer[Any]:
+    """The server with its tools."""
+    server: MCPServer[Any] = MCPServer("sesh", instructions=_ABOUT, version=__version__, log_level="WARNING")
+    tools = Tools()
+    for name, hints in _TOOLS.items():
+        method = getattr(tools, "list_" if name == "list" else name)
+        server.add_tool(_threaded(calls, method), name=name, description=_described(method), annotations=hints)
+    return server
+
+
+def _described(method: Callable[..., Any]) -> str:
+    return inspect.cleandoc(method.__doc__ or "")
+
+
+def _threaded(calls: Calls, method: Callable[..., Any]) -> Callable[..., Any]:
+    """A tool for the SDK: the words of the method, less the `stop` that is not the client's business."""
+    signature = inspect.signature(method, eval_str=True)
+    stoppable = "stop" in signature.parameters
+    words = [each for each in signature.parameters.values() if each.name != "stop"]
+
+    async def tool(**given: Any) -> Any:
+        def doing(stop: Stop) -> Any:
+            return method(**given, stop=stop) if stoppable else method(**given)
+
+        return await calls.carry_out(doing)
+
+    tool.__signature__ = signature.replace(parameters=words)  # type: ignore[attr-defined]
+    return tool
+
+
+def serve() -> None:
+    """Serves until the client closes its end; never returns, since a thread may still wait for a command."""
+    worklog.prune()
+    anyio.run(_serve)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
+
+
+async def _serve() -> None:
+    calls = Calls()
+
+    def ended() -> None:
+        calls.gone = True
+
+    server = build(calls)._lowlevel_server
+    async with stdio_server() as (inbound, outbound):
+        heard: Any = _Heard(inbound, ended)
+        await server.run(heard, outbound, server.create_initialization_options())

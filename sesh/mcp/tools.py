@@ -1,0 +1,309 @@
+"""The tools: what an agent may do with sessions, each a thin layer over the Python API.
+
+A tool is a plain function here; its words and its docstring are what the agent is told.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from sesh.api import Met, Result, Session, Stop, execute, sessions
+from sesh.errors import NotFound, SeshError, TimedOut, Unreachable
+from sesh.mcp import worklog
+from sesh.mcp.answers import Closed, Opened, Ran, Rows, Sent, Standing, Text, Waited, cut
+from sesh.mcp.ledger import Entry, Ledger
+
+Name = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
+Host = Annotated[
+    str | None, Field(description="An ssh destination or alias, user@host; without it the session is on this machine.")
+]
+Limit = Annotated[int, Field(description="At most so many characters of output; of a longer one the end.", ge=0)]
+Command = str | list[str]
+
+CHARACTERS = 30_000
+PATIENCE = 100.0
+"""Seconds that a call waits where it is not told otherwise: less than most clients wait for an answer."""
+
+
+class Tools:
+    """The tools of one server, with what that server has heard of."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+
+    def list_(self, host: Host = None, remotes: bool = False) -> Rows:
+        """List the sessions of this machine, or of one host; with remotes=true also those of all known hosts."""
+        return Rows(sessions=sessions(host, remotes=remotes))
+
+    def open(
+        self,
+        name: Name,
+        host: Host = None,
+        directory: Annotated[str | None, Field(description="Where it starts; on a host HOME by default.")] = None,
+        command: Annotated[Command | None, Field(description="What runs in it; the user's shell by default.")] = None,
+        env: dict[str, str] | None = None,
+        labels: dict[str, str] | None = None,
+    ) -> Opened:
+        """Make sure that a session runs: a shell that keeps its directory and variables between calls.
+
+        Where it runs already it is taken up as it is. An expired session is opened again with this: where only the link
+        was lost, everything in it is still there (created=false).
+        """
+        session = Session(name, host)
+        with self.ledger.used(session) as entry:
+            created = session.ensure(directory=directory, command=command, env=env, labels=labels)
+            entry.ours = entry.ours or created
+        return Opened(session=name, host=session.host, created=created, connection="connected", log=entry.log)
+
+    def run(
+        self,
+        name: Name,
+        command: Annotated[Command, Field(description="Shell source; or a list of words, quoted for the shell.")],
+        host: Host = None,
+        timeout: Annotated[float, Field(description="Seconds; after them the command goes on.", gt=0)] = PATIENCE,
+        output_limit: Limit = CHARACTERS,
+        *,
+        stop: Stop,
+    ) -> Ran:
+        """Run a command in an open session's live shell and get exactly its output and exit code.
+
+        `cd`, variables, functions and activated environments stay for the next call. Calls queue behind each other.
+        busy: another program is in the foreground; use send and wait, or send the key C-c. Cancelling this call
+        interrupts the command.
+        """
+        session = Session(name, host)
+        with self.ledger.used(session) as entry:
+            result = session.run(command, timeout=timeout, stop=stop)
+        return _ran(entry, "run", command, result, output_limit)
+
+    def exec(  # noqa: PLR0913 (a job has that many sides)
+        self,
+        command: Annotated[Command, Field(description="A program and its words; or a line for sh.")],
+        name: Annotated[
+            str | None, Field(description="A name that is free; without it the lowest free number.")
+        ] = None,
+        host: Host = None,
+        directory: str | None = None,
+        env: dict[str, str] | None = None,
+        timeout: Annotated[float | None, Field(description="The job is ended after so many seconds.", gt=0)] = None,
+        background: Annotated[bool, Field(description="Return at once; wait with until=exit gives the code.")] = False,
+        output_limit: Limit = CHARACTERS,
+        *,
+        stop: Stop,
+    ) -> Ran:
+        """Run a job as the program of a session of its own, and get its exit code and the end of its output.
+
+        A person may watch it meanwhile with `sesh NAME`. For what takes longer than a minute use background=true.
+        Cancelling this call interrupts the job.
+        """
+        if background:
+            begun = Session.job(command, name, host, directory=directory, env=env, timeout=timeout)
+            result = Result(begun.name, begun.host, [], None, b"", None, timed_out=False, truncated=False)
+        else:
+            result = execute(command, name, host, directory=directory, env=env, timeout=timeout, stop=stop)
+        with self.ledger.used(Session(result.session, result.host)) as entry:
+            entry.ours = True
+        return _ran(entry, "exec", command, result, output_limit)
+
+    def send(
+        self,
+        name: Name,
+        text: Annotated[str, Field(description="Typed as it is.")] = "",
+        enter: Annotated[bool, Field(description="Press Enter after the text.")] = False,
+        keys: Annotated[list[str], Field(description="Keys by tmux's names, after that: C-c, Escape, Up, F5.")] = [],  # noqa: B006 (read only; the schema shows it)
+        host: Host = None,
+    ) -> Sent:
+        """Type into whatever runs in a session: a program that asks, an editor, a REPL. Then wait, and look.
+
+        For a shell command use run, which gives its output and exit code.
+        """
+        session = Session(name, host)
+        with self.ledger.used(session) as entry:
+            position = session.send(text, enter=enter, keys=keys)
+        worklog.did(
+            entry.log, "send", " ".join([f"{len(text)} characters", *(["Enter"] if enter else []), *keys]), "sent"
+        )
+        return Sent(session=name, host=session.host, position=position)
+
+    def wait(
+        self,
+        name: Name,
+        until: Annotated[
+            list[Literal["exit", "prompt"]],
+            Field(description="exit: it has ended; prompt: its shell is at the prompt."),
+        ] = [],  # noqa: B006
+        pattern: Annotated[
+            str | None, Field(description="Or a line of output matches this regular expression.")
+        ] = None,
+        idle: Annotated[float | None, Field(description="Or nothing was printed for so many seconds.", gt=0)] = None,
+        since: Annotated[
+            int | None, Field(description="What counts: output from this position on; by default after the last send.")
+        ] = None,
+        timeout: Annotated[float, Field(description="Seconds; then met is timeout.", gt=0)] = PATIENCE,
+        host: Host = None,
+        *,
+        stop: Stop,
+    ) -> Waited:
+        """Wait until the first of the conditions holds; without any, for the end. Nothing is lost by waiting again."""
+        session = Session(name, host)
+        with self.ledger.used(session):
+            try:
+                met = session.wait(
+                    exit="exit" in until,
+                    prompt="prompt" in until,
+                    idle=idle,
+                    pattern=pattern,
+                    since=since,
+                    timeout=timeout,
+                    stop=stop,
+                )
+            except TimedOut:
+                met = Met("timeout", None, None, since)
+        return Waited(
+            session=name,
+            host=session.host,
+            met=met.met,
+            match=met.match,
+            exit_code=met.exit_code,
+            position=met.position,
+        )
+
+    def logs(
+        self,
+        name: Name,
+        lines: Annotated[int, Field(description="The last lines of scrollback and screen.", ge=1, le=10_000)] = 100,
+        host: Host = None,
+        output_limit: Limit = CHARACTERS,
+    ) -> Text:
+        """Read the last lines that a session has printed, without escape sequences."""
+        session = Session(name, host)
+        with self.ledger.used(session):
+            text = "\n".join(session.logs(lines))
+        return Text(session=name, host=session.host, text=cut(text, output_limit)[0])
+
+    def screen(self, name: Name, host: Host = None) -> Text:
+        """See what a session's screen shows now, as a person would: for full-screen programs."""
+        session = Session(name, host)
+        with self.ledger.used(session):
+            text = session.screen()
+        return Text(session=name, host=session.host, text=text.rstrip())
+
+    def status(self, name: str | None = None, host: Host = None) -> Standing:
+        """See how one session stands, with all that is known of it; without a name how all stand that you have used.
+
+        `connection` is connecting, connected, idle (nothing happened for five minutes), expired (its host does not
+        answer, or its daemon died: open it again) or closed (it has ended).
+        """
+        if name is None:
+            return Standing(sessions=self._standings([each for each in self.ledger.all() if _on(each, host)]))
+        session = Session(name, host)
+        entry = self.ledger.entry(session)
+        try:
+            facts = session.status()
+        except NotFound as error:
+            if not entry.reached:
+                raise
+            return Standing(sessions=[_told(entry, None, None) | {"reason": str(error)}])
+        except Unreachable as error:
+            return Standing(sessions=[_told(entry, None, error)])
+        return Standing(sessions=[facts | _told(entry, facts, None)])
+
+    def kill(self, name: Name, host: Host = None) -> Closed:
+        """End a session and what runs in it."""
+        session = Session(name, host)
+        with self.ledger.used(session) as entry:
+            session.kill()
+        return self._closed([entry], {})
+
+    def close_all(
+        self,
+        host: Host = None,
+        others: Annotated[
+            bool, Field(description="Also those that you did not open: every session of that machine, people's too.")
+        ] = False,
+    ) -> Closed:
+        """End the sessions that were opened through this server, here and on all hosts, or only those of one host."""
+        if others:
+            named = {Session(str(each["name"]), host) for each in sessions(host)}
+            chosen = [self.ledger.entry(each) for each in sorted(named, key=lambda each: each.name)]
+        else:
+            chosen = [each for each in self.ledger.all() if each.ours and _on(each, host)]
+        failed: dict[str, SeshError] = {}
+        gone: list[Entry] = []
+        for entry in chosen:
+            try:
+                entry.session.kill()
+                gone.append(entry)
+            except NotFound:
+                entry.ours = False  # it has ended by itself
+            except SeshError as error:
+                failed[entry.session.name] = error
+        return self._closed(gone, failed)
+
+    def _closed(self, gone: Sequence[Entry], failed: dict[str, SeshError]) -> Closed:
+        for entry in gone:
+            entry.ours = False
+            worklog.did(entry.log, "kill", entry.session.name, "closed")
+        left: list[dict[str, str | None]] = [
+            {"session": name, "code": error.code, "message": str(error)} for name, error in failed.items()
+        ]
+        return Closed(closed=[{"session": e.session.name, "host": e.session.host} for e in gone], failed=left)
+
+    def _standings(self, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+        """How sessions stand, their hosts asked at once."""
+        hosts = list(dict.fromkeys(each.session.host for each in entries))
+        if not hosts:
+            return []
+        with ThreadPoolExecutor(len(hosts)) as pool:
+            answers = dict(zip(hosts, pool.map(_asked, hosts), strict=True))
+        found = []
+        for entry in entries:
+            answer = answers[entry.session.host]
+            if isinstance(answer, SeshError):
+                found.append(_told(entry, None, answer))
+            else:
+                row = next((each for each in answer if each.get("name") == entry.session.name), None)
+                found.append((row or {}) | _told(entry, row, None))
+        return found
+
+
+def _asked(host: str | None) -> Any:
+    """The sessions of a host, or why there is no answer."""
+    try:
+        return sessions(host)
+    except SeshError as error:
+        return error
+
+
+def _told(entry: Entry, row: dict[str, Any] | None, error: SeshError | None) -> dict[str, Any]:
+    """A session's name, how it stands, and why."""
+    told = {"session": entry.session.name, "host": entry.session.host, "log": entry.log}
+    told["connection"] = entry.standing(row, error)
+    return told if error is None else told | {"reason": str(error)}
+
+
+def _on(entry: Entry, host: str | None) -> bool:
+    return host is None or entry.session.host == host.removeprefix("@")
+
+
+def _ran(entry: Entry, verb: str, command: Command, result: Result, limit: int) -> Ran:
+    """What is told of a command, having been written down."""
+    output, left_out = cut(result.output, limit)
+    ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
+    if result.timed_out:
+        ending = "the time ran out" + (", and it goes on" if verb == "run" else "")
+    worklog.did(entry.log, verb, command if isinstance(command, str) else shlex.join(command), ending, result.output)
+    return Ran(
+        session=result.session,
+        host=result.host,
+        exit_code=result.exit_code,
+        output=output,
+        duration=result.duration,
+        timed_out=result.timed_out,
+        truncated=result.truncated or left_out,
+    )
