@@ -44,6 +44,7 @@ VERBS = {
     "--deploy": "",
     "--upgrade": "",
     "--completions": "",
+    "--mcp": "",
     "--help": "-h",
     "--version": "-V",
 }

@@ -6,9 +6,9 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from sesh.cli import group, words
-from sesh.cli.verbs import driving, keeping, looking, sessions, shape, upkeep
+from sesh.cli.verbs import driving, keeping, looking, serving, sessions, shape, upkeep
 
-FAMILIES = (sessions, driving, looking, keeping, upkeep)
+FAMILIES = (sessions, driving, looking, keeping, serving, upkeep)
 """Loading them declares their verbs."""
 
 
