@@ -27,16 +27,16 @@ class Clients:
         self.all: list[Attachment] = []
         self.size = size
         self._apply = apply
-        self._turn = 0
-        self._numbers = 0
+        self.turn = self.numbers = 0
+        """The newest turn at typing, and the newest client's number."""
 
     def __len__(self) -> int:
         return len(self.all)
 
     def next_number(self) -> int:
         """A number for a new client."""
-        self._numbers += 1
-        return self._numbers
+        self.numbers += 1
+        return self.numbers
 
     @property
     def leader(self) -> Attachment | None:
@@ -61,9 +61,9 @@ class Clients:
 
     def typed(self, client: Attachment) -> None:
         """Notes that a client typed: it leads."""
-        if client.typed != self._turn or not self._turn:
-            self._turn += 1
-            client.typed = self._turn
+        if client.typed != self.turn or not self.turn:
+            self.turn += 1
+            client.typed = self.turn
             self.obey()
 
     def obey(self) -> None:

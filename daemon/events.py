@@ -48,6 +48,15 @@ class Events:
         """Has a peer read on behind event number `since`; from now on where it is None."""
         self._readers[peer] = self.last if since is None else min(max(since, 0), self.last)
 
+    def kept(self) -> tuple[int, list[Event], dict[Peer, int]]:
+        """The newest event's number, the events that are kept, and up to which one each reader has been given them."""
+        return self.last, list(self._kept), dict(self._readers)
+
+    def resume(self, last: int, kept: list[Event], readers: dict[Peer, int]) -> None:
+        """Goes on where `kept` says."""
+        self.last, self._readers = last, readers
+        self._kept = deque(kept, maxlen=KEPT)
+
     def forget(self, peer: Peer) -> None:
         """Lets a reader go; one who is none is no error."""
         self._readers.pop(peer, None)

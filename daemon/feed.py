@@ -13,7 +13,8 @@ class Feed:
     """The writing end of the pipe. `received` counts the bytes taken in: one who comes again goes on from there."""
 
     def __init__(self, descriptor: int) -> None:
-        os.set_blocking(descriptor, False)
+        if descriptor >= 0:
+            os.set_blocking(descriptor, False)
         self.descriptor = descriptor
         self.received = 0
         self.feeder: Peer | None = None
@@ -32,6 +33,14 @@ class Feed:
     def pending(self) -> bool:
         """Whether something is to be written."""
         return self.open and bool(self._waiting or self._ends)
+
+    def kept(self) -> tuple[bytes, int, bool]:
+        """What waits to be written, the request that waits for that, and whether it is the end."""
+        return bytes(self._waiting), self._asked, self._ends
+
+    def resume(self, waiting: bytes, asked: int, *, ends: bool) -> None:
+        """Goes on where `kept` says."""
+        self._waiting, self._asked, self._ends = memoryview(waiting), asked, ends
 
     def take(self, peer: Peer, asked: int, at: int, data: bytes, *, ends: bool) -> None:
         """Takes bytes in that begin at offset `at`; the request is answered when the job has them."""

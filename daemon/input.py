@@ -70,13 +70,17 @@ class InputQueue:
             del self._writers[writer]
         return unit
 
-    def pending(self) -> list[bytes]:
+    def units(self) -> list[Unit]:
         """All that has not been written, in the order in which it would be."""
-        units = [bytes(self._begun[1])] if self._begun else []
+        units = [self._begun] if self._begun else []
         rows = [list(units) for units in self._writers.values()]
         for turn in range(max(map(len, rows), default=0)):
-            units.extend(bytes(row[turn][1]) for row in rows if turn < len(row))
+            units.extend(row[turn] for row in rows if turn < len(row))
         return units
+
+    def pending(self) -> list[bytes]:
+        """The bytes of all that has not been written."""
+        return [bytes(data) for _, data, _ in self.units()]
 
     def clear(self) -> None:
         """Drops everything: the program's terminal is gone."""

@@ -20,6 +20,10 @@ class Journal:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._lines.append(f"{stamp} {what}" if error is None else f"{stamp} {what}: {_told(error)}")
 
+    def resume(self, lines: list[str]) -> None:
+        """Takes over what another one has kept."""
+        self._lines.extend(lines)
+
     def lines(self) -> list[str]:
         """All lines kept."""
         return list(self._lines)

@@ -13,6 +13,7 @@ from sesh.errors import Refused, SeshError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 BACKLOG = 128
 
@@ -34,6 +35,23 @@ class Listener:
         with paths.locked(paths.directory()):
             clear(name)
             return cls(name)
+
+    @classmethod
+    def adopt(cls, state: dict[str, Any]) -> Listener:
+        """The listener that `state` told of, whose descriptor this process has already."""
+        own = cls.__new__(cls)
+        own.name, own.folder = state["name"], state["folder"]
+        own.socket, own._identity = socket(AF_UNIX, SOCK_STREAM, 0, state["descriptor"]), tuple(state["identity"])
+        return own
+
+    def state(self) -> dict[str, Any]:
+        """What a process that has the descriptor needs to go on listening."""
+        return {
+            "name": self.name,
+            "folder": self.folder,
+            "descriptor": self.socket.fileno(),
+            "identity": list(self._identity),
+        }
 
     def accept(self) -> socket | None:
         """A new connection of the same user's; None where there is none, or another user's."""

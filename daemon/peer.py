@@ -141,6 +141,10 @@ class Peer:
             )
             reader.position += size
 
+    def kept(self) -> tuple[bytes, int]:
+        """The bytes that wait to be sent, and the number of the INPUT whose ACK is due, 0 for none."""
+        return b"".join(self._out), self._acknowledged
+
     def acknowledge(self, number: int) -> None:
         """Notes that INPUT up to `number` is with the program; the next output, or `settle`, carries the ACK."""
         self._acknowledged = number

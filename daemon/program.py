@@ -129,7 +129,7 @@ class Program:
             return
         client.sequence = number
         if client.read_only or not self.session.running:
-            self._acknowledge(client, number, len(data), at_once=True)
+            self.acknowledge(client, number, len(data), at_once=True)
             return
         now = time.monotonic()
         passed = client.replies.filter(data, now)
@@ -138,10 +138,13 @@ class Program:
             if self.session.runs is not None:
                 self.session.runs.key_pressed()
             self.session.last_activity = time.time()
+        self.hold(client)
+        self.type(client.number, passed, Taken(self, client, number, len(data)))
+
+    def hold(self, client: Attachment) -> None:
+        """Keeps an unfinished reply back for a moment, where there is one."""
         if client.replies.held:
             self.session.timers.set(("held", client.number), HOLD, lambda: self._release(client))
-        size = len(data)
-        self.type(client.number, passed, lambda _: self._acknowledge(client, number, size, at_once=False))
 
     def _release(self, client: Attachment) -> None:
         """Lets go of an unfinished reply that was none."""
@@ -149,7 +152,7 @@ class Program:
         if data and client in self.session.clients.all:
             self.type(client.number, data, None)
 
-    def _acknowledge(self, client: Attachment, number: int, size: int, *, at_once: bool) -> None:
+    def acknowledge(self, client: Attachment, number: int, size: int, *, at_once: bool) -> None:
         """Tells a client that the program has its INPUT: with the next output, or alone where much is on its way."""
         client.unacknowledged += size
         if client.peer.closed:
@@ -166,6 +169,18 @@ class Program:
             if client.auth_sock and client.auth_sock != link and os.path.exists(client.auth_sock):
                 point(link, client.auth_sock)
                 return
+
+
+class Taken:
+    """What is done when the program has taken in one INPUT of a client's."""
+
+    __slots__ = ("client", "number", "program", "size")
+
+    def __init__(self, program: Program, client: Attachment, number: int, size: int) -> None:
+        self.program, self.client, self.number, self.size = program, client, number, size
+
+    def __call__(self, _whole: bool) -> None:
+        self.program.acknowledge(self.client, self.number, self.size, at_once=False)
 
 
 def _plain(body: bytes) -> str:

@@ -31,16 +31,32 @@ _MOST = 1 << 18
 class Pty:
     """The master side of a pty, non-blocking, and the session leader on its slave side."""
 
-    def __init__(self, process: PtyProcess) -> None:
+    def __init__(self, process: PtyProcess | None, kept: dict[str, Any] | None = None) -> None:
+        """`kept`: what `state` told of a pty whose descriptors this process has already; no `process` then."""
         self._process = process
-        self.descriptor: int = process.fd
-        self.pid: int = process.pid
         self.status: int | None = None
         self.usage: struct_rusage | None = None
+        if process is None:
+            facts = kept or {}
+            self.descriptor, self._other, self.pid = facts["descriptor"], facts["other"], facts["pid"]
+            self.path, self.device = facts["path"], facts["device"]
+            return
+        self.descriptor = process.fd
+        self.pid = process.pid
         os.set_blocking(self.descriptor, False)
         self.path = os.ptsname(self.descriptor) if hasattr(os, "ptsname") else _slave_path(self.descriptor)
         self._other = self._hold()
         self.device = kernel.device_number(os.stat(self.path).st_rdev)
+
+    def state(self) -> dict[str, Any]:
+        """What a process that has these descriptors needs to go on with the pty."""
+        return {
+            "descriptor": self.descriptor,
+            "other": self._other,
+            "pid": self.pid,
+            "path": self.path,
+            "device": self.device,
+        }
 
     def _hold(self) -> int:
         """A descriptor of the program's side, -1 where there is none to be had.
@@ -178,8 +194,9 @@ class Pty:
             if self._other >= 0:
                 os.close(self._other)
             self.descriptor = self._other = -1
-            self._process.fd, self._process.closed = -1, True
-            self._process.fileobj = None
+            if self._process is not None:
+                self._process.fd, self._process.closed = -1, True
+                self._process.fileobj = None
 
 
 def _ptyprocess() -> Any:

@@ -22,6 +22,7 @@ from sesh.errors import Busy, ExitCode, InternalError, Interrupted, Refused, Ses
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from sesh.daemon.peer import Peer
     from sesh.daemon.program import Program
@@ -117,6 +118,20 @@ class Runs:
         for left in [each for each in (self.active, *self.queue) if each is not None]:
             self._refuse(left, Refused(f"{self.session.name} ended before the command began"))
         self.session.timers.clear("run")
+
+    def kept(self) -> dict[str, Any]:
+        """What a successor needs to go on, as long as no run is under way; the output of those before is bytes."""
+        self._let_go()
+        words = ("_secret", "_count", "_prompted", "_between")
+        return {"outer": list(self._outer), "past": list(self.past), **{word: getattr(self, word) for word in words}}
+
+    def resume(self, kept: dict[str, Any]) -> None:
+        """Goes on where `kept` says."""
+        self.past.extend(kept["past"])
+        self._outer.extend(kept["outer"])
+        self._secret, self._count = kept["_secret"], kept["_count"]
+        self._prompted, self._between = kept["_prompted"], kept["_between"]
+        self._sieve = Sieve(self._secret, self._marked, self._wrote)
 
     # -- the program's output
 

@@ -70,6 +70,7 @@ class Server:
             signal.signal(number, lambda *_: None)
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         deadline = self.session.facts.get("deadline")
         if deadline is not None and self.session.running:
             self.session.timers.set("timeout", max(0.0, deadline - time.time()), self.time_out)
@@ -210,8 +211,14 @@ class Server:
 
     def _welcome(self, opened: socket, *, first: bool = False) -> None:
         """Takes a connection in; it has a while to say who it is."""
-        peer = Peer(opened, first=first)
+        self.admit(Peer(opened, first=first))
+
+    def admit(self, peer: Peer) -> None:
+        """Serves a peer from now on; one that has said who it is may be owed something already."""
         self.peers[peer.descriptor] = peer
+        self._behind = self._behind or bool(peer.role)
+        if peer.role and not peer.first:
+            return
         self.session.timers.set(("hello", peer.descriptor), GREETING, lambda: self._silent(peer))
 
     def _silent(self, peer: Peer) -> None:

@@ -70,6 +70,8 @@ class Session:
         self.exit_signal: int | None = None
         self.ended_at: float | None = None
         self.timed_out = False
+        self.spent: tuple[float | None, int | None] = (None, None)
+        """Seconds of processor time and bytes of memory that the ended program took."""
         self.bells = self.notifications = 0
         """What came while nobody was attached."""
         self.last_notification = ""
@@ -133,6 +135,10 @@ class Session:
     def ended(self, status: int) -> None:
         """Keeps the program's end, from the kernel's wait status."""
         self.ended_at = time.time()
+        usage = self.pty.usage if self.pty is not None else None
+        if usage is not None:
+            memory = usage.ru_maxrss * (1024 if kernel.LINUX else 1)
+            self.spent = (round(usage.ru_utime + usage.ru_stime, 3), memory)
         if os.WIFSIGNALED(status):
             self.exit_signal = os.WTERMSIG(status)
             self.exit_code = SIGNAL_BASE + self.exit_signal
@@ -141,7 +147,6 @@ class Session:
 
     def result(self) -> dict[str, Any]:
         """How the program ended, for those who waited for it."""
-        usage = self.pty.usage if self.pty is not None else None
         ended = self.ended_at if self.ended_at is not None else time.time()
         return {
             "exit_code": self.exit_code,
@@ -149,8 +154,8 @@ class Session:
             "duration": round(ended - self.facts["created"], 3),
             "timed_out": self.timed_out,
             "truncated": self.stream.base > 0,
-            "cpu": round(usage.ru_utime + usage.ru_stime, 3) if usage else None,
-            "memory": usage.ru_maxrss * (1024 if kernel.LINUX else 1) if usage else None,
+            "cpu": self.spent[0],
+            "memory": self.spent[1],
         }
 
     def summary(self) -> dict[str, Any]:

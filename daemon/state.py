@@ -1,4 +1,4 @@
-"""A session as plain data, and back: what a checkpoint holds, and what a daemon hands to its successor."""
+"""A session as plain data, and back: what a daemon that executes itself anew hands to itself (see `handover`)."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ def dump(session: Session) -> dict[str, Any]:
     Shape: `facts`, `size` (columns, rows, width, height), `stream` (base, head, bytes), `model` (position, and the
     emulator's state, None where it was never needed), `watch` (an unfinished sequence), `input` (units not typed),
     `seen`, `title`, `last_activity`, `sent_at`, `end` (code, signal, moment, whether its time ran
-    out), `departed` (clients that may come back), `unseen` (bells, notifications, the last one).
+    out, processor time, memory), `departed` (clients that may come back), `unseen` (bells, notifications, the last).
     """
     stream, model = session.stream, session.model
     return {
         "format": FORMAT,
         "facts": session.facts,
         "size": list(session.clients.size),
-        "stream": {"base": stream.base, "head": stream.head, "bytes": _packed(stream.bytes(stream.base))},
+        "stream": {"base": stream.base, "head": stream.head, "bytes": packed(stream.bytes(stream.base))},
         "model": model.dump(),
-        "watch": _packed(session.watch.carry),
-        "input": [_packed(unit) for unit in session.input.pending()],
+        "watch": packed(session.watch.carry),
+        "input": [packed(unit) for unit in session.input.pending()],
         "seen": session.relay.seen,
         "title": session.title,
         "last_activity": session.last_activity,
         "sent_at": session.sent_at,
-        "end": [session.exit_code, session.exit_signal, session.ended_at, session.timed_out],
+        "end": [session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *session.spent],
         "departed": [[token, *place] for token, place in session.departed.items()],
         "unseen": [session.bells, session.notifications, session.last_notification],
     }
@@ -60,12 +60,14 @@ def load(state: dict[str, Any], pty: Pty | None) -> Session:
     session.title = state["title"]
     session.last_activity = state["last_activity"]
     session.sent_at = state["sent_at"]
-    session.exit_code, session.exit_signal, session.ended_at, session.timed_out = state["end"]
+    session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *spent = state["end"]
+    session.spent = (spent[0], spent[1])
     for token, sequence, position, was_raw in state["departed"]:
         session.departed[token] = (sequence, position, was_raw)
     session.bells, session.notifications, session.last_notification = state["unseen"]
     return session
 
 
-def _packed(data: bytes) -> str:
+def packed(data: bytes) -> str:
+    """Bytes as JSON carries them."""
     return base64.b64encode(data).decode("ascii")

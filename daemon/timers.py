@@ -28,6 +28,10 @@ class Timers:
         """Whether a deadline of this name is set."""
         return name in self._due
 
+    def left(self, name: Hashable) -> float | None:
+        """Seconds until a deadline, None where none of this name is set."""
+        return max(0.0, self._due[name][0] - time.monotonic()) if name in self._due else None
+
     def clear(self, name: Hashable) -> None:
         """Forgets a deadline; one that is not set is no error."""
         self._due.pop(name, None)

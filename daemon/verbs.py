@@ -106,19 +106,28 @@ def send(server: Server, peer: Peer, asked: int, words: Words, data: bytes) -> N
     session.last_activity = time.time()
     if session.waits is not None:
         session.waits.stirred()
-    position = session.sent_at
-
-    def taken(whole: bool) -> None:
-        if whole:
-            peer.respond(asked, position=position)
-        else:
-            peer.refuse(asked, "refused", f"the program of {session.name} ended before it read all that was sent", 1)
-
+    taken = Sent(session, peer, asked, session.sent_at)
     if session.input.size + len(data) <= protocol.CHUNK:
         server.type(("send", asked, peer.descriptor), data, None)
         taken(True)
     else:
         server.type(("send", asked, peer.descriptor), data, taken)
+
+
+class Sent:
+    """What is answered to `send` when the program has taken in what was sent, or has ended before."""
+
+    __slots__ = ("asked", "peer", "position", "session")
+
+    def __init__(self, session: Session, peer: Peer, asked: int, position: int | None) -> None:
+        self.session, self.peer, self.asked, self.position = session, peer, asked, position
+
+    def __call__(self, whole: bool) -> None:
+        if whole:
+            self.peer.respond(self.asked, position=self.position)
+            return
+        told = f"the program of {self.session.name} ended before it read all that was sent"
+        self.peer.refuse(self.asked, "refused", told, 1)
 
 
 def screen(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
@@ -302,6 +311,16 @@ def feed(server: Server, peer: Peer, asked: int, words: Words, data: bytes) -> N
     into.take(peer, asked, at, data, ends=words.get("ends") is True)
 
 
+def reload(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
+    """Has the daemon go on as another sesh: `python` (its path) with `path` (where modules are looked for)."""
+    python, path = _text(words, "python"), words.get("path")
+    if not isinstance(path, list) or not all(isinstance(each, str) for each in path):
+        raise UsageError("path is a list of texts")
+    from sesh.daemon.reload import Reload
+
+    Reload(server, peer, asked, python, path).begin()
+
+
 VERBS: dict[str, Verb] = {
     "summary": summary,
     "status": status,
@@ -322,4 +341,5 @@ VERBS: dict[str, Verb] = {
     "history": history,
     "events": events,
     "feed": feed,
+    "reload": reload,
 }

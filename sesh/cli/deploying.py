@@ -51,6 +51,8 @@ def _told(line: Line, results: Sequence[Result], *, upgrading: bool = False) -> 
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"].get("foreign"))]
     if line.json:
         show.value({"ok": not failed, "hosts": rows})
+    elif upgrading and (changed := [f"@{row['host']}" for row in rows if row.get("changed")]):
+        show.note(f"sessions that run there keep the sesh that they began with until: sesh {changed[0]} --reload")
     return 1 if failed else 0
 
 

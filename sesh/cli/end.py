@@ -74,18 +74,21 @@ def kill_all(line: Line, *, yes: bool = False) -> int:
     return told(line, chosen, end_all(chosen))
 
 
-def told(line: Line, chosen: Sequence[str], failed: dict[str, SeshError]) -> int:
-    """Says what could not be ended; the exit code. Raises the error where there was one name, and that failed."""
+def told(line: Line, chosen: Sequence[str], failed: dict[str, SeshError], *, key: str = "killed") -> int:
+    """Says what of several could not be done; the exit code. Raises the error where there was one name, and it failed.
+
+    `key`: the word for the others, in JSON.
+    """
     ended = [name for name in chosen if name not in failed]
     if not failed:
-        return show.done(line, killed=ended)
+        return show.done(line, **{key: ended})
     errors = list(failed.values())
     if len(chosen) == 1:
         raise errors[0]
     whole = type(errors[0])("; ".join(str(error) for error in errors))
     if line.json:
         message = show.one_line(str(whole))
-        show.value({"ok": False, "killed": ended, "error": {"code": whole.code, "message": message}})
+        show.value({"ok": False, key: ended, "error": {"code": whole.code, "message": message}})
     else:
         show.note(str(whole))
     return 1

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sesh.cli import complete, deploying
+from sesh.cli import complete, deploying, reload
 from sesh.cli.run import version as say_version
 from sesh.cli.verbs.shape import Work, verb, work
 
@@ -28,6 +28,14 @@ def _deploy(
 def _upgrade(ctx: typer.Context) -> Work:
     """Deploy again to every known remote."""
     return work(deploying.upgrade, ctx)
+
+
+@verb("--reload", "[NAME…]", "sesh --reload", "sesh --reload work", "sesh @gpu --reload")
+def _reload(
+    ctx: typer.Context, names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", show_default=False)] = None
+) -> Work:
+    """Have running sessions go on as this very sesh, without ending what runs in them; without NAME all of them."""
+    return work(reload.reload, ctx)
 
 
 @verb("--completions", "bash|zsh|fish", 'eval "$(sesh --completions bash)"', "sesh --completions fish | source")

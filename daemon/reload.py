@@ -1,0 +1,229 @@
+"""A daemon that goes on as another sesh: it executes itself anew, and what runs in it notices nothing.
+
+First the other sesh is tried in a process of its own, with the daemon's whole state. Then, with all signals blocked,
+the state goes into memory that outlives `exec`, and so do the descriptors. What the new image cannot take over the old
+one takes back, from the same memory, until the moment before the loop begins. Output, input and connections wait in the
+kernel meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from _socket import AF_UNIX, SOCK_STREAM, socketpair
+
+from sesh import __version__, paths, protocol
+from sesh.errors import Busy, ExitCode, Refused, SeshError
+from sesh.native import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from sesh.daemon.peer import Peer
+    from sesh.daemon.server import Server
+
+LOOK = 0.01
+"""Seconds between two looks at the trial."""
+PATIENCE = 20.0
+"""Seconds that the trial may take."""
+_PASSED = b"sesh can take over"
+_TRIAL = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import trial; trial()"
+_BACK = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import adopt; adopt({memory}, {why})()"
+_GO = """
+import os, sys
+sys.path[:] = {path!r}
+try:
+    from sesh.daemon.reload import adopt
+    serve = adopt({memory})
+except BaseException as error:
+    why = type(error).__name__ + ": " + str(error)
+    os.execv({python!r}, [{python!r}, "-I", "-c", {back!r}.replace("WHY_NOT", repr(why))])
+serve()
+"""
+
+
+class Reload:
+    """One reload: `python` is the interpreter to go on with, `path` where it finds sesh, `asked` the peer's request."""
+
+    def __init__(self, server: Server, peer: Peer, asked: int, python: str, path: list[str]) -> None:
+        self.server, self.peer, self.asked = server, peer, asked
+        self.python, self.path = python, path
+        self._pid = self._told = -1
+        self._until = 0.0
+
+    def begin(self) -> None:
+        """Starts the trial. Raises Busy, and Refused where there is nothing to go on with."""
+        self._check()
+        if self.server.session.timers.stands("reload"):
+            raise self._busy("is reloaded already")
+        memory = _memory(self._state())
+        self._told, said = os.pipe()
+        words = [self.python, "-I", "-c", _TRIAL.format(path=self.path)]
+        actions = [(os.POSIX_SPAWN_DUP2, memory, 0), (os.POSIX_SPAWN_DUP2, said, 1), (os.POSIX_SPAWN_DUP2, said, 2)]
+        try:
+            self._pid = os.posix_spawn(
+                self.python,
+                words,
+                os.environ,
+                file_actions=actions,
+                setsigmask=(),
+                setsigdef=(signal.SIGHUP, signal.SIGINT, signal.SIGPIPE),
+            )
+        except OSError as error:
+            os.close(self._told)
+            raise Refused(f"{self.python} cannot be executed: {error.strerror}; {self._same()}") from error
+        finally:
+            os.close(memory)
+            os.close(said)
+        self._until = time.monotonic() + PATIENCE
+        self.server.session.timers.set("reload", LOOK, self._look)
+
+    def _look(self) -> None:
+        """Whether the trial is over."""
+        late = time.monotonic() > self._until
+        if late:
+            os.kill(self._pid, signal.SIGKILL)
+        pid, status = os.waitpid(self._pid, 0 if late else os.WNOHANG)
+        if not pid:
+            self.server.session.timers.set("reload", LOOK, self._look)
+            return
+        os.set_blocking(self._told, False)
+        try:
+            said = os.read(self._told, 1 << 16)
+        except BlockingIOError:
+            said = b""  # something that it started holds the other end
+        finally:
+            os.close(self._told)
+        try:
+            if status or _PASSED not in said:
+                why = "it took too long" if late else said.decode("utf-8", "replace").strip().rpartition("\n")[2]
+                raise Refused(f"the other sesh cannot take over ({why or 'it died'}); {self._same()}")
+            self._check()
+            self._go()
+        except SeshError as error:
+            self.peer.refuse(self.asked, error.code, str(error), int(error.exit_code))
+
+    def _same(self) -> str:
+        return f"{self.server.session.name} goes on as it was"
+
+    def _busy(self, what: str) -> Busy:
+        return Busy(f"{self.server.session.name} {what}; try again later", exit_code=ExitCode.FAILED)
+
+    def _check(self) -> None:
+        """Raises Busy where something is under way that cannot be handed over."""
+        ending = self.server.ending
+        if ending.told or (ending.done and not self.server.serving):
+            raise self._busy("is ending")
+        runs = self.server.session.runs
+        if runs is not None and (runs.active is not None or runs.queue):
+            raise self._busy("runs a command of --run")
+
+    def _state(self) -> dict[str, Any]:
+        from sesh.daemon import handover
+
+        while self.server.later:
+            self.server.guarded(self.server.later.pop(0)[2], "a late answer")
+        state = handover.dump(self.server)
+        peers = list(self.server.peers.values())
+        return {**state, "asked": [peers.index(self.peer) if self.peer in peers else None, self.asked]}
+
+    def _go(self) -> None:
+        """Becomes the other sesh. Raises Refused where that cannot be."""
+        from sesh.daemon import handover
+
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        kept: list[int] = []
+        try:
+            state = self._state()
+            kept.append(_memory(state))
+            kept += handover.descriptors(state)
+            for descriptor in kept:
+                os.set_inheritable(descriptor, True)
+            import sys
+
+            back = _BACK.format(path=[each for each in sys.path if each], memory=kept[0], why="WHY_NOT")
+            code = _GO.format(path=self.path, memory=kept[0], python=sys.executable, back=back)
+            os.execv(self.python, [self.python, "-I", "-c", code])
+        except OSError as error:
+            raise Refused(f"{self.python} cannot be executed: {error.strerror}; {self._same()}") from error
+        finally:
+            for descriptor in kept:
+                os.set_inheritable(descriptor, False)
+            for memory in kept[:1]:
+                os.close(memory)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _memory(state: dict[str, Any]) -> int:
+    """A descriptor of memory that no file leads to, with the state in it."""
+    if hasattr(os, "memfd_create"):
+        memory = os.memfd_create("sesh")
+    else:
+        path = os.path.join(paths.directory(), f".handover.{os.getpid()}")
+        memory = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
+        os.unlink(path)
+    try:
+        view = memoryview(protocol.encode(state))
+        while view:
+            view = view[os.write(memory, view) :]
+        os.lseek(memory, 0, os.SEEK_SET)
+    except OSError:
+        os.close(memory)
+        raise
+    return memory
+
+
+def _read(memory: int) -> dict[str, Any]:
+    os.lseek(memory, 0, os.SEEK_SET)
+    blocks = []
+    while block := os.read(memory, 1 << 20):
+        blocks.append(block)
+    return protocol.parse(b"".join(blocks))
+
+
+def trial() -> None:
+    """In the trial's process: takes the state on fd 0 over, with stand-ins for the descriptors, and says so on fd 1."""
+    from sesh.daemon import handover
+
+    state = _read(0)
+    kept = []
+    for place in [state["listener"], *state["peers"]]:
+        kept.append(socketpair(AF_UNIX, SOCK_STREAM))
+        place["descriptor"] = kept[-1][0].fileno()
+    for part in ("pty", "feed"):
+        if state[part] is not None:
+            state[part]["descriptor"] = state[part]["other"] = os.open(os.devnull, os.O_RDWR)
+    handover.load(state)
+    os.write(1, _PASSED + b"\n")
+    os._exit(0)
+
+
+def adopt(memory: int, failed: str = "") -> Callable[[], None]:
+    """In the new image: the loop of the daemon whose state `memory` holds; called, it serves to the end.
+
+    `failed`: why the sesh that was to take over could not, where this is the old one again. What this raises leads
+    back to the old one; once it has returned, nothing does.
+    """
+    from sesh.daemon import handover
+
+    state = _read(memory)
+    server, peers = handover.load(state)
+    place, asked = state["asked"]
+    if place is not None and failed:
+        why = f"the other sesh could not take over ({failed}); {server.session.name} goes on as it was"
+        peers[place].refuse(asked, "refused", why, int(ExitCode.FAILED))
+    elif place is not None:
+        peers[place].respond(asked, name=server.session.name, version=__version__)
+    for descriptor in handover.descriptors(state):
+        os.set_inheritable(descriptor, False)
+    os.close(memory)
+    server.session.journal.note(f"not reloaded: {failed}" if failed else f"reloaded as sesh {__version__}")
+
+    def serve() -> None:
+        server.guarded(server.session.write_record, "the record")
+        server.run()
+        os._exit(0)
+
+    return serve

@@ -1,0 +1,211 @@
+"""`--reload`: a running daemon goes on as another sesh, and nothing of what runs in it, or looks at it, notices."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import Home, Result, wait_until
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FLOOD = "i=0; while [ $i -lt {0} ]; do i=$((i+1)); echo line $i; done; exit 7"
+
+Sesh = Callable[..., Result]
+
+
+def reloads(home: Home, name: str) -> int:
+    """How often a session's daemon says that it was reloaded."""
+    faults = home.sesh("--status", name, "--json").json()["faults"]
+    return sum("reloaded as" in line for line in faults)
+
+
+def pids(home: Home, name: str) -> tuple[int, int]:
+    status = home.sesh("--status", name, "--json").json()
+    return status["daemon_pid"], status["pid"]
+
+
+def numbered(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"^line (\d+)\r?$", text, re.MULTILINE)]
+
+
+def newer(home: Home, name: str, text: str, *, path: str = "daemon/journal.py") -> list[str]:
+    """The command of another sesh, which differs from this one in a file; `name` is its folder."""
+    folder = os.path.join(home.root, name)
+    for room in ("sesh", "daemon", "client", "remote", "completions"):
+        target = os.path.join(folder, *(("sesh", room) if room != "sesh" else (room,)))
+        for here, folders, files in os.walk(os.path.join(ROOT, room)):
+            folders[:] = [each for each in folders if each != "__pycache__"]
+            there = os.path.join(target, os.path.relpath(here, os.path.join(ROOT, room)))
+            os.makedirs(there, exist_ok=True)
+            for file in files:
+                os.link(os.path.join(here, file), os.path.join(there, file))
+    changed = os.path.join(folder, "sesh", path)
+    with open(changed, encoding="utf-8") as file:
+        before = file.read()
+    os.unlink(changed)
+    with open(changed, "w", encoding="utf-8") as file:
+        file.write(before + text)
+    code = f"import sys; sys.path.insert(0, {folder!r}); from sesh.__main__ import start; start()"
+    return [sys.executable, "-c", code]
+
+
+def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) -> None:
+    job = home.start("--exec", "job", "--follow", "--", "sh", "-c", FLOOD.format(1_500_000))
+    wait_until(lambda: "job" in home.names())
+    before = pids(home, "job")
+    for done in range(1, 6):
+        answer = sesh("--reload", "job", "--json")
+        assert answer.json() == {"ok": True, "reloaded": ["job"]}, answer.stderr
+        assert reloads(home, "job") == done
+    assert pids(home, "job") == before
+    output, _ = job.communicate(timeout=60)
+    assert job.returncode == 7
+    assert numbered(output.decode()) == list(range(1, 1_500_001))
+
+
+def test_an_attached_client_stays_and_sees_every_line_once(sesh: Sesh, home: Home) -> None:
+    person = home.terminal("work")
+    person.wait_for("ready>")
+    person.type('stty -echo; PS1=; i=0; while read -r x; do i=$((i+1)); echo "line $i $x"; done\r')
+    drawn = home.terminal("work", "--read-only", columns=60, rows=10)
+    person.wait_for("stty -echo")
+    for number in range(1, 4):
+        person.type(f"a{number}\r")
+        assert sesh("--reload").code == 0
+        person.type(f"b{number}\r")
+        person.wait_for(f"line {2 * number} b{number}")
+    drawn.wait_for("line 6 b3")
+    assert re.findall(r"line (\d) (..)", person.text()) == [
+        ("1", "a1"), ("2", "b1"), ("3", "a2"), ("4", "b2"), ("5", "a3"), ("6", "b3"),
+    ]  # fmt: skip
+    assert sesh("--status", "work", "--json").json()["attached"] == 2
+    person.type("\x04exit 5\r")
+    assert person.exit_code() == 5
+    assert drawn.exit_code() == 5
+
+
+def test_who_waits_follows_or_asks_for_the_history_is_not_forgotten(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work")
+    assert sesh("--run", "work", "--", "X=3; echo one").stdout == "one\n"
+    waits = [home.start("--wait", "work", "--exit", "--json"), home.start("--wait", "work", "--for", "magic", "--json")]
+    events = home.start("--events", "work", "--json")
+    wait_until(lambda: home.sesh("--run", "work", "--", "true").code == 0)
+    assert sesh("--reload", "work").code == 0
+    assert [each["n"] for each in sesh("--history", "work", "--json").json()] == [1, 2]
+    assert sesh("--history", "work", "1").stdout == "one\n"
+    assert sesh("--run", "work", "--", "echo $X; echo ma''gic").stdout == "3\nmagic\n"
+    assert json.loads(waits[1].communicate(timeout=20)[0])["met"] == "for"
+    sesh("--send", "work", "exit 4", "--enter")
+    assert json.loads(waits[0].communicate(timeout=20)[0])["exit_code"] == 4
+    told = [json.loads(line) for line in events.communicate(timeout=20)[0].splitlines()]
+    assert [each["seq"] for each in told] == sorted({each["seq"] for each in told})
+    assert told[-1]["event"] == "exited"
+
+
+def test_a_program_that_ends_amid_reloads_has_its_code_delivered(sesh: Sesh, home: Home) -> None:
+    """A SIGCHLD that the old image had taken in was one that the new one never saw."""
+    for number in range(6):
+        job = home.start("--exec", f"job{number}", "--", "sh", "-c", f"sleep 0.{3 + number}; exit {10 + number}")
+        wait_until(lambda number=number: f"job{number}" in home.names())  # type: ignore[misc]
+        while sesh("--reload", f"job{number}").code == 0:
+            continue
+        assert job.wait(20) == 10 + number
+
+
+def test_a_kept_session_is_reloaded_too(sesh: Sesh, home: Home) -> None:
+    assert sesh("--exec", "job", "--keep", "--", "sh", "-c", "echo done; exit 3").code == 3
+    assert sesh("--reload", "--json").json() == {"ok": True, "reloaded": ["job"]}
+    assert sesh("--logs", "job").stdout == "done\n"
+    assert sesh("--status", "job", "--json").json()["exit_code"] == 3
+    assert sesh("--kill", "job").code == 0
+
+
+def test_a_command_of_run_is_not_interrupted(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work")
+    run = home.start("--run", "work", "--", "echo begun; read x; echo $x")
+    wait_until(lambda: "begun" in sesh("--screen", "work").stdout)
+    answer = sesh("--reload", "work", "--json")
+    assert answer.code == 1
+    assert answer.json()["error"]["code"] == "busy"
+    sesh("--send", "work", "on", "--enter")
+    assert run.communicate(timeout=20)[0].startswith(b"begun\n")
+
+
+def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:
+    import subprocess
+
+    job = home.start("--exec", "job", "--stdin", "--follow", "--", "cat", stdin=subprocess.PIPE)
+    assert job.stdin is not None
+    wait_until(lambda: "job" in home.names())
+    for word in (b"one\n", b"two\n", b"three\n"):
+        job.stdin.write(word)
+        job.stdin.flush()
+        assert sesh("--reload", "job").code == 0
+    assert job.communicate(timeout=20)[0].replace(b"\r", b"") == b"one\ntwo\nthree\n"
+
+
+def test_another_sesh_takes_over_and_one_that_is_broken_does_not(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work")
+    other = newer(home, "other", "\n_kept_note = Journal.note\n\n\ndef _louder(self, what, error=None):\n"
+                  "    _kept_note(self, what.upper(), error)\n\n\nJournal.note = _louder\n")  # fmt: skip
+    broken = newer(home, "broken", "\nthis is no Python\n")
+    failing = newer(home, "failing", "\n\n_run = Server.run\n", path="daemon/server.py")
+    before, mine = pids(home, "work"), home.command
+    home.command = broken
+    answer = sesh("--reload", "work")
+    assert answer.code == 1
+    assert "cannot take over (SyntaxError" in answer.stderr
+    assert "work goes on as it was" in answer.stderr
+    home.command = failing
+    assert sesh("--reload", "work").code == 0
+    home.command = other
+    assert sesh("--reload", "work").code == 0
+    home.command = mine
+    assert "RELOADED AS" in sesh("--status", "work", "--json").json()["faults"][-1]
+    assert pids(home, "work") == before
+    assert sesh("--run", "work", "--", "echo on").stdout == "on\n"
+
+
+def test_what_fails_only_in_earnest_falls_back_to_the_old_one(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work")
+    person = home.terminal("work")
+    person.wait_for("ready>")
+    only_there = "\nimport sys as _sys\nif 'serve' in _sys.orig_argv[-1]:\n    raise OSError('not here')\n"
+    late = newer(home, "late", only_there, path="daemon/handover.py")
+    before, mine = pids(home, "work"), home.command
+    home.command = late
+    answer = sesh("--reload", "work")
+    home.command = mine
+    assert "could not take over (OSError: not here)" in answer.stderr
+    assert pids(home, "work") == before
+    person.type("echo st''ill\r")
+    person.wait_for("still")
+    assert sesh("--reload", "work").code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP, signal.SIGTERM])
+def test_signals_mean_after_it_what_they_meant_before(sesh: Sesh, home: Home, number: int) -> None:
+    sesh("--open", "work", "--", "sh", "-c", "trap '' HUP; echo up; while :; do read x; done")
+    assert sesh("--reload", "work").code == 0
+    daemon, _ = pids(home, "work")
+    os.unlink(os.path.join(home.directory, "work.sock"))
+    os.kill(daemon, number)
+    if number == signal.SIGTERM:
+        wait_until(lambda: not home.processes())
+    else:
+        wait_until(lambda: sesh("--screen", "work").stdout.startswith("up"))
+        assert pids(home, "work")[0] == daemon
+
+
+def test_a_lost_or_absent_session_cannot_be_reloaded(sesh: Sesh, home: Home) -> None:
+    assert sesh("--reload", "--json").json() == {"ok": True, "reloaded": []}
+    assert sesh("--reload", "nothing", "--json").json()["error"]["code"] == "not_found"
+    sesh("--open", "work")
+    answer = sesh("--reload", "work", "nothing", "--json")
+    assert (answer.code, answer.json()["ok"], answer.json()["reloaded"]) == (1, False, ["work"])
