@@ -33,9 +33,14 @@ def ask(question: str, answers: Answers, default: str) -> str:
     """
     if far.asks():
         return far.answer(question, answers, default)
-    if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
+    if dumb():
         return _numbered(question, answers, default)
     return _looked_at(question, answers, default)
+
+
+def dumb() -> bool:
+    """Whether the terminal, by its kind, cannot move its cursor."""
+    return os.environ.get("TERM", "") in ("", "dumb", "unknown")
 
 
 def letters(answers: Answers, default: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 
-from sesh.cli import enter, look, settings, show, table, words
+from sesh.cli import choice, enter, look, settings, show, table, words
 from sesh.cli.console import Stage
 from sesh.cli.preview import Previews, drawn
 from sesh.cli.roster import Roster
@@ -43,8 +43,11 @@ def pick(line: Line, *, label: Sequence[str] = (), **manner: bool) -> int:
         if not _entries(roster, wanted):
             missing = "no session bears these labels" if wanted else "there is no session to choose"
             raise NotFound(f"{missing}; `sesh NAME` creates one")
-        with RawTerminal() as terminal, Stage(terminal) as stage:
-            chosen = _Picker(stage, roster, wanted, hosts).chosen()
+        if choice.dumb():
+            chosen = _numbered(list(_entries(roster, wanted)))
+        else:
+            with RawTerminal() as terminal, Stage(terminal) as stage:
+                chosen = _Picker(stage, roster, wanted, hosts).chosen()
     host, name = chosen
     options = [word for word in line.words if word in words.OPTIONS["--attach"]]
     if host is not None:
@@ -55,6 +58,15 @@ def pick(line: Line, *, label: Sequence[str] = (), **manner: bool) -> int:
         return enter.attach_to(name, how)
     created: Callable[..., int] = enter.go
     return created(words.split([name, *options]), [name], **manner)
+
+
+def _numbered(keys: Sequence[Key]) -> Key:
+    """The choice on a terminal that cannot move its cursor. Raises Refused where nothing is chosen."""
+    answers = [(str(number), _title(key)) for number, key in enumerate(keys, 1)]
+    answer = choice.ask("which session?", answers, "1")
+    if not answer:
+        raise Refused("nothing was chosen")
+    return keys[int(answer) - 1]
 
 
 def _filled(roster: Roster) -> None:
@@ -199,11 +211,13 @@ class _Picker:
         asked = table.cut(f"> {show.plain(self._query)}", max(1, columns - len(count) - 3), keeps_end=True)
         gap = " " * max(1, columns - table.columns(asked) - 1 - len(count))
         head = f"\x1b[1m{asked}\x1b[m\x1b[7m \x1b[m{gap[1:]}\x1b[2m{count}"
-        self._stage.draw([head, *lines, f"\x1b[2m{table.cut(_HINT, columns)}"][:rows])
+        creates = self._new() if self._mark is None else None
+        hint = _HINT if creates is None else f"Enter creates {_title(creates)}  Esc leaves"
+        self._stage.draw([head, *lines, f"\x1b[2m{table.cut(hint, columns)}"][:rows])
 
     def _left(self, columns: int) -> int:
         """The width of the list: what its names need, two fifths of the terminal at the most."""
-        names = max((table.columns(_title(key)) for key in self._shown), default=0)
+        names = max((table.columns(_title(key)) for key in _entries(self._roster, self._wanted)), default=0)
         return min(max(24, names + 18), columns * 2 // 5)
 
     def _list(self, width: int, rows: int) -> list[str]:
@@ -214,24 +228,23 @@ class _Picker:
         names = max((table.columns(_title(key)) for key in keys), default=0)
         lines = [self._row(key, width, names, now) for key in keys[self._top : self._top + rows]]
         if not lines:
-            new = self._new()
-            lines = [table.cut("  none fits" + (f"; Enter creates {self._query}" if new else ""), width)]
-            lines = [line + " " * (width - table.columns(line)) for line in lines]
+            told = table.cut(" none fits", width)
+            lines = [told + " " * (width - len(told))]
         return lines + [" " * width] * (rows - len(lines))
 
     def _row(self, key: Key, width: int, names: int, now: float) -> str:
         """One session: its name and host, its state, how long it has been idle, and where there is room its place."""
         session = self._shown[key]
         state, idle = table.state(session), table.age(session.get("last_activity"), now)
-        room = max(4, min(names, width - 18))
+        room = min(names, width - 1)
         name = table.cut(_title(key), room)
         more = f"{state:<10} {idle:>4}"
         if width >= _BESIDE // 2 + room:
             more += f"  {table.at_home(show.plain(session.get('cwd') or ''))}"
         mark = "*" if session.get("current") else " "
-        more = table.cut(more, max(0, width - room - 3))
-        text = f"{mark}{name}{' ' * (room - table.columns(name))}  {more}"
-        text = table.cut(text + " " * (width - table.columns(text)), width)
+        text = f"{mark}{name}{' ' * (room - table.columns(name))}"
+        text += f"  {table.cut(more, width - room - 3)}" if width - room > 3 else ""
+        text += " " * (width - table.columns(text))
         if key == self._mark:
             return f"\x1b[7m{text}\x1b[m"
         code = table.colour(session) if self._coloured else ""

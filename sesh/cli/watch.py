@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh.cli import far, look, settings, show, table
+from sesh.cli import choice, far, look, settings, show, table
 from sesh.cli.roster import Roster
 from sesh.errors import ExitCode, Refused
 from sesh.names import check_label
@@ -29,8 +29,10 @@ def watch(line: Line, *, label: Sequence[str] = ()) -> int:
     hosts = settings.loaded().hosts_of(line.hosts) if line.hosts else None
     if line.json:
         return _told(line, hosts, wanted)
-    if not show.on_terminal():
-        raise Refused("--watch draws on a terminal; for a program: sesh --watch --json, or once: sesh --list")
+    if not show.on_terminal() or choice.dumb():
+        raise Refused(
+            "--watch draws on a terminal that can move its cursor; else take: sesh --watch --json, or once: sesh --list"
+        )
     from sesh.cli.console import Stage
     from sesh.client.terminal import RawTerminal
 
@@ -45,7 +47,7 @@ def watch(line: Line, *, label: Sequence[str] = ()) -> int:
                     stage.forget()
         last = _rows(roster, wanted, terminal.size()[0] or 80, coloured=table.coloured(show.STDOUT))
         terminal.write_all("".join(f"{row}\r\n" for row in last).encode("utf-8", "replace"), 2.0)
-    return ExitCode.INTERRUPTED if "C-c" in keys else 0
+    return 0
 
 
 def _rows(roster: Roster, wanted: dict[str, str], width: int, *, coloured: bool) -> list[str]:

@@ -1,0 +1,153 @@
+"""`--pick`: a session chosen by looking."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from sesh.cli.pick import matching
+from tests.support import PROMPT, Home, Result, Terminal
+
+Open = Callable[..., Terminal]
+Sesh = Callable[..., Result]
+
+
+@pytest.fixture
+def three(home: Home) -> None:
+    """Three sessions: alpha, build (which has printed in colour) and web-site."""
+    home.sesh("--open", "alpha", "/tmp")
+    home.sesh("--open", "build", "--", "sh", "-c", "printf '\\033[31mcompiling\\033[m all'; exec sleep 60")
+    home.sesh("--open", "web-site")
+
+
+def picture(opened: Terminal) -> str:
+    return "\n".join(opened.screen())
+
+
+@pytest.mark.usefixtures("three")
+def test_arrows_choose_the_screen_stands_beside_and_enter_attaches(terminal: Open, sesh: Sesh) -> None:
+    opened = terminal("--pick")
+    opened.wait_for(re.compile(rf"^>.* 3/3\n alpha +detached .*│ {PROMPT}", re.MULTILINE))
+    opened.type("\x1b[B")
+    opened.wait_for(re.compile(r"alpha .*│ compiling all\n"))
+    assert b"\x1b[38;5;1mcompiling\x1b[m" in opened.raw
+    opened.type("\x1bOB\x1b[B")  # past the last one lies the first
+    opened.wait_for(re.compile(rf"alpha .*│ {PROMPT}"))
+    opened.type("\x1b[A\r")
+    opened.wait_until(lambda: picture(opened).strip() == PROMPT, what="the session alone")
+    opened.type("echo in=$SESH_SESSION\r")
+    opened.wait_for("in=web-site")
+    opened.type("\x1c")
+    assert opened.exit_code() == 0
+    assert "[detached from web-site]" in opened.text()
+
+
+@pytest.mark.usefixtures("three")
+def test_letters_search_and_what_is_searched_for_at_once_counts(terminal: Open) -> None:
+    opened = terminal("--pick")
+    opened.wait_for("3/3")
+    opened.type("wst")
+    opened.wait_for(re.compile(r"^> wst .*1/3\n web-site"))
+    opened.type("\x7f\x7f\x7fzz")
+    opened.wait_for(re.compile(r"^> zz .*0/3\n none fits"))
+    opened.type("\x15")
+    opened.wait_for(re.compile(r"^>  .*3/3\n alpha"))
+    opened.type("bui\r")
+    opened.wait_for(re.compile(r"^compiling all", re.MULTILINE))
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(("key", "code"), [("\x1b", 1), ("\x1b[27u", 1), ("\x03", 130)])
+def test_leaving_without_a_choice_changes_nothing(home: Home, key: str, code: int) -> None:
+    opened = home.terminal(command=["bash"])
+    opened.wait_for(PROMPT)
+    opened.type("stty -a > before; sesh --pick; echo code=$?; stty -a > after\r")
+    opened.wait_for("3/3")
+    opened.type(key)
+    opened.wait_for(re.compile(rf"sesh --pick.*\ncode={code}\n{PROMPT}", re.DOTALL))
+    assert "alpha" not in picture(opened)
+    with open(f"{home.path}/before") as before, open(f"{home.path}/after") as after:
+        assert before.read() == after.read()
+
+
+@pytest.mark.usefixtures("three")
+def test_a_narrow_terminal_has_the_list_alone(terminal: Open) -> None:
+    opened = terminal("--pick", columns=50, rows=8)
+    opened.wait_for("3/3")
+    assert "│" not in picture(opened)
+    opened.resize(100, 12)
+    opened.wait_for(re.compile(rf"alpha .*│ {PROMPT}"))
+    opened.resize(20, 4)
+    opened.wait_until(lambda: "│" not in picture(opened) and "alpha" in picture(opened), what="the list alone")
+    opened.type("\x1b[B\x1b[B\r")
+    opened.wait_for(re.compile(rf"^{PROMPT}"))
+
+
+@pytest.mark.usefixtures("three")
+def test_sessions_that_come_and_go_do_so_in_the_list(terminal: Open, sesh: Sesh) -> None:
+    opened = terminal("--pick")
+    opened.wait_for("3/3")
+    opened.type("\x1b[B\x1b[B")
+    sesh("--kill", "build")
+    opened.wait_for("2/2")
+    sesh("--open", "beta")
+    opened.wait_for("3/3")
+    opened.type("\r")
+    opened.wait_until(lambda: picture(opened).strip() == PROMPT, what="the session alone")
+    assert sesh("--status", "web-site", "--json").json()["attached"] == 1
+
+
+def test_a_name_that_none_has_is_created(terminal: Open, sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work")
+    opened = terminal("--pick")
+    opened.wait_for("1/1")
+    opened.type("brandnew")
+    opened.wait_for("Enter creates brandnew")
+    opened.type("\r")
+    opened.wait_until(lambda: picture(opened).strip() == PROMPT, what="the session alone")
+    assert home.names() == ["brandnew", "work"]
+
+
+def test_no_sessions_and_no_terminal_are_told_with_what_to_do(terminal: Open, sesh: Sesh) -> None:
+    nothing = terminal("--pick")
+    assert nothing.exit_code() == 1
+    assert "sesh: there is no session to choose; `sesh NAME` creates one" in nothing.text()
+    refused = sesh("--pick")
+    assert (refused.code, refused.stderr.count("\n")) == (1, 1)
+    assert "sesh --list" in refused.stderr
+
+
+def test_a_dumb_terminal_gets_a_numbered_question(home: Home) -> None:
+    home.sesh("--open", "one", "--", "sh", "-c", "echo this is one; exec sleep 60")
+    home.sesh("--open", "two", "--", "sh", "-c", "echo this is two; exec sleep 60")
+    opened = home.terminal("--pick", env={"TERM": "dumb"})
+    opened.wait_for(re.compile(r"1\) one\n +2\) two\nnumber \[1\]:"))
+    opened.type("2\r")
+    opened.wait_for("this is two")
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "host", "more", "fits"),
+    [
+        ("", "work", None, "", True),
+        ("wk", "work", None, "", True),
+        ("WORK", "work", None, "", True),
+        ("kw", "work", None, "", False),
+        ("gpu", "work", "gpu", "", True),
+        ("@g wo", "work", "gpu", "", True),
+        ("src", "work", None, "/home/me/src bash", True),
+        ("src wo", "work", None, "/home/me/src bash", True),
+        ("srx", "work", None, "/home/me/src bash", False),
+    ],
+)
+def test_what_was_typed_fits_names_hosts_and_places(
+    query: str, name: str, host: str | None, more: str, fits: bool
+) -> None:
+    assert (matching(query, name, host, more) is not None) == fits
+
+
+def test_what_begins_so_comes_before_what_only_holds_it() -> None:
+    costs = [matching("we", name, None) for name in ("web", "a-web", "wide-eyes")]
+    assert costs == sorted(costs, key=lambda cost: cost or 0)

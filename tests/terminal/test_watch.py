@@ -1,0 +1,105 @@
+"""`--watch`: the list as it changes, on a terminal that is as it was afterwards."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import PROMPT, Home, Result, Terminal
+
+Open = Callable[..., Terminal]
+Sesh = Callable[..., Result]
+
+
+def test_the_list_follows_what_happens(terminal: Open, sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work")
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r" NAME +STATE.*\n work +detached", re.DOTALL))
+    sesh("--open", "build", "/tmp")
+    opened.wait_for(re.compile(r"\n build +detached .*/tmp"))
+    other = terminal("work")
+    opened.wait_for(re.compile(r"\n work +attached"))
+    other.type("\x1c")
+    opened.wait_for(re.compile(r"\n work +detached"))
+    sesh("--rename", "work", "play")
+    opened.wait_for(re.compile(r"\n play +detached"))
+    sesh("--kill", "build")
+    opened.wait_until(lambda: "build" not in opened.text(), what="no build")
+    sesh("--kill", "play")
+    opened.wait_for("no sessions; `sesh NAME` creates one")
+
+
+def test_only_rows_that_changed_are_written_and_nothing_is_wiped(terminal: Open, sesh: Sesh) -> None:
+    """A list that is wiped before it is drawn flickers."""
+    sesh("--open", "steady", "--", "sleep", "60")
+    opened = terminal("--list", "--watch")
+    opened.wait_for("steady")
+    begun = len(opened.raw)
+    sesh("--open", "work")
+    opened.wait_for("work")
+    opened.wait_until(lambda: opened.raw.count(b"\x1b[?2026l", begun) >= 2, what="two more pictures")
+    later = bytes(opened.raw[begun:])
+    assert b"\x1b[2J" not in later
+    assert b"\x1b[1;1H" not in later, "the headings did not change"
+
+
+@pytest.mark.parametrize("key", ["q", "\x1b", "\x03"])
+def test_leaving_gives_the_terminal_back_with_the_last_list(home: Home, key: str) -> None:
+    home.sesh("--open", "work")
+    opened = home.terminal(command=["bash"])
+    opened.wait_for(PROMPT)
+    opened.type("stty -a > before; sesh --watch; echo code=$?; stty -a > after\r")
+    opened.wait_for(re.compile(r"^ NAME"))
+    opened.type(key)
+    opened.wait_for(re.compile(rf"sesh --watch.*\n NAME .*\n work .*\ncode=0\n{PROMPT}", re.DOTALL))
+    assert b"\x1b[?25h\x1b[?1049l" in opened.raw
+    with open(f"{home.path}/before") as before, open(f"{home.path}/after") as after:
+        assert before.read() == after.read()
+
+
+def test_a_signal_gives_the_terminal_back_too(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "work")
+    opened = terminal("--watch")
+    opened.wait_for("work")
+    opened.signal(signal.SIGTERM)
+    assert opened.exit_code() == 128 + signal.SIGTERM
+    assert b"\x1b[?25h\x1b[?1049l" in opened.raw
+
+
+def test_it_fits_the_window_whatever_becomes_of_that(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "work", "--", "sh", "-c", "sleep 60 # a command that is rather long for a list of sessions")
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"COMMAND.*\n.*sleep 60", re.DOTALL))
+    opened.resize(30, 10)
+    opened.wait_until(
+        lambda: "COMMAND" not in opened.screen()[0] and "work" in opened.screen()[1], what="a narrow list"
+    )
+    opened.resize(100, 10)
+    opened.wait_until(lambda: "COMMAND" in opened.screen()[0], what="a wide list")
+
+
+def test_without_a_terminal_it_says_what_to_use(terminal: Open, sesh: Sesh) -> None:
+    refused = sesh("--watch")
+    assert (refused.code, refused.stderr.count("\n")) == (1, 1)
+    assert "sesh --watch --json" in refused.stderr
+    dumb = terminal("--watch", env={"TERM": "dumb"})
+    assert dumb.exit_code() == 1
+
+
+def test_a_program_gets_a_list_a_line(home: Home) -> None:
+    home.sesh("--open", "work", "--label", "team=web", "--", "sleep", "60")
+    home.sesh("--open", "other")
+    watching = home.start("--watch", "--json", "--label", "team=web")
+    assert watching.stdout is not None
+    assert [each["name"] for each in json.loads(watching.stdout.readline())] == ["work"]
+    home.sesh("--open", "build", "--label", "team=web", "--", "sleep", "60")
+    names: list[str] = []
+    while names != ["build", "work"]:
+        names = [each["name"] for each in json.loads(watching.stdout.readline())]
+    watching.send_signal(signal.SIGINT)
+    watching.communicate(timeout=10)
+    assert watching.returncode == 130
