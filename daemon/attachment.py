@@ -60,9 +60,9 @@ class Attachment(Reader):
     """What the daemon knows of one attached client, made from its HELLO."""
 
     __slots__ = (
-        "alternate", "asked", "auth_sock", "creator", "left", "lines", "mode", "most", "needs", "number", "pid",
-        "read_only", "remote", "replies", "sequence", "since", "size", "token", "tty", "typed", "unacknowledged",
-        "view", "wants",
+        "alternate", "asked", "auth_sock", "creator", "left", "lines", "mode", "most", "needs", "notice", "number",
+        "pid", "read_only", "remote", "replies", "sequence", "since", "size", "token", "tty", "typed",
+        "unacknowledged", "view", "wants",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, number: int, hello: dict[str, Any]) -> None:
@@ -91,6 +91,8 @@ class Attachment(Reader):
         """Whether a drawn client's terminal is on the alternate screen."""
         self.left = -1
         """The position up to which it had been fed when it was set aside; -1 while it is fed."""
+        self.notice = ""
+        """A line of sesh's own that it is shown when it has got its screen."""
         self.wants = False
         """Whether it asked for the screen itself, the alternate one too."""
         self.view: View | None = None

@@ -15,6 +15,7 @@ from sesh import protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from sesh.daemon.peer import Peer
@@ -35,6 +36,8 @@ class Events:
     def __init__(self) -> None:
         self.last = 0
         """The number of the newest event, 0 before the first."""
+        self.heard: Callable[[Event], None] | None = None
+        """Who is told of each event at once."""
         self._kept: deque[Event] = deque(maxlen=KEPT)
         self._readers: dict[Peer, int] = {}
 
@@ -42,7 +45,10 @@ class Events:
         """Notes that something has happened; strings are cut, and lose what a terminal could act upon."""
         self.last += 1
         told = {key: _plain(value) if isinstance(value, str) else value for key, value in facts.items()}
-        self._kept.append({"seq": self.last, "ts": moment(time.time()), "event": event, "session": session, **told})
+        whole = {"seq": self.last, "ts": moment(time.time()), "event": event, "session": session, **told}
+        self._kept.append(whole)
+        if self.heard is not None:
+            self.heard(whole)
 
     def follow(self, peer: Peer, since: int | None) -> None:
         """Has a peer read on behind event number `since`; from now on where it is None."""

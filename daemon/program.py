@@ -73,14 +73,9 @@ class Program:
                 session.title = title
                 session.events.add("title", name, title=title)
         elif kind == "bell":
-            session.bells += not session.clients
             session.events.add("bell", name)
         elif kind == "notification":
-            text = _plain(finding.body)
-            if not session.clients:
-                session.notifications += 1
-                session.last_notification = text
-            session.events.add("notification", name, text=text)
+            session.events.add("notification", name, text=_plain(finding.body))
         elif kind == "mark" and finding.body[:1] == b"C":
             session.events.add("command_started", name)
         elif kind == "mark" and finding.body[:2] == b"D;":

@@ -41,6 +41,8 @@ class Reception:
             "name": session.name,
             "position": session.stream.head,
             "last_input": 0,
+            "events": session.events.last,
+            "can": ["rejoin"],
         }
         if hello.get("protocol") != protocol.PROTOCOL:
             peer.queue(protocol.message(protocol.WELCOME, welcome))
@@ -78,6 +80,9 @@ class Reception:
         since = hello.get("since")
         known = hello.get("id") == session.facts["id"] and isinstance(since, int) and 0 <= since <= session.stream.head
         same = client.size[:2] == session.clients.size[:2]
+        if not known and not client.creator and not session.clients and session.missed.any:
+            session.model.catch_up()
+            client.notice = session.missed.line(session.model.scrolled_since(session.missed.position))
         session.clients.add(client)
         if not known or not isinstance(since, int):
             return
@@ -150,6 +155,8 @@ class Reception:
             while len(session.departed) > DEPARTED:
                 session.departed.popitem(last=False)
         session.clients.remove(client)
+        if not session.clients:
+            session.missed.begin(session.stream.head)
         session.events.add("detached", session.name, **_told(client))
         self.program.use_agent(self.agent)
 

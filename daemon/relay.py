@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from sesh import protocol
-from sesh.daemon.attachment import ASIDE, ATTACH, DRAWN, ENTER, RAW, REPAINT, RESYNC, Attachment
+from sesh.daemon.attachment import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC, Attachment
 from sesh.daemon.clients import FARTHEST, STALLED, Clients
 from sesh.daemon.model import BOUND, PATIENCE, Model
 from sesh.daemon.peer import Reader
@@ -100,6 +100,7 @@ class Relay:
         if all(self._first(client) for client in waiting):
             for client in waiting:
                 self._begin(client)
+                self._tell(client)
             return False
         model = self.model
         for _ in range(4):
@@ -116,7 +117,21 @@ class Relay:
                 self._show(client)
             else:
                 left = left or bool(model.lag)
+            self._tell(client)
         return left
+
+    def _tell(self, client: Attachment) -> None:
+        """Shows a client the line that was kept for it, now that it has its screen."""
+        if client.notice and not client.needs and client.mode in (RAW, DRAWN):
+            text, client.notice = client.notice, ""
+            self.hold(client, text)
+
+    def hold(self, client: Attachment, text: str) -> None:
+        """Shows a client a line of sesh's own; what the program prints meanwhile it gets afterwards."""
+        client.peer.feed(self.stream)
+        self.model.mark(client.position)
+        self.clients.set_aside(client, HELD)
+        client.peer.queue(protocol.message(protocol.NOTICE, {"text": text, "hold": True}))
 
     def _first(self, client: Attachment) -> bool:
         """Whether a client gets the session's bytes from the very first on: they need no emulator.

@@ -14,6 +14,7 @@ from collections import deque
 
 from sesh import kernel
 from sesh.daemon import shells
+from sesh.daemon.past import Past
 from sesh.daemon.run import DONE, PROBED, RUNNING, TYPED, WAITING, Run
 from sesh.daemon.scaffold import Scaffold, source
 from sesh.daemon.sieve import Sieve
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from sesh.daemon.shells import Shell
 
 MOST = 100
-"""Runs that wait, and runs that are remembered."""
+"""Runs that wait."""
 BEGINS = 3.0
 """Seconds for a shell to begin with what was typed."""
 SETTLES = 0.3
@@ -46,9 +47,6 @@ NESTED = 0.4
 HALF = 0.2
 """Seconds for the rest of a mark."""
 LONGEST_PROMPT = 4 << 10
-REMEMBERED = 256 << 10
-REMEMBERED_IN_ALL = 4 << 20
-"""Bytes of output kept for `--history`, of one command and of all."""
 
 
 class Runs:
@@ -58,7 +56,7 @@ class Runs:
         self.session, self.program = session, program
         self.queue: deque[Run] = deque()
         self.active: Run | None = None
-        self.past: deque[tuple[dict[str, object], bytes]] = deque(maxlen=MOST)
+        self.past = Past()
         self._secret = os.urandom(6).hex()
         self._count = 0
         self._prompted = False
@@ -70,13 +68,23 @@ class Runs:
 
     # -- asked for by peers
 
-    def add(self, peer: Peer, asked: int, words: Sequence[str], *, timeout: float | None, wait: bool) -> None:
-        """Takes a command in. Raises Busy where too many wait."""
-        if len(self.queue) >= MOST:
+    def add(
+        self, peer: Peer, asked: int, words: Sequence[str], *, timeout: float | None, wait: bool, key: str = ""
+    ) -> None:
+        """Takes a command in, or, by its `key`, somebody who asked for it before. Raises Busy where too many wait."""
+        if self.past.answer(key, peer, asked):
+            return
+        run = next((each for each in (self.active, *self.queue) if key and each is not None and each.key == key), None)
+        if run is not None:
+            run.peer, run.asked = peer, asked
+            if run.state == RUNNING and not run.wait:
+                self._started(run)
+        elif len(self.queue) >= MOST:
             raise Busy(f"{MOST} commands wait in {self.session.name} already; try again when some have ended")
-        self._count += 1
-        run = Run(self._count, words, peer, asked, wait=wait)
-        self.queue.append(run)
+        else:
+            self._count += 1
+            run = Run(self._count, words, peer, asked, wait=wait, key=key)
+            self.queue.append(run)
         if timeout is not None:
             self.session.timers.set(("run", run.number), timeout, lambda: self._time_out(run))
         if self.active is None:
@@ -115,6 +123,7 @@ class Runs:
         self._show(self._sieve.let_go() + self._sieve.release())
         if run is not None and run.state in (RUNNING, PROBED):
             self._finish(run, code)
+            self.past.last = {"key": run.key, **run.facts(code)}
         for left in [each for each in (self.active, *self.queue) if each is not None]:
             self._refuse(left, Refused(f"{self.session.name} ended before the command began"))
         self.session.timers.clear("run")
@@ -123,11 +132,13 @@ class Runs:
         """What a successor needs to go on, as long as no run is under way; the output of those before is bytes."""
         self._let_go()
         words = ("_secret", "_count", "_prompted", "_between")
-        return {"outer": list(self._outer), "past": list(self.past), **{word: getattr(self, word) for word in words}}
+        past, answers = self.past.kept()
+        kept = {word: getattr(self, word) for word in words}
+        return {"outer": list(self._outer), "past": past, "answers": answers, **kept}
 
     def resume(self, kept: dict[str, Any]) -> None:
         """Goes on where `kept` says."""
-        self.past.extend(kept["past"])
+        self.past.resume(kept["past"], kept["answers"])
         self._outer.extend(kept["outer"])
         self._secret, self._count = kept["_secret"], kept["_count"]
         self._prompted, self._between = kept["_prompted"], kept["_between"]
@@ -191,8 +202,8 @@ class Runs:
             self.active = self.queue.popleft()
             self.active.turn_at = time.monotonic()
         run = self.active
-        if run.peer is not None and run.peer.closed:
-            run.peer = None
+        if run.peer is not None and run.peer.closed and not run.key:
+            run.peer = None  # one with a key may come back
         if run.state == WAITING:
             try:
                 self._begin(run)
@@ -270,10 +281,16 @@ class Runs:
         run.translated = pty is None or shells.translates(pty)
         self.session.events.add("command_started", self.session.name, command=run.words, n=run.number)
         self.session.timers.set("run", QUIET, self._look)
-        if not run.wait and run.peer is not None:
-            run.peer.respond(run.asked, **run.facts(None))
-            run.peer = None
+        if not run.wait:
+            self._started(run)
         return self._sieve.drop() + _shown(run.words, run.shell.kind if run.shell else "").encode() + b"\r\n"
+
+    def _started(self, run: Run) -> None:
+        """Answers who does not wait for the end."""
+        if run.peer is not None:
+            run.peer.respond(run.asked, **run.facts(None))
+            self.past.answered(run, run.facts(None))
+            run.peer = None
 
     def _follow(self, run: Run) -> None:
         """Whether the shell has come back to its prompt without saying so."""
@@ -337,17 +354,20 @@ class Runs:
         run.translated = run.translated and (pty is None or shells.translates(pty))
         run.duration = time.monotonic() - run.began_at
         output = run.output(ended=True)
-        self._remember(run, code, output)
-        self.session.events.add("command_ended", self.session.name, exit_code=code, n=run.number)
+        self.past.remember(run, code, output)
+        facts = {"exit_code": code, "command": run.words, "n": run.number}
+        self.session.events.add("command_ended", self.session.name, **facts)
         self._between = b""
         if run.peer is not None and code is None:
             self._refuse(run, InternalError(f"the shell in {self.session.name} did not tell the command's code"))
             return
+        self.past.answered(run, run.facts(code))
         if run.peer is not None:
             run.peer.respond(run.asked, output, **run.facts(code))
         self._leave(run)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
+        self.past.answered(run, error)
         if run.peer is not None:
             run.peer.refuse(run.asked, error.code, str(error), int(error.exit_code))
         self._leave(run)
@@ -363,24 +383,6 @@ class Runs:
         if run is self.active:
             self.active = None
             self.session.timers.set("run", 0, self._look)
-
-    def _remember(self, run: Run, code: int | None, output: bytes) -> None:
-        facts = {
-            "n": run.number,
-            "command": run.words,
-            "cwd": run.cwd,
-            "started": run.started,
-            "duration": round(run.duration or 0.0, 3),
-            "exit_code": code,
-            "output_bytes": len(output),
-        }
-        self.past.append((facts, output[-REMEMBERED:]))
-        room = REMEMBERED_IN_ALL
-        for at in range(len(self.past) - 1, -1, -1):
-            known, kept = self.past[at]
-            room -= len(kept)
-            if room < 0 and kept:
-                self.past[at] = (known, b"")
 
 
 def _shown(words: Sequence[str], kind: str) -> str:

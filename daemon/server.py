@@ -191,6 +191,8 @@ class Server:
             self.end()
         if signal.SIGCHLD in numbers:
             self.ending.child()
+            if self.session.hooks is not None:
+                self.session.hooks.reap()
         if signal.SIGUSR1 in numbers and self.serving:
             self.restore()
             self.session.write_record()

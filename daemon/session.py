@@ -10,6 +10,7 @@ from sesh.daemon.clients import Clients
 from sesh.daemon.events import Events
 from sesh.daemon.input import InputQueue
 from sesh.daemon.journal import Journal
+from sesh.daemon.missed import Missed
 from sesh.daemon.model import Model
 from sesh.daemon.relay import Relay
 from sesh.daemon.stream import Stream
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
     from sesh.daemon.clients import Size
     from sesh.daemon.draft import Draft
     from sesh.daemon.feed import Feed
+    from sesh.daemon.hooks import Hooks
     from sesh.daemon.pty import Pty
     from sesh.daemon.runs import Runs
     from sesh.daemon.waits import Waits
 
 LONGEST_TITLE = 1024
+_HOOKED = ("bell", "exited", "notification", "command_ended")
 _LONGEST_COMMAND = 32 << 10
 
 
@@ -72,9 +75,10 @@ class Session:
         self.timed_out = False
         self.spent: tuple[float | None, int | None] = (None, None)
         """Seconds of processor time and bytes of memory that the ended program took."""
-        self.bells = self.notifications = 0
-        """What came while nobody was attached."""
-        self.last_notification = ""
+        self.missed = Missed()
+        self.hooks: Hooks | None = None
+        """The commands of the user's that run upon events; made when there may be one."""
+        self.events.heard = self._heard
 
     @property
     def name(self) -> str:
@@ -85,6 +89,17 @@ class Session:
     def running(self) -> bool:
         """Whether the program has not ended yet."""
         return self.ended_at is None
+
+    def _heard(self, event: dict[str, Any]) -> None:
+        """Something has happened: it is missed where nobody is there, and the user may have a hook for it."""
+        if not self.clients:
+            self.missed.note(event)
+        if event["event"] in _HOOKED and os.path.exists(paths.settings_file()):
+            if self.hooks is None:
+                from sesh.daemon.hooks import Hooks
+
+                self.hooks = Hooks(self)
+            self.hooks.happened(event)
 
     def waiting(self) -> Waits:
         """Those who wait for more than the end."""

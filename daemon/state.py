@@ -38,7 +38,7 @@ def dump(session: Session) -> dict[str, Any]:
         "sent_at": session.sent_at,
         "end": [session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *session.spent],
         "departed": [[token, *place] for token, place in session.departed.items()],
-        "unseen": [session.bells, session.notifications, session.last_notification],
+        "unseen": session.missed.dump(),
     }
 
 
@@ -64,7 +64,7 @@ def load(state: dict[str, Any], pty: Pty | None) -> Session:
     session.spent = (spent[0], spent[1])
     for token, sequence, position, was_raw in state["departed"]:
         session.departed[token] = (sequence, position, was_raw)
-    session.bells, session.notifications, session.last_notification = state["unseen"]
+    session.missed.restore(state["unseen"])
     return session
 
 

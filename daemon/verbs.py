@@ -6,7 +6,6 @@ import os
 import time
 
 from sesh import names, paths, protocol
-from sesh.daemon.attachment import HELD
 from sesh.daemon.input import LIMIT
 from sesh.daemon.peer import Reader
 from sesh.errors import Busy, Refused, UsageError
@@ -182,10 +181,7 @@ def message(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) 
     clients = server.session.clients
     text = "".join(each for each in _text(words, "text") if each.isprintable())[:4096]
     for client in clients.all:
-        client.peer.feed(server.session.stream)
-        server.session.model.mark(client.position)
-        clients.set_aside(client, HELD)
-        client.peer.queue(protocol.message(protocol.NOTICE, {"text": text, "hold": True}))
+        server.session.relay.hold(client, text)
     peer.respond(asked, clients=len(clients))
 
 
@@ -238,7 +234,10 @@ def wait(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> 
     peer.waits[asked] = {"output": words.get("output") is True}
     if words.get("follow") is True and peer.reader is None:
         since = words.get("from")
-        if since == "head" or (since == "sent" and session.sent_at is None):
+        if since == "sent" and session.sent_at is None:
+            began = words.get("else")  # who comes back says where it began to wait
+            since = began if isinstance(began, int) else session.stream.head
+        elif since == "head":
             since = session.stream.head
         elif since == "sent":
             since = session.sent_at
@@ -272,7 +271,8 @@ def run(server: Server, peer: Peer, asked: int, words: Words, data: bytes) -> No
 
         session.runs = Runs(session, server.program)
     command = data.decode("utf-8", "surrogateescape").split("\0")
-    session.runs.add(peer, asked, command, timeout=timeout, wait=words.get("wait") is not False)
+    wait, key = words.get("wait") is not False, _text(words, "key")
+    session.runs.add(peer, asked, command, timeout=timeout, wait=wait, key=key)
 
 
 def run_interrupt(server: Server, peer: Peer, asked: int, _words: Words, _data: bytes) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 
+from sesh import paths
 from sesh.errors import InvalidHost
 from sesh.names import check_host, printable
 
@@ -33,8 +34,7 @@ HOOKS = ("on_bell", "on_exit", "on_notification", "on_command_failed")
 
 def directory() -> str:
     """Where the user's settings lie: `sesh` in `XDG_CONFIG_HOME`, where that is absolute, else in `~/.config`."""
-    named = os.environ.get("XDG_CONFIG_HOME", "")
-    return os.path.join(named if os.path.isabs(named) else os.path.expanduser("~/.config"), "sesh")
+    return os.path.dirname(paths.settings_file())
 
 
 class ConfigWarning:
@@ -170,7 +170,7 @@ class Config:
 
 def load(path: str | None = None) -> Config:
     """The settings of the file, or the defaults where there is none. Never raises for what the file holds."""
-    config = Config(path or os.path.join(directory(), "config.toml"))
+    config = Config(path or paths.settings_file())
     try:
         os.stat(config.path)
     except (FileNotFoundError, NotADirectoryError):

@@ -92,6 +92,12 @@ def record_path(name: str) -> str:
     return os.path.join(directory(), name + RECORD)
 
 
+def settings_file() -> str:
+    """The user's settings: `sesh/config.toml` in `XDG_CONFIG_HOME`, where that is absolute, else in `~/.config`."""
+    named = os.environ.get("XDG_CONFIG_HOME", "")
+    return os.path.join(named if os.path.isabs(named) else os.path.expanduser("~/.config"), "sesh", "config.toml")
+
+
 def recent_path() -> str:
     """The names of the sessions attached last, the newest first, one a line."""
     return os.path.join(directory(), _RECENT)

@@ -48,7 +48,8 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     for writer, data in enumerate(typed):
         own.input.add(writer % 2, data)
     own.relay.seen = seen
-    own.title, own.bells, own.sent_at, own.last_notification = "t\u00fc", 3, 7, "n"
+    own.title, own.sent_at = "t\u00fc", 7
+    own.missed.note({"event": "notification", "text": "n"})
     own.clients.size = (100, 30, 0, 0)
     own.model.resize(100, 30)
     if seen:

@@ -1,0 +1,144 @@
+"""What happened while nobody was attached: told in one line upon coming back, and handed to the user's own hooks."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+
+from sesh import kernel
+from sesh.daemon.missed import LONGEST, Missed
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
+
+Sesh = Callable[..., Result]
+
+
+def events(sesh: Sesh, name: str, kind: str) -> int:
+    """How many events of a kind a session has had so far, by its status."""
+    told = sesh("--events", name, "--since", "0", "--json", timeout=20)
+    return sum(json.loads(line)["event"] == kind for line in told.stdout.splitlines())
+
+
+def left(home: Home, name: str = "work") -> None:
+    """A session that somebody was attached to, and has left."""
+    terminal = home.terminal(name)
+    terminal.wait_for(PROMPT)
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+
+
+def rung(sesh: Sesh, name: str, source: str) -> None:
+    """Has the shell print something, and waits until it is at its prompt again."""
+    sesh("--send", name, source, "--enter")
+    assert sesh("--wait", name, "--prompt", "--timeout", "10").code == 0
+
+
+def last_row(terminal: Terminal) -> str:
+    return terminal.screen()[-1]
+
+
+def test_who_comes_back_is_told_in_one_line_what_rang_and_what_was_said(sesh: Sesh, home: Home) -> None:
+    left(home)
+    rung(sesh, "work", r"printf 'a\ab\a\033]9;build done\007\n'; seq 40")
+    assert sesh("--run", "work", "--", "false").code == 1
+    terminal = home.terminal("work")
+    terminal.wait_for("away ")
+    wait_until(lambda: "build done" in last_row(terminal))
+    assert "lines, 1 command (1 failed), 2 bells; build done" in last_row(terminal)
+    terminal.type("echo typed $((40+2))\r")
+    terminal.wait_for("typed 42")
+    wait_until(lambda: "away" not in "\n".join(terminal.screen()))
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    again = home.terminal("work")
+    again.wait_for("typed 42")
+    again.type("echo again $((1+1))\r")
+    again.wait_for("again 2")
+    assert b"away" not in again.raw, "nothing has happened since"
+
+
+def test_output_alone_is_no_news(sesh: Sesh, home: Home) -> None:
+    left(home)
+    rung(sesh, "work", "seq 100; echo end")
+    terminal = home.terminal("work")
+    terminal.wait_for("end")
+    terminal.type("echo here $((1+1))\r")
+    terminal.wait_for("here 2")
+    assert b"away" not in terminal.raw
+
+
+def test_who_looks_on_beside_another_has_missed_nothing(sesh: Sesh, home: Home) -> None:
+    first = home.terminal("work")
+    first.wait_for(PROMPT)
+    rung(sesh, "work", r"printf 'x\a\n'")
+    other = home.terminal("work")
+    other.wait_for(PROMPT)
+    other.type("echo here $((1+1))\r")
+    other.wait_for("here 2")
+    assert b"away" not in other.raw
+
+
+def test_the_line_is_bounded_and_holds_nothing_that_a_terminal_acts_upon() -> None:
+    missed = Missed()
+    for _ in range(1000):
+        missed.note({"event": "bell"})
+    missed.note({"event": "notification", "text": "\x1b]0;x\x07" + "y" * 5000})
+    line = missed.line(12345)
+    assert line.isprintable()
+    assert "12,345 lines, 1,000 bells; ]0;xyyy" in line
+    assert len(line) < LONGEST + 100
+    other = Missed()
+    other.restore(json.loads(json.dumps(missed.dump())))
+    assert other.dump() == missed.dump()
+
+
+HOOKS = """
+[hooks]
+on_bell = 'echo "bell $SESH_SESSION" >> "$HOME/log"'
+on_notification = 'printf "%s|%s\\n" "$SESH_EVENT" "$SESH_TEXT" >> "$HOME/log"'
+on_command_failed = 'echo "failed $SESH_EXIT_CODE: $SESH_COMMAND" >> "$HOME/log"; exit 3'
+on_exit = 'echo "exit $SESH_EXIT_CODE" >> "$HOME/log"'
+"""
+
+
+def logged(home: Home) -> list[str]:
+    path = os.path.join(home.path, "log")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def test_hooks_run_with_the_facts_in_their_environment(sesh: Sesh, home: Home) -> None:
+    home.write(".config/sesh/config.toml", HOOKS)
+    sesh("--open", "work")
+    rung(sesh, "work", r"printf 'x\a\033]777;notify;Tests;$(touch ~/owned); all green\007\n'")
+    assert sesh("--run", "work", "--", "sh -c 'exit 5'").code == 5
+    assert sesh("--run", "work", "--", "true").code == 0
+    wait_until(lambda: len(logged(home)) == 3)
+    assert sorted(logged(home)) == [
+        "bell work",
+        "failed 5: sh -c 'exit 5'",
+        "notification|Tests: $(touch ~/owned); all green",
+    ]
+    assert not os.path.exists(os.path.join(home.path, "owned")), "text of a program's is no shell source"
+    wait_until(lambda: "the hook on_command_failed ended with 3" in str(sesh("--status", "work", "--json").json()))
+    sesh("--send", "work", "exit 7", "--enter")
+    wait_until(lambda: logged(home)[-1:] == ["exit 7"])
+
+
+def test_a_hook_that_hangs_and_a_flood_of_bells_hold_nobody_up(sesh: Sesh, home: Home) -> None:
+    home.write(".config/sesh/config.toml", "[hooks]\non_bell = 'echo $$ >> \"$HOME/log\"; exec sleep 50'\n")
+    sesh("--open", "work")
+    rung(sesh, "work", r"for i in $(seq 300); do printf '\a'; done; echo end")
+    assert sesh("--run", "work", "--", "echo fine").stdout == "fine\n"
+    pids = [int(pid) for pid in logged(home)]
+    assert 0 < len(pids) <= 8
+    status = sesh("--status", "work", "--json").json()
+    assert any("on_bell was left out" in line for line in status["faults"])
+    for pid in pids:
+        os.kill(pid, 9)
+    wait_until(lambda: not any(kernel.start_time(pid) for pid in pids))
+    daemon = status["daemon_pid"]
+    with open(f"/proc/{daemon}/task/{daemon}/children", encoding="ascii") as file:
+        wait_until(lambda: file.seek(0) == 0 and file.read().split() == [str(status["pid"])], 5)
