@@ -86,14 +86,17 @@ class Ending:
         session.ended(pty.status or 0)
         if session.runs is not None:
             session.runs.ended(session.exit_code)
-        why = "timed out" if session.timed_out else "killed" if self.told else "exited"
-        facts = {"exit_code": session.exit_code, "signal": session.exit_signal, "reason": why}
+        facts = {"exit_code": session.exit_code, "signal": session.exit_signal, "reason": self._reason()}
         session.events.add("exited", session.name, **facts)
         session.input.clear()
         self.server.forget_pty()
         pty.close()
         self.server.guarded(self._kept, "the result")
         self._finish()
+
+    def _reason(self) -> str:
+        """Why the session has ended, in a word."""
+        return "timed out" if self.session.timed_out else "killed" if self.told else "exited"
 
     def _kept(self) -> None:
         """Keeps the result for those who ask when the session is no more; a job's with its output."""
@@ -104,6 +107,9 @@ class Ending:
             "command": facts["command"],
             "ended": session.ended_at,
             "position": session.stream.head,
+            "events": session.events.last,
+            "reason": self._reason(),
+            "run": session.runs.past.last if session.runs is not None else None,
         }
         output = session.stream.bytes(session.stream.base) if facts["job"] else None
         results.keep({**session.result(), **told, "job": facts["job"]}, output)
@@ -170,8 +176,8 @@ class Ending:
         if client.mode == DRAWN:
             self.session.relay.draw()
         session = self.session
-        reason = "timed out" if session.timed_out else "killed" if self.told else "exited"
-        end = {"name": session.name, "code": session.exit_code, "signal": session.exit_signal, "reason": reason}
+        end = {"name": session.name, "code": session.exit_code, "signal": session.exit_signal}
+        end["reason"] = self._reason()
         client.peer.queue(protocol.message(protocol.EXIT, end))
         self.server.reception.dismiss(client)
 

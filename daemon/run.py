@@ -25,8 +25,10 @@ LONGEST = 32 << 20
 class Run:
     """A command, who waits for it (None: nobody any more), and its output as it came from the terminal."""
 
-    def __init__(self, number: int, words: Sequence[str], peer: Peer, asked: int, *, wait: bool) -> None:
+    def __init__(self, number: int, words: Sequence[str], peer: Peer, asked: int, *, wait: bool, key: str = "") -> None:
         self.number, self.words = number, list(words)
+        self.key = key
+        """By which somebody who comes back over a new link finds it."""
         self.peer: Peer | None = peer
         self.asked, self.wait = asked, wait
         self.state = WAITING

@@ -52,7 +52,7 @@ class Waits:
 
     def conditions(self, words: dict[str, Any]) -> dict[str, Any]:
         """What a request's words say, as `add` takes it. Raises UsageError for seconds that are none."""
-        since = words.get("from")
+        since = words.get("since", words.get("from"))
         if since == "sent":
             since = self._session.sent_at
         return {

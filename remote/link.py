@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Any
 
+    from sesh.client.pulse import Pulse
     from sesh.remote.destination import Destination
 
 PROGRAM = 'exec sh -c \'x=~/.local/bin/sesh; [ -x "$x" ] || x=sesh; exec "$x" --bridge\''
@@ -42,6 +43,8 @@ class Link(wire.Connection):
         """What the sesh over there said of itself and its machine."""
         self.session_id = ""
         """The id of the session that it has led to, where it knew that."""
+        self.pulse: Pulse | None = None
+        """Where it is set, `receive` asks whether the other side is there, and tells a link that broke from an end."""
         self._process, self._told = process, told
 
     def __enter__(self) -> Link:
@@ -76,6 +79,38 @@ class Link(wire.Connection):
     def abort(self) -> None:
         """Ends what carries the link, from another thread: whoever reads it sees its end."""
         self._process.kill()
+
+    def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
+        """The next frame; with a `pulse` also Lost where it is the link that broke, or went silent."""
+        pulse = self.pulse
+        if pulse is None:
+            return super().receive(deadline)
+        while True:
+            try:
+                frame = super().receive(pulse.due if deadline is None else min(deadline, pulse.due))
+            except TimedOut:
+                now = time.monotonic()
+                if now >= pulse.due:
+                    self._beat(pulse, now)
+                if deadline is not None and now >= deadline:
+                    raise
+                continue
+            except Unreachable as error:
+                if not self.broken():
+                    raise
+                raise Lost(f"the link to @{self.destination.word} is lost") from error
+            pulse.heard()
+            if frame[0] != protocol.PONG:
+                return frame
+
+    def _beat(self, pulse: Pulse, now: float) -> None:
+        """Asks the other side for a sign of life. Raises Lost where it gave none for long."""
+        if not pulse.beat(now):
+            raise Lost(f"the link to @{self.destination.word} went silent")
+        try:
+            self.send(protocol.frame(protocol.PING), now + 1)
+        except (TimedOut, Unreachable):
+            return  # what was said before the end is still to be read, and then the end
 
     def close(self) -> None:
         """Closes the connection, and ends what carried it; a second call does nothing."""

@@ -6,7 +6,8 @@ It answers HELLO with WELCOME (`home`, and who it is), then requests:
   `session_id`; from then on the bytes of the session's daemon pass through untouched. With `asks` somebody can be asked
   over there: it is answered with a `question`, and comes again with one answer more. `session_id`: that of a session
   which is created; where there is one of that id it is that one, or its `result`: asked again, nothing is done twice.
-- `connect` {name, session_id}: the same for a session that is known; one that has ended is answered with its `result`.
+- `connect` {name, session_id, passing}: the same for a session that is known; one that has ended is answered with its
+  `result`. `passing`: nobody is going to be attached.
 - `command` {argv} and what stdin held as DATA: any other command line, run by itself; its output comes as OUTPUT frames
   (numbered 1 for stdout, 2 for stderr), its code as `exit_code`.
 - `summaries`: the sessions here. `result` {session_id}: how a session ended.
@@ -104,7 +105,8 @@ def _answer(
             return _question(question), b"", None
         return {"name": name, "notes": notes, "session_id": _number(name)}, b"", connection
     if verb == "connect":
-        return _connected(str(asked.get("name") or ""), str(asked.get("session_id") or ""))
+        name, number = str(asked.get("name") or ""), str(asked.get("session_id") or "")
+        return _connected(name, number, passing=asked.get("passing") is True)
     if verb == "command":
         return {"exit_code": _command(near, _words(asked), data)}, b"", None
     if verb == "summaries":
@@ -173,13 +175,14 @@ def _entered(argv: list[str]) -> tuple[str, str, wire.Connection]:
     return notes, *found
 
 
-def _connected(name: str, number: str) -> tuple[dict[str, Any], bytes, wire.Connection | None]:
+def _connected(name: str, number: str, *, passing: bool) -> tuple[dict[str, Any], bytes, wire.Connection | None]:
     """A connection to a session by its name, or, where that one has ended, how it did."""
     try:
         connection = find.required(find.checked(name))
         if not number:
-            paths.remember(name)
-            return {"name": name}, b"", connection
+            if not passing:
+                paths.remember(name)
+            return {"name": name, "session_id": _number(name)}, b"", connection
         probe, _ = wire.ask(name, "status")
         if probe["session"].get("id") == number:
             return {"name": name, "daemon_pid": probe["session"].get("daemon_pid")}, b"", connection

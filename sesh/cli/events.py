@@ -8,7 +8,8 @@ import time
 
 from sesh import kernel, paths, protocol, wire
 from sesh.cli import far, find, show
-from sesh.errors import ExitCode, SeshError, Unreachable, UsageError, rebuild
+from sesh.cli.way import HERE
+from sesh.errors import Ended, ExitCode, Lost, SeshError, Unreachable, UsageError, rebuild
 from sesh.names import printable
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sesh.cli.way import Way
     from sesh.cli.words import Line
 
 _PATIENCE = 5.0
@@ -23,25 +25,58 @@ _GLANCE = 1.0
 """Seconds between two looks for new sessions, where the kernel does not tell of them."""
 
 
-def events(line: Line, name: str | None = None, *, since: str | None = None) -> int:
+def events(line: Line, name: str | None = None, *, since: str | None = None, way: Way = HERE) -> int:
     """`--events [NAME] [--since N]`: one line for each, with `--json` one object."""
     if since is not None and not (since.isdecimal() and since.isascii()):
         raise UsageError(f"{printable(since)} is no number of an event; write: sesh --events NAME --since 0")
     if since is not None and name is None:
         raise UsageError("each session numbers its own events; write: sesh --events NAME --since N")
     number = int(since) if since is not None else None
-    following = Following(_object if line.json else _line)
+    told = _object if line.json else _line
     try:
         if name is not None:
             find.checked(name, "--events")
-            following.take_in(find.required(name), number)
-            while following.sessions:
-                following.turn(None)
+            _one(way, name, number, told)
         else:
-            _all(following)
+            _all(Following(told))
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     return 0
+
+
+def _one(way: Way, name: str, since: int | None, told: Callable[[dict[str, Any]], None]) -> None:
+    """The events of one session until it ends, over as many connections as it takes."""
+    connection = way.to(name)
+    while True:
+        following = Following(told)
+        try:
+            following.take_in(connection, since)
+            while following.sessions:
+                following.hear(connection)
+            return
+        except Lost:
+            seen, began = following.seen, connection.welcome.get("events")
+            since = seen if seen is not None else since if since is not None else began
+            following.close()
+        try:
+            connection = way.again(connection, 0)
+        except Ended as ended:
+            _over(name, ended, since, told)
+            return
+
+
+def _over(name: str, ended: Ended, since: int | None, told: Callable[[dict[str, Any]], None]) -> None:
+    """What is known of the events of a session that ended while the link was down: how many, and the last one."""
+    result = ended.result
+    last, moment = result.get("events"), result.get("ended")
+    if not isinstance(last, int) or not isinstance(moment, (int, float)):
+        return
+    stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment))}.{int(moment * 1000) % 1000:03d}Z"
+    missed = last - 1 - since if since is not None else 0
+    if missed > 0:
+        told({"seq": last - 1, "ts": stamp, "event": "missed", "session": name, "count": missed})
+    facts = {"exit_code": result.get("exit_code"), "signal": result.get("signal"), "reason": result.get("reason")}
+    told({"seq": last, "ts": stamp, "event": "exited", "session": name, **facts})
 
 
 def _all(following: Following) -> None:
@@ -74,6 +109,8 @@ class Following:
         self.poll = select.poll()
         self.sessions: dict[int, wire.Connection] = {}
         self._told = told
+        self.seen: int | None = None
+        """The number of the newest event, where one session is followed."""
         self._ids: dict[int, str] = {}
 
     def take_in(self, connection: wire.Connection, since: int | None) -> None:
@@ -97,21 +134,28 @@ class Following:
             if descriptor not in self.sessions:
                 others.append(descriptor)
                 continue
-            connection = self.sessions[descriptor]
-            try:
-                frames = [connection.receive(), *connection.leftovers()]
-            except Unreachable:
-                name = str(connection.welcome.get("name"))
-                self._forget(descriptor)
-                show.note(f"the daemon of {name} died")
-                continue
-            self._heard(descriptor, frames)
+            self.hear(self.sessions[descriptor])
         return others
+
+    def hear(self, connection: wire.Connection) -> None:
+        """Waits for what comes on one connection. Raises Lost where its link is lost; a daemon that died is said."""
+        try:
+            frames = [connection.receive(), *connection.leftovers()]
+        except Lost:
+            raise
+        except Unreachable:
+            name = str(connection.welcome.get("name"))
+            self._forget(connection.inbound)
+            show.note(f"the daemon of {name} died")
+            return
+        self._heard(connection.inbound, frames)
 
     def _heard(self, descriptor: int, frames: list[tuple[int, bytes]]) -> None:
         for kind, payload in frames:
             if kind == protocol.DATA:
-                self._told(protocol.parse(payload))
+                event = protocol.parse(payload)
+                self.seen = event.get("seq", self.seen)
+                self._told(event)
             elif kind == protocol.RESPONSE:
                 self._forget(descriptor)
                 error = protocol.parse(payload).get("error")

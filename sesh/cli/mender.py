@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Mender:
-    """Gets a waiter back to its job: again and again, at growing intervals."""
+    """Gets who waits back to a session: again and again, at growing intervals."""
 
     def __init__(self, destination: Destination, name: str) -> None:
         self._destination, self._name = destination, name
@@ -37,6 +37,20 @@ class Mender:
         broken.close()
         if not lost or not number:
             raise InternalError(f"the daemon of {name} on @{word} died, and the job's exit code with it")
+        try:
+            return self._back(number, since, heard), None, b""
+        except Ended as ended:
+            return None, dict(ended.result), ended.output
+
+    def back(self, broken: Connection, since: int) -> Link:
+        """A link to the same session in the place of one that raised Lost. Raises Ended."""
+        pulse = broken.pulse if isinstance(broken, Link) else None
+        broken.close()
+        number = str(broken.welcome.get("id") or (broken.session_id if isinstance(broken, Link) else ""))
+        return self._back(number, since, pulse.heard_at if pulse is not None else time.monotonic())
+
+    def _back(self, number: str, since: int, heard: float) -> Link:
+        word, name = self._destination.word, self._name
         show.note(f"the link to @{word} is lost; {name} goes on there, and sesh tries to come back to it")
         for pause in pauses():
             time.sleep(pause)
@@ -44,10 +58,8 @@ class Mender:
                 through = reach.back(name, word, number, since, heard)
             except (Unreachable, TimedOut):
                 continue
-            except Ended as ended:
-                return None, dict(ended.result), ended.output
             show.note(f"the link to @{word} stands again")
-            return through, None, b""
+            return through
         raise Unreachable(f"@{word} did not come back; to wait on: sesh @{word} --wait {name} --exit")
 
 

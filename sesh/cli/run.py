@@ -50,10 +50,6 @@ def run(argv: list[str]) -> int:
         else:
             show.text(text)
         return 0
-    if line.hosts and line.verb == "--run" and len(line.hosts) == 1:
-        from sesh.cli import shell
-
-        return shell.there(line)
     if line.hosts and line.verb not in _HERE and "--watch" not in line.words:
         from sesh.cli import there
 

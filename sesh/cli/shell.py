@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 
 from sesh import protocol, wire
 from sesh.cli import create, far, find, show
-from sesh.errors import ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable, UsageError
+from sesh.cli.presses import Presses
+from sesh.cli.way import HERE
+from sesh.errors import (
+    Ended,
+    ExitCode,
+    InternalError,
+    Interrupted,
+    Lost,
+    NotFound,
+    SeshError,
+    TimedOut,
+    Unreachable,
+    UsageError,
+)
 from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Callable, Sequence
-    from types import FrameType
     from typing import Any
 
+    from sesh.cli.way import Way
     from sesh.cli.words import Line
 
     Answering = Callable[[wire.Connection, str], tuple[dict[str, Any], bytes]]
-else:
-    import _signal as signal  # the module around it takes longer to load than all of this
 
 RUN = 1
 """The number of the request."""
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
-_PRESSES = 3
-_AGAIN = 2.0
-"""Seconds within which another Ctrl-C counts as a further one."""
+_PATIENCE = 10.0
 _SEQUENCES = re.compile(
     rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\x18\x1a]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^_`-~])"
 )
@@ -40,7 +49,15 @@ def plain(output: bytes) -> bytes:
     return _SEQUENCES.sub(b"", output) if b"\x1b" in output else output
 
 
-def run(line: Line, name: str, *, timeout: str | None = None, no_wait: bool = False, ansi: bool = False) -> int:
+def run(
+    line: Line,
+    name: str,
+    *,
+    timeout: str | None = None,
+    no_wait: bool = False,
+    ansi: bool = False,
+    way: Way = HERE,
+) -> int:
     """`--run NAME … -- CMD…`: has the session's shell run CMD; CMD's exit code, 124 where the time ran out.
 
     Whatever keeps sesh from doing that is 125, save a bad word (2).
@@ -51,29 +68,78 @@ def run(line: Line, name: str, *, timeout: str | None = None, no_wait: bool = Fa
     if any("\0" in word for word in line.tail):
         raise UsageError("a command holds no NUL")
     seconds = create.seconds(timeout) if timeout is not None else None
-    told, output = ran(name, line.tail, seconds, wait=not no_wait, answer=_answer)
+    with Presses(tie=False, left=f"the command goes on in {name}; to watch: sesh {name}") as presses:
+        told, output = ran(
+            name, line.tail, seconds, wait=not no_wait, answer=lambda it, _: _answer(it, presses), way=way
+        )
     return _report(line, name, told, output if ansi else plain(output), waited=not no_wait)
 
 
 def ran(
-    name: str, words: Sequence[str], seconds: float | None, *, wait: bool, answer: Answering
+    name: str,
+    words: Sequence[str],
+    seconds: float | None,
+    *,
+    wait: bool,
+    answer: Answering,
+    way: Way = HERE,
 ) -> tuple[dict[str, Any], bytes]:
     """Has the shell run a command: the daemon's account of it, and its output.
 
     `answer` waits for these two, and knows what an interruption means. Raises what keeps sesh from it, as 125.
     """
-    data = "\0".join(words).encode("utf-8", "surrogateescape")
+    order = Order(words, seconds, wait=wait, named=way.heals)
     try:
-        with find.required(name) as connection:
-            connection.send(wire.greeting("request") + wire.asking("run", RUN, data, timeout=seconds, wait=wait))
-            connection.expect_welcome(time.monotonic() + 10)
-            return answer(connection, name)
+        connection = way.to(name)
+        while True:
+            with connection:
+                try:
+                    order.give(connection)
+                    return answer(connection, name)
+                except Lost:
+                    connection = way.again(connection, 0)
+    except Ended as ended:
+        return order.over(name, ended)
     except Unreachable:
         raise InternalError(f"the daemon of {name} died, and the command's exit code with it") from None
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.SESH_FAILED
         raise
+
+
+class Order:
+    """A command for a live shell. One that is `named` may be given again over another link, and is run but once."""
+
+    def __init__(self, words: Sequence[str], seconds: float | None, *, wait: bool, named: bool) -> None:
+        self._data = "\0".join(words).encode("utf-8", "surrogateescape")
+        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self._words: dict[str, Any] = {"wait": wait}
+        if named:
+            self._words["key"] = os.urandom(8).hex()
+        self._given = False
+
+    def give(self, connection: wire.Connection) -> None:
+        """Has the daemon run it. Raises InternalError where that would do so a second time."""
+        left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        asked = wire.asking("run", RUN, self._data, timeout=left, **self._words)
+        if not self._given:
+            self._given = True
+            connection.send(wire.greeting("request") + asked)
+            connection.expect_welcome(time.monotonic() + _PATIENCE)
+            return
+        welcome = connection.hello("request", time.monotonic() + _PATIENCE)
+        if "rejoin" not in (welcome.get("can") or ()):
+            raise InternalError("the link was lost, and with it the command's exit code; see what it did: sesh --logs")
+        connection.send(asked)
+
+    def over(self, name: str, ended: Ended) -> tuple[dict[str, Any], bytes]:
+        """What is known of it where its session has ended while the link was down. Raises InternalError."""
+        last = ended.result.get("run")
+        if not isinstance(last, dict) or last.get("key") != self._words.get("key"):
+            raise InternalError(f"{name} has ended, and with it what is known of the command")
+        show.note(f"{name} has ended with the command, while the link was down; its output is lost")
+        return last, b""
 
 
 def interrupt(connection: wire.Connection) -> None:
@@ -84,26 +150,24 @@ def interrupt(connection: wire.Connection) -> None:
         return  # the answer is on its way, or never comes
 
 
-def _answer(connection: wire.Connection, name: str) -> tuple[dict[str, Any], bytes]:
+def _answer(connection: wire.Connection, presses: Presses) -> tuple[dict[str, Any], bytes]:
     """The daemon's account of the command; Ctrl-C meanwhile interrupts it, a third one stops the waiting."""
-    presses: list[float] = []
 
-    def pressed(_number: int, _frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if presses and now - presses[0] > _AGAIN:
-            presses.clear()
-        presses.append(now)
-        if len(presses) >= _PRESSES:
-            raise Interrupted(f"the command goes on in {name}; to watch: sesh {name}")
+    def pressed(_number: int) -> None:
+        presses.pressed(time.monotonic())
         interrupt(connection)
 
-    before = signal.getsignal(signal.SIGINT)
-    if before != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, pressed)
+    def stop(_number: int) -> None:
+        raise Interrupted(presses.left)
+
+    presses.heard()
+    presses.away = pressed
+    if presses.taken():
+        interrupt(connection)  # it came before there was anybody to tell
     try:
         return connection.answer(RUN)
     finally:
-        signal.signal(signal.SIGINT, before)
+        presses.away = stop  # a link that is lost is waited for no longer than the person wants
 
 
 def _report(line: Line, name: str, told: dict[str, Any], output: bytes, *, waited: bool) -> int:
@@ -194,20 +258,3 @@ def _listed(line: Line, commands: list[dict[str, Any]]) -> int:
         command = show.one_line(" ".join(each["command"]))
         show.text(f"{each['n']:>4}  {code:>3}  {each['duration']:>8.2f}s  {command}")
     return 0
-
-
-def there(line: Line) -> int:
-    """`--run` for another host: Ctrl-C, which ends the link, is passed on as a key."""
-    from sesh.cli import there as remote
-    from sesh.cli import words
-
-    try:
-        return remote.run(line)
-    except KeyboardInterrupt:
-        given = words.parse(line)
-        if given is None:
-            raise
-        key = words.Line()
-        key.verb, key.hosts, key.words = "--send", line.hosts, [str(given["name"]), "--key", "C-c"]
-        remote.run(key)
-        raise Interrupted("interrupted") from None

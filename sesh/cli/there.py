@@ -6,7 +6,7 @@ import sys
 import time
 
 from sesh import paths, protocol, wire
-from sesh.cli import choice, enter, job, reach, settings, show, words
+from sesh.cli import across, choice, enter, job, reach, settings, show, words
 from sesh.cli.feeding import Feeding
 from sesh.cli.mender import Mender, begun
 from sesh.cli.presses import Presses
@@ -59,6 +59,8 @@ def _one(line: words.Line, argv: list[str], destination: Destination) -> int:
         argv = _asked(argv, destination)
     if line.verb in _CREATING:
         synced(destination)
+    if across.wanted(line):
+        return across.run(line, destination, lambda through: _carried(through, argv, b""))
     return _command(line, argv, destination)
 
 
@@ -180,7 +182,12 @@ def _command(line: words.Line, argv: list[str], destination: Destination) -> int
     """Any other line: run over there, its output and exit code passed on."""
     data = _input(line)
     with reach.opened(destination, offer=not line.json) as through:
-        return carried_out(through, argv, data, lambda number, block: show.write(block, number))
+        return _carried(through, argv, data)
+
+
+def _carried(through: Link, argv: list[str], data: bytes) -> int:
+    """Has the other side run a line, its output passed on; the exit code."""
+    return carried_out(through, argv, data, lambda number, block: show.write(block, number))
 
 
 def carried_out(through: Link, argv: list[str], data: bytes, take: Callable[[int, bytes], None]) -> int:

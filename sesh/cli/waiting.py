@@ -7,14 +7,17 @@ import time
 
 from sesh import protocol, results, wire
 from sesh.cli import create, far, find, show
-from sesh.errors import NotFound, Refused, TimedOut, Unreachable, UsageError
+from sesh.cli.way import HERE
+from sesh.errors import Ended, Lost, NotFound, Refused, TimedOut, Unreachable, UsageError
 from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from sesh.cli.lines import Lines
+    from sesh.cli.way import Way
     from sesh.cli.words import Line
 
 _PATIENCE = 10.0
@@ -44,6 +47,7 @@ def wait(  # noqa: PLR0913 (a wait has that many sides)
     start: str | None = None,
     since_start: bool = False,
     timeout: str | None = None,
+    way: Way = HERE,
 ) -> int:
     """`--wait NAME …`: the session's code where it has ended, else 0. Without a condition it waits for the end."""
     find.checked(name, "--wait")
@@ -55,12 +59,11 @@ def wait(  # noqa: PLR0913 (a wait has that many sides)
     limit = create.seconds(timeout) if timeout is not None else None
     silence = create.seconds(idle, "--idle") if idle is not None else None
     search = compiled(pattern) if pattern is not None else None
-    with find.required(name) as connection:
-        told = met(connection, name, exit_=exit_, prompt=prompt, idle=silence, search=search, begin=begin, limit=limit)
-    return _say(line, name, told)
+    conditions = {"exit_": exit_, "prompt": prompt, "idle": silence, "search": search, "begin": begin, "limit": limit}
+    return _say(line, name, met(way.to(name), name, **conditions, again=way.again if way.heals else None))
 
 
-def met(
+def met(  # noqa: PLR0913 (a wait has that many sides)
     connection: wire.Connection,
     name: str,
     *,
@@ -70,18 +73,19 @@ def met(
     search: re.Pattern[str] | None,
     begin: int | str,
     limit: float | None,
+    again: Callable[[wire.Connection, int], wire.Connection] | None = None,
 ) -> dict[str, Any]:
     """Waits for whatever comes first: which it was (`met`), with `match`, `exit_code` and `position`.
 
-    `begin`: the position of the output that counts, `sent` for that after the last `--send`, `start` for all. Raises
-    TimedOut after `limit` seconds, Refused where the session ends and that was not waited for, Unreachable.
+    The connection is closed then. `begin`: the position of the output that counts, `sent` for that after the last
+    `--send`, `start` for all. `again`: what gives a connection in the place of one that raised Lost (see `Way`).
+    Raises TimedOut after `limit` seconds, Refused where the session ends and that was not waited for, Unreachable.
     """
     exit_ = exit_ or (not prompt and idle is None and search is None)
     deadline = None if limit is None else time.monotonic() + limit
     words = {"exit": True, "prompt": prompt or None, "idle": idle, "timeout": limit}
-    connection.hello("request", time.monotonic() + _PATIENCE)
     try:
-        answer = _Wait(connection, name, search).until(words, begin, deadline)
+        answer = _answered(connection, _Wait(search, begin, deadline), words, again)
     except Found as found:
         return {"met": "for", "match": found.match, "exit_code": None, "position": found.position}
     except Unreachable:
@@ -135,36 +139,62 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise UsageError(f"{printable(pattern)} is no regular expression: {show.one_line(str(error))}") from None
 
 
+def _answered(
+    connection: wire.Connection,
+    waiting: _Wait,
+    words: dict[str, Any],
+    again: Callable[[wire.Connection, int], wire.Connection] | None,
+) -> dict[str, Any]:
+    """The daemon's answer, over as many connections as it takes; of a session that ended meanwhile its result."""
+    while True:
+        with connection:
+            try:
+                return waiting.until(connection, words)
+            except Lost:
+                if again is None:
+                    raise
+                try:
+                    connection = again(connection, waiting.position)
+                except Ended as ended:
+                    waiting.rest(ended)
+                    return dict(ended.result)
+
+
 class _Wait:
-    """One wait over a connection, which looks for `search` in the output itself."""
+    """One wait, which looks for `search` in the output itself, and goes on where it was over another connection."""
 
-    def __init__(self, connection: wire.Connection, name: str, search: re.Pattern[str] | None) -> None:
-        self._connection, self._name, self._search = connection, name, search
+    def __init__(self, search: re.Pattern[str] | None, begin: Any, deadline: float | None) -> None:
+        self._search, self._begin, self._deadline = search, begin, deadline
+        self._lines: Lines | None = None
+        self._head: int | None = None
+        """Where the output stood when the wait began."""
 
-    def until(self, words: dict[str, Any], begin: Any, deadline: float | None) -> dict[str, Any]:
+    @property
+    def position(self) -> int:
+        """Up to where the output was looked at."""
+        return self._lines.position if self._lines is not None else self._head or 0
+
+    def until(self, connection: wire.Connection, words: dict[str, Any]) -> dict[str, Any]:
         """The daemon's answer. Raises Found, and TimedOut past the deadline (monotonic)."""
-        connection = self._connection
+        deadline = self._deadline
         late = None if deadline is None else deadline + _GRACE
+        welcome = connection.hello("request", time.monotonic() + _PATIENCE)
         columns = 80
         if self._search is not None:
             summary, _ = connection.request("summary", deadline=late)
             columns = int(summary["session"]["columns"])
-            if begin == "start":
-                self._before(late)
+            if self._begin == "start" and self._lines is None:
+                self._before(connection, late)
             words = {**words, "follow": True}
-        connection.send(wire.asking("wait", _WAIT, **{**words, "from": begin}), late)
-        lines: Lines | None = None
+        words = {**words, **self._where(welcome.get("position"))}
+        connection.send(wire.asking("wait", _WAIT, **words), late)
         while True:
             if deadline is not None and time.monotonic() > deadline + _GRACE:
                 raise TimedOut("the time ran out")
             kind, payload = connection.receive(late)
             if kind == protocol.OUTPUT:
                 position, data = protocol.split_number(payload)
-                if lines is None:
-                    from sesh.cli.lines import Lines
-
-                    lines = Lines(position, columns)
-                self._look(lines, data)
+                self._look(position, data, columns)
             elif kind == protocol.RESPONSE:
                 answer = protocol.parse(payload)
                 if answer.get("id") == _WAIT:
@@ -172,14 +202,38 @@ class _Wait:
                         raise wire.failure(answer["error"])
                     return answer
 
-    def _before(self, deadline: float | None) -> None:
+    def _where(self, head: Any) -> dict[str, Any]:
+        """From where on output counts, and how much time is left; `head`: where the output stands now."""
+        began = self._head
+        if self._head is None:
+            self._head = head if isinstance(head, int) else None
+        left = {} if self._deadline is None else {"timeout": max(0.0, self._deadline - time.monotonic())}
+        if self._lines is not None:
+            return {**left, "from": self._lines.position, "since": self._begin}
+        return {**left, "from": self._begin, "else": began}
+
+    def rest(self, ended: Ended) -> None:
+        """Looks at what is kept of the output of a session that has ended. Raises Found."""
+        position = ended.result.get("position")
+        if self._search is not None and isinstance(position, int) and ended.output:
+            self._look(position - len(ended.output), ended.output, 80)
+
+    def _before(self, connection: wire.Connection, deadline: float | None) -> None:
         """Looks through what the session still knows."""
-        answer, data = self._connection.request("logs", deadline=deadline, lines=_MOST)
+        answer, data = connection.request("logs", deadline=deadline, lines=_MOST)
         for text in data.decode("utf-8", "replace").split("\n"):
             self._test(text, int(answer["position"]))
 
-    def _look(self, lines: Lines, data: bytes) -> None:
-        for each in lines.feed(data):
+    def _look(self, position: int, data: bytes, columns: int) -> None:
+        """Looks at output that begins at a position; what was looked at before is passed over."""
+        if self._lines is None:
+            from sesh.cli.lines import Lines
+
+            self._lines = Lines(position, columns)
+        lines = self._lines
+        if position > lines.position:
+            lines.position = position  # what lies between is known to nobody any more
+        for each in lines.feed(data[lines.position - position :]):
             self._test(each.text, each.end)
         current = lines.current
         # A prompt ends with a blank, and who looks for one may look for its blank.

@@ -1,0 +1,170 @@
+"""`--wait`, `--run`, `--events` and `--logs -f` over links that break: they come back and miss nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.remote.farm import Far, Farm
+from tests.support import Home, wait_until
+
+GO = "while [ ! -e go ]; do sleep 0.02; done"
+
+
+@pytest.fixture
+def box(home: Home, farm: Farm) -> Far:
+    """A host behind a network that obeys, with a session `work`."""
+    far = farm.host("box", proxied=True)
+    assert home.sesh("@box", "--open", "work").code == 0
+    assert home.sesh("@box", "--wait", "work", "--prompt", "--timeout", "20").code == 0
+    return far
+
+
+def away(far: Far) -> None:
+    """The link breaks, and cannot be had again until `restore`."""
+    far.proxy.refuse()
+    far.proxy.cut()
+
+
+def settled(far: Far) -> None:
+    """Somebody is connected to `work` over there, and nothing passes any more: he waits."""
+    daemon = far.sesh("--status", "work", "--json").json()["daemon_pid"]
+    wait_until(lambda: _connections(daemon) > 0, what="somebody is connected to the daemon")
+    seen: list[int] = []
+    while len(seen) < 8 or len(set(seen[-8:])) > 1:
+        seen.append(far.proxy.passed)
+        time.sleep(0.02)
+
+
+def _connections(daemon: int) -> int:
+    with open("/proc/net/unix", encoding="utf-8") as file:
+        rows = [line.split() for line in file if f".{daemon}.sock" in line]
+    return sum(row[5] == "03" for row in rows)
+
+
+def told(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+    out, error = process.communicate(timeout=30)
+    return process.returncode, out.decode(), error.decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "line", "answer"),
+    [
+        (["--for", "^do+ne$"], "echo do''ne", "for: done\n"),
+        (["--prompt"], "true", "prompt\n"),
+        (["--exit"], "exit 5", "exit: 5\n"),
+    ],
+)
+def test_what_comes_while_the_link_is_down_is_not_missed(
+    home: Home, box: Far, words: list[str], line: str, answer: str
+) -> None:
+    assert box.sesh("--send", "work", f"{GO}; {line}", "--enter").code == 0
+    waiting = home.start("@box", "--wait", "work", "--timeout", "30", *words)
+    settled(box)
+    away(box)
+    box.write("go", "")
+    if words == ["--exit"]:
+        wait_until(lambda: box.names() == [])
+    else:
+        wait_until(lambda: box.sesh("--wait", "work", "--prompt", "--timeout", "5").code == 0)
+    box.proxy.restore()
+    code, out, error = told(waiting)
+    assert (code, out) == (5 if words == ["--exit"] else 0, answer), error
+    assert error.count("\n") in (1, 2)
+
+
+def test_the_time_that_is_left_goes_on_over_another_link(home: Home, box: Far) -> None:
+    waiting = home.start("@box", "--wait", "work", "--for", "never", "--timeout", "2")
+    settled(box)
+    box.proxy.cut()
+    assert told(waiting)[0] == 124
+
+
+def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box: Far) -> None:
+    script = f"echo begun; echo x >>ran; {GO}; echo done; sh -c 'exit 7'"
+    running = home.start("@box", "--run", "work", "--", script)
+    wait_until(lambda: box.exists("ran"))
+    settled(box)
+    box.proxy.cut()
+    wait_until(lambda: b"stands again" in (running.stderr.readline() if running.stderr else b""))
+    away(box)
+    box.write("go", "")
+    wait_until(lambda: len(box.sesh("--history", "work", "--json").json()) == 1)
+    box.proxy.restore()
+    code, out, error = told(running)
+    assert (code, out, box.read("ran")) == (7, "begun\ndone\n", "x\n"), error
+
+
+def test_a_command_that_ends_the_session_while_the_link_is_down_gives_its_code(home: Home, box: Far) -> None:
+    running = home.start("@box", "--run", "work", "--json", "--", f"touch began; {GO}; exit 9")
+    wait_until(lambda: box.exists("began"))
+    settled(box)
+    away(box)
+    box.write("go", "")
+    wait_until(lambda: box.names() == [])
+    box.proxy.restore()
+    code, out, error = told(running)
+    assert (code, json.loads(out)["exit_code"], json.loads(out)["host"]) == (9, 9, "box"), error
+
+
+def test_a_person_need_not_wait_for_the_link(home: Home, box: Far) -> None:
+    running = home.start("@box", "--run", "work", "--", f"touch began; {GO}")
+    wait_until(lambda: box.exists("began"))
+    settled(box)
+    away(box)
+    assert running.stderr is not None
+    assert b"is lost" in running.stderr.readline()
+    running.send_signal(signal.SIGINT)
+    code, _, error = told(running)
+    assert (code, "sesh @box work" in error) == (130, True)
+
+
+def test_events_go_on_behind_the_last_one(home: Home, box: Far) -> None:
+    following = home.start("@box", "--events", "work", "--since", "0", "--json")
+    assert following.stdout is not None
+    first = json.loads(following.stdout.readline())
+    away(box)
+    for number in range(3):
+        assert box.sesh("--run", "work", "--", f"printf '\\033]0;t{number}\\007'").code == 0
+    box.proxy.restore()
+    assert home.sesh("@box", "--kill", "work").code == 0
+    _, out, error = told(following)
+    rest = [json.loads(line) for line in out.splitlines()]
+    assert [each["seq"] for each in rest] == list(range(first["seq"] + 1, first["seq"] + 1 + len(rest))), error
+    assert [each["title"] for each in rest if each["event"] == "title"] == ["t0", "t1", "t2"]
+    assert (rest[-1]["event"], rest[-1]["reason"], rest[-1]["host"]) == ("exited", "killed", "box")
+
+
+def test_the_end_of_a_session_is_told_also_where_nobody_was_there(home: Home, box: Far) -> None:
+    following = home.start("@box", "--events", "work", "--json")
+    settled(box)
+    away(box)
+    assert box.sesh("--run", "work", "--", "exit 6").code == 6
+    wait_until(lambda: box.names() == [])
+    box.proxy.restore()
+    _, out, error = told(following)
+    missed, last = (json.loads(line) for line in out.splitlines())
+    assert (missed["event"], last["event"], last["exit_code"]) == ("missed", "exited", 6), error
+    assert (missed["count"], last["seq"]) == (last["seq"] - 1 - 1, missed["seq"] + 1)
+
+
+def test_each_line_is_printed_once_through_cuts(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    script = f"echo line-0-; {GO}; i=0; while [ $i -lt 600 ]; do i=$((i+1)); echo line-$i-; sleep 0.002; done; exit 3"
+    assert home.sesh("@box", "--exec", "job", "-d", "--", "sh", "-c", script).code == 0
+    lines = home.start("@box", "--logs", "job", "-f")
+    assert lines.stdout is not None
+    assert os.read(lines.stdout.fileno(), 100) == b"line-0-\n"
+    far.write("go", "")
+    for _ in range(2):
+        accepted = far.proxy.accepted
+        far.proxy.cut()
+        wait_until(lambda: far.proxy.accepted > accepted)  # noqa: B023
+    wait_until(lambda: far.names() == [], timeout=20)
+    code, out, error = told(lines)
+    assert (code, out.split()) == (0, [f"line-{number}-" for number in range(1, 601)]), error
