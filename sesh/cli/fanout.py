@@ -1,4 +1,4 @@
-"""One job on several hosts at once: each host's lines under its name, a summary, 0 only where all went well."""
+"""One job, or one command for live shells, on several hosts: each host's lines under its name, then a summary."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sesh.cli.words import Line
 
+VERBS = ("--exec", "--run")
 _COLOURS = (36, 33, 35, 32, 34, 31)
 _BLOCK = 1 << 16
 
@@ -72,10 +73,11 @@ class Run:
 
 
 def run(line: Line, hosts: list[str], own: list[str]) -> int:
-    """`sesh @a @b --exec NAME … -- CMD`: the exit code. Raises UsageError for verbs that go to one host."""
-    if line.verb != "--exec":
-        raise UsageError("several hosts at once go with --exec: sesh @a @b --exec NAME -- CMD")
-    shown = not line.json and not {"--print", "--follow", "-d"}.isdisjoint(line.words)
+    """`sesh @a @b --exec NAME … -- CMD`, or `--run`: the exit code. Raises UsageError for verbs that go to one host."""
+    if line.verb not in VERBS:
+        raise UsageError("several hosts at once go with --exec and --run: sesh @a @b --exec NAME -- CMD")
+    printed = line.verb == "--run" or not {"--print", "--follow", "-d"}.isdisjoint(line.words)
+    shown = printed and not line.json
     coloured = os.isatty(show.STDOUT) and not os.environ.get("NO_COLOR")
     # Each host's own sesh hears Ctrl-C and knows what it means; one that comes while they are made reaches all of them.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))

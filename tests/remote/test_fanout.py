@@ -105,3 +105,30 @@ def test_ctrl_c_reaches_all_of_them(home: Home, farm: Farm) -> None:
     wait_until(lambda: not any(far.names() for far in hosts))
     assert terminal.exit_code() == 1
     assert terminal.text().count("failed (4)") == 2
+
+
+def test_a_command_runs_in_the_live_shells_of_all_of_them(home: Home, farm: Farm) -> None:
+    one, other = farm.host("one"), farm.host("other")
+    for far in (one, other):
+        assert home.sesh(far.at, "--open", "work").code == 0
+        assert home.sesh(far.at, "--run", "work", "--", f"A={far.word}").code == 0
+    done = home.sesh("@one", "@other", "--run", "work", "--", "echo in $A; [ $A = one ]")
+    assert done.code == 1
+    lines = done.stdout.splitlines()
+    assert sorted(lines[:2]) == ["one: in one", "other: in other"]
+    assert [line.split()[1] for line in lines[2:]] == ["ok", "failed"]
+    told = home.sesh("@one", "@other", "--run", "work", "--json", "--", "echo $A").json()
+    assert [(each["host"], each["output"], each["exit_code"]) for each in told] == [
+        ("one", "one\n", 0),
+        ("other", "other\n", 0),
+    ]
+
+
+def test_a_command_finds_the_shell_that_its_name_means(home: Home, farm: Farm) -> None:
+    farm.host("one")
+    assert home.sesh("@one", "--open", "work").code == 0
+    done = home.sesh("--run", "work", "--", "echo here; sh -c 'exit 4'")
+    assert (done.code, done.stdout, done.stderr) == (4, "here\n", "[work on @one]\n")
+    past = home.sesh("--history", "work")
+    assert (past.code, past.stderr) == (0, "[work on @one]\n")
+    assert "echo here" in past.stdout
