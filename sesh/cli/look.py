@@ -44,8 +44,7 @@ def list_(line: Line, *, label: Sequence[str] = (), watch: bool = False) -> int:
             whole += [] if isinstance(answer, SeshError) else [each for each in answer if bears(each, wanted)]
         show.value(whole)
         return 0
-    terminal = os.isatty(show.STDOUT)
-    drawn = table.Table(table.width(show.STDOUT) if terminal else None, coloured=table.coloured(show.STDOUT))
+    drawn = _table()
     if sessions:
         show.text("\n".join(drawn.lines(sessions, time.time())))
     for reason in listing.refusals(there):
@@ -62,9 +61,20 @@ def list_(line: Line, *, label: Sequence[str] = (), watch: bool = False) -> int:
             lines.insert(len(lines) - len(rows), drawn.remark(word))
             show.text("\n".join(lines))
         sessions += rows
-    if not sessions and terminal:
+    if not sessions and os.isatty(show.STDOUT):
         show.text("no sessions; `sesh NAME` creates one" if not wanted else "no session bears these labels")
     return 0
+
+
+def _table() -> table.Table:
+    """The table for stdout: fitted and coloured on a terminal."""
+    width = table.width(show.STDOUT) if os.isatty(show.STDOUT) else None
+    return table.Table(width, coloured=table.coloured(show.STDOUT))
+
+
+def print_(sessions: Sequence[Summary]) -> None:
+    """A list of sessions by itself."""
+    show.text("\n".join(_table().lines(sessions, time.time())) if sessions else "no sessions over there")
 
 
 def bears(session: Summary, labels: dict[str, str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -59,9 +60,32 @@ def _one(line: words.Line, argv: list[str], destination: Destination) -> int:
         argv = _asked(argv, destination)
     if line.verb in _CREATING:
         synced(destination)
+    if not line.json and os.isatty(show.STDOUT) and (line.verb == "--list" or not (line.verb or line.words)):
+        return _listed(argv, destination)
     if across.wanted(line):
         return across.run(line, destination, lambda through: _carried(through, argv, b""))
     return _command(line, argv, destination)
+
+
+def _listed(argv: list[str], destination: Destination) -> int:
+    """The list of the sessions over there, as it fits the terminal here."""
+    said = bytearray()
+    with reach.opened(destination, offer=True) as through:
+        code = carried_out(
+            through,
+            [*argv, "--json"],
+            b"",
+            lambda number, block: said.extend(block) if number == show.STDOUT else show.write(block, number),
+        )
+    import json
+
+    from sesh.cli import look
+
+    answer = json.loads(said)
+    if isinstance(answer, dict):
+        raise wire.failure(answer.get("error"))
+    look.print_(answer)
+    return code
 
 
 def attaches(line: words.Line) -> bool:

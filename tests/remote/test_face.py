@@ -34,6 +34,20 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, farm: 
     assert time.monotonic() - started < 2
 
 
+def test_the_list_of_one_host_fits_the_terminal_here(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    known(home, far)
+    far.sesh("--open", "work", "--", "sh", "-c", "sleep 60 # which is longer than the terminal is wide")
+    for words in (("@box",), ("@box", "--list")):
+        listed = home.terminal(*words, columns=50)
+        listed.wait_for(re.compile(r"^ NAME .*\n work +detached .*…$", re.MULTILINE))
+        assert listed.exit_code() == 0
+    assert "wide" in home.sesh("@box").stdout, "a pipe gets all of it"
+    empty = home.terminal("@box", "--list", "--label", "a=b")
+    assert empty.exit_code() == 0
+    assert "no sessions over there" in empty.text()
+
+
 def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, farm: Farm) -> None:
     far = farm.host("box")
     known(home, far)
