@@ -1,0 +1,50 @@
+"""`sesh --mcp` with sessions on other hosts: started, lost, found again, closed."""
+
+from __future__ import annotations
+
+from tests.remote.farm import Farm
+from tests.support import Home
+from tests.support.agent import Agent, driven
+
+
+def test_a_session_on_a_host_from_its_start_to_its_end(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    farm.host("bare", installed=False)
+
+    async def story(agent: Agent) -> None:
+        opened = await agent.call("open", name="deploy", host="@box")
+        assert (opened["session"], opened["host"], opened["created"]) == ("deploy", "box", True)
+        assert opened["log"].startswith(f"{home.path}/.local/state/sesh/work/box/")
+        await agent.call("run", name="deploy", host="box", command="cd /tmp; kept=yes")
+        assert (await agent.call("run", name="deploy", host="box", command="echo $PWD $kept"))["output"] == "/tmp yes\n"
+        assert (await agent.call("exec", host="box", command="exit 5"))["exit_code"] == 5
+        sent = await agent.call("send", name="deploy", host="box", text="echo do''ne", enter=True)
+        met = await agent.call("wait", name="deploy", host="box", pattern="^done$", since=sent["position"])
+        assert met["match"] == "done"
+        assert "done" in (await agent.call("logs", name="deploy", host="box"))["text"]
+        assert "done" in (await agent.call("screen", name="deploy", host="box"))["text"]
+        assert [each["name"] for each in (await agent.call("list", host="box"))["sessions"]] == ["deploy"]
+        assert await _standing(agent) == "connected"
+        code, message = await agent.refused("open", name="x", host="bare")
+        assert code == "not_deployed"
+        assert "sesh --deploy @bare" in message
+
+        far.proxy.refuse()
+        far.proxy.cut()
+        assert await _standing(agent) == "expired"
+        assert (await agent.refused("run", name="deploy", host="box", command="true"))[0] == "unreachable"
+        far.proxy.restore()
+        again = await agent.call("open", name="deploy", host="box")
+        assert again["created"] is False
+        assert (await agent.call("run", name="deploy", host="box", command="echo $PWD $kept"))["output"] == "/tmp yes\n"
+
+        assert {each["session"] for each in (await agent.call("close_all"))["closed"]} == {"deploy"}
+        assert await _standing(agent) == "closed"
+
+    driven(home, story)
+    assert far.names() == []
+
+
+async def _standing(agent: Agent) -> str:
+    rows = (await agent.call("status"))["sessions"]
+    return next(str(row["connection"]) for row in rows if row["session"] == "deploy")

@@ -1,0 +1,70 @@
+"""An agent: the client of the Model Context Protocol's own SDK, with `sesh --mcp` at the other end of its pipes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.home import Home
+
+if TYPE_CHECKING:
+    from mcp import Client
+
+
+class Agent:
+    """Calls tools. `client`: the SDK's own, for all else."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def call(self, tool: str, **words: Any) -> dict[str, Any]:
+        """What a tool answers, in its structured form. AssertionError where that is an error."""
+        result: Any = await self.client.call_tool(tool, words)
+        assert not result.is_error, result.content[0].text
+        assert result.structured_content is not None
+        return dict(result.structured_content)
+
+    async def refused(self, tool: str, **words: Any) -> tuple[str, str]:
+        """The code and the message with which a tool refuses; the text says both."""
+        result: Any = await self.client.call_tool(tool, words)
+        assert result.is_error, result.structured_content
+        error = result.structured_content["error"]
+        assert result.content[0].text == f"{error['code']}: {error['message']}"
+        return error["code"], error["message"]
+
+
+@asynccontextmanager
+async def connected(home: Home) -> AsyncIterator[Agent]:
+    """An agent with a server of its own in that home; what the server says on stderr must be nothing."""
+    from mcp import Client
+    from mcp.client.stdio import StdioServerParameters, stdio_client
+
+    words = [*home.command, "--mcp"]
+    server = StdioServerParameters(command=words[0], args=words[1:], env=home.env, cwd=home.path)
+    said = os.path.join(home.root, "said")
+    with open(said, "a", encoding="utf-8") as errors:
+        async with Client(stdio_client(server, errlog=errors)) as client:
+            yield Agent(client)
+    with open(said, encoding="utf-8") as told:
+        assert told.read() == ""
+
+
+def driven(home: Home, story: Callable[[Agent], Awaitable[None]]) -> None:
+    """Tells a story with an agent in it. Skipped by name where there is no SDK, save in CI."""
+    if find_spec("mcp") is None:
+        missing = "the SDK of the Model Context Protocol is not installed: pip install 'sesh[mcp]'"
+        if os.environ.get("CI"):
+            pytest.fail(f"{missing}, and CI skips nothing", pytrace=False)
+        pytest.skip(missing)
+    import anyio
+
+    async def told() -> None:
+        async with connected(home) as agent:
+            await story(agent)
+
+    anyio.run(told)

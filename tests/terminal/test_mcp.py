@@ -1,0 +1,228 @@
+"""`sesh --mcp` on this machine, spoken to by the client of the SDK over stdio."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import stat
+import time
+from typing import Any
+
+import pytest
+
+from sesh.cli import serving, words
+from sesh.errors import Refused
+from tests.support import Home, wait_until
+from tests.support.agent import Agent, driven
+
+TOOLS = {"list", "open", "run", "exec", "send", "wait", "logs", "screen", "status", "kill", "close_all"}
+
+
+def test_every_tool_says_what_it_does_and_what_it_answers(home: Home) -> None:
+    async def story(agent: Agent) -> None:
+        tools = (await agent.client.list_tools()).tools
+        assert {tool.name for tool in tools} == TOOLS
+        for tool in tools:
+            assert tool.description
+            assert (tool.output_schema or {})["type"] == "object"
+            assert "host" in tool.input_schema["properties"]
+            assert "stop" not in tool.input_schema["properties"]
+        assert "run" in (agent.client.instructions or "")
+
+    driven(home, story)
+
+
+def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
+    async def story(agent: Agent) -> None:
+        opened = await agent.call("open", name="work", directory=home.path, env={"COLOUR": "blue"}, labels={"by": "me"})
+        assert (opened["created"], opened["connection"]) == (True, "connected")
+        assert (await agent.call("open", name="work"))["created"] is False
+        ran = await agent.call("run", name="work", command="cd /tmp; echo $COLOUR; (exit 3)")
+        assert (ran["exit_code"], ran["output"], ran["timed_out"]) == (3, "blue\n", False)
+        assert (await agent.call("run", name="work", command=["printf", "%s", "a b", "$X"]))["output"] == "a b$X"
+        assert home.sesh("--run", "work", "--", "pwd").stdout == "/tmp\n"
+        long = await agent.call("run", name="work", command="seq 1000", output_limit=50)
+        assert long["truncated"]
+        assert long["output"].splitlines() == [str(number) for number in range(989, 1001)]
+        late = await agent.call("run", name="work", command="sleep 1; echo late", timeout=0.1)
+        assert late["timed_out"]
+        assert (await agent.call("wait", name="work", until=["prompt"]))["met"] == "prompt"
+        sent = await agent.call("send", name="work", text="read -p 'who? ' who", enter=True)
+        met = await agent.call("wait", name="work", pattern="who\\? $", since=sent["position"])
+        assert met["met"] == "for"
+        assert (await agent.call("wait", name="work", pattern="never", timeout=0.2))["met"] == "timeout"
+        await agent.call("send", name="work", text="Ada", enter=True)
+        await agent.call("wait", name="work", until=["prompt"])
+        assert "who? Ada" in (await agent.call("logs", name="work", lines=5))["text"]
+        assert "who? Ada" in (await agent.call("screen", name="work"))["text"]
+        status = (await agent.call("status", name="work"))["sessions"][0]
+        assert (status["connection"], status["labels"], status["columns"]) == ("connected", {"by": "me"}, 80)
+        assert [each["name"] for each in (await agent.call("list"))["sessions"]] == ["work"]
+        killed = await agent.call("kill", name="work")
+        assert killed["closed"] == [{"session": "work", "host": None}]
+        assert (await agent.call("status", name="work"))["sessions"][0]["connection"] == "closed"
+
+    driven(home, story)
+    assert home.names() == []
+
+
+def test_jobs_and_their_codes(home: Home) -> None:
+    async def story(agent: Agent) -> None:
+        done = await agent.call("exec", name="build", command=["sh", "-c", "echo made; exit 7"], directory="/tmp")
+        assert (done["session"], done["exit_code"], done["output"]) == ("build", 7, "made\n")
+        assert (await agent.call("exec", command="exit 2"))["exit_code"] == 2
+        begun = await agent.call("exec", name="long", command="sleep 0.3; exit 4", background=True)
+        assert begun["exit_code"] is None
+        assert (await agent.call("wait", name="long", until=["exit"]))["exit_code"] == 4
+
+    driven(home, story)
+
+
+def test_errors_say_a_code_and_what_to_do(home: Home) -> None:
+    async def story(agent: Agent) -> None:
+        assert await agent.refused("run", name="none", command="true") == (
+            "not_found",
+            "no session none; `sesh` lists what there is, `sesh none` creates it",
+        )
+        assert (await agent.refused("open", name="a/b"))[0] == "invalid_name"
+        assert (await agent.refused("open", name="a", host="-oX"))[0] == "invalid_host"
+        assert (await agent.refused("wait", name="none", pattern="("))[0] == "usage"
+        await agent.call("open", name="work", command=["sleep", "100"])
+        assert (await agent.refused("run", name="work", command="true"))[0] == "busy"
+        assert (await agent.refused("exec", name="work", command="true"))[0] == "exists"
+        wrong: Any = await agent.client.call_tool("run", {"nme": "work"})
+        assert wrong.is_error
+        assert [each["session"] for each in (await agent.call("status"))["sessions"]] == ["work"]
+
+    driven(home, story)
+
+
+def test_a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled(home: Home) -> None:
+    import anyio
+
+    async def story(agent: Agent) -> None:
+        await agent.call("open", name="work")
+        await agent.call("wait", name="work", until=["prompt"], timeout=20)
+        begun = time.monotonic()
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: agent.call("run", name="work", command="sleep 100"))
+            while (await _foreground(agent)) != ["sleep", "100"]:
+                await anyio.sleep(0.02)
+            assert [each["name"] for each in (await agent.call("list"))["sessions"]] == ["work"]
+            group.cancel_scope.cancel()
+        assert (await agent.call("run", name="work", command="echo free"))["output"] == "free\n"
+        with anyio.move_on_after(0.3):
+            await agent.call("wait", name="work", until=["exit"])
+        assert (await agent.call("run", name="work", command="echo free"))["output"] == "free\n"
+        assert time.monotonic() - begun < 30
+
+    driven(home, story)
+
+
+async def _foreground(agent: Agent) -> object:
+    return ((await agent.call("status", name="work"))["sessions"][0].get("foreground") or {}).get("command")
+
+
+def test_what_runs_goes_on_when_the_agent_goes(home: Home) -> None:
+    import anyio
+
+    async def story(agent: Agent) -> None:
+        await agent.call("open", name="work")
+        await agent.call("wait", name="work", until=["prompt"], timeout=20)
+        command = "sleep 1; echo done >done"
+        with anyio.move_on_after(5):
+            process = home.start("--mcp", stdin=-1)
+            assert process.stdin is not None
+            assert process.stdout is not None
+            hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+            call = {"name": "run", "arguments": {"name": "work", "command": command}}
+            for message in (
+                {"id": 1, "method": "initialize", "params": hello},
+                {"method": "notifications/initialized"},
+                {"id": 2, "method": "tools/call", "params": call},
+            ):
+                process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+                process.stdin.flush()
+            assert json.loads(process.stdout.readline())["id"] == 1
+            while (await _foreground(agent)) != ["sleep", "1"]:
+                await anyio.sleep(0.02)
+            process.stdin.close()
+            process.stdin = None
+            assert [json.loads(line)["id"] for line in process.stdout] == [2]  # that its connection is closed
+            assert process.wait(10) == 0
+        await agent.call("wait", name="work", until=["prompt"], timeout=20)
+
+    driven(home, story)
+    assert os.path.exists(os.path.join(home.path, "done"))
+
+
+def test_all_that_the_agent_opened_is_closed_and_nothing_else(home: Home) -> None:
+    home.sesh("--open", "mine")
+
+    async def story(agent: Agent) -> None:
+        for name in ("one", "two"):
+            await agent.call("open", name=name)
+        await agent.call("run", name="mine", command="true")
+        standing = {each["session"]: each["connection"] for each in (await agent.call("status"))["sessions"]}
+        assert standing == {"one": "connected", "two": "connected", "mine": "connected"}
+        closed = await agent.call("close_all")
+        assert {each["session"] for each in closed["closed"]} == {"one", "two"}
+        assert home.names() == ["mine"]
+        standing = {each["session"]: each["connection"] for each in (await agent.call("status"))["sessions"]}
+        assert standing == {"one": "closed", "two": "closed", "mine": "connected"}
+        assert (await agent.call("open", name="one"))["created"] is True
+        closed = await agent.call("close_all", others=True)
+        assert {each["session"] for each in closed["closed"]} == {"one", "mine"}
+
+    driven(home, story)
+    assert home.names() == []
+
+
+def test_a_session_whose_daemon_died_is_expired_and_opened_again(home: Home) -> None:
+    async def story(agent: Agent) -> None:
+        await agent.call("open", name="work")
+        status = (await agent.call("status", name="work"))["sessions"][0]
+        os.kill(status["daemon_pid"], signal.SIGKILL)
+        wait_until(lambda: home.sesh("--list", "--json").json()[0]["state"] == "lost")
+        assert (await agent.call("status"))["sessions"][0]["connection"] == "expired"
+        assert (await agent.refused("run", name="work", command="true"))[0] == "not_found"
+        assert (await agent.call("open", name="work"))["created"] is True
+        assert (await agent.call("status"))["sessions"][0]["connection"] == "connected"
+
+    driven(home, story)
+
+
+def test_a_file_tells_what_was_done_in_a_session_and_keeps_no_password(home: Home) -> None:
+    async def story(agent: Agent) -> None:
+        log = (await agent.call("open", name="work"))["log"]
+        assert log.startswith(f"{home.path}/.local/state/sesh/work/local/")
+        await agent.call("run", name="work", command="seq 100; printf '\\033]0;x\\007'; (exit 3)")
+        await agent.call("send", name="work", text="hunter2", keys=["C-u"])
+        await agent.call("kill", name="work")
+        for path, mode in ((log, 0o600), (os.path.dirname(log), 0o700)):
+            assert stat.S_IMODE(os.stat(path).st_mode) == mode
+        with open(log, encoding="utf-8") as file:
+            text = file.read()
+        for expected in ("`work`: created", "    seq 100;", "exit code 3", "(60 lines before)", "    100\n", "closed"):
+            assert expected in text
+        assert "    60\n" not in text
+        assert "hunter2" not in text
+        assert "7 characters C-u" in text
+
+    driven(home, story)
+    home.env["SESH_WORK_LOG"] = "none"
+
+    async def silent(agent: Agent) -> None:
+        assert (await agent.call("open", name="other"))["log"] is None
+
+    driven(home, silent)
+
+
+def test_without_the_sdk_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = words.split(["--mcp"])
+    for installed in ((), ("mcp",)):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name, there=installed: name in there or None)
+        with pytest.raises(Refused, match=r"pip install 'sesh\[mcp\]'"):
+            serving.mcp(line)
