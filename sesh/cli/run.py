@@ -96,7 +96,7 @@ def _elsewhere(line: words.Line) -> str | None:
     name = (words.parse(line) or {}).get("name") or line.words[0]
     if name[:1] == "-":
         return None
-    if line.verb == "--kill" and len(line.words) > 1:
+    if line.verb in ("--kill", "--reload") and len(line.words) > 1:
         return None
     from sesh.cli import everywhere
 

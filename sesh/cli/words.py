@@ -43,6 +43,7 @@ VERBS = {
     "--doctor": "",
     "--deploy": "",
     "--upgrade": "",
+    "--reload": "",
     "--completions": "",
     "--mcp": "",
     "--help": "-h",
@@ -56,7 +57,7 @@ _SPELLED |= {"-v": "--version", "--bridge": "--bridge", "--complete": "--complet
 
 NAMING = (
     "--attach", "--detach", "--kill", "--rename", "--send", "--wait", "--events", "--screen", "--logs", "--status",
-    "--message", "--label", "--run", "--history",
+    "--message", "--label", "--run", "--history", "--reload",
 )  # fmt: skip
 """The verbs that name one existing session: one that is not here is looked for on the known remotes."""
 
@@ -129,6 +130,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "--new": ("name?", "directory?"),
     "--list": (),
     "--kill": ("names*",),
+    "--reload": ("names*",),
     "--watch": (),
     "--pick": (),
     "--exec": ("places*",),
