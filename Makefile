@@ -10,7 +10,7 @@ WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
 
-.PHONY: help run test fidelity check bench bench-quick install uninstall clean
+.PHONY: help run test fidelity check bench bench-quick pictures install uninstall clean
 
 help:
 	@echo 'make run        on a terminal: the session "main", in this terminal; else a tour that runs by itself'
@@ -18,6 +18,7 @@ help:
 	@echo 'make fidelity   how exactly screens are restored, by the word of an emulator that is not ours'
 	@echo 'make check      ruff, its formatter, mypy --strict, and the rules of the house'
 	@echo 'make bench      sesh beside tmux, screen and dtach, every row (bench-quick: the chief ones, in a minute)'
+	@echo 'make pictures   draws those of the README anew'
 	@echo 'make install    sesh into an environment of its own, linked as ~/.local/bin/sesh'
 	@echo 'make uninstall  takes that away again'
 	@echo 'make clean      removes what the others made in this directory'
@@ -54,6 +55,10 @@ bench: $(STAMP)
 bench-quick: $(STAMP)
 	@sh tests/packages.sh tmux screen dtach
 	$(BIN)/python -m bench --quick $(ARGS)
+
+pictures: $(STAMP)
+	@sh tests/packages.sh
+	PYTHONPATH=. $(BIN)/python docs/pictures.py
 
 install:
 	@if { [ -e '$(PROGRAM)' ] || [ -L '$(PROGRAM)' ]; } && [ -z '$(FORCE)' ] && \
