@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 
 from sesh.cli.pictures import svg
 from sesh.daemon.depiction import depicted
@@ -66,17 +67,19 @@ def play(home: Home, rows: int, scene: tuple[tuple[str, str], ...]) -> str:
         env=home.env,
         cwd=home.path,
     )
-    at_prompt = lambda: terminal.screen()[terminal.cursor[0]].endswith(" $")  # noqa: E731
+
+    def at_prompt() -> bool:
+        return terminal.screen()[terminal.cursor[0]].endswith(" $")
+
+    def shown(start: int, sign: str) -> bool:
+        arrived = sign.encode() in terminal.raw[start:] and (bool(sign) or at_prompt())
+        return arrived and not terminal.pump(0.4)
+
     terminal.wait_until(at_prompt)
     for line, sign in scene:
         start = len(terminal.raw)
         terminal.type(line if line < " " else f"{line}\r")
-        terminal.wait_until(
-            lambda start=start, sign=sign: (
-                sign.encode() in terminal.raw[start:] and (bool(sign) or at_prompt()) and not terminal.pump(0.4)
-            ),
-            timeout=60,
-        )
+        terminal.wait_until(partial(shown, start, sign), timeout=60)
     emulator = Emulator(COLUMNS, rows)
     emulator.feed(bytes(terminal.raw))
     terminal.close()
