@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-_HERE = ("--watch", "--pick", "--deploy", "--upgrade", "--import", "--sweep", "--doctor", "--mcp")
+_HERE = ("--watch", "--pick", "--deploy", "--upgrade", "--import", "--sweep", "--doctor", "--record", "--mcp")
 """Verbs that are carried out on this side, whatever hosts are named."""
 
 _FAST = {

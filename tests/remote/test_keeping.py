@@ -74,3 +74,14 @@ def test_the_doctor_visits_other_hosts(home: Home, farm: Farm) -> None:
     bare = home.sesh("@bare", "--doctor", "--json").json()
     assert (bare["ok"], bare["checks"][0]["remedy"]) == (False, "put it there with: sesh --deploy @bare")
     far.run("chmod 700 .sesh")
+
+
+def test_a_session_over_there_is_recorded_here(home: Home, farm: Farm) -> None:
+    far = farm.host("one")
+    home.sesh("@one", "--exec", "done", "--keep", "--", "echo", "hello")
+    path = os.path.join(home.path, "done.cast")
+    for words in (["@one", "--record", "done", path], ["--record", "done", path, "--force"]):
+        assert home.sesh(*words, "--since-start").code == 0
+        with open(path, encoding="utf-8") as file:
+            assert "hello" in file.read()
+    assert not far.exists("done.cast")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sesh.cli import doctor, layout, sweep
-from sesh.cli.verbs.shape import Work, verb, work
+from sesh.cli import doctor, layout, record, sweep
+from sesh.cli.verbs.shape import Name, Work, verb, work
 
 
 @verb("--export", "", "sesh --export > sessions.json", "sesh @gpu --export", "sesh --export --local --json")
@@ -53,3 +53,23 @@ def _sweep(
 def _doctor(ctx: typer.Context) -> Work:
     """Say what would keep sesh from working, and what to do about it; 1 where something does."""
     return work(doctor.doctor, ctx)
+
+
+@verb(
+    "--record",
+    "NAME FILE [--since-start] [--force]",
+    "sesh --record work work.cast",
+    "sesh --record work work.cast --since-start",
+    "sesh @gpu --record train train.cast",
+)
+def _record(
+    ctx: typer.Context,
+    name: Name,
+    file: Annotated[str, typer.Argument(metavar="FILE", show_default=False)],
+    since_start: Annotated[
+        bool, typer.Option("--since-start", help="First what the session still has of before, at time 0.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over FILE.")] = False,
+) -> Work:
+    """Write what NAME prints from now on into FILE, for asciinema to play, until it ends or you press Ctrl-C."""
+    return work(record.record, ctx)
