@@ -70,6 +70,7 @@ def dump(server: Server) -> Handover:
         "events": [last, events, [[places[peer], seen] for peer, seen in readers.items() if peer in places]],
         "waits": _waits(session, places),
         "runs": runs,
+        "hooks": list(session.hooks.kept().items()) if session.hooks is not None else [],
         "draft": _slots(session.draft, Draft.__slots__) if session.draft is not None else None,
         "journal": session.journal.lines(),
         "checkpoint": session.timers.left("checkpoint"),
@@ -100,6 +101,11 @@ def load(told: Handover) -> tuple[Server, list[Peer]]:
         session.input.add(tuple(writer) if isinstance(writer, list) else writer, base64.b64decode(data), done)
     if told["runs"] is not None:
         _resume_runs(server, told["runs"])
+    if told["hooks"]:
+        from sesh.daemon.hooks import Hooks
+
+        session.hooks = Hooks(session)
+        session.hooks.resume(dict(told["hooks"]))
     if told["draft"] is not None:
         session.draft = Draft()
         _put(session.draft, told["draft"])

@@ -60,6 +60,14 @@ class Hooks:
             _run(kind, facts, self._session.facts["directory"])
         self._running[pid] = kind
 
+    def kept(self) -> dict[int, str]:
+        """Those that run: their pids, and the hook of each."""
+        return dict(self._running)
+
+    def resume(self, running: dict[int, str]) -> None:
+        """Goes on where `kept` says."""
+        self._running.update(running)
+
     def reap(self) -> None:
         """After SIGCHLD: which of them have ended, and how."""
         for pid, kind in list(self._running.items()):

@@ -207,7 +207,14 @@ def logs(
     if follow:
         from sesh.cli import following
 
-        return following.follow(name, lines, ansi=ansi, json=line.json, way=way)
+        try:
+            return following.follow(name, lines, ansi=ansi, json=line.json, way=way)
+        except NotFound:
+            if way is not None or find.lost_record(name) is None:
+                raise
+        from sesh.cli import lost
+
+        return lost.logged(name, lines, ansi=ansi, json=line.json)
     last = tail(name, lines, ansi=ansi)
     if line.json:
         show.value({"session": name, "host": far.host(), "lines": last})

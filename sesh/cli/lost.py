@@ -36,6 +36,13 @@ def seen(name: str, verb: str, **words: Any) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
 
 
+def logged(name: str, count: int, *, ansi: bool, json: bool) -> int:
+    """What `--logs -f` prints of a lost session: its last lines; none will follow them. Raises NotFound as `seen`."""
+    for line in seen(name, "logs", lines=count, ansi=ansi).decode().split("\n")[:-1]:
+        show.write(show.dumped({"line": line}) if json else f"{line}\n".encode())
+    return 0
+
+
 def _kept(name: str) -> Emulator | None:
     """The terminal as it was at the last checkpoint."""
     found = checkpoints.read((records.read(name) or {}).get("id"))

@@ -47,6 +47,7 @@ def test_a_lost_session_shows_what_it_showed(sesh: Sesh, home: Home) -> None:
     lose(home, "web")
     after = [sesh("--screen", "web").stdout, sesh("--logs", "web").stdout, sesh("--logs", "web", "2", "--ansi").stdout]
     assert after == before
+    assert sesh("--logs", "web", "1", "-f", "--json").json() == {"line": "red"}
     assert before[2] == "40\n\x1b[0;31mred\x1b[m\n"
     shown = sesh("--list", "--json").json()[0]
     assert shown["state"] == "lost"
