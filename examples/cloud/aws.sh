@@ -1,0 +1,15 @@
+#!/bin/sh
+# An EC2 machine for one job: launched, used by work.sh, and ended whatever happens. The aws command is yours, and so are
+# its credentials; another cloud differs in the three commands that call it.
+#
+#   IMAGE=ami-… KEY=my-key GROUP=sg-… aws.sh python3 train.py
+set -eu
+: "${IMAGE:?}" "${KEY:?}" "${GROUP:?}"
+machine=$(aws ec2 run-instances --image-id "$IMAGE" --instance-type "${TYPE:-t3.micro}" --key-name "$KEY" \
+    --security-group-ids "$GROUP" --query 'Instances[0].InstanceId' --output text)
+trap 'aws ec2 terminate-instances --instance-ids "$machine" >/dev/null' EXIT
+trap 'exit 1' HUP INT TERM
+aws ec2 wait instance-running --instance-ids "$machine"
+address=$(aws ec2 describe-instances --instance-ids "$machine" \
+    --query 'Reservations[0].Instances[0].PublicIpAddress' --output text)
+"$(dirname "$0")/work.sh" "${LOGIN:-ubuntu}@$address" "$@"

@@ -1,0 +1,21 @@
+#!/bin/sh
+# A build as a job that anybody may watch: `sesh build` shows it as it runs, Ctrl-\ leaves it running.
+# What the watcher types reaches the build, so it may even ask. The exit code is the build's own.
+#
+#   watched-build.sh make -j8              here
+#   HOST=@ci watched-build.sh make -j8     on the host ci, in the same directory under HOME
+set -u
+[ $# -gt 0 ] || { echo "usage: watched-build.sh COMMAND…" >&2; exit 2; }
+name=${NAME:-build}
+
+echo "to watch: sesh ${HOST:-} $name" >&2
+sesh ${HOST:+"$HOST"} --exec "$name" -C "$PWD" --label kind=build --timeout "${LIMIT:-3600}" --print -- "$@"
+code=$?
+
+case $code in
+    0) ;;
+    124) echo "$name was ended: it took longer than ${LIMIT:-3600} s" >&2 ;;
+    125) echo "$name could not be run, or its code is not known" >&2 ;;
+    *) echo "$name failed ($code)" >&2 ;;
+esac
+exit "$code"
