@@ -40,6 +40,19 @@ def start(argv: list[str], stdin: int, stdout: int, stderr: int, *, directory: s
         os._exit(code)
 
 
+def aside(argv: list[str]) -> None:
+    """Has a process that nobody waits for carry out `argv`, without stdio."""
+    if os.fork():
+        os.wait()
+        return
+    try:
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        start(argv, nothing, nothing, nothing)
+    finally:
+        os._exit(0)
+
+
 def code(status: int) -> int:
     """The exit code for a wait status, as a shell would say it."""
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

@@ -7,7 +7,7 @@ first line of the answer says what the shell is to offer: `words` (those that fo
 
 from __future__ import annotations
 
-from sesh.cli import offers, show, words
+from sesh.cli import gist, offers, show, words
 from sesh.errors import SeshError, UsageError
 from sesh.names import printable
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Answer = tuple[str, dict[str, str]]
 
 SCRIPTS = {"bash": "sesh.bash", "zsh": "_sesh", "fish": "sesh.fish"}
-_EVERYWHERE = ("--json", "--local", "--help")
+_EVERYWHERE = {"--json": "one JSON value", "--local": "ask no remote", "--help": "what this does"}
 _BESIDE = {
     "--rename": ("name", "text"),
     "--message": ("name", "text*"),
@@ -43,6 +43,8 @@ def complete(line: Line) -> int:
     typed = line.tail or [""]
     if line.words == ["--refresh"]:
         return offers.refresh(typed[0])
+    if line.words == ["--gist"]:
+        return gist.keep()
     kind, found = answer(typed)
     lines = [f"{word}\t{told}" if told else word for word, told in found.items()]
     show.text("\n".join([kind, *lines]))
@@ -144,14 +146,15 @@ def _value(option: str) -> Answer:
 def _options(line: Line, plain: list[str], given: set[str]) -> dict[str, str]:
     """The options of the verb that were not given yet; before any verb and name the verbs too."""
     found: dict[str, str] = {}
+    told = gist.of(line.verb)
     own = words.OPTIONS.get(line.verb, {})
     spelled = {key for word, (key, _) in own.items() if word[:2] == "--"}
     if not line.verb and not plain:
-        found |= dict.fromkeys(words.VERBS, "")
+        found |= {verb: told.get(verb, "") for verb in words.VERBS}
     for word, (key, _) in own.items():
         if key not in given and (word[:2] == "--" or key not in spelled):
-            found.setdefault(word, "")
-    found |= dict.fromkeys(_EVERYWHERE, "")
+            found.setdefault(word, told.get(word, ""))
+    found |= _EVERYWHERE
     if line.verb in words.COMMANDED:
         found["--"] = "then the command"
     return found

@@ -107,6 +107,17 @@ def _one_line(error: TyperException) -> UsageError:
     return UsageError(f"{message[:1].lower()}{message[1:]}; {more}")
 
 
+def gists(group: TyperGroup) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """What verbs do in a few words, by their long form, and by that of each what its options do, by their words."""
+    told, options = {}, {}
+    for name, command in group.commands.items():
+        verb = "" if name == VERBLESS else name
+        told[verb or "-A"] = command.get_short_help_str(100).rstrip(".")
+        found = ((each.opts, getattr(each, "help", "")) for each in command.params if each.param_type_name == "option")
+        options[verb] = {word: text.rstrip(".") for opts, text in found for word in opts if text}
+    return told, options
+
+
 def helped(group: TyperGroup, line: words.Line) -> str:
     """The text of help: of the line's verb, of one that is named without its dashes, of NAME, else of the whole."""
     context = group.context_class(group, info_name="sesh", **group.context_settings)

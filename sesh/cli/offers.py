@@ -41,6 +41,7 @@ def sessions(*, elsewhere: bool = True) -> Offers:
 
 def sessions_on(host: str) -> Offers:
     """The sessions of one host, by what it said last; one that has said nothing yet is waited for a moment."""
+    from sesh.cli import child
     from sesh.remote import known
 
     try:
@@ -51,7 +52,7 @@ def sessions_on(host: str) -> Offers:
             else:
                 os.utime(known.file(host, ".names"))
             marked = _modified(host)
-            _ask_aside(host)
+            child.aside(["--complete", "--refresh", "--", host])
             deadline = time.monotonic() + PATIENCE
             while before is None and _modified(host) == marked and time.monotonic() < deadline:
                 time.sleep(_TICK)
@@ -138,18 +139,3 @@ def _modified(host: str) -> float | None:
         return os.lstat(known.file(host, ".names")).st_mtime
     except FileNotFoundError:
         return None
-
-
-def _ask_aside(host: str) -> None:
-    """Has a process that nobody waits for ask the host."""
-    from sesh.cli import child
-
-    if os.fork():
-        os.wait()
-        return
-    try:
-        os.setsid()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        child.start(["--complete", "--refresh", "--", host], nothing, nothing, nothing)
-    finally:
-        os._exit(0)

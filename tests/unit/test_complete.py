@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sesh.cli import complete, offers, words
+from sesh.cli import child, complete, gist, offers, words
 from sesh.remote import aliases, known
 from tests.support import Home
 
@@ -75,6 +75,23 @@ def test_options_come_from_the_table_of_words() -> None:
     assert "--" in complete.answer(["--exec", "job", "--"])[1]
 
 
+def test_what_options_do_is_kept_from_their_help(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", home.path)
+    asked: list[list[str]] = []
+    monkeypatch.setattr(child, "aside", asked.append)
+    assert (gist.of("--exec"), gist.of("--exec")) == ({}, {})
+    assert asked == [["--complete", "--gist"]], "asked for once, and not waited for"
+    assert gist.keep() == 0
+    assert gist.of("--exec")["--print"] == "Print its output when it has ended"
+    assert set(words.VERBS) <= set(gist.of(""))
+    kept = os.path.join(home.path, ".cache", "sesh", "gist.json")
+    assert os.stat(kept).st_mode & 0o777 == 0o600
+    monkeypatch.setattr(gist, "__version__", "another")
+    assert gist.of("--exec") == {}
+    home.write(".cache/sesh/gist.json", "[1")
+    assert gist.of("--exec") == {}
+
+
 def test_the_hosts_of_ssh_config_are_those_that_are_no_patterns(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", home.path)
     monkeypatch.setattr(aliases, "SYSTEM", home.write("ssh_config", "Host everywhere\n"))
@@ -87,7 +104,7 @@ def test_the_hosts_of_ssh_config_are_those_that_are_no_patterns(home: Home, monk
 def test_a_host_that_does_not_answer_costs_tab_next_to_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", home.path)
     asked: list[str] = []
-    monkeypatch.setattr(offers, "_ask_aside", asked.append)
+    monkeypatch.setattr(child, "aside", lambda argv: asked.append(argv[-1]))
     monkeypatch.setattr(offers, "remotes", lambda: ["gpu"])
     started = time.monotonic()
     assert offers.sessions_on("gpu") == {}

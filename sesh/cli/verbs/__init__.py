@@ -24,6 +24,11 @@ def run(argv: list[str]) -> int:
     return group.run(_group(), argv)
 
 
+def gists() -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """The first words of each verb's help, and what each of its options does."""
+    return group.gists(_group())
+
+
 def help_of(line: words.Line) -> str:
     """The help that a line asks for."""
     return group.helped(_group(), line)
