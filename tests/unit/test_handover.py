@@ -1,0 +1,176 @@
+"""A daemon as plain data: through JSON and back everybody who is connected is what they were, and is owed the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sesh import protocol, wire
+from sesh.daemon import handover
+from sesh.daemon.listener import Listener
+from sesh.daemon.peer import Peer
+from sesh.daemon.server import Server
+from sesh.daemon.session import Session
+from sesh.daemon.verbs import VERBS
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    folder = tmp_path / "s"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("SESH_DIR", str(folder))
+    facts: dict[str, Any] = {
+        "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
+        "keep": False, "job": False, "pid": os.getpid(),
+    }  # fmt: skip
+    listener = Listener.claim("work")
+    own = Server(Session(facts, (80, 24, 0, 0), None), listener, None, "agent")
+    yield own
+    close(own)
+    for each in _OPENED:
+        each.close()
+    _OPENED.clear()
+
+
+_OPENED: list[socket.socket] = []
+
+
+def close(server: Server) -> None:
+    for peer in list(server.peers.values()):
+        server.drop(peer)
+    if server.listener.socket.fileno() >= 0:
+        server.listener.socket.close()
+
+
+def connect(server: Server, *frames: bytes) -> tuple[Peer, socket.socket]:
+    """A peer that has sent these bytes, and the other end."""
+    theirs, ours = socket.socketpair()
+    _OPENED.append(theirs)
+    theirs.setblocking(False)
+    peer = Peer(ours)
+    server.admit(peer)
+    theirs.sendall(b"".join(frames))
+    if frames:
+        peer.receive()
+        while peer.backlog:
+            server._frame(peer, *peer.backlog.popleft())
+    return peer, theirs
+
+
+@contextmanager
+def handed(server: Server) -> Iterator[tuple[dict[str, Any], Server, list[Peer]]]:
+    """What is handed over, and who takes it over, on copies of the descriptors."""
+    told = json.loads(json.dumps(handover.dump(server)))
+    copied = json.loads(json.dumps(told))
+    for place in [copied["listener"], *copied["peers"]]:
+        place["descriptor"] = os.dup(place["descriptor"])
+    other, peers = handover.load(copied)
+    try:
+        yield told, other, peers
+    finally:
+        close(other)
+
+
+def without_descriptors(told: dict[str, Any]) -> dict[str, Any]:
+    peers = [{**each, "descriptor": 0, "touched": 0} for each in told["peers"]]
+    waits = [[at, asked, left is not None, conditions] for at, asked, left, conditions in told["waits"]]
+    return {**told, "peers": peers, "listener": {**told["listener"], "descriptor": 0}, "waits": waits}
+
+
+def hello(**more: Any) -> bytes:
+    return wire.greeting("attach", columns=80, rows=24, client="token", **more)
+
+
+def test_all_who_are_connected_are_what_they_were(server: Server) -> None:
+    person, screen = connect(server, hello(tty="/dev/pts/9"), protocol.numbered(protocol.INPUT, 3, b"typed\x1b["))
+    connect(server, wire.greeting("attach", columns=60, rows=10, read_only=True))
+    waiter, _ = connect(server, wire.greeting("request"), wire.asking("wait", 5, idle=60, follow=True, timeout=90))
+    events, _ = connect(server, wire.greeting("request"), wire.asking("events", 1))
+    silent, _ = connect(server)
+    silent.receive()
+    person.decoder.feed(b"\x03\x00\x00")
+    waiter.backlog.append((protocol.PING, b"\x00\xff"))
+    server.session.stream.append(b"output\r\n")
+    server.session.relay.serve()
+    person.queue(b"unsent")
+    with handed(server) as (told, other, peers):
+        assert without_descriptors(json.loads(json.dumps(handover.dump(other)))) == without_descriptors(told)
+        assert [peer.role for peer in peers] == ["attach", "attach", "request", "request", ""]
+        again = peers[0].attachment
+        assert again is not None
+        assert person.attachment is not None
+        assert (again.sequence, again.token, again.tty) == (3, "token", "/dev/pts/9")
+        assert again.replies.held == person.attachment.replies.held
+        assert other.session.clients.leader is again
+        assert other.session.relay.followers == [peers[2].reader]
+        assert 0 < (other.session.timers.left(("wait", 5, peers[2].descriptor)) or 0) <= 90
+        assert other.session.timers.stands("draw")
+        assert other.session.timers.stands(("hello", peers[4].descriptor))
+        other.session.events.add("bell", "work")
+        assert other.session.events.owes(peers[3])
+        assert events.role == "request"
+        peers[0].flush()
+        assert screen.recv(1 << 16).endswith(b"unsent")
+
+
+def test_who_typed_or_sent_is_told_when_the_program_has_it(server: Server) -> None:
+    person, screen = connect(server, hello())
+    sender, answers = connect(server, wire.greeting("request"))
+    for number in (1, 2):
+        server.session.input.add(
+            person.attachment.number if person.attachment else 0,
+            b"abc",
+            handover.Taken(server.program, person.attachment, number, 3) if person.attachment else None,
+        )
+    sender.owed = 1
+    server.session.input.add(("send", 4, 9), b"def", handover.Sent(server.session, sender, 4, 17))
+    with handed(server) as (_, other, peers):
+        typed: list[bytes] = []
+        other.session.input.drain(lambda data: typed.append(bytes(data)) or len(data))
+        assert b"".join(sorted(typed)) == b"abcabcdef"
+        for peer in peers:
+            peer.settle()
+            peer.flush()
+        assert screen.recv(1 << 16).endswith(protocol.frame(protocol.ACK, (2).to_bytes(8, "big")))
+        assert b'"position":17' in answers.recv(1 << 16)
+
+
+def test_what_was_run_is_remembered(server: Server) -> None:
+    from sesh.daemon.runs import Runs
+
+    server.session.runs = runs = Runs(server.session, server.program)
+    state = {**runs.kept(), "past": [({"n": 1, "command": ["a"]}, b"\xff\x00")], "_count": 1, "_between": b"\xe2$ "}
+    runs.resume(state)
+    with handed(server) as (_, other, _):
+        assert other.session.runs is not None
+        assert other.session.runs.kept() == runs.kept()
+
+
+def test_another_format_is_refused(server: Server) -> None:
+    told = handover.dump(server)
+    with pytest.raises(ValueError, match="format 99"):
+        handover.load({**told, "format": 99})
+
+
+@pytest.mark.parametrize("path", [None, "a", [1]])
+def test_words_that_are_none_are_a_usage_error(server: Server, path: object) -> None:
+    peer, _ = connect(server, wire.greeting("request"))
+    with pytest.raises(wire.failure({"code": "usage", "message": ""}).__class__):
+        VERBS["reload"](server, peer, 1, {"python": "/bin/false", "path": path}, b"")
+
+
+def test_what_cannot_be_executed_changes_nothing(server: Server) -> None:
+    peer, _ = connect(server, wire.greeting("request"))
+    before = sorted(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else []
+    with pytest.raises(Exception, match="/nowhere/python cannot be executed"):
+        VERBS["reload"](server, peer, 1, {"python": "/nowhere/python", "path": []}, b"")
+    if before:
+        assert sorted(os.listdir("/proc/self/fd")) == before
+    assert not server.session.timers.stands("reload")
