@@ -20,13 +20,18 @@ if TYPE_CHECKING:
     from sesh.cli.way import Way
     from sesh.cli.words import Line
 
-_PATIENCE = 5.0
 _GLANCE = 1.0
 """Seconds between two looks for new sessions, where the kernel does not tell of them."""
 
 
-def events(line: Line, name: str | None = None, *, since: str | None = None, way: Way = HERE) -> int:
-    """`--events [NAME] [--since N]`: one line for each, with `--json` one object."""
+def events(
+    line: Line, name: str | None = None, *, since: str | None = None, log: bool = False, way: Way = HERE
+) -> int:
+    """`--events [NAME] [--since N]`: one line for each, with `--json` one object; `--log` shows the event log."""
+    if log:
+        from sesh.cli import loglines
+
+        return loglines.printed(line, name)
     if since is not None and not (since.isdecimal() and since.isascii()):
         raise UsageError(f"{printable(since)} is no number of an event; write: sesh --events NAME --since 0")
     if since is not None and name is None:
@@ -50,7 +55,7 @@ def _one(way: Way, name: str, since: int | None, told: Callable[[dict[str, Any]]
     while True:
         following = Following(told)
         try:
-            following.take_in(connection, since)
+            following.take_in(name, connection, since)
             while following.sessions:
                 following.hear(connection)
             return
@@ -91,7 +96,7 @@ def _all(following: Following) -> None:
         there = {name for name in paths.names() if os.path.exists(paths.socket_path(name))}
         for name in sorted(there - known):
             try:
-                following.take_in(wire.connect(name, timeout=1.0), 0 if begun else None)
+                following.take_in(name, wire.connect(name, timeout=1.0), 0 if begun else None)
             except SeshError:
                 there.discard(name)  # it has ended already, or is another one's
         known, begun = there, True
@@ -113,11 +118,10 @@ class Following:
         """The number of the newest event, where one session is followed."""
         self._ids: dict[int, str] = {}
 
-    def take_in(self, connection: wire.Connection, since: int | None) -> None:
+    def take_in(self, name: str, connection: wire.Connection, since: int | None) -> None:
         """Follows a session, from event number `since` on; one that is followed already, under its old name, is not."""
-        deadline = time.monotonic() + _PATIENCE
-        connection.send(wire.greeting("request") + wire.asking("events", 1, since=since), deadline)
-        connection.expect_welcome(deadline)
+        connection.send(wire.greeting("request") + wire.asking("events", 1, since=since))
+        find.welcomed(connection, name)
         number = str(connection.welcome.get("id"))
         if number in self._ids.values():
             connection.close()

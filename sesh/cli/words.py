@@ -111,7 +111,7 @@ OPTIONS: dict[str, dict[str, tuple[str, int]]] = {
         "--since-start": ("since_start", FLAG),
         "--timeout": ("timeout", VALUE),
     },
-    "--events": {"--since": ("since", VALUE)},
+    "--events": {"--since": ("since", VALUE), "--log": ("log", FLAG)},
     "--screen": {"--format": ("form", VALUE)},
     "--logs": {"--ansi": ("ansi", FLAG), "-f": ("follow", FLAG)},
     "--record": {"--since-start": ("since_start", FLAG), "--force": ("force", FLAG)},

@@ -127,3 +127,26 @@ def test_each_session_has_numbers_of_its_own(sesh: Sesh) -> None:
     done = sesh("--events", "--since", "3")
     assert (done.code, done.stderr.count("\n")) == (2, 1)
     assert sesh("--events", "nothing", "--json").json()["error"]["code"] == "not_found"
+
+
+def test_the_event_log_is_shown_as_a_table_or_as_its_objects(sesh: Sesh, home: Home) -> None:
+    rows = [
+        {"ts": "2026-01-31T12:00:00Z", "event": "connect", "host": "box", "session": "work"},
+        {"ts": "2026-01-31T12:00:05Z", "event": "deploy_failed", "host": "gpu", "stderr": "no \x1b[2J room\nleft"},
+    ]
+    log = home.write("log", "".join(f"{json.dumps(row)}\n" for row in rows) + '{"ts": "cut sh')
+    env = {"SESH_EVENT_LOG": log, "TZ": "UTC"}
+    shown = sesh("--events", "--log", env=env).stdout.splitlines()
+    assert [line.split()[:4] for line in shown] == [
+        ["WHEN", "HOST", "EVENT"],
+        ["2026-01-31", "12:00:00", "box", "connect"],
+        ["2026-01-31", "12:00:05", "gpu", "deploy_failed"],
+    ]
+    assert shown[2].endswith('stderr="no [2J room left"')
+    told = sesh("--events", "--log", "--json", env=env).stdout.splitlines()
+    assert [json.loads(line) for line in told] == rows
+    one = sesh("--events", "work", "--log", "--json", env=env).stdout.splitlines()
+    assert [json.loads(line) for line in one] == rows[:1]
+    none = sesh("--events", "--log")
+    assert (none.code, none.stdout) == (0, "")
+    assert "tells of nothing yet" in none.stderr

@@ -92,3 +92,21 @@ def test_many_writers_share_one_log(log: Path) -> None:
     assert [writer.wait(30) for writer in writers] == [0] * 4
     numbers = [json.loads(line)["n"] for line in log.read_text().splitlines()]
     assert sorted(numbers) == sorted([*range(300)] * 4)
+
+
+def test_the_log_that_nobody_has_named_begins_with_the_first_remote_and_stays_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SESH_EVENT_LOG", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    eventlog.log("connect", host="box")
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "sesh" / "remotes").mkdir(parents=True, mode=0o700)
+    for number in range(3):
+        eventlog.log("connect", host="box", number=number)
+    own = tmp_path / "sesh" / "events.jsonl"
+    assert eventlog.path() == str(own)
+    assert stat.S_IMODE(own.stat().st_mode) == 0o600
+    monkeypatch.setattr(eventlog, "_LARGEST", 1)
+    eventlog.log("disconnect", host="box")
+    assert [len(Path(path).read_text(encoding="utf-8").splitlines()) for path in eventlog.paths_of()] == [3, 1]

@@ -100,13 +100,21 @@ def _wait(
     return work(waiting.wait, ctx)
 
 
-@verb("--events", "[NAME] [--since N]", "sesh --events work", "sesh --events --json", "sesh --events work --since 0")
+@verb(
+    "--events",
+    "[NAME] [--since N] [--log]",
+    "sesh --events work",
+    "sesh --events --json",
+    "sesh --events work --since 0",
+    "sesh --events --log",
+)
 def _events(
     ctx: typer.Context,
     name: MaybeName = None,
     since: Annotated[
         str | None, typer.Option("--since", metavar="N", help="Those behind event number N first; 0: all kept.")
     ] = None,
+    log: Annotated[bool, typer.Option("--log", help="Show the event log: what happened with remotes.")] = False,
 ) -> Work:
     """Follow what happens to NAME until it ends; without NAME to all sessions, new ones too."""
     return work(events.events, ctx)
