@@ -32,7 +32,8 @@ class Display:
         self._waiting: list[memoryview] = []
         self._ledger = Ledger()
         self._unread: list[bytes] = []
-        self._unread_size = 0
+        self.unread = 0
+        """Bytes that the ledger has still to read; `account` has it do so, best when nothing else is to be done."""
         self._end = b""
         self._noticed = False
 
@@ -45,16 +46,16 @@ class Display:
         self.started = True
         self._end = data[-2:]
         self._unread.append(data)
-        self._unread_size += len(data)
-        self._put(data)
-        while self._unread_size > _UNREAD:
-            self.account()
-
-    def _put(self, data: bytes) -> None:
+        self.unread += len(data)
         taken = 0 if self._waiting else self.terminal.write(data)
         if taken < len(data):
-            self._waiting.append(memoryview(data)[taken:])
-            self.pending += len(data) - taken
+            self._queue(data, taken)
+        while self.unread > _UNREAD:
+            self.account()
+
+    def _queue(self, data: bytes, taken: int = 0) -> None:
+        self._waiting.append(memoryview(data)[taken:])
+        self.pending += len(data) - taken
 
     def flush(self) -> None:
         """Writes what waits, as far as the terminal takes it. Raises OSError where it has gone."""
@@ -67,21 +68,16 @@ class Display:
                 return
             del self._waiting[0]
 
-    @property
-    def behind(self) -> bool:
-        """Whether the ledger has blocks to read; `account` does it, best when nothing else is to be done."""
-        return self._unread_size > 0
-
     def unfinished(self) -> int:
         """Bytes at the end of the stream that are a sequence not yet whole: who interrupts it needs them again."""
-        while self.behind:
+        while self.unread:
             self.account()
         return self._ledger.unfinished
 
     def account(self) -> None:
         """Has the ledger read the oldest block that was shown."""
         data = self._unread.pop(0)
-        self._unread_size -= len(data)
+        self.unread -= len(data)
         self._ledger.feed(data)
 
     # -- sesh's own lines
@@ -90,7 +86,8 @@ class Display:
         """Lays a line over the last row, in reverse video; a SCREEN wipes it away."""
         shown = _cut(text, self.terminal.size()[0] or 80).encode("utf-8", "replace")
         self._noticed = True
-        self._put(b"%s\x1b7\x1b[?6l\x1b[%d;1H\x1b[0;7m\x1b[2K%s\x1b[0m\x1b8" % (_LEAVE, _BOTTOM, shown))
+        self._queue(b"%s\x1b7\x1b[?6l\x1b[%d;1H\x1b[0;7m\x1b[2K%s\x1b[0m\x1b8" % (_LEAVE, _BOTTOM, shown))
+        self.flush()
 
     def line(self, text: str) -> None:
         """A line of its own on a terminal that does not show the session."""
@@ -113,7 +110,7 @@ class Display:
 
     def _undo(self, rows_below: int | None) -> bool:
         """Gives back the modes and moves to a fresh row; what still waits is dropped. False where nothing gets out."""
-        while self.behind:
+        while self.unread:
             self.account()
         alternate = self._ledger.alternate
         if self._waiting or rows_below is None:
@@ -131,14 +128,14 @@ class Display:
     def _forget(self) -> None:
         """Begins anew on a terminal that shows nothing of a session."""
         self._waiting, self.pending = [], 0
-        self._unread, self._unread_size = [], 0
+        self._unread, self.unread = [], 0
         self._ledger = Ledger()
         self._end = b""
         self.started = self._noticed = False
 
     def suspend(self) -> bool:
         """Gives the terminal back for a while, without a word. What `resume` has to be told is returned."""
-        while self.behind:
+        while self.unread:
             self.account()
         alternate = self._ledger.alternate
         if self.started:

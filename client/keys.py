@@ -85,7 +85,12 @@ class KeyParser:
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes: ("input", bytes) for the program, ("detach",) for a press of the key."""
-        return self._take(data, last=False)
+        if self._open or self._prefix or self._pasting or not data:
+            return self._take(data, last=False)
+        for lead in self._leads:
+            if lead in data:
+                return self._take(data, last=False)
+        return [("input", data)]
 
     def flush(self) -> list[Event]:
         """Takes what is kept back as it stands, since nothing more came."""

@@ -21,7 +21,7 @@ LEAVING = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """Signals upon which the client gives the terminal back and ends with 128 and the signal's number."""
 RESIZED, STOPPED, CONTINUED = signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT
 _WATCHED = (*LEAVING, RESIZED, STOPPED, CONTINUED)
-_READ = 1 << 16
+_READ = 1 << 13
 
 
 class RawTerminal:

@@ -27,6 +27,8 @@ class Typed:
 
     def add(self, data: bytes) -> list[bytes]:
         """Takes what was typed; the frames that may go out now."""
+        if not self._waiting and 0 < len(data) <= _PIECE and self._in_flight + len(data) <= WINDOW:
+            return [self._frame(data)]
         self._waiting += data
         return self._frames()
 
@@ -46,7 +48,7 @@ class Typed:
             self._in_flight -= len(self._flying[arrived][1])
             arrived += 1
         del self._flying[:arrived]
-        return self._frames()
+        return self._frames() if self._waiting else []
 
     def resume(self, last: int) -> list[bytes]:
         """For a new connection whose daemon has got the frames up to `last`: those that are to be sent again."""
@@ -60,8 +62,11 @@ class Typed:
         while self._waiting and self._in_flight < WINDOW:
             data = bytes(self._waiting[: min(_PIECE, WINDOW - self._in_flight)])
             del self._waiting[: len(data)]
-            self._number += 1
-            self._flying.append((self._number, data))
-            self._in_flight += len(data)
-            frames.append(protocol.numbered(protocol.INPUT, self._number, data))
+            frames.append(self._frame(data))
         return frames
+
+    def _frame(self, data: bytes) -> bytes:
+        self._number += 1
+        self._flying.append((self._number, data))
+        self._in_flight += len(data)
+        return protocol.numbered(protocol.INPUT, self._number, data)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-import select
 import time
 
 from sesh import protocol
 from sesh.client import terminal as signals
 from sesh.client.display import FULL, Display
 from sesh.client.keys import PATIENCE, KeyParser
+from sesh.client.lookout import IN, OUT, Lookout
 from sesh.client.outcome import Options, Outcome
 from sesh.client.pulse import Pulse
 from sesh.client.typed import Typed
@@ -34,7 +34,6 @@ _INTERRUPTS = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # Ctrl-C, however a te
 _KEPT = 4096  # bytes that may be typed ahead while a link is down
 _LULL = 10  # milliseconds: a burst is shown before the ledger reads it, for both at once slow each other down
 _TOLD = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH)
-_IN, _OUT = select.POLLIN, select.POLLOUT
 
 
 class Visit:
@@ -63,8 +62,8 @@ class Visit:
         self._keys = KeyParser(options.detach_key)
         self._typed = Typed()
         self._outbox = bytearray(hello)
-        self._poll = select.poll()
-        self._registered: dict[int, int] = {}
+        self._lookout = Lookout()
+        self._wishes: tuple[bool, ...] = ()  # to hear the daemon, the person; to write to the terminal, the daemon
         self._outcome: Outcome | None = None
         self._ending: Outcome | None = None  # what the outcome will be once all is shown
         self._closed = self._mute = False  # the daemon says nothing more; it hears nothing more
@@ -146,54 +145,47 @@ class Visit:
             self._signals()
         if terminal.inbound in ready and self._outcome is None:
             self._type()
-        if terminal.outbound in ready and self.display.pending:
+        if self.display.pending and terminal.outbound in ready:
             self.display.flush()
-        if connection.outbound in ready and self._outbox:
+        if self._outbox and connection.outbound in ready:
             self._send(b"")
-        if connection.inbound in ready and self._registered.get(connection.inbound, 0) & _IN and self._outcome is None:
+        if connection.inbound in ready and self._wishes[0] and self._outcome is None:
             self._receive()
         self._clock()
 
     def _wait(self) -> set[int]:
         """Blocks until something is to be done; the descriptors that are ready."""
-        self._register()
-        moments = self._moments()
-        if self.display.behind:
-            ready = self._poll.poll(0 if self._quiet else _LULL)
+        display = self.display
+        heard = not self._closed and self._ending is None and display.pending < FULL
+        typing = not (self._leave_by or self._typed.full)
+        wishes = (heard, typing, display.pending > 0, len(self._outbox) > 0)
+        if wishes != self._wishes:
+            self._wishes = wishes
+            self._wish(*wishes)
+        if display.unread:
+            ready = self._lookout.poll(0 if self._quiet else _LULL)
             self._quiet = not ready
             if not ready:
-                self.display.account()
+                display.account()
         else:
-            left = max(0.0, min(moments) - time.monotonic()) if moments else None
-            ready = self._poll.poll(None if left is None else math.ceil(left * 1000))
+            due = [self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self.pulse.due]
+            left = max(0.0, min(filter(None, due)) - time.monotonic()) if any(due) else None
+            ready = self._lookout.poll(None if left is None else math.ceil(left * 1000))
         return {descriptor for descriptor, _ in ready}
 
-    def _moments(self) -> list[float]:
-        """When something is due (monotonic); none while nothing is waited for."""
-        return [by for by in (self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self.pulse.due) if by]
-
-    def _register(self) -> None:
-        """Waits for what can be dealt with, and for nothing else: a descriptor that only hung up would never rest."""
-        display, terminal, connection = self.display, self.terminal, self.connection
-        wanted = {terminal.signals: _IN}
-        if not self._leave_by and not self._typed.full:
-            wanted[terminal.inbound] = _IN
-        if display.pending:
-            wanted[terminal.outbound] = wanted.get(terminal.outbound, 0) | _OUT
-        if not self._closed and self._ending is None and display.pending < FULL:
-            wanted[connection.inbound] = _IN
-        if self._outbox:
-            wanted[connection.outbound] = wanted.get(connection.outbound, 0) | _OUT
-        if wanted != self._registered:
-            for descriptor in self._registered.keys() - wanted.keys():
-                self._poll.unregister(descriptor)
-            for descriptor, events in wanted.items():
-                self._poll.register(descriptor, events)
-            self._registered = wanted
+    def _wish(self, heard: bool, typing: bool, showing: bool, sending: bool) -> None:
+        terminal, connection = self.terminal, self.connection
+        self._lookout.wish(
+            (terminal.signals, IN, True),
+            (connection.inbound, IN, heard),
+            (terminal.inbound, IN, typing),
+            (terminal.outbound, OUT, showing),
+            (connection.outbound, OUT, sending),
+        )
 
     def _clock(self) -> None:
         """Does what was due by now."""
-        if not self._moments():
+        if not (self._flush_by or self._notice_by or self._leave_by or self._welcome_by or self.pulse.due):
             return
         now = time.monotonic()
         if self._flush_by and now >= self._flush_by:
@@ -281,17 +273,23 @@ class Visit:
 
     def _send(self, data: bytes) -> None:
         """Sends frames, or queues what the daemon does not take now."""
+        if data and not (self._mute or self._outbox):
+            data = data[self._sent(data) :]
         if self._mute:
             return
         self._outbox += data
+        while self._outbox and (sent := self._sent(self._outbox)):
+            del self._outbox[:sent]
+
+    def _sent(self, data: bytes | bytearray) -> int:
         try:
-            while self._outbox:
-                del self._outbox[: os.write(self.connection.outbound, self._outbox)]
+            return os.write(self.connection.outbound, data)
         except BlockingIOError:
-            return
+            return 0
         except OSError:  # gone; what it has said before still comes, and then the end
             self._mute = True
             self._outbox.clear()
+            return 0
 
     # -- from the daemon
 
@@ -309,7 +307,8 @@ class Visit:
             self._end(Outcome("detached" if self._leave_by else "lost", self.name, self.host))
             return
         self._room = _READ if len(data) == self._room else _LITTLE
-        self.pulse.heard()
+        if self.pulse.due:
+            self.pulse.heard()
         for kind, payload in self.connection.decoder.feed(data):
             self._frame(kind, payload)
 

@@ -59,12 +59,14 @@ class Clients:
         self.all.remove(client)
         self.obey()
 
-    def typed(self, client: Attachment) -> None:
-        """Notes that a client typed: it leads."""
-        if client.typed != self.turn or not self.turn:
-            self.turn += 1
-            client.typed = self.turn
-            self.obey()
+    def typed(self, client: Attachment) -> bool:
+        """Notes that a client typed: it leads. Whether it did not before."""
+        if client.typed == self.turn and self.turn:
+            return False
+        self.turn += 1
+        client.typed = self.turn
+        self.obey()
+        return True
 
     def obey(self) -> None:
         """Gives the session the leader's size, and every client the way of feeding that fits its own."""

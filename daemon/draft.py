@@ -27,12 +27,13 @@ class Draft:
         self._foreground = 0
 
     def typed(self, data: bytes, pty: Pty | None) -> None:
-        """Takes in what was typed. Keys of a program that is no shell and reads each at once are no line."""
-        self.length = self._after(data[-_LONGEST:])
-        if self.length and pty is not None:
-            self._foreground, self._raw = pty.foreground(), shells.raw(pty)
-            if self._raw and not shells.kind_of(self._foreground):
+        """Takes in what was typed. What another program took that reads each key at once is no part of the line."""
+        if pty is not None:
+            foreground = pty.foreground()
+            if self._raw and self._foreground != foreground:
                 self.length = 0
+            self._foreground, self._raw = foreground, shells.raw(pty)
+        self.length = self._after(data[-_LONGEST:])
 
     def unfinished(self, pty: Pty) -> bool:
         """Whether a line stands there for the program in the foreground."""

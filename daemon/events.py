@@ -73,6 +73,8 @@ class Events:
 
     def feed(self) -> None:
         """Gives the readers what they have not got yet, each as much as he takes: one DATA frame an event."""
+        if not self._readers:
+            return
         for peer, seen in list(self._readers.items()):
             if peer.closed:
                 del self._readers[peer]

@@ -65,7 +65,8 @@ class Model:
     @property
     def eager(self) -> bool:
         """Whether there is work that an idle moment should be used for."""
-        return self.lag > LAZY or (self._emulator is not None and self.lag > 0)
+        lag = self._stream.head - self.position
+        return lag > LAZY or (lag > 0 and self._emulator is not None)
 
     def patience(self) -> float:
         """Seconds that the work may wait: while a burst still comes in, it has the processor for itself."""

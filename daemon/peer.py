@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from sesh.daemon.attachment import Attachment
     from sesh.daemon.stream import Stream
 
-_READ = 1 << 18
+_READ = 1 << 16
+_SMALL = 2 << 10
+"""Bytes that are copied behind their header faster than both are sent from where they are."""
 
 
 class Reader:
@@ -135,15 +137,39 @@ class Peer:
             views = stream.read(reader.position, protocol.CHUNK)
             size = sum(map(len, views))
             self.settle()
-            self.queue(
-                protocol.header(protocol.OUTPUT, 8 + size) + reader.position.to_bytes(8, "big"),
-                *views,
-            )
+            self.queue(protocol.numbered_header(protocol.OUTPUT, reader.position, size), *views)
             reader.position += size
 
     def kept(self) -> tuple[bytes, int]:
         """The bytes that wait to be sent, and the number of the INPUT whose ACK is due, 0 for none."""
         return b"".join(self._out), self._acknowledged
+
+    def pass_on(self, stream: Stream, block: bytes) -> None:
+        """Sends the block that was appended last, at once where nothing stands before it; else as `feed` does."""
+        reader = self.reader
+        position, size = stream.head - len(block), len(block)
+        if self._out or self.closed or reader is None or reader.position != position or not 0 < size <= protocol.CHUNK:
+            self.feed(stream)
+            return
+        if not reader.fed():
+            return
+        before = protocol.numbered_header(protocol.OUTPUT, position, size)
+        if self._acknowledged:
+            before = protocol.numbered_header(protocol.ACK, self._acknowledged, 0) + before
+            self._acknowledged = 0
+        try:
+            if size <= _SMALL:
+                sent = self.socket.send(before + block)
+            else:
+                sent = self.socket.sendmsg((before, block))
+        except OSError:  # what kind of, `flush` finds out
+            sent = 0
+        reader.position += size
+        if sent:
+            self.touched = time.monotonic()
+        if sent < len(before) + size:
+            self.queue(before[sent:], memoryview(block)[max(0, sent - len(before)) :])
+            self.flush()
 
     def acknowledge(self, number: int) -> None:
         """Notes that INPUT up to `number` is with the program; the next output, or `settle`, carries the ACK."""
@@ -152,7 +178,7 @@ class Peer:
     def settle(self) -> None:
         """Queues the ACK that is due."""
         if self._acknowledged:
-            self.queue(protocol.frame(protocol.ACK, self._acknowledged.to_bytes(8, "big")))
+            self.queue(protocol.numbered(protocol.ACK, self._acknowledged, b""))
             self._acknowledged = 0
 
     def respond(self, asked: int, data: bytes = b"", **values: Any) -> None:

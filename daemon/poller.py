@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 READ, WRITE = 1, 4
+_MOST = 64
+"""Descriptors told of at once; the others come next."""
 
 
 class Poller:
@@ -51,13 +53,11 @@ class Poller:
     def ready(self, seconds: float | None) -> list[tuple[int, int]]:
         """What is ready now, or within so many seconds; None waits for ever."""
         # Rounded up to whole milliseconds: a deadline that is almost there would be asked for again and again.
-        found = self._kernel.poll(-1 if seconds is None else -(-seconds * 1000 // 1) / 1000)
-        return [(each, _meant(events) & self._wanted.get(each, 0)) for each, events in found]
-
-
-def _meant(events: int) -> int:
-    """An error or a hangup makes both reading and writing return at once."""
-    return events if not events & ~(READ | WRITE) else READ | WRITE
+        found = self._kernel.poll(-1 if seconds is None else -(-seconds * 1000 // 1) / 1000, _MOST)
+        for at, (descriptor, events) in enumerate(found):
+            if events & ~(READ | WRITE):  # an error or a hangup makes both reading and writing return at once
+                found[at] = (descriptor, self._wanted.get(descriptor, 0))
+        return found  # type: ignore[no-any-return]
 
 
 class Selecting(Poller):

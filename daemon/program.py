@@ -33,10 +33,13 @@ class Program:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.open = session.pty is not None
+        self.even = False
+        """Whether all that was read last has gone to all who are to have it, and asked for nothing else."""
 
     def take(self) -> bool:
         """Reads what the program has written and passes it on; False where there was nothing to read."""
         session = self.session
+        self.even = False
         if session.pty is None or not self.open:
             return False
         blocks, self.open = session.pty.read()
@@ -60,7 +63,7 @@ class Program:
                 self._noted(finding)
             else:
                 self._queried(finding, start + finding.end)
-        session.relay.added()
+        self.even = session.relay.added(block) and not findings and session.runs is None and self.open
         return True
 
     def _noted(self, finding: Finding) -> None:
@@ -100,11 +103,25 @@ class Program:
             self.type("answers", reply, None)
 
     def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None) -> None:
-        """Queues bytes for the program, and writes what it takes now."""
+        """Queues bytes for the program, and writes what it takes now; at once where nothing else waits."""
         if writer not in OWN:
             self.session.drafted(data)
-        self.session.input.add(writer, data, done)
-        self.write()
+        taken = self._begin(data)
+        if taken < len(data) or self.session.input:
+            self.session.input.add(writer, data[taken:], done)
+            self.write()
+        elif done is not None:
+            done(True)
+
+    def _begin(self, data: bytes) -> int:
+        """Writes at once as much as the program takes: the number of bytes, none where others wait."""
+        session = self.session
+        if session.input or session.pty is None or not data:
+            return 0
+        try:
+            return session.pty.write(data)
+        except OSError:
+            return 0  # its terminal is gone: `write` finds that too
 
     def write(self) -> None:
         """Writes what waits, as far as the program takes it."""
@@ -117,24 +134,35 @@ class Program:
         except OSError:
             session.input.clear()  # its terminal is gone; that it has ended is told by its wait status
 
-    def receive(self, client: Attachment, payload: bytes) -> None:
-        """Takes an INPUT frame: what came before is not taken again, replies that nobody waits for are left out."""
+    def receive(self, client: Attachment, payload: bytes) -> bool:
+        """Takes an INPUT frame: what came before is not taken again, replies that nobody waits for are left out.
+
+        True where the program has it and that was all: nothing has changed that anybody waits for.
+        """
         number, data = protocol.split_number(payload)
         if number <= client.sequence:
-            return
+            return False
+        session = self.session
         client.sequence = number
-        if client.read_only or not self.session.running:
+        if client.read_only or not session.running:
             self.acknowledge(client, number, len(data), at_once=True)
-            return
-        now = time.monotonic()
-        passed = client.replies.filter(data, now)
+            return False
+        passed = client.replies.filter(data, time.monotonic())
+        alone = session.runs is None
         if client.replies.typed:
-            self.session.clients.typed(client)
-            if self.session.runs is not None:
-                self.session.runs.key_pressed()
-            self.session.last_activity = time.time()
+            alone = not session.clients.typed(client) and alone
+            if session.runs is not None:
+                session.runs.key_pressed()
+            session.last_activity = time.time()
         self.hold(client)
-        self.type(client.number, passed, Taken(self, client, number, len(data)))
+        session.drafted(passed)
+        taken = self._begin(passed)
+        if taken < len(passed) or session.input:
+            session.input.add(client.number, passed[taken:], Taken(self, client, number, len(data)))
+            self.write()
+            return False
+        self.acknowledge(client, number, len(data), at_once=False)
+        return alone and not client.peer.unsent
 
     def hold(self, client: Attachment) -> None:
         """Keeps an unfinished reply back for a moment, where there is one."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ptyprocess import PtyProcess
 
-_READ = 1 << 16
+_READ = 1 << 14
 _FULL = 2048
 """A read of less than this has left nothing behind: the kernel gives a pty's output in pieces of some 4 KB."""
 _MOST = 1 << 18

@@ -9,7 +9,7 @@ from sesh.daemon.attachment import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAI
 from sesh.daemon.clients import FARTHEST, STALLED, Clients
 from sesh.daemon.model import BOUND, PATIENCE, Model
 from sesh.daemon.peer import Reader
-from sesh.daemon.stream import Stream
+from sesh.daemon.stream import RETAINED, Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FRAME = 1 / 30
 """Seconds between two pictures for a client of another size."""
+MOST_KEPT = RETAINED + (64 << 10)
+"""Bytes that are kept although nobody needs them any more: a few are forgotten at once."""
 FOLLOWER_FARTHEST = 16 << 20
 """Bytes that somebody who follows a job's output may be behind."""
 
@@ -31,23 +33,34 @@ class Relay:
         """Whether any client has ever been attached."""
         self._drawn_at = 0.0
 
-    def added(self) -> None:
-        """Passes on what was appended to the stream: raw clients and followers first."""
+    def added(self, block: bytes = b"") -> bool:
+        """Passes on what was appended to the stream: raw clients and followers first. `block`: the last of it.
+
+        Whether everybody has all of it, and nothing needs to be forgotten yet.
+        """
         stream = self.stream
+        drawn = late = False
         for client in self.clients.all:
-            if client.mode == RAW and not client.peer.blocked:
-                client.peer.feed(stream)
+            peer = client.peer
+            if client.mode == RAW:
+                if not peer.blocked:
+                    peer.pass_on(stream, block)
+                late = late or peer.blocked
+            elif client.mode == DRAWN:
+                drawn = True
         for follower in self.followers:
             if not follower.peer.blocked:
-                follower.peer.feed(stream)
-        if any(client.mode == DRAWN for client in self.clients.all):
+                follower.peer.pass_on(stream, block)
+        if drawn:
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME - time.monotonic()), self.draw)
-        for client in self.clients.slow(stream):
-            self._set_aside(client)
+        if late:
+            for client in self.clients.slow(stream):
+                self._set_aside(client)
         for follower in self.followers:
             if follower.behind(stream) > FOLLOWER_FARTHEST and self._stuck(follower):
                 follower.skipped += stream.head - follower.position
                 follower.position = stream.head
+        return not (drawn or late or self.followers) and stream.head - stream.base <= MOST_KEPT
 
     def paused(self) -> bool:
         """Whether the program has to wait: for the emulator, for a screen that is owed, or for who sets the pace."""
@@ -230,6 +243,8 @@ class Relay:
 
     def trim(self) -> None:
         """Forgets the bytes that every reader has passed."""
+        if self.stream.head - self.stream.base <= MOST_KEPT:
+            return
         needed = self.model.position
         for client in self.clients.all:
             if client.fed():

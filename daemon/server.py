@@ -57,6 +57,10 @@ class Server:
         self._poller = poller()
         self._behind = False
         """Whether frames that have come wait for the next turn."""
+        self._owing = False
+        """Whether somebody waits for the emulator."""
+        self._passing = False
+        """Whether the last turn passed bytes on and nothing else: what is waited for has not changed."""
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._waker, False)
@@ -86,19 +90,23 @@ class Server:
     def _turn(self) -> None:
         """Waits for something to happen and deals with it; the emulator gets the moments in between."""
         session = self.session
-        owing = self.guarded(session.relay.serve, "a screen") is True
-        self._watch()
-        working = owing or session.model.eager
-        until = session.timers.wait()
-        if owing or self.later or self._behind or self.ending.ripe():
-            until = 0.0
-        elif working:
-            until = min(session.model.patience(), 1.0 if until is None else until)
-        self._behind = False
-        for descriptor, events in self._poller.ready(until):
-            self.guarded(lambda fd=descriptor, events=events: self._ready(fd, events), "an event")  # type: ignore[misc]
-            working = False
-        if working:
+        passing = self._passing
+        if not passing:
+            self._owing = self.guarded(session.relay.serve, "a screen") is True
+            self._watch()
+        until = None if passing and not session.model.eager else self._patience()
+        self._behind = self._passing = False
+        ready = self._poller.ready(until)
+        for descriptor, events in ready:
+            try:
+                passing = self._ready(descriptor, events)
+            except Exception as error:
+                passing = False
+                session.journal.note("a fault in an event", error)
+        if ready and passing and len(ready) == 1 and until != 0.0 and not session.timers:
+            self._passing = True
+            return
+        if not ready and (self._owing or session.model.eager):
             self.guarded(session.model.step, "the emulator")
         self.guarded(session.timers.run, "a timer")
         while self.later and self._seen(*self.later[0][:2]):
@@ -109,8 +117,16 @@ class Server:
         stream = session.stream
         for peer in list(self.peers.values()):
             if peer.wants(stream):
-                self.guarded(lambda peer=peer: self._tend(peer), "a peer")  # type: ignore[misc]
+                self.guarded(self._tend, "a peer", peer)
         session.relay.trim()
+
+    def _patience(self) -> float | None:
+        """Seconds for which the turn may wait for something to happen, None for ever."""
+        if self._owing or self.later or self._behind or self.ending.ripe():
+            return 0.0
+        until = self.session.timers.wait()
+        model = self.session.model
+        return min(model.patience(), 1.0 if until is None else until) if model.eager else until
 
     def _tend(self, peer: Peer) -> None:
         """Sends a peer what it is owed, and closes its connection where all has been said."""
@@ -121,10 +137,10 @@ class Server:
         if peer.closed or (peer.closing and not peer.unsent):
             self.drop(peer)
 
-    def guarded(self, call: Callable[[], Any], what: str) -> Any:
+    def guarded(self, call: Callable[..., Any], what: str, *words: Any) -> Any:
         """Runs one step; a fault in it is noted and costs that step, never the session."""
         try:
-            return call()
+            return call(*words)
         except Exception as error:
             self.session.journal.note(f"a fault in {what}", error)
             return None
@@ -169,22 +185,26 @@ class Server:
         silent = next((peer for peer in self.peers.values() if not (peer.role or peer.first)), None)
         return silent or next((peer for peer in self.peers.values() if peer.idle), None)
 
-    def _ready(self, descriptor: int, events: int) -> None:
+    def _ready(self, descriptor: int, events: int) -> bool:
+        """Deals with what a descriptor is ready for; whether that was bytes passed on, and left nothing to be done."""
         session = self.session
+        peer = self.peers.get(descriptor)
+        if peer is not None:
+            return self._serve(peer, events) and events == READ and not self._behind
         if session.pty is not None and descriptor == session.pty.descriptor:
             if events & WRITE:
                 self.program.write()
             if events & READ:
                 self.program.take()
+                return events == READ and self.program.even
         elif session.feed is not None and descriptor == session.feed.descriptor:
             if session.feed.write():
                 self.close_feed()
-        elif descriptor in self.peers:
-            self._serve(self.peers[descriptor], events)
         elif descriptor == self._wakeup:
             self._signalled(os.read(self._wakeup, 4096))
         elif descriptor == self.listener.socket.fileno():
             self._accept()
+        return False
 
     def _signalled(self, numbers: bytes) -> None:
         if signal.SIGTERM in numbers:
@@ -228,8 +248,11 @@ class Server:
         if not peer.role:
             self.drop(peer)
 
-    def _serve(self, peer: Peer, events: int) -> None:
-        """Deals with what a peer sent and with the room that it made. Whatever it sends costs nobody but itself."""
+    def _serve(self, peer: Peer, events: int) -> bool:
+        """Deals with what a peer sent and with the room that it made. Whatever it sends costs nobody but itself.
+
+        Whether it was keys alone that left nothing to be done.
+        """
         try:
             if events & WRITE:
                 if peer.attachment is not None:
@@ -238,23 +261,28 @@ class Server:
                     peer.feed(self.session.stream)
             if events & READ and not peer.closed and not peer.receive():
                 self.drop(peer)
-                return
-            self._hear(peer)
+                return False
+            return self._hear(peer)
         except SeshError as error:
             self.session.journal.note("a peer's connection was closed", error)
             self.drop(peer)
+            return False
         except Exception:
             self.drop(peer)
             raise
 
-    def _hear(self, peer: Peer) -> None:
+    def _hear(self, peer: Peer) -> bool:
         """Deals with the frames that a peer has sent, for so long that others get their turn."""
+        backlog = peer.backlog
+        if len(backlog) == 1 and backlog[0][0] == protocol.INPUT and peer.attachment is not None and peer.listening:
+            return self.program.receive(peer.attachment, backlog.popleft()[1])
         until = time.monotonic() + TURN
-        while peer.backlog and peer.listening and time.monotonic() < until:
-            self._frame(peer, *peer.backlog.popleft())
+        while backlog and peer.listening and time.monotonic() < until:
+            self._frame(peer, *backlog.popleft())
         if not peer.listening:
-            peer.backlog.clear()
-        self._behind = self._behind or bool(peer.backlog)
+            backlog.clear()
+        self._behind = self._behind or bool(backlog)
+        return False
 
     def _frame(self, peer: Peer, kind: int, payload: bytes) -> None:
         if kind == protocol.HELLO:

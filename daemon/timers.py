@@ -15,6 +15,9 @@ class Timers:
     def __init__(self) -> None:
         self._due: dict[Hashable, tuple[float, Callable[[], None]]] = {}
 
+    def __len__(self) -> int:
+        return len(self._due)
+
     def set(self, name: Hashable, seconds: float, call: Callable[[], None]) -> None:
         """Has `call` run in `seconds`."""
         self._due[name] = (time.monotonic() + seconds, call)

@@ -58,7 +58,7 @@ REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 
 def header(kind: int, size: int) -> bytes:
     """The five bytes before a payload of `size` bytes."""
-    return bytes((kind,)) + size.to_bytes(4, "big")
+    return (kind << 32 | size).to_bytes(HEADER, "big")
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
@@ -73,7 +73,12 @@ def frame(kind: int, payload: bytes = b"") -> bytes:
 
 def numbered(kind: int, number: int, data: bytes) -> bytes:
     """An INPUT, OUTPUT or SCREEN frame: `number` is its sequence number or position, `data` at most `CHUNK` bytes."""
-    return header(kind, 8 + len(data)) + number.to_bytes(8, "big") + data
+    return numbered_header(kind, number, len(data)) + data
+
+
+def numbered_header(kind: int, number: int, size: int) -> bytes:
+    """What stands before the `size` bytes of a numbered frame."""
+    return ((kind << 32 | 8 + size) << 64 | number).to_bytes(HEADER + 8, "big")
 
 
 def pieces(kind: int, number: int, data: bytes, *, advance: bool) -> Iterator[bytes]:
@@ -130,10 +135,11 @@ def split_size(payload: bytes) -> tuple[int, int, int, int]:
 class Decoder:
     """Turns bytes, in any chunking, into frames. It holds at most one unfinished frame."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_buffer", "_wanted")
 
     def __init__(self, unfinished: bytes = b"") -> None:
         self._buffer = bytearray(unfinished)
+        self._wanted = HEADER
 
     @property
     def unfinished(self) -> bytes:
@@ -145,19 +151,25 @@ class Decoder:
 
         Raises ProtocolError where a length is over `LARGEST_PAYLOAD`; the decoder is of no use afterwards.
         """
-        buffer = self._buffer
-        buffer += data
+        if self._buffer:  # a frame that comes in pieces is gathered, and put together once
+            self._buffer += data
+            if len(self._buffer) < self._wanted:
+                return []
+            data = bytes(self._buffer)
+            self._buffer.clear()
         frames: list[tuple[int, bytes]] = []
-        at, end = 0, len(buffer)
+        at, end = 0, len(data)
+        self._wanted = HEADER
         while end - at >= HEADER:
-            size = int.from_bytes(buffer[at + 1 : at + HEADER], "big")
+            body = at + HEADER
+            size = int.from_bytes(data[at + 1 : body], "big")
             if size > LARGEST_PAYLOAD:
                 raise ProtocolError(f"the other side announced a frame of {size} bytes: it does not speak sesh")
-            if end - at - HEADER < size:
+            if end - body < size:
+                self._wanted = HEADER + size
                 break
-            body = at + HEADER
-            frames.append((buffer[at], bytes(memoryview(buffer)[body : body + size])))
+            frames.append((data[at], data[body : body + size]))
             at = body + size
-        if at:
-            del buffer[:at]
+        if at < end:
+            self._buffer += data[at:]
         return frames
