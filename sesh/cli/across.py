@@ -28,10 +28,10 @@ class Across(Way):
 
     heals = True
 
-    def __init__(self, destination: Destination, name: str, through: Link) -> None:
+    def __init__(self, destination: Destination, name: str, through: Link, mender: Mender | None = None) -> None:
         self._through = through
         self._word = destination.word
-        self._mender = Mender(destination, name)
+        self._mender = mender or Mender(destination, name)
 
     @property
     def host(self) -> str | None:

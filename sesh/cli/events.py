@@ -66,11 +66,11 @@ def _one(way: Way, name: str, since: int | None, told: Callable[[dict[str, Any]]
         try:
             connection = way.again(connection, 0)
         except Ended as ended:
-            _over(name, ended, since, told)
+            over(name, ended, since, told)
             return
 
 
-def _over(name: str, ended: Ended, since: int | None, told: Callable[[dict[str, Any]], None]) -> None:
+def over(name: str, ended: Ended, since: int | None, told: Callable[[dict[str, Any]], None]) -> None:
     """What is known of the events of a session that ended while the link was down: how many, and the last one."""
     result = ended.result
     last, moment = result.get("events"), result.get("ended")

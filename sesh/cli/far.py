@@ -171,9 +171,12 @@ def answer(text: str, answers: Sequence[tuple[str, str]], default: str) -> str:
     raise Question(text, answers, default)
 
 
-def worded(message: str) -> str:
-    """A message of this machine's sesh as it is right where the person sits: with the host in what is to be typed."""
-    name = host()
+def worded(message: str, name: str | None = None) -> str:
+    """A message of a sesh as it is right where the person sits: with the host in what is to be typed.
+
+    `name`: the host that it came from; this machine, as the person named it, where none is given.
+    """
+    name = name or host()
     if not name:
         return message
     import re

@@ -13,6 +13,7 @@ from sesh.remote.link import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from sesh.cli.presses import Presses
@@ -22,10 +23,20 @@ if TYPE_CHECKING:
 
 
 class Mender:
-    """Gets who waits back to a session: again and again, at growing intervals."""
+    """Gets who waits back to a session: again and again, at growing intervals.
 
-    def __init__(self, destination: Destination, name: str) -> None:
+    `sleep`: waits so many seconds, and raises what is to end the trying. `told`: what a person is told meanwhile.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        name: str,
+        sleep: Callable[[float], None] = time.sleep,
+        told: Callable[[str], None] | None = None,
+    ) -> None:
         self._destination, self._name = destination, name
+        self._sleep, self._told = sleep, told or show.note
 
     def __call__(self, broken: Connection, number: str, since: int, heard: float) -> Found:
         """A new connection to the session, or its result. Raises InternalError where it was not the link that broke.
@@ -51,14 +62,14 @@ class Mender:
 
     def _back(self, number: str, since: int, heard: float) -> Link:
         word, name = self._destination.word, self._name
-        show.note(f"the link to @{word} is lost; {name} goes on there, and sesh tries to come back to it")
+        self._told(f"the link to @{word} is lost; {name} goes on there, and sesh tries to come back to it")
         for pause in pauses():
-            time.sleep(pause)
+            self._sleep(pause)
             try:
                 through = reach.back(name, word, number, since, heard)
             except (Unreachable, TimedOut):
                 continue
-            show.note(f"the link to @{word} stands again")
+            self._told(f"the link to @{word} stands again")
             return through
         raise Unreachable(f"@{word} did not come back; to wait on: sesh @{word} --wait {name} --exit")
 
