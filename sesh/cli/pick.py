@@ -9,7 +9,7 @@ from sesh.cli import choice, enter, look, settings, show, table, words
 from sesh.cli.console import Stage
 from sesh.cli.preview import Previews, drawn
 from sesh.cli.roster import Roster
-from sesh.errors import Interrupted, NotFound, Refused
+from sesh.errors import Interrupted, NotFound, Refused, UsageError
 from sesh.names import check_label, is_name
 
 TYPE_CHECKING = False
@@ -33,6 +33,8 @@ def pick(line: Line, *, label: Sequence[str] = (), **manner: bool) -> int:
     """
     wanted = dict(check_label(word) for word in label)
     how = enter.Manner(**manner)
+    if line.json:
+        raise UsageError("--pick is for a person who looks; for a program: sesh --list --json")
     if not show.on_terminal():
         raise Refused("choosing needs a terminal; `sesh --list` lists the sessions, `sesh --attach NAME` takes one")
     hosts = settings.loaded().hosts_of(line.hosts) if line.hosts else None
@@ -132,7 +134,9 @@ class _Picker:
         """The session that a person chooses, or a name that is to be created. Raises Refused, Interrupted."""
         while True:
             self._sift()
-            due = min(self._roster.due, self._previews.want(self._mark) if self._mark is not None else 60.0)
+            due = self._roster.due
+            if self._mark is not None and not self._shown[self._mark].get("current"):
+                due = min(due, self._previews.want(self._mark))
             self._draw()
             keys, ready = self._stage.wait([self._previews.inbound, *self._roster.descriptors], due)
             for key in keys:
@@ -204,6 +208,8 @@ class _Picker:
         lines = self._list(left, body)
         if beside:
             screen = self._previews.screens.get(self._mark) if self._mark is not None else None
+            if self._mark is not None and self._shown[self._mark].get("current"):
+                screen = "you are here"  # its screen shows this very picture
             room = columns - left - 2
             shown = drawn(screen, room, body, coloured=self._coloured)
             lines = [f"{line}\x1b[2m│\x1b[m {more}" for line, more in zip(lines, shown, strict=True)]

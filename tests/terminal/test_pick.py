@@ -99,6 +99,23 @@ def test_sessions_that_come_and_go_do_so_in_the_list(terminal: Open, sesh: Sesh)
     assert sesh("--status", "web-site", "--json").json()["attached"] == 1
 
 
+def test_inside_a_session_it_leads_to_another_one(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "other", "--", "sh", "-c", "echo the other one; exec cat")
+    opened = terminal("work")
+    opened.wait_for(PROMPT)
+    opened.type("sesh --pick\r")
+    opened.wait_for(re.compile(r"\n\*work +attached .*│ *\n"))
+    opened.type("\x1b[B")
+    opened.wait_for("you are here")
+    opened.type("\x1b[A")
+    opened.wait_for(re.compile(r"│ the other one"))
+    opened.type("\r")
+    opened.wait_until(lambda: picture(opened).strip() == "the other one", what="the other session alone")
+    opened.type("\x1c")
+    assert opened.exit_code() == 0
+    assert "[detached from other]" in opened.text()
+
+
 def test_a_name_that_none_has_is_created(terminal: Open, sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
     opened = terminal("--pick")
@@ -117,6 +134,7 @@ def test_no_sessions_and_no_terminal_are_told_with_what_to_do(terminal: Open, se
     refused = sesh("--pick")
     assert (refused.code, refused.stderr.count("\n")) == (1, 1)
     assert "sesh --list" in refused.stderr
+    assert sesh("--pick", "--json").json()["error"]["code"] == "usage"
 
 
 def test_a_dumb_terminal_gets_a_numbered_question(home: Home) -> None:
