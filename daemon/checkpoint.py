@@ -82,13 +82,15 @@ def _kept(session: Session) -> tuple[dict[str, object], bytes]:
     model, stream = session.model, session.stream
     if not model.loaded and stream.base == 0:
         return _cleared(model.dump(), stream.bytes(0))
+    from sesh.daemon.prelude import fresh
     from sesh.daemon.replay import replay
 
     lines = LINES
-    data = replay(model.emulator, lines=lines)
+    prelude = fresh(model.emulator.rows)  # who reads it starts on an empty screen, and nothing is to be scrolled away
+    data = replay(model.emulator, lines=lines).removeprefix(prelude)
     while len(data) > checkpoints.LARGEST and lines:
         lines //= 4
-        data = replay(model.emulator, lines=lines)
+        data = replay(model.emulator, lines=lines).removeprefix(prelude)
     size = [model.emulator.columns, model.emulator.rows]
     return {"position": 0, "size": size, "born": size, "resizes": [], "marks": [], "emulator": None}, data
 

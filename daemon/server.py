@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import __version__, protocol
+from sesh import __version__, kernel, protocol
 from sesh.daemon.ending import Ending
 from sesh.daemon.input import WINDOW
 from sesh.daemon.peer import Peer
@@ -55,6 +55,8 @@ class Server:
         self.reception = Reception(session, self.program, agent)
         self.ending = Ending(self)
         self._poller = poller()
+        self._leaving = False
+        """Whether the machine goes down, and the session is to be found lost."""
         self._behind = False
         """Whether frames that have come wait for the next turn."""
         self._owing = False
@@ -79,7 +81,7 @@ class Server:
         if deadline is not None and self.session.running:
             self.session.timers.set("timeout", max(0.0, deadline - time.time()), self.time_out)
         self.ending.child()  # it may have ended before there was a handler
-        while not self.ending.over():
+        while not (self._leaving or self.ending.over()):
             self._turn()
 
     @property
@@ -208,7 +210,7 @@ class Server:
 
     def _signalled(self, numbers: bytes) -> None:
         if signal.SIGTERM in numbers:
-            self.end()
+            self._terminated()
         if signal.SIGCHLD in numbers:
             self.ending.child()
             if self.session.hooks is not None:
@@ -216,6 +218,14 @@ class Server:
         if signal.SIGUSR1 in numbers and self.serving:
             self.restore()
             self.session.write_record()
+
+    def _terminated(self) -> None:
+        """Ends the session; where the machine goes down, leaves it lost, to be read and started again after that."""
+        if self.session.persists and self.session.running and kernel.shutting_down():
+            self.guarded(self.session.checkpoint().write, "the checkpoint")
+            self._leaving = True
+        else:
+            self.end()
 
     def _accept(self) -> None:
         """Takes in who knocks. Out of descriptors, the listener is not looked at for a moment: it would stay ready."""

@@ -17,6 +17,8 @@ _LOCAL_PEERCRED = 0x001
 _SO_ACCEPTCON = 1 << 16
 _NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
 _IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
+_SYSTEMD = "/run/systemd/system"
+"""There where systemd runs the machine: sd_booted(3)."""
 
 
 def peer_uid(peer: socket) -> int:
@@ -203,6 +205,20 @@ def boot_id() -> str:
 
     done = subprocess.run(["sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False)
     return done.stdout.strip()
+
+
+def shutting_down() -> bool:
+    """Whether the machine is being shut down or started anew, as far as systemd tells; waits a second at the most."""
+    if not (LINUX and os.path.isdir(_SYSTEMD)):
+        return False
+    import subprocess
+
+    try:
+        words = ["systemctl", "is-system-running"]  # `stopping`: systemctl(1)
+        told = subprocess.run(words, capture_output=True, text=True, check=False, timeout=1.0).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return told.strip() == "stopping"
 
 
 def machine() -> str:

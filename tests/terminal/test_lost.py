@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 
 import pytest
 
+from sesh import kernel
 from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -62,6 +64,7 @@ def test_scrollback_that_the_emulator_has_is_kept_too(sesh: Sesh, home: Home) ->
     wait_until(lambda: kept(home, "full"))
     lose(home, "web")
     assert sesh("--logs", "web", "3").stdout == "29998\n29999\n30000\n"
+    assert sesh("--logs", "web", "2000").stdout.startswith("28")
     assert len(sesh("--logs", "web", "2000", "--json").json()["lines"]) > 1000
     assert sesh("--screen", "web").stdout.split() == ["full"]
 
@@ -170,3 +173,21 @@ def test_without_a_terminal_a_lost_session_is_made_anew(sesh: Sesh, home: Home) 
     assert sesh("web").code == 1
     assert sesh("--open", "web", "--json", "--", "sh", "-c", "read x").json()["created"] is True
     assert sesh("--logs", "web").stdout == ""
+
+
+@pytest.mark.skipif(not kernel.LINUX, reason="asks systemd")
+@pytest.mark.parametrize(("state", "left"), [("stopping", ["web"]), ("running", [])])
+def test_a_machine_that_goes_down_leaves_its_sessions_lost(home: Home, state: str, left: list[str]) -> None:
+    """A shutdown ends all processes by SIGTERM, which otherwise ends a session for good."""
+    home.write("bin/systemctl", f"#!/bin/sh\necho {state}\n", mode=0o755)
+    down = "from sesh import kernel; kernel._SYSTEMD = '/'; from sesh.__main__ import start; start()"
+    mine = home.command
+    home.command = [sys.executable, "-c", down]
+    home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
+    home.command = mine
+    home.sesh("--wait", "web", "--for", "here", "--since-start")
+    daemon = int(str(record(home, "web")["daemon_pid"]))
+    os.kill(daemon, signal.SIGTERM)
+    wait_until(lambda: not kernel.start_time(daemon))
+    assert home.names() == left
+    assert [home.sesh("--logs", name).stdout for name in left] == ["here\n"] * len(left)

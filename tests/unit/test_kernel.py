@@ -183,3 +183,17 @@ def test_the_foreground_group_of_a_terminal_is_in_its_session() -> None:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         os.close(controller)
+
+
+@linux
+@pytest.mark.parametrize(("told", "down"), [("stopping", True), ("running", False), ("degraded", False)])
+def test_systemd_tells_whether_the_machine_goes_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, down: bool
+) -> None:
+    (tmp_path / "systemctl").write_text(f"#!/bin/sh\necho {told}\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(kernel, "_SYSTEMD", str(tmp_path))
+    assert kernel.shutting_down() is down
+    monkeypatch.setattr(kernel, "_SYSTEMD", str(tmp_path / "none"))
+    assert not kernel.shutting_down()
