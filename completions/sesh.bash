@@ -41,6 +41,7 @@ _sesh() {
             for word in "${words[@]}"; do [ ${#word} -gt $longest ] && longest=${#word}; done
             while [ $index -lt ${#words[@]} ]; do
                 word=${words[index]#"$cut"} told=${tolds[index]}
+                case $word in *[!A-Za-z0-9_./:=@%+,-]*) printf -v word '%q' "$word" ;; esac
                 if [ ${#words[@]} -gt 1 ] && [ "$width" -gt 0 ] && [ -n "$told" ]; then
                     # Only shown: several lines that differ are never inserted beyond what they share.
                     printf -v word '%-*s  %s' "$longest" "$word" "($told)"

@@ -39,7 +39,7 @@ def tab(opened: Terminal, typed: str, becomes: str) -> None:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
     home.sesh("--open", "work", "--label", "team=web")
-    home.sesh("--open", "play")
+    home.sesh("--open", "play", "--label", "note=a $(b)")
     os.makedirs(os.path.join(home.path, "projects/deep"))
     home.write(".ssh/config", "Host gpubox other*\nHost=far.example.com\nInclude more/*\n")
     home.write(".ssh/more/1", "Host boxed !not\n")
@@ -52,6 +52,7 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
         ("sesh --ren", "sesh --rename"),
         ("sesh --exec --tim", "sesh --exec --timeout"),
         ("sesh --list --label te", "sesh --list --label team=web"),
+        ("sesh --list --label no", r"sesh --list --label note=a\ \$\(b\)"),
         ("sesh --screen work --format h", "sesh --screen work --format html"),
         ("sesh --send work --key PageU", "sesh --send work --key PageUp"),
         ("sesh new proj", "sesh new projects/"),
