@@ -125,6 +125,7 @@ def _described(session: Summary) -> list[str]:
     facts: dict[str, Any] = {
         "name": session["name"],
         "state": table.state(session) + (" (this one)" if session.get("current") else ""),
+        "lost": _lost(session) if session.get("lost") else None,
         "program": f"{session.get('pid')}: {' '.join(session.get('command') or [])}",
         "foreground": f"{foreground.get('pid')}: {_words(foreground.get('command'))}" if foreground else None,
         "directory": session.get("cwd"),
@@ -142,6 +143,14 @@ def _described(session: Summary) -> list[str]:
         watching = ", only watching" if client.get("read_only") else ""
         lines.append(f"{'client:':<15}{show.plain(client.get('pid'))} on {show.plain(told)}{watching}")
     return lines
+
+
+def _lost(session: Summary) -> str:
+    """How a session was lost, and what is left of it."""
+    how = "when this machine restarted" if session["lost"]["reason"] == "reboot" else "its daemon died"
+    saved = session["lost"]["saved"]
+    left = f"kept is its screen of {saved}: sesh --screen {session['name']}" if saved else "nothing of it was kept"
+    return f"{how}; {left}"
 
 
 def _words(command: object) -> str:
