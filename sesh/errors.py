@@ -13,7 +13,8 @@ SeshError                      what happened and what to do, in one line
 ├── Interrupted                130  interrupted
 ├── CannotStart                127  not_found (126 refused: it is there and cannot be executed)
 ├── Unreachable                1    unreachable
-│   └── Lost                   1    unreachable (the link broke; what runs over there goes on)
+│   ├── Lost                   1    unreachable (the link broke; what runs over there goes on)
+│   └── Silent                 1    unreachable (the daemon is there and does not answer)
 ├── NotDeployed                1    not_deployed
 ├── ProtocolError              1    protocol
 └── InternalError              125  internal
@@ -139,6 +140,10 @@ class Unreachable(SeshError):
 
 class Lost(Unreachable):
     """The link to another host broke: what was spoken to over there may go on."""
+
+
+class Silent(Unreachable):
+    """The session's daemon lives and does not answer: it is stopped, or stuck."""
 
 
 class NotDeployed(SeshError):

@@ -10,7 +10,7 @@ import time
 from _socket import AF_UNIX, SO_ERROR, SOCK_STREAM, SOL_SOCKET, socket
 
 from sesh import __version__, paths, protocol
-from sesh.errors import ProtocolError, TimedOut, Unreachable, rebuild
+from sesh.errors import ProtocolError, Silent, TimedOut, Unreachable, rebuild
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -196,10 +196,10 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
                 return adopt(opened)
         except TimedOut:
             opened.close()
-            raise Unreachable(f"the daemon of {name} does not answer; `sesh --status {name}` tells its pid") from None
+            raise Silent(f"the daemon of {name} does not answer; `sesh --status {name}` tells its pid") from None
         opened.close()
         if time.monotonic() > deadline:
-            raise Unreachable(f"the daemon of {name} does not answer; `sesh --status {name}` tells its pid")
+            raise Silent(f"the daemon of {name} does not answer; `sesh --status {name}` tells its pid")
         time.sleep(0.01)  # its backlog is full for the moment; there is no event to wait for
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from sesh import listing, paths, records, wire
-from sesh.errors import Exists, InvalidName, NotFound, Refused, Unreachable, UsageError
+from sesh.errors import Exists, InvalidName, NotFound, Refused, Silent, TimedOut, UsageError
 from sesh.names import check_name, printable
 
 TYPE_CHECKING = False
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.listing import Summary
+
+PATIENCE = 5.0
+"""Seconds within which a daemon says WELCOME, whatever else it does."""
 
 
 def checked(word: str, verb: str = "") -> str:
@@ -46,7 +51,7 @@ def running(name: str) -> wire.Connection | None:
     try:
         return wire.connect(name)  # listing had it make its socket again
     except NotFound:
-        raise Unreachable(f"{name} runs and does not answer; `sesh --status {name}` tells its daemon's pid") from None
+        raise Silent(f"{name} runs and does not answer; `sesh --status {name}` tells its daemon's pid") from None
 
 
 def required(name: str) -> wire.Connection:
@@ -61,7 +66,22 @@ def ask(
     name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
 ) -> tuple[dict[str, Any], bytes]:
     """One verb to a session that must be there, over a connection of its own."""
-    return required(name).only(verb, data, timeout=timeout, **words)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with required(name) as connection:
+        connection.send(wire.greeting("request") + wire.asking(verb, 1, data, **words), deadline)
+        welcomed(connection, name)
+        return connection.answer(1, deadline)
+
+
+def welcomed(connection: wire.Connection, name: str) -> dict[str, Any]:
+    """The WELCOME that answers a HELLO sent before. Raises Silent where a daemon that is there does not say it."""
+    try:
+        return connection.expect_welcome(time.monotonic() + PATIENCE)
+    except TimedOut as error:
+        if error.answered:
+            raise
+        told = f"the daemon of {name} does not answer; `sesh --status {name}` tells its pid"
+        raise Silent(told) from None
 
 
 def lost_record(name: str) -> Summary | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sesh import protocol, wire
-from sesh.cli import show
+from sesh.cli import find, show
 from sesh.cli.lines import Line, Lines
 from sesh.cli.way import HERE
-from sesh.errors import Ended, Interrupted, Lost, ProtocolError, Unreachable
+from sesh.errors import Ended, Interrupted, Lost, ProtocolError, Silent, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,12 +27,14 @@ def follow(name: str, count: int, *, ansi: bool, json: bool, way: Way | None = N
         while True:
             with connection:
                 try:
-                    follower.follow(connection)
+                    follower.follow(connection, name)
                     break
                 except Lost:
                     connection = way.again(connection, follower.position)
     except Ended as ended:
         follower.rest(ended)
+    except Silent:
+        raise
     except Unreachable:
         raise Unreachable(f"the daemon of {name} died") from None
     except KeyboardInterrupt:
@@ -52,14 +54,14 @@ class Follower:
         """The first byte that was not seen yet."""
         return self._lines.position if self._lines is not None else 0
 
-    def follow(self, connection: wire.Connection) -> None:
+    def follow(self, connection: wire.Connection, name: str) -> None:
         """Until the session ends. The bytes are asked for before the lines, so that none is missing between the two."""
         words: dict[str, Any] = {"follow": True, "from": "head" if self._lines is None else self._lines.position}
         asked = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
             asked += wire.asking("logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, end=True)
         connection.send(wire.greeting("request") + asked)
-        connection.expect_welcome()
+        find.welcomed(connection, name)
         early: list[tuple[int, bytes]] = []
         carried = bytearray()
         while True:

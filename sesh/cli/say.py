@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sesh import wire
 from sesh.cli import find, keynames, show
 from sesh.errors import UsageError
 from sesh.names import check_label
@@ -36,7 +37,8 @@ def send(line: Line) -> int:
         raise UsageError("nothing to send; write: sesh --send NAME TEXT --enter")
     sent, position = 0, None
     with find.required(name) as connection:
-        connection.hello("request", deadline=_soon())
+        connection.send(wire.greeting("request"), _soon())
+        find.welcomed(connection, name)
         if any(keynames.is_cursor(word.removeprefix("--key=")) for word in line.words) and _application(connection):
             _, before, _, after = taken_apart(line, application=True)
         for chunk in _chunks(before, None if stdin else " ".join(texts), after):
@@ -54,7 +56,8 @@ def typed(name: str, text: bytes, keys: Sequence[str] = ()) -> tuple[int, int | 
     for key in keys:
         keynames.bytes_of(key)  # a wrong one is told before anything is typed
     with find.required(name) as connection:
-        connection.hello("request", deadline=_soon())
+        connection.send(wire.greeting("request"), _soon())
+        find.welcomed(connection, name)
         application = any(map(keynames.is_cursor, keys)) and _application(connection)
         whole = text + b"".join(keynames.bytes_of(key, application=application) for key in keys)
         for at in range(0, len(whole) or 1, CHUNK):

@@ -18,6 +18,7 @@ from sesh.errors import (
     Lost,
     NotFound,
     SeshError,
+    Silent,
     TimedOut,
     Unreachable,
     UsageError,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 RUN = 1
 """The number of the request."""
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
-_PATIENCE = 10.0
 _SEQUENCES = re.compile(
     rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\x18\x1a]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^_`-~])"
 )
@@ -94,15 +94,15 @@ def ran(
         while True:
             with connection:
                 try:
-                    order.give(connection)
+                    order.give(connection, name)
                     return answer(connection, name)
                 except Lost:
                     connection = way.again(connection, 0)
     except Ended as ended:
         return order.over(name, ended)
-    except Unreachable:
-        raise InternalError(f"the daemon of {name} died, and the command's exit code with it") from None
     except SeshError as error:
+        if isinstance(error, Unreachable) and not isinstance(error, Silent) and not error.answered:
+            raise InternalError(f"the daemon of {name} died, and the command's exit code with it") from None
         if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.SESH_FAILED
         raise
@@ -119,16 +119,17 @@ class Order:
             self._words["key"] = os.urandom(8).hex()
         self._given = False
 
-    def give(self, connection: wire.Connection) -> None:
+    def give(self, connection: wire.Connection, name: str) -> None:
         """Has the daemon run it. Raises InternalError where that would do so a second time."""
         left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
         asked = wire.asking("run", RUN, self._data, timeout=left, **self._words)
         if not self._given:
             self._given = True
             connection.send(wire.greeting("request") + asked)
-            connection.expect_welcome(time.monotonic() + _PATIENCE)
+            find.welcomed(connection, name)
             return
-        welcome = connection.hello("request", time.monotonic() + _PATIENCE)
+        connection.send(wire.greeting("request"))
+        welcome = find.welcomed(connection, name)
         if "rejoin" not in (welcome.get("can") or ()):
             raise InternalError("the link was lost, and with it the command's exit code; see what it did: sesh --logs")
         connection.send(asked)

@@ -8,7 +8,7 @@ import time
 from sesh import protocol, results, wire
 from sesh.cli import create, far, find, show
 from sesh.cli.way import HERE
-from sesh.errors import Ended, Lost, NotFound, Refused, TimedOut, Unreachable, UsageError
+from sesh.errors import Ended, Lost, NotFound, Refused, Silent, TimedOut, Unreachable, UsageError
 from sesh.names import printable
 
 TYPE_CHECKING = False
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from sesh.cli.way import Way
     from sesh.cli.words import Line
 
-_PATIENCE = 10.0
 _GRACE = 5.0
 """Seconds by which the daemon may be late with its word that the time ran out."""
 _MOST = 1_000_000
@@ -85,9 +84,11 @@ def met(  # noqa: PLR0913 (a wait has that many sides)
     deadline = None if limit is None else time.monotonic() + limit
     words = {"exit": True, "prompt": prompt or None, "idle": idle, "timeout": limit}
     try:
-        answer = _answered(connection, _Wait(search, begin, deadline), words, again)
+        answer = _answered(connection, _Wait(name, search, begin, deadline), words, again)
     except Found as found:
         return {"met": "for", "match": found.match, "exit_code": None, "position": found.position}
+    except Silent:
+        raise
     except Unreachable:
         raise Unreachable(f"the daemon of {name} died; what was waited for will not come") from None
     except TimedOut:
@@ -163,7 +164,8 @@ def _answered(
 class _Wait:
     """One wait, which looks for `search` in the output itself, and goes on where it was over another connection."""
 
-    def __init__(self, search: re.Pattern[str] | None, begin: Any, deadline: float | None) -> None:
+    def __init__(self, name: str, search: re.Pattern[str] | None, begin: Any, deadline: float | None) -> None:
+        self._name = name
         self._search, self._begin, self._deadline = search, begin, deadline
         self._lines: Lines | None = None
         self._head: int | None = None
@@ -178,7 +180,8 @@ class _Wait:
         """The daemon's answer. Raises Found, and TimedOut past the deadline (monotonic)."""
         deadline = self._deadline
         late = None if deadline is None else deadline + _GRACE
-        welcome = connection.hello("request", time.monotonic() + _PATIENCE)
+        connection.send(wire.greeting("request"))
+        welcome = find.welcomed(connection, self._name)
         columns = 80
         if self._search is not None:
             summary, _ = connection.request("summary", deadline=late)

@@ -1,0 +1,44 @@
+"""A daemon that is stopped: whoever asks it is told soon which session that is, and what to look at."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from sesh.cli import find
+from tests.support import Home
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--logs", "work"], 1),
+        (["--logs", "work", "-f"], 1),
+        (["--screen", "work"], 1),
+        (["--send", "work", "text"], 1),
+        (["--wait", "work", "--prompt"], 1),
+        (["--events", "work"], 1),
+        (["--history", "work"], 1),
+        (["--run", "work", "--", "true"], 125),
+    ],
+)
+def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, words: list[str], code: int) -> None:
+    """`--logs` waited for half a minute, and said that some session's daemon had not answered."""
+    script = "import sys; from sesh.cli import find; find.PATIENCE = 0.5; from sesh.__main__ import main"
+    home.command = [home.command[0], "-c", f"{script}; sys.exit(main())"]
+    assert find.PATIENCE <= 5
+    assert home.sesh("--open", "work", "--", "cat").code == 0
+    daemon = home.sesh("--status", "work", "--json").json()["daemon_pid"]
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        done = home.sesh(*words)
+        assert time.monotonic() - began < 5
+        assert (done.code, done.stdout) == (code, "")
+        assert "the daemon of work does not answer" in done.stderr
+        assert "sesh --status work" in done.stderr
+    finally:
+        os.kill(daemon, signal.SIGCONT)
