@@ -13,6 +13,7 @@ from sesh.api.stop import Stop, cut
 from sesh.cli import create, end, enter, find, look, say, shell, waiting
 from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
+from sesh.cli.way import HERE, Way
 from sesh.errors import ExitCode, NotFound, SeshError, Unreachable
 
 _births = Lock()
@@ -33,18 +34,7 @@ class Here:
         self, name: str, command: list[str], *, timeout: float | None, wait: bool, ansi: bool, stop: Stop
     ) -> Result:
         """A command in the live shell."""
-
-        def answer(connection: wire.Connection, _name: str) -> tuple[dict[str, Any], bytes]:
-            with stop.by(lambda: shell.interrupt(connection)):
-                try:
-                    return connection.answer(shell.RUN)
-                except KeyboardInterrupt:
-                    shell.interrupt(connection)
-                    raise
-
-        told, output = shell.ran(name, command, timeout, wait=wait, answer=answer)
-        data = output if ansi else shell.plain(output)
-        return Result.of({**told, "session": name, "command": command}, data, None)
+        return ran(HERE, name, command, timeout=timeout, wait=wait, ansi=ansi, stop=stop)
 
     def exec(self, name: str | None, order: Order, stop: Stop) -> Result:
         """A command as the program of a session of its own."""
@@ -73,16 +63,13 @@ class Here:
 
     def wait(self, name: str, conditions: dict[str, Any], stop: Stop) -> Met:
         """Waits for what comes first; also for the end of a session that has ended already."""
-        pattern = conditions["pattern"]
-        search = waiting.compiled(pattern) if pattern is not None else None
-        begin = conditions["since"] if conditions["since"] is not None else "sent"
-        among = {key: conditions[key] for key in ("exit_", "prompt", "idle", "limit")}
+        words = sought(conditions)
         try:
             with find.required(name) as connection, stop.by(lambda: cut(connection.inbound)):
-                return Met.told(waiting.met(connection, name, search=search, begin=begin, **among))
+                return Met.told(waiting.met(connection, name, **words))
         except (NotFound, Unreachable):  # it has ended, before it was asked or just then
-            others = among["prompt"] or among["idle"] is not None or search is not None
-            told = waiting.ended(name) if among["exit_"] or not others else None
+            others = conditions["prompt"] or conditions["idle"] is not None or conditions["pattern"] is not None
+            told = waiting.ended(name) if conditions["exit_"] or not others else None
             if told is None:
                 raise
             return Met.told(told)
@@ -105,18 +92,9 @@ class Here:
 
     def events(self, name: str, since: int | None, stop: Stop) -> Iterator[dict[str, Any]]:
         """What happens to it until it ends."""
-        connection = find.required(name)
-        with connection, stop.by(lambda: cut(connection.inbound)):
-            connection.send(wire.greeting("request") + wire.asking("events", 1, since=since))
-            connection.expect_welcome()
-            while True:
-                kind, payload = connection.receive()
-                if kind == protocol.DATA:
-                    yield {**protocol.parse(payload), "host": None}
-                elif kind == protocol.RESPONSE:
-                    if "error" in (answer := protocol.parse(payload)):
-                        raise wire.failure(answer["error"])
-                    return
+        with find.required(name) as connection, stop.by(lambda: cut(connection.inbound)):
+            for event in happened(connection, since):
+                yield {**event, "host": None}
 
     def kill(self, name: str) -> None:
         """Ends it."""
@@ -133,3 +111,43 @@ def _begun(name: str | None, order: Order) -> tuple[str, wire.Connection]:
     what |= {"job": True, "keep": order.keep, "timeout": order.timeout, "stdin": False}
     with _births:
         return create.start_numbered(what) if name is None else (name, create.start(what, name))
+
+
+def ran(
+    way: Way, name: str, command: list[str], *, timeout: float | None, wait: bool, ansi: bool, stop: Stop
+) -> Result:
+    """A command in the live shell that a way leads to."""
+
+    def answer(connection: wire.Connection, _name: str) -> tuple[dict[str, Any], bytes]:
+        with stop.by(lambda: shell.interrupt(connection)):
+            try:
+                return connection.answer(shell.RUN)
+            except KeyboardInterrupt:
+                shell.interrupt(connection)
+                raise
+
+    told, output = shell.ran(name, command, timeout, wait=wait, answer=answer, way=way)
+    data = output if ansi else shell.plain(output)
+    return Result.of({**told, "session": name, "command": command}, data, way.host)
+
+
+def sought(conditions: dict[str, Any]) -> dict[str, Any]:
+    """The conditions of a wait as `waiting.met` takes them. Raises UsageError for a pattern that is none."""
+    pattern, since = conditions["pattern"], conditions["since"]
+    search = waiting.compiled(pattern) if pattern is not None else None
+    among = {key: conditions[key] for key in ("exit_", "prompt", "idle", "limit")}
+    return {**among, "search": search, "begin": since if since is not None else "sent"}
+
+
+def happened(connection: wire.Connection, since: int | None) -> Iterator[dict[str, Any]]:
+    """The events that come over a connection, until the session ends."""
+    connection.send(wire.greeting("request") + wire.asking("events", 1, since=since))
+    connection.expect_welcome()
+    while True:
+        kind, payload = connection.receive()
+        if kind == protocol.DATA:
+            yield protocol.parse(payload)
+        elif kind == protocol.RESPONSE:
+            if "error" in (answer := protocol.parse(payload)):
+                raise wire.failure(answer["error"])
+            return

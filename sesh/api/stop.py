@@ -6,9 +6,11 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Event, Lock
 
 from sesh.errors import Interrupted, SeshError, Unreachable
+
+_GOES_ON = "stopped; what was waited for goes on"
 
 
 class Stop:
@@ -19,14 +21,19 @@ class Stop:
     """
 
     def __init__(self) -> None:
-        self.stopped = False
+        self._event = Event()
         self._lock = Lock()
         self._ways: list[Callable[[], object]] = []
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._event.is_set()
 
     def stop(self) -> None:
         """Ends the calls that it was given to."""
         with self._lock:
-            self.stopped = True
+            self._event.set()
             for way in self._ways:
                 try:
                     way()
@@ -45,10 +52,15 @@ class Stop:
         except Unreachable:
             if not self.stopped:
                 raise
-            raise Interrupted("stopped; what was waited for goes on") from None
+            raise Interrupted(_GOES_ON) from None
         finally:
             with self._lock:
                 self._ways.remove(way)
+
+    def sleep(self, seconds: float) -> None:
+        """Waits so long. Raises Interrupted where it is stopped."""
+        if self._event.wait(seconds):
+            raise Interrupted(_GOES_ON)
 
 
 def cut(descriptor: int) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sesh import jsontext, protocol, wire
+from sesh.api.here import happened, ran, sought
+from sesh.api.kept import Kept, untold
 from sesh.api.order import Order
 from sesh.api.outcome import Met, Result
 from sesh.api.stop import Stop
-from sesh.cli import reach, show
+from sesh.cli import events, far, reach, show, waiting
 from sesh.cli import there as remote
 from sesh.cli.mender import Mender, begun
 from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
-from sesh.errors import Ended, ExitCode, SeshError
+from sesh.errors import Ended, ExitCode, Lost, NotFound, SeshError
 
 _LIMIT = "--timeout"
 
@@ -37,14 +40,9 @@ class There:
     def run(
         self, name: str, command: list[str], *, timeout: float | None, wait: bool, ansi: bool, stop: Stop
     ) -> Result:
-        """A command in the live shell."""
-        argv = ["--run", name, *_seconds(_LIMIT, timeout), *([] if wait else ["--no-wait"])]
-        argv += [*(["--ansi"] if ansi else []), *_tail(command)]
-        try:
-            return Result.told(self._told(argv, stop=stop, way=lambda: self.send(name, b"", ["C-c"])), self.host)
-        except KeyboardInterrupt:
-            self.send(name, b"", ["C-c"])
-            raise
+        """A command in the live shell; a link that is lost meanwhile is mended, and the command is run but once."""
+        with self._worded(), self._way(name, stop, timeout) as way:
+            return ran(way, name, command, timeout=timeout, wait=wait, ansi=ansi, stop=stop)
 
     def exec(self, name: str | None, order: Order, stop: Stop) -> Result:
         """A command as the program of a session of its own; a link that is lost meanwhile is mended."""
@@ -55,7 +53,7 @@ class There:
             remote.synced(self._destination)
             with stop.by(presses.press):
                 name, _, through = begun(through, argv, presses)
-                mender, number = Mender(self._destination, name), through.session_id
+                mender, number = Mender(self._destination, name, stop.sleep, untold), through.session_id
                 with Waiter(through, name, presses, host=self.host, number=number, again=mender) as waiter:
                     told, retained = waiter.result(None, wanted=True)
         except Ended as ended:
@@ -87,13 +85,15 @@ class There:
         return position
 
     def wait(self, name: str, conditions: dict[str, Any], stop: Stop) -> Met:
-        """Waits for what comes first."""
-        argv = ["--wait", name, *_seconds("--idle", conditions["idle"]), *_seconds(_LIMIT, conditions["limit"])]
-        argv += [word for word, key in (("--exit", "exit_"), ("--prompt", "prompt")) if conditions[key]]
-        argv += [f"--for={conditions['pattern']}"] if conditions["pattern"] is not None else []
-        since = conditions["since"]
-        argv += ["--since-start"] if since == "start" else [f"--from={since}"] if since is not None else []
-        return Met.told(self._told(argv, stop=stop))
+        """Waits for what comes first; a link that is lost meanwhile is mended."""
+        words = sought(conditions)
+        with self._worded():
+            try:
+                with self._way(name, stop, conditions["limit"]) as way, stop.by(way.cut):
+                    return Met.told(waiting.met(way.to(name), name, **words, again=way.again))
+            except NotFound:
+                pass
+        return Met.told(self._told(_waiting(name, conditions)))  # it has ended: the sesh over there knows how
 
     def logs(self, name: str, lines: int, *, ansi: bool) -> list[str]:
         """The last lines."""
@@ -118,19 +118,24 @@ class There:
 
     def events(self, name: str, since: int | None, stop: Stop) -> Iterator[dict[str, Any]]:
         """What happens to it until it ends."""
-        held = b""
-        argv = ["--events", name, "--json", *([f"--since={since}"] if since is not None else [])]
-        with reach.opened(self._destination, ask=False) as through, stop.by(through.abort):
-            through.send(wire.asking("command", 1, argv=argv))
-            for kind, payload in remote.heard(through):
-                if kind == protocol.RESPONSE:
+        told: list[dict[str, Any]] = []
+        with self._worded(), self._way(name, stop, None) as way, stop.by(way.cut):
+            connection = way.to(name)
+            while True:
+                try:
+                    for event in happened(connection, since):
+                        since = int(event["seq"])
+                        yield {**event, "host": self.host}
                     return
-                number, block = protocol.split_number(payload) if kind == protocol.OUTPUT else (0, b"")
-                *rows, held = (held + block).split(b"\n") if number == show.STDOUT else [held]
-                for event in map(protocol.parse, rows):
-                    if "error" in event:
-                        raise wire.failure(event["error"])
-                    yield {**event, "host": self.host}
+                except Lost:
+                    began = connection.welcome.get("events")
+                    since = since if since is not None or not isinstance(began, int) else began
+                try:
+                    connection = way.again(connection, 0)
+                except Ended as ended:
+                    events.over(name, ended, since, told.append)
+                    yield from ({**event, "host": self.host} for event in told)
+                    return
 
     def kill(self, name: str) -> None:
         """Ends it."""
@@ -141,6 +146,25 @@ class There:
         if verb == "message":
             return self._told(["--message", name, "--", str(words["text"])])
         return self._told(["--label", name, *(f"{key}={value}" for key, value in words["set"].items())])
+
+    @contextmanager
+    def _way(self, name: str, stop: Stop, timeout: float | None) -> Iterator[Kept]:
+        """The way to a session that must be there, closed at the end of the block."""
+        through = reach.opened(self._destination, ask=False)
+        with through:
+            through.lead("connect", name=name, passing=True)
+            way = Kept(self._destination, name, through, stop, timeout)
+            with closing(way):
+                yield way
+
+    @contextmanager
+    def _worded(self) -> Iterator[None]:
+        """Errors of the sesh over there as they are right here: with the host in what is to be typed."""
+        try:
+            yield
+        except SeshError as error:
+            error.args = (far.worded(str(error), self.host),)
+            raise
 
     def _told(
         self,
@@ -178,6 +202,13 @@ class There:
                 remote.synced(self._destination)
             remote.carried_out(through, ["--json", *argv], data, take)
         return bytes(said)
+
+
+def _waiting(name: str, conditions: dict[str, Any]) -> list[str]:
+    """The line of a wait."""
+    argv = ["--wait", name, *_seconds("--idle", conditions["idle"]), *_seconds(_LIMIT, conditions["limit"])]
+    argv += [word for word, key in (("--exit", "exit_"), ("--prompt", "prompt")) if conditions[key]]
+    return argv + ([f"--for={conditions['pattern']}"] if conditions["pattern"] is not None else [])
 
 
 def _creating(order: Order) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -116,3 +117,51 @@ def test_hosts_that_cannot_be_used_say_so_without_a_prompt(here: Home, farm: Far
     work = Session.open("work", "box")
     with pytest.raises(TimedOut):
         work.wait(timeout=0.2)
+
+
+def test_a_link_that_is_lost_is_mended_under_what_waits(here: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    work = Session.open("work", "box")
+    work.wait(prompt=True, timeout=20)
+    found: dict[str, object] = {}
+    calls = [
+        lambda: found.update(run=work.run("sleep 3; echo $((6 * 7))").output),
+        lambda: found.update(wait=Session("job", "box").wait(timeout=40).exit_code),
+        lambda: found.update(events=[event["event"] for event in Session("job", "box").events()][-1]),
+    ]
+    Session.job("sleep 3; exit 4", "job", "box")
+    threads = [threading.Thread(target=call) for call in calls]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: farm_runs(far, "sleep 3") == 2, timeout=20)
+    far.proxy.cut()
+    for thread in threads:
+        thread.join(40)
+    assert found == {"run": "42\n", "wait": 4, "events": "exited"}
+
+
+def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(here: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    work = Session.open("work", "box")
+    work.wait(prompt=True, timeout=20)
+    stop, found = Stop(), []
+
+    def called(call: Callable[[], object]) -> None:
+        try:
+            call()
+        except SeshError as error:
+            found.append(error.code)
+
+    calls = (lambda: work.run("sleep 7", timeout=1.0), lambda: work.wait(stop=stop))
+    threads = [threading.Thread(target=called, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: farm_runs(far, "sleep 7") == 1 and bool(stop._ways), timeout=20)
+    far.proxy.refuse()
+    far.proxy.cut()
+    threads[0].join(30)
+    assert found == ["unreachable"]
+    stop.stop()
+    threads[1].join(30)
+    assert found == ["unreachable", "interrupted"]
+    far.proxy.restore()
