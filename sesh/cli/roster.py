@@ -26,6 +26,8 @@ ELSEWHERE = 10.0
 _SOON = 0.05
 """Seconds that events are gathered for: one is seldom alone."""
 _PATIENCE = 0.5
+_IMPATIENCE = 0.1
+"""Seconds for the sessions here, once one of them did not answer: keys are not read meanwhile."""
 _BLOCK = 1 << 16
 
 
@@ -102,7 +104,8 @@ class Roster:
         """Asks the sessions of this machine, and listens to those that are new."""
         if self._hosts is not None:
             return
-        self.here = listing.summaries(_PATIENCE)
+        silent = any(each.get("responding") is False for each in self.here)
+        self.here = listing.summaries(_IMPATIENCE if silent else _PATIENCE)
         self._next_here = time.monotonic() + HERE
         followed = {name for name, _ in self._ears.values()}
         for each in self.here:
