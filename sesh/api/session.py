@@ -140,17 +140,8 @@ class Session:
 
         Raises Exists, CannotStart (127, 126), Refused.
         """
-        return execute(
-            command,
-            self.name,
-            self.host,
-            directory=directory,
-            env=env,
-            labels=labels,
-            timeout=timeout,
-            keep=keep,
-            stop=stop,
-        )
+        order = _order(program(command), directory, env, labels, timeout=timeout, keep=keep)
+        return self._side.exec(self.name, order, stop or Stop())
 
     @classmethod
     def job(
@@ -270,12 +261,12 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     name: str | None = None,
     host: str | None = None,
     *,
+    stop: Stop | None = None,
     directory: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
     timeout: float | None = None,
     keep: bool = False,
-    stop: Stop | None = None,
 ) -> Result:
     """Runs a job and waits for it, as `Session.exec` does; without a name under the lowest free number."""
     order = _order(program(command), directory, env, labels, timeout=timeout, keep=keep)
