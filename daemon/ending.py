@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 2.0
 """Seconds between the polite signals and SIGKILL."""
+KEPT = 1 << 20
+"""Bytes of a job's output that outlive its session."""
 LOOK = 0.02
 """Seconds between two looks at processes that are not our children and tell nobody when they end."""
 _TURNS = 64
@@ -111,8 +113,10 @@ class Ending:
             "reason": self._reason(),
             "run": session.runs.past.last if session.runs is not None else None,
         }
-        output = session.stream.bytes(session.stream.base) if facts["job"] else None
-        results.keep({**session.result(), **told, "job": facts["job"]}, output)
+        stream = session.stream
+        first = max(stream.base, stream.head - KEPT)
+        output = stream.bytes(first) if facts["job"] else None
+        results.keep({**session.result(), "truncated": first > 0, **told, "job": facts["job"]}, output)
 
     def _finish(self) -> None:
         """Keeps the session readable, or removes it; then tells everybody."""

@@ -130,6 +130,8 @@ class Waiter:
             self._retained += output
             if self._output is not None:
                 missed = int(result.get("position") or 0) - (self._position or 0)
+                if missed > len(output):
+                    show.note(f"{missed - len(output)} bytes of what {self.name} wrote meanwhile were not kept")
                 self._pending += self._output.take(output[max(0, len(output) - missed) :])
 
     def _turn(self) -> None:

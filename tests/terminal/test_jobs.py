@@ -1,0 +1,57 @@
+"""Jobs in numbers, jobs that are watched, jobs whose waiter has gone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from sesh import results
+from tests.support import Home, wait_until
+
+
+def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home) -> None:
+    """Ten thousand were run by hand; these are as many as it takes to see results go."""
+    count = results.NEWEST + 10
+    loop = f'i=0; while [ $i -lt {count} ]; do i=$((i+1)); "$@" --exec job -- sh -c "exit $((i % 7))"; '
+    loop += "[ $? = $((i % 7)) ] || exit 1; done"
+    done = subprocess.run(
+        ["sh", "-c", loop, "sh", *home.command], env=home.env, cwd=home.path, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert sorted(os.listdir(home.directory)) == [".lock", ".results"]
+    kept = os.listdir(os.path.join(home.directory, ".results"))
+    assert len(kept) == 2 * results.NEWEST  # a record and an output each
+    assert home.sesh("--wait", "job", "--exit").code == count % 7
+
+
+def test_a_watcher_comes_at_any_moment_and_what_he_types_reaches_the_job(home: Home) -> None:
+    script = "echo one; read line; echo got $line; exit 5"
+    job = home.start("--exec", "job", "--print", "--", "sh", "-c", script)
+    wait_until(lambda: "one" in home.sesh("--logs", "job").stdout)
+    watcher = home.terminal("job")
+    watcher.wait_for("one")
+    watcher.type(b"this\r")
+    out, _ = job.communicate(timeout=15)
+    assert (job.returncode, out) == (5, b"one\nthis\ngot this\n")
+    assert watcher.exit_code() == 5
+
+
+def test_a_result_is_found_by_whoever_asks_later(home: Home) -> None:
+    job = home.start("--exec", "job", "--", "sh", "-c", "read go; echo out; exit 9")
+    wait_until(lambda: home.names() == ["job"])
+    job.kill()
+    job.wait()
+    assert home.sesh("--send", "job", "go", "--enter").code == 0
+    assert home.sesh("--wait", "job", "--exit").code == 9
+    wait_until(lambda: home.names() == [])
+    assert home.sesh("--wait", "job", "--exit", "--json").json()["exit_code"] == 9
+    assert home.sesh("--history", "job", "1").stdout == "go\nout\n"
+
+
+def test_of_much_output_the_end_is_printed_and_that_is_said(home: Home) -> None:
+    done = home.sesh("--exec", "job", "--print", "--", "seq", "4000000")
+    assert done.code == 0
+    assert len(done.raw) >= 256 << 10
+    assert done.raw.endswith(b"3999999\n4000000\n")
+    assert "only the end of it was kept" in done.stderr
+    assert home.sesh("--exec", "job", "--json", "--", "seq", "4000000").json()["truncated"] is True

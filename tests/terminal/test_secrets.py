@@ -1,0 +1,80 @@
+"""What is typed while the terminal does not show it: nothing of sesh keeps it, and nothing tells it."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from tests.support import Home, wait_until
+
+SECRET = "hunter-%s-2"  # noqa: S105
+ASKS = {
+    "bash": ["bash", "-c", "read -rsp 'Password: ' word; echo; echo got ${#word}"],
+    "getpass": ["python3", "-c", "import getpass; print('got', len(getpass.getpass()))"],
+}
+
+
+def kept(home: Home) -> bytes:
+    """All that stands in the directory of sessions."""
+    found = b""
+    for folder, _, names in os.walk(home.directory):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path) and not os.path.islink(path):
+                with open(path, "rb") as file:
+                    found += file.read()
+    return found
+
+
+def everything(home: Home, name: str) -> bytes:
+    """All that sesh tells of a session, and all that it has written down."""
+    told = b""
+    for words in (["--logs", name], ["--screen", name], ["--status", name], ["--list"], ["--history", name]):
+        told += home.sesh(*words, "--json").raw
+    told += home.sesh("--history", name, "1").raw
+    events = home.start("--events", name, "--since", "0", "--json")
+    assert events.stdout is not None
+    os.set_blocking(events.stdout.fileno(), False)
+    time.sleep(0.05)
+    wait_until(lambda: b"created" in (events.stdout.peek() if events.stdout else b""))  # type: ignore[attr-defined]
+    told += events.stdout.read() or b""
+    events.kill()
+    return told + kept(home)
+
+
+@pytest.mark.parametrize("how", ["send", "attach", "stdin"])
+@pytest.mark.parametrize("asks", list(ASKS))
+def test_a_password_is_nowhere(home: Home, asks: str, how: str) -> None:
+    secret = SECRET % how
+    home.env["HISTFILE"] = f"{home.path}/history"
+    assert home.sesh("--open", "work").code == 0
+    watcher = home.terminal("work")
+    watcher.wait_for("ready>")
+    running = home.start("--run", "work", "--", *ASKS[asks])
+    assert home.sesh("--wait", "work", "--for", "Password: ?$", "--timeout", "15").code == 0
+    if how == "send":
+        assert home.sesh("--send", "work", secret, "--enter").code == 0
+    elif how == "stdin":
+        assert home.sesh("--send", "work", "-", input=f"{secret}\n").code == 0
+    else:
+        watcher.type(f"{secret}\r")
+    out, error = running.communicate(timeout=15)
+    assert (running.returncode, out.split()[-2:]) == (0, [b"got", str(len(secret)).encode()]), error
+    told = out + error + everything(home, "work")
+    assert b"got" in told
+    assert secret.encode() not in told
+    assert secret not in watcher.text()
+
+
+def test_a_job_that_asks_keeps_no_answer(home: Home) -> None:
+    secret = SECRET % "job"
+    job = home.start("--exec", "job", "--keep", "--print", "--json", "--", *ASKS["getpass"])
+    wait_until(lambda: home.sesh("--wait", "job", "--for", "assword", "--since-start", "--timeout", "5").code == 0)
+    assert home.sesh("--send", "job", secret, "--enter").code == 0
+    out, _ = job.communicate(timeout=15)
+    assert job.returncode == 0
+    told = out + everything(home, "job")
+    assert b"got" in told
+    assert secret.encode() not in told
