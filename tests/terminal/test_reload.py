@@ -93,6 +93,28 @@ def test_an_attached_client_stays_and_sees_every_line_once(sesh: Sesh, home: Hom
     assert drawn.exit_code() == 5
 
 
+def test_what_is_typed_and_sent_amid_reloads_arrives_once_and_in_order(sesh: Sesh, home: Home) -> None:
+    person = home.terminal("work", "--", "sh", "-c", "stty raw -echo; echo go; exec cat > out")
+    person.wait_for("go")
+    typed = b"".join(b"%07d," % number for number in range(100_000))
+    sent = typed.translate(bytes.maketrans(b"0123456789,", b"abcdefghijk"))
+    with open(home.write("sent", sent), "rb") as file:
+        sending = home.start("--send", "work", "-", stdin=file.fileno())
+    middle = len(typed) // 4
+    for part in range(4):
+        reloading = home.start("--reload", "work")
+        person.type(typed[part * middle : (part + 1) * middle], timeout=60)
+        assert reloading.wait(20) == 0
+    assert sending.wait(20) == 0
+    path = os.path.join(home.path, "out")
+    wait_until(lambda: os.path.getsize(path) >= 2 * len(typed))
+    with open(path, "rb") as file:
+        arrived = file.read()
+    assert re.sub(rb"[a-k]", b"", arrived) == typed
+    assert re.sub(rb"[0-9,]", b"", arrived) == sent
+    assert sesh("--kill", "work").code == 0
+
+
 def test_who_waits_follows_or_asks_for_the_history_is_not_forgotten(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
     assert sesh("--run", "work", "--", "X=3; echo one").stdout == "one\n"
