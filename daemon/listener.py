@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from _socket import AF_UNIX, SOCK_STREAM, socket
 
 from sesh import kernel, paths, records, wire
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 BACKLOG = 128
+_STALE = 60.0
 
 
 class Listener:
@@ -34,6 +36,7 @@ class Listener:
         """
         with paths.locked(paths.directory()):
             clear(name)
+            _swept(paths.directory())
             return cls(name)
 
     @classmethod
@@ -148,6 +151,20 @@ def clear(name: str) -> None:
     if record is not None and _wakes(record):
         raise paths.taken(name)
     records.remove(name)
+
+
+def _swept(folder: str) -> None:
+    """Removes what daemons that were killed left of `--run`: a shell reads such files within seconds, or never."""
+    old = time.time() - _STALE
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.endswith((".run", ".cmd")):
+                continue
+            try:
+                if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < old:
+                    os.unlink(entry.path)
+            except FileNotFoundError:
+                continue  # another one was faster
 
 
 def _wakes(record: records.Record) -> bool:

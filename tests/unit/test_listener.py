@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,17 @@ def test_a_stale_socket_is_cleared_with_its_record_and_its_link(directory: str) 
     assert sorted(os.listdir(directory)) == [".lock", "work.sock"]
     assert connects("work")
     claimed.release()
+
+
+def test_what_a_killed_daemon_left_of_a_run_goes_with_the_next_birth(directory: str) -> None:
+    """The command of a `--run` stood there for good."""
+    for name, age in ((".0123abcd.run", 120), ("lost.cmd", 120), (".89abcdef.run", 0), ("busy.cmd", 0), ("notes", 120)):
+        path = os.path.join(directory, name)
+        with open(path, "w", encoding="ascii") as file:
+            file.write("secret")
+        os.utime(path, (time.time() - age, time.time() - age))
+    Listener.claim("work").release()
+    assert sorted(os.listdir(directory)) == [".89abcdef.run", ".lock", "busy.cmd", "notes"]
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "directory", "fifo"])
