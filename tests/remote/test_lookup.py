@@ -167,8 +167,8 @@ def test_the_list_is_of_here_and_everywhere(home: Home, farm: Farm) -> None:
     assert done.code == 0
     words = [line.split()[0] for line in done.stdout.splitlines()]
     assert words[:2] == ["NAME", "here"]
-    assert sorted(words[2:]) == ["@one", "@two", "NAME", "there"]
-    assert words[words.index("@one") :][:3] == ["@one", "NAME", "there"]
+    assert sorted(words[2:]) == ["@one", "@two", "there"]
+    assert words[words.index("@one") :][:2] == ["@one", "there"]
     assert "@two  unreachable" in done.stdout
     assert "@two  unreachable" in home.sesh("--list").stdout
     rows = home.sesh("--list", "--json").json()
