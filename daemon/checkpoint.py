@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from sesh import checkpoints, kernel
-from sesh.daemon.model import LAZY, Model
+from sesh.daemon.model import Model
 from sesh.daemon.session import stamp
 from sesh.daemon.stream import Stream
 
@@ -24,12 +24,12 @@ QUIET = 1.0
 """Seconds without output after which it is worth keeping."""
 BUSY = 30.0
 """Seconds between two checkpoints while output does not stop."""
-SHARE = 100
-"""A checkpoint is followed by that many times the time it took, before there is another."""
-LINES = 1000
-"""Lines of scrollback that are kept."""
+SHARE, PACE = 100, 32 << 10
+"""A checkpoint is followed by that many times the time it took, and by a second for so many bytes, without another."""
+LINES, TAIL = 1000, 256 << 10
+"""Lines of scrollback that are kept; bytes, of those that no emulator has seen."""
 
-_SCREEN_ERASED, _SCROLLBACK_ERASED = b"\x1b[2J", b"\x1b[3J"
+_SCREEN_ERASED, _SCROLLBACK_ERASED, _ALTERNATE = b"\x1b[2J", b"\x1b[3J", b"\x1b[?1049h"
 _NEAR = 16
 """Bytes within which the two stand where one command (`clear`) wrote both."""
 
@@ -40,15 +40,16 @@ class Checkpoint:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._written = time.monotonic()
-        self._cost = 0.0
+        self._rest = 0.0
+        """Seconds until the next one may come."""
 
     def look(self) -> None:
         """Some time after output came: writes a checkpoint where it is time, else looks again."""
         session = self._session
         now = time.monotonic()
-        until = max(session.stream.touched + QUIET, self._written + SHARE * self._cost)
+        until = max(session.stream.touched + QUIET, self._written + self._rest)
         until = min(until, self._written + BUSY)
-        if now >= until and not (session.model.loaded or session.stream.head <= LAZY):
+        if now >= until and session.model.eager and not session.model.loaded:
             until = now + QUIET  # the emulator is about to be loaded
         if now < until:
             session.timers.set("checkpoint", until - now, self.look)
@@ -69,7 +70,7 @@ class Checkpoint:
             "model": model,
         }
         checkpoints.write(session.facts["id"], facts, data)
-        self._cost = time.monotonic() - began
+        self._rest = max(SHARE * (time.monotonic() - began), len(data) / PACE)
 
     def remove(self) -> None:
         """The session has ended by itself, or was told to: nobody will look for it."""
@@ -81,7 +82,9 @@ def _kept(session: Session) -> tuple[dict[str, object], bytes]:
     """The bytes that show the session, and the sizes at which a model is to take them."""
     model, stream = session.model, session.stream
     if not model.loaded and stream.base == 0:
-        return _cleared(model.dump(), stream.bytes(0))
+        data = stream.bytes(0)
+        at = _needed(data)
+        return _sizes(model.dump(), at), data[at:]
     from sesh.daemon.prelude import fresh
     from sesh.daemon.replay import replay
 
@@ -95,14 +98,20 @@ def _kept(session: Session) -> tuple[dict[str, object], bytes]:
     return {"position": 0, "size": size, "born": size, "resizes": [], "marks": [], "emulator": None}, data
 
 
-def _cleared(model: dict[str, Any], data: bytes) -> tuple[dict[str, object], bytes]:
-    """The bytes from where screen and scrollback were last erased together: what a person cleared is not kept."""
+def _needed(data: bytes) -> int:
+    """From where on a session's bytes are kept: what a person cleared is not, nor is more than so many lines."""
     at = data.rfind(_SCROLLBACK_ERASED)
     if at < 0 or _SCREEN_ERASED not in data[max(0, at - _NEAR) : at]:
-        return model, data
+        at = 0
+    line = data.find(b"\n", len(data) - TAIL) + 1 if len(data) - at > TAIL else 0
+    return line if line > at and _ALTERNATE not in data[at:line] else at
+
+
+def _sizes(model: dict[str, Any], at: int) -> dict[str, object]:
+    """The sizes of a model that begins at a later byte."""
     before = [size for position, *size in model["resizes"] if position <= at]
     after = [[position - at, *size] for position, *size in model["resizes"] if position > at]
-    return {**model, "born": before[-1] if before else model["born"], "resizes": after}, data[at:]
+    return {**model, "born": before[-1] if before else model["born"], "resizes": after}
 
 
 def emulator(header: checkpoints.Header, data: bytes) -> Emulator:

@@ -1,0 +1,130 @@
+"""Checkpoints: another emulator shows the same from them; they are written in silence, and hold what is needed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sesh import checkpoints
+from sesh.daemon import checkpoint
+from sesh.daemon.checkpoint import Checkpoint
+from sesh.daemon.session import Session
+from sesh.errors import Refused
+
+PIECES = st.sampled_from([
+    b"plain\r\n", b"\x1b[1;31mbold", b"\xe7\x95\x8c", b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[5;5H", b"\r\n" * 30,
+    b"\x1b[2J", b"long " * 40, b"\x1b[?2004h", b"\x1b]2;t\x07",
+])  # fmt: skip
+
+
+def session(**facts: Any) -> Session:
+    known = {
+        "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
+        "keep": False, "job": False, "pid": os.getpid(), "persist": True,
+    }  # fmt: skip
+    return Session({**known, **facts}, (80, 24, 0, 0), None)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SESH_DIR", str(tmp_path))
+    tmp_path.chmod(0o700)
+    return tmp_path
+
+
+def shown(own: Session) -> tuple[list[str], list[str]]:
+    """The screen and the log that its checkpoint gives."""
+    Checkpoint(own).write()
+    found = checkpoints.read("00ff")
+    assert found is not None
+    again = checkpoint.emulator(*found)
+    return again.text(), again.log(1000, ansi=True)
+
+
+@settings(max_examples=60)
+@given(st.lists(PIECES, max_size=30), st.booleans(), st.booleans())
+def test_another_emulator_shows_the_same(output: list[bytes], loaded: bool, resized: bool) -> None:
+    os.makedirs(os.environ["SESH_DIR"], mode=0o700, exist_ok=True)
+    own = session()
+    for at, block in enumerate(output):
+        own.stream.append(block)
+        if resized and at == len(output) // 2:
+            own.model.resize(60, 20)
+    if loaded:
+        own.model.catch_up(10)
+    screen, log = shown(own)
+    own.model.catch_up(10)
+    own.model.settle()
+    assert screen == own.model.emulator.text()
+    assert log == own.model.emulator.log(1000, ansi=True)
+
+
+def test_nothing_is_loaded_for_it(folder: Path) -> None:
+    own = session()
+    own.stream.append(b"little\r\n")
+    assert shown(own)[1] == ["little"]
+    assert not own.model.loaded
+    assert (folder / ".checkpoint.00ff").stat().st_mode & 0o777 == 0o600
+
+
+def test_of_many_bytes_the_last_are_kept(folder: Path) -> None:
+    own = session()
+    own.stream.append(b"".join(b"line %d\r\n" % number for number in range(60_000)))
+    own.model.resize(100, 30)
+    own.stream.append(b"last\r\n")
+    _, log = shown(own)
+    assert log[-2:] == ["line 59999", "last"]
+    assert all(line.startswith("line ") for line in log[:-1])
+    assert (folder / ".checkpoint.00ff").stat().st_size < 300 << 10
+
+
+def test_it_waits_for_silence_but_not_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    own = session()
+    own_checkpoint = own.checkpoint()
+    path = folder / ".checkpoint.00ff"
+    while not path.exists():
+        own.stream.append(b"x")
+        own_checkpoint.look()
+        now[0] += 0.5
+        assert now[0] < 135
+    assert now[0] > 128
+    assert not own.timers.stands("checkpoint"), "nothing is left to do until more is printed"
+    path.unlink()
+    own.stream.append(b"y" * 100_000)
+    own_checkpoint.look()
+    assert not path.exists()
+    now[0] += 1
+    own_checkpoint.look()
+    assert path.exists()
+    path.unlink()
+    own.stream.append(b"z")
+    now[0] += 2
+    own_checkpoint.look()
+    assert not path.exists(), "a large one is not followed by another at once"
+    assert 0 < (own.timers.left("checkpoint") or 0) < 2
+
+
+def test_one_that_makes_no_sense_is_none(folder: Path) -> None:
+    assert checkpoints.read("00ff") is None
+    assert checkpoints.read("../x") is None
+    assert checkpoints.read(None) is None
+    path = folder / ".checkpoint.00ff"
+    for content in (b"", b"\xff\n", b"[]\n", b'{"format":99}\nx', b'{"format":1'):
+        path.write_bytes(content)
+        path.chmod(0o600)
+        assert checkpoints.read("00ff") is None
+        assert checkpoints.header("00ff") == {}
+    for header in ({}, {"model": None}, {"model": {"size": [80]}}):
+        with pytest.raises(ValueError, match="cannot be read|unpack"):
+            checkpoint.emulator(header, b"x")
+    path.chmod(0o644)
+    with pytest.raises(Refused):
+        checkpoints.read("00ff")
+    assert checkpoints.header("00ff") == {}
