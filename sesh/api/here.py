@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from threading import Lock
 from typing import Any
 
-from sesh import protocol, wire
+from sesh import protocol, results, wire
 from sesh.api.order import Order
 from sesh.api.outcome import Met, Result
 from sesh.api.stop import Stop, cut
@@ -47,9 +47,14 @@ class Here:
             if error.exit_code == ExitCode.FAILED:
                 error.exit_code = ExitCode.SESH_FAILED
             raise
-        code = ExitCode.TIMED_OUT if told.get("timed_out") else told["exit_code"]
-        facts = {**told, "session": name, "command": order.command, "exit_code": code}
-        return Result.of(facts, retained.replace(b"\r\n", b"\n"), None)
+        return ended(name, told, order.command, retained, None)
+
+    def result(self, name: str) -> Result:
+        """How the last job of that name ended."""
+        kept = results.newest(name)
+        if kept is None or not kept.get("job"):
+            raise NotFound(f"nothing is known of a job {name}; `sesh` lists what there is")
+        return ended(name, kept, kept.get("command"), results.output(kept), None)
 
     def job(self, name: str | None, order: Order) -> str:
         """The same without waiting: the session's name."""
@@ -129,6 +134,13 @@ def ran(
     told, output = shell.ran(name, command, timeout, wait=wait, answer=answer, way=way)
     data = output if ansi else shell.plain(output)
     return Result.of({**told, "session": name, "command": command}, data, way.host)
+
+
+def ended(name: str, told: dict[str, Any], command: object, retained: bytes, host: str | None) -> Result:
+    """The result of a job, by its daemon's account and the bytes that its terminal got."""
+    code = ExitCode.TIMED_OUT if told.get("timed_out") else told["exit_code"]
+    facts = {**told, "session": name, "command": command, "exit_code": code}
+    return Result.of(facts, retained.replace(b"\r\n", b"\n"), host)
 
 
 def sought(conditions: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sesh.api.here import Here
 from sesh.api.order import Order, pairs, program, source
 from sesh.api.outcome import Met, Result
 from sesh.api.stop import Stop
-from sesh.errors import NotFound, SeshError, UsageError
+from sesh.errors import Busy, NotFound, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name
 
 if TYPE_CHECKING:
@@ -163,6 +163,15 @@ class Session:
         order = _order(program(command), directory, env, labels, timeout=timeout, keep=keep)
         host = check_host(host.removeprefix("@")) if host is not None else None
         return cls(_side(host).job(check_name(name) if name is not None else None, order), host)
+
+    def result(self) -> Result:
+        """How the last job of this name ended, and the end of what it wrote; kept for a week, among the newest hundred.
+
+        Raises Busy while it runs, NotFound where nothing is known.
+        """
+        if self.exists() and self.status()["state"] == "running":
+            raise Busy(f"{self.name} runs; wait for its end")
+        return self._side.result(self.name)
 
     def history(self) -> list[dict[str, Any]]:
         """The commands that `run` saw, the newest last: the keys of `sesh --history NAME --json`."""

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from sesh import jsontext, protocol, wire
+from sesh.api.here import ended as finished
 from sesh.api.here import happened, ran, sought
 from sesh.api.kept import Kept, untold
 from sesh.api.order import Order
@@ -64,9 +65,11 @@ class There:
             raise
         finally:
             presses.close()
-        code = ExitCode.TIMED_OUT if told.get("timed_out") else told["exit_code"]
-        facts = {**told, "session": name, "command": order.command, "exit_code": code}
-        return Result.of(facts, retained.replace(b"\r\n", b"\n"), self.host)
+        return finished(name, told, order.command, retained, self.host)
+
+    def result(self, name: str) -> Result:
+        """How the last job of that name ended."""
+        return Result.told({**self._told(["--history", name, "1"]), "session": name}, self.host)
 
     def job(self, name: str | None, order: Order) -> str:
         """The same without waiting: the session's name."""

@@ -180,10 +180,17 @@ class Tools:
         host: Host = None,
         output_limit: Limit = CHARACTERS,
     ) -> Text:
-        """Read the last lines that a session has printed, without escape sequences."""
+        """Read the last lines that a session has printed, without escape sequences; of a job also when it has ended."""
         session = Session(name, host)
         with self.ledger.used(session):
-            text = "\n".join(session.logs(lines))
+            try:
+                last = session.logs(lines)
+            except NotFound as missing:
+                try:
+                    last = session.result().output.splitlines()[-lines:]
+                except NotFound:
+                    raise missing from None
+            text = "\n".join(last)
         return Text(session=name, host=session.host, text=cut(text, output_limit)[0])
 
     def screen(self, name: Name, host: Host = None) -> Text:

@@ -49,6 +49,8 @@ def test_jobs_over_there_give_codes_and_output(here: Home, farm: Farm) -> None:
     assert (result.exit_code, result.output, result.session, result.host) == (7, "hello\n", "build", "box")
     job = Session.job("sleep 0.2; exit 4", host="box")
     assert (job.name, job.wait().exit_code) == ("1", 4)
+    kept_result = Session("build", "box").result()
+    assert (kept_result.exit_code, kept_result.output, kept_result.host) == (7, "hello\n", "box")
     kept = Session("kept", "box")
     assert kept.exec(["true"], keep=True).ok
     with pytest.raises(Exists):

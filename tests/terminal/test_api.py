@@ -58,6 +58,9 @@ def test_jobs_give_the_codes_of_the_kernel() -> None:
     assert (result.exit_code, result.output) == (137, "one\ntwo\n")
     started = Session.job(["sh", "-c", "exit 4"])
     assert (started.name, started.wait().exit_code, started.wait(exit=True).exit_code) == ("1", 4, 4)
+    assert (Session("job").result().exit_code, Session("job").result().output) == (137, "one\ntwo\n")
+    with pytest.raises(NotFound):
+        Session("none").result()
     with pytest.raises(CannotStart) as caught:
         Session("job").exec(["no-such-program"])
     assert (caught.value.code, caught.value.exit_code) == ("not_found", 127)

@@ -73,9 +73,10 @@ def test_jobs_and_their_codes(home: Home) -> None:
         done = await agent.call("exec", name="build", command=["sh", "-c", "echo made; exit 7"], directory="/tmp")
         assert (done["session"], done["exit_code"], done["output"]) == ("build", 7, "made\n")
         assert (await agent.call("exec", command="exit 2"))["exit_code"] == 2
-        begun = await agent.call("exec", name="long", command="sleep 0.3; exit 4", background=True)
+        begun = await agent.call("exec", name="long", command="sleep 0.3; echo one; echo two; exit 4", background=True)
         assert begun["exit_code"] is None
         assert (await agent.call("wait", name="long", until=["exit"]))["exit_code"] == 4
+        assert (await agent.call("logs", name="long", lines=1))["text"] == "two"
 
     driven(home, story)
 

@@ -1,0 +1,65 @@
+"""The file of what an agent did in a session: whom it is for, what it holds, how long it stays."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from sesh.mcp import worklog
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SESH_WORK_LOG", str(tmp_path / "work"))
+    return tmp_path / "work"
+
+
+def test_a_file_is_for_its_owner_alone(folder: Path) -> None:
+    path = worklog.path("deploy", "user@box")
+    worklog.opened(path, "deploy", "user@box", "created")
+    worklog.did(path, "run", "make", "exit code 0, 1 s", "\x1b]0;x\x07one\ntwo\x9b31m")
+    text = (folder / "user@box" / os.path.basename(str(path))).read_text()
+    assert text.startswith("# `deploy` on `user@box`: created, 20")
+    assert "    make\n\nexit code 0, 1 s\n\n    ]0;xone\n    two31m\n" in text
+    assert stat.S_IMODE(os.stat(str(path)).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(folder / "user@box").st_mode) == 0o700
+
+
+def test_where_it_cannot_be_written_work_goes_on(folder: Path, tmp_path: Path) -> None:
+    path = worklog.path("work", None)
+    folder.mkdir()
+    (folder / "local").symlink_to(tmp_path)
+    worklog.did(path, "run", "make", "exit code 0")
+    assert sorted(tmp_path.iterdir()) == [folder]
+    (folder / "local").unlink()
+    (folder / "local").mkdir(mode=0o750)
+    os.chmod(folder / "local", 0o750)
+    worklog.did(path, "run", "make", "exit code 0")
+    assert list((folder / "local").iterdir()) == []
+
+
+def test_none_is_kept_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESH_WORK_LOG", "none")
+    assert worklog.path("work", None) is None
+    worklog.did(None, "run", "make", "exit code 0")
+    worklog.prune()
+
+
+def test_a_file_has_an_end_and_an_age(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worklog, "MOST", 100)
+    path = worklog.path("work", None) or ""
+    for _ in range(10):
+        worklog.did(path, "run", "x" * 60, "exit code 0")
+    assert os.path.getsize(path) < 300
+    old = folder / "local" / "2020-01-01-old.md"
+    other = folder / "local" / "mine.txt"
+    for each in (old, other):
+        each.write_text("x")
+        os.utime(each, (1, 1))
+    worklog.prune()
+    assert sorted(os.listdir(folder / "local")) == sorted([os.path.basename(path), "mine.txt"])
+    assert time.time() - os.stat(path).st_mtime < 60
