@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sesh.client.terminal import RawTerminal
     from sesh.wire import Connection
 
-_READ, _LITTLE = 256 << 10, 16 << 10  # read at once in a flood, and else: making room takes time
+_READ, _LITTLE = 32 << 10, 16 << 10  # read at once in a flood, and else: making room takes time
 _WELCOME = 10.0
 """Seconds for the daemon to answer HELLO."""
 _FAREWELL = 0.2

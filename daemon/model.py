@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 BOUND = 16 << 20
 """Bytes that the emulator may lag; beyond it the program waits."""
-BURST = 8 << 20
+BURST = 12 << 20
 """Bytes up to which the emulator leaves the processor to the relay while output comes in."""
-LULL = 0.01
+LULL = 0.03
 """Seconds without output after which a burst is over."""
 LAZY = 64 << 10
 """Bytes for which nobody loads the emulator unasked: a small session that nobody looks at stays small."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _READ = 1 << 14
 _FULL = 2048
 """A read of less than this has left nothing behind: the kernel gives a pty's output in pieces of some 4 KB."""
-_MOST = 1 << 18
+_MOST = 1 << 16
 """Bytes taken from the pty in one turn of the loop."""
 
 
