@@ -12,9 +12,10 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 from _socket import AF_UNIX, SOCK_STREAM, socket, socketpair
 
-from sesh import names, paths, protocol, records, wire
+from sesh import jsontext, names, paths, protocol, records, wire
 from sesh.errors import InternalError, Refused, SeshError, Unreachable
 from sesh.native import signal
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 _HEAVY = ("typer", "rich", "pydantic", "fabric", "asyncio", "threading")
 """Whoever has loaded one of these is not forked: its memory, or its threads, would live on in the daemon."""
-_CHANNEL = 3
+_CHANNEL, _TETHER = 3, 4
+_ORDER = 10.0
+"""Seconds that a fork of the nest waits for its order."""
 
 
 def start(order: Order) -> wire.Connection:
@@ -47,9 +50,16 @@ def start(order: Order) -> wire.Connection:
             return _spawned(order, scope)
         except Unreachable:
             pass  # systemd-run does not work for this user: the daemon starts where its creator is
-    if any(module in sys.modules for module in _HEAVY):
-        return _spawned(order, [])
-    return _forked(order)
+    from sesh.daemon import nest
+
+    hatched = nest.knock() if os.path.isdir(os.path.join(paths.directory(), nest.FOLDER)) else None
+    if hatched is not None:
+        return _ordered(hatched, order)
+    heavy = any(module in sys.modules for module in _HEAVY)
+    connection = _spawned(order, []) if heavy else _forked(order)
+    if not order.get("job") and len(paths.names()) >= nest.WORTH:
+        nest.begin()
+    return connection
 
 
 def _here() -> str:
@@ -79,23 +89,42 @@ def _forked(order: Order) -> wire.Connection:
 
 def _spawned(order: Order, before: list[str]) -> wire.Connection:
     """The daemon in an interpreter of its own, behind the words `before`; the order goes over the connection."""
-    import json
-
     ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
     os.set_inheritable(theirs.fileno(), True)
     code = f"import sys; sys.path[:] = {sys.path!r}; from sesh.daemon.birth import reborn; reborn({theirs.fileno()})"
     words = [*before, sys.executable, "-I", "-c", code]
     child = os.posix_spawn(words[0], words, os.environ)
     theirs.close()
-    connection = wire.adopt(ours)
     try:
-        connection.send(wire.asking("birth", 1, json.dumps(order).encode("utf-8", "surrogateescape")))
+        return _ordered(wire.adopt(ours), order)
+    finally:
+        _reap(child)
+
+
+def _ordered(connection: wire.Connection, order: Order) -> wire.Connection:
+    """Tells a process that is to be the daemon what it is to serve, and waits until it does."""
+    try:
+        connection.send(wire.asking("birth", 1, jsontext.write(order, ascii_only=True).encode()))
     except Unreachable:
         connection.close()
         raise
-    finally:
-        _reap(child)
     return _heard(connection)
+
+
+def spawn_apart(words: list[str], kept: int) -> None:
+    """Starts a program in a session of its own, not as a child; of all descriptors it gets `kept`, as number 3."""
+    child = os.fork()
+    if child:
+        _reap(child)
+        return
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            _detach(kept)
+            os.set_inheritable(_CHANNEL, True)
+            os.execve(words[0], words, os.environ)
+    finally:
+        os._exit(1)
 
 
 def _reap(child: int) -> None:
@@ -118,27 +147,58 @@ def _heard(connection: wire.Connection) -> wire.Connection:
 
 def reborn(channel: int) -> None:
     """The daemon's side of `_spawned`: reads the order, then goes on as a fork would."""
-    import json
+    _become(channel, _told(wire.Connection(channel, channel), None))
 
-    connection = wire.Connection(channel, channel)
+
+def hatch(channel: int, tether: int) -> None:
+    """The same in a fork of the nest, which knows by `tether` how long the daemon lives; never returns."""
+    try:
+        _depart()
+        connection = wire.Connection(channel, channel)
+        connection.send(protocol.frame(protocol.PONG, b""))
+        order = _told(connection, time.monotonic() + _ORDER)
+        folder = paths.directory()
+        os.environ.clear()
+        os.environ.update(order["environment"])
+        os.environ["SESH_DIR"] = folder
+    except BaseException:
+        os._exit(1)  # the creator went another way
+    _live(channel, order, tether)
+
+
+def _told(connection: wire.Connection, deadline: float | None) -> Order:
+    """The order that comes over a connection. Raises what `Connection.receive` raises."""
     carried = bytearray()
     while True:
-        kind, payload = connection.receive()
+        kind, payload = connection.receive(deadline)
         if kind == protocol.DATA:
             carried += payload
         elif kind == protocol.REQUEST:
-            break
-    _become(channel, json.loads(carried.decode("utf-8", "surrogateescape")))
+            order: Order = jsontext.read(carried.decode())
+            return order
 
 
 def _become(channel: int, order: Order) -> None:
     """Leaves the caller's session and terminal, then serves; never returns."""
     try:
-        os.setsid()
-        if os.fork():
-            os._exit(0)
-        _detach(channel)
-        _calm()
+        _depart()
+    except BaseException:
+        os._exit(1)
+    _live(channel, order)
+
+
+def _depart() -> None:
+    """Goes on in a process that no terminal can reach, and nobody waits for."""
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+
+
+def _live(channel: int, order: Order, tether: int = -1) -> None:
+    """The daemon's whole life; never returns."""
+    try:
+        _detach(channel, tether)
+        calm()
         first = socket(AF_UNIX, SOCK_STREAM, 0, _CHANNEL)
         try:
             server = _serving(order, first)
@@ -160,21 +220,27 @@ def _become(channel: int, order: Order) -> None:
     os._exit(0)
 
 
-def _detach(channel: int) -> None:
-    """Keeps no descriptor of the caller's but the channel, as number 3, and none of its directories."""
+def _detach(channel: int, tether: int = -1) -> None:
+    """Keeps of the caller's descriptors the channel, as number 3, and a tether, as 4, and none of its directories."""
     os.environ["SESH_DIR"] = paths.directory()  # a relative one means nothing from / on
     os.chdir("/")
+    if tether >= 0:
+        import fcntl
+
+        tether = fcntl.fcntl(tether, fcntl.F_DUPFD_CLOEXEC, _TETHER + 1)  # out of the channel's way
     if channel != _CHANNEL:  # it may be 0, 1 or 2, where the caller has none of these
         os.dup2(channel, _CHANNEL)
     os.set_inheritable(_CHANNEL, False)
+    if tether >= 0:
+        os.dup2(tether, _TETHER, inheritable=False)
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         if nothing != descriptor:
             os.dup2(nothing, descriptor)
-    os.closerange(_CHANNEL + 1, _most_descriptors())
+    os.closerange(_TETHER + (tether >= 0), _most_descriptors())
 
 
-def _calm() -> None:
+def calm() -> None:
     """Takes nothing over from the caller that would keep a signal, or a file's mode, from being what it should."""
     os.umask(0o077)
     signal.set_wakeup_fd(-1)
@@ -218,8 +284,6 @@ def _serving(order: Order, first: socket) -> Any:
 
 def _session(order: Order) -> tuple[Any, str]:
     """The session with its program started, and the path of its agent link."""
-    import time
-
     from sesh.daemon.attachment import clamp_size
     from sesh.daemon.environment import behind_enter, environment, find_program, shell, shell_words
     from sesh.daemon.program import point
@@ -243,6 +307,7 @@ def _session(order: Order) -> tuple[Any, str]:
     if creator.get("SESH_DIR"):
         variables["SESH_DIR"] = paths.directory()
     variables["PWD"] = order["directory"]
+    variables["SESH_ENV_FILE"] = records.environment_path(number)
     words = order.get("command")
     if words:
         program, wrong = find_program(words[0], variables.get("PATH", os.defpath), order["directory"])

@@ -23,9 +23,9 @@ _STALE = 60.0
 class Listener:
     """A listening, non-blocking Unix socket of mode 0600 in the directory of sessions."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, folder: str = "") -> None:
         self.name = name
-        self.folder = paths.directory()
+        self.folder = folder or paths.directory()
         self.socket, self._identity = self._bind()
 
     @classmethod
@@ -104,6 +104,10 @@ class Listener:
                     records.remove(self.name)
         except FileNotFoundError:
             pass  # the whole directory is gone, and the files with it
+        self.close()
+
+    def close(self) -> None:
+        """Hears nobody any more; the files stay."""
         self.socket.close()
 
     def _path(self, name: str) -> str:

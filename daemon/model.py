@@ -21,12 +21,19 @@ LULL = 0.03
 """Seconds without output after which a burst is over."""
 LAZY = 64 << 10
 """Bytes for which nobody loads the emulator unasked: a small session that nobody looks at stays small."""
+PLAIN = 1 << 20
+"""The same for nothing but lines of text, which it takes in at once when somebody looks (see `flood`)."""
 PATIENCE = 0.08
 """Seconds that somebody who asks for the screen waits for the emulator to catch up; then it shows where it is."""
 
 _QUICK, _SLOW = 0.006, 0.015
 _SMALLEST, _LARGEST = 4 << 10, 1 << 20
+_SLIGHT = 64 << 10
+"""A slice where little is to be caught up: the heap keeps the size that the largest one has ever given it."""
 _MARKS = 64
+_ORDINARY = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
+_RARE = 64
+"""Bytes of text for each one that means something else: more of these take longer."""
 
 
 class Model:
@@ -42,6 +49,8 @@ class Model:
         self._passed: deque[tuple[int, int, bool]] = deque(maxlen=2048)
         self._marks: dict[int, tuple[int, bool] | None] = {}
         self._slice = 16 << 10
+        self._seen, self._odd = stream.base, 0
+        """Up to where bytes that are no lines of text were counted, and how many there were."""
 
     @property
     def loaded(self) -> bool:
@@ -66,7 +75,18 @@ class Model:
     def eager(self) -> bool:
         """Whether there is work that an idle moment should be used for."""
         lag = self._stream.head - self.position
-        return lag > LAZY or (lag > 0 and self._emulator is not None)
+        if self._emulator is not None:
+            return lag > 0
+        return lag > LAZY and (lag > PLAIN or not self._plain())
+
+    def _plain(self) -> bool:
+        """Whether all that the emulator has not seen is lines of text, or nearly."""
+        head = self._stream.head
+        if self._seen < head:
+            block = self._stream.bytes(self._seen, head)
+            self._odd += len(block.translate(None, _ORDINARY)) + abs(block.count(b"\r") - block.count(b"\n"))
+            self._seen = head
+        return self._odd * _RARE <= self.lag
 
     def patience(self) -> float:
         """Seconds that the work may wait: while a burst still comes in, it has the processor for itself."""
@@ -99,7 +119,7 @@ class Model:
             raise
         if not self.lag:
             return
-        limit = self._slice
+        limit = min(self._slice, max(_SLIGHT, self.lag >> 3))
         if self._resizes:
             limit = min(limit, self._resizes[0][0] - self.position)
         for mark in self._marks:

@@ -210,7 +210,7 @@ def test_of_two_births_of_one_name_at_once_exactly_one_succeeds(daemons: Daemons
             except Exists:
                 outcomes.append("exists")
         assert sorted(outcomes) == ["born", "exists", "exists", "exists"]
-    wait_until(lambda: len(home.processes()) == 8 * 2 + 4, what="a daemon and a program for each, and four creators")
+    wait_until(lambda: len(home.processes()) == 8 * 2 + 5, what="a daemon and a program for each, creators, the nest")
 
 
 def test_a_name_is_free_again_at_once_a_hundred_times(daemons: Daemons) -> None:

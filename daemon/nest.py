@@ -1,0 +1,242 @@
+"""The nest: a process that has a daemon's modules loaded, and from which the daemons of further sessions are forked.
+
+What nobody writes to is held once for all of them, and nothing is left to load. A session or two need none. Whoever
+makes the third starts the nest for the next ones. It serves creators in its own surroundings alone (`surroundings`),
+keeps nothing of what they order, and ends with the last session that was there when it began, or came from it. Its own
+death changes nothing: what it has forked was never its child.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import stat
+import sys
+import time
+
+from sesh import kernel, paths, protocol, records, wire
+from sesh.daemon.surroundings import surroundings
+from sesh.errors import ProtocolError, Refused, TimedOut, Unreachable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _socket import socket
+
+    from sesh.daemon.listener import Listener
+
+FOLDER = ".nest"
+WORTH = 3
+"""Sessions from which on there is one."""
+_LOCK = ".lock"
+PATIENCE = 0.25
+"""Seconds in which a nest has to answer; else the daemon is born without it."""
+_LOADED = (
+    "environment", "pty", "listener", "server", "session", "emulator", "snapshot", "replay", "view", "depiction",
+    "waits", "draft", "tail",
+)  # fmt: skip
+_SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"
+
+
+def _folder() -> str:
+    return os.path.join(paths.directory(), FOLDER)
+
+
+def knock() -> wire.Connection | None:
+    """A connection to a daemon to be, which waits for its order; None where no nest is there for this process."""
+    from _socket import AF_UNIX, SOCK_STREAM, socket
+
+    folder = _folder()
+    try:
+        if not paths.trusted(folder):
+            return None
+        entry = surroundings() + paths.SOCKET
+        if not paths.check_file(os.path.join(folder, entry), stat.S_IFSOCK):
+            return None
+    except Refused:
+        return None  # a nest is no more than a help
+    opened = socket(AF_UNIX, SOCK_STREAM)
+    opened.settimeout(PATIENCE)
+    try:
+        with paths.reachable(folder, entry) as address:
+            opened.connect(address)
+        trusted = kernel.peer_uid(opened) == os.geteuid()
+    except OSError:
+        trusted = False
+    if not trusted:
+        opened.close()
+        return None
+    connection = wire.adopt(opened)
+    try:
+        if connection.receive(time.monotonic() + PATIENCE)[0] == protocol.PONG:
+            return connection
+    except (TimedOut, Unreachable, ProtocolError):
+        pass
+    connection.close()
+    return None
+
+
+def begin() -> None:
+    """Starts a nest for this process's surroundings, where there is none yet and it is possible; waits for nothing."""
+    import fcntl
+
+    key = surroundings()
+    if not key or not hasattr(os, "pidfd_open"):
+        return
+    folder = _folder()
+    try:
+        os.mkdir(folder, paths.PRIVATE)
+    except FileExistsError:
+        pass
+    try:
+        if not paths.trusted(folder):
+            return
+        path = os.path.join(folder, key + _LOCK)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
+    except (Refused, OSError):
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)  # there is one, or it is being started
+        return
+    from sesh.daemon.birth import spawn_apart
+
+    code = f"import sys; sys.path[:] = {sys.path!r}; from sesh.daemon.nest import live; live({key!r})"
+    spawn_apart([sys.executable, "-I", "-c", code, "sesh nest"], lock)
+    os.close(lock)
+
+
+def live(key: str) -> None:
+    """The nest's whole life; never returns. Its lock is descriptor 3."""
+    import importlib
+
+    from sesh.daemon import birth
+    from sesh.daemon.listener import Listener
+
+    birth.calm()
+    for name in _LOADED:
+        importlib.import_module(f"sesh.daemon.{name}")
+    _warm()
+    nest = Nest(Listener(key, _folder()), key)
+    try:
+        nest.serve()
+    finally:
+        nest.leave()
+        os._exit(0)
+
+
+def _warm() -> None:
+    """Has all those caches filled that every emulator fills, then keeps the collector from touching what is shared."""
+    from sesh.daemon.emulator import Emulator
+    from sesh.daemon.replay import replay
+
+    emulator = Emulator(80, 24)
+    emulator.feed(_SAMPLE.encode() * 30)
+    replay(emulator, lines=10)
+    del emulator
+    gc.collect()
+    gc.freeze()
+
+
+class Nest:
+    """Where creators knock, and the sessions whose end it waits for."""
+
+    def __init__(self, door: Listener, key: str) -> None:
+        self._door = door
+        self._key = key
+        self._watched = _sessions()
+        self._poll = select.poll()
+        for descriptor in (door.socket.fileno(), *self._watched):
+            self._poll.register(descriptor, select.POLLIN)
+
+    def serve(self) -> None:
+        """Forks a daemon for everyone who knocks, as long as there are sessions."""
+        while self._watched:
+            for descriptor, _ in self._poll.poll():
+                if descriptor in self._watched:
+                    self._poll.unregister(descriptor)
+                    self._watched.remove(descriptor)
+                    os.close(descriptor)
+                    continue
+                opened = self._door.accept()
+                if opened is not None:
+                    self._hatch(opened)
+
+    def _hatch(self, opened: socket) -> None:
+        """A daemon for who has knocked. Where that is not possible, its creator sees that nobody answers."""
+        from sesh.daemon import birth
+
+        inner = -1
+        try:
+            inner, outer = os.pipe()
+            child = os.fork()
+        except OSError:
+            opened.close()
+            if inner >= 0:
+                os.close(inner)
+                os.close(outer)
+            return
+        if child == 0:
+            birth.hatch(opened.fileno(), outer)
+        opened.close()
+        os.close(outer)  # the daemon alone holds it now: its end shows at the other side
+        os.waitpid(child, 0)
+        self._watched.append(inner)
+        self._poll.register(inner, select.POLLIN)
+
+    def leave(self) -> None:
+        """Takes its files away, and what nests that died have left."""
+        folder = self._door.folder
+        self._door.close()
+        for entry in os.listdir(folder):
+            key, suffix = os.path.splitext(entry)
+            if suffix == _LOCK and (key == self._key or _deserted(os.path.join(folder, entry))):
+                for each in (key + paths.SOCKET, entry):
+                    _unlinked(os.path.join(folder, each))
+        try:
+            os.rmdir(folder)
+        except OSError:
+            pass  # another nest is in there
+
+
+def _sessions() -> list[int]:
+    """A descriptor for the daemon of each session that lives, which becomes ready with its end (pidfd_open(2))."""
+    found = []
+    for name in paths.names():
+        try:
+            record = records.read(name)
+            if record is None or not (records.here(record) and records.alive(record)):
+                continue
+            descriptor = os.pidfd_open(record["daemon_pid"])
+        except (OSError, Refused):
+            continue
+        if records.alive(record):  # its number might have become another process's before it was opened
+            found.append(descriptor)
+        else:
+            os.close(descriptor)
+    return found
+
+
+def _deserted(path: str) -> bool:
+    """Whether nobody holds a lock."""
+    import fcntl
+
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+def _unlinked(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass  # it was not there, or is not ours to remove
