@@ -173,7 +173,7 @@ def _placed(line: Line, plain: list[str], current: str) -> Answer:
         return "words", offers.labels()
     if place == "shell":
         return "words", dict.fromkeys(SCRIPTS, "")
-    if line.verb in ("--deploy", "--sweep", "--doctor", "--upgrade") and not current:
+    if line.verb in ("--deploy", "--sweep", "--doctor") and not current:
         return "words", offers.hosts()
     return _NOTHING
 

@@ -31,6 +31,9 @@ class Console:
     `single`: whether the terminal is read byte by byte, so that what is typed behind a key stays for who reads next.
     """
 
+    _stops = False
+    """Whether Ctrl-Z stops the process."""
+
     def __init__(self, terminal: RawTerminal, *, single: bool = False) -> None:
         self.terminal = terminal
         self._most = 1 if single else _BLOCK
@@ -66,7 +69,14 @@ class Console:
             return []
         except OSError:
             data = b""
-        return self._keys.feed(data) if data else ["hangup"]
+        return [self._suspended(key) for key in self._keys.feed(data)] if data else ["hangup"]
+
+    def _suspended(self, key: str) -> str:
+        """The key; Ctrl-Z stops the process where it has a screen of its own to come back to."""
+        if key != "C-z" or not self._stops:
+            return key
+        self.stop()
+        return "resume"
 
     def _signalled(self) -> list[str]:
         """What signals ask for."""
@@ -90,6 +100,8 @@ class Console:
 
 class Stage(Console):
     """A console with the terminal's other screen, as a context manager; what was on the terminal comes back."""
+
+    _stops = True
 
     def __init__(self, terminal: RawTerminal) -> None:
         super().__init__(terminal)

@@ -43,7 +43,7 @@ def watch(line: Line, *, label: Sequence[str] = ()) -> int:
                 stage.draw(_rows(roster, wanted, stage.size[0], coloured=table.coloured(show.STDOUT)))
                 keys, ready = stage.wait(roster.descriptors, roster.due)
                 roster.take(ready)
-                if "resize" in keys:
+                if "resize" in keys or "resume" in keys:
                     stage.forget()
         last = _rows(roster, wanted, terminal.size()[0] or 80, coloured=table.coloured(show.STDOUT))
         terminal.write_all("".join(f"{row}\r\n" for row in last).encode("utf-8", "replace"), 2.0)

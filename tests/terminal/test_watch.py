@@ -70,6 +70,20 @@ def test_a_signal_gives_the_terminal_back_too(terminal: Open, sesh: Sesh) -> Non
     assert b"\x1b[?25h\x1b[?1049l" in opened.raw
 
 
+def test_ctrl_z_stops_it_and_fg_brings_it_back(home: Home) -> None:
+    home.sesh("--open", "work")
+    opened = home.terminal(command=["bash"])
+    opened.wait_for(PROMPT)
+    opened.type("echo be''fore; sesh --watch\r")
+    opened.wait_for(re.compile(r"^ NAME"))
+    opened.type("\x1a")
+    opened.wait_for(re.compile(rf"\nbefore\n.*Stopped.*\n{PROMPT}", re.DOTALL))
+    opened.type("fg\r")
+    opened.wait_for(re.compile(r"^ NAME.*\n work"))
+    opened.type("q")
+    opened.wait_for(re.compile(rf"\n work .*\n{PROMPT}"))
+
+
 def test_it_fits_the_window_whatever_becomes_of_that(terminal: Open, sesh: Sesh) -> None:
     sesh("--open", "work", "--", "sh", "-c", "sleep 60 # a command that is rather long for a list of sessions")
     opened = terminal("--watch")
