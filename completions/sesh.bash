@@ -2,8 +2,13 @@
 
 _sesh_words() {
     # The words up to the cursor, put together again where bash took them apart at : = or @.
-    local rest=${COMP_LINE:0:COMP_POINT} word index=0
+    local rest=${COMP_LINE-} word index=0
+    rest=${rest:0:${COMP_POINT:-0}}
     _sesh_typed=()
+    if [ -z "$rest" ]; then
+        _sesh_typed=("${COMP_WORDS[@]:0:COMP_CWORD + 1}")
+        return
+    fi
     while [ $index -le "$COMP_CWORD" ]; do
         word=${COMP_WORDS[index]}
         case $rest in
@@ -20,7 +25,7 @@ _sesh_words() {
 _sesh() {
     local IFS=$' \t\n' program=sesh kind line word told current=${COMP_WORDS[COMP_CWORD]} cut width
     local -a _sesh_typed words tolds
-    case $1 in */*) program=$1 ;; esac
+    case ${1-} in */*) program=$1 ;; esac
     _sesh_words
     local whole=${_sesh_typed[${#_sesh_typed[@]}-1]}
     COMPREPLY=() words=() tolds=()
