@@ -38,7 +38,7 @@ class Verb(TyperCommand):
         records = [each.get_help_record(ctx) for each in self.get_params(ctx) if each.param_type_name == "option"]
         with formatter.section("Options"):
             formatter.write_dl([record for record in records if record is not None])
-        attaching = self.name in (VERBLESS, "--attach")
+        attaching = self.name in (VERBLESS, "--attach", "--pick")
         with formatter.section("As with every verb"):
             formatter.write_dl([row for row in _EVERYWHERE if not (attaching and row[0] == "--json")])
 

@@ -9,7 +9,7 @@ from sesh.cli import choice, enter, look, settings, show, table, words
 from sesh.cli.console import Stage
 from sesh.cli.preview import Previews, drawn
 from sesh.cli.roster import Roster
-from sesh.errors import Interrupted, NotFound, Refused, UsageError
+from sesh.errors import Interrupted, NotFound, Refused
 from sesh.names import check_label, is_name
 
 TYPE_CHECKING = False
@@ -33,8 +33,6 @@ def pick(line: Line, *, label: Sequence[str] = (), **manner: bool) -> int:
     """
     wanted = dict(check_label(word) for word in label)
     how = enter.Manner(**manner)
-    if line.json:
-        raise UsageError("--pick is for a person who looks; for a program: sesh --list --json")
     if not show.on_terminal():
         raise Refused("choosing needs a terminal; `sesh --list` lists the sessions, `sesh --attach NAME` takes one")
     hosts = settings.loaded().hosts_of(line.hosts) if line.hosts else None

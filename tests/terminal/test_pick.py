@@ -134,7 +134,7 @@ def test_no_sessions_and_no_terminal_are_told_with_what_to_do(terminal: Open, se
     refused = sesh("--pick")
     assert (refused.code, refused.stderr.count("\n")) == (1, 1)
     assert "sesh --list" in refused.stderr
-    assert sesh("--pick", "--json").json()["error"]["code"] == "usage"
+    assert sesh("--pick", "--json").json()["error"]["code"] == "refused"
 
 
 def test_a_dumb_terminal_gets_a_numbered_question(home: Home) -> None:

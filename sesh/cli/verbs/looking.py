@@ -39,7 +39,7 @@ def _pick(
     no_detach_key: NoKey = False,
     label: Label = None,
 ) -> Work:
-    """Choose a session with the arrow keys or some of its letters, its screen beside the list; Enter attaches."""
+    """Choose a session by arrow keys or letters, its screen beside the list."""
     return work(pick.pick, ctx)
 
 
