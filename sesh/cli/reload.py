@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from sesh import paths
+from sesh import listing
 from sesh.cli import end, find
 from sesh.errors import SeshError, UsageError
 
@@ -35,18 +35,8 @@ def reload(line: Line, names: Sequence[str] = ()) -> int:
 
 
 def _running() -> list[str]:
-    """The sessions here that have a daemon."""
-    names = []
-    for name in paths.names():
-        try:
-            connection = find.running(name)
-        except SeshError:
-            names.append(name)  # what is wrong with it is told when it is asked
-            continue
-        if connection is not None:
-            connection.close()
-            names.append(name)
-    return names
+    """The sessions of this machine that have a daemon."""
+    return [str(each["name"]) for each in listing.summaries() if each["state"] != "lost" and "machine" not in each]
 
 
 def _reloaded(name: str) -> None:

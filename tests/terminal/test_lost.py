@@ -55,6 +55,9 @@ def test_a_lost_session_shows_what_it_showed(sesh: Sesh, home: Home) -> None:
     assert shown["state"] == "lost"
     assert shown["lost"]["reason"] == "crash"
     assert shown["lost"]["saved"] is not None
+    home.write(".sesh/web.json", json.dumps({**record(home, "web"), "boot": "before"}), mode=0o600)
+    assert sesh("--list", "--json").json()[0]["lost"]["reason"] == "reboot"
+    assert "when this machine restarted" in sesh("--status", "web").stdout
     assert sesh("--kill", "web").code == 0
     assert checkpoints(home) == []
 
