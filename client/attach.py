@@ -185,6 +185,8 @@ class _Tour:
         }
         if connection.agent:
             hello["auth_sock"] = connection.agent
+        if connection.displays is not None:
+            hello["displays"] = connection.displays
         return hello
 
 

@@ -27,6 +27,8 @@ class Past:
     """What is remembered; the oldest goes first."""
 
     def __init__(self) -> None:
+        self.count = 0
+        """The number of the newest command."""
         self.last: Facts | None = None
         """The answer to the command that was under way when the session ended, with its `key`."""
         self._runs: deque[tuple[Facts, bytes]] = deque(maxlen=MOST)
@@ -61,6 +63,16 @@ class Past:
             "exit_code": code,
             "output_bytes": len(output),
         }
+        self.keep(facts, output)
+
+    def next(self) -> int:
+        """The number of a command that begins now."""
+        self.count += 1
+        return self.count
+
+    def keep(self, facts: Facts, output: bytes) -> None:
+        """Keeps the facts of a command, and as much of its output as there is room for."""
+        self.count = max(self.count, int(facts["n"]))
         self._runs.append((facts, output[-REMEMBERED:]))
         room = REMEMBERED_IN_ALL
         for at in range(len(self._runs) - 1, -1, -1):

@@ -60,13 +60,13 @@ class Program:
             session.waits.stirred()
         for finding in findings:
             if finding.kind in QUIET:
-                self._noted(finding)
+                self._noted(finding, start + finding.end)
             else:
                 self._queried(finding, start + finding.end)
         self.even = session.relay.added(block) and not findings and session.runs is None and self.open
         return True
 
-    def _noted(self, finding: Finding) -> None:
+    def _noted(self, finding: Finding, position: int) -> None:
         """Keeps what the program told: its title, what nobody was there to see, and all of it among the events."""
         session = self.session
         kind, name = finding.kind, session.name
@@ -79,11 +79,8 @@ class Program:
             session.events.add("bell", name)
         elif kind == "notification":
             session.events.add("notification", name, text=_plain(finding.body))
-        elif kind == "mark" and finding.body[:1] == b"C":
-            session.events.add("command_started", name)
-        elif kind == "mark" and finding.body[:2] == b"D;":
-            code = finding.body[2:].partition(b";")[0]
-            session.events.add("command_ended", name, exit_code=int(code) if code.isdigit() and len(code) < 4 else None)
+        elif kind == "mark":
+            session.marked(finding.body, position)
 
     def _queried(self, finding: Finding, position: int) -> None:
         """Leaves a query to the terminal of the last active client, or answers it where there is none."""

@@ -6,6 +6,7 @@ import time
 
 from sesh import __version__, protocol
 from sesh.daemon.attachment import HELD, RAW, REPAINT, RESYNC, Attachment, clamp_size
+from sesh.daemon.refreshed import displays, refresh
 from sesh.native import signal
 
 TYPE_CHECKING = False
@@ -68,6 +69,8 @@ class Reception:
         self._resume(client, hello, left, was_raw)
         session.events.add("attached", session.name, **_told(client))
         self.program.use_agent(self.agent)
+        if not client.read_only:
+            refresh(session.facts["id"], session.name, displays(hello.get("displays")))
 
     def settled(self, peer: Peer) -> None:
         """The creator has said what it wants: a session that is over need not stay for it any longer."""

@@ -14,7 +14,6 @@ from collections import deque
 
 from sesh import kernel
 from sesh.daemon import shells
-from sesh.daemon.past import Past
 from sesh.daemon.run import DONE, PROBED, RUNNING, TYPED, WAITING, Run
 from sesh.daemon.scaffold import Scaffold, source
 from sesh.daemon.sieve import Sieve
@@ -56,9 +55,8 @@ class Runs:
         self.session, self.program = session, program
         self.queue: deque[Run] = deque()
         self.active: Run | None = None
-        self.past = Past()
+        self.past = session.history()
         self._secret = os.urandom(6).hex()
-        self._count = 0
         self._prompted = False
         self._between = b""
         """What came after the last command: a prompt, where nobody typed."""
@@ -82,8 +80,7 @@ class Runs:
         elif len(self.queue) >= MOST:
             raise Busy(f"{MOST} commands wait in {self.session.name} already; try again when some have ended")
         else:
-            self._count += 1
-            run = Run(self._count, words, peer, asked, wait=wait, key=key)
+            run = Run(self.past.next(), words, peer, asked, wait=wait, key=key)
             self.queue.append(run)
         if timeout is not None:
             self.session.timers.set(("run", run.number), timeout, lambda: self._time_out(run))
@@ -131,17 +128,17 @@ class Runs:
     def kept(self) -> dict[str, Any]:
         """What a successor needs to go on, as long as no run is under way; the output of those before is bytes."""
         self._let_go()
-        words = ("_secret", "_count", "_prompted", "_between")
+        words = ("_secret", "_prompted", "_between")
         past, answers = self.past.kept()
         kept = {word: getattr(self, word) for word in words}
-        return {"outer": list(self._outer), "past": past, "answers": answers, **kept}
+        return {"outer": list(self._outer), "past": past, "answers": answers, "count": self.past.count, **kept}
 
     def resume(self, kept: dict[str, Any]) -> None:
         """Goes on where `kept` says."""
         self.past.resume(kept["past"], kept["answers"])
         self._outer.extend(kept["outer"])
-        self._secret, self._count = kept["_secret"], kept["_count"]
-        self._prompted, self._between = kept["_prompted"], kept["_between"]
+        self.past.count = kept["count"]
+        self._secret, self._prompted, self._between = kept["_secret"], kept["_prompted"], kept["_between"]
         self._sieve = Sieve(self._secret, self._marked, self._wrote)
 
     # -- the program's output

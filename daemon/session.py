@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from sesh.daemon.draft import Draft
     from sesh.daemon.feed import Feed
     from sesh.daemon.hooks import Hooks
+    from sesh.daemon.marks import Marks
+    from sesh.daemon.past import Past
     from sesh.daemon.pty import Pty
     from sesh.daemon.runs import Runs
     from sesh.daemon.waits import Waits
@@ -75,6 +77,10 @@ class Session:
         self.timed_out = False
         self.spent: tuple[float | None, int | None] = (None, None)
         """Seconds of processor time and bytes of memory that the ended program took."""
+        self.past: Past | None = None
+        """The commands that were run or typed; made with the first."""
+        self.marks: Marks | None = None
+        """What the shell tells of the commands that are typed; made when it tells something."""
         self.missed = Missed()
         self.hooks: Hooks | None = None
         """The commands of the user's that run upon events; made when there may be one."""
@@ -100,6 +106,22 @@ class Session:
 
                 self.hooks = Hooks(self)
             self.hooks.happened(event)
+
+    def history(self) -> Past:
+        """The commands that were run or typed."""
+        if self.past is None:
+            from sesh.daemon.past import Past
+
+            self.past = Past()
+        return self.past
+
+    def marked(self, body: bytes, position: int) -> None:
+        """The shell's integration has told of a prompt or a command."""
+        if self.marks is None:
+            from sesh.daemon.marks import Marks
+
+            self.marks = Marks(self)
+        self.marks.found(body, position)
 
     def waiting(self) -> Waits:
         """Those who wait for more than the end."""

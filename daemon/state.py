@@ -39,6 +39,7 @@ def dump(session: Session) -> dict[str, Any]:
         "end": [session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *session.spent],
         "departed": [[token, *place] for token, place in session.departed.items()],
         "unseen": session.missed.dump(),
+        "past": [[facts, packed(output)] for facts, output in session.past or ()] if session.runs is None else [],
     }
 
 
@@ -65,6 +66,8 @@ def load(state: dict[str, Any], pty: Pty | None) -> Session:
     for token, sequence, position, was_raw in state["departed"]:
         session.departed[token] = (sequence, position, was_raw)
     session.missed.restore(state["unseen"])
+    for facts, output in state.get("past", ()):
+        session.history().keep(facts, base64.b64decode(output))
     return session
 
 

@@ -8,6 +8,7 @@ import time
 from sesh import names, paths, protocol
 from sesh.daemon.input import LIMIT
 from sesh.daemon.peer import Reader
+from sesh.daemon.refreshed import refresh
 from sesh.errors import Busy, Refused, UsageError
 from sesh.native import signal
 
@@ -90,6 +91,7 @@ def rename(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -
         except FileNotFoundError:
             pass  # somebody removed it: that is what was wanted
         session.events.add("renamed", new, before=old)
+        refresh(session.facts["id"], new, {}, renamed=True)
     peer.respond(asked, name=new)
 
 
@@ -284,8 +286,7 @@ def run_interrupt(server: Server, peer: Peer, asked: int, _words: Words, _data: 
 
 def history(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:
     """The commands that were run, or with `n` one command's output."""
-    runs = server.session.runs
-    past = list(runs.past) if runs is not None else []
+    past = list(server.session.past) if server.session.past is not None else []
     number = words.get("n")
     if number is None:
         peer.respond(asked, protocol.encode({"commands": [facts for facts, _ in past]}))

@@ -55,6 +55,11 @@ class Link(wire.Connection):
         """The socket over there of the agent that ssh forwards."""
         return str(self.far.get("auth_sock") or "") or None
 
+    @property
+    def displays(self) -> dict[str, str] | None:
+        """Another machine has no way to this one's screen, but what ssh itself makes."""
+        return None
+
     def lead(self, verb: str, patience: float = ANSWER, **words: Any) -> tuple[dict[str, Any], bytes]:
         """Has the far end lead on to a session: from now on it is that session's daemon that is spoken to.
 

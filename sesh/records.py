@@ -76,6 +76,11 @@ def checkpoint_path(number: str) -> str:
     return os.path.join(paths.directory(), f".checkpoint.{number}")
 
 
+def environment_path(number: str) -> str:
+    """The file with what the shells of session `number` are to take over."""
+    return os.path.join(paths.directory(), f".env.{number}")
+
+
 def _number(name: str) -> str:
     """The id in a session's record; a word that no link has where there is none."""
     try:
@@ -88,7 +93,8 @@ def _number(name: str) -> str:
 def remove(name: str) -> None:
     """Removes a session's files, its checkpoint too. The caller holds the directory's lock; nobody listens any more."""
     number = _number(name)
-    for path in (agent_path(number), checkpoint_path(number), paths.socket_path(name), paths.record_path(name)):
+    own = (agent_path(number), checkpoint_path(number), environment_path(number))
+    for path in (*own, paths.socket_path(name), paths.record_path(name)):
         try:
             os.unlink(path)
         except FileNotFoundError:

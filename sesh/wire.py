@@ -45,6 +45,11 @@ class Connection:
         """The socket of the user's ssh agent, by its path where the daemon runs."""
         return os.environ.get("SSH_AUTH_SOCK")
 
+    @property
+    def displays(self) -> dict[str, str] | None:
+        """What leads to the person's screen, empty where there is none; None where it leads nowhere over there."""
+        return {key: os.environ.get(key, "") for key in ("DISPLAY", "WAYLAND_DISPLAY")}
+
     def close(self) -> None:
         """Closes both descriptors; a second call does nothing."""
         for descriptor in {self.inbound, self.outbound} - {-1}:

@@ -25,7 +25,7 @@ SETTLED = 600.0
 """Seconds after which a file that is made for a moment is left over."""
 _TEMPORARY = re.compile(r"\..+\.(\d+)(?:\.sock)?|\.(\d+)\.sock|.*\.tmp")
 _FOR_A_RUN = re.compile(r"\.[0-9a-f]{8}\.run|[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\.cmd")
-_OF_A_SESSION = re.compile(r"\.(?:agent|checkpoint)\.([0-9a-f]+)(?:\.\d+)?")
+_OF_A_SESSION = re.compile(r"\.(?:agent|checkpoint|env)\.([0-9a-f]+)(?:\.\d+)?")
 
 
 class Piece:

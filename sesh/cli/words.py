@@ -42,6 +42,7 @@ VERBS = {
     "--import": "",
     "--sweep": "",
     "--doctor": "",
+    "--shell-init": "",
     "--deploy": "",
     "--upgrade": "",
     "--reload": "",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sesh.cli import doctor, layout, record, sweep
+from sesh.cli import doctor, integration, layout, record, sweep
 from sesh.cli.verbs.shape import Name, Work, verb, work
 
 
@@ -73,3 +73,9 @@ def _record(
 ) -> Work:
     """Write what NAME prints from now on into FILE, for asciinema to play, until it ends or you press Ctrl-C."""
     return work(record.record, ctx)
+
+
+@verb("--shell-init", "bash|zsh|fish", 'eval "$(sesh --shell-init bash)"', "sesh --shell-init fish | source")
+def _shell_init(ctx: typer.Context, shell: Annotated[str, typer.Argument(metavar="SHELL", show_default=False)]) -> Work:
+    """Print a script for your shell's own: typed commands in --history, DISPLAY and the session's name kept fresh."""
+    return work(integration.shell_init, ctx)

@@ -78,7 +78,7 @@ def _history(
     count: Annotated[str | None, typer.Argument(metavar="[N]", show_default=False)] = None,
     ansi: Annotated[bool, typer.Option("--ansi", help="Leave escape sequences in the output.")] = False,
 ) -> Work:
-    """List the commands that --run ran in NAME; with N print that one's output."""
+    """List the commands that --run ran in NAME, and those typed (see --shell-init); with N print that one's output."""
     return work(shell.history, ctx)
 
 

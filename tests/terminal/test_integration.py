@@ -1,0 +1,157 @@
+"""`--shell-init`: what a shell that evaluates it tells its session, and takes over from it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
+
+Sesh = Callable[..., Result]
+BASH = """
+PS1='ready> '; HISTFILE=
+PROMPT_COMMAND='before=$?; [ "$before" = 0 ] || echo "code $before"'
+eval "$(sesh --shell-init bash)"
+eval "$(sesh --shell-init bash)"
+"""
+ZSH = """
+PROMPT='ready> '; HISTFILE=
+precmd() { local before=$?; [ $before = 0 ] || echo "code $before" }
+eval "$(sesh --shell-init zsh)"
+eval "$(sesh --shell-init zsh)"
+"""
+FISH = """
+set -g fish_greeting
+function fish_prompt; set -l before $status; test $before = 0; or echo "code $before"; echo -n 'ready> '; end
+sesh --shell-init fish | source
+sesh --shell-init fish | source
+"""
+FILES = {"bash": (".bashrc", BASH), "zsh": (".zshrc", ZSH), "fish": (".config/fish/config.fish", FISH)}
+
+
+@pytest.fixture(params=["bash", "zsh", "fish"])
+def shell(request: pytest.FixtureRequest, home: Home) -> str:
+    """A shell whose user wants the integration."""
+    path = shutil.which(request.param)
+    if path is None:
+        pytest.skip(f"no {request.param}")
+    home.write(*FILES[request.param])
+    home.env["SHELL"] = path
+    return str(request.param)
+
+
+def history(sesh: Sesh, name: str = "work") -> list[dict[str, Any]]:
+    return list(sesh("--history", name, "--json").json())
+
+
+def typed(terminal: Terminal, sesh: Sesh, lines: Sequence[str], before: int = 0) -> None:
+    """Types lines, one after the other, each when the one before is over."""
+    for number, line in enumerate(lines, before + 1):
+        terminal.type(f"{line}\r")
+        wait_until(lambda number=number: len(history(sesh)) >= number)  # type: ignore[misc]
+
+
+def test_what_is_typed_is_in_the_history_with_its_output_and_code(sesh: Sesh, home: Home, shell: str) -> None:
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    typed(terminal, sesh, ["echo one; echo 'semi;colon 50% ü'", "sh -c 'exit 3'", "cd /usr", "printf unfinished"])
+    terminal.wait_for("code 3")
+    rows = history(sesh)
+    assert [row["command"] for row in rows] == [
+        ["echo one; echo 'semi;colon 50% ü'"],
+        ["sh -c 'exit 3'"],
+        ["cd /usr"],
+        ["printf unfinished"],
+    ]
+    assert [row["exit_code"] for row in rows] == [0, 3, 0, 0]
+    assert [row["n"] for row in rows] == [1, 2, 3, 4]
+    assert rows[3]["cwd"] == "/usr"
+    assert sesh("--history", "work", "1").stdout == "one\nsemi;colon 50% ü\n"
+    assert sesh("--history", "work", "4").stdout == "unfinished"
+    terminal.type(" echo secret\r")
+    terminal.wait_for("secret\n")
+    typed(terminal, sesh, ["echo last"], 4)
+    told = history(sesh)
+    assert len(told) == 5, "what begins with a blank is not kept"
+    assert "secret" not in str(told)
+    terminal.type("exit\r")
+    terminal.exit_code()
+
+
+def test_commands_that_are_run_stay_exact_and_stand_there_once(sesh: Sesh, home: Home, shell: str) -> None:
+    sesh("--open", "work")
+    for words, output, code in (
+        (["printf 'a\\nb'"], "a\nb", 0),
+        (["echo", "two  words"], "two  words\n", 0),
+        (["sh -c 'echo out; exit 5'"], "out\n", 5),
+    ):
+        done = sesh("--run", "work", "--ansi", "--", *words)
+        assert (done.stdout, done.code) == (output, code), done.stderr
+    sesh("--send", "work", "echo typed", "--enter")
+    wait_until(lambda: len(history(sesh)) == 4)
+    rows = history(sesh)
+    assert [row["n"] for row in rows] == [1, 2, 3, 4]
+    assert rows[-1]["command"] == ["echo typed"]
+    assert [row["exit_code"] for row in rows] == [0, 0, 5, 0]
+    assert sesh("--run", "work", "--", "echo after").stdout == "after\n"
+
+
+def test_a_shell_takes_over_the_display_and_the_new_name_before_its_next_prompt(
+    sesh: Sesh, home: Home, shell: str
+) -> None:
+    home.env["DISPLAY"] = ":1"
+    first = home.terminal("work")
+    first.wait_for(PROMPT)
+    first.type(b"\x1c")
+    assert first.exit_code() == 0
+    assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".env.")], "nothing has changed yet"
+    second = home.terminal("work", env={"DISPLAY": ":2", "WAYLAND_DISPLAY": "wayland-9"})
+    second.wait_for(PROMPT)
+    sesh("--rename", "work", "play")
+    second.type("\r")
+    second.type("echo $DISPLAY/$WAYLAND_DISPLAY/$SESH_SESSION\r")
+    second.wait_for(":2/wayland-9/play")
+    second.type(b"\x1c")
+    assert second.exit_code() == 0
+    third = home.terminal("play", env={"DISPLAY": None})
+    third.wait_for(":2/")
+    third.type("\r")
+    third.type("echo none${DISPLAY}none\r" if shell != "fish" else "echo none(set -q DISPLAY; and echo x)none\r")
+    third.wait_for("none" * 2 if shell != "fish" else "ready> ")
+    third.type("exit\r")
+    third.exit_code()
+    assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".env.")]
+
+
+def test_outside_of_a_session_it_does_nothing(home: Home, shell: str) -> None:
+    terminal = home.terminal(command=[home.env["SHELL"], "-i"])
+    terminal.wait_for(PROMPT)
+    terminal.type("echo here $((1+1))\r" if shell != "fish" else "echo here (math 1+1)\r")
+    terminal.wait_for("here 2")
+    assert b"\x1b]133" not in terminal.raw
+    terminal.type("exit\r")
+    terminal.exit_code()
+
+
+def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home) -> None:
+    home.write(
+        ".bashrc", "PS1='ready> '\nPROMPT_COMMAND=('one=1' 'two=2')\neval \"$(sesh --shell-init bash)\"\nset -u\n"
+    )
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    terminal.type('echo "${#PROMPT_COMMAND[@]} $one $two"\r')
+    terminal.wait_for("4 1 2")
+    terminal.type("set -x; echo traced\r")
+    terminal.wait_for("+ echo traced")
+    assert sesh("--run", "work", "--", "echo exact; (exit 4)").code == 4
+    terminal.type("exit\r")
+    terminal.exit_code()
+
+
+def test_an_unknown_shell_is_refused_with_those_that_are_known(sesh: Sesh) -> None:
+    refused = sesh("--shell-init", "tcsh")
+    assert (refused.code, refused.stderr) == (2, "sesh: there is no integration for tcsh; take bash, zsh, fish\n")
