@@ -27,14 +27,10 @@ def asked(home: Home, columns: int = 80) -> Terminal:
     ("keys", "said"),
     [
         ("n", "work-2"),
-        ("N", "work-2"),
         ("\r", "work"),
-        ("j", "work"),
-        ("\x1b[C\x1b[C\r", "work-2"),
-        ("\x1bOB\t\r", "work-2"),
-        ("\x1b[D\x1b[D\r", "work-2"),
-        ("\x1b[110u", "work-2"),
-        ("zzn", "work-2"),
+        ("\x1b[C\x1bOC\r", "work-2"),
+        ("\x1b[D\x1bOA\r", "work-2"),
+        ("zz\x1b[110u", "work-2"),
     ],
 )
 def test_one_key_or_arrows_and_enter_choose(home: Home, keys: str, said: str) -> None:
@@ -45,7 +41,7 @@ def test_one_key_or_arrows_and_enter_choose(home: Home, keys: str, said: str) ->
 
 @pytest.mark.parametrize(
     ("keys", "code"),
-    [("c", 1), ("\x1b", 1), ("\x1b[27u", 1), ("\x04", 1), ("\x1b[D\r", 1), ("\x03", 130), ("\x1b[99;5u", 130)],
+    [("C", 1), ("\x1b", 1), ("\x04", 1), ("\x1b[D\r", 1), ("\x03", 130)],
 )
 def test_escape_declines_and_ctrl_c_interrupts(home: Home, keys: str, code: int) -> None:
     opened = asked(home)
@@ -81,8 +77,9 @@ def test_on_a_narrow_terminal_the_answers_stand_below_each_other(home: Home) -> 
     opened.wait_for(re.compile(r"\nwork-2\ncode=0"))
 
 
-@pytest.mark.parametrize(("typed", "said"), [("3\r", "code=0"), ("n\r", "code=0"), ("9\rcancel\r", "code=1")])
-@pytest.mark.parametrize("term", ["dumb", ""])
+@pytest.mark.parametrize(
+    ("typed", "said", "term"), [("3\r", "code=0", "dumb"), ("n\r", "code=0", ""), ("9\rcancel\r", "code=1", "dumb")]
+)
 def test_a_dumb_terminal_gets_a_numbered_question(home: Home, typed: str, said: str, term: str) -> None:
     home.sesh("--open", "work")
     opened = home.terminal(command=["sh", "-c", "sesh --new work -d; echo code=$?; read end"], env={"TERM": term})
