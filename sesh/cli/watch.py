@@ -40,7 +40,11 @@ def watch(line: Line, *, label: Sequence[str] = ()) -> int:
         with Stage(terminal) as stage:
             keys: list[str] = []
             while not any(key in _LEAVING for key in keys):
-                stage.draw(_rows(roster, wanted, stage.size[0], coloured=table.coloured(show.STDOUT)))
+                width, height = stage.size
+                rows = _rows(roster, wanted, width, coloured=table.coloured(show.STDOUT))
+                if len(rows) > height:
+                    rows[height - 1 :] = [table.cut(f" … {len(rows) - height + 1} more", width)]
+                stage.draw(rows)
                 keys, ready = stage.wait(roster.descriptors, roster.due)
                 roster.take(ready)
                 if "resize" in keys or "resume" in keys:
@@ -63,7 +67,8 @@ def _rows(roster: Roster, wanted: dict[str, str], width: int, *, coloured: bool)
         if rows:
             lines += [drawn.remark(word), *drawn.lines(rows, now)]
     lines += [drawn.remark(word, told) for word, told in roster.there.items() if isinstance(told, str)]
-    return lines or [table.cut("no sessions; `sesh NAME` creates one", width)]
+    missing = "no session bears these labels" if wanted else "no sessions; `sesh NAME` creates one"
+    return lines or [table.cut(missing, width)]
 
 
 def _told(line: Line, hosts: list[str] | None, wanted: dict[str, str]) -> int:

@@ -92,6 +92,8 @@ def test_it_fits_the_window_whatever_becomes_of_that(terminal: Open, sesh: Sesh)
     opened.wait_until(
         lambda: "COMMAND" not in opened.screen()[0] and "work" in opened.screen()[1], what="a narrow list"
     )
+    opened.resize(30, 1)
+    opened.wait_until(lambda: opened.screen() == [" … 2 more"], what="what there is no room for")
     opened.resize(100, 10)
     opened.wait_until(lambda: "COMMAND" in opened.screen()[0], what="a wide list")
 
