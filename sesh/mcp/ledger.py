@@ -11,7 +11,7 @@ from typing import Any
 
 from sesh.api import Session
 from sesh.cli.table import seconds
-from sesh.errors import Interrupted, NotDeployed, SeshError, Unreachable
+from sesh.errors import Interrupted, NotDeployed, NotFound, SeshError, Unreachable
 from sesh.mcp import worklog
 
 IDLE = 300.0
@@ -19,15 +19,28 @@ IDLE = 300.0
 _MOST = 500
 
 
-@dataclass
+@dataclass(eq=False)
 class Entry:
-    """One session. `ours`: this server created it. `tried`: calls under way. `reached`: it has answered one."""
+    """One session. `ours`: the id of what this server created. `tried`: calls under way. `reached`: it has answered."""
 
     session: Session
     log: str | None
-    ours: bool = False
+    ours: str | None = None
     tried: int = 0
     reached: bool = False
+
+    def created(self) -> None:
+        """This server has created it: another one, which somebody may make under that name later, is not ours."""
+        try:
+            self.ours = str(self.session.status().get("id") or "") or None
+        except NotFound:
+            self.ours = None  # it has ended already
+
+    def close(self) -> None:
+        """Ends it, where it is still the one that this server created. Raises NotFound where it is not."""
+        if self.ours is None or self.session.status().get("id") != self.ours:
+            raise NotFound(f"{self.session.name} has ended")
+        self.session.kill()
 
     def standing(self, row: dict[str, Any] | None, error: SeshError | None) -> str:
         """How it stands by the word of its host: `row` of the list, None where it is not there; or the `error`.

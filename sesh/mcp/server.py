@@ -22,6 +22,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 
 from sesh import __version__
 from sesh.api import SeshError, Stop
+from sesh.errors import Interrupted
 from sesh.mcp import worklog
 from sesh.mcp.tools import Tools
 
@@ -136,10 +137,14 @@ def _threaded(calls: Calls, method: Callable[..., Any]) -> Callable[..., Any]:
 def serve() -> None:
     """Serves until the client closes its end; never returns, since a thread may still wait for a command."""
     worklog.prune()
-    anyio.run(_serve)
+    code = 0
+    try:
+        anyio.run(_serve)
+    except KeyboardInterrupt:
+        code = Interrupted.exit_code
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    os._exit(0)
+    os._exit(code)
 
 
 async def _serve() -> None:

@@ -28,6 +28,8 @@ Command = str | list[str]
 CHARACTERS = 30_000
 PATIENCE = 100.0
 """Seconds that a call waits where it is not told otherwise: less than most clients wait for an answer."""
+_AT_ONCE = 8
+"""Sessions that are ended at a time."""
 
 
 class Tools:
@@ -57,7 +59,8 @@ class Tools:
         session = Session(name, host)
         with self.ledger.used(session) as entry:
             created = session.ensure(directory=directory, command=command, env=env, labels=labels)
-            entry.ours = entry.ours or created
+            if created:
+                entry.created()
         return Opened(session=name, host=session.host, created=created, connection="connected", log=entry.log)
 
     def run(
@@ -107,7 +110,8 @@ class Tools:
         else:
             result = execute(command, name, host, directory=directory, env=env, timeout=timeout, stop=stop)
         with self.ledger.used(Session(result.session, result.host)) as entry:
-            entry.ours = True
+            if background:
+                entry.created()
         return _ran(entry, "exec", command, result, output_limit)
 
     def send(
@@ -236,30 +240,23 @@ class Tools:
     ) -> Closed:
         """End the sessions that were opened through this server, here and on all hosts, or only those of one host."""
         if others:
+            ending = _killed
             named = {Session(str(each["name"]), host) for each in sessions(host)}
             chosen = [self.ledger.entry(each) for each in sorted(named, key=lambda each: each.name)]
         else:
+            ending = _closed
             chosen = [each for each in self.ledger.all() if each.ours and _on(each, host)]
-        failed: dict[str, SeshError] = {}
-        gone: list[Entry] = []
-        for entry in chosen:
-            try:
-                entry.session.kill()
-                gone.append(entry)
-            except NotFound:
-                entry.ours = False  # it has ended by itself
-            except SeshError as error:
-                failed[entry.session.name] = error
-        return self._closed(gone, failed)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            ends = dict(zip(chosen, pool.map(ending, chosen), strict=True))
+        failed = {entry: error for entry, error in ends.items() if error and not isinstance(error, NotFound)}
+        return self._closed([entry for entry, error in ends.items() if error is None], failed)
 
-    def _closed(self, gone: Sequence[Entry], failed: dict[str, SeshError]) -> Closed:
+    def _closed(self, gone: Sequence[Entry], failed: dict[Entry, SeshError]) -> Closed:
         for entry in gone:
-            entry.ours = False
+            entry.ours = None
             worklog.did(entry.log, "kill", entry.session.name, "closed")
-        left: list[dict[str, str | None]] = [
-            {"session": name, "code": error.code, "message": str(error)} for name, error in failed.items()
-        ]
-        return Closed(closed=[{"session": e.session.name, "host": e.session.host} for e in gone], failed=left)
+        left = [_named(entry) | {"code": error.code, "message": str(error)} for entry, error in failed.items()]
+        return Closed(closed=[_named(entry) for entry in gone], failed=left)
 
     def _standings(self, entries: Sequence[Entry]) -> list[dict[str, Any]]:
         """How sessions stand, their hosts asked at once."""
@@ -279,6 +276,28 @@ class Tools:
         return found
 
 
+def _killed(entry: Entry) -> SeshError | None:
+    """Ends a session; why that could not be done."""
+    try:
+        entry.session.kill()
+    except SeshError as error:
+        return error
+    return None
+
+
+def _closed(entry: Entry) -> SeshError | None:
+    """The same, where it is still the one that this server created."""
+    try:
+        entry.close()
+    except SeshError as error:
+        return error
+    return None
+
+
+def _named(entry: Entry) -> dict[str, str | None]:
+    return {"session": entry.session.name, "host": entry.session.host}
+
+
 def _asked(host: str | None) -> Any:
     """The sessions of a host, or why there is no answer."""
     try:
@@ -289,8 +308,7 @@ def _asked(host: str | None) -> Any:
 
 def _told(entry: Entry, row: dict[str, Any] | None, error: SeshError | None) -> dict[str, Any]:
     """A session's name, how it stands, and why."""
-    told = {"session": entry.session.name, "host": entry.session.host, "log": entry.log}
-    told["connection"] = entry.standing(row, error)
+    told = _named(entry) | {"log": entry.log, "connection": entry.standing(row, error)}
     return told if error is None else told | {"reason": str(error)}
 
 

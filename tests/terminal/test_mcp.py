@@ -173,9 +173,11 @@ def test_all_that_the_agent_opened_is_closed_and_nothing_else(home: Home) -> Non
         assert home.names() == ["mine"]
         standing = {each["session"]: each["connection"] for each in (await agent.call("status"))["sessions"]}
         assert standing == {"one": "closed", "two": "closed", "mine": "connected"}
+        home.sesh("--open", "two")  # a person's now
+        assert (await agent.call("close_all"))["closed"] == []
         assert (await agent.call("open", name="one"))["created"] is True
         closed = await agent.call("close_all", others=True)
-        assert {each["session"] for each in closed["closed"]} == {"one", "mine"}
+        assert {each["session"] for each in closed["closed"]} == {"one", "two", "mine"}
 
     driven(home, story)
     assert home.names() == []

@@ -1,0 +1,51 @@
+"""How sessions stand, by the word of their hosts and by what was heard of them."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from sesh import Session
+from sesh.errors import NotFound, Unreachable
+from sesh.mcp.ledger import IDLE, Entry, Ledger
+
+
+def row(state: str = "running", ago: float = 0.0) -> dict[str, object]:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago))
+    return {"name": "work", "state": state, "last_activity": moment}
+
+
+@pytest.mark.parametrize(
+    ("told", "error", "expected"),
+    [
+        (row(), None, "connected"),
+        (row(ago=IDLE + 10), None, "idle"),
+        (row("exited"), None, "closed"),
+        (row("lost"), None, "expired"),
+        (None, None, "closed"),
+        (None, Unreachable("box does not answer"), "expired"),
+    ],
+)
+def test_a_session_stands_as_its_host_says(told: dict[str, object] | None, error: Unreachable, expected: str) -> None:
+    assert Entry(Session("work", "box"), None, reached=True).standing(told, error) == expected
+
+
+def test_a_first_call_is_connecting_and_what_was_never_there_is_forgotten() -> None:
+    ledger = Ledger()
+    with ledger.used(Session("work")) as entry:
+        assert entry.standing(None, None) == "connecting"
+    assert entry.standing(row(), None) == "connected"
+    with pytest.raises(NotFound), ledger.used(Session("none")):
+        raise NotFound("no session none")
+    with pytest.raises(Unreachable), ledger.used(Session("far", "box")):
+        raise Unreachable("box does not answer")
+    assert [each.session for each in ledger.all()] == [Session("work"), Session("far", "box")]
+
+
+def test_a_ledger_has_an_end() -> None:
+    ledger = Ledger()
+    for number in range(600):
+        ledger.entry(Session(f"s{number}"))
+    assert len(ledger.all()) == 500
+    assert ledger.all()[-1].session.name == "s599"
