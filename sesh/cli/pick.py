@@ -222,7 +222,7 @@ class _Picker:
     def _left(self, columns: int) -> int:
         """The width of the list: what its names need, two fifths of the terminal at the most."""
         names = max((table.columns(_title(key)) for key in _entries(self._roster, self._wanted)), default=0)
-        return min(max(24, names + 18), columns * 2 // 5)
+        return min(max(24, names + 19), columns * 2 // 5)
 
     def _list(self, width: int, rows: int) -> list[str]:
         keys = list(self._shown)
