@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _HEAVY = ("typer", "rich", "pydantic", "fabric", "asyncio", "threading")
 """Whoever has loaded one of these is not forked: its memory, or its threads, would live on in the daemon."""
+_MANY = 3
+"""Sessions from which on there is a nest for the next ones."""
 _CHANNEL, _TETHER = 3, 4
 _ORDER = 10.0
 """Seconds that a fork of the nest waits for its order."""
@@ -50,14 +52,17 @@ def start(order: Order) -> wire.Connection:
             return _spawned(order, scope)
         except Unreachable:
             pass  # systemd-run does not work for this user: the daemon starts where its creator is
-    from sesh.daemon import nest
+    if os.path.isdir(paths.nest_path()):
+        from sesh.daemon import nest
 
-    hatched = nest.knock() if os.path.isdir(os.path.join(paths.directory(), nest.FOLDER)) else None
-    if hatched is not None:
-        return _ordered(hatched, order)
+        hatched = nest.knock()
+        if hatched is not None:
+            return _ordered(hatched, order)
     heavy = any(module in sys.modules for module in _HEAVY)
     connection = _spawned(order, []) if heavy else _forked(order)
-    if not order.get("job") and len(paths.names()) >= nest.WORTH:
+    if not order.get("job") and len(paths.names()) >= _MANY:
+        from sesh.daemon import nest
+
         nest.begin()
     return connection
 
@@ -80,7 +85,9 @@ def _forked(order: Order) -> wire.Connection:
     ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
     child = os.fork()
     if child == 0:
-        gc.freeze()  # what the parent left to be collected may hold descriptors whose numbers are used again below
+        # What the parent left to be collected may hold descriptors whose numbers are used again below.
+        gc.freeze()
+        gc.disable()
         _become(theirs.fileno(), order)
     theirs.close()
     _reap(child)
@@ -209,6 +216,8 @@ def _live(channel: int, order: Order, tether: int = -1) -> None:
             first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": order["name"]}))
         except OSError:
             pass  # the creator has died; its session lives
+        gc.freeze()  # what is there now stays
+        gc.enable()
         server.run()
     except BaseException as error:
         if os.environ.get("SESH_DEBUG"):

@@ -9,9 +9,9 @@ Nothing that somebody typed is among them.
 from __future__ import annotations
 
 import time
-from collections import deque
 
 from sesh import protocol
+from sesh.native import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

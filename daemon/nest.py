@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     from sesh.daemon.listener import Listener
 
-FOLDER = ".nest"
-WORTH = 3
-"""Sessions from which on there is one."""
 _LOCK = ".lock"
 PATIENCE = 0.25
 """Seconds in which a nest has to answer; else the daemon is born without it."""
@@ -38,15 +35,11 @@ _LOADED = (
 _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"
 
 
-def _folder() -> str:
-    return os.path.join(paths.directory(), FOLDER)
-
-
 def knock() -> wire.Connection | None:
     """A connection to a daemon to be, which waits for its order; None where no nest is there for this process."""
     from _socket import AF_UNIX, SOCK_STREAM, socket
 
-    folder = _folder()
+    folder = paths.nest_path()
     try:
         if not paths.trusted(folder):
             return None
@@ -83,7 +76,7 @@ def begin() -> None:
     key = surroundings()
     if not key or not hasattr(os, "pidfd_open"):
         return
-    folder = _folder()
+    folder = paths.nest_path()
     try:
         os.mkdir(folder, paths.PRIVATE)
     except FileExistsError:
@@ -118,7 +111,7 @@ def live(key: str) -> None:
     for name in _LOADED:
         importlib.import_module(f"sesh.daemon.{name}")
     _warm()
-    nest = Nest(Listener(key, _folder()), key)
+    nest = Nest(Listener(key, paths.nest_path()), key)
     try:
         nest.serve()
     finally:

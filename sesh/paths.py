@@ -103,6 +103,11 @@ def recent_path() -> str:
     return os.path.join(directory(), _RECENT)
 
 
+def nest_path() -> str:
+    """Where the process listens from which further daemons are forked."""
+    return os.path.join(directory(), ".nest")
+
+
 def names() -> list[str]:
     """The names that have a record or a socket, sorted; none where the directory is missing. Raises Refused.
 
