@@ -10,7 +10,7 @@ WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
 
-.PHONY: help run test fidelity check bench bench-quick pictures install uninstall clean
+.PHONY: help run test fidelity check bench bench-quick pictures man install uninstall clean
 
 help:
 	@echo 'make run        on a terminal: the session "main", in this terminal; else a tour that runs by itself'
@@ -19,6 +19,7 @@ help:
 	@echo 'make check      ruff, its formatter, mypy --strict, and the rules of the house'
 	@echo 'make bench      sesh beside tmux, screen and dtach, every row (bench-quick: the chief ones, in a minute)'
 	@echo 'make pictures   draws those of the README anew'
+	@echo 'make man        writes the manual page, docs/sesh.1, from what the verbs say'
 	@echo 'make install    sesh into an environment of its own, linked as ~/.local/bin/sesh'
 	@echo 'make uninstall  takes that away again'
 	@echo 'make clean      removes what the others made in this directory'
@@ -56,6 +57,9 @@ bench-quick: $(STAMP)
 	@sh tests/packages.sh tmux screen dtach
 	$(BIN)/python -m bench --quick $(ARGS)
 
+man: $(STAMP)
+	PYTHONPATH=. $(BIN)/python docs/manual.py
+
 pictures: $(STAMP)
 	@sh tests/packages.sh
 	PYTHONPATH=. $(BIN)/python docs/pictures.py
@@ -72,6 +76,7 @@ install:
 	@rm -rf build
 	@rm -f '$(PROGRAM)' && ln -s '$(DATA)/venv/bin/sesh' '$(PROGRAM)'
 	@sh .ci/completions.sh install
+	@sh .ci/manual.sh install
 	@echo 'installed: $(PROGRAM)'
 	@case ":$$PATH:" in *':$(HOME)/.local/bin:'*) ;; \
 	    *) echo 'note: $(HOME)/.local/bin is not in your PATH; add it in your shell'"'"'s profile' ;; esac
@@ -79,6 +84,7 @@ install:
 uninstall:
 	@if [ "$$(readlink '$(PROGRAM)')" = '$(DATA)/venv/bin/sesh' ]; then rm -f '$(PROGRAM)'; fi
 	@sh .ci/completions.sh uninstall
+	@sh .ci/manual.sh uninstall
 	@rm -rf '$(DATA)/venv'
 	@rmdir '$(DATA)' 2>/dev/null || true
 	@echo 'removed: $(DATA)/venv and its link'

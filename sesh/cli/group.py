@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VERBLESS = "NAME"
 """The command of a line without a verb. No line spells it: the group puts it there."""
 
-_EVERYWHERE = (
+EVERYWHERE = (
     ("@HOST", "On that host, over ssh; it comes before the verb, or before NAME."),
     ("--json", "Print one JSON value, errors too (also where SESH_JSON=1)."),
     ("--local", "Ask no remote."),
@@ -40,7 +40,7 @@ class Verb(TyperCommand):
             formatter.write_dl([record for record in records if record is not None])
         attaching = self.name in (VERBLESS, "--attach", "--pick")
         with formatter.section("As with every verb"):
-            formatter.write_dl([row for row in _EVERYWHERE if not (attaching and row[0] == "--json")])
+            formatter.write_dl([row for row in EVERYWHERE if not (attaching and row[0] == "--json")])
 
 
 class Verbs(TyperGroup):
@@ -72,7 +72,7 @@ class Verbs(TyperGroup):
         with formatter.section("Verbs (`sesh --VERB --help` and `sesh NAME --help` tell more)"):
             formatter.write_dl([("(nothing)", "List the sessions."), *rows])
         with formatter.section("With every verb"):
-            formatter.write_dl(_EVERYWHERE)
+            formatter.write_dl(EVERYWHERE)
 
 
 def of(ctx: typer.Context) -> words.Line:

@@ -175,7 +175,7 @@ def test_what_is_not_plainly_right_is_left_to_typer(argv: str) -> None:
 
 
 def test_typer_and_the_fast_parser_know_the_same_words() -> None:
-    declared = verbs._group().commands
+    declared = verbs.declared().commands
     assert set(declared) == {VERBLESS, *VERBS}
     for name, command in declared.items():
         options = {
@@ -193,7 +193,7 @@ def test_typer_and_the_fast_parser_know_the_same_words() -> None:
 
 
 def test_the_fast_parser_gives_words_the_names_that_typer_gives_them() -> None:
-    declared = verbs._group().commands
+    declared = verbs.declared().commands
     for verb, places in PLACES.items():
         arguments = [each.name for each in declared[verb or VERBLESS].params if each.param_type_name == "argument"]
         assert arguments == [place.rstrip("?*") for place in places], verb

@@ -12,7 +12,8 @@ FAMILIES = (sessions, driving, looking, keeping, serving, upkeep)
 """Loading them declares their verbs."""
 
 
-def _group() -> TyperGroup:
+def declared() -> TyperGroup:
+    """All verbs, as they are declared."""
     built = get_command(shape.app)
     if not isinstance(built, TyperGroup):
         raise TypeError("typer made no group of the verbs")
@@ -21,14 +22,14 @@ def _group() -> TyperGroup:
 
 def run(argv: list[str]) -> int:
     """Parses and carries out a line; the exit code. Raises SeshError."""
-    return group.run(_group(), argv)
+    return group.run(declared(), argv)
 
 
 def gists() -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """The first words of each verb's help, and what each of its options does."""
-    return group.gists(_group())
+    return group.gists(declared())
 
 
 def help_of(line: words.Line) -> str:
     """The help that a line asks for."""
-    return group.helped(_group(), line)
+    return group.helped(declared(), line)

@@ -1,0 +1,18 @@
+#!/bin/sh
+# manual.sh install|uninstall: the manual page, where man looks for it. A file that is not ours is neither written over
+# nor removed.
+set -eu
+place=${XDG_DATA_HOME:-$HOME/.local/share}/man/man1/sesh.1
+page=$(cd "$(dirname "$0")/../docs" && pwd)/sesh.1
+
+case ${1-} in install | uninstall) ;; *) echo 'manual.sh install|uninstall' >&2; exit 2 ;; esac
+if [ -L "$place" ] || { [ -e "$place" ] && ! head -n 1 "$place" | grep -q "written by sesh's own docs/manual.py"; }; then
+    echo "manual: $place is not ours and stays" >&2
+    exit 0
+fi
+rm -f "$place"
+if [ "$1" = install ]; then
+    mkdir -p "$(dirname "$place")"
+    cp "$page" "$place"
+    chmod 644 "$place"
+fi

@@ -1,0 +1,60 @@
+"""The manual page says what the verbs say, and is put where man finds it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from sesh.cli.words import VERBS
+from tests.house.source import ROOT, read
+
+
+@pytest.fixture(scope="module")
+def manual() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("manual", os.path.join(ROOT, "docs", "manual.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_up_to_date(manual: ModuleType) -> None:
+    assert read("docs/sesh.1") == manual.page(), "run: make man"
+
+
+def test_it_has_every_verb_and_roff_finds_no_fault(manual: ModuleType) -> None:
+    text = read("docs/sesh.1")
+    assert all(verb.replace("-", "\\-") in text for verb in VERBS)
+    assert text.isascii()
+    try:
+        done = subprocess.run(
+            ["groff", "-man", "-Tascii", "-ww", "-z"], input=text, capture_output=True, text=True, check=True
+        )
+    except FileNotFoundError:
+        pytest.skip("no groff")
+    assert done.stderr == ""
+
+
+def test_it_is_installed_and_removed_and_a_foreign_one_stays(tmp_path: Path) -> None:
+    place = tmp_path / "man" / "man1" / "sesh.1"
+    script = os.path.join(ROOT, ".ci", "manual.sh")
+    env = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
+
+    def run(action: str) -> str:
+        return subprocess.run(["sh", script, action], env=env, capture_output=True, text=True, check=True).stderr
+
+    run("install")
+    assert place.read_text(encoding="utf-8") == read("docs/sesh.1")
+    run("install")
+    run("uninstall")
+    assert not place.exists()
+    place.write_text("another's\n", encoding="utf-8")
+    assert "is not ours and stays" in run("install")
+    run("uninstall")
+    assert place.read_text(encoding="utf-8") == "another's\n"
