@@ -100,6 +100,20 @@ def test_errors_say_a_code_and_what_to_do(home: Home) -> None:
     driven(home, story)
 
 
+def test_names_that_are_no_utf_8_break_nothing(home: Home) -> None:
+    place = os.path.join(os.fsencode(home.path), b"odd\xff")
+    os.mkdir(place)
+    home.sesh("--open", "work", os.fsdecode(place))
+
+    async def story(agent: Agent) -> None:
+        for rows in (await agent.call("list"), await agent.call("status", name="work"), await agent.call("status")):
+            assert [row["cwd"] for row in rows["sessions"]] == [f"{home.path}/odd\ufffd"]
+        ran = await agent.call("run", name="work", command="pwd; ls ..")
+        assert "odd\ufffd" in ran["output"]
+
+    driven(home, story)
+
+
 def test_a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled(home: Home) -> None:
     import anyio
 
