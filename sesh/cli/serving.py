@@ -8,20 +8,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.cli.words import Line
 
-_INSTALL = "install it with: pip install 'sesh[mcp]'"
-
 
 def mcp(line: Line) -> int:
     """`--mcp`: serves the Model Context Protocol on stdin and stdout until stdin ends."""
     import os
+    import sys
     from importlib.util import find_spec
+
+    install = f"install it with: pip install 'sesh[mcp]' (this sesh runs on the Python of {sys.prefix})"
 
     if line.hosts:
         raise UsageError(f"--mcp serves here, and its tools take a host, like {line.hosts[0]}; write: sesh --mcp")
     if find_spec("mcp") is None:
-        raise Refused(f"--mcp needs the SDK of the Model Context Protocol; {_INSTALL}")
+        raise Refused(f"--mcp needs the SDK of the Model Context Protocol; {install}")
     if find_spec("mcp.server.mcpserver") is None:
-        raise Refused(f"--mcp needs version 2 of the package mcp, and an older one is installed; {_INSTALL}")
+        raise Refused(f"--mcp needs version 2 of the package mcp, and an older one is installed; {install}")
     if os.isatty(0):
         raise Refused("--mcp speaks to a program; put `sesh --mcp` into the settings of your agent")
     from sesh.mcp.server import serve
