@@ -71,7 +71,7 @@ install:
 	@mkdir -p '$(DATA)' '$(HOME)/.local/bin'
 	@sh .ci/venv.sh '$(DATA)/venv'
 	@rm -rf build  # setuptools would install what an older build left there
-	'$(DATA)/venv/bin/python' $(PIP) install -q .
+	'$(DATA)/venv/bin/python' $(PIP) install -q '.$(EXTRAS:%=[%])'
 	@'$(DATA)/venv/bin/python' .ci/launcher.py
 	@rm -rf build
 	@rm -f '$(PROGRAM)' && ln -s '$(DATA)/venv/bin/sesh' '$(PROGRAM)'
