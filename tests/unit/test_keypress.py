@@ -36,10 +36,8 @@ def test_keys_have_names(sent: bytes, keys: list[str]) -> None:
 
 def test_a_lone_escape_is_known_when_nothing_follows() -> None:
     keys = Keys()
-    assert keys.feed(b"\x1b") == []
-    assert keys.holding
-    assert keys.flush() == ["escape"]
-    assert not keys.holding
+    assert (keys.feed(b"\x1b"), keys.holding) == ([], True)
+    assert (keys.flush(), keys.holding) == (["escape"], False)
     assert keys.feed(b"\x1b[") == []
     assert keys.flush() == []
     assert keys.feed(b"j") == ["j"]
