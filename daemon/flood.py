@@ -2,9 +2,10 @@
 
 A block is cut into head, middle and tail. The head and the tail, each with at least as many lines as the screen has
 rows, go the ordinary way; nothing of the middle is on the screen in the end, and its lines are worth what they are
-in the scrollback. That holds only while lines mean what they look like: printable text of fixed widths, SGR without
-backgrounds (a background fills the rows that scroll in), tabs over blank cells, CR LF as the only control. Whatever
-else there is, in the block or in the state of the screen, takes the ordinary way; the result is the same.
+in the scrollback. That holds only while lines mean what they look like: printable text of fixed widths, SGR, tabs over
+blank cells, CR LF as the only control. A background fills the rows that scroll in, so lines with one must end without
+it, and fit the screen. What a line without SGR writes over itself after a CR is put in its place before. Whatever else
+there is, in the block or in the state of the screen, takes the ordinary way; the result is the same.
 """
 
 from __future__ import annotations
@@ -25,15 +26,23 @@ if TYPE_CHECKING:
 SMALLEST = 4096
 
 _SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
+#: An escape that is no SGR, or one that may set a background: most floods have none, and this finds out soonest.
+_SUSPECT = re.compile(
+    rb"\x1b(?!\[(?:[0-9]?;?3[0-79]m|(?:[0-9];)?38;(?:5;[0-9]+|2;[0-9]+;[0-9]+;[0-9]+)m|[0-9]?m|[029][0-9]m))"
+)
+_NO_TEXT = re.compile(rb"[\t\x1b]")
 _ASCII = bytes(range(0x20, 0x7F)) + b"\r\n\t\x1b"
 _OTHER = re.compile(f"[^{NARROW}{WIDE}\r\n\x1b]")
 
 
 class Flood:
-    """The parts of a block that is a flood: `head`, `tail`, and between them `count` lines, each with its end."""
+    """The parts of a block that is a flood: `head`, `tail`, and between them `count` lines, each with its end.
 
-    def __init__(self, head: bytes, lines: bytes, count: int, tail: bytes) -> None:
-        self.head, self.lines, self.count, self.tail = head, lines, count, tail
+    `rest`: all behind the head, as it came.
+    """
+
+    def __init__(self, head: bytes, rest: bytes, lines: bytes, count: int, tail: bytes) -> None:
+        self.head, self.rest, self.lines, self.count, self.tail = head, rest, lines, count, tail
 
 
 def calm(screen: Screen) -> bool:
@@ -58,20 +67,49 @@ def found(screen: Screen, data: bytes) -> Flood | None:
     if not calm(screen):
         return None
     rows = screen.lines
-    head = data.split(b"\r\n", rows)
+    head = data.split(END, rows)
     rest = head.pop()
-    parts = rest.rsplit(b"\r\n", rows + 1)
+    parts = rest.rsplit(END, rows + 1)
     if len(head) < rows or len(parts) < rows + 2 or len(parts[0]) < len(data) // 2:
         return None
-    simple = rest[: len(rest) - len(parts[-1])]
-    lines = simple.split(END)
-    if max(map(len, lines)) >= LINE_LIMIT // 2 or not _is_simple(screen, simple, len(lines) - 1):
+    simple = _once(screen, rest[: len(rest) - len(parts[-1])])
+    if not _is_short(simple) or not _is_simple(screen, simple):
         return None
-    return Flood(END.join(head) + END, parts[0] + END, len(lines) - 1 - rows, END.join(parts[1:]))
+    lines = simple.rsplit(END, rows + 1)[0] + END
+    return Flood(END.join(head) + END, rest, lines, simple.count(END) - rows, END.join(parts[1:]))
 
 
-def _is_simple(screen: Screen, data: bytes, ends: int) -> bool:
-    """Whether lines mean what they look like; `ends`: how many there are."""
+def _once(screen: Screen, data: bytes) -> bytes:
+    """Lines that write over themselves after a CR, as if they had written once; where that is not simple, as they are."""
+    if data.count(b"\r") == data.count(b"\n"):
+        return data
+    return END.join([_overlaid(line, screen.columns) if b"\r" in line else line for line in data.split(END)])
+
+
+def _overlaid(line: bytes, columns: int) -> bytes:
+    """What is left of a line after its last CR has written over what stood there."""
+    pieces = line.rstrip(b"\r").split(b"\r")
+    if len(pieces) == 1:
+        return pieces[0]
+    if _NO_TEXT.search(line) or not line.isascii() or max(map(len, pieces)) > columns:
+        return line
+    shown = pieces[0]
+    for piece in pieces[1:]:
+        shown = piece + shown[len(piece) :]
+    return shown
+
+
+def _is_short(data: bytes) -> bool:
+    """Whether no line is so long that the scrollback would cut it."""
+    half = LINE_LIMIT // 4
+    if all(data.find(END, at, at + half) >= 0 for at in range(0, len(data) - half, half)):
+        return True
+    return max(map(len, data.split(END))) < LINE_LIMIT // 2
+
+
+def _is_simple(screen: Screen, data: bytes) -> bool:
+    """Whether lines mean what they look like."""
+    ends = data.count(END)
     if data.count(b"\r") != ends or data.count(b"\n") != ends:
         return False
     tabs = b"\t" in data
@@ -89,11 +127,21 @@ def _is_simple(screen: Screen, data: bytes, ends: int) -> bool:
             return False
         if _OTHER.search(text):
             return False
-    escapes = data.count(b"\x1b")
-    if not escapes:
+    if not _SUSPECT.search(data):
         return True
     found = _SGR.findall(data)
-    return len(found) == escapes and all(step(DEFAULT, sgr.decode()).style.bg == "default" for sgr in set(found))
+    if len(found) != data.count(b"\x1b"):
+        return False
+    if all(step(DEFAULT, sgr.decode()).style.bg == "default" for sgr in set(found)):
+        return True
+    return _is_closed(screen, data, ends)
+
+
+def _is_closed(screen: Screen, data: bytes, ends: int) -> bool:
+    """Whether each line ends with a reset, and none wraps: then no background comes into a row that scrolls in."""
+    if data.count(b"\x1b[0m\r\n") + data.count(b"\x1b[m\r\n") != ends or not data.isascii() or b"\t" in data:
+        return False
+    return max(map(len, _SGR.sub(b"", data).split(END))) <= screen.columns
 
 
 def pour(screen: Screen, lines: bytes, count: int) -> bool:

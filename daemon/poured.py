@@ -1,7 +1,7 @@
 """Lines of a flood as they came: kept in one piece, painted when somebody looks, cut off at the front unseen.
 
 They stand for the finished lines that painting makes of them, to the byte; all they hold is printable text, tabs and
-SGR without backgrounds, on a screen whose pen had no background and no link (see `flood`).
+SGR, with backgrounds only where none reaches beyond its line, on a screen whose pen had no link (see `flood`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from sesh.daemon.sgr import step
 END = b"\r\n"
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 _SGR_BYTES = re.compile(rb"\x1b\[([0-9;:]*)m")
-#: As long as a pen's sequence can be: `ESC [ 0 … m`, all flags, a foreground; and the underline's colour.
-_SEQUENCE, _UNDERLINE = 4 + 22 + 17, 18
+#: As long as a pen's sequence can be: `ESC [ 0 … m`, all flags, two colours; and the underline's colour.
+_SEQUENCE, _UNDERLINE = 4 + 22 + 2 * 17, 18
 #: As much as a tab can become: blanks, and the sequence that makes them plain.
 _TAB = 8 + 3
+
+
+#: Bytes at the end of a stretch in which a reset is to be found, as a rule.
+_NEAR = 4096
 
 
 class Poured:
@@ -78,7 +82,10 @@ def _most(raw: bytes, count: int, pen: Pen) -> int:
 
 def pen_after(pen: Pen, raw: bytes) -> Pen:
     """The pen behind a stretch of text and SGR: what follows the last reset decides."""
-    at = max(raw.rfind(b"\x1b[m"), raw.rfind(b"\x1b[0m"), 0)
+    near = max(0, len(raw) - _NEAR)
+    at = max(raw.rfind(b"\x1b[m", near), raw.rfind(b"\x1b[0m", near))
+    if at < 0:
+        at = max(raw.rfind(b"\x1b[m"), raw.rfind(b"\x1b[0m"), 0)
     for sgr in _SGR_BYTES.findall(raw, at):
         pen = step(pen, sgr.decode())
     return pen

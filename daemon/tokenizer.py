@@ -93,7 +93,7 @@ class Tokenizer:
             self._feed(flood.head[at : at + PIECE])
         if not self.unfinished and pour(self.screen, flood.lines, flood.count):
             return flood.tail
-        return flood.lines + flood.tail
+        return flood.rest
 
     def _failed(self, error: Exception) -> None:
         self.errors += 1

@@ -14,6 +14,8 @@ from tests.unit.streams import piece
 PLAIN = ("a", "word ", "  ", "x" * 17, "y" * 40, "", "trailing   ")
 WIDE = ("é─", "中文", "中", "ab中")
 ODD = ("\t", "\t\t", "z\t", "e\u0301", "\b", "\r", "\x1b[44m", "\x1b[2K", "❤\ufe0f")
+SHORT = ("a", "word ", "  ", "", "xyz")
+BACKGROUNDS = ("41", "44;1", "48;5;9", "48;2;1;2;3", "104", "38;5;41", "38;5;1;44", "438;5;44", "049", "7;41")
 SGR = ("", "0", "1", "31", "32", "38;5;9", "38;2;1;2;3", "4:3", "7", "0;1;34", "39")
 
 
@@ -29,9 +31,27 @@ def line(rng: random.Random, wide: bool, odd: float) -> str:
     return "".join(out)
 
 
+def shaded(rng: random.Random) -> str:
+    """A line with backgrounds that ends without one, or seldom with one."""
+    words = [f"\x1b[{rng.choice((*SGR, *BACKGROUNDS))}m{rng.choice(SHORT)}" for _ in range(rng.randint(0, 3))]
+    return "".join(words) + rng.choice(("\x1b[0m", "\x1b[m") if rng.random() < 0.999 else ("", "\x1b[0m "))
+
+
+def rewritten(rng: random.Random) -> str:
+    """A line that is written over: a meter, as a rule."""
+    meter = [rng.choice(SHORT) * rng.randint(0, 2) for _ in range(rng.randint(1, 4))]
+    return ("\x1b[31m" * (rng.random() < 0.001)) + "\r".join(meter) + "\r" * rng.choice((0, 0, 1, 2))
+
+
 def block(rng: random.Random) -> bytes:
     wide, odd, tabs = rng.random() < 0.3, rng.choice((0, 0, 0, 0.002)), rng.random() < 0.3
     lines = [line(rng, wide, odd) for _ in range(rng.randint(1, 90))]
+    kind = rng.choice((line, line, shaded, rewritten))
+    if kind is not line:
+        tabs = False
+        lines = [kind(rng) if rng.random() < 0.97 else rng.choice(PLAIN) for _ in lines]
+        if kind is shaded:
+            lines = [each if each.endswith("m") else each + "\x1b[m" for each in lines]
     if tabs and not wide:
         lines = [text.replace(" ", "\t", 1) if rng.random() < 0.5 else text for text in lines]
     text = "\r\n".join(lines) + rng.choice(("", "\r\n", "tail", "\x1b[1;1Htop", "\x1b[3", "\x1b]0;t"))
@@ -59,7 +79,7 @@ def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
 
 def test_both_ways_agree() -> None:
     taken = 0
-    for seed in range(500):
+    for seed in range(700):
         quick, slow, count = pair(random.Random(seed))
         assert quick.errors == slow.errors == 0, quick.last_error
         assert quick.state() == slow.state(), seed
@@ -69,7 +89,15 @@ def test_both_ways_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [b"plain text\r\n", b"\x1b[32mgreen\x1b[0m text\tafter a tab\r\n", "中文 é\r\n".encode()]
+    "kind",
+    [
+        b"plain text\r\n",
+        b"\x1b[32mgreen\x1b[0m text\tafter a tab\r\n",
+        "中文 é\r\n".encode(),
+        b"\x1b[1;44m white on blue \x1b[0m\r\n",
+        b"10%\r20%\r\r\n",
+        b"sent with its own CR\r\r\n",
+    ],
 )
 def test_a_flood_is_recognised(kind: bytes) -> None:
     emulator = Emulator(80, 24)
