@@ -40,6 +40,14 @@ class Marks:
         """Position behind the mark, moment (of the epoch, and monotonic), the command, its directory."""
         self._number: int | None = None
 
+    def kept(self) -> tuple[tuple[int, float, float, str | None, str] | None, int | None]:
+        """What a successor needs to go on: the command under way and its number."""
+        return self._begun, self._number
+
+    def resume(self, begun: tuple[int, float, float, str | None, str] | None, number: int | None) -> None:
+        """Goes on where `kept` says."""
+        self._begun, self._number = begun, number
+
     def found(self, body: bytes, position: int) -> None:
         """A mark has come; `body`: all behind `133;`, `position`: just behind it in the stream."""
         letter = body[:1]

@@ -38,16 +38,17 @@ class Past:
         """Each command's facts and what is kept of its output, the newest last."""
         return iter(self._runs)
 
-    def kept(self) -> tuple[list[tuple[Facts, bytes]], list[list[Any]]]:
-        """What a successor needs to go on: the commands; the answers, an error as its code, message and exit code."""
+    def kept(self) -> tuple[int, Facts | None, list[tuple[Facts, bytes]], list[list[Any]]]:
+        """What a successor needs to go on: count, last answer, commands, answers (an error: code, message, exit)."""
         answers = [
             [key, number, [each.code, str(each), int(each.exit_code)] if isinstance(each, SeshError) else each]
             for key, number, each in self._answers
         ]
-        return list(self._runs), answers
+        return self.count, self.last, list(self._runs), answers
 
-    def resume(self, runs: list[tuple[Facts, bytes]], answers: list[list[Any]]) -> None:
+    def resume(self, count: int, last: Facts | None, runs: list[tuple[Facts, bytes]], answers: list[list[Any]]) -> None:
         """Goes on where `kept` says."""
+        self.count, self.last = count, last
         self._runs.extend(runs)
         for key, number, each in answers:
             self._answers.append((key, number, rebuild(*each) if isinstance(each, list) else each))

@@ -22,7 +22,7 @@ QUIET = frozenset(("title", "cwd", "bell", "notification", "mark", "private"))
 OWN = frozenset(("answers", "run"))
 """Writers of the daemon's own, who begin no line that a person would go on with."""
 QUIET_ENOUGH = 1.0
-"""Seconds after output came in which it is asked whether a checkpoint is due."""
+"""Seconds after output came, when it is asked whether a checkpoint is due."""
 HOLD = 0.1
 """Seconds for which an unfinished reply of a terminal is kept back."""
 
@@ -54,8 +54,7 @@ class Program:
         findings = session.watch.find(block)
         session.stream.append(block)
         session.last_activity = time.time()
-        if session.persists:
-            session.timers.ensure("checkpoint", QUIET_ENOUGH, session.look)
+        session.timers.ensure("checkpoint", QUIET_ENOUGH, session.look)
         if session.waits is not None and session.waits.all:
             session.waits.stirred()
         for finding in findings:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import os
 import time
-from _socket import AF_UNIX, SOCK_STREAM, socketpair
 
-from sesh import __version__, paths, protocol
+from sesh import paths, protocol
+from sesh.daemon import handover
 from sesh.errors import Busy, ExitCode, Refused, SeshError
 from sesh.native import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from sesh.daemon.peer import Peer
@@ -28,14 +27,14 @@ LOOK = 0.01
 """Seconds between two looks at the trial."""
 PATIENCE = 20.0
 """Seconds that the trial may take."""
-_PASSED = b"sesh can take over"
-_TRIAL = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import trial; trial()"
-_BACK = "import sys; sys.path[:] = {path!r}; from sesh.daemon.reload import adopt; adopt({memory}, {why})()"
+PASSED = b"sesh can take over"
+_TRIAL = "import sys; sys.path[:] = {path!r}; from sesh.daemon.takeover import trial; trial()"
+_BACK = "import sys; sys.path[:] = {path!r}; from sesh.daemon.takeover import adopt; adopt({memory}, {why})()"
 _GO = """
 import os, sys
 sys.path[:] = {path!r}
 try:
-    from sesh.daemon.reload import adopt
+    from sesh.daemon.takeover import adopt
     serve = adopt({memory})
 except BaseException as error:
     why = type(error).__name__ + ": " + str(error)
@@ -97,7 +96,7 @@ class Reload:
         finally:
             os.close(self._told)
         try:
-            if status or _PASSED not in said:
+            if status or PASSED not in said:
                 why = "it took too long" if late else said.decode("utf-8", "replace").strip().rpartition("\n")[2]
                 raise Refused(f"the other sesh cannot take over ({why or 'it died'}); {self._same()}")
             self._check()
@@ -121,8 +120,6 @@ class Reload:
             raise self._busy("runs a command of --run")
 
     def _state(self) -> dict[str, Any]:
-        from sesh.daemon import handover
-
         while self.server.later:
             self.server.guarded(self.server.later.pop(0)[2], "a late answer")
         state = handover.dump(self.server)
@@ -131,8 +128,6 @@ class Reload:
 
     def _go(self) -> None:
         """Becomes the other sesh. Raises Refused where that cannot be."""
-        from sesh.daemon import handover
-
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         kept: list[int] = []
         try:
@@ -173,57 +168,3 @@ def _memory(state: dict[str, Any]) -> int:
         os.close(memory)
         raise
     return memory
-
-
-def _read(memory: int) -> dict[str, Any]:
-    os.lseek(memory, 0, os.SEEK_SET)
-    blocks = []
-    while block := os.read(memory, 1 << 20):
-        blocks.append(block)
-    return protocol.parse(b"".join(blocks))
-
-
-def trial() -> None:
-    """In the trial's process: takes the state on fd 0 over, with stand-ins for the descriptors, and says so on fd 1."""
-    from sesh.daemon import handover
-
-    state = _read(0)
-    kept = []
-    for place in [state["listener"], *state["peers"]]:
-        kept.append(socketpair(AF_UNIX, SOCK_STREAM))
-        place["descriptor"] = kept[-1][0].fileno()
-    for part in ("pty", "feed"):
-        if state[part] is not None:
-            state[part]["descriptor"] = state[part]["other"] = os.open(os.devnull, os.O_RDWR)
-    handover.load(state)
-    os.write(1, _PASSED + b"\n")
-    os._exit(0)
-
-
-def adopt(memory: int, failed: str = "") -> Callable[[], None]:
-    """In the new image: the loop of the daemon whose state `memory` holds; called, it serves to the end.
-
-    `failed`: why the sesh that was to take over could not, where this is the old one again. What this raises leads
-    back to the old one; once it has returned, nothing does.
-    """
-    from sesh.daemon import handover
-
-    state = _read(memory)
-    server, peers = handover.load(state)
-    place, asked = state["asked"]
-    if place is not None and failed:
-        why = f"the other sesh could not take over ({failed}); {server.session.name} goes on as it was"
-        peers[place].refuse(asked, "refused", why, int(ExitCode.FAILED))
-    elif place is not None:
-        peers[place].respond(asked, name=server.session.name, version=__version__)
-    for descriptor in handover.descriptors(state):
-        os.set_inheritable(descriptor, False)
-    os.close(memory)
-    server.session.journal.note(f"not reloaded: {failed}" if failed else f"reloaded as sesh {__version__}")
-
-    def serve() -> None:
-        server.guarded(server.session.write_record, "the record")
-        server.run()
-        os._exit(0)
-
-    return serve

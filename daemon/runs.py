@@ -126,19 +126,19 @@ class Runs:
         self.session.timers.clear("run")
 
     def kept(self) -> dict[str, Any]:
-        """What a successor needs to go on, as long as no run is under way; the output of those before is bytes."""
+        """What a successor needs to go on, as long as no run is under way."""
         self._let_go()
-        words = ("_secret", "_prompted", "_between")
-        past, answers = self.past.kept()
-        kept = {word: getattr(self, word) for word in words}
-        return {"outer": list(self._outer), "past": past, "answers": answers, "count": self.past.count, **kept}
+        return {
+            "outer": list(self._outer),
+            "secret": self._secret,
+            "prompted": self._prompted,
+            "between": self._between,
+        }
 
     def resume(self, kept: dict[str, Any]) -> None:
         """Goes on where `kept` says."""
-        self.past.resume(kept["past"], kept["answers"])
         self._outer.extend(kept["outer"])
-        self.past.count = kept["count"]
-        self._secret, self._prompted, self._between = kept["_secret"], kept["_prompted"], kept["_between"]
+        self._secret, self._prompted, self._between = kept["secret"], kept["prompted"], kept["between"]
         self._sieve = Sieve(self._secret, self._marked, self._wrote)
 
     # -- the program's output

@@ -115,6 +115,13 @@ class Session:
             self.past = Past()
         return self.past
 
+    def resume_marks(self, begun: Any, number: int | None) -> None:
+        """What the shell had told of a command that is under way."""
+        from sesh.daemon.marks import Marks
+
+        self.marks = Marks(self)
+        self.marks.resume(begun, number)
+
     def marked(self, body: bytes, position: int) -> None:
         """The shell's integration has told of a prompt or a command."""
         if self.marks is None:
@@ -146,7 +153,11 @@ class Session:
 
     def look(self) -> None:
         """Output has come a while ago: keeps it, where it is time to."""
-        self.checkpoint().look()
+        # In time: when somebody wants a reload, the files may be those of the sesh that is to come.
+        from sesh.daemon import reload  # noqa: F401
+
+        if self.persists:
+            self.checkpoint().look()
 
     def drafted(self, data: bytes) -> None:
         """Somebody types these bytes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -34,25 +35,39 @@ def numbered(text: str) -> list[int]:
     return [int(number) for number in re.findall(r"^line (\d+)\r?$", text, re.MULTILINE)]
 
 
-def newer(home: Home, name: str, text: str, *, path: str = "daemon/journal.py") -> list[str]:
-    """The command of another sesh, which differs from this one in a file; `name` is its folder."""
+def change(home: Home, name: str, path: str, text: str) -> None:
+    """Adds to a file of another sesh."""
+    with open(os.path.join(home.root, name, "sesh", path), "a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def other(home: Home, name: str, path: str = "", text: str = "") -> list[str]:
+    """The command of another sesh, in a folder called `name`, with something added to one of its files."""
     folder = os.path.join(home.root, name)
-    for room in ("sesh", "daemon", "client", "remote", "completions"):
-        target = os.path.join(folder, *(("sesh", room) if room != "sesh" else (room,)))
-        for here, folders, files in os.walk(os.path.join(ROOT, room)):
-            folders[:] = [each for each in folders if each != "__pycache__"]
-            there = os.path.join(target, os.path.relpath(here, os.path.join(ROOT, room)))
-            os.makedirs(there, exist_ok=True)
-            for file in files:
-                os.link(os.path.join(here, file), os.path.join(there, file))
-    changed = os.path.join(folder, "sesh", path)
-    with open(changed, encoding="utf-8") as file:
-        before = file.read()
-    os.unlink(changed)
-    with open(changed, "w", encoding="utf-8") as file:
-        file.write(before + text)
-    code = f"import sys; sys.path.insert(0, {folder!r}); from sesh.__main__ import start; start()"
-    return [sys.executable, "-c", code]
+    for room in ("sesh", "daemon", "client", "remote"):
+        target = os.path.join(folder, *(("sesh",) if room == "sesh" else ("sesh", room)))
+        ignore = shutil.ignore_patterns("__pycache__", "daemon", "client", "remote", "completions")
+        shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore, dirs_exist_ok=True)
+    if path:
+        change(home, name, path, text)
+    return [
+        sys.executable,
+        "-c",
+        f"import sys; sys.path.insert(0, {folder!r}); from sesh.__main__ import start; start()",
+    ]
+
+
+LOUDER = """
+_note = Journal.note
+Journal.note = lambda self, what, error=None: _note(self, what.upper(), error)
+"""
+"""For daemon/journal.py: tells by its faults that a daemon is of that sesh."""
+NOT_HERE = """
+import sys
+if {}:
+    raise OSError("not here")
+"""
+"""An error in some processes only."""
 
 
 def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) -> None:
@@ -177,19 +192,13 @@ def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:
 
 def test_another_sesh_takes_over_and_one_that_is_broken_does_not(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
-    other = newer(home, "other", "\n_kept_note = Journal.note\n\n\ndef _louder(self, what, error=None):\n"
-                  "    _kept_note(self, what.upper(), error)\n\n\nJournal.note = _louder\n")  # fmt: skip
-    broken = newer(home, "broken", "\nthis is no Python\n")
-    failing = newer(home, "failing", "\n\n_run = Server.run\n", path="daemon/server.py")
     before, mine = pids(home, "work"), home.command
-    home.command = broken
+    home.command = other(home, "broken", "daemon/journal.py", "this is no Python\n")
     answer = sesh("--reload", "work")
     assert answer.code == 1
     assert "cannot take over (SyntaxError" in answer.stderr
     assert "work goes on as it was" in answer.stderr
-    home.command = failing
-    assert sesh("--reload", "work").code == 0
-    home.command = other
+    home.command = other(home, "newer", "daemon/journal.py", LOUDER)
     assert sesh("--reload", "work").code == 0
     home.command = mine
     assert "RELOADED AS" in sesh("--status", "work", "--json").json()["faults"][-1]
@@ -201,10 +210,8 @@ def test_what_fails_only_in_earnest_falls_back_to_the_old_one(sesh: Sesh, home: 
     sesh("--open", "work")
     person = home.terminal("work")
     person.wait_for("ready>")
-    only_there = "\nimport sys as _sys\nif 'serve' in _sys.orig_argv[-1]:\n    raise OSError('not here')\n"
-    late = newer(home, "late", only_there, path="daemon/handover.py")
     before, mine = pids(home, "work"), home.command
-    home.command = late
+    home.command = other(home, "late", "daemon/takeover.py", NOT_HERE.format("'serve()' in sys.orig_argv[-1]"))
     answer = sesh("--reload", "work")
     home.command = mine
     assert "could not take over (OSError: not here)" in answer.stderr
@@ -212,6 +219,18 @@ def test_what_fails_only_in_earnest_falls_back_to_the_old_one(sesh: Sesh, home: 
     person.type("echo st''ill\r")
     person.wait_for("still")
     assert sesh("--reload", "work").code == 0
+
+
+def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Home) -> None:
+    """As pip does it: what the daemon had not loaded by then is of the newer sesh, and does not fit what it had."""
+    home.command = other(home, "sesh")
+    sesh("--open", "work", "--", "sh", "-c", "echo here; read x")
+    wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
+    for name in ("handover", "reload", "state"):
+        change(home, "sesh", f"daemon/{name}.py", NOT_HERE.format("'-I' not in sys.orig_argv"))
+    change(home, "sesh", "daemon/journal.py", LOUDER)
+    assert sesh("--reload", "work").code == 0
+    assert "RELOADED AS" in sesh("--status", "work", "--json").json()["faults"][-1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP, signal.SIGTERM])

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon import handover
+from sesh.daemon import handover, takeover
 from sesh.daemon.listener import Listener
 from sesh.daemon.peer import Peer
+from sesh.daemon.program import Taken
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.verbs import VERBS
+from sesh.daemon.verbs import VERBS, Sent
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def handed(server: Server) -> Iterator[tuple[dict[str, Any], Server, list[Peer]]
     copied = json.loads(json.dumps(told))
     for place in [copied["listener"], *copied["peers"]]:
         place["descriptor"] = os.dup(place["descriptor"])
-    other, peers = handover.load(copied)
+    other, peers = takeover.load(copied)
     try:
         yield told, other, peers
     finally:
@@ -127,10 +128,10 @@ def test_who_typed_or_sent_is_told_when_the_program_has_it(server: Server) -> No
         server.session.input.add(
             person.attachment.number if person.attachment else 0,
             b"abc",
-            handover.Taken(server.program, person.attachment, number, 3) if person.attachment else None,
+            Taken(server.program, person.attachment, number, 3) if person.attachment else None,
         )
     sender.owed = 1
-    server.session.input.add(("send", 4, 9), b"def", handover.Sent(server.session, sender, 4, 17))
+    server.session.input.add(("send", 4, 9), b"def", Sent(server.session, sender, 4, 17))
     with handed(server) as (_, other, peers):
         typed: list[bytes] = []
         other.session.input.drain(lambda data: typed.append(bytes(data)) or len(data))
@@ -146,17 +147,23 @@ def test_what_was_run_is_remembered(server: Server) -> None:
     from sesh.daemon.runs import Runs
 
     server.session.runs = runs = Runs(server.session, server.program)
-    state = {**runs.kept(), "past": [({"n": 1, "command": ["a"]}, b"\xff\x00")], "_count": 1, "_between": b"\xe2$ "}
+    state = {**runs.kept(), "between": b"\xe2$ "}
     runs.resume(state)
+    past = server.session.history()
+    past.keep({"n": 3, "command": ["a"], "output_bytes": 2}, b"\xff\x00")
+    server.session.marked(b"C;cmdline_url=ls%20-l", 0)
     with handed(server) as (_, other, _):
         assert other.session.runs is not None
         assert other.session.runs.kept() == runs.kept()
+        assert other.session.history().kept() == past.kept()
+        other.session.marked(b"D;2", 0)
+        assert [(facts["n"], facts.get("exit_code")) for facts, _ in other.session.history()] == [(3, None), (4, 2)]
 
 
 def test_another_format_is_refused(server: Server) -> None:
     told = handover.dump(server)
     with pytest.raises(ValueError, match="format 99"):
-        handover.load({**told, "format": 99})
+        takeover.load({**told, "format": 99})
 
 
 @pytest.mark.parametrize("path", [None, "a", [1]])
