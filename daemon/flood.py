@@ -73,14 +73,14 @@ def found(screen: Screen, data: bytes) -> Flood | None:
     if len(head) < rows or len(parts) < rows + 2 or len(parts[0]) < len(data) // 2:
         return None
     simple = _once(screen, rest[: len(rest) - len(parts[-1])])
-    if not _is_short(simple) or not _is_simple(screen, simple):
+    if not (_is_short(simple) and _is_text(screen, simple) and _is_coloured(screen, simple)):
         return None
     lines = simple.rsplit(END, rows + 1)[0] + END
     return Flood(END.join(head) + END, rest, lines, simple.count(END) - rows, END.join(parts[1:]))
 
 
 def _once(screen: Screen, data: bytes) -> bytes:
-    """Lines that write over themselves after a CR, as if they had written once; where that is not simple, as they are."""
+    """Lines that write over themselves after a CR, as if they had written once, where that is simple."""
     if data.count(b"\r") == data.count(b"\n"):
         return data
     return END.join([_overlaid(line, screen.columns) if b"\r" in line else line for line in data.split(END)])
@@ -107,8 +107,8 @@ def _is_short(data: bytes) -> bool:
     return max(map(len, data.split(END))) < LINE_LIMIT // 2
 
 
-def _is_simple(screen: Screen, data: bytes) -> bool:
-    """Whether lines mean what they look like."""
+def _is_text(screen: Screen, data: bytes) -> bool:
+    """Whether lines hold nothing but text of fixed widths, and sequences of some kind."""
     ends = data.count(END)
     if data.count(b"\r") != ends or data.count(b"\n") != ends:
         return False
@@ -116,17 +116,17 @@ def _is_simple(screen: Screen, data: bytes) -> bool:
     if tabs and screen.tabstops != set(range(8, screen.columns, 8)):
         return False
     if data.isascii():
-        if data.translate(None, _ASCII):
-            return False
-    elif tabs:
+        return not data.translate(None, _ASCII)
+    if tabs:
         return False
-    else:
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            return False
-        if _OTHER.search(text):
-            return False
+    try:
+        return not _OTHER.search(data.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _is_coloured(screen: Screen, data: bytes) -> bool:
+    """Whether all sequences are SGR, and none leaves a background behind."""
     if not _SUSPECT.search(data):
         return True
     found = _SGR.findall(data)
@@ -134,13 +134,10 @@ def _is_simple(screen: Screen, data: bytes) -> bool:
         return False
     if all(step(DEFAULT, sgr.decode()).style.bg == "default" for sgr in set(found)):
         return True
-    return _is_closed(screen, data, ends)
-
-
-def _is_closed(screen: Screen, data: bytes, ends: int) -> bool:
-    """Whether each line ends with a reset, and none wraps: then no background comes into a row that scrolls in."""
-    if data.count(b"\x1b[0m\r\n") + data.count(b"\x1b[m\r\n") != ends or not data.isascii() or b"\t" in data:
+    resets = data.count(b"\x1b[0m\r\n") + data.count(b"\x1b[m\r\n")
+    if resets != data.count(END) or not data.isascii() or b"\t" in data:
         return False
+    # Each line ends without a background; where none wraps, none comes into a row that scrolls in.
     return max(map(len, _SGR.sub(b"", data).split(END))) <= screen.columns
 
 
