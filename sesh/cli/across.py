@@ -55,7 +55,7 @@ def _watched(through: Link) -> Link:
 def wanted(line: words.Line) -> bool:
     """Whether a line is carried out so."""
     given = words.parse(line) if line.verb in VERBS else None
-    return given is not None and "name" in given and (line.verb != "--logs" or "follow" in given)
+    return given is not None and "name" in given and "log" not in given and (line.verb != "--logs" or "follow" in given)
 
 
 def run(line: words.Line, destination: Destination, other: Callable[[Link], int]) -> int:

@@ -1,13 +1,7 @@
-"""`--record`: what a session prints, written as an asciicast of version 2, which asciinema and its like play.
-
-A header, then one line an event: `[seconds, "o", output]`, `[seconds, "r", "COLUMNSxROWS"]`, at the end a mark with the
-exit code. The file is written on this machine, wherever the session is; each line is whole on the disk when the next
-one comes.
-"""
+"""`--record`: what a session prints from now on, written as an asciicast; on this machine, wherever the session is."""
 
 from __future__ import annotations
 
-import codecs
 import os
 import select
 import signal
@@ -15,83 +9,24 @@ import time
 
 from sesh import protocol, wire
 from sesh.cli import find, reach, settings, show
-from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable, UsageError
-from sesh.names import printable
+from sesh.cli.cast import STDOUT, Cast
+from sesh.cli.way import HERE
+from sesh.errors import Ended, Lost, NotFound, SeshError, TimedOut, Unreachable, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from sesh.cli.way import Way
     from sesh.cli.words import Line
 
-_WAIT, _SCREEN, _EVENTS = 1, 2, 3
+_WAIT, _SUMMARY, _EVENTS = 1, 2, 3
 _PATIENCE = 10.0
-_STDOUT = "-"
 
 
 class _Stopped(Exception):
     """The recording is to end: Ctrl-C, or a signal that asks for it."""
-
-
-class Cast:
-    """A recording on its way to the disk: 0600, and never in the place of another file unasked."""
-
-    def __init__(self, file: str, *, force: bool) -> None:
-        self.events = 0
-        self.began = time.monotonic()
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        if file == _STDOUT:
-            self._descriptor = os.dup(show.STDOUT)
-            return
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_TRUNC if force else os.O_EXCL)
-        try:
-            self._descriptor = os.open(file, flags, 0o600)
-            if force:
-                os.fchmod(self._descriptor, 0o600)
-        except FileExistsError:
-            raise Exists(f"{printable(file)} exists; --force writes over it, or take another name") from None
-        except (OSError, ValueError) as error:
-            told = getattr(error, "strerror", None) or error
-            raise Refused(f"{printable(file)} cannot be written: {told}; name another file") from error
-
-    def __enter__(self) -> Cast:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
-
-    def header(self, session: str, columns: int, rows: int, shell: str) -> None:
-        """The first line. Times count from now on."""
-        self.began = time.monotonic()
-        env = {"SHELL": shell, "TERM": os.environ.get("TERM") or "xterm-256color"}
-        facts = {"version": 2, "width": columns, "height": rows, "timestamp": int(time.time()), "title": session}
-        show.write(show.dumped({**facts, "env": env}), self._descriptor)
-
-    def output(self, data: bytes, *, now: bool = True) -> None:
-        """What was printed; `now` False: at a time that nobody knows. A character cut in two waits for its rest."""
-        text = self._decoder.decode(data)
-        if text:
-            self._event("o", text, now=now)
-
-    def resized(self, columns: int, rows: int) -> None:
-        """The session has another size from now on."""
-        self._event("r", f"{columns}x{rows}")
-
-    def ended(self, code: object) -> None:
-        """The session has ended."""
-        if rest := self._decoder.decode(b"", final=True):
-            self._event("o", rest)
-        self._event("m", f"ended: {code}")
-
-    @property
-    def seconds(self) -> float:
-        """How long it is by now."""
-        return round(time.monotonic() - self.began, 6)
-
-    def _event(self, kind: str, data: str, *, now: bool = True) -> None:
-        self.events += 1
-        show.write(show.dumped([self.seconds if now else 0, kind, data]), self._descriptor)
 
 
 def record(line: Line, name: str, file: str, *, since_start: bool = False, force: bool = False) -> int:
@@ -102,16 +37,16 @@ def record(line: Line, name: str, file: str, *, since_start: bool = False, force
     hosts = settings.loaded().hosts_of(line.hosts)
     host = hosts[0] if hosts else None
     try:
-        output = _connection(name, host)
+        way = _way(name, host)
     except NotFound:
         from sesh.cli import everywhere
 
         host = everywhere.find(line, name) if host is None else None
         if host is None:
             raise
-        output = _connection(name, host)
-    with output, _connection(name, host) as events, Cast(file, force=force) as cast:
-        recording = Recording(cast, output, events, name)
+        way = _way(name, host)
+    with Cast(file, force=force) as cast:
+        recording = Recording(cast, name, way, host)
         try:
             with _Stopping():
                 recording.begin(since_start=since_start)
@@ -120,21 +55,31 @@ def record(line: Line, name: str, file: str, *, since_start: bool = False, force
                 recording.follow()
         except (_Stopped, BrokenPipeError):
             pass  # what came so far is a recording
+        finally:
+            recording.close()
         if recording.skipped:
             show.note(f"{recording.skipped} bytes came faster than they were read and are left out")
-        if line.json and file != _STDOUT:
+        if line.json and file != STDOUT:
             facts = {"name": name, "host": host, "file": file, "duration": cast.seconds, "events": cast.events}
             return show.done(line, **facts, exit_code=recording.code)
     return 0
 
 
-def _connection(name: str, host: str | None) -> wire.Connection:
-    """A connection to the session's daemon, on which nothing was said yet. Raises NotFound, Unreachable."""
+def _way(name: str, host: str | None) -> Way:
+    """The way to the session. Raises NotFound, Unreachable."""
     if host is None:
-        return find.required(name)
+        find.required(name).close()
+        return HERE
+    from sesh.cli.across import Across
+
+    return Across(reach.place(host), name, _led(name, host))
+
+
+def _led(name: str, host: str) -> Any:
+    """A link that has been led to the session's daemon, on which nothing was said yet."""
     through = reach.opened(reach.place(host))
     try:
-        through.lead("connect", name=name)
+        through.lead("connect", name=name, passing=True)
     except SeshError:
         through.close()
         raise
@@ -159,27 +104,35 @@ class _Stopping:
 
 
 class Recording:
-    """A session followed into a cast: `output` brings what it prints, `events` its changes of size."""
+    """A session followed into a cast: one connection brings what it prints, another one its changes of size."""
 
-    def __init__(self, cast: Cast, output: wire.Connection, events: wire.Connection, name: str) -> None:
-        self._cast, self._output, self._events, self._name = cast, output, events, name
+    def __init__(self, cast: Cast, name: str, way: Way, host: str | None) -> None:
+        self._cast, self._name, self._way, self._host = cast, name, way, host
+        self._output = way.to(name)
+        self._events = self._another()
         self._position = self._head = 0
         self.skipped = 0
         """Bytes that were never seen."""
         self.code: int | None = None
         """The session's exit code, when it has ended."""
 
+    def close(self) -> None:
+        """Closes both connections."""
+        self._output.close()
+        self._events.close()
+
+    def _another(self) -> wire.Connection:
+        """A further connection to the session."""
+        return find.required(self._name) if self._host is None else _led(self._name, self._host)
+
     def begin(self, *, since_start: bool) -> None:
         """Asks for everything, and writes the header: the bytes are asked for first, so that none is missing."""
         deadline = time.monotonic() + _PATIENCE
-        start: dict[str, Any] = {} if since_start else {"from": "head"}
-        self._output.send(wire.greeting("request") + wire.asking("wait", _WAIT, follow=True, **start), deadline)
-        self._output.expect_welcome(deadline)
+        self._ask({} if since_start else {"from": "head"})
         self._position = self._head = int(self._output.welcome["position"])
-        asked = wire.asking("summary", _SCREEN)
-        self._events.send(wire.greeting("request") + asked, deadline)
+        self._events.send(wire.greeting("request") + wire.asking("summary", _SUMMARY), deadline)
         self._events.expect_welcome(deadline)
-        told, _ = self._events.answer(_SCREEN, deadline)
+        told, _ = self._events.answer(_SUMMARY, deadline)
         summary = told["session"]
         command = summary.get("command") or ["sh"]
         self._cast.header(self._name, int(summary["columns"]), int(summary["rows"]), str(command[0]))
@@ -189,6 +142,12 @@ class Recording:
             self._paint(deadline)
         self._events.send(wire.asking("events", _EVENTS), deadline)
 
+    def _ask(self, start: dict[str, Any]) -> None:
+        """Asks for the output from there on, and to be told of the end."""
+        deadline = time.monotonic() + _PATIENCE
+        self._output.send(wire.greeting("request") + wire.asking("wait", _WAIT, follow=True, **start), deadline)
+        find.welcomed(self._output, self._name)
+
     def _paint(self, deadline: float) -> None:
         """Where a program has the whole screen, that comes first: what it changes means nothing without it."""
         told, picture = self._events.request("screen", deadline=deadline, format="ansi")
@@ -196,7 +155,23 @@ class Recording:
             self._cast.output(b"\x1b[?1049h\x1b[H\x1b[2J" + b"\r\n".join(picture.split(b"\n")))
 
     def follow(self) -> None:
-        """Writes what comes until the session has ended. Raises Unreachable where the way to it is lost."""
+        """Writes what comes until the session has ended, a link that breaks being mended. Raises Unreachable."""
+        while True:
+            try:
+                self._follow()
+                return
+            except Lost:
+                self._events.close()
+                try:
+                    self._output = self._way.again(self._output, self._position)
+                    self._ask({"from": self._position})
+                    self._events = self._another()
+                    self._events.send(wire.greeting("request") + wire.asking("events", _EVENTS))
+                except Ended as ended:
+                    self._rest(ended)
+                    return
+
+    def _follow(self) -> None:
         poll = select.poll()
         ends = {self._output.inbound: self._output, self._events.inbound: self._events}
         for descriptor in ends:
@@ -205,10 +180,14 @@ class Recording:
             if self._heard(connection, connection.leftovers()):
                 return
         while True:
-            for descriptor, _ in poll.poll():
+            # A link asks for a sign of life while it is read; this one is read at least so often.
+            ready = [descriptor for descriptor, _ in poll.poll(None if self._host is None else 5000)]
+            for descriptor in ready or [self._output.inbound]:
                 connection = ends[descriptor]
                 try:
-                    frames = [connection.receive(), *connection.leftovers()]
+                    frames = [connection.receive(None if ready else time.monotonic()), *connection.leftovers()]
+                except TimedOut:
+                    continue
                 except Unreachable:
                     if connection is self._output:
                         raise
@@ -231,15 +210,28 @@ class Recording:
                 if "error" in answer:
                     raise wire.failure(answer["error"])
                 if answer.get("id") == _WAIT:
-                    self.code = answer.get("exit_code")
-                    self._cast.ended(self.code)
+                    self._end(answer.get("exit_code"))
                     return True
         return False
 
+    def _end(self, code: int | None) -> None:
+        self.code = code
+        self._cast.ended(code)
+
+    def _rest(self, ended: Ended) -> None:
+        """The session has ended while the link was down: what is kept of its output comes at once."""
+        position = ended.result.get("position")
+        if isinstance(position, int) and ended.output:
+            self._printed(position - len(ended.output), ended.output)
+        code = ended.result.get("exit_code")
+        self._end(code if isinstance(code, int) else None)
+
     def _printed(self, position: int, data: bytes) -> None:
-        """Output: what came before the recording began came at a time that nobody knows."""
-        if self._position >= 0 and position > self._position:
-            self.skipped += position - self._position
+        """Output: what came before the recording began came at a time that nobody knows; nothing comes twice."""
+        if self._position >= 0:
+            self.skipped += max(0, position - self._position)
+            data = data[max(0, self._position - position) :]
+            position = max(position, self._position)
         self._position = position + len(data)
         before = max(0, min(len(data), self._head - position))
         if before:

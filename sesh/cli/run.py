@@ -34,6 +34,7 @@ _FAST = {
     "--screen": "look.screen",
     "--logs": "look.logs",
     "--status": "look.status",
+    "--shell-init": "integration.shell_init",
 }
 """What carries out the verbs of `words.PLACES`: module and function."""
 

@@ -145,6 +145,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "--logs": ("name", "count?"),
     "--history": ("name", "count?"),
     "--status": ("name",),
+    "--shell-init": ("shell",),
     "--detach": ("name?",),
 }
 """The plain words of the verbs that start fast: `?` may be missing, `*` takes all that is left."""

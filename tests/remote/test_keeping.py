@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 from sesh import kernel
 from tests.remote.farm import Farm
-from tests.support import Home
+from tests.support import Home, wait_until
 
 
 def test_a_layout_of_several_hosts_is_written_here_and_made_again_there(home: Home, farm: Farm) -> None:
@@ -85,3 +86,26 @@ def test_a_session_over_there_is_recorded_here(home: Home, farm: Farm) -> None:
         with open(path, encoding="utf-8") as file:
             assert "hello" in file.read()
     assert not far.exists("done.cast")
+
+
+def test_a_recording_outlasts_its_link_and_has_each_line_once(home: Home, farm: Farm) -> None:
+    far = farm.host("one", proxied=True)
+    home.sesh("@one", "--open", "work", "--", "sh", "-c", "read go; i=0; while [ $i -lt 900 ]; do i=$((i+1)); "
+              "echo line-$i-; [ $((i%100)) = 0 ] && sleep 0.1; done; exit 3")  # fmt: skip
+    path = os.path.join(home.path, "work.cast")
+    recorder = home.start("@one", "--record", "work", path, "--json")
+    wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 0, 15)
+    home.sesh("@one", "--send", "work", "--enter")
+    for number in (100, 400):
+        wait_until(lambda number=number: f"line-{number}-" in recorded(path), 15)  # type: ignore[misc]
+        far.proxy.cut()
+    told = json.loads(recorder.communicate(timeout=30)[0])
+    assert (told["ok"], told["exit_code"]) == (True, 3)
+    assert re.findall(r"line-(\d+)-", recorded(path)) == [str(number) for number in range(1, 901)]
+
+
+def recorded(path: str) -> str:
+    """The output that a recording holds so far."""
+    with open(path, encoding="utf-8") as file:
+        events = [json.loads(line) for line in file.read().splitlines()[1:]]
+    return "".join(data for _, kind, data in events if kind == "o")
