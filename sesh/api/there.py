@@ -42,7 +42,7 @@ class There:
         self, name: str, command: list[str], *, timeout: float | None, wait: bool, ansi: bool, stop: Stop
     ) -> Result:
         """A command in the live shell; a link that is lost meanwhile is mended, and the command is run but once."""
-        with self._worded(), self._way(name, stop, timeout) as way:
+        with self._worded(runs=True), self._way(name, stop, timeout) as way:
             return ran(way, name, command, timeout=timeout, wait=wait, ansi=ansi, stop=stop)
 
     def exec(self, name: str | None, order: Order, stop: Stop) -> Result:
@@ -50,19 +50,15 @@ class There:
         argv = _job(name, order)
         presses = Presses(tie=False, left=f"{name or 'the job'} goes on")
         try:
-            through = reach.opened(self._destination, ask=False)
-            remote.synced(self._destination)
-            with stop.by(presses.press):
-                name, _, through = begun(through, argv, presses)
-                mender, number = Mender(self._destination, name, stop.sleep, untold), through.session_id
-                with Waiter(through, name, presses, host=self.host, number=number, again=mender) as waiter:
-                    told, retained = waiter.result(None, wanted=True)
+            with self._worded(runs=True), reach.opened(self._destination, ask=False) as first:
+                remote.synced(self._destination)
+                with stop.by(presses.press):
+                    name, _, through = begun(first, argv, presses)
+                    mender, number = Mender(self._destination, name, stop.sleep, untold), through.session_id
+                    with Waiter(through, name, presses, host=self.host, number=number, again=mender) as waiter:
+                        told, retained = waiter.result(None, wanted=True)
         except Ended as ended:
             name, told, retained = str(ended), dict(ended.result), ended.output
-        except SeshError as error:
-            if error.exit_code == ExitCode.FAILED:
-                error.exit_code = ExitCode.SESH_FAILED
-            raise
         finally:
             presses.close()
         return finished(name, told, order.command, retained, self.host)
@@ -161,11 +157,16 @@ class There:
                 yield way
 
     @contextmanager
-    def _worded(self) -> Iterator[None]:
-        """Errors of the sesh over there as they are right here: with the host in what is to be typed."""
+    def _worded(self, *, runs: bool = False) -> Iterator[None]:
+        """Errors of the sesh over there as they are right here: with the host in what is to be typed.
+
+        `runs`: what keeps a command from being run is 125, which cannot be taken for the command's own code.
+        """
         try:
             yield
         except SeshError as error:
+            if runs and error.exit_code == ExitCode.FAILED:
+                error.exit_code = ExitCode.SESH_FAILED
             error.args = (far.worded(str(error), self.host),)
             raise
 

@@ -40,7 +40,8 @@ def test_a_session_over_there_is_driven_as_one_here(here: Home, farm: Farm) -> N
     assert not work.exists()
     with pytest.raises(NotFound) as caught:
         work.run("true")
-    assert caught.value.code == "not_found"
+    assert (caught.value.code, caught.value.exit_code) == ("not_found", 125)
+    assert "sesh @box" in str(caught.value)
 
 
 def test_jobs_over_there_give_codes_and_output(here: Home, farm: Farm) -> None:
