@@ -83,7 +83,7 @@ class Reception:
         since = hello.get("since")
         known = hello.get("id") == session.facts["id"] and isinstance(since, int) and 0 <= since <= session.stream.head
         same = client.size[:2] == session.clients.size[:2]
-        if not known and not client.creator and not session.clients and session.missed.any:
+        if not (known or client.creator or session.clients) and session.running and session.missed.any:
             session.model.catch_up()
             client.notice = session.missed.line(session.model.scrolled_since(session.missed.position))
         session.clients.add(client)

@@ -30,7 +30,8 @@ _KINDS = {
 def sweep(line: Line, *, older: str | None = None, all_: bool = False, yes: bool = False, dry_run: bool = False) -> int:
     """`--sweep [--older 168h] [--all] [--dry-run]`: 1 where something could not be cleared.
 
-    What lives is ended with `--all` or `-y`, or where the person at the terminal wants that; else it is left.
+    What lives is ended with `--all` or `-y`, or where the person at the terminal wants that; else it is left. A person is
+    asked before lost sessions are forgotten, too, which could be read or started again.
     """
     least = span(older) if older is not None else 0.0
     if line.hosts:
@@ -38,13 +39,12 @@ def sweep(line: Line, *, older: str | None = None, all_: bool = False, yes: bool
     from sesh.cli import litter
 
     pieces = [piece for piece in litter.found() if piece.age >= least]
-    living = [piece for piece in pieces if piece.pid is not None]
+    ends, forgets = all_ or yes, True
     if not line.json:
         _shown([piece.facts() for piece in pieces])
-    ends = all_ or yes
-    if living and not ends and not dry_run and not line.json and show.can_ask():
-        ends = _wanted(len(living), "")
-    rows = [_cleared(piece, dry_run=dry_run, ends=ends) for piece in pieces]
+        if not ends and not dry_run and show.can_ask():
+            ends = forgets = _wanted([piece.facts() for piece in pieces], "")
+    rows = [_cleared(piece, dry_run=dry_run, ends=ends, forgets=forgets) for piece in pieces]
     return _told(line, rows, dry_run=dry_run)
 
 
@@ -56,11 +56,20 @@ def span(word: str) -> float:
     return float(number) * _UNITS[unit]
 
 
-def _wanted(count: int, where: str) -> bool:
-    lives = "what still lives" if count == 1 else f"the {count} that still live"
+def _wanted(rows: list[Row], where: str) -> bool:
+    """Whether the person agrees to what cannot be undone; nobody is asked where there is nothing of that kind."""
+    living = sum(1 for row in rows if row.get("pid") is not None)
+    lost = [str(row.get("what")) for row in rows if row.get("kind") == "lost"]
+    parts = []
+    if living:
+        parts.append("end what still lives" if living == 1 else f"end the {living} that still live")
+    if lost:
+        parts.append(f"forget the lost session {lost[0]}" if len(lost) == 1 else f"forget {len(lost)} lost sessions")
+    if not parts:
+        return True
     from sesh.cli import choice
 
-    return choice.ask(f"end {lives}{where}?", choice.YES_NO, "n") == "y"
+    return choice.ask(show.plain(f"{' and '.join(parts)}{where}?"), choice.YES_NO, "n") == "y"
 
 
 def _shown(rows: list[Row]) -> None:
@@ -78,13 +87,15 @@ def _span_of(row: Row) -> str:
     )
 
 
-def _cleared(piece: Piece, *, dry_run: bool, ends: bool) -> Row:
+def _cleared(piece: Piece, *, dry_run: bool, ends: bool, forgets: bool) -> Row:
     """Clears a piece, unless it is to be left; what became of it."""
     row: Row = {**piece.facts(), "cleared": False}
     if dry_run:
         return row
     if piece.pid is not None and not ends:
         return {**row, "left": "it lives"}
+    if piece.kind == "lost" and not forgets:
+        return {**row, "left": "it can be read"}
     try:
         row["cleared"] = piece.clear()
         if not row["cleared"]:
@@ -138,9 +149,10 @@ def _there(line: Line, older: str | None, *, ends: bool, dry_run: bool) -> int:
                 [{**row, "what": f"@{host}: {row.get('what')}"} for row in rows]
             )
         if asks and rows:
-            living = sum(1 for row in rows if row.get("pid") is not None)
-            also = ["--all"] if living and _wanted(living, f" on @{host}") else []
-            answer = there.answered(host, [*argv, *also], ask=None)
+            agreed = _wanted(rows, f" on @{host}")
+            if not agreed and any(row.get("kind") == "lost" for row in rows):
+                raise Refused("nothing was done")
+            answer = there.answered(host, [*argv, *(["--all"] if agreed else [])], ask=None)
             rows = _rows(answer)
         if not line.json:
             _summed(rows, dry_run=dry_run)

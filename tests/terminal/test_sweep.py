@@ -76,6 +76,25 @@ def test_a_daemon_that_nobody_can_find_is_ended_only_where_that_is_wanted(sesh: 
     assert not kernel.start_time(pid)
 
 
+def test_a_person_is_asked_before_a_lost_session_is_forgotten(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "gone")
+    pid = daemon(home, "gone")
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not kernel.start_time(pid))
+    left_behind(home, "gone.cmd")
+    terminal = home.terminal("--sweep")
+    terminal.wait_for("forget the lost session gone?")
+    terminal.type("n")
+    assert terminal.exit_code() == 0
+    assert home.names() == ["gone"]
+    assert not os.path.exists(os.path.join(home.directory, "gone.cmd")), "what nobody would miss is cleared"
+    again = home.terminal("--sweep")
+    again.wait_for("forget the lost session gone?")
+    again.type("y")
+    assert again.exit_code() == 0
+    assert home.names() == []
+
+
 def test_the_session_that_it_is_typed_in_and_another_machines_are_left(sesh: Sesh, home: Home) -> None:
     foreign = {"name": "theirs", "machine": "another", "machine_name": "box", "boot": "", "daemon_pid": 1, "id": "ab"}
     left_behind(home, "theirs.json", json.dumps(foreign))
