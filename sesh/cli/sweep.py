@@ -30,8 +30,8 @@ _KINDS = {
 def sweep(line: Line, *, older: str | None = None, all_: bool = False, yes: bool = False, dry_run: bool = False) -> int:
     """`--sweep [--older 168h] [--all] [--dry-run]`: 1 where something could not be cleared.
 
-    What lives is ended with `--all` or `-y`, or where the person at the terminal wants that; else it is left. A person is
-    asked before lost sessions are forgotten, too, which could be read or started again.
+    What lives is ended with `--all` or `-y`, or where the person at the terminal wants that; else it is left. A person
+    is asked before lost sessions are forgotten, too, which could be read or started again.
     """
     least = span(older) if older is not None else 0.0
     if line.hosts:

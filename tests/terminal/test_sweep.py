@@ -130,8 +130,8 @@ def test_a_bridge_is_stray_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPatch
     bridge = ["python3", "-m", "sesh", "--bridge"]
     rows = [(10, 1, bridge), (11, 9, bridge), (12, 8, bridge), (13, 1, ["vi", "--bridge"]), (8, 1, ["/lib/systemd"])]
     monkeypatch.setattr(kernel, "own_processes", lambda: rows)
-    monkeypatch.setattr(kernel, "start_time", lambda pid: "1")
-    monkeypatch.setattr(kernel, "directory_of", lambda pid: "/home/me")
+    monkeypatch.setattr(kernel, "start_time", lambda _: "1")
+    monkeypatch.setattr(kernel, "directory_of", lambda _: "/home/me")
     monkeypatch.setattr(strays, "_PARTING", 0.0)
     assert [piece.pid for piece in strays.bridges()] == [10, 12]
 
