@@ -87,8 +87,11 @@ class Past:
         if run.key and all(key != run.key for key, _, _ in self._answers):
             self._answers.append((run.key, run.number, answer))
 
-    def answer(self, key: str, peer: Peer, asked: int) -> bool:
-        """Answers who comes back for a command that was answered before; whether there was an answer."""
+    def answer(self, key: str, peer: Peer, asked: int, since: int) -> bool:
+        """Answers who comes back for a command that was answered before; whether there was an answer.
+
+        `since`: so many bytes of its output he has already.
+        """
         found = next((each for each in self._answers if key and each[0] == key), None)
         if found is None:
             return False
@@ -97,6 +100,7 @@ class Past:
             peer.refuse(asked, answer.code, str(answer), int(answer.exit_code))
             return True
         facts, output = next((each for each in self._runs if each[0]["n"] == number), ({}, b""))
-        cut = len(output) < int(facts.get("output_bytes", 0))
-        peer.respond(asked, output, **{**answer, "truncated": bool(answer.get("truncated")) or cut})
+        first = int(facts.get("output_bytes", 0)) - len(output)
+        missing = {"truncated": True} if first > since else {}
+        peer.respond(asked, output[max(0, since - first) :], **{**answer, **missing})
         return True

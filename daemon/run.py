@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sesh.daemon.peer import Peer
     from sesh.daemon.scaffold import Scaffold
     from sesh.daemon.shells import Shell
+    from sesh.daemon.trickle import Trickle
 
 WAITING, TYPED, RUNNING, PROBED, DONE = range(5)
 """For its turn and the prompt; for the shell to begin; for the command; for the shell to tell its code; for nothing."""
@@ -49,8 +50,53 @@ class Run:
         self.interrupted = self.truncated = False
         self.nested_at = 0.0
         self.output_at = 0.0
+        self.trickle: Trickle | None = None
+        """How its output goes to who waits while it runs, where that is wanted, from its first byte on."""
+        self.follows: int | None = None
+        """So many bytes of its output who waits has already; None where all of it is wanted at the end."""
+        self.dropped = 0
         self._blocks: deque[bytes] = deque()
         self._size = 0
+
+    @property
+    def total(self) -> int:
+        """Bytes that it has written, as they came from the terminal."""
+        return self.dropped + self._size
+
+    def between(self, start: int, end: int) -> bytes:
+        """What it wrote from one position to another, as far as that is still there."""
+        found, at = [], self.dropped
+        for block in self._blocks:
+            if at + len(block) > start and at < end:
+                found.append(block[max(0, start - at) : end - at])
+            at += len(block)
+        return b"".join(found)
+
+    def place(self, count: int) -> int:
+        """The position behind the first `count` bytes of its output, which end with a line, as `trickle` sends them."""
+        at = sent = 0
+        for line in b"".join(self._blocks).splitlines(keepends=True) if count else ():
+            if sent >= count:
+                break
+            at += len(line)
+            sent += len(line) - (self.translated and line.endswith(b"\r\n"))
+        return at
+
+    def begin(self) -> None:
+        """What comes from now on is its output."""
+        self.forget_output()
+        if self.follows is not None:
+            from sesh.daemon.trickle import Trickle
+
+            self.trickle = Trickle(self)
+
+    def answer(self, code: int | None, *, ended: bool = True) -> tuple[bytes, dict[str, Any]]:
+        """What who waits has not got yet of the output, and how it went."""
+        facts = self.facts(code, timed_out=not ended)
+        if self.trickle is None:
+            return self.output(ended=ended), facts
+        data = self.output(ended=ended, since=self.trickle.position)
+        return data, {**facts, "from": self.trickle.sent, "truncated": self.trickle.lost}
 
     def wrote(self, piece: bytes) -> None:
         """Keeps a piece of its output."""
@@ -58,18 +104,22 @@ class Run:
         self._blocks.append(piece)
         self._size += len(piece)
         while self._size > LONGEST:
-            self._size -= len(self._blocks.popleft())
+            gone = len(self._blocks.popleft())
+            self._size -= gone
+            self.dropped += gone
             self.truncated = True
 
     def forget_output(self) -> None:
         """What was printed until now was not the command's."""
         self._blocks.clear()
-        self._size = 0
+        self._size = self.dropped = 0
         self.truncated = False
 
-    def output(self, *, ended: bool) -> bytes:
-        """What the command wrote; a shell's trace of our own last words, which the token tells, is no part of it."""
-        data = b"".join(self._blocks)
+    def output(self, *, ended: bool, since: int = 0) -> bytes:
+        """What the command wrote, from a position on; a shell's trace of our own last words, which the token tells, is
+        no part of it.
+        """
+        data = b"".join(self._blocks)[max(0, since - self.dropped) :]
         if ended and self.token:
             token = self.token.encode()
             while token in data[(at := data.rstrip(b"\r\n").rfind(b"\n") + 1) :]:

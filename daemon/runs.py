@@ -15,8 +15,9 @@ from collections import deque
 from sesh import kernel
 from sesh.daemon import shells
 from sesh.daemon.run import DONE, PROBED, RUNNING, TYPED, WAITING, Run
-from sesh.daemon.scaffold import Scaffold, source
+from sesh.daemon.scaffold import Scaffold, shown, source
 from sesh.daemon.sieve import Sieve
+from sesh.daemon.trickle import Trickle
 from sesh.errors import Busy, ExitCode, InternalError, Interrupted, Refused, SeshError, TimedOut
 
 TYPE_CHECKING = False
@@ -67,20 +68,31 @@ class Runs:
     # -- asked for by peers
 
     def add(
-        self, peer: Peer, asked: int, words: Sequence[str], *, timeout: float | None, wait: bool, key: str = ""
+        self,
+        peer: Peer,
+        asked: int,
+        words: Sequence[str],
+        *,
+        timeout: float | None,
+        wait: bool,
+        key: str = "",
+        follows: int | None = None,
     ) -> None:
         """Takes a command in, or, by its `key`, somebody who asked for it before. Raises Busy where too many wait."""
-        if self.past.answer(key, peer, asked):
+        if self.past.answer(key, peer, asked, follows or 0):
             return
         run = next((each for each in (self.active, *self.queue) if key and each is not None and each.key == key), None)
         if run is not None:
             run.peer, run.asked = peer, asked
+            if run.trickle is not None:
+                run.trickle = Trickle(run, follows or 0)
             if run.state == RUNNING and not run.wait:
                 self._started(run)
         elif len(self.queue) >= MOST:
             raise Busy(f"{MOST} commands wait in {self.session.name} already; try again when some have ended")
         else:
             run = Run(self.past.next(), words, peer, asked, wait=wait, key=key)
+            run.follows = follows
             self.queue.append(run)
         if timeout is not None:
             self.session.timers.set(("run", run.number), timeout, lambda: self._time_out(run))
@@ -162,6 +174,8 @@ class Runs:
     def _wrote(self, piece: bytes) -> None:
         if self.active is not None and self.active.state in (RUNNING, PROBED):
             self.active.wrote(piece)
+            if self.active.trickle is not None and self.active.trickle.due:
+                self._follow(self.active)
         else:
             self._between = (self._between + piece)[-LONGEST_PROMPT:]
 
@@ -179,7 +193,7 @@ class Runs:
         if letter == "B" and run.state == TYPED:
             return self._begun(run)
         if letter == "C" and run.state == RUNNING:
-            run.forget_output()
+            run.begin()
             if run.scaffold is not None:
                 run.scaffold.remove()
         elif letter == "E" and run.state in (RUNNING, PROBED):
@@ -235,7 +249,7 @@ class Runs:
         if not self._prompted and self._starts(shell):
             patience = COMES
         if waited > patience:
-            raise Busy(f"{self._foreground()} runs in {session.name}; wait for its end, or use --send")
+            raise Busy(f"{shells.called(pty)} runs in {session.name}; wait for its end, or use --send")
         session.timers.set("run", 0.002 if waited < 0.1 else 0.02, self._look)
 
     def _starts(self, shell: Shell | None) -> bool:
@@ -244,11 +258,6 @@ class Runs:
         if self.session.draft is not None or time.time() - facts["created"] > COMES:
             return False  # somebody has typed already
         return shell is not None or bool(shells.kind_of(int(facts["pid"])))
-
-    def _foreground(self) -> str:
-        pty = self.session.pty
-        words = kernel.command_of(pty.foreground()) if pty is not None else []
-        return os.path.basename(words[0]).lstrip("-") if words and words[0] else "another program"
 
     def _type(self, run: Run, shell: Shell) -> None:
         run.shell = shell
@@ -278,9 +287,11 @@ class Runs:
         run.translated = pty is None or shells.translates(pty)
         self.session.events.add("command_started", self.session.name, command=run.words, n=run.number)
         self.session.timers.set("run", QUIET, self._look)
+        if run.shell is not None and run.shell.kind == shells.FISH:
+            run.begin()  # it says no more before the command
         if not run.wait:
             self._started(run)
-        return self._sieve.drop() + _shown(run.words, run.shell.kind if run.shell else "").encode() + b"\r\n"
+        return self._sieve.drop() + shown(run.words, run.shell.kind if run.shell else "").encode() + b"\r\n"
 
     def _started(self, run: Run) -> None:
         """Answers who does not wait for the end."""
@@ -293,10 +304,14 @@ class Runs:
         """Whether the shell has come back to its prompt without saying so."""
         session, pty, now = self.session, self.session.pty, time.monotonic()
         session.timers.set("run", min(0.5, max(QUIET, (now - run.began_at) / 10)), self._look)
-        if pty is None or run.shell is None or now - run.output_at < QUIET:
+        loud = now - run.output_at < QUIET
+        if pty is None or run.shell is None or (loud and run.trickle is None):
             return
         shell = shells.foreground(pty)
-        if shell is None or not shell.ready or self.program.take() or run.state != RUNNING:
+        away = shell is None or not shell.ready
+        if away and run.trickle is not None:
+            run.trickle.look(pty)
+        if shell is None or away or loud or self.program.take() or run.state != RUNNING:
             run.nested_at = 0.0
             return
         same = shell.pid == run.shell.pid and shell.kind == run.shell.kind
@@ -339,8 +354,8 @@ class Runs:
         if run.state == WAITING:
             self._refuse(run, TimedOut(f"{self.session.name} was not free in time; the command was not run"))
         elif run.peer is not None:
-            data = run.output(ended=False)
-            run.peer.respond(run.asked, data, **run.facts(ExitCode.TIMED_OUT, timed_out=True))
+            data, facts = run.answer(ExitCode.TIMED_OUT, ended=False)
+            run.peer.respond(run.asked, data, **facts)
             run.peer = None
 
     # -- the end of one
@@ -360,7 +375,8 @@ class Runs:
             return
         self.past.answered(run, run.facts(code))
         if run.peer is not None:
-            run.peer.respond(run.asked, output, **run.facts(code))
+            data, facts = run.answer(code)
+            run.peer.respond(run.asked, data, **facts)
         self._leave(run)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
@@ -380,10 +396,3 @@ class Runs:
         if run is self.active:
             self.active = None
             self.session.timers.set("run", 0, self._look)
-
-
-def _shown(words: Sequence[str], kind: str) -> str:
-    """A command as a watcher sees it typed: its first line."""
-    lines = source(words, kind).strip("\n").split("\n")
-    first = "".join(each if each.isprintable() else " " for each in lines[0])[:4096]
-    return first + (" …" if len(lines) > 1 else "")

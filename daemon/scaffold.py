@@ -39,6 +39,13 @@ def source(words: Sequence[str], kind: str) -> str:
     return words[0] if len(words) == 1 else " ".join(quoted(word, kind) for word in words)
 
 
+def shown(words: Sequence[str], kind: str) -> str:
+    """A command as a watcher sees it typed: its first line."""
+    lines = source(words, kind).strip("\n").split("\n")
+    first = "".join(each if each.isprintable() else " " for each in lines[0])[:4096]
+    return first + (" …" if len(lines) > 1 else "")
+
+
 class Scaffold:
     """The files of one run, 0600 in the directory of sessions, and the line that has a shell read them."""
 

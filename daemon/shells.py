@@ -64,6 +64,12 @@ def kind_of(pid: int) -> str:
     return _KINDS.get(program, "")
 
 
+def called(pty: Pty) -> str:
+    """What the program in the foreground is called, for people."""
+    words = kernel.command_of(pty.foreground())
+    return os.path.basename(words[0]).lstrip("-") if words and words[0] else "another program"
+
+
 def raw(pty: Pty) -> bool:
     """Whether the terminal hands every key over at once, as for an editor of lines or of files."""
     try:

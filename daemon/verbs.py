@@ -273,8 +273,9 @@ def run(server: Server, peer: Peer, asked: int, words: Words, data: bytes) -> No
 
         session.runs = Runs(session, server.program)
     command = data.decode("utf-8", "surrogateescape").split("\0")
-    wait, key = words.get("wait") is not False, _text(words, "key")
-    session.runs.add(peer, asked, command, timeout=timeout, wait=wait, key=key)
+    wait, key, since = words.get("wait") is not False, _text(words, "key"), words.get("since")
+    follows = since if isinstance(since, int) and since >= 0 and wait else None
+    session.runs.add(peer, asked, command, timeout=timeout, wait=wait, key=key, follows=follows)
 
 
 def run_interrupt(server: Server, peer: Peer, asked: int, _words: Words, _data: bytes) -> None:

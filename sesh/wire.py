@@ -14,6 +14,7 @@ from sesh.errors import ProtocolError, Silent, TimedOut, Unreachable, rebuild
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 _READ = 1 << 18
@@ -141,13 +142,17 @@ class Connection:
         self.send(asking(verb, asked, data, **words), deadline)
         return self.answer(asked, deadline)
 
-    def answer(self, asked: int, deadline: float | None = None) -> tuple[dict[str, Any], bytes]:
-        """The answer to request number `asked`, other frames in between passed over."""
+    def answer(
+        self, asked: int, deadline: float | None = None, output: Callable[[int, bytes], None] | None = None
+    ) -> tuple[dict[str, Any], bytes]:
+        """The answer to request number `asked`; `output` gets OUTPUT before it, other frames are passed over."""
         carried = bytearray()
         while True:
             kind, payload = self.receive(deadline)
             if kind == protocol.DATA:
                 carried += payload
+            elif kind == protocol.OUTPUT and output is not None:
+                output(*protocol.split_number(payload))
             elif kind == protocol.RESPONSE:
                 response = protocol.parse(payload)
                 if response.get("id") == asked:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     Answering = Callable[[wire.Connection, str], tuple[dict[str, Any], bytes]]
 
+_LONGEST = 4096
+"""Bytes that may be the beginning of an escape sequence and wait for the rest of it."""
 RUN = 1
 """The number of the request."""
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
@@ -68,10 +70,13 @@ def run(
     if any("\0" in word for word in line.tail):
         raise UsageError("a command holds no NUL")
     seconds = create.seconds(timeout) if timeout is not None else None
+    passed = None if line.json or no_wait else Passed(ansi=ansi)
     with Presses(tie=False, left=f"the command goes on in {name}; to watch: sesh {name}") as presses:
-        told, output = ran(
-            name, line.tail, seconds, wait=not no_wait, answer=lambda it, _: _answer(it, presses), way=way
-        )
+        order = Order(line.tail, seconds, wait=not no_wait, named=way.heals, passed=passed)
+        told, output = given(name, order, lambda it, _: _answer(it, presses, passed), way)
+    if passed is not None:
+        passed.end(output)
+        output = b""
     return _report(line, name, told, output if ansi else plain(output), waited=not no_wait)
 
 
@@ -88,7 +93,11 @@ def ran(
 
     `answer` waits for these two, and knows what an interruption means. Raises what keeps sesh from it, as 125.
     """
-    order = Order(words, seconds, wait=wait, named=way.heals)
+    return given(name, Order(words, seconds, wait=wait, named=way.heals), answer, way)
+
+
+def given(name: str, order: Order, answer: Answering, way: Way) -> tuple[dict[str, Any], bytes]:
+    """The same for a command that was made up before; what has `passed` already is no part of the output."""
     try:
         connection = way.to(name)
         while True:
@@ -108,21 +117,54 @@ def ran(
         raise
 
 
+class Passed:
+    """What a command writes on its way to stdout while it runs, without escape sequences where these are not wanted."""
+
+    def __init__(self, *, ansi: bool) -> None:
+        self.position = 0
+        """Bytes that have come."""
+        self._ansi = ansi
+        self._held = b""
+
+    def take(self, position: int, data: bytes) -> None:
+        """Prints what comes; what has come before over another link is passed over."""
+        data = data[max(0, self.position - position) :]
+        if data:
+            self.position += len(data)
+            self._print(data)
+
+    def end(self, data: bytes) -> None:
+        """Prints what came last."""
+        self._print(data, last=True)
+
+    def _print(self, data: bytes, *, last: bool = False) -> None:
+        data, self._held = self._held + data, b""
+        if not self._ansi:
+            at = data.rfind(b"\x1b")
+            if at >= 0 and not last and len(data) - at < _LONGEST and not _SEQUENCES.match(data, at):
+                data, self._held = data[:at], data[at:]
+            data = plain(data)
+        show.write(data)
+
+
 class Order:
     """A command for a live shell. One that is `named` may be given again over another link, and is run but once."""
 
-    def __init__(self, words: Sequence[str], seconds: float | None, *, wait: bool, named: bool) -> None:
+    def __init__(
+        self, words: Sequence[str], seconds: float | None, *, wait: bool, named: bool, passed: Passed | None = None
+    ) -> None:
         self._data = "\0".join(words).encode("utf-8", "surrogateescape")
         self._deadline = None if seconds is None else time.monotonic() + seconds
         self._words: dict[str, Any] = {"wait": wait}
         if named:
             self._words["key"] = os.urandom(8).hex()
-        self._given = False
+        self._given, self._passed = False, passed
 
     def give(self, connection: wire.Connection, name: str) -> None:
         """Has the daemon run it. Raises InternalError where that would do so a second time."""
         left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-        asked = wire.asking("run", RUN, self._data, timeout=left, **self._words)
+        since = None if self._passed is None else self._passed.position
+        asked = wire.asking("run", RUN, self._data, timeout=left, since=since, **self._words)
         if not self._given:
             self._given = True
             connection.send(wire.greeting("request") + asked)
@@ -151,7 +193,7 @@ def interrupt(connection: wire.Connection) -> None:
         return  # the answer is on its way, or never comes
 
 
-def _answer(connection: wire.Connection, presses: Presses) -> tuple[dict[str, Any], bytes]:
+def _answer(connection: wire.Connection, presses: Presses, passed: Passed | None) -> tuple[dict[str, Any], bytes]:
     """The daemon's account of the command; Ctrl-C meanwhile interrupts it, a third one stops the waiting."""
 
     def pressed(_number: int) -> None:
@@ -166,7 +208,7 @@ def _answer(connection: wire.Connection, presses: Presses) -> tuple[dict[str, An
     if presses.taken():
         interrupt(connection)  # it came before there was anybody to tell
     try:
-        return connection.answer(RUN)
+        return connection.answer(RUN, output=None if passed is None else passed.take)
     finally:
         presses.away = stop  # a link that is lost is waited for no longer than the person wants
 

@@ -355,3 +355,35 @@ def test_nothing_is_left_on_disk(home: Home) -> None:
     opened(home, "bash")
     ran(home, "echo one")
     assert [name for name in os.listdir(home.directory) if name.endswith((".run", ".cmd"))] == []
+
+
+def test_whole_lines_come_while_the_command_runs(home: Home, shell: str) -> None:
+    """All of it came at the end: a person saw nothing of a long build."""
+    process = home.start("--run", "t", "--", "echo one; printf part; cat go; echo two; sh -c 'exit 4'")
+    os.mkfifo(f"{home.path}/go")
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"one\n"
+    with open(f"{home.path}/go", "wb"):
+        pass
+    out, error = process.communicate(timeout=15)
+    assert (process.returncode, out, error) == (4, b"parttwo\n", b"")
+
+
+def test_more_than_is_kept_comes_whole_to_who_reads(home: Home) -> None:
+    opened(home, "bash")
+    done = home.sesh("--run", "t", "--", "seq 6000000; printf '\\033[1mend\\033]0;'; printf 'title\\007'", timeout=60)
+    assert (done.code, done.stderr) == (0, "")
+    assert done.raw.endswith(b"\n5999999\n6000000\nend")
+    assert done.raw.count(b"\n") == 6000000
+    told = home.sesh("--run", "t", "--json", "--", "seq 6000000", timeout=60).json()
+    assert (told["truncated"], told["output"].endswith("\n6000000\n")) == (True, True)
+
+
+def test_what_is_traced_and_prompted_is_not_among_what_comes_early(home: Home) -> None:
+    opened(home, "bash", prompt="first\nsecond> ")
+    ran(home, "set -x")
+    done = home.sesh("--run", "t", "--", "echo one; sleep 0.8; echo two; sleep 0.8; ${nothing:?gone}")
+    assert done.code not in (0, 125)
+    lines = [line for line in done.stdout.splitlines() if line[:1] != "+"]
+    assert (lines[:2], len(lines), "gone" in lines[2]) == (["one", "two"], 3, True), done.stdout
+    assert ".run" not in done.stdout
