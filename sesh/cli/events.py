@@ -24,9 +24,7 @@ _GLANCE = 1.0
 """Seconds between two looks for new sessions, where the kernel does not tell of them."""
 
 
-def events(
-    line: Line, name: str | None = None, *, since: str | None = None, log: bool = False, way: Way = HERE
-) -> int:
+def events(line: Line, name: str | None = None, *, since: str | None = None, log: bool = False, way: Way = HERE) -> int:
     """`--events [NAME] [--since N]`: one line for each, with `--json` one object; `--log` shows the event log."""
     if log:
         from sesh.cli import loglines
