@@ -96,7 +96,7 @@ class Server:
         if not passing:
             self._owing = self.guarded(session.relay.serve, "a screen") is True
             self._watch()
-        until = None if passing and not session.model.eager else self._patience()
+        until = session.timers.wait() if passing and not session.model.eager else self._patience()
         self._behind = self._passing = False
         ready = self._poller.ready(until)
         for descriptor, events in ready:
@@ -105,7 +105,7 @@ class Server:
             except Exception as error:
                 passing = False
                 session.journal.note("a fault in an event", error)
-        if ready and passing and len(ready) == 1 and until != 0.0 and not session.timers:
+        if ready and passing and len(ready) == 1 and until != 0.0:
             self._passing = True
             return
         if not ready and (self._owing or session.model.eager):
