@@ -211,6 +211,8 @@ def _made(entry: Entry) -> dict[str, Any]:
         before = find.running(entry.name)
         if before is not None:
             before.close()
+            if find.ended(entry.name):
+                raise find.taken(entry.name)
             return row
         order = create.order(
             directory=os.path.expanduser(entry.directory) if entry.directory else None,
@@ -218,9 +220,9 @@ def _made(entry: Entry) -> dict[str, Any]:
             label=[f"{key}={value}" for key, value in entry.labels.items()],
         )
         create.start(order, entry.name).close()
-    except Exists:
-        return row  # somebody was faster
     except SeshError as error:
+        if isinstance(error, Exists) and not find.ended(entry.name):
+            return row  # somebody was faster
         return {**row, "error": {"code": error.code, "message": show.one_line(str(error))}}
     return {**row, "created": True}
 

@@ -61,6 +61,13 @@ def test_an_invalid_layout_changes_nothing_and_names_the_place(sesh: Sesh, home:
     assert home.names() == []
 
 
+def test_a_name_that_is_kept_is_no_session_that_runs(sesh: Sesh) -> None:
+    sesh("--exec", "done", "--keep", "--", "true")
+    made = sesh("--import", input='[{"name": "done"}]')
+    assert (made.code, made.stdout) == (1, "")
+    assert "done was not made: done has ended and is kept; `sesh --kill done` frees the name" in made.stderr
+
+
 def test_one_that_cannot_be_made_keeps_no_other_from_it(sesh: Sesh, home: Home) -> None:
     layout = {"sessions": [{"name": "lost", "directory": "/nowhere"}, {"name": "ok", "directory": "~"}]}
     made = sesh("--import", input=json.dumps(layout))
