@@ -132,9 +132,12 @@ def test_events_go_on_behind_the_last_one(home: Home, box: Far) -> None:
     for number in range(3):
         assert box.sesh("--run", "work", "--", f"printf '\\033]0;t{number}\\007'").code == 0
     box.proxy.restore()
+    rest = []
+    while not rest or rest[-1].get("title") != "t2":
+        rest.append(json.loads(following.stdout.readline()))
     assert home.sesh("@box", "--kill", "work").code == 0
     _, out, error = told(following)
-    rest = [json.loads(line) for line in out.splitlines()]
+    rest += [json.loads(line) for line in out.splitlines()]
     assert [each["seq"] for each in rest] == list(range(first["seq"] + 1, first["seq"] + 1 + len(rest))), error
     assert [each["title"] for each in rest if each["event"] == "title"] == ["t0", "t1", "t2"]
     assert (rest[-1]["event"], rest[-1]["reason"], rest[-1]["host"]) == ("exited", "killed", "box")
