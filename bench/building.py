@@ -1,15 +1,40 @@
-"""A sesh to measure: the checkout, installed by `make install` into a home of its own, not editable, compiled."""
+"""A sesh to measure: the checkout, compiled, as `make install` installs it, or a copy that starts the same way."""
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
+import stat
 import subprocess
+import sys
+import sysconfig
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "node_modules"
 )
+_LAUNCHER = """#!{python} -IS
+import sys
+
+sys.path += {paths!r}
+from sesh.__main__ import start
+
+start()
+"""
+
+
+def copy(folder: str) -> tuple[str, str]:
+    """The same as `build` without pip: a compiled copy, with the packages of the environment that runs this."""
+    target = os.path.join(folder, "lib")
+    shutil.copytree(os.path.join(ROOT, "sesh"), os.path.join(target, "sesh"), ignore=_LEFT_OUT)
+    compileall.compile_dir(target, quiet=2)
+    program = os.path.join(folder, "sesh")
+    paths = [target, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]
+    with open(program, "w", encoding="utf-8") as file:
+        file.write(_LAUNCHER.format(python=sys.executable, paths=paths))
+    os.chmod(program, stat.S_IRWXU)
+    return program, sys.executable
 
 
 def build(folder: str) -> tuple[str, str]:

@@ -117,6 +117,27 @@ class Sesh(Contender):
         return [self.program, "--exec", "--", *words]
 
     def processes(self) -> list[int]:
+        """All that sesh has left running, whatever it is: what has its directory, no terminal, and is no program's."""
+        if not os.path.isdir("/proc/self"):
+            return self._recorded()
+        mark = f"\0SESH_DIR={self.environment['SESH_DIR']}\0".encode()
+        found = []
+        for entry in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{entry}/environ", "rb") as file:
+                    environment = b"\0" + file.read()
+                if mark not in environment or b"\0SESH_SESSION=" in environment:
+                    continue
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                    terminal = file.read().rpartition(")")[2].split()[4]
+            except OSError:
+                continue
+            if terminal == "0":
+                found.append(int(entry))
+        return found
+
+    def _recorded(self) -> list[int]:
+        """The daemons that the sessions' records name."""
         found = []
         for path in glob.glob(os.path.join(self.root, "s", "*.json")):
             with open(path, encoding="utf-8") as file:

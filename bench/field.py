@@ -32,6 +32,7 @@ class Field:
         self.peers = peers(self.root)
         self.missing = missing()
         self._sessions = 0
+        self._brief = False
 
     def __enter__(self) -> Field:
         return self
@@ -58,7 +59,16 @@ class Field:
 
     def rounds(self, many: int, few: int) -> int:
         """How often each sample is taken."""
-        return few if self.quick else many
+        return few if self.quick or self._brief else many
+
+    @contextlib.contextmanager
+    def brief(self) -> Iterator[None]:
+        """Has samples taken less often for a while."""
+        self._brief = True
+        try:
+            yield
+        finally:
+            self._brief = False
 
     def name(self) -> str:
         """A name for a new session."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator
 
 from bench.contenders import Contender
 from bench.field import Field
@@ -12,7 +13,10 @@ from bench.figures import Row
 from bench.starting import CONTENT
 from bench.window import Window
 
+COUNT = 20
 IDLE = 10.0
+SETTLING = 2.0
+"""Seconds until everyone has done what is done when output has gone quiet."""
 
 
 def pss(pid: int) -> float:
@@ -35,51 +39,80 @@ def _spent(pids: list[int]) -> tuple[float, float]:
 
 
 def rest(field: Field) -> list[Row]:
-    """20 sessions that printed 10,000 lines: their memory; then what they do, detached and attached, in 10 s."""
+    """20 sessions that printed 10,000 lines: their memory; then what they do, detached and attached, in 10 s.
+
+    The quick run takes the memory alone, beside tmux's.
+    """
     if not os.path.exists("/proc/self/smaps_rollup"):
         return []
-    count, seconds = field.rounds(20, 4), 3.0 if field.quick else IDLE
     memory = Row(
-        "memory", f"PSS of {count} sessions of 10,000 lines", "MiB", said="1.5 x tmux", goal=lambda m: 1.5 * m["tmux"]
+        "memory", f"PSS of {COUNT} sessions of 10,000 lines", "MiB", said="1.5 x tmux", goal=lambda m: 1.5 * m["tmux"]
     )
-    small = Row("memory-small", f"PSS of {count} sessions that printed a line", "MiB")
-    within = f"in {seconds:g} s, {count} sessions"
+    small = Row("memory-small", f"PSS of {COUNT} sessions that printed a line", "MiB")
+    seen = Row("memory-seen", f"PSS of {COUNT} sessions of 10,000 lines, looked at", "MiB")
+    within = f"in {IDLE:g} s, {COUNT} sessions"
     away = Row("idle-wakeups", f"wakeups {within} detached", "", said="0", goal=lambda _: 0.0)
     busy = Row("idle-cpu", f"processor time {within} detached", "ms", said="0", goal=lambda _: 0.0)
     here = Row("idle-attached", f"wakeups {within}, one attached each", "", said="0", goal=lambda _: 0.0)
     script = [field.python, "-IS", os.path.join(field.material, "showing.py")]
-    for contender in field.tools:
-        with contextlib.ExitStack() as stack:
-            names = [stack.enter_context(field.session(contender, [*script, "0"])) for _ in range(count)]
-            time.sleep(1.0)
-            small.add(contender.name, sum(map(pss, contender.processes())))
-            del names
-        with contextlib.ExitStack() as stack:
-            names = [stack.enter_context(field.session(contender, [*script, "10000"])) for _ in range(count)]
-            time.sleep(2.0)
-            pids = contender.processes()
-            memory.add(contender.name, sum(map(pss, pids)))
-            before = _spent(pids)
-            time.sleep(seconds)
-            after = _spent(pids)
-            busy.add(contender.name, after[0] - before[0])
-            away.add(contender.name, after[1] - before[1])
-            here.add(contender.name, _watched(contender, names, pids, seconds))
-    return [memory, small, away, busy, here]
+    compared = [each for each in field.tools if not field.quick or each.name in ("sesh", "tmux")]
+    if not field.quick:
+        with _sessions(field, compared, [*script, "0"]):
+            for contender in compared:
+                small.add(contender.name, _held(contender))
+    with _sessions(field, compared, [*script, "10000"]) as names:
+        for contender in compared:
+            memory.add(contender.name, _held(contender))
+        if field.quick:
+            return [memory]
+        before = {contender.name: _spent(contender.processes()) for contender in compared}
+        time.sleep(IDLE)
+        for contender in compared:
+            after = _spent(contender.processes())
+            busy.add(contender.name, after[0] - before[contender.name][0])
+            away.add(contender.name, after[1] - before[contender.name][1])
+        for name, wakeups in _watched(compared, names).items():
+            here.add(name, wakeups)
+        for contender in compared:
+            seen.add(contender.name, _held(contender))
+    return [memory, seen, small, away, busy, here]
 
 
-def _watched(contender: Contender, names: list[str], pids: list[int], seconds: float) -> float:
-    """Wakeups of the sessions' processes and of a client for each."""
-    windows = [Window(contender.attach(name), contender.environment) for name in names]
+@contextlib.contextmanager
+def _sessions(field: Field, contenders: list[Contender], words: list[str]) -> Iterator[dict[str, list[str]]]:
+    """The names of as many sessions of each, which have come to rest."""
+    with contextlib.ExitStack() as stack:
+        names = {
+            contender.name: [stack.enter_context(field.session(contender, words)) for _ in range(COUNT)]
+            for contender in contenders
+        }
+        time.sleep(SETTLING)
+        yield names
+
+
+def _held(contender: Contender) -> float:
+    """MiB of all processes that keep its sessions."""
+    return sum(map(pss, contender.processes()))
+
+
+def _watched(contenders: list[Contender], names: dict[str, list[str]]) -> dict[str, float]:
+    """Wakeups of each one's processes and of a client for each of its sessions, by its name."""
+    windows: list[tuple[Contender, Window]] = []
     try:
-        for window in windows:
-            window.until(CONTENT, 10)
+        for contender in contenders:
+            for name in names[contender.name]:
+                windows.append((contender, Window(contender.attach(name), contender.environment)))
+                windows[-1][1].until(CONTENT, 10)
+        for _, window in windows:
             window.settle()
-        time.sleep(1.0)
-        every = [*pids, *(window.pid for window in windows)]
-        before = _spent(every)
-        time.sleep(seconds)
-        return _spent(every)[1] - before[1]
+        time.sleep(SETTLING)
+        every = {
+            contender.name: [*contender.processes(), *(window.pid for owner, window in windows if owner is contender)]
+            for contender in contenders
+        }
+        before = {name: _spent(pids)[1] for name, pids in every.items()}
+        time.sleep(IDLE)
+        return {name: _spent(pids)[1] - before[name] for name, pids in every.items()}
     finally:
-        for window in windows:
+        for contender, window in windows:
             window.close(*contender.detach)
