@@ -91,7 +91,10 @@ def begun(through: Link, argv: list[str], presses: Presses) -> tuple[str, str, L
             through.close()
             if "session_id" not in words:
                 raise
-            through = _opened_again(destination, presses)
+            show.note(
+                f"the link to @{destination.word} is lost before the job was seen to begin; sesh tries to come back"
+            )
+            through = _impatiently(destination, presses)
             continue
         except BaseException:
             through.close()
@@ -102,23 +105,26 @@ def begun(through: Link, argv: list[str], presses: Presses) -> tuple[str, str, L
         return str(answer["name"]), str(answer.get("notes") or ""), through
 
 
-def _opened_again(destination: Destination, presses: Presses) -> Link:
-    """A link in the place of one that was lost. Ctrl-C stops the trying."""
-    word = destination.word
+def _impatiently(destination: Destination, presses: Presses) -> Link:
+    """The same as `opened_again`; Ctrl-C stops the trying."""
 
     def stop(_number: int) -> None:
-        raise Interrupted(f"whether the job began is not known; to see: sesh @{word}")
+        raise Interrupted(f"whether the job began is not known; to see: sesh @{destination.word}")
 
     before, presses.away = presses.away, stop
     try:
-        show.note(f"the link to @{word} is lost before the job was seen to begin; sesh tries to come back")
-        for pause in pauses():
-            time.sleep(pause)
-            link.renew(destination)
-            try:
-                return reach.opened(destination, ask=False)
-            except (Unreachable, TimedOut):
-                continue
+        return opened_again(destination)
     finally:
         presses.away = before
-    raise Unreachable(f"@{word} did not come back; to see whether the job began: sesh @{word}")
+
+
+def opened_again(destination: Destination) -> Link:
+    """A link in the place of one that was lost, tried for until it stands."""
+    for pause in pauses():
+        time.sleep(pause)
+        link.renew(destination)
+        try:
+            return reach.opened(destination, ask=False)
+        except (Unreachable, TimedOut):
+            continue
+    raise Unreachable(f"@{destination.word} did not come back; see: sesh @{destination.word}")

@@ -9,7 +9,7 @@ import time
 from sesh import paths, protocol, wire
 from sesh.cli import across, choice, enter, job, reach, settings, show, words
 from sesh.cli.feeding import Feeding
-from sesh.cli.mender import Mender, begun
+from sesh.cli.mender import Mender, begun, opened_again
 from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
 from sesh.client.pulse import Pulse
@@ -64,6 +64,8 @@ def _one(line: words.Line, argv: list[str], destination: Destination) -> int:
         return _listed(argv, destination)
     if across.wanted(line):
         return across.run(line, destination, lambda through: _carried(through, argv, b""))
+    if line.verb == "--events":
+        return _lasting(line, argv, destination)
     return _command(line, argv, destination)
 
 
@@ -207,6 +209,23 @@ def _command(line: words.Line, argv: list[str], destination: Destination) -> int
     data = _input(line)
     with reach.opened(destination, offer=not line.json) as through:
         return _carried(through, argv, data)
+
+
+def _lasting(line: words.Line, argv: list[str], destination: Destination) -> int:
+    """A line without an end, begun anew when its link is lost: the events of all sessions over there."""
+    through = reach.opened(destination, offer=not line.json)
+    while True:
+        with through:
+            try:
+                return _carried(through, argv, b"")
+            except Unreachable as error:
+                if error.answered or not through.broken():
+                    raise
+        show.note(
+            f"the link to @{destination.word} is lost; sesh tries to come back, what happens meanwhile is not told"
+        )
+        through = opened_again(destination)
+        show.note(f"the link to @{destination.word} stands again")
 
 
 def _carried(through: Link, argv: list[str], data: bytes) -> int:

@@ -182,3 +182,17 @@ def test_each_line_is_printed_once_through_cuts(home: Home, farm: Farm) -> None:
     wait_until(lambda: far.names() == [], timeout=20)
     code, out, error = told(lines)
     assert (code, out.split()) == (0, [f"line-{number}-" for number in range(1, 601)]), error
+
+
+def test_the_events_of_all_sessions_go_on_too(home: Home, box: Far) -> None:
+    following = home.start("@box", "--events", "--json")
+    settled(box)
+    away(box)
+    assert b"is lost" in line_of(following.stderr)
+    box.proxy.restore()
+    assert b"stands again" in line_of(following.stderr)
+    assert home.sesh("@box", "--open", "other", "--", "cat").code == 0
+    while json.loads(line_of(following.stdout))["session"] != "other":
+        pass
+    following.send_signal(signal.SIGINT)
+    assert told(following)[0] == 130
