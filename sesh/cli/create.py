@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh import paths
-from sesh.cli import far, find, settings, show
+from sesh.cli import far, find, show
 from sesh.errors import Exists, Refused, UsageError
 from sesh.names import check_label, check_variable, printable
 
@@ -57,9 +57,18 @@ def order(
         "job": False,
         "timeout": None,
         "login": near is not None,
-        "persist": settings.loaded().persist,
+        "persist": _persists(),
         "id": far.number(),
     }
+
+
+def _persists() -> bool:
+    """Whether sessions are kept for when their daemon has died; without settings nothing is loaded for that."""
+    if not os.path.exists(paths.settings_file()):
+        return True
+    from sesh.cli import settings
+
+    return settings.loaded().persist
 
 
 def size(terminal: int) -> tuple[int, int, int, int]:
