@@ -145,9 +145,28 @@ def _stale_sockets(folder: str) -> Iterator[str]:
             mode = os.lstat(path).st_mode
         except FileNotFoundError:
             continue
-        lock = entry.endswith(".lock") and stat.S_ISREG(mode) and age_of(path) > SETTLED
-        if lock or (stat.S_ISSOCK(mode) and age_of(path) > 1.0 and not _answers(path)):
+        lock = entry.endswith(".lock") and entry[:1] != "." and stat.S_ISREG(mode)
+        if (lock and age_of(path) > SETTLED and not _held(path)) or (
+            stat.S_ISSOCK(mode) and age_of(path) > 1.0 and not _answers(path)
+        ):
             yield path
+
+
+def _held(path: str) -> bool:
+    """Whether a process holds a lock on a file; what cannot be told counts as yes."""
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _answers(path: str) -> bool:
@@ -168,11 +187,11 @@ def _answers(path: str) -> bool:
 def connections() -> Iterator[Piece]:
     """Stale sockets of shared connections, and ssh processes that hold a connection which no socket leads to."""
     folder = _control()
-    if folder is None:
-        return
-    for path in _stale_sockets(folder):
+    for path in _stale_sockets(os.path.join(paths.directory(), ".nest")):
+        yield Piece("file", path, age_of(path), partial(unlinked, path))
+    for path in _stale_sockets(folder) if folder is not None else ():
         yield Piece("connection", path, age_of(path), partial(unlinked, path))
-    processes = kernel.own_processes()
+    processes = kernel.own_processes() if folder is not None else []
     guardians = _guardians(processes)
     for pid, parent, words in processes:
         path = _controls(words, folder) if parent in guardians else ""  # one that still logs in has its starter
@@ -180,7 +199,7 @@ def connections() -> Iterator[Piece]:
             yield Stray("connection", f"ssh {pid}, a shared connection that nobody can find", pid)
 
 
-def _controls(words: list[str], folder: str) -> str:
+def _controls(words: list[str], folder: str | None) -> str:
     """The socket in `folder` of a process that is a shared connection, by the words that it bears; empty for others."""
     title = " ".join(words)
     if title.startswith(f"ssh: {folder}/") and title.endswith(" [mux]"):
