@@ -2,8 +2,8 @@
 
 What nobody writes to is held once for all of them, and nothing is left to load. A session or two need none. Whoever
 makes the third starts the nest for the next ones. It serves creators in its own surroundings alone (`surroundings`),
-keeps nothing of what they order, and ends with the last session that was there when it began, or came from it. Its own
-death changes nothing: what it has forked was never its child.
+keeps nothing of what they order, and ends when no more than one is left of the sessions that were there when it began
+or came from it. Its own death changes nothing: what it has forked was never its child.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ class Nest:
             self._poll.register(descriptor, select.POLLIN)
 
     def serve(self) -> None:
-        """Forks a daemon for everyone who knocks, as long as there are sessions."""
-        while self._watched:
+        """Forks a daemon for everyone who knocks, as long as there are sessions that share something."""
+        while len(self._watched) > 1:
             for descriptor, _ in self._poll.poll():
                 if descriptor in self._watched:
                     self._poll.unregister(descriptor)
