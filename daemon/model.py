@@ -23,7 +23,7 @@ LAZY = 64 << 10
 """Bytes for which nobody loads the emulator unasked: a small session that nobody looks at stays small."""
 PLAIN = 1 << 20
 """The same for nothing but lines of text, which it takes in at once when somebody looks (see `flood`)."""
-PATIENCE = 0.08
+PATIENCE = 0.05
 """Seconds that somebody who asks for the screen waits for the emulator to catch up; then it shows where it is."""
 
 _QUICK, _SLOW = 0.006, 0.015

@@ -116,8 +116,9 @@ class Relay:
                 self._tell(client)
             return False
         model = self.model
-        for _ in range(4):
-            if model.lag:
+        until = min(client.asked for client in waiting) + PATIENCE
+        for turn in range(4):
+            if model.lag and (not turn or time.monotonic() < until):
                 model.step()
         if not model.lag:
             model.catch_up(0)
