@@ -35,7 +35,7 @@ __sesh_refresh() {
 
 __sesh_precmd() {
   local code=$?
-  { local -; set +x; } 2>/dev/null
+  { local - && set +x; } 2>/dev/null
   if [[ -n $__sesh_ran ]]; then
     __sesh_ran=
     printf '\e]133;D;%s\a' "$code"
@@ -48,7 +48,7 @@ __sesh_precmd() {
 
 __sesh_prompt() {
   local code=$?
-  { local -; set +x; } 2>/dev/null
+  { local - && set +x; } 2>/dev/null
   [[ ${PS1-} == *'133;B'* ]] || PS1="${PS1-}"'\[\e]133;B\a\]'
   return "$code"
 }
@@ -77,7 +77,7 @@ else
 $PROMPT_COMMAND}
 __sesh_prompt"
 fi
-PS0='${__sesh_none:(__sesh_ran=1)*0:0}$(__sesh_preexec)'"${PS0-}"
+if shopt -q promptvars; then PS0='${__sesh_none:(__sesh_ran=1)*0:0}$(__sesh_preexec)'"${PS0-}"; fi
 fi
 """
 

@@ -78,6 +78,12 @@ def test_what_is_typed_is_in_the_history_with_its_output_and_code(sesh: Sesh, ho
     told = history(sesh)
     assert len(told) == 5, "what begins with a blank is not kept"
     assert "secret" not in str(told)
+    terminal.type("read -s word\r" if shell == "fish" else "stty -echo; printf 'pass%s' word; read w\r")
+    terminal.wait_for("read>" if shell == "fish" else "password")
+    terminal.type("hunter2\r")
+    wait_until(lambda: len(history(sesh)) == 6)
+    seen = sesh("--history", "work", "--json").stdout + sesh("--logs", "work").stdout
+    assert "hunter2" not in seen, "what is typed unseen is kept nowhere"
     terminal.type("exit\r")
     terminal.exit_code()
 
