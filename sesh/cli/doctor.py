@@ -43,7 +43,21 @@ def _there(host: str) -> list[Row]:
         return [_row("link", "error", show.one_line(message), remedy or fix.get(error.code, ""))]
     rows = answer.get("checks")
     found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return [_row("link", "ok", f"@{host} is reached, and sesh is there"), *found]
+    return [_row("link", "ok", f"@{host} is reached, and sesh is there"), *_skew(host), *found]
+
+
+def _skew(host: str) -> list[Row]:
+    """Whether the sesh over there is another one than this; the link has just told its version."""
+    from sesh import __version__
+    from sesh.remote import known
+
+    version = next((each.version for each in known.all() if each.word == host), "")
+    if version in ("", __version__):
+        return []
+    told = (
+        f"@{host} has sesh {show.plain(version)}, this is {__version__}; they understand each other as far as both know"
+    )
+    return [_row("version", "warning", told, f"sesh --deploy @{host}")]
 
 
 def _row(check: str, state: str, message: str, remedy: str = "") -> Row:
