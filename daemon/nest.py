@@ -15,7 +15,7 @@ import stat
 import sys
 import time
 
-from sesh import kernel, paths, protocol, records, wire
+from sesh import jsontext, kernel, paths, protocol, records, wire
 from sesh.daemon.surroundings import surroundings
 from sesh.errors import ProtocolError, Refused, TimedOut, Unreachable
 
@@ -122,8 +122,11 @@ def live(key: str) -> None:
 def _warm() -> None:
     """Has all those caches filled that every emulator fills, then keeps the collector from touching what is shared."""
     from sesh.daemon.emulator import Emulator
+    from sesh.daemon.pty import spawner
     from sesh.daemon.replay import replay
 
+    spawner()
+    jsontext.read(jsontext.write({}))
     emulator = Emulator(80, 24)
     emulator.feed(_SAMPLE.encode() * 30)
     replay(emulator, lines=10)

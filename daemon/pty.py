@@ -85,7 +85,7 @@ class Pty:
 
         Raises CannotStart (127, or 126 where it is there and cannot be executed) and Refused for the directory.
         """
-        process_class = _ptyprocess()
+        process_class = spawner()
 
         def become() -> None:
             """In the child: the creator's umask and default signals, then the program, argv[0] kept."""
@@ -199,7 +199,7 @@ class Pty:
                 self._process.fileobj = None
 
 
-def _ptyprocess() -> Any:
+def spawner() -> Any:
     """ptyprocess, without what takes most of the time to load it and is of no use for spawning.
 
     It would load shutil, and the compressors with it, to look for programs (without, it looks by itself; here it is
