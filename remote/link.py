@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 from sesh import protocol, wire
@@ -190,11 +192,16 @@ def open_link(
 
 
 def _opened(destination: Destination, near: dict[str, Any], asking: bool, apart: bool, patience: float) -> Link:
-    """The link; `apart`: what carries it has no terminal, and hears no signal of it."""
+    """The link; `apart`: what carries it has no terminal, and hears no signal of it.
+
+    An ssh that may have to ask keeps the terminal, and ignores its Ctrl-C: that is for who speaks over the link.
+    """
     told = tempfile.TemporaryFile()
     words = ssh.command(destination, PROGRAM, ask=asking)
     theirs, outbound = os.pipe()
     inbound, back = os.pipe()
+    deaf = not apart and destination.via is None and threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if deaf else None
     try:
         process = subprocess.Popen(
             words,
@@ -212,6 +219,8 @@ def _opened(destination: Destination, near: dict[str, Any], asking: bool, apart:
     finally:
         os.close(theirs)
         os.close(back)
+        if deaf:
+            signal.signal(signal.SIGINT, before)
     link = Link(destination, process, told, inbound, outbound)
     try:
         deadline = time.monotonic() + patience

@@ -456,9 +456,10 @@ def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, farm: Far
     assert (job.returncode, out, far.read("ran")) == (7, b"done\n", "x\n"), error
 
 
-def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, farm: Farm) -> None:
+@pytest.mark.parametrize("config", [{}, {"ControlMaster": "no", "ControlPath": "none"}])
+def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, farm: Farm, config: dict[str, str]) -> None:
     """It reached ssh too: the link broke with each Ctrl-C, and was mended with two lines about it."""
-    farm.host("box")
+    farm.host("box", config=config)
     script = "trap 'echo caught; exit 4' INT; echo ready; while :; do sleep 0.02; done"
     terminal = home.terminal("@box", "--exec", "job", "--follow", "--", "sh", "-c", script)
     terminal.wait_for("ready")
