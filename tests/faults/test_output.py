@@ -7,7 +7,9 @@ import subprocess
 import time
 
 from sesh import protocol, wire
+from sesh.daemon.model import BOUND
 from tests.faults.daemons import Daemons, resident
+from tests.support import wait_until
 
 LAST = 10_900_000
 """`seq 1 LAST` is a hundred megabytes on a terminal, where each line ends with two bytes."""
@@ -59,6 +61,36 @@ def test_a_look_right_after_a_flood_shows_its_end(daemons: Daemons) -> None:
             if kind == protocol.OUTPUT:
                 tail = (tail + payload[8:])[-20:]
         assert daemons.show("work", "logs", lines=1) == "the end\n"
+
+
+def test_a_flood_beyond_what_the_emulator_may_be_behind_waits_for_it_and_loses_nothing(daemons: Daemons) -> None:
+    """More than the bound, in a form that takes no short cut, with nobody attached."""
+    script = r"""read go; yes "$(printf '%0200d\033[K' 0)" | head -n 100000; seq 1 3000; exec cat"""
+    daemons.quiet("work", script)
+    before = daemons.ask("work", "status")["session"]["position"]
+    daemons.ask("work", "send", b"\n")
+    size = 100_000 * (200 + 3 + 2) + sum(len(str(number)) + 2 for number in range(1, 3001))
+    assert size > BOUND + (2 << 20)
+    daemons.wait_for("work", "\n3000", timeout=60)
+    assert daemons.ask("work", "status")["session"]["position"] == before + size
+    assert daemons.show("work", "logs", lines=3001).split("\n") == [f"{0:0200}", *map(str, range(1, 3001)), ""]
+
+
+def test_a_look_in_a_flood_shows_one_point_of_it_soon(daemons: Daemons) -> None:
+    daemons.quiet("work", "read go; exec seq 1 100000000")
+    daemons.ask("work", "send", b"\n")
+    wait_until(lambda: daemons.ask("work", "status")["session"]["position"] > 12 << 20, 20, what="a flood")
+    took = []
+    for verb, words in (("screen", {}), ("logs", {"lines": 500}), ("screen", {}), ("logs", {"lines": 500})):
+        began = time.monotonic()
+        shown = daemons.show("work", verb, **words).split()
+        took.append(time.monotonic() - began)
+        numbers = [int(each) for each in shown]
+        whole = numbers[:-1]  # the last one may be just being printed
+        assert whole == list(range(whole[0], whole[0] + len(whole)))
+        assert len(whole) >= 20
+    assert min(took) < 0.2
+    daemons.ask("work", "kill")
 
 
 def test_the_retained_output_is_at_least_the_last_quarter_megabyte(daemons: Daemons) -> None:

@@ -46,8 +46,8 @@ def rewritten(rng: random.Random) -> str:
 def block(rng: random.Random) -> bytes:
     wide, odd, tabs = rng.random() < 0.3, rng.choice((0, 0, 0, 0.002)), rng.random() < 0.3
     lines = [line(rng, wide, odd) for _ in range(rng.randint(1, 90))]
-    kind = rng.choice((line, line, shaded, rewritten))
-    if kind is not line:
+    kind = rng.choice((None, None, shaded, rewritten))
+    if kind is not None:
         tabs = False
         lines = [kind(rng) if rng.random() < 0.97 else rng.choice(PLAIN) for _ in lines]
         if kind is shaded:
@@ -79,7 +79,7 @@ def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
 
 def test_both_ways_agree() -> None:
     taken = 0
-    for seed in range(700):
+    for seed in range(500):
         quick, slow, count = pair(random.Random(seed))
         assert quick.errors == slow.errors == 0, quick.last_error
         assert quick.state() == slow.state(), seed

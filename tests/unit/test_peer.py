@@ -31,7 +31,7 @@ def test_output_arrives_whole_and_in_order_however_slowly_it_is_read(blocks: lis
     try:
         for number, block in enumerate(blocks):
             stream.append(block)
-            link.peer.feed(stream)
+            (link.peer.pass_on(stream, block) if number % 3 else link.peer.feed(stream))
             for kind, payload in link.take(reads[number % len(reads)]):
                 assert kind == protocol.OUTPUT
                 got.append(protocol.split_number(payload))
@@ -107,6 +107,25 @@ def test_an_acknowledgement_travels_before_the_next_output(link: Link) -> None:
     link.peer.settle()
     link.peer.flush()
     assert link.take() == []
+
+
+def test_a_block_passed_on_carries_the_acknowledgement_and_waits_behind_what_is_unsent(link: Link) -> None:
+    stream = Stream()
+    link.peer.reader = Reader(link.peer, 0)
+    link.peer.acknowledge(7)
+    stream.append(b"x")
+    link.peer.pass_on(stream, b"x")
+    assert link.take() == [(protocol.ACK, bytes(7) + b"\7"), (protocol.OUTPUT, bytes(8) + b"x")]
+    large = bytes(range(256)) * 512
+    for _ in range(2):
+        stream.append(large)
+        link.peer.pass_on(stream, large)
+    assert link.peer.blocked
+    got: list[tuple[int, bytes]] = []
+    while link.peer.unsent or link.peer.reader.position < stream.head:
+        got += link.output()
+        link.peer.feed(stream)
+    assert b"".join(data for _, data in got + link.output()) == large * 2
 
 
 def test_a_reader_that_missed_bytes_knows_how_many(link: Link) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import tty
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -86,6 +89,31 @@ def test_a_line_is_begun_until_it_is_entered_or_cleared(typed: bytes, begun: boo
     draft = Draft()
     draft.typed(typed, None)
     assert bool(draft.length) == begun
+
+
+class Foreground:
+    """A raw terminal with a program in front."""
+
+    def __init__(self) -> None:
+        self.descriptor, self._other = os.openpty()
+        tty.setraw(self._other)
+        self.group = 1
+
+    def foreground(self) -> int:
+        return self.group
+
+
+def test_what_an_editor_took_is_no_part_of_the_line_at_the_prompt_behind_it() -> None:
+    pty: Any = Foreground()
+    draft = Draft()
+    draft.typed(b"dd:x", pty)
+    assert draft.unfinished(pty)
+    pty.group = 2
+    assert not draft.unfinished(pty)
+    draft.typed(b"l", pty)
+    assert draft.unfinished(pty)
+    draft.typed(b"\x7f", pty)
+    assert not draft.unfinished(pty)
 
 
 def test_escape_sequences_are_taken_out_and_nothing_else() -> None:
