@@ -456,7 +456,7 @@ def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, farm: Far
     assert (job.returncode, out, far.read("ran")) == (7, b"done\n", "x\n"), error
 
 
-@pytest.mark.parametrize("config", [{}, {"ControlMaster": "no", "ControlPath": "none"}])
+@pytest.mark.parametrize("config", [{}, {"ControlMaster": "no", "ControlPath": "/tmp/none-%C"}])
 def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, farm: Farm, config: dict[str, str]) -> None:
     """It reached ssh too: the link broke with each Ctrl-C, and was mended with two lines about it."""
     farm.host("box", config=config)
