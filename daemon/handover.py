@@ -33,13 +33,12 @@ BYTES = ("_begun",)
 
 
 def dump(server: Server) -> Handover:
-    """All of a daemon in which no end and no run is under way; peers that have gone are dropped."""
+    """All of a daemon that is not about to end, and no shell of which is just told of a command; peers that have gone
+    are dropped.
+    """
     session = server.session
     for peer in [each for each in server.peers.values() if each.closed]:
         server.drop(peer)
-    runs = session.runs.kept() if session.runs is not None else None
-    if runs is not None:
-        runs["between"] = packed(runs["between"])
     pty = session.pty
     places = {peer: at for at, peer in enumerate(server.peers.values())}
     last, events, readers = session.events.kept()
@@ -61,7 +60,7 @@ def dump(server: Server) -> Handover:
         "followers": [places[each.peer] for each in session.relay.followers],
         "events": [last, events, [[places[peer], seen] for peer, seen in readers.items() if peer in places]],
         "waits": _waits(session, places),
-        "runs": runs,
+        "runs": session.runs.kept(places) if session.runs is not None else None,
         "hooks": list(session.hooks.kept().items()) if session.hooks is not None else [],
         "draft": _slots(session.draft, session.draft.__slots__) if session.draft is not None else None,
         "journal": session.journal.lines(),

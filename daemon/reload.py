@@ -18,6 +18,7 @@ from sesh.native import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from sesh.daemon.peer import Peer
@@ -53,10 +54,38 @@ class Reload:
         self._until = 0.0
 
     def begin(self) -> None:
-        """Starts the trial. Raises Busy, and Refused where there is nothing to go on with."""
+        """Begins with it; the peer is answered by the new image, or here. Raises Busy, Refused."""
         self._check()
         if self.server.session.timers.stands("reload"):
             raise self._busy("is reloaded already")
+        self._until = time.monotonic() + PATIENCE
+        self._try()
+
+    def _soon(self, step: Callable[[], None]) -> None:
+        """Has a step done in a moment; what it raises is the peer's answer."""
+
+        def guarded() -> None:
+            try:
+                step()
+            except SeshError as error:
+                self.peer.refuse(self.asked, error.code, str(error), int(error.exit_code))
+
+        self.server.session.timers.set("reload", LOOK, guarded)
+
+    def _passing(self) -> bool:
+        """Whether something is under way that is over in a moment. Raises Busy where it is not."""
+        runs = self.server.session.runs
+        if runs is None or not runs.passing:
+            return False
+        if time.monotonic() > self._until:
+            raise self._busy("begins with a command of --run")
+        return True
+
+    def _try(self) -> None:
+        """Starts the trial."""
+        if self._passing():
+            self._soon(self._try)
+            return
         memory = _memory(self._state())
         self._told, said = os.pipe()
         words = [self.python, "-I", "-c", _TRIAL.format(path=self.path)]
@@ -65,7 +94,7 @@ class Reload:
             self._pid = os.posix_spawn(
                 self.python,
                 words,
-                os.environ,
+                dict(os.environ),
                 file_actions=actions,
                 setsigmask=(),
                 setsigdef=(signal.SIGHUP, signal.SIGINT, signal.SIGPIPE),
@@ -76,8 +105,7 @@ class Reload:
         finally:
             os.close(memory)
             os.close(said)
-        self._until = time.monotonic() + PATIENCE
-        self.server.session.timers.set("reload", LOOK, self._look)
+        self._soon(self._look)
 
     def _look(self) -> None:
         """Whether the trial is over."""
@@ -86,7 +114,7 @@ class Reload:
             os.kill(self._pid, signal.SIGKILL)
         pid, status = os.waitpid(self._pid, 0 if late else os.WNOHANG)
         if not pid:
-            self.server.session.timers.set("reload", LOOK, self._look)
+            self._soon(self._look)
             return
         os.set_blocking(self._told, False)
         try:
@@ -95,14 +123,18 @@ class Reload:
             said = b""  # something that it started holds the other end
         finally:
             os.close(self._told)
-        try:
-            if status or PASSED not in said:
-                why = "it took too long" if late else said.decode("utf-8", "replace").strip().rpartition("\n")[2]
-                raise Refused(f"the other sesh cannot take over ({why or 'it died'}); {self._same()}")
-            self._check()
+        if status or PASSED not in said:
+            why = "it took too long" if late else said.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise Refused(f"the other sesh cannot take over ({why or 'it died'}); {self._same()}")
+        self._finish()
+
+    def _finish(self) -> None:
+        """Goes on as the other sesh as soon as that can be."""
+        self._check()
+        if self._passing():
+            self._soon(self._finish)
+        else:
             self._go()
-        except SeshError as error:
-            self.peer.refuse(self.asked, error.code, str(error), int(error.exit_code))
 
     def _same(self) -> str:
         return f"{self.server.session.name} goes on as it was"
@@ -111,13 +143,10 @@ class Reload:
         return Busy(f"{self.server.session.name} {what}; try again later", exit_code=ExitCode.FAILED)
 
     def _check(self) -> None:
-        """Raises Busy where something is under way that cannot be handed over."""
+        """Raises Busy where it is too late for that."""
         ending = self.server.ending
         if ending.told or (ending.done and not self.server.serving):
             raise self._busy("is ending")
-        runs = self.server.session.runs
-        if runs is not None and (runs.active is not None or runs.queue):
-            raise self._busy("runs a command of --run")
 
     def _state(self) -> dict[str, Any]:
         while self.server.later:
@@ -140,7 +169,7 @@ class Reload:
 
             back = _BACK.format(path=[each for each in sys.path if each], memory=kept[0], why="WHY_NOT")
             code = _GO.format(path=self.path, memory=kept[0], python=sys.executable, back=back)
-            os.execv(self.python, [self.python, "-I", "-c", code])
+            os.execve(self.python, [self.python, "-I", "-c", code], dict(os.environ))
         except OSError as error:
             raise Refused(f"{self.python} cannot be executed: {error.strerror}; {self._same()}") from error
         finally:

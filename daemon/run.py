@@ -21,16 +21,23 @@ _READLINE = b"\x1b[?2004h"
 """What bash writes before its prompt."""
 LONGEST = 32 << 20
 """Bytes of output that are kept of a command: its end, where it writes more."""
+_PLAIN = (
+    "state", "token", "attempts", "asked_at", "turn_at", "typed_at", "began_at", "started", "duration", "cwd",
+    "translated", "interrupted", "truncated", "nested_at", "output_at", "follows", "dropped",
+)  # fmt: skip
+"""What a successor takes over as it is."""
 
 
 class Run:
     """A command, who waits for it (None: nobody any more), and its output as it came from the terminal."""
 
-    def __init__(self, number: int, words: Sequence[str], peer: Peer, asked: int, *, wait: bool, key: str = "") -> None:
+    def __init__(
+        self, number: int, words: Sequence[str], peer: Peer | None, asked: int, *, wait: bool, key: str = ""
+    ) -> None:
         self.number, self.words = number, list(words)
         self.key = key
         """By which somebody who comes back over a new link finds it."""
-        self.peer: Peer | None = peer
+        self.peer = peer
         self.asked, self.wait = asked, wait
         self.state = WAITING
         self.token = ""
@@ -89,6 +96,17 @@ class Run:
             from sesh.daemon.trickle import Trickle
 
             self.trickle = Trickle(self)
+
+    def kept(self) -> tuple[dict[str, Any], bytes]:
+        """What a successor needs to go on, and the output that is kept; shell, files and peer are apart."""
+        return {word: getattr(self, word) for word in _PLAIN}, b"".join(self._blocks)
+
+    def resume(self, kept: dict[str, Any], output: bytes) -> None:
+        """Goes on where `kept` says."""
+        for word, value in kept.items():
+            setattr(self, word, value)
+        self._blocks.append(output)
+        self._size = len(output)
 
     def answer(self, code: int | None, *, ended: bool = True) -> tuple[bytes, dict[str, Any]]:
         """What who waits has not got yet of the output, and how it went."""

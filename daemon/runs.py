@@ -13,7 +13,7 @@ import time
 from collections import deque
 
 from sesh import kernel
-from sesh.daemon import shells
+from sesh.daemon import ongoing, shells
 from sesh.daemon.run import DONE, PROBED, RUNNING, TYPED, WAITING, Run
 from sesh.daemon.scaffold import Scaffold, shown, source
 from sesh.daemon.sieve import Sieve
@@ -57,13 +57,14 @@ class Runs:
         self.queue: deque[Run] = deque()
         self.active: Run | None = None
         self.past = session.history()
-        self._secret = os.urandom(6).hex()
-        self._prompted = False
-        self._between = b""
+        self.secret = os.urandom(6).hex()
+        """What the marks of this session's runs begin with."""
+        self.prompted = False
+        self.between = b""
         """What came after the last command: a prompt, where nobody typed."""
-        self._outer: deque[str] = deque(maxlen=MOST)
+        self.outer: deque[str] = deque(maxlen=MOST)
         """Tokens of runs that started the shell which is the session's now: what they tell in the end is its code."""
-        self._sieve = Sieve(self._secret, self._marked, self._wrote)
+        self.sieve = Sieve(self.secret, self.marked, self.wrote)
 
     # -- asked for by peers
 
@@ -95,9 +96,9 @@ class Runs:
             run.follows = follows
             self.queue.append(run)
         if timeout is not None:
-            self.session.timers.set(("run", run.number), timeout, lambda: self._time_out(run))
+            self.session.timers.set(("run", run.number), timeout, lambda: self.time_out(run))
         if self.active is None:
-            self._look()
+            self.look()
 
     def interrupt(self, peer: Peer) -> None:
         """Who waits has pressed Ctrl-C: the command gets SIGINT, one that has not begun is not begun."""
@@ -107,7 +108,7 @@ class Runs:
             elif self.session.pty is not None:
                 run.interrupted = True
                 self.session.pty.signal_foreground(signal.SIGINT)
-                self.session.timers.set("run", QUIET, self._look)
+                self.session.timers.set("run", QUIET, self.look)
 
     def key_pressed(self) -> None:
         """A person has typed: a command that the shell has not begun with is given up."""
@@ -129,7 +130,7 @@ class Runs:
     def ended(self, code: int | None) -> None:
         """The session's program has ended: with it the command under way, and nobody runs the others."""
         run = self.active
-        self._show(self._sieve.let_go() + self._sieve.release())
+        self._show(self.sieve.let_go() + self.sieve.release())
         if run is not None and run.state in (RUNNING, PROBED):
             self._finish(run, code)
             self.past.last = {"key": run.key, **run.facts(code)}
@@ -137,33 +138,27 @@ class Runs:
             self._refuse(left, Refused(f"{self.session.name} ended before the command began"))
         self.session.timers.clear("run")
 
-    def kept(self) -> dict[str, Any]:
-        """What a successor needs to go on, as long as no run is under way."""
-        self._let_go()
-        return {
-            "outer": list(self._outer),
-            "secret": self._secret,
-            "prompted": self._prompted,
-            "between": self._between,
-        }
+    @property
+    def passing(self) -> bool:
+        """Whether the shell is just being told of a command, or asked for a code; what it echoes is held back."""
+        return self.active is not None and self.active.state in (TYPED, PROBED)
 
-    def resume(self, kept: dict[str, Any]) -> None:
-        """Goes on where `kept` says."""
-        self._outer.extend(kept["outer"])
-        self._secret, self._prompted, self._between = kept["secret"], kept["prompted"], kept["between"]
-        self._sieve = Sieve(self._secret, self._marked, self._wrote)
+    def kept(self, places: dict[Peer, int]) -> dict[str, Any]:
+        """What a successor needs to go on, while nothing is `passing`; `places`: the numbers of the peers."""
+        return ongoing.dump(self, places)
 
     # -- the program's output
 
     def sift(self, block: bytes) -> bytes:
         """The block without our marks and their echo."""
-        passed = self._sieve.sift(block)
-        if self._sieve.part:
-            self.session.timers.set("mark", HALF, self._let_go)
+        passed = self.sieve.sift(block)
+        if self.sieve.part:
+            self.session.timers.set("mark", HALF, self.let_go)
         return passed
 
-    def _let_go(self) -> None:
-        self._show(self._sieve.let_go())
+    def let_go(self) -> None:
+        """What looked like a mark's beginning was none."""
+        self._show(self.sieve.let_go())
 
     def _show(self, data: bytes) -> None:
         """Gives held output to who watches."""
@@ -171,20 +166,21 @@ class Runs:
             self.session.stream.append(data)
             self.session.relay.added()
 
-    def _wrote(self, piece: bytes) -> None:
+    def wrote(self, piece: bytes) -> None:
+        """Output between marks: the command's, or what follows it."""
         if self.active is not None and self.active.state in (RUNNING, PROBED):
             self.active.wrote(piece)
             if self.active.trickle is not None and self.active.trickle.due:
                 self._follow(self.active)
         else:
-            self._between = (self._between + piece)[-LONGEST_PROMPT:]
+            self.between = (self.between + piece)[-LONGEST_PROMPT:]
 
-    def _marked(self, token: str, rest: str) -> bytes:
+    def marked(self, token: str, rest: str) -> bytes:
         """A mark of ours has come; what stands in its place."""
         run = self.active
         letter, _, code = rest.partition(";")
-        if letter == "E" and token in self._outer:
-            self._outer.remove(token)
+        if letter == "E" and token in self.outer:
+            self.outer.remove(token)
             if run is not None and run.state == RUNNING and run.shell and not shells.alive(run.shell.pid):
                 self._finish(run, int(code) if code.isdecimal() else None)
             return b""
@@ -198,14 +194,14 @@ class Runs:
                 run.scaffold.remove()
         elif letter == "E" and run.state in (RUNNING, PROBED):
             again = b"\r\x1b[K" if run.state == PROBED else b""
-            kept = self._sieve.drop() if run.state == PROBED else b""
+            kept = self.sieve.drop() if run.state == PROBED else b""
             self._finish(run, int(code) if code.isdecimal() else None)
             return kept + again
         return b""
 
     # -- one run's way
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Moves the run under way on, or takes the next one."""
         if self.active is None:
             if not self.queue:
@@ -225,7 +221,7 @@ class Runs:
         elif time.monotonic() - run.typed_at >= BEGINS:
             self._late(run)
         else:
-            self.session.timers.set("run", BEGINS, self._look)
+            self.session.timers.set("run", BEGINS, self.look)
 
     def _begin(self, run: Run) -> None:
         """Types the run's line where a shell waits for one. Raises Busy where there will be none soon."""
@@ -239,18 +235,18 @@ class Runs:
         if shell is not None and shell.theirs:
             raise Busy(f"the shell in {session.name} is another user's; type into it: sesh --send {session.name} TEXT")
         if shell is not None and shell.ready and drained and not session.input:
-            self._prompted = True
+            self.prompted = True
             if session.drafting:
                 raise Busy(f"a line that is not entered stands at the prompt of {session.name}; enter or clear it")
             self._type(run, shell)
             return
         waited = time.monotonic() - run.turn_at
         patience = RETURNS if shell is not None else SETTLES
-        if not self._prompted and self._starts(shell):
+        if not self.prompted and self._starts(shell):
             patience = COMES
         if waited > patience:
             raise Busy(f"{shells.called(pty)} runs in {session.name}; wait for its end, or use --send")
-        session.timers.set("run", 0.002 if waited < 0.1 else 0.02, self._look)
+        session.timers.set("run", 0.002 if waited < 0.1 else 0.02, self.look)
 
     def _starts(self, shell: Shell | None) -> bool:
         """Whether the session's own program may be a shell that has not come to its first prompt."""
@@ -262,7 +258,7 @@ class Runs:
     def _type(self, run: Run, shell: Shell) -> None:
         run.shell = shell
         run.attempts += 1
-        run.token = f"{self._secret}.{run.number}.{run.attempts}"
+        run.token = f"{self.secret}.{run.number}.{run.attempts}"
         run.scaffold = Scaffold(self.session.name, run.token, shell.kind, source(run.words, shell.kind))
         try:
             run.scaffold.write()
@@ -273,9 +269,9 @@ class Runs:
         self.session.sent_at = self.session.stream.head
 
     def _enter(self, run: Run, state: int, line: bytes) -> None:
-        self._sieve.hold()
+        self.sieve.hold()
         run.state, run.typed_at = state, time.monotonic()
-        self.session.timers.set("run", BEGINS, self._look)
+        self.session.timers.set("run", BEGINS, self.look)
         self.program.type("run", line, None)
 
     def _begun(self, run: Run) -> bytes:
@@ -286,12 +282,12 @@ class Runs:
         run.cwd = kernel.directory_of(run.shell.pid) if run.shell is not None else ""
         run.translated = pty is None or shells.translates(pty)
         self.session.events.add("command_started", self.session.name, command=run.words, n=run.number)
-        self.session.timers.set("run", QUIET, self._look)
+        self.session.timers.set("run", QUIET, self.look)
         if run.shell is not None and run.shell.kind == shells.FISH:
             run.begin()  # it says no more before the command
         if not run.wait:
             self._started(run)
-        return self._sieve.drop() + shown(run.words, run.shell.kind if run.shell else "").encode() + b"\r\n"
+        return self.sieve.drop() + shown(run.words, run.shell.kind if run.shell else "").encode() + b"\r\n"
 
     def _started(self, run: Run) -> None:
         """Answers who does not wait for the end."""
@@ -303,7 +299,7 @@ class Runs:
     def _follow(self, run: Run) -> None:
         """Whether the shell has come back to its prompt without saying so."""
         session, pty, now = self.session, self.session.pty, time.monotonic()
-        session.timers.set("run", min(0.5, max(QUIET, (now - run.began_at) / 10)), self._look)
+        session.timers.set("run", min(0.5, max(QUIET, (now - run.began_at) / 10)), self.look)
         loud = now - run.output_at < QUIET
         if pty is None or run.shell is None or (loud and run.trickle is None):
             return
@@ -319,7 +315,7 @@ class Runs:
             return  # these always say so: what reads there is a builtin of the command's
         if same or shell.pid == run.shell.pid or not shells.alive(run.shell.pid):
             if not session.drafting and run.scaffold is not None and not shell.theirs:
-                run.cut(self._between)
+                run.cut(self.between)
                 run.scaffold.remove()
                 run.scaffold = Scaffold(session.name, run.token, shell.kind, None)
                 run.scaffold.write_probe()
@@ -327,8 +323,8 @@ class Runs:
             return
         run.nested_at = run.nested_at or now
         if now - run.nested_at >= NESTED:
-            self._outer.append(run.token)
-            run.cut(self._between)
+            self.outer.append(run.token)
+            run.cut(self.between)
             self._finish(run, 0)
 
     def _late(self, run: Run) -> None:
@@ -343,14 +339,15 @@ class Runs:
             self._refuse(run, Busy(f"what reads in {self.session.name} is no shell's prompt; use --send"))
             return
         run.state, run.turn_at = WAITING, time.monotonic()
-        self.session.timers.set("run", QUIET, self._look)
+        self.session.timers.set("run", QUIET, self.look)
 
     def _give_up(self, run: Run) -> None:
         if run.scaffold is not None:
             run.scaffold.remove()
-        self._show(self._sieve.release())
+        self._show(self.sieve.release())
 
-    def _time_out(self, run: Run) -> None:
+    def time_out(self, run: Run) -> None:
+        """Who waits for a run is told that its time is over; the command goes on."""
         if run.state == WAITING:
             self._refuse(run, TimedOut(f"{self.session.name} was not free in time; the command was not run"))
         elif run.peer is not None:
@@ -369,7 +366,7 @@ class Runs:
         self.past.remember(run, code, output)
         facts = {"exit_code": code, "command": run.words, "n": run.number}
         self.session.events.add("command_ended", self.session.name, **facts)
-        self._between = b""
+        self.between = b""
         if run.peer is not None and code is None:
             self._refuse(run, InternalError(f"the shell in {self.session.name} did not tell the command's code"))
             return
@@ -395,4 +392,4 @@ class Runs:
             self.queue.remove(run)
         if run is self.active:
             self.active = None
-            self.session.timers.set("run", 0, self._look)
+            self.session.timers.set("run", 0, self.look)

@@ -9,7 +9,7 @@ import os
 from _socket import AF_UNIX, SOCK_STREAM, socket, socketpair
 
 from sesh import __version__, protocol
-from sesh.daemon import handover, state
+from sesh.daemon import handover, ongoing, state
 from sesh.daemon.attachment import DRAWN, Attachment
 from sesh.daemon.draft import Draft
 from sesh.daemon.feed import Feed
@@ -102,7 +102,7 @@ def load(told: dict[str, Any]) -> tuple[Server, list[Peer]]:
         done = _done(server, peers, awaited)
         session.input.add(tuple(writer) if isinstance(writer, list) else writer, unpacked(data), done)
     if told["runs"] is not None:
-        _resume_runs(server, told["runs"])
+        session.runs = ongoing.load(server, told["runs"], peers)
     if told["hooks"]:
         from sesh.daemon.hooks import Hooks
 
@@ -174,13 +174,6 @@ def _resume_feed(server: Server, peers: list[Peer], told: dict[str, Any]) -> Non
     feed.resume(unpacked(data), asked, ends=ends)
     if told["left"] is not None:
         server.session.timers.set("feed", told["left"], server.close_feed)
-
-
-def _resume_runs(server: Server, told: dict[str, Any]) -> None:
-    from sesh.daemon.runs import Runs
-
-    server.session.runs = Runs(server.session, server.program)
-    server.session.runs.resume({**told, "between": unpacked(told["between"])})
 
 
 def _put(thing: object, values: dict[str, Any]) -> None:

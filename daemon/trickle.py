@@ -30,6 +30,14 @@ class Trickle:
         """The same in the output as it came from the terminal."""
         self._settled = self._seen = 0
 
+    def kept(self) -> list[int]:
+        """What a successor needs to go on."""
+        return [self.sent, self.position, self._settled, self._seen]
+
+    def resume(self, kept: list[int]) -> None:
+        """Goes on where `kept` says."""
+        self.sent, self.position, self._settled, self._seen = kept
+
     @property
     def due(self) -> bool:
         """Whether so much has come that the shell is to be looked at."""

@@ -166,15 +166,35 @@ def test_a_kept_session_is_reloaded_too(sesh: Sesh, home: Home) -> None:
     assert sesh("--kill", "job").code == 0
 
 
-def test_a_command_of_run_is_not_interrupted(sesh: Sesh, home: Home) -> None:
+def test_commands_of_run_go_on_and_are_answered_exactly(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
-    run = home.start("--run", "work", "--", "echo begun; read x; echo $x")
-    wait_until(lambda: "begun" in sesh("--screen", "work").stdout)
-    answer = sesh("--reload", "work", "--json")
-    assert answer.code == 1
-    assert answer.json()["error"]["code"] == "busy"
-    sesh("--send", "work", "on", "--enter")
-    assert run.communicate(timeout=20)[0].startswith(b"begun\n")
+    numbers = "i=0; while [ ! -e enough ]; do i=$((i+1)); echo line $i; done; echo $i in all; (exit 5)"
+    running = home.start("--run", "work", "--", numbers)
+    wait_until(lambda: "line 9" in sesh("--logs", "work", "20").stdout)
+    waiting = home.start("--run", "work", "--timeout", "60", "--", "echo next")
+    late = home.start("--run", "work", "--timeout", "2", "--", "echo never")
+    for _ in range(3):
+        assert sesh("--reload", "work").code == 0
+    assert late.wait(20) == 124
+    home.write("enough", "")
+    output = running.communicate(timeout=30)[0].decode()
+    assert running.returncode == 5
+    last = output.splitlines()[-1]
+    assert last.endswith(" in all"), last
+    assert output == "".join(f"line {number}\n" for number in range(1, int(last.split()[0]) + 1)) + f"{last}\n"
+    assert waiting.communicate(timeout=20)[0] == b"next\n"
+    assert [each["exit_code"] for each in sesh("--history", "work", "--json").json()] == [5, 0]
+
+
+def test_reloads_between_the_runs_of_a_busy_shell_disturb_none(sesh: Sesh, home: Home) -> None:
+    """Amid the typing of a line, and the asking for a code, nothing can be handed over; that is waited for."""
+    sesh("--open", "work")
+    for number in range(8):
+        reloading = home.start("--reload", "work")
+        answer = sesh("--run", "work", "--", f"echo {number}; (exit {number})")
+        assert (answer.code, answer.stdout) == (number, f"{number}\n")
+        assert reloading.wait(20) == 0
+    assert reloads(home, "work") == 8
 
 
 def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:

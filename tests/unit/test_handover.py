@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon import handover, takeover
+from sesh.daemon import handover, ongoing, takeover
 from sesh.daemon.listener import Listener
 from sesh.daemon.peer import Peer
 from sesh.daemon.program import Taken
@@ -147,14 +147,15 @@ def test_what_was_run_is_remembered(server: Server) -> None:
     from sesh.daemon.runs import Runs
 
     server.session.runs = runs = Runs(server.session, server.program)
-    state = {**runs.kept(), "between": b"\xe2$ "}
-    runs.resume(state)
+    runs.between, runs.sieve.part = b"\xe2$ ", b"\x1b]7373;"
+    runs.outer.append("token")
     past = server.session.history()
     past.keep({"n": 3, "command": ["a"], "output_bytes": 2}, b"\xff\x00")
     server.session.marked(b"C;cmdline_url=ls%20-l", 0)
     with handed(server) as (_, other, _):
         assert other.session.runs is not None
-        assert other.session.runs.kept() == runs.kept()
+        assert ongoing.dump(other.session.runs, {}) == ongoing.dump(runs, {})
+        assert other.session.timers.stands("mark")
         assert other.session.history().kept() == past.kept()
         other.session.marked(b"D;2", 0)
         assert [(facts["n"], facts.get("exit_code")) for facts, _ in other.session.history()] == [(3, None), (4, 2)]
