@@ -182,3 +182,20 @@ def test_what_cannot_be_executed_changes_nothing(server: Server) -> None:
     if before:
         assert sorted(os.listdir("/proc/self/fd")) == before
     assert not server.session.timers.stands("reload")
+
+
+KNOWN = {
+    Session: """clients departed draft ended_at events exit_code exit_signal facts feed hooks input journal
+        last_activity marks missed model past pty relay runs sent_at spent stream timed_out title waits watch
+        _checkpoint _rest persists ripe timers""",
+    Peer: """_acknowledged _out attachment backlog closing data decoder descriptor first owed reader role touched waits
+        blocked closed socket unsent""",
+}
+"""What is handed over, and in the last line what is made anew."""
+
+
+@pytest.mark.parametrize("kind", [Session, Peer])
+def test_whatever_a_daemon_knows_is_handed_over_or_made_anew(server: Server, kind: type) -> None:
+    """An attribute that is new belongs into `handover` and `takeover` (or `state`), then here."""
+    thing = server.session if kind is Session else connect(server)[0]
+    assert set(vars(thing)) - set(KNOWN[kind].split()) == set()
