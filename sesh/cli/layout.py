@@ -84,6 +84,8 @@ def import_(line: Line, file: str | None = None) -> int:
         entries = [entry for entry in entries if entry not in left]
         for entry in entries:
             entry.host = line.hosts[0]
+    if line.local:
+        entries = [entry for entry in entries if entry.host is None]
     rows = []
     for host in dict.fromkeys(entry.host for entry in entries):
         group = [entry for entry in entries if entry.host == host]
