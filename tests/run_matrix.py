@@ -216,6 +216,23 @@ def _marks(t: Live) -> None:
     _prompted(t, "marks")
 
 
+@case("sesh's own integration (`--shell-init`)")
+def _integrated(t: Live) -> None:
+    if t.shell not in ("bash", "zsh", "fish"):
+        raise NoSuchThing
+    script = t.home.sesh("--shell-init", t.shell).stdout
+    assert "133" in script
+    t.open(script)
+    for number in range(4):
+        t.is_(f"printf {number}", 0, str(number))
+    t.is_("sh -c 'exit 5'", 5, "")
+    assert t.home.sesh("--send", "t", "echo typed", "--enter").code == 0
+    assert t.home.sesh("--wait", "t", "--for", "^typed", "--timeout", "10").code == 0
+    t.is_("echo on", 0, "on\n")
+    commands = [" ".join(each["command"]) for each in t.home.sesh("--history", "t", "--json").json()]
+    assert commands[-3:] == ["sh -c 'exit 5'", "echo typed", "echo on"], commands
+
+
 def _prompted(t: Live, kind: str) -> None:
     kinds = _PROMPTS[kind]
     rc = kinds.get(t.shell) or kinds.get("sh")
