@@ -30,8 +30,8 @@ class Verb(TyperCommand):
     """One verb; its `options_metavar` is the whole usage."""
 
     def collect_usage_pieces(self, ctx: _click.Context) -> list[str]:
-        """The words of the usage line; typer's own word stands where a verb takes none."""
-        return [] if self.options_metavar in (None, "[OPTIONS]") else [self.options_metavar]
+        """The words of the usage line."""
+        return [self.options_metavar or ""]
 
     def format_options(self, ctx: _click.Context, formatter: _click.HelpFormatter) -> None:
         """The verb's options, and those that every verb has."""
