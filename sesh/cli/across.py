@@ -10,7 +10,7 @@ from sesh.cli import far, reach, words
 from sesh.cli.mender import Mender
 from sesh.cli.way import Way
 from sesh.client.pulse import Pulse
-from sesh.errors import SeshError
+from sesh.errors import ExitCode, SeshError
 from sesh.remote.link import Link
 
 TYPE_CHECKING = False
@@ -60,6 +60,15 @@ def wanted(line: words.Line) -> bool:
 
 def run(line: words.Line, destination: Destination, other: Callable[[Link], int]) -> int:
     """Carries out a line that is `wanted`; the exit code. `other` has the other side do it, over the link."""
+    try:
+        return _run(line, destination, other)
+    except SeshError as error:
+        if line.verb == "--run" and error.exit_code == ExitCode.FAILED:
+            error.exit_code = ExitCode.SESH_FAILED
+        raise
+
+
+def _run(line: words.Line, destination: Destination, other: Callable[[Link], int]) -> int:
     given = words.parse(line) or {}
     name = str(given["name"])
     with reach.opened(destination, offer=not line.json) as through:

@@ -17,6 +17,8 @@ def test_output_and_code_come_from_over_there(home: Home, farm: Farm) -> None:
     told = home.sesh(far.at, "--run", "t", "--json", "--", "printf", "%s", "it's").json()
     assert (told["host"], told["output"], told["command"]) == (far.word, "it's", ["printf", "%s", "it's"])
     assert home.sesh(far.at, "--run", "none", "--", "true").code == 125
+    refused = home.sesh("@nowhere.invalid", "--run", "t", "--json", "--", "true")
+    assert (refused.code, refused.json()["error"]["code"]) == (125, "unreachable")
 
 
 def test_ctrl_c_reaches_the_command_over_there(home: Home, farm: Farm) -> None:
