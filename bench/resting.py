@@ -15,7 +15,7 @@ from bench.window import Window
 
 COUNT = 20
 IDLE = 10.0
-SETTLING = 2.0
+SETTLING = 4.0
 """Seconds until everyone has done what is done when output has gone quiet."""
 
 

@@ -30,7 +30,7 @@ PATIENCE = 0.25
 """Seconds in which a nest has to answer; else the daemon is born without it."""
 _LOADED = (
     "environment", "pty", "listener", "server", "session", "emulator", "snapshot", "replay", "view", "depiction",
-    "waits", "draft", "tail", "checkpoint", "reload",
+    "waits", "draft", "tail", "checkpoint", "reload", "packed",
 )  # fmt: skip
 _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"
 
@@ -126,6 +126,7 @@ def _warm() -> None:
     from sesh.daemon.replay import replay
 
     spawner()
+    kernel.give_back()
     jsontext.read(jsontext.write({}))
     emulator = Emulator(80, 24)
     emulator.feed(_SAMPLE.encode() * 30)

@@ -7,9 +7,13 @@ SGR, with backgrounds only where none reaches beyond its line, on a screen whose
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from sesh.daemon.cell import DEFAULT, Pen
 from sesh.daemon.sgr import step
+
+if TYPE_CHECKING:
+    from sesh.daemon.packed import Packed
 
 END = b"\r\n"
 _SGR = re.compile(r"\x1b\[([0-9;:]*)m")
@@ -27,15 +31,27 @@ _NEAR = 4096
 class Poured:
     """`count` lines, each ended by CR LF in `raw`; `pen` is the one that the first begins with."""
 
-    __slots__ = ("_columns", "_pen", "_raw", "_size", "_skipped", "bound", "count")
+    __slots__ = ("_columns", "_held", "_pen", "_size", "_skipped", "bound", "count")
 
     def __init__(self, raw: bytes, count: int, pen: Pen, columns: int) -> None:
         self.count = count
-        self._raw, self._pen, self._columns = raw, pen, columns
+        self._held: bytes | Packed = raw
+        self._pen, self._columns = pen, columns
         self._skipped = 0
         self._size = -1
         #: More bytes than the painted lines have.
         self.bound = _most(raw, count, pen)
+
+    @property
+    def _raw(self) -> bytes:
+        return self._held if isinstance(self._held, bytes) else self._held.unpacked()
+
+    def pack(self) -> None:
+        """Makes it small, until somebody looks."""
+        if isinstance(self._held, bytes):
+            from sesh.daemon.packed import Packed
+
+            self._held = Packed(self._held)
 
     def drop(self, count: int) -> None:
         """Forgets the oldest lines, fewer than there are."""
@@ -43,11 +59,12 @@ class Poured:
         self.count -= count
         self._size = -1
         if self._skipped > self.count:
-            gone = END.join(self._raw.split(END, self._skipped)[:-1])
+            raw = self._raw
+            gone = END.join(raw.split(END, self._skipped)[:-1])
             self._pen = pen_after(self._pen, gone)
-            self._raw = self._raw[len(gone) + len(END) :]
+            self._held = raw[len(gone) + len(END) :]
             self._skipped = 0
-            self.bound = _most(self._raw, self.count, self._pen)
+            self.bound = _most(self._held, self.count, self._pen)
 
     def last(self, count: int) -> list[bytes]:
         """The newest lines, painted, oldest first."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from sesh.daemon.cell import BLANK, DEFAULT, Cell, Pen
@@ -17,10 +18,14 @@ from sesh.daemon.sgr import linked, step
 
 if TYPE_CHECKING:
     from sesh.daemon.grid import Row
+    from sesh.daemon.packed import PackedLines
     from sesh.daemon.poured import Poured
 
 #: A line longer than this many characters is ended: nothing that a program prints may grow without bound.
 LINE_LIMIT = 65536
+
+#: Single lines that are packed as one.
+STRETCH = 256
 
 #: A stored line; the name `bytes` is taken within the class.
 Line = bytes
@@ -33,7 +38,7 @@ class Scrollback:
         self.line_limit = max(0, line_limit)
         self.byte_limit = max(0, byte_limit)
         #: Single lines, and whole stretches of a flood.
-        self.ring: deque[Line | Poured] = deque()
+        self.ring: deque[Line | Poured | PackedLines] = deque()
         self._finished = 0
         self.scrolled = 0
         #: Lines taken back onto the screen by a resize: coming in again they are no new ones.
@@ -176,6 +181,31 @@ class Scrollback:
         self._finished += lines.count
         self._bound += lines.bound
         self._evict()
+
+    def pack(self) -> None:
+        """Make the finished lines small: stretches of them, and the single ones between."""
+        from sesh.daemon.packed import PackedLines
+        from sesh.daemon.poured import Poured
+
+        ring: deque[Line | Poured | PackedLines] = deque()
+        for single, group in groupby(self.ring, lambda each: isinstance(each, Line)):
+            if not single:
+                ring.extend(group)
+                continue
+            lines: list[Line] = list(group)  # type: ignore[arg-type]  # they are single lines
+            for at in range(0, len(lines), STRETCH):
+                piece = lines[at : at + STRETCH]
+                if len(piece) < STRETCH or any(b"\n" in line for line in piece):
+                    ring.extend(piece)  # too few to gain by it, or not to be told apart again
+                    continue
+                packed = PackedLines(piece)
+                self._size -= packed.bound
+                self._bound += packed.bound
+                ring.append(packed)
+        for each in ring:
+            if isinstance(each, Poured):
+                each.pack()
+        self.ring = ring
 
     def _evict(self) -> None:
         """Let the oldest lines go, as the bounds want it."""

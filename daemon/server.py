@@ -121,6 +121,8 @@ class Server:
             if peer.wants(stream):
                 self.guarded(self._tend, "a peer", peer)
         session.relay.trim()
+        if stream.head + session.model.position > session.ripe:
+            session.rest().arm()
 
     def _patience(self) -> float | None:
         """Seconds for which the turn may wait for something to happen, None for ever."""

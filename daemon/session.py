@@ -13,7 +13,7 @@ from sesh.daemon.journal import Journal
 from sesh.daemon.missed import Missed
 from sesh.daemon.model import Model
 from sesh.daemon.relay import Relay
-from sesh.daemon.stream import Stream
+from sesh.daemon.stream import WORTH, Stream
 from sesh.daemon.timers import Timers
 from sesh.daemon.watch import Watch
 from sesh.errors import SIGNAL_BASE
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sesh.daemon.feed import Feed
     from sesh.daemon.hooks import Hooks
     from sesh.daemon.marks import Marks
+    from sesh.daemon.packed import Rest
     from sesh.daemon.past import Past
     from sesh.daemon.pty import Pty
     from sesh.daemon.runs import Runs
@@ -71,6 +72,9 @@ class Session:
         """The commands that the live shell is to run; made when somebody asks for one."""
         self.persists = bool(facts.get("persist"))
         self._checkpoint: Checkpoint | None = None
+        self.ripe = WORTH
+        """What stream and model have taken in, together, when it is worth packing what they hold."""
+        self._rest: Rest | None = None
         self.exit_code: int | None = None
         self.exit_signal: int | None = None
         self.ended_at: float | None = None
@@ -137,6 +141,14 @@ class Session:
 
             self.waits = Waits(self)
         return self.waits
+
+    def rest(self) -> Rest:
+        """Its times of rest; made when there is something to pack."""
+        if self._rest is None:
+            from sesh.daemon.packed import Rest
+
+            self._rest = Rest(self)
+        return self._rest
 
     def checkpoint(self) -> Checkpoint:
         """What keeps it readable when its daemon has died; made when there is something to keep."""

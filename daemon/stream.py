@@ -5,8 +5,14 @@ from __future__ import annotations
 import time
 from bisect import bisect_right
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.daemon.packed import Packed
+
 RETAINED = 256 << 10
 """Bytes kept although every reader has passed them: for `--print` and for clients that come back."""
+WORTH = 128 << 10
+"""Bytes that are worth packing when the output has gone quiet (see `packed`)."""
 _JOINED = 4 << 10
 """Bytes up to which small blocks are joined."""
 
@@ -18,8 +24,10 @@ class Stream:
         self.base = self.head = base
         self.touched = 0.0
         """When something was added last (monotonic)."""
-        self._blocks: list[bytes] = []
+        self._blocks: list[bytes | Packed] = []
         self._starts: list[int] = []
+        self._opened: tuple[Packed, bytes] | None = None
+        """The piece that was unpacked last: readers go on from where they were."""
 
     def restore(self, base: int, data: bytes) -> None:
         """Begins anew with `data` at position `base`."""
@@ -32,8 +40,9 @@ class Stream:
     def append(self, block: bytes) -> None:
         """Adds what the program has written."""
         # Echoed keys come one by one: a block for each would cost many times its byte.
-        if self._blocks and len(self._blocks[-1]) + len(block) <= _JOINED:
-            self._blocks[-1] += block
+        last = self._blocks[-1] if self._blocks else b""
+        if 0 < len(last) <= _JOINED - len(block) and isinstance(last, bytes):
+            self._blocks[-1] = last + block
         else:
             self._blocks.append(block)
             self._starts.append(self.head)
@@ -50,7 +59,10 @@ class Stream:
         views: list[memoryview] = []
         at = bisect_right(self._starts, position) - 1
         while limit > 0 and 0 <= at < len(self._blocks):
-            view = memoryview(self._blocks[at])[position - self._starts[at] :][:limit]
+            block = self._blocks[at]
+            view = memoryview(block if isinstance(block, bytes) else self._unpacked(block))[
+                position - self._starts[at] :
+            ][:limit]
             if view:
                 views.append(view)
             limit -= len(view)
@@ -58,10 +70,32 @@ class Stream:
             at += 1
         return views
 
+    def _unpacked(self, piece: Packed) -> memoryview:
+        if self._opened is None or self._opened[0] is not piece:
+            self._opened = piece, piece.unpacked()
+        return memoryview(self._opened[1])
+
     def bytes(self, start: int, end: int | None = None) -> bytes:
         """The bytes from `start` (or the oldest held after it) up to `end`, in one piece."""
         start = max(start, self.base)
         return b"".join(self.read(start, (self.head if end is None else end) - start))
+
+    def pack(self) -> None:
+        """Makes small what is held; to be read it is unpacked piece by piece."""
+        from sesh.daemon.packed import PIECE, Packed
+
+        pieces: list[bytearray | Packed] = []
+        starts: list[int] = []
+        for start, block in zip(self._starts, self._blocks, strict=True):
+            last = pieces[-1] if pieces else None
+            if isinstance(block, bytes) and isinstance(last, bytearray) and len(last) < PIECE:
+                last += block
+            else:
+                pieces.append(bytearray(block) if isinstance(block, bytes) else block)
+                starts.append(start)
+        self._blocks = [Packed(piece) if isinstance(piece, bytearray) else piece for piece in pieces]
+        self._starts = starts
+        self._opened = None
 
     def trim(self, needed: int) -> None:
         """Forgets whole blocks that lie before `needed` and before the last `RETAINED` bytes."""

@@ -85,7 +85,7 @@ def test_a_small_session_that_nobody_looks_at_loads_no_emulator() -> None:
     stream.append(b"x")
     assert (small.eager, small.loaded) == (True, False)
     small.step()
-    small.catch_up()
+    small.catch_up(10)
     assert (small.eager, small.loaded) == (False, True)
     stream.append(b"x")
     assert (small.eager, small.loaded) == (True, True)

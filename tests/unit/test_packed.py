@@ -1,0 +1,110 @@
+"""What is packed at rest: it reads as it did, and nothing wakes up for it."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sesh.daemon import packed
+from sesh.daemon.emulator import Emulator
+from sesh.daemon.model import Model
+from sesh.daemon.packed import PIECE, Packed, PackedLines, Rest
+from sesh.daemon.stream import RETAINED, WORTH, Stream
+from sesh.daemon.timers import Timers
+
+LINE = b"line %d of what was printed before, seventy columns of it, give or take\r\n"
+
+
+@given(st.lists(st.one_of(st.integers(1, 9000), st.just(0)), min_size=1, max_size=30), st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_packed_stream_reads_as_it_did(sizes: list[int], data: st.DataObject) -> None:
+    """A size of 0 stands for a time of rest."""
+    whole, stream = b"", Stream()
+    for number, size in enumerate(sizes):
+        if size:
+            block = bytes((number + at) % 251 for at in range(size))
+            whole += block
+            stream.append(block)
+        else:
+            stream.pack()
+    assert stream.bytes(0) == whole
+    start = data.draw(st.integers(0, len(whole)))
+    limit = data.draw(st.integers(0, len(whole)))
+    assert b"".join(stream.read(start, limit)) == whole[start : start + limit]
+
+
+def test_a_packed_stream_is_trimmed_by_whole_pieces_and_grows_on() -> None:
+    stream = Stream()
+    for number in range(20_000):
+        stream.append(LINE % number)
+    whole = stream.bytes(0)
+    stream.pack()
+    stream.trim(stream.head)
+    assert 0 < stream.base <= stream.head - RETAINED
+    assert stream.head - stream.base < RETAINED + 2 * PIECE
+    stream.append(b"more")
+    assert stream.bytes(stream.base) == whole[stream.base :] + b"more"
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_packed_scrollback_shows_the_same_lines(slow: bool) -> None:
+    """In floods lines are kept as they came, else one by one."""
+    plain, small = Emulator(80, 24), Emulator(80, 24)
+    colour = b"\x1b[31m" if slow else b""
+    for number in range(0, 14_000, 7 if slow else 700):
+        for each in (plain, small):
+            each.feed(b"".join(colour + LINE % (number + at) for at in range(7 if slow else 700)))
+        if number % 3500 == 0:
+            small.history.pack()
+    small.history.pack()
+    for count in (1, 3, 500, 10_000):
+        assert small.history.last(count) == plain.history.last(count)
+    assert (small.history.lines, small.history.bytes) == (plain.history.lines, plain.history.bytes)
+    for each in (plain, small):
+        each.resize(80, 30)
+        each.feed(LINE * 5000)
+    assert small.log(12_000) == plain.log(12_000)
+    assert small.text() == plain.text()
+
+
+def test_packed_lines_forget_the_oldest() -> None:
+    lines = [b"%d" % number for number in range(100)]
+    kept = PackedLines(lines)
+    for gone in range(1, 99):
+        kept.drop(1)
+        assert (kept.count, kept.last(kept.count)) == (100 - gone, lines[gone:])
+        assert kept.bound >= kept.size == sum(map(len, lines[gone:]))
+        assert kept.last(1) == lines[-1:]
+
+
+def test_text_becomes_much_less() -> None:
+    data = b"".join(LINE % number for number in range(3000))
+    small = Packed(data)
+    assert len(small) == len(data)
+    assert small.unpacked() == data
+    assert len(small._data) * 4 < len(data)
+
+
+def test_a_session_packs_once_when_its_output_has_gone_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "QUIET", 0.04)
+    stream, timers = Stream(), Timers()
+    session: Any = SimpleNamespace(stream=stream, timers=timers, model=Model(stream, 80, 24), ripe=WORTH)
+    rest = Rest(session)
+    while stream.head <= WORTH:
+        stream.append(LINE * 100)
+    rest.arm()
+    stream.append(LINE)
+    rest.look()
+    assert timers.stands("rest")
+    assert all(isinstance(block, bytes) for block in stream._blocks)
+    time.sleep(0.05)
+    timers.clear("rest")
+    rest.look()
+    assert not timers.stands("rest")
+    assert all(isinstance(block, Packed) for block in stream._blocks)
+    assert session.ripe > stream.head + session.model.position
