@@ -12,6 +12,7 @@ from typing import IO
 import pytest
 
 from tests.remote.farm import Far, Farm
+from tests.remote.test_cuts import hasty, silence
 from tests.support import Home, wait_until
 
 GO = "while [ ! -e go ]; do sleep 0.02; done"
@@ -196,3 +197,14 @@ def test_the_events_of_all_sessions_go_on_too(home: Home, box: Far) -> None:
         pass
     following.send_signal(signal.SIGINT)
     assert told(following)[0] == 130
+
+
+def test_a_link_that_goes_silent_is_mended_as_well(home: Home, box: Far) -> None:
+    hasty(home)
+    waiting = home.start("@box", "--wait", "work", "--exit")
+    settled(box)
+    silence(box, wait_until)
+    assert b"is lost" in line_of(waiting.stderr)
+    assert b"stands again" in line_of(waiting.stderr)
+    assert box.sesh("--run", "work", "--", "exit 8").code == 8
+    assert told(waiting)[:2] == (8, "exit: 8\n")
