@@ -61,6 +61,11 @@ class Field:
         """How often each sample is taken."""
         return few if self.quick or self._brief else many
 
+    @property
+    def seconds(self) -> float:
+        """How long a row may take."""
+        return 2.5 if self.quick or self._brief else 15.0
+
     @contextlib.contextmanager
     def brief(self) -> Iterator[None]:
         """Has samples taken less often for a while."""

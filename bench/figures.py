@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -77,10 +78,24 @@ class Row:
         return ratio >= 1 if self.higher else ratio <= 1
 
 
-def interleaved(row: Row, takes: Mapping[str, Take], rounds: int, log: Callable[[str], None]) -> None:
-    """Takes samples in turns, one contender after the other in each round; who fails twice is left out."""
+def interleaved(
+    row: Row,
+    takes: Mapping[str, Take],
+    rounds: int,
+    log: Callable[[str], None],
+    seconds: float = math.inf,
+    least: int = 2,
+) -> None:
+    """Takes samples in turns, one contender after the other in each round; who fails twice is left out.
+
+    `seconds`: after so many no further round begins, once there were `least`; a busy machine gets fewer, and that is noted.
+    """
     failures = dict.fromkeys(takes, 0)
-    for _ in range(rounds):
+    began = time.monotonic()
+    for turn in range(rounds):
+        if turn >= least and time.monotonic() - began > seconds:
+            row.notes.append(f"{turn} rounds of {rounds}: time was up")
+            break
         for name, take in takes.items():
             if failures[name] > 1:
                 continue

@@ -63,7 +63,7 @@ def attach(field: Field) -> list[Row]:
             }
             takes["bare"] = functools.partial(_bare, field)
             few = 5 if row.key == "attach" else 2
-            interleaved(row, takes, field.rounds(21 if row.key == "attach" else 11, few), field.log)
+            interleaved(row, takes, field.rounds(21 if row.key == "attach" else 11, few), field.log, field.seconds)
     return rows
 
 
@@ -79,7 +79,7 @@ def create(field: Field) -> list[Row]:
 
     takes = {contender.name: functools.partial(take, contender) for contender in field.tools}
     takes["bare"] = functools.partial(_bare, field)
-    interleaved(row, takes, field.rounds(21, 5), field.log)
+    interleaved(row, takes, field.rounds(21, 5), field.log, field.seconds)
     return [row]
 
 
@@ -95,7 +95,7 @@ def execute(field: Field) -> list[Row]:
 
     takes = {contender.name: functools.partial(take, contender) for contender in field.tools}
     takes["bare"] = functools.partial(_bare, field)
-    interleaved(row, takes, field.rounds(21, 5), field.log)
+    interleaved(row, takes, field.rounds(21, 5), field.log, field.seconds)
     return [row]
 
 
@@ -112,7 +112,7 @@ def list_all(field: Field, count: int = 20) -> list[Row]:
                 stack.enter_context(field.session(contender, SLEEPING))
             takes[contender.name] = functools.partial(_listed, contender, words)
         takes["bare"] = functools.partial(_bare, field)
-        interleaved(row, takes, field.rounds(21, 5), field.log)
+        interleaved(row, takes, field.rounds(21, 5), field.log, field.seconds)
     return [row]
 
 

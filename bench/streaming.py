@@ -146,7 +146,7 @@ def _measured(
                 field.log(f"    {contender.name} is left out: {error}")
         for file, row in rows.items():
             takes = {name: functools.partial(take, stage, file) for name, stage in stages.items()}
-            interleaved(row, takes, rounds, field.log)
+            interleaved(row, takes, rounds, field.log, field.seconds, min(2, rounds - 1))
     finally:
         for stage in stages.values():
             with contextlib.suppress(OSError):
