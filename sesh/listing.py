@@ -27,10 +27,10 @@ KEYS = (
 )  # fmt: skip
 
 
-def summaries(patience: float = PATIENCE) -> list[Summary]:
+def summaries(patience: float | None = None) -> list[Summary]:
     """Every session known here, by name. Raises Refused where the directory is not to be trusted.
 
-    `patience`: seconds for all daemons together.
+    `patience`: seconds for all daemons together, None for `PATIENCE`.
     """
     asked: dict[int, tuple[str, wire.Connection]] = {}
     silent: list[str] = []
@@ -45,7 +45,7 @@ def summaries(patience: float = PATIENCE) -> list[Summary]:
     poll = select.poll()
     for descriptor in asked:
         poll.register(descriptor, select.POLLIN)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + (PATIENCE if patience is None else patience)
     while asked:
         ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
         if not ready:
