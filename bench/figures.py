@@ -88,7 +88,7 @@ def interleaved(
 ) -> None:
     """Takes samples in turns, one contender after the other in each round; who fails twice is left out.
 
-    `seconds`: after so many no further round begins, once there were `least`; a busy machine gets fewer, and that is noted.
+    `seconds`: after so many no further round begins, once there were `least`. A busy machine gets fewer; that is noted.
     """
     failures = dict.fromkeys(takes, 0)
     began = time.monotonic()
