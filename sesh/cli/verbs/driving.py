@@ -42,6 +42,7 @@ def _exec(
     "sesh --run work -- make test",
     "sesh --run work --timeout 60 -- 'cd src && ls | wc -l'",
     "sesh --run work --json -- ./check.sh",
+    "sesh @web1 @web2 --run work -- git pull",
 )
 def _run(
     ctx: typer.Context,
