@@ -60,7 +60,7 @@ def start(order: Order) -> wire.Connection:
             return _ordered(hatched, order)
     heavy = any(module in sys.modules for module in _HEAVY)
     connection = _spawned(order, []) if heavy else _forked(order)
-    if not order.get("job") and len(paths.names()) >= _MANY:
+    if not (heavy or order.get("job")) and len(paths.names()) >= _MANY:
         from sesh.daemon import nest
 
         nest.begin()

@@ -108,6 +108,7 @@ def live(key: str) -> None:
     from sesh.daemon.listener import Listener
 
     birth.calm()
+    _called("sesh")
     for name in _LOADED:
         importlib.import_module(f"sesh.daemon.{name}")
     _warm()
@@ -117,6 +118,15 @@ def live(key: str) -> None:
     finally:
         nest.leave()
         os._exit(0)
+
+
+def _called(name: str) -> None:
+    """Bears this name in lists of processes, as a fork of the program does; else it would be the interpreter's."""
+    try:
+        with open("/proc/self/comm", "w", encoding="ascii") as file:
+            file.write(name)
+    except OSError:
+        return
 
 
 def _warm() -> None:
