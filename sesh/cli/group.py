@@ -5,12 +5,15 @@ The group takes the line apart by `words.split`, so `--json`, hosts and all afte
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from sesh.cli import slips, words
 from sesh.errors import Interrupted, UsageError
+from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +71,7 @@ class Verbs(TyperGroup):
             spelled = "NAME [DIR] [-- CMD…]" if name == VERBLESS else name
             if short := words.VERBS.get(name):
                 spelled += f", {short}"
-            rows.append((spelled, self.commands[name].get_short_help_str(100)))
+            rows.append((spelled, self.commands[name].get_short_help_str(160)))
         with formatter.section("Verbs (`sesh --VERB --help` and `sesh NAME --help` tell more)"):
             formatter.write_dl([("(nothing)", "List the sessions."), *rows])
         with formatter.section("With every verb"):
@@ -102,9 +105,24 @@ def _one_line(error: TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     verb = context.command.name if context is not None and context.command.name in words.VERBS else ""
     more = f"see `sesh {verb} --help`" if verb else "see `sesh --help`"
-    if verb in ("--send", "--message") and message.startswith("No such option"):
+    unknown = message.startswith("No such option")
+    if verb in ("--send", "--message") and unknown:
         more = f"a TEXT that begins with a dash goes after --: sesh {verb} NAME -- TEXT"
+    elif verb == "--run" and context is not None and of(context).tail is None and (unknown or "extra arg" in message):
+        return UsageError(f"the command comes after --: {_commanded(of(context))}")
+    elif unknown and not verb and (near := get_close_matches(getattr(error, "option_name", ""), words.VERBS, 1)):
+        message, _, _ = message.partition(" (")  # typer proposes options of the form without a verb
+        more = f"did you mean sesh {near[0]}?"
     return UsageError(f"{message[:1].lower()}{message[1:]}; {more}")
+
+
+def _commanded(line: words.Line) -> str:
+    """The line of a `--run` whose command was written without `--`, as it was probably meant."""
+    at = 0
+    while line.words[at][:1] == "-" and at + 1 < len(line.words):
+        at += 2 if words.takes_value(line.verb, line.words[at]) else 1
+    own, command = line.words[: at + 1], line.words[at + 1 :] or ["CMD"]
+    return " ".join(["sesh", line.verb, *map(printable, own), "--", *map(printable, command)])
 
 
 def gists(group: TyperGroup) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
@@ -112,7 +130,7 @@ def gists(group: TyperGroup) -> tuple[dict[str, str], dict[str, dict[str, str]]]
     told, options = {}, {}
     for name, command in group.commands.items():
         verb = "" if name == VERBLESS else name
-        told[verb or "-A"] = command.get_short_help_str(100).rstrip(".")
+        told[verb or "-A"] = command.get_short_help_str(160).rstrip(".")
         found = ((each.opts, getattr(each, "help", "")) for each in command.params if each.param_type_name == "option")
         options[verb] = {word: text.rstrip(".") for opts, text in found for word in opts if text}
     return told, options
