@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _HEAVY = ("typer", "rich", "pydantic", "fabric", "asyncio", "threading")
 """Whoever has loaded one of these is not forked: its memory, or its threads, would live on in the daemon."""
 _MANY = 3
-"""Sessions from which on there is a nest for the next ones."""
+"""Sessions, running or not, from which on it is looked whether a nest is worth it."""
 _CHANNEL, _TETHER = 3, 4
 _ORDER = 10.0
 """Seconds that a fork of the nest waits for its order."""
@@ -60,11 +60,20 @@ def start(order: Order) -> wire.Connection:
             return _ordered(hatched, order)
     heavy = any(module in sys.modules for module in _HEAVY)
     connection = _spawned(order, []) if heavy else _forked(order)
-    if not (heavy or order.get("job")) and len(paths.names()) >= _MANY:
-        from sesh.daemon import nest
-
-        nest.begin()
+    if not (heavy or order.get("job")):
+        _provide()
     return connection
+
+
+def _provide() -> None:
+    """Sees to it that the sessions after many have a nest. What goes wrong there is not the matter of this one."""
+    try:
+        if len(paths.names()) >= _MANY:
+            from sesh.daemon import nest
+
+            nest.begin()
+    except (OSError, Refused):
+        return
 
 
 def _here() -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from sesh.daemon.listener import Listener
 
+WORTH = 3
+"""Sessions from which on it is worth one."""
 _LOCK = ".lock"
 PATIENCE = 0.25
 """Seconds in which a nest has to answer; else the daemon is born without it."""
@@ -70,34 +72,33 @@ def knock() -> wire.Connection | None:
 
 
 def begin() -> None:
-    """Starts a nest for this process's surroundings, where there is none yet and it is possible; waits for nothing."""
+    """Starts a nest for this process's surroundings, where there is none yet and it is possible; waits for nothing.
+
+    Raises OSError and Refused, which concern nobody but the nest.
+    """
     import fcntl
 
+    from sesh.daemon.birth import spawn_apart
+
     key = surroundings()
-    if not key or not hasattr(os, "pidfd_open"):
+    if not key or not hasattr(os, "pidfd_open") or len(_living(WORTH)) < WORTH:
         return
     folder = paths.nest_path()
-    try:
-        os.mkdir(folder, paths.PRIVATE)
-    except FileExistsError:
-        pass
-    try:
+    with paths.masked(0o077):
+        if not os.path.isdir(folder):
+            os.mkdir(folder, paths.PRIVATE)
         if not paths.trusted(folder):
             return
         path = os.path.join(folder, key + _LOCK)
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
-    except (Refused, OSError):
-        return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)  # there is one, or it is being started
-        return
-    from sesh.daemon.birth import spawn_apart
-
-    code = f"import sys; sys.path[:] = {sys.path!r}; from sesh.daemon.nest import live; live({key!r})"
-    spawn_apart([sys.executable, "-I", "-c", code, "sesh nest"], lock)
-    os.close(lock)
+        code = f"import sys; sys.path[:] = {sys.path!r}; from sesh.daemon.nest import live; live({key!r})"
+        spawn_apart([sys.executable, "-I", "-c", code, "sesh nest"], lock)
+    except BlockingIOError:
+        pass  # there is one, or it is being started
+    finally:
+        os.close(lock)
 
 
 def live(key: str) -> None:
@@ -207,16 +208,28 @@ class Nest:
             pass  # another nest is in there
 
 
+def _living(most: int | None = None) -> list[records.Record]:
+    """The records of sessions of this machine whose daemon lives, no more than `most`."""
+    found: list[records.Record] = []
+    for name in paths.names():
+        if len(found) == most:
+            break
+        try:
+            record = records.read(name)
+        except Refused:
+            continue
+        if record is not None and records.here(record) and records.alive(record):
+            found.append(record)
+    return found
+
+
 def _sessions() -> list[int]:
     """A descriptor for the daemon of each session that lives, which becomes ready with its end (pidfd_open(2))."""
     found = []
-    for name in paths.names():
+    for record in _living():
         try:
-            record = records.read(name)
-            if record is None or not (records.here(record) and records.alive(record)):
-                continue
             descriptor = os.pidfd_open(record["daemon_pid"])
-        except (OSError, Refused):
+        except OSError:
             continue
         if records.alive(record):  # its number might have become another process's before it was opened
             found.append(descriptor)

@@ -14,6 +14,7 @@ from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, processes, wait_until
 
 SLEEP = ("/bin/sleep", "100")
+PATIENT = "sesh.daemon.nest:PATIENCE=9"
 SHOW = 'echo "is $MINE in $PWD by $(umask)"; exec sleep 100'
 
 pytestmark = pytest.mark.skipif(not (kernel.LINUX and hasattr(os, "pidfd_open")), reason="there is no nest here")
@@ -30,6 +31,11 @@ def hatched(daemons: Daemons, name: str) -> bool:
     return kernel.command_of(daemons.pid(name))[-1:] == ["sesh nest"]
 
 
+def patient(daemons: Daemons) -> None:
+    """Has creators wait for a nest for as long as a machine may take that does much else."""
+    daemons._nursery = daemons.nursery(TEST_PATCH=PATIENT)
+
+
 def settled(daemons: Daemons) -> int:
     """Three sessions, and the nest that answers since then; its pid."""
     for name in ("one", "two", "three"):
@@ -43,6 +49,7 @@ def settled(daemons: Daemons) -> int:
 
 
 def test_from_the_fourth_on_daemons_come_from_a_nest_that_ends_before_the_last_session(daemons: Daemons) -> None:
+    patient(daemons)
     nest = settled(daemons)
     daemons.start("four", *SLEEP)
     assert hatched(daemons, "four")
@@ -62,7 +69,7 @@ def test_from_the_fourth_on_daemons_come_from_a_nest_that_ends_before_the_last_s
 
 def test_a_session_from_a_nest_is_its_creators_as_any_other(daemons: Daemons, home: Home) -> None:
     settled(daemons)
-    creator = daemons.nursery("umask 027; exec", MINE="own")
+    creator = daemons.nursery("umask 027; exec", MINE="own", TEST_PATCH=PATIENT)
     creator.ask("four", "/bin/sh", "-c", SHOW, directory=home.path)
     creator.hear()
     assert hatched(daemons, "four")
