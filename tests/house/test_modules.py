@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.house.source import Module, modules
+from tests.house.source import ROOT, Module, modules
 
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 70
@@ -64,3 +64,11 @@ def test_no_error_is_swallowed_in_silence() -> None:
 def test_a_swallowed_error_is_seen(handler: str, bad: bool) -> None:
     module = Module("daemon/x.py", "daemon", "sesh.daemon.x", f"try:\n    x()\n{handler}\n    pass\n")
     assert bool(swallowed(module)) == bad
+
+
+def test_the_page_on_the_house_names_every_module() -> None:
+    with open(f"{ROOT}/docs/ARCHITECTURE.md", encoding="utf-8") as file:
+        quoted = "\n".join(re.findall(r"`([^`]+)`", file.read()))
+    named = set(re.findall(r"[a-z_]+", quoted))
+    stems = {module.path: module.name.rpartition(".")[2] for module in modules()}
+    assert [path for path, stem in stems.items() if not path.endswith("__.py") and stem not in named] == []
