@@ -18,6 +18,8 @@ from bench.window import PATIENCE, Late, Window, busy, together
 
 READY = b"@@READY@@"
 KEYS = 100
+LONG = 8.0
+"""Seconds after which a row of sustained output gets no second round."""
 
 
 class Stage:
@@ -135,8 +137,9 @@ def _measured(
     *,
     windows: int = 1,
     stalled: int = 0,
+    seconds: float = 0.0,
 ) -> list[Row]:
-    """Fills rows, by the file that each prints, from one stage for each contender."""
+    """Fills rows, by the file that each prints, from one stage for each contender; `seconds`: for one of these rows."""
     stages: dict[str, Stage] = {}
     try:
         for contender in contenders:
@@ -146,7 +149,7 @@ def _measured(
                 field.log(f"    {contender.name} is left out: {error}")
         for file, row in rows.items():
             takes = {name: functools.partial(take, stage, file) for name, stage in stages.items()}
-            interleaved(row, takes, rounds, field.log, field.seconds, min(2, rounds - 1))
+            interleaved(row, takes, rounds, field.log, seconds or field.seconds, 1 if seconds else 2)
     finally:
         for stage in stages.values():
             with contextlib.suppress(OSError):
@@ -183,8 +186,8 @@ def sustained(field: Field) -> list[Row]:
     shown = {f"{kind}.long": Row(f"long-{kind}", f"{size} attached, {kind}", "MB/s", True) for kind in KINDS}
     written = {f"{kind}.long": Row(f"long-away-{kind}", f"{size} detached, {kind}", "MB/s", True) for kind in KINDS}
     return [
-        *_measured(field, shown, field.everyone, rounds, Stage.shown),
-        *_measured(field, written, field.tools, rounds, Stage.written, windows=0),
+        *_measured(field, shown, field.everyone, rounds, Stage.shown, seconds=LONG),
+        *_measured(field, written, field.tools, rounds, Stage.written, windows=0, seconds=LONG),
     ]
 
 
