@@ -101,7 +101,12 @@ def checked_directory(word: str) -> str:
 
 
 def meant(word: str) -> str:
-    """A directory as it is meant on this machine: what was typed on another one may name that one's home."""
+    """A directory as it is meant on this machine: what was typed on another one may name that one's home.
+
+    `~` that no shell has taken, as from Python or JSON, is the home of whoever has the session.
+    """
+    if word == "~" or word[:2] == "~/":
+        word = os.path.expanduser(word)
     near = far.near()
     return near.directory(word) if near is not None else word
 

@@ -7,7 +7,7 @@ import time
 from sesh import inside, paths
 from sesh.cli import far, find, show
 from sesh.errors import Exists, NotFound, Refused, Unreachable, UsageError
-from sesh.names import is_name
+from sesh.names import is_name, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def go(
     """`sesh`, `sesh NAME [DIR] [-- CMD…]` and `sesh -`: the list; or attach, having created what was not there."""
     if not places:
         if line.tail is not None or env or label or manner or line.create:
-            raise UsageError("which session? write: sesh NAME, or for the lowest free number: sesh --new")
+            instead = f"sesh --label NAME {printable(label[0])}" if label else "sesh NAME"
+            raise UsageError(f"which session? write: {instead}, or for the lowest free number: sesh --new")
         from sesh.cli import look
 
         return look.list_(line)

@@ -92,24 +92,23 @@ def run(group: TyperGroup, argv: list[str]) -> int:
     try:
         work = group.main(args=argv, prog_name="sesh", standalone_mode=False)
     except TyperException as error:
-        raise _one_line(error) from None
+        raise _one_line(error, words.split(argv)) from None
     if not callable(work):
         raise Interrupted("interrupted")  # typer turns Ctrl-C into a number
     code: int = work()
     return code
 
 
-def _one_line(error: TyperException) -> UsageError:
-    """Typer's error as a line of sesh's own, with where to read on."""
+def _one_line(error: TyperException, line: words.Line) -> UsageError:
+    """Typer's error as a line of sesh's own, with what was meant, or where to read on."""
     message = error.format_message().strip().rstrip(".")
-    context = getattr(error, "ctx", None)
-    verb = context.command.name if context is not None and context.command.name in words.VERBS else ""
+    verb = line.verb
     more = f"see `sesh {verb} --help`" if verb else "see `sesh --help`"
     unknown = message.startswith("No such option")
     if verb in ("--send", "--message") and unknown:
         more = f"a TEXT that begins with a dash goes after --: sesh {verb} NAME -- TEXT"
-    elif verb == "--run" and context is not None and of(context).tail is None and (unknown or "extra arg" in message):
-        return UsageError(f"the command comes after --: {_commanded(of(context))}")
+    elif (unknown or "extra arg" in message) and (meant := _commanded(line)):
+        return UsageError(f"the command comes after --: {meant}")
     elif unknown and not verb and (near := get_close_matches(getattr(error, "option_name", ""), words.VERBS, 1)):
         message, _, _ = message.partition(" (")  # typer proposes options of the form without a verb
         more = f"did you mean sesh {near[0]}?"
@@ -117,11 +116,13 @@ def _one_line(error: TyperException) -> UsageError:
 
 
 def _commanded(line: words.Line) -> str:
-    """The line of a `--run` whose command was written without `--`, as it was probably meant."""
+    """The line of a `--run` whose command was written without `--`, as it was meant; empty for any other."""
     at = 0
-    while line.words[at][:1] == "-" and at + 1 < len(line.words):
+    while at < len(line.words) and words.kind_of(line.verb, line.words[at]) is not None:
         at += 2 if words.takes_value(line.verb, line.words[at]) else 1
-    own, command = line.words[: at + 1], line.words[at + 1 :] or ["CMD"]
+    own, command = line.words[: at + 1], line.words[at + 1 :]
+    if line.verb != "--run" or line.tail is not None or not command or own[-1][:1] == "-":
+        return ""
     return " ".join(["sesh", line.verb, *map(printable, own), "--", *map(printable, command)])
 
 

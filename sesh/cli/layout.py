@@ -95,23 +95,18 @@ def import_(line: Line, file: str | None = None) -> int:
 
 def _read(file: str | None) -> bytes:
     """The layout's bytes. Raises Refused, UsageError."""
-    if file is None:
-        if os.isatty(0):
-            raise UsageError("which layout? write: sesh --import FILE (sesh --export > FILE makes one)")
-        descriptor = os.dup(0)
-    else:
-        try:
-            descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-        except (OSError, ValueError) as error:
-            told = getattr(error, "strerror", None) or error
-            raise Refused(f"{printable(file)} cannot be read: {told}; name a file that --export wrote") from error
+    if file is None and os.isatty(0):
+        raise UsageError("which layout? write: sesh --import FILE (sesh --export > FILE makes one)")
     data = bytearray()
-    with open(descriptor, "rb", buffering=0) as content:
-        try:
+    try:
+        with open(0 if file is None else file, "rb", buffering=0, closefd=file is not None) as content:
             while len(data) <= LARGEST and (block := content.read(1 << 16)):
                 data += block
-        except OSError as error:
-            raise Refused(f"the layout cannot be read: {error.strerror}; name a file that --export wrote") from error
+    except (OSError, ValueError) as error:
+        told = getattr(error, "strerror", None) or error
+        raise Refused(
+            f"{printable(file or 'stdin')} cannot be read: {told}; name a file that --export wrote"
+        ) from error
     if len(data) > LARGEST:
         raise UsageError(f"the layout is over {LARGEST} bytes; it is none that --export wrote")
     return bytes(data)
@@ -217,7 +212,7 @@ def _made(entry: Entry) -> dict[str, Any]:
                 raise find.taken(entry.name)
             return row
         order = create.order(
-            directory=os.path.expanduser(entry.directory) if entry.directory else None,
+            directory=entry.directory,
             command=None if _is_shell(entry.command) else entry.command,
             label=[f"{key}={value}" for key, value in entry.labels.items()],
         )

@@ -15,7 +15,7 @@ def mcp(line: Line) -> int:
     import sys
     from importlib.util import find_spec
 
-    install = f"install it with: pip install 'sesh[mcp]' (this sesh runs on the Python of {sys.prefix})"
+    install = f"install it with: {sys.executable} -m pip install 'sesh[mcp]'"
 
     if line.hosts:
         raise UsageError(f"--mcp serves here, and its tools take a host, like {line.hosts[0]}; write: sesh --mcp")

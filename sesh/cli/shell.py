@@ -253,8 +253,10 @@ def past(name: str) -> list[dict[str, Any]]:
 
 
 def _told(name: str, number: int | None) -> tuple[dict[str, Any], bytes]:
-    """The daemon's answer, or what is kept of a job that is no session any more."""
+    """The daemon's answer, or what is kept of a job that has ended."""
     try:
+        if find.ended(name) and not protocol.parse(find.ask(name, "history", n=None)[1])["commands"]:
+            return _kept(name, number) or find.ask(name, "history", n=number)
         return find.ask(name, "history", n=number)
     except NotFound:
         kept = _kept(name, number)

@@ -42,6 +42,13 @@ def test_a_session_keeps_its_shell_between_commands(home: Home) -> None:
     assert home.sesh("--run", "work", "--", "pwd").stdout == "/tmp\n"  # the command line sees the same
 
 
+def test_a_tilde_that_no_shell_has_taken_is_the_home(home: Home) -> None:
+    """The first example of the README, `directory="~/src/project"`, was refused: there is no directory of that name."""
+    home.write("src/project/file", "")
+    assert Session.open("work", directory="~/src/project").run("pwd").output == f"{home.path}/src/project\n"
+    assert Session("job").exec("pwd", directory="~").output == f"{home.path}\n"
+
+
 def test_time_that_runs_out_is_no_error_of_a_command_and_one_of_a_wait() -> None:
     work = Session.open("work")
     late = work.run("sleep 1; echo late", timeout=0.1)

@@ -74,6 +74,7 @@ def test_one_that_cannot_be_made_keeps_no_other_from_it(sesh: Sesh, home: Home) 
     assert (made.code, made.stdout) == (1, "made ok\n")
     assert "lost was not made: there is no directory /nowhere" in made.stderr
     assert home.names() == ["ok"]
-    missing = sesh("--import", "nothing.json")
-    assert missing.code == 1
-    assert "nothing.json cannot be read" in missing.stderr
+    for word in ("nothing.json", home.path):  # a directory was an internal error
+        missing = sesh("--import", word)
+        assert missing.code == 1
+        assert f"{word} cannot be read" in missing.stderr

@@ -297,6 +297,13 @@ def test_the_history_of_a_job_outlives_it(home: Home) -> None:
     assert home.sesh("--history", "none", "--local").code == 1
 
 
+def test_the_history_of_a_job_that_is_kept_is_there_too(home: Home) -> None:
+    """It stood empty until the kept session was killed, and had the job after that."""
+    assert home.sesh("--exec", "job", "--keep", "--", "sh", "-c", "echo out; exit 3").code == 3
+    assert [each["exit_code"] for each in home.sesh("--history", "job", "--json").json()] == [3]
+    assert home.sesh("--history", "job", "1").raw == b"out\n"
+
+
 def test_traps_of_bash_see_the_command_alone(home: Home) -> None:
     opened(home, "bash")
     ran(home, "trap 'echo debug' DEBUG; trap 'echo err' ERR")

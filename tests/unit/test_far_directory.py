@@ -21,7 +21,7 @@ def asked_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(far, "near", lambda: far.Near({"host": "box", "home": AWAY}))
 
 
-@pytest.mark.parametrize("word", [f"{AWAY}/project", "project"])
+@pytest.mark.parametrize("word", [f"{AWAY}/project", "project", "~/project"])
 def test_a_directory_of_the_other_home_is_looked_for_in_this_one(word: str, tmp_path: Path) -> None:
     """`sesh @box work ~/project` was refused where ~/project was over there only.
 
