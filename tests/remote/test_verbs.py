@@ -321,7 +321,7 @@ def test_a_session_over_there_is_the_environment_s_own(home: Home, farm: Farm) -
     assert got["USER"] == far.user
     assert got["TERM"] == "xterm-256color"
     assert "SECRET" not in got
-    assert not [key for key in got if key.startswith("SESH_") and key != "SESH_SESSION"]
+    assert {key for key in got if key.startswith("SESH_")} == {"SESH_SESSION", "SESH_ENV_FILE"}
 
 
 def test_one_shared_connection_carries_everything(home: Home, farm: Farm) -> None:
