@@ -25,16 +25,22 @@ start()
 
 
 def copy(folder: str) -> tuple[str, str]:
-    """The same as `build` without pip: a compiled copy, with the packages of the environment that runs this."""
+    """The same as `build` without pip: a compiled copy, with the packages of the environment that runs this.
+
+    The interpreter is that of a new environment: of this one it would start slower, with what developers have in it.
+    """
+    environment = os.path.join(folder, "venv")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    python = os.path.join(environment, "bin", "python")
     target = os.path.join(folder, "lib")
     shutil.copytree(os.path.join(ROOT, "sesh"), os.path.join(target, "sesh"), ignore=_LEFT_OUT)
     compileall.compile_dir(target, quiet=2)
     program = os.path.join(folder, "sesh")
     paths = [target, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]
     with open(program, "w", encoding="utf-8") as file:
-        file.write(_LAUNCHER.format(python=sys.executable, paths=paths))
+        file.write(_LAUNCHER.format(python=python, paths=paths))
     os.chmod(program, stat.S_IRWXU)
-    return program, sys.executable
+    return program, python
 
 
 def build(folder: str) -> tuple[str, str]:
