@@ -87,6 +87,15 @@ class Link(wire.Connection):
         """Ends what carries the link, from another thread: whoever reads it sees its end."""
         self._process.kill()
 
+    def send(self, data: bytes, deadline: float | None = None) -> None:
+        """Writes all of `data`; with a `pulse` raises Lost where it is the link that broke."""
+        try:
+            super().send(data, deadline)
+        except Unreachable as error:
+            if self.pulse is None or not self.broken():
+                raise
+            raise Lost(f"the link to @{self.destination.word} is lost") from error
+
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """The next frame; with a `pulse` also Lost where it is the link that broke, or went silent."""
         pulse = self.pulse
@@ -115,7 +124,7 @@ class Link(wire.Connection):
         if not pulse.beat(now):
             raise Lost(f"the link to @{self.destination.word} went silent")
         try:
-            self.send(protocol.frame(protocol.PING), now + 1)
+            super().send(protocol.frame(protocol.PING), now + 1)
         except (TimedOut, Unreachable):
             return  # what was said before the end is still to be read, and then the end
 

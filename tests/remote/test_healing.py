@@ -11,6 +11,7 @@ from typing import IO
 
 import pytest
 
+from sesh import protocol
 from tests.remote.farm import Far, Farm
 from tests.remote.test_cuts import hasty, silence
 from tests.support import Home, wait_until
@@ -208,3 +209,24 @@ def test_a_link_that_goes_silent_is_mended_as_well(home: Home, box: Far) -> None
     assert b"stands again" in line_of(waiting.stderr)
     assert box.sesh("--run", "work", "--", "exit 8").code == 8
     assert told(waiting)[:2] == (8, "exit: 8\n")
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_is_sent_over_a_link_that_just_broke_tells_of_the_link(here: Home, box: Far, deep: bool) -> None:
+    """A second cut met the command being given again, and was told as the daemon's death."""
+    from sesh.client.pulse import Pulse
+    from sesh.errors import Lost, Unreachable
+    from sesh.remote.destination import Destination
+    from sesh.remote.link import open_link
+
+    with open_link(Destination("box"), {}, ask=False) as through:
+        through.pulse = Pulse(wanted=True) if deep else None
+        away(box)
+
+        def pinged() -> bool:
+            through.send(protocol.frame(protocol.PING))
+            return False
+
+        with pytest.raises(Unreachable) as caught:
+            wait_until(pinged)
+        assert isinstance(caught.value, Lost) is deep
