@@ -139,7 +139,7 @@ class Visit:
             self._outcome = self._outcome or self._ending
         return self._outcome
 
-    def _serve(self, ready: set[int]) -> None:
+    def _serve(self, ready: dict[int, int]) -> None:
         connection, terminal = self.connection, self.terminal
         if terminal.signals in ready:
             self._signals()
@@ -151,9 +151,10 @@ class Visit:
             self._send(b"")
         if connection.inbound in ready and self._wishes[0] and self._outcome is None:
             self._receive()
-        self._clock()
+        if self._flush_by or self._notice_by or self._leave_by or self._welcome_by or self.pulse.due:
+            self._clock()
 
-    def _wait(self) -> set[int]:
+    def _wait(self) -> dict[int, int]:
         """Blocks until something is to be done; the descriptors that are ready."""
         display = self.display
         heard = not self._closed and self._ending is None and display.pending < FULL
@@ -171,7 +172,7 @@ class Visit:
             due = [self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self.pulse.due]
             left = max(0.0, min(filter(None, due)) - time.monotonic()) if any(due) else None
             ready = self._lookout.poll(None if left is None else math.ceil(left * 1000))
-        return {descriptor for descriptor, _ in ready}
+        return dict(ready)
 
     def _wish(self, heard: bool, typing: bool, showing: bool, sending: bool) -> None:
         terminal, connection = self.terminal, self.connection
@@ -185,8 +186,6 @@ class Visit:
 
     def _clock(self) -> None:
         """Does what was due by now."""
-        if not (self._flush_by or self._notice_by or self._leave_by or self._welcome_by or self.pulse.due):
-            return
         now = time.monotonic()
         if self._flush_by and now >= self._flush_by:
             self._flush_by = 0.0

@@ -33,7 +33,10 @@ class Draft:
             if self._raw and self._foreground != foreground:
                 self.length = 0
             self._foreground, self._raw = foreground, shells.raw(pty)
-        self.length = self._after(data[-_LONGEST:])
+        if len(data) == 1 and data.isalnum() and not self._pasting:
+            self.length += 1
+        else:
+            self.length = self._after(data[-_LONGEST:])
 
     def unfinished(self, pty: Pty) -> bool:
         """Whether a line stands there for the program in the foreground."""

@@ -103,7 +103,7 @@ class Program:
         if writer not in OWN:
             self.session.drafted(data)
         taken = self._begin(data)
-        if taken < len(data) or self.session.input:
+        if taken < len(data) or self.session.input.size:
             self.session.input.add(writer, data[taken:], done)
             self.write()
         elif done is not None:
@@ -112,7 +112,7 @@ class Program:
     def _begin(self, data: bytes) -> int:
         """Writes at once as much as the program takes: the number of bytes, none where others wait."""
         session = self.session
-        if session.input or session.pty is None or not data:
+        if session.input.size or session.pty is None or not data:
             return 0
         try:
             return session.pty.write(data)
@@ -153,7 +153,7 @@ class Program:
         self.hold(client)
         session.drafted(passed)
         taken = self._begin(passed)
-        if taken < len(passed) or session.input:
+        if taken < len(passed) or session.input.size:
             session.input.add(client.number, passed[taken:], Taken(self, client, number, len(data)))
             self.write()
             return False

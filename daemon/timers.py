@@ -43,7 +43,11 @@ class Timers:
         """Seconds until the next deadline, 0 where one has passed, None where none is set."""
         if not self._due:
             return None
-        return max(0.0, min([due for due, _ in self._due.values()]) - time.monotonic())
+        first = 0.0
+        for due, _ in self._due.values():
+            if due < first or not first:
+                first = due
+        return max(0.0, first - time.monotonic())
 
     def run(self) -> None:
         """Runs the callbacks whose time has come, each once."""
