@@ -145,7 +145,7 @@ def test_events_go_on_behind_the_last_one(home: Home, box: Far) -> None:
     for number in range(3):
         assert box.sesh("--run", "work", "--", f"printf '\\033]0;t{number}\\007'").code == 0
     box.proxy.restore()
-    rest = []
+    rest: list[dict[str, object]] = []
     while not rest or rest[-1].get("title") != "t2":
         rest.append(json.loads(line_of(following.stdout)))
     assert home.sesh("@box", "--kill", "work").code == 0

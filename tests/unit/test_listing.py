@@ -166,7 +166,7 @@ def test_a_daemon_that_does_not_answer_is_shown_from_its_record_in_bounded_time(
     daemon("quick", response({"name": "quick", "state": "running"}))
     began = time.monotonic()
     found = {session["name"]: session for session in listing.summaries()}
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert (found["mute"]["state"], found["mute"]["responding"]) == ("running", False)
     assert found["quick"]["state"] == "running"
 
