@@ -131,8 +131,7 @@ def test_what_is_pressed_before_there_is_a_job_is_told_to_it(ends: tuple[wire.Co
 
 def test_nobody_is_kept_by_a_job_that_does_not_begin() -> None:
     with Presses(tie=False, left="it may have begun"), pytest.raises(Interrupted, match="may have begun"):
-        for _ in range(3):
-            os.kill(os.getpid(), signal.SIGINT)
+        [os.kill(os.getpid(), signal.SIGINT) for _ in range(3)]
 
 
 def test_a_ctrl_c_after_two_seconds_is_a_first_one_again() -> None:
@@ -154,8 +153,8 @@ def test_a_tied_job_is_ended_by_signals_and_its_own_code_is_waited_for(
         os.kill(os.getpid(), number)
         _, asked = daemon.next()
         assert asked["verb"] == "kill"
-        daemon.ended(129)
         daemon.say(protocol.RESPONSE, id=asked["id"], ok=True)
+        daemon.ended(129)
 
     thread = played(daemon, part)
     before = signal.getsignal(number)
