@@ -64,6 +64,7 @@ class _Tour:
     def travel(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
         """Visits the first session and those that follow; the terminal is given back, whatever happens."""
         visit = self.visit = self._visit(connection, name, host, replace=self.options.replace)
+        visit.greeting = self.options.greeting
         lines: list[str] = []
         try:
             outcome = self._stay()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 class Options:
     """How a client attaches: only watching, in place of the other clients, without scrollback, left by which key."""
 
-    __slots__ = ("detach_key", "lines", "read_only", "replace", "replay")
+    __slots__ = ("detach_key", "greeting", "lines", "read_only", "replace", "replay")
 
     def __init__(
         self,
@@ -25,6 +25,8 @@ class Options:
         self.lines = lines
         """How many lines of scrollback it is shown at most; None leaves that to the daemon."""
         self.detach_key = detach_key
+        self.greeting = ""
+        """Said over the first screen, which covers what was printed before."""
 
 
 class Outcome:

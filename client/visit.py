@@ -69,7 +69,7 @@ class Visit:
         self._closed = self._mute = False  # the daemon says nothing more; it hears nothing more
         self._welcome_by = time.monotonic() + _WELCOME
         self._flush_by = self._notice_by = self._leave_by = 0.0
-        self._apology, self._quiet = "", False  # … and whether the last lull brought nothing
+        self.greeting, self._said, self._quiet = "", "", False  # … and whether the last lull brought nothing
         self._room, self._resumes = _LITTLE, False  # it takes up what was typed at a connection before this one
         self.pulse = Pulse(wanted=host is not None)
         os.set_blocking(connection.inbound, False)
@@ -319,9 +319,9 @@ class Visit:
             position, data = protocol.split_number(payload)
             self.position = position + (len(data) if kind == protocol.OUTPUT else 0)
             self.display.show(data)
-            if self._apology and kind == protocol.SCREEN:
-                text, self._apology = self._apology, ""
-                self._show_notice(text)
+            if self.greeting and kind == protocol.SCREEN:
+                self._said, self.greeting = self.greeting, ""
+                self._show_notice(self._said)
         elif not self.welcome:
             if self.connection.accept(kind, payload):
                 self._welcome_by, self.number = 0.0, str(self.welcome.get("id") or "")
@@ -369,7 +369,7 @@ class Visit:
     def _notice(self, told: dict[str, Any]) -> None:
         text = str(told.get("text") or "")
         if told.get("hold"):
-            self._show_notice(text)
+            self._show_notice(f"{self._said}; {text}" if self._said else text)
         elif self.display.started:
             self.lines.append(text)
         else:
@@ -380,7 +380,7 @@ class Visit:
         if self.display.started:
             self._show_notice(text)
         else:
-            self._apology = text
+            self.greeting = text
             self._come_back()
 
     def _show_notice(self, text: str) -> None:
@@ -389,7 +389,7 @@ class Visit:
         self._notice_by = time.monotonic() + _NOTICE
 
     def _unnotice(self) -> None:
-        self._notice_by = 0.0
+        self._notice_by, self._said = 0.0, ""
         self._send(protocol.frame(protocol.REDRAW))
 
 

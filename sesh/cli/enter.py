@@ -102,7 +102,7 @@ def go(
         name, connection = slips.near(name)
     if connection is not None:
         if directory is not None or line.command is not None:
-            show.note(f"{name} runs already; DIR and CMD are not applied")
+            show.entering(f"{name} runs already; DIR and CMD are not applied")
     else:
         slips.hint(name)
         return into(_begun(what, name, plain=directory is None and line.command is None), name, options, here)
@@ -263,6 +263,7 @@ def on(host: str, line: Line) -> int:
     from sesh.cli import there
 
     show.write(f"[{line.words[0]} on @{host}]\n".encode(), show.STDERR)
+    show.recall(f"{line.words[0]} on @{host}")
     line.hosts = [host]
     return there.found(line)
 
@@ -342,6 +343,7 @@ def into(connection: Connection, name: str, options: Options, here: Record | Non
         return far.handed(connection, name)
     from sesh.client.attach import attach as run
 
+    options.greeting = show.greeting()
     return code(run(connection, name, options=options, open=reopened, again=again))
 
 

@@ -66,7 +66,7 @@ def begun(what: Order, name: str, known: Summary, *, plain: bool) -> Connection:
     if chosen not in ("s", "n"):
         raise Refused("nothing was done")
     if chosen == "n":
-        show.note(f"{_how(name, known)}; this one is new")
+        show.entering(f"{_how(name, known)}; this one is new")
         return create.start(what, name)
     with _Kept(name):
         return create.start(_again(what, name, known), name)
@@ -97,7 +97,7 @@ def _again(what: Order, name: str, known: Summary) -> Order:
     """The order for the same session: its directory, labels and command, its old output above."""
     directory = str(known.get("cwd") or "")
     if not os.path.isdir(directory):
-        show.note(f"{create.no_directory(directory)} any more; it starts in your home directory")
+        show.entering(f"{create.no_directory(directory)} any more; it starts in your home directory")
         directory = os.path.expanduser("~")
     command = None if _is_shell(name) else [str(word) for word in known.get("command") or []] or None
     emulator = _kept(name)

@@ -29,6 +29,7 @@ def _tell(settings: Config) -> None:
         if warning not in _told:
             _told.add(warning)
             show.note(warning)
+            show.recall("config.toml has mistakes; `sesh --doctor` shows them")
 
 
 def detach_key() -> DetachKey | None:

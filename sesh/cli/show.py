@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sesh.errors import SeshError
 
 STDOUT, STDERR = 1, 2
+_LAST = 3
+_said: list[str] = []
 _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
@@ -51,6 +53,22 @@ def note(line: str) -> None:
         write(encoded(f"sesh: {one_line(far.worded(line))}\n"), STDERR)
     except (BrokenPipeError, Refused):
         return
+
+
+def entering(line: str) -> None:
+    """The same for who is about to enter a session, whose first screen covers it: `greeting` has it said again."""
+    note(line)
+    recall(line)
+
+
+def recall(line: str) -> None:
+    """Has `greeting` say what was said already."""
+    _said[:] = [*(each for each in _said if each != line), line][-_LAST:]
+
+
+def greeting() -> str:
+    """What an attachment lays over its first screen, empty for nothing."""
+    return "; ".join(_said)
 
 
 def value(thing: Any) -> None:

@@ -60,7 +60,7 @@ def hint(name: str) -> None:
     if verb := verb_like(name):
         meaning = {"--list": "to list sessions", "--help": "for help", "--version": "for the version"}
         placed = "" if verb in _UNNAMED else " NAME" if verb != "--new" else ""
-        show.note(f"a new session named {name}; {meaning.get(verb, 'for the verb')}: sesh {verb}{placed}")
+        show.entering(f"a new session named {name}; {meaning.get(verb, 'for the verb')}: sesh {verb}{placed}")
 
 
 def near(name: str) -> tuple[str, Connection | None]:

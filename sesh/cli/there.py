@@ -155,6 +155,7 @@ def _attach(line: words.Line, argv: list[str], destination: Destination) -> int:
     host = destination.word
     paths.remember(name, host)
     eventlog.log("connect", host=host, session=name)
+    options.greeting = show.greeting()
     outcome = attach(through, name, host=host, options=options, open=enter.reopened, again=enter.again)
     eventlog.log("disconnect", host=outcome.host or host, session=outcome.name, reason=outcome.kind)
     return enter.code(outcome)

@@ -99,6 +99,7 @@ def test_directory_and_command_are_not_applied_to_what_runs(terminal: Open, sesh
     sesh("--open", "work")
     opened = terminal("work", "/nowhere", "--", "false")
     opened.wait_for_raw(b"work runs already; DIR and CMD are not applied")
+    opened.wait_for(" work runs already; DIR and CMD are not applied")  # the first screen covers what was printed
     inside(opened)
     left(opened, "work")
 
