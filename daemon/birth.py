@@ -23,6 +23,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from sesh.daemon.listener import Listener
+    from sesh.daemon.session import Session
+
     Order = dict[str, Any]
 
 _HEAVY = ("typer", "rich", "pydantic", "fabric", "asyncio", "threading")
@@ -216,7 +219,7 @@ def _live(channel: int, order: Order, tether: int = -1) -> None:
         calm()
         first = socket(AF_UNIX, SOCK_STREAM, 0, _CHANNEL)
         try:
-            server = _serving(order, first)
+            session, agent, listener = _begun(order)
         except SeshError as error:
             _failed(first, error)
             os._exit(1)
@@ -224,9 +227,7 @@ def _live(channel: int, order: Order, tether: int = -1) -> None:
             first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": order["name"]}))
         except OSError:
             pass  # the creator has died; its session lives
-        gc.freeze()  # what is there now stays
-        gc.enable()
-        server.run()
+        _serve(session, agent, listener, first)
     except BaseException as error:
         if os.environ.get("SESH_DEBUG"):
             import traceback
@@ -262,7 +263,7 @@ def calm() -> None:
     os.umask(0o077)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the kernel would throw the program's wait status away
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.pthread_sigmask(signal.SIG_SETMASK, (signal.SIGTERM, signal.SIGUSR1))  # until the server hears them
 
 
 def _most_descriptors() -> int:
@@ -277,17 +278,15 @@ def _failed(first: socket, error: SeshError) -> None:
     first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "error": told}))
 
 
-def _serving(order: Order, first: socket) -> Any:
-    """The server of a session whose program runs and whose socket accepts. Raises what kept it from that."""
+def _begun(order: Order) -> tuple[Session, str, Listener]:
+    """A session whose program runs and whose socket accepts, and its agent link. Raises what kept it from that."""
     from sesh.daemon.listener import Listener
-    from sesh.daemon.server import Server
 
     listener = None
     try:
         listener = Listener.claim(order["name"])
         session, agent = _session(order)
         session.write_record()
-        server = Server(session, listener, first, agent)
     except BaseException as error:
         if listener is not None:
             listener.release()
@@ -296,10 +295,24 @@ def _serving(order: Order, first: socket) -> Any:
         kind = Refused if isinstance(error, OSError) else InternalError
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise kind(f"the session cannot be set up: {why}") from error
-    return server
+    return session, agent, listener
 
 
-def _session(order: Order) -> tuple[Any, str]:
+def _serve(session: Session, agent: str, listener: Listener, first: socket) -> None:
+    """Serves the session to its end. What that needs is loaded now: its creator need not wait for it."""
+    try:
+        from sesh.daemon.server import Server
+
+        server = Server(session, listener, first, agent)
+    except BaseException:
+        listener.release()
+        raise
+    gc.freeze()  # what is there now stays
+    gc.enable()
+    server.run()
+
+
+def _session(order: Order) -> tuple[Session, str]:
     """The session with its program started, and the path of its agent link."""
     from sesh.daemon.attachment import clamp_size
     from sesh.daemon.environment import behind_enter, environment, find_program, shell, shell_words

@@ -18,6 +18,7 @@ import time
 from sesh import jsontext, kernel, paths, protocol, records, wire
 from sesh.daemon.surroundings import surroundings
 from sesh.errors import ProtocolError, Refused, TimedOut, Unreachable
+from sesh.native import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def live(key: str) -> None:
     from sesh.daemon.listener import Listener
 
     birth.calm()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _called("sesh")
     for name in _LOADED:
         importlib.import_module(f"sesh.daemon.{name}")
