@@ -91,7 +91,7 @@ def test_a_session_over_there_is_recorded_here(home: Home, farm: Farm) -> None:
 def test_a_recording_outlasts_its_link_and_has_each_line_once(home: Home, farm: Farm) -> None:
     far = farm.host("one", proxied=True)
     home.sesh("@one", "--open", "work", "--", "sh", "-c", "read go; i=0; while [ $i -lt 900 ]; do i=$((i+1)); "
-              "echo line-$i-; [ $((i%100)) = 0 ] && sleep 0.1; done; exit 3")  # fmt: skip
+              "echo line-$i-; [ $((i%100)) = 0 ] && sleep 0.1; done; read go; exit 3")  # fmt: skip
     path = os.path.join(home.path, "work.cast")
     recorder = home.start("@one", "--record", "work", path, "--json")
     wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 0, 15)
@@ -99,6 +99,8 @@ def test_a_recording_outlasts_its_link_and_has_each_line_once(home: Home, farm: 
     for number in (100, 400):
         wait_until(lambda number=number: f"line-{number}-" in recorded(path), 15)  # type: ignore[misc]
         far.proxy.cut()
+    wait_until(lambda: "line-900-" in recorded(path), 30)
+    home.sesh("@one", "--send", "work", "--enter")
     told = json.loads(recorder.communicate(timeout=30)[0])
     assert (told["ok"], told["exit_code"]) == (True, 3)
     assert re.findall(r"line-(\d+)-", recorded(path)) == [str(number) for number in range(1, 901)]
