@@ -60,7 +60,7 @@ class Marks:
         """A command begins; one that is run for somebody is told of by who runs it."""
         session = self._session
         runs = session.runs
-        if runs is not None and runs.active is not None:
+        if runs is not None and (runs.active is not None or runs.ran):
             self._begun = None
             return
         command = told(body)

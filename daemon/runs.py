@@ -56,6 +56,8 @@ class Runs:
         self.session, self.program = session, program
         self.queue: deque[Run] = deque()
         self.active: Run | None = None
+        self.ran = False
+        """Whether one was active when the last block came: what the shell says of it may stand behind its end."""
         self.past = session.history()
         self.secret = os.urandom(6).hex()
         """What the marks of this session's runs begin with."""
@@ -151,6 +153,7 @@ class Runs:
 
     def sift(self, block: bytes) -> bytes:
         """The block without our marks and their echo."""
+        self.ran = self.active is not None
         passed = self.sieve.sift(block)
         if self.sieve.part:
             self.session.timers.set("mark", HALF, self.let_go)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -90,6 +91,7 @@ def test_what_is_typed_is_in_the_history_with_its_output_and_code(sesh: Sesh, ho
 
 def test_commands_that_are_run_stay_exact_and_stand_there_once(sesh: Sesh, home: Home, shell: str) -> None:
     sesh("--open", "work")
+    listener = home.start("--events", "work", "--since", "0", "--json")
     for words, output, code in (
         (["printf 'a\\nb'"], "a\nb", 0),
         (["echo", "two  words"], "two  words\n", 0),
@@ -104,6 +106,10 @@ def test_commands_that_are_run_stay_exact_and_stand_there_once(sesh: Sesh, home:
     assert rows[-1]["command"] == ["echo typed"]
     assert [row["exit_code"] for row in rows] == [0, 0, 5, 0]
     assert sesh("--run", "work", "--", "echo after").stdout == "after\n"
+    sesh("--kill", "work")
+    events = [json.loads(line) for line in listener.communicate(timeout=15)[0].splitlines()]
+    # The shell's own marks, read in one block with the end of a short command, told of it a second time.
+    assert [event["exit_code"] for event in events if event["event"] == "command_ended"] == [0, 0, 5, 0, 0]
 
 
 def test_a_shell_takes_over_the_display_and_the_new_name_before_its_next_prompt(
