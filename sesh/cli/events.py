@@ -184,7 +184,8 @@ def _object(event: dict[str, Any]) -> None:
 def _line(event: dict[str, Any]) -> None:
     """Prints an event for a person."""
     told = {key: value for key, value in event.items() if key not in ("seq", "ts", "event", "session")}
-    facts = " ".join(f"{key}={_word(value)}" for key, value in told.items() if value not in (None, False, ""))
+    shown = {key: value for key, value in told.items() if value is not False and value not in (None, "")}
+    facts = " ".join(f"{key}={_word(value)}" for key, value in shown.items())
     clock = str(event.get("ts"))[11:19]
     words = [clock, str(event.get("session")), str(event.get("event")), *([facts] if facts else [])]
     show.text(show.plain("  ".join(words)))
