@@ -130,8 +130,12 @@ def test_what_is_pressed_before_there_is_a_job_is_told_to_it(ends: tuple[wire.Co
 
 
 def test_nobody_is_kept_by_a_job_that_does_not_begin() -> None:
+    def pressed(times: int) -> None:
+        for _ in range(times):
+            os.kill(os.getpid(), signal.SIGINT)
+
     with Presses(tie=False, left="it may have begun"), pytest.raises(Interrupted, match="may have begun"):
-        [os.kill(os.getpid(), signal.SIGINT) for _ in range(3)]
+        pressed(3)
 
 
 def test_a_ctrl_c_after_two_seconds_is_a_first_one_again() -> None:
