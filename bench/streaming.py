@@ -74,7 +74,7 @@ class Stage:
         """MB/s until every window has shown all of a file. Raises Late; notes a window that was not shown all."""
         before = [window.count for window in self.windows]
         mark, began = self.order(file)
-        moment = together(self.windows, mark.encode(), 20 if self.crowded else PATIENCE)
+        moment = together(self.windows, mark.encode(), 8 if self.crowded else PATIENCE)
         os.read(self.pipes[1], 256)
         size = os.path.getsize(os.path.join(self.field.material, file))
         exact = (
