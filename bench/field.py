@@ -59,7 +59,9 @@ class Field:
 
     def rounds(self, many: int, few: int) -> int:
         """How often each sample is taken."""
-        return few if self.quick or self._brief else many
+        if self._brief:
+            return max(1, few // 2)
+        return few if self.quick else many
 
     @property
     def seconds(self) -> float:
