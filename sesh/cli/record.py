@@ -109,7 +109,7 @@ class Recording:
     def __init__(self, cast: Cast, name: str, way: Way, host: str | None) -> None:
         self._cast, self._name, self._way, self._host = cast, name, way, host
         self._output = way.to(name)
-        self._events = self._another()
+        self._events, self._sized = self._another(), True
         self._position = self._head = 0
         self.skipped = 0
         """Bytes that were never seen."""
@@ -156,24 +156,34 @@ class Recording:
 
     def follow(self) -> None:
         """Writes what comes until the session has ended, a link that breaks being mended. Raises Unreachable."""
+        broken = False
         while True:
             try:
+                if broken:
+                    self._mend()
+                    broken = False
                 self._follow()
                 return
             except Lost:
-                self._events.close()
-                try:
-                    self._output = self._way.again(self._output, self._position)
-                    self._ask({"from": self._position})
-                    self._events = self._another()
-                    self._events.send(wire.greeting("request") + wire.asking("events", _EVENTS))
-                except Ended as ended:
-                    self._rest(ended)
-                    return
+                broken = True
+            except Ended as ended:
+                self._rest(ended)
+                return
+
+    def _mend(self) -> None:
+        """Goes on over another link. Raises Ended, and Lost where that one does not last either."""
+        self._events.close()
+        self._output = self._way.again(self._output, self._position)
+        self._ask({"from": self._position})
+        try:
+            self._events, self._sized = self._another(), True
+            self._events.send(wire.greeting("request") + wire.asking("events", _EVENTS))
+        except (NotFound, Unreachable):
+            self._sized = False  # it has ended since, or the link has gone: the first connection tells
 
     def _follow(self) -> None:
         poll = select.poll()
-        ends = {self._output.inbound: self._output, self._events.inbound: self._events}
+        ends = {each.inbound: each for each in (self._output, *([self._events] if self._sized else []))}
         for descriptor in ends:
             poll.register(descriptor, select.POLLIN)
         for connection in ends.values():
