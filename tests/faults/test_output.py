@@ -17,7 +17,8 @@ LAST = 10_900_000
 
 def expected() -> tuple[int, str]:
     """Size and hash of what the terminal gets."""
-    printed = subprocess.run(["seq", "1", str(LAST)], capture_output=True, check=True).stdout.replace(b"\n", b"\r\n") + b"end"
+    lines = subprocess.run(["seq", "1", str(LAST)], capture_output=True, check=True).stdout
+    printed = lines.replace(b"\n", b"\r\n") + b"end"
     return len(printed), hashlib.sha256(printed).hexdigest()
 
 
