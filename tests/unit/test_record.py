@@ -1,0 +1,87 @@
+"""`--record` over a link that breaks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sesh import protocol
+from sesh.cli import find, record
+from sesh.cli.cast import Cast
+from sesh.cli.way import Way
+from sesh.errors import Lost, NotFound
+
+
+class Script:
+    """A connection that brings what it was given: frames, or an error in their place."""
+
+    def __init__(self, *parts: tuple[int, bytes] | Exception) -> None:
+        self.inbound, self._other = os.pipe()
+        self._parts: Iterator[tuple[int, bytes] | Exception] = iter(parts)
+        if parts:
+            os.write(self._other, b"x")
+        self.welcome: dict[str, Any] = {"position": 0}
+
+    def send(self, data: bytes, deadline: float | None = None) -> None:
+        """Says nothing to anybody."""
+
+    def leftovers(self) -> list[tuple[int, bytes]]:
+        """Nothing came with the answer."""
+        return []
+
+    def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
+        """The next part."""
+        part = next(self._parts)
+        if isinstance(part, Exception):
+            raise part
+        return part
+
+    def close(self) -> None:
+        """Closes the pipe, once."""
+        for descriptor in {self.inbound, self._other} - {-1}:
+            os.close(descriptor)
+        self.inbound = self._other = -1
+
+
+class Links(Way):
+    """One connection after the other."""
+
+    def __init__(self, *connections: Any) -> None:
+        self._connections = iter(connections)
+
+    def to(self, name: str) -> Any:
+        """The first."""
+        return next(self._connections)
+
+    def again(self, broken: Any, since: int) -> Any:
+        """The next."""
+        broken.close()
+        return next(self._connections)
+
+
+@pytest.mark.parametrize("cuts", [1, 2])
+def test_a_session_that_ends_while_its_link_is_mended_is_recorded_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuts: int
+) -> None:
+    """The second connection, for changes of size, found no session any more; that ended the recording as an error."""
+    lost = [Script(Lost("the link is lost")) for _ in range(cuts)]
+    last = Script((protocol.RESPONSE, protocol.encode({"id": 1, "exit_code": 3})))
+    sizes: list[Any] = [Script()]
+
+    def led(name: str, _host: str) -> Any:
+        if not sizes:
+            raise NotFound(f"no session {name}")
+        return sizes.pop()
+
+    monkeypatch.setattr(record, "_led", led)
+    monkeypatch.setattr(find, "welcomed", lambda _connection, _name: None)
+    with Cast(str(tmp_path / "work.cast"), force=False) as cast:
+        cast.header("work", 80, 24, "sh")
+        recording = record.Recording(cast, "work", Links(*lost, last), "box")
+        recording.follow()
+        recording.close()
+    assert recording.code == 3
