@@ -43,7 +43,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Runs what is asked for; 0, or 1 where a goal was missed."""
+    """Runs what is asked for; 0 also where a goal was missed, which is a figure and no failure."""
     asked = _arguments()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sesh-bench-") as folder:
@@ -66,7 +66,9 @@ def main() -> int:
             file.write(as_json(rows, facts))
     if asked.markdown:
         _document(asked.markdown, rows, facts)
-    return int(any(row.met() is False for row in rows))
+    if missed := [row.title for row in rows if row.met() is False]:
+        print(f"goals missed: {'; '.join(missed)}")
+    return 0
 
 
 def _measured(program: str, python: str, asked: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
