@@ -39,6 +39,8 @@ class RawTerminal:
         self.inbound = inbound
         self.outbound = self._shown_on = outbound
         self.signals = -1
+        self.stirred = False
+        """Whether a signal has come since `noticed` was called; true before `signals` is seen to be readable."""
         self._attributes: list[Any] | None = None
         self._blocking: dict[int, bool] = {}
         self._handlers: dict[int, Any] = {}
@@ -183,7 +185,7 @@ class RawTerminal:
         os.set_blocking(self._wakeup, False)
         self._old_wakeup = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         for number in _WATCHED:
-            self._handlers[number] = signal.signal(number, _noticed)
+            self._handlers[number] = signal.signal(number, self._stir)
 
     def _unwatch(self) -> None:
         for number, handler in self._handlers.items():
@@ -195,16 +197,17 @@ class RawTerminal:
             os.close(self._wakeup)
             self.signals = self._wakeup = -1
 
+    def _stir(self, _number: int, _frame: object) -> None:
+        """A signal needs a handler for its byte to be written."""
+        self.stirred = True
+
     def noticed(self) -> set[int]:
         """The numbers of the signals that have come since the last call."""
+        self.stirred = False
         try:
             return set(os.read(self.signals, 4096))
         except BlockingIOError:
             return set()
-
-
-def _noticed(_number: int, _frame: object) -> None:
-    """A signal needs a handler for its byte to be written."""
 
 
 def _reopen(descriptor: int) -> int:

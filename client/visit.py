@@ -141,7 +141,7 @@ class Visit:
 
     def _serve(self, ready: dict[int, int]) -> None:
         connection, terminal = self.connection, self.terminal
-        if terminal.signals in ready:
+        if terminal.stirred or terminal.signals in ready:  # a new size goes before the keys that followed it
             self._signals()
         if terminal.inbound in ready and self._outcome is None:
             self._type()

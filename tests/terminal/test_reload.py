@@ -170,7 +170,7 @@ def test_commands_of_run_go_on_and_are_answered_exactly(sesh: Sesh, home: Home) 
     sesh("--open", "work")
     numbers = "i=0; while [ ! -e enough ]; do i=$((i+1)); echo line $i; done; echo $i in all; (exit 5)"
     running = home.start("--run", "work", "--", numbers)
-    wait_until(lambda: "line 9" in sesh("--logs", "work", "20").stdout)
+    wait_until(lambda: "\nline " in sesh("--logs", "work", "20").stdout)
     waiting = home.start("--run", "work", "--timeout", "60", "--", "echo next")
     late = home.start("--run", "work", "--timeout", "2", "--", "echo never")
     for _ in range(3):

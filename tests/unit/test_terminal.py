@@ -112,6 +112,18 @@ def test_signals_become_bytes_to_wait_for(line: tuple[int, int]) -> None:
         assert terminal.noticed() == {signal.SIGTERM, signal.SIGWINCH}
 
 
+def test_a_signal_is_known_of_before_its_byte_is_seen(line: tuple[int, int]) -> None:
+    """A poll that a key ends tells nothing of the signal that came with it: keys overtook the new size before them."""
+    _, slave = line
+    with RawTerminal(slave, slave) as terminal:
+        stirred = [terminal.stirred]
+        os.kill(os.getpid(), signal.SIGWINCH)
+        stirred.append(terminal.stirred)
+        assert terminal.noticed() == {signal.SIGWINCH}
+        stirred.append(terminal.stirred)
+    assert stirred == [False, True, False]
+
+
 def test_the_size_has_pixels(line: tuple[int, int]) -> None:
     master, slave = line
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 132, 1320, 1000))
