@@ -40,6 +40,9 @@ def copy(folder: str) -> tuple[str, str]:
     with open(program, "w", encoding="utf-8") as file:
         file.write(_LAUNCHER.format(python=python, paths=paths))
     os.chmod(program, stat.S_IRWXU)
+    own = sysconfig.get_path("purelib", vars={"base": environment, "platbase": environment})
+    with open(os.path.join(own, "sesh.pth"), "w", encoding="utf-8") as file:  # the emulator is timed by itself
+        file.write("".join(f"{path}\n" for path in paths))
     return program, python
 
 
