@@ -35,6 +35,7 @@ class Ending:
         self.done = False
         """Whether the program has ended and its files are removed, or it is kept."""
         self._since = 0.0
+        """When the session was told to end; then, when it had ended."""
 
     def begin(self, *, keep: bool = False) -> None:
         """Ends every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds.
@@ -131,6 +132,7 @@ class Ending:
         else:
             self.server.guarded(self.server.release, "the release")
         self.done = True
+        self._since = time.monotonic()  # who was slow before has time to take the rest, and how it ended
         for peer, asked in self.server.killers:
             peer.respond(asked)
         self.server.killers.clear()
@@ -191,7 +193,7 @@ class Ending:
             return False
         now = time.monotonic()
         for peer in list(self.server.peers.values()):
-            stuck = peer.unsent and peer.blocked and now - peer.touched > STALLED
+            stuck = peer.unsent and peer.blocked and now - max(peer.touched, self._since) > STALLED
             if stuck or (not peer.unsent and not peer.waits and not peer.first and peer.attachment is None):
                 self.server.drop(peer)
         if self.server.peers:

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import sys
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -72,6 +73,10 @@ if {}:
 
 def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) -> None:
     job = home.start("--exec", "job", "--follow", "--", "sh", "-c", FLOOD)
+    pieces: list[bytes] = []
+    assert job.stdout is not None
+    reading = threading.Thread(target=pieces.extend, args=[job.stdout])
+    reading.start()  # who does not read for two seconds is waited for no longer
     wait_until(lambda: "job" in home.names())
     before = pids(home, "job")
     for done in range(1, 6):
@@ -80,8 +85,9 @@ def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) ->
         assert reloads(home, "job") == done
     assert pids(home, "job") == before
     home.write("enough", "")
-    output, _ = job.communicate(timeout=60)
-    assert job.returncode == 7
+    assert job.wait(60) == 7
+    reading.join(10)
+    output = b"".join(pieces)
     told = re.search(r"^(\d+) in all", output[-100:].decode(), re.MULTILINE)
     assert told is not None
     assert numbered(output.decode()) == list(range(1, int(told[1]) + 1))

@@ -158,7 +158,7 @@ def test_the_settings_name_the_detach_key_and_a_wrong_one_costs_no_attachment(te
     with open(settings, "w", encoding="utf-8") as file:
         file.write('detach_key = "nonsense"\n')
     again = terminal("work")
-    again.wait_for("config.toml:1:1: nonsense is no key")
+    again.wait_for_raw(b"config.toml:1:1: nonsense is no key")
     left(inside(again), "work")
 
 
