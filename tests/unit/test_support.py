@@ -96,7 +96,9 @@ def test_queries_are_answered_only_where_it_was_asked_for(home: Home) -> None:
 
 
 def test_closing_the_window_hangs_up(home: Home) -> None:
-    terminal = home.terminal(command=["sh", "-c", "trap 'echo gone > gone; exit' HUP; echo ready; read x; while :; do sleep 0.02; done"])
+    terminal = home.terminal(
+        command=["sh", "-c", "trap 'echo gone > gone; exit' HUP; echo ready; read x; while :; do sleep 0.02; done"]
+    )
     terminal.wait_for("ready")
     terminal.hang_up()
     wait_until(lambda: os.path.exists(os.path.join(home.path, "gone")))
