@@ -201,7 +201,7 @@ class Nest:
         self._door.close()
         for entry in os.listdir(folder):
             key, suffix = os.path.splitext(entry)
-            if suffix == _LOCK and (key == self._key or _deserted(os.path.join(folder, entry))):
+            if suffix == _LOCK and (key == self._key or not paths.held(os.path.join(folder, entry))):
                 for each in (key + paths.SOCKET, entry):
                     _unlinked(os.path.join(folder, each))
         try:
@@ -238,23 +238,6 @@ def _sessions() -> list[int]:
         else:
             os.close(descriptor)
     return found
-
-
-def _deserted(path: str) -> bool:
-    """Whether nobody holds a lock."""
-    import fcntl
-
-    try:
-        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(lock)
-    return True
 
 
 def _unlinked(path: str) -> None:

@@ -177,6 +177,23 @@ class locked:  # noqa: N801
         os.close(self._descriptor)
 
 
+def held(path: str) -> bool:
+    """Whether a process holds a lock on a file; what cannot be told counts as yes."""
+    import fcntl
+
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 class masked:  # noqa: N801
     """Holds a umask for the length of a block."""
 

@@ -146,27 +146,10 @@ def _stale_sockets(folder: str) -> Iterator[str]:
         except FileNotFoundError:
             continue
         lock = entry.endswith(".lock") and entry[:1] != "." and stat.S_ISREG(mode)
-        if (lock and age_of(path) > SETTLED and not _held(path)) or (
+        if (lock and age_of(path) > SETTLED and not paths.held(path)) or (
             stat.S_ISSOCK(mode) and age_of(path) > 1.0 and not _answers(path)
         ):
             yield path
-
-
-def _held(path: str) -> bool:
-    """Whether a process holds a lock on a file; what cannot be told counts as yes."""
-    import fcntl
-
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _answers(path: str) -> bool:
