@@ -19,51 +19,14 @@ from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
 from sesh.cli.words import Line, split
 from sesh.errors import InternalError, Interrupted, NotFound
-
-
-def presses(*, tie: bool) -> Presses:
-    """The signals, noted from now on; the waiter gives them back."""
-    return Presses(tie=tie, left="").__enter__()
-
-
-class Daemon:
-    """The other end of a connection: reads requests, says what the test wants."""
-
-    def __init__(self, end: socket.socket) -> None:
-        self.end = end
-        self.decoder = protocol.Decoder()
-        self.frames: list[tuple[int, bytes]] = []
-
-    def next(self) -> tuple[int, dict[str, object]]:
-        while not self.frames:
-            data = self.end.recv(65536)
-            assert data, "the waiter closed the connection"
-            self.frames = self.decoder.feed(data)
-        kind, payload = self.frames.pop(0)
-        return kind, protocol.parse(payload)
-
-    def say(self, kind: int, **values: object) -> None:
-        self.end.sendall(protocol.message(kind, values))
-
-    def welcome(self) -> dict[str, object]:
-        """HELLO, WELCOME; the request that came with it."""
-        assert self.next()[0] == protocol.HELLO
-        self.say(protocol.WELCOME, protocol=protocol.PROTOCOL, version="0")
-        return self.next()[1]
-
-    def ended(self, code: int, **more: object) -> None:
-        self.say(protocol.RESPONSE, id=1, exit_code=code, **more)
+from tests.unit.awaited import Daemon, presses
 
 
 @pytest.fixture
 def ends() -> Iterator[tuple[wire.Connection, Daemon]]:
-    ours, theirs = socket.socketpair()
-    theirs.settimeout(10)
-    descriptor = ours.detach()
-    connection = wire.Connection(descriptor, descriptor)
-    yield connection, Daemon(theirs)
-    connection.close()
-    theirs.close()
+    daemon = Daemon()
+    yield daemon.connection, daemon
+    daemon.close()
 
 
 def played(daemon: Daemon, part: object) -> threading.Thread:

@@ -15,58 +15,15 @@ import pytest
 from sesh import protocol, wire
 from sesh.cli import show
 from sesh.cli.job import Followed
-from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
 from sesh.client import pulse
 from sesh.errors import InternalError, Interrupted, Unreachable
-
-
-def presses(*, tie: bool) -> Presses:
-    """The signals, noted from now on; the waiter gives them back."""
-    return Presses(tie=tie, left="").__enter__()
-
-
-class Daemon:
-    """The other end of one link."""
-
-    def __init__(self) -> None:
-        ours, self.end = socket.socketpair()
-        self.end.settimeout(10)
-        self.connection = wire.Connection(ours.fileno(), ours.fileno())
-        ours.detach()
-        self._decoder = protocol.Decoder()
-        self._frames: list[tuple[int, bytes]] = []
-
-    def next(self) -> tuple[int, dict[str, Any]]:
-        while not self._frames:
-            data = self.end.recv(65536)
-            assert data, "the waiter closed the link"
-            self._frames = self._decoder.feed(data)
-        kind, payload = self._frames.pop(0)
-        return kind, protocol.parse(payload) if payload else {}
-
-    def welcome(self, number: str = "id") -> dict[str, Any]:
-        """The request that came with HELLO."""
-        assert self.next()[0] == protocol.HELLO
-        self.end.sendall(
-            protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "0", "id": number})
-        )
-        return self.next()[1]
-
-    def output(self, position: int, data: bytes) -> None:
-        self.end.sendall(protocol.numbered(protocol.OUTPUT, position, data))
-
-    def ended(self, code: int) -> None:
-        self.end.sendall(protocol.message(protocol.RESPONSE, {"id": 1, "exit_code": code}))
-
-    def close(self) -> None:
-        self.end.close()
-        self.connection.close()
+from tests.unit.awaited import Daemon, presses
 
 
 @pytest.fixture
 def links() -> Iterator[list[Daemon]]:
-    daemons = [Daemon() for _ in range(3)]
+    daemons = [Daemon(id="id") for _ in range(3)]
     yield daemons
     for daemon in daemons:
         daemon.close()
@@ -180,10 +137,11 @@ def test_a_daemon_of_this_machine_that_dies_is_no_lost_link(links: list[Daemon])
         waiter.result(None, wanted=False)
 
 
-def stuck(tie_until: threading.Event) -> Callable[..., Any]:
-    """A link that does not come back before the event."""
+def stuck(tie_until: threading.Event, tried: threading.Event) -> Callable[..., Any]:
+    """A link that does not come back before the one event; the other tells that it is tried for."""
 
     def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
+        tried.set()
         while not tie_until.wait(0.01):
             continue
         raise Unreachable("never")
@@ -193,15 +151,15 @@ def stuck(tie_until: threading.Event) -> Callable[..., Any]:
 
 def test_ctrl_c_ends_the_waiting_for_a_link(links: list[Daemon]) -> None:
     links[0].end.shutdown(socket.SHUT_RDWR)
-    over = threading.Event()
+    over, tried = threading.Event(), threading.Event()
 
     def pressed() -> None:
-        time.sleep(0.2)
+        assert tried.wait(10)
         os.kill(os.getpid(), signal.SIGINT)
 
     beside(pressed)
     with (
-        Waiter(links[0].connection, "job", presses(tie=False), host="box", again=stuck(over)) as waiter,
+        Waiter(links[0].connection, "job", presses(tie=False), host="box", again=stuck(over, tried)) as waiter,
         pytest.raises(Interrupted, match=r"sesh @box job, .*sesh @box --kill job"),
     ):
         waiter.result(None, wanted=False)

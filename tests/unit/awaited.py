@@ -1,0 +1,57 @@
+"""What a job's waiter is given in unit tests: a daemon that the test plays, and the signals noted."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from sesh import protocol, wire
+from sesh.cli.presses import Presses
+
+
+def presses(*, tie: bool) -> Presses:
+    """The signals, noted from now on; the waiter gives them back."""
+    return Presses(tie=tie, left="").__enter__()
+
+
+class Daemon:
+    """The other end of `connection`, which is the waiter's: reads requests, says what the test wants.
+
+    `facts` are what its WELCOME tells beside the protocol.
+    """
+
+    def __init__(self, **facts: object) -> None:
+        ours, self.end = socket.socketpair()
+        self.end.settimeout(10)
+        descriptor = ours.detach()
+        self.connection = wire.Connection(descriptor, descriptor)
+        self._facts = facts
+        self._decoder = protocol.Decoder()
+        self._frames: list[tuple[int, bytes]] = []
+
+    def next(self) -> tuple[int, dict[str, Any]]:
+        while not self._frames:
+            data = self.end.recv(65536)
+            assert data, "the waiter closed the connection"
+            self._frames = self._decoder.feed(data)
+        kind, payload = self._frames.pop(0)
+        return kind, protocol.parse(payload) if payload else {}
+
+    def say(self, kind: int, **values: object) -> None:
+        self.end.sendall(protocol.message(kind, values))
+
+    def welcome(self) -> dict[str, Any]:
+        """HELLO, WELCOME; the request that came with it."""
+        assert self.next()[0] == protocol.HELLO
+        self.say(protocol.WELCOME, protocol=protocol.PROTOCOL, version="0", **self._facts)
+        return self.next()[1]
+
+    def output(self, position: int, data: bytes) -> None:
+        self.end.sendall(protocol.numbered(protocol.OUTPUT, position, data))
+
+    def ended(self, code: int, **more: object) -> None:
+        self.say(protocol.RESPONSE, id=1, exit_code=code, **more)
+
+    def close(self) -> None:
+        self.connection.close()
+        self.end.close()
