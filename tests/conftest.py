@@ -61,6 +61,17 @@ def home() -> Iterator[Home]:
 
 
 @pytest.fixture
+def inside(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This very process has the environment and the directory of the test's home."""
+    for name in list(os.environ):
+        if name not in home.env:
+            monkeypatch.delenv(name)
+    for name, value in home.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(home.path)
+
+
+@pytest.fixture
 def sesh(home: Home) -> Callable[..., Result]:
     """`sesh("--list", "--json")` runs the command without a terminal; see Home.sesh."""
     return home.sesh

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -29,12 +28,6 @@ def farm(ground: Ground, home: Home) -> Iterator[Farm]:
 
 
 @pytest.fixture
-def here(home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> Home:
+def here(home: Home, farm: Farm, inside: None) -> Home:
     """The test's own process gets the home's environment and directory, to call the remote room directly."""
-    for name in list(os.environ):
-        if name not in home.env:
-            monkeypatch.delenv(name)
-    for name, value in home.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(home.path)
     return home

@@ -15,16 +15,7 @@ from sesh import Session, Stop, sessions
 from sesh.errors import Busy, CannotStart, Exists, Interrupted, NotFound, Refused, SeshError, TimedOut, UsageError
 from tests.support import Home, wait_until
 
-
-@pytest.fixture(autouse=True)
-def _inside(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This very process in the home of the test."""
-    for name in list(os.environ):
-        if name not in home.env:
-            monkeypatch.delenv(name)
-    for name, value in home.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(home.path)
+pytestmark = pytest.mark.usefixtures("inside")
 
 
 def test_a_session_keeps_its_shell_between_commands(home: Home) -> None:

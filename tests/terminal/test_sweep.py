@@ -114,7 +114,7 @@ def test_the_session_that_it_is_typed_in_and_another_machines_are_left(sesh: Ses
 def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> None:
     folder = ".local/share/sesh/versions"
     for version in ("1.0-a", "1.1-b", "1.2-c"):
-        home.write(f"{folder}/{version}/start.py", "import time; time.sleep(60)\n")
+        home.write(f"{folder}/{version}/start.py", "import signal; signal.pause()\n")
         then = time.time() - HOURS
         os.utime(os.path.join(home.path, folder, version), (then, then))
     home.write(".local/bin/sesh", f"#!/bin/sh\n#\nexec python3 {home.path}/{folder}/1.2-c/start.py\n", mode=0o755)

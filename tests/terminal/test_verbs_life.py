@@ -120,8 +120,8 @@ def test_what_is_sent_is_typed_and_seen(sesh: Sesh) -> None:
 
 
 def test_a_large_stdin_is_sent_whole(sesh: Sesh, home: Home) -> None:
-    count = "import os,sys,time,tty\ntty.setraw(0)\nprint('ready', flush=True)\nn = 0\n"
-    count += "while n < 3000000: n += len(os.read(0, 65536))\nprint('got', n, flush=True)\ntime.sleep(60)"
+    count = "import os,signal,sys,tty\ntty.setraw(0)\nprint('ready', flush=True)\nn = 0\n"
+    count += "while n < 3000000: n += len(os.read(0, 65536))\nprint('got', n, flush=True)\nsignal.pause()"
     sesh("--open", "eater", "--", "python3", "-c", count)
     wait_until(lambda: "ready" in sesh("--screen", "eater").stdout)
     assert sesh("--send", "eater", "-", "--json", input=b"x" * 3000000).json()["bytes"] == 3000000
