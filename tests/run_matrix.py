@@ -13,10 +13,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
-from tests.support import Home, wait_until
+from tests.support import Home, processes, wait_until
 
 SHELLS = {
     "bash": ["bash"],
@@ -362,11 +361,13 @@ def _history(t: Live) -> None:
 def _order(t: Live) -> None:
     t.open()
     t.is_("true", 0, "")
+    daemon = t.home.sesh("--status", "t", "--json").json()["daemon_pid"]
+    t.home.write("first", "while [ ! -e go ]; do sleep 0.02; done\n")
     calls = []
     for number in range(4):
-        calls.append(t.home.start("--run", "t", "--", f"echo {number} >>order; sleep 0.1"))
-        wait_until(lambda: t.home.sesh("--status", "t", "--json").code == 0)
-        time.sleep(0.25)
+        calls.append(t.home.start("--run", "t", "--", f"sh first; echo {number} >>order"))
+        wait_until(lambda: processes.connections(daemon) == len(calls), what="the call is there")
+    t.home.write("go", "")
     assert [call.wait(20) for call in calls] == [0] * 4
     t.is_("cat order", 0, "0\n1\n2\n3\n")
 

@@ -14,7 +14,7 @@ import pytest
 from sesh import protocol
 from tests.remote.farm import Far, Farm
 from tests.remote.test_cuts import hasty, silence
-from tests.support import Home, wait_until
+from tests.support import Home, processes, wait_until
 
 GO = "while [ ! -e go ]; do sleep 0.02; done"
 
@@ -37,17 +37,11 @@ def away(far: Far) -> None:
 def settled(far: Far) -> None:
     """Somebody is connected to `work` over there, and nothing passes any more: he waits."""
     daemon = far.sesh("--status", "work", "--json").json()["daemon_pid"]
-    wait_until(lambda: _connections(daemon) > 0, what="somebody is connected to the daemon")
+    wait_until(lambda: processes.connections(daemon) > 0, what="somebody is connected to the daemon")
     seen: list[int] = []
     while len(seen) < 8 or len(set(seen[-8:])) > 1:
         seen.append(far.proxy.passed)
         time.sleep(0.02)
-
-
-def _connections(daemon: int) -> int:
-    with open("/proc/net/unix", encoding="utf-8") as file:
-        rows = [line.split() for line in file if f".{daemon}.sock" in line]
-    return sum(row[5] == "03" for row in rows)
 
 
 def line_of(stream: IO[bytes] | None) -> bytes:
