@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import zlib
 
-from sesh import kernel
-from sesh.daemon.stream import WORTH
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from sesh.daemon.session import Session
-
-QUIET = 2.0
-"""Seconds without output after which it is worth it."""
 PIECE = 256 << 10
 """Bytes that are packed as one: as much is unpacked to read any of it."""
 _LEVEL = 1  # the fastest: a log becomes a quarter with it, and hardly less with more
@@ -65,32 +55,3 @@ class PackedLines:
         """The newest lines, oldest first."""
         lines = self._packed.unpacked().split(b"\n")
         return lines[len(lines) - count :]
-
-
-class Rest:
-    """A session's times of rest. Output arms one timer; nothing wakes up while there is none."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def arm(self) -> None:
-        """There is something to gain: has it looked after some time later."""
-        self._session.timers.ensure("rest", QUIET, self.look)
-
-    def look(self) -> None:
-        """Packs where the output has gone quiet, else looks again."""
-        session = self._session
-        left = session.stream.touched + QUIET - time.monotonic()
-        if left > 0 or session.model.eager:
-            session.timers.set("rest", max(left, 1.0), self.look)
-        else:
-            self.pack()
-
-    def pack(self) -> None:
-        """Packs what is held, and gives back to the system what that leaves free."""
-        session = self._session
-        session.ripe = session.stream.head + session.model.position + WORTH
-        session.stream.pack()
-        if session.model.loaded:
-            session.model.emulator.history.pack()
-        kernel.give_back()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sesh.daemon.feed import Feed
     from sesh.daemon.hooks import Hooks
     from sesh.daemon.marks import Marks
-    from sesh.daemon.packed import Rest
+    from sesh.daemon.rest import Rest
     from sesh.daemon.past import Past
     from sesh.daemon.pty import Pty
     from sesh.daemon.runs import Runs
@@ -145,7 +145,7 @@ class Session:
     def rest(self) -> Rest:
         """Its times of rest; made when there is something to pack."""
         if self._rest is None:
-            from sesh.daemon.packed import Rest
+            from sesh.daemon.rest import Rest
 
             self._rest = Rest(self)
         return self._rest

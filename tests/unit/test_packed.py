@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sesh.daemon import packed
 from sesh.daemon.emulator import Emulator
 from sesh.daemon.model import Model
-from sesh.daemon.packed import PIECE, Packed, PackedLines, Rest
+from sesh.daemon.packed import PIECE, Packed, PackedLines
+from sesh.daemon.rest import Rest
 from sesh.daemon.stream import RETAINED, WORTH, Stream
 from sesh.daemon.timers import Timers
 
