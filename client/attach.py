@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from sesh import names, protocol, wire
+from sesh.client.attachment import Visit
 from sesh.client.display import Display
 from sesh.client.outcome import Options, Outcome
 from sesh.client.terminal import RawTerminal
-from sesh.client.visit import Visit
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.client.mending import Again
+    from sesh.client.reconnect import Again
 
     Open = Callable[[str, str | None], wire.Connection]
 
@@ -110,7 +110,7 @@ class _Tour:
             return outcome
         visit.connection.close()
         since = visit.position - self.display.unfinished()
-        from sesh.client.mending import Mending
+        from sesh.client.reconnect import Mending
 
         mending = Mending(visit, self.display, again, since)
         found = mending.run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh.ledger import Ledger
+from sesh.client.ledger import Ledger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import termios
 import time
 
 from sesh.errors import Refused
-from sesh.native import signal
+from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import time
 
-from sesh import checkpoints, kernel
-from sesh.daemon.model import Model
+from sesh import platform
+from sesh.daemon.clients.model import Model
+from sesh.daemon.clients.output_log import Stream
 from sesh.daemon.session import stamp
-from sesh.daemon.stream import Stream
+from sesh.store import checkpoints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.daemon.emulator import Emulator
     from sesh.daemon.session import Session
+    from sesh.vt.emulator import Emulator
 
 QUIET = 1.0
 """Seconds without output after which it is worth keeping."""
@@ -65,7 +66,7 @@ class Checkpoint:
         facts = {
             "written": stamp(time.time()),
             "last_activity": stamp(session.last_activity),
-            "cwd": kernel.directory_of(session.facts["pid"]) if kernel.LINUX and session.running else "",
+            "cwd": platform.directory_of(session.facts["pid"]) if platform.LINUX and session.running else "",
             "title": session.title,
             "model": model,
         }
@@ -85,8 +86,8 @@ def _kept(session: Session) -> tuple[dict[str, object], bytes]:
         data = stream.bytes(0)
         at = _needed(data)
         return _sizes(model.dump(), at), data[at:]
-    from sesh.daemon.prelude import fresh
-    from sesh.daemon.replay import replay
+    from sesh.vt.render.prelude import fresh
+    from sesh.vt.render.replay import replay
 
     lines = LINES
     prelude = fresh(model.emulator.rows)  # who reads it starts on an empty screen, and nothing is to be scrolled away

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-from sesh import kernel, protocol, results
-from sesh.daemon.attachment import ASIDE, DRAWN, HELD, RAW, Attachment
-from sesh.daemon.clients import STALLED
-from sesh.native import signal
+from sesh import platform, protocol
+from sesh.daemon.clients.client import ASIDE, DRAWN, HELD, RAW, STALLED, Attachment
+from sesh.lean import signal
+from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.daemon.peer import Peer
+    from sesh.daemon.clients.connection import Peer
     from sesh.daemon.server import Server
 
 PATIENCE = 2.0
@@ -63,7 +63,7 @@ class Ending:
         if pty is None:
             return
         waited = time.monotonic() - self._since
-        living = kernel.groups_of_session(pty.pid)
+        living = platform.groups_of_session(pty.pid)
         if not living or waited > 2 * PATIENCE:
             if pty.reap() or not living:
                 self._ended()

@@ -11,7 +11,7 @@ import os
 import time
 
 from sesh import config, paths
-from sesh.native import signal
+from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from sesh import kernel
-from sesh.daemon.stream import WORTH
+from sesh import platform
+from sesh.daemon.clients.output_log import WORTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,4 +41,4 @@ class Rest:
         session.stream.pack()
         if session.model.loaded:
             session.model.emulator.history.pack()
-        kernel.give_back()
+        platform.give_back()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import __version__, kernel, protocol
+from sesh import __version__, platform, protocol
+from sesh.daemon.clients.attach import Reception
+from sesh.daemon.clients.connection import Peer
 from sesh.daemon.ending import Ending
-from sesh.daemon.input import WINDOW
-from sesh.daemon.peer import Peer
-from sesh.daemon.poller import READ, WRITE, poller
-from sesh.daemon.program import Program
-from sesh.daemon.reception import Reception
-from sesh.daemon.verbs import SEEING, VERBS
+from sesh.daemon.loop.poller import READ, WRITE, poller
+from sesh.daemon.pty.input import WINDOW
+from sesh.daemon.pty.pump import Program
+from sesh.daemon.requests import SEEING, VERBS
 from sesh.errors import ProtocolError, SeshError
-from sesh.native import signal
+from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from typing import Any
 
-    from sesh.daemon.listener import Listener
+    from sesh.daemon.clients.listener import Listener
+    from sesh.daemon.requests import Verb
     from sesh.daemon.session import Session
-    from sesh.daemon.verbs import Verb
 
 GREETING = 10.0
 """Seconds in which a peer has to say HELLO."""
@@ -223,7 +223,7 @@ class Server:
 
     def _terminated(self) -> None:
         """Ends the session; where the machine goes down, leaves it lost, to be read and started again after that."""
-        if self.session.persists and self.session.running and kernel.shutting_down():
+        if self.session.persists and self.session.running and platform.shutting_down():
             self.guarded(self.session.checkpoint().write, "the checkpoint")
             self._leaving = True
         else:

@@ -5,34 +5,34 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import __version__, kernel, paths, records
-from sesh.daemon.clients import Clients
-from sesh.daemon.events import Events
-from sesh.daemon.input import InputQueue
-from sesh.daemon.journal import Journal
-from sesh.daemon.missed import Missed
-from sesh.daemon.model import Model
-from sesh.daemon.relay import Relay
-from sesh.daemon.stream import WORTH, Stream
-from sesh.daemon.timers import Timers
-from sesh.daemon.watch import Watch
+from sesh import __version__, paths, platform
+from sesh.daemon.clients.client import Clients
+from sesh.daemon.clients.model import Model
+from sesh.daemon.clients.output_log import WORTH, Stream
+from sesh.daemon.clients.relay import Relay
+from sesh.daemon.events import Events, Missed
+from sesh.daemon.fault_log import Journal
+from sesh.daemon.loop.timers import Timers
+from sesh.daemon.pty.input import InputQueue
+from sesh.daemon.pty.queries import Watch
 from sesh.errors import SIGNAL_BASE
-from sesh.native import OrderedDict
+from sesh.lean import OrderedDict
+from sesh.store import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from sesh.daemon.checkpoint import Checkpoint
-    from sesh.daemon.clients import Size
-    from sesh.daemon.draft import Draft
-    from sesh.daemon.feed import Feed
+    from sesh.daemon.clients.client import Size
     from sesh.daemon.hooks import Hooks
-    from sesh.daemon.marks import Marks
+    from sesh.daemon.pty.input import Feed
+    from sesh.daemon.pty.pty import Pty
     from sesh.daemon.rest import Rest
-    from sesh.daemon.past import Past
-    from sesh.daemon.pty import Pty
-    from sesh.daemon.runs import Runs
+    from sesh.daemon.shell.history import Past
+    from sesh.daemon.shell.osc133 import Marks
+    from sesh.daemon.shell.queue import Runs
+    from sesh.daemon.shell.shells import Draft
     from sesh.daemon.waits import Waits
 
 LONGEST_TITLE = 1024
@@ -114,14 +114,14 @@ class Session:
     def history(self) -> Past:
         """The commands that were run or typed."""
         if self.past is None:
-            from sesh.daemon.past import Past
+            from sesh.daemon.shell.history import Past
 
             self.past = Past()
         return self.past
 
     def resume_marks(self, begun: Any, number: int | None) -> None:
         """What the shell had told of a command that is under way."""
-        from sesh.daemon.marks import Marks
+        from sesh.daemon.shell.osc133 import Marks
 
         self.marks = Marks(self)
         self.marks.resume(begun, number)
@@ -129,7 +129,7 @@ class Session:
     def marked(self, body: bytes, position: int) -> None:
         """The shell's integration has told of a prompt or a command."""
         if self.marks is None:
-            from sesh.daemon.marks import Marks
+            from sesh.daemon.shell.osc133 import Marks
 
             self.marks = Marks(self)
         self.marks.found(body, position)
@@ -166,7 +166,7 @@ class Session:
     def look(self) -> None:
         """Output has come a while ago: keeps it, where it is time to."""
         # In time: when somebody wants a reload, the files may be those of the sesh that is to come.
-        from sesh.daemon import reload  # noqa: F401
+        from sesh.daemon.upgrade import reload  # noqa: F401
 
         if self.persists:
             self.checkpoint().look()
@@ -174,7 +174,7 @@ class Session:
     def drafted(self, data: bytes) -> None:
         """Somebody types these bytes."""
         if self.draft is None:
-            from sesh.daemon.draft import Draft
+            from sesh.daemon.shell.shells import Draft
 
             self.draft = Draft()
         self.draft.typed(data, self.pty)
@@ -197,7 +197,7 @@ class Session:
         self.ended_at = time.time()
         usage = self.pty.usage if self.pty is not None else None
         if usage is not None:
-            memory = usage.ru_maxrss * (1024 if kernel.LINUX else 1)
+            memory = usage.ru_maxrss * (1024 if platform.LINUX else 1)
             self.spent = (round(usage.ru_utime + usage.ru_stime, 3), memory)
         if os.WIFSIGNALED(status):
             self.exit_signal = os.WTERMSIG(status)
@@ -222,7 +222,7 @@ class Session:
         """The session as every list shows it."""
         facts = self.facts
         pid = facts["pid"]
-        cwd = kernel.directory_of(pid) if self.running else ""
+        cwd = platform.directory_of(pid) if self.running else ""
         return {
             "name": self.name,
             "host": None,
@@ -251,7 +251,7 @@ class Session:
             **self.summary(),
             "clients": clients,
             "scrollback": {"lines": history.lines, "bytes": history.bytes},
-            "foreground": {"pid": group, "command": _shown(kernel.command_of(group))} if group else None,
+            "foreground": {"pid": group, "command": _shown(platform.command_of(group))} if group else None,
             "daemon_pid": os.getpid(),
             "version": __version__,
             "link": None,
@@ -268,11 +268,11 @@ class Session:
         return {
             "name": self.name,
             "id": facts["id"],
-            "machine": kernel.machine(),
+            "machine": platform.machine(),
             "machine_name": os.uname().nodename,
-            "boot": kernel.boot_id(),
+            "boot": platform.boot_id(),
             "daemon_pid": os.getpid(),
-            "daemon_start": kernel.start_time(os.getpid()),
+            "daemon_start": platform.start_time(os.getpid()),
             "pid": facts["pid"],
             "created": stamp(facts["created"]),
             "last_activity": stamp(self.last_activity),
@@ -283,7 +283,7 @@ class Session:
             "rows": self.clients.size[1],
             "tty": pty.path if pty is not None else None,
             "tty_number": pty.device if pty is not None else 0,
-            "terminals": kernel.terminal_filesystem(),
+            "terminals": platform.terminal_filesystem(),
             "keep": facts["keep"],
             "shell": bool(facts.get("shell")),
             "exit_code": self.exit_code,

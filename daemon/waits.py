@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.daemon.peer import Peer
+    from sesh.daemon.clients.connection import Peer
     from sesh.daemon.session import Session
 
 QUIET = 0.1
@@ -109,7 +109,7 @@ class Waits:
         able = [wait for wait in waits if wait.since is None or session.stream.head > wait.since]
         if not able:
             return  # output brings it here again
-        from sesh.daemon.prompt import at_prompt
+        from sesh.daemon.shell.shells import at_prompt
 
         if not session.input and at_prompt(session.pty):
             waits = [wait for wait in able if not self._met(wait, "prompt")]

@@ -10,9 +10,9 @@ import os
 import sys
 from functools import partial
 
-from sesh.cli.pictures import svg
-from sesh.daemon.depiction import depicted
-from sesh.daemon.emulator import Emulator
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.export import depicted
+from sesh.vt.render.pictures import svg
 from tests.remote.farm import Farm, Ground
 from tests.support import Home
 from tests.support.terminal import Terminal

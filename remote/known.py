@@ -11,7 +11,7 @@ import os
 import time
 from _thread import allocate_lock
 
-from sesh import jsontext, paths
+from sesh import lean, paths
 from sesh.errors import InvalidHost
 from sesh.names import check_host, is_name
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from sesh.remote.destination import Destination
+    from sesh.remote.ssh.destination import Destination
 
 PAUSE = 60.0
 """Seconds for which a host that failed is not asked again."""
@@ -149,7 +149,7 @@ def read(path: str) -> dict[str, Any]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, encoding="utf-8") as content:
-            facts = jsontext.read(content.read())
+            facts = lean.read(content.read())
     except (OSError, ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
@@ -169,7 +169,7 @@ def write(path: str, facts: Mapping[str, Any]) -> bool:
         except FileExistsError:
             paths.trusted(folder, "XDG_STATE_HOME")
         with _writing:
-            paths.write_whole(path, jsontext.write(dict(facts), ascii_only=True).encode() + b"\n")
+            paths.write_whole(path, lean.write(dict(facts), ascii_only=True).encode() + b"\n")
     except OSError:
         return False
     return True

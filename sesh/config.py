@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.tomltext import Path, Place
+    from sesh.toml_positions import Path, Place
 
 REPLAY_LINES = 1_000
 MOST_REPLAY_LINES = 1_000_000
@@ -189,11 +189,11 @@ def load(path: str | None = None) -> Config:
         place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
         config.warnings.append(ConfigWarning(config.path, place, "it is no UTF-8 here; the defaults hold"))
         return config
-    from sesh import tomltext
+    from sesh import toml_positions
 
     try:
-        tables, places = tomltext.read(text)
-    except tomltext.Malformed as error:
+        tables, places = toml_positions.read(text)
+    except toml_positions.Malformed as error:
         reason = " ".join(str(error).split())
         told = "".join(character for character in reason if character.isprintable()).rstrip(".")
         config.warnings.append(ConfigWarning(config.path, error.place, f"{told}; the defaults hold"))

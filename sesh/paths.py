@@ -6,8 +6,8 @@ import os
 import stat
 
 from sesh.errors import Exists, NotFound, Refused
-from sesh.kernel import LINUX, LONGEST_SOCKET_PATH
 from sesh.names import is_name
+from sesh.platform import LINUX, LONGEST_SOCKET_PATH
 
 PRIVATE = 0o700
 OWN = 0o600

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from threading import Lock
 from typing import Any
 
-from sesh import protocol, results, wire
+from sesh import protocol, wire
 from sesh.api.order import Order
 from sesh.api.outcome import Met, Result
 from sesh.api.stop import Stop, cut
@@ -15,6 +15,7 @@ from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
 from sesh.cli.way import HERE, Way
 from sesh.errors import ExitCode, NotFound, SeshError, Unreachable
+from sesh.store import results
 
 _births = Lock()
 """Held while a session is created, which changes what belongs to the whole process (its umask) for a moment."""

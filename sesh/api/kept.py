@@ -8,10 +8,10 @@ from sesh import wire
 from sesh.api.stop import Stop
 from sesh.cli.across import Across
 from sesh.cli.mender import Mender
-from sesh.client.pulse import Pulse
 from sesh.errors import Silent
-from sesh.remote.destination import Destination
-from sesh.remote.link import Link
+from sesh.keepalive import Pulse
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.link import Link
 
 
 class Kept(Across):

@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from sesh import listing
 from sesh.api.here import Here
 from sesh.api.order import Order, pairs, program, source
 from sesh.api.outcome import Met, Result
 from sesh.api.stop import Stop
 from sesh.errors import Busy, NotFound, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name
+from sesh.store import listing
 
 if TYPE_CHECKING:
     from sesh.api.there import There
@@ -291,7 +291,7 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[dict[str
     """
     if host is not None:
         from sesh.cli import reach
-        from sesh.remote import link
+        from sesh.remote.ssh import link
 
         destination = reach.place(check_host(host.removeprefix("@")))
         rows = link.request(destination, "summaries", reach.near(destination), patience=20)["sessions"]

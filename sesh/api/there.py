@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from sesh import jsontext, protocol, wire
+from sesh import lean, protocol, wire
 from sesh.api.here import ended as finished
 from sesh.api.here import happened, ran, sought
 from sesh.api.kept import Kept, untold
@@ -110,7 +110,7 @@ class There:
 
     def history(self, name: str) -> list[dict[str, Any]]:
         """The commands that were run in it."""
-        rows = jsontext.read(self._said(["--history", name]).decode())
+        rows = lean.read(self._said(["--history", name]).decode())
         if isinstance(rows, dict):
             raise wire.failure(rows.get("error"))
         return list(rows)

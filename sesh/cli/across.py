@@ -9,15 +9,15 @@ from __future__ import annotations
 from sesh.cli import far, reach, words
 from sesh.cli.mender import Mender
 from sesh.cli.way import Way
-from sesh.client.pulse import Pulse
 from sesh.errors import ExitCode, SeshError
-from sesh.remote.link import Link
+from sesh.keepalive import Pulse
+from sesh.remote.ssh.link import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sesh.remote.destination import Destination
+    from sesh.remote.ssh.destination import Destination
     from sesh.wire import Connection
 
 VERBS = ("--wait", "--run", "--events", "--logs")

@@ -21,9 +21,10 @@ import os
 import select
 import signal
 
-from sesh import __version__, listing, paths, protocol, records, results, wire
+from sesh import __version__, paths, protocol, wire
 from sesh.cli import child, far, find, show, words
 from sesh.errors import NotFound, Refused, SeshError, Unreachable, UsageError
+from sesh.store import listing, records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from sesh import __version__, config, kernel, listing, paths, records
+from sesh import __version__, config, paths, platform
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable
+from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _python() -> Iterator[Finding]:
 
 
 def _system() -> Iterator[Finding]:
-    if not kernel.start_time(os.getpid()):
+    if not platform.start_time(os.getpid()):
         yield Finding("system", ERROR, "/proc tells nothing of processes", "mount /proc, without hidepid for your own")
     try:
         for descriptor in os.openpty():
@@ -79,7 +80,7 @@ def _system() -> Iterator[Finding]:
         yield Finding("system", ERROR, f"no terminal can be made: {error.strerror}", "mount /dev/pts; see: man 4 pts")
     else:
         yield Finding("system", OK, f"{os.uname().sysname} {os.uname().release}, {os.uname().machine}")
-    from sesh.daemon.environment import shell
+    from sesh.daemon.spawn.environment import shell
 
     named = os.environ.get("SHELL", "")
     taken = shell(os.environ)
@@ -99,14 +100,14 @@ def _directory() -> Iterator[Finding]:
         yield Finding(
             "directory", WARNING, f"{path}: the disk is nearly full", "make room; checkpoints and results need it"
         )
-    kind = kernel.network_filesystem(path)
+    kind = platform.network_filesystem(path)
     if kind:
         yield Finding(
             "directory", WARNING, f"{path} lies on a network file system ({kind}), where sockets and locks may fail",
             "set SESH_DIR to a directory of this machine, in your shell's profile: SESH_DIR=/var/tmp/$USER-sesh",
         )  # fmt: skip
     longest = len(os.fsencode(path)) + 1 + 64 + len(paths.SOCKET)
-    more = " (long: sockets are reached through the directory)" if longest > kernel.LONGEST_SOCKET_PATH else ""
+    more = " (long: sockets are reached through the directory)" if longest > platform.LONGEST_SOCKET_PATH else ""
     yield Finding("directory", OK, f"{path}, private{more}")
     for reason in listing.refusals(listing.summaries()):
         yield _refused("files", Refused(reason))
@@ -134,7 +135,7 @@ def _settings() -> Iterator[Finding]:
 def _terminal() -> Iterator[Finding]:
     """The terminal in front of which somebody sits, which may be another machine's."""
     from sesh.cli import far
-    from sesh.daemon.environment import has_terminfo
+    from sesh.daemon.spawn.environment import has_terminfo
 
     near = far.near()
     term = near.term if near is not None else os.environ.get("TERM") if _on_terminal() else None
@@ -185,9 +186,9 @@ def _path() -> Iterator[Finding]:
 
 def _logout() -> Iterator[Finding]:
     """Whether logging out ends what runs."""
-    from sesh.daemon.scope import logind_kills
+    from sesh.daemon.spawn.scope import logind_kills
 
-    if not (kernel.LINUX and os.path.isdir("/run/systemd/system")):
+    if not (platform.LINUX and os.path.isdir("/run/systemd/system")):
         yield Finding("logout", OK, "there is no systemd that would end sessions")
         return
     import pwd
@@ -230,16 +231,16 @@ def _ssh() -> Iterator[Finding]:
     import shutil
     import subprocess
 
-    from sesh.remote import control
-    from sesh.remote.destination import program
+    from sesh.remote.ssh import ssh
+    from sesh.remote.ssh.destination import program
 
-    ssh = program()
-    if shutil.which(ssh) is None:
+    name = program()
+    if shutil.which(name) is None:
         yield Finding(
-            "ssh", WARNING, f"there is no {printable(ssh)}: no other host can be reached", "install OpenSSH's client"
+            "ssh", WARNING, f"there is no {printable(name)}: no other host can be reached", "install OpenSSH's client"
         )
         return
-    done = subprocess.run([ssh, "-V"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run([name, "-V"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     version = (done.stderr or done.stdout).strip().partition("\n")[0]
     if "OpenSSH" not in version:
         yield Finding(
@@ -248,7 +249,7 @@ def _ssh() -> Iterator[Finding]:
     else:
         yield Finding("ssh", OK, version)
     try:
-        folder = control.directory()
+        folder = ssh.directory()
     except Refused as error:
         yield _refused("connections", error)
     else:

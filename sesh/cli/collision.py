@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from sesh import inside
 from sesh.cli import create, end, find, show
 from sesh.errors import Exists, Refused, SeshError
+from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.listing import Summary
+    from sesh.store.listing import Summary
     from sesh.wire import Connection
 
 _PATIENCE = 1.5
@@ -38,7 +38,7 @@ def settled(
     found.close()
     if chosen == "new":
         return *_beside(name, what), True
-    here = inside.current()
+    here = listing.current()
     if here is not None and here["name"] == name:
         raise Refused(f"this is {name}, and it cannot replace itself; detach first")
     for error in end.end_all([name]).values():

@@ -8,7 +8,7 @@ import time
 
 from sesh.cli.keypress import PATIENCE, Keys
 from sesh.client import terminal as terminals
-from sesh.native import signal
+from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

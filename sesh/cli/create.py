@@ -123,10 +123,10 @@ def start(what: Order, name: str) -> Connection:
 
     Raises Exists, CannotStart, Refused.
     """
-    from sesh.daemon import birth
+    from sesh.daemon.spawn import daemonize
 
     try:
-        return birth.start({**what, "name": name})
+        return daemonize.start({**what, "name": name})
     except Exists:
         raise find.taken(name) from None
 

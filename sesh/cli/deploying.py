@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.words import Line
-    from sesh.remote.fleet import Result
+    from sesh.remote.deploy.fleet import Result
 
 
 def deploy(line: Line, hosts: Sequence[str] = (), *, force: bool = False) -> int:
@@ -40,7 +40,7 @@ def upgrade(line: Line) -> int:
 
 def _deployed(words: Sequence[str], *, force: bool) -> list[Result]:
     from sesh.cli import reach, settings
-    from sesh.remote import fleet
+    from sesh.remote.deploy import fleet
 
     return fleet.deploy_all([reach.place(host) for host in settings.loaded().hosts_of(words)], force=force)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import inside, kernel, listing, paths, records, wire
+from sesh import paths, platform, wire
 from sesh.cli import find, show
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, UsageError
+from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ _LAST_RESORT = 2.0
 def detach(line: Line, name: str | None = None) -> int:
     """`--detach [NAME]`: every client of NAME; without NAME the one that typed it."""
     which = "all" if name is not None else "last"
-    name = find.checked(name, "--detach") if name is not None else inside.required("--detach")
+    name = find.checked(name, "--detach") if name is not None else listing.required("--detach")
     answer, _ = find.ask(name, "detach", which=which)
     return show.done(line, name=name, detached=answer.get("detached"))
 
 
 def kill(line: Line, names: Sequence[str] = ()) -> int:
     """`--kill [NAME…]`: each is tried; 1 where any was not there."""
-    chosen = [find.checked(name, "--kill") for name in dict.fromkeys(names)] or [inside.required("--kill")]
+    chosen = [find.checked(name, "--kill") for name in dict.fromkeys(names)] or [listing.required("--kill")]
     failed = end_all(chosen)
     if len(chosen) > 1:
         failed = _ended_elsewhere(line, failed)
@@ -96,7 +97,7 @@ def told(line: Line, chosen: Sequence[str], failed: dict[str, SeshError], *, key
 
 def end_all(names: Sequence[str]) -> dict[str, SeshError]:
     """Ends sessions, all at the same time; what went wrong, by name. The one that the caller is typed in comes last."""
-    here = inside.current()
+    here = listing.current()
     failed: dict[str, SeshError] = {}
     own = [name for name in names if here is not None and name == here["name"]]
     for group in ([name for name in names if name not in own], own):
@@ -159,7 +160,7 @@ def _forced(name: str) -> bool:
         return record is None
     import signal
 
-    groups = kernel.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
+    groups = platform.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
     try:
         if records.alive(record):
             os.kill(int(record["daemon_pid"]), signal.SIGKILL)
@@ -194,7 +195,7 @@ def _forgotten(name: str) -> bool:
 def rename(line: Line, one: str, other: str | None = None) -> int:
     """`--rename [OLD] NEW`: without OLD the one that it is typed in."""
     if other is None:
-        here = inside.current()
+        here = listing.current()
         if here is None:
             raise UsageError(f"which session? write: sesh --rename OLD {find.checked(one, '--rename')}")
         old, new = str(here["name"]), find.checked(one, "--rename")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
-from sesh import inside, paths
+from sesh import paths
 from sesh.cli import far, find, show
 from sesh.errors import Exists, NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
+from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from sesh.cli.create import Order
     from sesh.cli.words import Line
     from sesh.client.attach import Options, Outcome
-    from sesh.listing import Summary
-    from sesh.records import Record
+    from sesh.store.listing import Summary
+    from sesh.store.records import Record
     from sesh.wire import Connection
 
 
@@ -94,7 +95,7 @@ def go(
         create.order(env=env, label=label)  # they are not applied, and are checked all the same
     needs_terminal(name, there=connection is not None)
     options = how.options()
-    here = inside.current()
+    here = listing.current()
     if here is not None and here["name"] == name:
         return already(name)
     check_switch(here, how)
@@ -144,7 +145,7 @@ def attach_to(name: str, how: Manner) -> int:
     connection = find.required(name)
     needs_terminal(name, there=True)
     options = how.options()
-    here = inside.current()
+    here = listing.current()
     if here is not None and here["name"] == name:
         return already(name)
     check_switch(here, how)
@@ -226,7 +227,7 @@ def new(
     options, here = None, None
     if not detached:
         needs_terminal(name or "NAME")
-        here = inside.current()
+        here = listing.current()
         check_switch(here, Manner(**{**manner, "replace": False}))
         options = how.options()
     what = create.order(directory=directory, command=line.command, env=env, label=label)
@@ -297,7 +298,7 @@ def back(line: Line, how: Manner, *, plain: bool = True) -> int:
     if not plain or line.tail is not None:
         raise UsageError("`sesh -` attaches to the session attached last and creates none; leave out DIR and CMD")
     paths.trusted(paths.directory())
-    here = inside.current()
+    here = listing.current()
     for entry in paths.recent():
         host, _, name = entry.rpartition(" ")
         try:

@@ -6,7 +6,7 @@ import os
 import select
 import time
 
-from sesh import kernel, paths, protocol, wire
+from sesh import paths, platform, protocol, wire
 from sesh.cli import far, find, show
 from sesh.cli.way import HERE
 from sesh.errors import Ended, ExitCode, Lost, SeshError, Unreachable, UsageError, rebuild
@@ -86,7 +86,7 @@ def _all(following: Following) -> None:
     """The events of all sessions, until somebody presses Ctrl-C."""
     paths.ready_directory()
     known: set[str] = set()
-    watch = kernel.watch_directory(paths.directory())
+    watch = platform.watch_directory(paths.directory())
     if watch >= 0:
         following.poll.register(watch, select.POLLIN)
     begun = False

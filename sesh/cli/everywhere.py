@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sesh.cli.words import Line
-    from sesh.listing import Summary
+    from sesh.store.listing import Summary
 
     Answer = tuple[str, list[Summary] | SeshError]
 
@@ -74,7 +74,8 @@ class Asking:
 
     def _ask(self, word: str) -> None:
         from sesh.cli import reach
-        from sesh.remote import known, link
+        from sesh.remote import known
+        from sesh.remote.ssh import link
 
         answer: list[Summary] | SeshError
         try:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 
-from sesh import listing, paths, records, wire
+from sesh import paths, wire
 from sesh.errors import Exists, InvalidName, NotFound, Refused, Silent, TimedOut, UsageError
 from sesh.names import check_name, printable
+from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.listing import Summary
+    from sesh.store.listing import Summary
 
 PATIENCE = 5.0
 """Seconds within which a daemon says WELCOME, whatever else it does."""

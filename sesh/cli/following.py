@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sesh import protocol, wire
 from sesh.cli import find, show
-from sesh.cli.lines import Line, Lines
 from sesh.cli.way import HERE
 from sesh.errors import Ended, Interrupted, Lost, ProtocolError, Silent, Unreachable
+from sesh.vt.lines import Line, Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh.client import chords
+from sesh.client import keys
 
 PATIENCE = 0.05
 """Seconds after which `flush` is due where `holding` is true: a lone Escape is told from the start of a longer key."""
@@ -79,8 +79,8 @@ def _end(buffer: bytes, at: int) -> int:
 def _name(sequence: bytes) -> str:
     """The key of a whole sequence, empty where it has no name."""
     if sequence[:2] == b"\x1b[" and len(sequence) > 2:
-        found = chords.read(sequence)
-        if found is None or found[1] == chords.RELEASE:
+        found = keys.read(sequence)
+        if found is None or found[1] == keys.RELEASE:
             return ""
         return _of_chord(*found[0])
     if sequence[:2] == b"\x1bO":
@@ -96,9 +96,9 @@ def _name(sequence: bytes) -> str:
 def _of_chord(kind: str, number: int, modifiers: int) -> str:
     """The key of a chord as newer keyboard protocols send it."""
     if kind == "u":
-        if modifiers & chords.CTRL:
+        if modifiers & keys.CTRL:
             return f"C-{chr(number).lower()}" if 0x40 <= number < 0x7F else ""
-        if modifiers & chords.ALT:
+        if modifiers & keys.ALT:
             return ""
         return _CONTROLS.get(number) or (chr(number) if 0x20 <= number < 0xE000 and chr(number).isprintable() else "")
     return _NUMBERS.get(number, "") if kind == "~" else _LETTERS.get(kind, "")

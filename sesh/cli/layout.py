@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from sesh import listing
 from sesh.cli import create, everywhere, far, find, show
 from sesh.errors import Exists, Refused, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, printable
+from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.words import Line
-    from sesh.listing import Summary
+    from sesh.store.listing import Summary
 
 VERSION = 1
 LARGEST = 1 << 20
@@ -226,7 +226,7 @@ def _made(entry: Entry) -> dict[str, Any]:
 
 def _is_shell(command: Sequence[str] | None) -> bool:
     """Whether a command is the user's own shell and nothing else: over here it may lie elsewhere, or log in."""
-    from sesh.daemon.environment import shell
+    from sesh.daemon.spawn.environment import shell
 
     return command is None or (
         len(command) == 1 and os.path.basename(command[0]) == os.path.basename(shell(os.environ))

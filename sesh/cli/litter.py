@@ -13,8 +13,9 @@ import stat
 import time
 from functools import partial
 
-from sesh import kernel, listing, paths, records, wire
+from sesh import paths, platform, wire
 from sesh.errors import Refused, SeshError
+from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _files() -> Iterator[Piece]:
     if not paths.trusted(folder):
         return
     ids = {str(record.get("id")) for name in paths.names() if (record := record_of(name)) is not None}
-    shared = bool(kernel.network_filesystem(folder))
+    shared = bool(platform.network_filesystem(folder))
     for entry in os.listdir(folder):
         path = os.path.join(folder, entry)
         try:
@@ -119,7 +120,7 @@ def _is_left(entry: str, path: str, age: float, ids: set[str], *, shared: bool) 
         return stat.S_ISREG(mode) and age > SETTLED
     if temporary := _TEMPORARY.fullmatch(entry):
         pid = temporary[1] or temporary[2]
-        return age > SETTLED and not shared and not (pid and kernel.start_time(int(pid)))
+        return age > SETTLED and not shared and not (pid and platform.start_time(int(pid)))
     name, suffix = os.path.splitext(entry)
     if name not in paths.names() or shared or age < SETTLED:
         return False
@@ -167,7 +168,7 @@ def _versions() -> Iterator[Piece]:
     """Versions that `--deploy` put here, which nothing runs from and ~/.local/bin/sesh does not lead to."""
     home = os.path.expanduser("~")
     folder = os.path.join(home, ".local", "share", "sesh", "versions")
-    if not os.path.isdir(folder) or kernel.network_filesystem(folder) or _elsewhere():
+    if not os.path.isdir(folder) or platform.network_filesystem(folder) or _elsewhere():
         return  # on a home directory that is shared, another machine may run from any of them
     try:
         with open(os.path.join(home, ".local", "bin", "sesh"), encoding="utf-8", errors="replace") as launcher:
@@ -175,7 +176,7 @@ def _versions() -> Iterator[Piece]:
     except OSError:
         return  # which one is in service cannot be told
     own = os.path.realpath(__file__)
-    used = [leads, own, *(" ".join(words) for _, _, words in kernel.own_processes())]
+    used = [leads, own, *(" ".join(words) for _, _, words in platform.own_processes())]
     for entry in sorted(os.listdir(folder)):
         path = os.path.join(folder, entry)
         part = os.path.join("versions", entry, "")
@@ -193,7 +194,7 @@ def _elsewhere() -> bool:
 def _unused(path: str, part: str) -> bool:
     import shutil
 
-    if any(part in " ".join(words) for _, _, words in kernel.own_processes()):
+    if any(part in " ".join(words) for _, _, words in platform.own_processes()):
         return False
     # Renamed first: nobody may start from one that is half gone.
     doomed = os.path.join(os.path.dirname(path), f".tmp-{os.path.basename(path)}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import inside, listing, paths, records
+from sesh import paths
 from sesh.cli import everywhere, far, find, show, table
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable, UsageError
 from sesh.names import check_label, printable
 from sesh.protocol import parse
+from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sesh.cli.way import Way
     from sesh.cli.words import Line
-    from sesh.listing import Summary
+    from sesh.store.listing import Summary
 
 _LINES = 300
 _FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html": "json"}
@@ -109,7 +110,7 @@ def known(name: str) -> Summary:
         record = records.read(name) or {}
         known = {"daemon_pid": record.get("daemon_pid"), "version": record.get("version")}
         session |= {"clients": [], "scrollback": None, "foreground": None, **known, "link": None}
-    here = inside.current()
+    here = listing.current()
     session["current"] = here is not None and here["name"] == session["name"]
     if far.near() is not None:
         session["link"] = "up"
@@ -192,7 +193,7 @@ def depicted(name: str, form: str) -> dict[str, Any]:
     screen = parse(data)
     if form == "json":
         return screen
-    from sesh.cli import pictures
+    from sesh.vt.render import pictures
 
     return {"text": show.valid(pictures.svg(screen) if form == "svg" else pictures.page(screen))}
 

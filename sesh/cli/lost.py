@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import checkpoints, paths, records
+from sesh import paths
 from sesh.cli import create, find, show, table
 from sesh.errors import Exists, NotFound, Refused, SeshError
+from sesh.store import checkpoints, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.create import Order
-    from sesh.daemon.emulator import Emulator
-    from sesh.listing import Summary
+    from sesh.store.listing import Summary
+    from sesh.vt.emulator import Emulator
     from sesh.wire import Connection
 
 _LINES = 1000
@@ -29,7 +30,7 @@ def seen(name: str, verb: str, **words: Any) -> bytes:
     if emulator is None:
         raise NotFound(f"{find.lost(name)}; nothing of its screen was kept")
     if verb == "screen":
-        from sesh.daemon.depiction import shown
+        from sesh.vt.render.export import shown
 
         return shown(emulator, str(words.get("format")))
     lines = emulator.log(int(words["lines"]), ansi=words.get("ansi") is True)

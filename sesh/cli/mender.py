@@ -6,10 +6,10 @@ import os
 import time
 
 from sesh.cli import reach, show
-from sesh.client.mending import pauses
+from sesh.client.reconnect import pauses
 from sesh.errors import Ended, InternalError, Interrupted, Lost, TimedOut, Unreachable
-from sesh.remote import link
-from sesh.remote.link import Link
+from sesh.remote.ssh import link
+from sesh.remote.ssh.link import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sesh.cli.presses import Presses
     from sesh.cli.waiter import Found
-    from sesh.remote.destination import Destination
+    from sesh.remote.ssh.destination import Destination
     from sesh.wire import Connection
 
 

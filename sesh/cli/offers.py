@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import listing
 from sesh.cli import table
 from sesh.cli.show import plain
 from sesh.errors import SeshError
+from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def sessions_on(host: str) -> Offers:
 def hosts() -> Offers:
     """Known remotes, the groups and remotes of the settings, the hosts of ssh_config: each with where it is from."""
     from sesh import config
-    from sesh.remote import aliases
+    from sesh.remote.ssh import destination
 
     settings = config.load()
     found: Offers = {}
@@ -74,7 +74,7 @@ def hosts() -> Offers:
         found.setdefault(word, "config.toml")
     for word in remotes():
         found.setdefault(word, "known")
-    for word in aliases.aliases():
+    for word in destination.aliases():
         found.setdefault(word, "ssh_config")
     return {f"@{word}": told for word, told in found.items()}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sesh.cli.preview import Key
     from sesh.cli.words import Line
-    from sesh.listing import Summary
+    from sesh.store.listing import Summary
 
 _BESIDE = 64
 """The columns from which on there is room for a screen beside the list."""

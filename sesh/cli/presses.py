@@ -9,7 +9,7 @@ import os
 import time
 
 from sesh.errors import Interrupted
-from sesh.native import signal
+from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

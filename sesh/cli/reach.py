@@ -8,14 +8,15 @@ import time
 from sesh import paths
 from sesh.cli import settings, show
 from sesh.errors import Ended, NotDeployed, SeshError
-from sesh.remote import eventlog, known, link
-from sesh.remote.destination import Destination
+from sesh.remote import eventlog, known
+from sesh.remote.ssh import link
+from sesh.remote.ssh.destination import Destination
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.remote.link import Link
+    from sesh.remote.ssh.link import Link
 
 _lost: set[tuple[str, str]] = set()
 """Names and hosts of the sessions whose link is down just now."""
@@ -65,7 +66,7 @@ def _deployed(destination: Destination, missing: NotDeployed) -> None:
     question = f"@{destination.word} has no sesh; deploy sesh to @{destination.word}?"
     if choice.ask(question, choice.YES_NO, "y") != "y":
         raise missing
-    from sesh.remote import fleet
+    from sesh.remote.deploy import fleet
 
     for result in fleet.deploy_all([destination]):
         if result.error is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from sesh import listing
 from sesh.cli import end, find
 from sesh.errors import SeshError, UsageError
+from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import kernel, listing, paths, wire
+from sesh import paths, platform, wire
 from sesh.cli import everywhere
 from sesh.errors import SeshError
+from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.cli.everywhere import Asking
     from sesh.cli.words import Line
-    from sesh.listing import Summary
+    from sesh.store.listing import Summary
 
 HERE = 2.0
 """Seconds after which the sessions here are asked again without an event."""
@@ -51,7 +52,7 @@ class Roster:
     def __enter__(self) -> Roster:
         if self._hosts is None:
             paths.ready_directory()
-            self._watch = kernel.watch_directory(paths.directory())
+            self._watch = platform.watch_directory(paths.directory())
         self._look()
         self._ask()
         return self

@@ -267,7 +267,7 @@ def _told(name: str, number: int | None) -> tuple[dict[str, Any], bytes]:
 
 def _kept(name: str, number: int | None) -> tuple[dict[str, Any], bytes] | None:
     """What a job left behind, in the form of a daemon's answer; None where nothing is known."""
-    from sesh import results
+    from sesh.store import results
 
     result = results.newest(name)
     if result is None or not result.get("job") or number not in (None, 1):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 
-from sesh import listing, paths
+from sesh import paths
 from sesh.cli import create, find, show
 from sesh.cli.words import VERBS
 from sesh.errors import Refused, UsageError
 from sesh.names import differ_by_one, printable
+from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

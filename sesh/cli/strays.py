@@ -13,7 +13,7 @@ import stat
 import time
 from functools import partial
 
-from sesh import kernel, paths
+from sesh import paths, platform
 from sesh.cli.litter import SETTLED, Piece, age_of, record_of, unlinked
 from sesh.errors import Refused
 
@@ -30,7 +30,7 @@ _LISTENER = re.compile(r"\.(\d+)\.sock")
 
 def _above() -> set[int]:
     """The processes that this one runs under, itself among them."""
-    parents = {pid: parent for pid, parent, _ in kernel.own_processes()}
+    parents = {pid: parent for pid, parent, _ in platform.own_processes()}
     above, pid = set(), os.getpid()
     while pid and pid not in above:
         above.add(pid)
@@ -44,12 +44,12 @@ class Stray(Piece):
     __slots__ = ("_start",)
 
     def __init__(self, kind: str, what: str, pid: int) -> None:
-        self._start = kernel.start_time(pid)
+        self._start = platform.start_time(pid)
         super().__init__(kind, what, _running(self._start), self._end, pid)
 
     def alive(self) -> bool:
         """Whether it is still the process that was found."""
-        return self._start != "" and self.pid is not None and kernel.start_time(self.pid) == self._start
+        return self._start != "" and self.pid is not None and platform.start_time(self.pid) == self._start
 
     def _end(self) -> bool:
         for number, patience in ((signal.SIGTERM, _PATIENCE), (signal.SIGKILL, 1.0)):
@@ -64,7 +64,7 @@ class Stray(Piece):
 
 def _running(start: str) -> float:
     """Seconds since a process began, from its start as the kernel words it; 0 where that cannot be told."""
-    if not (kernel.LINUX and start):
+    if not (platform.LINUX and start):
         return 0.0
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(start) / os.sysconf("SC_CLK_TCK")
 
@@ -73,7 +73,7 @@ def daemons() -> Iterator[Piece]:
     """Daemons of this directory that no name leads to any more, told by the sockets on which they still listen."""
     folder = paths.directory()
     owners = _above() | {record.get("daemon_pid") for name in paths.names() if (record := record_of(name)) is not None}
-    for descriptor, path in kernel.listening().items():
+    for descriptor, path in platform.listening().items():
         listener = _LISTENER.fullmatch(os.path.basename(path))
         if listener is None or os.path.dirname(path) != folder or int(listener[1]) in owners:
             continue
@@ -103,13 +103,13 @@ def bridges() -> Iterator[Piece]:
 
     A daemon that a bridge has made bears the bridge's words; it listens, and stands in the root directory.
     """
-    above, listening, pieces = _above(), kernel.listening(), []
-    processes = kernel.own_processes()
+    above, listening, pieces = _above(), platform.listening(), []
+    processes = platform.own_processes()
     guardians = _guardians(processes)
     for pid, parent, words in processes:
         if words[-1:] != ["--bridge"] or parent not in guardians or pid in above or not _is_sesh(words):
             continue
-        if listening.keys().isdisjoint(_descriptors(pid)) and kernel.directory_of(pid) != "/":
+        if listening.keys().isdisjoint(_descriptors(pid)) and platform.directory_of(pid) != "/":
             pieces.append(Stray("bridge", "sesh --bridge, whose ssh has died", pid))
     until = time.monotonic() + _PARTING
     while pieces and time.monotonic() < until:
@@ -127,10 +127,11 @@ def _is_sesh(words: list[str]) -> bool:
 
 def _control() -> str | None:
     """Where the shared connections lie; None where no host was ever reached, or the place is not to be trusted."""
-    from sesh.remote import control, known
+    from sesh.remote import known
+    from sesh.remote.ssh import ssh
 
     try:
-        return control.directory() if os.path.isdir(known.directory()) else None
+        return ssh.directory() if os.path.isdir(known.directory()) else None
     except Refused:
         return None
 
@@ -174,7 +175,7 @@ def connections() -> Iterator[Piece]:
         yield Piece("file", path, age_of(path), partial(unlinked, path))
     for path in _stale_sockets(folder) if folder is not None else ():
         yield Piece("connection", path, age_of(path), partial(unlinked, path))
-    processes = kernel.own_processes() if folder is not None else []
+    processes = platform.own_processes() if folder is not None else []
     guardians = _guardians(processes)
     for pid, parent, words in processes:
         path = _controls(words, folder) if parent in guardians else ""  # one that still logs in has its starter

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sesh.listing import Summary
+    from sesh.store.listing import Summary
 
 HEADINGS = ("", "NAME", "STATE", "AGE", "IDLE", "DIRECTORY", "COMMAND")
 _NAME, _STATE, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(1, 7)

@@ -12,17 +12,19 @@ from sesh.cli.feeding import Feeding
 from sesh.cli.mender import Mender, begun, opened_again
 from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
-from sesh.client.pulse import Pulse
 from sesh.errors import Ended, ExitCode, Refused, SeshError, TimedOut, Unreachable
-from sesh.remote import eventlog, link, sync
+from sesh.keepalive import Pulse
+from sesh.remote import eventlog
+from sesh.remote.ssh import link
+from sesh.remote.sync import sync
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from sesh.remote.destination import Destination
-    from sesh.remote.link import Link
+    from sesh.remote.ssh.destination import Destination
+    from sesh.remote.ssh.link import Link
 
 _STDIN = ("--send", "--import")
 _CREATING = ("--open", "--new", "--exec")
@@ -140,10 +142,10 @@ def synced(destination: Destination) -> None:
 
 def _attach(line: words.Line, argv: list[str], destination: Destination) -> int:
     """`sesh @HOST NAME …`, `--attach`, `--new`: this terminal goes to a session over there."""
-    from sesh import inside
+    from sesh.store import listing
 
     how = enter.Manner(**{key: True for key in enter.Manner.__slots__ if _given(line, key)})
-    here = inside.current()
+    here = listing.current()
     enter.check_switch(here, how, line.words[-1] if line.words else "", destination.word)
     options = how.options()
     name, through = _entered(line, argv, destination)

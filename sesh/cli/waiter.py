@@ -5,11 +5,10 @@ from __future__ import annotations
 import select
 import time
 
-from sesh import protocol, wire
+from sesh import keepalive, protocol, wire
 from sesh.cli import show
-from sesh.client import pulse
 from sesh.errors import InternalError, Interrupted, TimedOut, Unreachable
-from sesh.native import signal
+from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class Waiter:
         self._retained = bytearray()
         self._result: dict[str, Any] | None = None
         self._asked, self._number = _OTHERS, number
-        self._pulse = pulse.Pulse(wanted=again is not None)
+        self._pulse = keepalive.Pulse(wanted=again is not None)
         self._ending = False
         self._feeding = feeding
         sesh = f"sesh @{host}" if host else "sesh"
@@ -107,8 +106,8 @@ class Waiter:
             self._asked += 1
             asked += wire.asking("kill", self._asked)
         self._connection.send(wire.greeting("request") + asked)
-        self._connection.expect_welcome(None if self._again is None else time.monotonic() + pulse.LOST)
-        self._pulse = pulse.Pulse(wanted=self._again is not None)
+        self._connection.expect_welcome(None if self._again is None else time.monotonic() + keepalive.LOST)
+        self._pulse = keepalive.Pulse(wanted=self._again is not None)
         if self._feeding is not None:
             self._feeding.send(self._connection)
         self._frames(self._connection.leftovers())

@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 import time
 
-from sesh import protocol, results, wire
+from sesh import protocol, wire
 from sesh.cli import create, far, find, show
 from sesh.cli.way import HERE
 from sesh.errors import Ended, Lost, NotFound, Refused, Silent, TimedOut, Unreachable, UsageError
 from sesh.names import printable
+from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.cli.lines import Lines
     from sesh.cli.way import Way
     from sesh.cli.words import Line
+    from sesh.vt.lines import Lines
 
 _GRACE = 5.0
 """Seconds by which the daemon may be late with its word that the time ran out."""
@@ -230,7 +231,7 @@ class _Wait:
     def _look(self, position: int, data: bytes, columns: int) -> None:
         """Looks at output that begins at a position; what was looked at before is passed over."""
         if self._lines is None:
-            from sesh.cli.lines import Lines
+            from sesh.vt.lines import Lines
 
             self._lines = Lines(position, columns)
         lines = self._lines

@@ -24,7 +24,7 @@ from sesh import __version__
 from sesh.api import SeshError, Stop
 from sesh.cli import show
 from sesh.errors import Interrupted
-from sesh.mcp import worklog
+from sesh.mcp import sessions
 from sesh.mcp.tools import Tools
 
 _MOST = 200
@@ -137,7 +137,7 @@ def _threaded(calls: Calls, method: Callable[..., Any]) -> Callable[..., Any]:
 
 def serve() -> None:
     """Serves until the client closes its end; never returns, since a thread may still wait for a command."""
-    worklog.prune()
+    sessions.prune()
     code = 0
     try:
         anyio.run(_serve)

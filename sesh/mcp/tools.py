@@ -1,6 +1,8 @@
 """The tools: what an agent may do with sessions, each a thin layer over the Python API.
 
 A tool is a plain function here; its words and its docstring are what the agent is told.
+
+What the tools answer, as the client is told beforehand.
 """
 
 from __future__ import annotations
@@ -10,14 +12,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.cli import show
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable
-from sesh.mcp import worklog
-from sesh.mcp.answers import Closed, Opened, Ran, Rows, Sent, Standing, Text, Waited, cut
-from sesh.mcp.ledger import Entry, Ledger
+from sesh.mcp.sessions import Entry, Ledger, did
 
 Name = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
 Host = Annotated[
@@ -130,9 +130,7 @@ class Tools:
         session = Session(name, host)
         with self.ledger.used(session) as entry:
             position = session.send(text, enter=enter, keys=keys)
-        worklog.did(
-            entry.log, "send", " ".join([f"{len(text)} characters", *(["Enter"] if enter else []), *keys]), "sent"
-        )
+        did(entry.log, "send", " ".join([f"{len(text)} characters", *(["Enter"] if enter else []), *keys]), "sent")
         return Sent(session=name, host=session.host, position=position)
 
     def wait(
@@ -256,7 +254,7 @@ class Tools:
     def _closed(self, gone: Sequence[Entry], failed: dict[Entry, SeshError]) -> Closed:
         for entry in gone:
             entry.ours = None
-            worklog.did(entry.log, "kill", entry.session.name, "closed")
+            did(entry.log, "kill", entry.session.name, "closed")
         left = [_named(entry) | {"code": error.code, "message": str(error)} for entry, error in failed.items()]
         return Closed(closed=[_named(entry) for entry in gone], failed=left)
 
@@ -324,7 +322,7 @@ def _ran(entry: Entry, verb: str, command: Command, result: Result, limit: int) 
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
     if result.timed_out:
         ending = "the time ran out" + (", and it goes on" if verb == "run" else "")
-    worklog.did(entry.log, verb, command if isinstance(command, str) else shlex.join(command), ending, result.output)
+    did(entry.log, verb, command if isinstance(command, str) else shlex.join(command), ending, result.output)
     return Ran(
         session=result.session,
         host=result.host,
@@ -334,3 +332,80 @@ def _ran(entry: Entry, verb: str, command: Command, result: Result, limit: int) 
         timed_out=result.timed_out,
         truncated=result.truncated or left_out,
     )
+
+
+class Opened(BaseModel):
+    """A session that runs now."""
+
+    session: str
+    host: str | None
+    created: bool = Field(description="False: it ran before, with all that is in it.")
+    connection: str
+    log: str | None = Field(description="The file, on this machine, in which what is done here is written down.")
+
+
+class Ran(BaseModel):
+    """A command that has ended, or whose time ran out."""
+
+    session: str
+    host: str | None
+    exit_code: int | None = Field(description="128+N: ended by signal N; 124: the time ran out; null: not waited for.")
+    output: str
+    duration: float | None
+    timed_out: bool = Field(description="The command goes on; wait with until=prompt, or look with logs.")
+    truncated: bool = Field(description="There was more output; this is the end of it.")
+
+
+class Waited(BaseModel):
+    """What a wait has come to."""
+
+    session: str
+    host: str | None
+    met: str = Field(description="exit, prompt, idle, for; or timeout: none of them yet, and the session goes on.")
+    match: str | None
+    exit_code: int | None
+    position: int | None = Field(description="Give it as `since` to go on from here.")
+
+
+class Sent(BaseModel):
+    """Where the output stood when it was sent."""
+
+    session: str
+    host: str | None
+    position: int | None = Field(description="Give it to wait as `since`.")
+
+
+class Text(BaseModel):
+    """Lines of a session."""
+
+    session: str
+    host: str | None
+    text: str
+
+
+class Rows(BaseModel):
+    """Sessions, with the keys of `sesh --list --json`."""
+
+    sessions: list[dict[str, Any]]
+
+
+class Standing(BaseModel):
+    """How sessions stand: connecting, connected, idle, expired (open it again), closed."""
+
+    sessions: list[dict[str, Any]]
+
+
+class Closed(BaseModel):
+    """Sessions that were ended, and those that could not be."""
+
+    closed: list[dict[str, str | None]]
+    failed: list[dict[str, str | None]]
+
+
+def cut(text: str, limit: int) -> tuple[str, bool]:
+    """The end of a text, from a line's begin where that is near, and whether anything was left out."""
+    if len(text) <= limit:
+        return text, False
+    end = text[len(text) - limit :]
+    line = end.find("\n") + 1
+    return end[line if line < limit // 2 else 0 :], True

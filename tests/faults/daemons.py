@@ -11,8 +11,9 @@ import sys
 import time
 from typing import Any
 
-from sesh import kernel, protocol, records, wire
+from sesh import platform, protocol, wire
 from sesh.errors import SeshError, TimedOut, Unreachable, rebuild
+from sesh.store import records
 from tests.support import Home, processes, wait_until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -232,7 +233,7 @@ class Daemons:
 
 def running(pid: int) -> bool:
     """Whether a process lives; a zombie does not."""
-    return bool(kernel.start_time(pid))
+    return bool(platform.start_time(pid))
 
 
 def gone(*pids: int, timeout: float = 5) -> None:

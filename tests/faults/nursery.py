@@ -15,7 +15,7 @@ import sys
 import traceback
 from typing import Any
 
-from sesh.daemon import birth
+from sesh.daemon.spawn import daemonize
 from sesh.errors import SeshError
 
 ORDER: dict[str, Any] = {
@@ -35,7 +35,7 @@ def main() -> None:
         asked = json.loads(line)
         answer: dict[str, Any] = {}
         try:
-            connection = birth.start({**ORDER, "environment": dict(os.environ), **asked["order"]})
+            connection = daemonize.start({**ORDER, "environment": dict(os.environ), **asked["order"]})
             if asked["wait"]:
                 connection.hello("request")
                 result, output = connection.request("wait", output=True)

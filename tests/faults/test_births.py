@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sesh import paths, records, wire
+from sesh import paths, wire
 from sesh.errors import CannotStart, Exists, InvalidName, NotFound, Refused, SeshError
+from sesh.store import records
 from tests.faults.daemons import Daemons, children, gone, kill
 from tests.support import Home, wait_until
 
@@ -244,7 +245,7 @@ def test_a_session_outlives_a_creator_that_is_killed_and_its_creators_group(daem
 
 
 def test_a_session_killed_together_with_its_daemon_is_lost_and_its_name_free(daemons: Daemons, home: Home) -> None:
-    from sesh import listing
+    from sesh.store import listing
 
     pid = daemons.start("work", "/bin/cat", environment={**home.env, "SSH_AUTH_SOCK": "/tmp/none"})
     program = daemons.ask("work", "summary")["session"]["pid"]

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from sesh import listing, paths, protocol, records, wire
+from sesh import paths, protocol, wire
 from sesh.errors import Unreachable
+from sesh.store import listing, records
 from tests.faults.daemons import Daemons, children, gone, kill, running
 from tests.support import Home, wait_until
 

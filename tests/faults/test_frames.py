@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon.journal import KEPT
-from sesh.daemon.verbs import VERBS
+from sesh.daemon.fault_log import KEPT
+from sesh.daemon.requests import VERBS
 from sesh.errors import Busy, ProtocolError, SeshError, TimedOut, Unreachable
 from tests.faults.daemons import Daemons, resident
 from tests.support import wait_until

@@ -8,27 +8,28 @@ import time
 
 import pytest
 
-from sesh import kernel, records
+from sesh import platform
 from sesh.errors import CannotStart
+from sesh.store import records
 from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, processes, wait_until
 
 SLEEP = ("/bin/sleep", "100")
-PATIENT = "sesh.daemon.nest:PATIENCE=9"
+PATIENT = "sesh.daemon.spawn.zygote:PATIENCE=9"
 SHOW = 'echo "is $MINE in $PWD by $(umask)"; exec sleep 100'
 
-pytestmark = pytest.mark.skipif(not (kernel.LINUX and hasattr(os, "pidfd_open")), reason="there is no nest here")
+pytestmark = pytest.mark.skipif(not (platform.LINUX and hasattr(os, "pidfd_open")), reason="there is no nest here")
 
 
 def nests(home: Home) -> list[int]:
     """The nests of a home; the daemons that came from one bear its words too, but are known by their records."""
     daemons = {(records.read(name) or {}).get("daemon_pid") for name in home.names()}
-    return [pid for pid in home.processes() if kernel.command_of(pid)[-1:] == ["sesh nest"] and pid not in daemons]
+    return [pid for pid in home.processes() if platform.command_of(pid)[-1:] == ["sesh nest"] and pid not in daemons]
 
 
 def hatched(daemons: Daemons, name: str) -> bool:
     """Whether the daemon of a session came from a nest."""
-    return kernel.command_of(daemons.pid(name))[-1:] == ["sesh nest"]
+    return platform.command_of(daemons.pid(name))[-1:] == ["sesh nest"]
 
 
 def patient(daemons: Daemons) -> None:
@@ -54,7 +55,7 @@ def test_from_the_fourth_on_daemons_come_from_a_nest_that_ends_before_the_last_s
     daemons.start("four", *SLEEP)
     assert hatched(daemons, "four")
     assert os.getsid(daemons.pid("four")) not in (daemons.pid("four"), nest)
-    assert kernel.start_time(nest)
+    assert platform.start_time(nest)
     for name in ("one", "two"):
         pid = daemons.pid(name)
         daemons.ask(name, "kill")

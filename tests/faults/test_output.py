@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from sesh import protocol, wire
-from sesh.daemon.model import BOUND
+from sesh.daemon.clients.model import BOUND
 from tests.faults.daemons import Daemons, resident
 from tests.support import wait_until
 

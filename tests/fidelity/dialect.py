@@ -13,12 +13,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable
 
-from sesh.daemon.cell import DEFAULT
-from sesh.daemon.charset import ASCII
-from sesh.daemon.emulator import Emulator
-from sesh.daemon.graphemes import WIDTH, joined
-from sesh.daemon.grid import Row
-from sesh.daemon.modal import Saved
+from sesh.vt.cell import DEFAULT
+from sesh.vt.emulator import Emulator
+from sesh.vt.graphemes import WIDTH, joined
+from sesh.vt.grid import Row
+from sesh.vt.modes import Saved
+from sesh.vt.text import ASCII
 from tests.unit.streams import piece
 
 #: What @xterm/headless 6 does not have.

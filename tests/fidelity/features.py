@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sesh.daemon.emulator import Emulator
-from sesh.daemon.replay import replay
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.replay import replay
 from tests.fidelity.xterm import Xterm, seen
 from tests.unit.streams import essence
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sesh.daemon.emulator import Emulator
+from sesh.vt.emulator import Emulator
 from tests.fidelity.xterm import Xterm
 from tests.support import Glass
 

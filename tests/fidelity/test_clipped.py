@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.view import View
+from sesh.vt.render.view import View
 from tests.fidelity.dialect import Dialect, stream
 from tests.fidelity.xterm import BLANK, Xterm, need, seen
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh.ledger import Ledger
+from sesh.client.ledger import Ledger
 from tests.fidelity.rest import held, unrest
 from tests.fidelity.test_programs import COLUMNS, ROWS, STREAMS, cuts
 from tests.fidelity.xterm import Xterm, place

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sesh.daemon.emulator import Emulator
-from sesh.daemon.replay import repaint, replay
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.replay import repaint, replay
 from tests.fidelity.dialect import Dialect
 from tests.fidelity.xterm import Xterm, need, seen
 from tests.unit.streams import cut, essence

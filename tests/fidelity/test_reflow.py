@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh.daemon.emulator import Emulator
-from sesh.daemon.replay import replay
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.replay import replay
 from tests.fidelity.xterm import Xterm, need, seen
 
 ALL = 10**9

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh.daemon.emulator import Emulator
-from sesh.daemon.replay import replay
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.replay import replay
 from tests.fidelity.dialect import Dialect, stream
 from tests.fidelity.features import EXPLAINED, FEATURES
 from tests.fidelity.xterm import Xterm, need, seen

@@ -14,7 +14,7 @@ from tests.house.source import ROOMS, ROOT, Module, modules, python_files, read
 MAY_KNOW: dict[str, tuple[str, ...]] = {"daemon": (), "client": (), "remote": ("client",), "completions": ()}
 
 # The attach path and the daemon's start: standard library and ptyprocess, nothing else.
-LEAN = ("sesh.__main__", "sesh.client.attach", "sesh.daemon.birth")
+LEAN = ("sesh.__main__", "sesh.client.attach", "sesh.daemon.spawn.daemonize")
 
 
 # What knows all rooms: the command line, and the ways for programs beside it.
@@ -49,7 +49,7 @@ def test_rooms_know_the_shared_modules_and_no_more_of_the_house_than_they_must()
         ("sesh/cli/verbs/sessions.py", "sesh.cli.verbs.sessions", "from sesh.remote import link", False),
         ("daemon/server.py", "sesh.daemon.server", "from sesh import client", True),
         ("daemon/server.py", "sesh.daemon.server", "from sesh.daemon import pty\nfrom sesh import errors", False),
-        ("client/attach.py", "sesh.client.attach", "from sesh.daemon.birth import create", True),
+        ("client/attach.py", "sesh.client.attach", "from sesh.daemon.spawn.daemonize import create", True),
         ("client/attach.py", "sesh.client.attach", "import importlib\nimportlib.import_module('sesh.cli')", True),
         ("sesh/api/here.py", "sesh.api.here", "from sesh.daemon import birth", False),
         ("sesh/wire.py", "sesh.wire", "from sesh.api import Session", True),

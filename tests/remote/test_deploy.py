@@ -11,9 +11,10 @@ import threading
 import pytest
 
 from sesh import __version__
-from sesh.remote import carrier, fleet, known
-from sesh.remote.deploy import STEPS, DeployError, deploy
-from sesh.remote.destination import Destination
+from sesh.remote import known
+from sesh.remote.deploy import carrier, fleet
+from sesh.remote.deploy.deploy import STEPS, DeployError, deploy
+from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
 from tests.support import Home
@@ -270,8 +271,8 @@ def test_a_person_is_asked_before_the_bars_are_drawn(here: Home, farm: Farm) -> 
     closed.account.set_password("open sesame")
     code = (
         f"import sys; sys.path[:0] = {[each for each in sys.path if each]!r}\n"
-        "from sesh.remote.destination import Destination\n"
-        "from sesh.remote.fleet import deploy_all\n"
+        "from sesh.remote.ssh.destination import Destination\n"
+        "from sesh.remote.deploy.fleet import deploy_all\n"
         "print([result.error for result in deploy_all([Destination('open'), Destination('closed')])])\n"
     )
     terminal = here.terminal(command=[sys.executable, "-c", code], columns=100)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh.remote.deploy import DeployError, deploy
-from sesh.remote.destination import Destination
+from sesh.remote.deploy.deploy import DeployError, deploy
+from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
 from tests.remote.test_deploy import PROGRAM, VERSIONS, litter, versions
@@ -215,7 +215,7 @@ def test_an_upgrade_leaves_the_running_and_the_old_alone(
     far = farm.host("box", installed=False)
     first = deploy(Destination("box"))
     assert far.run(f"{PROGRAM} --open work").code == 0
-    from sesh.remote import bundle
+    from sesh.remote.deploy import bundle
 
     monkeypatch.setattr(bundle, "_bundles", {})
     monkeypatch.setattr(bundle, "_START", bundle._START + b"# newer\n")

@@ -6,7 +6,7 @@ import json
 import os
 import re
 
-from sesh import kernel
+from sesh import platform
 from tests.remote.farm import Farm
 from tests.support import Home, wait_until
 
@@ -47,7 +47,7 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, farm: Farm) 
     terminal.wait_for("end what still lives on @one?")
     terminal.type("y")
     assert terminal.exit_code() == 0
-    assert not kernel.start_time(pid)
+    assert not platform.start_time(pid)
 
 
 def test_a_shared_connection_without_its_socket_is_a_stray(home: Home, farm: Farm) -> None:

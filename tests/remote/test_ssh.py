@@ -12,8 +12,8 @@ import time
 import pytest
 
 from sesh.errors import Refused, Unreachable
-from sesh.remote import control, ssh
-from sesh.remote.destination import Destination
+from sesh.remote.ssh import ssh
+from sesh.remote.ssh.destination import Destination
 from tests.remote.farm import Far, Farm
 from tests.support import Home, processes, wait_until
 
@@ -81,7 +81,7 @@ def test_the_socket_lies_in_a_private_directory_under_a_name_that_tells_nothing(
     farm.host("box")
     box = Destination("box")
     ssh.connect(box, ask=False)
-    path = control.path(box)
+    path = ssh.path(box)
     assert os.path.dirname(path) == os.path.join(here.directory, ".control")
     assert os.stat(os.path.dirname(path)).st_mode & 0o777 == 0o700
     assert os.stat(path).st_mode & 0o077 == 0
@@ -98,18 +98,18 @@ def test_hosts_and_ways_to_them_have_connections_of_their_own(
     farm.host("two")
     farm.host("behind", same_user=one, config={"ProxyJump": "two"})
     farm.host("again", same_user=one)
-    paths = {word: control.path(Destination(word)) for word in ("one", "two", "behind", "again")}
+    paths = {word: ssh.path(Destination(word)) for word in ("one", "two", "behind", "again")}
     assert len(set(paths.values())) == 3
     assert paths["one"] == paths["again"]
     monkeypatch.setenv("SESH_PROXYJUMP", "two")
-    assert control.path(Destination("one")) != paths["one"]
+    assert ssh.path(Destination("one")) != paths["one"]
 
 
 def test_a_piped_command_does_not_wait_for_the_shared_connection(here: Home, farm: Farm) -> None:
     """A master that holds the caller's pipes open would keep `sesh … | cat` from ending for as long as it stands."""
     farm.host("box")
     code = (
-        "import subprocess; from sesh.remote import ssh; from sesh.remote.destination import Destination\n"
+        "import subprocess; from sesh.remote.ssh import ssh; from sesh.remote.ssh.destination import Destination\n"
         "box = Destination('box'); ssh.connect(box)\n"
         "subprocess.run(ssh.command(box, 'echo over there; echo told >&2'))"
     )
@@ -145,7 +145,7 @@ def test_who_comes_at_the_same_time_opens_one_connection(here: Home, farm: Farm)
 def test_who_waits_for_another_that_opens_the_connection_has_patience_of_its_own(here: Home, farm: Farm) -> None:
     farm.host("box")
     box = Destination("box")
-    with control.Turn(box, None):
+    with ssh.Turn(box, None):
         begun = time.monotonic()
         with pytest.raises(Unreachable, match="box does not answer"):
             ssh.connect(box, ask=False, patience=0.3)
@@ -159,7 +159,7 @@ def test_a_socket_that_a_killed_connection_left_is_no_hindrance(here: Home, farm
     ssh.connect(box, ask=False)
     processes.kill(farm.masters())
     wait_until(lambda: not farm.masters())
-    assert os.path.exists(control.path(box))
+    assert os.path.exists(ssh.path(box))
     assert not ssh.standing(box)
     ssh.connect(box, ask=False)
     assert ssh.standing(box)
@@ -333,7 +333,7 @@ def test_a_shared_connection_that_ssh_would_open_is_opened_by_itself(here: Home,
     assert farm.masters() == []
     ssh.connect(box, ask=False)
     assert ssh.standing(box)
-    assert os.path.dirname(control.path(box)) == os.path.join(here.path, ".ssh")
+    assert os.path.dirname(ssh.path(box)) == os.path.join(here.path, ".ssh")
     assert run(box, "echo together").stdout == "together\n"
     assert subprocess.check_output(["ssh", "box", "echo the user too"], text=True, timeout=20) == "the user too\n"
     assert far.proxy.accepted == 2
@@ -391,7 +391,7 @@ def test_the_control_directory_of_the_environment_is_used(
     folder = os.path.join(here.path, "with blank 100%")
     monkeypatch.setenv("SESH_CTRL_DIR", folder)
     ssh.connect(box, ask=False)
-    assert os.path.dirname(control.path(box)) == folder
+    assert os.path.dirname(ssh.path(box)) == folder
     assert run(box, "echo hello").stdout == "hello\n"
     assert ssh.standing(box)
     ssh.forget(box)
@@ -403,9 +403,9 @@ def test_the_runtime_directory_is_taken_where_there_is_one(
 ) -> None:
     farm.host("box")
     monkeypatch.setenv("XDG_RUNTIME_DIR", here.root)
-    assert os.path.dirname(control.path(Destination("box"))) == os.path.join(here.root, "sesh")
+    assert os.path.dirname(ssh.path(Destination("box"))) == os.path.join(here.root, "sesh")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/nonexistent")
-    assert os.path.dirname(control.path(Destination("box"))) == os.path.join(here.directory, ".control")
+    assert os.path.dirname(ssh.path(Destination("box"))) == os.path.join(here.directory, ".control")
 
 
 def test_a_directory_too_deep_for_sockets_is_no_hindrance(
@@ -415,11 +415,11 @@ def test_a_directory_too_deep_for_sockets_is_no_hindrance(
     box = Destination("box")
     monkeypatch.setenv("SESH_DIR", os.path.join(here.path, "deep" * 20, ".sesh"))
     ssh.connect(box, ask=False)
-    assert control.path(box).startswith(f"/tmp/sesh-{os.geteuid()}/")
+    assert ssh.path(box).startswith(f"/tmp/sesh-{os.geteuid()}/")
     assert run(box, "echo hello").stdout == "hello\n"
     ssh.forget(box)
-    if not os.listdir(os.path.dirname(control.path(box))):
-        os.rmdir(os.path.dirname(control.path(box)))
+    if not os.listdir(os.path.dirname(ssh.path(box))):
+        os.rmdir(os.path.dirname(ssh.path(box)))
 
 
 @pytest.mark.parametrize("evil", ["open", "link", "file"])
@@ -538,8 +538,8 @@ def test_a_changed_key_stays_refused_where_a_person_sits(here: Home, farm: Farm)
 CONNECT = """
 import sys
 from sesh.errors import SeshError
-from sesh.remote import ssh
-from sesh.remote.destination import Destination
+from sesh.remote.ssh import ssh
+from sesh.remote.ssh.destination import Destination
 try:
     ssh.connect(Destination("box"))
     print("connected")

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from sesh.errors import Unreachable
-from sesh.remote import push
-from sesh.remote.destination import Destination
-from sesh.remote.sync import SyncResult, sync
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.sync import push
+from sesh.remote.sync.sync import SyncResult, sync
 from tests.remote.farm import Far, Farm
 from tests.support import Home, need, wait_until
 

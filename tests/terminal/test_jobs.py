@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from sesh import results
+from sesh.store import results
 from tests.support import Home, wait_until
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import kernel
+from sesh import platform
 from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -178,12 +178,12 @@ def test_without_a_terminal_a_lost_session_is_made_anew(sesh: Sesh, home: Home) 
     assert sesh("--logs", "web").stdout == ""
 
 
-@pytest.mark.skipif(not kernel.LINUX, reason="asks systemd")
+@pytest.mark.skipif(not platform.LINUX, reason="asks systemd")
 @pytest.mark.parametrize(("state", "left"), [("stopping", ["web"]), ("running", [])])
 def test_a_machine_that_goes_down_leaves_its_sessions_lost(home: Home, state: str, left: list[str]) -> None:
     """A shutdown ends all processes by SIGTERM, which otherwise ends a session for good."""
     home.write("bin/systemctl", f"#!/bin/sh\necho {state}\n", mode=0o755)
-    down = "from sesh import kernel; kernel._SYSTEMD = '/'; from sesh.__main__ import start; start()"
+    down = "from sesh import platform; platform._SYSTEMD = '/'; from sesh.__main__ import start; start()"
     mine = home.command
     home.command = [sys.executable, "-c", down]
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
@@ -191,6 +191,6 @@ def test_a_machine_that_goes_down_leaves_its_sessions_lost(home: Home, state: st
     home.sesh("--wait", "web", "--for", "here", "--since-start")
     daemon = int(str(record(home, "web")["daemon_pid"]))
     os.kill(daemon, signal.SIGTERM)
-    wait_until(lambda: not kernel.start_time(daemon))
+    wait_until(lambda: not platform.start_time(daemon))
     assert home.names() == left
     assert [home.sesh("--logs", name).stdout for name in left] == ["here\n"] * len(left)

@@ -6,8 +6,8 @@ import json
 import os
 from collections.abc import Callable
 
-from sesh import kernel
-from sesh.daemon.missed import LONGEST, Missed
+from sesh import platform
+from sesh.daemon.events import LONGEST, Missed
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 Sesh = Callable[..., Result]
@@ -138,7 +138,7 @@ def test_a_hook_that_hangs_and_a_flood_of_bells_hold_nobody_up(sesh: Sesh, home:
     assert any("on_bell was left out" in line for line in status["faults"])
     for pid in pids:
         os.kill(pid, 9)
-    wait_until(lambda: not any(kernel.start_time(pid) for pid in pids))
+    wait_until(lambda: not any(platform.start_time(pid) for pid in pids))
     daemon = status["daemon_pid"]
     with open(f"/proc/{daemon}/task/{daemon}/children", encoding="ascii") as file:
         wait_until(lambda: file.seek(0) == 0 and file.read().split() == [str(status["pid"])], 5)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import kernel
+from sesh import platform
 from sesh.cli import strays, sweep
 from sesh.errors import UsageError
 from tests.support import Home, Result, wait_until
@@ -38,7 +38,7 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     sesh("--open", "gone")
     os.kill(daemon(home, "gone"), signal.SIGKILL)
     kernel_knows = daemon(home, "gone")
-    wait_until(lambda: not kernel.start_time(kernel_knows))
+    wait_until(lambda: not platform.start_time(kernel_knows))
     stale = [left_behind(home, entry) for entry in (".0123abcd.run", "gone.cmd", ".web.json.4194999", "torn.json")]
     fresh = home.write(".sesh/.89abcdef.run", "", mode=0o600)
     dry = sesh("--sweep", "--dry-run")
@@ -68,19 +68,19 @@ def test_a_daemon_that_nobody_can_find_is_ended_only_where_that_is_wanted(sesh: 
     terminal.wait_for("end what still lives?")
     terminal.type("n")
     assert terminal.exit_code() == 0
-    assert kernel.start_time(pid)
+    assert platform.start_time(pid)
     again = home.terminal("--sweep")
     again.wait_for("end what still lives?")
     again.type("y")
     assert again.exit_code() == 0
-    assert not kernel.start_time(pid)
+    assert not platform.start_time(pid)
 
 
 def test_a_person_is_asked_before_a_lost_session_is_forgotten(sesh: Sesh, home: Home) -> None:
     sesh("--open", "gone")
     pid = daemon(home, "gone")
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not kernel.start_time(pid))
+    wait_until(lambda: not platform.start_time(pid))
     left_behind(home, "gone.cmd")
     terminal = home.terminal("--sweep")
     terminal.wait_for("forget the lost session gone?")
@@ -119,7 +119,7 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
         os.utime(os.path.join(home.path, folder, version), (then, then))
     home.write(".local/bin/sesh", f"#!/bin/sh\n#\nexec python3 {home.path}/{folder}/1.2-c/start.py\n", mode=0o755)
     used = home.terminal(command=["python3", f"{home.path}/{folder}/1.1-b/start.py"])
-    wait_until(lambda: any("1.1-b" in " ".join(words) for _, _, words in kernel.own_processes()))
+    wait_until(lambda: any("1.1-b" in " ".join(words) for _, _, words in platform.own_processes()))
     told = sesh("--sweep", "--json").json()["pieces"]
     assert [(each["kind"], os.path.basename(each["what"])) for each in told] == [("version", "1.0-a")]
     assert sorted(os.listdir(os.path.join(home.path, folder))) == ["1.1-b", "1.2-c"]
@@ -129,9 +129,9 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
 def test_a_bridge_is_stray_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
     bridge = ["python3", "-m", "sesh", "--bridge"]
     rows = [(10, 1, bridge), (11, 9, bridge), (12, 8, bridge), (13, 1, ["vi", "--bridge"]), (8, 1, ["/lib/systemd"])]
-    monkeypatch.setattr(kernel, "own_processes", lambda: rows)
-    monkeypatch.setattr(kernel, "start_time", lambda _: "1")
-    monkeypatch.setattr(kernel, "directory_of", lambda _: "/home/me")
+    monkeypatch.setattr(platform, "own_processes", lambda: rows)
+    monkeypatch.setattr(platform, "start_time", lambda _: "1")
+    monkeypatch.setattr(platform, "directory_of", lambda _: "/home/me")
     monkeypatch.setattr(strays, "_PARTING", 0.0)
     assert [piece.pid for piece in strays.bridges()] == [10, 12]
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 
-from sesh import kernel
+from sesh import platform
 from tests.support import PROMPT, Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -236,7 +236,7 @@ def test_a_session_of_another_machine_is_shown_and_left_alone(sesh: Sesh, home: 
         assert "gpu" in done.json()["error"]["message"]
     assert sesh("--exec", "far", "--", "true").code == 125
     assert sesh("--kill-all", "-y").code == 0
-    assert kernel.machine() != "other"
+    assert platform.machine() != "other"
     assert os.path.exists(path)
     os.unlink(path)
 

@@ -6,8 +6,8 @@ import socket
 from typing import Any
 
 from sesh import protocol
-from sesh.daemon.attachment import Attachment
-from sesh.daemon.peer import Peer
+from sesh.daemon.clients.client import Attachment
+from sesh.daemon.clients.connection import Peer
 
 
 class Link:

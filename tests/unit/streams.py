@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from sesh.daemon.emulator import Emulator
+from sesh.vt.emulator import Emulator
 
 #: Text of all kinds: ASCII, Latin, wide, combining, selectors, flags, families, conjuncts, zero width.
 TEXTS = (

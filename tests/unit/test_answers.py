@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh import __version__
-from sesh.daemon.answers import answer, needs_terminal
-from sesh.daemon.emulator import Emulator
-from sesh.daemon.replies import Replies
-from sesh.daemon.watch import QUERIES, Watch
+from sesh.daemon.pty.answers import answer, needs_terminal
+from sesh.daemon.pty.queries import QUERIES, Watch
+from sesh.daemon.pty.replies import Replies
+from sesh.vt.emulator import Emulator
 
 
 class Model:

@@ -19,10 +19,9 @@ from packaging.specifiers import SpecifierSet
 
 from sesh import __version__
 from sesh.errors import Refused
-from sesh.remote import bundle, wheels
-from sesh.remote.bundle import Bundle
-from sesh.remote.requirements import Requirement, admits, holds, release
-from sesh.remote.survey import Platform, Python
+from sesh.remote.deploy import bundle
+from sesh.remote.deploy.bundle import Bundle
+from sesh.remote.deploy.survey import Platform, Python, Requirement, admits, holds, release
 from tests.house.source import ROOT, modules
 
 HERE = Python("/usr/bin/python3", "{}.{}.{}".format(*sys.version_info[:3]))
@@ -36,13 +35,13 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing was built or fetched before; pip is not there, so that nothing is fetched now."""
     monkeypatch.setattr(bundle, "_bundles", {})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(wheels, "_ran", lambda _: "there is no pip")
+    monkeypatch.setattr(bundle, "_ran", lambda _: "there is no pip")
 
 
 @pytest.fixture
 def made(fresh: None, monkeypatch: pytest.MonkeyPatch) -> Bundle:
     """The bundle for a machine like this one."""
-    monkeypatch.setattr(wheels, "fits", lambda *_: True)
+    monkeypatch.setattr(bundle, "fits", lambda *_: True)
     return bundle.build(DEBIAN, HERE)
 
 
@@ -92,9 +91,9 @@ def test_its_name_is_made_of_the_version_and_of_all_that_is_in_it(made: Bundle) 
 def test_the_same_input_gives_the_same_bytes_in_another_process_at_another_time(tmp_path: Path) -> None:
     code = (
         "import hashlib, os, sys; os.umask(int(sys.argv[1], 8))\n"
-        "from sesh.remote import bundle, wheels\n"
-        "from sesh.remote.survey import Platform, Python\n"
-        "wheels.fits = lambda *_: True\n"
+        "from sesh.remote.deploy import bundle\n"
+        "from sesh.remote.deploy.survey import Platform, Python\n"
+        "bundle.fits = lambda *_: True\n"
         f"made = bundle.build(Platform('Linux', 'x86_64', 'glibc', '2.36'), Python('/p', {HERE.version!r}))\n"
         "print(made.name, hashlib.sha256(made.packed()).hexdigest())\n"
     )
@@ -115,9 +114,9 @@ def test_a_deployed_copy_makes_the_same_bundle_again(made: Bundle, tmp_path: Pat
         path.write_bytes(data)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'lib')!r})\n"
-        "from sesh.remote import bundle, wheels\n"
-        "from sesh.remote.survey import Platform, Python\n"
-        "wheels.fits = lambda *_: True\n"
+        "from sesh.remote.deploy import bundle\n"
+        "from sesh.remote.deploy.survey import Platform, Python\n"
+        "bundle.fits = lambda *_: True\n"
         f"print(bundle.build(Platform('Linux', 'x86_64', 'glibc', '2.36'), Python('/p', {HERE.version!r})).name)\n"
     )
     run = subprocess.run([sys.executable, "-I", "-S", "-B", "-c", code], capture_output=True, text=True, check=False)
@@ -137,7 +136,7 @@ def test_binary_parts_for_another_machine_are_fetched_here(
             wheel.writestr("pydantic_core-1.dist-info/METADATA", b"Name: pydantic_core\n\nlong\n")
         return str(path)
 
-    monkeypatch.setattr(wheels, "fetched", fetched)
+    monkeypatch.setattr(bundle, "fetched", fetched)
     python = Python("/usr/bin/python3", "3.12.1")
     made = bundle.build(ALPINE, python)
     assert wanted == [("pydantic_core", ALPINE, python)]
@@ -166,7 +165,7 @@ def test_a_package_that_is_only_needed_over_there_is_fetched_here(fresh: None, m
 def test_what_cannot_be_fetched_is_said_with_its_reason(fresh: None) -> None:
     with pytest.raises(Refused, match=r"^pydantic_core==.* for Linux aarch64 musl 1\.2\.4, Python 3\.12\.1, could not"):
         bundle.build(ALPINE, Python("/usr/bin/python3", "3.12.1"))
-    assert os.listdir(wheels.cache()) == []
+    assert os.listdir(bundle.cache()) == []
 
 
 def test_a_wheel_is_fetched_once(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,9 +179,9 @@ def test_a_wheel_is_fetched_once(fresh: None, monkeypatch: pytest.MonkeyPatch) -
             wheel.writestr("x.py", b"")
         return ""
 
-    monkeypatch.setattr(wheels, "_ran", ran)
+    monkeypatch.setattr(bundle, "_ran", ran)
     python = Python("/p", "3.13.1", "t")
-    paths = {wheels.fetched("x==1", MAC, python) for _ in range(2)}
+    paths = {bundle.fetched("x==1", MAC, python) for _ in range(2)}
     assert len(paths) == 1
     assert len(calls) == 1
     assert calls[0][-2:] == ["--", "x==1"]
@@ -220,15 +219,15 @@ def test_a_wheel_is_fetched_once(fresh: None, monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_a_wheel_fits_a_machine_or_not(tag: str, platform: Platform, version: str, flags: str, fit: bool) -> None:
-    assert wheels.fits([tag], platform, Python("/p", version, flags)) == fit
+    assert bundle.fits([tag], platform, Python("/p", version, flags)) == fit
 
 
 def test_pip_is_told_every_name_of_a_platform() -> None:
-    names = wheels.names_of(DEBIAN)
+    names = bundle.names_of(DEBIAN)
     assert names[0] == "manylinux_2_36_x86_64"
     assert {"manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"} <= set(names)
-    assert wheels.names_of(ALPINE) == ["musllinux_1_2_aarch64", "musllinux_1_1_aarch64", "musllinux_1_0_aarch64"]
-    assert wheels.names_of(MAC) == ["macosx_14_0_arm64"]
+    assert bundle.names_of(ALPINE) == ["musllinux_1_2_aarch64", "musllinux_1_1_aarch64", "musllinux_1_0_aarch64"]
+    assert bundle.names_of(MAC) == ["macosx_14_0_arm64"]
 
 
 _numbers = st.lists(st.integers(0, 30), min_size=1, max_size=3).map(lambda parts: ".".join(map(str, parts)))

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh import checkpoints
 from sesh.daemon import checkpoint
 from sesh.daemon.checkpoint import Checkpoint
 from sesh.daemon.session import Session
 from sesh.errors import Refused
+from sesh.store import checkpoints
 
 PIECES = st.sampled_from([
     b"plain\r\n", b"\x1b[1;31mbold", b"\xe7\x95\x8c", b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[5;5H", b"\r\n" * 30,

@@ -8,10 +8,23 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon import attachment
-from sesh.daemon.attachment import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC, Attachment, clamp_size
-from sesh.daemon.clients import FARTHEST, STALLED, Clients, Size
-from sesh.daemon.stream import Stream
+from sesh.daemon.clients.client import (
+    ASIDE,
+    ATTACH,
+    DRAWN,
+    ENTER,
+    FARTHEST,
+    HELD,
+    RAW,
+    REPAINT,
+    RESYNC,
+    STALLED,
+    Attachment,
+    Clients,
+    Size,
+    clamp_size,
+)
+from sesh.daemon.clients.output_log import Stream
 from tests.unit.peers import Link
 
 Add = Callable[..., Attachment]
@@ -204,7 +217,7 @@ def test_any_type_in_a_hello_makes_a_client_with_bounded_plain_facts(odd: Any) -
     link = Link()
     keys = ("pid", "client", "tty", "auth_sock", "columns", "rows", "width", "height", "read_only")
     try:
-        client = attachment.Attachment(link.peer, 1, dict.fromkeys(keys, odd))
+        client = Attachment(link.peer, 1, dict.fromkeys(keys, odd))
         assert client.read_only is (odd is True)
         assert client.tty.isprintable()
         assert max(len(client.tty), len(client.token), len(client.auth_sock)) <= 1024

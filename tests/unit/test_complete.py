@@ -8,7 +8,8 @@ import time
 import pytest
 
 from sesh.cli import child, complete, gist, offers, words
-from sesh.remote import aliases, known
+from sesh.remote import known
+from sesh.remote.ssh import destination
 from tests.support import Home
 
 
@@ -94,11 +95,11 @@ def test_what_options_do_is_kept_from_their_help(home: Home, monkeypatch: pytest
 
 def test_the_hosts_of_ssh_config_are_those_that_are_no_patterns(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", home.path)
-    monkeypatch.setattr(aliases, "SYSTEM", home.write("ssh_config", "Host everywhere\n"))
+    monkeypatch.setattr(destination, "SYSTEM", home.write("ssh_config", "Host everywhere\n"))
     home.write(".ssh/config", 'Host one two *.com !three ?\n host = "four"  # five\nInclude conf.d/* ~/extra none\n')
     home.write(".ssh/conf.d/a", "Include conf.d/a config\nHost six\n\tHost\tseven\nHost -bad $(evil) a/b\n")
     home.write("extra", 'HOST eight\nHostName nine\nHost "ten\n')
-    assert aliases.aliases() == ["one", "two", "four", "six", "seven", "eight", "everywhere"]
+    assert destination.aliases() == ["one", "two", "four", "six", "seven", "eight", "everywhere"]
 
 
 def test_a_host_that_does_not_answer_costs_tab_next_to_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import config, tomltext
+from sesh import config, toml_positions
 from sesh.config import Config
 
 ROOT = str(Path(__file__).parents[2])
@@ -190,7 +190,7 @@ one = 2"""
 
 
 def test_places_are_those_of_the_keys_and_of_nothing_else() -> None:
-    _, places = tomltext.read(PLACES)
+    _, places = toml_positions.read(PLACES)
     assert places == {
         ("a",): (1, 1),
         ("a", "b"): (1, 3),
@@ -212,8 +212,8 @@ def test_places_are_those_of_the_keys_and_of_nothing_else() -> None:
 @given(st.lists(st.sampled_from([*"[]{}=\"'#.,\n \\ab1", "'''", '"""', "a = 1\n", "[t]\n", "b = {a = 1}\n"])))
 def test_any_text_is_read_or_refused(parts: list[str]) -> None:
     try:
-        tables, places = tomltext.read("".join(parts))
-    except tomltext.Malformed as malformed:
+        tables, places = toml_positions.read("".join(parts))
+    except toml_positions.Malformed as malformed:
         tables, places = {}, {(): malformed.place}
     assert {path[0] for path in places if path} == {*tables}
     assert min(min(place) for place in [*places.values(), (1, 1)]) == 1

@@ -12,9 +12,9 @@ import threading
 import pytest
 
 from sesh.errors import Interrupted, Refused, Unreachable
-from sesh.remote import bundle, carrier, channel, deploy, fleet, hostkeys, survey
-from sesh.remote.destination import Destination
-from sesh.remote.survey import Platform, Python
+from sesh.remote.deploy import bundle, carrier, deploy, fabric_carrier, fleet, survey
+from sesh.remote.deploy.survey import Platform, Python
+from sesh.remote.ssh.destination import Destination
 
 TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
 LOCAL = ["env"]
@@ -211,9 +211,9 @@ def test_a_carrier_that_is_closed_ends_what_another_thread_runs() -> None:
 
 def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
     destination = Destination("box")
-    plain = {keyword: list(values) for keyword, values in channel._defaults().items()}
+    plain = {keyword: list(values) for keyword, values in fabric_carrier._defaults().items()}
     destination._settings = plain
-    assert channel.plain(destination)
+    assert fabric_carrier.plain(destination)
     for keyword, value in (
         ("ciphers", "aes128-ctr"),
         ("certificatefile", "~/.ssh/cert"),
@@ -224,15 +224,15 @@ def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
         ("identityfile", "~/.ssh/%h"),
     ):
         destination._settings = {**plain, keyword: [value]}
-        assert not channel.plain(destination), keyword
+        assert not fabric_carrier.plain(destination), keyword
 
 
 @pytest.mark.parametrize("value", ["/a/%h", '"/a b"', "/a\\ b"])
 def test_files_of_known_hosts_that_only_ssh_can_take_apart_are_left_to_it(value: str) -> None:
     destination = Destination("box")
     destination._settings = {"userknownhostsfile": [value]}
-    with pytest.raises(hostkeys.NotPlain):
-        hostkeys.user_files(destination)
+    with pytest.raises(fabric_carrier.NotPlain):
+        fabric_carrier.user_files(destination)
 
 
 def test_a_deploy_that_is_interrupted_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sesh.errors import ExitCode, InvalidHost, Unreachable
-from sesh.remote import destination as room
-from sesh.remote.destination import Destination, named_options, program
+from sesh.remote.ssh import destination as room
+from sesh.remote.ssh.destination import Destination, named_options, program
 
 Fake = Callable[[str], None]
 

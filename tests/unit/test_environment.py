@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh.daemon.environment import environment, find_program, has_terminfo, shell, shell_words
+from sesh.daemon.spawn.environment import environment, find_program, has_terminfo, shell, shell_words
 
 CREATOR = {"HOME": "/home/ann", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LANG": "de_DE.UTF-8", "EDITOR": "vim"}
 

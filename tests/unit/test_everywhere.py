@@ -12,7 +12,8 @@ import pytest
 from sesh.cli import everywhere, reach
 from sesh.cli.words import split
 from sesh.errors import Refused, Unreachable, UsageError
-from sesh.remote import known, link
+from sesh.remote import known
+from sesh.remote.ssh import link
 
 
 class World:

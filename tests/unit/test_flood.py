@@ -7,8 +7,8 @@ from unittest import mock
 
 import pytest
 
-from sesh.daemon import flood, tokenizer
-from sesh.daemon.emulator import Emulator
+from sesh.vt import bulk, tokenizer
+from sesh.vt.emulator import Emulator
 from tests.unit.streams import piece
 
 PLAIN = ("a", "word ", "  ", "x" * 17, "y" * 40, "", "trailing   ")
@@ -67,7 +67,7 @@ def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
         start += b"\x1b\\\x1bc"
     blocks = [block(rng) for _ in range(rng.randint(1, 3))]
     quick, slow = Emulator(*size, **limits), Emulator(*size, **limits)
-    with mock.patch.object(tokenizer, "pour", wraps=flood.pour) as pour:
+    with mock.patch.object(tokenizer, "pour", wraps=bulk.pour) as pour:
         with mock.patch.object(tokenizer, "SMALLEST", 1):
             for data in [start, *blocks]:
                 quick.feed(data)
@@ -101,7 +101,7 @@ def test_both_ways_agree() -> None:
 )
 def test_a_flood_is_recognised(kind: bytes) -> None:
     emulator = Emulator(80, 24)
-    with mock.patch.object(tokenizer, "pour", wraps=flood.pour) as pour:
+    with mock.patch.object(tokenizer, "pour", wraps=bulk.pour) as pour:
         emulator.feed(kind * 5000)
     assert pour.call_count == 1
     assert emulator.scrolled == 5000 - 23

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon import handover, ongoing, takeover
-from sesh.daemon.listener import Listener
-from sesh.daemon.peer import Peer
-from sesh.daemon.program import Taken
+from sesh.daemon.clients.connection import Peer
+from sesh.daemon.clients.listener import Listener
+from sesh.daemon.pty.pump import Taken
+from sesh.daemon.requests import VERBS, Sent
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.verbs import VERBS, Sent
+from sesh.daemon.upgrade import state, transfer
 
 
 @pytest.fixture
@@ -68,11 +68,11 @@ def connect(server: Server, *frames: bytes) -> tuple[Peer, socket.socket]:
 @contextmanager
 def handed(server: Server) -> Iterator[tuple[dict[str, Any], Server, list[Peer]]]:
     """What is handed over, and who takes it over, on copies of the descriptors."""
-    told = json.loads(json.dumps(handover.dump(server)))
+    told = json.loads(json.dumps(transfer.dump(server)))
     copied = json.loads(json.dumps(told))
     for place in [copied["listener"], *copied["peers"]]:
         place["descriptor"] = os.dup(place["descriptor"])
-    other, peers = takeover.load(copied)
+    other, peers = transfer.load(copied)
     try:
         yield told, other, peers
     finally:
@@ -102,7 +102,7 @@ def test_all_who_are_connected_are_what_they_were(server: Server) -> None:
     server.session.relay.serve()
     person.queue(b"unsent")
     with handed(server) as (told, other, peers):
-        assert without_descriptors(json.loads(json.dumps(handover.dump(other)))) == without_descriptors(told)
+        assert without_descriptors(json.loads(json.dumps(transfer.dump(other)))) == without_descriptors(told)
         assert [peer.role for peer in peers] == ["attach", "attach", "request", "request", ""]
         again = peers[0].attachment
         assert again is not None
@@ -149,7 +149,7 @@ def test_who_typed_or_sent_is_told_when_the_program_has_it(server: Server) -> No
 
 
 def test_what_was_run_is_remembered(server: Server) -> None:
-    from sesh.daemon.runs import Runs
+    from sesh.daemon.shell.queue import Runs
 
     server.session.runs = runs = Runs(server.session, server.program)
     runs.between, runs.sieve.part = b"\xe2$ ", b"\x1b]7373;"
@@ -159,7 +159,7 @@ def test_what_was_run_is_remembered(server: Server) -> None:
     server.session.marked(b"C;cmdline_url=ls%20-l", 0)
     with handed(server) as (_, other, _):
         assert other.session.runs is not None
-        assert ongoing.dump(other.session.runs, {}) == ongoing.dump(runs, {})
+        assert state.dump_runs(other.session.runs, {}) == state.dump_runs(runs, {})
         assert other.session.timers.stands("mark")
         assert other.session.history().kept() == past.kept()
         other.session.marked(b"D;2", 0)
@@ -167,9 +167,9 @@ def test_what_was_run_is_remembered(server: Server) -> None:
 
 
 def test_another_format_is_refused(server: Server) -> None:
-    told = handover.dump(server)
+    told = transfer.dump(server)
     with pytest.raises(ValueError, match="format 99"):
-        takeover.load({**told, "format": 99})
+        transfer.load({**told, "format": 99})
 
 
 @pytest.mark.parametrize("path", [None, "a", [1]])

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sesh import inside, kernel, paths, records
+from sesh import paths, platform
 from sesh.errors import UsageError
+from sesh.store import listing, records
 
 TTY = 34822
 
@@ -17,14 +18,15 @@ TTY = 34822
 def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", str(tmp_path / "s"))
     monkeypatch.setenv("SESH_SESSION", "liar")
-    monkeypatch.setattr(kernel, "controlling_tty", lambda: TTY)
+    monkeypatch.setattr(platform, "controlling_tty", lambda: TTY)
     paths.ready_directory()
 
 
 def record(name: str, **more: object) -> None:
     records.write({
-        "name": name, "machine": kernel.machine(), "boot": kernel.boot_id(), "daemon_pid": os.getpid(),
-        "daemon_start": kernel.start_time(os.getpid()), "tty_number": TTY, "terminals": kernel.terminal_filesystem(),
+        "name": name, "machine": platform.machine(), "boot": platform.boot_id(),
+        "daemon_pid": os.getpid(), "daemon_start": platform.start_time(os.getpid()), "tty_number": TTY,
+        "terminals": platform.terminal_filesystem(),
         **more,
     })  # fmt: skip
 
@@ -32,10 +34,10 @@ def record(name: str, **more: object) -> None:
 def test_the_session_whose_terminal_it_is() -> None:
     record("other", tty_number=TTY + 1)
     record("this")
-    found = inside.current()
+    found = listing.current()
     assert found is not None
     assert found["name"] == "this"
-    assert inside.required("--kill") == "this"
+    assert listing.required("--kill") == "this"
 
 
 @pytest.mark.parametrize(
@@ -52,20 +54,20 @@ def test_the_session_whose_terminal_it_is() -> None:
 )
 def test_no_other_session_counts(more: dict[str, object]) -> None:
     record("this", **more)
-    assert inside.current() is None
+    assert listing.current() is None
     with pytest.raises(UsageError, match="--kill NAME"):
-        inside.required("--kill")
+        listing.required("--kill")
 
 
 def test_without_a_terminal_nobody_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     record("this", tty_number=0)
-    monkeypatch.setattr(kernel, "controlling_tty", lambda: 0)
-    assert inside.current() is None
+    monkeypatch.setattr(platform, "controlling_tty", lambda: 0)
+    assert listing.current() is None
 
 
 def test_a_foreign_file_among_the_records_is_passed_over() -> None:
     os.symlink("/etc/passwd", paths.record_path("a-link"))
     record("this")
-    found = inside.current()
+    found = listing.current()
     assert found is not None
     assert found["name"] == "this"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import jsontext
+from sesh import lean
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -21,15 +21,13 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 @given(VALUES, st.booleans())
 def test_it_writes_what_json_writes(value: Any, ascii_only: bool) -> None:
-    assert jsontext.write(value, ascii_only=ascii_only) == json.dumps(
-        value, separators=(",", ":"), ensure_ascii=ascii_only
-    )
+    assert lean.write(value, ascii_only=ascii_only) == json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only)
 
 
 @given(VALUES, st.sampled_from([None, 1]))
 def test_it_reads_what_json_reads(value: Any, indent: int | None) -> None:
     text = json.dumps(value, indent=indent)
-    assert json.dumps(jsontext.read(f" {text}\n")) == json.dumps(json.loads(text))
+    assert json.dumps(lean.read(f" {text}\n")) == json.dumps(json.loads(text))
 
 
 @given(st.text(alphabet='{}[]",:0123456789.eE+-truefalsn\\u \t', max_size=20))
@@ -38,22 +36,22 @@ def test_it_refuses_what_json_refuses(text: str) -> None:
         expected = json.loads(text)
     except ValueError:
         with pytest.raises(ValueError, match=r".+"):
-            jsontext.read(text)
+            lean.read(text)
     else:
-        assert jsontext.read(text) == expected or math.isnan(expected)
+        assert lean.read(text) == expected or math.isnan(expected)
 
 
 @pytest.mark.parametrize("text", ["", " ", "{", "[1,]", "nul", "1 2", '"\n"', "{'a':1}", '{"a"}', "\ufeff1"])
 def test_what_is_no_json_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        jsontext.read(text)
+        lean.read(text)
 
 
 def test_absurd_nesting_is_an_error_and_no_crash() -> None:
     with pytest.raises(RecursionError):
-        jsontext.read("[" * 1_000_000)
+        lean.read("[" * 1_000_000)
 
 
 def test_what_has_no_json_is_a_type_error() -> None:
     with pytest.raises(TypeError):
-        jsontext.write({"a": b"bytes"})
+        lean.write({"a": b"bytes"})

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from sesh import kernel
+from sesh import platform
 from tests.support.waiting import wait_until
 
-linux = pytest.mark.skipif(not kernel.LINUX, reason="reads /proc")
+linux = pytest.mark.skipif(not platform.LINUX, reason="reads /proc")
 
 
 _TWO_GROUPS = """
@@ -38,7 +38,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     assert process.stdout is not None
     process.stdout.readline()
     yield process
-    for group in kernel.groups_of_session(process.pid):
+    for group in platform.groups_of_session(process.pid):
         os.killpg(group, signal.SIGKILL)
     process.wait()
     process.stdout.close()
@@ -47,18 +47,18 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 def test_the_peer_of_a_socket_is_known() -> None:
     one, other = socket.socketpair()
     with one, other:
-        assert kernel.peer_uid(one) == os.geteuid()
+        assert platform.peer_uid(one) == os.geteuid()
 
 
 def test_a_process_has_one_start_time_and_a_dead_one_none(sleeper: subprocess.Popen[bytes]) -> None:
     """R31: pid and start time together are an identity."""
-    began = kernel.start_time(sleeper.pid)
+    began = platform.start_time(sleeper.pid)
     assert began
-    assert kernel.start_time(sleeper.pid) == began
-    assert kernel.start_time(os.getpid()) != ""
+    assert platform.start_time(sleeper.pid) == began
+    assert platform.start_time(os.getpid()) != ""
     sleeper.kill()
-    wait_until(lambda: kernel.start_time(sleeper.pid) == "", what="a zombie counts as dead")
-    assert kernel.start_time(2**31 - 1) == ""
+    wait_until(lambda: platform.start_time(sleeper.pid) == "", what="a zombie counts as dead")
+    assert platform.start_time(2**31 - 1) == ""
 
 
 @linux
@@ -69,14 +69,14 @@ def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) ->
     with subprocess.Popen([str(program), "60"], start_new_session=True) as process:
         try:
             wait_until(lambda: b") Z 1 (" in Path(f"/proc/{process.pid}/stat").read_bytes())
-            assert kernel.start_time(process.pid).isdigit()
-            assert kernel.groups_of_session(process.pid) == [process.pid]
+            assert platform.start_time(process.pid).isdigit()
+            assert platform.groups_of_session(process.pid) == [process.pid]
         finally:
             process.kill()
 
 
 def test_the_groups_of_a_session_are_all_of_them_and_no_other(sleeper: subprocess.Popen[bytes]) -> None:
-    groups = wait_until(lambda: [each for each in [kernel.groups_of_session(sleeper.pid)] if len(each) == 2])[0]
+    groups = wait_until(lambda: [each for each in [platform.groups_of_session(sleeper.pid)] if len(each) == 2])[0]
     assert sleeper.pid in groups
     assert os.getpgrp() not in groups
     assert all(os.getsid(group) == sleeper.pid for group in groups)
@@ -87,14 +87,14 @@ def test_command_and_directory_of_a_process_are_read(tmp_path: Path) -> None:
     folder.mkdir()
     with subprocess.Popen(["sleep", "60"], cwd=folder) as process:
         try:
-            wait_until(lambda: kernel.command_of(process.pid) == ["sleep", "60"])
-            assert kernel.directory_of(process.pid) == str(folder.resolve())
+            wait_until(lambda: platform.command_of(process.pid) == ["sleep", "60"])
+            assert platform.directory_of(process.pid) == str(folder.resolve())
             folder.rmdir()
-            assert kernel.directory_of(process.pid) == str(folder.resolve()) or not kernel.LINUX
+            assert platform.directory_of(process.pid) == str(folder.resolve()) or not platform.LINUX
         finally:
             process.kill()
-    assert kernel.directory_of(2**31 - 1) == ""
-    assert kernel.command_of(2**31 - 1) == []
+    assert platform.directory_of(2**31 - 1) == ""
+    assert platform.command_of(2**31 - 1) == []
 
 
 def test_the_controlling_terminal_is_the_one_that_the_process_stands_on() -> None:
@@ -102,15 +102,15 @@ def test_the_controlling_terminal_is_the_one_that_the_process_stands_on() -> Non
     pid, controller = pty.fork()
     if pid == 0:  # pragma: no cover (another process)
         device = os.fstat(0).st_rdev
-        os._exit(0 if kernel.controlling_tty() == kernel.device_number(device) != 0 else 1)
+        os._exit(0 if platform.controlling_tty() == platform.device_number(device) != 0 else 1)
     _, status = os.waitpid(pid, 0)
     os.close(controller)
     assert os.waitstatus_to_exitcode(status) == 0
 
 
 def test_without_a_controlling_terminal_the_number_is_none() -> None:
-    code = "import sys; sys.path[:0] = sys.argv[1:]; from sesh import kernel; print(kernel.controlling_tty())"
-    root = str(Path(kernel.__file__).parent.parent)
+    code = "import sys; sys.path[:0] = sys.argv[1:]; from sesh import platform; print(platform.controlling_tty())"
+    root = str(Path(platform.__file__).parent.parent)
     done = subprocess.run(
         [sys.executable, "-c", code, root], capture_output=True, text=True, check=True, start_new_session=True
     )
@@ -120,21 +120,21 @@ def test_without_a_controlling_terminal_the_number_is_none() -> None:
 @linux
 def test_device_numbers_are_the_kernels_own_also_for_many_terminals() -> None:
     """The minor number is cut in two (new_encode_dev): terminals from the 256th on were another's."""
-    assert kernel.device_number(os.makedev(136, 5)) == 136 << 8 | 5
-    assert kernel.device_number(os.makedev(136, 300)) == 136 << 8 | 300 & 0xFF | 256 << 12
+    assert platform.device_number(os.makedev(136, 5)) == 136 << 8 | 5
+    assert platform.device_number(os.makedev(136, 300)) == 136 << 8 | 300 & 0xFF | 256 << 12
 
 
 def test_machine_boot_and_terminals_have_words_that_stay() -> None:
-    assert kernel.machine() == kernel.machine() != ""
-    assert kernel.boot_id() == kernel.boot_id() != ""
-    assert kernel.terminal_filesystem() == kernel.terminal_filesystem()
+    assert platform.machine() == platform.machine() != ""
+    assert platform.boot_id() == platform.boot_id() != ""
+    assert platform.terminal_filesystem() == platform.terminal_filesystem()
 
 
 def test_a_socket_path_of_the_limit_is_bound_and_one_byte_more_is_not(tmp_path: Path) -> None:
     folder = Path("/tmp") / f"sesh-limit-{os.getpid()}"
     folder.mkdir()
     try:
-        path = f"{folder}/{'x' * (kernel.LONGEST_SOCKET_PATH - len(str(folder)) - 1)}"
+        path = f"{folder}/{'x' * (platform.LONGEST_SOCKET_PATH - len(str(folder)) - 1)}"
         with socket.socket(socket.AF_UNIX) as listener:
             with pytest.raises(OSError, match="too long"):
                 listener.bind(path + "xx")
@@ -156,17 +156,17 @@ def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch) -
     def ps(*words: str) -> str:
         return next(text for key, text in printed.items() if key in words)
 
-    monkeypatch.setattr(kernel, "LINUX", False)
-    monkeypatch.setattr(kernel, "_ps", ps)
-    assert kernel.start_time(me) == "Thu Nov 20 08:22:01 2025"
-    assert kernel.controlling_tty() == 0
-    assert kernel.device_number(os.makedev(16, 5)) == os.makedev(16, 5)
-    assert kernel.groups_of_session(session) == [os.getpgrp()]
-    assert kernel.command_of(me) == ["vim", "a.txt"]
+    monkeypatch.setattr(platform, "LINUX", False)
+    monkeypatch.setattr(platform, "_ps", ps)
+    assert platform.start_time(me) == "Thu Nov 20 08:22:01 2025"
+    assert platform.controlling_tty() == 0
+    assert platform.device_number(os.makedev(16, 5)) == os.makedev(16, 5)
+    assert platform.groups_of_session(session) == [os.getpgrp()]
+    assert platform.command_of(me) == ["vim", "a.txt"]
     printed["tty="] = "null\n"
-    assert kernel.controlling_tty() == os.stat("/dev/null").st_rdev
+    assert platform.controlling_tty() == os.stat("/dev/null").st_rdev
     printed["tty="] = "ttys999\n"
-    assert kernel.controlling_tty() == 0
+    assert platform.controlling_tty() == 0
 
 
 def test_the_foreground_group_of_a_terminal_is_in_its_session() -> None:
@@ -177,7 +177,7 @@ def test_the_foreground_group_of_a_terminal_is_in_its_session() -> None:
         os._exit(0)
     try:
         group = wait_until(lambda: os.tcgetpgrp(controller))
-        assert kernel.groups_of_session(pid) == [group]
+        assert platform.groups_of_session(pid) == [group]
         assert ioctl(controller, termios.TIOCGPGRP, b"\0" * 4) == group.to_bytes(4, sys.byteorder)
     finally:
         os.kill(pid, signal.SIGKILL)
@@ -193,7 +193,7 @@ def test_systemd_tells_whether_the_machine_goes_down(
     (tmp_path / "systemctl").write_text(f"#!/bin/sh\necho {told}\n")
     (tmp_path / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(kernel, "_SYSTEMD", str(tmp_path))
-    assert kernel.shutting_down() is down
-    monkeypatch.setattr(kernel, "_SYSTEMD", str(tmp_path / "none"))
-    assert not kernel.shutting_down()
+    monkeypatch.setattr(platform, "_SYSTEMD", str(tmp_path))
+    assert platform.shutting_down() is down
+    monkeypatch.setattr(platform, "_SYSTEMD", str(tmp_path / "none"))
+    assert not platform.shutting_down()

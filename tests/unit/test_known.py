@@ -11,7 +11,7 @@ import pytest
 
 from sesh.errors import Refused
 from sesh.remote import known
-from sesh.remote.destination import Destination
+from sesh.remote.ssh.destination import Destination
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.ledger import Ledger
+from sesh.client.ledger import Ledger
 
 CLEAN = b"\x18\x1b\\"
 TABS = b"\x1b[3g" + b"".join(b"\x1b[%dG\x1bH" % stop for stop in range(9, 513, 8))

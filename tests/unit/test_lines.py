@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli.lines import LONGEST, Lines
+from sesh.vt.lines import LONGEST, Lines
 
 CASES = [
     (b"one\r\ntwo\nthree\r\n", ["one", "two", "three"]),

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from sesh import kernel, paths, records, wire
-from sesh.daemon.listener import Listener
+from sesh import paths, platform, wire
+from sesh.daemon.clients.listener import Listener
 from sesh.errors import Exists, Refused
+from sesh.store import records
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def record(name: str, **more: object) -> None:
     records.write({
-        "name": name, "id": "00ff", "machine": kernel.machine(), "boot": kernel.boot_id(), "daemon_pid": os.getpid(),
-        "daemon_start": kernel.start_time(os.getpid()), **more,
+        "name": name, "id": "00ff", "machine": platform.machine(), "boot": platform.boot_id(),
+        "daemon_pid": os.getpid(), "daemon_start": platform.start_time(os.getpid()), **more,
     })  # fmt: skip
 
 
@@ -156,7 +157,7 @@ def test_a_removed_socket_is_made_again_and_clients_find_it(directory: str) -> N
 def test_a_name_whose_daemon_lives_without_its_socket_is_taken(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[int] = []
     monkeypatch.setattr(os, "kill", lambda pid, _: woken.append(pid))
-    record("work", daemon_pid=os.getppid(), daemon_start=kernel.start_time(os.getppid()))
+    record("work", daemon_pid=os.getppid(), daemon_start=platform.start_time(os.getppid()))
     with pytest.raises(Exists):
         Listener.claim("work")
     assert woken == [os.getppid()]
@@ -204,7 +205,7 @@ def test_another_users_connection_is_closed_before_a_byte_is_read(
 ) -> None:
     claimed = Listener.claim("work")
     with wire.connect("work") as connection:
-        monkeypatch.setattr(kernel, "peer_uid", lambda _: os.geteuid() + 1)
+        monkeypatch.setattr(platform, "peer_uid", lambda _: os.geteuid() + 1)
         assert claimed.accept() is None
         assert os.read(connection.inbound, 1) == b""
     assert claimed.accept() is None

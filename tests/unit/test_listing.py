@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from sesh import kernel, listing, paths, protocol, records
-from sesh.daemon.listener import Listener
+from sesh import paths, platform, protocol
+from sesh.daemon.clients.listener import Listener
 from sesh.errors import Refused
+from sesh.store import listing, records
 
 DEAD = (1 << 22) - 1
 
@@ -28,8 +29,9 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def record(name: str, **more: object) -> None:
     records.write({
-        "name": name, "id": "00ff", "machine": kernel.machine(), "boot": kernel.boot_id(), "daemon_pid": os.getpid(),
-        "daemon_start": kernel.start_time(os.getpid()), "pid": 7, "created": "2026-01-01T00:00:00Z", "cwd": "/tmp",
+        "name": name, "id": "00ff", "machine": platform.machine(), "boot": platform.boot_id(),
+        "daemon_pid": os.getpid(), "daemon_start": platform.start_time(os.getpid()), "pid": 7,
+        "created": "2026-01-01T00:00:00Z", "cwd": "/tmp",
         "command": ["sh"], "labels": {"a": "b"}, **more,
     })  # fmt: skip
 
@@ -193,7 +195,7 @@ def test_a_live_daemon_that_cannot_make_its_socket_again_is_shown(
     directory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The question to a daemon that ended just then failed, and with it the whole list."""
-    record("gone", daemon_pid=os.getppid(), daemon_start=kernel.start_time(os.getppid()))
+    record("gone", daemon_pid=os.getppid(), daemon_start=platform.start_time(os.getppid()))
     monkeypatch.setattr(listing, "_recovered", lambda *_: True)
     (found,) = listing.summaries()
     assert (found["state"], found["responding"]) == ("running", False)

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from sesh import wire
-from sesh.client import mending
-from sesh.client.mending import Mending, pauses
+from sesh.client import reconnect
 from sesh.client.outcome import Outcome
+from sesh.client.reconnect import Mending, pauses
 from sesh.errors import Ended, NotDeployed, TimedOut, Unreachable
 from tests.support import wait_until
 
@@ -52,7 +52,7 @@ class Person:
 
 @pytest.fixture
 def person(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
-    monkeypatch.setattr(mending, "pauses", lambda: itertools.repeat(0.001))
+    monkeypatch.setattr(reconnect, "pauses", lambda: itertools.repeat(0.001))
     own = Person()
     yield own
     own.close()
@@ -123,7 +123,7 @@ def test_anything_else_that_is_wrong_is_not_tried_again_and_told(person: Person)
 
 
 def test_who_waits_is_told_after_a_moment_once(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mending, "_QUIET", 0.02)
+    monkeypatch.setattr(reconnect, "_QUIET", 0.02)
     enough = threading.Event()
     there = connection()
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon import model as models
-from sesh.daemon.emulator import Emulator
-from sesh.daemon.model import LAZY, PLAIN, Model
-from sesh.daemon.stream import Stream
+from sesh.daemon.clients import model as models
+from sesh.daemon.clients.model import LAZY, PLAIN, Model
+from sesh.daemon.clients.output_log import Stream
+from sesh.vt.emulator import Emulator
 
 WORDS = [
     "a line\r\n",
@@ -196,7 +196,7 @@ def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypa
 def test_an_emulator_that_cannot_be_loaded_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
     stream, bare = model()
     stream.append(bytes(LAZY + 1))
-    monkeypatch.setitem(sys.modules, "sesh.daemon.emulator", None)
+    monkeypatch.setitem(sys.modules, "sesh.vt.emulator", None)
     with pytest.raises(ImportError):
         bare.step()
     assert bare.lag == 0

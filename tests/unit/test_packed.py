@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon import packed
-from sesh.daemon.emulator import Emulator
-from sesh.daemon.model import Model
-from sesh.daemon.packed import PIECE, Packed, PackedLines
+from sesh.daemon.clients.model import Model
+from sesh.daemon.clients.output_log import RETAINED, WORTH, Stream
+from sesh.daemon.loop.timers import Timers
 from sesh.daemon.rest import Rest
-from sesh.daemon.stream import RETAINED, WORTH, Stream
-from sesh.daemon.timers import Timers
+from sesh.vt.emulator import Emulator
+from sesh.vt.packed import PIECE, Packed, PackedLines
 
 LINE = b"line %d of what was printed before, seventy columns of it, give or take\r\n"
 
@@ -92,7 +91,7 @@ def test_text_becomes_much_less() -> None:
 
 
 def test_a_session_packs_once_when_its_output_has_gone_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "QUIET", 0.04)
+    monkeypatch.setattr("sesh.daemon.rest.QUIET", 0.04)
     stream, timers = Stream(), Timers()
     session: Any = SimpleNamespace(stream=stream, timers=timers, model=Model(stream, 80, 24), ripe=WORTH)
     rest = Rest(session)

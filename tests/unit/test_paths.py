@@ -11,7 +11,7 @@ import pytest
 
 from sesh import paths
 from sesh.errors import Refused
-from sesh.kernel import LONGEST_SOCKET_PATH
+from sesh.platform import LONGEST_SOCKET_PATH
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.daemon.peer import Reader
-from sesh.daemon.stream import Stream
+from sesh.daemon.clients.connection import Reader
+from sesh.daemon.clients.output_log import Stream
 from sesh.errors import ProtocolError
 from tests.unit.peers import Link
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli import pictures
-from sesh.cli.boxes import shape
-from sesh.daemon.depiction import ansi, depicted
-from sesh.daemon.emulator import Emulator
+from sesh.vt.emulator import Emulator
+from sesh.vt.render import pictures
+from sesh.vt.render.export import ansi, depicted
+from sesh.vt.render.pictures import shape
 
 
 def seen(text: str, columns: int = 20, rows: int = 2) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh.daemon.poller import READ, WRITE, Poller, Selecting, poller
+from sesh.daemon.loop.poller import READ, WRITE, Poller, Selecting, poller
 
 KINDS = [Selecting, *([Poller] if hasattr(select, "epoll") else [])]
 

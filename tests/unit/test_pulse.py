@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.client.pulse import ASK, LOST, Pulse
+from sesh.keepalive import ASK, LOST, Pulse
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, to be set."""
     now = [1000.0]
-    monkeypatch.setattr("sesh.client.pulse.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("sesh.keepalive.time.monotonic", lambda: now[0])
     return now
 
 
@@ -44,7 +44,7 @@ def test_a_link_is_given_up_within_fifteen_seconds_whenever_it_goes_silent(last:
     """It used to take up to 20 where the last answer came right after a question."""
     now = [1000.0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sesh.client.pulse.time.monotonic", lambda: now[0])
+        patch.setattr("sesh.keepalive.time.monotonic", lambda: now[0])
         heart = Pulse(wanted=True)
         while heart.due < 1000 + last:
             assert beat(heart, now)

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from sesh import kernel, paths, records
+from sesh import paths, platform
 from sesh.errors import Refused
+from sesh.store import records
 from tests.support.waiting import wait_until
 
 
@@ -34,10 +35,10 @@ def daemon() -> Iterator[subprocess.Popen[bytes]]:
 def record(pid: int, **more: Any) -> dict[str, Any]:
     return {
         "name": "work",
-        "machine": kernel.machine(),
-        "boot": kernel.boot_id(),
+        "machine": platform.machine(),
+        "boot": platform.boot_id(),
         "daemon_pid": pid,
-        "daemon_start": kernel.start_time(pid),
+        "daemon_start": platform.start_time(pid),
         **more,
     }
 

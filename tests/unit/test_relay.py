@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from sesh import protocol
-from sesh.daemon import relay as relays
-from sesh.daemon.attachment import ASIDE, DRAWN, RAW, RESYNC, Attachment
-from sesh.daemon.clients import FARTHEST, STALLED, Clients, Size
-from sesh.daemon.model import BOUND, PATIENCE, Model
-from sesh.daemon.peer import Reader
-from sesh.daemon.relay import Relay
-from sesh.daemon.stream import Stream
-from sesh.daemon.timers import Timers
+from sesh.daemon.clients import relay as relays
+from sesh.daemon.clients.client import ASIDE, DRAWN, FARTHEST, RAW, RESYNC, STALLED, Attachment, Clients, Size
+from sesh.daemon.clients.connection import Reader
+from sesh.daemon.clients.model import BOUND, PATIENCE, Model
+from sesh.daemon.clients.output_log import Stream
+from sesh.daemon.clients.relay import Relay
+from sesh.daemon.loop.timers import Timers
 from tests.support import Glass
 from tests.unit.peers import Link
 

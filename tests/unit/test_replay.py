@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon.emulator import Emulator
-from sesh.daemon.prelude import fresh
-from sesh.daemon.replay import repaint, replay
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.prelude import fresh
+from sesh.vt.render.replay import repaint, replay
 from tests.unit.streams import essence, piece
 
 ALL = 10**9
@@ -184,5 +184,5 @@ def test_a_pending_wrap_survives() -> None:
 
 
 def test_the_prelude_needs_no_emulator() -> None:
-    code = "import sys, sesh.daemon.prelude; sys.exit(any(name in sys.modules for name in ('pyte', 're', 'typing')))"
+    code = "import sys, sesh.vt.render.prelude; sys.exit(any(name in sys.modules for name in ('pyte', 're', 'typing')))"
     assert subprocess.run([sys.executable, "-S", "-c", code], check=False).returncode == 0

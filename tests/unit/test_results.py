@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import results
+from sesh.store import results
 
 pytestmark = pytest.mark.usefixtures("sessions")
 

@@ -13,10 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.cli.shell import plain
-from sesh.daemon.draft import Draft
-from sesh.daemon.scaffold import quoted, source
-from sesh.daemon.shells import ASH, BASH, DASH, FISH, ZSH
-from sesh.daemon.sieve import Sieve
+from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Draft
+from sesh.daemon.shell.wrapper import Sieve, quoted, source
 from tests.support import need
 
 WORDS = ["", "a b", "it's", '"', "\\", "\\'", "$HOME", "`id`", "*", "\n", "!!", "~", "#", "-n", "ä", "{a,b}", "a\\\n"]

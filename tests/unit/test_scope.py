@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon import scope
+from sesh.daemon.spawn import scope
 
 
 class System:

@@ -7,8 +7,8 @@ import time
 import pyte
 import pytest
 
-from sesh.daemon.cell import Cell
-from sesh.daemon.emulator import Emulator
+from sesh.vt.cell import Cell
+from sesh.vt.emulator import Emulator
 
 
 def fed(data: str | bytes, columns: int = 20, rows: int = 5) -> Emulator:

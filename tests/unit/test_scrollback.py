@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from sesh.daemon.emulator import Emulator
+from sesh.vt.emulator import Emulator
 from tests.unit.streams import piece
 
 

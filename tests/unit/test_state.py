@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.session import Session
-from sesh.daemon.state import dump, load
+from sesh.daemon.upgrade.state import dump, load
 
 PIECES = st.sampled_from([
     b"plain\r\n", b"\x1b[1;31mbold", b"\x1b]0;a title\x07", b"\x1b]2;cut", b"\xe7\x95\x8c", b"\xe7\x95", b"\x1b[?1049h",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon import stream
-from sesh.daemon.stream import RETAINED, Stream
+from sesh.daemon.clients import output_log
+from sesh.daemon.clients.output_log import RETAINED, Stream
 
 STEPS = st.lists(
     st.one_of(
@@ -21,7 +21,7 @@ STEPS = st.lists(
 
 @given(STEPS, st.integers(0, 1 << 40))
 def test_a_stream_is_a_sequence_of_bytes_with_its_beginning_cut_off(steps: list[tuple[str, object]], base: int) -> None:
-    before, stream.RETAINED = stream.RETAINED, 1000
+    before, output_log.RETAINED = output_log.RETAINED, 1000
     try:
         model, kept = b"", Stream(base)
         for step, value in steps:
@@ -43,7 +43,7 @@ def test_a_stream_is_a_sequence_of_bytes_with_its_beginning_cut_off(steps: list[
             assert kept.head == base + len(model)
             assert kept.bytes(0) == model[kept.base - base :]
     finally:
-        stream.RETAINED = before
+        output_log.RETAINED = before
 
 
 def test_a_position_that_is_no_longer_held_is_refused() -> None:

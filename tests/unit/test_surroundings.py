@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from sesh import kernel
+from sesh import platform
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TELL = [sys.executable, "-c", "from sesh.daemon.surroundings import surroundings; print(surroundings())"]
+TELL = [sys.executable, "-c", "from sesh.daemon.spawn.zygote import surroundings; print(surroundings())"]
 
-pytestmark = pytest.mark.skipif(not kernel.LINUX, reason="other systems do not tell")
+pytestmark = pytest.mark.skipif(not platform.LINUX, reason="other systems do not tell")
 
 
 def told(*before: str, **env: str) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from sesh.errors import NotFound, Refused
-from sesh.remote import archive, known, push, sync
-from sesh.remote.destination import Destination
-from sesh.remote.fingerprint import OWN, Place, Tree
+from sesh.remote import known
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.sync import push, sync
+from sesh.remote.sync.fingerprint import OWN, Place, Tree
 from tests.support import wait_until
 
 
@@ -247,7 +248,7 @@ def test_an_archive_holds_the_paths_as_they_are_in_home_and_nobodys_names(home: 
     os.mkfifo(home / "d/fifo")
     (home / "d" / os.fsdecode(b"caf\xe9")).write_text("")
     pipe = io.BytesIO()
-    archive.pack([tree(home, "rc"), tree(home)], pipe)
+    push.pack([tree(home, "rc"), tree(home)], pipe)
     with tarfile.open(fileobj=io.BytesIO(pipe.getvalue())) as found:
         members = found.getmembers()
     assert [(member.name, member.type) for member in members] == [

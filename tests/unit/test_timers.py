@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sesh.daemon.timers import Timers
+from sesh.daemon.loop.timers import Timers
 
 
 class Clock:

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from sesh.daemon.emulator import Emulator
-from sesh.daemon.replay import replay
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.replay import replay
 from tests.unit.streams import cut, stream
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.client.typed import LIMIT, WINDOW, Typed
+from sesh.client.attachment import LIMIT, WINDOW, Typed
 
 
 def read(frames: list[bytes]) -> list[tuple[int, bytes]]:

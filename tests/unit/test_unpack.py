@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
-from sesh.remote import unpack
-from sesh.remote.bundle import Bundle
+from sesh.remote.deploy import unpack
+from sesh.remote.deploy.bundle import Bundle
 from tests.support import wait_until
 
 _BOOT = "import sys;f=sys.stdin.buffer;exec(compile(f.read(int(f.readline())),'sesh-unpack','exec'))"
 _FILES = {
     "lib/sesh/__init__.py": b"",
     "lib/sesh/__main__.py": b"import sys\n\ndef main():\n    print('ran', sys.argv[1:], sys.flags.isolated)\n",
-    "lib/sesh/remote/smoke.py": b"",
+    "lib/sesh/remote/deploy/smoke.py": b"",
 }
 PROGRAM = ".local/bin/sesh"
 VERSIONS = ".local/share/sesh/versions"
@@ -260,7 +260,7 @@ def test_an_upload_that_ends_early_leaves_what_was_there(host: Host, bundle: Bun
 
 def test_a_version_that_does_not_work_never_comes_into_service(host: Host, bundle: Bundle) -> None:
     host.do(bundle, "install")
-    bad = Bundle({**_FILES, "lib/sesh/remote/smoke.py": b"print('no such thing'); raise SystemExit(1)"})
+    bad = Bundle({**_FILES, "lib/sesh/remote/deploy/smoke.py": b"print('no such thing'); raise SystemExit(1)"})
     assert host.failed(bad, "install") == ("smoke_test", "the new version does not work there: no such thing")
     assert host.versions() == [bundle.name]
     assert host.do(bundle, "look")["done"]["program"] == "current"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from sesh.daemon.emulator import Emulator
-from sesh.daemon.view import View
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.view import View
 from tests.unit.streams import piece
 
 

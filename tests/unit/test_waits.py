@@ -9,7 +9,7 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon import waits as module
-from sesh.daemon.peer import Reader
+from sesh.daemon.clients.connection import Reader
 from sesh.daemon.session import Session
 from sesh.errors import UsageError
 from tests.support import wait_until
@@ -105,7 +105,7 @@ def test_a_prompt_counts_only_when_something_was_printed_since(
         looks.append(pty)
         return True
 
-    monkeypatch.setattr("sesh.daemon.prompt.at_prompt", at_prompt)
+    monkeypatch.setattr("sesh.daemon.shell.shells.at_prompt", at_prompt)
     monkeypatch.setattr(module, "QUIET", 0.01)
     session.pty = object()  # type: ignore[assignment]
     session.last_activity = 0.0

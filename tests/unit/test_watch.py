@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon.watch import LONGEST_STRING, QUERIES, Finding, Watch
+from sesh.daemon.pty.queries import LONGEST_STRING, QUERIES, Finding, Watch
 
 ASKED = [
     (b"\x1b[c", "da1", b"c"),

@@ -1,0 +1,1 @@
+"""The socket, its connections, attached clients, and who gets which bytes."""

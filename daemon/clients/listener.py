@@ -1,0 +1,182 @@
+"""The socket that a session answers on: claimed once, private from the first instant, given back on the way out."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from _socket import AF_UNIX, SOCK_STREAM, socket
+
+from sesh import paths, platform, wire
+from sesh.errors import Refused, SeshError
+from sesh.store import records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+BACKLOG = 128
+_STALE = 60.0
+
+
+class Listener:
+    """A listening, non-blocking Unix socket of mode 0600 in the directory of sessions."""
+
+    def __init__(self, name: str, folder: str = "") -> None:
+        self.name = name
+        self.folder = folder or paths.directory()
+        self.socket, self._identity = self._bind()
+
+    @classmethod
+    def claim(cls, name: str) -> Listener:
+        """Takes the name, stale files of a session that is lost removed.
+
+        Raises Exists where a session of that name runs, Refused for files that are not ours to remove.
+        """
+        with paths.locked(paths.directory()):
+            clear(name)
+            _swept(paths.directory())
+            return cls(name)
+
+    @classmethod
+    def adopt(cls, state: dict[str, Any]) -> Listener:
+        """The listener that `state` told of, whose descriptor this process has already."""
+        own = cls.__new__(cls)
+        own.name, own.folder = state["name"], state["folder"]
+        own.socket, own._identity = socket(AF_UNIX, SOCK_STREAM, 0, state["descriptor"]), tuple(state["identity"])
+        return own
+
+    def state(self) -> dict[str, Any]:
+        """What a process that has the descriptor needs to go on listening."""
+        return {
+            "name": self.name,
+            "folder": self.folder,
+            "descriptor": self.socket.fileno(),
+            "identity": list(self._identity),
+        }
+
+    def accept(self) -> socket | None:
+        """A new connection of the same user's; None where there is none, or another user's."""
+        try:
+            descriptor, _ = self.socket._accept()  # type: ignore[attr-defined]
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
+                return None
+            raise
+        peer = socket(AF_UNIX, SOCK_STREAM, 0, descriptor)
+        os.set_inheritable(descriptor, False)
+        if platform.peer_uid(peer) != os.geteuid():
+            peer.close()
+            return None
+        return peer
+
+    def rename(self, name: str, record: Callable[[], None] | None = None) -> None:
+        """Moves the socket to another name, once `record` has written what goes with it.
+
+        Raises Exists where that name runs, and what `record` raises; then everything is as it was.
+        """
+        with paths.locked(self.folder):
+            clear(name)
+            if record is not None:
+                record()
+            os.rename(self._path(self.name), self._path(name))
+            self.name = name
+
+    def restore(self) -> bool:
+        """Makes the socket again where something removed it; whether it had to, and `socket` is a new one then."""
+        with paths.locked(self.folder):
+            if self._ours():
+                return False
+            clear(self.name)
+            before = self.socket
+            self.socket, self._identity = self._bind()
+            before.close()  # not earlier: the new one must not get its number
+            return True
+
+    def release(self) -> None:
+        """Removes the session's files, where they are still this one's, and closes the socket; once."""
+        if self.socket.fileno() < 0:
+            return
+        try:
+            with paths.locked(self.folder):
+                if self._ours():
+                    records.remove(self.name)
+        except FileNotFoundError:
+            pass  # the whole directory is gone, and the files with it
+        self.close()
+
+    def close(self) -> None:
+        """Hears nobody any more; the files stay."""
+        self.socket.close()
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.folder, name + paths.SOCKET)
+
+    def _ours(self) -> bool:
+        """Whether the file at the session's name is the socket that this listener made."""
+        try:
+            found = os.lstat(self._path(self.name))
+        except FileNotFoundError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+    def _bind(self) -> tuple[socket, tuple[int, int]]:
+        """A listening socket, made under another name and moved into place when it accepts."""
+        opened = socket(AF_UNIX, SOCK_STREAM)
+        opened.setblocking(False)
+        temporary = f".{os.getpid()}{paths.SOCKET}"
+        whole = os.path.join(self.folder, temporary)
+        if os.path.lexists(whole):
+            os.unlink(whole)  # one with the same pid died here
+        with paths.masked(0o177), paths.reachable(self.folder, temporary) as address:
+            opened.bind(address)
+            opened.listen(BACKLOG)
+        found = os.lstat(whole)
+        os.rename(whole, self._path(self.name))
+        return opened, (found.st_dev, found.st_ino)
+
+
+def clear(name: str) -> None:
+    """Removes what a lost session of this name left. The caller holds the directory's lock.
+
+    Raises Exists where it runs, Refused where the files are another machine's or no files of sesh's.
+    """
+    there = paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
+    record = records.read(name)
+    if record is not None and not records.here(record):
+        where = record.get("machine_name") or record.get("machine")
+        raise Refused(f"{name} belongs to machine {where}, which shares this directory; take another name")
+    if there:
+        probe = wire.begin(name)
+        if probe is not None:
+            probe.close()
+            raise paths.taken(name)
+    if record is not None and _wakes(record):
+        raise paths.taken(name)
+    records.remove(name)
+
+
+def _swept(folder: str) -> None:
+    """Removes what daemons that were killed left of `--run`: a shell reads such files within seconds, or never."""
+    old = time.time() - _STALE
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.endswith((".run", ".cmd")):
+                continue
+            try:
+                if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < old:
+                    os.unlink(entry.path)
+            except FileNotFoundError:
+                continue  # another one was faster
+
+
+def _wakes(record: records.Record) -> bool:
+    """Whether another daemon that lost its socket still holds the name; it is told to make the socket again."""
+    if record.get("daemon_pid") == os.getpid():
+        return False
+    try:
+        return records.wake(record)
+    except SeshError:
+        return False

@@ -1,0 +1,107 @@
+"""The program's output as one numbered sequence of bytes, with any number of readers at positions of their own."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.vt.packed import Packed
+
+RETAINED = 256 << 10
+"""Bytes kept although every reader has passed them: for `--print` and for clients that come back."""
+WORTH = 128 << 10
+"""Bytes that are worth packing when the output has gone quiet (see `packed`)."""
+_JOINED = 4 << 10
+"""Bytes up to which small blocks are joined."""
+
+
+class Stream:
+    """Blocks of bytes from position `base` up to `head`, counted from the session's birth."""
+
+    def __init__(self, base: int = 0) -> None:
+        self.base = self.head = base
+        self.touched = 0.0
+        """When something was added last (monotonic)."""
+        self._blocks: list[bytes | Packed] = []
+        self._starts: list[int] = []
+        self._opened: tuple[Packed, bytes] | None = None
+        """The piece that was unpacked last: readers go on from where they were."""
+
+    def restore(self, base: int, data: bytes) -> None:
+        """Begins anew with `data` at position `base`."""
+        self.base = self.head = base
+        self._blocks.clear()
+        self._starts.clear()
+        if data:
+            self.append(data)
+
+    def append(self, block: bytes) -> None:
+        """Adds what the program has written."""
+        # Echoed keys come one by one: a block for each would cost many times its byte.
+        last = self._blocks[-1] if self._blocks else b""
+        if 0 < len(last) <= _JOINED - len(block) and isinstance(last, bytes):
+            self._blocks[-1] = last + block
+        else:
+            self._blocks.append(block)
+            self._starts.append(self.head)
+        self.head += len(block)
+        self.touched = time.monotonic()
+
+    def read(self, position: int, limit: int) -> list[memoryview]:
+        """At most `limit` bytes from `position` on, as views of the blocks, uncopied; none at the head.
+
+        Raises LookupError where the position is no longer, or not yet, held.
+        """
+        if not self.base <= position <= self.head:
+            raise LookupError(f"position {position} is not in {self.base}..{self.head}")
+        views: list[memoryview] = []
+        at = bisect_right(self._starts, position) - 1
+        while limit > 0 and 0 <= at < len(self._blocks):
+            block = self._blocks[at]
+            view = memoryview(block if isinstance(block, bytes) else self._unpacked(block))[
+                position - self._starts[at] :
+            ][:limit]
+            if view:
+                views.append(view)
+            limit -= len(view)
+            position += len(view)
+            at += 1
+        return views
+
+    def _unpacked(self, piece: Packed) -> memoryview:
+        if self._opened is None or self._opened[0] is not piece:
+            self._opened = piece, piece.unpacked()
+        return memoryview(self._opened[1])
+
+    def bytes(self, start: int, end: int | None = None) -> bytes:
+        """The bytes from `start` (or the oldest held after it) up to `end`, in one piece."""
+        start = max(start, self.base)
+        return b"".join(self.read(start, (self.head if end is None else end) - start))
+
+    def pack(self) -> None:
+        """Makes small what is held; to be read it is unpacked piece by piece."""
+        from sesh.vt.packed import PIECE, Packed
+
+        pieces: list[bytearray | Packed] = []
+        starts: list[int] = []
+        for start, block in zip(self._starts, self._blocks, strict=True):
+            last = pieces[-1] if pieces else None
+            if isinstance(block, bytes) and isinstance(last, bytearray) and len(last) < PIECE:
+                last += block
+            else:
+                pieces.append(bytearray(block) if isinstance(block, bytes) else block)
+                starts.append(start)
+        self._blocks = [Packed(piece) if isinstance(piece, bytearray) else piece for piece in pieces]
+        self._starts = starts
+        self._opened = None
+
+    def trim(self, needed: int) -> None:
+        """Forgets whole blocks that lie before `needed` and before the last `RETAINED` bytes."""
+        keep = min(needed, self.head - RETAINED)
+        gone = bisect_right(self._starts, keep) - 1
+        if gone > 0:
+            del self._blocks[:gone]
+            del self._starts[:gone]
+            self.base = self._starts[0]

@@ -1,0 +1,1 @@
+"""The event loop's parts: descriptors and timers."""

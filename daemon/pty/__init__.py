@@ -1,0 +1,1 @@
+"""The program and its pty: bytes both ways, queries and replies."""

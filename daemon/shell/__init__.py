@@ -1,0 +1,1 @@
+"""`--run`: commands typed into a live shell, and what shell integration reports."""

@@ -1,0 +1,1 @@
+"""`--reload`: the daemon's state out, exec, state in."""

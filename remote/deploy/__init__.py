@@ -1,0 +1,1 @@
+"""Installing sesh on other hosts."""

@@ -1,0 +1,1 @@
+"""Hosts as ssh resolves them, shared connections, links."""

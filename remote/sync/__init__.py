@@ -1,0 +1,1 @@
+"""Files that are copied to a host before a session starts there."""

@@ -1,0 +1,68 @@
+"""What a session looked like not long ago, in a file beside its record: read when its daemon has died.
+
+A checkpoint is `.checkpoint.ID` in the directory of sessions, 0600: one line of JSON, then bytes as a terminal takes
+them. The JSON: `format`, `written` and `last_activity` (RFC 3339), `cwd`, `title`, and `model`, the sizes at which the
+bytes are to be shown. It holds what the screen and the scrollback held, and nothing else of the session.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from sesh import paths, protocol
+from sesh.errors import ProtocolError, Refused
+from sesh.store import records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Header = dict[str, Any]
+
+FORMAT = 1
+LARGEST = 1 << 20
+"""Bytes of a checkpoint, its first line apart."""
+_LONGEST_HEADER = 64 << 10
+
+
+def write(number: str, header: Header, data: bytes) -> None:
+    """Puts the checkpoint of session `number` (its id) in place, in one step. Raises OSError."""
+    paths.write_whole(records.checkpoint_path(number), protocol.encode({"format": FORMAT, **header}) + b"\n" + data)
+
+
+def read(number: object) -> tuple[Header, bytes] | None:
+    """The checkpoint of a session, None where there is none that can be read. Raises Refused for a foreign file."""
+    return _read(number, LARGEST)
+
+
+def header(number: object) -> Header:
+    """What a checkpoint says of itself; empty where there is none that can be read."""
+    try:
+        found = _read(number, 0)
+    except Refused:
+        return {}
+    return found[0] if found is not None else {}
+
+
+def _read(number: object, most: int) -> tuple[Header, bytes] | None:
+    if not (isinstance(number, str) and number.isalnum()):
+        return None
+    path = records.checkpoint_path(number)
+    if not paths.check_file(path, stat.S_IFREG):
+        return None
+    try:
+        with open(path, "rb") as file:
+            first = file.readline(_LONGEST_HEADER)
+            told = protocol.parse(first)
+            return (told, file.read(most)) if told.get("format") == FORMAT else None
+    except (FileNotFoundError, ProtocolError):
+        return None
+
+
+def remove(number: str) -> None:
+    """Removes a checkpoint; one that is not there is no error."""
+    try:
+        os.unlink(records.checkpoint_path(number))
+    except FileNotFoundError:
+        return

@@ -1,0 +1,101 @@
+"""The metadata of a session, NAME.json: what anyone may know of it without asking its daemon. No secret stands in it.
+
+Keys: name, id, machine, machine_name, boot, daemon_pid, daemon_start, pid, created, last_activity, cwd, command,
+labels, columns, rows, tty, tty_number, terminals, keep, exit_code, version.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from sesh import paths, platform, protocol
+from sesh.errors import ProtocolError, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Record = dict[str, Any]
+
+
+def read(name: str) -> Record | None:
+    """The record of a session, None where there is none that can be read. Raises Refused for a foreign file."""
+    path = paths.record_path(name)
+    if not paths.check_file(path, stat.S_IFREG):
+        return None
+    try:
+        with open(path, "rb") as file:
+            record = protocol.parse(file.read())
+    except (FileNotFoundError, ProtocolError):
+        return None
+    return record if isinstance(record.get("machine"), str) else None
+
+
+def write(record: Record) -> None:
+    """Puts a session's record in place, 0600, in one step."""
+    paths.write_whole(paths.record_path(record["name"]), protocol.encode(record))
+
+
+def here(record: Record) -> bool:
+    """Whether the session belongs to this machine; another's is shown and never touched."""
+    return bool(record.get("machine") == platform.machine())
+
+
+def alive(record: Record) -> bool:
+    """Whether the daemon that wrote the record lives: the same pid, begun at the same time, since the same boot."""
+    pid = record.get("daemon_pid")
+    return (
+        isinstance(pid, int)
+        and pid > 1
+        and record.get("boot") == platform.boot_id()
+        and record.get("daemon_start") == platform.start_time(pid) != ""
+    )
+
+
+def wake(record: Record) -> bool:
+    """Has a live daemon make its socket and record again if they are gone. False where it does not live."""
+    if not (here(record) and alive(record)):
+        return False
+    import signal
+
+    try:
+        os.kill(record["daemon_pid"], signal.SIGUSR1)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def agent_path(number: str) -> str:
+    """The link of session `number` (its id) that leads to the newest live client's ssh agent."""
+    return os.path.join(paths.directory(), f".agent.{number}")
+
+
+def checkpoint_path(number: str) -> str:
+    """The file that keeps what session `number` looked like."""
+    return os.path.join(paths.directory(), f".checkpoint.{number}")
+
+
+def environment_path(number: str) -> str:
+    """The file with what the shells of session `number` are to take over."""
+    return os.path.join(paths.directory(), f".env.{number}")
+
+
+def _number(name: str) -> str:
+    """The id in a session's record; a word that no link has where there is none."""
+    try:
+        number = (read(name) or {}).get("id")
+    except Refused:
+        number = None
+    return number if isinstance(number, str) and number.isalnum() else "none"
+
+
+def remove(name: str) -> None:
+    """Removes a session's files, its checkpoint too. The caller holds the directory's lock; nobody listens any more."""
+    number = _number(name)
+    own = (agent_path(number), checkpoint_path(number), environment_path(number))
+    for path in (*own, paths.socket_path(name), paths.record_path(name)):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue

@@ -1,0 +1,1 @@
+"""The terminal: bytes in, state out. Knows nothing of sessions."""
