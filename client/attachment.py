@@ -18,7 +18,7 @@ from sesh.client.display import FULL, Display
 from sesh.client.keys import PATIENCE, KeyParser
 from sesh.client.outcome import Options, Outcome
 from sesh.errors import Unreachable
-from sesh.keepalive import Pulse
+from sesh.keepalive import Keepalive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Visit:
         self._flush_by = self._notice_by = self._leave_by = 0.0
         self.greeting, self._said, self._quiet = "", "", False  # … and whether the last lull brought nothing
         self._room, self._resumes = _LITTLE, False  # it takes up what was typed at a connection before this one
-        self.pulse = Pulse(wanted=host is not None)
+        self.keepalive = Keepalive(enabled=host is not None)
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
 
@@ -155,7 +155,7 @@ class Visit:
             self._send(b"")
         if connection.inbound in ready and self._wishes[0] and self._outcome is None:
             self._receive()
-        if self._flush_by or self._notice_by or self._leave_by or self._welcome_by or self.pulse.due:
+        if self._flush_by or self._notice_by or self._leave_by or self._welcome_by or self.keepalive.due:
             self._clock()
 
     def _wait(self) -> dict[int, int]:
@@ -173,7 +173,7 @@ class Visit:
             if not ready:
                 display.account()
         else:
-            due = [self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self.pulse.due]
+            due = [self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self.keepalive.due]
             left = max(0.0, min(filter(None, due)) - time.monotonic()) if any(due) else None
             ready = self._lookout.poll(None if left is None else math.ceil(left * 1000))
         return dict(ready)
@@ -202,9 +202,9 @@ class Visit:
             if not self._resumes:
                 raise Unreachable(f"{self.name}'s daemon does not answer; `sesh --status {self.name}` tells its pid")
             self._end(Outcome("lost", self.name, self.host, reason="silent"))
-        if self.pulse.due and now >= self.pulse.due:
+        if self.keepalive.due and now >= self.keepalive.due:
             self._send(protocol.frame(protocol.PING))
-            if not self.pulse.beat(now):
+            if not self.keepalive.check(now):
                 self._end(Outcome("lost", self.name, self.host, reason="silent"))
 
     # -- from the terminal
@@ -310,8 +310,8 @@ class Visit:
             self._end(Outcome("detached" if self._leave_by else "lost", self.name, self.host))
             return
         self._room = _READ if len(data) == self._room else _LITTLE
-        if self.pulse.due:
-            self.pulse.heard()
+        if self.keepalive.due:
+            self.keepalive.heard()
         for kind, payload in self.connection.decoder.feed(data):
             self._frame(kind, payload)
 

@@ -8,28 +8,20 @@ import select
 from sesh import wire
 from sesh.client.outcome import Outcome
 from sesh.errors import Ended, SeshError, TimedOut, Unreachable
+from sesh.keepalive import backoff
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from sesh.client.attachment import Visit
     from sesh.client.display import Display
 
     Again = Callable[[str, str, str, int, float], wire.Connection]
 
-_LONGEST = 10.0
 _QUIET = 1.0
 """Seconds after which the person is told: a link that is mended sooner costs not even a redraw."""
-
-
-def pauses() -> Iterator[float]:
-    """Seconds before each try: soon at first, then every ten."""
-    pause = 0.25
-    while True:
-        yield pause
-        pause = min(pause * 2, _LONGEST)
 
 
 class Mending:
@@ -82,11 +74,11 @@ class Mending:
         """In a thread: asks for the connection until it comes, or until something else than the link is wrong."""
         visit = self.visit
         found: wire.Connection | SeshError | None = None
-        for pause in pauses():
+        for pause in backoff():
             if over.wait(pause):
                 break
             try:
-                found = self._again(visit.name, visit.host or "", visit.number, self._since, visit.pulse.heard_at)
+                found = self._again(visit.name, visit.host or "", visit.number, self._since, visit.keepalive.heard_at)
                 break
             except (Unreachable, TimedOut):
                 continue

@@ -1,29 +1,42 @@
-"""Whether the other side of a link is still there: asked after a while of silence, given up after a longer one."""
+"""Keepalive of a link: ping the other side after some silence, give the link up after more, retry with back-off."""
 
 from __future__ import annotations
 
 import time
 
-ASK, LOST = 4.0, 12.0
-"""Seconds between two questions, and of silence after which the link counts as lost: within 15 s people know of it."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PING_AFTER, LOST_AFTER = 4.0, 12.0
+"""Seconds of silence before a ping, and before the link counts as lost: the user hears of it within 15 s."""
+_LONGEST_PAUSE = 10.0
 
 
-class Pulse:
-    """The silence on one link. For a local daemon nobody asks: its socket tells when it is gone."""
+class Keepalive:
+    """The silence on one link. A local daemon needs none (`enabled` false): its socket tells when it is gone."""
 
-    def __init__(self, *, wanted: bool) -> None:
+    def __init__(self, *, enabled: bool) -> None:
         self.heard_at = time.monotonic()
-        self.due = self.heard_at + ASK if wanted else 0.0
-        """When to ask, or to give up (monotonic); 0 for never."""
+        self.due = self.heard_at + PING_AFTER if enabled else 0.0
+        """When to call `check` (monotonic); 0 for never."""
 
     def heard(self) -> None:
-        """Something came."""
+        """Note that something arrived."""
         self.heard_at = time.monotonic()
 
-    def beat(self, now: float) -> bool:
-        """At `due`: whether the link still counts as standing and is to be asked."""
-        if now - self.due > ASK:  # this process was stopped, or the machine slept: nobody could be heard
-            self.heard_at = max(self.heard_at, now - LOST + ASK)
-        silent = now >= self.heard_at + LOST
-        self.due = now + ASK if silent else min(now + ASK, self.heard_at + LOST)
+    def check(self, now: float) -> bool:
+        """Call when `due`: True means send a ping, False that the link is lost."""
+        if now - self.due > PING_AFTER:  # this process was stopped, or the machine slept: nothing could arrive
+            self.heard_at = max(self.heard_at, now - LOST_AFTER + PING_AFTER)
+        silent = now >= self.heard_at + LOST_AFTER
+        self.due = now + PING_AFTER if silent else min(now + PING_AFTER, self.heard_at + LOST_AFTER)
         return not silent
+
+
+def backoff() -> Iterator[float]:
+    """Seconds to wait before each attempt to reconnect, without end: 0.25, 0.5, … up to 10."""
+    pause = 0.25
+    while True:
+        yield pause
+        pause = min(pause * 2, _LONGEST_PAUSE)

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Any
 
-    from sesh.keepalive import Pulse
+    from sesh.keepalive import Keepalive
     from sesh.remote.ssh.destination import Destination
 
 PROGRAM = 'exec sh -c \'x=~/.local/bin/sesh; [ -x "$x" ] || x=sesh; exec "$x" --bridge\''
@@ -45,7 +45,7 @@ class Link(wire.Connection):
         """What the sesh over there said of itself and its machine."""
         self.session_id = ""
         """The id of the session that it has led to, where it knew that."""
-        self.pulse: Pulse | None = None
+        self.keepalive: Keepalive | None = None
         """Where it is set, `receive` asks whether the other side is there, and tells a link that broke from an end."""
         self._process, self._told = process, told
 
@@ -88,26 +88,26 @@ class Link(wire.Connection):
         self._process.kill()
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Writes all of `data`; with a `pulse` raises Lost where it is the link that broke."""
+        """Writes all of `data`; with a `keepalive` raises Lost where it is the link that broke."""
         try:
             super().send(data, deadline)
         except Unreachable as error:
-            if self.pulse is None or not self.broken():
+            if self.keepalive is None or not self.broken():
                 raise
             raise Lost(f"the link to @{self.destination.word} is lost") from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """The next frame; with a `pulse` also Lost where it is the link that broke, or went silent."""
-        pulse = self.pulse
-        if pulse is None:
+        """The next frame; with a `keepalive` also Lost where it is the link that broke, or went silent."""
+        keepalive = self.keepalive
+        if keepalive is None:
             return super().receive(deadline)
         while True:
             try:
-                frame = super().receive(pulse.due if deadline is None else min(deadline, pulse.due))
+                frame = super().receive(keepalive.due if deadline is None else min(deadline, keepalive.due))
             except TimedOut:
                 now = time.monotonic()
-                if now >= pulse.due:
-                    self._beat(pulse, now)
+                if now >= keepalive.due:
+                    self._check(keepalive, now)
                 if deadline is not None and now >= deadline:
                     raise
                 continue
@@ -115,13 +115,13 @@ class Link(wire.Connection):
                 if not self.broken():
                     raise
                 raise Lost(f"the link to @{self.destination.word} is lost") from error
-            pulse.heard()
+            keepalive.heard()
             if frame[0] != protocol.PONG:
                 return frame
 
-    def _beat(self, pulse: Pulse, now: float) -> None:
+    def _check(self, keepalive: Keepalive, now: float) -> None:
         """Asks the other side for a sign of life. Raises Lost where it gave none for long."""
-        if not pulse.beat(now):
+        if not keepalive.check(now):
             raise Lost(f"the link to @{self.destination.word} went silent")
         try:
             super().send(protocol.frame(protocol.PING), now + 1)

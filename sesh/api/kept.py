@@ -9,7 +9,7 @@ from sesh.api.stop import Stop
 from sesh.cli.across import Across
 from sesh.cli.mender import Mender
 from sesh.errors import Silent
-from sesh.keepalive import Pulse
+from sesh.keepalive import Keepalive
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
 
@@ -26,7 +26,7 @@ class Kept(Across):
     def again(self, broken: wire.Connection, since: int) -> wire.Connection:
         """A new link. Raises Interrupted, and Unreachable at the deadline."""
         self._link = self._mender.back(broken, since)
-        self._link.pulse = Pulse(wanted=True)
+        self._link.keepalive = Keepalive(enabled=True)
         return self._link
 
     def cut(self) -> None:

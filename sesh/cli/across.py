@@ -10,7 +10,7 @@ from sesh.cli import far, reach, words
 from sesh.cli.mender import Mender
 from sesh.cli.way import Way
 from sesh.errors import ExitCode, SeshError
-from sesh.keepalive import Pulse
+from sesh.keepalive import Keepalive
 from sesh.remote.ssh.link import Link
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ class Across(Way):
 
 
 def _watched(through: Link) -> Link:
-    through.pulse = Pulse(wanted=True)
+    through.keepalive = Keepalive(enabled=True)
     return through
 
 

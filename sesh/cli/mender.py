@@ -6,8 +6,8 @@ import os
 import time
 
 from sesh.cli import reach, show
-from sesh.client.reconnect import pauses
 from sesh.errors import Ended, InternalError, Interrupted, Lost, TimedOut, Unreachable
+from sesh.keepalive import backoff
 from sesh.remote.ssh import link
 from sesh.remote.ssh.link import Link
 
@@ -55,15 +55,15 @@ class Mender:
 
     def back(self, broken: Connection, since: int) -> Link:
         """A link to the same session in the place of one that raised Lost. Raises Ended."""
-        pulse = broken.pulse if isinstance(broken, Link) else None
+        keepalive = broken.keepalive if isinstance(broken, Link) else None
         broken.close()
         number = str(broken.welcome.get("id") or (broken.session_id if isinstance(broken, Link) else ""))
-        return self._back(number, since, pulse.heard_at if pulse is not None else time.monotonic())
+        return self._back(number, since, keepalive.heard_at if keepalive is not None else time.monotonic())
 
     def _back(self, number: str, since: int, heard: float) -> Link:
         word, name = self._destination.word, self._name
         self._told(f"the link to @{word} is lost; {name} goes on there, and sesh tries to come back to it")
-        for pause in pauses():
+        for pause in backoff():
             self._sleep(pause)
             try:
                 through = reach.back(name, word, number, since, heard)
@@ -120,7 +120,7 @@ def _impatiently(destination: Destination, presses: Presses) -> Link:
 
 def opened_again(destination: Destination) -> Link:
     """A link in the place of one that was lost, tried for until it stands."""
-    for pause in pauses():
+    for pause in backoff():
         time.sleep(pause)
         link.renew(destination)
         try:

@@ -13,7 +13,7 @@ from sesh.cli.mender import Mender, begun, opened_again
 from sesh.cli.presses import Presses
 from sesh.cli.waiter import Waiter
 from sesh.errors import Ended, ExitCode, Refused, SeshError, TimedOut, Unreachable
-from sesh.keepalive import Pulse
+from sesh.keepalive import Keepalive
 from sesh.remote import eventlog
 from sesh.remote.ssh import link
 from sesh.remote.sync import sync
@@ -253,14 +253,14 @@ def carried_out(through: Link, argv: list[str], data: bytes, take: Callable[[int
 
 def heard(through: Link) -> Iterator[tuple[int, bytes]]:
     """The frames that come, for as long as the other side is there. Raises Unreachable where it is not."""
-    pulse = Pulse(wanted=True)
+    keepalive = Keepalive(enabled=True)
     lost = f"the link to @{through.destination.word} is lost, and with it what it would have answered"
     while True:
         try:
-            yield through.receive(pulse.due)
-            pulse.heard()
+            yield through.receive(keepalive.due)
+            keepalive.heard()
         except TimedOut:
-            if not pulse.beat(time.monotonic()):
+            if not keepalive.check(time.monotonic()):
                 raise Unreachable(lost) from None
             _asked_for_life(through)
         except Unreachable:

@@ -58,7 +58,7 @@ class Waiter:
         self._retained = bytearray()
         self._result: dict[str, Any] | None = None
         self._asked, self._number = _OTHERS, number
-        self._pulse = keepalive.Pulse(wanted=again is not None)
+        self._keepalive = keepalive.Keepalive(enabled=again is not None)
         self._ending = False
         self._feeding = feeding
         sesh = f"sesh @{host}" if host else "sesh"
@@ -106,8 +106,8 @@ class Waiter:
             self._asked += 1
             asked += wire.asking("kill", self._asked)
         self._connection.send(wire.greeting("request") + asked)
-        self._connection.expect_welcome(None if self._again is None else time.monotonic() + keepalive.LOST)
-        self._pulse = keepalive.Pulse(wanted=self._again is not None)
+        self._connection.expect_welcome(None if self._again is None else time.monotonic() + keepalive.LOST_AFTER)
+        self._keepalive = keepalive.Keepalive(enabled=self._again is not None)
         if self._feeding is not None:
             self._feeding.send(self._connection)
         self._frames(self._connection.leftovers())
@@ -117,7 +117,7 @@ class Waiter:
         self._number = number = str(self._connection.welcome.get("id") or self._number)
         self._presses.away = self._unheard
         try:
-            connection, result, output = again(self._connection, number, self._position or 0, self._pulse.heard_at)
+            connection, result, output = again(self._connection, number, self._position or 0, self._keepalive.heard_at)
         finally:
             self._presses.away = None
         self._retained.clear()
@@ -144,7 +144,7 @@ class Waiter:
             if self._feeding is not None and self._feeding.hungry and self._result is None:
                 poll.register(0, select.POLLIN)
         patient = self._again is None or bool(self._pending)
-        ready = poll.poll(None if patient else max(0.0, self._pulse.due - time.monotonic()) * 1000)
+        ready = poll.poll(None if patient else max(0.0, self._keepalive.due - time.monotonic()) * 1000)
         if not ready:
             self._silent()
         for descriptor, _ in ready:
@@ -157,14 +157,14 @@ class Waiter:
                 self._feeding.read(self._connection)
             else:
                 self._frames([self._connection.receive(), *self._connection.leftovers()])
-                self._pulse.heard()
+                self._keepalive.heard()
 
     def _silent(self) -> None:
         """Nothing was heard for a while: whether the other side is still there. Raises Unreachable."""
         now = time.monotonic()
-        if now < self._pulse.due:
+        if now < self._keepalive.due:
             return
-        if not self._pulse.beat(now):
+        if not self._keepalive.check(now):
             raise Unreachable("the link went silent")
         try:
             self._connection.send(protocol.frame(protocol.PING), now + 1)

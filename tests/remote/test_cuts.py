@@ -23,8 +23,8 @@ LOST = "the link to @box is lost"
 # sesh with a shorter patience for silence: seconds between questions, and until the link counts as lost.
 HASTY = """
 import sys
-from sesh.client import pulse
-pulse.ASK, pulse.LOST = 0.3, 0.9
+from sesh import keepalive
+keepalive.PING_AFTER, keepalive.LOST_AFTER = 0.3, 0.9
 from sesh.__main__ import main
 sys.exit(main())
 """

@@ -107,8 +107,8 @@ def test_a_link_that_breaks_before_the_daemon_has_answered_is_mended_too(links: 
 def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
     links: list[Daemon], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keepalive, "ASK", 0.05)
-    monkeypatch.setattr(keepalive, "LOST", 0.2)
+    monkeypatch.setattr(keepalive, "PING_AFTER", 0.05)
+    monkeypatch.setattr(keepalive, "LOST_AFTER", 0.2)
     taken = iter(links[1:])
 
     def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.keepalive import ASK, LOST, Pulse
+from sesh.keepalive import LOST_AFTER, PING_AFTER, Keepalive, backoff
 
 
 @pytest.fixture
@@ -17,57 +19,64 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def beat(heart: Pulse, clock: list[float]) -> bool:
+def check(keepalive: Keepalive, clock: list[float]) -> bool:
     """Sleeps until something is due, and does it."""
-    clock[0] = heart.due
-    return heart.beat(clock[0])
+    clock[0] = keepalive.due
+    return keepalive.check(clock[0])
 
 
 def test_nobody_asks_a_daemon_of_this_machine(clock: list[float]) -> None:
-    heart = Pulse(wanted=False)
-    heart.heard()
-    assert heart.due == 0
+    keepalive = Keepalive(enabled=False)
+    keepalive.heard()
+    assert keepalive.due == 0
 
 
 def test_silence_is_asked_about_and_then_given_up(clock: list[float]) -> None:
-    heart = Pulse(wanted=True)
+    keepalive = Keepalive(enabled=True)
     asked = 0
-    while beat(heart, clock):
+    while check(keepalive, clock):
         asked += 1
-    assert clock[0] == 1000 + LOST
-    assert asked == LOST // ASK - 1 == 2
-    assert heart.due > clock[0]
+    assert clock[0] == 1000 + LOST_AFTER
+    assert asked == LOST_AFTER // PING_AFTER - 1 == 2
+    assert keepalive.due > clock[0]
 
 
-@given(st.floats(0, 3 * LOST))
+@given(st.floats(0, 3 * LOST_AFTER))
 def test_a_link_is_given_up_within_fifteen_seconds_whenever_it_goes_silent(last: float) -> None:
     """It used to take up to 20 where the last answer came right after a question."""
     now = [1000.0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sesh.keepalive.time.monotonic", lambda: now[0])
-        heart = Pulse(wanted=True)
-        while heart.due < 1000 + last:
-            assert beat(heart, now)
+        keepalive = Keepalive(enabled=True)
+        while keepalive.due < 1000 + last:
+            assert check(keepalive, now)
             now[0] = min(now[0] + 0.05, 1000 + last)
-            heart.heard()
+            keepalive.heard()
         silent_from = now[0] = 1000 + last
-        heart.heard()
-        while beat(heart, now):
+        keepalive.heard()
+        while check(keepalive, now):
             continue
     assert now[0] - silent_from <= 13.5  # the person is told a second later
 
 
 def test_an_answer_makes_it_good(clock: list[float]) -> None:
-    heart = Pulse(wanted=True)
+    keepalive = Keepalive(enabled=True)
     for _ in range(20):
-        assert beat(heart, clock)
+        assert check(keepalive, clock)
         clock[0] += 0.1
-        heart.heard()
+        keepalive.heard()
 
 
 def test_a_machine_that_slept_asks_before_it_gives_up(clock: list[float]) -> None:
-    heart = Pulse(wanted=True)
+    keepalive = Keepalive(enabled=True)
     clock[0] += 3600
-    assert heart.beat(clock[0])
-    assert heart.due <= clock[0] + ASK
-    assert not beat(heart, clock)
+    assert keepalive.check(clock[0])
+    assert keepalive.due <= clock[0] + PING_AFTER
+    assert not check(keepalive, clock)
+
+
+def test_the_pauses_between_attempts_grow_to_ten_seconds_and_never_end() -> None:
+    first = list(itertools.islice(backoff(), 20))
+    assert first[:4] == [0.25, 0.5, 1.0, 2.0]
+    assert first == sorted(first)
+    assert first[-1] == 10

