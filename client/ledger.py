@@ -1,152 +1,144 @@
-"""What a stream of bytes has changed in the terminal that shows it, and the bytes that give it back.
+"""The terminal modes that a stream of output has changed, and the bytes that undo those changes.
 
-Pure. It reads only what changes a terminal's modes, never what stands on its screen: one search a block, cheap enough
-to go along with every byte. Sources: ECMA-48, XTerm ctlseqs, the keyboard and pointer protocols of kitty.
-
-The expressions that find, in a stream of bytes, what changes a terminal. The ledger loads them with its first one.
-
-Sources: ECMA-48, XTerm ctlseqs, the keyboard and pointer protocols of kitty.
-
-What a stream has changed of a terminal's titles and of the stack that they are pushed on (XTWINOPS 22 and 23).
+Pure. It looks for mode changes only, never at the text on the screen: one regular-expression pass for each block of
+output, cheap enough to follow every byte. Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
 """
 
 from __future__ import annotations
-
-import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Pattern
 
 _ON = {7: True, 25: True}
-"""Private modes that are on in a terminal left alone: wrapping and the cursor. The others here are off."""
+"""Private modes that are on by default: auto-wrap and the cursor. All others here are off."""
 
 _PRIVATE = frozenset((
     1, 5, 6, 7, 9, 12, 25, 45, 66, 67, 69, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004, 2026, 2031, 2048,
     5522, 9001,
 ))  # fmt: skip
-"""Modes given back. Where terminals disagree on what is usual (1007, 1034, 2027) they stay as the program left them."""
+"""Private modes to undo. Where terminals differ in the default (1007, 1034, 2027), the program's choice stays."""
 
-_ALONE = {b"%d" % mode: mode for mode in _PRIVATE}
+_SINGLE = {b"%d" % mode: mode for mode in _PRIVATE}
 _ALTERNATE = frozenset((47, 1047, 1049))
 _ANSI = {2: False, 4: False, 12: True, 20: False}
-"""Keyboard lock, insert, no local echo, new line: whether they are on in a terminal left alone."""
+"""Defaults of the ANSI modes: keyboard lock, insert, no local echo, new line."""
 
-_LONGEST = 8192
-"""Bytes of an unfinished sequence that are kept; none that matters is longer."""
-_BOTTOM = b"\x1b[9999;1H"
-_WIDEST = 512
-"""Columns up to which tab stops are set anew where the terminal's width is not known."""
-_NOTHING: tuple[bool, bool, bool, frozenset[bytes]] = (False, False, False, frozenset())
+_MAX_SEQUENCE = 8192
+"""Bytes of an unfinished sequence that are kept; no sequence that matters here is longer."""
+_LAST_ROW = b"\x1b[9999;1H"
+_MAX_COLUMNS = 512
+"""Columns up to which tab stops are set again where the terminal's width is unknown."""
+_DEFAULT_CURSOR: tuple[bool, bool, bool, frozenset[bytes]] = (False, False, False, frozenset())
+"""What DECSC saved, as far as it matters: auto-wrap off, origin mode on, shifted out (SO), charsets designated."""
 
 
 class Ledger:
-    """What the bytes fed so far have changed. `alternate`: whether the alternate screen is on."""
+    """The changes made by the bytes fed so far."""
 
     def __init__(self) -> None:
         self._carry = b""
-        self._titles = Titles()
-        self._forget()
+        self._titles = _Titles()
+        self._reset()
 
-    def _forget(self) -> None:
-        """The state of a terminal that nobody has touched, or that was reset (RIS, which leaves the titles alone)."""
+    def _reset(self) -> None:
+        """Start from a terminal in its default state, as after RIS (which leaves the titles alone)."""
         self._private: dict[int, bool] = {}
         self._ansi: dict[int, bool] = {}
-        self._screen = 0  # the mode that switched the alternate screen on
-        self._saved = False  # a cursor was saved on the main screen (DECSC)
-        self._margins = self._tabs = self._keypad = self._shifted = self._latin = self._link = self._pointer = False
+        self._alternate_mode = 0  # 47, 1047 or 1049: the mode that switched the alternate screen on
+        self._cursor_saved = False  # on the main screen (DECSC)
+        self._margins = self._tabs = self._keypad = self._shifted = self._utf8_off = self._link = self._pointer = False
         self._progress = False
         self._charsets: set[bytes] = set()
-        self._coloured = self._pen = False
+        self._ever_coloured = self._pen = False
         self._shape = 0
-        self._pushed = [0, 0]  # kitty's keyboard flags: pushes on the main and the alternate screen
-        self._flags = [False, False]  # set without a push
-        self._keys: set[tuple[bytes, bytes]] = set()  # XTMODKEYS, XTFMTKEYS
-        self._kept = [_NOTHING, _NOTHING]  # with the cursor that each screen has saved
+        self._pushes = [0, 0]  # of kitty's keyboard flags, on the main and the alternate screen
+        self._flags_set = [False, False]  # kitty's keyboard flags set without a push
+        self._key_options: set[tuple[bytes, bytes]] = set()  # XTMODKEYS, XTFMTKEYS
+        self._saved_cursors = [_DEFAULT_CURSOR, _DEFAULT_CURSOR]  # of the main and the alternate screen
         self._colours: dict[bytes, set[bytes]] = {}
 
     @property
     def alternate(self) -> bool:
         """Whether the alternate screen is on."""
-        return self._screen != 0
+        return self._alternate_mode != 0
 
     @property
     def unfinished(self) -> int:
-        """Bytes at the end of what was fed that begin a sequence and do not end it."""
+        """Length of the incomplete sequence at the end of the stream."""
         return len(self._carry)
 
     def feed(self, block: bytes) -> None:
-        """Reads a block of the stream; a sequence may be split over any number of them."""
+        """Follow a block of the stream; blocks may split a sequence anywhere."""
         data = self._carry + block if self._carry else block
         self._carry = b""
         if b"\x1b" not in data:
             self._shift(data, -1)
             return
-        # loading `re` costs more than all else here
-
-        cut = self._unfinished(data, unfinished)
+        change, pen, coloured, unfinished = _patterns()
+        cut = self._unfinished_at(data, unfinished)
         if cut < len(data):
-            self._carry = data[cut:] if len(data) - cut <= _LONGEST else b""
+            self._carry = data[cut:] if len(data) - cut <= _MAX_SEQUENCE else b""
             data = data[:cut]
         locked, since = -1, 0
-        for found in sequence.finditer(data):
+        for found in change.finditer(data):
             private, switch = found.group(1, 2)
             final, escape = found[7], found[found.re.groups]
-            alone = _ALONE.get(private)
-            if alone is not None:
-                self._private[alone] = switch == b"h"
+            single = _SINGLE.get(private)
+            if single is not None:
+                self._private[single] = switch == b"h"
             elif escape in (b"n", b"o"):  # LS2, LS3
                 locked = found.start()
             elif escape == b"c":
-                self._forget()
+                self._reset()
                 since = found.end()
             elif switch or escape in (b"7", b"8") or final in (b"s", b"u"):
                 if final == b"s" and self._private.get(69):
                     continue  # DECSLRM
                 numbers = _numbers(private) if switch else []
-                if not switch or 1048 in numbers or 1049 in numbers:  # a cursor is saved or comes back
-                    self._letters(data[since : found.start()])
+                if not switch or 1048 in numbers or 1049 in numbers:  # the cursor is saved or restored
+                    self._designate_g0(data[since : found.start()])
                     self._shift(data[since : found.start()], locked - since)
                     since = found.end()
                 if switch:
                     self._set_private(numbers, switch == b"h")
                 else:
-                    self._cursor(escape == b"7" or final == b"s")
+                    self._save_or_restore_cursor(escape == b"7" or final == b"s")
             else:
-                self._take(found.groups(b""))
+                self._dispatch(found.groups(b""))
         reset = max(data.rfind(b"\x1bc"), 0)
-        self._colour(data[reset:], pen, coloured)
-        self._letters(data[since:])
+        self._follow_pen(data[reset:], pen, coloured)
+        self._designate_g0(data[since:])
         self._shift(data[since:], locked - since)
 
     def _shift(self, data: bytes, locked: int) -> None:
-        """Which set the letters are taken from: the last SO or SI says so, or a locking shift at `locked`."""
+        """Note whether a set other than G0 is in use, by the last SO, SI or locking shift (LS2, LS3; at `locked`)."""
         out, back = max(data.rfind(b"\x0e"), locked), data.rfind(b"\x0f")
         if out != back:
             self._shifted = out > back
 
     @staticmethod
-    def _unfinished(data: bytes, unfinished: Pattern[bytes]) -> int:
-        """Where a sequence begins that the block's end cuts off; the length of the block where none does."""
+    def _unfinished_at(data: bytes, unfinished: Pattern[bytes]) -> int:
+        """The index of an incomplete sequence at the end of the block; the block's length where there is none."""
         last = data.rfind(b"\x1b")
-        if last == len(data) - 1:  # it may be the first half of ST, and end a string
+        if last == len(data) - 1:  # maybe the first half of ST, which ends a string
             before = data.rfind(b"\x1b", 0, last)
             in_string = before >= 0 and data[before + 1 : before + 2] in (b"]", b"P", b"X", b"^", b"_")
             return before if in_string and unfinished.match(data[before:last]) else last
         return last if unfinished.match(data, last) else len(data)
 
-    def _letters(self, data: bytes) -> None:
-        """G0, which changes too often to look at each time: what counts is the last change."""
+    def _designate_g0(self, data: bytes) -> None:
+        """Note the last charset designated as G0; programs change it too often to look at each change."""
         designated = data.rfind(b"\x1b(")
         charset = data[designated + 2 : designated + 3]
         if designated >= 0 and charset >= b" ":
             self._designate(b"(", charset)
 
-    def _colour(self, data: bytes, pen: Pattern[bytes], coloured: Pattern[bytes]) -> None:
-        """The pen, which changes just as often."""
-        if not self._coloured:
-            self._coloured = coloured.search(data) is not None
-            if not self._coloured:
+    def _follow_pen(self, data: bytes, pen: Pattern[bytes], coloured: Pattern[bytes]) -> None:
+        """Note whether the pen (SGR) is not the default after `data`; it changes as often, so look from the end."""
+        if not self._ever_coloured:
+            self._ever_coloured = coloured.search(data) is not None
+            if not self._ever_coloured:
                 return
         at = len(data)
         for _ in range(64):
@@ -156,19 +148,19 @@ class Ledger:
                 return
             found = pen.match(data, at)
             if found:
-                # DECRC brings back the pen that was saved with the cursor, whatever that was
+                # DECRC restores the pen saved with the cursor, which may be any
                 self._pen = bool(found[1].strip(b"0;")) or data.find(b"\x1b8", at) >= 0
                 return
         self._pen = True
 
     def _designate(self, place: bytes, charset: bytes) -> None:
-        place = {b"-": b")", b".": b"*", b"/": b"+"}.get(place, place)  # sets of 96 characters go to the same places
+        place = {b"-": b")", b".": b"*", b"/": b"+"}.get(place, place)  # 96-character sets go to the same G1 to G3
         if charset == b"B":
             self._charsets.discard(place)
         else:
             self._charsets.add(place)
 
-    def _take(self, found: tuple[bytes, ...]) -> None:
+    def _dispatch(self, found: tuple[bytes, ...]) -> None:
         prefix, keys, kind, numbers, final, soft, command, body, place, charset, coding, escape = found[2:]
         if kind:
             self._keyboard(prefix, keys, kind)
@@ -181,7 +173,7 @@ class Ledger:
         elif place:
             self._designate(place, charset)
         elif coding:
-            self._latin = coding == b"%@"
+            self._utf8_off = coding == b"%@"
         elif escape:
             self._escape(escape)
         else:
@@ -192,24 +184,24 @@ class Ledger:
             if number in _PRIVATE:
                 self._private[number] = on
             elif number == 1048:
-                self._cursor(on)
+                self._save_or_restore_cursor(on)
             elif number in _ALTERNATE:
                 if number == 1049 and on:
-                    self._cursor(True)
-                came = self.alternate and not on
-                self._screen = (self._screen or number) if on else 0
-                if number == 1049 and came:
-                    self._cursor(False)
+                    self._save_or_restore_cursor(True)
+                leaving = self.alternate and not on
+                self._alternate_mode = (self._alternate_mode or number) if on else 0
+                if number == 1049 and leaving:
+                    self._save_or_restore_cursor(False)
 
-    def _cursor(self, saved: bool) -> None:
-        """DECSC keeps wrapping, origin and charsets, DECRC brings them back: what may be changed then, counts."""
+    def _save_or_restore_cursor(self, save: bool) -> None:
+        """DECSC saves auto-wrap, origin mode and charsets; after DECRC any that was changed then counts as changed."""
         here = int(self.alternate)
-        if saved:
+        if save:
             off, origin = self._private.get(7) is False, self._private.get(6) is True
-            self._kept[here] = (off, origin, self._shifted, frozenset(self._charsets))
-            self._saved = self._saved or not here
+            self._saved_cursors[here] = (off, origin, self._shifted, frozenset(self._charsets))
+            self._cursor_saved = self._cursor_saved or not here
             return
-        off, origin, shifted, charsets = self._kept[here]
+        off, origin, shifted, charsets = self._saved_cursors[here]
         self._private |= {number: on for number, on, was in ((7, False, off), (6, True, origin)) if was}
         self._charsets |= charsets
         self._shifted = self._shifted or shifted
@@ -233,7 +225,7 @@ class Ledger:
             self._tabs = True
 
     def _soft_reset(self) -> None:
-        """DECSTR: the modes that it gives back by itself."""
+        """DECSTR: the modes that it resets by itself."""
         for number in (1, 6, 7, 25, 66, 69):
             self._private.pop(number, None)
         self._ansi.pop(2, None)
@@ -248,18 +240,18 @@ class Ledger:
             if prefix == b">" and len(first) < 3:
                 place = (first, b"f" if kind == b"f" else b"m")
                 if kind == b"n" or (second and (*place, second) != (b"4", b"m", b"0")):
-                    self._keys.add(place)
+                    self._key_options.add(place)
                 else:
-                    self._keys = {other for other in self._keys if first and other != place}
+                    self._key_options = {other for other in self._key_options if first and other != place}
         elif prefix == b">":
-            self._pushed[here] += 1
+            self._pushes[here] += 1
         elif prefix == b"<":
-            self._pushed[here] = max(0, self._pushed[here] - (_number(first) or 1))
-        elif not self._pushed[here]:
+            self._pushes[here] = max(0, self._pushes[here] - (_number(first) or 1))
+        elif not self._pushes[here]:
             if second in (b"", b"1"):
-                self._flags[here] = _number(first) != 0
+                self._flags_set[here] = _number(first) != 0
             elif second == b"2" and _number(first):
-                self._flags[here] = True
+                self._flags_set[here] = True
 
     def _command(self, command: bytes, body: bytes) -> None:
         """An OSC: titles, colours, links, the pointer's shape, progress."""
@@ -292,14 +284,14 @@ class Ledger:
         elif number >= 110:
             self._colours.pop(b"%d" % (number - 100), None)
 
-    # -- giving it back
+    # -- undoing the changes
 
     def undo(self, columns: int = 0) -> bytes:
-        """The bytes after which the terminal is as before the first block: what was changed, and nothing else.
+        """The bytes that put the terminal back as it was before the first block, changing nothing else.
 
-        `columns` is the terminal's width, 0 where it is not known. They begin with CAN and ST, which end whatever
-        sequence the stream broke off in. Where the cursor's place is lost (origin mode on the main screen, an
-        alternate screen that saved none) it goes to the bottom.
+        `columns` is the terminal's width, 0 for unknown. They begin with CAN and ST, which end whatever sequence the
+        stream broke off in. Where the cursor's position cannot be kept (origin mode on the main screen, an alternate
+        screen switched on without saving it) it goes to the last row.
         """
         out = [b"\x18\x1b\\"]
         if self._private.get(2026):
@@ -313,7 +305,7 @@ class Ledger:
         for number, on in self._ansi.items():
             if on != _ANSI[number]:
                 out.append(b"\x1b[%d%c" % (number, b"l" if on else b"h"))
-        out += self._undo_places(columns or _WIDEST)
+        out += self._undo_screens(columns or _MAX_COLUMNS)
         if self.alternate:
             out += self._undo_keyboard(0)
         out += self._undo_characters()
@@ -326,18 +318,18 @@ class Ledger:
 
     def _undo_keyboard(self, screen: int) -> list[bytes]:
         out = []
-        if self._pushed[screen]:
-            out.append(b"\x1b[<%du" % self._pushed[screen])
-        if self._flags[screen]:
+        if self._pushes[screen]:
+            out.append(b"\x1b[<%du" % self._pushes[screen])
+        if self._flags_set[screen]:
             out.append(b"\x1b[=0;1u")
         if screen == int(self.alternate):
-            out += [b"\x1b[>%s%s" % (resource, kind) for resource, kind in sorted(self._keys)]
+            out += [b"\x1b[>%s%s" % (resource, kind) for resource, kind in sorted(self._key_options)]
             if self._keypad:
                 out.append(b"\x1b>")
         return out
 
-    def _undo_places(self, columns: int) -> list[bytes]:
-        """Margins, tab stops, origin mode and the alternate screen, with the cursor kept where that is possible."""
+    def _undo_screens(self, columns: int) -> list[bytes]:
+        """Margins, tab stops, origin mode and the alternate screen; the cursor stays in place where possible."""
         out = []
         if self._private.get(69):
             out.append(b"\x1b[?69l")
@@ -350,25 +342,25 @@ class Ledger:
         moved = bool(out)
         if not self.alternate:
             if moved and not self._private.get(6):
-                return [b"\x1b7", *out, b"\x1b8"]  # DECRC would switch origin mode on again
-            return [*out, _BOTTOM] if moved else []
-        out.append(b"\x1b[?%dl" % self._screen)
-        if self._screen != 1049:
-            out.append(b"\x1b8" if self._saved else _BOTTOM)
-        off, origin, _, _ = self._kept[0]
+                return [b"\x1b7", *out, b"\x1b8"]  # not with origin mode: DECRC would switch it on again
+            return [*out, _LAST_ROW] if moved else []
+        out.append(b"\x1b[?%dl" % self._alternate_mode)
+        if self._alternate_mode != 1049:
+            out.append(b"\x1b8" if self._cursor_saved else _LAST_ROW)
+        off, origin, _, _ = self._saved_cursors[0]
         if off:
             out.append(b"\x1b[?7h")
         if origin:
-            out.append(b"\x1b[?6l" + _BOTTOM)
+            out.append(b"\x1b[?6l" + _LAST_ROW)
         return out
 
     def _undo_characters(self) -> list[bytes]:
-        _, _, shifted, charsets = self._kept[0] if self.alternate else _NOTHING
+        _, _, shifted, charsets = self._saved_cursors[0] if self.alternate else _DEFAULT_CURSOR
         out = [b"\x0f"] if self._shifted or shifted else []
         out += [b"\x1b%sB" % place for place in sorted(self._charsets | charsets)]
-        if self._latin:
+        if self._utf8_off:
             out.append(b"\x1b%G")
-        if self._pen or (self._coloured and self.alternate):
+        if self._pen or (self._ever_coloured and self.alternate):
             out.append(b"\x1b[m")
         return out
 
@@ -383,63 +375,69 @@ class Ledger:
 
 
 def _number(parameter: bytes) -> int:
-    """One parameter; 0 where it is empty or absurd."""
+    """One parameter; 0 where it is empty or absurdly long."""
     return int(parameter) if parameter.isdigit() and len(parameter) < 6 else 0
 
 
 def _numbers(parameters: bytes) -> list[int]:
-    """The parameters of a control sequence; those that are empty or absurd are left out."""
+    """The parameters of a control sequence, without those that are empty or absurdly long."""
     return [int(part) for part in parameters.split(b";") if part.isdigit() and len(part) < 6]
 
 
-sequence = re.compile(
-    rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmnov-z`]|\()"  # most are none of these: said first, it is fast
-    rb"(?:\[(?:\?([0-9;]*)([hl])|([<=>])([0-9;:]*)([ufmn])|([0-9;]*)(?:([hlrgstu])| q)|(!p))"
-    rb"|\](?:([0-24589]|1[0-9]|22|10[45]|11[0-9])(?:;([^\x07\x1b\x18\x1a]*)|(?=[\x07\x1b])))"
-    rb"|([)*+./\-])([ -/]*[0-~])|(%[@G])|([=>78Hcno]))"
-)
-pen = re.compile(rb"\x1b\[([0-9;:]*)m")
-coloured = re.compile(rb"\x1b\[[0;:]*[1-9][0-9;:]*m")
-unfinished = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|[ -/]*|[\]PX^_][^\x07\x1b\x18\x1a]*)\Z")
+_compiled: list[Pattern[bytes]] = []
 
 
-_MOST = 10
-"""Pushes that terminals keep."""
+def _patterns() -> list[Pattern[bytes]]:
+    """The patterns of a mode change, an SGR, an SGR that is not a reset, and an incomplete sequence at the end.
+
+    Compiled when the first sequence comes: loading `re` takes longer than anything else on the way to a session.
+    """
+    if not _compiled:
+        import re
+
+        change = (
+            rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmnov-z`]|\()"  # rule out the most frequent others first: it is faster
+            rb"(?:\[(?:\?([0-9;]*)([hl])|([<=>])([0-9;:]*)([ufmn])|([0-9;]*)(?:([hlrgstu])| q)|(!p))"
+            rb"|\](?:([0-24589]|1[0-9]|22|10[45]|11[0-9])(?:;([^\x07\x1b\x18\x1a]*)|(?=[\x07\x1b])))"
+            rb"|([)*+./\-])([ -/]*[0-~])|(%[@G])|([=>78Hcno]))"
+        )
+        pen, coloured = rb"\x1b\[([0-9;:]*)m", rb"\x1b\[[0;:]*[1-9][0-9;:]*m"
+        unfinished = rb"\x1b(?:\[[0-?]*[ -/]*|[ -/]*|[\]PX^_][^\x07\x1b\x18\x1a]*)\Z"
+        _compiled.extend(map(re.compile, (change, pen, coloured, unfinished)))
+    return _compiled
 
 
-class Titles:
-    """The icon's and the window's name: who changed them, and what was pushed."""
+_MAX_PUSHES = 10
+"""Pushes that every terminal keeps."""
+
+
+class _Titles:
+    """The icon's and the window's title: what changed them, and what was pushed (XTWINOPS 22 and 23)."""
 
     def __init__(self) -> None:
-        self._changed = b""  # the OSC that did: 2 the window's, 0 both; empty where none did
-        self._pushes: list[tuple[int, bytes]] = []  # what (0 both, 1 the icon's, 2 the window's), and `_changed` then
+        self._changed = b""  # by which OSC: 2 the window's, 0 both; empty for neither
+        self._stack: list[tuple[int, bytes]] = []  # what was pushed (see `titles`), with `_changed` at that time
 
     def change(self, number: int, text: bytes) -> None:
-        """OSC 0, 1 and 2; an empty text takes a change back."""
+        """OSC 0, 1 and 2; an empty text undoes a change."""
         self._changed = b"" if not text else b"0" if number < 2 or self._changed == b"0" else b"2"
 
     def operate(self, operation: int, which: int) -> None:
-        """CSI operation ; which t: 22 pushes, 23 pops, all others are nothing here."""
-        if operation == 22:
-            self._pushes.append((which, self._changed))
-            del self._pushes[:-_MOST]
-        elif operation == 23:
-            for each in (1, 2) if which == 0 else (which,):
-                self._pop(each)
+        """CSI `operation` ; `which` t: 22 pushes, 23 pops, others do not matter here."""
+        if operation == 22 and which <= 2:
+            self._stack.append((which, self._changed))
+            del self._stack[:-_MAX_PUSHES]
+        elif operation == 23 and which <= 2:
+            from sesh.vt import titles
 
-    def _pop(self, each: int) -> None:
-        """Takes the icon's (1) or the window's (2) name from the last push that holds it."""
-        for at in range(len(self._pushes) - 1, -1, -1):
-            which, changed = self._pushes[at]
-            if which in (0, each):
-                self._pushes[at : at + 1] = [] if which else [(3 - each, changed)]
-                self._changed = changed
-                return
+            for part in (titles.ICON, titles.WINDOW) if which == titles.BOTH else (which,):
+                saved = titles.pop(self._stack, part)
+                self._changed = self._changed if saved is None else saved
 
     def undo(self) -> list[bytes]:
-        """The bytes that pop what is pushed, and empty a title that no push brings back."""
-        kinds = {which for which, _ in self._pushes}
-        held = 0 in kinds or kinds == {1, 2} or (self._changed == b"2" and 2 in kinds)
-        changed = self._pushes[0][1] if held else self._changed
-        out = [b"\x1b[23;%dt" % which for which, _ in reversed(self._pushes)]
+        """The bytes that pop what is still pushed, and clear a title that no pop restores."""
+        pushed = {which for which, _ in self._stack}
+        restored = 0 in pushed or pushed == {1, 2} or (self._changed == b"2" and 2 in pushed)
+        changed = self._stack[0][1] if restored else self._changed
+        out = [b"\x1b[23;%dt" % which for which, _ in reversed(self._stack)]
         return [*out, b"\x1b]%s;\x1b\\" % changed] if changed else out

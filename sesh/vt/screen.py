@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sesh.vt import titles
 from sesh.vt.cell import linked, step
 from sesh.vt.modes import STACK, Modal
 from sesh.vt.reflow import reflow
@@ -30,7 +31,7 @@ class Screen(Modal):
         super().reset()
         self.cwd = ""
         #: Titles pushed by XTWINOPS 22, oldest first: (what: 0 both, 1 the icon's, 2 the window's; icon; title).
-        self.titles: list[tuple[int, str, str]] = getattr(self, "titles", [])
+        self.titles: list[tuple[int, tuple[str, str]]] = getattr(self, "titles", [])
         #: Colours that the program changed: OSC 4 by index, OSC 10 to 19 by number; values as it wrote them.
         self.palette: dict[int, str] = {}
         self.dynamic: dict[int, str] = {}
@@ -108,24 +109,13 @@ class Screen(Modal):
         if what > 2:
             return
         if params[:1] == (22,):
-            self.titles.append((what, self.icon_name, self.title))
+            self.titles.append((what, (self.icon_name, self.title)))
             del self.titles[:-STACK]
         elif params[:1] == (23,):
-            for each in (1, 2):
-                if what in {0, each}:
-                    self._pop_title(each)
-
-    def _pop_title(self, each: int) -> None:
-        """The icon's (1) or the window's (2) name from the last push that holds it; the other stays pushed."""
-        for at in range(len(self.titles) - 1, -1, -1):
-            what, icon, title = self.titles[at]
-            if what in {0, each}:
-                self.titles[at : at + 1] = [] if what else [(3 - each, icon, title)]
-                if each == 1:
-                    self.icon_name = icon
-                else:
-                    self.title = title
-                return
+            if what in (titles.BOTH, titles.ICON) and (saved := titles.pop(self.titles, titles.ICON)):
+                self.icon_name = saved[0]
+            if what in (titles.BOTH, titles.WINDOW) and (saved := titles.pop(self.titles, titles.WINDOW)):
+                self.title = saved[1]
 
     def settle_history(self) -> None:
         """Finish the newest line of the scrollback where the first row no longer goes on with it."""

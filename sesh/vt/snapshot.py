@@ -52,7 +52,7 @@ def snapshot(emulator: Emulator) -> dict[str, object]:
         "keys": list(screen.keys),
         "main_keys": list(screen.main_keys),
         "key_resources": {str(key): value for key, value in sorted(screen.key_resources.items())},
-        "titles": [list(push) for push in screen.titles],
+        "titles": [[what, *saved] for what, saved in screen.titles],
         "palette": {str(key): value for key, value in sorted(screen.palette.items())},
         "dynamic": {str(key): value for key, value in sorted(screen.dynamic.items())},
         "history": history.state(),
@@ -92,7 +92,7 @@ def restored(kind: type[Emulator], state: dict[str, Any]) -> Emulator:
     screen.saved, screen.main_saved = _load_saved(state["saved"]), _load_saved(state["main_saved"])
     screen.keys, screen.main_keys = list(state["keys"]), list(state["main_keys"])
     screen.key_resources = {int(key): value for key, value in state["key_resources"].items()}
-    screen.titles = [(what, icon, title) for what, icon, title in state["titles"]]
+    screen.titles = [(what, (icon, title)) for what, icon, title in state["titles"]]
     screen.palette = {int(key): value for key, value in state["palette"].items()}
     screen.dynamic = {int(key): value for key, value in state["dynamic"].items()}
     tokenizer.pending = state["pending"]

@@ -220,7 +220,7 @@ def _strings(screen: Screen, again: bool) -> str:
             out.append("\x1b]104\x1b\\")
         out += [f"\x1b]1{index}\x1b\\" for index in range(10, 20) if f"colour {index}" in screen.used]
     else:
-        out += [_title(icon, title) + f"\x1b[22;{what}t" for what, icon, title in screen.titles]
+        out += [_title(icon, title) + f"\x1b[22;{what}t" for what, (icon, title) in screen.titles]
     if screen.title or screen.icon_name or "title" in screen.used:
         out.append(_title(screen.icon_name, screen.title))
     if screen.cwd or "cwd" in screen.used:
