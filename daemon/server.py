@@ -18,13 +18,13 @@ from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _socket import socket
     from collections.abc import Callable, Hashable
     from typing import Any
 
     from sesh.daemon.clients.listener import Listener
     from sesh.daemon.requests import Verb
     from sesh.daemon.session import Session
+    from sesh.lean import socket
 
 GREETING = 10.0
 """Seconds in which a peer has to say HELLO."""
@@ -45,7 +45,7 @@ CROWDED = 0.2
 class Server:
     """Serves one session until it has ended and everybody knows."""
 
-    def __init__(self, session: Session, listener: Listener, first: socket | None, agent: str) -> None:
+    def __init__(self, session: Session, listener: Listener, first: socket.socket | None, agent: str) -> None:
         self.session, self.listener, self.agent = session, listener, agent
         self.program = Program(session)
         self.peers: dict[int, Peer] = {}
@@ -243,7 +243,7 @@ class Server:
             self.drop(idle)
         self._welcome(opened)
 
-    def _welcome(self, opened: socket, *, first: bool = False) -> None:
+    def _welcome(self, opened: socket.socket, *, first: bool = False) -> None:
         """Takes a connection in; it has a while to say who it is."""
         self.admit(Peer(opened, first=first))
 

@@ -58,7 +58,7 @@ def log(event: str, **fields: object) -> None:
     if not wanted() and not _ready(name):
         return
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    line = lean.write({"ts": stamp, "event": event, **fields}) + "\n"
+    line = lean.to_json({"ts": stamp, "event": event, **fields}) + "\n"
     # Bytes of file names that are no UTF-8 are surrogates here, and U+FFFD there.
     data = line.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
     # O_NONBLOCK: a FIFO that nobody reads would hold up the session.

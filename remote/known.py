@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import time
-from _thread import allocate_lock
 
 from sesh import lean, paths
 from sesh.errors import InvalidHost
+from sesh.lean import Lock
 from sesh.names import check_host, is_name
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ MOST_NAMES = 1_000
 """Sessions of one remote that completion knows."""
 
 _RECORD, _FAILED, _NAMES, SYNCED = ".json", ".failed", ".names", ".synced"
-_writing = allocate_lock()
+_writing = Lock()
 
 
 class Known:
@@ -149,7 +149,7 @@ def read(path: str) -> dict[str, Any]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, encoding="utf-8") as content:
-            facts = lean.read(content.read())
+            facts = lean.parse_json(content.read())
     except (OSError, ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
@@ -169,7 +169,7 @@ def write(path: str, facts: Mapping[str, Any]) -> bool:
         except FileExistsError:
             paths.trusted(folder, "XDG_STATE_HOME")
         with _writing:
-            paths.write_whole(path, lean.write(dict(facts), ascii_only=True).encode() + b"\n")
+            paths.write_whole(path, lean.to_json(dict(facts), ascii_only=True).encode() + b"\n")
     except OSError:
         return False
     return True

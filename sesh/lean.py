@@ -1,8 +1,11 @@
-"""JSON without the package `json`, which takes as long to load as all else that an attachment needs.
+"""CPython's C accelerators, taken from the private modules behind `json`, `signal`, `socket` and `collections`.
 
-The interpreter's own accelerator does the work, as it does for `json`; where there is none, `json` does.
+The public modules wrap these in Python code (enum, functools, re, typing) that takes longer to load than the rest of an
+attachment. Code on the way to a session, and in a daemon, imports these names from here; where a private module is
+missing, its public one stands in. All other code imports the public modules.
 
-The compiled hearts of `collections` and `signal`: what stands around them takes longer to load than a session.
+`signal` and `socket` are modules and hold only what C defines: no enums, no `create_connection`. A socket has no
+`accept` (it is a function here), no `makefile`, and is not a context manager.
 """
 
 from __future__ import annotations
@@ -10,24 +13,30 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    import socket
     from collections import OrderedDict, deque
     from collections.abc import Callable
+    from threading import Lock
     from typing import Any
 else:
     try:
         import _signal as signal
+        import _socket as socket
         from _collections import OrderedDict, deque
+        from _thread import allocate_lock as Lock  # noqa: N812 (as threading names it)
     except ImportError:
         import signal
+        import socket
         from collections import OrderedDict, deque
+        from threading import Lock
 
-__all__ = ["OrderedDict", "deque", "read", "signal", "write"]
+__all__ = ["Lock", "OrderedDict", "accept", "deque", "parse_json", "sha1", "signal", "socket", "to_json"]
 
-_BLANKS = " \t\n\r"
+_WHITESPACE = " \t\n\r"
 
 
-class _Rules:
-    """What the scanner asks of a decoder: everything as `json.loads` has it."""
+class _ScannerOptions:
+    """What the C scanner reads from a decoder: the settings of `json.loads`."""
 
     strict = True
     array_hook = object_hook = object_pairs_hook = None
@@ -38,7 +47,7 @@ class _Rules:
 _scanner: list[Callable[[str, int], tuple[Any, int]]] = []
 
 
-def read(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """The value of a JSON text, as `json.loads` gives it. Raises ValueError, and RecursionError for absurd nesting."""
     try:
         from _json import make_scanner
@@ -47,19 +56,19 @@ def read(text: str) -> Any:
 
         return json.loads(text)
     if not _scanner:
-        _scanner.append(make_scanner(_Rules()))  # type: ignore[arg-type]  # any object with these attributes will do
-    text = text.strip(_BLANKS)
+        _scanner.append(make_scanner(_ScannerOptions()))  # type: ignore[arg-type]  # any object with these attributes
+    text = text.strip(_WHITESPACE)
     try:
         value, end = _scanner[0](text, 0)
     except StopIteration as error:
-        raise ValueError("no JSON") from error
+        raise ValueError("not JSON") from error
     if end != len(text):
         raise ValueError("more than one JSON value")
     return value
 
 
-def write(value: object, *, ascii_only: bool = False) -> str:
-    """The JSON text of a value in one line without blanks, as `json.dumps` gives it. Raises TypeError, ValueError."""
+def to_json(value: object, *, ascii_only: bool = False) -> str:
+    """The JSON text of a value on one line without blanks, as `json.dumps` gives it. Raises TypeError, ValueError."""
     try:
         from _json import encode_basestring, encode_basestring_ascii, make_encoder
     except ImportError:
@@ -67,8 +76,23 @@ def write(value: object, *, ascii_only: bool = False) -> str:
 
         return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only)
     quote = encode_basestring_ascii if ascii_only else encode_basestring
-    return "".join(make_encoder({}, _refuse, quote, None, ":", ",", False, False, True)(value, 0))
+    return "".join(make_encoder({}, _not_serializable, quote, None, ":", ",", False, False, True)(value, 0))
 
 
-def _refuse(value: object) -> object:
-    raise TypeError(f"a {type(value).__name__} is no JSON")
+def _not_serializable(value: object) -> object:
+    raise TypeError(f"a {type(value).__name__} has no JSON form")
+
+
+def accept(listening: socket.socket) -> socket.socket:
+    """A connection that waits at a listening Unix socket; it is not inherited. Raises OSError."""
+    descriptor, _ = listening._accept()  # type: ignore[attr-defined]  # what `accept` of the public class calls
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, descriptor)
+
+
+def sha1(data: bytes) -> str:
+    """The SHA-1 of some bytes in hexadecimal, to compare, not to protect; `hashlib` would load OpenSSL."""
+    try:
+        from _sha1 import sha1 as new  # type: ignore[import-not-found]
+    except ImportError:
+        from hashlib import sha1 as new
+    return str(new(data, usedforsecurity=False).hexdigest())

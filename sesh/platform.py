@@ -7,7 +7,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _socket import socket
+    from sesh.lean import socket
 
 LINUX = sys.platform.startswith("linux")
 LONGEST_SOCKET_PATH = 107 if LINUX else 103
@@ -21,7 +21,7 @@ _SYSTEMD = "/run/systemd/system"
 """There where systemd runs the machine: sd_booted(3)."""
 
 
-def peer_uid(peer: socket) -> int:
+def peer_uid(peer: socket.socket) -> int:
     """The user at the other end of a Unix socket (SO_PEERCRED; LOCAL_PEERCRED on macOS). Raises OSError."""
     if LINUX:
         credentials = peer.getsockopt(1, 17, 12)  # SOL_SOCKET, SO_PEERCRED: pid, uid, gid

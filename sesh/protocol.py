@@ -101,17 +101,17 @@ def message(kind: int, values: Mapping[str, Any]) -> bytes:
 
 def encode(values: Mapping[str, Any]) -> bytes:
     """JSON in UTF-8 that `parse` turns back into the same values; file names that are no UTF-8 keep their bytes."""
-    text = lean.write(values)
+    text = lean.to_json(values)
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # half a pair, which JSON's own escapes let a peer send: only they can give it back
-        return lean.write(values, ascii_only=True).encode("ascii")
+        return lean.to_json(values, ascii_only=True).encode("ascii")
 
 
 def parse(payload: bytes) -> dict[str, Any]:
     """The JSON object of a payload. Raises ProtocolError where it is none."""
     try:
-        values = lean.read(payload.decode("utf-8", "surrogateescape"))
+        values = lean.parse_json(payload.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
         raise ProtocolError("the other side sent a message that is no JSON") from error
     if not isinstance(values, dict):

@@ -7,10 +7,10 @@ import os
 import select
 import stat
 import time
-from _socket import AF_UNIX, SO_ERROR, SOCK_STREAM, SOL_SOCKET, socket
 
 from sesh import __version__, paths, protocol
 from sesh.errors import ProtocolError, Silent, TimedOut, Unreachable, rebuild
+from sesh.lean import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -213,9 +213,9 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
         time.sleep(0.01)  # its backlog is full for the moment; there is no event to wait for
 
 
-def begin(name: str) -> socket | None:
+def begin(name: str) -> socket.socket | None:
     """A non-blocking socket on its way to the daemon of `name`; None where nobody listens there."""
-    opened = socket(AF_UNIX, SOCK_STREAM)
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.setblocking(False)
     try:
         with paths.reachable(paths.directory(), name + paths.SOCKET) as address:
@@ -230,7 +230,7 @@ def begin(name: str) -> socket | None:
     return opened
 
 
-def finish(opened: socket, deadline: float) -> bool:
+def finish(opened: socket.socket, deadline: float) -> bool:
     """Whether a connection that `begin` started stands; False where the listener's backlog is full. Raises TimedOut."""
     try:
         opened.getpeername()
@@ -239,10 +239,10 @@ def finish(opened: socket, deadline: float) -> bool:
             raise
         return False
     _wait(opened.fileno(), select.POLLOUT, deadline)
-    return opened.getsockopt(SOL_SOCKET, SO_ERROR) == 0
+    return opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
 
 
-def adopt(opened: socket) -> Connection:
+def adopt(opened: socket.socket) -> Connection:
     """A Connection over a connected socket."""
     descriptor = opened.detach()
     os.set_blocking(descriptor, True)

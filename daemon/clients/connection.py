@@ -10,11 +10,11 @@ from sesh.lean import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _socket import socket
     from typing import Any
 
     from sesh.daemon.clients.client import Attachment
     from sesh.daemon.clients.output_log import Stream
+    from sesh.lean import socket
 
 _READ = 1 << 16
 _SMALL = 2 << 10
@@ -43,7 +43,7 @@ class Reader:
 class Peer:
     """A non-blocking socket that speaks the protocol; what it asked for hangs on it."""
 
-    def __init__(self, opened: socket, *, first: bool = False) -> None:
+    def __init__(self, opened: socket.socket, *, first: bool = False) -> None:
         opened.setblocking(False)
         self.socket = opened
         self.descriptor: int = opened.fileno()

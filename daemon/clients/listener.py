@@ -6,10 +6,10 @@ import errno
 import os
 import stat
 import time
-from _socket import AF_UNIX, SOCK_STREAM, socket
 
-from sesh import paths, platform, wire
+from sesh import lean, paths, platform, wire
 from sesh.errors import Refused, SeshError
+from sesh.lean import socket
 from sesh.store import records
 
 TYPE_CHECKING = False
@@ -45,7 +45,8 @@ class Listener:
         """The listener that `state` told of, whose descriptor this process has already."""
         own = cls.__new__(cls)
         own.name, own.folder = state["name"], state["folder"]
-        own.socket, own._identity = socket(AF_UNIX, SOCK_STREAM, 0, state["descriptor"]), tuple(state["identity"])
+        own.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptor"])
+        own._identity = tuple(state["identity"])
         return own
 
     def state(self) -> dict[str, Any]:
@@ -57,16 +58,14 @@ class Listener:
             "identity": list(self._identity),
         }
 
-    def accept(self) -> socket | None:
+    def accept(self) -> socket.socket | None:
         """A new connection of the same user's; None where there is none, or another user's."""
         try:
-            descriptor, _ = self.socket._accept()  # type: ignore[attr-defined]
+            peer = lean.accept(self.socket)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
                 return None
             raise
-        peer = socket(AF_UNIX, SOCK_STREAM, 0, descriptor)
-        os.set_inheritable(descriptor, False)
         if platform.peer_uid(peer) != os.geteuid():
             peer.close()
             return None
@@ -122,9 +121,9 @@ class Listener:
             return False
         return (found.st_dev, found.st_ino) == self._identity
 
-    def _bind(self) -> tuple[socket, tuple[int, int]]:
+    def _bind(self) -> tuple[socket.socket, tuple[int, int]]:
         """A listening socket, made under another name and moved into place when it accepts."""
-        opened = socket(AF_UNIX, SOCK_STREAM)
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         opened.setblocking(False)
         temporary = f".{os.getpid()}{paths.SOCKET}"
         whole = os.path.join(self.folder, temporary)

@@ -13,11 +13,10 @@ import gc
 import os
 import sys
 import time
-from _socket import AF_UNIX, SOCK_STREAM, socket, socketpair
 
 from sesh import lean, names, paths, protocol, wire
 from sesh.errors import InternalError, Refused, SeshError, Unreachable
-from sesh.lean import signal
+from sesh.lean import signal, socket
 from sesh.store import records
 
 TYPE_CHECKING = False
@@ -95,7 +94,7 @@ def _umask() -> int:
 
 def _forked(order: Order) -> wire.Connection:
     """The daemon as a fork of this process: the fastest way, for one that has loaded little."""
-    ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     child = os.fork()
     if child == 0:
         # What the parent left to be collected may hold descriptors whose numbers are used again below.
@@ -109,7 +108,7 @@ def _forked(order: Order) -> wire.Connection:
 
 def _spawned(order: Order, before: list[str]) -> wire.Connection:
     """The daemon in an interpreter of its own, behind the words `before`; the order goes over the connection."""
-    ours, theirs = socketpair(AF_UNIX, SOCK_STREAM)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     os.set_inheritable(theirs.fileno(), True)
     code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import reborn; reborn({theirs.fileno()})"
     words = [*before, sys.executable, "-I", "-c", code]
@@ -124,7 +123,7 @@ def _spawned(order: Order, before: list[str]) -> wire.Connection:
 def _ordered(connection: wire.Connection, order: Order) -> wire.Connection:
     """Tells a process that is to be the daemon what it is to serve, and waits until it does."""
     try:
-        connection.send(wire.asking("birth", 1, lean.write(order, ascii_only=True).encode()))
+        connection.send(wire.asking("birth", 1, lean.to_json(order, ascii_only=True).encode()))
     except Unreachable:
         connection.close()
         raise
@@ -193,7 +192,7 @@ def _told(connection: wire.Connection, deadline: float | None) -> Order:
         if kind == protocol.DATA:
             carried += payload
         elif kind == protocol.REQUEST:
-            order: Order = lean.read(carried.decode())
+            order: Order = lean.parse_json(carried.decode())
             return order
 
 
@@ -218,7 +217,7 @@ def _live(channel: int, order: Order, tether: int = -1) -> None:
     try:
         _detach(channel, tether)
         calm()
-        first = socket(AF_UNIX, SOCK_STREAM, 0, _CHANNEL)
+        first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, _CHANNEL)
         try:
             session, agent, listener = _begun(order)
         except SeshError as error:
@@ -274,7 +273,7 @@ def _most_descriptors() -> int:
     return min(1 << 20, max(soft, hard)) if hard != resource.RLIM_INFINITY else 1 << 20
 
 
-def _failed(first: socket, error: SeshError) -> None:
+def _failed(first: socket.socket, error: SeshError) -> None:
     told = {"code": error.code, "message": str(error), "exit": int(error.exit_code)}
     first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "error": told}))
 
@@ -299,7 +298,7 @@ def _begun(order: Order) -> tuple[Session, str, Listener]:
     return session, agent, listener
 
 
-def _serve(session: Session, agent: str, listener: Listener, first: socket) -> None:
+def _serve(session: Session, agent: str, listener: Listener, first: socket.socket) -> None:
     """Serves the session to its end. What that needs is loaded now: its creator need not wait for it."""
     try:
         from sesh.daemon.server import Server

@@ -26,9 +26,8 @@ from sesh.store import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _socket import socket
-
     from sesh.daemon.clients.listener import Listener
+    from sesh.lean import socket
 
 WORTH = 3
 """Sessions from which on it is worth one."""
@@ -45,7 +44,7 @@ _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;4
 
 def knock() -> wire.Connection | None:
     """A connection to a daemon to be, which waits for its order; None where no nest is there for this process."""
-    from _socket import AF_UNIX, SOCK_STREAM, socket
+    from sesh.lean import socket
 
     folder = paths.nest_path()
     try:
@@ -56,7 +55,7 @@ def knock() -> wire.Connection | None:
             return None
     except Refused:
         return None  # a nest is no more than a help
-    opened = socket(AF_UNIX, SOCK_STREAM)
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     opened.settimeout(PATIENCE)
     try:
         with paths.reachable(folder, entry) as address:
@@ -145,7 +144,7 @@ def _warm() -> None:
 
     spawner()
     platform.give_back()
-    lean.read(lean.write({}))
+    lean.parse_json(lean.to_json({}))
     emulator = Emulator(80, 24)
     emulator.feed(_SAMPLE.encode() * 30)
     replay(emulator, lines=10)
@@ -178,7 +177,7 @@ class Nest:
                 if opened is not None:
                     self._hatch(opened)
 
-    def _hatch(self, opened: socket) -> None:
+    def _hatch(self, opened: socket.socket) -> None:
         """A daemon for who has knocked. Where that is not possible, its creator sees that nobody answers."""
         from sesh.daemon.spawn import daemonize
 
@@ -265,17 +264,15 @@ def surroundings() -> str:
     if not LINUX:
         return ""
     try:
-        from _sha1 import sha1  # type: ignore[import-not-found]  # `hashlib` would load OpenSSL
-
         with open("/proc/self/status", "rb") as lines:
             told = [line for line in lines if line.startswith(_STATUS)]
         told += [_held(f"/proc/self/{name}") for name in _FILES]
         told += [os.fsencode(os.readlink(f"/proc/self/ns/{name}")) for name in sorted(os.listdir("/proc/self/ns"))]
         told.append(os.fsencode(os.readlink("/proc/self/root")))
         told.append(repr((os.nice(0), os.sched_getscheduler(0), _program())).encode("utf-8", "surrogateescape"))
-    except (ImportError, OSError):
+    except OSError:
         return ""
-    return str(sha1(b"\0".join(told)).hexdigest())
+    return lean.sha1(b"\0".join(told))
 
 
 def _held(path: str) -> bytes:

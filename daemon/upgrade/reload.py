@@ -28,7 +28,6 @@ LOOK = 0.01
 """Seconds between two looks at the trial."""
 PATIENCE = 20.0
 """Seconds that the trial may take."""
-PASSED = b"sesh can take over"
 _TRIAL = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.transfer import trial; trial()"
 _BACK = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.transfer import adopt; adopt({memory}, {why})()"
 _GO = """
@@ -123,7 +122,7 @@ class Reload:
             said = b""  # something that it started holds the other end
         finally:
             os.close(self._told)
-        if status or PASSED not in said:
+        if status or transfer.PASSED not in said:
             why = "it took too long" if late else said.decode("utf-8", "replace").strip().rpartition("\n")[2]
             raise Refused(f"the other sesh cannot take over ({why or 'it died'}); {self._same()}")
         self._finish()

@@ -12,7 +12,6 @@ The other side of `handover`, in the new image: a daemon from plain data, on des
 from __future__ import annotations
 
 import os
-from _socket import AF_UNIX, SOCK_STREAM, socket, socketpair
 
 from sesh import __version__, protocol
 from sesh.daemon.clients.client import DRAWN, Attachment
@@ -26,9 +25,9 @@ from sesh.daemon.requests import Sent
 from sesh.daemon.server import Server
 from sesh.daemon.shell.shells import Draft
 from sesh.daemon.upgrade import state
-from sesh.daemon.upgrade.reload import PASSED
 from sesh.daemon.upgrade.state import packed, unpacked
 from sesh.errors import ExitCode
+from sesh.lean import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ if TYPE_CHECKING:
     Handover = dict[str, Any]
 
 FORMAT = 1
+PASSED = b"sesh can take over"
+"""What the trial prints when the new version can load the state."""
 _CLIENT = tuple(word for word in Attachment.__slots__ if word not in ("replies", "view"))
 PEER = ("descriptor", "first", "role", "closing", "touched", "owed")
 BYTES = ("_begun",)
@@ -168,7 +169,7 @@ def trial() -> None:
     told = _read(0)
     kept = []
     for place in [told["listener"], *told["peers"]]:
-        kept.append(socketpair(AF_UNIX, SOCK_STREAM))
+        kept.append(socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM))
         place["descriptor"] = kept[-1][0].fileno()
     for part in ("pty", "feed"):
         if told[part] is not None:
@@ -257,7 +258,7 @@ def _set_timers(server: Server, told: dict[str, Any]) -> None:
 
 
 def _connected(told: dict[str, Any]) -> Peer:
-    peer = Peer(socket(AF_UNIX, SOCK_STREAM, 0, told["descriptor"]), first=told["first"])
+    peer = Peer(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, told["descriptor"]), first=told["first"])
     _put(peer, {word: told[word] for word in PEER})
     peer.decoder = protocol.Decoder(unpacked(told["unfinished"]))
     peer.data += unpacked(told["data"])

@@ -110,7 +110,7 @@ class There:
 
     def history(self, name: str) -> list[dict[str, Any]]:
         """The commands that were run in it."""
-        rows = lean.read(self._said(["--history", name]).decode())
+        rows = lean.parse_json(self._said(["--history", name]).decode())
         if isinstance(rows, dict):
             raise wire.failure(rows.get("error"))
         return list(rows)

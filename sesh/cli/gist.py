@@ -65,7 +65,7 @@ def _path() -> str:
 def _read() -> dict[str, Any]:
     try:
         with open(os.open(_path(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            kept = lean.read(file.read().decode())
+            kept = lean.parse_json(file.read().decode())
     except (OSError, ValueError, RecursionError):
         return {}
     return kept if isinstance(kept, dict) else {}
@@ -75,7 +75,7 @@ def _write(facts: dict[str, Any]) -> bool:
     """Puts the file in place; False where that cannot be done, and completion goes without it."""
     try:
         os.makedirs(os.path.dirname(_path()), exist_ok=True)
-        paths.write_whole(_path(), lean.write(facts, ascii_only=True).encode())
+        paths.write_whole(_path(), lean.to_json(facts, ascii_only=True).encode())
     except OSError:
         return False
     return True

@@ -154,9 +154,9 @@ def _stale_sockets(folder: str) -> Iterator[str]:
 
 
 def _answers(path: str) -> bool:
-    from _socket import AF_UNIX, SOCK_STREAM, socket
+    from sesh.lean import socket
 
-    opened = socket(AF_UNIX, SOCK_STREAM)
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         opened.connect(path)
     except ConnectionRefusedError:

@@ -20,9 +20,9 @@ from tests.support import Home, wait_until
 
 CREATE = """
 import os
-from sesh.daemon import birth
+from sesh.daemon.spawn import daemonize
 from tests.faults.nursery import ORDER
-birth.start({**ORDER, "environment": dict(os.environ), "name": "work", "command": ["/bin/sleep", "100"]})
+daemonize.start({**ORDER, "environment": dict(os.environ), "name": "work", "command": ["/bin/sleep", "100"]})
 """
 MASK = """
 import os, signal, sys

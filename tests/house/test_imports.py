@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -51,17 +53,60 @@ def test_rooms_know_the_shared_modules_and_no_more_of_the_house_than_they_must()
         ("daemon/server.py", "sesh.daemon.server", "from sesh.daemon import pty\nfrom sesh import errors", False),
         ("client/attach.py", "sesh.client.attach", "from sesh.daemon.spawn.daemonize import create", True),
         ("client/attach.py", "sesh.client.attach", "import importlib\nimportlib.import_module('sesh.cli')", True),
-        ("sesh/api/here.py", "sesh.api.here", "from sesh.daemon import birth", False),
+        ("sesh/api/here.py", "sesh.api.here", "from sesh.daemon.spawn import daemonize", False),
         ("sesh/wire.py", "sesh.wire", "from sesh.api import Session", True),
         ("sesh/__init__.py", "sesh", "from sesh.api import Session", False),
         ("remote/bridge.py", "sesh.remote.bridge", "from sesh.client import attach", False),
-        ("remote/bridge.py", "sesh.remote.bridge", "from sesh.daemon import birth", True),
+        ("remote/bridge.py", "sesh.remote.bridge", "from sesh.daemon.spawn import daemonize", True),
     ],
 )
 def test_the_import_rule_sees_what_it_must(path: str, name: str, text: str, forbidden: bool) -> None:
     folder = path.split("/", maxsplit=1)[0]
     module = Module(path, "" if folder == "sesh" else folder, name, text)
     assert bool(strangers(module)) == forbidden
+
+
+def private(module: Module) -> list[str]:
+    """Imports of the interpreter's private modules, such as `_socket`."""
+    return [
+        f"{module.path}:{line}: imports {name}"
+        for line, name in module.imports
+        if name.startswith("_") and name != "__future__" and not name.startswith("__future__.")
+    ]
+
+
+def test_only_lean_imports_private_modules_of_the_interpreter() -> None:
+    assert [line for module in modules() if module.name != "sesh.lean" for line in private(module)] == []
+    assert private(Module("sesh/x.py", "", "sesh.x", "def f():\n    from _socket import socket")) != []
+
+
+def test_what_is_used_of_the_lean_modules_is_defined_in_c() -> None:
+    """mypy takes them for the public modules, which hold more."""
+    defined = {name: dir(importlib.import_module(f"_{name}")) for name in ("signal", "socket")}
+    missing = [
+        f"{module.path}:{node.lineno}: {node.value.id}.{node.attr}"
+        for module in modules()
+        for line, name in module.imports
+        if name in ("sesh.lean.signal", "sesh.lean.socket")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        if name == f"sesh.lean.{node.value.id}" and node.attr not in defined[node.value.id]
+    ]
+    assert missing == []
+
+
+def test_every_module_can_be_imported_first() -> None:
+    """A circle of imports breaks only where it is entered from its wrong end."""
+    names = [module.name for module in modules() if module.name != "sesh.__main__"]
+    code = f"""if True:
+        import importlib, sys
+        for name in {names}:
+            for loaded in [each for each in sys.modules if each.partition(".")[0] == "sesh"]:
+                del sys.modules[loaded]
+            importlib.import_module(name)
+    """
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
 
 
 def test_nobody_imports_a_room_by_its_bare_name() -> None:
