@@ -86,15 +86,13 @@ def _kept(session: Session) -> tuple[dict[str, object], bytes]:
         data = stream.bytes(0)
         at = _needed(data)
         return _sizes(model.dump(), at), data[at:]
-    from sesh.vt.render.prelude import fresh
     from sesh.vt.render.replay import replay
 
     lines = LINES
-    prelude = fresh(model.emulator.rows)  # who reads it starts on an empty screen, and nothing is to be scrolled away
-    data = replay(model.emulator, lines=lines).removeprefix(prelude)
+    data = replay(model.emulator, lines=lines, clear=False)
     while len(data) > checkpoints.LARGEST and lines:
         lines //= 4
-        data = replay(model.emulator, lines=lines).removeprefix(prelude)
+        data = replay(model.emulator, lines=lines, clear=False)
     size = [model.emulator.columns, model.emulator.rows]
     return {"position": 0, "size": size, "born": size, "resizes": [], "marks": [], "emulator": None}, data
 

@@ -140,11 +140,11 @@ def screen(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -
     model.catch_up(0)  # the server has let it catch up, as far as that was quick
     emulator = model.emulator
     row, column = emulator.cursor
-    from sesh.vt.render.export import shown
+    from sesh.vt.render.export import export
 
     peer.respond(
         asked,
-        shown(emulator, form),
+        export(emulator, form),
         columns=emulator.columns,
         rows=emulator.rows,
         cursor={"row": row, "column": column},
@@ -168,13 +168,13 @@ def logs(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> 
         raise UsageError("the number of lines is a whole number from 0 on")
     model = server.session.model
     model.catch_up(0)  # the server has let it catch up, as far as that was quick
-    lines = model.emulator.log(min(count, MOST_LINES), ansi=words.get("ansi") is True)
+    lines = model.emulator.last_lines(min(count, MOST_LINES), ansi=words.get("ansi") is True)
     text = "".join(f"{line}\n" for line in lines)
     end: dict[str, Any] = {}
     if words.get("end") is True:
-        from sesh.vt.render.export import standing
+        from sesh.vt.render.export import follow_state
 
-        end = standing(model.emulator)
+        end = follow_state(model.emulator)
     peer.respond(asked, text.encode("utf-8", "replace"), lines=len(lines), position=model.position, **end)
 
 

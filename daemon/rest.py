@@ -40,5 +40,5 @@ class Rest:
         session.ripe = session.stream.head + session.model.position + WORTH
         session.stream.pack()
         if session.model.loaded:
-            session.model.emulator.history.pack()
+            session.model.emulator.scrollback.pack()
         platform.give_back()

@@ -244,13 +244,13 @@ class Session:
     def status(self) -> dict[str, Any]:
         """Everything known of the session."""
         self.model.catch_up()
-        history = self.model.emulator.history
+        scrollback = self.model.emulator.scrollback
         group = self.pty.foreground() if self.pty is not None and self.running else 0
         clients = [{**client.facts(), "since": stamp(client.since)} for client in self.clients.all]
         return {
             **self.summary(),
             "clients": clients,
-            "scrollback": {"lines": history.lines, "bytes": history.bytes},
+            "scrollback": {"lines": scrollback.lines, "bytes": scrollback.bytes},
             "foreground": {"pid": group, "command": _shown(platform.command_of(group))} if group else None,
             "daemon_pid": os.getpid(),
             "version": __version__,

@@ -11,7 +11,7 @@ import sys
 from functools import partial
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.export import depicted
+from sesh.vt.render.export import screen_data
 from sesh.vt.render.pictures import svg
 from tests.remote.farm import Farm, Ground
 from tests.support import Home
@@ -83,7 +83,7 @@ def play(home: Home, rows: int, scene: tuple[tuple[str, str], ...]) -> str:
     emulator = Emulator(COLUMNS, rows)
     emulator.feed(bytes(terminal.raw))
     terminal.close()
-    return svg(depicted(emulator))
+    return svg(screen_data(emulator))
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.daemon.clients.output_log import Stream
-    from sesh.vt.render.view import View
+    from sesh.vt.render.viewport import Viewport
 
 RAW = "raw"
 """Its terminal has the session's size: it gets the program's own bytes."""
@@ -100,7 +100,7 @@ class Attachment(Reader):
         """A line of sesh's own that it is shown when it has got its screen."""
         self.wants = False
         """Whether it asked for the screen itself, the alternate one too."""
-        self.view: View | None = None
+        self.view: Viewport | None = None
         self.replies = Replies()
         self.sequence = 0
         """The number of the newest INPUT that came from it."""

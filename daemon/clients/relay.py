@@ -175,19 +175,19 @@ class Relay:
         )
 
     def _harmless(self, client: Attachment) -> bool:
-        from sesh.vt.render.prelude import LONGEST, harmless
+        from sesh.vt.render.clean_screen import REPLAY_SAFE_LIMIT, replay_safe
 
         columns, rows = client.size[:2]
-        return self.stream.head <= LONGEST and harmless(self.stream.bytes(0), columns, rows + client.lines)
+        return self.stream.head <= REPLAY_SAFE_LIMIT and replay_safe(self.stream.bytes(0), columns, rows + client.lines)
 
     def _begin(self, client: Attachment) -> None:
         """A fresh screen, then the stream from its birth."""
-        from sesh.vt.render.prelude import fresh
+        from sesh.vt.render.clean_screen import clean_screen
 
         self.seen = True
         client.needs = ""
         client.position = 0
-        client.peer.queue(*protocol.pieces(protocol.SCREEN, 0, fresh(client.size[1]), advance=False))
+        client.peer.queue(*protocol.pieces(protocol.SCREEN, 0, clean_screen(client.size[1]), advance=False))
         client.peer.feed(self.stream)
 
     def _show(self, client: Attachment) -> None:
@@ -207,7 +207,7 @@ class Relay:
             if need == ENTER:  # until now it was raw: its terminal is on the screen that it was on there
                 client.alternate = model.alternate_at(client.position)
             client.position = model.position
-            self._draw(client, fresh=need == ATTACH)
+            self._draw(client, clear=need == ATTACH)
             return
         if need == ATTACH:
             screen = replay(emulator, lines=client.lines)
@@ -237,15 +237,15 @@ class Relay:
         if self.model.lag:
             self.timers.ensure("draw", FRAME, self.draw)
 
-    def _draw(self, client: Attachment, *, fresh: bool = False) -> None:
+    def _draw(self, client: Attachment, *, clear: bool = False) -> None:
         """One picture; a client that has not taken the last one yet gets the next once it has.
 
-        `fresh`: its terminal shows something else, not this session, and that is scrolled away first.
+        `clear`: the terminal shows something else, which is scrolled away first.
         """
-        from sesh.vt.render.view import View
+        from sesh.vt.render.viewport import Viewport
 
         if client.view is None:
-            client.view = View(*client.size[:2], fresh=fresh)
+            client.view = Viewport(*client.size[:2], clear=clear)
         if not client.peer.flush():
             return
         picture = client.view.draw(self.model.emulator)

@@ -36,7 +36,7 @@ PATIENCE = 0.25
 """Seconds in which a nest has to answer; else the daemon is born without it."""
 _LOADED = (
     "daemon.spawn.environment", "daemon.pty.pty", "daemon.clients.listener", "daemon.server", "daemon.session",
-    "vt.emulator", "vt.snapshot", "vt.packed", "vt.render.replay", "vt.render.view", "vt.render.export",
+    "vt.emulator", "vt.snapshot", "vt.packed", "vt.render.replay", "vt.render.viewport", "vt.render.export",
     "daemon.waits", "daemon.shell.shells", "daemon.checkpoint", "daemon.upgrade.reload", "daemon.rest",
 )  # fmt: skip
 _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"

@@ -6,7 +6,7 @@ from sesh import protocol, wire
 from sesh.cli import find, show
 from sesh.cli.way import HERE
 from sesh.errors import Ended, Interrupted, Lost, ProtocolError, Silent, Unreachable
-from sesh.vt.lines import Line, Lines
+from sesh.vt.lines import Line, LineReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Follower:
 
     def __init__(self, count: int, *, ansi: bool, printed: Callable[[str], bytes]) -> None:
         self._count, self._ansi, self._printed = count, ansi, printed
-        self._lines: Lines | None = None
+        self._lines: LineReader | None = None
 
     @property
     def position(self) -> int:
@@ -97,7 +97,7 @@ class Follower:
             self._print(self._lines, (position - len(ended.output), ended.output))
             self._last(self._lines)
 
-    def _begun(self, answer: dict[str, Any], text: str) -> Lines:
+    def _begun(self, answer: dict[str, Any], text: str) -> LineReader:
         """Prints the lines that are there; the last one, where the cursor stands on it, is yet to be finished."""
         if "columns" not in answer:
             raise ProtocolError("this session's daemon is an older sesh that cannot be followed; leave -f out")
@@ -106,9 +106,9 @@ class Follower:
         before += [""] * int(answer["blank"])
         self._write(before)
         column = int(answer["column"]) if begun else 0
-        lines = Lines(int(answer["position"]), int(answer["columns"]), begun, column)
+        lines = LineReader(int(answer["position"]), int(answer["columns"]), begun, column)
         lines.alternate = bool(answer["alternate"])
-        lines.hold(str(answer["unfinished"]).encode("latin-1"))
+        lines.resume(str(answer["unfinished"]).encode("latin-1"))
         return lines
 
     def _drained(self, connection: wire.Connection) -> None:
@@ -118,7 +118,7 @@ class Follower:
     def _write(self, before: list[str]) -> None:
         show.write(b"".join(map(self._printed, before[-self._count :] if self._count else [])))
 
-    def _print(self, lines: Lines, block: tuple[int, bytes]) -> None:
+    def _print(self, lines: LineReader, block: tuple[int, bytes]) -> None:
         """Prints the lines that a block of output ends; what the lines that are there already hold is passed over."""
         position, data = block
         if position > lines.position:
@@ -129,7 +129,7 @@ class Follower:
         if whole:
             show.write(b"".join(self._printed(each.ansi if self._ansi else each.text) for each in whole))
 
-    def _last(self, lines: Lines) -> None:
+    def _last(self, lines: LineReader) -> None:
         """Prints the line that was not finished."""
         last = lines.current
         if last.text:

@@ -195,7 +195,7 @@ def depicted(name: str, form: str) -> dict[str, Any]:
         return screen
     from sesh.vt.render import pictures
 
-    return {"text": show.valid(pictures.svg(screen) if form == "svg" else pictures.page(screen))}
+    return {"text": show.valid(pictures.svg(screen) if form == "svg" else pictures.html(screen))}
 
 
 def logs(

@@ -30,10 +30,10 @@ def seen(name: str, verb: str, **words: Any) -> bytes:
     if emulator is None:
         raise NotFound(f"{find.lost(name)}; nothing of its screen was kept")
     if verb == "screen":
-        from sesh.vt.render.export import shown
+        from sesh.vt.render.export import export
 
-        return shown(emulator, str(words.get("format")))
-    lines = emulator.log(int(words["lines"]), ansi=words.get("ansi") is True)
+        return export(emulator, str(words.get("format")))
+    lines = emulator.last_lines(int(words["lines"]), ansi=words.get("ansi") is True)
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
 
 
@@ -102,7 +102,7 @@ def _again(what: Order, name: str, known: Summary) -> Order:
         directory = os.path.expanduser("~")
     command = None if _is_shell(name) else [str(word) for word in known.get("command") or []] or None
     emulator = _kept(name)
-    before = [*emulator.log(_LINES, ansi=True), _line(name, known)] if emulator is not None else []
+    before = [*emulator.last_lines(_LINES, ansi=True), _line(name, known)] if emulator is not None else []
     if command is not None:
         before.append(f"\x1b[2mEnter runs: {show.plain(' '.join(command))}\x1b[m")
     return {

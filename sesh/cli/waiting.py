@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sesh.cli.way import Way
     from sesh.cli.words import Line
-    from sesh.vt.lines import Lines
+    from sesh.vt.lines import LineReader
 
 _GRACE = 5.0
 """Seconds by which the daemon may be late with its word that the time ran out."""
@@ -168,7 +168,7 @@ class _Wait:
     def __init__(self, name: str, search: re.Pattern[str] | None, begin: Any, deadline: float | None) -> None:
         self._name = name
         self._search, self._begin, self._deadline = search, begin, deadline
-        self._lines: Lines | None = None
+        self._lines: LineReader | None = None
         self._head: int | None = None
         """Where the output stood when the wait began."""
 
@@ -231,9 +231,9 @@ class _Wait:
     def _look(self, position: int, data: bytes, columns: int) -> None:
         """Looks at output that begins at a position; what was looked at before is passed over."""
         if self._lines is None:
-            from sesh.vt.lines import Lines
+            from sesh.vt.lines import LineReader
 
-            self._lines = Lines(position, columns)
+            self._lines = LineReader(position, columns)
         lines = self._lines
         if position > lines.position:
             lines.position = position  # what lies between is known to nobody any more

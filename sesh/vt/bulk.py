@@ -56,7 +56,7 @@ def calm(screen: Screen) -> bool:
         and not screen.pen.link
         and screen.pen.erased is DEFAULT
         and screen.columns > 1
-        and screen.history.line_limit > 0
+        and screen.scrollback.line_limit > 0
     )
 
 
@@ -153,6 +153,6 @@ def pour(screen: Screen, lines: bytes, count: int) -> bool:
     cursor.y = 0
     screen.open = False
     pen = screen.pen
-    screen.history.pour(Poured(lines, count, pen, screen.columns))
+    screen.scrollback.pour(Poured(lines, count, pen, screen.columns))
     screen.set_pen(pen_after(pen, lines))
     return True

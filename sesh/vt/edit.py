@@ -109,7 +109,7 @@ class Scroller(Grid):
         row = buffer.pop(top)
         if top == 0 and self.main is None:
             after = continues if self.bottom == 0 else buffer[0].continues if buffer else False
-            still = self.history.push(row, after, buffer[0] if buffer else None)
+            still = self.scrollback.push(row, after, buffer[0] if buffer else None)
             if self.bottom == 0:
                 continues = continues and still
         elif top == self.bottom:
@@ -235,7 +235,7 @@ class Editor(Scroller):
             for row in self.buffer:
                 row.clear_to(self.erased)
         elif how == 3:
-            self.history.clear()
+            self.scrollback.clear()
             (self.main or self.buffer)[0].continues = False
 
     def erase_characters(self, count: int | None = None) -> None:

@@ -25,12 +25,12 @@ def clamped(size: int) -> int:
 class Emulator:
     """A terminal without a display.
 
-    `history_lines` and `history_bytes` bound the scrollback. Sizes are in character cells.
+    `max_lines` and `max_bytes` bound the scrollback. Sizes are in character cells.
     """
 
-    def __init__(self, columns: int, rows: int, *, history_lines: int = 10_000, history_bytes: int = 8 << 20) -> None:
-        self.history = Scrollback(history_lines, history_bytes)
-        self.screen = Screen(clamped(columns), clamped(rows), self.history)
+    def __init__(self, columns: int, rows: int, *, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
+        self.scrollback = Scrollback(max_lines, max_bytes)
+        self.screen = Screen(clamped(columns), clamped(rows), self.scrollback)
         self.tokenizer = Tokenizer(self.screen)
 
     def feed(self, data: bytes) -> None:
@@ -118,7 +118,7 @@ class Emulator:
     @property
     def scrolled(self) -> int:
         """Logical lines that ever went into the scrollback; it only grows."""
-        return self.history.scrolled
+        return self.scrollback.scrolled
 
     def mode(self, number: int, private: bool = True) -> bool | None:
         """Whether a mode is set; None for one that is not known."""
@@ -134,7 +134,7 @@ class Emulator:
         """The visible rows as plain text, without blanks at their ends."""
         return ["".join(map(data_of, row)).rstrip(" ") for row in self.screen.buffer]
 
-    def log(self, count: int, *, ansi: bool = False) -> list[str]:
+    def last_lines(self, count: int, *, ansi: bool = False) -> list[str]:
         """The last `count` logical lines of scrollback and main screen, with their SGR where `ansi`.
 
         Rows below the last one written do not count, nor does an empty line that the cursor stands on.
@@ -142,16 +142,16 @@ class Emulator:
         if count <= 0:
             return []
         screen = self.screen
-        screen.settle_history()
+        screen.settle_scrollback()
         rows = screen.main if screen.main is not None else screen.buffer
         lines = self._lines(rows)
         while lines and not lines[-1]:
             lines.pop()
-        found = self.history.last(count)
-        if self.history.open and rows[0].continues and found:
+        found = self.scrollback.last(count)
+        if self.scrollback.open and rows[0].continues and found:
             # One painted text for the line that is partly on the screen.
-            painter = Painter(self.history.end[0])
-            painter.last = self.history.end[1]
+            painter = Painter(self.scrollback.end[0])
+            painter.last = self.scrollback.end[1]
             first = self._cells(rows, painter)
             found[-1] += first
             lines = lines[1:]

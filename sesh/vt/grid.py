@@ -132,8 +132,8 @@ class Grid(Screen):
     buffer: list[Row]  # type: ignore[assignment]
     tabstops: set[int]
 
-    def __init__(self, columns: int, lines: int, history: Scrollback) -> None:
-        self.history = history
+    def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
+        self.scrollback = scrollback
         super().__init__(columns, lines)
 
     def reset(self) -> None:

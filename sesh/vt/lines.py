@@ -14,7 +14,7 @@ from sesh.vt.ansi import Painter, cells_of, data_of
 from sesh.vt.cell import BLANK, DEFAULT, Cell, step
 from sesh.vt.graphemes import clusters
 
-LONGEST = 64 << 10
+LIMIT = 64 << 10
 """Cells of a line, and bytes of a sequence, beyond which nothing more is kept."""
 
 _TOKEN = re.compile(
@@ -57,7 +57,7 @@ class Line:
         return str(painter)
 
 
-class Lines:
+class LineReader:
     """Takes the stream's bytes from `position` on; the terminal is `columns` wide.
 
     `start`: what stands on the first line already, painted; the cursor is in its column `column`, or at its end (-1).
@@ -72,7 +72,7 @@ class Lines:
         self._held = b""
         self._wraps = self.alternate = False
 
-    def hold(self, unfinished: bytes) -> None:
+    def resume(self, unfinished: bytes) -> None:
         """Has the first bytes go on with a sequence whose start came before `position`."""
         self._held = unfinished
 
@@ -109,7 +109,7 @@ class Lines:
                 self._move(control)
         rest = data[at:]
         cut = _OPEN.search(rest) or _PARTIAL.search(rest)
-        if cut is not None and len(rest) - cut.start() <= LONGEST:
+        if cut is not None and len(rest) - cut.start() <= LIMIT:
             rest, self._held = rest[: cut.start()], rest[cut.start() :]
         if rest:
             self._write(rest)
@@ -130,7 +130,7 @@ class Lines:
                 new.append(pen.cell(cluster))
                 new += [pen.stub] * (width - 1)
         end = self._at + len(new)
-        if end <= LONGEST:
+        if end <= LIMIT:
             self._cells[self._at : end] = new
             self._at = end
             self._wraps = bool(new) and end % self._columns == 0
@@ -149,7 +149,7 @@ class Lines:
     def _pad(self) -> None:
         """Blanks up to the cursor."""
         if self._at > len(self._cells):
-            self._cells += [BLANK] * (min(self._at, LONGEST) - len(self._cells))
+            self._cells += [BLANK] * (min(self._at, LIMIT) - len(self._cells))
 
     def _return(self) -> None:
         """To the start of the row: a line that wraps has several."""
@@ -163,7 +163,7 @@ class Lines:
         if control == b"\b":
             self._at = max(0, self._at - 1)
         elif control == b"\t":
-            self._at = min(self._at + _TAB - self._at % _TAB, LONGEST)
+            self._at = min(self._at + _TAB - self._at % _TAB, LIMIT)
         self._wraps = False
 
     def _control(self, words: bytes, final: bytes) -> None:
@@ -178,7 +178,7 @@ class Lines:
             self._pen = step(self._pen, words.decode("ascii"))
             return
         first, _, second = words.partition(b";")
-        count = min(int(first) if first.isdigit() else 0, LONGEST)
+        count = min(int(first) if first.isdigit() else 0, LIMIT)
         some = max(1, count)
         at, start = self._at, self._at - self._at % self._columns
         if final in b"KJ":
@@ -194,8 +194,8 @@ class Lines:
         moves |= {b"B": min(at + some * self._columns, max(at, len(self._cells)))}
         if final in b"Hf":
             moves[final] = max(1, int(second) if second.isdigit() else 1) - 1
-        self._at = min(moves.get(final, at), LONGEST)
-        del self._cells[LONGEST:]
+        self._at = min(moves.get(final, at), LIMIT)
+        del self._cells[LIMIT:]
         self._wraps = False
 
     def _erase(self, how: int, start: int) -> None:

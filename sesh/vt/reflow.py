@@ -68,11 +68,11 @@ def _rewrapped(
     screen: Screen, rows: list[Row], marks: list[tuple[int, int]], columns: int, lines: int
 ) -> tuple[list[Row], list[tuple[int, int]]]:
     """The rows of the new screen, and where the marks are on it; the rest goes to the scrollback."""
-    history = screen.history
+    scrollback = screen.scrollback
     at_bottom = marks[0][0] >= len(rows) - 1
     texts, places = _logical(rows, marks)
-    if rows[0].continues and history.open:
-        start = cells_of(history.take_back() or "")
+    if rows[0].continues and scrollback.open:
+        start = cells_of(scrollback.take_back() or "")
         texts[0] = start + texts[0]
         places = [(line, cell + len(start) if line == 0 else cell) for line, cell in places]
     keep = max(line for line, _ in places[:1])
@@ -80,7 +80,7 @@ def _rewrapped(
         texts.pop()
     new, firsts = wrapped(texts, columns)
     while at_bottom and len(new) < lines:
-        text = history.take_back()
+        text = scrollback.take_back()
         if text is None:
             break
         older, _ = wrapped([cells_of(text)], columns)
@@ -95,7 +95,7 @@ def _rewrapped(
         gone = min(over, found[0][0])
         for at in range(gone):
             after = at + 1 < len(new) and new[at + 1].continues
-            history.push(new[at], after, new[at + 1])
+            scrollback.push(new[at], after, new[at + 1])
         new = new[gone : gone + lines]
         found = [(max(row - gone, 0) if row >= gone else 0, column if row >= gone else 0) for row, column in found]
     new += [Row(columns) for _ in range(lines - len(new))]

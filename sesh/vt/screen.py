@@ -117,14 +117,14 @@ class Screen(Modal):
             if what in (titles.BOTH, titles.WINDOW) and (saved := titles.pop(self.titles, titles.WINDOW)):
                 self.title = saved[1]
 
-    def settle_history(self) -> None:
+    def settle_scrollback(self) -> None:
         """Finish the newest line of the scrollback where the first row no longer goes on with it."""
         rows = self.buffer if self.main is None else self.main
-        if self.history.open:
+        if self.scrollback.open:
             if not rows[0].continues:
-                self.history.close()
+                self.scrollback.close()
             else:
-                self.history.settle_for(rows[0])
+                self.scrollback.settle_for(rows[0])
         else:
             rows[0].continues = False
 
@@ -134,6 +134,6 @@ class Screen(Modal):
         """Another size: see `reflow`. Margins open to the whole screen, as in xterm.js."""
         lines, columns = lines or self.lines, columns or self.columns
         if (lines, columns) != (self.lines, self.columns):
-            self.settle_history()
+            self.settle_scrollback()
             reflow(self, columns, lines)
             self.clear_margins()

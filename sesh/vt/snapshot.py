@@ -16,7 +16,7 @@ from sesh.vt.scrollback import leftover, trimmed
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
 
-VERSION = 1
+VERSION = 2
 
 #: Plain attributes of the screen, carried as they are.
 _PLAIN = (
@@ -27,8 +27,8 @@ _PLAIN = (
 
 def snapshot(emulator: Emulator) -> dict[str, object]:
     """Everything that the emulator holds."""
-    screen, history, tokenizer = emulator.screen, emulator.history, emulator.tokenizer
-    screen.settle_history()
+    screen, scrollback, tokenizer = emulator.screen, emulator.scrollback, emulator.tokenizer
+    screen.settle_scrollback()
     cursor = screen.cursor
     pending, flags = tokenizer.decoder.getstate()
     main = screen.main
@@ -55,7 +55,7 @@ def snapshot(emulator: Emulator) -> dict[str, object]:
         "titles": [[what, *saved] for what, saved in screen.titles],
         "palette": {str(key): value for key, value in sorted(screen.palette.items())},
         "dynamic": {str(key): value for key, value in sorted(screen.dynamic.items())},
-        "history": history.state(),
+        "scrollback": scrollback.state(),
         "pending": tokenizer.pending,
         "partial": pending.decode("latin-1"),
         "decoder": flags,
@@ -68,12 +68,15 @@ def restored(kind: type[Emulator], state: dict[str, Any]) -> Emulator:
     """An emulator with this state. Raises ValueError for one of another version."""
     if state.get("version") != VERSION:
         raise ValueError(f"state of version {state.get('version')!r}, not {VERSION}")
-    history = state["history"]
+    scrollback = state["scrollback"]
     emulator = kind(
-        state["columns"], state["rows"], history_lines=history["line_limit"], history_bytes=history["byte_limit"]
+        state["columns"],
+        state["rows"],
+        max_lines=scrollback["line_limit"],
+        max_bytes=scrollback["byte_limit"],
     )
     screen, tokenizer = emulator.screen, emulator.tokenizer
-    emulator.history.load(history)
+    emulator.scrollback.load(scrollback)
     screen.buffer = _load_rows(state["screen"], screen.columns)
     screen.main = None if state["main"] is None else _load_rows(state["main"], screen.columns)
     screen.cursor.y, screen.cursor.x, screen.cursor.hidden = state["cursor"]

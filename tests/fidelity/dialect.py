@@ -76,13 +76,13 @@ class Dialect:
         self._pushed = 0
         self._saved_at = {False: 0, True: 0}
         self._saved_on_alternate = False
-        push = self.emulator.history.push
+        push = self.emulator.scrollback.push
 
         def counted(row: Row, after: bool, following: Row | None) -> bool:
             self._pushed += 1
             return push(row, after, following)
 
-        self.emulator.history.push = counted  # type: ignore[method-assign]
+        self.emulator.scrollback.push = counted  # type: ignore[method-assign]
 
     def take(self, item: bytes) -> bytes:
         """The element, in the form in which it is sent, or nothing where the two would part."""

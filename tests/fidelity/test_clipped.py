@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sesh.vt.render.view import View
+from sesh.vt.render.viewport import Viewport
 from tests.fidelity.dialect import Dialect, stream
 from tests.fidelity.xterm import BLANK, Xterm, need, seen
 
@@ -22,7 +22,7 @@ def xterm() -> Iterator[Xterm]:
     oracle.close()
 
 
-def clipped(rows: list[list[Any]], view: View) -> list[list[Any]]:
+def clipped(rows: list[list[Any]], view: Viewport) -> list[list[Any]]:
     """The part that `view` shows; halves of wide characters that its edges cut off are blanks, as what lies beyond."""
     out = []
     for row in rows[view.top : view.top + view.rows]:
@@ -42,7 +42,7 @@ def test_random_streams_are_shown_clipped(xterm: Xterm, batch: int) -> None:
         rng = random.Random(seed)
         columns, rows = rng.choice(SIZES)
         dialect = Dialect(20, 5)
-        view = View(columns, rows)
+        view = Viewport(columns, rows)
         data = drawn = b""
         for _ in range(4):
             data += stream(rng, 12, dialect)

@@ -61,7 +61,7 @@ def test_a_repaint_changes_nothing_that_shows(path: Path) -> None:
         client.feed(repaint(emulator))
         assert client.text() == emulator.text()
         assert client.cursor == emulator.cursor
-        assert client.history.lines == emulator.history.lines
+        assert client.scrollback.lines == emulator.scrollback.lines
 
 
 def differing(xterm: Xterm, data: bytes) -> list[str]:

@@ -86,4 +86,4 @@ def test_the_alternate_screen_is_left_to_the_program() -> None:
     emulator.resize(6, 3)
     assert emulator.text() == ["abcdef", "", ""]
     emulator.feed(b"\x1b[?1049l")
-    assert "".join(emulator.log(99)) == ("shell " * 9).rstrip()
+    assert "".join(emulator.last_lines(99)) == ("shell " * 9).rstrip()

@@ -92,7 +92,7 @@ def cut(rng: random.Random, data: bytes) -> list[bytes]:
 
 
 #: What a restore does not bring back: what acts, what only counts, and what the program once used.
-_LEFT_OUT = {"prompt", "touched", "resources", "used", "column_switch", "errors", "history"}
+_LEFT_OUT = {"prompt", "touched", "resources", "used", "column_switch", "errors", "scrollback"}
 
 
 def essence(emulator: Emulator, blank: int = 0) -> dict[str, Any]:
@@ -100,8 +100,8 @@ def essence(emulator: Emulator, blank: int = 0) -> dict[str, Any]:
     state: dict[str, Any] = emulator.state()
     out = {key: value for key, value in state.items() if key not in _LEFT_OUT}
     out["modes"] = {number: on for number, on in out["modes"].items() if number != "2026"}
-    lines = state["history"]["lines"]
+    lines = state["scrollback"]["lines"]
     if lines[:blank] == [""] * blank:
         lines = lines[blank:]
-    out["history"] = (lines, state["history"]["open"])
+    out["scrollback"] = (lines, state["scrollback"]["open"])
     return out

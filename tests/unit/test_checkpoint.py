@@ -43,7 +43,7 @@ def shown(own: Session) -> tuple[list[str], list[str]]:
     found = checkpoints.read("00ff")
     assert found is not None
     again = checkpoint.emulator(*found)
-    return again.text(), again.log(1000, ansi=True)
+    return again.text(), again.last_lines(1000, ansi=True)
 
 
 @settings(max_examples=60)
@@ -61,7 +61,7 @@ def test_another_emulator_shows_the_same(output: list[bytes], loaded: bool, resi
     own.model.catch_up(10)
     own.model.settle()
     assert screen == own.model.emulator.text()
-    assert log == own.model.emulator.log(1000, ansi=True)
+    assert log == own.model.emulator.last_lines(1000, ansi=True)
 
 
 def test_nothing_is_loaded_for_it(folder: Path) -> None:

@@ -60,7 +60,7 @@ def block(rng: random.Random) -> bytes:
 
 def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
     """A random flood fed both ways, and how often the short cut was taken."""
-    limits = {"history_lines": rng.choice((0, 5, 30, 1000)), "history_bytes": rng.choice((200, 1 << 20))}
+    limits = {"max_lines": rng.choice((0, 5, 30, 1000)), "max_bytes": rng.choice((200, 1 << 20))}
     size = (rng.choice((2, 10, 20, 41)), rng.choice((1, 2, 5)))
     start = b"".join(piece(rng) for _ in range(rng.choice((0, 0, 3, 10))))
     if rng.random() < 0.7:
@@ -83,7 +83,7 @@ def test_both_ways_agree() -> None:
         quick, slow, count = pair(random.Random(seed))
         assert quick.errors == slow.errors == 0, quick.last_error
         assert quick.state() == slow.state(), seed
-        assert quick.history.bytes == slow.history.bytes
+        assert quick.scrollback.bytes == slow.scrollback.bytes
         taken += count
     assert taken > 100
 

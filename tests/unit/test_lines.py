@@ -1,4 +1,4 @@
-"""Lines as they stood when the cursor left them, however the bytes are cut."""
+"""LineReader as they stood when the cursor left them, however the bytes are cut."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.vt.lines import LONGEST, Lines
+from sesh.vt.lines import LIMIT, LineReader
 
 CASES = [
     (b"one\r\ntwo\nthree\r\n", ["one", "two", "three"]),
@@ -29,14 +29,14 @@ CASES = [
 
 @pytest.mark.parametrize(("data", "texts"), CASES)
 def test_a_line_is_what_the_terminal_made_of_it(data: bytes, texts: list[str]) -> None:
-    assert [line.text for line in Lines(0, 80).feed(data) if line.final] == texts
+    assert [line.text for line in LineReader(0, 80).feed(data) if line.final] == texts
 
 
 @given(st.lists(st.sampled_from(CASES), max_size=4), st.data())
 def test_it_does_not_matter_how_the_bytes_are_cut(cases: list[tuple[bytes, list[str]]], data: st.DataObject) -> None:
     stream = b"".join(case for case, _ in cases)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
-    lines = Lines(100, 80)
+    lines = LineReader(100, 80)
     found = []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         found += [line.text for line in lines.feed(stream[start:end]) if line.final]
@@ -46,7 +46,7 @@ def test_it_does_not_matter_how_the_bytes_are_cut(cases: list[tuple[bytes, list[
 
 @given(st.binary(max_size=400))
 def test_no_bytes_are_too_strange(data: bytes) -> None:
-    lines = Lines(0, 10)
+    lines = LineReader(0, 10)
     for line in lines.feed(data):
         assert line.text.isprintable() or not line.text.isascii()
     assert lines.position == len(data)
@@ -54,34 +54,34 @@ def test_no_bytes_are_too_strange(data: bytes) -> None:
 
 def test_a_shell_that_wraps_its_own_line_is_understood() -> None:
     """readline writes a blank and a carriage return at the margin: the cursor begins the next row, not the first."""
-    lines = Lines(0, 10)
+    lines = LineReader(0, 10)
     (line,) = (each for each in lines.feed(b"$ 12345678 \r9abc\r\n") if each.final)
     assert line.text == "$ 123456789abc"
 
 
 def test_a_line_that_goes_on_keeps_what_stood_there() -> None:
-    lines = Lines(50, 80, "$", 2)
+    lines = LineReader(50, 80, "$", 2)
     (line,) = (each for each in lines.feed(b"ls\r\n") if each.final)
     assert (line.text, line.end) == ("$ ls", 54)
 
 
 def test_a_sequence_that_began_before_is_gone_on_with() -> None:
-    lines = Lines(50, 80)
-    lines.hold(b"\x1b[3")
+    lines = LineReader(50, 80)
+    lines.resume(b"\x1b[3")
     (line,) = (each for each in lines.feed(b"1mred\r\n") if each.final)
     assert line.text == "red"
     assert line.ansi == "\x1b[0;31mred\x1b[m"
 
 
 def test_lines_say_where_they_end() -> None:
-    ends = [line.end for line in Lines(1000, 80).feed(b"a\r\nbc\r\n\x1b[31md\n")]
+    ends = [line.end for line in LineReader(1000, 80).feed(b"a\r\nbc\r\n\x1b[31md\n")]
     assert ends == [1003, 1007, 1014]
 
 
 def test_a_line_without_end_costs_bounded_memory() -> None:
-    lines = Lines(0, 80)
+    lines = LineReader(0, 80)
     for _ in range(40):
-        assert list(lines.feed(b"x" * (LONGEST // 8))) == []
-    assert len(lines.current.cells) <= LONGEST
-    assert list(lines.feed(b"\x1b]0;" + b"t" * (2 * LONGEST))) == []
+        assert list(lines.feed(b"x" * (LIMIT // 8))) == []
+    assert len(lines.current.cells) <= LIMIT
+    assert list(lines.feed(b"\x1b]0;" + b"t" * (2 * LIMIT))) == []
     assert [line.final for line in lines.feed(b"\x07\r\n")] == [True]

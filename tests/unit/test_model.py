@@ -74,7 +74,7 @@ def test_a_model_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[
     assert behind.catch_up(10)
     assert behind.position == stream.head
     assert behind.emulator.text() == expected.text()
-    assert behind.emulator.log(1000) == expected.log(1000)
+    assert behind.emulator.last_lines(1000) == expected.last_lines(1000)
     assert (behind.emulator.columns, behind.emulator.rows) == (behind.columns, behind.rows)
 
 

@@ -60,15 +60,15 @@ def test_a_packed_scrollback_shows_the_same_lines(slow: bool) -> None:
         for each in (plain, small):
             each.feed(b"".join(colour + LINE % (number + at) for at in range(7 if slow else 700)))
         if number % 3500 == 0:
-            small.history.pack()
-    small.history.pack()
+            small.scrollback.pack()
+    small.scrollback.pack()
     for count in (1, 3, 500, 10_000):
-        assert small.history.last(count) == plain.history.last(count)
-    assert (small.history.lines, small.history.bytes) == (plain.history.lines, plain.history.bytes)
+        assert small.scrollback.last(count) == plain.scrollback.last(count)
+    assert (small.scrollback.lines, small.scrollback.bytes) == (plain.scrollback.lines, plain.scrollback.bytes)
     for each in (plain, small):
         each.resize(80, 30)
         each.feed(LINE * 5000)
-    assert small.log(12_000) == plain.log(12_000)
+    assert small.last_lines(12_000) == plain.last_lines(12_000)
     assert small.text() == plain.text()
 
 

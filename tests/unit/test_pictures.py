@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render import pictures
-from sesh.vt.render.export import ansi, depicted
+from sesh.vt.render.export import screen_ansi, screen_data
 from sesh.vt.render.pictures import shape
 
 
 def seen(text: str, columns: int = 20, rows: int = 2) -> dict[str, Any]:
     emulator = Emulator(columns, rows)
     emulator.feed(text.encode("utf-8", "surrogatepass"))
-    return depicted(emulator)
+    return screen_data(emulator)
 
 
 def texts(picture: str) -> list[str]:
@@ -47,7 +47,7 @@ def test_wide_characters_take_two_columns() -> None:
 def test_rows_with_colours_leave_no_pen_behind() -> None:
     emulator = Emulator(10, 2)
     emulator.feed(b"\x1b[31mred\r\nmore")
-    assert ansi(emulator) == "\x1b[0;31mred\x1b[m\n\x1b[0;31mmore\x1b[m"
+    assert screen_ansi(emulator) == "\x1b[0;31mred\x1b[m\n\x1b[0;31mmore\x1b[m"
 
 
 def test_letters_stand_where_their_cells_are() -> None:
@@ -74,7 +74,7 @@ def test_reverse_exchanges_the_colours() -> None:
 
 def test_concealed_text_is_not_in_the_picture() -> None:
     assert texts(pictures.svg(seen("a\x1b[8msecret"))) == ["a"]
-    assert "secret" not in pictures.page(seen("a\x1b[8msecret"))
+    assert "secret" not in pictures.html(seen("a\x1b[8msecret"))
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ def test_concealed_text_is_not_in_the_picture() -> None:
 )
 def test_only_addresses_of_the_web_become_links(address: str, links: bool) -> None:
     screen = seen(f"\x1b]8;;{address}\x1b\\here\x1b]8;;\x1b\\")
-    assert ("<a href=" in pictures.svg(screen)) == ("<a href=" in pictures.page(screen)) == links
+    assert ("<a href=" in pictures.svg(screen)) == ("<a href=" in pictures.html(screen)) == links
 
 
 def test_nothing_that_a_program_prints_or_sets_is_markup() -> None:
     screen = seen('\x1b]2;</title><script>1</script>\x07\x1b]4;1;red"/><x\x07<b>&"\'\x1b[31m<script>')
-    picture, page = pictures.svg(screen), pictures.page(screen)
+    picture, page = pictures.svg(screen), pictures.html(screen)
     assert "<script" not in picture + page
     assert texts(picture) == ["<b>&\"'", "<script>"]
 
@@ -96,12 +96,12 @@ def test_nothing_that_a_program_prints_or_sets_is_markup() -> None:
 def test_every_screen_gives_a_well_formed_picture(text: str, numbers: list[int]) -> None:
     screen = seen(f"\x1b[{';'.join(map(str, numbers))}m{text}")
     ElementTree.fromstring(pictures.svg(screen))
-    page = pictures.page(screen)
+    page = pictures.html(screen)
     assert page.count("<span") == page.count("</span>")
 
 
 def test_nothing_comes_from_elsewhere() -> None:
-    page = pictures.page(seen("x"))
+    page = pictures.html(seen("x"))
     assert not re.search(r"<script|<link|@import|url\(|src=", page)
 
 

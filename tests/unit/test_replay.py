@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.prelude import fresh
+from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import repaint, replay
 from tests.unit.streams import essence, piece
 
@@ -45,7 +45,7 @@ def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> N
 def test_what_comes_after_a_replay_means_the_same(data: bytes, more: bytes, size: tuple[int, int]) -> None:
     emulator = fed(data, *size)
     copy = fed(replay(emulator, lines=ALL), *size)
-    more = re.sub(rb"\x1b\[\d*[;\d]*[bJ]|\x1bc", b"", more)  # REP over a line's end, and clearing, look at the history
+    more = re.sub(rb"\x1b\[\d*[;\d]*[bJ]|\x1bc", b"", more)  # REP across lines and RIS use the scrollback
     emulator.feed(more)
     copy.feed(more)
     here, there = essence(emulator), essence(copy, size[1])
@@ -85,7 +85,7 @@ def test_repainting_brings_a_terminal_that_missed_output_up_to_date(seen: list[b
     lines = emulator.scrolled - client.scrolled
     client.feed(repaint(emulator, lines=lines, was_alternate=client.alternate))
     here, there = essence(emulator), essence(client)
-    for left_alone in ("titles", "keys", "main_keys", "history", "single"):
+    for left_alone in ("titles", "keys", "main_keys", "scrollback", "single"):
         del here[left_alone], there[left_alone]
     assert there == here
 
@@ -107,22 +107,22 @@ def test_lines_that_scrolled_off_meanwhile_flow_in_once() -> None:
     client, emulator = fed(start), fed(start)
     emulator.feed(b"".join(b"line %d\r\n" % number for number in range(8, 30)))
     client.feed(repaint(emulator, lines=emulator.scrolled - client.scrolled))
-    assert client.log(99) == emulator.log(99) == [f"line {number}" for number in range(30)]
+    assert client.last_lines(99) == emulator.last_lines(99) == [f"line {number}" for number in range(30)]
 
 
 def test_what_the_terminal_showed_before_is_scrolled_away_and_not_erased() -> None:
     client = fed(b"the user's own words\r\n$ sesh work")
     client.feed(replay(fed(b"session")))
     assert client.text()[0] == "session"
-    assert client.log(99)[:2] == ["the user's own words", "$ sesh work"]
+    assert client.last_lines(99)[:2] == ["the user's own words", "$ sesh work"]
 
 
 def test_a_new_session_begins_on_an_empty_screen() -> None:
     client = fed(b"\x1b[2;3r\x1b[?6hold words\r\nmore\x1b]0;unfinished")
-    client.feed(fresh(5))
+    client.feed(clean_screen(5))
     assert client.text() == [""] * 5
     assert client.cursor == (0, 0)
-    assert client.history.last(99)[:3] == ["", "old words", "more"]
+    assert client.scrollback.last(99)[:3] == ["", "old words", "more"]
 
 
 @pytest.mark.parametrize("lines", [0, 3, ALL])
@@ -130,7 +130,7 @@ def test_only_the_asked_for_lines_of_scrollback_come(lines: int) -> None:
     emulator = fed(b"".join(b"line %d\r\n" % number for number in range(20)))
     client = fed(replay(emulator, lines=lines))
     wanted = [f"line {number}" for number in range(20)][-(4 + min(lines, 16)) :]
-    assert [line for line in client.log(99) if line] == wanted
+    assert [line for line in client.last_lines(99) if line] == wanted
 
 
 def test_nothing_that_acts_is_ever_replayed() -> None:
@@ -183,6 +183,7 @@ def test_a_pending_wrap_survives() -> None:
     assert client.text()[:2] == ["x" * 20, "y"]
 
 
-def test_the_prelude_needs_no_emulator() -> None:
-    code = "import sys, sesh.vt.render.prelude; sys.exit(any(name in sys.modules for name in ('pyte', 're', 'typing')))"
+def test_the_clean_screen_needs_no_emulator() -> None:
+    loaded = "any(name in sys.modules for name in ('pyte', 're', 'typing'))"
+    code = f"import sys, sesh.vt.render.clean_screen; sys.exit({loaded})"
     assert subprocess.run([sys.executable, "-S", "-c", code], check=False).returncode == 0

@@ -69,7 +69,7 @@ def test_p07_a_cell_keeps_sixteen_marks() -> None:
 def test_p08_a_wide_character_wraps_before_the_last_column() -> None:
     emulator = fed("abc中", 4)
     assert emulator.text()[:2] == ["abc", "中"]
-    assert emulator.log(9) == ["abc中"]
+    assert emulator.last_lines(9) == ["abc中"]
 
 
 def test_a_grapheme_that_was_narrowed_gives_its_column_back() -> None:

@@ -23,71 +23,71 @@ def numbered(count: int) -> str:
 
 def test_wrapped_rows_are_one_line() -> None:
     emulator = fed("a" * 25 + "\r\n" + "b\r\n" * 4)
-    assert emulator.history.last(9)[0] == "a" * 25
-    assert emulator.log(9) == ["a" * 25, "b", "b", "b", "b"]
+    assert emulator.scrollback.last(9)[0] == "a" * 25
+    assert emulator.last_lines(9) == ["a" * 25, "b", "b", "b", "b"]
 
 
 def test_a_line_that_is_partly_on_screen_is_one_line() -> None:
     emulator = fed("x" * 45)
-    assert emulator.history.lines == 1
+    assert emulator.scrollback.lines == 1
     assert emulator.scrolled == 1
-    assert emulator.log(9) == ["x" * 45]
+    assert emulator.last_lines(9) == ["x" * 45]
 
 
 def test_lines_keep_colours_and_links() -> None:
     emulator = fed("\x1b[31mred\x1b[0m \x1b]8;;http://x\x07go\x1b]8;;\x07\r\n" + "\r\n" * 3)
-    assert emulator.log(9, ansi=True)[0] == "\x1b[0;31mred\x1b[m \x1b]8;;http://x\x1b\\go\x1b[m\x1b]8;;\x1b\\"
-    assert emulator.log(9)[0] == "red go"
+    assert emulator.last_lines(9, ansi=True)[0] == "\x1b[0;31mred\x1b[m \x1b]8;;http://x\x1b\\go\x1b[m\x1b]8;;\x1b\\"
+    assert emulator.last_lines(9)[0] == "red go"
 
 
 def test_p18_scrolling_in_an_inner_region_stays_out() -> None:
-    assert fed("\x1b[2;3r\x1b[3;1H" + "\n" * 5).history.lines == 0
-    assert fed("a\r\nb\r\nc\x1b[H\x1b[2M").history.lines == 0
+    assert fed("\x1b[2;3r\x1b[3;1H" + "\n" * 5).scrollback.lines == 0
+    assert fed("a\r\nb\r\nc\x1b[H\x1b[2M").scrollback.lines == 0
 
 
 def test_p18_a_region_that_begins_at_the_top_scrolls_lines_off() -> None:
     """A progress bar on the last row (apt) must not cost the lines that scroll above it."""
     emulator = fed("\x1b[1;2r" + numbered(4))
-    assert emulator.history.last(9) == ["line 0", "line 1"]
+    assert emulator.scrollback.last(9) == ["line 0", "line 1"]
 
 
 def test_p18_scrolling_on_the_alternate_screen_stays_out() -> None:
-    assert fed("\x1b[?1049h" + numbered(9) + "\x1b[?1049l").history.lines == 0
+    assert fed("\x1b[?1049h" + numbered(9) + "\x1b[?1049l").scrollback.lines == 0
 
 
 def test_p18_ris_keeps_the_scrollback() -> None:
-    assert fed(numbered(6) + "\x1bc").history.last(9) == ["line 0", "line 1", "line 2"]
+    assert fed(numbered(6) + "\x1bc").scrollback.last(9) == ["line 0", "line 1", "line 2"]
 
 
 def test_ed_3_clears_it_and_nothing_else() -> None:
     emulator = fed(numbered(6) + "\x1b[3J")
-    assert emulator.history.lines == 0
+    assert emulator.scrollback.lines == 0
     assert emulator.text() == ["line 3", "line 4", "line 5"]
     assert emulator.scrolled == 3
 
 
 def test_it_is_bounded_in_lines() -> None:
-    emulator = fed(numbered(50), history_lines=7)
-    assert emulator.history.last(99) == [f"line {number}" for number in range(40, 47)]
+    emulator = fed(numbered(50), max_lines=7)
+    assert emulator.scrollback.last(99) == [f"line {number}" for number in range(40, 47)]
     assert emulator.scrolled == 47
 
 
 def test_it_is_bounded_in_bytes() -> None:
-    emulator = fed(numbered(500), history_bytes=100)
-    assert emulator.history.bytes <= 100
-    assert emulator.history.last(1) == ["line 496"]
+    emulator = fed(numbered(500), max_bytes=100)
+    assert emulator.scrollback.bytes <= 100
+    assert emulator.scrollback.last(1) == ["line 496"]
 
 
 def test_a_line_without_end_is_bounded() -> None:
-    emulator = fed("y" * 400_000, history_bytes=200_000)
-    assert emulator.history.bytes < 200_000 + 65536 + 10
-    assert emulator.log(1)[0].strip("y") == ""
+    emulator = fed("y" * 400_000, max_bytes=200_000)
+    assert emulator.scrollback.bytes < 200_000 + 65536 + 10
+    assert emulator.last_lines(1)[0].strip("y") == ""
 
 
-def test_without_history_nothing_is_kept() -> None:
-    emulator = fed("x" * 100 + numbered(9), history_lines=0)
-    assert emulator.history.lines == 0
-    assert emulator.log(99) == emulator.text()
+def test_without_scrollback_nothing_is_kept() -> None:
+    emulator = fed("x" * 100 + numbered(9), max_lines=0)
+    assert emulator.scrollback.lines == 0
+    assert emulator.last_lines(99) == emulator.text()
 
 
 @pytest.mark.parametrize(
@@ -103,23 +103,23 @@ def test_without_history_nothing_is_kept() -> None:
     ],
 )
 def test_the_log_ends_with_the_last_line_written(data: str, lines: list[str]) -> None:
-    assert fed(data).log(99) == lines
+    assert fed(data).last_lines(99) == lines
 
 
 def test_the_log_gives_the_last_lines() -> None:
     emulator = fed(numbered(20))
-    assert emulator.log(4) == ["line 16", "line 17", "line 18", "line 19"]
-    assert emulator.log(2) == ["line 18", "line 19"]
-    assert emulator.log(0) == []
+    assert emulator.last_lines(4) == ["line 16", "line 17", "line 18", "line 19"]
+    assert emulator.last_lines(2) == ["line 18", "line 19"]
+    assert emulator.last_lines(0) == []
 
 
 def test_the_log_shows_what_lies_under_the_alternate_screen() -> None:
-    assert fed("shell\r\n\x1b[?1049hvim").log(9) == ["shell"]
+    assert fed("shell\r\n\x1b[?1049hvim").last_lines(9) == ["shell"]
 
 
 def test_a_wide_character_that_did_not_fit_leaves_no_blank_in_the_line() -> None:
     emulator = fed("abc中文字" + "\r\n" * 5, 4)
-    assert emulator.log(9)[0] == "abc中文字"
+    assert emulator.last_lines(9)[0] == "abc中文字"
 
 
 # -- resizing --------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_p19_lines_pushed_off_by_a_resize_are_kept() -> None:
     emulator = fed(numbered(6), 10, 6)
     emulator.resize(10, 2)
     assert emulator.text() == ["line 4", "line 5"]
-    assert emulator.log(9) == [f"line {number}" for number in range(6)]
+    assert emulator.last_lines(9) == [f"line {number}" for number in range(6)]
     assert emulator.cursor == (1, 6)
 
 
@@ -137,7 +137,7 @@ def test_p19_blank_rows_below_the_cursor_go_first() -> None:
     emulator = fed("one\r\ntwo", 10, 6)
     emulator.resize(10, 3)
     assert emulator.text() == ["one", "two", ""]
-    assert emulator.history.lines == 0
+    assert emulator.scrollback.lines == 0
 
 
 def test_p19_rows_come_back_when_the_cursor_was_at_the_bottom() -> None:
@@ -147,7 +147,7 @@ def test_p19_rows_come_back_when_the_cursor_was_at_the_bottom() -> None:
     assert emulator.cursor == (4, 6)
     assert emulator.scrolled == 6
     emulator.resize(10, 3)
-    assert emulator.log(99) == [f"line {number}" for number in range(9)]
+    assert emulator.last_lines(99) == [f"line {number}" for number in range(9)]
     assert emulator.scrolled == 6
 
 
@@ -165,7 +165,7 @@ def test_p19_a_line_that_is_partly_scrolled_off_wraps_anew_as_a_whole() -> None:
     emulator = fed("0123456789" * 5, 10, 3)
     emulator.resize(20, 3)
     assert emulator.text() == ["0123456789" * 2, "0123456789" * 2, "0123456789"]
-    assert emulator.history.lines == 0
+    assert emulator.scrollback.lines == 0
 
 
 def test_p19_tab_stops_grow_with_the_width() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from sesh.protocol import encode
+from sesh import lean
 from sesh.vt.ansi import Painter, pen_of_cell
 from sesh.vt.cell import DEFAULT
 from sesh.vt.scrollback import trimmed
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
 
 
-def shown(emulator: Emulator, form: str) -> bytes:
+def export(emulator: Emulator, form: str) -> bytes:
     """The screen in a form that `--screen` asks for: `text`, `ansi`, or `json`."""
     if form == "json":
-        return encode(depicted(emulator))
-    text = ansi(emulator) if form == "ansi" else "\n".join(emulator.text())
+        return lean.write(screen_data(emulator)).encode()
+    text = screen_ansi(emulator) if form == "ansi" else "\n".join(emulator.text())
     return text.encode("utf-8", "replace")
 
 
-def ansi(emulator: Emulator) -> str:
+def screen_ansi(emulator: Emulator) -> str:
     """The rows as text with SGR; none of them leaves a pen behind."""
     rows = []
     for row in emulator.screen.buffer:
@@ -41,7 +41,7 @@ def ansi(emulator: Emulator) -> str:
     return "\n".join(rows)
 
 
-def depicted(emulator: Emulator) -> dict[str, Any]:
+def screen_data(emulator: Emulator) -> dict[str, Any]:
     """`columns`, `rows`, `cursor`, `title`, `alternate`, `colours` and `cells`: the runs of each row.
 
     A run is `{"column", "width", "text"}` and of its attributes those that are set (see `_attributes`). `colours` are
@@ -104,7 +104,7 @@ def _colour(form: str) -> int | str:
     return int(form.removeprefix("5;"))
 
 
-def standing(emulator: Emulator) -> dict[str, Any]:
+def follow_state(emulator: Emulator) -> dict[str, Any]:
     """`open`: whether the cursor stands on the last line that holds anything, and then `column`, counted over its rows.
 
     Otherwise `blank`: how many empty lines lie between the two. `columns`: the width. `alternate`: whether the other

@@ -176,7 +176,7 @@ def _drawn(run: Run, y: int, palette: Palette) -> str:
     return f'<g color="{colour}" style="{_face(run)}">{_linked(run, "".join(out))}</g>' if out else ""
 
 
-def page(screen: Screen) -> str:
+def html(screen: Screen) -> str:
     """The page: its text can be selected and copied; a cell is as wide as the browser's font has it."""
     palette = Palette(screen["colours"])
     cursor = screen["cursor"]

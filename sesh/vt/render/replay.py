@@ -17,7 +17,7 @@ from sesh.vt.cell import DEFAULT
 from sesh.vt.grid import Row
 from sesh.vt.modes import SYNCHRONIZED, Saved
 from sesh.vt.reflow import wrapped
-from sesh.vt.render.prelude import LEAVE, NEUTRAL, fresh
+from sesh.vt.render.clean_screen import LEAVE, NEUTRAL, clean_screen
 from sesh.vt.scrollback import leftover, trimmed
 
 TYPE_CHECKING = False
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
 
 
-def replay(emulator: Emulator, *, lines: int = 1000) -> bytes:
+def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> bytes:
     """For a terminal of the emulator's size that attaches: its own screen scrolls away, then `lines` logical lines
-    of scrollback, the screen, and all that is set. The unfinished bytes come last, as they were received."""
-    return fresh(emulator.rows) + leave_input(emulator.screen) + _whole(emulator, lines)
+    of scrollback, the screen, and all that is set. The unfinished bytes come last, as they were received.
+
+    `clear`: whether its screen has to be scrolled away first.
+    """
+    start = clean_screen(emulator.rows) if clear else b""
+    return start + leave_input(emulator.screen) + _whole(emulator, lines)
 
 
 def repaint(emulator: Emulator, *, lines: int = 0, was_alternate: bool | None = None) -> bytes:
@@ -52,7 +56,7 @@ def repaint(emulator: Emulator, *, lines: int = 0, was_alternate: bool | None = 
 
 def _whole(emulator: Emulator, lines: int, *, erase: bool = False, main: bool = True) -> bytes:
     screen = emulator.screen
-    screen.settle_history()
+    screen.settle_scrollback()
     painter = Painter()
     if screen.main is None:
         _flow(painter, screen, screen.buffer, lines, erase)
@@ -76,15 +80,15 @@ def _whole(emulator: Emulator, lines: int, *, erase: bool = False, main: bool = 
 def _flow(painter: Painter, screen: Screen, rows: list[Row], count: int, erase: bool) -> None:
     """Scrollback and rows, one after the other from the top: the rows are as many as the screen has, so whatever
     comes before them scrolls off."""
-    history = screen.history
-    joined = history.open and rows[0].continues and count > 0
-    texts = history.last(count)
+    scrollback = screen.scrollback
+    joined = scrollback.open and rows[0].continues and count > 0
+    texts = scrollback.last(count)
     for at, text in enumerate(texts):
         last = joined and at == len(texts) - 1
         # Erasing from the first column also tells the terminal that the row is no longer the end of another.
         painter.out.append("\x1b[K" + text if erase else text)
         if last:
-            painter.pen, painter.last = history.end
+            painter.pen, painter.last = scrollback.end
             break
         if "\x1b" in text:
             painter.out.append("\x1b[m\x1b]8;;\x1b\\" if "\x1b]8" in text else "\x1b[m")

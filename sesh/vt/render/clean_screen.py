@@ -13,7 +13,7 @@ LEAVE = b"\x18\x1b\\"
 NEUTRAL = b"\x1b[?6l\x1b[?69l\x1b[4l\x1b[20l\x1b[?7h\x1b[r\x1b[m\x1b]8;;\x1b\\\x1b(B\x1b)B\x0f"
 
 
-def fresh(rows: int) -> bytes:
+def clean_screen(rows: int) -> bytes:
     """Scroll what `rows` rows show into the terminal's own scrollback and stand at the top left.
 
     Line feeds from the last row do it: nothing is erased (no ED), so nothing that was on screen is lost.
@@ -22,7 +22,7 @@ def fresh(rows: int) -> bytes:
 
 
 #: Bytes of output that are looked through for anything that acts.
-LONGEST = 64 << 10
+REPLAY_SAFE_LIMIT = 64 << 10
 
 # Text in UTF-8 without C1, the pen, the cursor, EL, ED below the cursor, DECCKM, DECAWM, cursor and paste modes, the
 # keypad, ASCII, and titles and directories (OSC 0, 1, 2, 7): what leaves the same behind whenever it is shown. No byte
@@ -34,7 +34,7 @@ _HARMLESS = (
 )
 
 
-def harmless(data: bytes, columns: int, rows: int) -> bool:
+def replay_safe(data: bytes, columns: int, rows: int) -> bool:
     """Whether a terminal that is shown `data` later does nothing but show it, in at most `rows` rows.
 
     A bell, a question, a reset, a clipboard write or a sequence unknown here would act a second time.

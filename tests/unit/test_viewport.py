@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from sesh.vt.emulator import Emulator
-from sesh.vt.render.view import View
+from sesh.vt.render.viewport import Viewport
 from tests.unit.streams import piece
 
 
@@ -15,7 +15,7 @@ def fed(data: str, columns: int = 20, rows: int = 6) -> Emulator:
     return emulator
 
 
-def shown(view: View, client: Emulator, emulator: Emulator) -> list[str]:
+def shown(view: Viewport, client: Emulator, emulator: Emulator) -> list[str]:
     client.feed(view.draw(emulator))
     assert client.errors == 0
     return client.text()
@@ -23,7 +23,7 @@ def shown(view: View, client: Emulator, emulator: Emulator) -> list[str]:
 
 def test_a_smaller_terminal_sees_the_part_with_the_cursor() -> None:
     emulator = fed("\r\n".join("abcdefghijklmnopqrst"[row:] for row in range(6)))
-    view, client = View(8, 3), Emulator(8, 3)
+    view, client = Viewport(8, 3), Emulator(8, 3)
     assert shown(view, client, emulator) == ["lmnopqrs", "mnopqrst", "nopqrst"]
     assert client.cursor == (2, 7)
     emulator.feed(b"\x1b[H")
@@ -33,14 +33,14 @@ def test_a_smaller_terminal_sees_the_part_with_the_cursor() -> None:
 
 def test_a_larger_terminal_sees_everything_at_its_top_left() -> None:
     emulator = fed("one\r\ntwo", 5, 2)
-    view, client = View(10, 4), Emulator(10, 4)
+    view, client = Viewport(10, 4), Emulator(10, 4)
     assert shown(view, client, emulator) == ["one", "two", "", ""]
     assert client.cursor == (1, 3)
 
 
 def test_only_rows_that_changed_are_sent() -> None:
     emulator = fed("one\r\ntwo\r\nthree")
-    view = View(10, 6)
+    view = Viewport(10, 6)
     view.draw(emulator)
     assert view.draw(emulator) == b""
     emulator.feed(b"!")
@@ -50,12 +50,12 @@ def test_only_rows_that_changed_are_sent() -> None:
 
 def test_wide_characters_cut_at_an_edge_become_blanks() -> None:
     emulator = fed("中文字\x1b[H")
-    assert shown(View(5, 2), Emulator(5, 2), emulator)[0] == "中文"
+    assert shown(Viewport(5, 2), Emulator(5, 2), emulator)[0] == "中文"
 
 
 def test_modes_of_input_and_the_cursor_follow() -> None:
     emulator = fed("\x1b[?1h\x1b=\x1b[?1003h\x1b[?1006h\x1b[?2004h\x1b[?1004h\x1b[>5u\x1b[>4;2m\x1b[?25l")
-    view, client = View(9, 9), Emulator(9, 9)
+    view, client = Viewport(9, 9), Emulator(9, 9)
     client.feed(view.draw(emulator))
     assert all(client.mode(mode) for mode in (1, 1003, 1006, 2004, 1004))
     assert client.screen.keypad
@@ -74,7 +74,7 @@ def test_what_a_view_shows_is_what_the_model_holds() -> None:
     for _ in range(60):
         emulator = Emulator(14, 5)
         size = (rng.randint(2, 20), rng.randint(1, 8))
-        view, client = View(*size), Emulator(*size)
+        view, client = Viewport(*size), Emulator(*size)
         for _ in range(12):
             emulator.feed(b"".join(piece(rng) for _ in range(5)))
             client.feed(view.draw(emulator))
@@ -91,7 +91,7 @@ def test_a_terminal_that_shows_this_session_already_is_drawn_over_and_not_scroll
     """A client whose terminal stops fitting has the session on it already: scrolling that off would repeat it."""
     emulator = Emulator(20, 4)
     emulator.feed(b"one\r\ntwo")
-    over = View(10, 3, fresh=False).draw(emulator)
+    over = Viewport(10, 3, clear=False).draw(emulator)
     assert b"\n" not in over
     assert over.count(b"\x1b[K") == 3
-    assert View(10, 3).draw(emulator).count(b"\n") == 3
+    assert Viewport(10, 3).draw(emulator).count(b"\n") == 3

@@ -10,7 +10,7 @@ from sesh.vt.cell import DEFAULT
 from sesh.vt.graphemes import narrowed
 from sesh.vt.grid import Row
 from sesh.vt.modes import ENCODINGS, MOUSE
-from sesh.vt.render.prelude import LEAVE, NEUTRAL, fresh
+from sesh.vt.render.clean_screen import LEAVE, NEUTRAL, clean_screen
 from sesh.vt.render.replay import keys
 
 TYPE_CHECKING = False
@@ -25,14 +25,14 @@ _BLANK = "\x1b[K"
 """A row in which nothing stands."""
 
 
-class View:
+class Viewport:
     """What one terminal of `columns` by `rows` has been shown.
 
-    `fresh`: it shows something else as yet, which is scrolled away first; otherwise this session, which is drawn over.
+    `clear`: it shows something else as yet, which is scrolled away first; otherwise this session, which is drawn over.
     """
 
-    def __init__(self, columns: int, rows: int, *, fresh: bool = True) -> None:
-        self._fresh = fresh
+    def __init__(self, columns: int, rows: int, *, clear: bool = True) -> None:
+        self._clear = clear
         self.columns, self.rows = max(1, columns), max(1, rows)
         self.top = self.left = 0
         self._shown: list[str] | None = None
@@ -45,9 +45,9 @@ class View:
         self._follow(*emulator.cursor, screen.columns, screen.lines)
         painter = Painter()
         if self._shown is None:
-            start = fresh(self.rows) if self._fresh else LEAVE + NEUTRAL
+            start = clean_screen(self.rows) if self._clear else LEAVE + NEUTRAL
             painter.out.append(start.decode())
-            self._shown = [_BLANK if self._fresh else ""] * self.rows
+            self._shown = [_BLANK if self._clear else ""] * self.rows
         window = screen.buffer[self.top : self.top + self.rows]
         texts = [self._text(row) for row in window] + [_BLANK] * (self.rows - len(window))
         for y, (text, old) in enumerate(zip(texts, self._shown, strict=True)):
