@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from sesh import __version__
 from sesh.cli import verbs
 from sesh.cli.group import EVERYWHERE, VERBLESS
-from sesh.cli.words import VERBS
+from sesh.cli.parser import VERBS
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")
 SIGN = ".\\\" sesh(1), written by sesh's own docs/manual.py; edit that, or the verbs."

@@ -16,9 +16,9 @@ def main() -> int:
     argv = sys.argv[1:]
     try:
         _complete()
-        from sesh.cli import run
+        from sesh.cli import main
 
-        return run.run(argv)
+        return main.run(argv)
     except BrokenPipeError:
         return _SIGPIPE  # as silent as any program that nobody reads from
     except KeyboardInterrupt as interrupt:
@@ -74,7 +74,7 @@ def _told(error: SeshError, cause: BaseException, argv: list[str]) -> int:
     """Says what went wrong, once; the exit code."""
     import os
 
-    from sesh.cli import show, words
+    from sesh.cli import parser, printing
     from sesh.errors import Refused
 
     if os.environ.get("SESH_DEBUG", "") not in ("", "0"):
@@ -82,9 +82,9 @@ def _told(error: SeshError, cause: BaseException, argv: list[str]) -> int:
 
         traceback.print_exception(type(cause), cause, cause.__traceback__)
     try:
-        show.failure(error, json=words.wants_json(argv))
+        printing.failure(error, json=parser.wants_json(argv))
     except (BrokenPipeError, Refused):
-        show.note(str(error))  # stdout is closed or full; stderr may not be
+        printing.note(str(error))  # stdout is closed or full; stderr may not be
     return int(error.exit_code)
 
 

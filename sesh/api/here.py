@@ -10,11 +10,12 @@ from sesh import protocol, wire
 from sesh.api.order import Order
 from sesh.api.outcome import Met, Result
 from sesh.api.stop import Stop, cut
-from sesh.cli import create, end, enter, find, look, say, shell, waiting
-from sesh.cli.presses import Presses
-from sesh.cli.waiter import Waiter
-from sesh.cli.way import HERE, Way
+from sesh.cli import enter
 from sesh.errors import ExitCode, NotFound, SeshError, Unreachable
+from sesh.ops import create, find, send, sessions, shell, view, wait
+from sesh.ops.interrupts import Presses
+from sesh.ops.route import HERE, Way
+from sesh.ops.waiter import Waiter
 from sesh.store import results
 
 _births = Lock()
@@ -65,32 +66,32 @@ class Here:
 
     def send(self, name: str, text: bytes, keys: Sequence[str]) -> int | None:
         """Types; the position that a wait goes on from."""
-        return say.typed(name, text, keys)[1]
+        return send.typed(name, text, keys)[1]
 
     def wait(self, name: str, conditions: dict[str, Any], stop: Stop) -> Met:
         """Waits for what comes first; also for the end of a session that has ended already."""
         words = sought(conditions)
         try:
             with find.required(name) as connection, stop.by(lambda: cut(connection.inbound)):
-                return Met.told(waiting.met(connection, name, **words))
+                return Met.told(wait.met(connection, name, **words))
         except (NotFound, Unreachable):  # it has ended, before it was asked or just then
             others = conditions["prompt"] or conditions["idle"] is not None or conditions["pattern"] is not None
-            told = waiting.ended(name) if conditions["exit_"] or not others else None
+            told = wait.ended(name) if conditions["exit_"] or not others else None
             if told is None:
                 raise
             return Met.told(told)
 
     def logs(self, name: str, lines: int, *, ansi: bool) -> list[str]:
         """The last lines."""
-        return look.tail(name, lines, ansi=ansi)
+        return view.tail(name, lines, ansi=ansi)
 
     def screen(self, name: str, form: str) -> dict[str, Any]:
         """What the screen shows."""
-        return look.depicted(name, form)
+        return view.depicted(name, form)
 
     def status(self, name: str) -> dict[str, Any]:
         """Everything known of it."""
-        return {**look.known(name), "host": None}
+        return {**view.known(name), "host": None}
 
     def history(self, name: str) -> list[dict[str, Any]]:
         """The commands that were run in it."""
@@ -104,7 +105,7 @@ class Here:
 
     def kill(self, name: str) -> None:
         """Ends it."""
-        for error in end.end_all([name]).values():
+        for error in sessions.end_all([name]).values():
             raise error
 
     def ask(self, name: str, verb: str, **words: Any) -> dict[str, Any]:
@@ -147,7 +148,7 @@ def ended(name: str, told: dict[str, Any], command: object, retained: bytes, hos
 def sought(conditions: dict[str, Any]) -> dict[str, Any]:
     """The conditions of a wait as `waiting.met` takes them. Raises UsageError for a pattern that is none."""
     pattern, since = conditions["pattern"], conditions["since"]
-    search = waiting.compiled(pattern) if pattern is not None else None
+    search = wait.compiled(pattern) if pattern is not None else None
     among = {key: conditions[key] for key in ("exit_", "prompt", "idle", "limit")}
     return {**among, "search": search, "begin": since if since is not None else "sent"}
 

@@ -6,10 +6,9 @@ import time
 
 from sesh import wire
 from sesh.api.stop import Stop
-from sesh.cli.across import Across
-from sesh.cli.mender import Mender
 from sesh.errors import Silent
 from sesh.keepalive import Keepalive
+from sesh.ops.remote_route import Across, Mender
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
 

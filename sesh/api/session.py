@@ -290,17 +290,18 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[dict[str
     Raises Unreachable, NotDeployed for `host`.
     """
     if host is not None:
-        from sesh.cli import reach
+        from sesh.ops import links
         from sesh.remote.ssh import link
 
-        destination = reach.place(check_host(host.removeprefix("@")))
-        rows = link.request(destination, "summaries", reach.near(destination), patience=20)["sessions"]
+        destination = links.place(check_host(host.removeprefix("@")))
+        rows = link.request(destination, "summaries", links.near(destination), patience=20)["sessions"]
         return [{**each, "host": destination.word} for each in rows]
     found = [{**each, "host": None} for each in listing.summaries()]
     if remotes:
-        from sesh.cli import everywhere, words
+        from sesh.cli import parser
+        from sesh.ops import lookup
 
-        for _, answer in everywhere.summaries(everywhere.hosts(words.Line())):
+        for _, answer in lookup.summaries(lookup.hosts(parser.Line())):
             found += [] if isinstance(answer, SeshError) else answer
     return found
 

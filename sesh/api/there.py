@@ -13,12 +13,13 @@ from sesh.api.kept import Kept, untold
 from sesh.api.order import Order
 from sesh.api.outcome import Met, Result
 from sesh.api.stop import Stop
-from sesh.cli import events, far, reach, show, waiting
+from sesh.cli import printing
 from sesh.cli import there as remote
-from sesh.cli.mender import Mender, begun
-from sesh.cli.presses import Presses
-from sesh.cli.waiter import Waiter
 from sesh.errors import Ended, ExitCode, Lost, NotFound, SeshError
+from sesh.ops import caller, events, links, wait
+from sesh.ops.interrupts import Presses
+from sesh.ops.remote_route import Mender, begun
+from sesh.ops.waiter import Waiter
 
 _LIMIT = "--timeout"
 
@@ -31,7 +32,7 @@ class There:
 
     def __init__(self, host: str) -> None:
         self.host: str | None = host
-        self._destination = reach.place(host)
+        self._destination = links.place(host)
 
     def open(self, name: str, order: Order) -> bool:
         """Whether the session had to be created."""
@@ -50,7 +51,7 @@ class There:
         argv = _job(name, order)
         presses = Presses(tie=False, left=f"{name or 'the job'} goes on")
         try:
-            with self._worded(runs=True), reach.opened(self._destination, ask=False) as first:
+            with self._worded(runs=True), links.opened(self._destination, ask=False) as first:
                 remote.synced(self._destination)
                 with stop.by(presses.press):
                     name, _, through = begun(first, argv, presses)
@@ -89,7 +90,7 @@ class There:
         with self._worded():
             try:
                 with self._way(name, stop, conditions["limit"]) as way, stop.by(way.cut):
-                    return Met.told(waiting.met(way.to(name), name, **words, again=way.again))
+                    return Met.told(wait.met(way.to(name), name, **words, again=way.again))
             except NotFound:
                 pass
         return Met.told(self._told(_waiting(name, conditions)))  # it has ended: the sesh over there knows how
@@ -149,7 +150,7 @@ class There:
     @contextmanager
     def _way(self, name: str, stop: Stop, timeout: float | None) -> Iterator[Kept]:
         """The way to a session that must be there, closed at the end of the block."""
-        through = reach.opened(self._destination, ask=False)
+        through = links.opened(self._destination, ask=False)
         with through:
             through.lead("connect", name=name, passing=True)
             way = Kept(self._destination, name, through, stop, timeout)
@@ -167,7 +168,7 @@ class There:
         except SeshError as error:
             if runs and error.exit_code == ExitCode.FAILED:
                 error.exit_code = ExitCode.SESH_FAILED
-            error.args = (far.worded(str(error), self.host),)
+            error.args = (caller.worded(str(error), self.host),)
             raise
 
     def _told(
@@ -198,10 +199,10 @@ class There:
         said = bytearray()
 
         def take(number: int, block: bytes) -> None:
-            if number == show.STDOUT:
+            if number == printing.STDOUT:
                 said.extend(block)
 
-        with reach.opened(self._destination, ask=False) as through, (stop or Stop()).by(way or through.abort):
+        with links.opened(self._destination, ask=False) as through, (stop or Stop()).by(way or through.abort):
             if creates:
                 remote.synced(self._destination)
             remote.carried_out(through, ["--json", *argv], data, take)

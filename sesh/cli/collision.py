@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from sesh.cli import create, end, find, show
+from sesh.cli import printing
 from sesh.errors import Exists, Refused, SeshError
+from sesh.ops import create, find, sessions
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -26,7 +27,7 @@ def settled(
     Raises Exists where nobody can be asked, or is to be (`quiet`), Refused where the person cancels.
     """
     if not chosen:
-        if quiet or not show.can_ask():
+        if quiet or not printing.can_ask():
             found.close()
             raise Exists(f"{name} {_state(name)}; say which: --join, --replace or --new-name")
         with found:
@@ -41,19 +42,19 @@ def settled(
     here = listing.current()
     if here is not None and here["name"] == name:
         raise Refused(f"this is {name}, and it cannot replace itself; detach first")
-    for error in end.end_all([name]).values():
+    for error in sessions.end_all([name]).values():
         raise error
     return name, create.start(what, name), True
 
 
 def _asked(name: str, found: Connection) -> str:
     """What a person chooses; joining is proposed where the daemon answers, replacing where it does not."""
-    from sesh.cli import choice
+    from sesh.cli import prompts
 
     session = _answered(found)
     told = f"{name} runs and does not answer" if session is None else f"{name} {_state(name)}{_about(session)}"
     answers = (("j", "Join"), ("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
-    answer = choice.ask(told, answers, "r" if session is None else "j")
+    answer = prompts.ask(told, answers, "r" if session is None else "j")
     chosen = {"j": "join", "r": "replace", "n": "new"}.get(answer)
     if chosen is None:
         raise Refused("nothing was done")
@@ -78,16 +79,16 @@ def _answered(connection: Connection) -> Summary | None:
 
 def _about(session: Summary) -> str:
     """What helps to decide: who is there, since when it is idle, where it is, what it runs."""
-    from sesh.cli import table
+    from sesh.cli import tables
 
-    idle = table.age(session.get("last_activity"), time.time())
+    idle = tables.age(session.get("last_activity"), time.time())
     facts = (
-        table.state(session) if session["state"] == "running" else "",
+        tables.state(session) if session["state"] == "running" else "",
         f"idle {idle}" if idle else "",
-        table.at_home(session.get("cwd") or ""),
+        tables.at_home(session.get("cwd") or ""),
         " ".join(session.get("command") or []),
     )
-    return f" ({', '.join(table.cut(show.plain(fact), 40) for fact in facts if fact)})"
+    return f" ({', '.join(tables.cut(printing.plain(fact), 40) for fact in facts if fact)})"
 
 
 def _beside(name: str, what: create.Order) -> tuple[str, Connection]:

@@ -7,13 +7,13 @@ first line of the answer says what the shell is to offer: `words` (those that fo
 
 from __future__ import annotations
 
-from sesh.cli import gist, offers, show, words
+from sesh.cli import gist, offers, parser, printing
 from sesh.errors import SeshError, UsageError
 from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
 
     Answer = tuple[str, dict[str, str]]
 
@@ -47,7 +47,7 @@ def complete(line: Line) -> int:
         return gist.keep()
     kind, found = answer(typed)
     lines = [f"{word}\t{told}" if told else word for word, told in found.items()]
-    show.text("\n".join([kind, *lines]))
+    printing.text("\n".join([kind, *lines]))
     return 0
 
 
@@ -62,9 +62,9 @@ def completions(line: Line, shell: str) -> int:
     with open(os.path.join(os.path.dirname(room.__file__), SCRIPTS[shell]), encoding="utf-8") as file:
         script = file.read()
     if line.json:
-        show.value({"shell": shell, "script": script})
+        printing.value({"shell": shell, "script": script})
     else:
-        show.write(script.encode())
+        printing.write(script.encode())
     return 0
 
 
@@ -74,14 +74,14 @@ def answer(typed: list[str]) -> Answer:
     if "--" in before:
         return _behind(before, current)
     try:
-        line = words.split(before)
+        line = parser.split(before)
     except SeshError:
         return _NOTHING
     plain, given, waiting = _taken_apart(line)
     option, equals, _ = current.partition("=")
     if waiting:
         return _begins(_value(waiting), current)
-    if equals and option[:2] == "--" and words.kind_of(line.verb, option) in (words.VALUE, words.MANY):
+    if equals and option[:2] == "--" and parser.kind_of(line.verb, option) in (parser.VALUE, parser.MANY):
         kind, values = _value(option)
         return _begins((kind, {f"{option}={word}": told for word, told in values.items()}), current)
     if current[:1] == "@" and not plain:
@@ -100,10 +100,10 @@ def _behind(before: list[str], current: str) -> Answer:
     """What may stand behind `--`: a command, or for `--send` text."""
     at = before.index("--")
     try:
-        line = words.split(before[:at])
+        line = parser.split(before[:at])
     except SeshError:
         return _NOTHING
-    if line.verb in words.COMMANDED:
+    if line.verb in parser.COMMANDED:
         return f"command {at + 1}", {}
     return _begins(_placed(line, [*_taken_apart(line)[0], *before[at + 1 :]], current), current)
 
@@ -118,10 +118,10 @@ def _taken_apart(line: Line) -> tuple[list[str], set[str], str]:
             plain.append(word)
             continue
         option = word.partition("=")[0]
-        key, kind = words.OPTIONS.get(line.verb, {}).get(option, ("", words.FLAG))
-        if kind != words.MANY:
+        key, kind = parser.OPTIONS.get(line.verb, {}).get(option, ("", parser.FLAG))
+        if kind != parser.MANY:
             given.add(key)
-        if words.takes_value(line.verb, word) and "=" not in word and next(rest, None) is None:
+        if parser.takes_value(line.verb, word) and "=" not in word and next(rest, None) is None:
             return plain, given, option
     return plain, given, ""
 
@@ -147,15 +147,15 @@ def _options(line: Line, plain: list[str], given: set[str]) -> dict[str, str]:
     """The options of the verb that were not given yet; before any verb and name the verbs too."""
     found: dict[str, str] = {}
     told = gist.of(line.verb)
-    own = words.OPTIONS.get(line.verb, {})
+    own = parser.OPTIONS.get(line.verb, {})
     spelled = {key for word, (key, _) in own.items() if word[:2] == "--"}
     if not line.verb and not plain:
-        found |= {verb: told.get(verb, "") for verb in words.VERBS}
+        found |= {verb: told.get(verb, "") for verb in parser.VERBS}
     for word, (key, _) in own.items():
         if key not in given and (word[:2] == "--" or key not in spelled):
             found.setdefault(word, told.get(word, ""))
     found |= _EVERYWHERE
-    if line.verb in words.COMMANDED:
+    if line.verb in parser.COMMANDED:
         found["--"] = "then the command"
     return found
 
@@ -180,9 +180,9 @@ def _placed(line: Line, plain: list[str], current: str) -> Answer:
 
 def _place(verb: str, number: int) -> str:
     """The key of a verb's plain word by its number from 0; empty where there is none."""
-    places = _SEVERAL.get(verb) or _BESIDE.get(verb) or words.PLACES.get(verb)
+    places = _SEVERAL.get(verb) or _BESIDE.get(verb) or parser.PLACES.get(verb)
     if places is None:
-        places = ("name",) if verb in words.NAMING else ()
+        places = ("name",) if verb in parser.NAMING else ()
     if number < len(places):
         return places[number].rstrip("?*")
     return places[-1][:-1] if places and places[-1].endswith("*") else ""
@@ -197,7 +197,7 @@ def _names(line: Line, plain: list[str], current: str) -> dict[str, str]:
         for host in config.load().hosts_of(line.hosts):
             found |= offers.sessions_on(host)
     else:
-        found = offers.sessions(elsewhere=not line.local and (not line.verb or line.verb in words.NAMING))
+        found = offers.sessions(elsewhere=not line.local and (not line.verb or line.verb in parser.NAMING))
         if not current and not plain:
             found |= offers.hosts()
     return {name: told for name, told in found.items() if name not in plain}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh.cli import show
+from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
     from sesh.remote.deploy.fleet import Result
 
 
@@ -33,16 +33,17 @@ def upgrade(line: Line) -> int:
     words = [each.word for each in known.all()]
     if not words:
         if not line.json:
-            show.note("no remote is known yet; the first is made known by: sesh --deploy @HOST")
-        return show.done(line, hosts=[])
+            printing.note("no remote is known yet; the first is made known by: sesh --deploy @HOST")
+        return printing.done(line, hosts=[])
     return _told(line, _deployed(words, force=False), upgrading=True)
 
 
 def _deployed(words: Sequence[str], *, force: bool) -> list[Result]:
-    from sesh.cli import reach, settings
+    from sesh.cli import settings
+    from sesh.ops import links
     from sesh.remote.deploy import fleet
 
-    return fleet.deploy_all([reach.place(host) for host in settings.loaded().hosts_of(words)], force=force)
+    return fleet.deploy_all([links.place(host) for host in settings.loaded().hosts_of(words)], force=force)
 
 
 def _told(line: Line, results: Sequence[Result], *, upgrading: bool = False) -> int:
@@ -50,9 +51,9 @@ def _told(line: Line, results: Sequence[Result], *, upgrading: bool = False) -> 
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"].get("foreign"))]
     if line.json:
-        show.value({"ok": not failed, "hosts": rows})
+        printing.value({"ok": not failed, "hosts": rows})
     elif upgrading and (changed := [f"@{row['host']}" for row in rows if row.get("changed")]):
-        show.note(f"sessions that run there keep the sesh that they began with until: sesh {changed[0]} --reload")
+        printing.note(f"sessions that run there keep the sesh that they began with until: sesh {changed[0]} --reload")
     return 1 if failed else 0
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 
 from sesh import paths
-from sesh.cli import far, find, show
+from sesh.cli import printing
 from sesh.errors import Exists, NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
+from sesh.ops import caller, find
 from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sesh.cli.create import Order
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
     from sesh.client.attach import Options, Outcome
+    from sesh.ops.create import Order
     from sesh.store.listing import Summary
     from sesh.store.records import Record
     from sesh.wire import Connection
@@ -67,9 +68,9 @@ def go(
         if line.tail is not None or env or label or manner or line.create:
             instead = f"sesh --label NAME {printable(label[0])}" if label else "sesh NAME"
             raise UsageError(f"which session? write: {instead}, or for the lowest free number: sesh --new")
-        from sesh.cli import look
+        from sesh.ops import view
 
-        return look.list_(line)
+        return view.list_(line)
     name, directory = places[0], places[1] if len(places) > 1 else None
     if len(places) > 2:
         from sesh.cli import slips
@@ -82,15 +83,16 @@ def go(
     connection = find.running(name)
     what: Order = {}
     if connection is None:
-        from sesh.cli import create, everywhere, slips
+        from sesh.cli import slips
+        from sesh.ops import create, lookup
 
         lost = find.lost_record(name) is not None
-        if not lost and show.on_terminal() and (host := everywhere.find(line, name, creates=True)):
+        if not lost and printing.on_terminal() and (host := lookup.find(line, name, creates=True)):
             return on(host, line)
         slips.check_directory(name, directory)
         what = create.order(directory=directory, command=line.command, env=env, label=label)
     elif env or label:
-        from sesh.cli import create
+        from sesh.ops import create
 
         create.order(env=env, label=label)  # they are not applied, and are checked all the same
     needs_terminal(name, there=connection is not None)
@@ -103,7 +105,7 @@ def go(
         name, connection = slips.near(name)
     if connection is not None:
         if directory is not None or line.command is not None:
-            show.entering(f"{name} runs already; DIR and CMD are not applied")
+            printing.entering(f"{name} runs already; DIR and CMD are not applied")
     else:
         slips.hint(name)
         return into(_begun(what, name, plain=directory is None and line.command is None), name, options, here)
@@ -120,11 +122,11 @@ def _begun(what: Order, name: str, *, plain: bool) -> Connection:
 
     `plain`: whether neither DIR nor CMD was written.
     """
-    from sesh.cli import create
+    from sesh.ops import create
 
     try:
         if (known := find.lost_record(name)) is not None:
-            from sesh.cli import lost
+            from sesh.ops import lost
 
             return lost.begun(what, name, known, plain=plain)
         return create.start(what, name)
@@ -156,12 +158,12 @@ def open_(
     line: Line, name: str, directory: str | None = None, *, env: Sequence[str] = (), label: Sequence[str] = ()
 ) -> int:
     """`--open NAME [DIR] [-- CMD…]`: the session runs when this returns 0, made now or there before."""
-    from sesh.cli import create
+    from sesh.ops import create
 
     find.checked(name, "--open")
     created = opened(name, directory, line.command, env=env, label=label)
     if not created and (directory is not None or line.command is not None):
-        show.note(f"{name} runs already; DIR and CMD are not applied")
+        printing.note(f"{name} runs already; DIR and CMD are not applied")
     return create.made(line.json, name, created=created)
 
 
@@ -172,7 +174,7 @@ def opened(
 
     Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError, Unreachable.
     """
-    from sesh.cli import create
+    from sesh.ops import create
 
     session = _summary(name)
     if session is None:
@@ -216,7 +218,7 @@ def new(
     **manner: bool,
 ) -> int:
     """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach."""
-    from sesh.cli import create
+    from sesh.ops import create
 
     how = Manner(**manner)
     if new_name and (manner.get("join") or how.replace):
@@ -252,7 +254,7 @@ def new(
     if options is None:
         connection.close()
         if not line.json:
-            show.text(name)
+            printing.text(name)
         return create.made(line.json, name, created=created)
     if here is not None and here["name"] == name:
         return already(name)
@@ -263,15 +265,15 @@ def on(host: str, line: Line) -> int:
     """The line on another host, where the session that it means was found; said in one line."""
     from sesh.cli import there
 
-    show.write(f"[{line.words[0]} on @{host}]\n".encode(), show.STDERR)
-    show.recall(f"{line.words[0]} on @{host}")
+    printing.write(f"[{line.words[0]} on @{host}]\n".encode(), printing.STDERR)
+    printing.recall(f"{line.words[0]} on @{host}")
     line.hosts = [host]
     return there.found(line)
 
 
 def needs_terminal(name: str, *, there: bool = False) -> None:
     """Raises Refused where nothing can be attached here, with what does without a terminal; `there`: NAME exists."""
-    if show.on_terminal() or far.entering():
+    if printing.on_terminal() or caller.entering():
         return
     from sesh.cli import slips
 
@@ -286,7 +288,7 @@ def needs_terminal(name: str, *, there: bool = False) -> None:
 
 def already(name: str) -> int:
     """`sesh SELF`: nothing to do."""
-    show.note(f"this is {name} already")
+    printing.note(f"this is {name} already")
     return 0
 
 
@@ -317,10 +319,10 @@ def back(line: Line, how: Manner, *, plain: bool = True) -> int:
 
 def _back_to(host: str, name: str, line: Line) -> int:
     """The same on another host. Raises NotFound where it has ended."""
-    from sesh.cli import there, words
+    from sesh.cli import parser, there
 
     options = [word for word in line.words if word[:1] == "-" and word != "-"]
-    return there.found(words.split([host, "--attach", name, *options]))
+    return there.found(parser.split([host, "--attach", name, *options]))
 
 
 def check_switch(here: Record | None, how: Manner, name: str = "", host: str | None = None) -> None:
@@ -336,23 +338,23 @@ def check_switch(here: Record | None, how: Manner, name: str = "", host: str | N
 
 def into(connection: Connection, name: str, options: Options, here: Record | None) -> int:
     """Attaches this terminal, or has the client that it already belongs to switch over; the exit code."""
-    if here is not None and not far.entering():
+    if here is not None and not caller.entering():
         connection.close()
         return switch(here, name)
     paths.remember(name)
-    if far.entering():
-        return far.handed(connection, name)
+    if caller.entering():
+        return caller.handed(connection, name)
     from sesh.client.attach import attach as run
 
-    options.greeting = show.greeting()
+    options.greeting = printing.greeting()
     return code(run(connection, name, options=options, open=reopened, again=again))
 
 
 def again(name: str, host: str, number: str, since: int, heard: float) -> Connection:
     """The way back to a session on a host, for a client that was switched there and whose link was lost."""
-    from sesh.cli import reach
+    from sesh.ops import links
 
-    return reach.back(name, host, number, since, heard)
+    return links.back(name, host, number, since, heard)
 
 
 def switch(here: Record, name: str, host: str | None = None) -> int:
@@ -366,9 +368,9 @@ def switch(here: Record, name: str, host: str | None = None) -> int:
 def reopened(name: str, host: str | None) -> Connection:
     """The connection for a client that goes to another session, here or on a host."""
     if host is not None:
-        from sesh.cli import reach
+        from sesh.ops import links
 
-        return reach.reopened(name, host)
+        return links.reopened(name, host)
     connection = find.required(name)
     paths.remember(name)
     return connection

@@ -6,14 +6,15 @@ import os
 import select
 import signal
 
-from sesh.cli import child, show
+from sesh.cli import printing
 from sesh.errors import UsageError
+from sesh.ops import child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
 
 VERBS = ("--exec", "--run")
 _COLOURS = (36, 33, 35, 32, 34, 31)
@@ -47,7 +48,7 @@ class Run:
         if prefixed:
             whole, newline, self.output = self.output.rpartition(b"\n")
             if newline:
-                show.write(b"".join(self._prefix + line + b"\n" for line in whole.split(b"\n")))
+                printing.write(b"".join(self._prefix + line + b"\n" for line in whole.split(b"\n")))
 
     def value(self, code: int) -> dict[str, Any]:
         """What its sesh answered in JSON, the host filled in; an error where it answered nothing."""
@@ -62,7 +63,7 @@ class Run:
     def finish(self, *, prefixed: bool) -> int:
         """The exit code, when what was left of the last line has been printed."""
         if prefixed and self.output:
-            show.write(self._prefix + self.output + b"\n")
+            printing.write(self._prefix + self.output + b"\n")
         _, status = os.waitpid(self._pid, 0)
         return child.code(status)
 
@@ -78,7 +79,7 @@ def run(line: Line, hosts: list[str], own: list[str]) -> int:
         raise UsageError("several hosts at once go with --exec and --run: sesh @a @b --exec NAME -- CMD")
     printed = line.verb == "--run" or not {"--print", "--follow", "-d"}.isdisjoint(line.words)
     shown = printed and not line.json
-    coloured = os.isatty(show.STDOUT) and not os.environ.get("NO_COLOR")
+    coloured = os.isatty(printing.STDOUT) and not os.environ.get("NO_COLOR")
     # Each host's own sesh hears Ctrl-C and knows what it means; one that comes while they are made reaches all of them.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     runs = [Run(host, own, _COLOURS[at % len(_COLOURS)] if coloured else None) for at, host in enumerate(hosts)]
@@ -90,9 +91,9 @@ def run(line: Line, hosts: list[str], own: list[str]) -> int:
     _pumped(runs, prefixed=shown)
     codes = {each.host: each.finish(prefixed=shown) for each in runs}
     if line.json:
-        show.value([each.value(codes[each.host]) for each in runs])
+        printing.value([each.value(codes[each.host]) for each in runs])
     else:
-        show.text(_summary(runs, codes))
+        printing.text(_summary(runs, codes))
     return 0 if not any(codes.values()) else 1
 
 
@@ -125,5 +126,5 @@ def _summary(runs: list[Run], codes: dict[str, int]) -> str:
     for each in runs:
         code = codes[each.host]
         verdict = "ok" if code == 0 else f"failed ({code})"
-        rows.append(f"{each.host:<{width}}  {verdict:<12}  {show.plain(each.reason()) if code else ''}".rstrip())
+        rows.append(f"{each.host:<{width}}  {verdict:<12}  {printing.plain(each.reason()) if code else ''}".rstrip())
     return "\n".join(rows)

@@ -10,7 +10,7 @@ import os
 import time
 
 from sesh import __version__, lean, paths
-from sesh.cli.show import plain
+from sesh.cli.printing import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def of(verb: str) -> dict[str, str]:
     kept = _read()
     if kept.get("of") != _mark() or ("verbs" not in kept and _age() > _AGAIN):
         if _write({"of": _mark()}):
-            from sesh.cli import child
+            from sesh.ops import child
 
             child.aside(["--complete", "--gist"])
         return {}

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from sesh.cli import slips, words
+from sesh.cli import parser, slips
 from sesh.errors import Interrupted, UsageError
 from sesh.names import printable
 
@@ -51,13 +51,13 @@ class Verbs(TyperGroup):
 
     def list_commands(self, ctx: _click.Context) -> list[str]:
         """The verbs in the order of the table of words, first the verb-less one."""
-        return [name for name in (VERBLESS, *words.VERBS) if name in self.commands]
+        return [name for name in (VERBLESS, *parser.VERBS) if name in self.commands]
 
     def parse_args(self, ctx: _click.Context, args: list[str]) -> list[str]:
         """Puts the verb in front, the verb-less command where there is none; typer looks for no options before it."""
-        line = words.split(args)
+        line = parser.split(args)
         ctx.obj = line
-        after = [] if line.tail is None or line.verb in words.COMMANDED else ["--", *line.tail]
+        after = [] if line.tail is None or line.verb in parser.COMMANDED else ["--", *line.tail]
         return super().parse_args(ctx, ["--", line.verb or VERBLESS, *line.words, *after])
 
     def collect_usage_pieces(self, ctx: _click.Context) -> list[str]:
@@ -69,7 +69,7 @@ class Verbs(TyperGroup):
         rows = []
         for name in self.list_commands(ctx):
             spelled = "NAME [DIR] [-- CMD…]" if name == VERBLESS else name
-            if short := words.VERBS.get(name):
+            if short := parser.VERBS.get(name):
                 spelled += f", {short}"
             rows.append((spelled, self.commands[name].get_short_help_str(160)))
         with formatter.section("Verbs (`sesh --VERB --help` and `sesh NAME --help` tell more)"):
@@ -78,9 +78,9 @@ class Verbs(TyperGroup):
             formatter.write_dl(EVERYWHERE)
 
 
-def of(ctx: typer.Context) -> words.Line:
+def of(ctx: typer.Context) -> parser.Line:
     """The line that a verb was written in."""
-    line: words.Line = ctx.obj
+    line: parser.Line = ctx.obj
     return line
 
 
@@ -92,14 +92,14 @@ def run(group: TyperGroup, argv: list[str]) -> int:
     try:
         work = group.main(args=argv, prog_name="sesh", standalone_mode=False)
     except TyperException as error:
-        raise _one_line(error, words.split(argv)) from None
+        raise _one_line(error, parser.split(argv)) from None
     if not callable(work):
         raise Interrupted("interrupted")  # typer turns Ctrl-C into a number
     code: int = work()
     return code
 
 
-def _one_line(error: TyperException, line: words.Line) -> UsageError:
+def _one_line(error: TyperException, line: parser.Line) -> UsageError:
     """Typer's error as a line of sesh's own, with what was meant, or where to read on."""
     message = error.format_message().strip().rstrip(".")
     verb = line.verb
@@ -109,17 +109,17 @@ def _one_line(error: TyperException, line: words.Line) -> UsageError:
         more = f"a TEXT that begins with a dash goes after --: sesh {verb} NAME -- TEXT"
     elif (unknown or "extra arg" in message) and (meant := _commanded(line)):
         return UsageError(f"the command comes after --: {meant}")
-    elif unknown and not verb and (near := get_close_matches(getattr(error, "option_name", ""), words.VERBS, 1)):
+    elif unknown and not verb and (near := get_close_matches(getattr(error, "option_name", ""), parser.VERBS, 1)):
         message, _, _ = message.partition(" (")  # typer proposes options of the form without a verb
         more = f"did you mean sesh {near[0]}?"
     return UsageError(f"{message[:1].lower()}{message[1:]}; {more}")
 
 
-def _commanded(line: words.Line) -> str:
+def _commanded(line: parser.Line) -> str:
     """The line of a `--run` whose command was written without `--`, as it was meant; empty for any other."""
     at = 0
-    while at < len(line.words) and words.kind_of(line.verb, line.words[at]) is not None:
-        at += 2 if words.takes_value(line.verb, line.words[at]) else 1
+    while at < len(line.words) and parser.kind_of(line.verb, line.words[at]) is not None:
+        at += 2 if parser.takes_value(line.verb, line.words[at]) else 1
     own, command = line.words[: at + 1], line.words[at + 1 :]
     if line.verb != "--run" or line.tail is not None or not command or own[-1][:1] == "-":
         return ""
@@ -137,7 +137,7 @@ def gists(group: TyperGroup) -> tuple[dict[str, str], dict[str, dict[str, str]]]
     return told, options
 
 
-def helped(group: TyperGroup, line: words.Line) -> str:
+def helped(group: TyperGroup, line: parser.Line) -> str:
     """The text of help: of the line's verb, of one that is named without its dashes, of NAME, else of the whole."""
     context = group.context_class(group, info_name="sesh", **group.context_settings)
     verb = line.verb or slips.verb_like(line.words[0] if line.words else "")

@@ -8,13 +8,13 @@ what the user's own prompt functions find in `$?` stays as it was.
 
 from __future__ import annotations
 
-from sesh.cli import show
+from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
 
 _BASH = r"""# sesh's part of bash: eval "$(sesh --shell-init bash)" at the end of ~/.bashrc
 if [[ $- == *i* && -n ${SESH_ENV_FILE-} && -z ${__sesh_shell-} ]]; then
@@ -199,7 +199,7 @@ def shell_init(line: Line, shell: str) -> int:
     if script is None:
         raise UsageError(f"there is no integration for {printable(shell)}; take {', '.join(SCRIPTS)}")
     if line.json:
-        show.value({"shell": shell, "script": script})
+        printing.value({"shell": shell, "script": script})
     else:
-        show.write(script.encode())
+        printing.write(script.encode())
     return 0

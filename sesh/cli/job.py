@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from sesh.cli import create, far, find, show
-from sesh.cli.feeding import Feeding
-from sesh.cli.presses import Presses
-from sesh.cli.waiter import Waiter
+from sesh.cli import printing
 from sesh.errors import Ended, ExitCode, SeshError, UsageError
 from sesh.names import printable
+from sesh.ops import caller, create, find
+from sesh.ops.interrupts import Presses
+from sesh.ops.stdin_forwarder import Feeding
+from sesh.ops.waiter import Waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
     from sesh.wire import Connection
 
 
@@ -52,14 +53,14 @@ def exec_(  # noqa: PLR0913 (a job has that many sides)
     what |= {"job": True, "keep": keep, "timeout": create.seconds(timeout) if timeout is not None else None}
     what["stdin"] = stdin
     try:
-        if not detached and far.entering():
+        if not detached and caller.entering():
             name, connection = _started(what, name)
-            return far.handed(connection, name)
+            return caller.handed(connection, name)
         if detached:
             name, connection = _started(what, name)
             connection.close()
             if not line.json:
-                show.text(name)
+                printing.text(name)
             return create.made(line.json, name, created=True)
         with Presses(tie=tie, left="the job may have begun; see: sesh") as presses:
             name, connection = _started(what, name)
@@ -89,7 +90,7 @@ def found(line: Line, name: str, ended: Ended, *, follow: bool, printed: bool, h
     """The same for a job that had ended before anybody could wait for it."""
     if follow:
         output = Followed(lines=line.json)
-        show.write(output.take(ended.output) + output.end())
+        printing.write(output.take(ended.output) + output.end())
     return report(line, name, dict(ended.result), ended.output, printed=printed, host=host)
 
 
@@ -100,14 +101,14 @@ def report(
     output = retained.replace(b"\r\n", b"\n")
     if line.json:
         code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
-        show.value(show.outcome(name, host, line.tail, {**result, "exit_code": code}, output))
+        printing.value(printing.outcome(name, host, line.tail, {**result, "exit_code": code}, output))
     elif printed:
-        show.write(output)
+        printing.write(output)
         if result.get("truncated"):
-            show.note(f"{name} wrote more; only the end of it was kept")
+            printing.note(f"{name} wrote more; only the end of it was kept")
     if result.get("timed_out"):
         if not line.json:
-            show.note(f"{name} was ended: its time ran out")
+            printing.note(f"{name} was ended: its time ran out")
         return ExitCode.TIMED_OUT
     return int(result["exit_code"])
 
@@ -137,4 +138,4 @@ class Followed:
 
 
 def _object(row: bytes) -> bytes:
-    return show.dumped({"line": row.removesuffix(b"\r").decode("utf-8", "replace")})
+    return printing.dumped({"line": row.removesuffix(b"\r").decode("utf-8", "replace")})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh.cli import show
+from sesh.cli import printing
 from sesh.errors import Refused
 from sesh.names import printable
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
 
 HEADINGS = ("WHEN", "HOST", "EVENT", "")
 
@@ -27,15 +27,15 @@ def printed(line: Line, name: str | None = None) -> int:
         events = [event for event in events if event.get("session") == name]
     if line.json:
         for event in events:
-            show.value(event)
+            printing.value(event)
         return 0
     if not events:
-        show.note(f"{printable(eventlog.path(), 4096)} tells of nothing{' of that session' if name else ''} yet")
+        printing.note(f"{printable(eventlog.path(), 4096)} tells of nothing{' of that session' if name else ''} yet")
         return 0
     rows = [HEADINGS, *(_row(event) for event in events)]
     widths = [max(len(row[at]) for row in rows) for at in range(3)]
     for row in rows:
-        show.text(
+        printing.text(
             "  ".join([*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]]).rstrip()
         )
     return 0
@@ -66,7 +66,7 @@ def _row(event: dict[str, Any]) -> tuple[str, str, str, str]:
     facts = {key: value for key, value in event.items() if key not in ("ts", "event", "host") and value is not None}
     told = " ".join(f"{key}={_word(value)}" for key, value in facts.items())
     cells = (_when(str(event.get("ts") or "")), str(event.get("host") or ""), event["event"], told)
-    first, second, third, fourth = (show.one_line(cell) for cell in cells)
+    first, second, third, fourth = (printing.one_line(cell) for cell in cells)
     return first, second, third, fourth
 
 
@@ -78,7 +78,7 @@ def _word(value: object) -> str:
 def _when(stamp: str) -> str:
     import time
 
-    from sesh.cli.table import seconds
+    from sesh.cli.tables import seconds
 
     moment = seconds(stamp)
     return stamp if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

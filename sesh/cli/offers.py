@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import time
 
-from sesh.cli import table
-from sesh.cli.show import plain
+from sesh.cli import tables
+from sesh.cli.printing import plain
 from sesh.errors import SeshError
 from sesh.store import listing
 
@@ -41,7 +41,7 @@ def sessions(*, elsewhere: bool = True) -> Offers:
 
 def sessions_on(host: str) -> Offers:
     """The sessions of one host, by what it said last; one that has said nothing yet is waited for a moment."""
-    from sesh.cli import child
+    from sesh.ops import child
     from sesh.remote import known
 
     try:
@@ -90,10 +90,10 @@ def labels() -> Offers:
 
 def remotes() -> list[str]:
     """The known remotes, the one used last first; none where their files are not to be trusted."""
-    from sesh.cli import far
+    from sesh.ops import caller
     from sesh.remote import known
 
-    if far.near() is not None or not os.path.isdir(known.directory()):
+    if caller.near() is not None or not os.path.isdir(known.directory()):
         return []
     try:
         return [each.word for each in known.all()]
@@ -103,9 +103,9 @@ def remotes() -> list[str]:
 
 def refresh(host: str) -> int:
     """Asks a host for its sessions, for the next Tab; nothing is said. The exit code."""
-    from sesh.cli import everywhere
+    from sesh.ops import lookup
 
-    return 1 if any(isinstance(answer, SeshError) for _, answer in everywhere.summaries([host])) else 0
+    return 1 if any(isinstance(answer, SeshError) for _, answer in lookup.summaries([host])) else 0
 
 
 def _here() -> list[dict[str, Any]]:
@@ -123,12 +123,12 @@ def _cached(host: str) -> Offers:
 
 def _told(session: Mapping[str, Any], host: str | None = None) -> str:
     """State, host and directory, in a few words."""
-    state = plain(session["state"]) if host is not None else table.state(dict(session))
-    return ", ".join(_filled([state, f"@{host}" if host else "", table.at_home(plain(session.get("cwd") or ""))]))
+    state = plain(session["state"]) if host is not None else tables.state(dict(session))
+    return ", ".join(_filled([state, f"@{host}" if host else "", tables.at_home(plain(session.get("cwd") or ""))]))
 
 
 def _filled(words: Iterable[str]) -> list[str]:
-    return [table.cut(word, _LONGEST) for word in words if word]
+    return [tables.cut(word, _LONGEST) for word in words if word]
 
 
 def _modified(host: str) -> float | None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import select
 import time
 
-from sesh.cli import choice, enter, look, settings, show, table, words
+from sesh.cli import enter, parser, printing, prompts, settings, tables
 from sesh.cli.console import Stage
 from sesh.cli.preview import Previews, drawn
-from sesh.cli.roster import Roster
 from sesh.errors import Interrupted, NotFound, Refused
 from sesh.names import check_label, is_name
+from sesh.ops import view
+from sesh.ops.session_index import Roster
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from sesh.cli.parser import Line
     from sesh.cli.preview import Key
-    from sesh.cli.words import Line
     from sesh.store.listing import Summary
 
 _BESIDE = 64
@@ -33,7 +34,7 @@ def pick(line: Line, *, label: Sequence[str] = (), **manner: bool) -> int:
     """
     wanted = dict(check_label(word) for word in label)
     how = enter.Manner(**manner)
-    if not show.on_terminal():
+    if not printing.on_terminal():
         raise Refused("choosing needs a terminal; `sesh --list` lists the sessions, `sesh --attach NAME` takes one")
     hosts = settings.loaded().hosts_of(line.hosts) if line.hosts else None
     from sesh.client.terminal import RawTerminal
@@ -43,27 +44,27 @@ def pick(line: Line, *, label: Sequence[str] = (), **manner: bool) -> int:
         if not _entries(roster, wanted):
             missing = "no session bears these labels" if wanted else "there is no session to choose"
             raise NotFound(f"{missing}; `sesh NAME` creates one")
-        if choice.dumb():
+        if prompts.dumb():
             chosen = _numbered(list(_entries(roster, wanted)))
         else:
             with RawTerminal() as terminal, Stage(terminal) as stage:
                 chosen = _Picker(stage, roster, wanted, hosts).chosen()
     host, name = chosen
-    options = [word for word in line.words if word in words.OPTIONS["--attach"]]
+    options = [word for word in line.words if word in parser.OPTIONS["--attach"]]
     if host is not None:
         from sesh.cli import there
 
-        return there.found(words.split([f"@{host}", name, *options]))
+        return there.found(parser.split([f"@{host}", name, *options]))
     if name in {each["name"] for each in roster.here}:
         return enter.attach_to(name, how)
     created: Callable[..., int] = enter.go
-    return created(words.split([name, *options]), [name], **manner)
+    return created(parser.split([name, *options]), [name], **manner)
 
 
 def _numbered(keys: Sequence[Key]) -> Key:
     """The choice on a terminal that cannot move its cursor. Raises Refused where nothing is chosen."""
     answers = [(str(number), _title(key)) for number, key in enumerate(keys, 1)]
-    answer = choice.ask("which session?", answers, "1")
+    answer = prompts.ask("which session?", answers, "1")
     if not answer:
         raise Refused("nothing was chosen")
     return keys[int(answer) - 1]
@@ -83,7 +84,7 @@ def _entries(roster: Roster, wanted: dict[str, str]) -> dict[Key, Summary]:
     found: dict[Key, Summary] = {(None, each["name"]): each for each in roster.here}
     for word, rows in roster.there.items():
         found |= {(word, str(each["name"])): each for each in rows if not isinstance(each, str)}
-    return {key: each for key, each in found.items() if look.bears(each, wanted)}
+    return {key: each for key, each in found.items() if view.bears(each, wanted)}
 
 
 def matching(query: str, name: str, host: str | None, more: str = "") -> int | None:
@@ -126,7 +127,7 @@ class _Picker:
         self._shown: dict[Key, Summary] = {}
         self._mark: Key | None = None
         self._top = 0
-        self._coloured = table.coloured(show.STDOUT)
+        self._coloured = tables.coloured(printing.STDOUT)
 
     def chosen(self) -> Key:
         """The session that a person chooses, or a name that is to be created. Raises Refused, Interrupted."""
@@ -212,16 +213,16 @@ class _Picker:
             shown = drawn(screen, room, body, coloured=self._coloured)
             lines = [f"{line}\x1b[2m│\x1b[m {more}" for line, more in zip(lines, shown, strict=True)]
         count = f"{len(self._shown)}/{len(_entries(self._roster, self._wanted))}"
-        asked = table.cut(f"> {show.plain(self._query)}", max(1, columns - len(count) - 3), keeps_end=True)
-        gap = " " * max(1, columns - table.columns(asked) - 1 - len(count))
+        asked = tables.cut(f"> {printing.plain(self._query)}", max(1, columns - len(count) - 3), keeps_end=True)
+        gap = " " * max(1, columns - tables.columns(asked) - 1 - len(count))
         head = f"\x1b[1m{asked}\x1b[m\x1b[7m \x1b[m{gap[1:]}\x1b[2m{count}"
         creates = self._new() if self._mark is None else None
         hint = _HINT if creates is None else f"Enter creates {_title(creates)}  Esc leaves"
-        self._stage.draw([head, *lines, f"\x1b[2m{table.cut(hint, columns)}"][:rows])
+        self._stage.draw([head, *lines, f"\x1b[2m{tables.cut(hint, columns)}"][:rows])
 
     def _left(self, columns: int) -> int:
         """The width of the list: what its names need, two fifths of the terminal at the most."""
-        names = max((table.columns(_title(key)) for key in _entries(self._roster, self._wanted)), default=0)
+        names = max((tables.columns(_title(key)) for key in _entries(self._roster, self._wanted)), default=0)
         return min(max(24, names + 19), columns * 2 // 5)
 
     def _list(self, width: int, rows: int) -> list[str]:
@@ -229,29 +230,29 @@ class _Picker:
         at = keys.index(self._mark) if self._mark is not None else 0
         self._top = min(max(self._top, at - rows + 1), at)
         now = time.time()
-        names = max((table.columns(_title(key)) for key in keys), default=0)
+        names = max((tables.columns(_title(key)) for key in keys), default=0)
         lines = [self._row(key, width, names, now) for key in keys[self._top : self._top + rows]]
         if not lines:
-            told = table.cut(" none fits", width)
+            told = tables.cut(" none fits", width)
             lines = [told + " " * (width - len(told))]
         return lines + [" " * width] * (rows - len(lines))
 
     def _row(self, key: Key, width: int, names: int, now: float) -> str:
         """One session: its name and host, its state, how long it has been idle, and where there is room its place."""
         session = self._shown[key]
-        state, idle = table.state(session), table.age(session.get("last_activity"), now)
+        state, idle = tables.state(session), tables.age(session.get("last_activity"), now)
         room = min(names, width - 1)
-        name = table.cut(_title(key), room)
+        name = tables.cut(_title(key), room)
         more = f"{state:<10} {idle:>4}"
         if width >= _BESIDE // 2 + room:
-            more += f"  {table.at_home(show.plain(session.get('cwd') or ''))}"
+            more += f"  {tables.at_home(printing.plain(session.get('cwd') or ''))}"
         mark = "*" if session.get("current") else " "
-        text = f"{mark}{name}{' ' * (room - table.columns(name))}"
-        text += f"  {table.cut(more, width - room - 3)}" if width - room > 3 else ""
-        text += " " * (width - table.columns(text))
+        text = f"{mark}{name}{' ' * (room - tables.columns(name))}"
+        text += f"  {tables.cut(more, width - room - 3)}" if width - room > 3 else ""
+        text += " " * (width - tables.columns(text))
         if key == self._mark:
             return f"\x1b[7m{text}\x1b[m"
-        code = table.colour(session) if self._coloured else ""
+        code = tables.colour(session) if self._coloured else ""
         if not code or state not in text:
             return text
         before, _, after = text.rpartition(state)
@@ -260,4 +261,4 @@ class _Picker:
 
 def _title(key: Key) -> str:
     """A session as it is typed: its host before its name."""
-    return f"@{key[0]} {show.plain(key[1])}" if key[0] is not None else show.plain(key[1])
+    return f"@{key[0]} {printing.plain(key[1])}" if key[0] is not None else printing.plain(key[1])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 
-from sesh.cli import find, show, table
+from sesh.cli import printing, tables
 from sesh.errors import SeshError
+from sesh.ops import find
 from sesh.protocol import parse
 
 TYPE_CHECKING = False
@@ -63,7 +64,7 @@ class Previews:
 
                 found = there.answered(host, ["--screen", name, "--format", "json"])
         except (SeshError, OSError) as error:
-            found = show.one_line(str(error))
+            found = printing.one_line(str(error))
         self.screens[key] = found
         self._times[key] = time.monotonic()
         self._asked.discard(key)
@@ -73,7 +74,7 @@ class Previews:
 def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: bool) -> list[str]:
     """So many rows of a screen, none wider than `columns`: the lower part of it, with the row of the cursor."""
     if screen is None or isinstance(screen, str):
-        return [table.cut(show.plain(screen or ""), columns)] + [""] * (rows - 1)
+        return [tables.cut(printing.plain(screen or ""), columns)] + [""] * (rows - 1)
     lines: Sequence[Sequence[dict[str, Any]]] = screen["cells"]
     used = max((at for at, runs in enumerate(lines) if runs), default=-1)
     last = max(used, int(screen["cursor"]["row"])) + 1
@@ -89,16 +90,16 @@ def _row(runs: Sequence[dict[str, Any]], columns: int, *, coloured: bool) -> str
         start = int(run["column"])
         if start >= columns:
             break
-        text = _clipped(show.plain(run["text"]), columns - start)
+        text = _clipped(printing.plain(run["text"]), columns - start)
         codes = _codes(run, coloured=coloured)
         drawn += " " * (start - at) + (f"\x1b[{codes}m{text}\x1b[m" if codes else text)
-        at = start + table.columns(text)
+        at = start + tables.columns(text)
     return drawn
 
 
 def _clipped(text: str, columns: int) -> str:
     """As much of the text as fits, without a mark where it was cut."""
-    return text if table.columns(text) <= columns else table.cut(text, columns + 1)[:-1]
+    return text if tables.columns(text) <= columns else tables.cut(text, columns + 1)[:-1]
 
 
 def _codes(run: dict[str, Any], *, coloured: bool) -> str:

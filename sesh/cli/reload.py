@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
-from sesh.cli import end, find
 from sesh.errors import SeshError, UsageError
+from sesh.ops import find, sessions
 from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
 
 _PATIENCE = 30.0
 """Seconds for a daemon to try the new sesh and to become it."""
@@ -31,7 +31,7 @@ def reload(line: Line, names: Sequence[str] = ()) -> int:
             failed[name] = error
         else:
             done.append(name)
-    return end.told(line, [*done, *failed], failed, key="reloaded")
+    return sessions.told(line, [*done, *failed], failed, key="reloaded")
 
 
 def _running() -> list[str]:

@@ -6,7 +6,7 @@ from sesh.errors import Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
 
 
 def mcp(line: Line) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from sesh import config
-from sesh.cli import far, show
+from sesh.cli import printing
 from sesh.errors import UsageError
+from sesh.ops import caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ def _tell(settings: Config) -> None:
     for warning in map(str, settings.warnings):
         if warning not in _told:
             _told.add(warning)
-            show.note(warning)
-            show.recall("config.toml has mistakes; `sesh --doctor` shows them")
+            printing.note(warning)
+            printing.recall("config.toml has mistakes; `sesh --doctor` shows them")
 
 
 def detach_key() -> DetachKey | None:
@@ -37,7 +38,7 @@ def detach_key() -> DetachKey | None:
 
     Raises UsageError for a `SESH_DETACH_KEY` that is none. One of the settings that is none is told, and not taken.
     """
-    if far.near() is not None:
+    if caller.near() is not None:
         return None  # the keys are read by the sesh over there
     from sesh.client.keys import DetachKey
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from sesh import paths
-from sesh.cli import create, find, show
-from sesh.cli.words import VERBS
+from sesh.cli import printing
+from sesh.cli.parser import VERBS
 from sesh.errors import Refused, UsageError
 from sesh.names import differ_by_one, printable
+from sesh.ops import create, find
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -61,7 +62,7 @@ def hint(name: str) -> None:
     if verb := verb_like(name):
         meaning = {"--list": "to list sessions", "--help": "for help", "--version": "for the version"}
         placed = "" if verb in _UNNAMED else " NAME" if verb != "--new" else ""
-        show.entering(f"a new session named {name}; {meaning.get(verb, 'for the verb')}: sesh {verb}{placed}")
+        printing.entering(f"a new session named {name}; {meaning.get(verb, 'for the verb')}: sesh {verb}{placed}")
 
 
 def near(name: str) -> tuple[str, Connection | None]:
@@ -70,7 +71,7 @@ def near(name: str) -> tuple[str, Connection | None]:
     Asks only on a terminal, and only for names of four letters or more that differ by one. Raises Refused where the
     person declines.
     """
-    if len(name) < _LONG_ENOUGH or not show.can_ask():
+    if len(name) < _LONG_ENOUGH or not printing.can_ask():
         return name, None
     for other in paths.names():
         if not differ_by_one(name, other):
@@ -78,10 +79,10 @@ def near(name: str) -> tuple[str, Connection | None]:
         summary = listing.unanswered(other)
         if summary is None or summary["state"] != "running" or "machine" in summary:
             continue
-        from sesh.cli import choice
+        from sesh.cli import prompts
 
         answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"))
-        answer = choice.ask(f"there is {other}; attach to it, or create {name}?", answers, "a")
+        answer = prompts.ask(f"there is {other}; attach to it, or create {name}?", answers, "a")
         if not answer:
             raise Refused("nothing was done")
         return (other, find.required(other)) if answer == "a" else (name, None)

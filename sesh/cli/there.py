@@ -7,13 +7,14 @@ import sys
 import time
 
 from sesh import paths, protocol, wire
-from sesh.cli import across, choice, enter, job, reach, settings, show, words
-from sesh.cli.feeding import Feeding
-from sesh.cli.mender import Mender, begun, opened_again
-from sesh.cli.presses import Presses
-from sesh.cli.waiter import Waiter
+from sesh.cli import enter, job, parser, printing, prompts, settings
 from sesh.errors import Ended, ExitCode, Refused, SeshError, TimedOut, Unreachable
 from sesh.keepalive import Keepalive
+from sesh.ops import links, remote_route
+from sesh.ops.interrupts import Presses
+from sesh.ops.remote_route import Mender, begun, opened_again
+from sesh.ops.stdin_forwarder import Feeding
+from sesh.ops.waiter import Waiter
 from sesh.remote import eventlog
 from sesh.remote.ssh import link
 from sesh.remote.sync import sync
@@ -30,42 +31,42 @@ _STDIN = ("--send", "--import")
 _CREATING = ("--open", "--new", "--exec")
 
 
-def run(line: words.Line) -> int:
+def run(line: parser.Line) -> int:
     """Carries out a line for another host; the exit code. Raises SeshError."""
     hosts = settings.loaded().hosts_of(line.hosts)
     if len(hosts) > 1:
         from sesh.cli import fanout
 
         return fanout.run(line, hosts, spelled(line))
-    return _one(line, spelled(line), reach.place(hosts[0]))
+    return _one(line, spelled(line), links.place(hosts[0]))
 
 
-def found(line: words.Line) -> int:
+def found(line: parser.Line) -> int:
     """Carries out a line on the one host that it names."""
-    return _one(line, spelled(line), reach.place(line.hosts[0]))
+    return _one(line, spelled(line), links.place(line.hosts[0]))
 
 
-def spelled(line: words.Line) -> list[str]:
+def spelled(line: parser.Line) -> list[str]:
     """A line as words again, as it is meant over there: without its hosts, JSON asked for where it was here."""
     argv = [*([line.verb] if line.verb else []), *line.words, *(["--json"] if line.json else [])]
     return argv + (["--", *line.tail] if line.tail is not None else [])
 
 
-def _one(line: words.Line, argv: list[str], destination: Destination) -> int:
+def _one(line: parser.Line, argv: list[str], destination: Destination) -> int:
     """A line for one host."""
     # Without a terminal, or with words that are wrong, it is the sesh over there that says so.
-    if attaches(line) and show.on_terminal() and words.parse(line) is not None:
+    if attaches(line) and printing.on_terminal() and parser.parse(line) is not None:
         return _attach(line, argv, destination)
     if line.verb == "--exec" and "-d" not in line.words:
         return _job(line, argv, destination)
-    if line.verb == "--kill-all" and "-y" not in line.words and show.on_terminal() and not line.json:
+    if line.verb == "--kill-all" and "-y" not in line.words and printing.on_terminal() and not line.json:
         argv = _asked(argv, destination)
     if line.verb in _CREATING:
         synced(destination)
-    if not line.json and os.isatty(show.STDOUT) and (line.verb == "--list" or not (line.verb or line.words)):
+    if not line.json and os.isatty(printing.STDOUT) and (line.verb == "--list" or not (line.verb or line.words)):
         return _listed(argv, destination)
-    if across.wanted(line):
-        return across.run(line, destination, lambda through: _carried(through, argv, b""))
+    if remote_route.wanted(line):
+        return remote_route.run(line, destination, lambda through: _carried(through, argv, b""))
     if line.verb == "--events":
         return _lasting(line, argv, destination)
     return _command(line, argv, destination)
@@ -74,37 +75,37 @@ def _one(line: words.Line, argv: list[str], destination: Destination) -> int:
 def _listed(argv: list[str], destination: Destination) -> int:
     """The list of the sessions over there, as it fits the terminal here."""
     said = bytearray()
-    with reach.opened(destination, offer=True) as through:
+    with links.opened(destination, offer=True) as through:
         code = carried_out(
             through,
             [*argv, "--json"],
             b"",
-            lambda number, block: said.extend(block) if number == show.STDOUT else show.write(block, number),
+            lambda number, block: said.extend(block) if number == printing.STDOUT else printing.write(block, number),
         )
     import json
 
-    from sesh.cli import look
+    from sesh.ops import view
 
     answer = json.loads(said)
     if isinstance(answer, dict):
         raise wire.failure(answer.get("error"))
-    look.print_(answer)
+    view.print_(answer)
     return code
 
 
-def attaches(line: words.Line) -> bool:
+def attaches(line: parser.Line) -> bool:
     """Whether a line ends with this terminal attached to a session."""
     if line.verb == "":
         return bool(line.words)
     return line.verb == "--attach" or (line.verb == "--new" and "-d" not in line.words and not line.json)
 
 
-def _entered(line: words.Line, argv: list[str], destination: Destination) -> tuple[str, Link]:
+def _entered(line: parser.Line, argv: list[str], destination: Destination) -> tuple[str, Link]:
     """A link that a command line has led to a session, and the session's name; questions are asked here."""
     if "--join" not in argv:
         synced(destination)
-    through = reach.opened(destination, offer=not line.json)
-    asks = show.on_terminal() and not line.json
+    through = links.opened(destination, offer=not line.json)
+    asks = printing.on_terminal() and not line.json
     answers: list[str] = []
     try:
         while True:
@@ -115,7 +116,7 @@ def _entered(line: words.Line, argv: list[str], destination: Destination) -> tup
     except BaseException:
         through.close()
         raise
-    show.write(show.encoded(str(answer.get("notes") or "")), show.STDERR)
+    printing.write(printing.encoded(str(answer.get("notes") or "")), printing.STDERR)
     return str(answer["name"]), through
 
 
@@ -124,9 +125,9 @@ def _answered(question: dict[str, Any]) -> str:
     letters, labels = str(question.get("letters")), question.get("labels")
     if not isinstance(labels, list) or len(labels) != len(letters):
         labels = [letter.upper() for letter in letters]
-    answers = [(letter, show.plain(label)) for letter, label in zip(letters, labels, strict=True)]
-    text = show.plain(question.get("about") or question["question"])
-    return choice.ask(text, answers, str(question.get("default")))
+    answers = [(letter, printing.plain(label)) for letter, label in zip(letters, labels, strict=True)]
+    text = printing.plain(question.get("about") or question["question"])
+    return prompts.ask(text, answers, str(question.get("default")))
 
 
 def synced(destination: Destination) -> None:
@@ -137,10 +138,10 @@ def synced(destination: Destination) -> None:
         except Unreachable:
             return  # the link that comes next meets the same, and says it
         except SeshError as error:
-            show.note(str(error))
+            printing.note(str(error))
 
 
-def _attach(line: words.Line, argv: list[str], destination: Destination) -> int:
+def _attach(line: parser.Line, argv: list[str], destination: Destination) -> int:
     """`sesh @HOST NAME …`, `--attach`, `--new`: this terminal goes to a session over there."""
     from sesh.store import listing
 
@@ -157,28 +158,28 @@ def _attach(line: words.Line, argv: list[str], destination: Destination) -> int:
     host = destination.word
     paths.remember(name, host)
     eventlog.log("connect", host=host, session=name)
-    options.greeting = show.greeting()
+    options.greeting = printing.greeting()
     outcome = attach(through, name, host=host, options=options, open=enter.reopened, again=enter.again)
     eventlog.log("disconnect", host=outcome.host or host, session=outcome.name, reason=outcome.kind)
     return enter.code(outcome)
 
 
-def _given(line: words.Line, key: str) -> bool:
-    options = words.OPTIONS[line.verb]
+def _given(line: parser.Line, key: str) -> bool:
+    options = parser.OPTIONS[line.verb]
     return any(options.get(word, ("",))[0] == key for word in line.words)
 
 
-def _job(line: words.Line, argv: list[str], destination: Destination) -> int:
+def _job(line: parser.Line, argv: list[str], destination: Destination) -> int:
     """`sesh @HOST --exec …`: the job runs over there, the waiting is done here, and outlasts the link."""
-    given, host = words.parse(line) or {}, destination.word
+    given, host = parser.parse(line) or {}, destination.word
     follow, printed = given.get("follow", False), given.get("printed", False)
     left = f"whether the job began is not known; to see: sesh @{host}"
     try:
         synced(destination)
-        through = reach.opened(destination, offer=not line.json)
+        through = links.opened(destination, offer=not line.json)
         with Presses(tie=given.get("tie", False), left=left) as presses:
             name, notes, through = begun(through, argv, presses)
-            show.write(show.encoded(notes), show.STDERR)
+            printing.write(printing.encoded(notes), printing.STDERR)
             mender = Mender(destination, name)
             feeding = Feeding(mends=True) if given.get("stdin") else None
             waiter = Waiter(through, name, presses, host=host, number=through.session_id, again=mender, feeding=feeding)
@@ -197,9 +198,12 @@ def answered(host: str, argv: list[str], data: bytes = b"", *, ask: bool | None 
     `ask`: whether ssh may prompt; None where a person sits there. Raises the error that it answers, Unreachable.
     """
     said = bytearray()
-    with reach.opened(reach.place(host), ask=ask) as through:
+    with links.opened(links.place(host), ask=ask) as through:
         carried_out(
-            through, ["--json", *argv], data, lambda number, block: said.extend(block if number == show.STDOUT else b"")
+            through,
+            ["--json", *argv],
+            data,
+            lambda number, block: said.extend(block if number == printing.STDOUT else b""),
         )
     answer = protocol.parse(bytes(said))
     if "error" in answer:
@@ -207,16 +211,16 @@ def answered(host: str, argv: list[str], data: bytes = b"", *, ask: bool | None 
     return answer
 
 
-def _command(line: words.Line, argv: list[str], destination: Destination) -> int:
+def _command(line: parser.Line, argv: list[str], destination: Destination) -> int:
     """Any other line: run over there, its output and exit code passed on."""
     data = _input(line)
-    with reach.opened(destination, offer=not line.json) as through:
+    with links.opened(destination, offer=not line.json) as through:
         return _carried(through, argv, data)
 
 
-def _lasting(line: words.Line, argv: list[str], destination: Destination) -> int:
+def _lasting(line: parser.Line, argv: list[str], destination: Destination) -> int:
     """A line without an end, begun anew when its link is lost: the events of all sessions over there."""
-    through = reach.opened(destination, offer=not line.json)
+    through = links.opened(destination, offer=not line.json)
     while True:
         with through:
             try:
@@ -224,16 +228,16 @@ def _lasting(line: words.Line, argv: list[str], destination: Destination) -> int
             except Unreachable as error:
                 if error.answered or not through.broken():
                     raise
-        show.note(
+        printing.note(
             f"the link to @{destination.word} is lost; sesh tries to come back, what happens meanwhile is not told"
         )
         through = opened_again(destination)
-        show.note(f"the link to @{destination.word} stands again")
+        printing.note(f"the link to @{destination.word} stands again")
 
 
 def _carried(through: Link, argv: list[str], data: bytes) -> int:
     """Has the other side run a line, its output passed on; the exit code."""
-    return carried_out(through, argv, data, lambda number, block: show.write(block, number))
+    return carried_out(through, argv, data, lambda number, block: printing.write(block, number))
 
 
 def carried_out(through: Link, argv: list[str], data: bytes, take: Callable[[int, bytes], None]) -> int:
@@ -242,7 +246,7 @@ def carried_out(through: Link, argv: list[str], data: bytes, take: Callable[[int
     for kind, payload in heard(through):
         if kind == protocol.OUTPUT:
             number, block = protocol.split_number(payload)
-            take(show.STDERR if number == show.STDERR else show.STDOUT, block)
+            take(printing.STDERR if number == printing.STDERR else printing.STDOUT, block)
         elif kind == protocol.RESPONSE:
             answer = protocol.parse(payload)
             if "error" in answer:
@@ -275,7 +279,7 @@ def _asked_for_life(through: Link) -> None:
         return
 
 
-def _input(line: words.Line) -> bytes:
+def _input(line: parser.Line) -> bytes:
     """What stdin holds, for the verbs whose words ask for it."""
     wanted = line.verb in _STDIN and "-" in [*line.words, *(line.tail or [])]
     return sys.stdin.buffer.read() if wanted else b""
@@ -283,10 +287,10 @@ def _input(line: words.Line) -> bytes:
 
 def _asked(argv: list[str], destination: Destination) -> list[str]:
     """`--kill-all` with the person's consent, which nobody over there can be asked for."""
-    sessions = link.request(destination, "summaries", reach.near(destination), patience=10)["sessions"]
+    sessions = link.request(destination, "summaries", links.near(destination), patience=10)["sessions"]
     if sessions:
         names = ", ".join(str(each["name"]) for each in sessions)
-        question = f"end {len(sessions)} sessions on @{destination.word} ({show.plain(names)})?"
-        if choice.ask(question, choice.YES_NO, "n") != "y":
+        question = f"end {len(sessions)} sessions on @{destination.word} ({printing.plain(names)})?"
+        if prompts.ask(question, prompts.YES_NO, "n") != "y":
             raise Refused("nothing was done")
     return [argv[0], "-y", *argv[1:]]

@@ -19,7 +19,7 @@ from typing import Any
 
 from sesh import paths
 from sesh.api import Session
-from sesh.cli.table import seconds
+from sesh.cli.tables import seconds
 from sesh.errors import Interrupted, NotDeployed, NotFound, Refused, SeshError, Unreachable
 
 IDLE = 300.0

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from sesh.cli.words import VERBS
+from sesh.cli.parser import VERBS
 from tests.house.source import ROOT, read
 
 

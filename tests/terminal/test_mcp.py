@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sesh.cli import serving, words
+from sesh.cli import parser, serving
 from sesh.errors import Refused
 from tests.support import Home, wait_until
 from tests.support.agent import Agent, driven
@@ -238,7 +238,7 @@ def test_a_file_tells_what_was_done_in_a_session_and_keeps_no_password(home: Hom
 
 
 def test_without_the_sdk_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    line = words.split(["--mcp"])
+    line = parser.split(["--mcp"])
     for installed in ((), ("mcp",)):
         monkeypatch.setattr(importlib.util, "find_spec", lambda name, there=installed: name in there or None)
         with pytest.raises(Refused, match=r"pip install 'sesh\[mcp\]'"):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sesh.cli import find
+from sesh.ops import find
 from tests.support import Home
 
 
@@ -27,7 +27,7 @@ from tests.support import Home
 )
 def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, words: list[str], code: int) -> None:
     """`--logs` waited for half a minute, and said that some session's daemon had not answered."""
-    script = "import sys; from sesh.cli import find; find.PATIENCE = 0.5; from sesh.__main__ import main"
+    script = "import sys; from sesh.ops import find; find.PATIENCE = 0.5; from sesh.__main__ import main"
     home.command = [home.command[0], "-c", f"{script}; sys.exit(main())"]
     assert find.PATIENCE <= 5
     assert home.sesh("--open", "work", "--", "cat").code == 0

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from sesh import platform
-from sesh.cli import strays, sweep
 from sesh.errors import UsageError
+from sesh.ops import leftovers, sweep
 from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -132,8 +132,8 @@ def test_a_bridge_is_stray_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(platform, "own_processes", lambda: rows)
     monkeypatch.setattr(platform, "start_time", lambda _: "1")
     monkeypatch.setattr(platform, "directory_of", lambda _: "/home/me")
-    monkeypatch.setattr(strays, "_PARTING", 0.0)
-    assert [piece.pid for piece in strays.bridges()] == [10, 12]
+    monkeypatch.setattr(leftovers, "_PARTING", 0.0)
+    assert [piece.pid for piece in leftovers.bridges()] == [10, 12]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.cli.words import VERBS
+from sesh.cli.parser import VERBS
 from tests.support import Home, Result
 
 Sesh = Callable[..., Result]

@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 from sesh import protocol, wire
-from sesh.cli.presses import Presses
+from sesh.ops.interrupts import Presses
 
 
 def presses(*, tie: bool) -> Presses:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.cli import bridge
 from sesh.errors import NotFound, Unreachable, UsageError
+from sesh.ops import bridge
 from tests.support import Home, wait_until
 
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from sesh import protocol, wire
 from sesh.cli.job import Followed, report
-from sesh.cli.presses import Presses
-from sesh.cli.waiter import Waiter
-from sesh.cli.words import Line, split
+from sesh.cli.parser import Line, split
 from sesh.errors import InternalError, Interrupted, NotFound
+from sesh.ops.interrupts import Presses
+from sesh.ops.waiter import Waiter
 from tests.unit.awaited import Daemon, presses
 
 

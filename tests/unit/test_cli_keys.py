@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sesh.cli.keynames import bytes_of
-from sesh.cli.say import taken_apart
-from sesh.cli.words import split
+from sesh.cli.parser import split
 from sesh.errors import UsageError
+from sesh.ops.send import bytes_of, taken_apart
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ HEAVY = ["typer", "rich", "pydantic", "fabric", "pyte", "asyncio", "dataclasses"
 
 @pytest.mark.parametrize("module", ["run", "enter", "job", "look", "end"])
 def test_the_verbs_that_start_fast_load_nothing_heavy(module: str) -> None:
-    code = f"import sys, sesh.cli.run, sesh.cli.{module}; print(*[m for m in {HEAVY} if m in sys.modules])"
+    code = f"import sys, sesh.cli.main, sesh.cli.{module}; print(*[m for m in {HEAVY} if m in sys.modules])"
     run = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
         capture_output=True,

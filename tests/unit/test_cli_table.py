@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli import table
-from sesh.cli.show import dumped, one_line, plain
+from sesh.cli import tables
+from sesh.cli.printing import dumped, one_line, plain
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc).timestamp()
 
@@ -30,7 +30,7 @@ def session(**more: object) -> dict[str, object]:
 
 
 def test_a_row_tells_name_state_age_idle_time_directory_and_command() -> None:
-    drawn = table.Table(None).lines([session(current=True)], NOW)
+    drawn = tables.Table(None).lines([session(current=True)], NOW)
     assert drawn[1].split() == ["*", "web", "detached", "2d", "3m", "/srv/site", "make", "serve"]
 
 
@@ -47,7 +47,7 @@ def test_a_row_tells_name_state_age_idle_time_directory_and_command() -> None:
     ],
 )
 def test_the_state_is_a_word_or_two(more: dict[str, object], shown: str) -> None:
-    assert table.state(session(**more)) == shown
+    assert tables.state(session(**more)) == shown
 
 
 @pytest.mark.parametrize(
@@ -56,29 +56,29 @@ def test_the_state_is_a_word_or_two(more: dict[str, object], shown: str) -> None
 )
 def test_ages_are_short(seconds: int, shown: str) -> None:
     moment = datetime.fromtimestamp(NOW - seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert table.age(moment, NOW) == shown
+    assert tables.age(moment, NOW) == shown
 
 
 @pytest.mark.parametrize("moment", [None, "", "yesterday", "2026-13", 5])
 def test_an_unknown_age_is_left_out(moment: object) -> None:
-    assert table.age(moment, NOW) == ""
+    assert tables.age(moment, NOW) == ""
 
 
 @given(st.datetimes(datetime(1971, 1, 1), datetime(2199, 12, 31)))
 def test_moments_are_read_as_the_calendar_has_them(moment: datetime) -> None:
     known = moment.replace(tzinfo=timezone.utc, microsecond=0)
-    assert table.seconds(known.strftime("%Y-%m-%dT%H:%M:%SZ")) == known.timestamp()
-    assert table.seconds(known.isoformat()) == known.timestamp()
+    assert tables.seconds(known.strftime("%Y-%m-%dT%H:%M:%SZ")) == known.timestamp()
+    assert tables.seconds(known.isoformat()) == known.timestamp()
 
 
 @given(st.text(max_size=200), st.text(max_size=200), st.integers(1, 200))
 def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str, width: int) -> None:
-    drawn = table.Table(width)
+    drawn = tables.Table(width)
     lines = drawn.lines([session(cwd=cwd, command=[command, "x"])], NOW)
     assert len(lines) == 2
     lines += drawn.lines([session(name="x" * 64, state="exited", exit_code=127, current=True)], NOW)
     assert len(lines) == 3
-    assert all(table.columns(line) <= width for line in lines)
+    assert all(tables.columns(line) <= width for line in lines)
     assert all(line.isprintable() for line in lines)
 
 
@@ -95,12 +95,12 @@ def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str,
 )
 def test_a_narrow_terminal_is_spared_what_matters_least(width: int, line: str) -> None:
     more = {"current": True, "attached": 2, "cwd": "/srv/a/long/way/to/the/site"}
-    shown = table.Table(width).lines([session(command=["make", "serve", "all", "of", "it"], **more)], NOW)
+    shown = tables.Table(width).lines([session(command=["make", "serve", "all", "of", "it"], **more)], NOW)
     assert shown[1] == line
 
 
 def test_rows_that_come_later_keep_the_columns_and_have_no_headings() -> None:
-    drawn = table.Table(80)
+    drawn = tables.Table(80)
     first = drawn.lines([session(name="a-long-name")], NOW)
     later = drawn.lines([session(attached=1)], NOW)
     assert (len(first), len(later)) == (2, 1)
@@ -120,23 +120,23 @@ def test_rows_that_come_later_keep_the_columns_and_have_no_headings() -> None:
     ],
 )
 def test_states_have_colours_where_they_are_wanted(more: dict[str, object], dyed: str) -> None:
-    row = table.Table(80, coloured=True).lines([session(**more)], NOW)[1]
+    row = tables.Table(80, coloured=True).lines([session(**more)], NOW)[1]
     assert dyed in row
-    plainly = table.Table(80).lines([session(**more)], NOW)[1]
+    plainly = tables.Table(80).lines([session(**more)], NOW)[1]
     assert re.sub(r"\x1b\[\d*m", "", row) == plainly
 
 
 def test_a_directory_under_home_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
-    shown = [table.at_home(path) for path in ("/home/ann", "/home/ann/x", "/home/anna", "/")]
+    shown = [tables.at_home(path) for path in ("/home/ann", "/home/ann/x", "/home/anna", "/")]
     assert shown == ["~", "~/x", "/home/anna", "/"]
 
 
 def test_wide_characters_count_twice() -> None:
-    assert table.columns("日本") == 4
-    assert table.cut("日本語", 5) == "日本…"
-    assert table.cut("日本語", 5, keeps_end=True) == "…本語"
-    assert table.columns("e\u0301❤\ufe0f") == 3
+    assert tables.columns("日本") == 4
+    assert tables.cut("日本語", 5) == "日本…"
+    assert tables.cut("日本語", 5, keeps_end=True) == "…本語"
+    assert tables.columns("e\u0301❤\ufe0f") == 3
 
 
 @given(st.text())

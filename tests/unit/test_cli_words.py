@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli import verbs, words
+from sesh.cli import parser, verbs
 from sesh.cli.group import VERBLESS
-from sesh.cli.words import FLAG, OPTIONS, PLACES, VERBS, parse, split
+from sesh.cli.parser import FLAG, OPTIONS, PLACES, VERBS, parse, split
 from sesh.errors import InvalidHost, SeshError, UsageError
 
 ANY_WORD = st.one_of(
@@ -125,8 +125,8 @@ def test_help_for_the_command_or_as_a_value_is_none_for_sesh(argv: list[str]) ->
 
 
 def test_json_is_wanted_by_word_and_by_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert words.wants_json(["--kill", "web", "--json"])
-    assert not words.wants_json(["--exec", "--", "x", "--json"])
+    assert parser.wants_json(["--kill", "web", "--json"])
+    assert not parser.wants_json(["--exec", "--", "x", "--json"])
     monkeypatch.setenv("SESH_JSON", "1")
     assert split(["--list"]).json
     monkeypatch.setenv("SESH_JSON", "0")

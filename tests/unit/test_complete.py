@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from sesh.cli import child, complete, gist, offers, words
+from sesh.cli import complete, gist, offers, parser
+from sesh.ops import child
 from sesh.remote import known
 from sesh.remote.ssh import destination
 from tests.support import Home
@@ -66,8 +67,8 @@ def test_each_place_has_its_own(line: str, kind: str, offered: list[str]) -> Non
 @pytest.mark.usefixtures("filled")
 def test_options_come_from_the_table_of_words() -> None:
     everything = set(complete.answer(["-"])[1])
-    assert set(words.VERBS) <= everything
-    for verb, options in words.OPTIONS.items():
+    assert set(parser.VERBS) <= everything
+    for verb, options in parser.OPTIONS.items():
         if verb:
             found = set(complete.answer([verb, "--"])[1])
             assert {option for option in options if option[:2] == "--"} | {"--json", "--help"} <= found, verb
@@ -84,7 +85,7 @@ def test_what_options_do_is_kept_from_their_help(home: Home, monkeypatch: pytest
     assert asked == [["--complete", "--gist"]], "asked for once, and not waited for"
     assert gist.keep() == 0
     assert gist.of("--exec")["--print"] == "Print its output when it has ended"
-    assert set(words.VERBS) <= set(gist.of(""))
+    assert set(parser.VERBS) <= set(gist.of(""))
     kept = os.path.join(home.path, ".cache", "sesh", "gist.json")
     assert os.stat(kept).st_mode & 0o777 == 0o600
     monkeypatch.setattr(gist, "__version__", "another")

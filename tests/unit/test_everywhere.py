@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from sesh.cli import everywhere, reach
-from sesh.cli.words import split
+from sesh.cli.parser import split
 from sesh.errors import Refused, Unreachable, UsageError
+from sesh.ops import links, lookup
 from sesh.remote import known
 from sesh.remote.ssh import link
 
@@ -39,10 +39,10 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     own = World()
-    monkeypatch.setattr(everywhere, "_known", lambda line: [] if line.local else list(own.hosts))
-    monkeypatch.setattr(everywhere, "PATIENCE", 10.0)
-    monkeypatch.setattr(reach, "place", lambda word: word)
-    monkeypatch.setattr(reach, "near", lambda _: {})
+    monkeypatch.setattr(lookup, "_known", lambda line: [] if line.local else list(own.hosts))
+    monkeypatch.setattr(lookup, "PATIENCE", 10.0)
+    monkeypatch.setattr(links, "place", lambda word: word)
+    monkeypatch.setattr(links, "near", lambda _: {})
     monkeypatch.setattr(link, "request", own.request)
     monkeypatch.setattr(known, "remember_names", lambda *_: True)
     monkeypatch.setattr(known, "failed", own.failed.add)
@@ -59,47 +59,47 @@ LINE = split(["--kill", "work"])
 
 def test_the_one_host_that_has_it_is_found(world: World) -> None:
     world.hosts = {"a": ["x"], "b": ["work", "x"], "c": []}
-    assert everywhere.find(LINE, "work") == "b"
-    assert everywhere.find(LINE, "missing") is None
-    assert everywhere.find(split(["--kill", "work", "--local"]), "work") is None
+    assert lookup.find(LINE, "work") == "b"
+    assert lookup.find(LINE, "missing") is None
+    assert lookup.find(split(["--kill", "work", "--local"]), "work") is None
 
 
 def test_several_names_cost_one_question_a_host(world: World) -> None:
     world.hosts = {"a": ["one"], "b": ["two", "one"]}
-    assert everywhere.located(LINE, ["one", "two", "three"]) == {"one": ["a", "b"], "two": ["b"], "three": []}
+    assert lookup.located(LINE, ["one", "two", "three"]) == {"one": ["a", "b"], "two": ["b"], "three": []}
     assert sorted(world.asked) == ["a", "b"]
 
 
 def test_several_hosts_that_have_it_are_named_where_nobody_can_be_asked(world: World) -> None:
     world.hosts = {"a": ["work"], "b": ["work"]}
     with pytest.raises(UsageError, match="@a, @b"):
-        everywhere.find(LINE, "work")
+        lookup.find(LINE, "work")
 
 
 def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_are_skipped_then(
     world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     world.hosts = {"late": None, "down": Unreachable("no"), "odd": OSError(13, "no"), "here": ["work"]}
-    monkeypatch.setattr(everywhere, "PATIENCE", 1.0)
+    monkeypatch.setattr(lookup, "PATIENCE", 1.0)
     began = time.monotonic()
-    assert everywhere.find(LINE, "work") == "here"
+    assert lookup.find(LINE, "work") == "here"
     assert time.monotonic() - began < 5
     assert world.failed == {"late", "down", "odd"}
-    assert everywhere.hosts(LINE) == ["here"]
-    assert everywhere.skipped(LINE) == ["late", "down", "odd"]
+    assert lookup.hosts(LINE) == ["here"]
+    assert lookup.skipped(LINE) == ["late", "down", "odd"]
     assert capfd.readouterr().err == ""
 
 
 def test_a_host_that_refuses_is_asked_again(world: World) -> None:
     world.hosts = {"a": Refused("not now")}
-    assert everywhere.find(LINE, "work") is None
+    assert lookup.find(LINE, "work") is None
     assert world.failed == set()
 
 
 def test_answers_of_the_list_come_as_they_come(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(everywhere, "PATIENCE", 1.0)
+    monkeypatch.setattr(lookup, "PATIENCE", 1.0)
     world.hosts = {"late": None, "here": ["work"], "down": Unreachable("no")}
-    answers = everywhere.summaries(list(world.hosts))
+    answers = lookup.summaries(list(world.hosts))
     first = dict((next(answers), next(answers)))
     assert first.keys() == {"here", "down"}
     assert first["here"] == [{"name": "work", "host": "here"}]
@@ -112,4 +112,4 @@ def test_no_answer_of_many_is_lost(world: World) -> None:
     """Threads add answers while others are taken."""
     world.hosts = {f"h{number}": ["work"] for number in range(60)}
     for _ in range(5):
-        assert len(everywhere.located(LINE, ["work"])["work"]) == 60
+        assert len(lookup.located(LINE, ["work"])["work"]) == 60

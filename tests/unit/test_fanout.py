@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli import fanout, show
+from sesh.cli import fanout, printing
 from sesh.cli.fanout import Run
 
 
@@ -24,7 +24,7 @@ def run(host: str, colour: int | None = None) -> Run:
 def test_every_line_comes_whole_under_its_host(pieces: list[bytes]) -> None:
     written: list[bytes] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(show, "write", written.append)
+        patch.setattr(printing, "write", written.append)
         patch.setattr(os, "waitpid", lambda pid, _: (pid, 0))
         one = run("box")
         one._pid = 1

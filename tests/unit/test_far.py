@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli import choice, far
-from sesh.cli.far import Near
+from sesh.cli import prompts
+from sesh.ops import caller
+from sesh.ops.caller import Near
 
 PART = st.text(min_size=1).filter(lambda part: "/" not in part and "\0" not in part and part not in (".", ".."))
 
@@ -18,7 +19,7 @@ PART = st.text(min_size=1).filter(lambda part: "/" not in part and "\0" not in p
 def asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """This process has got a command line from a machine where the host is called box."""
     for name, value in (("known", True), ("near", Near({"host": "box"})), ("answers", None), ("entering", False)):
-        monkeypatch.setattr(far._Asked, name, value)
+        monkeypatch.setattr(caller._Asked, name, value)
 
 
 @given(st.lists(PART, max_size=4))
@@ -91,30 +92,30 @@ def test_whatever_the_other_machine_says_of_itself_harms_nothing(told: dict[str,
     ],
 )
 def test_words_to_type_are_those_that_are_right_where_the_person_sits(here: str, there: str) -> None:
-    assert far.worded(here) == there
+    assert caller.worded(here) == there
 
 
 def test_words_to_type_stay_as_they_are_for_a_line_typed_here() -> None:
-    assert far.worded("`sesh x` creates it") == "`sesh x` creates it"
+    assert caller.worded("`sesh x` creates it") == "`sesh x` creates it"
 
 
 @pytest.mark.usefixtures("asked")
 def test_a_question_goes_to_the_person_over_there_and_the_answer_comes_with_the_next_try() -> None:
     answers = [("a", "Apple"), ("b", "Bread"), ("c", "Cake")]
-    far.expect(None)
-    assert (far.entering(), far.asks()) == (True, False)
-    far.expect([])
-    with pytest.raises(far.Question) as question:
-        choice.ask("which one?", answers, "b")
+    caller.expect(None)
+    assert (caller.entering(), caller.asks()) == (True, False)
+    caller.expect([])
+    with pytest.raises(caller.Question) as question:
+        prompts.ask("which one?", answers, "b")
     assert (question.value.text, question.value.answers, question.value.default) == ("which one?", answers, "b")
-    far.expect(["a", "", 3])
-    assert [choice.ask("which one?", answers, "b") for _ in range(3)] == ["a", "", "3"]
-    with pytest.raises(far.Question):
-        choice.ask("and now?", choice.YES_NO, "n")
+    caller.expect(["a", "", 3])
+    assert [prompts.ask("which one?", answers, "b") for _ in range(3)] == ["a", "", "3"]
+    with pytest.raises(caller.Question):
+        prompts.ask("and now?", prompts.YES_NO, "n")
 
 
 @pytest.mark.usefixtures("asked")
 @pytest.mark.parametrize("answers", [{"a": 1}, "yes", 3, True])
 def test_answers_that_are_no_list_are_none(answers: object) -> None:
-    far.expect(answers)
-    assert not far.asks()
+    caller.expect(answers)
+    assert not caller.asks()

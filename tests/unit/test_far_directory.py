@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sesh.cli import create, far, slips
+from sesh.cli import slips
 from sesh.errors import Refused
+from sesh.ops import caller, create
 
 AWAY = "/home/elsewhere"
 
@@ -18,7 +19,7 @@ def asked_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     """The command lines of this test come from a machine whose home is AWAY; the home here holds `project`."""
     (tmp_path / "project").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(far, "near", lambda: far.Near({"host": "box", "home": AWAY}))
+    monkeypatch.setattr(caller, "near", lambda: caller.Near({"host": "box", "home": AWAY}))
 
 
 @pytest.mark.parametrize("word", [f"{AWAY}/project", "project", "~/project"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli.keypress import Keys
+from sesh.cli.console import Keys
 
 
 @pytest.mark.parametrize(

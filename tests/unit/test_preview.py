@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli import preview, table
+from sesh.cli import preview, tables
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
 
@@ -52,5 +52,5 @@ def test_no_row_is_too_wide_or_steers_the_terminal(texts: list[str], columns: in
     assert len(drawn) == rows
     for line in drawn:
         plain = _SGR.sub("", line)
-        assert table.columns(plain) <= columns
+        assert tables.columns(plain) <= columns
         assert plain.isprintable()

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from sesh import protocol
-from sesh.cli import find, record
-from sesh.cli.cast import Cast
-from sesh.cli.way import Way
 from sesh.errors import Lost, NotFound
+from sesh.ops import find, recording
+from sesh.ops.recording import Cast
+from sesh.ops.route import Way
 
 
 class Script:
@@ -77,11 +77,11 @@ def test_a_session_that_ends_while_its_link_is_mended_is_recorded_to_its_end(
             raise NotFound(f"no session {name}")
         return sizes.pop()
 
-    monkeypatch.setattr(record, "_led", led)
+    monkeypatch.setattr(recording, "_led", led)
     monkeypatch.setattr(find, "welcomed", lambda _connection, _name: None)
     with Cast(str(tmp_path / "work.cast"), force=False) as cast:
         cast.header("work", 80, 24, "sh")
-        recording = record.Recording(cast, "work", Links(*lost, last), "box")
-        recording.follow()
-        recording.close()
-    assert recording.code == 3
+        made = recording.Recording(cast, "work", Links(*lost, last), "box")
+        made.follow()
+        made.close()
+    assert made.code == 3

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli.shell import plain
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Draft
 from sesh.daemon.shell.wrapper import Sieve, quoted, source
+from sesh.ops.shell import plain
 from tests.support import need
 
 WORDS = ["", "a b", "it's", '"', "\\", "\\'", "$HOME", "`id`", "*", "\n", "!!", "~", "#", "-n", "ä", "{a,b}", "a\\\n"]

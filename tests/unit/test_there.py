@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.cli import there, words
+from sesh.cli import parser, there
 
 WORD = st.binary(max_size=8).filter(lambda word: b"\0" not in word).map(os.fsdecode)
 PLAIN = WORD.filter(lambda word: word[:1] not in ("-", "@"))
@@ -18,8 +18,8 @@ PLAIN = WORD.filter(lambda word: word[:1] not in ("-", "@"))
 @given(st.lists(WORD, max_size=6), st.lists(PLAIN, max_size=3), st.booleans())
 def test_a_line_is_sent_as_it_was_written_without_its_hosts(tail: list[str], plain: list[str], json: bool) -> None:
     argv = ["@box", *(["--json"] if json else []), "--send", "work", *plain, "--", *tail]
-    line = words.split(argv)
-    again = words.split(there.spelled(line))
+    line = parser.split(argv)
+    again = parser.split(there.spelled(line))
     assert again.hosts == []
     assert (again.verb, again.words, again.tail, again.json) == ("--send", ["work", *plain], tail, json)
 
@@ -49,7 +49,7 @@ def test_words_of_any_bytes_survive_the_frames(argv: list[str]) -> None:
 )
 def test_lines_in_their_long_form(argv: list[str], sent: list[str]) -> None:
     """`@all` behind a name used to be taken for a host, and left out of the text."""
-    assert there.spelled(words.split(argv)) == sent
+    assert there.spelled(parser.split(argv)) == sent
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_lines_in_their_long_form(argv: list[str], sent: list[str]) -> None:
     ],
 )
 def test_which_lines_end_with_this_terminal_attached(argv: list[str], wanted: bool) -> None:
-    assert there.attaches(words.split(argv)) == wanted
+    assert there.attaches(parser.split(argv)) == wanted

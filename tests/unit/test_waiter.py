@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from sesh import keepalive, protocol, wire
-from sesh.cli import show
+from sesh.cli import printing
 from sesh.cli.job import Followed
-from sesh.cli.waiter import Waiter
 from sesh.errors import InternalError, Interrupted, Unreachable
+from sesh.ops.waiter import Waiter
 from tests.unit.awaited import Daemon, presses
 
 
@@ -31,7 +31,7 @@ def links() -> Iterator[list[Daemon]]:
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     pieces: list[bytes] = []
-    monkeypatch.setattr(show, "write", lambda data, *_: pieces.append(bytes(data)))
+    monkeypatch.setattr(printing, "write", lambda data, *_: pieces.append(bytes(data)))
     return pieces
 
 

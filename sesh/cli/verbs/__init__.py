@@ -5,7 +5,7 @@ from __future__ import annotations
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from sesh.cli import group, words
+from sesh.cli import group, parser
 from sesh.cli.verbs import driving, keeping, looking, serving, sessions, shape, upkeep
 
 FAMILIES = (sessions, driving, looking, keeping, serving, upkeep)
@@ -30,6 +30,6 @@ def gists() -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     return group.gists(declared())
 
 
-def help_of(line: words.Line) -> str:
+def help_of(line: parser.Line) -> str:
     """The help that a line asks for."""
     return group.helped(declared(), line)

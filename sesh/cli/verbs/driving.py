@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sesh.cli import events, group, job, say, shell, waiting
+from sesh.cli import group, job
 from sesh.cli.verbs.shape import Detached, Env, Label, MaybeName, Name, Work, verb, work
+from sesh.ops import events, send, shell, wait
 
 
 @verb(
@@ -72,7 +73,7 @@ def _send(
     key: Annotated[list[str] | None, typer.Option("--key", metavar="KEY", help="C-c M-x Enter Tab Up F5 …")] = None,
 ) -> Work:
     """Type TEXT, its words joined by a blank, and keys into a session, in the order of the words. TEXT - is stdin."""
-    return lambda: say.send(group.of(ctx))  # the order matters, and only the line knows it
+    return lambda: send.send(group.of(ctx))  # the order matters, and only the line knows it
 
 
 @verb(
@@ -98,7 +99,7 @@ def _wait(
     timeout: Annotated[str | None, typer.Option("--timeout", metavar="S", help="124 after so many seconds.")] = None,
 ) -> Work:
     """Wait until one of the conditions holds, and say which. Output counts from the last --send on, else from now."""
-    return work(waiting.wait, ctx)
+    return work(wait.wait, ctx)
 
 
 @verb(

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sesh.cli import doctor, integration, layout, record, sweep
+from sesh.cli import doctor, integration
 from sesh.cli.verbs.shape import Name, Work, verb, work
+from sesh.ops import layout, recording, sweep
 
 
 @verb("--export", "", "sesh --export > sessions.json", "sesh @gpu --export", "sesh --export --local --json")
@@ -72,7 +73,7 @@ def _record(
     force: Annotated[bool, typer.Option("--force", help="Write over FILE.")] = False,
 ) -> Work:
     """Write what NAME prints from now on into FILE, for asciinema to play, until it ends or you press Ctrl-C."""
-    return work(record.record, ctx)
+    return work(recording.record, ctx)
 
 
 @verb("--shell-init", "bash|zsh|fish", 'eval "$(sesh --shell-init bash)"', "sesh --shell-init fish | source")

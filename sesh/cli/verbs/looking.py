@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from sesh.cli import look, pick, say, shell
+from sesh.cli import pick
 from sesh.cli.verbs.sessions import Join, NoKey, NoReplay, ReadOnly, Replace
 from sesh.cli.verbs.shape import Label, Name, Work, verb, work
 from sesh.cli.watch import watch as keep_watching
+from sesh.ops import send, shell, view
 
 
 @verb("--list", "[--label K=V]…", "sesh", "sesh --list --json", "sesh --list --label team=web")
@@ -20,7 +21,7 @@ def _list(
     watch: Annotated[bool, typer.Option("--watch", help="Keep the list up to date.")] = False,
 ) -> Work:
     """List the sessions; the one that it is typed in bears a *. --label lists those that bear it."""
-    return work(look.list_, ctx)
+    return work(view.list_, ctx)
 
 
 @verb("--watch", "[--label K=V]…", "sesh --watch", "sesh @gpu --watch", "sesh --watch --json")
@@ -50,7 +51,7 @@ def _screen(
     form: Annotated[str, typer.Option("--format", metavar="F", help="text, ansi, json, svg or html.")] = "text",
 ) -> Work:
     """Print what the screen shows now."""
-    return work(look.screen, ctx)
+    return work(view.screen, ctx)
 
 
 @verb(
@@ -68,7 +69,7 @@ def _logs(
     ansi: Annotated[bool, typer.Option("--ansi", help="With their colours.")] = False,
 ) -> Work:
     """Print the last N lines of scrollback and screen; without N 300."""
-    return work(look.logs, ctx)
+    return work(view.logs, ctx)
 
 
 @verb("--history", "NAME [N]", "sesh --history work", "sesh --history work 3")
@@ -85,7 +86,7 @@ def _history(
 @verb("--status", "NAME", "sesh --status work", "sesh --status work --json")
 def _status(ctx: typer.Context, name: Name) -> Work:
     """Print everything known of a session."""
-    return work(look.status, ctx)
+    return work(view.status, ctx)
 
 
 @verb("--message", "NAME TEXT…", "sesh --message work 'the build is done'")
@@ -93,7 +94,7 @@ def _message(
     ctx: typer.Context, name: Name, texts: Annotated[list[str], typer.Argument(metavar="TEXT", show_default=False)]
 ) -> Work:
     """Show TEXT to the attached clients; the program never sees it."""
-    return work(say.message, ctx)
+    return work(send.message, ctx)
 
 
 @verb("--label", "NAME K=V…", "sesh --label work team=web", "sesh --label work team=")
@@ -101,4 +102,4 @@ def _label(
     ctx: typer.Context, name: Name, labels: Annotated[list[str], typer.Argument(metavar="K=V…", show_default=False)]
 ) -> Work:
     """Set labels; K= removes one."""
-    return work(say.label, ctx)
+    return work(send.label, ctx)

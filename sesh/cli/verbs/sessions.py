@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from sesh.cli import end, enter
+from sesh.cli import enter
 from sesh.cli.group import VERBLESS
 from sesh.cli.verbs.shape import Detached, Directory, Env, Label, MaybeName, Name, Work, verb, work
+from sesh.ops import sessions
 
 Join = Annotated[bool, typer.Option("--join", help="Attach beside other clients (so it is without any option).")]
 Replace = Annotated[bool, typer.Option("--replace", help="Detach the other clients.")]
@@ -87,7 +88,7 @@ def _new(
 @verb("--detach", "[NAME]", "sesh --detach", "sesh --detach work")
 def _detach(ctx: typer.Context, name: MaybeName = None) -> Work:
     """Detach every client of NAME; without NAME the client that typed it."""
-    return work(end.detach, ctx)
+    return work(sessions.detach, ctx)
 
 
 @verb("--kill", "[NAME…]", "sesh --kill work", "sesh --kill build test", "sesh --kill")
@@ -96,13 +97,13 @@ def _kill(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", show_default=False)] = None,
 ) -> Work:
     """End sessions and what runs in them: SIGHUP, and SIGKILL after 2 s. Without NAME the one that it is typed in."""
-    return work(end.kill, ctx)
+    return work(sessions.kill, ctx)
 
 
 @verb("--kill-all", "[-y]", "sesh --kill-all", "sesh --kill-all -y")
 def _kill_all(ctx: typer.Context, yes: Annotated[bool, typer.Option("-y", help="Do not ask.")] = False) -> Work:
     """End all sessions here; asks first on a terminal."""
-    return work(end.kill_all, ctx)
+    return work(sessions.kill_all, ctx)
 
 
 @verb("--rename", "[OLD] NEW", "sesh --rename work play", "sesh --rename play")
@@ -112,4 +113,4 @@ def _rename(
     other: Annotated[str | None, typer.Argument(metavar="NEW", show_default=False)] = None,
 ) -> Work:
     """Give a session another name; without OLD the one that it is typed in."""
-    return work(end.rename, ctx)
+    return work(sessions.rename, ctx)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sesh.cli import complete, deploying, reload
-from sesh.cli.run import version as say_version
+from sesh.cli.main import version as say_version
 from sesh.cli.verbs.shape import Work, verb, work
 
 

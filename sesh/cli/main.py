@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sesh import __version__, protocol
-from sesh.cli import show, words
+from sesh.cli import parser, printing
 from sesh.errors import NotFound
 
 TYPE_CHECKING = False
@@ -41,22 +41,22 @@ _FAST = {
 
 def run(argv: list[str]) -> int:
     """Carries out a command line; the exit code. Raises SeshError."""
-    line = words.split(argv)
+    line = parser.split(argv)
     if line.help:
         from sesh.cli import verbs
 
         text = verbs.help_of(line)
         if line.json:
-            show.value({"help": text})
+            printing.value({"help": text})
         else:
-            show.text(text)
+            printing.text(text)
         return 0
     if line.hosts and line.verb not in _HERE and "--watch" not in line.words:
         from sesh.cli import there
 
         return there.run(line)
     if line.verb == "--bridge":
-        from sesh.cli import bridge
+        from sesh.ops import bridge
 
         return bridge.main(line)
     if line.verb == "--complete":
@@ -70,9 +70,9 @@ def run(argv: list[str]) -> int:
     except NotFound as error:
         host = _elsewhere(line)
         if host is None and line.verb == "--wait":
-            from sesh.cli import waiting
+            from sesh.ops import wait
 
-            return waiting.kept(line, error)
+            return wait.kept(line, error)
         if host is None:
             raise
     from sesh.cli import enter
@@ -80,9 +80,9 @@ def run(argv: list[str]) -> int:
     return enter.on(host, line)
 
 
-def _carried_out(line: words.Line, argv: list[str]) -> int:
+def _carried_out(line: parser.Line, argv: list[str]) -> int:
     """The line on this machine."""
-    options = words.parse(line)
+    options = parser.parse(line)
     if options is None:
         from sesh.cli import verbs
 
@@ -90,18 +90,18 @@ def _carried_out(line: words.Line, argv: list[str]) -> int:
     return _fast(line.verb)(line, **options)
 
 
-def _elsewhere(line: words.Line) -> str | None:
+def _elsewhere(line: parser.Line) -> str | None:
     """The known remote that has the one session which a line names; None where there is none."""
-    if line.verb not in words.NAMING or not line.words:
+    if line.verb not in parser.NAMING or not line.words:
         return None
-    name = (words.parse(line) or {}).get("name") or line.words[0]
+    name = (parser.parse(line) or {}).get("name") or line.words[0]
     if name[:1] == "-":
         return None
     if line.verb in ("--kill", "--reload") and len(line.words) > 1:
         return None
-    from sesh.cli import everywhere
+    from sesh.ops import lookup
 
-    return everywhere.find(line, name)
+    return lookup.find(line, name)
 
 
 def _fast(verb: str) -> Callable[..., int]:
@@ -113,10 +113,10 @@ def _fast(verb: str) -> Callable[..., int]:
     return found
 
 
-def version(line: words.Line) -> int:
+def version(line: parser.Line) -> int:
     """`--version`."""
     if line.json:
-        show.value({"version": __version__, "protocol": protocol.PROTOCOL})
+        printing.value({"version": __version__, "protocol": protocol.PROTOCOL})
     else:
-        show.text(f"sesh {__version__}")
+        printing.text(f"sesh {__version__}")
     return 0

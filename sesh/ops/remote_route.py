@@ -1,13 +1,21 @@
-"""A job over a link that is lost: found again where it has begun, its waiter brought back, or told how it ended."""
+"""Verbs that go on for a while with one session of another host: carried out on this side, they outlast the link.
+
+`--wait`, `--run`, `--events` and `--logs -f` speak to the daemon over there themselves. What they cannot do so (no such
+session, words that are wrong) is left to the sesh over there, which says it.
+
+A job over a link that is lost: found again where it has begun, its waiter brought back, or told how it ended.
+"""
 
 from __future__ import annotations
 
 import os
 import time
 
-from sesh.cli import reach, show
-from sesh.errors import Ended, InternalError, Interrupted, Lost, TimedOut, Unreachable
-from sesh.keepalive import backoff
+from sesh.cli import parser, printing
+from sesh.errors import Ended, ExitCode, InternalError, Interrupted, Lost, SeshError, TimedOut, Unreachable
+from sesh.keepalive import Keepalive, backoff
+from sesh.ops import caller, links
+from sesh.ops.route import Way
 from sesh.remote.ssh import link
 from sesh.remote.ssh.link import Link
 
@@ -16,10 +24,89 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.cli.presses import Presses
-    from sesh.cli.waiter import Found
+    from sesh.ops.interrupts import Presses
+    from sesh.ops.waiter import Found
     from sesh.remote.ssh.destination import Destination
     from sesh.wire import Connection
+
+VERBS = ("--wait", "--run", "--events", "--logs")
+
+
+class Across(Way):
+    """The way to one session of a host, over a link that has been led there."""
+
+    heals = True
+
+    def __init__(self, destination: Destination, name: str, through: Link, mender: Mender | None = None) -> None:
+        self._through = through
+        self._word = destination.word
+        self._mender = mender or Mender(destination, name)
+
+    @property
+    def host(self) -> str | None:
+        """The host, as the person named it."""
+        return self._word
+
+    def to(self, name: str) -> Connection:
+        """The link."""
+        return _watched(self._through)
+
+    def again(self, broken: Connection, since: int) -> Connection:
+        """A new link to the same session."""
+        return _watched(self._mender.back(broken, since))
+
+
+def _watched(through: Link) -> Link:
+    through.keepalive = Keepalive(enabled=True)
+    return through
+
+
+def wanted(line: parser.Line) -> bool:
+    """Whether a line is carried out so."""
+    given = parser.parse(line) if line.verb in VERBS else None
+    return given is not None and "name" in given and "log" not in given and (line.verb != "--logs" or "follow" in given)
+
+
+def run(line: parser.Line, destination: Destination, other: Callable[[Link], int]) -> int:
+    """Carries out a line that is `wanted`; the exit code. `other` has the other side do it, over the link."""
+    try:
+        return _run(line, destination, other)
+    except SeshError as error:
+        if line.verb == "--run" and error.exit_code == ExitCode.FAILED:
+            error.exit_code = ExitCode.SESH_FAILED
+        raise
+
+
+def _run(line: parser.Line, destination: Destination, other: Callable[[Link], int]) -> int:
+    given = parser.parse(line) or {}
+    name = str(given["name"])
+    with links.opened(destination, offer=not line.json) as through:
+        try:
+            through.lead("connect", name=name, passing=True)
+        except SeshError as error:
+            if not error.answered:
+                raise
+            return other(through)
+        caller.use({"host": destination.word})  # what is said from now on is meant over there
+        return _function(line.verb)(line, way=Across(destination, name, through), **given)
+
+
+def _function(verb: str) -> Callable[..., int]:
+    if verb == "--wait":
+        from sesh.ops import wait
+
+        return wait.wait
+    if verb == "--run":
+        from sesh.ops import shell
+
+        return shell.run
+    if verb == "--events":
+        from sesh.ops import events
+
+        return events.events
+    from sesh.ops import view
+
+    return view.logs
 
 
 class Mender:
@@ -36,7 +123,7 @@ class Mender:
         told: Callable[[str], None] | None = None,
     ) -> None:
         self._destination, self._name = destination, name
-        self._sleep, self._told = sleep, told or show.note
+        self._sleep, self._told = sleep, told or printing.note
 
     def __call__(self, broken: Connection, number: str, since: int, heard: float) -> Found:
         """A new connection to the session, or its result. Raises InternalError where it was not the link that broke.
@@ -66,7 +153,7 @@ class Mender:
         for pause in backoff():
             self._sleep(pause)
             try:
-                through = reach.back(name, word, number, since, heard)
+                through = links.back(name, word, number, since, heard)
             except (Unreachable, TimedOut):
                 continue
             self._told(f"the link to @{word} stands again")
@@ -91,7 +178,7 @@ def begun(through: Link, argv: list[str], presses: Presses) -> tuple[str, str, L
             through.close()
             if "session_id" not in words:
                 raise
-            show.note(
+            printing.note(
                 f"the link to @{destination.word} is lost before the job was seen to begin; sesh tries to come back"
             )
             through = _impatiently(destination, presses)
@@ -124,7 +211,7 @@ def opened_again(destination: Destination) -> Link:
         time.sleep(pause)
         link.renew(destination)
         try:
-            return reach.opened(destination, ask=False)
+            return links.opened(destination, ask=False)
         except (Unreachable, TimedOut):
             continue
     raise Unreachable(f"@{destination.word} did not come back; see: sesh @{destination.word}")

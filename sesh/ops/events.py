@@ -7,18 +7,19 @@ import select
 import time
 
 from sesh import paths, platform, protocol, wire
-from sesh.cli import far, find, show
-from sesh.cli.way import HERE
+from sesh.cli import printing
 from sesh.errors import Ended, ExitCode, Lost, SeshError, Unreachable, UsageError, rebuild
 from sesh.names import printable
+from sesh.ops import caller, find
+from sesh.ops.route import HERE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.cli.way import Way
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
+    from sesh.ops.route import Way
 
 _GLANCE = 1.0
 """Seconds between two looks for new sessions, where the kernel does not tell of them."""
@@ -148,7 +149,7 @@ class Following:
         except Unreachable:
             name = str(connection.welcome.get("name"))
             self._forget(connection.inbound)
-            show.note(f"the daemon of {name} died")
+            printing.note(f"the daemon of {name} died")
             return
         self._heard(connection.inbound, frames)
 
@@ -178,7 +179,7 @@ class Following:
 
 def _object(event: dict[str, Any]) -> None:
     """Prints an event as JSON."""
-    show.value({**event, "host": far.host()})
+    printing.value({**event, "host": caller.host()})
 
 
 def _line(event: dict[str, Any]) -> None:
@@ -188,7 +189,7 @@ def _line(event: dict[str, Any]) -> None:
     facts = " ".join(f"{key}={_word(value)}" for key, value in shown.items())
     clock = str(event.get("ts"))[11:19]
     words = [clock, str(event.get("session")), str(event.get("event")), *([facts] if facts else [])]
-    show.text(show.plain("  ".join(words)))
+    printing.text(printing.plain("  ".join(words)))
 
 
 def _word(value: object) -> str:

@@ -6,10 +6,11 @@ import re
 import time
 
 from sesh import protocol, wire
-from sesh.cli import create, far, find, show
-from sesh.cli.way import HERE
+from sesh.cli import printing
 from sesh.errors import Ended, Lost, NotFound, Refused, Silent, TimedOut, Unreachable, UsageError
 from sesh.names import printable
+from sesh.ops import caller, create, find
+from sesh.ops.route import HERE
 from sesh.store import results
 
 TYPE_CHECKING = False
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.cli.way import Way
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
+    from sesh.ops.route import Way
     from sesh.vt.lines import LineReader
 
 _GRACE = 5.0
@@ -126,10 +127,10 @@ def _say(line: Line, name: str, told: dict[str, Any]) -> int:
     """Says what was met; the exit code."""
     match, code = told["match"], told["exit_code"]
     if line.json:
-        show.value({"session": name, "host": far.host(), **told})
+        printing.value({"session": name, "host": caller.host(), **told})
     else:
-        more = show.plain(match) if match is not None else "" if code is None else str(code)
-        show.text(f"{told['met']}: {more}" if more else told["met"])
+        more = printing.plain(match) if match is not None else "" if code is None else str(code)
+        printing.text(f"{told['met']}: {more}" if more else told["met"])
     return code or 0
 
 
@@ -138,7 +139,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        raise UsageError(f"{printable(pattern)} is no regular expression: {show.one_line(str(error))}") from None
+        raise UsageError(f"{printable(pattern)} is no regular expression: {printing.one_line(str(error))}") from None
 
 
 def _answered(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from sesh.cli import far, show
+from sesh.cli import printing
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable
+from sesh.ops import caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.cli.litter import Piece
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
+    from sesh.ops.leftovers import Piece
 
     Row = dict[str, Any]
 
@@ -36,13 +37,13 @@ def sweep(line: Line, *, older: str | None = None, all_: bool = False, yes: bool
     least = span(older) if older is not None else 0.0
     if line.hosts:
         return _there(line, older, ends=all_ or yes, dry_run=dry_run)
-    from sesh.cli import litter
+    from sesh.ops import leftovers
 
-    pieces = [piece for piece in litter.found() if piece.age >= least]
+    pieces = [piece for piece in leftovers.found() if piece.age >= least]
     ends, forgets = all_ or yes, True
     if not line.json:
         _shown([piece.facts() for piece in pieces])
-        if not ends and not dry_run and show.can_ask():
+        if not ends and not dry_run and printing.can_ask():
             ends = forgets = _wanted([piece.facts() for piece in pieces], "")
     rows = [_cleared(piece, dry_run=dry_run, ends=ends, forgets=forgets) for piece in pieces]
     return _told(line, rows, dry_run=dry_run)
@@ -67,9 +68,9 @@ def _wanted(rows: list[Row], where: str) -> bool:
         parts.append(f"forget the lost session {lost[0]}" if len(lost) == 1 else f"forget {len(lost)} lost sessions")
     if not parts:
         return True
-    from sesh.cli import choice
+    from sesh.cli import prompts
 
-    return choice.ask(show.plain(f"{' and '.join(parts)}{where}?"), choice.YES_NO, "n") == "y"
+    return prompts.ask(printing.plain(f"{' and '.join(parts)}{where}?"), prompts.YES_NO, "n") == "y"
 
 
 def _shown(rows: list[Row]) -> None:
@@ -77,7 +78,7 @@ def _shown(rows: list[Row]) -> None:
     width = max((len(_span_of(row)) for row in rows), default=0)
     for row in rows:
         kind = _KINDS.get(str(row.get("kind")), str(row.get("kind")))
-        show.text(show.plain(f"{_span_of(row):>{width}}  {kind:<16}  {row.get('what')}"))
+        printing.text(printing.plain(f"{_span_of(row):>{width}}  {kind:<16}  {row.get('what')}"))
 
 
 def _span_of(row: Row) -> str:
@@ -101,7 +102,7 @@ def _cleared(piece: Piece, *, dry_run: bool, ends: bool, forgets: bool) -> Row:
         if not row["cleared"]:
             row["left"] = "it is in use again"
     except SeshError as error:
-        row["error"] = {"code": error.code, "message": show.one_line(str(error))}
+        row["error"] = {"code": error.code, "message": printing.one_line(str(error))}
     except OSError as error:
         row["error"] = {"code": "refused", "message": f"{error.strerror}"}
     return row
@@ -111,7 +112,7 @@ def _told(line: Line, rows: list[Row], *, dry_run: bool) -> int:
     """Says what became of them; the exit code."""
     failed = [row for row in rows if "error" in row]
     if line.json:
-        show.value({"ok": not failed, "host": far.host(), "dry_run": dry_run, "pieces": rows})
+        printing.value({"ok": not failed, "host": caller.host(), "dry_run": dry_run, "pieces": rows})
         return 1 if failed else 0
     _summed(rows, dry_run=dry_run)
     return 1 if failed else 0
@@ -120,14 +121,14 @@ def _told(line: Line, rows: list[Row], *, dry_run: bool) -> int:
 def _summed(rows: list[Row], *, dry_run: bool) -> None:
     for row in rows:
         if "error" in row:
-            show.note(f"{row['what']} stays: {row['error']['message']}")
+            printing.note(f"{row['what']} stays: {row['error']['message']}")
     if not rows:
-        show.text("nothing is left over")
+        printing.text("nothing is left over")
         return
     cleared = sum(1 for row in rows if row.get("cleared"))
     living = sum(1 for row in rows if row.get("pid") is not None and not row.get("cleared"))
     told = f"{len(rows)} found, nothing was changed" if dry_run else f"{cleared} of {len(rows)} cleared"
-    show.text(told + (f"; {living} still live: --all ends them" if living and not dry_run else ""))
+    printing.text(told + (f"; {living} still live: --all ends them" if living and not dry_run else ""))
 
 
 def _there(line: Line, older: str | None, *, ends: bool, dry_run: bool) -> int:
@@ -139,7 +140,7 @@ def _there(line: Line, older: str | None, *, ends: bool, dry_run: bool) -> int:
     hosts = settings.loaded().hosts_of(line.hosts)
     for host in hosts:
         argv = ["--sweep", *(["--older", older] if older is not None else [])]
-        asks = not (ends or dry_run or line.json) and show.on_terminal()
+        asks = not (ends or dry_run or line.json) and printing.on_terminal()
         answer = there.answered(
             host, [*argv, *(["--dry-run"] if dry_run or asks else ["--all"] if ends else [])], ask=None
         )
@@ -159,7 +160,7 @@ def _there(line: Line, older: str | None, *, ends: bool, dry_run: bool) -> int:
         answers.append({**answer, "host": host})
         code = code or (0 if answer.get("ok") is True else 1)
     if line.json:
-        show.value(answers[0] if len(answers) == 1 else answers)
+        printing.value(answers[0] if len(answers) == 1 else answers)
     return code
 
 

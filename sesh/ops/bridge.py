@@ -22,8 +22,9 @@ import select
 import signal
 
 from sesh import __version__, paths, protocol, wire
-from sesh.cli import child, far, find, show, words
+from sesh.cli import parser, printing
 from sesh.errors import NotFound, Refused, SeshError, Unreachable, UsageError
+from sesh.ops import caller, child, find
 from sesh.store import listing, records, results
 
 TYPE_CHECKING = False
@@ -65,7 +66,7 @@ def _greeted(near: wire.Connection) -> None:
     while kind != protocol.HELLO:
         kind, payload = near.receive()
     told = protocol.parse(payload).get("near")
-    far.use(told if isinstance(told, dict) else {})
+    caller.use(told if isinstance(told, dict) else {})
     facts: dict[str, Any] = {"protocol": protocol.PROTOCOL, "version": __version__, "home": os.path.expanduser("~")}
     facts["can"] = ["session_id"]
     if agent := os.environ.get("SSH_AUTH_SOCK"):
@@ -81,7 +82,7 @@ def _requested(near: wire.Connection, asked: dict[str, Any]) -> wire.Connection 
     try:
         answer, carried, through = _answer(near, asked, data)
     except SeshError as error:
-        told = {"code": error.code, "message": far.worded(str(error)), "exit": int(error.exit_code)}
+        told = {"code": error.code, "message": caller.worded(str(error)), "exit": int(error.exit_code)}
         near.send(protocol.message(protocol.RESPONSE, {"id": number, "error": told}))
     else:
         for at in range(0, len(carried), protocol.CHUNK):
@@ -99,10 +100,10 @@ def _answer(
         number = str(asked.get("session_id") or "")
         if number and (begun := _begun(number)) is not None:
             return begun
-        far.expect(asked.get("answers") if asked.get("asks") is True else None, number or None)
+        caller.expect(asked.get("answers") if asked.get("asks") is True else None, number or None)
         try:
             notes, name, connection = _entered(_words(asked))
-        except far.Question as question:
+        except caller.Question as question:
             return _question(question), b"", None
         return {"name": name, "notes": notes, "session_id": _number(name)}, b"", connection
     if verb == "connect":
@@ -111,18 +112,18 @@ def _answer(
     if verb == "command":
         return {"exit_code": _command(near, _words(asked), data)}, b"", None
     if verb == "summaries":
-        return {"sessions": [{**each, "host": far.host()} for each in listing.summaries()]}, b"", None
+        return {"sessions": [{**each, "host": caller.host()} for each in listing.summaries()]}, b"", None
     if verb == "result":
         result = results.by_id(str(asked.get("session_id") or ""))
         return {"result": result}, results.output(result) if result else b"", None
     raise UsageError(f"this is sesh {__version__} and does not know what was asked; run: sesh --upgrade")
 
 
-def _question(asked: far.Question) -> dict[str, Any]:
+def _question(asked: caller.Question) -> dict[str, Any]:
     """A question on its way to the person: `about` and `labels`, and for an older sesh `question`, which says all."""
-    from sesh.cli import choice
+    from sesh.cli import prompts
 
-    told = choice.written(asked.text, asked.answers, asked.default)
+    told = prompts.written(asked.text, asked.answers, asked.default)
     letters, labels = ("".join(letter for letter, _ in asked.answers), [label for _, label in asked.answers])
     return {"question": told, "letters": letters, "default": asked.default, "about": asked.text, "labels": labels}
 
@@ -158,19 +159,19 @@ def _entered(argv: list[str]) -> tuple[str, str, wire.Connection]:
     """Carries out a command line that ends at a session: what it said on stderr, the session, its connection."""
     import tempfile
 
-    from sesh.cli import run
+    from sesh.cli import main
 
     with tempfile.TemporaryFile() as said:
         before = os.dup(2)
         os.dup2(said.fileno(), 2)
         try:
-            run.run(argv)
+            main.run(argv)
         finally:
             os.dup2(before, 2)
             os.close(before)
         said.seek(0)
         notes = said.read(_BLOCK).decode("utf-8", "replace")
-    found = far.taken()
+    found = caller.taken()
     if found is None:
         raise UsageError("that command line ends at no session")
     return notes, *found
@@ -298,10 +299,10 @@ def _passed(way: tuple[int, int], held: bytes) -> bytes:
         raise BrokenPipeError from error
 
 
-def main(line: words.Line) -> int:
+def main(line: parser.Line) -> int:
     """The verb `--bridge`."""
     if line.words or line.tail:
         raise UsageError("--bridge takes no words; it is what sesh on another machine speaks to")
     if os.isatty(0) or os.isatty(1):
-        show.note("--bridge is what sesh on another machine speaks to; it reads frames from stdin")
+        printing.note("--bridge is what sesh on another machine speaks to; it reads frames from stdin")
     return serve()

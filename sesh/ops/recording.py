@@ -1,25 +1,97 @@
-"""`--record`: what a session prints from now on, written as an asciicast; on this machine, wherever the session is."""
+"""An asciicast of version 2 on its way to the disk: what asciinema and its like play.
+
+A header, then one line an event: `[seconds, "o", output]`, `[seconds, "r", "COLUMNSxROWS"]`, at the end a mark with the
+exit code. Each line is whole on the disk when the next one comes.
+
+`--record`: what a session prints from now on, written as an asciicast; on this machine, wherever the session is.
+"""
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 import signal
 import time
 
 from sesh import protocol, wire
-from sesh.cli import find, reach, settings, show
-from sesh.cli.cast import STDOUT, Cast
-from sesh.cli.way import HERE
-from sesh.errors import Ended, Lost, NotFound, SeshError, TimedOut, Unreachable, UsageError
+from sesh.cli import printing, settings
+from sesh.errors import Ended, Exists, Lost, NotFound, Refused, SeshError, TimedOut, Unreachable, UsageError
+from sesh.names import printable
+from sesh.ops import find, links
+from sesh.ops.route import HERE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from sesh.cli.way import Way
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
+    from sesh.ops.route import Way
+
+STDOUT = "-"
+"""The file that is none."""
+
+
+class Cast:
+    """A recording on its way to the disk: 0600, and never in the place of another file unasked."""
+
+    def __init__(self, file: str, *, force: bool) -> None:
+        self.events = 0
+        self.began = time.monotonic()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        if file == STDOUT:
+            self._descriptor = os.dup(printing.STDOUT)
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_TRUNC if force else os.O_EXCL)
+        try:
+            self._descriptor = os.open(file, flags, 0o600)
+            if force:
+                os.fchmod(self._descriptor, 0o600)
+        except FileExistsError:
+            raise Exists(f"{printable(file)} exists; --force writes over it, or take another name") from None
+        except (OSError, ValueError) as error:
+            told = getattr(error, "strerror", None) or error
+            raise Refused(f"{printable(file)} cannot be written: {told}; name another file") from error
+
+    def __enter__(self) -> Cast:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def header(self, session: str, columns: int, rows: int, shell: str) -> None:
+        """The first line. Times count from now on."""
+        self.began = time.monotonic()
+        env = {"SHELL": shell, "TERM": os.environ.get("TERM") or "xterm-256color"}
+        facts = {"version": 2, "width": columns, "height": rows, "timestamp": int(time.time()), "title": session}
+        printing.write(printing.dumped({**facts, "env": env}), self._descriptor)
+
+    def output(self, data: bytes, *, now: bool = True) -> None:
+        """What was printed; `now` False: at a time that nobody knows. A character cut in two waits for its rest."""
+        text = self._decoder.decode(data)
+        if text:
+            self._event("o", text, now=now)
+
+    def resized(self, columns: int, rows: int) -> None:
+        """The session has another size from now on."""
+        self._event("r", f"{columns}x{rows}")
+
+    def ended(self, code: object) -> None:
+        """The session has ended."""
+        if rest := self._decoder.decode(b"", final=True):
+            self._event("o", rest)
+        self._event("m", f"ended: {code}")
+
+    @property
+    def seconds(self) -> float:
+        """How long it is by now."""
+        return round(time.monotonic() - self.began, 6)
+
+    def _event(self, kind: str, data: str, *, now: bool = True) -> None:
+        self.events += 1
+        printing.write(printing.dumped([self.seconds if now else 0, kind, data]), self._descriptor)
+
 
 _WAIT, _SUMMARY, _EVENTS = 1, 2, 3
 _PATIENCE = 10.0
@@ -39,9 +111,9 @@ def record(line: Line, name: str, file: str, *, since_start: bool = False, force
     try:
         way = _way(name, host)
     except NotFound:
-        from sesh.cli import everywhere
+        from sesh.ops import lookup
 
-        host = everywhere.find(line, name) if host is None else None
+        host = lookup.find(line, name) if host is None else None
         if host is None:
             raise
         way = _way(name, host)
@@ -50,18 +122,18 @@ def record(line: Line, name: str, file: str, *, since_start: bool = False, force
         try:
             with _Stopping():
                 recording.begin(since_start=since_start)
-                if os.isatty(show.STDERR) and not line.json:
-                    show.note(f"recording {name} into {file}; Ctrl-C stops")
+                if os.isatty(printing.STDERR) and not line.json:
+                    printing.note(f"recording {name} into {file}; Ctrl-C stops")
                 recording.follow()
         except (_Stopped, BrokenPipeError):
             pass  # what came so far is a recording
         finally:
             recording.close()
         if recording.skipped:
-            show.note(f"{recording.skipped} bytes came faster than they were read and are left out")
+            printing.note(f"{recording.skipped} bytes came faster than they were read and are left out")
         if line.json and file != STDOUT:
             facts = {"name": name, "host": host, "file": file, "duration": cast.seconds, "events": cast.events}
-            return show.done(line, **facts, exit_code=recording.code)
+            return printing.done(line, **facts, exit_code=recording.code)
     return 0
 
 
@@ -70,14 +142,14 @@ def _way(name: str, host: str | None) -> Way:
     if host is None:
         find.required(name).close()
         return HERE
-    from sesh.cli.across import Across
+    from sesh.ops.remote_route import Across
 
-    return Across(reach.place(host), name, _led(name, host))
+    return Across(links.place(host), name, _led(name, host))
 
 
 def _led(name: str, host: str) -> Any:
     """A link that has been led to the session's daemon, on which nothing was said yet."""
-    through = reach.opened(reach.place(host))
+    through = links.opened(links.place(host))
     try:
         through.lead("connect", name=name, passing=True)
     except SeshError:

@@ -134,10 +134,10 @@ def _settings() -> Iterator[Finding]:
 
 def _terminal() -> Iterator[Finding]:
     """The terminal in front of which somebody sits, which may be another machine's."""
-    from sesh.cli import far
     from sesh.daemon.spawn.environment import has_terminfo
+    from sesh.ops import caller
 
-    near = far.near()
+    near = caller.near()
     term = near.term if near is not None else os.environ.get("TERM") if _on_terminal() else None
     if term is None:
         return
@@ -159,15 +159,15 @@ def _on_terminal() -> bool:
 
 
 def _locale() -> Iterator[Finding]:
-    from sesh.cli import far
+    from sesh.ops import caller
 
-    near = far.near()
+    near = caller.near()
     variables = near.surroundings(dict(os.environ)) if near is not None else os.environ
     wanted = next((value for key in ("LC_ALL", "LC_CTYPE", "LANG") if (value := variables.get(key))), "")
     if "UTF8" not in wanted.upper().replace("-", ""):
         told = f"{printable(wanted or 'none')} is no UTF-8: programs may garble their text"
         yield Finding("locale", WARNING, told, "set LANG to a UTF-8 locale, such as C.UTF-8")
-    elif not far.exists(wanted):
+    elif not caller.exists(wanted):
         yield Finding("locale", WARNING, f"{printable(wanted)} does not exist here", "make it, or set LANG=C.UTF-8")
     else:
         yield Finding("locale", OK, wanted)

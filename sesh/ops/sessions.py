@@ -6,15 +6,16 @@ import os
 import time
 
 from sesh import paths, platform, wire
-from sesh.cli import find, show
+from sesh.cli import printing
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, UsageError
+from sesh.ops import find
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
 
 _PATIENCE = 5.0
 """Seconds for a daemon to end its session: two until SIGKILL, and some for a busy machine."""
@@ -27,7 +28,7 @@ def detach(line: Line, name: str | None = None) -> int:
     which = "all" if name is not None else "last"
     name = find.checked(name, "--detach") if name is not None else listing.required("--detach")
     answer, _ = find.ask(name, "detach", which=which)
-    return show.done(line, name=name, detached=answer.get("detached"))
+    return printing.done(line, name=name, detached=answer.get("detached"))
 
 
 def kill(line: Line, names: Sequence[str] = ()) -> int:
@@ -44,17 +45,17 @@ def _ended_elsewhere(line: Line, failed: dict[str, SeshError]) -> dict[str, Sesh
     absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
     if not absent:
         return failed
-    from sesh.cli import everywhere
+    from sesh.ops import lookup
 
     left = dict(failed)
-    for name, hosts in everywhere.located(line, absent).items():
+    for name, hosts in lookup.located(line, absent).items():
         try:
-            host = everywhere.chosen(name, hosts)
+            host = lookup.chosen(name, hosts)
             if host is None:
                 continue
             from sesh.cli import there
 
-            show.write(f"[{name} on @{host}]\n".encode(), show.STDERR)
+            printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             there.answered(host, ["--kill", name])
         except SeshError as error:
             left[name] = error
@@ -66,11 +67,11 @@ def _ended_elsewhere(line: Line, failed: dict[str, SeshError]) -> dict[str, Sesh
 def kill_all(line: Line, *, yes: bool = False) -> int:
     """`--kill-all`: every session of this machine, another machine's left alone; asks on a terminal unless `yes`."""
     chosen = [summary["name"] for summary in listing.summaries() if "machine" not in summary]
-    if chosen and not yes and not line.json and show.on_terminal():
-        from sesh.cli import choice
+    if chosen and not yes and not line.json and printing.on_terminal():
+        from sesh.cli import prompts
 
         many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
-        if choice.ask(f"end {many} ({', '.join(chosen)})?", choice.YES_NO, "n") != "y":
+        if prompts.ask(f"end {many} ({', '.join(chosen)})?", prompts.YES_NO, "n") != "y":
             raise Refused("nothing was ended")
     return told(line, chosen, end_all(chosen))
 
@@ -82,16 +83,16 @@ def told(line: Line, chosen: Sequence[str], failed: dict[str, SeshError], *, key
     """
     ended = [name for name in chosen if name not in failed]
     if not failed:
-        return show.done(line, **{key: ended})
+        return printing.done(line, **{key: ended})
     errors = list(failed.values())
     if len(chosen) == 1:
         raise errors[0]
     whole = type(errors[0])("; ".join(str(error) for error in errors))
     if line.json:
-        message = show.one_line(str(whole))
-        show.value({"ok": False, key: ended, "error": {"code": whole.code, "message": message}})
+        message = printing.one_line(str(whole))
+        printing.value({"ok": False, key: ended, "error": {"code": whole.code, "message": message}})
     else:
-        show.note(str(whole))
+        printing.note(str(whole))
     return 1
 
 
@@ -203,14 +204,14 @@ def rename(line: Line, one: str, other: str | None = None) -> int:
         old, new = find.checked(one, "--rename"), find.checked(other, "--rename")
     if old == new:
         find.required(old).close()
-        return show.done(line, name=new, renamed_from=old)
+        return printing.done(line, name=new, renamed_from=old)
     occupant = find.running(new)
     if occupant is not None:
         occupant.close()
         raise find.taken(new)
     find.ask(old, "rename", to=new)
     _remembered(old, new)
-    return show.done(line, name=new, renamed_from=old)
+    return printing.done(line, name=new, renamed_from=old)
 
 
 def _remembered(old: str, new: str) -> None:

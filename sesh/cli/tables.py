@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh.cli.show import plain
+from sesh.cli.printing import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ import os
 import time
 
 from sesh import paths, platform, wire
-from sesh.cli import everywhere
 from sesh.errors import SeshError
+from sesh.ops import lookup
 from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.cli.everywhere import Asking
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
+    from sesh.ops.lookup import Asking
     from sesh.store.listing import Summary
 
 HERE = 2.0
@@ -122,13 +122,13 @@ class Roster:
 
     def _ask(self) -> None:
         """Asks the other hosts."""
-        words = self._hosts if self._hosts is not None else everywhere.hosts(self._line)
-        skipped = [] if self._hosts is not None else everywhere.skipped(self._line)
+        words = self._hosts if self._hosts is not None else lookup.hosts(self._line)
+        skipped = [] if self._hosts is not None else lookup.skipped(self._line)
         self.there = {word: rows for word, rows in self.there.items() if word in words}
         self.there |= dict.fromkeys(skipped, "unreachable less than a minute ago, and not asked again")
         self._next_there = time.monotonic() + ELSEWHERE
         if words:
-            self._askings.append(everywhere.Asking(words))
+            self._askings.append(lookup.Asking(words))
 
     def _heard(self, ready: set[int]) -> None:
         """Takes in what hosts have answered; one that is late is said to be unreachable."""

@@ -6,7 +6,7 @@ import select
 import time
 
 from sesh import keepalive, protocol, wire
-from sesh.cli import show
+from sesh.cli import printing
 from sesh.errors import InternalError, Interrupted, TimedOut, Unreachable
 from sesh.lean import signal
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.cli.feeding import Feeding
     from sesh.cli.job import Followed
-    from sesh.cli.presses import Presses
+    from sesh.ops.interrupts import Presses
+    from sesh.ops.stdin_forwarder import Feeding
 
     Found = tuple[wire.Connection | None, dict[str, Any] | None, bytes]
     Again = Callable[[wire.Connection, str, int, float], Found]
@@ -130,7 +130,7 @@ class Waiter:
             if self._output is not None:
                 missed = int(result.get("position") or 0) - (self._position or 0)
                 if missed > len(output):
-                    show.note(f"{missed - len(output)} bytes of what {self.name} wrote meanwhile were not kept")
+                    printing.note(f"{missed - len(output)} bytes of what {self.name} wrote meanwhile were not kept")
                 self._pending += self._output.take(output[max(0, len(output) - missed) :])
 
     def _turn(self) -> None:
@@ -138,7 +138,7 @@ class Waiter:
         poll = select.poll()
         poll.register(self._presses.inbound, select.POLLIN)
         if self._pending:
-            poll.register(show.STDOUT, select.POLLOUT)
+            poll.register(printing.STDOUT, select.POLLOUT)
         else:
             poll.register(self._connection.inbound, select.POLLIN)
             if self._feeding is not None and self._feeding.hungry and self._result is None:
@@ -151,7 +151,7 @@ class Waiter:
             if descriptor == self._presses.inbound:
                 self._signals(self._presses.taken())
             elif self._pending:
-                show.write(self._pending[:_PIECE])
+                printing.write(self._pending[:_PIECE])
                 self._pending = self._pending[_PIECE:]
             elif descriptor == 0 and self._feeding is not None:
                 self._feeding.read(self._connection)

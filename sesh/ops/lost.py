@@ -6,15 +6,16 @@ import os
 import time
 
 from sesh import paths
-from sesh.cli import create, find, show, table
+from sesh.cli import printing, tables
 from sesh.errors import Exists, NotFound, Refused, SeshError
+from sesh.ops import create, find
 from sesh.store import checkpoints, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.cli.create import Order
+    from sesh.ops.create import Order
     from sesh.store.listing import Summary
     from sesh.vt.emulator import Emulator
     from sesh.wire import Connection
@@ -40,7 +41,7 @@ def seen(name: str, verb: str, **words: Any) -> bytes:
 def logged(name: str, count: int, *, ansi: bool, json: bool) -> int:
     """What `--logs -f` prints of a lost session: its last lines; none will follow them. Raises NotFound as `seen`."""
     for line in seen(name, "logs", lines=count, ansi=ansi).decode().split("\n")[:-1]:
-        show.write(show.dumped({"line": line}) if json else f"{line}\n".encode())
+        printing.write(printing.dumped({"line": line}) if json else f"{line}\n".encode())
     return 0
 
 
@@ -63,11 +64,11 @@ def begun(what: Order, name: str, known: Summary, *, plain: bool) -> Connection:
     `plain`: whether they wrote no DIR and no CMD; who wrote one of these wants a new one. Raises Refused where they
     decline, and what `create.start` raises.
     """
-    chosen = _asked(name, known) if plain and show.can_ask() else "n"
+    chosen = _asked(name, known) if plain and printing.can_ask() else "n"
     if chosen not in ("s", "n"):
         raise Refused("nothing was done")
     if chosen == "n":
-        show.entering(f"{_how(name, known)}; this one is new")
+        printing.entering(f"{_how(name, known)}; this one is new")
         return create.start(what, name)
     with _Kept(name):
         return create.start(_again(what, name, known), name)
@@ -81,12 +82,12 @@ def _how(name: str, known: Summary) -> str:
 
 
 def _asked(name: str, known: Summary) -> str:
-    from sesh.cli import choice
+    from sesh.cli import prompts
 
-    age = table.age(known.get("last_activity"), time.time())
+    age = tables.age(known.get("last_activity"), time.time())
     told = _how(name, known) + (f", last active {age} ago" if age else "")
-    command = "" if _is_shell(name) else f"; it ran: {show.plain(' '.join(known.get('command') or []))}"
-    return choice.ask(f"{told}{command}", _ANSWERS, "s")
+    command = "" if _is_shell(name) else f"; it ran: {printing.plain(' '.join(known.get('command') or []))}"
+    return prompts.ask(f"{told}{command}", _ANSWERS, "s")
 
 
 def _is_shell(name: str) -> bool:
@@ -98,13 +99,13 @@ def _again(what: Order, name: str, known: Summary) -> Order:
     """The order for the same session: its directory, labels and command, its old output above."""
     directory = str(known.get("cwd") or "")
     if not os.path.isdir(directory):
-        show.entering(f"{create.no_directory(directory)} any more; it starts in your home directory")
+        printing.entering(f"{create.no_directory(directory)} any more; it starts in your home directory")
         directory = os.path.expanduser("~")
     command = None if _is_shell(name) else [str(word) for word in known.get("command") or []] or None
     emulator = _kept(name)
     before = [*emulator.last_lines(_LINES, ansi=True), _line(name, known)] if emulator is not None else []
     if command is not None:
-        before.append(f"\x1b[2mEnter runs: {show.plain(' '.join(command))}\x1b[m")
+        before.append(f"\x1b[2mEnter runs: {printing.plain(' '.join(command))}\x1b[m")
     return {
         **what,
         "directory": directory,

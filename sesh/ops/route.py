@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sesh.cli import far, find
 from sesh.errors import Lost
+from sesh.ops import caller, find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Way:
     @property
     def host(self) -> str | None:
         """The host of the sessions, as the person named it; None for this machine and nobody elsewhere."""
-        return far.host()
+        return caller.host()
 
     def to(self, name: str) -> Connection:
         """A connection to a session that must be there. Raises as `find.required` does."""

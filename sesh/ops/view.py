@@ -6,9 +6,10 @@ import os
 import time
 
 from sesh import paths
-from sesh.cli import everywhere, far, find, show, table
+from sesh.cli import printing, tables
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable, UsageError
 from sesh.names import check_label, printable
+from sesh.ops import caller, find, lookup
 from sesh.protocol import parse
 from sesh.store import listing, records
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.cli.way import Way
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
+    from sesh.ops.route import Way
     from sesh.store.listing import Summary
 
 _LINES = 300
@@ -38,44 +39,44 @@ def list_(line: Line, *, label: Sequence[str] = (), watch: bool = False) -> int:
     wanted = dict(check_label(word) for word in label)
     there = listing.summaries()
     sessions = [each for each in there if bears(each, wanted)]
-    remotes = everywhere.hosts(line)
+    remotes = lookup.hosts(line)
     if line.json:
-        whole = [{**each, "host": far.host()} for each in sessions]
-        for _, answer in everywhere.summaries(remotes):
+        whole = [{**each, "host": caller.host()} for each in sessions]
+        for _, answer in lookup.summaries(remotes):
             whole += [] if isinstance(answer, SeshError) else [each for each in answer if bears(each, wanted)]
-        show.value(whole)
+        printing.value(whole)
         return 0
     drawn = _table()
     if sessions:
-        show.text("\n".join(drawn.lines(sessions, time.time())))
+        printing.text("\n".join(drawn.lines(sessions, time.time())))
     for reason in listing.refusals(there):
-        show.note(reason)
-    for word in everywhere.skipped(line):
-        show.text(drawn.remark(word, SKIPPED))
-    for word, answer in everywhere.summaries(remotes):
+        printing.note(reason)
+    for word in lookup.skipped(line):
+        printing.text(drawn.remark(word, SKIPPED))
+    for word, answer in lookup.summaries(remotes):
         if isinstance(answer, SeshError):
-            show.text(drawn.remark(word, "unreachable" if answer.code == "unreachable" else str(answer)))
+            printing.text(drawn.remark(word, "unreachable" if answer.code == "unreachable" else str(answer)))
             continue
         rows = [each for each in answer if bears(each, wanted)]
         if rows:
             lines = drawn.lines(rows, time.time())
             lines.insert(len(lines) - len(rows), drawn.remark(word))
-            show.text("\n".join(lines))
+            printing.text("\n".join(lines))
         sessions += rows
-    if not sessions and os.isatty(show.STDOUT):
-        show.text("no sessions; `sesh NAME` creates one" if not wanted else "no session bears these labels")
+    if not sessions and os.isatty(printing.STDOUT):
+        printing.text("no sessions; `sesh NAME` creates one" if not wanted else "no session bears these labels")
     return 0
 
 
-def _table() -> table.Table:
+def _table() -> tables.Table:
     """The table for stdout: fitted and coloured on a terminal."""
-    width = table.width(show.STDOUT) if os.isatty(show.STDOUT) else None
-    return table.Table(width, coloured=table.coloured(show.STDOUT))
+    width = tables.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
+    return tables.Table(width, coloured=tables.coloured(printing.STDOUT))
 
 
 def print_(sessions: Sequence[Summary]) -> None:
     """A list of sessions by itself."""
-    show.text("\n".join(_table().lines(sessions, time.time())) if sessions else "no sessions over there")
+    printing.text("\n".join(_table().lines(sessions, time.time())) if sessions else "no sessions over there")
 
 
 def bears(session: Summary, labels: dict[str, str]) -> bool:
@@ -88,9 +89,9 @@ def status(line: Line, name: str) -> int:
     find.checked(name, "--status")
     session = known(name)
     if line.json:
-        show.value({**session, "host": far.host()})
+        printing.value({**session, "host": caller.host()})
     else:
-        show.text("\n".join(_described(session)))
+        printing.text("\n".join(_described(session)))
     return 0
 
 
@@ -112,7 +113,7 @@ def known(name: str) -> Summary:
         session |= {"clients": [], "scrollback": None, "foreground": None, **known, "link": None}
     here = listing.current()
     session["current"] = here is not None and here["name"] == session["name"]
-    if far.near() is not None:
+    if caller.near() is not None:
         session["link"] = "up"
     return session
 
@@ -125,24 +126,24 @@ def _described(session: Summary) -> list[str]:
     scrollback = session.get("scrollback") or {}
     facts: dict[str, Any] = {
         "name": session["name"],
-        "state": table.state(session) + (" (this one)" if session.get("current") else ""),
+        "state": tables.state(session) + (" (this one)" if session.get("current") else ""),
         "lost": _lost(session) if session.get("lost") else None,
         "program": f"{session.get('pid')}: {' '.join(session.get('command') or [])}",
         "foreground": f"{foreground.get('pid')}: {_words(foreground.get('command'))}" if foreground else None,
         "directory": session.get("cwd"),
         "title": session.get("title") or None,
-        "created": f"{session.get('created')} ({table.age(session.get('created'), now) or '?'} ago)",
-        "last activity": f"{session.get('last_activity')} ({table.age(session.get('last_activity'), now) or '?'} ago)",
+        "created": f"{session.get('created')} ({tables.age(session.get('created'), now) or '?'} ago)",
+        "last activity": f"{session.get('last_activity')} ({tables.age(session.get('last_activity'), now) or '?'} ago)",
         "size": f"{session.get('columns')}x{session.get('rows')}",
         "scrollback": f"{scrollback.get('lines')} lines, {scrollback.get('bytes')} bytes" if scrollback else None,
         "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()) or None,
         "daemon": f"{session.get('daemon_pid')}, sesh {session.get('version')}",
     }
-    lines = [f"{key + ':':<15}{show.plain(value)}" for key, value in facts.items() if value is not None]
+    lines = [f"{key + ':':<15}{printing.plain(value)}" for key, value in facts.items() if value is not None]
     for client in clients:
         told = f"{client.get('tty')}, {client.get('columns')}x{client.get('rows')}, since {client.get('since')}"
         watching = ", only watching" if client.get("read_only") else ""
-        lines.append(f"{'client:':<15}{show.plain(client.get('pid'))} on {show.plain(told)}{watching}")
+        lines.append(f"{'client:':<15}{printing.plain(client.get('pid'))} on {printing.plain(told)}{watching}")
     return lines
 
 
@@ -165,10 +166,10 @@ def screen(line: Line, name: str, *, form: str = "text") -> int:
         raise UsageError(f"{printable(form)} is no format of --screen; take {', '.join(_FORMATS)}")
     shown = depicted(name, form)
     if line.json or form == "json":
-        show.value({"session": name, "host": far.host(), "format": form, **shown})
+        printing.value({"session": name, "host": caller.host(), "format": form, **shown})
     else:
         text: str = shown["text"]
-        show.write(text.encode("utf-8", "replace") + (b"\n" if "lines" in shown else b""))
+        printing.write(text.encode("utf-8", "replace") + (b"\n" if "lines" in shown else b""))
     return 0
 
 
@@ -179,7 +180,7 @@ def _seen(name: str, verb: str, *, timeout: float = 10.0, **words: Any) -> bytes
     except NotFound:
         if find.lost_record(name) is None:
             raise
-    from sesh.cli import lost
+    from sesh.ops import lost
 
     return lost.seen(name, verb, **words)
 
@@ -195,7 +196,7 @@ def depicted(name: str, form: str) -> dict[str, Any]:
         return screen
     from sesh.vt.render import pictures
 
-    return {"text": show.valid(pictures.svg(screen) if form == "svg" else pictures.html(screen))}
+    return {"text": printing.valid(pictures.svg(screen) if form == "svg" else pictures.html(screen))}
 
 
 def logs(
@@ -215,21 +216,21 @@ def logs(
             raise UsageError(f"{printable(count)} is no number of lines; write: sesh --logs {name} 100")
         lines = int(count)
     if follow:
-        from sesh.cli import following
+        from sesh.ops import live_logs
 
         try:
-            return following.follow(name, lines, ansi=ansi, json=line.json, way=way)
+            return live_logs.follow(name, lines, ansi=ansi, json=line.json, way=way)
         except NotFound:
             if way is not None or find.lost_record(name) is None:
                 raise
-        from sesh.cli import lost
+        from sesh.ops import lost
 
         return lost.logged(name, lines, ansi=ansi, json=line.json)
     last = tail(name, lines, ansi=ansi)
     if line.json:
-        show.value({"session": name, "host": far.host(), "lines": last})
+        printing.value({"session": name, "host": caller.host(), "lines": last})
     elif last:
-        show.write("".join(f"{each}\n" for each in last).encode("utf-8", "replace"))
+        printing.write("".join(f"{each}\n" for each in last).encode("utf-8", "replace"))
     return 0
 
 

@@ -6,7 +6,7 @@ import os
 import time
 
 from sesh import paths
-from sesh.cli import settings, show
+from sesh.cli import printing, settings
 from sesh.errors import Ended, NotDeployed, SeshError
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import link
@@ -29,7 +29,7 @@ def place(word: str) -> Destination:
 
 def near(destination: Destination) -> dict[str, Any]:
     """This machine as the sesh over there has to know it."""
-    from sesh.cli import create
+    from sesh.ops import create
 
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
@@ -51,7 +51,7 @@ def opened(destination: Destination, *, ask: bool | None = None, offer: bool = F
     try:
         through = link.open_link(destination, near(destination), ask=ask)
     except NotDeployed as error:
-        if not (offer and show.on_terminal()):
+        if not (offer and printing.on_terminal()):
             raise
         _deployed(destination, error)
         through = link.open_link(destination, near(destination), ask=ask)
@@ -61,10 +61,10 @@ def opened(destination: Destination, *, ask: bool | None = None, offer: bool = F
 
 def _deployed(destination: Destination, missing: NotDeployed) -> None:
     """Puts sesh there, if the person at the terminal wants that. Raises `missing` if not, DeployError."""
-    from sesh.cli import choice
+    from sesh.cli import prompts
 
     question = f"@{destination.word} has no sesh; deploy sesh to @{destination.word}?"
-    if choice.ask(question, choice.YES_NO, "y") != "y":
+    if prompts.ask(question, prompts.YES_NO, "y") != "y":
         raise missing
     from sesh.remote.deploy import fleet
 

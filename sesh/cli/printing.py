@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
     from sesh.errors import SeshError
 
 STDOUT, STDERR = 1, 2
@@ -47,10 +47,10 @@ def text(line: str) -> None:
 
 def note(line: str) -> None:
     """One line of sesh's own on stderr; lost where stderr is closed."""
-    from sesh.cli import far
+    from sesh.ops import caller
 
     try:
-        write(encoded(f"sesh: {one_line(far.worded(line))}\n"), STDERR)
+        write(encoded(f"sesh: {one_line(caller.worded(line))}\n"), STDERR)
     except (BrokenPipeError, Refused):
         return
 
@@ -126,9 +126,9 @@ def done(line: Line, **facts: Any) -> int:
 def failure(error: SeshError, *, json: bool) -> None:
     """An error, as the line or the object that it is."""
     if json:
-        from sesh.cli import far
+        from sesh.ops import caller
 
-        value({"error": {"code": error.code, "message": one_line(far.worded(str(error)))}})
+        value({"error": {"code": error.code, "message": one_line(caller.worded(str(error)))}})
     else:
         note(str(error))
 
@@ -155,6 +155,6 @@ def on_terminal() -> bool:
 
 def can_ask() -> bool:
     """Whether a person can be asked something: here, or where a command line from another machine was typed."""
-    from sesh.cli import far
+    from sesh.ops import caller
 
-    return far.asks() or on_terminal()
+    return caller.asks() or on_terminal()

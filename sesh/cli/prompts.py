@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 
-from sesh.cli import far, show
-from sesh.cli.table import columns, width
+from sesh.cli import printing
+from sesh.cli.tables import columns, width
 from sesh.errors import Interrupted
+from sesh.ops import caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def ask(question: str, answers: Answers, default: str) -> str:
     `answers`: a small letter or digit and what it means, each; `default`: the letter that Enter takes. What is typed
     after the answer stays for who reads next. Raises Interrupted upon Ctrl-C.
     """
-    if far.asks():
-        return far.answer(question, answers, default)
+    if caller.asks():
+        return caller.answer(question, answers, default)
     if dumb():
         return _numbered(question, answers, default)
     return _looked_at(question, answers, default)
@@ -58,14 +59,14 @@ def _numbered(question: str, answers: Answers, default: str) -> str:
     """Lines, and a line in answer: a number, or a letter; asked again for anything else."""
     numbers = {str(number): letter for number, (letter, _) in enumerate(answers, 1)}
     places = {letter: number for number, letter in numbers.items()}
-    show.write(show.encoded(f"{question}\n"), show.STDERR)
+    printing.write(printing.encoded(f"{question}\n"), printing.STDERR)
     for letter, label in answers:
-        show.write(show.encoded(f"  {places[letter]}) {label}\n"), show.STDERR)
+        printing.write(printing.encoded(f"  {places[letter]}) {label}\n"), printing.STDERR)
     while True:
-        show.write(f"number [{places[default]}]: ".encode(), show.STDERR)
+        printing.write(f"number [{places[default]}]: ".encode(), printing.STDERR)
         typed = os.read(0, 1024)
         if not typed:
-            show.write(b"\n", show.STDERR)
+            printing.write(b"\n", printing.STDERR)
             return ""
         word = typed.decode("utf-8", "replace").strip().lower()
         if word in numbers:
@@ -78,7 +79,7 @@ def _looked_at(question: str, answers: Answers, default: str) -> str:
     """The answers beside each other, one of them marked."""
     from sesh.client.terminal import RawTerminal
 
-    outbound = show.STDERR if os.isatty(show.STDERR) else show.STDOUT
+    outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
     with RawTerminal(0, outbound) as terminal:
         return _Row(terminal, question, answers, default).chosen()
 
@@ -93,7 +94,7 @@ class _Row:
         self._console = Console(terminal, single=True)
         self._at = next(at for at, (letter, _) in enumerate(answers) if letter == default)
         self._stacked = sum(columns(label) + 3 for _, label in answers) > width(terminal.outbound)
-        self._write(f"{show.plain(question)} [{letters(answers, default)}]\r\n")
+        self._write(f"{printing.plain(question)} [{letters(answers, default)}]\r\n")
         self._draw()
 
     def chosen(self) -> str:
@@ -133,11 +134,11 @@ class _Row:
 
     def _draw(self) -> None:
         marked = [
-            f"\x1b[7m {show.plain(label)} \x1b[27m" if at == self._at else f" {show.plain(label)} "
+            f"\x1b[7m {printing.plain(label)} \x1b[27m" if at == self._at else f" {printing.plain(label)} "
             for at, (_, label) in enumerate(self._answers)
         ]
         between = "\r\n" if self._stacked else " "
         self._write(f"\r{between.join(marked)}")
 
     def _write(self, text: str) -> None:
-        self._terminal.write_all(show.encoded(text), 5.0)
+        self._terminal.write_all(printing.encoded(text), 5.0)

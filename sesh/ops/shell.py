@@ -7,9 +7,7 @@ import re
 import time
 
 from sesh import protocol, wire
-from sesh.cli import create, far, find, show
-from sesh.cli.presses import Presses
-from sesh.cli.way import HERE
+from sesh.cli import printing
 from sesh.errors import (
     Ended,
     ExitCode,
@@ -24,14 +22,17 @@ from sesh.errors import (
     UsageError,
 )
 from sesh.names import printable
+from sesh.ops import caller, create, find
+from sesh.ops.interrupts import Presses
+from sesh.ops.route import HERE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from sesh.cli.way import Way
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
+    from sesh.ops.route import Way
 
     Answering = Callable[[wire.Connection, str], tuple[dict[str, Any], bytes]]
 
@@ -144,7 +145,7 @@ class Passed:
             if at >= 0 and not last and len(data) - at < _LONGEST and not _SEQUENCES.match(data, at):
                 data, self._held = data[:at], data[at:]
             data = plain(data)
-        show.write(data)
+        printing.write(data)
 
 
 class Order:
@@ -181,7 +182,7 @@ class Order:
         last = ended.result.get("run")
         if not isinstance(last, dict) or last.get("key") != self._words.get("key"):
             raise InternalError(f"{name} has ended, and with it what is known of the command")
-        show.note(f"{name} has ended with the command, while the link was down; its output is lost")
+        printing.note(f"{name} has ended with the command, while the link was down; its output is lost")
         return last, b""
 
 
@@ -217,13 +218,13 @@ def _report(line: Line, name: str, told: dict[str, Any], output: bytes, *, waite
     """Prints what the command wrote; the exit code."""
     code = told.get("exit_code")
     if line.json:
-        show.value(show.outcome(name, far.host(), line.tail, {**told, "exit_code": code}, output))
+        printing.value(printing.outcome(name, caller.host(), line.tail, {**told, "exit_code": code}, output))
     elif waited:
-        show.write(output)
+        printing.write(output)
         if told.get("truncated"):
-            show.note("the command wrote more; only the end of it was kept")
+            printing.note("the command wrote more; only the end of it was kept")
         if told.get("timed_out"):
-            show.note(f"the command goes on in {name}; to wait for it: sesh --wait {name} --prompt")
+            printing.note(f"the command goes on in {name}; to wait for it: sesh --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0
 
 
@@ -241,9 +242,9 @@ def history(line: Line, name: str, count: str | None = None, *, ansi: bool = Fal
     told, data = _told(name, number)
     output = data if ansi else plain(data)
     if line.json:
-        show.value({**_dated({key: told.get(key) for key in _FACTS}), "output": output.decode("utf-8", "replace")})
+        printing.value({**_dated({key: told.get(key) for key in _FACTS}), "output": output.decode("utf-8", "replace")})
     else:
-        show.write(output)
+        printing.write(output)
     return 0
 
 
@@ -296,10 +297,10 @@ def _dated(facts: dict[str, Any]) -> dict[str, Any]:
 def _listed(line: Line, commands: list[dict[str, Any]]) -> int:
     """Prints commands, the newest last."""
     if line.json:
-        show.value(commands)
+        printing.value(commands)
         return 0
     for each in commands:
         code = "-" if each["exit_code"] is None else each["exit_code"]
-        command = show.one_line(" ".join(each["command"]))
-        show.text(f"{each['n']:>4}  {code:>3}  {each['duration']:>8.2f}s  {command}")
+        command = printing.one_line(" ".join(each["command"]))
+        printing.text(f"{each['n']:>4}  {code:>3}  {each['duration']:>8.2f}s  {command}")
     return 0

@@ -1,21 +1,120 @@
-"""`--send`, `--message` and `--label`: what is told to a session."""
+"""The keys of `--send --key`, by tmux's names, as the bytes that a terminal sends (XTerm ctlseqs, PC-style keys).
+
+`--send`, `--message` and `--label`: what is told to a session.
+"""
 
 from __future__ import annotations
 
 import os
 
 from sesh import wire
-from sesh.cli import find, keynames, show
+from sesh.cli import printing
 from sesh.errors import UsageError
-from sesh.names import check_label
+from sesh.names import check_label, printable
+from sesh.ops import find
 from sesh.protocol import CHUNK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
     from sesh.wire import Connection
+
+_PLAIN = {
+    "enter": b"\r",
+    "return": b"\r",
+    "escape": b"\x1b",
+    "esc": b"\x1b",
+    "tab": b"\t",
+    "btab": b"\x1b[Z",
+    "space": b" ",
+    "bspace": b"\x7f",
+    "backspace": b"\x7f",
+}
+_LETTERED = {"up": "A", "down": "B", "right": "C", "left": "D", "home": "H", "end": "F"}
+_NUMBERED = {
+    "insert": 2,
+    "ic": 2,
+    "delete": 3,
+    "dc": 3,
+    "pageup": 5,
+    "pgup": 5,
+    "ppage": 5,
+    "pagedown": 6,
+    "pgdn": 6,
+    "npage": 6,
+    **{f"f{number}": code for number, code in zip(range(5, 13), (15, 17, 18, 19, 20, 21, 23, 24), strict=True)},
+}
+_FUNCTIONS = {"f1": "P", "f2": "Q", "f3": "R", "f4": "S"}
+_WEIGHTS = {"S": 1, "M": 2, "C": 4}
+
+
+def is_cursor(name: str) -> bool:
+    """Whether what a key sends depends on the program: a cursor key without modifiers."""
+    return name.lower() in _LETTERED
+
+
+def bytes_of(name: str, *, application: bool = False) -> bytes:
+    """What the key `name` sends: `C-c`, `M-x`, `S-Tab`, `Enter`, `C-Left`, `F5`, `^C` or one character.
+
+    `application`: whether the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
+    Raises UsageError for a name that is no key.
+    """
+    modifiers, key = _taken_apart(name)
+    lower = key.lower()
+    weight = 1 + sum(_WEIGHTS[each] for each in modifiers)
+    if lower in _LETTERED:
+        return _lettered(_LETTERED[lower], weight, b"\x1bO" if application else b"\x1b[")
+    if lower in _FUNCTIONS:
+        return _lettered(_FUNCTIONS[lower], weight, b"\x1bO")
+    if lower in _NUMBERED:
+        return f"\x1b[{_NUMBERED[lower]}{f';{weight}' if weight > 1 else ''}~".encode()
+    if lower == "tab" and "S" in modifiers:
+        sent = b"\x1b[Z"
+    elif lower in _PLAIN and "C" not in modifiers:
+        sent = _PLAIN[lower]
+    elif "C" in modifiers:
+        sent = _control(" " if lower == "space" else key, name)
+    elif len(key) == 1:
+        sent = (key.upper() if "S" in modifiers else key).encode("utf-8", "surrogateescape")
+    else:
+        raise _unknown(name)
+    return b"\x1b" + sent if "M" in modifiers else sent
+
+
+def _taken_apart(name: str) -> tuple[set[str], str]:
+    """The modifiers before a key, and the key."""
+    modifiers: set[str] = set()
+    if len(name) == 2 and name[0] == "^":
+        return {"C"}, name[1]
+    while len(name) > 2 and name[1] == "-" and name[0].upper() in _WEIGHTS:
+        modifiers.add(name[0].upper())
+        name = name[2:]
+    return modifiers, name
+
+
+def _lettered(final: str, weight: int, introducer: bytes) -> bytes:
+    """A cursor or function key: with modifiers always CSI 1 ; weight final."""
+    if weight == 1:
+        return introducer + final.encode()
+    return f"\x1b[1;{weight}{final}".encode()
+
+
+def _control(key: str, name: str) -> bytes:
+    """The control character of a key (ECMA-48's C0: the key's column less four, `?` is DEL)."""
+    if key == "?":
+        return b"\x7f"
+    if key in (" ", "2"):
+        return b"\0"
+    if len(key) == 1 and "@" <= key.upper() <= "_":
+        return bytes((ord(key.upper()) & 0x1F,))
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> UsageError:
+    return UsageError(f"{printable(name)} is no key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character")
+
 
 _PATIENCE = 30.0
 """Seconds for a program to take in one chunk."""
@@ -39,12 +138,12 @@ def send(line: Line) -> int:
     with find.required(name) as connection:
         connection.send(wire.greeting("request"), _soon())
         find.welcomed(connection, name)
-        if any(keynames.is_cursor(word.removeprefix("--key=")) for word in line.words) and _application(connection):
+        if any(is_cursor(word.removeprefix("--key=")) for word in line.words) and _application(connection):
             _, before, _, after = taken_apart(line, application=True)
         for chunk in _chunks(before, None if stdin else " ".join(texts), after):
             position = _typed(connection, chunk, position)
             sent += len(chunk)
-    return show.done(line, name=name, bytes=sent, position=position)
+    return printing.done(line, name=name, bytes=sent, position=position)
 
 
 def typed(name: str, text: bytes, keys: Sequence[str] = ()) -> tuple[int, int | None]:
@@ -54,12 +153,12 @@ def typed(name: str, text: bytes, keys: Sequence[str] = ()) -> tuple[int, int | 
     """
     position: int | None = None
     for key in keys:
-        keynames.bytes_of(key)  # a wrong one is told before anything is typed
+        bytes_of(key)  # a wrong one is told before anything is typed
     with find.required(name) as connection:
         connection.send(wire.greeting("request"), _soon())
         find.welcomed(connection, name)
-        application = any(map(keynames.is_cursor, keys)) and _application(connection)
-        whole = text + b"".join(keynames.bytes_of(key, application=application) for key in keys)
+        application = any(map(is_cursor, keys)) and _application(connection)
+        whole = text + b"".join(bytes_of(key, application=application) for key in keys)
         for at in range(0, len(whole) or 1, CHUNK):
             position = _typed(connection, whole[at : at + CHUNK], position)
     return len(whole), position
@@ -94,7 +193,7 @@ def taken_apart(line: Line, *, application: bool = False) -> tuple[str, bytes, l
             keys.append(_ENTER)
         elif word == "--key" or word.startswith("--key="):
             key = rest.pop() if word == "--key" else word.removeprefix("--key=")
-            keys.append(keynames.bytes_of(key, application=application))
+            keys.append(bytes_of(key, application=application))
         else:
             plain.append(word)
     plain += line.tail or []
@@ -129,13 +228,13 @@ def _soon() -> float:
 def message(line: Line, name: str, texts: Sequence[str]) -> int:
     """`--message NAME TEXT`: a line for the attached clients."""
     find.checked(name, "--message")
-    text = show.one_line(" ".join(texts))
+    text = printing.one_line(" ".join(texts))
     if not text:
         raise UsageError("the message is empty; write: sesh --message NAME TEXT")
     answer, _ = find.ask(name, "message", text=text)
     if not answer.get("clients") and not line.json:
-        show.note(f"nobody is attached to {name}, so nobody saw it")
-    return show.done(line, name=name, clients=answer.get("clients"))
+        printing.note(f"nobody is attached to {name}, so nobody saw it")
+    return printing.done(line, name=name, clients=answer.get("clients"))
 
 
 def label(line: Line, name: str, labels: Sequence[str]) -> int:
@@ -144,4 +243,4 @@ def label(line: Line, name: str, labels: Sequence[str]) -> int:
     if not labels:
         raise UsageError(f"which labels? write: sesh --label {name} KEY=VALUE")
     answer, _ = find.ask(name, "label", set=dict(check_label(word) for word in labels))
-    return show.done(line, name=name, labels=answer.get("labels"))
+    return printing.done(line, name=name, labels=answer.get("labels"))

@@ -6,14 +6,14 @@ import os
 import select
 import time
 
-from sesh.cli import show
+from sesh.cli import printing
 from sesh.errors import Refused, SeshError, Unreachable, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
     from sesh.store.listing import Summary
 
     Answer = tuple[str, list[Summary] | SeshError]
@@ -39,9 +39,9 @@ def skipped(line: Line) -> list[str]:
 
 
 def _known(line: Line) -> list[str]:
-    from sesh.cli import far
+    from sesh.ops import caller
 
-    if line.local or far.near() is not None:
+    if line.local or caller.near() is not None:
         return []
     from sesh.remote import known
 
@@ -73,14 +73,14 @@ class Asking:
             threading.Thread(target=self._ask, args=(word,), daemon=True).start()
 
     def _ask(self, word: str) -> None:
-        from sesh.cli import reach
+        from sesh.ops import links
         from sesh.remote import known
         from sesh.remote.ssh import link
 
         answer: list[Summary] | SeshError
         try:
-            destination = reach.place(word)
-            sessions = link.request(destination, "summaries", reach.near(destination), patience=PATIENCE)["sessions"]
+            destination = links.place(word)
+            sessions = link.request(destination, "summaries", links.near(destination), patience=PATIENCE)["sessions"]
             answer = [{**each, "host": word} for each in sessions if isinstance(each, dict)]
             known.remember_names(word, answer)
         except SeshError as error:
@@ -157,7 +157,7 @@ def located(line: Line, names: Sequence[str], *, creates: bool = False) -> dict[
     poll = select.poll()
     poll.register(asking.inbound, select.POLLIN)
     speak: float | None = time.monotonic() + QUIET
-    impatient = creates and show.on_terminal()
+    impatient = creates and printing.on_terminal()
     if impatient:
         poll.register(0, select.POLLIN)
     while asking.waiting and asking.left() > 0:
@@ -172,10 +172,12 @@ def located(line: Line, names: Sequence[str], *, creates: bool = False) -> dict[
                     found[name].append(word)
         if speak is not None and time.monotonic() >= speak and asking.waiting:
             speak = None
-            if not os.isatty(show.STDERR):
+            if not os.isatty(printing.STDERR):
                 continue
             others = ", ".join(f"@{word}" for word in sorted(asking.waiting))
-            show.note(f"looking for {', '.join(names)} on {others}" + ("; Enter creates it here" if impatient else ""))
+            printing.note(
+                f"looking for {', '.join(names)} on {others}" + ("; Enter creates it here" if impatient else "")
+            )
     asking.given_up()
     return {name: sorted(words) for name, words in found.items()}
 
@@ -184,13 +186,13 @@ def chosen(name: str, words: list[str]) -> str | None:
     """The host to use: the only one, or the one that a person chooses."""
     if len(words) < 2:
         return words[0] if words else None
-    if not show.on_terminal():
+    if not printing.on_terminal():
         several = ", ".join(f"@{word}" for word in words)
         raise UsageError(f"{name} runs on {several}; say which: sesh @{words[0]} {name}")
-    from sesh.cli import choice
+    from sesh.cli import prompts
 
     answers = [(str(number), f"{number} @{word}") for number, word in enumerate(words[:9], 1)]
-    answer = choice.ask(f"{name} runs on several hosts:", [*answers, ("c", "Cancel")], "1")
+    answer = prompts.ask(f"{name} runs on several hosts:", [*answers, ("c", "Cancel")], "1")
     if not answer.isdecimal():
         raise Refused("nothing was done")
     return words[int(answer) - 1]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from sesh import paths
-from sesh.cli import far, find, show
+from sesh.cli import printing
 from sesh.errors import Exists, Refused, UsageError
 from sesh.names import check_label, check_variable, printable
+from sesh.ops import caller, find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def order(
     """
     extra = dict(check_variable(word) for word in env)
     labels = dict(check_label(word) for word in label)
-    near = far.near()
+    near = caller.near()
     if near is not None:
         (columns, rows, width, height), term, colorterm = near.size, near.term, near.colorterm
         environment, home = near.surroundings(dict(os.environ)), os.path.expanduser("~")
@@ -58,7 +59,7 @@ def order(
         "timeout": None,
         "login": near is not None,
         "persist": _persists(),
-        "id": far.number(),
+        "id": caller.number(),
     }
 
 
@@ -107,7 +108,7 @@ def meant(word: str) -> str:
     """
     if word == "~" or word[:2] == "~/":
         word = os.path.expanduser(word)
-    near = far.near()
+    near = caller.near()
     return near.directory(word) if near is not None else word
 
 
@@ -172,5 +173,5 @@ def seconds(word: str, option: str = "--timeout") -> float:
 def made(line_json: bool, name: str, *, created: bool) -> int:
     """Says which session there is now; the exit code."""
     if line_json:
-        show.value({"ok": True, "name": name, "session": name, "host": far.host(), "created": created})
+        printing.value({"ok": True, "name": name, "session": name, "host": caller.host(), "created": created})
     return 0

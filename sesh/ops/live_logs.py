@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sesh import protocol, wire
-from sesh.cli import find, show
-from sesh.cli.way import HERE
+from sesh.cli import printing
 from sesh.errors import Ended, Interrupted, Lost, ProtocolError, Silent, Unreachable
+from sesh.ops import find
+from sesh.ops.route import HERE
 from sesh.vt.lines import Line, LineReader
 
 TYPE_CHECKING = False
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.cli.way import Way
+    from sesh.ops.route import Way
 
 _WAIT, _LOGS = 1, 2
 
@@ -116,24 +117,24 @@ class Follower:
         self._write(data.decode("utf-8", "replace").removesuffix("\n").split("\n") if answer.get("lines") else [])
 
     def _write(self, before: list[str]) -> None:
-        show.write(b"".join(map(self._printed, before[-self._count :] if self._count else [])))
+        printing.write(b"".join(map(self._printed, before[-self._count :] if self._count else [])))
 
     def _print(self, lines: LineReader, block: tuple[int, bytes]) -> None:
         """Prints the lines that a block of output ends; what the lines that are there already hold is passed over."""
         position, data = block
         if position > lines.position:
-            show.note(f"{position - lines.position} bytes came faster than they could be read and are left out")
+            printing.note(f"{position - lines.position} bytes came faster than they could be read and are left out")
             lines.position = position
         fresh = data[lines.position - position :]
         whole: list[Line] = [each for each in lines.feed(fresh) if each.final] if fresh else []
         if whole:
-            show.write(b"".join(self._printed(each.ansi if self._ansi else each.text) for each in whole))
+            printing.write(b"".join(self._printed(each.ansi if self._ansi else each.text) for each in whole))
 
     def _last(self, lines: LineReader) -> None:
         """Prints the line that was not finished."""
         last = lines.current
         if last.text:
-            show.write(self._printed(last.ansi if self._ansi else last.text))
+            printing.write(self._printed(last.ansi if self._ansi else last.text))
 
 
 def _line(text: str) -> bytes:
@@ -141,4 +142,4 @@ def _line(text: str) -> bytes:
 
 
 def _object(text: str) -> bytes:
-    return show.dumped({"line": text})
+    return printing.dumped({"line": text})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from sesh.cli import create, everywhere, far, find, show
+from sesh.cli import printing
 from sesh.errors import Exists, Refused, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, printable
+from sesh.ops import caller, create, find, lookup
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.cli.words import Line
+    from sesh.cli.parser import Line
     from sesh.store.listing import Summary
 
 VERSION = 1
@@ -40,24 +41,24 @@ class Entry:
 
 def export(line: Line) -> int:
     """`--export`: the sessions here and on the known remotes, those apart that have ended or are another machine's."""
-    found = [_entry(each, far.host()) for each in listing.summaries() if _lasting(each)]
-    missed = [(word, "failed less than a minute ago, and was not asked") for word in everywhere.skipped(line)]
+    found = [_entry(each, caller.host()) for each in listing.summaries() if _lasting(each)]
+    missed = [(word, "failed less than a minute ago, and was not asked") for word in lookup.skipped(line)]
     answers = []
-    for word, answer in everywhere.summaries(everywhere.hosts(line)):
+    for word, answer in lookup.summaries(lookup.hosts(line)):
         if isinstance(answer, SeshError):
             missed.append((word, str(answer)))
         else:
             answers += [_entry(each, word) for each in answer if _lasting(each)]
     for word, reason in missed:
-        show.note(f"the sessions of @{word} are left out: {reason}")
+        printing.note(f"the sessions of @{word} are left out: {reason}")
     found += sorted(answers, key=lambda entry: (str(entry.host), entry.name))
     whole = {"version": VERSION, "sessions": [entry.facts() for entry in found]}
     if line.json:
-        show.value(whole)
+        printing.value(whole)
     else:
         import json
 
-        show.text(json.dumps(show.valid(whole), indent=2, ensure_ascii=True))
+        printing.text(json.dumps(printing.valid(whole), indent=2, ensure_ascii=True))
     return 0
 
 
@@ -80,7 +81,7 @@ def import_(line: Line, file: str | None = None) -> int:
     if line.hosts:
         left = [entry for entry in entries if entry.host not in (None, line.hosts[0])]
         for other in sorted({str(entry.host) for entry in left}):
-            show.note(f"the sessions of @{other} are left out; for these: sesh --import, without @{line.hosts[0]}")
+            printing.note(f"the sessions of @{other} are left out; for these: sesh --import, without @{line.hosts[0]}")
         entries = [entry for entry in entries if entry not in left]
         for entry in entries:
             entry.host = line.hosts[0]
@@ -89,7 +90,7 @@ def import_(line: Line, file: str | None = None) -> int:
     rows = []
     for host in dict.fromkeys(entry.host for entry in entries):
         group = [entry for entry in entries if entry.host == host]
-        rows += [_made(entry) for entry in group] if host in (None, far.host()) else _made_there(host, group)
+        rows += [_made(entry) for entry in group] if host in (None, caller.host()) else _made_there(host, group)
     return _told(line, rows)
 
 
@@ -203,7 +204,7 @@ def _is_command(command: object) -> bool:
 
 def _made(entry: Entry) -> dict[str, Any]:
     """Makes a session here, where there is none of its name; what became of it."""
-    row: dict[str, Any] = {"name": entry.name, "host": far.host(), "created": False}
+    row: dict[str, Any] = {"name": entry.name, "host": caller.host(), "created": False}
     try:
         before = find.running(entry.name)
         if before is not None:
@@ -220,7 +221,7 @@ def _made(entry: Entry) -> dict[str, Any]:
     except SeshError as error:
         if isinstance(error, Exists) and not find.ended(entry.name):
             return row  # somebody was faster
-        return {**row, "error": {"code": error.code, "message": show.one_line(str(error))}}
+        return {**row, "error": {"code": error.code, "message": printing.one_line(str(error))}}
     return {**row, "created": True}
 
 
@@ -239,9 +240,9 @@ def _made_there(host: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
     layout = {"version": VERSION, "sessions": [{**entry.facts(), "host": None} for entry in entries]}
     try:
-        answer = there.answered(host, ["--import", _STDIN], show.dumped(layout), ask=None)
+        answer = there.answered(host, ["--import", _STDIN], printing.dumped(layout), ask=None)
     except SeshError as error:
-        failed = {"code": error.code, "message": show.one_line(str(error))}
+        failed = {"code": error.code, "message": printing.one_line(str(error))}
         return [{"name": entry.name, "host": host, "created": False, "error": failed} for entry in entries]
     rows = answer.get("sessions")
     return [{**row, "host": host} for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
@@ -251,12 +252,12 @@ def _told(line: Line, rows: list[dict[str, Any]]) -> int:
     """Says what became of each session; the exit code."""
     failed = [row for row in rows if "error" in row]
     if line.json:
-        show.value({"ok": not failed, "sessions": rows})
+        printing.value({"ok": not failed, "sessions": rows})
         return 1 if failed else 0
     for row in rows:
-        word = f"@{row['host']} {row['name']}" if row["host"] and far.near() is None else row["name"]
+        word = f"@{row['host']} {row['name']}" if row["host"] and caller.near() is None else row["name"]
         if "error" in row:
-            show.note(f"{word} was not made: {row['error']['message']}")
+            printing.note(f"{word} was not made: {row['error']['message']}")
         else:
-            show.text(show.plain(f"made {word}" if row["created"] else f"{word} runs already"))
+            printing.text(printing.plain(f"made {word}" if row["created"] else f"{word} runs already"))
     return 1 if failed else 0
