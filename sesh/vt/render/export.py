@@ -25,7 +25,7 @@ _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
 def export(emulator: Emulator, form: str) -> bytes:
     """The screen in a form that `--screen` asks for: `text`, `ansi`, or `json`."""
     if form == "json":
-        return lean.write(screen_data(emulator)).encode()
+        return lean.to_json(screen_data(emulator)).encode()
     text = screen_ansi(emulator) if form == "ansi" else "\n".join(emulator.text())
     return text.encode("utf-8", "replace")
 
