@@ -1,4 +1,4 @@
-"""Who may know whom, and what may load before a session shows."""
+"""How the rooms are imported, and what may load before a session shows."""
 
 from __future__ import annotations
 
@@ -12,58 +12,8 @@ import pytest
 
 from tests.house.source import ROOMS, ROOT, Module, modules, python_files, read
 
-# What each part of the house may import of sesh, beside itself and the shared modules.
-MAY_KNOW: dict[str, tuple[str, ...]] = {"daemon": (), "client": (), "remote": ("client",), "completions": ()}
-
 # The attach path and the daemon's start: standard library and ptyprocess, nothing else.
 LEAN = ("sesh.__main__", "sesh.client.attach", "sesh.daemon.spawn.daemonize")
-
-
-# What knows all rooms: the command line, and the ways for programs beside it.
-DOORS = ("__main__", "cli", "api", "mcp")
-
-
-def is_door(module: Module) -> bool:
-    return module.name.split(".")[0] == "sesh" and module.name.split(".")[1:2] in [[door] for door in DOORS]
-
-
-def strangers(module: Module) -> list[str]:
-    """Imports that the rules of the house do not allow this module."""
-    if is_door(module):
-        return []
-    allowed = (module.room, *MAY_KNOW[module.room]) if module.room else ()
-    closed = {*ROOMS, *DOORS} - set(allowed) - ({"api"} if module.name == "sesh" else set())
-    return [
-        f"{module.path}:{line}: imports {name}"
-        for line, name in module.imports
-        if name.startswith("sesh.") and name.split(".")[1] in closed
-    ]
-
-
-def test_rooms_know_the_shared_modules_and_no_more_of_the_house_than_they_must() -> None:
-    assert [line for module in modules() for line in strangers(module)] == []
-
-
-@pytest.mark.parametrize(
-    ("path", "name", "text", "forbidden"),
-    [
-        ("sesh/names.py", "sesh.names", "def f():\n    import sesh.daemon.server", True),
-        ("sesh/cli/verbs/sessions.py", "sesh.cli.verbs.sessions", "from sesh.remote import link", False),
-        ("daemon/server.py", "sesh.daemon.server", "from sesh import client", True),
-        ("daemon/server.py", "sesh.daemon.server", "from sesh.daemon import pty\nfrom sesh import errors", False),
-        ("client/attach.py", "sesh.client.attach", "from sesh.daemon.spawn.daemonize import create", True),
-        ("client/attach.py", "sesh.client.attach", "import importlib\nimportlib.import_module('sesh.cli')", True),
-        ("sesh/api/here.py", "sesh.api.here", "from sesh.daemon.spawn import daemonize", False),
-        ("sesh/wire.py", "sesh.wire", "from sesh.api import Session", True),
-        ("sesh/__init__.py", "sesh", "from sesh.api import Session", False),
-        ("remote/bridge.py", "sesh.remote.bridge", "from sesh.client import attach", False),
-        ("remote/bridge.py", "sesh.remote.bridge", "from sesh.daemon.spawn import daemonize", True),
-    ],
-)
-def test_the_import_rule_sees_what_it_must(path: str, name: str, text: str, forbidden: bool) -> None:
-    folder = path.split("/", maxsplit=1)[0]
-    module = Module(path, "" if folder == "sesh" else folder, name, text)
-    assert bool(strangers(module)) == forbidden
 
 
 def private(module: Module) -> list[str]:
