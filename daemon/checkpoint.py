@@ -10,7 +10,7 @@ import time
 
 from sesh import platform
 from sesh.daemon.clients.model import Model
-from sesh.daemon.clients.output_log import Stream
+from sesh.daemon.pty.output_log import Stream
 from sesh.daemon.session import stamp
 from sesh.store import checkpoints
 

@@ -8,7 +8,7 @@ import time
 from sesh import names, paths, protocol
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.input import LIMIT
-from sesh.daemon.shell.refresh import refresh
+from sesh.daemon.shell.variables import refresh
 from sesh.errors import Busy, Refused, UsageError
 from sesh.lean import signal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from sesh import platform
-from sesh.daemon.clients.output_log import WORTH
+from sesh.daemon.pty.output_log import WORTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

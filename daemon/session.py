@@ -8,12 +8,12 @@ import time
 from sesh import __version__, paths, platform
 from sesh.daemon.clients.client import Clients
 from sesh.daemon.clients.model import Model
-from sesh.daemon.clients.output_log import WORTH, Stream
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
-from sesh.daemon.fault_log import Journal
+from sesh.daemon.loop.fault_log import Journal
 from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.input import InputQueue
+from sesh.daemon.pty.output_log import WORTH, Stream
 from sesh.daemon.pty.queries import Watch
 from sesh.errors import SIGNAL_BASE
 from sesh.lean import OrderedDict
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.input import Feed
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.rest import Rest
-    from sesh.daemon.shell.history import Past
-    from sesh.daemon.shell.osc133 import Marks
+    from sesh.daemon.shell.history import Marks, Past
     from sesh.daemon.shell.queue import Runs
     from sesh.daemon.shell.shells import Draft
     from sesh.daemon.waits import Waits
@@ -121,7 +120,7 @@ class Session:
 
     def resume_marks(self, begun: Any, number: int | None) -> None:
         """What the shell had told of a command that is under way."""
-        from sesh.daemon.shell.osc133 import Marks
+        from sesh.daemon.shell.history import Marks
 
         self.marks = Marks(self)
         self.marks.resume(begun, number)
@@ -129,7 +128,7 @@ class Session:
     def marked(self, body: bytes, position: int) -> None:
         """The shell's integration has told of a prompt or a command."""
         if self.marks is None:
-            from sesh.daemon.shell.osc133 import Marks
+            from sesh.daemon.shell.history import Marks
 
             self.marks = Marks(self)
         self.marks.found(body, position)

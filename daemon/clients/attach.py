@@ -6,7 +6,7 @@ import time
 
 from sesh import __version__, protocol
 from sesh.daemon.clients.client import HELD, RAW, REPAINT, RESYNC, Attachment, clamp_size
-from sesh.daemon.shell.refresh import displays, refresh
+from sesh.daemon.shell.variables import displays, refresh
 from sesh.lean import signal
 
 TYPE_CHECKING = False

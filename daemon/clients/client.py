@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.daemon.clients.output_log import Stream
+    from sesh.daemon.pty.output_log import Stream
     from sesh.vt.render.viewport import Viewport
 
 RAW = "raw"

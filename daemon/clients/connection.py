@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.daemon.clients.client import Attachment
-    from sesh.daemon.clients.output_log import Stream
+    from sesh.daemon.pty.output_log import Stream
     from sesh.lean import socket
 
 _READ = 1 << 16

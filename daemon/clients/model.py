@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.daemon.clients.output_log import Stream
+    from sesh.daemon.pty.output_log import Stream
     from sesh.vt.emulator import Emulator
 
 BOUND = 16 << 20

@@ -21,7 +21,7 @@ from sesh.daemon.clients.client import (
 )
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.clients.model import BOUND, PATIENCE, Model
-from sesh.daemon.clients.output_log import RETAINED, Stream
+from sesh.daemon.pty.output_log import RETAINED, Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

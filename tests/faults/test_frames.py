@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon.fault_log import KEPT
+from sesh.daemon.loop.fault_log import KEPT
 from sesh.daemon.requests import VERBS
 from sesh.errors import Busy, ProtocolError, SeshError, TimedOut, Unreachable
 from tests.faults.daemons import Daemons, resident

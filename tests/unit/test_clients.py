@@ -24,7 +24,7 @@ from sesh.daemon.clients.client import (
     Size,
     clamp_size,
 )
-from sesh.daemon.clients.output_log import Stream
+from sesh.daemon.pty.output_log import Stream
 from tests.unit.peers import Link
 
 Add = Callable[..., Attachment]

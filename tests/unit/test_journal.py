@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sesh.daemon.fault_log import KEPT, Journal
+from sesh.daemon.loop.fault_log import KEPT, Journal
 
 
 def test_a_fault_is_told_in_one_line_with_its_kind_and_place() -> None:

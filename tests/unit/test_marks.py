@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.shell.osc133 import LONGEST, told
+from sesh.daemon.shell.history import LONGEST, told
 
 
 @given(st.binary(max_size=200))

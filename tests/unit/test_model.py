@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sesh.daemon.clients import model as models
 from sesh.daemon.clients.model import LAZY, PLAIN, Model
-from sesh.daemon.clients.output_log import Stream
+from sesh.daemon.pty.output_log import Stream
 from sesh.vt.emulator import Emulator
 
 WORDS = [

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.clients.model import Model
-from sesh.daemon.clients.output_log import RETAINED, WORTH, Stream
 from sesh.daemon.loop.timers import Timers
+from sesh.daemon.pty.output_log import RETAINED, WORTH, Stream
 from sesh.daemon.rest import Rest
 from sesh.vt.emulator import Emulator
 from sesh.vt.packed import PIECE, Packed, PackedLines

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sesh import protocol
 from sesh.daemon.clients.connection import Reader
-from sesh.daemon.clients.output_log import Stream
+from sesh.daemon.pty.output_log import Stream
 from sesh.errors import ProtocolError
 from tests.unit.peers import Link
 

@@ -13,9 +13,9 @@ from sesh.daemon.clients import relay as relays
 from sesh.daemon.clients.client import ASIDE, DRAWN, FARTHEST, RAW, RESYNC, STALLED, Attachment, Clients, Size
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.clients.model import BOUND, PATIENCE, Model
-from sesh.daemon.clients.output_log import Stream
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.loop.timers import Timers
+from sesh.daemon.pty.output_log import Stream
 from tests.support import Glass
 from tests.unit.peers import Link
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.clients import output_log
-from sesh.daemon.clients.output_log import RETAINED, Stream
+from sesh.daemon.pty import output_log
+from sesh.daemon.pty.output_log import RETAINED, Stream
 
 STEPS = st.lists(
     st.one_of(
