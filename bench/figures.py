@@ -167,7 +167,7 @@ def as_table(rows: Iterable[Row], *, markdown: bool = False) -> str:
         best, goal = row.beside_best(), row.beside_goal()
         met = row.met()
         lines.append([
-            f"{row.title}, {row.unit}",
+            f"{row.title}, {row.unit}" if row.unit else row.title,
             *cells,
             "-" if best is None else f"{best:.2f}",
             row.said or "-",

@@ -19,6 +19,7 @@ def grow(field: Field) -> list[Row]:
     rows = []
     for count in COUNTS:
         began = time.monotonic()
+        sessions = "1 session" if count == 1 else f"{count} sessions"
         with contextlib.ExitStack() as stack:
             stack.enter_context(field.brief())
             for contender in field.tools:
@@ -39,6 +40,6 @@ def grow(field: Field) -> list[Row]:
             ]
             for row in found:
                 key, title = row.key.removesuffix("-0"), row.title.removesuffix(" 0 sessions")
-                rows.append(dataclasses.replace(row, key=f"{key}-of-{count}", title=f"{title}, {count} sessions"))
-        field.log(f"  {count} sessions: {time.monotonic() - began:.1f} s")
+                rows.append(dataclasses.replace(row, key=f"{key}-of-{count}", title=f"{title}, {sessions}"))
+        field.log(f"  {sessions}: {time.monotonic() - began:.1f} s")
     return rows

@@ -49,11 +49,11 @@ def rest(field: Field) -> list[Row]:
         "memory", f"PSS of {COUNT} sessions of 10,000 lines", "MiB", said="1.5 x tmux", goal=lambda m: 1.5 * m["tmux"]
     )
     small = Row("memory-small", f"PSS of {COUNT} sessions that printed a line", "MiB")
-    seen = Row("memory-seen", f"PSS of {COUNT} sessions of 10,000 lines, looked at", "MiB")
+    seen = Row("memory-seen", f"PSS of {COUNT} sessions of 10,000 lines, after attaching", "MiB")
     within = f"in {IDLE:g} s, {COUNT} sessions"
     away = Row("idle-wakeups", f"wakeups {within} detached", "", said="0", goal=lambda _: 0.0)
     busy = Row("idle-cpu", f"processor time {within} detached", "ms", said="0", goal=lambda _: 0.0)
-    here = Row("idle-attached", f"wakeups {within}, one attached each", "", said="0", goal=lambda _: 0.0)
+    here = Row("idle-attached", f"wakeups {within}, one client each", "", said="0", goal=lambda _: 0.0)
     script = [field.python, "-IS", os.path.join(field.material, "showing.py")]
     compared = [each for each in field.tools if not field.quick or each.name in ("sesh", "tmux")]
     if not field.quick:

@@ -50,7 +50,7 @@ def attach(field: Field) -> list[Row]:
     flood = ["sh", "-c", "exec yes '@@CONTENT@@ and some more of it, so that a row is about filled'"]
     rows = [
         Row("attach", "attach until the content shows", "ms", said="2 x bare", goal=lambda m: 2 * m["bare"]),
-        Row("attach-10000", "attach with 10,000 lines behind", "ms"),
+        Row("attach-10000", "attach with 10,000 lines of scrollback", "ms"),
         Row("attach-flood", "attach during a flood, until it shows", "ms", said="200 ms", goal=lambda _: 200.0),
     ]
     waits = [[*script, "0"], [*script, "10000"], flood]
@@ -85,7 +85,7 @@ def create(field: Field) -> list[Row]:
 
 def execute(field: Field) -> list[Row]:
     """`true` as a session's program, waited for, less what `true` takes by itself."""
-    row = Row("exec", "exec true, over plain true", "ms", said="3 x bare", goal=lambda m: 3 * m["bare"])
+    row = Row("exec", "exec true, minus plain true", "ms", said="3 x bare", goal=lambda m: 3 * m["bare"])
 
     def take(contender: Contender) -> float:
         words = contender.execute(["true"]) or []

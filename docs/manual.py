@@ -1,6 +1,6 @@
-"""The manual page, made from what the verbs say of themselves: `make man` writes docs/sesh.1.
+"""The manual page, generated from the verbs' own help: `make man` writes docs/sesh.1.
 
-Only what no verb can say stands here: what sesh is, its keys, exit codes, variables and files.
+The rest is here: the description, keys, exit codes, variables and files.
 """
 
 from __future__ import annotations
@@ -20,53 +20,65 @@ PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")
 SIGN = ".\\\" sesh(1), written by sesh's own docs/manual.py; edit that, or the verbs."
 
 _ABOUT = """\
-sesh keeps named shell sessions alive, on this machine and on any machine that ssh reaches. `sesh work` attaches to the
-session work, and makes it where there is none; Ctrl-\\ leaves it, and it goes on. Whoever attaches later, from here or
-from elsewhere, finds screen, scrollback and modes as if they had been there all along.
+sesh keeps named shell sessions alive, on this machine and on any machine that you can reach with ssh. `sesh work`
+attaches to the session work, or creates it. Ctrl-\\ leaves it, and whatever runs in it keeps running. When you attach
+again, from here or from elsewhere, screen, scrollback and modes are restored.
 
-Any word is a session's name, so verbs wear dashes. `@HOST` before a verb or a name moves the same command to that host.
-`--` ends sesh's own words; all after it is the command. `sesh -` is the session attached last.
+Any bare word is a session name, so verbs start with dashes. `@HOST` before a verb or a name runs the same command line
+on that host. Everything after a lone `--` is the command to run. `sesh -` is the session that you attached to last.
 
-Names are letters, digits and `. _ + -`, beginning with a letter, a digit or `_`, of 64 bytes at most."""
+A name consists of letters, digits and `. _ + -`, begins with a letter, a digit or `_`, and has at most 64 bytes."""
 _KEYS = (
-    ("Ctrl-\\", "Leaves the session; it goes on. Another key: SESH_DETACH_KEY, or detach_key of config.toml."),
-    ("Ctrl-C", "While a job is waited for: SIGINT to the job; a third one in a row stops the waiting, not the job."),
+    (
+        "Ctrl-\\",
+        "Leave the session; it keeps running. To use another key, set SESH_DETACH_KEY, or detach_key in config.toml.",
+    ),
+    (
+        "Ctrl-C",
+        "While sesh waits for a job: send SIGINT to the job. The third in a row stops waiting; the job goes on.",
+    ),
 )
 _CODES = (
-    ("0", "Success; after leaving a session too."),
+    ("0", "Success, also after you detach."),
     ("1", "Refused, or not found."),
-    ("2", "Usage: wrong words, no name, no host."),
+    ("2", "Wrong usage, or an invalid name or host."),
     ("124", "Timed out."),
     ("125", "--exec or --run was refused, or sesh itself failed."),
-    ("126, 127", "The command cannot be executed, or is not there."),
+    ("126, 127", "The command is not executable, or was not found."),
     ("128+N", "Ended by signal N."),
-    ("else", "The command's own."),
+    ("other", "The command's own exit code."),
 )
 _VARIABLES = (
-    ("SESH_SESSION", "Inside a session: its name, for people and prompts."),
-    ("SESH_DIR", "Where sessions keep their files, ~/.sesh by default. Yours alone (0700)."),
-    ("SESH_DETACH_KEY", "The key that leaves: C-\\, C-b d (two keys), or none."),
-    ("SESH_JSON", "1: as --json with every verb."),
-    ("SESH_DEBUG", "1: tracebacks of what should not happen."),
-    ("SESH_EVENT_LOG", "A file for what happens with remotes, as JSON Lines. See --events --log."),
-    ("SESH_NO_SYNC", "1: no files are pushed before a session elsewhere begins."),
-    ("SESH_SSH, SESH_IDENTITY, SESH_PROXYJUMP", "The ssh to use (ssh or autossh), a key, a host to go through."),
-    ("SESH_PERSIST, SESH_KEEPALIVE", "How long shared connections stay (8h), and seconds between signs of life (30)."),
-    ("SESH_CTRL_DIR", "Where the sockets of shared connections lie."),
-    ("NO_COLOR", "No colours in lists."),
+    ("SESH_SESSION", "Set inside a session: its name, for prompts."),
+    ("SESH_DIR", "Directory for sockets and session records; must be yours, mode 0700. Default: ~/.sesh."),
+    ("SESH_DETACH_KEY", "The detach key: C-\\, C-b d (two keys), or none."),
+    ("SESH_JSON", "1: as if you gave --json with every verb."),
+    ("SESH_DEBUG", "1: show tracebacks for internal errors."),
+    ("SESH_EVENT_LOG", "A file for remote events, as JSON Lines. See --events --log."),
+    ("SESH_NO_SYNC", "1: push no files before a session starts on another host."),
+    ("SESH_SSH, SESH_IDENTITY, SESH_PROXYJUMP", "The ssh program (ssh or autossh), a key file, hosts to go through."),
+    (
+        "SESH_PERSIST, SESH_KEEPALIVE",
+        "How long shared connections stay open (8h), and seconds between keepalives (30).",
+    ),
+    ("SESH_CTRL_DIR", "Directory for the sockets of shared connections."),
+    ("NO_COLOR", "No colours in sesh's own output."),
 )
 _FILES = (
     ("~/.config/sesh/config.toml", "Settings: detach_key, replay_lines, persist, [groups], [remotes], [hooks]."),
-    ("~/.config/sesh/sync", "Files of your home that are pushed before a session elsewhere begins, one path a line."),
-    ("~/.sesh", "The sessions' sockets and records, what was kept of those that have ended."),
+    (
+        "~/.config/sesh/sync",
+        "Files to push before a session starts on another host, one path relative to HOME per line.",
+    ),
+    ("~/.sesh", "Sockets and records of sessions, and what is kept of ended ones."),
     ("~/.local/state/sesh", "Known remotes, and the event log."),
-    ("~/.local/share/sesh/versions", "What --deploy put here."),
+    ("~/.local/share/sesh/versions", "Versions installed by --deploy."),
 )
 _EXAMPLES = (
-    ("sesh work", "Attach to work, or make it."),
+    ("sesh work", "Attach to work, or create it."),
     ("sesh @gpu train", "The same on the host gpu."),
-    ("sesh --exec build -- make -j8", "Run make in a session of its own, and exit with its code."),
-    ("sesh @gpu --run train -- 'cd repo && ./eval.sh'", "Run a command in a live shell over there; print its output."),
+    ("sesh --exec build -- make -j8", "Run make in its own session, and exit with its code."),
+    ("sesh @gpu --run train -- 'cd repo && ./eval.sh'", "Run a command in a live shell on gpu, and print its output."),
 )
 
 

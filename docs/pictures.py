@@ -1,7 +1,7 @@
 """The pictures of the README, made by sesh itself: `make pictures`.
 
-Each scene is typed into a real terminal with a shell in it, in a home of its own; the other machine is an sshd on
-loopback. What the terminal shows at the end is drawn as `sesh --screen --format svg` draws a session.
+Each scene is typed into a shell on a real terminal, with its own home directory; the other machine is an sshd on
+loopback. The final screen is drawn as `sesh --screen --format svg` draws a session.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ JOB = (
 
 
 def play(home: Home, rows: int, scene: tuple[tuple[str, str], ...]) -> str:
-    """Types the lines of a scene, each when the one before has shown its sign, or ended, and draws what is there."""
+    """Draws the screen after typing the lines of a scene, each once the previous one has shown its sign or ended."""
     terminal = Terminal(
         ["bash", "--noprofile", "--rcfile", f"{home.path}/.bashrc", "-i"],
         columns=COLUMNS,

@@ -1,7 +1,7 @@
 #!/bin/sh
-# An agent whose tool can only run commands that end, working in one shell that stays: directory, variables and
-# activated environments are there for the next command. Commands come on stdin, one a line; for each one JSON object
-# goes to stdout: exit_code, output, timed_out, or error. A model would stand at both ends.
+# An agent that can only run commands that end works in one shell that stays: the next command finds its directory,
+# variables and activated environments. Reads commands from stdin, one per line, and prints one JSON object for each:
+# exit_code, output, timed_out, or error. A model would write the commands and read the answers.
 #
 #   printf '%s\n' 'cd /src' 'make test' | agent-loop.sh work [@HOST]
 set -eu
@@ -10,6 +10,6 @@ host=${2:-}
 
 sesh ${host:+"$host"} --open "$name" >&2
 while IFS= read -r command; do
-    # 124 (the time ran out) and 125 (sesh could not) are in the answer too; the agent decides what to do.
+    # The answer also says if it was 124 (timed out) or 125 (sesh failed); the agent decides what to do.
     sesh ${host:+"$host"} --run "$name" --timeout "${LIMIT:-120}" --json -- "$command" </dev/null || :
 done

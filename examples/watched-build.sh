@@ -1,6 +1,6 @@
 #!/bin/sh
-# A build as a job that anybody may watch: `sesh build` shows it as it runs, Ctrl-\ leaves it running.
-# What the watcher types reaches the build, so it may even ask. The exit code is the build's own.
+# Run a build as a job that you can watch: `sesh build` shows it at work, and Ctrl-\ leaves it running.
+# What you type there reaches the build, so it may ask questions. The exit code is the build's own.
 #
 #   watched-build.sh make -j8              here
 #   HOST=@ci watched-build.sh make -j8     on the host ci, in the same directory under HOME
@@ -15,7 +15,7 @@ code=$?
 case $code in
     0) ;;
     124) echo "$name was ended: it took longer than ${LIMIT:-3600} s" >&2 ;;
-    125) echo "$name could not be run, or its code is not known" >&2 ;;
+    125) echo "$name could not run, or its exit code is unknown" >&2 ;;
     *) echo "$name failed ($code)" >&2 ;;
 esac
 exit "$code"

@@ -1,6 +1,6 @@
-"""`python -m tests.run_matrix [SHELL…]`: what of `sesh --run` holds in which shell, as the table of docs/RUN.md.
+"""`python -m tests.run_matrix [SHELL…]` prints which features of `sesh --run` work in which shell, for docs/RUN.md.
 
-A case is given a session with a live shell, in a home of its own, and raises AssertionError where it does not hold.
+A case gets a session with a live shell, in its own home directory, and raises AssertionError if it does not work.
 """
 
 from __future__ import annotations
@@ -146,13 +146,13 @@ def _codes(t: Live) -> None:
         t.is_(f"sh -c 'exit {code}'", code, "")
 
 
-@case("words as they are, quotes of all kinds")
+@case("words with quotes of all kinds")
 def _words(t: Live) -> None:
     t.open()
     assert t.run("printf", "<%s>", *_QUOTES) == (0, "".join(f"<{word}>" for word in _QUOTES).encode())
 
 
-@case("scripts of many lines, here-documents")
+@case("scripts of several lines, here-documents")
 def _scripts(t: Live) -> None:
     t.open()
     if t.fish:
@@ -163,7 +163,7 @@ def _scripts(t: Live) -> None:
     )
 
 
-@case("a syntax error is an error and no hang")
+@case("a syntax error is reported, and nothing hangs")
 def _syntax(t: Live) -> None:
     t.open()
     code, _ = t.run("echo (" if t.fish else "echo 'unclosed")
@@ -195,22 +195,22 @@ def _exit(t: Live) -> None:
     wait_until(lambda: t.home.names() == [])
 
 
-@case("prompt of two lines")
+@case("a prompt of two lines")
 def _two(t: Live) -> None:
     _prompted(t, "two")
 
 
-@case("right-hand prompt")
+@case("a right-hand prompt")
 def _right(t: Live) -> None:
     _prompted(t, "right")
 
 
-@case("slow, coloured prompt in the manner of starship")
+@case("a slow, coloured prompt like starship's")
 def _starship(t: Live) -> None:
     _prompted(t, "starship")
 
 
-@case("prompt with marks of shell integration (OSC 133)")
+@case("a prompt with shell integration marks (OSC 133)")
 def _marks(t: Live) -> None:
     _prompted(t, "marks")
 
@@ -256,7 +256,7 @@ def _narrow(t: Live) -> None:
     terminal.close()
 
 
-@case("`set -x`: the trace is the command's, nothing of ours")
+@case("`set -x`: traces the command, and nothing of sesh")
 def _trace(t: Live) -> None:
     t.open()
     if t.fish:
@@ -272,7 +272,7 @@ def _trace(t: Live) -> None:
     t.is_("echo off", 0, "off\n")
 
 
-@case("`set -e`: the shell ends, its code is told")
+@case("`set -e`: the shell ends, and its code is returned")
 def _errexit(t: Live) -> None:
     if t.fish:
         raise NoSuchThing
@@ -281,7 +281,7 @@ def _errexit(t: Live) -> None:
     wait_until(lambda: t.home.names() == [])
 
 
-@case("`set -u`, `${x:?}`: an error, the shell lives")
+@case("`set -u`, `${x:?}`: an error, and the shell goes on")
 def _nounset(t: Live) -> None:
     if t.fish:
         raise NoSuchThing
@@ -295,7 +295,7 @@ def _nounset(t: Live) -> None:
     t.is_("echo on", 0, "on\n")
 
 
-@case("aliases, also of what sesh itself uses")
+@case("aliases, also of commands that sesh itself uses")
 def _aliases(t: Live) -> None:
     t.open()
     t.run("alias hi='echo hello'; alias printf='echo no'" + ("" if t.fish else "; alias .=false"))
@@ -313,7 +313,7 @@ def _exit_trap(t: Live) -> None:
     wait_until(lambda: os.path.exists(f"{t.home.path}/trapped"))
 
 
-@case("an ERR trap runs once for a command that fails")
+@case("an ERR trap runs once for a failing command")
 def _err_trap(t: Live) -> None:
     if t.shell not in ("bash", "zsh"):
         raise NoSuchThing
@@ -322,7 +322,7 @@ def _err_trap(t: Live) -> None:
     t.is_("false", 1, "failed\n")
 
 
-@case("a DEBUG trap sees the command, nothing of ours")
+@case("a DEBUG trap sees the command, and nothing of sesh")
 def _debug_trap(t: Live) -> None:
     if t.shell not in ("bash", "zsh"):
         raise NoSuchThing
@@ -332,7 +332,7 @@ def _debug_trap(t: Live) -> None:
     assert (code, output.count(b"debug"), output.endswith(b"one\n")) == (0, 1, True), output
 
 
-@case("reading standard input: answered by `--send`")
+@case("a command that reads input gets it from `--send`")
 def _reads(t: Live) -> None:
     t.open()
     running = t.home.start("--run", "t", "--", "sh -c 'read line; echo got $line'")
@@ -344,7 +344,7 @@ def _reads(t: Live) -> None:
     assert (running.returncode, out) == (0, b"this\ngot this\n"), out
 
 
-@case("the shell's history holds nothing of ours")
+@case("the shell's history contains nothing of sesh")
 def _history(t: Live) -> None:
     t.open("set -g fish_history matrix" if t.fish else "HISTSIZE=100")
     assert t.home.sesh("--send", "t", "echo mine", "--enter").code == 0
@@ -357,7 +357,7 @@ def _history(t: Live) -> None:
     assert t.shell == "dash" or b"echo mine" in output, output
 
 
-@case("calls in their order")
+@case("calls run in order")
 def _order(t: Live) -> None:
     t.open()
     t.is_("true", 0, "")
@@ -372,7 +372,7 @@ def _order(t: Live) -> None:
     t.is_("cat order", 0, "0\n1\n2\n3\n")
 
 
-@case("`busy` names the program in front")
+@case("`busy` names the program in the foreground")
 def _busy(t: Live) -> None:
     t.open()
     assert t.home.sesh("--send", "t", "sleep 30", "--enter").code == 0
@@ -382,7 +382,7 @@ def _busy(t: Live) -> None:
     assert (done.code, error["code"], "sleep" in error["message"]) == (125, "busy", True), error
 
 
-@case("Ctrl-C of the caller: 130, the shell lives")
+@case("Ctrl-C in the caller: 130, and the shell goes on")
 def _interrupt(t: Live) -> None:
     t.open()
     call = t.home.start("--run", "t", "--", "sleep 60; echo never")
@@ -404,7 +404,7 @@ def _timeout(t: Live) -> None:
     t.is_("echo next", 0, "next\n")
 
 
-@case("who watches sees the command as if typed")
+@case("attached clients see the command as if typed")
 def _watched(t: Live) -> None:
     t.open()
     t.is_("echo one", 0, "one\n")
@@ -414,7 +414,7 @@ def _watched(t: Live) -> None:
     assert not any(ours in log for ours in (".run", ".cmd", "7373")), log
 
 
-@case("inside each of the others")
+@case("inside each of the other shells")
 def _nested(t: Live) -> None:
     t.open()
     for inner, words in SHELLS.items():

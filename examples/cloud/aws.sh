@@ -1,6 +1,6 @@
 #!/bin/sh
-# An EC2 machine for one job: launched, used by work.sh, and ended whatever happens. The aws command is yours, and so are
-# its credentials; another cloud differs in the three commands that call it.
+# Launch an EC2 machine for one job, run work.sh on it, and terminate it whatever happens. You need the aws command and
+# its credentials; for another cloud, change the calls of aws.
 #
 #   IMAGE=ami-… KEY=my-key GROUP=sg-… aws.sh python3 train.py
 set -eu
