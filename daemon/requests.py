@@ -128,7 +128,7 @@ class Sent:
             self.peer.respond(self.asked, position=self.position)
             return
         told = f"the program of {self.session.name} ended before it read all that was sent"
-        self.peer.refuse(self.asked, "refused", told, 1)
+        self.peer.refuse(self.asked, Refused(told))
 
 
 def screen(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) -> None:

@@ -13,7 +13,7 @@ from sesh.daemon.loop.poller import READ, WRITE, poller
 from sesh.daemon.pty.input import WINDOW
 from sesh.daemon.pty.pump import Program
 from sesh.daemon.requests import SEEING, VERBS
-from sesh.errors import ProtocolError, SeshError
+from sesh.errors import InternalError, ProtocolError, SeshError, UsageError
 from sesh.lean import signal
 
 TYPE_CHECKING = False
@@ -323,7 +323,7 @@ class Server:
         verb = VERBS.get(str(words.get("verb")))
         peer.owed += 1
         if verb is None:
-            peer.refuse(asked, "usage", f"this session's daemon is sesh {__version__} and does not know that verb", 2)
+            peer.refuse(asked, UsageError(f"this session's daemon is sesh {__version__} and does not know that verb"))
         elif words["verb"] in SEEING and not self.guarded(self.session.model.catch_up, "the emulator"):
             position, now = self.session.stream.head, time.monotonic()
             self.later.append((position, now, lambda: self._carry_out(verb, peer, asked, words, data)))
@@ -341,10 +341,12 @@ class Server:
         try:
             verb(self, peer, asked, words, data)
         except SeshError as error:
-            peer.refuse(asked, error.code, str(error), int(error.exit_code))
+            peer.refuse(asked, error)
         except Exception as error:
             self.session.journal.note(f"a fault in the verb {words.get('verb')}", error)
-            peer.refuse(asked, "internal", "the session's daemon failed at this; `sesh --status` shows the fault")
+            peer.refuse(
+                asked, InternalError("the session's daemon failed at this", hint="`$sesh --status` shows the fault")
+            )
 
     def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None) -> None:
         """Types bytes into the program."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from sesh.errors import ExitCode, UsageError
+from sesh.errors import TimedOut, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Waits:
     def _over(self, wait: Wait) -> None:
         if wait.pending:
             del wait.peer.waits[wait.asked]
-            wait.peer.refuse(wait.asked, "timeout", "the time ran out", ExitCode.TIMED_OUT)
+            wait.peer.refuse(wait.asked, TimedOut("the time ran out"))
         self._prune()
 
 

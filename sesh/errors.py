@@ -44,19 +44,42 @@ SIGNAL_BASE = 128
 
 
 class SeshError(Exception):
-    """The root of the tree: `str(error)` is the line for the user, `code` the word for programs."""
+    """The root of the tree. `str(error)` is the line for the user: what happened, and what to do.
+
+    `message` says what happened; `hint`, where there is one, what to do about it. Both write a command of sesh as
+    `$sesh --verb …`: whoever shows the error knows the host that the command has to name (`line`).
+    """
 
     code = "internal"
+    """The word for programs."""
     exit_code: int = ExitCode.FAILED
     answered = False
     """Whether the other side of a connection said so, as against the connection itself."""
 
-    def __init__(self, message: str, *, exit_code: int | None = None, code: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None, code: str | None = None) -> None:
         super().__init__(message)
+        self.message, self.hint = message, hint
         if exit_code is not None:
             self.exit_code = exit_code
         if code is not None:
             self.code = code
+
+    def __str__(self) -> str:
+        return self.line()
+
+    def line(self, host: str | None = None) -> str:
+        """The whole error in one line; its commands are for `host`, None for this machine."""
+        return for_host(f"{self.message}; {self.hint}" if self.hint else self.message, host)
+
+    def facts(self) -> dict[str, object]:
+        """The error as it goes over the wire; `message` is the whole line, for an older sesh."""
+        facts: dict[str, object] = {"code": self.code, "message": str(self), "exit": int(self.exit_code)}
+        return facts | {"what": self.message, "hint": self.hint}
+
+
+def for_host(text: str, host: str | None) -> str:
+    """`text` with each `$sesh` as the command that is to be typed here: `sesh`, or `sesh @HOST` for another host."""
+    return text.replace("$sesh", f"sesh @{host}" if host else "sesh") if "$sesh" in text else text
 
 
 class UsageError(SeshError):
@@ -164,13 +187,26 @@ class InternalError(SeshError):
     exit_code = ExitCode.SESH_FAILED
 
 
-def rebuild(code: str, message: str, exit_code: int | None = None) -> SeshError:
-    """The exception for an error that came over the wire as `{"code", "message", "exit"}`."""
-    if exit_code in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
-        return CannotStart(message, exit_code=exit_code, code=code)
-    kinds = (UsageError, InvalidName, InvalidHost, NotFound, Exists, Refused, Busy, TimedOut, Interrupted)
-    more = (Unreachable, NotDeployed, ProtocolError)
-    for kind in (*kinds, *more):
+def rebuild(facts: object) -> SeshError:
+    """The exception for an error that came over the wire, as `SeshError.facts` gives it; `answered` is set."""
+    if not isinstance(facts, dict):
+        error: SeshError = ProtocolError("the other side refused without giving a reason")
+    else:
+        error = _kind(str(facts.get("code")), facts.get("exit"))
+        error.message = str(facts.get("what") or facts.get("message"))
+        error.hint = str(facts.get("hint") or "")
+    error.answered = True
+    return error
+
+
+def _kind(code: str, exit_code: object) -> SeshError:
+    number = exit_code if isinstance(exit_code, int) else None
+    if number in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
+        return CannotStart("", exit_code=number, code=code)
+    for kind in (
+        UsageError, InvalidName, InvalidHost, NotFound, Exists, Refused, Busy, TimedOut, Interrupted, Unreachable,
+        NotDeployed, ProtocolError,
+    ):  # fmt: skip
         if kind.code == code:
-            return kind(message, exit_code=exit_code)
-    return InternalError(message, exit_code=exit_code)
+            return kind("", exit_code=number)
+    return InternalError("", exit_code=number)

@@ -119,7 +119,7 @@ class Connection:
     def accept(self, kind: int, payload: bytes) -> bool:
         """Whether a frame is the WELCOME that answers a HELLO. Raises the error where it is a refusal instead."""
         if kind == protocol.RESPONSE:
-            raise failure(protocol.parse(payload).get("error"))
+            raise rebuild(protocol.parse(payload).get("error"))
         if kind != protocol.WELCOME:
             return False
         self.welcome = protocol.parse(payload)
@@ -157,7 +157,7 @@ class Connection:
                 response = protocol.parse(payload)
                 if response.get("id") == asked:
                     if "error" in response:
-                        raise failure(response["error"])
+                        raise rebuild(response["error"])
                     return response, bytes(carried)
                 carried.clear()
 
@@ -263,13 +263,3 @@ def _wait(descriptor: int, events: int, deadline: float | None) -> None:
     left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
     if not poll.poll(left):
         raise TimedOut("the session's daemon did not answer in time; `sesh --status` tells its pid")
-
-
-def failure(error: object) -> Exception:
-    """The exception for the error of a RESPONSE."""
-    if not isinstance(error, dict):
-        return ProtocolError("the other side refused without saying why")
-    code = error.get("exit")
-    told = rebuild(str(error.get("code")), str(error.get("message")), code if isinstance(code, int) else None)
-    told.answered = True
-    return told

@@ -6,6 +6,7 @@ import time
 from errno import EAGAIN
 
 from sesh import protocol
+from sesh.errors import SeshError
 from sesh.lean import deque
 
 TYPE_CHECKING = False
@@ -188,10 +189,9 @@ class Peer:
         self.queue(protocol.message(protocol.RESPONSE, {"id": asked, "ok": True, **values}))
         self.owed -= 1
 
-    def refuse(self, asked: int, code: str, message: str, exit_code: int | None = None) -> None:
+    def refuse(self, asked: int, error: SeshError) -> None:
         """Answers request number `asked` with an error."""
-        error = {"code": code, "message": message, "exit": exit_code}
-        self.queue(protocol.message(protocol.RESPONSE, {"id": asked, "error": error}))
+        self.queue(protocol.message(protocol.RESPONSE, {"id": asked, "error": error.facts()}))
         self.owed -= 1
 
     def fail(self) -> None:

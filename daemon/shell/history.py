@@ -52,9 +52,9 @@ class Past:
         return iter(self._runs)
 
     def kept(self) -> tuple[int, Facts | None, list[tuple[Facts, bytes]], list[list[Any]]]:
-        """What a successor needs to go on: count, last answer, commands, answers (an error: code, message, exit)."""
+        """What a successor needs to go on: count, last answer, commands, answers."""
         answers = [
-            [key, number, [each.code, str(each), int(each.exit_code)] if isinstance(each, SeshError) else each]
+            [key, number, {"error": each.facts()} if isinstance(each, SeshError) else each]
             for key, number, each in self._answers
         ]
         return self.count, self.last, list(self._runs), answers
@@ -64,7 +64,7 @@ class Past:
         self.count, self.last = count, last
         self._runs.extend(runs)
         for key, number, each in answers:
-            self._answers.append((key, number, rebuild(*each) if isinstance(each, list) else each))
+            self._answers.append((key, number, rebuild(each["error"]) if "error" in each else each))
 
     def remember(self, run: Run, code: int | None, output: bytes) -> None:
         """Keeps a command that has ended."""
@@ -110,7 +110,7 @@ class Past:
             return False
         _, number, answer = found
         if isinstance(answer, SeshError):
-            peer.refuse(asked, answer.code, str(answer), int(answer.exit_code))
+            peer.refuse(asked, answer)
             return True
         facts, output = next((each for each in self._runs if each[0]["n"] == number), ({}, b""))
         first = int(facts.get("output_bytes", 0)) - len(output)

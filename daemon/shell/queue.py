@@ -381,7 +381,7 @@ class Runs:
     def _refuse(self, run: Run, error: SeshError) -> None:
         self.past.answered(run, error)
         if run.peer is not None:
-            run.peer.refuse(run.asked, error.code, str(error), int(error.exit_code))
+            run.peer.refuse(run.asked, error)
         self._leave(run)
 
     def _leave(self, run: Run) -> None:

@@ -274,8 +274,7 @@ def _most_descriptors() -> int:
 
 
 def _failed(first: socket.socket, error: SeshError) -> None:
-    told = {"code": error.code, "message": str(error), "exit": int(error.exit_code)}
-    first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "error": told}))
+    first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "error": error.facts()}))
 
 
 def _begun(order: Order) -> tuple[Session, str, Listener]:

@@ -67,7 +67,7 @@ class Reload:
             try:
                 step()
             except SeshError as error:
-                self.peer.refuse(self.asked, error.code, str(error), int(error.exit_code))
+                self.peer.refuse(self.asked, error)
 
         self.server.session.timers.set("reload", LOOK, guarded)
 

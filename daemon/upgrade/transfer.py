@@ -26,7 +26,7 @@ from sesh.daemon.server import Server
 from sesh.daemon.shell.shells import Draft
 from sesh.daemon.upgrade import state
 from sesh.daemon.upgrade.state import packed, unpacked
-from sesh.errors import ExitCode
+from sesh.errors import Refused
 from sesh.lean import socket
 
 TYPE_CHECKING = False
@@ -190,7 +190,7 @@ def adopt(memory: int, failed: str = "") -> Callable[[], None]:
     place, asked = told["asked"]
     if place is not None and failed:
         why = f"the other sesh could not take over ({failed}); {server.session.name} goes on as it was"
-        peers[place].refuse(asked, "refused", why, int(ExitCode.FAILED))
+        peers[place].refuse(asked, Refused(why))
     elif place is not None:
         peers[place].respond(asked, name=server.session.name, version=__version__)
     for descriptor in descriptors(told):

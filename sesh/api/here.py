@@ -11,7 +11,7 @@ from sesh.api.order import Order
 from sesh.api.outcome import Met, Result
 from sesh.api.stop import Stop, cut
 from sesh.cli import enter
-from sesh.errors import ExitCode, NotFound, SeshError, Unreachable
+from sesh.errors import ExitCode, NotFound, SeshError, Unreachable, rebuild
 from sesh.ops import create, find, send, sessions, shell, view, wait
 from sesh.ops.interrupts import Presses
 from sesh.ops.route import HERE, Way
@@ -163,5 +163,5 @@ def happened(connection: wire.Connection, since: int | None) -> Iterator[dict[st
             yield protocol.parse(payload)
         elif kind == protocol.RESPONSE:
             if "error" in (answer := protocol.parse(payload)):
-                raise wire.failure(answer["error"])
+                raise rebuild(answer["error"])
             return

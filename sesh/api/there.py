@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from sesh import lean, protocol, wire
+from sesh import lean, protocol
 from sesh.api.here import ended as finished
 from sesh.api.here import happened, ran, sought
 from sesh.api.kept import Kept, untold
@@ -15,7 +15,7 @@ from sesh.api.outcome import Met, Result
 from sesh.api.stop import Stop
 from sesh.cli import printing
 from sesh.cli import there as remote
-from sesh.errors import Ended, ExitCode, Lost, NotFound, SeshError
+from sesh.errors import Ended, ExitCode, Lost, NotFound, SeshError, rebuild
 from sesh.ops import caller, events, links, wait
 from sesh.ops.interrupts import Presses
 from sesh.ops.remote_route import Mender, begun
@@ -113,7 +113,7 @@ class There:
         """The commands that were run in it."""
         rows = lean.parse_json(self._said(["--history", name]).decode())
         if isinstance(rows, dict):
-            raise wire.failure(rows.get("error"))
+            raise rebuild(rows.get("error"))
         return list(rows)
 
     def events(self, name: str, since: int | None, stop: Stop) -> Iterator[dict[str, Any]]:
@@ -183,7 +183,7 @@ class There:
         """What a line answers over there in JSON. Raises the error that it answers, Unreachable."""
         answer = protocol.parse(self._said(argv, data, creates=creates, stop=stop, way=way))
         if "error" in answer:
-            raise wire.failure(answer["error"])
+            raise rebuild(answer["error"])
         return answer
 
     def _said(

@@ -8,7 +8,7 @@ import time
 
 from sesh import paths, protocol, wire
 from sesh.cli import enter, job, parser, printing, prompts, settings
-from sesh.errors import Ended, ExitCode, Refused, SeshError, TimedOut, Unreachable
+from sesh.errors import Ended, ExitCode, Refused, SeshError, TimedOut, Unreachable, rebuild
 from sesh.keepalive import Keepalive
 from sesh.ops import links, remote_route
 from sesh.ops.interrupts import Presses
@@ -88,7 +88,7 @@ def _listed(argv: list[str], destination: Destination) -> int:
 
     answer = json.loads(said)
     if isinstance(answer, dict):
-        raise wire.failure(answer.get("error"))
+        raise rebuild(answer.get("error"))
     view.print_(answer)
     return code
 
@@ -207,7 +207,7 @@ def answered(host: str, argv: list[str], data: bytes = b"", *, ask: bool | None 
         )
     answer = protocol.parse(bytes(said))
     if "error" in answer:
-        raise wire.failure(answer["error"])
+        raise rebuild(answer["error"])
     return answer
 
 
@@ -250,7 +250,7 @@ def carried_out(through: Link, argv: list[str], data: bytes, take: Callable[[int
         elif kind == protocol.RESPONSE:
             answer = protocol.parse(payload)
             if "error" in answer:
-                raise wire.failure(answer["error"])
+                raise rebuild(answer["error"])
             return int(answer["exit_code"])
     raise Unreachable(f"the link to @{through.destination.word} is lost")
 

@@ -161,9 +161,8 @@ class Following:
                 self._told(event)
             elif kind == protocol.RESPONSE:
                 self._forget(descriptor)
-                error = protocol.parse(payload).get("error")
-                if isinstance(error, dict):
-                    raise rebuild(str(error.get("code")), str(error.get("message")))
+                if "error" in (answer := protocol.parse(payload)):
+                    raise rebuild(answer["error"])
                 return
 
     def _forget(self, descriptor: int) -> None:

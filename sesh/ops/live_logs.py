@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh import protocol, wire
 from sesh.cli import printing
-from sesh.errors import Ended, Interrupted, Lost, ProtocolError, Silent, Unreachable
+from sesh.errors import Ended, Interrupted, Lost, ProtocolError, Silent, Unreachable, rebuild
 from sesh.ops import find
 from sesh.ops.route import HERE
 from sesh.vt.lines import Line, LineReader
@@ -78,7 +78,7 @@ class Follower:
             elif kind == protocol.RESPONSE:
                 answer = protocol.parse(payload)
                 if "error" in answer:
-                    raise wire.failure(answer["error"])
+                    raise rebuild(answer["error"])
                 if answer.get("id") == _WAIT and self._lines is not None:
                     self._last(self._lines)
                     return

@@ -16,7 +16,7 @@ import time
 
 from sesh import protocol, wire
 from sesh.cli import printing, settings
-from sesh.errors import Ended, Exists, Lost, NotFound, Refused, SeshError, TimedOut, Unreachable, UsageError
+from sesh.errors import Ended, Exists, Lost, NotFound, Refused, SeshError, TimedOut, Unreachable, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import find, links
 from sesh.ops.route import HERE
@@ -290,7 +290,7 @@ class Recording:
             elif kind == protocol.RESPONSE and connection is self._output:
                 answer = protocol.parse(payload)
                 if "error" in answer:
-                    raise wire.failure(answer["error"])
+                    raise rebuild(answer["error"])
                 if answer.get("id") == _WAIT:
                     self._end(answer.get("exit_code"))
                     return True

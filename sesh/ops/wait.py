@@ -7,7 +7,7 @@ import time
 
 from sesh import protocol, wire
 from sesh.cli import printing
-from sesh.errors import Ended, Lost, NotFound, Refused, Silent, TimedOut, Unreachable, UsageError
+from sesh.errors import Ended, Lost, NotFound, Refused, Silent, TimedOut, Unreachable, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import caller, create, find
 from sesh.ops.route import HERE
@@ -204,7 +204,7 @@ class _Wait:
                 answer = protocol.parse(payload)
                 if answer.get("id") == _WAIT:
                     if "error" in answer:
-                        raise wire.failure(answer["error"])
+                        raise rebuild(answer["error"])
                     return answer
 
     def _where(self, head: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 
 from sesh import keepalive, protocol, wire
 from sesh.cli import printing
-from sesh.errors import InternalError, Interrupted, TimedOut, Unreachable
+from sesh.errors import InternalError, Interrupted, TimedOut, Unreachable, rebuild
 from sesh.lean import signal
 
 TYPE_CHECKING = False
@@ -186,7 +186,7 @@ class Waiter:
                 elif response.get("id") != _WAIT:
                     self._retained.clear()
                 elif "error" in response:
-                    raise wire.failure(response["error"])
+                    raise rebuild(response["error"])
                 else:
                     self._result = response
 

@@ -47,7 +47,7 @@ class Nursery:
         answer: dict[str, Any] = json.loads(line)
         assert answer.get("code") != "crash", answer["message"]
         if "code" in answer:
-            raise rebuild(answer["code"], answer["message"], answer["exit"])
+            raise rebuild(answer)
         return dict(answer)
 
     def close(self) -> None:

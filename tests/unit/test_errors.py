@@ -35,24 +35,24 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 @pytest.mark.parametrize("kind", every(), ids=lambda kind: kind.__name__)
 def test_an_error_comes_over_the_wire_as_itself(kind: type[SeshError]) -> None:
     sent = kind("what, and what to do")
-    got = rebuild(sent.code, str(sent), sent.exit_code)
+    got = rebuild(sent.facts())
     assert (got.code, str(got), got.exit_code) == (sent.code, "what, and what to do", sent.exit_code)
     if kind not in (CannotStart, Ended, Lost, Silent):  # these say more than their code does
         assert type(got) is kind
 
 
 def test_what_cannot_start_keeps_a_shells_code() -> None:
-    assert rebuild("not_found", "no program x", 127).exit_code == 127
+    assert rebuild({"code": "not_found", "message": "no program x", "exit": 127}).exit_code == 127
     refused = CannotStart("x cannot be executed", code="refused", exit_code=ExitCode.NOT_EXECUTABLE)
     assert (refused.code, refused.exit_code) == ("refused", 126)
-    again = rebuild(refused.code, str(refused), refused.exit_code)
+    again = rebuild(refused.facts())
     assert isinstance(again, CannotStart)
     assert again.code == "refused"
     assert again.exit_code == 126
 
 
 def test_a_code_of_a_newer_sesh_is_internal_and_keeps_its_exit_code() -> None:
-    got = rebuild("brand_new", "text", 7)
+    got = rebuild({"code": "brand_new", "message": "text", "exit": 7})
     assert isinstance(got, InternalError)
     assert (got.code, got.exit_code) == ("internal", 7)
 

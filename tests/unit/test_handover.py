@@ -20,6 +20,7 @@ from sesh.daemon.requests import VERBS, Sent
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade import state, transfer
+from sesh.errors import rebuild
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def test_another_format_is_refused(server: Server) -> None:
 @pytest.mark.parametrize("path", [None, "a", [1]])
 def test_words_that_are_none_are_a_usage_error(server: Server, path: object) -> None:
     peer, _ = connect(server, wire.greeting("request"))
-    with pytest.raises(wire.failure({"code": "usage", "message": ""}).__class__):
+    with pytest.raises(rebuild({"code": "usage", "message": ""}).__class__):
         VERBS["reload"](server, peer, 1, {"python": "/bin/false", "path": path}, b"")
 
 
