@@ -200,7 +200,9 @@ class Visit:
             self._outcome = self._outcome or self._ending or Outcome("detached", self.name, self.host)
         if self._welcome_by and now >= self._welcome_by and self._outcome is None and not self._leave_by:
             if not self._resumes:
-                raise Unreachable(f"{self.name}'s daemon does not answer; `sesh --status {self.name}` tells its pid")
+                raise Unreachable(
+                    f"{self.name}'s daemon does not answer", hint=f"`$sesh --status {self.name}` tells its pid"
+                )
             self._end(Outcome("lost", self.name, self.host, reason="silent"))
         if self.keepalive.due and now >= self.keepalive.due:
             self._send(protocol.frame(protocol.PING))

@@ -296,7 +296,9 @@ def history(server: Server, peer: Peer, asked: int, words: Words, _data: bytes) 
         if facts["n"] == number:
             peer.respond(asked, output, **facts)
             return
-    raise Refused(f"{server.session.name} remembers no command {number}; see: sesh --history {server.session.name}")
+    raise Refused(
+        f"{server.session.name} remembers no command {number}", hint=f"see: $sesh --history {server.session.name}"
+    )
 
 
 def feed(server: Server, peer: Peer, asked: int, words: Words, data: bytes) -> None:

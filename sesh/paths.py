@@ -246,9 +246,9 @@ def recent() -> list[str]:
 
 def absent(name: str) -> NotFound:
     """The error for a session that is not there, with what to do."""
-    return NotFound(f"no session {name}; `sesh` lists what there is, `sesh {name}` creates it")
+    return NotFound(f"no session {name}", hint=f"`$sesh` lists what there is, `$sesh {name}` creates it")
 
 
 def taken(name: str) -> Exists:
     """The error for a name that runs."""
-    return Exists(f"{name} runs already; attach with `sesh {name}`, or take another name")
+    return Exists(f"{name} runs already", hint=f"attach with `$sesh {name}`, or take another name")

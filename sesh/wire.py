@@ -206,10 +206,12 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
                 return adopt(opened)
         except TimedOut:
             opened.close()
-            raise Silent(f"the daemon of {name} does not answer; `sesh --status {name}` tells its pid") from None
+            raise Silent(
+                f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` tells its pid"
+            ) from None
         opened.close()
         if time.monotonic() > deadline:
-            raise Silent(f"the daemon of {name} does not answer; `sesh --status {name}` tells its pid")
+            raise Silent(f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` tells its pid")
         time.sleep(0.01)  # its backlog is full for the moment; there is no event to wait for
 
 
@@ -262,4 +264,4 @@ def _wait(descriptor: int, events: int, deadline: float | None) -> None:
     poll.register(descriptor, events)
     left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
     if not poll.poll(left):
-        raise TimedOut("the session's daemon did not answer in time; `sesh --status` tells its pid")
+        raise TimedOut("the session's daemon did not answer in time", hint="`$sesh --status` tells its pid")

@@ -235,7 +235,9 @@ class Runs:
         drained = not self.program.take()
         shell = shells.foreground(pty)
         if shell is not None and shell.theirs:
-            raise Busy(f"the shell in {session.name} is another user's; type into it: sesh --send {session.name} TEXT")
+            raise Busy(
+                f"the shell in {session.name} is another user's", hint=f"type into it: $sesh --send {session.name} TEXT"
+            )
         if shell is not None and shell.ready and drained and not session.input:
             self.prompted = True
             if session.drafting:

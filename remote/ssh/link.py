@@ -173,7 +173,7 @@ class Link(wire.Connection):
         lowered = told.lower()
         if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
             word = self.destination.word
-            return NotDeployed(f"{word} has no sesh; put it there with: sesh --deploy @{word}")
+            return NotDeployed(f"{word} has no sesh", hint=f"put it there with: sesh --deploy @{word}")
         said = (told.strip() or seen.decode("utf-8", "replace").strip()).splitlines()[-1:]
         reason = f": {said[0]}" if said else ""
         return Unreachable(f"sesh on {self.destination.word} did not start (exit {code}){reason}")

@@ -145,7 +145,7 @@ def _relative(line: str) -> str:
         raise Refused("it is HOME itself; name what is to be there")
     path = "/".join(parts)
     if any(path == own or path.startswith(f"{own}/") for own in OWN):
-        raise Refused("it is sesh's own; `sesh --deploy` brings sesh there")
+        raise Refused("it is sesh's own", hint="`sesh --deploy` brings sesh there")
     return path
 
 

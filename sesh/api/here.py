@@ -55,7 +55,7 @@ class Here:
         """How the last job of that name ended."""
         kept = results.newest(name)
         if kept is None or not kept.get("job"):
-            raise NotFound(f"nothing is known of a job {name}; `sesh` lists what there is")
+            raise NotFound(f"nothing is known of a job {name}", hint="`$sesh` lists what there is")
         return ended(name, kept, kept.get("command"), results.output(kept), None)
 
     def job(self, name: str | None, order: Order) -> str:

@@ -29,7 +29,7 @@ def upgrade(line: Line) -> int:
     from sesh.remote import known
 
     if line.hosts:
-        raise UsageError(f"--upgrade goes to all known remotes; for one: sesh --deploy @{line.hosts[0]}")
+        raise UsageError("--upgrade goes to all known remotes", hint=f"for one: sesh --deploy @{line.hosts[0]}")
     words = [each.word for each in known.all()]
     if not words:
         if not line.json:

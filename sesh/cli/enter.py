@@ -67,7 +67,7 @@ def go(
     if not places:
         if line.tail is not None or env or label or manner or line.create:
             instead = f"sesh --label NAME {printable(label[0])}" if label else "sesh NAME"
-            raise UsageError(f"which session? write: {instead}, or for the lowest free number: sesh --new")
+            raise UsageError(f"which session? write: {instead}, or for the lowest free number: $sesh --new")
         from sesh.ops import view
 
         return view.list_(line)
@@ -137,7 +137,7 @@ def _begun(what: Order, name: str, *, plain: bool) -> Connection:
 def attach(line: Line, name: str, **manner: bool) -> int:
     """`--attach NAME`: attach to what is there. Raises NotFound."""
     if line.tail is not None:
-        raise UsageError("--attach runs no command; to create and attach: sesh NAME -- CMD")
+        raise UsageError("--attach runs no command", hint="to create and attach: $sesh NAME -- CMD")
     how = Manner(**manner)
     return back(line, how) if name == "-" else attach_to(find.checked(name, "--attach"), how)
 
@@ -298,7 +298,7 @@ def back(line: Line, how: Manner, *, plain: bool = True) -> int:
     `plain`: whether no DIR was written, which makes no sense with it, no more than a command.
     """
     if not plain or line.tail is not None:
-        raise UsageError("`sesh -` attaches to the session attached last and creates none; leave out DIR and CMD")
+        raise UsageError("`$sesh -` attaches to the session attached last and creates none; leave out DIR and CMD")
     paths.trusted(paths.directory())
     here = listing.current()
     for entry in paths.recent():
@@ -314,7 +314,7 @@ def back(line: Line, how: Manner, *, plain: bool = True) -> int:
         if connection is not None:
             connection.close()
             return attach_to(name, how)
-    raise NotFound("no session was attached before; `sesh` lists what there is")
+    raise NotFound("no session was attached before", hint="`$sesh` lists what there is")
 
 
 def _back_to(host: str, name: str, line: Line) -> int:

@@ -41,9 +41,11 @@ def exec_(  # noqa: PLR0913 (a job has that many sides)
     shown = [printable(word) for word in places]
     if not line.tail:
         named = f"sesh --exec {shown[0]} -- {' '.join(shown[1:]) or 'CMD'}, or " if shown else ""
-        raise UsageError(f"the command comes after --: {named}sesh --exec -- {' '.join(shown) or 'CMD'}")
+        raise UsageError(f"the command comes after --: {named}$sesh --exec -- {' '.join(shown) or 'CMD'}")
     if len(places) > 1:
-        raise UsageError(f"too many words before --; a directory goes so: sesh --exec {shown[0]} -C {shown[1]} -- …")
+        raise UsageError(
+            "too many words before --", hint=f"a directory goes so: $sesh --exec {shown[0]} -C {shown[1]} -- …"
+        )
     if printed and follow:
         raise UsageError("--print and --follow exclude each other; take one")
     if detached and (printed or follow or tie or stdin):

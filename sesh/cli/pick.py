@@ -35,7 +35,9 @@ def pick(line: Line, *, label: Sequence[str] = (), **manner: bool) -> int:
     wanted = dict(check_label(word) for word in label)
     how = enter.Manner(**manner)
     if not printing.on_terminal():
-        raise Refused("choosing needs a terminal; `sesh --list` lists the sessions, `sesh --attach NAME` takes one")
+        raise Refused(
+            "choosing needs a terminal", hint="`$sesh --list` lists the sessions, `$sesh --attach NAME` takes one"
+        )
     hosts = settings.loaded().hosts_of(line.hosts) if line.hosts else None
     from sesh.client.terminal import RawTerminal
 
@@ -43,7 +45,7 @@ def pick(line: Line, *, label: Sequence[str] = (), **manner: bool) -> int:
         _filled(roster)
         if not _entries(roster, wanted):
             missing = "no session bears these labels" if wanted else "there is no session to choose"
-            raise NotFound(f"{missing}; `sesh NAME` creates one")
+            raise NotFound(f"{missing}", hint="`$sesh NAME` creates one")
         if prompts.dumb():
             chosen = _numbered(list(_entries(roster, wanted)))
         else:

@@ -18,13 +18,15 @@ def mcp(line: Line) -> int:
     install = f"install it with: {sys.executable} -m pip install 'sesh[mcp]'"
 
     if line.hosts:
-        raise UsageError(f"--mcp serves here, and its tools take a host, like {line.hosts[0]}; write: sesh --mcp")
+        raise UsageError(
+            f"--mcp serves here, and its tools take a host, like {line.hosts[0]}", hint="write: sesh --mcp"
+        )
     if find_spec("mcp") is None:
         raise Refused(f"--mcp needs the SDK of the Model Context Protocol; {install}")
     if find_spec("mcp.server.mcpserver") is None:
         raise Refused(f"--mcp needs version 2 of the package mcp, and an older one is installed; {install}")
     if os.isatty(0):
-        raise Refused("--mcp speaks to a program; put `sesh --mcp` into the settings of your agent")
+        raise Refused("--mcp speaks to a program", hint="put `sesh --mcp` into the settings of your agent")
     from sesh.mcp.server import serve
 
     serve()

@@ -35,7 +35,7 @@ def check_words(words: Sequence[str]) -> None:
         return
     if verb := verb_like(words[0]):
         raise UsageError(f"too many words; did you mean {_meant(verb, words[1:])}?")
-    raise UsageError(f"too many words; to run a command: sesh {printable(words[0])} -- {_shown(words[1:])}")
+    raise UsageError("too many words", hint=f"to run a command: $sesh {printable(words[0])} -- {_shown(words[1:])}")
 
 
 def check_directory(name: str, directory: str | None) -> None:
@@ -45,7 +45,7 @@ def check_directory(name: str, directory: str | None) -> None:
         return
     if verb := verb_like(name):
         raise Refused(f"{create.no_directory(place)}; did you mean {_meant(verb, [directory])}?")
-    raise Refused(f"{create.no_directory(place)}; to run a command: sesh {name} -- {printable(directory)}")
+    raise Refused(f"{create.no_directory(place)}", hint=f"to run a command: $sesh {name} -- {printable(directory)}")
 
 
 def _meant(verb: str, words: Sequence[str]) -> str:

@@ -32,7 +32,8 @@ def watch(line: Line, *, label: Sequence[str] = ()) -> int:
         return _told(line, hosts, wanted)
     if not printing.on_terminal() or prompts.dumb():
         raise Refused(
-            "--watch draws on a terminal that can move its cursor; else take: sesh --watch --json, or once: sesh --list"
+            "--watch draws on a terminal that can move its cursor",
+            hint="else take: $sesh --watch --json, or once: $sesh --list",
         )
     from sesh.cli.console import Stage
     from sesh.client.terminal import RawTerminal

@@ -32,9 +32,9 @@ def events(line: Line, name: str | None = None, *, since: str | None = None, log
 
         return loglines.printed(line, name)
     if since is not None and not (since.isdecimal() and since.isascii()):
-        raise UsageError(f"{printable(since)} is no number of an event; write: sesh --events NAME --since 0")
+        raise UsageError(f"{printable(since)} is no number of an event", hint="write: $sesh --events NAME --since 0")
     if since is not None and name is None:
-        raise UsageError("each session numbers its own events; write: sesh --events NAME --since N")
+        raise UsageError("each session numbers its own events", hint="write: $sesh --events NAME --since N")
     number = int(since) if since is not None else None
     told = _object if line.json else _line
     try:

@@ -52,7 +52,9 @@ def running(name: str) -> wire.Connection | None:
     try:
         return wire.connect(name)  # listing had it make its socket again
     except NotFound:
-        raise Silent(f"{name} runs and does not answer; `sesh --status {name}` tells its daemon's pid") from None
+        raise Silent(
+            f"{name} runs and does not answer", hint=f"`$sesh --status {name}` tells its daemon's pid"
+        ) from None
 
 
 def required(name: str) -> wire.Connection:
@@ -93,14 +95,16 @@ def lost_record(name: str) -> Summary | None:
 
 def lost(name: str) -> NotFound:
     """The error for a session whose daemon died."""
-    return NotFound(f"{name} is lost: its daemon died; `sesh {name}` starts it again, `sesh --kill {name}` forgets it")
+    return NotFound(
+        f"{name} is lost: its daemon died", hint=f"`$sesh {name}` starts it again, `$sesh --kill {name}` forgets it"
+    )
 
 
 def taken(name: str) -> Exists:
     """The error for a name that is not free: its session runs, or has ended and is kept."""
     if not ended(name):
         return paths.taken(name)
-    return Exists(f"{name} has ended and is kept; `sesh --kill {name}` frees the name")
+    return Exists(f"{name} has ended and is kept", hint=f"`$sesh --kill {name}` frees the name")
 
 
 def ended(name: str) -> bool:

@@ -97,7 +97,7 @@ def import_(line: Line, file: str | None = None) -> int:
 def _read(file: str | None) -> bytes:
     """The layout's bytes. Raises Refused, UsageError."""
     if file is None and os.isatty(0):
-        raise UsageError("which layout? write: sesh --import FILE (sesh --export > FILE makes one)")
+        raise UsageError("which layout? write: $sesh --import FILE ($sesh --export > FILE makes one)")
     data = bytearray()
     try:
         with open(0 if file is None else file, "rb", buffering=0, closefd=file is not None) as content:

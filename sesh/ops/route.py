@@ -31,7 +31,7 @@ class Way:
         `since`: the first byte of output that is missing. Raises Ended where the session has ended meanwhile. Here no
         connection ever raises Lost.
         """
-        raise Lost(f"the connection is lost; see: sesh --status {broken.welcome.get('name')}")
+        raise Lost("the connection is lost", hint=f"see: $sesh --status {broken.welcome.get('name')}")
 
 
 HERE = Way()

@@ -133,7 +133,7 @@ def send(line: Line) -> int:
     find.checked(name, "--send")
     stdin = texts == [_STDIN]
     if not texts and not before and not after:
-        raise UsageError("nothing to send; write: sesh --send NAME TEXT --enter")
+        raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
     sent, position = 0, None
     with find.required(name) as connection:
         connection.send(wire.greeting("request"), _soon())
@@ -198,7 +198,7 @@ def taken_apart(line: Line, *, application: bool = False) -> tuple[str, bytes, l
             plain.append(word)
     plain += line.tail or []
     if not plain:
-        raise UsageError("which session? write: sesh --send NAME TEXT --enter")
+        raise UsageError("which session? write: $sesh --send NAME TEXT --enter")
     if entered and len(plain) > 1:
         before = [key for key in before if key is not _ENTER]
         after.insert(0, _ENTER)
@@ -230,7 +230,7 @@ def message(line: Line, name: str, texts: Sequence[str]) -> int:
     find.checked(name, "--message")
     text = printing.one_line(" ".join(texts))
     if not text:
-        raise UsageError("the message is empty; write: sesh --message NAME TEXT")
+        raise UsageError("the message is empty", hint="write: $sesh --message NAME TEXT")
     answer, _ = find.ask(name, "message", text=text)
     if not answer.get("clients") and not line.json:
         printing.note(f"nobody is attached to {name}, so nobody saw it")
@@ -241,6 +241,6 @@ def label(line: Line, name: str, labels: Sequence[str]) -> int:
     """`--label NAME K=V…`: sets labels, `K=` removes one."""
     find.checked(name, "--label")
     if not labels:
-        raise UsageError(f"which labels? write: sesh --label {name} KEY=VALUE")
+        raise UsageError(f"which labels? write: $sesh --label {name} KEY=VALUE")
     answer, _ = find.ask(name, "label", set=dict(check_label(word) for word in labels))
     return printing.done(line, name=name, labels=answer.get("labels"))

@@ -198,7 +198,7 @@ def rename(line: Line, one: str, other: str | None = None) -> int:
     if other is None:
         here = listing.current()
         if here is None:
-            raise UsageError(f"which session? write: sesh --rename OLD {find.checked(one, '--rename')}")
+            raise UsageError(f"which session? write: $sesh --rename OLD {find.checked(one, '--rename')}")
         old, new = str(here["name"]), find.checked(one, "--rename")
     else:
         old, new = find.checked(one, "--rename"), find.checked(other, "--rename")

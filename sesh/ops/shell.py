@@ -67,7 +67,7 @@ def run(
     """
     find.checked(name, "--run")
     if not line.tail:
-        raise UsageError(f"the command comes after --: sesh --run {printable(name)} -- CMD")
+        raise UsageError(f"the command comes after --: $sesh --run {printable(name)} -- CMD")
     if any("\0" in word for word in line.tail):
         raise UsageError("a command holds no NUL")
     seconds = create.seconds(timeout) if timeout is not None else None
@@ -174,7 +174,9 @@ class Order:
         connection.send(wire.greeting("request"))
         welcome = find.welcomed(connection, name)
         if "rejoin" not in (welcome.get("can") or ()):
-            raise InternalError("the link was lost, and with it the command's exit code; see what it did: sesh --logs")
+            raise InternalError(
+                "the link was lost, and with it the command's exit code", hint="see what it did: $sesh --logs"
+            )
         connection.send(asked)
 
     def over(self, name: str, ended: Ended) -> tuple[dict[str, Any], bytes]:
@@ -235,7 +237,7 @@ def history(line: Line, name: str, count: str | None = None, *, ansi: bool = Fal
     """
     find.checked(name, "--history")
     if count is not None and not count.isdecimal():
-        raise UsageError(f"{printable(count)} is no number of a command; see: sesh --history {name}")
+        raise UsageError(f"{printable(count)} is no number of a command", hint=f"see: $sesh --history {name}")
     number = int(count) if count is not None else None
     if number is None:
         return _listed(line, past(name))

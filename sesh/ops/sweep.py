@@ -167,5 +167,5 @@ def _there(line: Line, older: str | None, *, ends: bool, dry_run: bool) -> int:
 def _rows(answer: dict[str, Any]) -> list[Row]:
     rows = answer.get("pieces")
     if not isinstance(rows, list):
-        raise Refused("the sesh over there is an older one that does not sweep; run: sesh --upgrade")
+        raise Refused("the sesh over there is an older one that does not sweep", hint="run: sesh --upgrade")
     return [row for row in rows if isinstance(row, dict)]

@@ -213,7 +213,7 @@ def logs(
     lines = _LINES
     if count is not None:
         if not (count.isdecimal() and count.isascii() and len(count) <= _DIGITS):
-            raise UsageError(f"{printable(count)} is no number of lines; write: sesh --logs {name} 100")
+            raise UsageError(f"{printable(count)} is no number of lines", hint=f"write: $sesh --logs {name} 100")
         lines = int(count)
     if follow:
         from sesh.ops import live_logs

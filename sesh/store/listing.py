@@ -211,5 +211,5 @@ def required(verb: str) -> str:
     """The name of the session that the caller is typed in. Raises UsageError outside of any."""
     record = current()
     if record is None:
-        raise UsageError(f"{verb} without a name works inside a session; write: sesh {verb} NAME")
+        raise UsageError(f"{verb} without a name works inside a session", hint=f"write: $sesh {verb} NAME")
     return str(record["name"])
