@@ -15,24 +15,24 @@ def main() -> int:
     """Carries out the command line of this process; the exit code."""
     argv = sys.argv[1:]
     try:
-        _complete()
-        from sesh.cli import main
+        _fill_standard_streams()
+        from sesh.cli.main import run
 
-        return main.run(argv)
+        return run(argv)
     except BrokenPipeError:
         return _SIGPIPE  # as silent as any program that nobody reads from
     except KeyboardInterrupt as interrupt:
         from sesh.errors import Interrupted
 
-        return _told(Interrupted("interrupted"), interrupt, argv)
+        return _report(Interrupted("interrupted"), interrupt, argv)
     except Exception as error:
         from sesh.errors import SeshError
 
-        return _told(error if isinstance(error, SeshError) else _internal(error, argv), error, argv)
+        return _report(error if isinstance(error, SeshError) else _internal(error, argv), error, argv)
 
 
 def start() -> None:
-    """The program's whole life. Where nothing else waits for its end, nothing is tidied up that the kernel tidies."""
+    """The program's whole life. Skips the interpreter's shutdown where no thread is left: the kernel frees everything."""
     code = main()
     if "threading" not in sys.modules:
         import os
@@ -41,13 +41,13 @@ def start() -> None:
             try:
                 stream.flush()
             except (AttributeError, OSError, ValueError):
-                continue  # closed, or nobody reads it: what is lost with it was told where it could be
+                continue  # closed, or nobody reads it: what is lost with it was reported where it could be
         os._exit(code)
     sys.exit(code)
 
 
-def _complete() -> None:
-    """Puts something where stdin, stdout or stderr is closed, so that no socket of ours takes its number.
+def _fill_standard_streams() -> None:
+    """Opens /dev/null where stdin, stdout or stderr is closed, so that no socket of ours takes its number.
 
     Reading gives the end of input; writing fails, as it does on what is closed.
     """
@@ -64,14 +64,14 @@ def _internal(error: Exception, argv: list[str]) -> SeshError:
     """The error for what nobody foresaw: 125 where a job's code could be mistaken for it, else 1."""
     from sesh.errors import ExitCode, InternalError
 
-    told = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
     waits = any(word in ("--exec", "-e", "--run") for word in argv[: argv.index("--") if "--" in argv else None])
     code = ExitCode.SESH_FAILED if waits else ExitCode.FAILED
-    return InternalError(f"internal error, {told}; SESH_DEBUG=1 shows more", exit_code=code)
+    return InternalError(f"internal error, {what}; SESH_DEBUG=1 shows more", exit_code=code)
 
 
-def _told(error: SeshError, cause: BaseException, argv: list[str]) -> int:
-    """Says what went wrong, once; the exit code."""
+def _report(error: SeshError, cause: BaseException, argv: list[str]) -> int:
+    """Prints what went wrong, once; the exit code."""
     import os
 
     from sesh.cli import parser, printing

@@ -47,7 +47,7 @@ class SeshError(Exception):
     """The root of the tree. `str(error)` is the line for the user: what happened, and what to do.
 
     `message` says what happened; `hint`, where there is one, what to do about it. Both write a command of sesh as
-    `$sesh --verb …`: whoever shows the error knows the host that the command has to name (`line`).
+    `$sesh --verb …`; `host` is the one that such a command has to name where the error is shown, None for no other.
     """
 
     code = "internal"
@@ -55,6 +55,7 @@ class SeshError(Exception):
     exit_code: int = ExitCode.FAILED
     answered = False
     """Whether the other side of a connection said so, as against the connection itself."""
+    host: str | None = None
 
     def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -68,12 +69,12 @@ class SeshError(Exception):
         return self.line()
 
     def line(self, host: str | None = None) -> str:
-        """The whole error in one line; its commands are for `host`, None for this machine."""
-        return for_host(f"{self.message}; {self.hint}" if self.hint else self.message, host)
+        """The whole error in one line; `host` stands in where the error names none itself."""
+        return for_host(f"{self.message}; {self.hint}" if self.hint else self.message, self.host or host)
 
     def facts(self) -> dict[str, object]:
-        """The error as it goes over the wire; `message` is the whole line, for an older sesh."""
-        facts: dict[str, object] = {"code": self.code, "message": str(self), "exit": int(self.exit_code)}
+        """The error as it goes over the wire; `message` is the whole line, for who knows no other key."""
+        facts: dict[str, object] = {"code": self.code, "message": self.line(), "exit": int(self.exit_code)}
         return facts | {"what": self.message, "hint": self.hint}
 
 

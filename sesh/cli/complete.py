@@ -3,33 +3,38 @@
 `sesh --complete SHELL -- WORDS…` gets the words behind `sesh` up to the cursor, the last one unfinished or empty. The
 first line of the answer says what the shell is to offer: `words` (those that follow), `directories`, `files`, or
 `command N` (a command that begins with word N, from 0). Each other line is a word and, behind a tab, what it is.
+
+Verbs, options and what they do come from the verb table. Sessions of a host come from what was last known of it; if
+that is old, a child asks the host, and the next Tab shows the answer.
 """
 
 from __future__ import annotations
 
-from sesh.cli import gist, offers, parser, printing
+import os
+import time
+
+from sesh import wording
+from sesh.cli import parser, printing
+from sesh.cli.verbs import MANY, VALUE, VERBS
 from sesh.errors import SeshError, UsageError
 from sesh.names import printable
+from sesh.ops.caller import Caller
+from sesh.store import listing
+from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
     from sesh.cli.parser import Line
 
     Answer = tuple[str, dict[str, str]]
+    Offers = dict[str, str]
 
 SCRIPTS = {"bash": "sesh.bash", "zsh": "_sesh", "fish": "sesh.fish"}
 _EVERYWHERE = {"--json": "one JSON value", "--local": "ask no remote", "--help": "what this does"}
-_BESIDE = {
-    "--rename": ("name", "text"),
-    "--message": ("name", "text*"),
-    "--label": ("name", "labels*"),
-    "--import": ("file?",),
-    "--record": ("name", "file"),
-    "--completions": ("shell",),
-    "--shell-init": ("shell",),
-}
-"""The plain words of verbs that do not stand in `words.PLACES`."""
-_SEVERAL = {"": ("name", "directory?"), "--exec": ("name?",), "--kill": ("names*",)}
 _FORMATS = ("text", "ansi", "json", "svg", "html")
 _KEYS = (
     "C-c", "C-d", "C-z", "C-l", "C-\\", "Enter", "Escape", "Tab", "BTab", "Space", "BSpace", "Up", "Down", "Left",
@@ -38,33 +43,28 @@ _KEYS = (
 _NOTHING: Answer = ("words", {})
 
 
-def complete(line: Line) -> int:
+def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = False) -> int:  # noqa: ARG001 (all complete alike)
     """`--complete SHELL -- WORDS…`; with `--refresh` what a host has is asked for the next time."""
-    typed = line.tail or [""]
-    if line.words == ["--refresh"]:
-        return offers.refresh(typed[0])
-    if line.words == ["--gist"]:
-        return gist.keep()
+    typed = cli.tail or [""]
+    if refresh:
+        return ask(typed[0])
     kind, found = answer(typed)
-    lines = [f"{word}\t{told}" if told else word for word, told in found.items()]
+    lines = [f"{word}\t{about}" if about else word for word, about in found.items()]
     printing.text("\n".join([kind, *lines]))
     return 0
 
 
-def completions(line: Line, shell: str) -> int:
+def completions(cli: Invocation, shell: str) -> int:
     """`--completions SHELL`: the script; with `--json` as `{"shell", "script"}`."""
     if shell not in SCRIPTS:
-        raise UsageError(f"{printable(shell)} is no shell that sesh completes in; take {', '.join(SCRIPTS)}")
-    import os
-
+        raise UsageError(f"{printable(shell)} is not a shell that sesh completes in; take {', '.join(SCRIPTS)}")
     from sesh import completions as room
 
     with open(os.path.join(os.path.dirname(room.__file__), SCRIPTS[shell]), encoding="utf-8") as file:
         script = file.read()
-    if line.json:
-        printing.value({"shell": shell, "script": script})
-    else:
-        printing.write(script.encode())
+    if cli.json:
+        return cli.value({"shell": shell, "script": script})
+    printing.write(script.encode())
     return 0
 
 
@@ -81,11 +81,11 @@ def answer(typed: list[str]) -> Answer:
     option, equals, _ = current.partition("=")
     if waiting:
         return _begins(_value(waiting), current)
-    if equals and option[:2] == "--" and parser.kind_of(line.verb, option) in (parser.VALUE, parser.MANY):
+    if equals and option[:2] == "--" and parser.kind_of(line.verb, option) in (VALUE, MANY):
         kind, values = _value(option)
-        return _begins((kind, {f"{option}={word}": told for word, told in values.items()}), current)
+        return _begins((kind, {f"{option}={word}": about for word, about in values.items()}), current)
     if current[:1] == "@" and not plain:
-        return _begins(("words", offers.hosts()), current)
+        return _begins(("words", hosts()), current)
     if current[:1] == "-":
         return _begins(("words", _options(line, plain, given)), current)
     return _begins(_placed(line, plain, current), current)
@@ -93,7 +93,7 @@ def answer(typed: list[str]) -> Answer:
 
 def _begins(found: Answer, current: str) -> Answer:
     kind, offered = found
-    return kind, {word: told for word, told in offered.items() if word.startswith(current)}
+    return kind, {word: about for word, about in offered.items() if word.startswith(current)}
 
 
 def _behind(before: list[str], current: str) -> Answer:
@@ -103,7 +103,7 @@ def _behind(before: list[str], current: str) -> Answer:
         line = parser.split(before[:at])
     except SeshError:
         return _NOTHING
-    if line.verb in parser.COMMANDED:
+    if line.row.command:
         return f"command {at + 1}", {}
     return _begins(_placed(line, [*_taken_apart(line)[0], *before[at + 1 :]], current), current)
 
@@ -118,9 +118,9 @@ def _taken_apart(line: Line) -> tuple[list[str], set[str], str]:
             plain.append(word)
             continue
         option = word.partition("=")[0]
-        key, kind = parser.OPTIONS.get(line.verb, {}).get(option, ("", parser.FLAG))
-        if kind != parser.MANY:
-            given.add(key)
+        known = line.row.spelled.get(option)
+        if known is None or known.kind != MANY:
+            given.add(known.key if known is not None else "")
         if parser.takes_value(line.verb, word) and "=" not in word and next(rest, None) is None:
             return plain, given, option
     return plain, given, ""
@@ -129,7 +129,7 @@ def _taken_apart(line: Line) -> tuple[list[str], set[str], str]:
 def _value(option: str) -> Answer:
     """What the value of an option may be."""
     if option == "--label":
-        return "words", offers.labels()
+        return "words", labels()
     if option == "-C":
         return "directories", {}
     if option == "--key":
@@ -146,23 +146,22 @@ def _value(option: str) -> Answer:
 def _options(line: Line, plain: list[str], given: set[str]) -> dict[str, str]:
     """The options of the verb that were not given yet; before any verb and name the verbs too."""
     found: dict[str, str] = {}
-    told = gist.of(line.verb)
-    own = parser.OPTIONS.get(line.verb, {})
-    spelled = {key for word, (key, _) in own.items() if word[:2] == "--"}
     if not line.verb and not plain:
-        found |= {verb: told.get(verb, "") for verb in parser.VERBS}
-    for word, (key, _) in own.items():
-        if key not in given and (word[:2] == "--" or key not in spelled):
-            found.setdefault(word, told.get(word, ""))
+        found |= {verb.name: verb.summary for verb in VERBS if verb.name}
+    for option in line.row.options:
+        if option.key not in given:
+            long = [word for word in option.spellings if word[:2] == "--"]
+            for word in long or option.spellings:
+                found.setdefault(word, option.help.rstrip("."))
     found |= _EVERYWHERE
-    if line.verb in parser.COMMANDED:
+    if line.row.command:
         found["--"] = "then the command"
     return found
 
 
 def _placed(line: Line, plain: list[str], current: str) -> Answer:
     """What may stand as the next plain word."""
-    place = _place(line.verb, len(plain))
+    place = _place(line, len(plain))
     if place in ("name", "names"):
         return "words", _names(line, plain, current)
     if place == "directory":
@@ -170,22 +169,20 @@ def _placed(line: Line, plain: list[str], current: str) -> Answer:
     if place == "file":
         return "files", {}
     if place == "labels":
-        return "words", offers.labels()
+        return "words", labels()
     if place == "shell":
         return "words", dict.fromkeys(SCRIPTS, "")
     if line.verb in ("--deploy", "--sweep", "--doctor") and not current:
-        return "words", offers.hosts()
+        return "words", hosts()
     return _NOTHING
 
 
-def _place(verb: str, number: int) -> str:
+def _place(line: Line, number: int) -> str:
     """The key of a verb's plain word by its number from 0; empty where there is none."""
-    places = _SEVERAL.get(verb) or _BESIDE.get(verb) or parser.PLACES.get(verb)
-    if places is None:
-        places = ("name",) if verb in parser.NAMING else ()
+    places = line.row.words
     if number < len(places):
-        return places[number].rstrip("?*")
-    return places[-1][:-1] if places and places[-1].endswith("*") else ""
+        return places[number].rstrip("?*+")
+    return places[-1][:-1] if places and places[-1][-1] in "*+" else ""
 
 
 def _names(line: Line, plain: list[str], current: str) -> dict[str, str]:
@@ -195,9 +192,128 @@ def _names(line: Line, plain: list[str], current: str) -> dict[str, str]:
 
         found: dict[str, str] = {}
         for host in config.load().hosts_of(line.hosts):
-            found |= offers.sessions_on(host)
+            found |= sessions_on(host)
     else:
-        found = offers.sessions(elsewhere=not line.local and (not line.verb or line.verb in parser.NAMING))
+        found = sessions(elsewhere=not line.local and (not line.verb or line.row.session))
         if not current and not plain:
-            found |= offers.hosts()
+            found |= hosts()
     return {name: told for name, told in found.items() if name not in plain}
+
+
+PATIENCE = 0.1
+"""Seconds for the daemons here, and for a host of which nothing is known yet."""
+FRESH = 5.0
+"""Seconds for which what a host said last is taken for what it would say."""
+_LONGEST = 60
+_TICK = 0.01
+
+
+def sessions(*, elsewhere: bool = True) -> Offers:
+    """The sessions of this machine with what tells them apart; with `elsewhere` those of known remotes after them."""
+    found = {each["name"]: _described(each) for each in _here()}
+    if elsewhere:
+        for word in remotes():
+            for name, told in _cached(word).items():
+                found.setdefault(name, told)
+    return found
+
+
+def sessions_on(host: str) -> Offers:
+    """The sessions of one host, by what it said last; one that has said nothing yet is waited for a moment."""
+    from sesh.ops import child
+    from sesh.remote import known
+
+    try:
+        before = _modified(host)
+        if time.time() - (before or 0.0) > FRESH and host in remotes() and not known.skipped(host):
+            if before is None:
+                known.remember_names(host, [])
+            else:
+                os.utime(known.file(host, ".names"))
+            marked = _modified(host)
+            child.aside(lambda: ask(host))
+            deadline = time.monotonic() + PATIENCE
+            while before is None and _modified(host) == marked and time.monotonic() < deadline:
+                time.sleep(_TICK)
+        return _cached(host)
+    except (SeshError, OSError):
+        return {}
+
+
+def hosts() -> Offers:
+    """Known remotes, the groups and remotes of the settings, the hosts of ssh_config: each with where it is from."""
+    from sesh import config
+    from sesh.remote.ssh import destination
+
+    settings = config.load()
+    found: Offers = {}
+    for name, words in settings.groups.items():
+        found[name] = "group: " + " ".join(f"@{word}" for word in words)
+    for word in settings.remotes:
+        found.setdefault(word, "config.toml")
+    for word in remotes():
+        found.setdefault(word, "known")
+    for word in destination.aliases():
+        found.setdefault(word, "ssh_config")
+    return {f"@{word}": told for word, told in found.items()}
+
+
+def labels() -> Offers:
+    """The labels that sessions here bear."""
+    found: dict[str, list[str]] = {}
+    for each in _here():
+        for key, value in (each.get("labels") or {}).items():
+            found.setdefault(f"{plain(key)}={plain(value)}", []).append(each["name"])
+    return {label: " ".join(names)[:_LONGEST] for label, names in found.items()}
+
+
+def remotes() -> list[str]:
+    """The known remotes, the one used last first; none where their files are not to be trusted."""
+    from sesh.remote import known
+
+    if not os.path.isdir(known.directory()):
+        return []
+    try:
+        return [each.word for each in known.all()]
+    except SeshError:
+        return []
+
+
+def ask(host: str) -> int:
+    """Asks a host for its sessions, for the next Tab; nothing is said. The exit code."""
+    from sesh.ops import lookup
+
+    return 1 if any(isinstance(answer, SeshError) for _, answer in lookup.summaries(Caller(), [host])) else 0
+
+
+def _here() -> list[dict[str, Any]]:
+    try:
+        return listing.summaries(PATIENCE)
+    except (SeshError, OSError):
+        return []
+
+
+def _cached(host: str) -> Offers:
+    from sesh.remote import known
+
+    return {each["name"]: _described(each, host) for each in known.names(host)}
+
+
+def _described(session: Mapping[str, Any], host: str | None = None) -> str:
+    """State, host and directory, in a few words."""
+    state = plain(session["state"]) if host is not None else wording.state(dict(session))
+    return ", ".join(_filled([state, f"@{host}" if host else "", wording.at_home(plain(session.get("cwd") or ""))]))
+
+
+def _filled(words: Iterable[str]) -> list[str]:
+    return [wording.cut(word, _LONGEST) for word in words if word]
+
+
+def _modified(host: str) -> float | None:
+    """When a host's names were written, None where they never were."""
+    from sesh.remote import known
+
+    try:
+        return os.lstat(known.file(host, ".names")).st_mtime
+    except FileNotFoundError:
+        return None

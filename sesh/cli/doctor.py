@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sesh import wording
 from sesh.cli import printing
 from sesh.errors import SeshError
 from sesh.ops import caller
@@ -41,7 +42,7 @@ def _there(host: str) -> list[Row]:
         message, _, remedy = str(error).partition("; ")
         fix = {"unreachable": f"see why: ssh -v {host}", "not_deployed": f"sesh --deploy @{host}"}
         fix["usage"] = f"the sesh over there may be an old one: sesh --deploy @{host}"
-        return [_row("link", "error", printing.one_line(message), remedy or fix.get(error.code, ""))]
+        return [_row("link", "error", wording.one_line(message), remedy or fix.get(error.code, ""))]
     rows = answer.get("checks")
     found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return [_row("link", "ok", f"@{host} is reached, and sesh is there"), *_skew(host), *found]
@@ -55,7 +56,7 @@ def _skew(host: str) -> list[Row]:
     version = next((each.version for each in known.all() if each.word == host), "")
     if version in ("", __version__):
         return []
-    version = printing.plain(version)
+    version = wording.plain(version)
     told = f"@{host} has sesh {version}, this is {__version__}; they understand each other as far as both know"
     return [_row("version", "warning", told, f"sesh --deploy @{host}")]
 
@@ -92,9 +93,9 @@ def _told(line: Line, hosts: list[tuple[str | None, list[Row]]]) -> int:
 
 def _line(row: Row, *, coloured: bool) -> str:
     """A finding as a person reads it, its remedy below it."""
-    state = printing.plain(row.get("state"))
+    state = wording.plain(row.get("state"))
     shown = f"{state:<8}"
     if coloured and state in _COLOURS:
         shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[m"
-    text = f"{shown} {printing.plain(row.get('check')):<12} {printing.plain(row.get('message'))}"
-    return f"{text}\n{'':<21} -> {printing.plain(row['remedy'])}" if row.get("remedy") else text
+    text = f"{shown} {wording.plain(row.get('check')):<12} {wording.plain(row.get('message'))}"
+    return f"{text}\n{'':<21} -> {wording.plain(row['remedy'])}" if row.get("remedy") else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sesh import wording
 from sesh.cli import printing
 from sesh.errors import Refused
 from sesh.names import printable
@@ -66,7 +67,7 @@ def _row(event: dict[str, Any]) -> tuple[str, str, str, str]:
     facts = {key: value for key, value in event.items() if key not in ("ts", "event", "host") and value is not None}
     told = " ".join(f"{key}={_word(value)}" for key, value in facts.items())
     cells = (_when(str(event.get("ts") or "")), str(event.get("host") or ""), event["event"], told)
-    first, second, third, fourth = (printing.one_line(cell) for cell in cells)
+    first, second, third, fourth = (wording.one_line(cell) for cell in cells)
     return first, second, third, fourth
 
 
@@ -78,7 +79,7 @@ def _word(value: object) -> str:
 def _when(stamp: str) -> str:
     import time
 
-    from sesh.cli.tables import seconds
+    from sesh.wording import seconds
 
     moment = seconds(stamp)
     return stamp if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

@@ -1,122 +1,101 @@
-"""One command line, carried out: the verbs that must start fast at once, the others, and all help, through typer."""
+"""One command line carried out: parsed, led to the machine that it is for, its verb's function called."""
 
 from __future__ import annotations
 
 from sesh import __version__, protocol
 from sesh.cli import parser, printing
-from sesh.errors import NotFound
+from sesh.cli.invocation import Invocation
+from sesh.errors import NotFound, SeshError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-_HERE = ("--watch", "--pick", "--deploy", "--upgrade", "--import", "--sweep", "--doctor", "--record", "--mcp")
-"""Verbs that are carried out on this side, whatever hosts are named."""
-
-_FAST = {
-    "": "enter.go",
-    "--attach": "enter.attach",
-    "--open": "enter.open_",
-    "--new": "enter.new",
-    "--list": "look.list_",
-    "--watch": "watch.watch",
-    "--pick": "pick.pick",
-    "--detach": "end.detach",
-    "--kill": "end.kill",
-    "--exec": "job.exec_",
-    "--run": "shell.run",
-    "--history": "shell.history",
-    "--send": "say.send",
-    "--wait": "waiting.wait",
-    "--events": "events.events",
-    "--reload": "reload.reload",
-    "--screen": "look.screen",
-    "--logs": "look.logs",
-    "--status": "look.status",
-    "--shell-init": "integration.shell_init",
-}
-"""What carries out the verbs of `words.PLACES`: module and function."""
+    from typing import Any
 
 
 def run(argv: list[str]) -> int:
-    """Carries out a command line; the exit code. Raises SeshError."""
+    """Carries out the command line of this process; the exit code. Raises SeshError."""
     line = parser.split(argv)
-    if line.help:
-        from sesh.cli import verbs
-
-        text = verbs.help_of(line)
-        if line.json:
-            printing.value({"help": text})
-        else:
-            printing.text(text)
-        return 0
-    if line.hosts and line.verb not in _HERE and "--watch" not in line.words:
-        from sesh.cli import there
-
-        return there.run(line)
-    if line.verb == "--bridge":
-        from sesh.ops import bridge
-
-        return bridge.main(line)
-    if line.verb == "--complete":
-        from sesh.cli import complete
-
-        return complete.complete(line)
-    if line.verb == "--version" and not line.words:
-        return version(line)
     try:
-        return _carried_out(line, argv)
-    except NotFound as error:
-        host = _elsewhere(line)
-        if host is None and line.verb == "--wait":
-            from sesh.ops import wait
+        if line.help:
+            return _help(line)
+        options = parser.parse(line)
+        if options is None:
+            from sesh.cli import typer_app
 
-            return wait.kept(line, error)
+            options = typer_app.parse(argv)
+        return carry_out(Invocation(line), options)
+    except SeshError as error:
+        error.host = error.host or (line.hosts[0] if len(line.hosts) == 1 else None)
+        raise
+
+
+def carry_out(cli: Invocation, options: dict[str, Any]) -> int:
+    """Has the verb's function do what it does, here or on the host that the line is for."""
+    verb = cli.line.row
+    if len(cli.hosts) > 1 and not verb.hosts:
+        from sesh.cli import fanout
+
+        return fanout.run(cli, options)
+    try:
+        return verb.function()(cli, **options)
+    except NotFound as error:
+        if cli.hosts or not verb.session or error.answered:
+            raise
+        host = _elsewhere(cli, options)
+        if host is None and cli.verb == "--wait":
+            from sesh.cli import wait
+
+            return wait.kept(cli, error, **options)
         if host is None:
             raise
-    from sesh.cli import enter
-
-    return enter.on(host, line)
-
-
-def _carried_out(line: parser.Line, argv: list[str]) -> int:
-    """The line on this machine."""
-    options = parser.parse(line)
-    if options is None:
-        from sesh.cli import verbs
-
-        return verbs.run(argv)
-    return _fast(line.verb)(line, **options)
+    cli.at(host)
+    try:
+        return verb.function()(cli, **options)
+    except SeshError as error:
+        error.host = error.host or host
+        raise
 
 
-def _elsewhere(line: parser.Line) -> str | None:
+def _elsewhere(cli: Invocation, options: dict[str, Any]) -> str | None:
     """The known remote that has the one session which a line names; None where there is none."""
-    if line.verb not in parser.NAMING or not line.words:
-        return None
-    name = (parser.parse(line) or {}).get("name") or line.words[0]
-    if name[:1] == "-":
-        return None
-    if line.verb in ("--kill", "--reload") and len(line.words) > 1:
+    names = options.get("names") or [options.get("name")]
+    if len(names) != 1 or not names[0]:
         return None
     from sesh.ops import lookup
 
-    return lookup.find(line, name)
+    return lookup.find(cli.caller, names[0])
 
 
-def _fast(verb: str) -> Callable[..., int]:
-    """The function of a verb that starts fast; only what it needs is loaded."""
-    module, _, name = _FAST[verb].partition(".")
-    found: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
-    if verb == "--send":
-        return lambda line, **_: found(line)  # the order of the words matters, and only the line knows it
-    return found
+def _help(line: parser.Line) -> int:
+    from sesh.cli import typer_app
 
-
-def version(line: parser.Line) -> int:
-    """`--version`."""
+    text = typer_app.help_of(line)
     if line.json:
-        printing.value({"version": __version__, "protocol": protocol.PROTOCOL})
+        printing.value({"help": text})
     else:
-        printing.text(f"sesh {__version__}")
+        printing.text(text)
     return 0
+
+
+def help_(cli: Invocation) -> int:
+    """`--help`: help is shown before any verb is parsed, so this is for a line that only looks like one."""
+    return _help(cli.line)
+
+
+def version(cli: Invocation) -> int:
+    """`--version`."""
+    if cli.json:
+        return cli.value({"version": __version__, "protocol": protocol.PROTOCOL})
+    printing.text(f"sesh {__version__}")
+    return 0
+
+
+def bridge(cli: Invocation) -> int:
+    """`--bridge`: the far end of a link."""
+    import os
+
+    from sesh.ops import bridge as far_end
+
+    if os.isatty(0) or os.isatty(1):
+        cli.note("--bridge is what sesh on another machine speaks to; it reads frames from stdin")
+    return far_end.serve()

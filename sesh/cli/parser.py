@@ -1,13 +1,14 @@
-"""The words of the command line: which verb, which hosts, what is sesh's own and what the command's. Pure, and lean.
+"""A command line taken apart by the verb table: verb, hosts, sesh's own words, the command behind `--`. Pure, and lean.
 
-Every verb's options stand here, with what they take, so that a host, a name and an option's value are never taken for
-one another. The verbs that must start fast are parsed from these tables; the others, help and errors are typer's.
+A host, a name and an option's value are never taken for one another. The verbs that start fast are parsed here alone;
+for the others, for help, and to say what is wrong with a line there is typer (`typer_app`).
 """
 
 from __future__ import annotations
 
 import os
 
+from sesh.cli.verbs import BY_NAME, FLAG, MANY, VALUE, Verb
 from sesh.errors import UsageError
 from sesh.names import check_host
 
@@ -15,140 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-VERBS = {
-    "--attach": "-a",
-    "--open": "",
-    "--new": "-n",
-    "--list": "-l",
-    "--watch": "",
-    "--pick": "",
-    "--detach": "-x",
-    "--kill": "-k",
-    "--kill-all": "-K",
-    "--rename": "",
-    "--exec": "-e",
-    "--run": "",
-    "--send": "",
-    "--wait": "",
-    "--events": "",
-    "--screen": "",
-    "--logs": "",
-    "--history": "",
-    "--status": "",
-    "--message": "",
-    "--label": "",
-    "--record": "",
-    "--export": "",
-    "--import": "",
-    "--sweep": "",
-    "--doctor": "",
-    "--shell-init": "",
-    "--deploy": "",
-    "--upgrade": "",
-    "--reload": "",
-    "--completions": "",
-    "--mcp": "",
-    "--help": "-h",
-    "--version": "-V",
-}
-"""The verbs and their short forms. The verb-less form (`sesh`, `sesh NAME`, also `-A NAME`) is the empty word."""
-
-_SPELLED = {verb: verb for verb in VERBS} | {short: verb for verb, short in VERBS.items()}
-_SPELLED |= {"-v": "--version", "--bridge": "--bridge", "--complete": "--complete"}
-"""Also what people have no use for: what sesh on another machine speaks to, and the completion scripts."""
-
-NAMING = (
-    "--attach", "--detach", "--kill", "--rename", "--send", "--wait", "--events", "--screen", "--logs", "--status",
-    "--message", "--label", "--run", "--history", "--reload",
-)  # fmt: skip
-"""The verbs that name one existing session: one that is not here is looked for on the known remotes."""
-
-COMMANDED = ("", "--open", "--new", "--exec", "--run")
-"""The verbs whose words after `--` are a command; with the others these are words that may begin with a dash."""
-
-FLAG, VALUE, MANY = range(3)
-
-_CREATING = {"--env": ("env", MANY), "--label": ("label", MANY)}
-_ATTACHING = {
-    "--join": ("join", FLAG),
-    "--replace": ("replace", FLAG),
-    "--read-only": ("read_only", FLAG),
-    "-r": ("read_only", FLAG),
-    "--no-replay": ("no_replay", FLAG),
-    "--no-detach-key": ("no_detach_key", FLAG),
-    "-C": ("no_detach_key", FLAG),
-}
-_DETACHED = {"-d": ("detached", FLAG)}
-
-OPTIONS: dict[str, dict[str, tuple[str, int]]] = {
-    "": {**_ATTACHING, **_CREATING},
-    "--attach": _ATTACHING,
-    "--open": _CREATING,
-    "--new": {**_ATTACHING, **_CREATING, **_DETACHED, "--new-name": ("new_name", FLAG)},
-    "--list": {"--label": ("label", MANY), "--watch": ("watch", FLAG)},
-    "--watch": {"--label": ("label", MANY)},
-    "--pick": {**_ATTACHING, "--label": ("label", MANY)},
-    "--kill-all": {"-y": ("yes", FLAG)},
-    "--exec": {
-        **_CREATING,
-        **_DETACHED,
-        "-C": ("directory", VALUE),
-        "--print": ("printed", FLAG),
-        "--follow": ("follow", FLAG),
-        "--keep": ("keep", FLAG),
-        "--timeout": ("timeout", VALUE),
-        "--stdin": ("stdin", FLAG),
-        "--tie": ("tie", FLAG),
-    },
-    "--run": {"--timeout": ("timeout", VALUE), "--no-wait": ("no_wait", FLAG), "--ansi": ("ansi", FLAG)},
-    "--history": {"--ansi": ("ansi", FLAG)},
-    "--send": {"--enter": ("enter", FLAG), "--key": ("key", MANY)},
-    "--wait": {
-        "--exit": ("exit_", FLAG),
-        "--prompt": ("prompt", FLAG),
-        "--idle": ("idle", VALUE),
-        "--for": ("pattern", VALUE),
-        "--from": ("start", VALUE),
-        "--since-start": ("since_start", FLAG),
-        "--timeout": ("timeout", VALUE),
-    },
-    "--events": {"--since": ("since", VALUE), "--log": ("log", FLAG)},
-    "--screen": {"--format": ("form", VALUE)},
-    "--logs": {"--ansi": ("ansi", FLAG), "-f": ("follow", FLAG)},
-    "--record": {"--since-start": ("since_start", FLAG), "--force": ("force", FLAG)},
-    "--sweep": {
-        "--older": ("older", VALUE),
-        "--all": ("all_", FLAG),
-        "-y": ("yes", FLAG),
-        "--dry-run": ("dry_run", FLAG),
-    },
-    "--deploy": {"--force": ("force", FLAG)},
-}
-"""What each verb takes beside `--json`, `--local` and `--help`: the option, the key of its value, how it is given."""
-
-PLACES: dict[str, tuple[str, ...]] = {
-    "": ("places*",),
-    "--attach": ("name",),
-    "--open": ("name", "directory?"),
-    "--new": ("name?", "directory?"),
-    "--list": (),
-    "--watch": (),
-    "--pick": (),
-    "--kill": ("names*",),
-    "--reload": ("names*",),
-    "--exec": ("places*",),
-    "--run": ("name",),
-    "--wait": ("name",),
-    "--events": ("name?",),
-    "--send": ("name", "text*"),
-    "--screen": ("name",),
-    "--logs": ("name", "count?"),
-    "--history": ("name", "count?"),
-    "--status": ("name",),
-    "--shell-init": ("shell",),
-    "--detach": ("name?",),
-}
-"""The plain words of the verbs that start fast: `?` may be missing, `*` takes all that is left."""
+_SPELLINGS = {word: verb.name for verb in BY_NAME.values() for word in (verb.name, verb.short) if word}
+_SPELLINGS["-v"] = "--version"
 
 
 class Line:
@@ -169,6 +38,11 @@ class Line:
         self.json = self.local = self.create = self.help = False
 
     @property
+    def row(self) -> Verb:
+        """The verb's row of the table."""
+        return BY_NAME[self.verb]
+
+    @property
     def command(self) -> list[str] | None:
         """What to run, None for the user's shell."""
         return self.tail or None
@@ -183,7 +57,7 @@ def wants_json(argv: list[str]) -> bool:
 def split(argv: list[str]) -> Line:
     """Takes a command line apart.
 
-    Raises InvalidHost for a word after `@` that is none, UsageError for a verb that stands behind the name.
+    Raises InvalidHost for a word after `@` that cannot be a host, UsageError for a verb that stands behind the name.
     """
     line = Line()
     line.json = wants_json(argv)
@@ -229,21 +103,22 @@ def _verb(word: str, rest: list[str]) -> tuple[str, str]:
         return "", ""  # the option of a creating verb: no name holds a "="
     if word == "-A":
         return word, ""
-    if word in _SPELLED:
-        return _SPELLED[word], ""
-    verb = _SPELLED.get(word[:2], "")
+    if word in _SPELLINGS:
+        return _SPELLINGS[word], ""
+    verb = _SPELLINGS.get(word[:2], "")
     if verb and word[1] != "-" and all(kind_of(verb, f"-{letter}") == FLAG for letter in word[2:]):
         return verb, f"-{word[2:]}"
     return "", ""
 
 
-def kind_of(verb: str | None, option: str) -> int | None:
+def kind_of(verb: str | None, word: str) -> int | None:
     """How an option of a verb is given, None where the verb has none such. Before any verb: what any verb takes."""
     if verb is not None:
-        return OPTIONS.get(verb, {}).get(option, ("", None))[1]
-    if option == "-C":
+        option = BY_NAME[verb].spelled.get(word)
+        return option.kind if option is not None else None
+    if word == "-C":
         return FLAG
-    return next((options[option][1] for options in OPTIONS.values() if option in options), None)
+    return next((row.spelled[word].kind for row in BY_NAME.values() if word in row.spelled), None)
 
 
 def takes_value(verb: str | None, word: str) -> bool:
@@ -257,14 +132,13 @@ def takes_value(verb: str | None, word: str) -> bool:
 
 
 def parse(line: Line) -> dict[str, Any] | None:
-    """The options and plain words of a verb that starts fast, by their keys.
+    """The options and plain words of a verb by their keys, as its function takes them.
 
-    None for any other verb, and for words that are not plainly right: typer says what is wrong with them.
+    None for a verb that is not parsed here, and for words that are not plainly right: typer says what is wrong.
     """
-    places = PLACES.get(line.verb)
-    if places is None:
+    row = line.row
+    if not row.fast:
         return None
-    options = OPTIONS.get(line.verb, {})
     found: dict[str, Any] = {}
     plain: list[str] = []
     rest = list(reversed(line.words))
@@ -273,34 +147,39 @@ def parse(line: Line) -> dict[str, Any] | None:
         if word[:1] != "-" or len(word) == 1:
             plain.append(word)
             continue
-        option, given, value = word.partition("=") if word[:2] == "--" else (word, "", "")
-        key, kind = options.get(option, ("", None))
-        if kind is None or (kind == FLAG and given):
+        spelling, given, value = word.partition("=") if word[:2] == "--" else (word, "", "")
+        option = row.spelled.get(spelling)
+        if option is None or (option.kind == FLAG and given):
             return None
-        if kind == FLAG:
-            found[key] = True
+        if option.kind == FLAG:
+            found[option.key] = True
             continue
         if not given:
             if not rest:
                 return None
             value = rest.pop()
-        if kind == MANY:
-            found.setdefault(key, []).append(value)
+        if option.kind == MANY:
+            found.setdefault(option.key, []).append(value)
         else:
-            found[key] = value
-    if line.tail is not None and line.verb not in COMMANDED:
+            found[option.key] = value
+    if line.tail is not None and not row.command:
         plain += line.tail
-    return _placed(found, plain, places)
+    if row.gather:
+        found[row.gather] = plain
+        return found
+    return _placed(found, plain, row.words)
 
 
 def _placed(found: dict[str, Any], plain: list[str], places: tuple[str, ...]) -> dict[str, Any] | None:
     """The plain words under the keys of their places, None where there are too few or too many."""
     for place in places:
-        if place.endswith("*"):
+        if place[-1] in "*+":
+            if place[-1] == "+" and not plain:
+                return None
             found[place[:-1]] = plain
             return found
         if plain:
             found[place.rstrip("?")] = plain.pop(0)
-        elif not place.endswith("?"):
+        elif place[-1] != "?":
             return None
     return None if plain else found

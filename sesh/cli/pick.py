@@ -1,25 +1,34 @@
-"""`--pick`: a session chosen with the arrow keys or some of its letters, its screen beside the list."""
+"""`--pick`: a session chosen with the arrow keys or some of its letters, its screen beside the list.
+
+The screens of sessions, small, beside a list of them: fetched aside, clipped to the room that there is.
+"""
 
 from __future__ import annotations
 
+import os
 import select
 import time
 
-from sesh.cli import enter, parser, printing, prompts, settings, tables
+from sesh import wording
+from sesh.cli import attach, printing, prompts, tables
 from sesh.cli.console import Stage
-from sesh.cli.preview import Previews, drawn
-from sesh.errors import Interrupted, NotFound, Refused
+from sesh.errors import Interrupted, NotFound, Refused, SeshError
 from sesh.names import check_label, is_name
-from sesh.ops import view
-from sesh.ops.session_index import Roster
+from sesh.ops import find
+from sesh.ops.session_index import SessionIndex
+from sesh.ops.views import bears
+from sesh.protocol import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+    from typing import Any
 
-    from sesh.cli.parser import Line
-    from sesh.cli.preview import Key
+    from sesh.cli.invocation import Invocation
     from sesh.store.listing import Summary
+
+    Key = tuple[str | None, str]
+    Screen = dict[str, Any]
 
 _BESIDE = 64
 """The columns from which on there is room for a screen beside the list."""
@@ -27,40 +36,37 @@ _HINT = "Enter attaches  ↑↓ choose  letters search  Esc leaves"
 _MOVES = {"up": -1, "C-p": -1, "backtab": -1, "down": 1, "C-n": 1, "tab": 1}
 
 
-def pick(line: Line, *, label: Sequence[str] = (), **manner: bool) -> int:
+def pick(cli: Invocation, *, label: Sequence[str] = (), **view: bool) -> int:
     """`--pick [--label K=V]… [OPTIONS]`: attaches to the session that is chosen; the exit code is that of attaching.
 
     Raises Refused without a terminal and where nothing is chosen, NotFound where there is no session.
     """
     wanted = dict(check_label(word) for word in label)
-    how = enter.Manner(**manner)
+    how = attach.View(**view)
     if not printing.on_terminal():
         raise Refused(
             "choosing needs a terminal", hint="`$sesh --list` lists the sessions, `$sesh --attach NAME` takes one"
         )
-    hosts = settings.loaded().hosts_of(line.hosts) if line.hosts else None
+    hosts = cli.hosts or None
     from sesh.client.terminal import RawTerminal
 
-    with Roster(line, hosts) as roster:
-        _filled(roster)
-        if not _entries(roster, wanted):
+    with SessionIndex(cli.caller, hosts) as index:
+        _filled(index)
+        if not _entries(index, wanted):
             missing = "no session bears these labels" if wanted else "there is no session to choose"
-            raise NotFound(f"{missing}", hint="`$sesh NAME` creates one")
+            raise NotFound(missing, hint="`$sesh NAME` creates one")
         if prompts.dumb():
-            chosen = _numbered(list(_entries(roster, wanted)))
+            host, name = _numbered(list(_entries(index, wanted)))
         else:
             with RawTerminal() as terminal, Stage(terminal) as stage:
-                chosen = _Picker(stage, roster, wanted, hosts).chosen()
-    host, name = chosen
-    options = [word for word in line.words if word in parser.OPTIONS["--attach"]]
-    if host is not None:
-        from sesh.cli import there
-
-        return there.found(parser.split([f"@{host}", name, *options]))
-    if name in {each["name"] for each in roster.here}:
-        return enter.attach_to(name, how)
-    created: Callable[..., int] = enter.go
-    return created(parser.split([name, *options]), [name], **manner)
+                host, name = _Picker(stage, index, wanted, hosts).chosen()
+        here = {str(each["name"]) for each in index.here}
+    cli.hosts = [host] if host is not None else []
+    cli.caller.host = host
+    if host is None and name in here:
+        return attach.attach_to(cli, name, how)
+    options: dict[str, Any] = {**view}
+    return attach.go(cli, [name], **options)
 
 
 def _numbered(keys: Sequence[Key]) -> Key:
@@ -72,21 +78,21 @@ def _numbered(keys: Sequence[Key]) -> Key:
     return keys[int(answer) - 1]
 
 
-def _filled(roster: Roster) -> None:
+def _filled(index: SessionIndex) -> None:
     """Waits for other hosts as long as there is nothing to show."""
-    while roster.pending and not roster.here and not any(roster.there.values()):
+    while index.pending and not index.here and not any(index.there.values()):
         poll = select.poll()
-        for descriptor in roster.descriptors:
+        for descriptor in index.descriptors:
             poll.register(descriptor, select.POLLIN)
-        roster.take({descriptor for descriptor, _ in poll.poll(roster.due * 1000)})
+        index.take({descriptor for descriptor, _ in poll.poll(index.due * 1000)})
 
 
-def _entries(roster: Roster, wanted: dict[str, str]) -> dict[Key, Summary]:
+def _entries(index: SessionIndex, wanted: dict[str, str]) -> dict[Key, Summary]:
     """The sessions by host and name, those of this machine first."""
-    found: dict[Key, Summary] = {(None, each["name"]): each for each in roster.here}
-    for word, rows in roster.there.items():
+    found: dict[Key, Summary] = {(None, each["name"]): each for each in index.here}
+    for word, rows in index.there.items():
         found |= {(word, str(each["name"])): each for each in rows if not isinstance(each, str)}
-    return {key: each for key, each in found.items() if view.bears(each, wanted)}
+    return {key: each for key, each in found.items() if bears(each, wanted)}
 
 
 def matching(query: str, name: str, host: str | None, more: str = "") -> int | None:
@@ -122,8 +128,8 @@ def _cost(word: str, text: str) -> int | None:
 class _Picker:
     """The list, what was typed, which session is marked."""
 
-    def __init__(self, stage: Stage, roster: Roster, wanted: dict[str, str], hosts: list[str] | None) -> None:
-        self._stage, self._roster, self._wanted, self._hosts = stage, roster, wanted, hosts
+    def __init__(self, stage: Stage, index: SessionIndex, wanted: dict[str, str], hosts: list[str] | None) -> None:
+        self._stage, self._index, self._wanted, self._hosts = stage, index, wanted, hosts
         self._previews = Previews()
         self._query = ""
         self._shown: dict[Key, Summary] = {}
@@ -135,22 +141,22 @@ class _Picker:
         """The session that a person chooses, or a name that is to be created. Raises Refused, Interrupted."""
         while True:
             self._sift()
-            due = self._roster.due
+            due = self._index.due
             if self._mark is not None and not self._shown[self._mark].get("current"):
                 due = min(due, self._previews.want(self._mark))
             self._draw()
-            keys, ready = self._stage.wait([self._previews.inbound, *self._roster.descriptors], due)
+            keys, ready = self._stage.wait([self._previews.inbound, *self._index.descriptors], due)
             for key in keys:
                 if (done := self._pressed(key)) is not None:
                     return done
             if self._previews.inbound in ready:
                 self._previews.take()
-            self._roster.take(ready - {self._previews.inbound})
+            self._index.take(ready - {self._previews.inbound})
 
     def _sift(self) -> None:
         """The sessions that fit what was typed, the best first."""
         found = []
-        for at, (key, each) in enumerate(_entries(self._roster, self._wanted).items()):
+        for at, (key, each) in enumerate(_entries(self._index, self._wanted).items()):
             more = f"{each.get('cwd') or ''} {' '.join(each.get('command') or [])}"
             cost = matching(self._query, key[1], key[0], more)
             if cost is not None:
@@ -214,17 +220,17 @@ class _Picker:
             room = columns - left - 2
             shown = drawn(screen, room, body, coloured=self._coloured)
             lines = [f"{line}\x1b[2m│\x1b[m {more}" for line, more in zip(lines, shown, strict=True)]
-        count = f"{len(self._shown)}/{len(_entries(self._roster, self._wanted))}"
-        asked = tables.cut(f"> {printing.plain(self._query)}", max(1, columns - len(count) - 3), keeps_end=True)
-        gap = " " * max(1, columns - tables.columns(asked) - 1 - len(count))
+        count = f"{len(self._shown)}/{len(_entries(self._index, self._wanted))}"
+        asked = wording.cut(f"> {wording.plain(self._query)}", max(1, columns - len(count) - 3), keeps_end=True)
+        gap = " " * max(1, columns - wording.columns(asked) - 1 - len(count))
         head = f"\x1b[1m{asked}\x1b[m\x1b[7m \x1b[m{gap[1:]}\x1b[2m{count}"
         creates = self._new() if self._mark is None else None
         hint = _HINT if creates is None else f"Enter creates {_title(creates)}  Esc leaves"
-        self._stage.draw([head, *lines, f"\x1b[2m{tables.cut(hint, columns)}"][:rows])
+        self._stage.draw([head, *lines, f"\x1b[2m{wording.cut(hint, columns)}"][:rows])
 
     def _left(self, columns: int) -> int:
         """The width of the list: what its names need, two fifths of the terminal at the most."""
-        names = max((tables.columns(_title(key)) for key in _entries(self._roster, self._wanted)), default=0)
+        names = max((wording.columns(_title(key)) for key in _entries(self._index, self._wanted)), default=0)
         return min(max(24, names + 19), columns * 2 // 5)
 
     def _list(self, width: int, rows: int) -> list[str]:
@@ -232,26 +238,26 @@ class _Picker:
         at = keys.index(self._mark) if self._mark is not None else 0
         self._top = min(max(self._top, at - rows + 1), at)
         now = time.time()
-        names = max((tables.columns(_title(key)) for key in keys), default=0)
+        names = max((wording.columns(_title(key)) for key in keys), default=0)
         lines = [self._row(key, width, names, now) for key in keys[self._top : self._top + rows]]
         if not lines:
-            told = tables.cut(" none fits", width)
+            told = wording.cut(" none fits", width)
             lines = [told + " " * (width - len(told))]
         return lines + [" " * width] * (rows - len(lines))
 
     def _row(self, key: Key, width: int, names: int, now: float) -> str:
         """One session: its name and host, its state, how long it has been idle, and where there is room its place."""
         session = self._shown[key]
-        state, idle = tables.state(session), tables.age(session.get("last_activity"), now)
+        state, idle = wording.state(session), wording.age(session.get("last_activity"), now)
         room = min(names, width - 1)
-        name = tables.cut(_title(key), room)
+        name = wording.cut(_title(key), room)
         more = f"{state:<10} {idle:>4}"
         if width >= _BESIDE // 2 + room:
-            more += f"  {tables.at_home(printing.plain(session.get('cwd') or ''))}"
+            more += f"  {wording.at_home(wording.plain(session.get('cwd') or ''))}"
         mark = "*" if session.get("current") else " "
-        text = f"{mark}{name}{' ' * (room - tables.columns(name))}"
-        text += f"  {tables.cut(more, width - room - 3)}" if width - room > 3 else ""
-        text += " " * (width - tables.columns(text))
+        text = f"{mark}{name}{' ' * (room - wording.columns(name))}"
+        text += f"  {wording.cut(more, width - room - 3)}" if width - room > 3 else ""
+        text += " " * (width - wording.columns(text))
         if key == self._mark:
             return f"\x1b[7m{text}\x1b[m"
         code = tables.colour(session) if self._coloured else ""
@@ -263,4 +269,108 @@ class _Picker:
 
 def _title(key: Key) -> str:
     """A session as it is typed: its host before its name."""
-    return f"@{key[0]} {printing.plain(key[1])}" if key[0] is not None else printing.plain(key[1])
+    return f"@{key[0]} {wording.plain(key[1])}" if key[0] is not None else wording.plain(key[1])
+
+
+FRESH = (1.0, 4.0)
+"""Seconds after which the screen of a session here, and of one elsewhere, is fetched again while it is looked at."""
+_PATIENCE = 1.5
+_MOST = 8
+"""Screens that are fetched at the same time: a host that does not answer keeps nobody else waiting."""
+_ON = {"bold": "1", "dim": "2", "italic": "3", "blink": "5", "reverse": "7", "strike": "9", "overline": "53"}
+_UNDERLINES = {"single": "4", "double": "21", "curly": "4:3", "dotted": "4:4", "dashed": "4:5"}
+
+
+class Previews:
+    """The screens of sessions by (host, name), or in a line why there is none; `inbound` tells that one has come."""
+
+    def __init__(self) -> None:
+        self.screens: dict[Key, Screen | str] = {}
+        self._times: dict[Key, float] = {}
+        self._asked: set[Key] = set()
+        self.inbound, self._outbound = os.pipe()
+
+    def want(self, key: Key) -> float:
+        """Fetches a screen that is not known, or not any more; seconds until it is to be wanted again."""
+        now = time.monotonic()
+        due = self._times.get(key, 0.0) + FRESH[key[0] is not None]
+        if now < due:
+            return due - now
+        if key not in self._asked and len(self._asked) < _MOST:
+            import threading
+
+            self._asked.add(key)
+            threading.Thread(target=self._fetch, args=(key,), daemon=True).start()
+        return FRESH[0]
+
+    def take(self) -> None:
+        """Reads away what `inbound` has told."""
+        os.read(self.inbound, 64)
+
+    def _fetch(self, key: Key) -> None:
+        host, name = key
+        found: Screen | str
+        try:
+            if host is None:
+                found = parse(find.ask(name, "screen", timeout=_PATIENCE, format="json")[1])
+            else:
+                from sesh.ops.caller import Caller
+                from sesh.ops.target import HostTarget
+
+                found = HostTarget(Caller(), host).call("views.screen", name=name, form="json")
+        except (SeshError, OSError) as error:
+            found = wording.one_line(str(error))
+        self.screens[key] = found
+        self._times[key] = time.monotonic()
+        self._asked.discard(key)
+        os.write(self._outbound, b".")
+
+
+def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: bool) -> list[str]:
+    """So many rows of a screen, none wider than `columns`: the lower part of it, with the row of the cursor."""
+    if screen is None or isinstance(screen, str):
+        return [wording.cut(wording.plain(screen or ""), columns)] + [""] * (rows - 1)
+    lines: Sequence[Sequence[dict[str, Any]]] = screen["cells"]
+    used = max((at for at, runs in enumerate(lines) if runs), default=-1)
+    last = max(used, int(screen["cursor"]["row"])) + 1
+    first = max(0, last - rows)
+    shown = [_row(runs, columns, coloured=coloured) for runs in lines[first : first + rows]]
+    return shown + [""] * (rows - len(shown))
+
+
+def _row(runs: Sequence[dict[str, Any]], columns: int, *, coloured: bool) -> str:
+    """One row of cells as text with SGR, cut at its right."""
+    drawn, at = "", 0
+    for run in runs:
+        start = int(run["column"])
+        if start >= columns:
+            break
+        text = _clipped(wording.plain(run["text"]), columns - start)
+        codes = _codes(run, coloured=coloured)
+        drawn += " " * (start - at) + (f"\x1b[{codes}m{text}\x1b[m" if codes else text)
+        at = start + wording.columns(text)
+    return drawn
+
+
+def _clipped(text: str, columns: int) -> str:
+    """As much of the text as fits, without a mark where it was cut."""
+    return text if wording.columns(text) <= columns else wording.cut(text, columns + 1)[:-1]
+
+
+def _codes(run: dict[str, Any], *, coloured: bool) -> str:
+    """The SGR parameters of a run of cells."""
+    codes = [code for key, code in _ON.items() if run.get(key)]
+    codes += ["8"] if run.get("conceal") else []
+    codes += [_UNDERLINES[run["underline"]]] if run.get("underline") in _UNDERLINES else []
+    if coloured:
+        codes += [_colour(38, run["fg"])] if "fg" in run else []
+        codes += [_colour(48, run["bg"])] if "bg" in run else []
+    return ";".join(codes)
+
+
+def _colour(kind: int, value: int | str) -> str:
+    """SGR for a colour: one of the 256, or `#rrggbb`."""
+    if isinstance(value, int):
+        return f"{kind};5;{value}"
+    parts = (str(int(value[at : at + 2], 16)) for at in (1, 3, 5))
+    return f"{kind};2;{';'.join(parts)}"

@@ -1,23 +1,20 @@
-"""What sesh prints: results on stdout, its own lines on stderr, JSON where wanted, never what steers a terminal."""
+"""What sesh prints: results on stdout, its own lines on stderr, JSON where wanted, nothing that steers a terminal."""
 
 from __future__ import annotations
 
 import os
 import select
 
-from sesh.errors import Refused
+from sesh import wording
+from sesh.errors import Refused, for_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
-    from sesh.cli.parser import Line
     from sesh.errors import SeshError
 
 STDOUT, STDERR = 1, 2
-_LAST = 3
-_said: list[str] = []
 _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
@@ -45,92 +42,37 @@ def text(line: str) -> None:
     write(encoded(line) + b"\n")
 
 
-def note(line: str) -> None:
-    """One line of sesh's own on stderr; lost where stderr is closed."""
-    from sesh.ops import caller
-
+def note(line: str, host: str | None = None) -> None:
+    """One line of sesh's own on stderr, its commands for `host`; lost where stderr is closed."""
     try:
-        write(encoded(f"sesh: {one_line(caller.worded(line))}\n"), STDERR)
+        write(encoded(f"sesh: {wording.one_line(for_host(line, host))}\n"), STDERR)
     except (BrokenPipeError, Refused):
         return
 
 
-def entering(line: str) -> None:
-    """The same for who is about to enter a session, whose first screen covers it: `greeting` has it said again."""
-    note(line)
-    recall(line)
-
-
-def recall(line: str) -> None:
-    """Has `greeting` say what was said already."""
-    _said[:] = [*(each for each in _said if each != line), line][-_LAST:]
-
-
-def greeting() -> str:
-    """What an attachment lays over its first screen, empty for nothing."""
-    return "; ".join(_said)
-
-
 def value(thing: Any) -> None:
     """One JSON value on stdout, in one line."""
-    write(dumped(thing))
+    write(json_line(thing))
 
 
-def outcome(
-    name: str, host: str | None, command: Sequence[str] | None, told: dict[str, Any], output: bytes
-) -> dict[str, Any]:
-    """What `--run` and `--exec` answer in JSON: the daemon's account of a command, and what the command wrote."""
-    decoded = output.decode("utf-8", "replace")
-    whole = {
-        "session": name,
-        "host": host,
-        "command": command,
-        "exit_code": told.get("exit_code"),
-        "output": decoded,
-        "duration": told.get("duration"),
-        "timed_out": bool(told.get("timed_out")),
-        "truncated": bool(told.get("truncated")),
-    }
-    if decoded.encode() != output:
-        from base64 import b64encode
-
-        whole["output_base64"] = b64encode(output).decode()
-    return whole
-
-
-def dumped(thing: Any) -> bytes:
+def json_line(thing: Any) -> bytes:
     """JSON in UTF-8 with a newline; bytes that were no UTF-8 come out as U+FFFD, controls escaped (C1 too)."""
     import json
 
-    return json.dumps(valid(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
+    return json.dumps(wording.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
 
 
-def valid(thing: Any) -> Any:
-    """The same value with every string in it encodable."""
-    if isinstance(thing, str):
-        return thing.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if not thing.isascii() else thing
-    if isinstance(thing, dict):
-        return {valid(key): valid(each) for key, each in thing.items()}
-    if isinstance(thing, (list, tuple)):
-        return [valid(each) for each in thing]
-    return thing
-
-
-def done(line: Line, **facts: Any) -> int:
-    """The end of a verb that only acts: `{"ok": true, …}` where JSON is wanted, else silence. The exit code."""
-    if line.json:
-        value({"ok": True, **facts})
-    return 0
-
-
-def failure(error: SeshError, *, json: bool) -> None:
-    """An error, as the line or the object that it is."""
+def failure(error: SeshError, *, json: bool, host: str | None = None) -> None:
+    """An error, as the line or the object that it is; `host`: the one that the command line is for."""
     if json:
-        from sesh.ops import caller
-
-        value({"error": {"code": error.code, "message": one_line(caller.worded(str(error)))}})
+        value({"error": error_facts(error, host)})
     else:
-        note(str(error))
+        note(error.line(host))
+
+
+def error_facts(error: SeshError, host: str | None = None) -> dict[str, str]:
+    """An error as JSON shows it."""
+    return {"code": error.code, "message": wording.one_line(error.line(host))}
 
 
 def encoded(line: str) -> bytes:
@@ -138,23 +80,6 @@ def encoded(line: str) -> bytes:
     return line.encode("utf-8", "surrogateescape")
 
 
-def plain(chosen: object) -> str:
-    """Text that a program chose, without anything that a terminal could act upon."""
-    return "".join(character for character in str(chosen) if character.isprintable())
-
-
-def one_line(message: str) -> str:
-    """A message on one line: runs of white space become one blank, other controls are dropped."""
-    return plain(" ".join(message.split()))
-
-
 def on_terminal() -> bool:
     """Whether a person can be asked, and a session be attached: stdin and stdout are terminals."""
     return os.isatty(0) and os.isatty(1)
-
-
-def can_ask() -> bool:
-    """Whether a person can be asked something: here, or where a command line from another machine was typed."""
-    from sesh.ops import caller
-
-    return caller.asks() or on_terminal()

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 
+from sesh import wording
 from sesh.cli import printing
-from sesh.cli.tables import columns, width
+from sesh.cli.tables import width
 from sesh.errors import Interrupted
-from sesh.ops import caller
+from sesh.wording import columns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     Answers = Sequence[tuple[str, str]]
 
-YES_NO = (("y", "Yes"), ("n", "No"))
 _FORWARD, _BACK = ("right", "down", "tab"), ("left", "up", "backtab")
 
 
@@ -32,8 +32,6 @@ def ask(question: str, answers: Answers, default: str) -> str:
     `answers`: a small letter or digit and what it means, each; `default`: the letter that Enter takes. What is typed
     after the answer stays for who reads next. Raises Interrupted upon Ctrl-C.
     """
-    if caller.asks():
-        return caller.answer(question, answers, default)
     if dumb():
         return _numbered(question, answers, default)
     return _looked_at(question, answers, default)
@@ -47,12 +45,6 @@ def dumb() -> bool:
 def letters(answers: Answers, default: str) -> str:
     """The letters to choose from, the default one large: `J/r/n/c`."""
     return "/".join(letter.upper() if letter == default else letter for letter, _ in answers)
-
-
-def written(question: str, answers: Answers, default: str) -> str:
-    """The whole question in one line, for a sesh that knows no other form."""
-    told = ", ".join(f"({letter}) {label}" for letter, label in answers)
-    return f"{question} {told} [{default.upper()}]"
 
 
 def _numbered(question: str, answers: Answers, default: str) -> str:
@@ -94,7 +86,7 @@ class _Row:
         self._console = Console(terminal, single=True)
         self._at = next(at for at, (letter, _) in enumerate(answers) if letter == default)
         self._stacked = sum(columns(label) + 3 for _, label in answers) > width(terminal.outbound)
-        self._write(f"{printing.plain(question)} [{letters(answers, default)}]\r\n")
+        self._write(f"{wording.plain(question)} [{letters(answers, default)}]\r\n")
         self._draw()
 
     def chosen(self) -> str:
@@ -134,7 +126,7 @@ class _Row:
 
     def _draw(self) -> None:
         marked = [
-            f"\x1b[7m {printing.plain(label)} \x1b[27m" if at == self._at else f" {printing.plain(label)} "
+            f"\x1b[7m {wording.plain(label)} \x1b[27m" if at == self._at else f" {wording.plain(label)} "
             for at, (_, label) in enumerate(self._answers)
         ]
         between = "\r\n" if self._stacked else " "

@@ -6,14 +6,14 @@ import os
 import sys
 import time
 
-from sesh import paths, protocol, wire
+from sesh import paths, protocol, wire, wording
 from sesh.cli import enter, job, parser, printing, prompts, settings
 from sesh.errors import Ended, ExitCode, Refused, SeshError, TimedOut, Unreachable, rebuild
 from sesh.keepalive import Keepalive
 from sesh.ops import links, remote_route
-from sesh.ops.interrupts import Presses
+from sesh.ops.interrupts import Interrupts
 from sesh.ops.remote_route import Mender, begun, opened_again
-from sesh.ops.stdin_forwarder import Feeding
+from sesh.ops.stdin_forwarder import StdinForwarder
 from sesh.ops.waiter import Waiter
 from sesh.remote import eventlog
 from sesh.remote.ssh import link
@@ -125,8 +125,8 @@ def _answered(question: dict[str, Any]) -> str:
     letters, labels = str(question.get("letters")), question.get("labels")
     if not isinstance(labels, list) or len(labels) != len(letters):
         labels = [letter.upper() for letter in letters]
-    answers = [(letter, printing.plain(label)) for letter, label in zip(letters, labels, strict=True)]
-    text = printing.plain(question.get("about") or question["question"])
+    answers = [(letter, wording.plain(label)) for letter, label in zip(letters, labels, strict=True)]
+    text = wording.plain(question.get("about") or question["question"])
     return prompts.ask(text, answers, str(question.get("default")))
 
 
@@ -177,12 +177,12 @@ def _job(line: parser.Line, argv: list[str], destination: Destination) -> int:
     try:
         synced(destination)
         through = links.opened(destination, offer=not line.json)
-        with Presses(tie=given.get("tie", False), left=left) as presses:
-            name, notes, through = begun(through, argv, presses)
+        with Interrupts(tie=given.get("tie", False), left=left) as interrupts:
+            name, notes, through = begun(through, argv, interrupts)
             printing.write(printing.encoded(notes), printing.STDERR)
             mender = Mender(destination, name)
-            feeding = Feeding(mends=True) if given.get("stdin") else None
-            waiter = Waiter(through, name, presses, host=host, number=through.session_id, again=mender, feeding=feeding)
+            forwarder = StdinForwarder(mends=True) if given.get("stdin") else None
+            waiter = Waiter(through, name, interrupts, host=host, number=through.session_id, again=mender, forwarder=forwarder)
             return job.waited(line, waiter, follow=follow, printed=printed, host=host)
     except Ended as ended:
         return job.found(line, str(ended), ended, follow=follow, printed=printed, host=host)
@@ -290,7 +290,7 @@ def _asked(argv: list[str], destination: Destination) -> list[str]:
     sessions = link.request(destination, "summaries", links.near(destination), patience=10)["sessions"]
     if sessions:
         names = ", ".join(str(each["name"]) for each in sessions)
-        question = f"end {len(sessions)} sessions on @{destination.word} ({printing.plain(names)})?"
+        question = f"end {len(sessions)} sessions on @{destination.word} ({wording.plain(names)})?"
         if prompts.ask(question, prompts.YES_NO, "n") != "y":
             raise Refused("nothing was done")
     return [argv[0], "-y", *argv[1:]]

@@ -1,18 +1,17 @@
 """`sesh --bridge`: the far end of a link, frames on stdin and stdout.
 
-It answers HELLO with WELCOME (`home`, and who it is), then requests:
+It answers HELLO with WELCOME (`home`, what it `can`, and who it is), then requests:
 
-- `enter` {argv, asks, answers, session_id}: a command line that ends at a session (attach, create, a job): its name and
-  `session_id`; from then on the bytes of the session's daemon pass through untouched. With `asks` somebody can be asked
-  over there: it is answered with a `question`, and comes again with one answer more. `session_id`: that of a session
-  which is created; where there is one of that id it is that one, or its `result`: asked again, nothing is done twice.
+- `op` {op, asks, answers} and its arguments as DATA: an op carried out in a child process, so that PING is answered
+  meanwhile; its result comes as DATA, what it noted as `notes`. One that yields sends a DATA frame for each item. With
+  `asks` there is a person who can be asked: it is answered with a `question`, and comes again with one answer more.
+- `enter` {op, data, asks, answers, session_id}: an op that leads to a session (attach, create, a job): its name and
+  `session_id`; from then on the bytes of the session's daemon pass through untouched. `session_id`: that of a session
+  which is created; if there is one of that id it is that one, or its `result`: asked again, nothing is done twice.
 - `connect` {name, session_id, passing}: the same for a session that is known; one that has ended is answered with its
   `result`. `passing`: nobody is going to be attached.
-- `command` {argv} and what stdin held as DATA: any other command line, run by itself; its output comes as OUTPUT frames
-  (numbered 1 for stdout, 2 for stderr), its code as `exit_code`.
-- `summaries`: the sessions here. `result` {session_id}: how a session ended.
 
-PING is answered with PONG at any time, also while a command runs.
+PING is answered with PONG at any time, also while an op runs.
 """
 
 from __future__ import annotations
@@ -22,17 +21,46 @@ import select
 import signal
 
 from sesh import __version__, paths, protocol, wire
-from sesh.cli import parser, printing
-from sesh.errors import NotFound, Refused, SeshError, Unreachable, UsageError
-from sesh.ops import caller, child, find
-from sesh.store import listing, records, results
+from sesh.errors import InternalError, NotFound, Refused, SeshError, Unreachable, UsageError
+from sesh.ops import child, find, target
+from sesh.ops.caller import Caller, Origin, Question
+from sesh.store import records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+    from sesh.ops.caller import Answers
+
+    Led = tuple[dict[str, Any], bytes, wire.Connection | None]
 
 _BLOCK = 1 << 16
 _MOST = 1 << 20
+
+
+class LinkCaller(Caller):
+    """The person at the other end of a link: notes are gathered, answers were given beforehand."""
+
+    def __init__(self, origin: Origin, *, asks: bool, answers: list[str], session_id: str | None = None) -> None:
+        self.origin, self.can_ask, self.session_id = origin, asks, session_id
+        self.notes: list[tuple[str, bool]] = []
+        self._answers = list(answers)
+
+    def note(self, line: str) -> None:
+        """Gathers a line."""
+        self.notes.append((line, False))
+
+    def remember(self, line: str) -> None:
+        """Marks the line for the first screen."""
+        if self.notes and self.notes[-1][0] == line:
+            self.notes[-1] = (line, True)
+
+    def ask(self, question: str, answers: Answers, default: str) -> str:
+        """The next answer. Raises Question, which leads to it, where there is none yet."""
+        if self._answers:
+            return self._answers.pop(0)
+        raise Question(question, answers, default)
 
 
 def serve() -> int:
@@ -46,7 +74,7 @@ def serve() -> int:
     near = wire.Connection(inbound, outbound)
     try:
         near.send(protocol.BRIDGE)
-        _greeted(near)
+        origin = _welcome(near)
         while True:
             kind, payload = near.receive()
             if kind == protocol.DATA:
@@ -54,93 +82,122 @@ def serve() -> int:
             elif kind == protocol.PING:
                 near.send(protocol.frame(protocol.PONG, payload))
             elif kind == protocol.REQUEST:
-                through = _requested(near, protocol.parse(payload))
+                through = _request(near, origin, protocol.parse(payload))
                 if through is not None:
                     return _splice(near, through)
     except Unreachable:
         return 0  # the other side has gone, as it may at any time
 
 
-def _greeted(near: wire.Connection) -> None:
+def _welcome(near: wire.Connection) -> Origin:
+    """Answers HELLO; the machine that it came from."""
     kind, payload = near.receive()
     while kind != protocol.HELLO:
         kind, payload = near.receive()
-    told = protocol.parse(payload).get("near")
-    caller.use(told if isinstance(told, dict) else {})
+    described = protocol.parse(payload).get("near")
     facts: dict[str, Any] = {"protocol": protocol.PROTOCOL, "version": __version__, "home": os.path.expanduser("~")}
-    facts["can"] = ["session_id"]
+    facts["can"] = ["session_id", "op"]
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
     near.send(protocol.message(protocol.WELCOME, facts))
+    return Origin(described if isinstance(described, dict) else {})
 
 
-def _requested(near: wire.Connection, asked: dict[str, Any]) -> wire.Connection | None:
-    """Answers one request; a connection whose bytes are to pass from now on, where it asked for one."""
+def _request(near: wire.Connection, origin: Origin, asked: dict[str, Any]) -> wire.Connection | None:
+    """Answers one request; a connection whose bytes are to pass from now on, where it led to one."""
     number = asked.get("id")
     data, near.carried = bytes(near.carried), bytearray()
+    answers = asked.get("answers")
+    caller = LinkCaller(
+        origin,
+        asks=asked.get("asks") is True,
+        answers=[str(answer)[:1] for answer in answers] if isinstance(answers, list) else [],
+        session_id=str(asked.get("session_id") or "") or None,
+    )
+    if asked.get("verb") == "op":
+        _carried_out(near, number, lambda send: _op(caller, asked, data, send))
+        return None
     through = None
     try:
-        answer, carried, through = _answer(near, asked, data)
+        answer, carried, through = _led(caller, asked)
     except SeshError as error:
-        told = {"code": error.code, "message": caller.worded(str(error)), "exit": int(error.exit_code)}
-        near.send(protocol.message(protocol.RESPONSE, {"id": number, "error": told}))
+        near.send(_refusal(number, error))
     else:
-        for at in range(0, len(carried), protocol.CHUNK):
-            near.send(protocol.frame(protocol.DATA, carried[at : at + protocol.CHUNK]))
+        for frame in _chunks(carried):
+            near.send(frame)
         near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
     return through
 
 
-def _answer(
-    near: wire.Connection, asked: dict[str, Any], data: bytes
-) -> tuple[dict[str, Any], bytes, wire.Connection | None]:
-    """What a request is answered: values, bytes that go with them, and a connection to pass on from now on."""
+def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:
+    """What a request that leads to a session is answered: values, bytes that go with them, a connection."""
     verb = asked.get("verb")
-    if verb == "enter":
-        number = str(asked.get("session_id") or "")
-        if number and (begun := _begun(number)) is not None:
-            return begun
-        caller.expect(asked.get("answers") if asked.get("asks") is True else None, number or None)
-        try:
-            notes, name, connection = _entered(_words(asked))
-        except caller.Question as question:
-            return _question(question), b"", None
-        return {"name": name, "notes": notes, "session_id": _number(name)}, b"", connection
     if verb == "connect":
-        name, number = str(asked.get("name") or ""), str(asked.get("session_id") or "")
-        return _connected(name, number, passing=asked.get("passing") is True)
-    if verb == "command":
-        return {"exit_code": _command(near, _words(asked), data)}, b"", None
-    if verb == "summaries":
-        return {"sessions": [{**each, "host": caller.host()} for each in listing.summaries()]}, b"", None
-    if verb == "result":
-        result = results.by_id(str(asked.get("session_id") or ""))
-        return {"result": result}, results.output(result) if result else b"", None
-    raise UsageError(f"this is sesh {__version__} and does not know what was asked; run: sesh --upgrade")
+        name, session_id = str(asked.get("name") or ""), str(asked.get("session_id") or "")
+        return _connected(name, session_id, passing=asked.get("passing") is True)
+    if verb != "enter":
+        raise UsageError(f"this is sesh {__version__} and does not know what was asked; run: sesh --upgrade")
+    if caller.session_id and (begun := _begun(caller.session_id)) is not None:
+        return begun
+    data = asked.get("data")
+    try:
+        name, connection = target.carry_out(caller, str(asked.get("op")), data if isinstance(data, dict) else {})
+    except Question as question:
+        return {**_question(question), "notes": caller.notes}, b"", None
+    return {"name": name, "notes": caller.notes, "session_id": _session_id(name)}, b"", connection
 
 
-def _question(asked: caller.Question) -> dict[str, Any]:
-    """A question on its way to the person: `about` and `labels`, and for an older sesh `question`, which says all."""
-    from sesh.cli import prompts
+def _op(caller: LinkCaller, asked: dict[str, Any], data: bytes, send: Callable[[bytes], None]) -> None:
+    """Carries out an op in the child process and sends the frames of its answer."""
+    number = asked.get("id")
+    try:
+        try:
+            result = target.carry_out(caller, str(asked.get("op")), target.decoded(data))
+            if hasattr(result, "__next__"):
+                for item in result:
+                    send(protocol.frame(protocol.DATA, target.encoded(item)))
+            else:
+                for frame in _chunks(target.encoded(result)):
+                    send(frame)
+        except Question as question:
+            answer = {"id": number, "ok": True, **_question(question), "notes": caller.notes}
+            send(protocol.message(protocol.RESPONSE, answer))
+            return
+        send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, "notes": caller.notes}))
+    except SeshError as error:
+        send(_refusal(number, error))
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        send(_refusal(number, InternalError(f"internal error, {type(error).__name__}: {error}")))
 
-    told = prompts.written(asked.text, asked.answers, asked.default)
-    letters, labels = ("".join(letter for letter, _ in asked.answers), [label for _, label in asked.answers])
-    return {"question": told, "letters": letters, "default": asked.default, "about": asked.text, "labels": labels}
+
+def _refusal(number: object, error: SeshError) -> bytes:
+    return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
 
 
-def _begun(number: str) -> tuple[dict[str, Any], bytes, wire.Connection | None] | None:
+def _chunks(data: bytes) -> list[bytes]:
+    return [protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]) for at in range(0, len(data), protocol.CHUNK)]
+
+
+def _question(asked: Question) -> dict[str, Any]:
+    """A question on its way to the person."""
+    return {"question": asked.text, "answers": [list(each) for each in asked.answers], "default": asked.default}
+
+
+def _begun(session_id: str) -> Led | None:
     """What `enter` has led to before: the session with this id, or its result; None where there is neither."""
-    if not number.isalnum():
-        raise UsageError("the number for a session is no number")
+    if not session_id.isalnum():
+        raise UsageError("the id for a session is letters and digits")
     for name in paths.names():
-        if _number(name) == number:
-            return {"name": name, "notes": "", "session_id": number}, b"", find.required(name)
-    if (result := results.by_id(number)) is not None:
+        if _session_id(name) == session_id:
+            return {"name": name, "session_id": session_id}, b"", find.required(name)
+    if (result := results.by_id(session_id)) is not None:
         return {"name": result.get("name"), "result": result}, results.output(result), None
     return None
 
 
-def _number(name: str) -> str:
+def _session_id(name: str) -> str:
     """The id of a session that has just been found or made; empty where it has ended at once."""
     try:
         return str((records.read(name) or {}).get("id") or "")
@@ -148,109 +205,71 @@ def _number(name: str) -> str:
         return ""
 
 
-def _words(asked: dict[str, Any]) -> list[str]:
-    argv = asked.get("argv")
-    if not isinstance(argv, list) or not all(isinstance(word, str) for word in argv):
-        raise UsageError("the command line is no list of words")
-    return argv
-
-
-def _entered(argv: list[str]) -> tuple[str, str, wire.Connection]:
-    """Carries out a command line that ends at a session: what it said on stderr, the session, its connection."""
-    import tempfile
-
-    from sesh.cli import main
-
-    with tempfile.TemporaryFile() as said:
-        before = os.dup(2)
-        os.dup2(said.fileno(), 2)
-        try:
-            main.run(argv)
-        finally:
-            os.dup2(before, 2)
-            os.close(before)
-        said.seek(0)
-        notes = said.read(_BLOCK).decode("utf-8", "replace")
-    found = caller.taken()
-    if found is None:
-        raise UsageError("that command line ends at no session")
-    return notes, *found
-
-
-def _connected(name: str, number: str, *, passing: bool) -> tuple[dict[str, Any], bytes, wire.Connection | None]:
+def _connected(name: str, session_id: str, *, passing: bool) -> Led:
     """A connection to a session by its name, or, where that one has ended, how it did."""
     try:
         connection = find.required(find.checked(name))
-        if not number:
+        if not session_id:
             if not passing:
                 paths.remember(name)
-            return {"name": name, "session_id": _number(name)}, b"", connection
+            return {"name": name, "session_id": _session_id(name)}, b"", connection
         probe, _ = wire.ask(name, "status")
-        if probe["session"].get("id") == number:
+        if probe["session"].get("id") == session_id:
             return {"name": name, "daemon_pid": probe["session"].get("daemon_pid")}, b"", connection
         connection.close()
     except NotFound:
-        if not number:
+        if not session_id:
             raise
-    if result := results.by_id(number):
+    if result := results.by_id(session_id):
         return {"name": name, "result": result}, results.output(result), None
     raise NotFound(f"{name} is no more, and nothing is known of how it ended")
 
 
-def _command(near: wire.Connection, argv: list[str], data: bytes) -> int:
-    """Runs a command line in a process of its own, its output passed on as it comes; its exit code."""
-    stdin, feed = os.pipe()
-    ends = [os.pipe(), os.pipe()]
-    running = child.start(argv, stdin, ends[0][1], ends[1][1], directory=os.path.expanduser("~"))
-    for descriptor in (stdin, ends[0][1], ends[1][1]):
-        os.close(descriptor)
-    os.set_blocking(feed, False)
-    numbers = {ends[0][0]: 1, ends[1][0]: 2}
+def _carried_out(near: wire.Connection, number: object, work: Callable[[Callable[[bytes], None]], None]) -> None:
+    """Has a child process do some work; the frames that it sends are passed on as they come."""
+    frames, outbound = os.pipe()
+
+    def run() -> int:
+        os.close(frames)
+        with open(outbound, "wb", buffering=0) as pipe:
+            work(lambda data: child.write_all(pipe.fileno(), data))
+        return 0
+
+    running = child.fork(run, directory=os.path.expanduser("~"), keep=outbound)
+    os.close(outbound)
+    decoder = protocol.Decoder()
+    answered = False
     poll = select.poll()
     poll.register(near.inbound, select.POLLIN)
-    for descriptor in numbers:
-        poll.register(descriptor, select.POLLIN)
-    waiting = memoryview(data)
+    poll.register(frames, select.POLLIN)
     try:
-        while numbers:
-            if feed >= 0:
-                waiting = _fed(feed, waiting)
-                if not waiting:
-                    os.close(feed)
-                    feed = -1
-            for descriptor, _ in poll.poll(20 if feed >= 0 else None):
-                if descriptor == near.inbound:
-                    _answered(near)
-                elif block := os.read(descriptor, _BLOCK):
-                    near.send(protocol.numbered(protocol.OUTPUT, numbers[descriptor], block))
-                else:
-                    poll.unregister(descriptor)
-                    os.close(descriptor)
-                    del numbers[descriptor]
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if near.inbound in ready:
+                _answer_pings(near)
+            if frames in ready:
+                block = os.read(frames, _BLOCK)
+                if not block:
+                    break
+                for kind, payload in decoder.feed(block):
+                    answered = answered or kind == protocol.RESPONSE
+                    near.send(protocol.frame(kind, payload))
     except Unreachable:
         os.kill(running, signal.SIGTERM)
         raise
     finally:
-        _, status = os.waitpid(running, 0)
-    return child.code(status)
+        os.close(frames)
+        os.waitpid(running, 0)
+    if not answered:
+        near.send(_refusal(number, InternalError("what carried this out on the host ended without an answer")))
 
 
-def _answered(near: wire.Connection) -> None:
-    """Deals with what is said while a command runs: nothing but whether this side is there, or that theirs is not."""
+def _answer_pings(near: wire.Connection) -> None:
+    """Deals with what is said while an op runs: nothing but whether this side is there, or that theirs is not."""
     first = near.receive()
     for kind, payload in [first, *near.leftovers()]:
         if kind == protocol.PING:
             near.send(protocol.frame(protocol.PONG, payload))
-
-
-def _fed(feed: int, waiting: memoryview) -> memoryview:
-    """What is left after the command has been given as much of its stdin as it takes."""
-    try:
-        return waiting[os.write(feed, waiting) :] if waiting else waiting
-    except BlockingIOError:
-        return waiting
-    except BrokenPipeError:
-        return waiting[:0]
 
 
 def _splice(near: wire.Connection, through: wire.Connection) -> int:
@@ -263,19 +282,19 @@ def _splice(near: wire.Connection, through: wire.Connection) -> int:
         while back in held:
             poll = select.poll()
             wanted: dict[int, int] = {}
-            for way, waiting in held.items():
-                end, event = (way[1], select.POLLOUT) if waiting else (way[0], select.POLLIN)
+            for direction, waiting in held.items():
+                end, event = (direction[1], select.POLLOUT) if waiting else (direction[0], select.POLLIN)
                 wanted[end] = wanted.get(end, 0) | event
             for descriptor, events in wanted.items():
                 poll.register(descriptor, events)
             poll.poll()
-            for way in list(held):
+            for direction in list(held):
                 try:
-                    held[way] = _passed(way, held[way])
+                    held[direction] = _passed(direction, held[direction])
                 except BlockingIOError:
                     continue
                 except BrokenPipeError:
-                    if way == back:
+                    if direction == back:
                         return 0
                     del held[forth]  # the daemon hears nothing any more; what it has said before is still read
                 except (EOFError, OSError):
@@ -283,26 +302,17 @@ def _splice(near: wire.Connection, through: wire.Connection) -> int:
     return 0
 
 
-def _passed(way: tuple[int, int], held: bytes) -> bytes:
+def _passed(direction: tuple[int, int], held: bytes) -> bytes:
     """Passes on what is held, or else what can be read; what is held then.
 
     Raises EOFError at the end, BrokenPipeError where nobody takes it, OSError where it cannot be read.
     """
-    block = held or os.read(way[0], _MOST)
+    block = held or os.read(direction[0], _MOST)
     if not block:
         raise EOFError
     try:
-        return block[os.write(way[1], block) :]
+        return block[os.write(direction[1], block) :]
     except BlockingIOError:
         return block
     except ConnectionResetError as error:
         raise BrokenPipeError from error
-
-
-def main(line: parser.Line) -> int:
-    """The verb `--bridge`."""
-    if line.words or line.tail:
-        raise UsageError("--bridge takes no words; it is what sesh on another machine speaks to")
-    if os.isatty(0) or os.isatty(1):
-        printing.note("--bridge is what sesh on another machine speaks to; it reads frames from stdin")
-    return serve()

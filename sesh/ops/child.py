@@ -1,4 +1,4 @@
-"""A command line of sesh's own, carried out by a child of this very process: no path or variable has to lead to it."""
+"""Work done by a child of this very process: what is loaded need not be loaded again, and no path has to lead to it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ import os
 import signal
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def start(argv: list[str], stdin: int, stdout: int, stderr: int, *, directory: str | None = None) -> int:
-    """Starts a child that carries out `argv` with these descriptors as its stdio; its pid.
 
-    `directory`: where it does so, None for the directory of this process. Nothing else that is open reaches it.
+def fork(
+    work: Callable[[], int],
+    *,
+    stdio: tuple[int, int, int] | None = None,
+    directory: str | None = None,
+    keep: int = -1,
+) -> int:
+    """Starts a child that does `work` and exits with what that returns; its pid.
+
+    `stdio`: its descriptors 0 to 2, None for /dev/null, this process's stderr as the third. `directory`: where it
+    works, None for that of this process. `keep`: one further descriptor that it keeps; all others are closed.
     """
     pid = os.fork()
     if pid:
@@ -19,17 +30,17 @@ def start(argv: list[str], stdin: int, stdout: int, stderr: int, *, directory: s
     try:
         if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        for number, descriptor in enumerate((stdin, stdout, stderr)):
+        if stdio is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            stdio = (nothing, nothing, 2)
+        for number, descriptor in enumerate(stdio):
             os.dup2(descriptor, number)
-        os.closerange(3, max(256, stdin + 1, stdout + 1, stderr + 1))
+        _close_others(keep, max(256, *(each + 1 for each in stdio), keep + 1))
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         if directory is not None:
             os.chdir(directory)
-        sys.argv = ["sesh", *argv]
-        from sesh import __main__
-
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))  # what came since the fork is this one's too
-        code = __main__.main()
+        code = work()
         sys.stdout.flush()
         sys.stderr.flush()
     except KeyboardInterrupt:
@@ -40,15 +51,23 @@ def start(argv: list[str], stdin: int, stdout: int, stderr: int, *, directory: s
         os._exit(code)
 
 
-def aside(argv: list[str]) -> None:
-    """Has a process that nobody waits for carry out `argv`, without stdio."""
+def _close_others(keep: int, most: int) -> None:
+    if keep < 3:
+        os.closerange(3, most)
+    else:
+        os.closerange(3, keep)
+        os.closerange(keep + 1, most)
+
+
+def aside(work: Callable[[], int]) -> None:
+    """Has a process that nobody waits for do some work, without stdio."""
     if os.fork():
         os.wait()
         return
     try:
         os.setsid()
         nothing = os.open(os.devnull, os.O_RDWR)
-        start(argv, nothing, nothing, nothing)
+        fork(work, stdio=(nothing, nothing, nothing))
     finally:
         os._exit(0)
 
@@ -56,3 +75,10 @@ def aside(argv: list[str]) -> None:
 def code(status: int) -> int:
     """The exit code for a wait status, as a shell would say it."""
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """All of `data` into a blocking descriptor."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 
 from sesh import paths
-from sesh.cli import printing
 from sesh.errors import Exists, Refused, UsageError
 from sesh.names import check_label, check_variable, printable
-from sesh.ops import caller, find
+from sesh.ops import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from sesh.ops.caller import Caller
     from sesh.wire import Connection
 
     Order = dict[str, Any]
 
 
 def order(
+    caller: Caller,
     *,
     directory: str | None = None,
     command: list[str] | None = None,
@@ -33,17 +34,17 @@ def order(
     """
     extra = dict(check_variable(word) for word in env)
     labels = dict(check_label(word) for word in label)
-    near = caller.near()
-    if near is not None:
-        (columns, rows, width, height), term, colorterm = near.size, near.term, near.colorterm
-        environment, home = near.surroundings(dict(os.environ)), os.path.expanduser("~")
+    origin = caller.origin
+    if origin is not None:
+        (columns, rows, width, height), term, colorterm = origin.size, origin.term, origin.colorterm
+        environment, home = origin.environment(dict(os.environ)), os.path.expanduser("~")
     else:
         terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
         columns, rows, width, height = (0, 0, 0, 0) if terminal is None else size(terminal)
         term, colorterm = (None, None) if terminal is None else (os.environ.get("TERM"), os.environ.get("COLORTERM"))
         environment, home = dict(os.environ), ""
     return {
-        "directory": checked_directory(directory) if directory is not None else home,
+        "directory": checked_directory(caller, directory) if directory is not None else home,
         "command": command,
         "environment": environment,
         "extra": extra,
@@ -57,19 +58,15 @@ def order(
         "keep": False,
         "job": False,
         "timeout": None,
-        "login": near is not None,
-        "persist": _persists(),
-        "id": caller.number(),
+        "login": origin is not None,
+        "persist": _persists(caller),
+        "id": caller.session_id,
     }
 
 
-def _persists() -> bool:
+def _persists(caller: Caller) -> bool:
     """Whether sessions are kept for when their daemon has died; without settings nothing is loaded for that."""
-    if not os.path.exists(paths.settings_file()):
-        return True
-    from sesh.cli import settings
-
-    return settings.loaded().persist
+    return not os.path.exists(paths.settings_file()) or caller.settings().persist
 
 
 def size(terminal: int) -> tuple[int, int, int, int]:
@@ -82,14 +79,14 @@ def size(terminal: int) -> tuple[int, int, int, int]:
     return columns, rows, width, height
 
 
-def checked_directory(word: str) -> str:
+def checked_directory(caller: Caller, word: str) -> str:
     """A directory as an absolute path, written as the caller wrote it where that is possible.
 
     Raises Refused where there is none, or where the caller may not enter it; InvalidName is for names alone.
     """
     if not word:
         raise Refused("the directory is an empty word; write . for this one")
-    word = meant(word)
+    word = meant(caller, word)
     try:
         path = word if word[0] == "/" else os.path.join(os.getcwd(), word)
     except FileNotFoundError:
@@ -101,15 +98,14 @@ def checked_directory(word: str) -> str:
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
 
 
-def meant(word: str) -> str:
+def meant(caller: Caller, word: str) -> str:
     """A directory as it is meant on this machine: what was typed on another one may name that one's home.
 
     `~` that no shell has taken, as from Python or JSON, is the home of whoever has the session.
     """
     if word == "~" or word[:2] == "~/":
         word = os.path.expanduser(word)
-    near = caller.near()
-    return near.directory(word) if near is not None else word
+    return caller.origin.directory(word) if caller.origin is not None else word
 
 
 def no_directory(word: str) -> str:
@@ -168,10 +164,3 @@ def seconds(word: str, option: str = "--timeout") -> float:
     if not 0 < number < 1e9:
         raise UsageError(f"{printable(word)} is no time: {option} takes seconds, like 90 or 0.5")
     return number
-
-
-def made(line_json: bool, name: str, *, created: bool) -> int:
-    """Says which session there is now; the exit code."""
-    if line_json:
-        printing.value({"ok": True, "name": name, "session": name, "host": caller.host(), "created": created})
-    return 0

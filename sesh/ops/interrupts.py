@@ -22,7 +22,7 @@ _AGAIN = 2.0
 _MOST = 3
 
 
-class Presses:
+class Interrupts:
     """The signals of this process as bytes to be polled for: `inbound` becomes readable, `taken` reads them.
 
     While nobody polls, `away` is called by each of them; until somebody sets it, the third Ctrl-C in a row raises
@@ -40,7 +40,7 @@ class Presses:
         self._wakes = False
         self.inbound, self._wakeup = os.pipe()
 
-    def __enter__(self) -> Presses:
+    def __enter__(self) -> Interrupts:
         for descriptor in (self.inbound, self._wakeup):
             os.set_blocking(descriptor, False)
         try:

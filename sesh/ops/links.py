@@ -1,4 +1,4 @@
-"""Other hosts, reached: a link to the sesh over there with what it has to know of here, and back after an outage."""
+"""Links to sesh on other hosts: opened with what the other side has to know of this one, and opened again when lost."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import time
 
 from sesh import paths
-from sesh.cli import printing, settings
 from sesh.errors import Ended, NotDeployed, SeshError
+from sesh.ops.caller import YES_NO
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import link
 from sesh.remote.ssh.destination import Destination
@@ -16,24 +16,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from sesh.ops.caller import Caller
     from sesh.remote.ssh.link import Link
 
 _lost: set[tuple[str, str]] = set()
 """Names and hosts of the sessions whose link is down just now."""
 
 
-def place(word: str) -> Destination:
+def destination(caller: Caller, word: str) -> Destination:
     """The host that a word means. Raises InvalidHost."""
-    return Destination(word, via=settings.loaded().remotes.get(word))
+    return Destination(word, via=caller.settings().remotes.get(word))
 
 
-def near(destination: Destination) -> dict[str, Any]:
-    """This machine as the sesh over there has to know it."""
+def origin(place: Destination) -> dict[str, Any]:
+    """This machine as the other side has to know it; there `caller.Origin` reads it."""
     from sesh.ops import create
 
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
-        "host": destination.word,
+        "host": place.word,
         "home": os.path.expanduser("~"),
         "size": list(create.size(terminal)) if terminal is not None else [0, 0, 0, 0],
         "term": os.environ.get("TERM") if terminal is not None else None,
@@ -42,51 +43,52 @@ def near(destination: Destination) -> dict[str, Any]:
     }
 
 
-def opened(destination: Destination, *, ask: bool | None = None, offer: bool = False) -> Link:
-    """A link to the sesh over there.
+def opened(caller: Caller, place: Destination, *, ask: bool | None = None, offer: bool = False) -> Link:
+    """A link to sesh on a host.
 
-    `ask`: whether ssh may prompt; None where a person sits at a terminal. `offer`: whether that person may be asked
-    to put sesh there where there is none. Raises Unreachable, NotDeployed.
+    `ask`: whether ssh may prompt, None for what suits the caller. `offer`: whether the person may be asked to install
+    sesh there if it is missing. Raises Unreachable, NotDeployed.
     """
+    ask = caller.ssh_prompts if ask is None else ask
     try:
-        through = link.open_link(destination, near(destination), ask=ask)
+        through = link.open_link(place, origin(place), ask=ask)
     except NotDeployed as error:
-        if not (offer and printing.on_terminal()):
+        if not (offer and caller.can_ask):
             raise
-        _deployed(destination, error)
-        through = link.open_link(destination, near(destination), ask=ask)
-    known.record(destination, str(through.far.get("version") or ""))
+        _deploy(caller, place, error)
+        through = link.open_link(place, origin(place), ask=ask)
+    known.record(place, str(through.far.get("version") or ""))
     return through
 
 
-def _deployed(destination: Destination, missing: NotDeployed) -> None:
-    """Puts sesh there, if the person at the terminal wants that. Raises `missing` if not, DeployError."""
-    from sesh.cli import prompts
-
-    question = f"@{destination.word} has no sesh; deploy sesh to @{destination.word}?"
-    if prompts.ask(question, prompts.YES_NO, "y") != "y":
+def _deploy(caller: Caller, place: Destination, missing: NotDeployed) -> None:
+    """Installs sesh there, if the person wants that. Raises `missing` if not, DeployError."""
+    question = f"@{place.word} has no sesh; deploy sesh to @{place.word}?"
+    if caller.ask(question, YES_NO, "y") != "y":
         raise missing
     from sesh.remote.deploy import fleet
 
-    for result in fleet.deploy_all([destination]):
+    for result in fleet.deploy_all([place]):
         if result.error is not None:
             raise result.error
 
 
-def reopened(name: str, host: str) -> Link:
-    """The connection for a client that goes to another session, and stays."""
-    through = opened(place(host))
+def to_session(caller: Caller, host: str, name: str, *, passing: bool = False) -> Link:
+    """A link that has been led to a session's daemon, on which nothing was said yet.
+
+    `passing`: nobody is attached, so the host does not note it as the session attached last.
+    """
+    through = opened(caller, destination(caller, host))
     try:
-        through.lead("connect", name=name)
+        through.lead("connect", name=name, passing=passing)
     except SeshError:
         through.close()
         raise
-    paths.remember(name, host)
     return through
 
 
-def back(name: str, host: str, number: str, since: int, heard: float) -> Link:
-    """One attempt to come back to a session whose link was lost: a new connection to that with the id `number`.
+def back(caller: Caller, name: str, host: str, session_id: str, since: int, heard: float) -> Link:
+    """One attempt to come back to a session whose link was lost: a new connection to that session, by its id.
 
     `since`: the position of the first byte that is missing; `heard`: when anything came last (monotonic). Raises Ended
     where the session has ended meanwhile, Unreachable where the attempt failed.
@@ -94,11 +96,11 @@ def back(name: str, host: str, number: str, since: int, heard: float) -> Link:
     if (name, host) not in _lost:
         _lost.add((name, host))
         eventlog.log("disconnect", host=host, session=name, reason="lost")
-    destination = place(host)
-    link.renew(destination)
-    through = opened(destination, ask=False)
+    place = destination(caller, host)
+    link.renew(place)
+    through = opened(caller, place, ask=False)
     try:
-        answer, output = through.lead("connect", patience=link.PATIENCE, name=name, session_id=number)
+        answer, output = through.lead("connect", patience=link.PATIENCE, name=name, session_id=session_id)
     except SeshError:
         through.close()
         raise
@@ -108,4 +110,11 @@ def back(name: str, host: str, number: str, since: int, heard: float) -> Link:
         raise Ended(f"{name} has ended", answer["result"], output)
     gap = round(time.monotonic() - heard, 3)
     eventlog.log("reconnect", host=host, session=name, gap=gap, since=since, joined=answer.get("daemon_pid"))
+    return through
+
+
+def switched(caller: Caller, name: str, host: str) -> Link:
+    """The connection for a client that switches to a session on a host."""
+    through = to_session(caller, host, name)
+    paths.remember(name, host)
     return through

@@ -6,14 +6,13 @@ import os
 import select
 import time
 
-from sesh.cli import printing
 from sesh.errors import Refused, SeshError, Unreachable, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sesh.cli.parser import Line
+    from sesh.ops.caller import Caller
     from sesh.store.listing import Summary
 
     Answer = tuple[str, list[Summary] | SeshError]
@@ -24,24 +23,22 @@ QUIET = 0.3
 """Seconds of looking before a person is told what is waited for."""
 
 
-def hosts(line: Line) -> list[str]:
+def hosts(caller: Caller) -> list[str]:
     """The known remotes that are worth asking: none with `--local`, none that failed within the last minute."""
     from sesh.remote import known
 
-    return [word for word in _known(line) if not known.skipped(word)]
+    return [word for word in _known(caller) if not known.skipped(word)]
 
 
-def skipped(line: Line) -> list[str]:
+def skipped(caller: Caller) -> list[str]:
     """The known remotes that are not asked because they failed within the last minute."""
     from sesh.remote import known
 
-    return [word for word in _known(line) if known.skipped(word)]
+    return [word for word in _known(caller) if known.skipped(word)]
 
 
-def _known(line: Line) -> list[str]:
-    from sesh.ops import caller
-
-    if line.local or caller.near() is not None:
+def _known(caller: Caller) -> list[str]:
+    if caller.local or caller.origin is not None:
         return []
     from sesh.remote import known
 
@@ -61,8 +58,10 @@ def _noted(word: str) -> None:
 class Asking:
     """Questions to several hosts, each in a thread of its own; answers are taken as they come."""
 
-    def __init__(self, words: list[str]) -> None:
+    def __init__(self, caller: Caller, words: list[str]) -> None:
         import threading
+
+        self._caller = caller
 
         self.waiting = set(words)
         self.deadline = time.monotonic() + PATIENCE
@@ -73,15 +72,11 @@ class Asking:
             threading.Thread(target=self._ask, args=(word,), daemon=True).start()
 
     def _ask(self, word: str) -> None:
-        from sesh.ops import links
         from sesh.remote import known
-        from sesh.remote.ssh import link
 
         answer: list[Summary] | SeshError
         try:
-            destination = links.place(word)
-            sessions = link.request(destination, "summaries", links.near(destination), patience=PATIENCE)["sessions"]
-            answer = [{**each, "host": word} for each in sessions if isinstance(each, dict)]
+            answer = [{**each, "host": word} for each in sessions_of(self._caller, word, self.deadline)]
             known.remember_names(word, answer)
         except SeshError as error:
             answer = error
@@ -123,11 +118,22 @@ class Asking:
         return max(0.0, self.deadline - time.monotonic())
 
 
-def summaries(words: list[str]) -> Iterator[Answer]:
+def sessions_of(caller: Caller, word: str, deadline: float) -> list[Summary]:
+    """The sessions of one host, without any prompt. Raises what it answers, Unreachable at the deadline (monotonic)."""
+    from sesh.ops import links, target
+    from sesh.remote.ssh import link
+
+    place = links.destination(caller, word)
+    with link.open_link(place, links.origin(place), ask=False, patience=deadline - time.monotonic()) as through:
+        rows = target.request(caller, through, "sessions.summaries", {}, deadline)
+    return [each for each in rows if isinstance(each, dict)]
+
+
+def summaries(caller: Caller, words: list[str]) -> Iterator[Answer]:
     """What each host answers, as it comes; a host that does not answer in time is unreachable."""
     if not words:
         return
-    asking = Asking(words)
+    asking = Asking(caller, words)
     poll = select.poll()
     poll.register(asking.inbound, select.POLLIN)
     while asking.waiting:
@@ -138,26 +144,26 @@ def summaries(words: list[str]) -> Iterator[Answer]:
         yield word, Unreachable(f"{word} does not answer")
 
 
-def find(line: Line, name: str, *, creates: bool = False) -> str | None:
+def find(caller: Caller, name: str, *, creates: bool = False) -> str | None:
     """The known remote that has a session of this name; None where none has.
 
     `creates`: the name would be created here, which a person may have done at once by Enter. Raises UsageError where
     several have it and nobody can be asked, Refused where the person declines.
     """
-    return chosen(name, located(line, [name], creates=creates)[name])
+    return chosen(caller, name, located(caller, [name], creates=creates)[name])
 
 
-def located(line: Line, names: Sequence[str], *, creates: bool = False) -> dict[str, list[str]]:
+def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> dict[str, list[str]]:
     """The known remotes that have sessions of these names, in their order; none where a person did not want to wait."""
     found: dict[str, list[str]] = {name: [] for name in names}
-    words = hosts(line)
+    words = hosts(caller)
     if not words:
         return found
-    asking = Asking(words)
+    asking = Asking(caller, words)
     poll = select.poll()
     poll.register(asking.inbound, select.POLLIN)
     speak: float | None = time.monotonic() + QUIET
-    impatient = creates and printing.on_terminal()
+    impatient = creates and caller.can_ask
     if impatient:
         poll.register(0, select.POLLIN)
     while asking.waiting and asking.left() > 0:
@@ -172,27 +178,25 @@ def located(line: Line, names: Sequence[str], *, creates: bool = False) -> dict[
                     found[name].append(word)
         if speak is not None and time.monotonic() >= speak and asking.waiting:
             speak = None
-            if not os.isatty(printing.STDERR):
+            if not caller.watched:
                 continue
             others = ", ".join(f"@{word}" for word in sorted(asking.waiting))
-            printing.note(
+            caller.note(
                 f"looking for {', '.join(names)} on {others}" + ("; Enter creates it here" if impatient else "")
             )
     asking.given_up()
     return {name: sorted(words) for name, words in found.items()}
 
 
-def chosen(name: str, words: list[str]) -> str | None:
+def chosen(caller: Caller, name: str, words: list[str]) -> str | None:
     """The host to use: the only one, or the one that a person chooses."""
     if len(words) < 2:
         return words[0] if words else None
-    if not printing.on_terminal():
+    if not caller.can_ask:
         several = ", ".join(f"@{word}" for word in words)
         raise UsageError(f"{name} runs on {several}; say which: sesh @{words[0]} {name}")
-    from sesh.cli import prompts
-
     answers = [(str(number), f"{number} @{word}") for number, word in enumerate(words[:9], 1)]
-    answer = prompts.ask(f"{name} runs on several hosts:", [*answers, ("c", "Cancel")], "1")
+    answer = caller.ask(f"{name} runs on several hosts:", [*answers, ("c", "Cancel")], "1")
     if not answer.isdecimal():
         raise Refused("nothing was done")
     return words[int(answer) - 1]

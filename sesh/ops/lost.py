@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths
-from sesh.cli import printing, tables
+from sesh import paths, wording
 from sesh.errors import Exists, NotFound, Refused, SeshError
 from sesh.ops import create, find
 from sesh.store import checkpoints, records
@@ -15,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from sesh.ops.caller import Caller
     from sesh.ops.create import Order
     from sesh.store.listing import Summary
     from sesh.vt.emulator import Emulator
@@ -38,13 +38,6 @@ def seen(name: str, verb: str, **words: Any) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
 
 
-def logged(name: str, count: int, *, ansi: bool, json: bool) -> int:
-    """What `--logs -f` prints of a lost session: its last lines; none will follow them. Raises NotFound as `seen`."""
-    for line in seen(name, "logs", lines=count, ansi=ansi).decode().split("\n")[:-1]:
-        printing.write(printing.dumped({"line": line}) if json else f"{line}\n".encode())
-    return 0
-
-
 def _kept(name: str) -> Emulator | None:
     """The terminal as it was at the last checkpoint."""
     found = checkpoints.read((records.read(name) or {}).get("id"))
@@ -58,20 +51,20 @@ def _kept(name: str) -> Emulator | None:
         return None
 
 
-def begun(what: Order, name: str, known: Summary, *, plain: bool) -> Connection:
+def begun(caller: Caller, what: Order, name: str, known: Summary, *, plain: bool) -> Connection:
     """The session in place of a lost one: started again, or a new one, as a person says.
 
     `plain`: whether they wrote no DIR and no CMD; who wrote one of these wants a new one. Raises Refused where they
     decline, and what `create.start` raises.
     """
-    chosen = _asked(name, known) if plain and printing.can_ask() else "n"
+    chosen = _asked(caller, name, known) if plain and caller.can_ask else "n"
     if chosen not in ("s", "n"):
         raise Refused("nothing was done")
     if chosen == "n":
-        printing.entering(f"{_how(name, known)}; this one is new")
+        caller.entering(f"{_how(name, known)}; this one is new")
         return create.start(what, name)
     with _Kept(name):
-        return create.start(_again(what, name, known), name)
+        return create.start(_again(caller, what, name, known), name)
 
 
 def _how(name: str, known: Summary) -> str:
@@ -81,13 +74,11 @@ def _how(name: str, known: Summary) -> str:
     return f"{name} was lost: its daemon died"
 
 
-def _asked(name: str, known: Summary) -> str:
-    from sesh.cli import prompts
-
-    age = tables.age(known.get("last_activity"), time.time())
-    told = _how(name, known) + (f", last active {age} ago" if age else "")
-    command = "" if _is_shell(name) else f"; it ran: {printing.plain(' '.join(known.get('command') or []))}"
-    return prompts.ask(f"{told}{command}", _ANSWERS, "s")
+def _asked(caller: Caller, name: str, known: Summary) -> str:
+    age = wording.age(known.get("last_activity"), time.time())
+    about = _how(name, known) + (f", last active {age} ago" if age else "")
+    command = "" if _is_shell(name) else f"; it ran: {wording.plain(' '.join(known.get('command') or []))}"
+    return caller.ask(f"{about}{command}", _ANSWERS, "s")
 
 
 def _is_shell(name: str) -> bool:
@@ -95,17 +86,17 @@ def _is_shell(name: str) -> bool:
     return (records.read(name) or {}).get("shell") is True
 
 
-def _again(what: Order, name: str, known: Summary) -> Order:
+def _again(caller: Caller, what: Order, name: str, known: Summary) -> Order:
     """The order for the same session: its directory, labels and command, its old output above."""
     directory = str(known.get("cwd") or "")
     if not os.path.isdir(directory):
-        printing.entering(f"{create.no_directory(directory)} any more; it starts in your home directory")
+        caller.entering(f"{create.no_directory(directory)} any more; it starts in your home directory")
         directory = os.path.expanduser("~")
     command = None if _is_shell(name) else [str(word) for word in known.get("command") or []] or None
     emulator = _kept(name)
     before = [*emulator.last_lines(_LINES, ansi=True), _line(name, known)] if emulator is not None else []
     if command is not None:
-        before.append(f"\x1b[2mEnter runs: {printing.plain(' '.join(command))}\x1b[m")
+        before.append(f"\x1b[2mEnter runs: {wording.plain(' '.join(command))}\x1b[m")
     return {
         **what,
         "directory": directory,

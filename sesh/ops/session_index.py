@@ -16,7 +16,7 @@ from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.cli.parser import Line
+    from sesh.ops.caller import Caller
     from sesh.ops.lookup import Asking
     from sesh.store.listing import Summary
 
@@ -32,24 +32,24 @@ _IMPATIENCE = 0.1
 _BLOCK = 1 << 16
 
 
-class Roster:
+class SessionIndex:
     """What there is: `here` by name, `there` by host, a reason instead of sessions for a host that does not answer.
 
     A context manager. Wait for `descriptors` to be readable, `due` seconds at the most, then call `take`.
     `hosts`: those to ask, None for the known remotes; sessions of this machine are left out where hosts are named.
     """
 
-    def __init__(self, line: Line, hosts: list[str] | None = None) -> None:
+    def __init__(self, caller: Caller, hosts: list[str] | None = None) -> None:
         self.here: list[Summary] = []
         self.there: dict[str, list[Summary] | str] = {}
-        self._line, self._hosts = line, hosts
+        self._caller, self._hosts = caller, hosts
         self._ears: dict[int, tuple[str, wire.Connection]] = {}
         self._watch = -1
         self._askings: list[Asking] = []
         self._late: Asking | None = None
         self._next_here = self._next_there = 0.0
 
-    def __enter__(self) -> Roster:
+    def __enter__(self) -> SessionIndex:
         if self._hosts is None:
             paths.ready_directory()
             self._watch = platform.watch_directory(paths.directory())
@@ -122,20 +122,20 @@ class Roster:
 
     def _ask(self) -> None:
         """Asks the other hosts."""
-        words = self._hosts if self._hosts is not None else lookup.hosts(self._line)
-        skipped = [] if self._hosts is not None else lookup.skipped(self._line)
+        words = self._hosts if self._hosts is not None else lookup.hosts(self._caller)
+        skipped = [] if self._hosts is not None else lookup.skipped(self._caller)
         self.there = {word: rows for word, rows in self.there.items() if word in words}
         self.there |= dict.fromkeys(skipped, "unreachable less than a minute ago, and not asked again")
         self._next_there = time.monotonic() + ELSEWHERE
         if words:
-            self._askings.append(lookup.Asking(words))
+            self._askings.append(lookup.Asking(self._caller, words))
 
     def _heard(self, ready: set[int]) -> None:
         """Takes in what hosts have answered; one that is late is said to be unreachable."""
         for asking in list(self._askings):
             if asking.inbound in ready:
                 for word, answer in asking.take():
-                    self.there[word] = _told(answer)
+                    self.there[word] = _rows_or_reason(answer)
             if asking.waiting and asking.left() <= 0 and asking is not self._late:
                 self._late = asking
                 self.there |= dict.fromkeys(asking.given_up(), "unreachable")
@@ -144,7 +144,7 @@ class Roster:
                 asking.close()
 
 
-def _told(answer: list[Summary] | SeshError) -> list[Summary] | str:
+def _rows_or_reason(answer: list[Summary] | SeshError) -> list[Summary] | str:
     if isinstance(answer, SeshError):
         return "unreachable" if answer.code == "unreachable" else str(answer)
     return answer

@@ -17,7 +17,7 @@ NUMBER = 1 << 20
 _CHUNK = 64 << 10
 
 
-class Feeding:
+class StdinForwarder:
     """`mends`: whether a lost connection may be made anew; the chunk that was on its way is then sent again."""
 
     def __init__(self, *, mends: bool) -> None:

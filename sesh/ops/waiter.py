@@ -6,24 +6,36 @@ import select
 import time
 
 from sesh import keepalive, protocol, wire
-from sesh.cli import printing
 from sesh.errors import InternalError, Interrupted, TimedOut, Unreachable, rebuild
 from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Protocol
 
-    from sesh.cli.job import Followed
-    from sesh.ops.interrupts import Presses
-    from sesh.ops.stdin_forwarder import Feeding
+    from sesh.ops.caller import Caller
+    from sesh.ops.interrupts import Interrupts
+    from sesh.ops.stdin_forwarder import StdinForwarder
 
-    Found = tuple[wire.Connection | None, dict[str, Any] | None, bytes]
-    Again = Callable[[wire.Connection, str, int, float], Found]
+    Reconnected = tuple[wire.Connection | None, dict[str, Any] | None, bytes]
+    Again = Callable[[wire.Connection, str, int, float], Reconnected]
 
-_PIECE = 4096
-"""Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
+    class Sink(Protocol):
+        """Where a job's output goes while it runs: `descriptor` is polled for room while `pending` is set."""
+
+        descriptor: int
+        pending: bytes
+
+        def take(self, data: bytes) -> None:
+            """More output."""
+
+        def end(self) -> None:
+            """There is no more."""
+
+        def write(self) -> None:
+            """Writes some of what is pending; called when there is room."""
+
 
 _WAIT, _OTHERS, _FEED = 1, 2, 1 << 20
 
@@ -31,60 +43,59 @@ _WAIT, _OTHERS, _FEED = 1, 2, 1 << 20
 class Waiter:
     """Waits for a job over its daemon's connection, and knows what Ctrl-C means meanwhile.
 
-    `presses`: the signals, noted since before the job was asked for. `host`: where the job runs, for people; `number`:
-    the session's id, as far as it is known yet. `again`: for a job on another host, what to do when the link is lost.
-    It is given the connection that broke, the session's id, the position of the first byte that is missing and the
-    moment of the last one, and returns a new connection, or the result and the output of a job that has ended; it
-    raises what cannot be mended. A context manager that ends both the connection and the noting of signals.
+    `interrupts`: the signals, noted since before the job was asked for. `session_id`: as far as it is known yet.
+    `again`: for a job on another host, what to do when the link is lost. It is given the connection that broke, the
+    session's id, the position of the first byte that is missing and the moment of the last one, and returns a new
+    connection, or the result and the output of a job that has ended; it raises what cannot be mended. A context
+    manager that ends both the connection and the noting of signals.
     """
 
     def __init__(
         self,
         connection: wire.Connection,
         name: str,
-        presses: Presses,
+        interrupts: Interrupts,
+        caller: Caller,
         *,
-        host: str | None = None,
-        number: str = "",
+        session_id: str = "",
         again: Again | None = None,
-        feeding: Feeding | None = None,
+        forwarder: StdinForwarder | None = None,
     ) -> None:
         self.name = name
-        self._connection, self._presses, self._again = connection, presses, again
-        self._output: Followed | None = None
+        self._connection, self._interrupts, self._again = connection, interrupts, again
+        self._caller = caller
+        self._output: Sink | None = None
         self._wanted = False
         self._position: int | None = None
-        self._pending = b""
         self._retained = bytearray()
         self._result: dict[str, Any] | None = None
-        self._asked, self._number = _OTHERS, number
+        self._asked, self._session_id = _OTHERS, session_id
         self._keepalive = keepalive.Keepalive(enabled=again is not None)
         self._ending = False
-        self._feeding = feeding
-        sesh = f"sesh @{host}" if host else "sesh"
-        presses.left = f"{name} goes on; to watch: {sesh} {name}, to end it: {sesh} --kill {name}"
+        self._forwarder = forwarder
+        interrupts.left = f"{name} goes on; to watch: $sesh {name}, to end it: $sesh --kill {name}"
 
     def __enter__(self) -> Waiter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._presses.close()
+        self._interrupts.close()
         self._connection.close()
 
-    def result(self, output: Followed | None, *, wanted: bool) -> tuple[dict[str, Any], bytes]:
+    def result(self, output: Sink | None, *, wanted: bool) -> tuple[dict[str, Any], bytes]:
         """The daemon's account of the ended job, and the retained output where it is `wanted`.
 
-        `output`: what is done to the output on its way to stdout, None where it does not go there. Raises Interrupted
+        `output`: gets the output as it comes, None where nobody wants it. Raises Interrupted
         at the third Ctrl-C, InternalError where the daemon dies.
         """
         self._output, self._wanted = output, wanted
-        self._presses.heard()
+        self._interrupts.heard()
         self._guarded(self._begin)
         while self._result is None:
             self._guarded(self._turn)
         if self._output is not None:
-            self._pending += self._output.end()
-        while self._pending:
+            self._output.end()
+        while self._pending():
             self._turn()
         return self._result, bytes(self._retained)
 
@@ -108,18 +119,18 @@ class Waiter:
         self._connection.send(wire.greeting("request") + asked)
         self._connection.expect_welcome(None if self._again is None else time.monotonic() + keepalive.LOST_AFTER)
         self._keepalive = keepalive.Keepalive(enabled=self._again is not None)
-        if self._feeding is not None:
-            self._feeding.send(self._connection)
+        if self._forwarder is not None:
+            self._forwarder.send(self._connection)
         self._frames(self._connection.leftovers())
 
     def _mend(self, again: Again) -> None:
         """Gets a new connection to the same session, or how it ended meanwhile."""
-        self._number = number = str(self._connection.welcome.get("id") or self._number)
-        self._presses.away = self._unheard
+        self._session_id = number = str(self._connection.welcome.get("id") or self._session_id)
+        self._interrupts.away = self._unheard
         try:
             connection, result, output = again(self._connection, number, self._position or 0, self._keepalive.heard_at)
         finally:
-            self._presses.away = None
+            self._interrupts.away = None
         self._retained.clear()
         if connection is not None:
             self._connection = connection
@@ -130,34 +141,38 @@ class Waiter:
             if self._output is not None:
                 missed = int(result.get("position") or 0) - (self._position or 0)
                 if missed > len(output):
-                    printing.note(f"{missed - len(output)} bytes of what {self.name} wrote meanwhile were not kept")
-                self._pending += self._output.take(output[max(0, len(output) - missed) :])
+                    self._caller.note(f"{missed - len(output)} bytes of what {self.name} wrote meanwhile were not kept")
+                self._output.take(output[max(0, len(output) - missed) :])
 
     def _turn(self) -> None:
         """Waits for whatever comes first: a signal, room for output, or else frames."""
         poll = select.poll()
-        poll.register(self._presses.inbound, select.POLLIN)
-        if self._pending:
-            poll.register(printing.STDOUT, select.POLLOUT)
+        poll.register(self._interrupts.inbound, select.POLLIN)
+        sink = self._pending()
+        if sink is not None:
+            poll.register(sink.descriptor, select.POLLOUT)
         else:
             poll.register(self._connection.inbound, select.POLLIN)
-            if self._feeding is not None and self._feeding.hungry and self._result is None:
+            if self._forwarder is not None and self._forwarder.hungry and self._result is None:
                 poll.register(0, select.POLLIN)
-        patient = self._again is None or bool(self._pending)
+        patient = self._again is None or sink is not None
         ready = poll.poll(None if patient else max(0.0, self._keepalive.due - time.monotonic()) * 1000)
         if not ready:
             self._silent()
         for descriptor, _ in ready:
-            if descriptor == self._presses.inbound:
-                self._signals(self._presses.taken())
-            elif self._pending:
-                printing.write(self._pending[:_PIECE])
-                self._pending = self._pending[_PIECE:]
-            elif descriptor == 0 and self._feeding is not None:
-                self._feeding.read(self._connection)
+            if descriptor == self._interrupts.inbound:
+                self._signals(self._interrupts.taken())
+            elif sink is not None:
+                sink.write()
+            elif descriptor == 0 and self._forwarder is not None:
+                self._forwarder.read(self._connection)
             else:
                 self._frames([self._connection.receive(), *self._connection.leftovers()])
                 self._keepalive.heard()
+
+    def _pending(self) -> Sink | None:
+        """The sink, where it has something to write."""
+        return self._output if self._output is not None and self._output.pending else None
 
     def _silent(self) -> None:
         """Nothing was heard for a while: whether the other side is still there. Raises Unreachable."""
@@ -176,13 +191,13 @@ class Waiter:
             if kind == protocol.OUTPUT and self._output is not None:
                 position, data = protocol.split_number(payload)
                 self._position = position + len(data)
-                self._pending += self._output.take(data)
+                self._output.take(data)
             elif kind == protocol.DATA:
                 self._retained += payload
             elif kind == protocol.RESPONSE:
                 response = protocol.parse(payload)
-                if response.get("id") == _FEED and self._feeding is not None:
-                    self._feeding.answered(response)
+                if response.get("id") == _FEED and self._forwarder is not None:
+                    self._forwarder.answered(response)
                 elif response.get("id") != _WAIT:
                     self._retained.clear()
                 elif "error" in response:
@@ -192,19 +207,19 @@ class Waiter:
 
     def _signals(self, numbers: bytes) -> None:
         for number in numbers:
-            if self._presses.tie:
+            if self._interrupts.tie:
                 self._send("kill")
             elif number == signal.SIGINT:
-                self._presses.pressed(time.monotonic())
+                self._interrupts.pressed(time.monotonic())
                 self._send("interrupt")
 
     def _unheard(self, _number: int) -> None:
-        """A signal while a link is mended: nothing can be said to the job, whoever presses Ctrl-C stops waiting.
+        """A signal while a link is mended: nothing can be said to the job, whoever interrupts Ctrl-C stops waiting.
 
-        With `--tie` the job is ended as soon as the link stands again, unless the person presses once more.
+        With `--tie` the job is ended as soon as the link stands again, unless the person interrupts once more.
         """
-        if not self._presses.tie or self._ending:
-            raise Interrupted(self._presses.left)
+        if not self._interrupts.tie or self._ending:
+            raise Interrupted(self._interrupts.left)
         self._ending = True
 
     def _send(self, verb: str) -> None:

@@ -102,3 +102,26 @@ def _prune(folder: str) -> None:
                 os.unlink(os.path.join(folder, name))
             except FileNotFoundError:
                 continue
+
+
+def command_json(session: str, host: str | None, command: object, facts: Result, output: bytes) -> dict[str, Any]:
+    """A command that has ended as the JSON of `--run` and `--exec` shows it.
+
+    `facts`: the daemon's account of it. `output`: what it wrote; where that is not UTF-8, `output_base64` has it too.
+    """
+    decoded = output.decode("utf-8", "replace")
+    whole = {
+        "session": session,
+        "host": host,
+        "command": command,
+        "exit_code": facts.get("exit_code"),
+        "output": decoded,
+        "duration": facts.get("duration"),
+        "timed_out": bool(facts.get("timed_out")),
+        "truncated": bool(facts.get("truncated")),
+    }
+    if decoded.encode() != output:
+        from base64 import b64encode
+
+        whole["output_base64"] = b64encode(output).decode()
+    return whole

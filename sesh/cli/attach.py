@@ -1,0 +1,361 @@
+"""`sesh NAME`, `sesh -`, `--attach` and `--new`: a session found or created, and this terminal led into it."""
+
+from __future__ import annotations
+
+from sesh import paths
+from sesh.cli import printing
+from sesh.errors import NotFound, Refused, Unreachable, UsageError
+from sesh.names import is_name, printable
+from sesh.ops import enter, find
+from sesh.store import listing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+    from sesh.client.attach import Options, Outcome
+    from sesh.client.keys import DetachKey
+    from sesh.store.records import Record
+    from sesh.wire import Connection
+
+_DETACH_KEY = "C-\\"
+
+
+class View:
+    """How to attach: the attach options of the command line. Raises UsageError where they contradict each other."""
+
+    __slots__ = ("no_detach_key", "no_replay", "read_only", "replace")
+
+    def __init__(
+        self,
+        *,
+        join: bool = False,
+        replace: bool = False,
+        read_only: bool = False,
+        no_replay: bool = False,
+        no_detach_key: bool = False,
+    ) -> None:
+        if join and replace:
+            raise UsageError("--join and --replace exclude each other; take one")
+        self.replace, self.read_only, self.no_replay, self.no_detach_key = replace, read_only, no_replay, no_detach_key
+
+    def options(self, cli: Invocation) -> Options:
+        """The client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
+        from sesh.client.attach import Options
+
+        key = None if self.no_detach_key else detach_key(cli)
+        lines = cli.caller.settings().replay_lines
+        return Options(
+            read_only=self.read_only, replace=self.replace, replay=not self.no_replay, detach_key=key, lines=lines
+        )
+
+    def words(self) -> str:
+        """The options that mean something only where a client begins anew."""
+        return ", ".join(f"--{name.replace('_', '-')}" for name in self.__slots__ if getattr(self, name))
+
+
+def detach_key(cli: Invocation) -> DetachKey | None:
+    r"""The key that leaves a session: `SESH_DETACH_KEY`, else the settings' `detach_key`, else Ctrl-\; None for `none`.
+
+    Raises UsageError for a `SESH_DETACH_KEY` that is not a key. One of the settings that is none is noted, not taken.
+    """
+    import os
+
+    from sesh.client.keys import DetachKey
+
+    if named := os.environ.get("SESH_DETACH_KEY"):
+        try:
+            return DetachKey.parse(named)
+        except UsageError as error:
+            raise UsageError(f"SESH_DETACH_KEY: {error}") from error
+    settings = cli.caller.settings()
+    try:
+        return DetachKey.parse(settings.detach_key or _DETACH_KEY)
+    except UsageError as error:
+        settings.warn(str(error), "detach_key")
+        cli.caller.warn(settings)
+        return DetachKey.parse(_DETACH_KEY)
+
+
+def go(
+    cli: Invocation, places: Sequence[str] = (), *, env: Sequence[str] = (), label: Sequence[str] = (), **view: bool
+) -> int:
+    """`sesh`, `sesh NAME [DIR] [-- CMD…]` and `sesh -`: the list; or attach, having created what was not there."""
+    if not places:
+        if cli.tail is not None or env or label or view or cli.line.create:
+            instead = f"$sesh --label NAME {printable(label[0])}" if label else "$sesh NAME"
+            raise UsageError(f"which session? write: {instead}, or for the lowest free number: $sesh --new")
+        from sesh.cli import views
+
+        return views.list_(cli)
+    name, directory = places[0], places[1] if len(places) > 1 else None
+    if len(places) > 2:
+        from sesh.cli import suggestions
+
+        suggestions.check_words(places)
+    how = View(**view)
+    if name == "-":
+        return back(cli, how, plain=directory is None)
+    find.checked(name)
+    data: dict[str, Any] = {
+        "name": name,
+        "directory": directory,
+        "command": cli.command,
+        "env": list(env),
+        "label": list(label),
+    }
+    if cli.host is not None:
+        return _enter_there(cli, "enter.go", {**data, **_suggested(name, directory)}, how, join=bool(view.get("join")))
+    entry = enter.Entry(cli.caller, name, directory, cli.command, env, label, **_suggested(name, directory))
+    if entry.connection is None and not entry.lost and printing.on_terminal():
+        from sesh.ops import lookup
+
+        host = lookup.find(cli.caller, name, creates=True)
+        if host is not None:
+            return go(cli.at(host), places, env=env, label=label, **view)
+    entry.check()
+    needs_terminal(name, there=entry.connection is not None)
+    options = how.options(cli)
+    here = listing.current()
+    if here is not None and here["name"] == name:
+        return already(cli, name)
+    check_switch(here, how)
+    ran = entry.connection is not None
+    name, connection = entry.enter()
+    try:
+        return into(cli, connection, name, options, here)
+    except Unreachable:
+        if not ran or find.running(name) is not None:
+            raise
+        return go(cli, places, env=env, label=label, **view)  # it ended between our connection and its answer
+
+
+def _suggested(name: str, directory: str | None) -> dict[str, str]:
+    """What was probably meant by a session that is named like a verb."""
+    if is_name(name) and name.isalpha():
+        from sesh.cli import suggestions
+
+        meant = suggestions.verb_line(name, [directory]) if directory else ""
+        return {"meant": meant, "remark": suggestions.remark(name)}
+    return {"meant": "", "remark": ""}
+
+
+def attach(cli: Invocation, name: str, **view: bool) -> int:
+    """`--attach NAME`: attach to what is there. Raises NotFound."""
+    how = View(**view)
+    if name == "-":
+        return back(cli, how)
+    find.checked(name, "--attach")
+    if cli.host is not None:
+        return _enter_there(cli, "enter.attach", {"name": name}, how, join=bool(view.get("join")))
+    return attach_to(cli, name, how)
+
+
+def attach_to(cli: Invocation, name: str, how: View) -> int:
+    """Attaches to a session of this machine that must be there; the exit code."""
+    connection = find.required(name)
+    needs_terminal(name, there=True)
+    options = how.options(cli)
+    here = listing.current()
+    if here is not None and here["name"] == name:
+        return already(cli, name)
+    check_switch(here, how)
+    return into(cli, connection, name, options, here)
+
+
+def new(
+    cli: Invocation,
+    name: str | None = None,
+    directory: str | None = None,
+    *,
+    detached: bool = False,
+    new_name: bool = False,
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+    **view: bool,
+) -> int:
+    """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach."""
+    from sesh.cli import creating
+
+    how = View(**view)
+    if new_name and (view.get("join") or how.replace):
+        raise UsageError("--join, --replace and --new-name exclude each other; take one")
+    if name is not None:
+        find.checked(name, "--new")
+    choice = "join" if view.get("join") else "replace" if how.replace else "new" if new_name else ""
+    data: dict[str, Any] = {
+        "name": name,
+        "directory": directory,
+        "command": cli.command,
+        "env": list(env),
+        "label": list(label),
+    }
+    if detached or cli.json:
+        return creating.new(cli, choice, data)
+    data["choice"] = choice
+    how.replace = False  # the old session is gone then, and with it its clients
+    if cli.host is not None:
+        return _enter_there(cli, "enter.new", data, how, join=bool(view.get("join")))
+    needs_terminal(name or "NAME")
+    here = listing.current()
+    check_switch(here, how)
+    options = how.options(cli)
+    name, connection = cli.target.call("enter.new", **data)
+    if here is not None and here["name"] == name:
+        connection.close()
+        return already(cli, name)
+    return into(cli, connection, name, options, here)
+
+
+def needs_terminal(name: str, *, there: bool = False) -> None:
+    """Raises Refused where nothing can be attached here, with what does without a terminal; `there`: NAME exists."""
+    if printing.on_terminal():
+        return
+    from sesh.cli import suggestions
+
+    verb = suggestions.verb_like(name)
+    instead = f"`$sesh --open {name}` creates a session without attaching"
+    if there:
+        instead = f"`$sesh --screen {name}` shows what is there, `$sesh --send {name}` types into it"
+    elif verb:
+        instead = f"did you mean $sesh {verb}?"
+    raise Refused("attaching needs a terminal", hint=instead)
+
+
+def already(cli: Invocation, name: str) -> int:
+    """`sesh SELF`: nothing to do."""
+    cli.note(f"this is {name} already")
+    return 0
+
+
+def back(cli: Invocation, how: View, *, plain: bool = True) -> int:
+    """`sesh -`: the session attached last that is still there; typed inside one, the one before it. Raises NotFound.
+
+    `plain`: whether no DIR was written, which makes no sense with it, no more than a command.
+    """
+    if not plain or cli.tail is not None:
+        raise UsageError("`$sesh -` attaches to the session attached last and creates none; leave out DIR and CMD")
+    if cli.host is not None:
+        return _enter_there(cli, "enter.attach", {"name": "-"}, how)
+    here = listing.current()
+    for host, name in enter.recent():
+        try:
+            if host:
+                cli.hosts, cli.caller.host = [host], host
+                return _enter_there(cli, "enter.attach", {"name": name}, how)
+            if here is not None and name == here["name"]:
+                continue
+            connection = find.running(name)
+        except (Refused, UsageError, NotFound):
+            cli.hosts, cli.caller.host = [], None
+            continue
+        if connection is not None:
+            connection.close()
+            return attach_to(cli, name, how)
+    raise NotFound("no session was attached before", hint="`$sesh` lists what there is")
+
+
+def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, join: bool = False) -> int:
+    """This terminal goes to a session of a host, by an op that leads to it; the exit code.
+
+    `join`: no files are pushed before.
+    """
+    from sesh.client.attach import attach as run
+    from sesh.ops import remote_route
+    from sesh.ops.target import HostTarget
+    from sesh.remote import eventlog
+
+    name = data["name"] if isinstance(data["name"], str) else "NAME"
+    if not printing.on_terminal():
+        needs_terminal(name, there=cli.target.call("sessions.there", name=name, required=op == "enter.attach"))
+    here = listing.current()
+    check_switch(here, how, name, cli.host)
+    options = how.options(cli)
+    target = cli.target
+    assert isinstance(target, HostTarget)  # noqa: S101 (a host was named)
+    if not join:
+        target.sync()
+    through = target.open()
+    try:
+        answer, _ = remote_route.enter(cli.caller, through, op, data)
+    except BaseException:
+        through.close()
+        raise
+    name, host = str(answer["name"]), target.destination.word
+    if here is not None:
+        through.close()
+        return switch(here, name, host)
+    paths.remember(name, host)
+    eventlog.log("connect", host=host, session=name)
+    options.greeting = cli.caller.greeting
+    outcome = run(through, name, host=host, options=options, open=_opener(cli), again=_returner(cli))
+    eventlog.log("disconnect", host=outcome.host or host, session=outcome.name, reason=outcome.kind)
+    return code(outcome)
+
+
+def check_switch(here: Record | None, how: View, name: str = "", host: str | None = None) -> None:
+    """Raises Refused where the session that this is typed in cannot switch its client to `name` (on `host`)."""
+    if here is None:
+        return
+    if how.words():
+        raise Refused(f"inside a session sesh only switches its client; detach first to use {how.words()}")
+    to = name if is_name(name) else "NAME"
+    if not find.ask(str(here["name"]), "switch", to=to, host=host, probe=True)[0].get("switched"):
+        raise Refused(f"no client is attached to {here['name']} that could switch; type it in another terminal")
+
+
+def into(cli: Invocation, connection: Connection, name: str, options: Options, here: Record | None) -> int:
+    """Attaches this terminal, or has the client that it already belongs to switch over; the exit code."""
+    if here is not None:
+        connection.close()
+        return switch(here, name)
+    paths.remember(name)
+    from sesh.client.attach import attach as run
+
+    options.greeting = cli.caller.greeting
+    return code(run(connection, name, options=options, open=_opener(cli), again=_returner(cli)))
+
+
+def switch(here: Record, name: str, host: str | None = None) -> int:
+    """Has the client that types here attach to another session; the exit code."""
+    answer, _ = find.ask(str(here["name"]), "switch", to=name, host=host)
+    if not answer.get("switched"):
+        raise Refused(f"no client of {here['name']} is there to switch to {name}; type it in another terminal")
+    return 0
+
+
+def _opener(cli: Invocation) -> Callable[[str, str | None], Connection]:
+    """What gives a client that switches the connection to another session, here or on a host."""
+
+    def opened(name: str, host: str | None) -> Connection:
+        if host is not None:
+            from sesh.ops import links
+
+            return links.switched(cli.caller, name, host)
+        connection = find.required(name)
+        paths.remember(name)
+        return connection
+
+    return opened
+
+
+def _returner(cli: Invocation) -> Callable[[str, str, str, int, float], Connection]:
+    """What brings a client back to a session on a host whose link was lost."""
+
+    def returned(name: str, host: str, session_id: str, since: int, heard: float) -> Connection:
+        from sesh.ops import links
+
+        return links.back(cli.caller, name, host, session_id, since, heard)
+
+    return returned
+
+
+def code(outcome: Outcome) -> int:
+    """The exit code for the way in which an attachment ended."""
+    if outcome.kind == "ended":
+        if outcome.signal:
+            return 128 + outcome.signal
+        return outcome.code or 0
+    return 0 if outcome.kind == "detached" else 1

@@ -1,0 +1,118 @@
+"""One command line being carried out: its words, who asks, and the machine that it is for."""
+
+from __future__ import annotations
+
+import os
+
+from sesh.cli import printing
+from sesh.ops.caller import Caller
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.cli.parser import Line
+    from sesh.ops.caller import Answers
+    from sesh.ops.target import Target
+
+_REMEMBERED = 3
+
+
+class Person(Caller):
+    """The caller at this command line: notes go to stderr, questions to the terminal.
+
+    `host`: the one that commands in notes are to name.
+    """
+
+    ssh_prompts = None
+
+    def __init__(self, host: str | None = None, *, local: bool = False) -> None:
+        self.host, self.local = host, local
+        self._remembered: list[str] = []
+
+    @property
+    def can_ask(self) -> bool:  # type: ignore[override]
+        """Whether stdin and stdout are terminals."""
+        return printing.on_terminal()
+
+    @property
+    def watched(self) -> bool:  # type: ignore[override]
+        """Whether stderr is a terminal."""
+        return os.isatty(printing.STDERR)
+
+    def note(self, line: str) -> None:
+        """Prints a line on stderr."""
+        printing.note(line, self.host)
+
+    def remember(self, line: str) -> None:
+        """Keeps a line for `greeting`."""
+        line = line.replace("$sesh", "sesh")
+        self._remembered = [*(each for each in self._remembered if each != line), line][-_REMEMBERED:]
+
+    @property
+    def greeting(self) -> str:
+        """What an attachment lays over its first screen, empty for nothing."""
+        return "; ".join(self._remembered)
+
+    def ask(self, question: str, answers: Answers, default: str) -> str:
+        """The letter that the person chooses; empty for none."""
+        from sesh.cli import prompts
+
+        return prompts.ask(question, answers, default)
+
+
+class Invocation:
+    """What a verb's function gets beside its options.
+
+    `hosts`: those that were named, groups resolved; `host`: the only one, None for this machine.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.json, self.tail, self.verb = line.json, line.tail, line.verb
+        self.caller = Person(line.hosts[0] if len(line.hosts) == 1 else None, local=line.local)
+        self.hosts = self.caller.settings().hosts_of(line.hosts) if line.hosts else []
+        self.caller.host = self.host
+
+    @property
+    def host(self) -> str | None:
+        """The host that the line is for; None for this machine, and where several are named."""
+        return self.hosts[0] if len(self.hosts) == 1 else None
+
+    @property
+    def command(self) -> list[str] | None:
+        """What to run, None for the user's shell."""
+        return self.line.command
+
+    @property
+    def target(self) -> Target:
+        """The machine that the line is for."""
+        from sesh.ops.target import HostTarget, Target
+
+        if self.host is None:
+            return Target(self.caller)
+        return HostTarget(self.caller, self.host, offer=not self.json)
+
+    def at(self, host: str) -> Invocation:
+        """The same line on another host, which has the session that it names: that is said in one line."""
+        words = self.line.words
+        printing.write(f"[{words[0]} on @{host}]\n".encode(), printing.STDERR)
+        self.caller.remember(f"{words[0]} on @{host}")
+        self.hosts = [host]
+        self.caller.host = host
+        return self
+
+    def note(self, line: str) -> None:
+        """One line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""
+        self.caller.note(line)
+
+    def value(self, thing: Any) -> int:
+        """Prints one JSON value; 0."""
+        printing.value(thing)
+        return 0
+
+    def done(self, **facts: Any) -> int:
+        """The end of a verb that only acts: `{"ok": true, …}` where JSON is wanted, else silence; 0."""
+        if self.json:
+            printing.value({"ok": True, **facts})
+        return 0

@@ -1,0 +1,206 @@
+"""`--exec`: a command as a fresh session's program, its output as it is wanted, its exit code as sesh's own."""
+
+from __future__ import annotations
+
+from sesh.cli import printing
+from sesh.errors import Ended, ExitCode, SeshError, UsageError
+from sesh.names import printable
+from sesh.ops import enter, find
+from sesh.ops.interrupts import Interrupts
+from sesh.ops.waiter import Waiter
+from sesh.store.results import command_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+
+_PIECE = 4096
+"""Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
+
+
+def exec_(
+    cli: Invocation,
+    places: Sequence[str] = (),
+    *,
+    printed: bool = False,
+    follow: bool = False,
+    tie: bool = False,
+    detached: bool = False,
+    timeout: str | None = None,
+    **options: Any,
+) -> int:
+    """`--exec [NAME] … -- CMD…`: starts the job and waits for it; the job's exit code, 124 where its time ran out.
+
+    Whatever keeps sesh from doing that is 125, save a bad word (2), a missing DIR (1) and a command that cannot start.
+    """
+    shown = [printable(word) for word in places]
+    if not cli.tail:
+        named = f"$sesh --exec {shown[0]} -- {' '.join(shown[1:]) or 'CMD'}, or " if shown else ""
+        raise UsageError(f"the command comes after --: {named}$sesh --exec -- {' '.join(shown) or 'CMD'}")
+    if len(places) > 1:
+        raise UsageError(
+            "too many words before --", hint=f"a directory goes so: $sesh --exec {shown[0]} -C {shown[1]} -- …"
+        )
+    if printed and follow:
+        raise UsageError("--print and --follow exclude each other; take one")
+    if detached and (printed or follow or tie or options.get("stdin")):
+        raise UsageError("-d does not wait, so it takes no --print, --follow, --stdin or --tie")
+    data: dict[str, Any] = {
+        "name": find.checked(places[0], "--exec") if places else None,
+        "command": cli.tail,
+        "timeout": seconds(timeout) if timeout is not None else None,
+        **options,
+    }
+    try:
+        if detached:
+            return _detached(cli, data)
+        return _waited(cli, data, follow=follow, printed=printed, tie=tie)
+    except SeshError as error:
+        if error.exit_code == ExitCode.FAILED and not (cli.host is not None and error.code == "refused"):
+            error.exit_code = ExitCode.SESH_FAILED
+        raise
+
+
+def _detached(cli: Invocation, data: dict[str, Any]) -> int:
+    """`-d`: the job's session, which nobody waits for."""
+    from sesh.cli import creating
+
+    target = cli.target
+    target.sync()
+    name = target.call("sessions.job", **data)
+    if not cli.json:
+        printing.text(name)
+    return creating.made(cli, name, created=True)
+
+
+def _waited(cli: Invocation, data: dict[str, Any], *, follow: bool, printed: bool, tie: bool) -> int:
+    """The job begun and waited for, here or on a host: there it outlasts the link."""
+    left = (
+        "the job may have begun; see: $sesh"
+        if cli.host is None
+        else "whether the job began is not known; to see: $sesh"
+    )
+    sink = Followed(lines=cli.json) if follow else None
+    wanted = printed or cli.json
+    name = str(data["name"])
+    try:
+        if cli.host is None:
+            with Interrupts(tie=tie, left=left) as interrupts:
+                name, connection = enter.job(cli.caller, **data)
+                with Waiter(
+                    connection, name, interrupts, cli.caller, forwarder=_forwarder(data, mends=False)
+                ) as waiter:
+                    result, retained = waiter.result(sink, wanted=wanted)
+        else:
+            name, result, retained = _waited_there(cli, data, sink, Interrupts(tie=tie, left=left), wanted=wanted)
+    except Ended as ended:  # before anybody could wait for it
+        name, result, retained = str(ended.message), dict(ended.result), ended.output
+        if sink is not None:
+            sink.take(retained)
+            sink.end()
+            printing.write(sink.pending)
+    return report(cli, name, result, retained, printed=printed)
+
+
+def _waited_there(
+    cli: Invocation, data: dict[str, Any], sink: Followed | None, interrupts: Interrupts, *, wanted: bool
+) -> tuple[str, dict[str, Any], bytes]:
+    """The same on a host: the job's name, its result, the retained output."""
+    from sesh.ops import remote_route
+    from sesh.ops.target import HostTarget
+
+    target = cli.target
+    assert isinstance(target, HostTarget)  # noqa: S101 (a host was named)
+    target.sync()
+    through = target.open()
+    with interrupts:
+        name, through = remote_route.begin(cli.caller, through, "enter.job", data, interrupts)
+        route = remote_route.RemoteRoute(cli.caller, target.destination, name, through)
+        with Waiter(
+            through,
+            name,
+            interrupts,
+            cli.caller,
+            session_id=through.session_id,
+            again=route.rejoin,
+            forwarder=_forwarder(data, mends=True),
+        ) as waiter:
+            result, retained = waiter.result(sink, wanted=wanted)
+    return name, result, retained
+
+
+def _forwarder(data: dict[str, Any], *, mends: bool) -> Any:
+    if not data.get("stdin"):
+        return None
+    from sesh.ops.stdin_forwarder import StdinForwarder
+
+    return StdinForwarder(mends=mends)
+
+
+def report(cli: Invocation, name: str, result: dict[str, Any], retained: bytes, *, printed: bool) -> int:
+    """Prints what was wanted of a job that has ended; the exit code."""
+    output = retained.replace(b"\r\n", b"\n")
+    if cli.json:
+        code = ExitCode.TIMED_OUT if result.get("timed_out") else result["exit_code"]
+        cli.value(command_json(name, cli.host, cli.tail, {**result, "exit_code": code}, output))
+    elif printed:
+        printing.write(output)
+        if result.get("truncated"):
+            cli.note(f"{name} wrote more; only the end of it was kept")
+    if result.get("timed_out"):
+        if not cli.json:
+            cli.note(f"{name} was ended: its time ran out")
+        return ExitCode.TIMED_OUT
+    return int(result["exit_code"])
+
+
+def seconds(word: str, option: str = "--timeout") -> float:
+    """The seconds of an option. Raises UsageError for what is not a positive number."""
+    try:
+        number = float(word)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e9:
+        raise UsageError(f"{printable(word)} is not a time: {option} takes seconds, like 90 or 0.5")
+    return number
+
+
+class Followed:
+    """The program's output on its way to stdout: `\\r\\n` becomes `\\n`, or each line an object of JSON."""
+
+    descriptor = printing.STDOUT
+
+    def __init__(self, *, lines: bool) -> None:
+        self.pending = b""
+        self._lines = lines
+        self._held = b""
+
+    def take(self, data: bytes) -> None:
+        """More output; a last `\\r` waits for what follows it, and so does an unfinished line of JSON."""
+        data = self._held + data
+        self._held = b""
+        if not self._lines:
+            if data.endswith(b"\r"):
+                data, self._held = data[:-1], b"\r"
+            self.pending += data.replace(b"\r\n", b"\n")
+            return
+        whole, _, self._held = data.rpartition(b"\n")
+        if whole or data.startswith(b"\n"):
+            self.pending += b"".join(_object(row) for row in whole.split(b"\n"))
+
+    def end(self) -> None:
+        """There is no more: what was held goes out too."""
+        held, self._held = self._held, b""
+        self.pending += _object(held) if self._lines and held else held
+
+    def write(self) -> None:
+        """Writes as much as stdout takes without blocking."""
+        printing.write(self.pending[:_PIECE])
+        self.pending = self.pending[_PIECE:]
+
+
+def _object(row: bytes) -> bytes:
+    return printing.json_line({"line": row.removesuffix(b"\r").decode("utf-8", "replace")})

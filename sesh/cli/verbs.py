@@ -1,0 +1,391 @@
+"""The verb table: each verb of the command line, defined once.
+
+The fast parser, typer's commands and help, completion in three shells and the manual page are all made from it. It is
+loaded whenever sesh starts, so it holds plain data and imports nothing that is not loaded anyway.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FLAG, VALUE, MANY = range(3)
+"""How an option is given: alone, with a value, with a value any number of times."""
+
+
+class Option:
+    """One option: how it is spelled (long form first), the key its function gets it by, its help.
+
+    `metavar`: what its value is called; empty for a flag. `many`: may be repeated.
+    """
+
+    __slots__ = ("help", "key", "kind", "metavar", "spellings")
+
+    def __init__(self, spellings: str, key: str, help: str, metavar: str = "", *, many: bool = False) -> None:  # noqa: A002
+        self.spellings = tuple(spellings.split())
+        self.key, self.help, self.metavar = key, help, metavar
+        self.kind = MANY if many else VALUE if metavar else FLAG
+
+
+class Verb:
+    """One verb. All texts are shown to users.
+
+    `name`: the long form, empty for the form without a verb. `words`: the keys of its plain words; one that ends with
+    `?` may be missing, `*` takes all that are left, `+` at least one. `gather`: the key under which the function gets
+    all plain words as one list instead. `run`: module and function of sesh.cli that carry it out. `fast`: parsed
+    without typer. `session`: it names one existing session, which is looked for on known remotes too. `command`: what
+    stands after `--` is a command. `hosts`: it deals with all named hosts itself.
+    """
+
+    __slots__ = (
+        "command", "examples", "fast", "gather", "help", "hosts", "name", "options", "run", "session", "short",
+        "spelled", "usage", "words",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 (a row of the table)
+        self,
+        name: str,
+        short: str,
+        run: str,
+        usage: str,
+        help: str,  # noqa: A002
+        *examples: str,
+        words: tuple[str, ...] = (),
+        options: tuple[Option, ...] = (),
+        gather: str = "",
+        fast: bool = False,
+        session: bool = False,
+        command: bool = False,
+        hosts: bool = False,
+    ) -> None:
+        self.name, self.short, self.run, self.usage, self.help, self.examples = name, short, run, usage, help, examples
+        self.words, self.options, self.gather = words, options, gather
+        self.fast, self.session, self.command, self.hosts = fast, session, command, hosts
+        self.spelled = {word: option for option in options for word in option.spellings}
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the help, without its full stop."""
+        return self.help.partition("\n")[0].partition(". ")[0].rstrip(".")
+
+    def function(self) -> Callable[..., int]:
+        """What carries the verb out; only the module that it stands in is loaded."""
+        module, _, name = self.run.partition(".")
+        found: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
+        return found
+
+
+_ENV = Option("--env", "env", "A variable for the program; repeatable.", "K=V", many=True)
+_LABEL = Option("--label", "label", "A label; repeatable.", "K=V", many=True)
+_DETACHED = Option("-d", "detached", "Do not attach or wait; print the name.")
+_ANSI = Option("--ansi", "ansi", "Keep escape sequences in the output.")
+_JOIN = Option("--join", "join", "Attach beside other clients (the default).")
+_REPLACE = Option("--replace", "replace", "Detach the other clients.")
+_VIEW = (
+    Option("--read-only -r", "read_only", "Only watch."),
+    Option("--no-replay", "no_replay", "Show the screen without the lines above it."),
+    Option("--no-detach-key -C", "no_detach_key", "Pass the detach key to the program; leave with `sesh --detach`."),
+)
+_ATTACHING = (_JOIN, _REPLACE, *_VIEW)
+_TIMEOUT = Option("--timeout", "timeout", "Exit with 124 after S seconds.", "S")
+
+VERBS = (
+    Verb(
+        "", "", "attach.go", "[DIR] [OPTIONS] [-- CMD…]",
+        "Attach to NAME; if there is none, create it in DIR with CMD or your shell. `-` is the session attached last.",
+        "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -",
+        words=("name?", "directory?"), gather="places", options=(*_ATTACHING, _ENV, _LABEL), fast=True, command=True,
+    ),
+    Verb(
+        "--attach", "-a", "attach.attach", "NAME [OPTIONS]",
+        "Attach to NAME, which must exist (-A NAME creates it, as plain NAME does).",
+        "sesh --attach work", "sesh --attach --read-only work",
+        words=("name",), options=_ATTACHING, fast=True, session=True,
+    ),
+    Verb(
+        "--open", "", "creating.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
+        "Make sure that NAME runs, without attaching; succeeds if it runs already.",
+        "sesh --open work", "sesh --open web ~/site --label team=web -- make serve",
+        words=("name", "directory?"), options=(_ENV, _LABEL), fast=True, command=True,
+    ),
+    Verb(
+        "--new", "-n", "attach.new", "[NAME] [DIR] [OPTIONS] [-- CMD…]",
+        "Create a session; without NAME under the lowest free number. Asks, or fails, if NAME runs already.",
+        "sesh --new", "sesh --new -d web ~/site -- make serve", "sesh --new web --new-name",
+        words=("name?", "directory?"),
+        options=(
+            _DETACHED,
+            _JOIN,
+            Option("--replace", "replace", "End the session that has the name."),
+            Option("--new-name", "new_name", "Take the next free NAME-2."),
+            *_VIEW,
+            _ENV,
+            _LABEL,
+        ),
+        fast=True, command=True,
+    ),
+    Verb(
+        "--list", "-l", "views.list_", "[--label K=V]…",
+        "List the sessions; the current one is marked *. --label lists only sessions with that label.",
+        "sesh", "sesh --list --json", "sesh --list --label team=web",
+        options=(_LABEL, Option("--watch", "watch", "Keep the list up to date.")), fast=True,
+    ),
+    Verb(
+        "--watch", "", "watch.watch", "[--label K=V]…",
+        "List the sessions and keep the list up to date; q or Ctrl-C leaves.",
+        "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
+        options=(_LABEL,), fast=True, hosts=True,
+    ),
+    Verb(
+        "--pick", "", "pick.pick", "[OPTIONS]",
+        "Choose a session with arrow keys or letters, its screen beside the list.",
+        "sesh --pick", "sesh @gpu --pick", "sesh --pick --label team=web",
+        options=(*_ATTACHING, _LABEL), fast=True, hosts=True,
+    ),
+    Verb(
+        "--detach", "-x", "sessions.detach", "[NAME]",
+        "Detach every client of NAME; without NAME the client that typed it.",
+        "sesh --detach", "sesh --detach work",
+        words=("name?",), fast=True, session=True,
+    ),
+    Verb(
+        "--kill", "-k", "sessions.kill", "[NAME…]",
+        "End sessions and what runs in them: SIGHUP, and SIGKILL after 2 s. Without NAME the session it is typed in.",
+        "sesh --kill work", "sesh --kill build test", "sesh --kill",
+        words=("names*",), fast=True, session=True,
+    ),
+    Verb(
+        "--kill-all", "-K", "sessions.kill_all", "[-y]",
+        "End all sessions here; asks first on a terminal.",
+        "sesh --kill-all", "sesh --kill-all -y",
+        options=(Option("-y", "yes", "Do not ask."),),
+    ),
+    Verb(
+        "--rename", "", "sessions.rename", "[OLD] NEW",
+        "Rename a session; without OLD the session it is typed in.",
+        "sesh --rename work play", "sesh --rename play",
+        words=("name", "new?"), session=True,
+    ),
+    Verb(
+        "--exec", "-e", "jobs.exec_", "[NAME] [OPTIONS] -- CMD…",
+        "Run CMD in a session of its own, wait, and exit with its code; `sesh NAME` watches it meanwhile.",
+        "sesh --exec build -- make -j8", "sesh --exec --print --timeout 60 -- ./check.sh", "sesh -e job -d -- backup",
+        words=("name?",), gather="places",
+        options=(
+            Option("-C", "directory", "The directory that it runs in.", "DIR"),
+            Option("--print", "printed", "Print its output when it has ended."),
+            Option("--follow", "follow", "Print its output as it comes."),
+            Option("--keep", "keep", "Keep the session, to look at it, until --kill."),
+            Option("--timeout", "timeout", "End it after S seconds.", "S"),
+            Option("--stdin", "stdin", "Feed it the standard input of sesh."),
+            Option("--tie", "tie", "SIGINT, SIGTERM and SIGHUP to sesh end it."),
+            _DETACHED,
+            _ENV,
+            _LABEL,
+        ),
+        fast=True, command=True,
+    ),
+    Verb(
+        "--run", "", "shell.run", "NAME [OPTIONS] -- CMD…",
+        "Run CMD in NAME's live shell, print exactly its output, exit with its code. One word is shell source.",
+        "sesh --run work -- make test", "sesh --run work --timeout 60 -- 'cd src && ls | wc -l'",
+        "sesh --run work --json -- ./check.sh", "sesh @web1 @web2 --run work -- git pull",
+        words=("name",),
+        options=(
+            Option("--timeout", "timeout", "Exit with 124 after S seconds; the command goes on.", "S"),
+            Option("--no-wait", "no_wait", "Return when it has begun."),
+            _ANSI,
+        ),
+        fast=True, session=True, command=True,
+    ),
+    Verb(
+        "--send", "", "send.send", "NAME [TEXT…] [--enter] [--key KEY]…",
+        "Type TEXT, its words joined by blanks, and keys into a session, in the order given. TEXT - is stdin.",
+        "sesh --send work 'make test' --enter", "sesh --send work --key C-c", "sesh --send work - < notes.txt",
+        words=("name", "text*"),
+        options=(
+            Option("--enter", "enter", "Press Enter after the text."),
+            Option("--key", "key", "C-c M-x Enter Tab Up F5 …", "KEY", many=True),
+        ),
+        fast=True, session=True,
+    ),
+    Verb(
+        "--wait", "", "wait.wait", "NAME [OPTIONS]",
+        "Wait until one of the conditions holds, and print which. Output counts from the last --send, else from now.",
+        "sesh --wait build --exit", "sesh --wait work --prompt --timeout 60",
+        "sesh --wait web --for 'listening on port [0-9]+' --idle 30",
+        words=("name",),
+        options=(
+            Option("--exit", "exit_", "It has ended; its code is sesh's. (The default.)"),
+            Option("--prompt", "prompt", "Its shell is at the prompt."),
+            Option("--idle", "idle", "It printed nothing for S seconds.", "S"),
+            Option("--for", "pattern", "A line matches REGEX.", "REGEX"),
+            Option("--from", "start", "Count output from POS, the position that --send --json prints.", "POS"),
+            Option("--since-start", "since_start", "Count all output that is kept."),
+            _TIMEOUT,
+        ),
+        fast=True, session=True,
+    ),
+    Verb(
+        "--events", "", "events.events", "[NAME] [--since N] [--log]",
+        "Follow what happens to NAME until it ends; without NAME to all sessions, new ones too.",
+        "sesh --events work", "sesh --events --json", "sesh --events work --since 0", "sesh --events --log",
+        words=("name?",),
+        options=(
+            Option("--since", "since", "First replay the events after number N; 0 replays all that are kept.", "N"),
+            Option("--log", "log", "Show the event log: what happened with remotes."),
+        ),
+        fast=True, session=True,
+    ),
+    Verb(
+        "--screen", "", "views.screen", "NAME [--format F]",
+        "Print what the screen shows now.",
+        "sesh --screen work", "sesh --screen work --format svg > work.svg",
+        words=("name",), options=(Option("--format", "form", "text, ansi, json, svg or html.", "F"),), fast=True,
+        session=True,
+    ),
+    Verb(
+        "--logs", "", "views.logs", "NAME [N] [-f] [--ansi]",
+        "Print the last N lines of scrollback and screen (300).",
+        "sesh --logs work 50", "sesh --logs work -f", "sesh --logs work --ansi | less -R",
+        words=("name", "count?"),
+        options=(
+            Option("-f", "follow", "Then print new lines as they come, until it ends."),
+            Option("--ansi", "ansi", "Keep colours."),
+        ),
+        fast=True, session=True,
+    ),
+    Verb(
+        "--history", "", "shell.history", "NAME [N]",
+        "List the commands that --run ran in NAME, and those typed (see --shell-init); with N print that one's output.",
+        "sesh --history work", "sesh --history work 3",
+        words=("name", "count?"), options=(_ANSI,), fast=True, session=True,
+    ),
+    Verb(
+        "--status", "", "views.status", "NAME",
+        "Print everything known about a session.",
+        "sesh --status work", "sesh --status work --json",
+        words=("name",), fast=True, session=True,
+    ),
+    Verb(
+        "--message", "", "send.message", "NAME TEXT…",
+        "Show TEXT to the attached clients; the program never sees it.",
+        "sesh --message work 'the build is done'",
+        words=("name", "texts+"), session=True,
+    ),
+    Verb(
+        "--label", "", "sessions.label", "NAME K=V…",
+        "Set labels; K= removes one.",
+        "sesh --label work team=web", "sesh --label work team=",
+        words=("name", "labels+"), session=True,
+    ),
+    Verb(
+        "--record", "", "record.record", "NAME FILE [--since-start] [--force]",
+        "Record what NAME prints from now on to FILE, for asciinema to play, until it ends or you press Ctrl-C.",
+        "sesh --record work work.cast", "sesh --record work work.cast --since-start",
+        "sesh @gpu --record train train.cast",
+        words=("name", "file"),
+        options=(
+            Option("--since-start", "since_start", "First record what the session still keeps, at time 0."),
+            Option("--force", "force", "Overwrite FILE."),
+        ),
+    ),
+    Verb(
+        "--export", "", "layout.export", "",
+        "Print the sessions here and on known remotes as JSON: name, host, directory, command, labels.",
+        "sesh --export > sessions.json", "sesh @gpu --export", "sesh --export --local --json",
+    ),
+    Verb(
+        "--import", "", "layout.import_", "[FILE]",
+        "Create the sessions of an --export that are missing; without FILE, or with -, it reads stdin.",
+        "sesh --import sessions.json", "sesh --import - < sessions.json", "sesh @gpu --import -",
+        words=("file?",), hosts=True,
+    ),
+    Verb(
+        "--sweep", "", "sweep.sweep", "[--older 168h] [--all] [--dry-run]",
+        "Clear what is left over: ended and lost sessions, stale files, orphaned processes, old versions.\n\n"
+        "The oldest comes first. What still lives (a daemon without files, a bridge without its link) is ended only if "
+        "you say so; a session that runs, and one of another machine, is never touched.",
+        "sesh --sweep --dry-run", "sesh --sweep --older 168h", "sesh @gpu --sweep",
+        options=(
+            Option("--older", "older", "Only what is older: 168h, 7d, 90m, 30s.", "T"),
+            Option("--all", "all_", "Also end what still lives, without asking."),
+            Option("-y", "yes", "The same as --all."),
+            Option("--dry-run", "dry_run", "Only list what would be cleared."),
+        ),
+        hosts=True,
+    ),
+    Verb(
+        "--doctor", "", "doctor.doctor", "",
+        "Check the setup and suggest fixes; exits with 1 if sesh cannot work.",
+        "sesh --doctor", "sesh @gpu --doctor", "sesh --doctor --json",
+        hosts=True,
+    ),
+    Verb(
+        "--shell-init", "", "integration.shell_init", "bash|zsh|fish",
+        "Print shell integration: typed commands in --history, a fresh DISPLAY and session name.",
+        'eval "$(sesh --shell-init bash)"', "sesh --shell-init fish | source",
+        words=("shell",), fast=True,
+    ),
+    Verb(
+        "--deploy", "", "deploy.deploy", "@HOST… [--force]",
+        "Install this version of sesh on other hosts.",
+        "sesh --deploy @box", "sesh --deploy @web1 @web2",
+        words=("hosts*",), options=(Option("--force", "force", "Also replace a ~/.local/bin/sesh that is not ours."),),
+        hosts=True,
+    ),
+    Verb(
+        "--upgrade", "", "deploy.upgrade", "",
+        "Install this version of sesh on every known remote.",
+        "sesh --upgrade",
+        hosts=True,
+    ),
+    Verb(
+        "--reload", "", "sessions.reload", "[NAME…]",
+        "Have running daemons adopt this version of sesh, without ending what runs in them; without NAME all of them.",
+        "sesh --reload", "sesh --reload work", "sesh @gpu --reload",
+        words=("names*",), fast=True, session=True,
+    ),
+    Verb(
+        "--completions", "", "complete.completions", "bash|zsh|fish",
+        "Print the completion script for a shell; `make install` puts it where the shell finds it.",
+        'eval "$(sesh --completions bash)"', "sesh --completions fish | source",
+        words=("shell",),
+    ),
+    Verb(
+        "--mcp", "", "mcp.mcp", "",
+        "Serve the Model Context Protocol on stdin and stdout, for agents (extra sesh-mux[mcp]); tools take a host.",
+        "sesh --mcp", "claude mcp add sesh -- sesh --mcp",
+        hosts=True,
+    ),
+    Verb(
+        "--help", "-h", "main.help_", "",
+        "Show help, of a verb too.",
+        "sesh --help", "sesh --exec --help",
+    ),
+    Verb(
+        "--version", "-V", "main.version", "",
+        "Print the version.",
+        "sesh --version",
+        fast=True,
+    ),
+)  # fmt: skip
+
+HIDDEN = (
+    Verb("--bridge", "", "main.bridge", "", "Serve a link from another host, frames on stdin and stdout.", fast=True),
+    Verb(
+        "--complete", "", "complete.complete", "", "Answer the completion scripts.", words=("shell*",), fast=True,
+        command=True, options=(Option("--refresh", "refresh", "Ask a host for its sessions."),),
+    ),
+)  # fmt: skip
+"""What people do not type: what sesh on another host speaks to, and the completion scripts."""
+
+BY_NAME = {verb.name: verb for verb in (*VERBS, *HIDDEN)}
+
+EVERYWHERE = (
+    ("@HOST", "Run it on that host, over ssh; comes before the verb, or before NAME."),
+    ("--json", "Print one JSON value, errors too (also with SESH_JSON=1)."),
+    ("--local", "Ask no remote."),
+)
+"""What every verb takes."""

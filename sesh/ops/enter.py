@@ -1,0 +1,321 @@
+"""Ops that lead to a session: found or created, its name and a connection to its daemon for who goes on with it.
+
+What only the person can decide (a name one letter off, a lost session, a name that is taken) is asked of the caller.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh import paths
+from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable
+from sesh.names import differ_by_one, printable
+from sesh.ops import find
+from sesh.ops.caller import op
+from sesh.store import listing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sesh.ops import create
+    from sesh.ops.caller import Caller
+    from sesh.store.listing import Summary
+    from sesh.wire import Connection
+
+    Entered = tuple[str, Connection]
+
+_PATIENCE = 1.5
+"""Seconds in which a daemon that is well answers a question."""
+_LONG_ENOUGH = 4
+"""Letters of a name that one letter makes no other word of."""
+
+
+@op
+def go(
+    caller: Caller,
+    name: str,
+    directory: str | None = None,
+    command: list[str] | None = None,
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+    meant: str = "",
+    remark: str = "",
+) -> Entered:
+    """The session NAME, created if there is none.
+
+    `meant`: the line that was probably meant, should DIR not be there; `remark`: what to note if it is created.
+    """
+    entry = Entry(caller, name, directory, command, env, label, meant, remark)
+    return entry.enter()
+
+
+class Entry:
+    """The way into the session NAME, in two steps: what stands against it is raised first, what it takes is done then.
+
+    `connection`: to the session that runs, None where there is none; `lost`: whether its daemon died.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        name: str,
+        directory: str | None,
+        command: list[str] | None,
+        env: Sequence[str],
+        label: Sequence[str],
+        meant: str,
+        remark: str,
+    ) -> None:
+        self.name = find.checked(name)
+        self.connection = find.running(name)
+        self.lost = self.connection is None and find.lost_record(name) is not None
+        self._caller, self._directory, self._command = caller, directory, command
+        self._env, self._label, self._meant, self._remark = env, label, meant, remark
+        self._order: create.Order | None = None
+
+    def check(self) -> None:
+        """Raises what is wrong with the words; those that a running session ignores are checked all the same."""
+        from sesh.ops import create
+
+        if self.connection is None:
+            check_directory(self._caller, self.name, self._directory, self._meant)
+            self._order = create.order(
+                self._caller, directory=self._directory, command=self._command, env=self._env, label=self._label
+            )
+        elif self._env or self._label:
+            create.order(self._caller, env=self._env, label=self._label)
+
+    def enter(self) -> Entered:
+        """The session, created where it is not there. Raises Refused where the person declines."""
+        if self._order is None:
+            self.check()
+        name, connection = self.name, self.connection
+        if connection is None and not self.lost:
+            name, connection = _near(self._caller, name)
+        if connection is not None:
+            if self._directory is not None or self._command is not None:
+                self._caller.entering(f"{name} runs already; DIR and CMD are not applied")
+            return name, connection
+        if self._remark:
+            self._caller.entering(self._remark)
+        return name, self._created()
+
+    def _created(self) -> Connection:
+        """A new session, or the one of that name that somebody else has made meanwhile; a lost one started again."""
+        from sesh.ops import create
+
+        if self._order is None:
+            raise Unreachable(f"{self.name} ended while it was asked; try again")
+        try:
+            if (known := find.lost_record(self.name)) is not None:
+                from sesh.ops import lost
+
+                plain = self._directory is None and self._command is None
+                return lost.begun(self._caller, self._order, self.name, known, plain=plain)
+            return create.start(self._order, self.name)
+        except Exists:
+            return find.required(self.name)
+
+
+def check_directory(caller: Caller, name: str, directory: str | None, meant: str = "") -> None:
+    """Raises Refused, with the words that were meant, where a new session's DIR is not there."""
+    from sesh.ops import create
+
+    place = create.meant(caller, directory or "")
+    if not directory or os.path.isdir(place.replace("\0", "/")):
+        return
+    if meant:
+        raise Refused(f"{create.no_directory(place)}; did you mean {meant}?")
+    raise Refused(create.no_directory(place), hint=f"to run a command: $sesh {name} -- {printable(directory)}")
+
+
+def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
+    """The name to use for one that is new, and a connection where it is another one that runs.
+
+    Asks only where a person can be asked, and only for names of four letters or more that differ by one. Raises Refused
+    where they decline.
+    """
+    if len(name) < _LONG_ENOUGH or not caller.can_ask:
+        return name, None
+    for other in paths.names():
+        if not differ_by_one(name, other):
+            continue
+        summary = listing.unanswered(other)
+        if summary is None or summary["state"] != "running" or "machine" in summary:
+            continue
+        answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"))
+        answer = caller.ask(f"there is {other}; attach to it, or create {name}?", answers, "a")
+        if not answer:
+            raise Refused("nothing was done")
+        return (other, find.required(other)) if answer == "a" else (name, None)
+    return name, None
+
+
+@op
+def attach(_caller: Caller, name: str) -> Entered:
+    """A session that must be there; `-` is the one attached last. Raises NotFound."""
+    if name != "-":
+        return name, find.required(find.checked(name, "--attach"))
+    for _, last in recent():
+        connection = find.running(last)
+        if connection is not None:
+            return last, connection
+    raise NotFound("no session was attached before", hint="`$sesh` lists what there is")
+
+
+def recent() -> list[tuple[str, str]]:
+    """Host (empty for this machine) and name of the sessions attached last, the newest first."""
+    paths.trusted(paths.directory())
+    found = []
+    for entry in paths.recent():
+        host, _, name = entry.rpartition(" ")
+        try:
+            found.append((host, find.checked(name)))
+        except SeshError:
+            continue
+    return found
+
+
+@op
+def new(
+    caller: Caller,
+    name: str | None = None,
+    directory: str | None = None,
+    command: list[str] | None = None,
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+    choice: str = "",
+) -> Entered:
+    """A session that was not there; see `made`."""
+    from sesh.ops import create
+
+    what = create.order(caller, directory=directory, command=command, env=env, label=label)
+    name, connection, _ = made(caller, what, name, choice)
+    return name, connection
+
+
+def made(
+    caller: Caller, what: create.Order, name: str | None, choice: str, *, asks: bool = True
+) -> tuple[str, Connection, bool]:
+    """A new session: its name, a connection, and whether it was created now.
+
+    Without a name it gets the lowest free number. `choice`: what to do where the name is taken: `join`, `replace`,
+    `new` (the next free NAME-2), or the empty word to ask. Raises Exists where nobody can be asked, or not `asks`.
+    """
+    from sesh.ops import create
+
+    if name is None:
+        return *create.start_numbered(what), True
+    found = find.running(find.checked(name, "--new"))
+    if found is None:
+        try:
+            return name, create.start(what, name), True
+        except Exists:
+            found = find.required(name)
+    return _settled(caller, name, found, what, choice, asks=asks)
+
+
+def _settled(
+    caller: Caller, name: str, found: Connection, what: create.Order, choice: str, *, asks: bool
+) -> tuple[str, Connection, bool]:
+    """What becomes of a name that is taken; `found`: a connection to the session that has it."""
+    from sesh.ops import create, sessions
+
+    if not choice:
+        if not (asks and caller.can_ask):
+            found.close()
+            raise Exists(f"{name} {_state(name)}; say which: --join, --replace or --new-name")
+        with found:
+            choice = _asked(caller, name, found)
+        if choice == "join":
+            found = find.required(name)
+    if choice == "join":
+        return name, found, False
+    found.close()
+    if choice == "new":
+        return *_beside(name, what), True
+    here = listing.current()
+    if here is not None and here["name"] == name:
+        raise Refused(f"this is {name}, and it cannot replace itself; detach first")
+    for error in sessions.end_all([name]).values():
+        raise error
+    return name, create.start(what, name), True
+
+
+def _asked(caller: Caller, name: str, found: Connection) -> str:
+    """What the person chooses; joining is proposed where the daemon answers, replacing where it does not."""
+    from sesh.ops import create
+
+    session = _summary(found)
+    about = f"{name} runs and does not answer" if session is None else f"{name} {_state(name)}{_about(session)}"
+    answers = (("j", "Join"), ("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
+    answer = caller.ask(about, answers, "r" if session is None else "j")
+    choice = {"j": "join", "r": "replace", "n": "new"}.get(answer)
+    if choice is None:
+        raise Refused("nothing was done")
+    return choice
+
+
+def _state(name: str) -> str:
+    return "has ended and is kept" if find.ended(name) else "runs already"
+
+
+def _summary(connection: Connection) -> Summary | None:
+    """What the session says of itself; None where its daemon does not answer."""
+    deadline = time.monotonic() + _PATIENCE
+    try:
+        connection.hello("request", deadline=deadline)
+        answer, _ = connection.request("summary", deadline=deadline)
+    except SeshError:
+        return None
+    session: Summary = answer["session"]
+    return session
+
+
+def _about(session: Summary) -> str:
+    """What helps to decide: who is there, how long it is idle, where it is, what it runs."""
+    from sesh import wording
+
+    idle = wording.age(session.get("last_activity"), time.time())
+    facts = (
+        wording.state(session) if session["state"] == "running" else "",
+        f"idle {idle}" if idle else "",
+        wording.at_home(session.get("cwd") or ""),
+        " ".join(session.get("command") or []),
+    )
+    return f" ({', '.join(wording.cut(wording.plain(fact), 40) for fact in facts if fact)})"
+
+
+def _beside(name: str, what: create.Order) -> Entered:
+    """The session under the next free name, also where another one takes that name first."""
+    from sesh.ops import create
+
+    while True:
+        free = create.next_name(name)
+        try:
+            return free, create.start(what, free)
+        except Exists:
+            continue
+
+
+@op
+def job(  # noqa: PLR0913, PLR0917 (what a job can be created with)
+    caller: Caller,
+    name: str | None = None,
+    directory: str | None = None,
+    command: Sequence[str] = (),
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+    keep: bool = False,
+    timeout: float | None = None,
+    stdin: bool = False,
+) -> Entered:
+    """A job that has begun: `command` is the program of its session, under the lowest free number if unnamed."""
+    from sesh.ops import create
+
+    name = find.checked(name, "--exec") if name is not None else None
+    what = create.order(caller, directory=directory, command=list(command), env=env, label=label)
+    what |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
+    return create.start_numbered(what) if name is None else (name, create.start(what, name))

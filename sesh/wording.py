@@ -1,0 +1,116 @@
+"""Sessions, moments and other people's text in words, as a terminal may be shown them."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+_DAYS_TO_EPOCH = 719468
+
+
+def plain(chosen: object) -> str:
+    """Text that a program chose, without anything that a terminal could act upon."""
+    return "".join(character for character in str(chosen) if character.isprintable())
+
+
+def one_line(message: str) -> str:
+    """A message on one line: runs of white space become one blank, other controls are dropped."""
+    return plain(" ".join(message.split()))
+
+
+def encodable(thing: Any) -> Any:
+    """The same value with every string in it encodable."""
+    if isinstance(thing, str):
+        return thing.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if not thing.isascii() else thing
+    if isinstance(thing, dict):
+        return {encodable(key): encodable(each) for key, each in thing.items()}
+    if isinstance(thing, (list, tuple)):
+        return [encodable(each) for each in thing]
+    return thing
+
+
+def state(session: dict[str, Any]) -> str:
+    """One word or two: attached, detached, exited with its code, lost, or the machine that it runs on."""
+    if session.get("machine"):
+        return f"on {plain(session['machine'])}"
+    if session["state"] == "exited":
+        return f"exited {session.get('exit_code')}"
+    if session["state"] != "running":
+        return plain(session["state"])
+    if session.get("responding") is False:
+        return "not answering"
+    clients = session.get("attached") or 0
+    return "detached" if not clients else "attached" if clients == 1 else f"attached {clients}"
+
+
+def age(moment: object, now: float) -> str:
+    """How long ago an RFC 3339 moment in UTC was: 40s, 3m, 2h, 4d. Empty where it is unknown."""
+    then = seconds(moment)
+    if then is None:
+        return ""
+    passed = max(0, int(now - then))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if passed >= size:
+            return f"{passed // size}{unit}"
+    return f"{passed}s"
+
+
+def seconds(moment: object) -> float | None:
+    """Seconds since the epoch of `2026-01-31T12:00:00Z`, with or without a fraction; None for anything else.
+
+    By hand: datetime takes longer to load than the whole list to draw, and reads no `Z` before Python 3.11.
+    """
+    try:
+        date, _, time = str(moment).rstrip("Z").removesuffix("+00:00").partition("T")
+        year, month, day = (int(part) for part in date.split("-"))
+        hour, minute, second = time.split(":")
+    except ValueError:
+        return None
+    year -= month <= 2
+    of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    days = year * 365 + year // 4 - year // 100 + year // 400 + of_year - _DAYS_TO_EPOCH
+    return days * 86400 + int(hour) * 3600 + int(minute) * 60 + float(second)
+
+
+def at_home(path: str) -> str:
+    """A directory under HOME, written with `~`."""
+    home = os.environ.get("HOME", "").rstrip("/")
+    if home and (path == home or path.startswith(f"{home}/")):
+        return f"~{path[len(home) :]}"
+    return path
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth
+
+    found: int = wcswidth(text)
+    return found if found >= 0 else sum(_each(text))
+
+
+def cut(text: str, limit: int, *, keeps_end: bool = False) -> str:
+    """A text that takes at most `limit` columns, with `…` where something was left out: its end, or its beginning."""
+    if columns(text) <= limit:
+        return text
+    if limit < 1:
+        return ""
+    kept, room = 0, limit - 1
+    for size in _each(reversed(text) if keeps_end else text):
+        if size > room:
+            break
+        room -= size
+        kept += 1
+    return f"…{text[len(text) - kept :]}" if keeps_end else f"{text[:kept]}…"
+
+
+def _each(text: Iterable[str]) -> list[int]:
+    """The columns of each character by itself; U+FE0F counts, for what it makes wide."""
+    from wcwidth import wcwidth
+
+    return [1 if character == "\ufe0f" else max(0, wcwidth(character)) for character in text]
