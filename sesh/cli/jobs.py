@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from sesh.cli import printing
-from sesh.errors import Ended, ExitCode, SeshError, UsageError
+from sesh.errors import ExitCode, SeshError, UsageError
 from sesh.names import printable
-from sesh.ops import enter, find
+from sesh.ops import find, jobs
 from sesh.ops.interrupts import Interrupts
-from sesh.ops.waiter import Waiter
 from sesh.store.results import command_json
 
 TYPE_CHECKING = False
@@ -54,14 +53,18 @@ def exec_(
         "timeout": seconds(timeout) if timeout is not None else None,
         **options,
     }
-    try:
-        if detached:
-            return _detached(cli, data)
-        return _waited(cli, data, follow=follow, printed=printed, tie=tie)
-    except SeshError as error:
-        if error.exit_code == ExitCode.FAILED and not (cli.host is not None and error.code == "refused"):
-            error.exit_code = ExitCode.SESH_FAILED
-        raise
+    if detached:
+        return _detached(cli, data)
+    stdin = bool(data.pop("stdin", False))
+    begun = "the job may have begun; see: $sesh"
+    left = begun if cli.host is None else "whether the job began is not known; to see: $sesh"
+    sink = Followed(lines=cli.json) if follow else None
+    name, result, retained = jobs.run(
+        cli.target, data, Interrupts(tie=tie, left=left), sink=sink, wanted=printed or cli.json, stdin=stdin
+    )
+    if sink is not None:
+        printing.write(sink.pending)
+    return report(cli, name, result, retained, printed=printed)
 
 
 def _detached(cli: Invocation, data: dict[str, Any]) -> int:
@@ -69,75 +72,16 @@ def _detached(cli: Invocation, data: dict[str, Any]) -> int:
     from sesh.cli import creating
 
     target = cli.target
-    target.sync()
-    name = target.call("sessions.job", **data)
+    try:
+        target.sync()
+        name = target.call("sessions.job", **data)
+    except SeshError as error:
+        if error.exit_code == ExitCode.FAILED and error.code != "refused":
+            error.exit_code = ExitCode.SESH_FAILED
+        raise
     if not cli.json:
         printing.text(name)
     return creating.made(cli, name, created=True)
-
-
-def _waited(cli: Invocation, data: dict[str, Any], *, follow: bool, printed: bool, tie: bool) -> int:
-    """The job begun and waited for, here or on a host: there it outlasts the link."""
-    left = (
-        "the job may have begun; see: $sesh"
-        if cli.host is None
-        else "whether the job began is not known; to see: $sesh"
-    )
-    sink = Followed(lines=cli.json) if follow else None
-    wanted = printed or cli.json
-    name = str(data["name"])
-    try:
-        if cli.host is None:
-            with Interrupts(tie=tie, left=left) as interrupts:
-                name, connection = enter.job(cli.caller, **data)
-                with Waiter(
-                    connection, name, interrupts, cli.caller, forwarder=_forwarder(data, mends=False)
-                ) as waiter:
-                    result, retained = waiter.result(sink, wanted=wanted)
-        else:
-            name, result, retained = _waited_there(cli, data, sink, Interrupts(tie=tie, left=left), wanted=wanted)
-    except Ended as ended:  # before anybody could wait for it
-        name, result, retained = str(ended.message), dict(ended.result), ended.output
-        if sink is not None:
-            sink.take(retained)
-            sink.end()
-            printing.write(sink.pending)
-    return report(cli, name, result, retained, printed=printed)
-
-
-def _waited_there(
-    cli: Invocation, data: dict[str, Any], sink: Followed | None, interrupts: Interrupts, *, wanted: bool
-) -> tuple[str, dict[str, Any], bytes]:
-    """The same on a host: the job's name, its result, the retained output."""
-    from sesh.ops import remote_route
-    from sesh.ops.target import HostTarget
-
-    target = cli.target
-    assert isinstance(target, HostTarget)  # noqa: S101 (a host was named)
-    target.sync()
-    through = target.open()
-    with interrupts:
-        name, through = remote_route.begin(cli.caller, through, "enter.job", data, interrupts)
-        route = remote_route.RemoteRoute(cli.caller, target.destination, name, through)
-        with Waiter(
-            through,
-            name,
-            interrupts,
-            cli.caller,
-            session_id=through.session_id,
-            again=route.rejoin,
-            forwarder=_forwarder(data, mends=True),
-        ) as waiter:
-            result, retained = waiter.result(sink, wanted=wanted)
-    return name, result, retained
-
-
-def _forwarder(data: dict[str, Any], *, mends: bool) -> Any:
-    if not data.get("stdin"):
-        return None
-    from sesh.ops.stdin_forwarder import StdinForwarder
-
-    return StdinForwarder(mends=mends)
 
 
 def report(cli: Invocation, name: str, result: dict[str, Any], retained: bytes, *, printed: bool) -> int:

@@ -9,7 +9,7 @@ import os
 import time
 
 from sesh import paths
-from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable
+from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError, Unreachable
 from sesh.names import differ_by_one, printable
 from sesh.ops import find
 from sesh.ops.caller import op
@@ -221,7 +221,7 @@ def _settled(
     caller: Caller, name: str, found: Connection, what: create.Order, choice: str, *, asks: bool
 ) -> tuple[str, Connection, bool]:
     """What becomes of a name that is taken; `found`: a connection to the session that has it."""
-    from sesh.ops import create, sessions
+    from sesh.ops import create, end
 
     if not choice:
         if not (asks and caller.can_ask):
@@ -239,7 +239,7 @@ def _settled(
     here = listing.current()
     if here is not None and here["name"] == name:
         raise Refused(f"this is {name}, and it cannot replace itself; detach first")
-    for error in sessions.end_all([name]).values():
+    for error in end.end_all([name]).values():
         raise error
     return name, create.start(what, name), True
 
@@ -312,10 +312,17 @@ def job(  # noqa: PLR0913, PLR0917 (what a job can be created with)
     timeout: float | None = None,
     stdin: bool = False,
 ) -> Entered:
-    """A job that has begun: `command` is the program of its session, under the lowest free number if unnamed."""
+    """A job that has begun: `command` is the program of its session, under the lowest free number if unnamed.
+
+    Raises what keeps it from beginning, as 125 where no other code says more.
+    """
     from sesh.ops import create
 
     name = find.checked(name, "--exec") if name is not None else None
     what = create.order(caller, directory=directory, command=list(command), env=env, label=label)
     what |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
-    return create.start_numbered(what) if name is None else (name, create.start(what, name))
+    try:
+        return create.start_numbered(what) if name is None else (name, create.start(what, name))
+    except SeshError as error:
+        error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
+        raise

@@ -1,4 +1,4 @@
-"""Waiting for a job: its output passed on as it comes, Ctrl-C understood, a lost link to its host mended."""
+"""Jobs: begun here or on a host and waited for; their output passed on, Ctrl-C understood, lost links mended."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import select
 import time
 
 from sesh import keepalive, protocol, wire
-from sesh.errors import InternalError, Interrupted, TimedOut, Unreachable, rebuild
+from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable, rebuild
 from sesh.lean import signal
+from sesh.ops import enter
+from sesh.ops.caller import op
+from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from sesh.ops.caller import Caller
     from sesh.ops.interrupts import Interrupts
     from sesh.ops.stdin_forwarder import StdinForwarder
+    from sesh.ops.target import Target
 
     Reconnected = tuple[wire.Connection | None, dict[str, Any] | None, bytes]
     Again = Callable[[wire.Connection, str, int, float], Reconnected]
@@ -229,3 +233,72 @@ class Waiter:
             self._connection.send(wire.asking(verb, self._asked), time.monotonic() + 1)
         except (TimedOut, Unreachable):
             return
+
+
+def run(
+    target: Target,
+    data: dict[str, Any],
+    interrupts: Interrupts,
+    *,
+    sink: Sink | None = None,
+    wanted: bool = True,
+    stdin: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> tuple[str, dict[str, Any], bytes]:
+    """Begins a job and waits for its end: its name, the daemon's account of it, the retained output where `wanted`.
+
+    `data`: what `enter.job` takes. `stdin`: whether it is fed from ours. `sleep`: waits between two attempts to come
+    back over a lost link. What keeps it from running is 125, save what has a code of its own.
+    """
+    forwarder = None
+    if stdin:
+        from sesh.ops.stdin_forwarder import StdinForwarder
+
+        forwarder = StdinForwarder(mends=target.host is not None)
+    try:
+        with interrupts:
+            name, connection, session_id, again = _begin(target, {**data, "stdin": stdin}, interrupts, sleep)
+            with Waiter(
+                connection,
+                name,
+                interrupts,
+                target.caller,
+                session_id=session_id,
+                again=again,
+                forwarder=forwarder,
+            ) as waiter:
+                return name, *waiter.result(sink, wanted=wanted)
+    except Ended as ended:  # before anybody could wait for it
+        if sink is not None:
+            sink.take(ended.output)
+            sink.end()
+        return ended.message, dict(ended.result), ended.output
+    except SeshError as error:
+        if error.exit_code == ExitCode.FAILED and error.code != "refused":
+            error.exit_code = ExitCode.SESH_FAILED
+        raise
+
+
+def _begin(
+    target: Target, data: dict[str, Any], interrupts: Interrupts, sleep: Callable[[float], None]
+) -> tuple[str, wire.Connection, str, Again | None]:
+    """A job begun: its name, a connection to its daemon, its session's id, and the way back over a lost link."""
+    from sesh.ops.target import HostTarget
+
+    if not isinstance(target, HostTarget):
+        return *enter.job(target.caller, **data), "", None
+    from sesh.ops import remote_route
+
+    target.sync()
+    name, through = remote_route.begin(target.caller, target.open(), "enter.job", data, interrupts)
+    route = remote_route.RemoteRoute(target.caller, target.destination, name, through, sleep)
+    return name, through, through.session_id, route.rejoin
+
+
+@op
+def result(_caller: Caller, name: str) -> dict[str, Any]:
+    """How the last job of a name ended: the daemon's account of it, `output` what its terminal got. Raises NotFound."""
+    kept = results.newest(name)
+    if kept is None or not kept.get("job"):
+        raise NotFound(f"nothing is known of a job {name}", hint="`$sesh` lists what there is")
+    return {**kept, "output": results.output(kept)}
