@@ -9,12 +9,8 @@ import os
 import re
 import sys
 
-from typer.core import TyperGroup
-
 from sesh import __version__
-from sesh.cli import verbs
-from sesh.cli.group import EVERYWHERE, VERBLESS
-from sesh.cli.parser import VERBS
+from sesh.cli.verbs import EVERYWHERE, VERBS, Verb
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")
 SIGN = ".\\\" sesh(1), written by sesh's own docs/manual.py; edit that, or the verbs."
@@ -84,12 +80,11 @@ _EXAMPLES = (
 
 def page() -> str:
     """The whole page, in the macros of man(7)."""
-    group = verbs.declared()
     parts = [SIGN, f'.TH SESH 1 "" "sesh {__version__}" "User Commands"']
     parts += [".SH NAME", "sesh \\- keep named shell sessions alive, here and over ssh"]
     parts += [".SH SYNOPSIS", ".B sesh", _text("[@HOST…] [NAME [DIR] | --VERB …] [-- CMD…]")]
     parts += [".SH DESCRIPTION", *(f".PP\n{_text(' '.join(each.split()))}" for each in _ABOUT.split("\n\n"))]
-    parts += [".SH VERBS", *(_verb(group, name) for name in group.list_commands(group.context_class(group)))]
+    parts += [".SH VERBS", *map(_verb, VERBS)]
     parts += ["\n.SS With every verb", *_terms(EVERYWHERE)]
     for title, rows in (
         ("KEYS", _KEYS),
@@ -103,21 +98,16 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _verb(group: TyperGroup, name: str) -> str:
+def _verb(verb: Verb) -> str:
     """One verb: its usage, what it does, its options, its examples."""
-    command = group.commands[name]
-    context = group.context_class(command, info_name=name)
-    spelled = "sesh" if name == VERBLESS else f"sesh {name}"
-    short = VERBS.get(name, "")
-    title = f"sesh {VERBLESS}" if name == VERBLESS else name
-    words = (command.options_metavar or "").removeprefix("[OPTIONS]")  # typer's own word where a verb takes none
-    usage = f"{'NAME ' if name == VERBLESS else ''}{words}".strip()
-    lines = [f".SS {_text(title + (f', {short}' if short else ''))}", ".PP", f".B {_text(spelled)}", _text(usage)]
-    lines += [".PP", *(_text(each) for each in (command.help or "").split("\n") if each.strip())]
-    rows = [each.get_help_record(context) for each in command.params if each.param_type_name == "option"]
-    lines += _terms([row for row in rows if row is not None])
-    examples = [each.strip() for each in (command.epilog or "").split("\n")[2:]]
-    lines += [".PP", ".nf", *(f".RS 4\n{_text(each)}\n.RE" for each in examples), ".fi"] if examples else []
+    title = f"{verb.name or 'sesh NAME'}, {verb.short}" if verb.short else verb.name or "sesh NAME"
+    usage = f"NAME {verb.usage}" if not verb.name else verb.usage
+    lines = [f".SS {_text(title)}", ".PP", f".B {_text(f'sesh {verb.name}'.strip())}", _text(usage)]
+    lines += [".PP", *(_text(each) for each in verb.help.split("\n") if each.strip())]
+    lines += _terms(
+        [(", ".join(each.spellings) + (f" {each.metavar}" if each.metavar else ""), each.help) for each in verb.options]
+    )
+    lines += [".PP", ".nf", *(f".RS 4\n{_text(each)}\n.RE" for each in verb.examples), ".fi"] if verb.examples else []
     return "\n".join(line for line in lines if line)
 
 
