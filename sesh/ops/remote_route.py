@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sesh.ops.caller import Caller
     from sesh.ops.interrupts import Interrupts
-    from sesh.ops.waiter import Reconnected
+    from sesh.ops.jobs import Reconnected
     from sesh.remote.ssh.destination import Destination
     from sesh.wire import Connection
 

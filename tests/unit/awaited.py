@@ -6,12 +6,12 @@ import socket
 from typing import Any
 
 from sesh import protocol, wire
-from sesh.ops.interrupts import Presses
+from sesh.ops.interrupts import Interrupts
 
 
-def presses(*, tie: bool) -> Presses:
+def interrupts(*, tie: bool) -> Interrupts:
     """The signals, noted from now on; the waiter gives them back."""
-    return Presses(tie=tie, left="").__enter__()
+    return Interrupts(tie=tie, left="").__enter__()
 
 
 class Daemon:
