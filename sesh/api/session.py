@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from contextlib import contextmanager
+from typing import Any, Literal, overload
 
-from sesh.api.here import Here
-from sesh.api.order import Order, pairs, program, source
-from sesh.api.outcome import Met, Result
+from sesh.api.results import Met, Result
 from sesh.api.stop import Stop
-from sesh.errors import Busy, NotFound, SeshError, UsageError
+from sesh.errors import Busy, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
-from sesh.store import listing
+from sesh.ops import events, jobs, shell, wait
+from sesh.ops.caller import Caller
+from sesh.ops.interrupts import Interrupts
+from sesh.ops.route import Route
+from sesh.ops.target import HostTarget, Target
 
-if TYPE_CHECKING:
-    from sesh.api.there import There
-
-_HERE = Here()
 _LONGEST = 1e9
 _FORMS = ("text", "ansi", "json", "svg", "html")
+_SHELL = ("sh", "-c")
 
 
 class Session:
@@ -34,7 +35,7 @@ class Session:
     def __init__(self, name: str, host: str | None = None) -> None:
         self.name = check_name(name)
         self.host = check_host(host.removeprefix("@")) if host is not None else None
-        self._side = _side(self.host)
+        self._target = _target(self.host)
 
     def __repr__(self) -> str:
         return f"Session({self.name!r})" if self.host is None else f"Session({self.name!r}, host={self.host!r})"
@@ -78,23 +79,25 @@ class Session:
         labels: Mapping[str, str] | None = None,
     ) -> bool:
         """The same for this session: whether it had to be created."""
-        words = program(command) if command is not None else None
-        return self._side.open(self.name, _order(words, directory, env, labels))
+        data = _order(_program(command) if command is not None else None, directory, env, labels)
+        self._target.sync()
+        return bool(self._target.call("sessions.open_", name=self.name, **data))
 
     def exists(self) -> bool:
         """Whether it is there, running or kept; a lost one is not."""
         try:
-            return bool(self.status()["state"] != "lost")
+            return bool(self._target.call("sessions.there", name=self.name))
         except NotFound:
             return False
 
     def status(self) -> dict[str, Any]:
         """Everything known of it: the keys of `sesh --status NAME --json`. Raises NotFound."""
-        return self._side.status(self.name)
+        return {**self._target.call("views.status", name=self.name), "host": self.host}
 
     def kill(self) -> None:
         """Ends it and what runs in it: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
-        self._side.kill(self.name)
+        for error in self._target.call("sessions.kill", names=[self.name])["failed"].values():
+            raise rebuild(error)
 
     # -- commands
 
@@ -115,11 +118,14 @@ class Session:
 
         Raises Busy where the shell is not at its prompt, or a person typed in between; NotFound.
         """
-        words = source(command)
+        words = [command] if isinstance(command, str) else list(command)
         if not words or any("\0" in word for word in words):
             raise UsageError("a command is a text, or a list of words, and holds no NUL")
-        limit = _seconds(timeout, "timeout")
-        return self._side.run(self.name, words, timeout=limit, wait=wait, ansi=ansi, stop=stop or Stop())
+        limit, stop = _seconds(timeout, "timeout"), stop or Stop()
+        with self._route(stop, limit) as route:
+            facts, output = shell.run(route, self.name, words, limit, wait=wait, interrupted_by=stop.by)
+        data = output if ansi else shell.plain(output)
+        return Result.of({**facts, "session": self.name, "command": words}, data, self.host)
 
     def exec(
         self,
@@ -140,8 +146,17 @@ class Session:
 
         Raises Exists, CannotStart (127, 126), Refused.
         """
-        order = _order(program(command), directory, env, labels, timeout=timeout, keep=keep)
-        return self._side.exec(self.name, order, stop or Stop())
+        return execute(
+            command,
+            self.name,
+            self.host,
+            stop=stop,
+            directory=directory,
+            env=env,
+            labels=labels,
+            timeout=timeout,
+            keep=keep,
+        )
 
     @classmethod
     def job(
@@ -160,9 +175,10 @@ class Session:
 
         `wait()` gives its exit code, also after it has removed itself.
         """
-        order = _order(program(command), directory, env, labels, timeout=timeout, keep=keep)
-        host = check_host(host.removeprefix("@")) if host is not None else None
-        return cls(_side(host).job(check_name(name) if name is not None else None, order), host)
+        data = _job(command, name, directory, env, labels, timeout, keep=keep)
+        target = _target(check_host(host.removeprefix("@")) if host is not None else None)
+        target.sync()
+        return cls(target.call("sessions.job", **data), target.host)
 
     def result(self) -> Result:
         """How the last job of this name ended, and the end of what it wrote; kept for a week, among the newest hundred.
@@ -171,11 +187,13 @@ class Session:
         """
         if self.exists() and self.status()["state"] == "running":
             raise Busy(f"{self.name} runs; wait for its end")
-        return self._side.result(self.name)
+        facts = self._target.call("jobs.result", name=self.name)
+        return Result.of_job(self.name, facts, facts["output"], self.host)
 
     def history(self) -> list[dict[str, Any]]:
         """The commands that `run` saw, the newest last: the keys of `sesh --history NAME --json`."""
-        return self._side.history(self.name)
+        found: list[dict[str, Any]] = self._target.call("shell.history", name=self.name)
+        return found
 
     # -- a terminal, driven
 
@@ -186,7 +204,9 @@ class Session:
         """
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give a text, enter=True, or keys")
-        return self._side.send(self.name, os.fsencode(text) + (b"\r" if enter else b""), list(keys))
+        data = os.fsencode(text) + (b"\r" if enter else b"")
+        position: int | None = self._target.call("send.send", name=self.name, text=data, keys=list(keys))["position"]
+        return position
 
     def wait(
         self,
@@ -210,21 +230,39 @@ class Session:
         """
         if since is not None and since != "start" and (isinstance(since, bool) or not isinstance(since, int)):
             raise UsageError('since is a position that send or wait gave, or "start"')
-        conditions = {
-            "exit_": exit,
-            "prompt": prompt,
-            "idle": _seconds(idle, "idle"),
-            "pattern": pattern,
-            "since": since,
-            "limit": _seconds(timeout, "timeout"),
-        }
-        return self._side.wait(self.name, conditions, stop or Stop())
+        search = wait.compiled(pattern) if pattern is not None else None
+        limit, silence, stop = _seconds(timeout, "timeout"), _seconds(idle, "idle"), stop or Stop()
+        begin: int | str = since if since is not None else "sent"
+        try:
+            with self._route(stop, limit) as route, stop.by(route.cut):
+                return Met.of(
+                    wait.met(
+                        route,
+                        self.name,
+                        exit_=exit,
+                        prompt=prompt,
+                        idle=silence,
+                        search=search,
+                        begin=begin,
+                        limit=limit,
+                    )
+                )
+        except (NotFound, Unreachable) as error:  # it has ended, before it was asked or just then
+            if stop.stopped or (isinstance(error, Unreachable) and self.host is not None):
+                raise
+            if not exit and (prompt or idle is not None or pattern is not None):
+                raise
+            ended = self._target.call("wait.ended", name=self.name)
+            if ended is None:
+                raise
+            return Met.of(ended)
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
         """The last lines of scrollback and screen; `ansi`: with their colours."""
         if isinstance(lines, bool) or not 0 <= lines < _LONGEST:
             raise UsageError("lines is a whole number from 0 on")
-        return self._side.logs(self.name, lines, ansi=ansi)
+        found: list[str] = self._target.call("views.logs", name=self.name, lines=lines, ansi=ansi)
+        return found
 
     @overload
     def screen(self, format: Literal["text", "ansi", "svg", "html"] = "text") -> str: ...
@@ -239,7 +277,7 @@ class Session:
         """
         if format not in _FORMS:
             raise UsageError(f"there is no such format; take {', '.join(_FORMS)}")
-        shown = self._side.screen(self.name, format)
+        shown: dict[str, Any] = self._target.call("views.screen", name=self.name, form=format)
         return shown if format == "json" else str(shown["text"])
 
     # -- what happens, and what is said of it
@@ -249,20 +287,37 @@ class Session:
 
         `since`: those behind that number first, 0 for all that are kept. Leaving the loop closes the connection.
         """
-        return self._side.events(self.name, since, stop or Stop())
+        stop = stop or Stop()
+        with self._route(stop, None) as route, stop.by(route.cut):
+            for event in events.follow(route, self.name, since):
+                yield {**event, "host": self.host}
 
     def message(self, text: str) -> int:
         """Shows a line to the attached clients, and not to the program; how many there are."""
         line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
         if not line:
             raise UsageError("the message is empty")
-        return int(self._side.ask(self.name, "message", text=line).get("clients") or 0)
+        return int(self._target.call("sessions.message", name=self.name, text=line))
 
     def label(self, **labels: str) -> dict[str, str]:
         """Sets labels, an empty value removes one; all that it has then."""
-        given = dict(check_label(pair) for pair in pairs(labels))
-        answer = self._side.ask(self.name, "label", set=given)
-        return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
+        given = dict(check_label(pair) for pair in _pairs(labels))
+        found: dict[str, str] = self._target.call("sessions.label", name=self.name, labels=given)
+        return found
+
+    @contextmanager
+    def _route(self, stop: Stop, timeout: float | None) -> Iterator[Route]:
+        """The way to the session's daemon; a lost link is come back over for `timeout` seconds, or until `stop`."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+
+        def sleep(seconds: float) -> None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise Silent(f"@{self.host} does not answer; what was begun there goes on, and may be waited for")
+            stop.sleep(seconds)
+
+        with self._target.route(self.name) as route:
+            route.sleep = sleep
+            yield route
 
 
 def execute(  # noqa: PLR0913 (a job has that many sides)
@@ -278,9 +333,12 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     keep: bool = False,
 ) -> Result:
     """Runs a job and waits for it, as `Session.exec` does; without a name under the lowest free number."""
-    order = _order(program(command), directory, env, labels, timeout=timeout, keep=keep)
-    host = check_host(host.removeprefix("@")) if host is not None else None
-    return _side(host).exec(check_name(name) if name is not None else None, order, stop or Stop())
+    data = _job(command, name, directory, env, labels, timeout, keep=keep)
+    target, stop = _target(check_host(host.removeprefix("@")) if host is not None else None), stop or Stop()
+    interrupts = Interrupts(tie=False, left=f"{name or 'the job'} goes on")
+    with stop.by(interrupts.press):
+        session, facts, retained = jobs.run(target, data, interrupts, sleep=stop.sleep)
+    return Result.of_job(session, {**facts, "command": data["command"]}, retained, target.host)
 
 
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[dict[str, Any]]:
@@ -289,30 +347,30 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[dict[str
     `remotes`: also those of all known remotes, asked at once; one that does not answer within two seconds is left out.
     Raises Unreachable, NotDeployed for `host`.
     """
-    if host is not None:
-        from sesh.ops import links
-        from sesh.remote.ssh import link
-
-        destination = links.place(check_host(host.removeprefix("@")))
-        rows = link.request(destination, "summaries", links.near(destination), patience=20)["sessions"]
-        return [{**each, "host": destination.word} for each in rows]
-    found = [{**each, "host": None} for each in listing.summaries()]
-    if remotes:
-        from sesh.cli import parser
+    target = _target(check_host(host.removeprefix("@")) if host is not None else None)
+    found = [{**each, "host": target.host} for each in target.call("sessions.summaries")]
+    if remotes and host is None:
         from sesh.ops import lookup
 
-        for _, answer in lookup.summaries(lookup.hosts(parser.Line())):
+        caller = Caller()
+        for _, answer in lookup.summaries(caller, lookup.hosts(caller)):
             found += [] if isinstance(answer, SeshError) else answer
     return found
 
 
-def _side(host: str | None) -> Here | There:
+def _target(host: str | None) -> Target:
     """Where the calls for a host go; what ssh needs is loaded for a host only."""
-    if host is None:
-        return _HERE
-    from sesh.api.there import There
+    return Target(Caller()) if host is None else HostTarget(Caller(), host)
 
-    return There(host)
+
+def _program(command: str | Sequence[str]) -> list[str]:
+    """The words that a program is started with: a text is a line for the shell `sh`, a list is taken as it is."""
+    return [*_SHELL, command] if isinstance(command, str) else list(command)
+
+
+def _pairs(values: Mapping[str, str] | None) -> list[str]:
+    """Variables or labels as `K=V`."""
+    return [f"{key}={value}" for key, value in (values or {}).items()]
 
 
 def _order(
@@ -320,13 +378,26 @@ def _order(
     directory: str | os.PathLike[str] | None,
     env: Mapping[str, str] | None,
     labels: Mapping[str, str] | None,
-    *,
-    timeout: float | None = None,
-    keep: bool = False,
-) -> Order:
+) -> dict[str, Any]:
+    """What a session is to be, as the ops take it."""
     place = os.fspath(directory) if directory is not None else None
-    limit = _seconds(timeout, "timeout")
-    return Order(command, place, pairs(env), pairs(labels), limit, keep)
+    return {"command": command, "directory": place, "env": _pairs(env), "label": _pairs(labels)}
+
+
+def _job(
+    command: str | Sequence[str],
+    name: str | None,
+    directory: str | os.PathLike[str] | None,
+    env: Mapping[str, str] | None,
+    labels: Mapping[str, str] | None,
+    timeout: float | None,
+    *,
+    keep: bool,
+) -> dict[str, Any]:
+    """What a job is to be, as the ops take it."""
+    data = _order(_program(command), directory, env, labels)
+    name = check_name(name) if name is not None else None
+    return {**data, "name": name, "timeout": _seconds(timeout, "timeout"), "keep": keep}
 
 
 def _seconds(value: float | None, what: str) -> float | None:

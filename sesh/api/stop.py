@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Lock
@@ -61,12 +59,3 @@ class Stop:
         """Waits so long. Raises Interrupted where it is stopped."""
         if self._event.wait(seconds):
             raise Interrupted(_GOES_ON)
-
-
-def cut(descriptor: int) -> None:
-    """Ends a local connection under whoever reads it: that one sees its end."""
-    with socket.socket(fileno=os.dup(descriptor)) as connection:
-        try:
-            connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # it has ended by itself

@@ -1,4 +1,4 @@
-"""What a person interrupts while sesh itself has the terminal, as names of keys, whatever form the terminal gives it.
+"""What a person presses while sesh itself has the terminal, as names of keys, whatever form the terminal gives it.
 
 The terminal while a person speaks to sesh itself: keys by name, what signals ask for, a screen drawn row by row.
 """

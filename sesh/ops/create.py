@@ -6,6 +6,7 @@ import os
 
 from sesh import paths
 from sesh.errors import Exists, Refused, UsageError
+from sesh.lean import Lock
 from sesh.names import check_label, check_variable, printable
 from sesh.ops import find
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
     Order = dict[str, Any]
+
+
+_starting = Lock()
+"""Held while a session is created, which changes what belongs to the whole process (its umask) for a moment."""
 
 
 def order(
@@ -123,7 +128,8 @@ def start(what: Order, name: str) -> Connection:
     from sesh.daemon.spawn import daemonize
 
     try:
-        return daemonize.start({**what, "name": name})
+        with _starting:
+            return daemonize.start({**what, "name": name})
     except Exists:
         raise find.taken(name) from None
 
@@ -144,7 +150,8 @@ def start_numbered(what: Order) -> tuple[str, Connection]:
 
 def next_name(name: str) -> str:
     """`NAME-2`, or the next that is free. Raises UsageError where it would be too long."""
-    from sesh.names import is_name
+    from sesh.lean import Lock
+from sesh.names import is_name
 
     taken = set(paths.names())
     number = 2

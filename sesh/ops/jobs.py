@@ -218,9 +218,9 @@ class Waiter:
                 self._send("interrupt")
 
     def _unheard(self, _number: int) -> None:
-        """A signal while a link is mended: nothing can be said to the job, whoever interrupts Ctrl-C stops waiting.
+        """A signal while a link is mended: nothing can be said to the job, Ctrl-C stops the waiting.
 
-        With `--tie` the job is ended as soon as the link stands again, unless the person interrupts once more.
+        With `--tie` the job is ended as soon as the link stands again, unless it comes once more.
         """
         if not self._interrupts.tie or self._ending:
             raise Interrupted(self._interrupts.left)
@@ -247,8 +247,9 @@ def run(
 ) -> tuple[str, dict[str, Any], bytes]:
     """Begins a job and waits for its end: its name, the daemon's account of it, the retained output where `wanted`.
 
-    `data`: what `enter.job` takes. `stdin`: whether it is fed from ours. `sleep`: waits between two attempts to come
-    back over a lost link. What keeps it from running is 125, save what has a code of its own.
+    `data`: what `enter.job` takes. `stdin`: whether it is fed from ours. `sleep`: waits between two attempts to come back over a lost link.
+
+    What keeps it from running is 125, save what has a code of its own.
     """
     forwarder = None
     if stdin:
@@ -280,7 +281,10 @@ def run(
 
 
 def _begin(
-    target: Target, data: dict[str, Any], interrupts: Interrupts, sleep: Callable[[float], None]
+    target: Target,
+    data: dict[str, Any],
+    interrupts: Interrupts,
+    sleep: Callable[[float], None],
 ) -> tuple[str, wire.Connection, str, Again | None]:
     """A job begun: its name, a connection to its daemon, its session's id, and the way back over a lost link."""
     from sesh.ops.target import HostTarget

@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 
 
 class RemoteRoute(Route):
-    """The way to one session of a host, over a link that has been led there.
-
-    `sleep`: waits so many seconds between two attempts, and raises what is to end them.
-    """
+    """The way to one session of a host, over a link that has been led there."""
 
     reconnects = True
 
@@ -40,8 +37,8 @@ class RemoteRoute(Route):
         through: Link,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        super().__init__(sleep)
         self.host = destination.word
-        self.sleep = sleep
         self._caller, self._name, self._link = caller, name, through
 
     def connect(self, name: str) -> Connection:

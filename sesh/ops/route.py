@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 from sesh.errors import Lost
+from sesh.lean import socket
 from sesh.ops import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sesh.wire import Connection
 
 
 class Route:
-    """Connections to sessions here, which break only with the daemon."""
+    """Connections to sessions here, which break only with the daemon.
+
+    `sleep`: waits so many seconds between two attempts to come back over a lost link, and raises what ends them.
+    """
 
     host: str | None = None
     reconnects = False
     """Whether a connection that raises Lost can be had again."""
 
+    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.sleep = sleep
+        self._connection: Connection | None = None
+
     def connect(self, name: str) -> Connection:
         """A connection to a session that must be there. Raises as `find.required` does."""
-        return find.required(name)
+        self._connection = find.required(name)
+        return self._connection
 
     def reconnect(self, broken: Connection, since: int) -> Connection:
         """A new connection to the same session in the place of one that raised Lost, which is closed.
@@ -31,3 +45,12 @@ class Route:
 
     def cut(self) -> None:
         """Ends the connection from another thread: whoever reads it sees its end."""
+        if self._connection is None or self._connection.inbound < 0:
+            return
+        opened = socket.socket(fileno=os.dup(self._connection.inbound))
+        try:
+            opened.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it has ended by itself
+        finally:
+            opened.close()

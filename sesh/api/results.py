@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from sesh.errors import ExitCode
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Result:
 
     @property
     def output(self) -> str:
-        """What it wrote, as text; bytes that are no UTF-8 come as U+FFFD."""
+        """What it wrote, as text; bytes that are not UTF-8 come as U+FFFD."""
         return self.data.decode("utf-8", "replace")
 
     @property
@@ -37,26 +38,25 @@ class Result:
         return self.exit_code == 0
 
     @classmethod
-    def of(cls, told: Mapping[str, Any], data: bytes, host: str | None) -> Result:
-        """The result that `--json` tells of, with its bytes."""
-        command = told.get("command")
+    def of(cls, facts: Mapping[str, Any], data: bytes, host: str | None) -> Result:
+        """The result that a daemon's account of a command gives, with the bytes that it wrote."""
+        command = facts.get("command")
         return cls(
-            session=str(told.get("session")),
+            session=str(facts.get("session")),
             host=host,
             command=[str(word) for word in command] if isinstance(command, (list, tuple)) else [],
-            exit_code=told.get("exit_code"),
+            exit_code=facts.get("exit_code"),
             data=data,
-            duration=told.get("duration"),
-            timed_out=bool(told.get("timed_out")),
-            truncated=bool(told.get("truncated")),
+            duration=facts.get("duration"),
+            timed_out=bool(facts.get("timed_out")),
+            truncated=bool(facts.get("truncated")),
         )
 
     @classmethod
-    def told(cls, answer: Mapping[str, Any], host: str | None) -> Result:
-        """The result in an answer of `--run --json` or `--exec --json`."""
-        coded = answer.get("output_base64")
-        data = b64decode(coded) if isinstance(coded, str) else str(answer.get("output") or "").encode()
-        return cls.of(answer, data, host)
+    def of_job(cls, name: str, facts: Mapping[str, Any], retained: bytes, host: str | None) -> Result:
+        """The result of a job, by its daemon's account and the bytes that its terminal got."""
+        code = ExitCode.TIMED_OUT if facts.get("timed_out") else facts["exit_code"]
+        return cls.of({**facts, "session": name, "exit_code": code}, retained.replace(b"\r\n", b"\n"), host)
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,6 @@ class Met:
     position: int | None
 
     @classmethod
-    def told(cls, answer: Mapping[str, Any]) -> Met:
-        """What an answer of `--wait --json` says."""
+    def of(cls, answer: Mapping[str, Any]) -> Met:
+        """What `ops.wait` says."""
         return cls(str(answer.get("met")), answer.get("match"), answer.get("exit_code"), answer.get("position"))
