@@ -150,8 +150,7 @@ def start_numbered(what: Order) -> tuple[str, Connection]:
 
 def next_name(name: str) -> str:
     """`NAME-2`, or the next that is free. Raises UsageError where it would be too long."""
-    from sesh.lean import Lock
-from sesh.names import is_name
+    from sesh.names import is_name
 
     taken = set(paths.names())
     number = 2
@@ -160,14 +159,3 @@ from sesh.names import is_name
     if not is_name(f"{name}-{number}"):
         raise UsageError(f"{name}-{number} is too long for a session's name; take another one")
     return f"{name}-{number}"
-
-
-def seconds(word: str, option: str = "--timeout") -> float:
-    """The seconds of an option. Raises UsageError for what is no positive number."""
-    try:
-        number = float(word)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1e9:
-        raise UsageError(f"{printable(word)} is no time: {option} takes seconds, like 90 or 0.5")
-    return number

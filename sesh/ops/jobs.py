@@ -247,7 +247,8 @@ def run(
 ) -> tuple[str, dict[str, Any], bytes]:
     """Begins a job and waits for its end: its name, the daemon's account of it, the retained output where `wanted`.
 
-    `data`: what `enter.job` takes. `stdin`: whether it is fed from ours. `sleep`: waits between two attempts to come back over a lost link.
+    `data`: what `enter.job` takes. `stdin`: whether it is fed from ours. `sleep`: waits between two
+    attempts to come back over a lost link.
 
     What keeps it from running is 125, save what has a code of its own.
     """
