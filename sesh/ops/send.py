@@ -1,25 +1,24 @@
-"""The keys of `--send --key`, by tmux's names, as the bytes that a terminal sends (XTerm ctlseqs, PC-style keys).
-
-`--send`, `--message` and `--label`: what is told to a session.
-"""
+"""Typing into a session: text, and keys by tmux's names as the bytes that a terminal sends (XTerm, PC-style keys)."""
 
 from __future__ import annotations
 
-import os
+import time
 
 from sesh import wire
-from sesh.cli import printing
 from sesh.errors import UsageError
-from sesh.names import check_label, printable
+from sesh.names import printable
 from sesh.ops import find
 from sesh.protocol import CHUNK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from sesh.cli.parser import Line
+    from sesh.ops.target import Target
     from sesh.wire import Connection
+
+_TIMEOUT = 30.0
+"""Seconds for a program to take in one chunk."""
 
 _PLAIN = {
     "enter": b"\r",
@@ -47,7 +46,7 @@ _NUMBERED = {
     **{f"f{number}": code for number, code in zip(range(5, 13), (15, 17, 18, 19, 20, 21, 23, 24), strict=True)},
 }
 _FUNCTIONS = {"f1": "P", "f2": "Q", "f3": "R", "f4": "S"}
-_WEIGHTS = {"S": 1, "M": 2, "C": 4}
+_MODIFIERS = {"S": 1, "M": 2, "C": 4}
 
 
 def is_cursor(name: str) -> bool:
@@ -59,17 +58,17 @@ def bytes_of(name: str, *, application: bool = False) -> bytes:
     """What the key `name` sends: `C-c`, `M-x`, `S-Tab`, `Enter`, `C-Left`, `F5`, `^C` or one character.
 
     `application`: whether the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
-    Raises UsageError for a name that is no key.
+    Raises UsageError for a name of no key.
     """
-    modifiers, key = _taken_apart(name)
+    modifiers, key = _split(name)
     lower = key.lower()
-    weight = 1 + sum(_WEIGHTS[each] for each in modifiers)
+    modifier = 1 + sum(_MODIFIERS[each] for each in modifiers)
     if lower in _LETTERED:
-        return _lettered(_LETTERED[lower], weight, b"\x1bO" if application else b"\x1b[")
+        return _lettered(_LETTERED[lower], modifier, b"\x1bO" if application else b"\x1b[")
     if lower in _FUNCTIONS:
-        return _lettered(_FUNCTIONS[lower], weight, b"\x1bO")
+        return _lettered(_FUNCTIONS[lower], modifier, b"\x1bO")
     if lower in _NUMBERED:
-        return f"\x1b[{_NUMBERED[lower]}{f';{weight}' if weight > 1 else ''}~".encode()
+        return f"\x1b[{_NUMBERED[lower]}{f';{modifier}' if modifier > 1 else ''}~".encode()
     if lower == "tab" and "S" in modifiers:
         sent = b"\x1b[Z"
     elif lower in _PLAIN and "C" not in modifiers:
@@ -83,22 +82,22 @@ def bytes_of(name: str, *, application: bool = False) -> bytes:
     return b"\x1b" + sent if "M" in modifiers else sent
 
 
-def _taken_apart(name: str) -> tuple[set[str], str]:
+def _split(name: str) -> tuple[set[str], str]:
     """The modifiers before a key, and the key."""
     modifiers: set[str] = set()
     if len(name) == 2 and name[0] == "^":
         return {"C"}, name[1]
-    while len(name) > 2 and name[1] == "-" and name[0].upper() in _WEIGHTS:
+    while len(name) > 2 and name[1] == "-" and name[0].upper() in _MODIFIERS:
         modifiers.add(name[0].upper())
         name = name[2:]
     return modifiers, name
 
 
-def _lettered(final: str, weight: int, introducer: bytes) -> bytes:
-    """A cursor or function key: with modifiers always CSI 1 ; weight final."""
-    if weight == 1:
+def _lettered(final: str, modifier: int, introducer: bytes) -> bytes:
+    """A cursor or function key: with modifiers always CSI 1 ; modifier final."""
+    if modifier == 1:
         return introducer + final.encode()
-    return f"\x1b[1;{weight}{final}".encode()
+    return f"\x1b[1;{modifier}{final}".encode()
 
 
 def _control(key: str, name: str) -> bytes:
@@ -113,64 +112,37 @@ def _control(key: str, name: str) -> bytes:
 
 
 def _unknown(name: str) -> UsageError:
-    return UsageError(f"{printable(name)} is no key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character")
+    return UsageError(f"{printable(name)} is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character")
 
 
-_PATIENCE = 30.0
-"""Seconds for a program to take in one chunk."""
+def type_into(
+    target: Target,
+    name: str,
+    text: bytes | Iterable[bytes] = b"",
+    *,
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+) -> tuple[int, int | None]:
+    """Types keys, a text, and keys again; how many bytes, and the position in the output for a wait to begin at.
 
-_STDIN = "-"
-_ENTER = bytes((0x0D,))
-"""Compared by identity: the Enter of `--enter`, not that of `--key Enter`."""
-
-
-def send(line: Line) -> int:
-    """`--send NAME [TEXT…] [--enter] [--key KEY]…`: types, in the order of the words.
-
-    An `--enter` before the text comes right after it; TEXT `-` is all of stdin.
+    A text in pieces is typed as they come. Raises UsageError for what is not a key, NotFound, Refused, Busy.
     """
-    name, before, texts, after = taken_apart(line)
-    find.checked(name, "--send")
-    stdin = texts == [_STDIN]
-    if not texts and not before and not after:
-        raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
+    for key in (*before, *after):
+        bytes_of(key)  # a wrong one is reported before anything is typed
     sent, position = 0, None
-    with find.required(name) as connection:
+    with target.route(name) as route, route.connect(name) as connection:
         connection.send(wire.greeting("request"), _soon())
         find.welcomed(connection, name)
-        if any(is_cursor(word.removeprefix("--key=")) for word in line.words) and _application(connection):
-            _, before, _, after = taken_apart(line, application=True)
-        for chunk in _chunks(before, None if stdin else " ".join(texts), after):
-            position = _typed(connection, chunk, position)
+        application = any(map(is_cursor, (*before, *after))) and _application_mode(connection)
+        first, last = (b"".join(bytes_of(key, application=application) for key in keys) for keys in (before, after))
+        for chunk in _chunks(first, text, last):
+            answer, _ = connection.request("send", chunk, _soon(), more=position is not None)
+            position = answer.get("position") if position is None else position
             sent += len(chunk)
-    return printing.done(line, name=name, bytes=sent, position=position)
+    return sent, position
 
 
-def typed(name: str, text: bytes, keys: Sequence[str] = ()) -> tuple[int, int | None]:
-    """Types a text, then keys by their names: the bytes that were sent, and the `position` that `--wait` goes on from.
-
-    Raises UsageError for a key that is none, NotFound, Refused, Busy.
-    """
-    position: int | None = None
-    for key in keys:
-        bytes_of(key)  # a wrong one is told before anything is typed
-    with find.required(name) as connection:
-        connection.send(wire.greeting("request"), _soon())
-        find.welcomed(connection, name)
-        application = any(map(is_cursor, keys)) and _application(connection)
-        whole = text + b"".join(bytes_of(key, application=application) for key in keys)
-        for at in range(0, len(whole) or 1, CHUNK):
-            position = _typed(connection, whole[at : at + CHUNK], position)
-    return len(whole), position
-
-
-def _typed(connection: Connection, chunk: bytes, position: int | None) -> int | None:
-    """Types one chunk; the position of the first one."""
-    answer, _ = connection.request("send", chunk, _soon(), more=position is not None)
-    return answer.get("position") if position is None else position
-
-
-def _application(connection: Connection) -> bool:
+def _application_mode(connection: Connection) -> bool:
     """Whether the program has the cursor keys in application mode; a daemon that does not know says no."""
     try:
         return connection.request("modes", deadline=_soon())[0].get("cursor") is True
@@ -178,69 +150,16 @@ def _application(connection: Connection) -> bool:
         return False
 
 
-def taken_apart(line: Line, *, application: bool = False) -> tuple[str, bytes, list[str], bytes]:
-    """NAME, the keys before the text, the text's words, and the keys after it. Raises UsageError for a missing NAME."""
-    plain: list[str] = []
-    before: list[bytes] = []
-    after: list[bytes] = []
-    entered = False
-    rest = list(reversed(line.words))
-    while rest:
-        word = rest.pop()
-        keys = after if len(plain) > 1 else before
-        if word == "--enter":
-            entered = entered or keys is before
-            keys.append(_ENTER)
-        elif word == "--key" or word.startswith("--key="):
-            key = rest.pop() if word == "--key" else word.removeprefix("--key=")
-            keys.append(bytes_of(key, application=application))
-        else:
-            plain.append(word)
-    plain += line.tail or []
-    if not plain:
-        raise UsageError("which session? write: $sesh --send NAME TEXT --enter")
-    if entered and len(plain) > 1:
-        before = [key for key in before if key is not _ENTER]
-        after.insert(0, _ENTER)
-    return plain[0], b"".join(before), plain[1:], b"".join(after)
-
-
-def _chunks(before: bytes, text: str | None, after: bytes) -> Iterator[bytes]:
-    """What to type, in pieces that one request carries; without a text that is stdin."""
-    if text is not None:
-        whole = before + os.fsencode(text) + after
+def _chunks(before: bytes, text: bytes | Iterable[bytes], after: bytes) -> Iterator[bytes]:
+    """What is typed, in pieces that one request carries."""
+    if isinstance(text, bytes):
+        whole = before + text + after
         yield from (whole[at : at + CHUNK] for at in range(0, len(whole) or 1, CHUNK))
         return
-    if before:
-        yield before
-    while data := os.read(0, CHUNK):
-        yield data
-    if after:
-        yield after
+    yield from [before] if before else []
+    yield from text
+    yield from [after] if after else []
 
 
 def _soon() -> float:
-    import time
-
-    return time.monotonic() + _PATIENCE
-
-
-def message(line: Line, name: str, texts: Sequence[str]) -> int:
-    """`--message NAME TEXT`: a line for the attached clients."""
-    find.checked(name, "--message")
-    text = printing.one_line(" ".join(texts))
-    if not text:
-        raise UsageError("the message is empty", hint="write: $sesh --message NAME TEXT")
-    answer, _ = find.ask(name, "message", text=text)
-    if not answer.get("clients") and not line.json:
-        printing.note(f"nobody is attached to {name}, so nobody saw it")
-    return printing.done(line, name=name, clients=answer.get("clients"))
-
-
-def label(line: Line, name: str, labels: Sequence[str]) -> int:
-    """`--label NAME K=V…`: sets labels, `K=` removes one."""
-    find.checked(name, "--label")
-    if not labels:
-        raise UsageError(f"which labels? write: $sesh --label {name} KEY=VALUE")
-    answer, _ = find.ask(name, "label", set=dict(check_label(word) for word in labels))
-    return printing.done(line, name=name, labels=answer.get("labels"))
+    return time.monotonic() + _TIMEOUT

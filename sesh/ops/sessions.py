@@ -1,221 +1,175 @@
-"""`--detach`, `--kill`, `--kill-all` and `--rename`."""
+"""Ops on whole sessions: listed, created, detached from, renamed, labelled, sent a message, reloaded, ended.
+
+An op on one session raises what goes wrong. Of several names each is tried, and the answer has what `failed` by name,
+as `SeshError.facts` gives it.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 
-from sesh import paths, platform, wire
-from sesh.cli import printing
-from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, UsageError
-from sesh.ops import find
-from sesh.store import listing, records
+from sesh import paths
+from sesh.errors import Exists, Refused, SeshError, Unreachable, UsageError
+from sesh.ops import end, find
+from sesh.ops.caller import op
+from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
-    from sesh.cli.parser import Line
+    from sesh.ops.caller import Caller
+    from sesh.store.listing import Summary
 
-_PATIENCE = 5.0
-"""Seconds for a daemon to end its session: two until SIGKILL, and some for a busy machine."""
+_ANSWER_TIMEOUT = 5.0
+"""Seconds for a daemon to answer, whatever else it does."""
+_RELOAD_TIMEOUT = 30.0
+"""Seconds for a daemon to try the new sesh and to become it."""
 
-_LAST_RESORT = 2.0
+
+@op
+def summaries(_caller: Caller) -> list[Summary]:
+    """The sessions of this machine, as `listing.summaries` gives them."""
+    return listing.summaries()
 
 
-def detach(line: Line, name: str | None = None) -> int:
-    """`--detach [NAME]`: every client of NAME; without NAME the one that typed it."""
+@op
+def there(_caller: Caller, name: str, required: bool = False) -> bool:
+    """Whether a session runs, or has ended and is kept. `required`: raises NotFound if not."""
+    connection = find.required(name) if required else find.running(name)
+    if connection is not None:
+        connection.close()
+    return connection is not None
+
+
+# -- creating
+
+
+@op
+def open_(
+    caller: Caller,
+    name: str,
+    directory: str | None = None,
+    command: list[str] | None = None,
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+) -> bool:
+    """Makes sure that a session runs; whether it was created now.
+
+    Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError, Unreachable.
+    """
+    from sesh.ops import create
+
+    session = _summary(name)
+    if session is None:
+        what = create.order(caller, directory=directory, command=command, env=env, label=label)
+        try:
+            create.start(what, name).close()
+            return True
+        except Exists:
+            session = _summary(name)
+    if session is None:
+        raise Unreachable(f"{name} ended while it was asked; try again")
+    if session["state"] == "exited":
+        raise find.taken(name)
+    return False
+
+
+def _summary(name: str) -> Summary | None:
+    """How a session describes itself; None if there is none, also if it ends while it is asked."""
+    connection = find.running(name)
+    if connection is None:
+        return None
+    deadline = time.monotonic() + _ANSWER_TIMEOUT
+    try:
+        with connection:
+            connection.hello("request", deadline=deadline)
+            summary: Summary = connection.request("summary", deadline=deadline)[0]["session"]
+    except Unreachable:
+        return None
+    return summary
+
+
+@op
+def new(
+    caller: Caller,
+    name: str | None = None,
+    directory: str | None = None,
+    command: list[str] | None = None,
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+    choice: str = "",
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """A new session, to which nothing is attached: its `name`, and whether it was `created` now.
+
+    `choice`: what to do if the name is taken, see `enter.made`. `quiet`: the person is not asked that.
+    """
+    from sesh.ops import create, enter
+
+    what = create.order(caller, directory=directory, command=command, env=env, label=label)
+    name, connection, created = enter.made(caller, what, name, choice, asks=not quiet)
+    connection.close()
+    return {"name": name, "created": created}
+
+
+@op
+def job(
+    caller: Caller,
+    name: str | None = None,
+    directory: str | None = None,
+    command: Sequence[str] = (),
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+    keep: bool = False,
+    timeout: float | None = None,
+) -> str:
+    """A job that has begun and that nothing waits for: the name of its session."""
+    from sesh.ops import enter
+
+    name, connection = enter.job(caller, name, directory, command, env, label, keep, timeout)
+    connection.close()
+    return name
+
+
+# -- changing
+
+
+@op
+def detach(_caller: Caller, name: str | None = None) -> dict[str, Any]:
+    """Detaches all clients of a session; without a name the client that typed here. Their number is `detached`."""
     which = "all" if name is not None else "last"
     name = find.checked(name, "--detach") if name is not None else listing.required("--detach")
     answer, _ = find.ask(name, "detach", which=which)
-    return printing.done(line, name=name, detached=answer.get("detached"))
+    return {"name": name, "detached": answer.get("detached")}
 
 
-def kill(line: Line, names: Sequence[str] = ()) -> int:
-    """`--kill [NAME…]`: each is tried; 1 where any was not there."""
-    chosen = [find.checked(name, "--kill") for name in dict.fromkeys(names)] or [listing.required("--kill")]
-    failed = end_all(chosen)
-    if len(chosen) > 1:
-        failed = _ended_elsewhere(line, failed)
-    return told(line, chosen, failed)
-
-
-def _ended_elsewhere(line: Line, failed: dict[str, SeshError]) -> dict[str, SeshError]:
-    """Ends those that are not here where they are found, saying so for each; what is left of the failures."""
-    absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
-    if not absent:
-        return failed
-    from sesh.ops import lookup
-
-    left = dict(failed)
-    for name, hosts in lookup.located(line, absent).items():
-        try:
-            host = lookup.chosen(name, hosts)
-            if host is None:
-                continue
-            from sesh.cli import there
-
-            printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
-            there.answered(host, ["--kill", name])
-        except SeshError as error:
-            left[name] = error
-        else:
-            del left[name]
-    return left
-
-
-def kill_all(line: Line, *, yes: bool = False) -> int:
-    """`--kill-all`: every session of this machine, another machine's left alone; asks on a terminal unless `yes`."""
-    chosen = [summary["name"] for summary in listing.summaries() if "machine" not in summary]
-    if chosen and not yes and not line.json and printing.on_terminal():
-        from sesh.cli import prompts
-
-        many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
-        if prompts.ask(f"end {many} ({', '.join(chosen)})?", prompts.YES_NO, "n") != "y":
-            raise Refused("nothing was ended")
-    return told(line, chosen, end_all(chosen))
-
-
-def told(line: Line, chosen: Sequence[str], failed: dict[str, SeshError], *, key: str = "killed") -> int:
-    """Says what of several could not be done; the exit code. Raises the error where there was one name, and it failed.
-
-    `key`: the word for the others, in JSON.
-    """
-    ended = [name for name in chosen if name not in failed]
-    if not failed:
-        return printing.done(line, **{key: ended})
-    errors = list(failed.values())
-    if len(chosen) == 1:
-        raise errors[0]
-    whole = type(errors[0])("; ".join(str(error) for error in errors))
-    if line.json:
-        message = printing.one_line(str(whole))
-        printing.value({"ok": False, key: ended, "error": {"code": whole.code, "message": message}})
-    else:
-        printing.note(str(whole))
-    return 1
-
-
-def end_all(names: Sequence[str]) -> dict[str, SeshError]:
-    """Ends sessions, all at the same time; what went wrong, by name. The one that the caller is typed in comes last."""
-    here = listing.current()
-    failed: dict[str, SeshError] = {}
-    own = [name for name in names if here is not None and name == here["name"]]
-    for group in ([name for name in names if name not in own], own):
-        asked: dict[str, wire.Connection] = {}
-        for name in group:
-            try:
-                asked[name] = _asked(name)
-            except SeshError as error:
-                if not _forgotten(name):
-                    failed[name] = error
-        deadline = time.monotonic() + _PATIENCE
-        for name, connection in asked.items():
-            try:
-                _ended(name, connection, deadline)
-            except SeshError as error:
-                failed[name] = error
-    return failed
-
-
-def _asked(name: str) -> wire.Connection:
-    """A connection on which the daemon was asked to end its session."""
-    connection = find.required(name)
-    try:
-        connection.send(wire.greeting("request") + wire.asking("kill", 1), time.monotonic() + 1)
-    except Unreachable:
-        pass  # it ended just now; reading says so
-    except TimedOut:
-        pass  # it does not read; waiting for the answer says so
-    return connection
-
-
-def _ended(name: str, connection: wire.Connection, deadline: float) -> None:
-    """Waits until the session is no more; a daemon that does not answer in time is killed itself."""
-    with connection:
-        try:
-            connection.expect_welcome(deadline)
-            connection.answer(1, deadline)
-        except Unreachable:
-            if not _gone(name, deadline):
-                raise
-        except TimedOut:
-            if not _forced(name):
-                raise
-
-
-def _gone(name: str, deadline: float) -> bool:
-    """Whether the daemon that closed the connection ends indeed; what it left behind is removed."""
-    while (record := records.read(name)) is not None and records.here(record) and records.alive(record):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)  # its end is no event that can be waited for from here
-    _forgotten(name)
-    return True
-
-
-def _forced(name: str) -> bool:
-    """Kills a daemon that does not answer, and with it, by the terminal's hangup, what runs in the session."""
-    record = records.read(name)
-    if record is None or not records.here(record):
-        return record is None
-    import signal
-
-    groups = platform.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
-    try:
-        if records.alive(record):
-            os.kill(int(record["daemon_pid"]), signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    deadline = time.monotonic() + _LAST_RESORT
-    while records.alive(record) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    for group in groups:
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue
-    return _forgotten(name)
-
-
-def _forgotten(name: str) -> bool:
-    """Removes the files of a session whose daemon is dead. False where it was not lost, or is another machine's."""
-    try:
-        folder = paths.directory()
-        if not paths.trusted(folder) or find.lost_record(name) is None:
-            return False
-        with paths.locked(folder):
-            if find.lost_record(name) is None:
-                return False
-            records.remove(name)
-    except (Refused, OSError):
-        return False
-    return True
-
-
-def rename(line: Line, one: str, other: str | None = None) -> int:
-    """`--rename [OLD] NEW`: without OLD the one that it is typed in."""
-    if other is None:
+@op
+def rename(_caller: Caller, name: str | None, new: str) -> dict[str, Any]:
+    """Renames a session; without a name the one that the caller types in. Raises NotFound, Exists."""
+    if name is None:
         here = listing.current()
         if here is None:
-            raise UsageError(f"which session? write: $sesh --rename OLD {find.checked(one, '--rename')}")
-        old, new = str(here["name"]), find.checked(one, "--rename")
-    else:
-        old, new = find.checked(one, "--rename"), find.checked(other, "--rename")
+            raise UsageError(f"which session? write: $sesh --rename OLD {find.checked(new, '--rename')}")
+        name = str(here["name"])
+    old, new = find.checked(name, "--rename"), find.checked(new, "--rename")
     if old == new:
         find.required(old).close()
-        return printing.done(line, name=new, renamed_from=old)
-    occupant = find.running(new)
-    if occupant is not None:
-        occupant.close()
-        raise find.taken(new)
-    find.ask(old, "rename", to=new)
-    _remembered(old, new)
-    return printing.done(line, name=new, renamed_from=old)
+    else:
+        occupant = find.running(new)
+        if occupant is not None:
+            occupant.close()
+            raise find.taken(new)
+        find.ask(old, "rename", to=new)
+        _rename_recent(old, new)
+    return {"name": new, "renamed_from": old}
 
 
-def _remembered(old: str, new: str) -> None:
-    """The new name in the old one's place among those attached last; nothing is lost where that cannot be written."""
+def _rename_recent(old: str, new: str) -> None:
+    """Puts the new name in the old one's place among the sessions attached last, if that can be written."""
     recent = paths.recent()
     if old in recent:
         lines = "".join(f"{new if name == old else name}\n" for name in recent if name != new)
@@ -223,3 +177,81 @@ def _remembered(old: str, new: str) -> None:
             paths.write_whole(paths.recent_path(), lines.encode())
         except OSError:
             return
+
+
+@op
+def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
+    """Sets labels, an empty value removes one; all labels of the session then."""
+    answer, _ = find.ask(find.checked(name, "--label"), "label", set=labels)
+    return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
+
+
+@op
+def message(_caller: Caller, name: str, text: str) -> int:
+    """Shows a line to the clients of a session; their number."""
+    answer, _ = find.ask(find.checked(name, "--message"), "message", text=text)
+    return int(answer.get("clients") or 0)
+
+
+@op
+def reload(_caller: Caller, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Has daemons adopt this sesh, without names all of this machine: those that were `reloaded`, what `failed`.
+
+    Raises the error of a single session.
+    """
+    chosen = [find.checked(name, "--reload") for name in dict.fromkeys(names)] or _with_daemon()
+    failed: dict[str, SeshError] = {}
+    for name in chosen:
+        try:
+            _reload(name)
+        except SeshError as error:
+            failed[name] = error
+    return _outcome(chosen, failed, "reloaded")
+
+
+def _with_daemon() -> list[str]:
+    """The sessions of this machine that have a daemon."""
+    return [str(each["name"]) for each in listing.summaries() if each["state"] != "lost" and "machine" not in each]
+
+
+def _reload(name: str) -> None:
+    path = [os.path.abspath(each) for each in sys.path]
+    try:
+        find.ask(name, "reload", timeout=_RELOAD_TIMEOUT, python=sys.executable, path=path)
+    except UsageError as error:
+        raise UsageError(f"{error}; it cannot be reloaded: end it, and start it anew", exit_code=1) from error
+
+
+# -- ending
+
+
+@op
+def kill(_caller: Caller, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Ends sessions, without names the one that the caller types in: those that were `killed`, what `failed`.
+
+    Raises the error of a single session.
+    """
+    chosen = [find.checked(name, "--kill") for name in dict.fromkeys(names)] or [listing.required("--kill")]
+    return _outcome(chosen, end.end_all(chosen), "killed")
+
+
+@op
+def kill_all(caller: Caller, ask: bool = True) -> dict[str, Any]:
+    """Ends all sessions of this machine, as `kill` does; `ask`: if the person agrees. Raises Refused if not."""
+    chosen = [str(each["name"]) for each in listing.summaries() if "machine" not in each]
+    if chosen and ask and caller.can_ask:
+        many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
+        where = f" on @{caller.origin.host}" if caller.origin is not None else ""
+        if not caller.agrees(f"end {many}{where} ({', '.join(chosen)})?"):
+            raise Refused("nothing was ended")
+    return _outcome(chosen, end.end_all(chosen), "killed")
+
+
+def _outcome(chosen: Sequence[str], failed: dict[str, SeshError], key: str) -> dict[str, Any]:
+    """What became of several sessions: those that it worked for under `key`, what `failed`."""
+    if failed and len(chosen) == 1:
+        raise failed[chosen[0]]
+    return {
+        key: [name for name in chosen if name not in failed],
+        "failed": {name: error.facts() for name, error in failed.items()},
+    }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sesh.cli.parser import split
+from sesh.cli.send import words_and_keys
 from sesh.errors import UsageError
-from sesh.ops.send import bytes_of, taken_apart
+from sesh.ops.send import bytes_of
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_keys_send_what_a_terminal_sends(name: str, sent: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["", "Entre", "C-", "C-é", "F13", "F0", "C-Enterx", "X-c", "ab"])
 def test_what_is_no_key_is_a_usage_error(name: str) -> None:
-    with pytest.raises(UsageError, match="is no key"):
+    with pytest.raises(UsageError, match="is not a key"):
         bytes_of(name)
 
 
@@ -84,14 +85,14 @@ def test_what_is_no_key_is_a_usage_error(name: str) -> None:
     ],
 )
 def test_words_and_keys_are_typed_in_their_order(argv: list[str], typed: tuple[bytes, list[str], bytes]) -> None:
-    name, *rest = taken_apart(split(["--send", *argv]))
+    name, before, texts, after = words_and_keys(split(["--send", *argv]))
     assert name == "web"
-    assert tuple(rest) == typed
+    assert (b"".join(map(bytes_of, before)), texts, b"".join(map(bytes_of, after))) == typed
 
 
 def test_to_whom_is_asked_before_anything_is_typed() -> None:
     with pytest.raises(UsageError, match="which session"):
-        taken_apart(split(["--send", "--key", "C-c"]))
+        words_and_keys(split(["--send", "--key", "C-c"]))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,99 @@
+"""`--detach`, `--kill`, `--kill-all`, `--rename`, `--label` and `--reload`: sessions as a whole."""
+
+from __future__ import annotations
+
+from sesh import wording
+from sesh.cli import printing
+from sesh.errors import NotFound, SeshError, UsageError, rebuild
+from sesh.names import check_label
+from sesh.ops import find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+
+
+def detach(cli: Invocation, name: str | None = None) -> int:
+    """`--detach [NAME]`: every client of NAME; without NAME the one that typed it."""
+    return cli.done(**cli.target.call("sessions.detach", name=name))
+
+
+def kill(cli: Invocation, names: Sequence[str] = ()) -> int:
+    """`--kill [NAME…]`: each is tried; 1 if any was not there."""
+    answer = cli.target.call("sessions.kill", names=list(names))
+    failed = _errors(answer)
+    if cli.host is None:
+        _kill_elsewhere(cli, failed)
+    killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
+    return _report(cli, killed, failed, "killed")
+
+
+def _kill_elsewhere(cli: Invocation, failed: dict[str, SeshError]) -> None:
+    """Ends the sessions that are not here on the remotes where they are found, and takes them out of `failed`."""
+    absent = [name for name, error in failed.items() if isinstance(error, NotFound)]
+    if not absent:
+        return
+    from sesh.ops import lookup
+
+    for name, hosts in lookup.located(cli.caller, absent).items():
+        try:
+            host = lookup.chosen(cli.caller, name, hosts)
+            if host is None:
+                continue
+            from sesh.ops.target import HostTarget
+
+            printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
+            HostTarget(cli.caller, host).call("sessions.kill", names=[name])
+        except SeshError as error:
+            failed[name] = error
+        else:
+            del failed[name]
+
+
+def kill_all(cli: Invocation, *, yes: bool = False) -> int:
+    """`--kill-all`: every session of the machine, another machine's left alone; asks on a terminal unless `yes`."""
+    answer = cli.target.call("sessions.kill_all", ask=not yes and not cli.json)
+    return _report(cli, answer["killed"], _errors(answer), "killed")
+
+
+def rename(cli: Invocation, name: str, new: str | None = None) -> int:
+    """`--rename [OLD] NEW`: without OLD the session that it is typed in."""
+    old, new = (None, name) if new is None else (name, new)
+    return cli.done(**cli.target.call("sessions.rename", name=old, new=new))
+
+
+def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
+    """`--label NAME K=V…`: sets labels, `K=` removes one."""
+    find.checked(name, "--label")
+    if not labels:
+        raise UsageError(f"which labels? write: $sesh --label {name} KEY=VALUE")
+    given = dict(check_label(word) for word in labels)
+    return cli.done(name=name, labels=cli.target.call("sessions.label", name=name, labels=given))
+
+
+def reload(cli: Invocation, names: Sequence[str] = ()) -> int:
+    """`--reload [NAME…]`: without names all that run here; each is tried, 1 if any could not."""
+    answer = cli.target.call("sessions.reload", names=list(names))
+    return _report(cli, answer["reloaded"], _errors(answer), "reloaded")
+
+
+def _errors(answer: dict[str, Any]) -> dict[str, SeshError]:
+    """What failed of several sessions, by name."""
+    return {name: rebuild(facts) for name, facts in answer["failed"].items()}
+
+
+def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
+    """Says what became of several sessions; the exit code. `key`: the word in JSON for those that it worked for."""
+    if not failed:
+        return cli.done(**{key: list(done)})
+    errors = list(failed.values())
+    whole = "; ".join(error.line(cli.host) for error in errors)
+    if cli.json:
+        error = {"code": errors[0].code, "message": wording.one_line(whole)}
+        printing.value({"ok": False, key: list(done), "error": error})
+    else:
+        cli.note(whole)
+    return 1

@@ -1,0 +1,121 @@
+"""Sessions ended, with a way out for each daemon that does not answer, and lost sessions forgotten."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh import paths, platform, wire
+from sesh.errors import Refused, SeshError, TimedOut, Unreachable
+from sesh.ops import find
+from sesh.store import listing, records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_END_TIMEOUT = 5.0
+"""Seconds for a daemon to end its session: two until SIGKILL, and some for a busy machine."""
+_KILL_TIMEOUT = 2.0
+"""Seconds for a daemon to die of SIGKILL."""
+
+
+def end_all(names: Sequence[str]) -> dict[str, SeshError]:
+    """Ends sessions, all at the same time; errors by name. The session that the caller types in comes last."""
+    here = listing.current()
+    own = [name for name in names if here is not None and name == here["name"]]
+    others = [name for name in names if name not in own]
+    return {**_end(others), **_end(own)}
+
+
+def _end(names: Sequence[str]) -> dict[str, SeshError]:
+    failed: dict[str, SeshError] = {}
+    asked: dict[str, wire.Connection] = {}
+    for name in names:
+        try:
+            asked[name] = _request_end(name)
+        except SeshError as error:
+            if not forget_lost(name):
+                failed[name] = error
+    deadline = time.monotonic() + _END_TIMEOUT
+    for name, connection in asked.items():
+        try:
+            _await_end(name, connection, deadline)
+        except SeshError as error:
+            failed[name] = error
+    return failed
+
+
+def _request_end(name: str) -> wire.Connection:
+    """A connection on which the daemon was asked to end its session."""
+    connection = find.required(name)
+    try:
+        connection.send(wire.greeting("request") + wire.asking("kill", 1), time.monotonic() + 1)
+    except Unreachable:
+        pass  # it ended just now; reading says so
+    except TimedOut:
+        pass  # it does not read; waiting for the answer says so
+    return connection
+
+
+def _await_end(name: str, connection: wire.Connection, deadline: float) -> None:
+    """Waits until the session has ended; a daemon that does not answer in time is killed."""
+    with connection:
+        try:
+            connection.expect_welcome(deadline)
+            connection.answer(1, deadline)
+        except Unreachable:
+            if not _daemon_died(name, deadline):
+                raise
+        except TimedOut:
+            if not _kill_daemon(name):
+                raise
+
+
+def _daemon_died(name: str, deadline: float) -> bool:
+    """Whether the daemon that closed the connection ends indeed; the files that it left are removed."""
+    while (record := records.read(name)) is not None and records.here(record) and records.alive(record):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)  # no event tells of its end
+    forget_lost(name)
+    return True
+
+
+def _kill_daemon(name: str) -> bool:
+    """Kills a daemon that does not answer; the terminal's hangup, then SIGKILL, ends what runs in the session."""
+    record = records.read(name)
+    if record is None or not records.here(record):
+        return record is None
+    import signal
+
+    groups = platform.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
+    try:
+        if records.alive(record):
+            os.kill(int(record["daemon_pid"]), signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    deadline = time.monotonic() + _KILL_TIMEOUT
+    while records.alive(record) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for group in groups:
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue
+    return forget_lost(name)
+
+
+def forget_lost(name: str) -> bool:
+    """Removes the files of a session whose daemon died; False if it is not lost, or another machine's."""
+    try:
+        folder = paths.directory()
+        if not paths.trusted(folder) or find.lost_record(name) is None:
+            return False
+        with paths.locked(folder):
+            if find.lost_record(name) is None:
+                return False
+            records.remove(name)
+    except (Refused, OSError):
+        return False
+    return True
