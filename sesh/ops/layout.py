@@ -1,13 +1,17 @@
-"""`--export` and `--import`: which sessions there are, as JSON, and those made that are missing."""
+"""Session layouts: the sessions of a machine and of known remotes as data, and the missing ones created again.
+
+A layout is `{"version": 1, "sessions": […]}`, each session `{"name", "host", "directory", "command", "labels"}`: `host`
+None for this machine, `command` None for the user's shell.
+"""
 
 from __future__ import annotations
 
 import os
 
-from sesh.cli import printing
-from sesh.errors import Exists, Refused, SeshError, UsageError
+from sesh.errors import Exists, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, printable
-from sesh.ops import caller, create, find, lookup
+from sesh.ops import create, find, lookup
+from sesh.ops.caller import op
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -15,108 +19,60 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.cli.parser import Line
+    from sesh.ops.caller import Caller
     from sesh.store.listing import Summary
 
+    Entry = dict[str, Any]
+
 VERSION = 1
-LARGEST = 1 << 20
-"""Bytes of a layout."""
-_STDIN = "-"
+_KEYS = ("name", "host", "directory", "command", "labels")
+_MOST_UNKNOWN = 3
 
 
-class Entry:
-    """One session of a layout: `host` None for this machine, `command` None for the user's shell."""
+@op
+def sessions(caller: Caller) -> list[Entry]:
+    """The sessions here and on known remotes, without those that have ended or run on another machine.
 
-    __slots__ = ("command", "directory", "host", "labels", "name")
-
-    def __init__(
-        self, name: str, host: str | None, directory: str | None, command: list[str] | None, labels: dict[str, str]
-    ) -> None:
-        self.name, self.host, self.directory, self.command, self.labels = name, host, directory, command, labels
-
-    def facts(self) -> dict[str, Any]:
-        """The entry as JSON shows it."""
-        return {key: getattr(self, key) for key in ("name", "host", "directory", "command", "labels")}
-
-
-def export(line: Line) -> int:
-    """`--export`: the sessions here and on the known remotes, those apart that have ended or are another machine's."""
-    found = [_entry(each, caller.host()) for each in listing.summaries() if _lasting(each)]
-    missed = [(word, "failed less than a minute ago, and was not asked") for word in lookup.skipped(line)]
-    answers = []
-    for word, answer in lookup.summaries(lookup.hosts(line)):
+    Remotes that do not answer are noted.
+    """
+    found = [_entry(each, None) for each in listing.summaries() if _is_lasting(each)]
+    missed = [(word, "failed less than a minute ago, and was not asked") for word in lookup.skipped(caller)]
+    elsewhere = []
+    for word, answer in lookup.summaries(caller, lookup.hosts(caller)):
         if isinstance(answer, SeshError):
             missed.append((word, str(answer)))
         else:
-            answers += [_entry(each, word) for each in answer if _lasting(each)]
+            elsewhere += [_entry(each, word) for each in answer if _is_lasting(each)]
     for word, reason in missed:
-        printing.note(f"the sessions of @{word} are left out: {reason}")
-    found += sorted(answers, key=lambda entry: (str(entry.host), entry.name))
-    whole = {"version": VERSION, "sessions": [entry.facts() for entry in found]}
-    if line.json:
-        printing.value(whole)
-    else:
-        import json
-
-        printing.text(json.dumps(printing.valid(whole), indent=2, ensure_ascii=True))
-    return 0
+        caller.note(f"the sessions of @{word} are left out: {reason}")
+    return found + sorted(elsewhere, key=lambda entry: (str(entry["host"]), entry["name"]))
 
 
-def _lasting(session: Summary) -> bool:
+def _is_lasting(session: Summary) -> bool:
     return session.get("state") != "exited" and "machine" not in session
 
 
 def _entry(session: Summary, host: str | None) -> Entry:
-    return Entry(
-        str(session["name"]), host, session.get("cwd"), session.get("command"), dict(session.get("labels") or {})
-    )
+    return {
+        "name": str(session["name"]),
+        "host": host,
+        "directory": session.get("cwd"),
+        "command": session.get("command"),
+        "labels": dict(session.get("labels") or {}),
+    }
 
 
-def import_(line: Line, file: str | None = None) -> int:
-    """`--import [FILE]`: makes what is missing; 1 where any of it could not be made. `-` or nothing is stdin."""
-    file = None if file == _STDIN else file
-    entries = parsed(_read(file), printable(file) if file is not None else "stdin")
-    if len(line.hosts) > 1:
-        raise UsageError(f"one host at a time: sesh @{line.hosts[0]} --import FILE")
-    if line.hosts:
-        left = [entry for entry in entries if entry.host not in (None, line.hosts[0])]
-        for other in sorted({str(entry.host) for entry in left}):
-            printing.note(f"the sessions of @{other} are left out; for these: sesh --import, without @{line.hosts[0]}")
-        entries = [entry for entry in entries if entry not in left]
-        for entry in entries:
-            entry.host = line.hosts[0]
-    if line.local:
-        entries = [entry for entry in entries if entry.host is None]
-    rows = []
-    for host in dict.fromkeys(entry.host for entry in entries):
-        group = [entry for entry in entries if entry.host == host]
-        rows += [_made(entry) for entry in group] if host in (None, caller.host()) else _made_there(host, group)
-    return _told(line, rows)
+# -- reading a layout
 
 
-def _read(file: str | None) -> bytes:
-    """The layout's bytes. Raises Refused, UsageError."""
-    if file is None and os.isatty(0):
-        raise UsageError("which layout? write: $sesh --import FILE ($sesh --export > FILE makes one)")
-    data = bytearray()
-    try:
-        with open(0 if file is None else file, "rb", buffering=0, closefd=file is not None) as content:
-            while len(data) <= LARGEST and (block := content.read(1 << 16)):
-                data += block
-    except (OSError, ValueError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise Refused(
-            f"{printable(file or 'stdin')} cannot be read: {told}; name a file that --export wrote"
-        ) from error
-    if len(data) > LARGEST:
-        raise UsageError(f"the layout is over {LARGEST} bytes; it is none that --export wrote")
-    return bytes(data)
+class _Wrong(Exception):
+    """A place in a layout, and what is wrong there."""
 
 
-def parsed(data: bytes, source: str) -> list[Entry]:
+def parse(data: bytes, source: str) -> list[Entry]:
     """The sessions of a layout: what `--export` wrote, or a bare list of sessions.
 
-    Raises UsageError that names the place: line and column of what is no JSON, the path of what is no session's.
+    Raises UsageError that names the place: line and column of what is not JSON, the path of what is not a session's.
     """
     import json
 
@@ -126,20 +82,16 @@ def parsed(data: bytes, source: str) -> list[Entry]:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         place = f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
-        raise UsageError(f"{source}:{place}: this is no UTF-8; nothing was made") from error
+        raise UsageError(f"{source}:{place}: this is not UTF-8; nothing was made") from error
     except json.JSONDecodeError as error:
-        told = error.msg[:1].lower() + error.msg[1:]
-        raise UsageError(f"{source}:{error.lineno}:{error.colno}: {told}; nothing was made") from error
+        reason = error.msg[:1].lower() + error.msg[1:]
+        raise UsageError(f"{source}:{error.lineno}:{error.colno}: {reason}; nothing was made") from error
     except (RecursionError, ValueError) as error:
-        raise UsageError(f"{source}: this is nested too deeply, or no JSON; nothing was made") from error
+        raise UsageError(f"{source}: this is nested too deeply, or not JSON; nothing was made") from error
     try:
         return _sessions(whole)
     except _Wrong as error:
         raise UsageError(f"{source}: {error}; nothing was made") from error
-
-
-class _Wrong(Exception):
-    """A place in a layout, and what is wrong there."""
 
 
 def _sessions(whole: object) -> list[Entry]:
@@ -148,31 +100,36 @@ def _sessions(whole: object) -> list[Entry]:
         version = whole.get("version", VERSION)
         if version != VERSION:
             raise _Wrong(f"version: this sesh reads layouts of version {VERSION}, not {printable(str(version))}")
-        if "sessions" not in whole:
-            raise _Wrong("there is no key sessions")
-        listed = whole["sessions"]
+        listed = _required(whole, "sessions", ("version", "sessions"))
     if not isinstance(listed, list):
-        raise _Wrong("sessions: this is no list")
+        raise _Wrong("sessions: this is not a list")
     entries: list[Entry] = []
     places: dict[tuple[str, str | None], int] = {}
     for at, each in enumerate(listed):
         entry = _session(each, f"sessions[{at}]")
-        before = places.setdefault((entry.name, entry.host), at)
+        before = places.setdefault((entry["name"], entry["host"]), at)
         if before != at:
-            raise _Wrong(f"sessions[{at}].name: {entry.name} stands at sessions[{before}] already")
+            raise _Wrong(f"sessions[{at}].name: {entry['name']} stands at sessions[{before}] already")
         entries.append(entry)
     return entries
+
+
+def _required(table: dict[str, Any], key: str, known: Sequence[str], place: str = "") -> object:
+    """The value of a key that must be there; if it is not, keys that may be meant for it are named."""
+    if key in table:
+        return table[key]
+    unknown = [f'"{printable(each)}"' for each in table if each not in known][:_MOST_UNKNOWN]
+    meant = f" ({', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} unknown)" if unknown else ""
+    raise _Wrong(f'{place}the key "{key}" is missing{meant}')
 
 
 def _session(each: object, place: str) -> Entry:
     """One session. Raises _Wrong."""
     if not isinstance(each, dict):
-        raise _Wrong(f"{place}: this is no object")
-    if "name" not in each:
-        raise _Wrong(f"{place}: there is no key name")
-    name, host = each["name"], each.get("host")
+        raise _Wrong(f"{place}: this is not an object")
+    name, host = _required(each, "name", _KEYS, f"{place}: "), each.get("host")
     if not isinstance(name, str):
-        raise _Wrong(f"{place}.name: this is no text")
+        raise _Wrong(f"{place}.name: this is not a text")
     if host is not None and not isinstance(host, str):
         raise _Wrong(f"{place}.host: this is neither text nor null")
     for key, word, check in (("name", name, check_name), ("host", host, check_host)):
@@ -187,77 +144,61 @@ def _session(each: object, place: str) -> Entry:
     if command is not None and not _is_command(command):
         raise _Wrong(f"{place}.command: this is neither a list of words nor null")
     if not isinstance(labels, dict):
-        raise _Wrong(f"{place}.labels: this is no object")
+        raise _Wrong(f"{place}.labels: this is not an object")
     for key, value in labels.items():
         try:
             check_label(f"{key}={value}")
         except UsageError as error:
             raise _Wrong(f"{place}.labels: {error}") from error
         if not isinstance(value, str) or "=" in key:
-            raise _Wrong(f"{place}.labels.{printable(key)}: this is no text, or its key no label's")
-    return Entry(name, host, directory, command or None, dict(labels))
+            raise _Wrong(f"{place}.labels.{printable(key)}: this is not a text, or its key not a label's")
+    return {"name": name, "host": host, "directory": directory, "command": command or None, "labels": dict(labels)}
 
 
 def _is_command(command: object) -> bool:
     return isinstance(command, list) and all(isinstance(word, str) and "\0" not in word for word in command)
 
 
-def _made(entry: Entry) -> dict[str, Any]:
-    """Makes a session here, where there is none of its name; what became of it."""
-    row: dict[str, Any] = {"name": entry.name, "host": caller.host(), "created": False}
+# -- creating what is missing
+
+
+@op
+def make(caller: Caller, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Creates the sessions of a layout that are not here, whatever host they name.
+
+    A row each: `name`, whether it was `created`, and if it could not be, the `error` as `SeshError.facts` gives it.
+    """
+    return [_make(caller, entry) for entry in entries]
+
+
+def _make(caller: Caller, entry: Entry) -> dict[str, Any]:
+    name = find.checked(str(entry["name"]))
+    row: dict[str, Any] = {"name": name, "created": False}
     try:
-        before = find.running(entry.name)
+        before = find.running(name)
         if before is not None:
             before.close()
-            if find.ended(entry.name):
-                raise find.taken(entry.name)
+            if find.ended(name):
+                raise find.taken(name)
             return row
         order = create.order(
-            directory=entry.directory,
-            command=None if _is_shell(entry.command) else entry.command,
-            label=[f"{key}={value}" for key, value in entry.labels.items()],
+            caller,
+            directory=entry["directory"],
+            command=None if _is_shell(entry["command"]) else entry["command"],
+            label=[f"{key}={value}" for key, value in entry["labels"].items()],
         )
-        create.start(order, entry.name).close()
+        create.start(order, name).close()
     except SeshError as error:
-        if isinstance(error, Exists) and not find.ended(entry.name):
-            return row  # somebody was faster
-        return {**row, "error": {"code": error.code, "message": printing.one_line(str(error))}}
+        if isinstance(error, Exists) and not find.ended(name):
+            return row  # another process was faster
+        return {**row, "error": error.facts()}
     return {**row, "created": True}
 
 
 def _is_shell(command: Sequence[str] | None) -> bool:
-    """Whether a command is the user's own shell and nothing else: over here it may lie elsewhere, or log in."""
+    """Whether a command is just the user's shell: on this machine that may lie elsewhere, or be a login shell."""
     from sesh.daemon.spawn.environment import shell
 
     return command is None or (
         len(command) == 1 and os.path.basename(command[0]) == os.path.basename(shell(os.environ))
     )
-
-
-def _made_there(host: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Has the sesh over there make its sessions; what became of each."""
-    from sesh.cli import there
-
-    layout = {"version": VERSION, "sessions": [{**entry.facts(), "host": None} for entry in entries]}
-    try:
-        answer = there.answered(host, ["--import", _STDIN], printing.dumped(layout), ask=None)
-    except SeshError as error:
-        failed = {"code": error.code, "message": printing.one_line(str(error))}
-        return [{"name": entry.name, "host": host, "created": False, "error": failed} for entry in entries]
-    rows = answer.get("sessions")
-    return [{**row, "host": host} for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-
-
-def _told(line: Line, rows: list[dict[str, Any]]) -> int:
-    """Says what became of each session; the exit code."""
-    failed = [row for row in rows if "error" in row]
-    if line.json:
-        printing.value({"ok": not failed, "sessions": rows})
-        return 1 if failed else 0
-    for row in rows:
-        word = f"@{row['host']} {row['name']}" if row["host"] and caller.near() is None else row["name"]
-        if "error" in row:
-            printing.note(f"{word} was not made: {row['error']['message']}")
-        else:
-            printing.text(printing.plain(f"made {word}" if row["created"] else f"{word} runs already"))
-    return 1 if failed else 0
