@@ -1,13 +1,9 @@
-"""What sessions, links and deploys have left behind on this machine, each piece with its age and its way out.
+"""What sessions, links and deploys have left behind on this machine: found, and cleared.
 
-Identity is never a name or a number alone: a process is its pid with the time of its start, looked at again before it
-is signalled; a file is removed only by who has seen that nothing uses it. What another machine that shares the home
-directory may still use is no litter.
-
-Processes that nobody can find: daemons without a name, bridges without a link, connections without a socket.
-
-Each is told by what the kernel says of it, and is looked at again, by its pid and the time of its start, before it is
-signalled. Whoever this command line runs under is none.
+Files that nothing uses, and orphans: processes that nothing leads to (daemons without a name, bridges without a link,
+ssh connections without a socket). Nothing is identified by a name or a number alone. A process is its pid with the time
+of its start, and is checked again before it is signalled; a file is checked again before it is removed. What another
+machine that shares the home directory may still use is not a leftover, nor is a process that this one runs under.
 """
 
 from __future__ import annotations
@@ -19,28 +15,62 @@ import stat
 import time
 from functools import partial
 
-from sesh import paths, platform, wire
+from sesh import paths, platform, wire, wording
 from sesh.errors import Refused, SeshError
+from sesh.ops.caller import op
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-SETTLED = 600.0
+    from sesh.ops.caller import Caller
+
+    Row = dict[str, Any]
+
+_SETTLED = 600.0
 """Seconds after which a file that is made for a moment is left over."""
+_TERM_TIMEOUT = 4.0
+"""Seconds between SIGTERM and SIGKILL: a daemon gives what runs in its session two."""
+_CLOSING_TIME = 1.0
+"""Seconds in which a bridge ends by itself when its link is closed."""
+_LISTENER = re.compile(r"\.(\d+)\.sock")
 _TEMPORARY = re.compile(r"\..+\.(\d+)(?:\.sock)?|\.(\d+)\.sock|.*\.tmp")
 _FOR_A_RUN = re.compile(r"\.[0-9a-f]{8}\.run|[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\.cmd")
 _OF_A_SESSION = re.compile(r"\.(?:agent|checkpoint|env)\.([0-9a-f]+)(?:\.\d+)?")
 
 
-class Piece:
+@op
+def find(_caller: Caller, older: float = 0.0) -> list[Row]:
+    """What is left over here and is older than so many seconds, the oldest first: a row each, see `Leftover.facts`.
+
+    Raises Refused if the directory of sessions is not to be trusted.
+    """
+    return [each.facts() for each in _all() if each.age >= older]
+
+
+@op
+def clear(_caller: Caller, wanted: Sequence[Row], ends: bool = False, forgets: bool = True) -> list[Row]:
+    """Clears what `find` found; `ends`: also processes that live; `forgets`: also lost sessions, which can be read.
+
+    The rows again, with `cleared`, and if it is not: `left`, the reason for leaving it, or `error`, as
+    `SeshError.facts` gives it. What has gone meanwhile is cleared.
+    """
+    found = {each.key: each for each in _all()}
+    rows = []
+    for row in wanted:
+        leftover = found.get((row["kind"], row["what"], row["pid"]))
+        rows.append({**row, **(leftover.cleared(ends=ends, forgets=forgets) if leftover else {"cleared": True})})
+    return rows
+
+
+class Leftover:
     """One thing that is left over.
 
     `kind`: ended, lost, file, daemon, bridge, connection, version. `what`: the session, the path, or the command.
-    `age`: seconds. `pid`: of what lives; a living one is ended only where that was wanted. `clear` removes it, and
-    returns whether it is gone; it raises SeshError or OSError with the reason.
+    `age`: seconds. `pid`: of a process that lives. `clear` removes it, and returns whether it is gone; it raises
+    SeshError or OSError with the reason.
     """
 
     __slots__ = ("age", "clear", "kind", "pid", "what")
@@ -48,40 +78,87 @@ class Piece:
     def __init__(self, kind: str, what: str, age: float, clear: Callable[[], bool], pid: int | None = None) -> None:
         self.kind, self.what, self.age, self.clear, self.pid = kind, what, max(0.0, age), clear, pid
 
-    def facts(self) -> dict[str, Any]:
-        """The piece as JSON shows it."""
+    @property
+    def key(self) -> tuple[str, str, int | None]:
+        """What tells it from all others."""
+        return self.kind, self.what, self.pid
+
+    def facts(self) -> Row:
+        """The leftover as JSON shows it."""
         return {"kind": self.kind, "what": self.what, "age": int(self.age), "pid": self.pid}
 
+    def cleared(self, *, ends: bool, forgets: bool) -> Row:
+        """Clears it, unless it is to be left; what became of it."""
+        if self.pid is not None and not ends:
+            return {"cleared": False, "left": "it lives"}
+        if self.kind == "lost" and not forgets:
+            return {"cleared": False, "left": "it can be read"}
+        try:
+            return {"cleared": True} if self.clear() else {"cleared": False, "left": "it is in use again"}
+        except SeshError as error:
+            return {"cleared": False, "error": error.facts()}
+        except OSError as error:
+            return {"cleared": False, "error": Refused(f"{error.strerror}").facts()}
 
-def found() -> list[Piece]:
-    """All that is left over, the oldest first. Raises Refused where the directory of sessions is not to be trusted."""
-    pieces = [*_sessions(), *_files(), *daemons(), *bridges(), *connections(), *_versions()]
-    return sorted(pieces, key=lambda piece: -piece.age)
+
+class Orphan(Leftover):
+    """A process that is left over; SIGTERM ends it, and after a while SIGKILL."""
+
+    __slots__ = ("_start",)
+
+    def __init__(self, kind: str, what: str, pid: int) -> None:
+        self._start = platform.start_time(pid)
+        super().__init__(kind, what, _running_for(self._start), self._end, pid)
+
+    def alive(self) -> bool:
+        """Whether it is still the process that was found."""
+        return self._start != "" and self.pid is not None and platform.start_time(self.pid) == self._start
+
+    def _end(self) -> bool:
+        for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, 1.0)):
+            if self.pid is None or not self.alive():
+                return True
+            os.kill(self.pid, number)
+            until = time.monotonic() + timeout
+            while self.alive() and time.monotonic() < until:
+                time.sleep(0.02)  # it is not a child of ours, and no event tells of its end
+        return not self.alive()
 
 
-def age_of(path: str) -> float:
+def _all() -> list[Leftover]:
+    """All that is left over, the oldest first."""
+    found = [*_sessions(), *_files(), *daemons(), *bridges(), *connections(), *_versions()]
+    return sorted(found, key=lambda each: -each.age)
+
+
+def _age(path: str) -> float:
     return time.time() - os.lstat(path).st_mtime
+
+
+def _running_for(start: str) -> float:
+    """Seconds since a process began, from its start as the kernel words it; 0 if that is unknown."""
+    if not (platform.LINUX and start):
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(start) / os.sysconf("SC_CLK_TCK")
 
 
 # -- sessions
 
 
-def _sessions() -> Iterator[Piece]:
-    """Those that have ended and are kept, and lost ones: not another machine's, nor the one that this is typed in."""
-    from sesh.cli import tables
-
+def _sessions() -> Iterator[Leftover]:
+    """Those that have ended and are kept, and lost ones; not another machine's, nor the one that this is typed in."""
     for session in listing.summaries():
         kind = {"exited": "ended", "lost": "lost"}.get(session["state"])
         if kind is None or session.get("current") or "machine" in session:
             continue
-        since = tables.seconds(session.get("last_activity")) or tables.seconds(session.get("created")) or time.time()
-        yield Piece(kind, str(session["name"]), time.time() - since, partial(_ended, str(session["name"])))
+        since = wording.seconds(session.get("last_activity")) or wording.seconds(session.get("created")) or time.time()
+        yield Leftover(kind, str(session["name"]), time.time() - since, partial(_forget, str(session["name"])))
 
 
-def _ended(name: str) -> bool:
-    from sesh.ops import sessions
+def _forget(name: str) -> bool:
+    from sesh.ops import end
 
-    for error in sessions.end_all([name]).values():
+    for error in end.end_all([name]).values():
         raise error
     return True
 
@@ -89,24 +166,24 @@ def _ended(name: str) -> bool:
 # -- files
 
 
-def _files() -> Iterator[Piece]:
-    """Files in the directory of sessions that belong to nobody any more."""
+def _files() -> Iterator[Leftover]:
+    """Files in the directory of sessions that nothing uses any more."""
     folder = paths.directory()
     if not paths.trusted(folder):
         return
-    ids = {str(record.get("id")) for name in paths.names() if (record := record_of(name)) is not None}
+    ids = {str(record.get("id")) for name in paths.names() if (record := _record(name)) is not None}
     shared = bool(platform.network_filesystem(folder))
     for entry in os.listdir(folder):
         path = os.path.join(folder, entry)
         try:
-            age = age_of(path)
+            age = _age(path)
             if _is_left(entry, path, age, ids, shared=shared):
-                yield Piece("file", path, age, partial(_removed, path, entry))
+                yield Leftover("file", path, age, partial(_remove, path, entry))
         except FileNotFoundError:
             continue  # it was in use, and is gone
 
 
-def record_of(name: str) -> records.Record | None:
+def _record(name: str) -> records.Record | None:
     try:
         return records.read(name)
     except Refused:
@@ -114,27 +191,27 @@ def record_of(name: str) -> records.Record | None:
 
 
 def _is_left(entry: str, path: str, age: float, ids: set[str], *, shared: bool) -> bool:
-    """Whether a file of the directory is litter. A link is never followed, only itself looked at."""
+    """Whether a file of the directory is left over. Links are never followed."""
     mode = os.lstat(path).st_mode
     if os.lstat(path).st_uid != os.geteuid() or stat.S_ISDIR(mode):
         return False
     if owner := _OF_A_SESSION.fullmatch(entry):
-        return owner[1] not in ids and age > SETTLED
+        return owner[1] not in ids and age > _SETTLED
     if _FOR_A_RUN.fullmatch(entry):
-        return stat.S_ISREG(mode) and age > SETTLED
+        return stat.S_ISREG(mode) and age > _SETTLED
     if temporary := _TEMPORARY.fullmatch(entry):
         pid = temporary[1] or temporary[2]
-        return age > SETTLED and not shared and not (pid and platform.start_time(int(pid)))
+        return age > _SETTLED and not shared and not (pid and platform.start_time(int(pid)))
     name, suffix = os.path.splitext(entry)
-    if name not in paths.names() or shared or age < SETTLED:
+    if name not in paths.names() or shared or age < _SETTLED:
         return False
     if suffix == paths.SOCKET:
-        return stat.S_ISSOCK(mode) and record_of(name) is None and not _heard(name)
-    return suffix == paths.RECORD and stat.S_ISREG(mode) and record_of(name) is None and not _heard(name)
+        return stat.S_ISSOCK(mode) and _record(name) is None and not _has_listener(name)
+    return suffix == paths.RECORD and stat.S_ISREG(mode) and _record(name) is None and not _has_listener(name)
 
 
-def _heard(name: str) -> bool:
-    """Whether somebody listens at a session's socket; what cannot be told counts as yes."""
+def _has_listener(name: str) -> bool:
+    """Whether a process listens at a session's socket; yes if that is unknown."""
     try:
         opened = wire.begin(name)
     except SeshError:
@@ -144,164 +221,131 @@ def _heard(name: str) -> bool:
     return opened is not None
 
 
-def _removed(path: str, entry: str) -> bool:
-    """Removes a file of the directory, where it still is what it was when it was found."""
+def _remove(path: str, entry: str) -> bool:
+    """Removes a file of the directory if it still is what it was when it was found."""
     folder = os.path.dirname(path)
     with paths.locked(folder):
-        ids = {str(record.get("id")) for name in paths.names() if (record := record_of(name)) is not None}
+        ids = {str(record.get("id")) for name in paths.names() if (record := _record(name)) is not None}
         try:
-            if not _is_left(entry, path, age_of(path), ids, shared=False):
+            if not _is_left(entry, path, _age(path), ids, shared=False):
                 return False
         except FileNotFoundError:
             return True
-        return unlinked(path)
+        return _unlink(path)
 
 
-def unlinked(path: str) -> bool:
+def _unlink(path: str) -> bool:
     try:
         os.unlink(path)
     except FileNotFoundError:
-        pass  # somebody else has tidied up
+        pass  # another process has cleared it
     return True
 
 
 # -- versions that were deployed
 
 
-def _versions() -> Iterator[Piece]:
+def _versions() -> Iterator[Leftover]:
     """Versions that `--deploy` put here, which nothing runs from and ~/.local/bin/sesh does not lead to."""
     home = os.path.expanduser("~")
     folder = os.path.join(home, ".local", "share", "sesh", "versions")
-    if not os.path.isdir(folder) or platform.network_filesystem(folder) or _elsewhere():
-        return  # on a home directory that is shared, another machine may run from any of them
+    if not os.path.isdir(folder) or platform.network_filesystem(folder) or _is_shared():
+        return  # another machine that shares the home directory may run from any of them
     try:
         with open(os.path.join(home, ".local", "bin", "sesh"), encoding="utf-8", errors="replace") as launcher:
-            leads = launcher.read(1 << 16)
+            launcher_text = launcher.read(1 << 16)
     except OSError:
-        return  # which one is in service cannot be told
+        return  # which one is in use is unknown
     own = os.path.realpath(__file__)
-    used = [leads, own, *(" ".join(words) for _, _, words in platform.own_processes())]
+    used = [launcher_text, own, *(" ".join(words) for _, _, words in platform.own_processes())]
     for entry in sorted(os.listdir(folder)):
         path = os.path.join(folder, entry)
         part = os.path.join("versions", entry, "")
         if entry[:1] == "." or not os.path.isdir(path) or os.path.islink(path) or any(part in text for text in used):
             continue
-        if age_of(path) > SETTLED:  # a deploy may be about to put it into service
-            yield Piece("version", path, age_of(path), partial(_unused, path, part))
+        if _age(path) > _SETTLED:  # a deploy may be about to put it into use
+            yield Leftover("version", path, _age(path), partial(_remove_version, path, part))
 
 
-def _elsewhere() -> bool:
+def _is_shared() -> bool:
     """Whether another machine has sessions in this directory."""
-    return any((record := record_of(name)) is not None and not records.here(record) for name in paths.names())
+    return any((record := _record(name)) is not None and not records.here(record) for name in paths.names())
 
 
-def _unused(path: str, part: str) -> bool:
+def _remove_version(path: str, part: str) -> bool:
     import shutil
 
     if any(part in " ".join(words) for _, _, words in platform.own_processes()):
         return False
-    # Renamed first: nobody may start from one that is half gone.
+    # Renamed first: nothing may start from one that is half gone.
     doomed = os.path.join(os.path.dirname(path), f".tmp-{os.path.basename(path)}")
     os.rename(path, doomed)
     shutil.rmtree(doomed, ignore_errors=True)
     return not os.path.lexists(doomed)
 
 
-_PATIENCE = 4.0
-"""Seconds between SIGTERM and SIGKILL: a daemon gives what runs in its session two."""
-_PARTING = 1.0
-"""Seconds in which a bridge ends by itself when its link is closed."""
-_LISTENER = re.compile(r"\.(\d+)\.sock")
+# -- processes
 
 
-def _above() -> set[int]:
+def _ancestors() -> set[int]:
     """The processes that this one runs under, itself among them."""
     parents = {pid: parent for pid, parent, _ in platform.own_processes()}
-    above, pid = set(), os.getpid()
-    while pid and pid not in above:
-        above.add(pid)
+    found, pid = set(), os.getpid()
+    while pid and pid not in found:
+        found.add(pid)
         pid = parents.get(pid, 0)
-    return above
+    return found
 
 
-class Stray(Piece):
-    """A process that is left over; it is ended by SIGTERM, and after a while by SIGKILL."""
-
-    __slots__ = ("_start",)
-
-    def __init__(self, kind: str, what: str, pid: int) -> None:
-        self._start = platform.start_time(pid)
-        super().__init__(kind, what, _running(self._start), self._end, pid)
-
-    def alive(self) -> bool:
-        """Whether it is still the process that was found."""
-        return self._start != "" and self.pid is not None and platform.start_time(self.pid) == self._start
-
-    def _end(self) -> bool:
-        for number, patience in ((signal.SIGTERM, _PATIENCE), (signal.SIGKILL, 1.0)):
-            if self.pid is None or not self.alive():
-                return True
-            os.kill(self.pid, number)
-            until = time.monotonic() + patience
-            while self.alive() and time.monotonic() < until:
-                time.sleep(0.02)  # it is no child of ours, and its end no event
-        return not self.alive()
-
-
-def _running(start: str) -> float:
-    """Seconds since a process began, from its start as the kernel words it; 0 where that cannot be told."""
-    if not (platform.LINUX and start):
-        return 0.0
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(start) / os.sysconf("SC_CLK_TCK")
-
-
-def daemons() -> Iterator[Piece]:
-    """Daemons of this directory that no name leads to any more, told by the sockets on which they still listen."""
+def daemons() -> Iterator[Leftover]:
+    """Daemons of this directory that no name leads to any more, known by the sockets on which they still listen."""
     folder = paths.directory()
-    owners = _above() | {record.get("daemon_pid") for name in paths.names() if (record := record_of(name)) is not None}
+    owners = _ancestors() | {
+        record.get("daemon_pid") for name in paths.names() if (record := _record(name)) is not None
+    }
     for descriptor, path in platform.listening().items():
         listener = _LISTENER.fullmatch(os.path.basename(path))
         if listener is None or os.path.dirname(path) != folder or int(listener[1]) in owners:
             continue
         pid = int(listener[1])
         if descriptor in _descriptors(pid):
-            yield Stray("daemon", f"daemon {pid}, whose session nobody can find", pid)
+            yield Orphan("daemon", f"daemon {pid}, whose session nobody can find", pid)
 
 
 def _descriptors(pid: int) -> set[str]:
-    """What a process has open, as the kernel words it; nothing where that is not ours to know."""
+    """What a process has open, as the kernel words it; empty if that cannot be read."""
     held = set()
     try:
         for number in os.listdir(f"/proc/{pid}/fd"):
             held.add(os.readlink(f"/proc/{pid}/fd/{number}"))
     except OSError:
-        return held  # it ends, or closes something, just now
+        return held  # it ended, or closed something, meanwhile
     return held
 
 
-def _guardians(processes: list[tuple[int, int, list[str]]]) -> set[int]:
-    """Who takes over processes whose parent has died: init, and a user's systemd."""
+def _reapers(processes: list[tuple[int, int, list[str]]]) -> set[int]:
+    """The processes that adopt orphans: init, and a user's systemd."""
     return {1, *(pid for pid, _, words in processes if words and os.path.basename(words[0]) == "systemd")}
 
 
-def bridges() -> Iterator[Piece]:
-    """Far ends of links whose ssh server has died: a process of another one's has taken them over.
+def bridges() -> Iterator[Leftover]:
+    """Bridges whose ssh server has died, so that they were adopted.
 
-    A daemon that a bridge has made bears the bridge's words; it listens, and stands in the root directory.
+    A daemon that a bridge has forked has the bridge's command line; it listens, and its directory is the root.
     """
-    above, listening, pieces = _above(), platform.listening(), []
+    ancestors, listening, found = _ancestors(), platform.listening(), []
     processes = platform.own_processes()
-    guardians = _guardians(processes)
+    reapers = _reapers(processes)
     for pid, parent, words in processes:
-        if words[-1:] != ["--bridge"] or parent not in guardians or pid in above or not _is_sesh(words):
+        if words[-1:] != ["--bridge"] or parent not in reapers or pid in ancestors or not _is_sesh(words):
             continue
         if listening.keys().isdisjoint(_descriptors(pid)) and platform.directory_of(pid) != "/":
-            pieces.append(Stray("bridge", "sesh --bridge, whose ssh has died", pid))
-    until = time.monotonic() + _PARTING
-    while pieces and time.monotonic() < until:
-        time.sleep(0.02)  # a link that was closed just now: its bridge ends by itself
-        pieces = [piece for piece in pieces if piece.alive()]
-    yield from pieces
+            found.append(Orphan("bridge", "sesh --bridge, whose ssh has died", pid))
+    until = time.monotonic() + _CLOSING_TIME
+    while found and time.monotonic() < until:
+        time.sleep(0.02)
+        found = [each for each in found if each.alive()]
+    yield from found
 
 
 def _is_sesh(words: list[str]) -> bool:
@@ -311,8 +355,8 @@ def _is_sesh(words: list[str]) -> bool:
 # -- shared connections
 
 
-def _control() -> str | None:
-    """Where the shared connections lie; None where no host was ever reached, or the place is not to be trusted."""
+def _control_directory() -> str | None:
+    """Where the sockets of shared connections are; None if no host was ever reached, or it is not to be trusted."""
     from sesh.remote import known
     from sesh.remote.ssh import ssh
 
@@ -323,7 +367,7 @@ def _control() -> str | None:
 
 
 def _stale_sockets(folder: str) -> Iterator[str]:
-    """Sockets of shared connections on which nobody listens, and their lock files that nobody holds."""
+    """Sockets in a directory on which nothing listens, and lock files that nothing holds."""
     if not os.path.isdir(folder) or not paths.trusted(folder, "SESH_CTRL_DIR"):
         return
     for entry in os.listdir(folder):
@@ -333,8 +377,8 @@ def _stale_sockets(folder: str) -> Iterator[str]:
         except FileNotFoundError:
             continue
         lock = entry.endswith(".lock") and entry[:1] != "." and stat.S_ISREG(mode)
-        if (lock and age_of(path) > SETTLED and not paths.held(path)) or (
-            stat.S_ISSOCK(mode) and age_of(path) > 1.0 and not _answers(path)
+        if (lock and _age(path) > _SETTLED and not paths.held(path)) or (
+            stat.S_ISSOCK(mode) and _age(path) > 1.0 and not _answers(path)
         ):
             yield path
 
@@ -348,29 +392,29 @@ def _answers(path: str) -> bool:
     except ConnectionRefusedError:
         return False
     except OSError:
-        return True  # it cannot be told
+        return True  # unknown
     finally:
         opened.close()
     return True
 
 
-def connections() -> Iterator[Piece]:
-    """Stale sockets of shared connections, and ssh processes that hold a connection which no socket leads to."""
-    folder = _control()
+def connections() -> Iterator[Leftover]:
+    """Stale sockets of shared connections, and ssh processes whose connection no socket leads to."""
+    folder = _control_directory()
     for path in _stale_sockets(os.path.join(paths.directory(), ".nest")):
-        yield Piece("file", path, age_of(path), partial(unlinked, path))
+        yield Leftover("file", path, _age(path), partial(_unlink, path))
     for path in _stale_sockets(folder) if folder is not None else ():
-        yield Piece("connection", path, age_of(path), partial(unlinked, path))
+        yield Leftover("connection", path, _age(path), partial(_unlink, path))
     processes = platform.own_processes() if folder is not None else []
-    guardians = _guardians(processes)
+    reapers = _reapers(processes)
     for pid, parent, words in processes:
-        path = _controls(words, folder) if parent in guardians else ""  # one that still logs in has its starter
+        path = _control_path(words, folder) if parent in reapers else ""  # while it logs in it still has its parent
         if path and _master(path) != pid:
-            yield Stray("connection", f"ssh {pid}, a shared connection that nobody can find", pid)
+            yield Orphan("connection", f"ssh {pid}, a shared connection that nobody can find", pid)
 
 
-def _controls(words: list[str], folder: str | None) -> str:
-    """The socket in `folder` of a process that is a shared connection, by the words that it bears; empty for others."""
+def _control_path(words: list[str], folder: str | None) -> str:
+    """The socket in `folder` of an ssh that is a shared connection, by its command line; empty for other processes."""
     title = " ".join(words)
     if title.startswith(f"ssh: {folder}/") and title.endswith(" [mux]"):
         return title.removeprefix("ssh: ").removesuffix(" [mux]")
@@ -381,7 +425,7 @@ def _controls(words: list[str], folder: str | None) -> str:
 
 
 def _master(path: str) -> int | None:
-    """The process behind a shared connection's socket, as ssh itself says; None where there is none."""
+    """The process behind a shared connection's socket, as ssh says; None if there is none."""
     import subprocess
 
     words = ["ssh", "-O", "check", "-o", f"ControlPath={path}", "-F", "none", "sesh"]
@@ -389,5 +433,5 @@ def _master(path: str) -> int | None:
         done = subprocess.run(words, capture_output=True, text=True, timeout=5, check=False, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    told = re.search(r"pid=(\d+)", done.stderr + done.stdout)
-    return int(told[1]) if told else None
+    found = re.search(r"pid=(\d+)", done.stderr + done.stdout)
+    return int(found[1]) if found else None

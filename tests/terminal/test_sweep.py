@@ -11,8 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from sesh import platform
+from sesh.cli import sweep
 from sesh.errors import UsageError
-from sesh.ops import leftovers, sweep
+from sesh.ops import leftovers
 from tests.support import Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -126,14 +127,14 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
     used.close()
 
 
-def test_a_bridge_is_stray_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bridge_is_orphaned_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
     bridge = ["python3", "-m", "sesh", "--bridge"]
     rows = [(10, 1, bridge), (11, 9, bridge), (12, 8, bridge), (13, 1, ["vi", "--bridge"]), (8, 1, ["/lib/systemd"])]
     monkeypatch.setattr(platform, "own_processes", lambda: rows)
     monkeypatch.setattr(platform, "start_time", lambda _: "1")
     monkeypatch.setattr(platform, "directory_of", lambda _: "/home/me")
-    monkeypatch.setattr(leftovers, "_PARTING", 0.0)
-    assert [piece.pid for piece in leftovers.bridges()] == [10, 12]
+    monkeypatch.setattr(leftovers, "_CLOSING_TIME", 0.0)
+    assert [each.pid for each in leftovers.bridges()] == [10, 12]
 
 
 @pytest.mark.parametrize(
