@@ -39,6 +39,8 @@ class ExitCode:
     INTERRUPTED = 130
 
 
+_LONGEST = 4096
+"""Characters of an error that go over the wire."""
 SIGNAL_BASE = 128
 """A program ended by signal N makes its waiter exit with 128+N, as a shell would say it."""
 
@@ -74,8 +76,8 @@ class SeshError(Exception):
 
     def facts(self) -> dict[str, object]:
         """The error as it goes over the wire; `message` is the whole line, for who knows no other key."""
-        facts: dict[str, object] = {"code": self.code, "message": self.line(), "exit": int(self.exit_code)}
-        return facts | {"what": self.message, "hint": self.hint}
+        facts: dict[str, object] = {"code": self.code, "message": self.line()[:_LONGEST], "exit": int(self.exit_code)}
+        return facts | {"what": self.message[:_LONGEST], "hint": self.hint[:_LONGEST]}
 
 
 def for_host(text: str, host: str | None) -> str:
@@ -195,6 +197,7 @@ def rebuild(facts: object) -> SeshError:
     else:
         error = _kind(str(facts.get("code")), facts.get("exit"))
         error.message = str(facts.get("what") or facts.get("message"))
+        error.args = (error.message,)
         error.hint = str(facts.get("hint") or "")
     error.answered = True
     return error

@@ -100,6 +100,10 @@ class Connection:
         frames, self._frames = self._frames, []
         return frames
 
+    def put_back(self, frames: list[tuple[int, bytes]]) -> None:
+        """Has `receive` give these frames first: they were taken before their time."""
+        self._frames = [*frames, *self._frames]
+
     @property
     def decoder(self) -> protocol.Decoder:
         """The decoder, with what has come of an unfinished frame."""

@@ -5,9 +5,9 @@ It answers HELLO with WELCOME (`home`, what it `can`, and who it is), then reque
 - `op` {op, asks, answers} and its arguments as DATA: an op carried out in a child process, so that PING is answered
   meanwhile; its result comes as DATA, what it noted as `notes`. One that yields sends a DATA frame for each item. With
   `asks` there is a person who can be asked: it is answered with a `question`, and comes again with one answer more.
-- `enter` {op, data, asks, answers, session_id}: an op that leads to a session (attach, create, a job): its name and
-  `session_id`; from then on the bytes of the session's daemon pass through untouched. `session_id`: that of a session
-  which is created; if there is one of that id it is that one, or its `result`: asked again, nothing is done twice.
+- `enter` {op, arguments, asks, answers, session_id}: an op that leads to a session (attach, create, a job): its name
+  and `session_id`; from then on the bytes of the session's daemon pass through untouched. `session_id`: that of a
+  session which is created; if one has that id it is that one, or its `result`: asked again, nothing is done twice.
 - `connect` {name, session_id, passing}: the same for a session that is known; one that has ended is answered with its
   `result`. `passing`: nobody is going to be attached.
 
@@ -139,9 +139,11 @@ def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:
         raise UsageError(f"this is sesh {__version__} and does not know what was asked; run: sesh --upgrade")
     if caller.session_id and (begun := _begun(caller.session_id)) is not None:
         return begun
-    data = asked.get("data")
+    arguments = asked.get("arguments")
     try:
-        name, connection = target.carry_out(caller, str(asked.get("op")), data if isinstance(data, dict) else {})
+        name, connection = target.carry_out(
+            caller, str(asked.get("op")), arguments if isinstance(arguments, dict) else {}
+        )
     except Question as question:
         return {**_question(question), "notes": caller.notes}, b"", None
     return {"name": name, "notes": caller.notes, "session_id": _session_id(name)}, b"", connection
@@ -152,7 +154,7 @@ def _op(caller: LinkCaller, asked: dict[str, Any], data: bytes, send: Callable[[
     number = asked.get("id")
     try:
         try:
-            result = target.carry_out(caller, str(asked.get("op")), target.decoded(data))
+            result = target.carry_out(caller, str(asked.get("op")), target.decoded(data) if data else {})
             if hasattr(result, "__next__"):
                 for item in result:
                     send(protocol.frame(protocol.DATA, target.encoded(item)))
@@ -230,15 +232,14 @@ def _carried_out(near: wire.Connection, number: object, work: Callable[[Callable
     frames, outbound = os.pipe()
 
     def run() -> int:
-        os.close(frames)
-        with open(outbound, "wb", buffering=0) as pipe:
-            work(lambda data: child.write_all(pipe.fileno(), data))
+        work(lambda frame: child.write_all(outbound, frame))
         return 0
 
     running = child.fork(run, directory=os.path.expanduser("~"), keep=outbound)
     os.close(outbound)
     decoder = protocol.Decoder()
     answered = False
+    later: list[tuple[int, bytes]] = []
     poll = select.poll()
     poll.register(near.inbound, select.POLLIN)
     poll.register(frames, select.POLLIN)
@@ -246,7 +247,7 @@ def _carried_out(near: wire.Connection, number: object, work: Callable[[Callable
         while True:
             ready = {descriptor for descriptor, _ in poll.poll()}
             if near.inbound in ready:
-                _answer_pings(near)
+                _answer_pings(near, later)
             if frames in ready:
                 block = os.read(frames, _BLOCK)
                 if not block:
@@ -260,16 +261,18 @@ def _carried_out(near: wire.Connection, number: object, work: Callable[[Callable
     finally:
         os.close(frames)
         os.waitpid(running, 0)
+    near.put_back(later)
     if not answered:
         near.send(_refusal(number, InternalError("what carried this out on the host ended without an answer")))
 
 
-def _answer_pings(near: wire.Connection) -> None:
-    """Deals with what is said while an op runs: nothing but whether this side is there, or that theirs is not."""
-    first = near.receive()
-    for kind, payload in [first, *near.leftovers()]:
+def _answer_pings(near: wire.Connection, later: list[tuple[int, bytes]]) -> None:
+    """Answers PING while an op runs; other frames are kept for `later`. Raises Unreachable where the other side left."""
+    for kind, payload in [near.receive(), *near.leftovers()]:
         if kind == protocol.PING:
             near.send(protocol.frame(protocol.PONG, payload))
+        else:
+            later.append((kind, payload))
 
 
 def _splice(near: wire.Connection, through: wire.Connection) -> int:

@@ -39,6 +39,7 @@ def summaries(_caller: Caller) -> list[Summary]:
 @op
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
     """Whether a session runs, or has ended and is kept. `required`: raises NotFound if not."""
+    name = find.checked(name)
     connection = find.required(name) if required else find.running(name)
     if connection is not None:
         connection.close()

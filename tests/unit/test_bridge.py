@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 import threading
@@ -14,8 +15,8 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.errors import NotFound, Unreachable, UsageError
-from sesh.ops import bridge
+from sesh.errors import InvalidName, NotFound, Unreachable, UsageError
+from sesh.ops import bridge, target
 from tests.support import Home, wait_until
 
 
@@ -63,6 +64,16 @@ def deadline() -> float:
     return time.monotonic() + 10
 
 
+def op(op: str, number: int = 1, /, **data: Any) -> bytes:
+    """The frames that ask for an op."""
+    return wire.asking("op", number, target.encoded(data), op=op, asks=False, answers=[])
+
+
+def result(connection: wire.Connection, number: int = 1) -> Any:
+    """The result of the op that was asked for."""
+    return target.decoded(connection.answer(number, deadline())[1])
+
+
 def test_it_says_its_mark_then_who_it_is(home: Home, far_end: Bridge) -> None:
     connection = far_end.greeted()
     assert connection.welcome["home"] == home.path
@@ -74,18 +85,20 @@ def test_it_ends_when_the_other_side_has_gone(far_end: Bridge) -> None:
     assert far_end.ended() == 0
 
 
-def test_it_answers_pings_also_while_a_command_runs(far_end: Bridge) -> None:
+def test_it_answers_pings_also_while_an_op_runs(far_end: Bridge) -> None:
     connection = far_end.greeted()
     connection.send(protocol.frame(protocol.PING, b"1"))
     assert connection.receive(deadline()) == (protocol.PONG, b"1")
-    connection.send(wire.asking("command", 1, argv=["--open", "work"]) + protocol.frame(protocol.PING, b"2"))
-    kinds = [connection.receive(deadline())[0] for _ in range(2)]
-    assert sorted(kinds) == sorted([protocol.PONG, protocol.RESPONSE])
+    connection.send(op("sessions.open_", name="work") + protocol.frame(protocol.PING, b"2"))
+    kinds = [connection.receive(deadline())[0] for _ in range(3)]
+    assert sorted(kinds) == sorted([protocol.PONG, protocol.DATA, protocol.RESPONSE])
 
 
 def test_a_session_s_daemon_is_led_to_and_answers_itself(home: Home, far_end: Bridge) -> None:
     connection = far_end.greeted()
-    answer, _ = connection.request("enter", deadline=deadline(), argv=["work", "--", "cat"])
+    answer, _ = connection.request(
+        "enter", deadline=deadline(), op="enter.go", arguments={"name": "work", "command": ["cat"]}
+    )
     assert answer["name"] == "work"
     status = home.sesh("--status", "work", "--json").json()
     connection.welcome = {}
@@ -100,7 +113,7 @@ def test_a_session_is_known_again_by_its_id_and_its_end_is_told(home: Home, far_
     connection = far_end.greeted()
     with pytest.raises(NotFound):
         connection.request("connect", deadline=deadline(), name="work", session_id="0123456789abcdef")
-    number, _ = connection.request("enter", deadline=deadline(), argv=["--attach", "work"])
+    number, _ = connection.request("enter", deadline=deadline(), op="enter.attach", arguments={"name": "work"})
     home.sesh("--send", "work", "--enter")
     wait_until(lambda: home.names() == [])
     other = Bridge(home)
@@ -111,13 +124,12 @@ def test_a_session_is_known_again_by_its_id_and_its_end_is_told(home: Home, far_
 
 def test_what_it_does_not_know_is_refused_and_harms_nothing(far_end: Bridge) -> None:
     connection = far_end.greeted()
-    for words in ({"verb": "future"}, {"verb": "command", "argv": "x"}, {"verb": "enter", "argv": [1]}, {"verb": None}):
+    for words in ({"verb": "future"}, {"verb": "op", "op": 3}, {"verb": "enter", "op": "x.y"}, {"verb": None}):
         connection.send(protocol.message(protocol.REQUEST, {"id": 7, **words}))
         with pytest.raises(UsageError):
             connection.answer(7, deadline())
-    with pytest.raises(UsageError, match="ends at no session"):
-        connection.request("enter", deadline=deadline(), argv=["--version"])
-    assert connection.request("summaries", deadline=deadline())[0]["sessions"] == []
+    connection.send(op("sessions.summaries"))
+    assert result(connection) == []
 
 
 def test_rubbish_ends_it(far_end: Bridge) -> None:
@@ -128,12 +140,12 @@ def test_rubbish_ends_it(far_end: Bridge) -> None:
     assert far_end.process.wait(10) != 0
 
 
-def test_a_command_whose_asker_goes_away_is_ended(home: Home, far_end: Bridge) -> None:
+def test_an_op_whose_asker_goes_away_is_ended(home: Home, far_end: Bridge) -> None:
     home.sesh("--open", "work", "--", "cat")
     connection = far_end.greeted()
-    connection.send(wire.asking("command", 1, argv=["--exec", "job", "-d", "--", "sleep", "1000"]))
-    connection.answer(1, deadline())
-    connection.send(wire.asking("command", 2, argv=["--wait", "work", "--exit"]))
+    connection.send(op("sessions.job", name="job", command=["sleep", "1000"]))
+    assert result(connection) == "job"
+    connection.send(op("events.all_events", 2))
     children = f"/proc/{far_end.process.pid}/task/{far_end.process.pid}/children"
     if os.path.exists(children):
         wait_until(lambda: Path(children).read_text(encoding="utf-8").strip())
@@ -141,26 +153,41 @@ def test_a_command_whose_asker_goes_away_is_ended(home: Home, far_end: Bridge) -
     assert home.names() == ["job", "work"]
 
 
-def test_stdin_of_a_command_may_be_large_and_not_be_read(far_end: Bridge) -> None:
+def test_data_of_an_op_may_be_large(home: Home, far_end: Bridge) -> None:
+    home.sesh("--open", "work", "--", "cat")
     connection = far_end.greeted()
-    connection.send(wire.asking("command", 1, bytes(3_000_000), argv=["--version"]))
-    code = None
-    while code is None:
-        kind, payload = connection.receive(deadline())
-        if kind == protocol.RESPONSE:
-            code = protocol.parse(payload)["exit_code"]
-    assert code == 0
+    connection.send(op("sessions.there", name="x" * 3_000_000))
+    with pytest.raises(InvalidName):
+        result(connection)
+
+
+def test_a_bridge_waits_for_an_op_without_waking(home: Home, far_end: Bridge) -> None:
+    """It looked fifty times a second whether a command took its stdin."""
+    connection = far_end.greeted()
+    connection.send(op("events.all_events"))
+    status = Path(f"/proc/{far_end.process.pid}/status")
+    if not status.exists():
+        return
+    children = f"/proc/{far_end.process.pid}/task/{far_end.process.pid}/children"
+    wait_until(lambda: Path(children).read_text(encoding="utf-8").strip())
+
+    def switches() -> str:
+        return next(line for line in status.read_text().splitlines() if line.startswith("voluntary"))
+
+    before = switches()
+    assert not select.select([connection.inbound], [], [], 0.3)[0]
+    assert switches() == before
+    assert far_end.ended() == 0
 
 
 def test_questions_come_back_as_answers(home: Home, far_end: Bridge) -> None:
     home.sesh("--open", "work", "--", "cat")
     connection = far_end.greeted()
-    words: dict[str, Any] = {"argv": ["--new", "work"], "asks": True}
+    words: dict[str, Any] = {"op": "enter.new", "arguments": {"name": "work"}, "asks": True}
     asked, _ = connection.request("enter", deadline=deadline(), answers=[], **words)
-    assert asked["question"].endswith(" (j) Join, (r) Replace, (n) New: work-2, (c) Cancel [J]")
-    assert asked["about"].startswith("work runs already")
-    assert asked["labels"] == ["Join", "Replace", "New: work-2", "Cancel"]
-    assert (asked["letters"], asked["default"]) == ("jrnc", "j")
+    assert asked["question"].startswith("work runs already")
+    assert asked["answers"] == [["j", "Join"], ["r", "Replace"], ["n", "New: work-2"], ["c", "Cancel"]]
+    assert asked["default"] == "j"
     answer, _ = connection.request("enter", deadline=deadline(), answers=["n"], **words)
     assert answer["name"] == "work-2"
 

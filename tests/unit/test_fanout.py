@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.cli import fanout, printing
-from sesh.cli.fanout import Run
+from sesh.cli.fanout import HostRun
 
 
-def run(host: str, colour: int | None = None) -> Run:
+def run(host: str, colour: int | None = None) -> HostRun:
     """A run without a process."""
-    own = Run.__new__(Run)
-    own.host, own.output, own.told = host, b"", b""
+    own = HostRun.__new__(HostRun)
+    own.host, own.output, own.notes = host, b"", b""
     own._prefix = f"{host}: ".encode()
     return own
 
@@ -39,7 +39,7 @@ def test_every_line_comes_whole_under_its_host(pieces: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "told", "code", "value"),
+    ("output", "notes", "code", "value"),
     [
         (b'{"exit_code": 3, "host": "x"}\n', b"", 3, {"exit_code": 3, "host": "box"}),
         (b'{"line": "a"}\n{"exit_code": 0}\n', b"", 0, {"exit_code": 0, "host": "box"}),
@@ -57,14 +57,14 @@ def test_every_line_comes_whole_under_its_host(pieces: list[bytes]) -> None:
         ),
     ],
 )
-def test_a_host_s_answer_bears_its_name(output: bytes, told: bytes, code: int, value: object) -> None:
+def test_a_host_s_answer_bears_its_name(output: bytes, notes: bytes, code: int, value: object) -> None:
     one = run("box")
-    one.output, one.told = output, told
+    one.output, one.notes = output, notes
     assert one.value(code) == value
 
 
 def test_the_summary_says_why() -> None:
     one, other = run("box"), run("other-box")
-    other.told = b"sesh: other-box cannot be \x1b[31mreached\n"
+    other.notes = b"sesh: other-box cannot be \x1b[31mreached\n"
     text = fanout._summary([one, other], {"box": 0, "other-box": 125})
     assert text.splitlines() == ["box        ok", "other-box  failed (125)  other-box cannot be [31mreached"]

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from sesh.cli.parser import split
 from sesh.errors import Refused, Unreachable, UsageError
-from sesh.ops import links, lookup
+from sesh.ops import lookup
+from sesh.ops.caller import Caller
 from sesh.remote import known
-from sesh.remote.ssh import link
 
 
 class World:
@@ -25,7 +24,7 @@ class World:
         self.failed: set[str] = set()
         self.over = threading.Event()
 
-    def request(self, destination: str, verb: str, near: object, *, patience: float) -> dict[str, Any]:
+    def sessions_of(self, _caller: Caller, destination: str, _deadline: float) -> list[dict[str, Any]]:
         self.asked.append(destination)
         answer = self.hosts[destination]
         if answer is None:
@@ -33,17 +32,15 @@ class World:
             raise Unreachable("late")
         if isinstance(answer, Exception):
             raise answer
-        return {"sessions": [{"name": name} for name in answer]}
+        return [{"name": name} for name in answer]
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     own = World()
-    monkeypatch.setattr(lookup, "_known", lambda line: [] if line.local else list(own.hosts))
+    monkeypatch.setattr(lookup, "_known", lambda caller: [] if caller.local else list(own.hosts))
     monkeypatch.setattr(lookup, "PATIENCE", 10.0)
-    monkeypatch.setattr(links, "place", lambda word: word)
-    monkeypatch.setattr(links, "near", lambda _: {})
-    monkeypatch.setattr(link, "request", own.request)
+    monkeypatch.setattr(lookup, "sessions_of", own.sessions_of)
     monkeypatch.setattr(known, "remember_names", lambda *_: True)
     monkeypatch.setattr(known, "failed", own.failed.add)
     monkeypatch.setattr(known, "skipped", lambda word: word in own.failed)
@@ -54,26 +51,28 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             thread.join(10)  # what it notes must not reach the next test
 
 
-LINE = split(["--kill", "work"])
+CALLER = Caller()
 
 
 def test_the_one_host_that_has_it_is_found(world: World) -> None:
     world.hosts = {"a": ["x"], "b": ["work", "x"], "c": []}
-    assert lookup.find(LINE, "work") == "b"
-    assert lookup.find(LINE, "missing") is None
-    assert lookup.find(split(["--kill", "work", "--local"]), "work") is None
+    assert lookup.find(CALLER, "work") == "b"
+    assert lookup.find(CALLER, "missing") is None
+    local = Caller()
+    local.local = True
+    assert lookup.find(local, "work") is None
 
 
 def test_several_names_cost_one_question_a_host(world: World) -> None:
     world.hosts = {"a": ["one"], "b": ["two", "one"]}
-    assert lookup.located(LINE, ["one", "two", "three"]) == {"one": ["a", "b"], "two": ["b"], "three": []}
+    assert lookup.located(CALLER, ["one", "two", "three"]) == {"one": ["a", "b"], "two": ["b"], "three": []}
     assert sorted(world.asked) == ["a", "b"]
 
 
 def test_several_hosts_that_have_it_are_named_where_nobody_can_be_asked(world: World) -> None:
     world.hosts = {"a": ["work"], "b": ["work"]}
     with pytest.raises(UsageError, match="@a, @b"):
-        lookup.find(LINE, "work")
+        lookup.find(CALLER, "work")
 
 
 def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_are_skipped_then(
@@ -82,24 +81,24 @@ def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_are_skipped_then
     world.hosts = {"late": None, "down": Unreachable("no"), "odd": OSError(13, "no"), "here": ["work"]}
     monkeypatch.setattr(lookup, "PATIENCE", 1.0)
     began = time.monotonic()
-    assert lookup.find(LINE, "work") == "here"
+    assert lookup.find(CALLER, "work") == "here"
     assert time.monotonic() - began < 5
     assert world.failed == {"late", "down", "odd"}
-    assert lookup.hosts(LINE) == ["here"]
-    assert lookup.skipped(LINE) == ["late", "down", "odd"]
+    assert lookup.hosts(CALLER) == ["here"]
+    assert lookup.skipped(CALLER) == ["late", "down", "odd"]
     assert capfd.readouterr().err == ""
 
 
 def test_a_host_that_refuses_is_asked_again(world: World) -> None:
     world.hosts = {"a": Refused("not now")}
-    assert lookup.find(LINE, "work") is None
+    assert lookup.find(CALLER, "work") is None
     assert world.failed == set()
 
 
 def test_answers_of_the_list_come_as_they_come(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "PATIENCE", 1.0)
     world.hosts = {"late": None, "here": ["work"], "down": Unreachable("no")}
-    answers = lookup.summaries(list(world.hosts))
+    answers = lookup.summaries(CALLER, list(world.hosts))
     first = dict((next(answers), next(answers)))
     assert first.keys() == {"here", "down"}
     assert first["here"] == [{"name": "work", "host": "here"}]
@@ -112,4 +111,4 @@ def test_no_answer_of_many_is_lost(world: World) -> None:
     """Threads add answers while others are taken."""
     world.hosts = {f"h{number}": ["work"] for number in range(60)}
     for _ in range(5):
-        assert len(lookup.located(LINE, ["work"])["work"]) == 60
+        assert len(lookup.located(CALLER, ["work"])["work"]) == 60

@@ -1,0 +1,119 @@
+"""What an op knows of the machine that it is asked from, and how the person there is asked and answered."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.errors import NotFound, SeshError
+from sesh.ops.bridge import LinkCaller
+from sesh.ops.caller import YES_NO, Caller, Origin, Question
+
+PART = st.text(min_size=1).filter(lambda part: "/" not in part and "\0" not in part and part not in (".", ".."))
+
+
+@given(st.lists(PART, max_size=4))
+def test_a_directory_under_the_other_home_is_the_same_under_this_one(parts: list[str]) -> None:
+    home = os.path.expanduser("~")
+    origin = Origin({"home": "/Users/somebody"})
+    assert origin.directory("/".join(["/Users/somebody", *parts])) == os.path.normpath("/".join([home, *parts]))
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("/Users/somebodyelse/x", "/Users/somebodyelse/x"),
+        ("/usr", "/usr"),
+        ("x/y", "~/x/y"),
+        (".", "~/."),
+        ("/Users/somebody/", "~"),
+        ("/Users/somebody/a b/", "~/a b"),
+    ],
+)
+def test_other_directories_are_taken_as_they_are_or_from_home(word: str, meant: str) -> None:
+    meant = meant.replace("~", os.path.expanduser("~"))
+    assert os.path.normpath(Origin({"home": "/Users/somebody"}).directory(word)) == os.path.normpath(meant)
+
+
+def test_a_home_of_root_s_is_no_prefix_of_everything() -> None:
+    assert Origin({"home": ""}).directory("/usr") == "/usr"
+    assert Origin({}).directory("/usr") == "/usr"
+
+
+def test_the_locale_is_the_other_machine_s_where_it_exists_here() -> None:
+    here = {"LANG": "de_DE.UTF-8", "LC_TIME": "C", "PATH": "/bin"}
+    assert Origin({}).environment(here) == {"LANG": "de_DE.UTF-8", "LC_TIME": "C", "PATH": "/bin"}
+    facts = {"locale": {"LANG": "xx_YY.UTF-8", "LC_ALL": "C", "LC_TIME": "zz_ZZ", "PATH": "/evil"}}
+    assert Origin(facts).environment(here) == {"LANG": "C.UTF-8", "LC_ALL": "C", "PATH": "/bin"}
+    assert Origin({"locale": {"LC_TIME": "zz_ZZ"}}).environment(here) == {"LANG": "C.UTF-8", "PATH": "/bin"}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["host", "home", "size", "term", "colorterm", "locale"]),
+        st.none()
+        | st.text()
+        | st.integers()
+        | st.lists(st.integers() | st.text(), max_size=5)
+        | st.dictionaries(st.text(), st.text(), max_size=2),
+    )
+)
+def test_whatever_the_other_machine_says_of_itself_harms_nothing(facts: dict[str, object]) -> None:
+    origin = Origin(facts)
+    assert len(origin.size) == 4
+    assert all(isinstance(each, int) for each in origin.size)
+    origin.environment({})
+    origin.directory("x")
+
+
+@pytest.mark.parametrize(
+    ("error", "here", "there"),
+    [
+        (
+            NotFound("no session x", hint="`$sesh` lists what there is, `$sesh x` creates it"),
+            "no session x; `sesh` lists what there is, `sesh x` creates it",
+            "no session x; `sesh @box` lists what there is, `sesh @box x` creates it",
+        ),
+        (
+            SeshError("write: $sesh --kill x, or $sesh --exec -- y"),
+            "write: sesh --kill x, or sesh --exec -- y",
+            "write: sesh @box --kill x, or sesh @box --exec -- y",
+        ),
+        (SeshError("for the host: sesh @user@x"), "for the host: sesh @user@x", "for the host: sesh @user@x"),
+        (SeshError("this is sesh 0.1.0"), "this is sesh 0.1.0", "this is sesh 0.1.0"),
+    ],
+)
+def test_commands_in_an_error_are_those_that_are_right_where_the_person_sits(
+    error: SeshError, here: str, there: str
+) -> None:
+    assert str(error) == here
+    error.host = "box"
+    assert str(error) == there
+
+
+def test_a_question_goes_to_the_person_over_the_link_and_the_answer_comes_with_the_next_try() -> None:
+    answers = [("a", "Apple"), ("b", "Bread"), ("c", "Cake")]
+    with pytest.raises(Question) as question:
+        LinkCaller(Origin({}), asks=True, answers=[]).ask("which one?", answers, "b")
+    assert (question.value.text, question.value.answers, question.value.default) == ("which one?", answers, "b")
+    caller = LinkCaller(Origin({}), asks=True, answers=["a", "", "3"])
+    assert [caller.ask("which one?", answers, "b") for _ in range(3)] == ["a", "", "3"]
+    with pytest.raises(Question):
+        caller.ask("and now?", YES_NO, "n")
+
+
+def test_what_is_noted_for_a_person_over_a_link_comes_back_with_the_answer() -> None:
+    caller = LinkCaller(Origin({"host": "box"}), asks=False, answers=[])
+    caller.note("one")
+    caller.entering("two")
+    assert caller.notes == [("one", False), ("two", True)]
+
+
+def test_a_program_is_told_nothing_and_cannot_be_asked() -> None:
+    caller = Caller()
+    caller.entering("anything")
+    assert not caller.can_ask
+    assert caller.ssh_prompts is False

@@ -1,0 +1,56 @@
+"""Ops asked for by name: their data survives a link, and what is no op is refused."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh import protocol, wire
+from sesh.errors import NotFound, UsageError
+from sesh.ops import target
+from sesh.ops.caller import Caller
+from sesh.ops.target import Target
+
+WORD = st.binary(max_size=8).map(os.fsdecode)
+DATA = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | WORD | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from("abcd"), inner, max_size=3),
+)
+
+
+@given(DATA)
+def test_data_of_any_bytes_survives_the_link(data: Any) -> None:
+    """Bytes that are no UTF-8, controls, quotes, empty words: no shell of a host ever reads them."""
+    assert target.decoded(target.encoded(data)) == data
+
+
+@given(st.lists(WORD, max_size=6))
+def test_words_of_any_bytes_survive_the_frames(argv: list[str]) -> None:
+    sent = wire.asking("op", 1, target.encoded({"command": argv}), op="sessions.open_", asks=False, answers=[])
+    frames = protocol.Decoder().feed(sent)
+    assert [kind for kind, _ in frames] == [protocol.DATA, protocol.REQUEST]
+    assert target.decoded(frames[0][1]) == {"command": argv}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "sessions", "sessions.", ".kill", "sessions._summary", "end.end_all", "no.such", "sessions.no_such",
+     "os.system", "sessions.kill.x", "../x.y"],
+)  # fmt: skip
+def test_only_ops_are_carried_out_by_name(name: str) -> None:
+    with pytest.raises(UsageError):
+        target.carry_out(Caller(), name, {})
+
+
+def test_data_that_an_op_does_not_know_is_refused() -> None:
+    with pytest.raises(UsageError, match="knows another sessions"):
+        Target(Caller()).call("sessions.there", name="x", future=True)
+
+
+def test_an_op_of_this_machine_is_called_and_raises_as_it_is() -> None:
+    with pytest.raises(NotFound, match="no session nosuch"):
+        Target(Caller()).call("sessions.there", name="nosuch", required=True)
