@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol, wire
-from sesh.cli.job import Followed, report
-from sesh.cli.parser import Line, split
+from sesh.cli.invocation import Invocation
+from sesh.cli.jobs import Followed, report
+from sesh.cli.parser import split
 from sesh.errors import InternalError, Interrupted, NotFound
-from sesh.ops.interrupts import Presses
-from sesh.ops.waiter import Waiter
-from tests.unit.awaited import Daemon, presses
+from sesh.ops.caller import Caller
+from sesh.ops.interrupts import Interrupts
+from sesh.ops.jobs import Waiter
+from tests.unit.awaited import Daemon, interrupts
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def test_the_code_and_the_retained_output_come_with_the_answer(ends: tuple[wire.
         daemon.ended(3)
 
     thread = played(daemon, part)
-    with Waiter(connection, "job", presses(tie=False)) as waiter:
+    with Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter:
         result, retained = waiter.result(None, wanted=True)
     thread.join(10)
     assert (result["exit_code"], retained) == (3, b"one\r\ntwo")
@@ -65,7 +67,7 @@ def test_three_presses_of_ctrl_c_stop_the_waiting_and_the_job_goes_on(ends: tupl
 
     thread = played(daemon, part)
     with (
-        Waiter(connection, "job", presses(tie=False)) as waiter,
+        Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter,
         pytest.raises(Interrupted, match="job goes on; to watch: sesh job, to end it: sesh --kill job"),
     ):
         waiter.result(None, wanted=False)
@@ -83,10 +85,10 @@ def test_what_is_pressed_before_there_is_a_job_is_told_to_it(ends: tuple[wire.Co
         seen.append(daemon.next()[1]["verb"])
         daemon.ended(130)
 
-    with Presses(tie=False, left="") as noted:
+    with Interrupts(tie=False, left="") as noted:
         os.kill(os.getpid(), signal.SIGINT)
         thread = played(daemon, part)
-        with Waiter(connection, "job", noted) as waiter:
+        with Waiter(connection, "job", noted, Caller()) as waiter:
             assert waiter.result(None, wanted=False)[0]["exit_code"] == 130
     thread.join(10)
     assert seen == ["interrupt"]
@@ -97,12 +99,12 @@ def test_nobody_is_kept_by_a_job_that_does_not_begin() -> None:
         for _ in range(times):
             os.kill(os.getpid(), signal.SIGINT)
 
-    with Presses(tie=False, left="it may have begun"), pytest.raises(Interrupted, match="may have begun"):
+    with Interrupts(tie=False, left="it may have begun"), pytest.raises(Interrupted, match="may have begun"):
         pressed(3)
 
 
 def test_a_ctrl_c_after_two_seconds_is_a_first_one_again() -> None:
-    with Presses(tie=False, left="") as noted:
+    with Interrupts(tie=False, left="") as noted:
         for moment in (0.0, 1.0, 2.5, 3.0, 5.0, 6.9):
             noted.pressed(moment)
         with pytest.raises(Interrupted):
@@ -125,7 +127,7 @@ def test_a_tied_job_is_ended_by_signals_and_its_own_code_is_waited_for(
 
     thread = played(daemon, part)
     before = signal.getsignal(number)
-    with Waiter(connection, "job", presses(tie=True)) as waiter:
+    with Waiter(connection, "job", interrupts(tie=True), Caller()) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 129
     thread.join(10)
     assert signal.getsignal(number) == before
@@ -139,7 +141,10 @@ def test_a_daemon_that_dies_takes_the_code_with_it(ends: tuple[wire.Connection, 
         daemon.end.shutdown(socket.SHUT_RDWR)
 
     played(daemon, part)
-    with Waiter(connection, "job", presses(tie=False)) as waiter, pytest.raises(InternalError, match="died") as raised:
+    with (
+        Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter,
+        pytest.raises(InternalError, match="died") as raised,
+    ):
         waiter.result(None, wanted=False)
     assert raised.value.exit_code == 125
 
@@ -152,7 +157,7 @@ def test_an_error_of_the_daemon_is_the_waiters(ends: tuple[wire.Connection, Daem
         daemon.say(protocol.RESPONSE, id=1, error={"code": "not_found", "message": "gone"})
 
     played(daemon, part)
-    with Waiter(connection, "job", presses(tie=False)) as waiter, pytest.raises(NotFound, match="gone"):
+    with Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter, pytest.raises(NotFound, match="gone"):
         waiter.result(None, wanted=False)
 
 
@@ -169,7 +174,7 @@ def test_followed_output_reaches_stdout_before_the_end(
         daemon.ended(0)
 
     thread = played(daemon, part)
-    with Waiter(connection, "job", presses(tie=False)) as waiter:
+    with Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter:
         waiter.result(Followed(lines=False), wanted=False)
     thread.join(10)
     assert capfdbinary.readouterr().out == whole.replace(b"\r\n", b"\n")
@@ -195,7 +200,7 @@ def test_a_reader_that_stops_does_not_keep_ctrl_c_from_the_job(
             os.kill(os.getpid(), signal.SIGINT)
 
         played(daemon, part)
-        with Waiter(connection, "job", presses(tie=False)) as waiter, pytest.raises(Interrupted):
+        with Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter, pytest.raises(Interrupted):
             waiter.result(Followed(lines=False), wanted=False)
     finally:
         os.dup2(saved, 1)
@@ -207,17 +212,18 @@ def test_a_reader_that_stops_does_not_keep_ctrl_c_from_the_job(
 def test_line_ends_come_out_as_the_program_wrote_them_in_any_chunking(parts: list[bytes], data: st.DataObject) -> None:
     whole = b"".join(parts)
     output, lines = Followed(lines=False), Followed(lines=True)
-    got = got_lines = b""
     while whole:
         size = data.draw(st.integers(1, len(whole)))
-        got += output.take(whole[:size])
-        got_lines += lines.take(whole[:size])
+        output.take(whole[:size])
+        lines.take(whole[:size])
         whole = whole[size:]
     expected = b"".join(parts).replace(b"\r\n", b"\n")
-    assert got + output.end() == expected
+    output.end()
+    lines.end()
+    assert output.pending == expected
     rows = b"".join(parts).split(b"\n")
     count = len(rows) if rows[-1] else len(rows) - 1
-    assert (got_lines + lines.end()).count(b'{"line": ') == count
+    assert lines.pending.count(b'{"line": ') == count
 
 
 @pytest.mark.parametrize(
@@ -230,14 +236,14 @@ def test_line_ends_come_out_as_the_program_wrote_them_in_any_chunking(parts: lis
     ],
 )
 def test_the_jobs_code_is_seshs_own(result: dict[str, object], code: int) -> None:
-    assert report(split(["--exec", "--", "x"]), "job", result, b"", printed=False) == code
+    assert report(Invocation(split(["--exec", "--", "x"])), "job", result, b"", printed=False) == code
 
 
 def test_bytes_that_are_no_text_are_in_the_json_twice(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     import base64
     import json
 
-    line: Line = split(["--exec", "--json", "--", "x"])
+    line = Invocation(split(["--exec", "--json", "--", "x"]))
     report(line, "job", {"exit_code": 0, "duration": 1.5}, b"a\r\n\xff", printed=False)
     told = json.loads(capfdbinary.readouterr().out)
     assert told["output"] == "a\n\ufffd"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli import parser, verbs
-from sesh.cli.group import VERBLESS
-from sesh.cli.parser import FLAG, OPTIONS, PLACES, VERBS, parse, split
+from sesh.cli import typer_app
+from sesh.cli.parser import parse, split, wants_json
+from sesh.cli.verbs import BY_NAME, FLAG, VERBS, Verb
 from sesh.errors import InvalidHost, SeshError, UsageError
 
 ANY_WORD = st.one_of(
@@ -125,8 +127,8 @@ def test_help_for_the_command_or_as_a_value_is_none_for_sesh(argv: list[str]) ->
 
 
 def test_json_is_wanted_by_word_and_by_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert parser.wants_json(["--kill", "web", "--json"])
-    assert not parser.wants_json(["--exec", "--", "x", "--json"])
+    assert wants_json(["--kill", "web", "--json"])
+    assert not wants_json(["--exec", "--", "x", "--json"])
     monkeypatch.setenv("SESH_JSON", "1")
     assert split(["--list"]).json
     monkeypatch.setenv("SESH_JSON", "0")
@@ -174,31 +176,32 @@ def test_what_is_not_plainly_right_is_left_to_typer(argv: str) -> None:
     assert parse(split(argv.split())) is None
 
 
-def test_typer_and_the_fast_parser_know_the_same_words() -> None:
-    declared = verbs.declared().commands
-    assert set(declared) == {VERBLESS, *VERBS}
-    for name, command in declared.items():
-        options = {
-            each: OPTIONS.get("" if name == VERBLESS else name, {}).get(each) for each in _spelled(command.params)
-        }
-        assert set(options) == set(OPTIONS.get("" if name == VERBLESS else name, {})), name
-        for parameter in command.params:
-            for spelled in parameter.opts:
-                if spelled[:1] == "-":
-                    key, kind = OPTIONS["" if name == VERBLESS else name][spelled]
-                    assert (key, kind == FLAG) == (parameter.name, getattr(parameter, "is_flag", False)), (
-                        name,
-                        spelled,
-                    )
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name or "NAME")
+def test_typer_reads_the_words_of_the_table_as_the_fast_parser_does(verb: Verb) -> None:
+    command = typer_app.app().commands[verb.name or typer_app.VERBLESS]
+    options = {
+        spelling: (each.name, getattr(each, "is_flag", False))
+        for each in command.params
+        for spelling in each.opts
+        if spelling[:1] == "-"
+    }
+    assert options == {word: (option.key, option.kind == FLAG) for word, option in verb.spelled.items()}
+    arguments = [each.name for each in command.params if each.param_type_name == "argument"]
+    assert arguments == ([verb.gather] if verb.gather else [place.rstrip("?*+") for place in verb.words])
 
 
-def test_the_fast_parser_gives_words_the_names_that_typer_gives_them() -> None:
-    declared = verbs.declared().commands
-    for verb, places in PLACES.items():
-        arguments = [each.name for each in declared[verb or VERBLESS].params if each.param_type_name == "argument"]
-        assert arguments == [place.rstrip("?*") for place in places], verb
+@pytest.mark.parametrize("verb", BY_NAME.values(), ids=lambda verb: verb.name or "NAME")
+def test_every_row_leads_to_a_function_that_takes_its_words(verb: Verb) -> None:
+    function = verb.function()
+    signature = inspect.signature(function)
+    keys = {option.key: [] for option in verb.options} | {place.rstrip("?*+"): "x" for place in verb.words}
+    if verb.gather:
+        keys = {key: value for key, value in keys.items() if key not in {p.rstrip("?*+") for p in verb.words}}
+        keys[verb.gather] = []
+    signature.bind(None, **keys)
 
 
-def _spelled(parameters: object) -> set[str]:
-    assert isinstance(parameters, list)
-    return {spelled for each in parameters for spelled in each.opts if spelled[:1] == "-"}
+def test_every_verb_has_help_and_an_example_that_parses() -> None:
+    for verb in VERBS:
+        assert verb.help.endswith((".", "it.")), verb.name
+        assert verb.examples, verb.name

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from sesh.cli import complete, gist, offers, parser
+from sesh.cli import complete
+from sesh.cli.verbs import VERBS
 from sesh.ops import child
 from sesh.remote import known
 from sesh.remote.ssh import destination
@@ -17,10 +18,10 @@ from tests.support import Home
 @pytest.fixture
 def filled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sessions here, one on a host; no process is asked."""
-    monkeypatch.setattr(offers, "sessions", lambda **_: {"work": "detached", "play": "attached"})
-    monkeypatch.setattr(offers, "sessions_on", lambda host: {f"on-{host}": "running"})
-    monkeypatch.setattr(offers, "hosts", lambda: {"@gpu": "known", "@box": "ssh_config"})
-    monkeypatch.setattr(offers, "labels", lambda: {"team=web": "work"})
+    monkeypatch.setattr(complete, "sessions", lambda **_: {"work": "detached", "play": "attached"})
+    monkeypatch.setattr(complete, "sessions_on", lambda host: {f"on-{host}": "running"})
+    monkeypatch.setattr(complete, "hosts", lambda: {"@gpu": "known", "@box": "ssh_config"})
+    monkeypatch.setattr(complete, "labels", lambda: {"team=web": "work"})
 
 
 @pytest.mark.usefixtures("filled")
@@ -67,31 +68,20 @@ def test_each_place_has_its_own(line: str, kind: str, offered: list[str]) -> Non
 @pytest.mark.usefixtures("filled")
 def test_options_come_from_the_table_of_words() -> None:
     everything = set(complete.answer(["-"])[1])
-    assert set(parser.VERBS) <= everything
-    for verb, options in parser.OPTIONS.items():
-        if verb:
-            found = set(complete.answer([verb, "--"])[1])
-            assert {option for option in options if option[:2] == "--"} | {"--json", "--help"} <= found, verb
+    assert {verb.name for verb in VERBS if verb.name} <= everything
+    for verb in VERBS:
+        if verb.name:
+            found = set(complete.answer([verb.name, "--"])[1])
+            assert {word for word in verb.spelled if word[:2] == "--"} | {"--json", "--help"} <= found, verb.name
     assert "--timeout" not in complete.answer(["--exec", "--timeout", "3", "--"])[1]
     assert "--label" in complete.answer(["--exec", "--label", "a=b", "--"])[1]
     assert "--" in complete.answer(["--exec", "job", "--"])[1]
 
 
-def test_what_options_do_is_kept_from_their_help(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", home.path)
-    asked: list[list[str]] = []
-    monkeypatch.setattr(child, "aside", asked.append)
-    assert (gist.of("--exec"), gist.of("--exec")) == ({}, {})
-    assert asked == [["--complete", "--gist"]], "asked for once, and not waited for"
-    assert gist.keep() == 0
-    assert gist.of("--exec")["--print"] == "Print its output when it has ended"
-    assert set(parser.VERBS) <= set(gist.of(""))
-    kept = os.path.join(home.path, ".cache", "sesh", "gist.json")
-    assert os.stat(kept).st_mode & 0o777 == 0o600
-    monkeypatch.setattr(gist, "__version__", "another")
-    assert gist.of("--exec") == {}
-    home.write(".cache/sesh/gist.json", "[1")
-    assert gist.of("--exec") == {}
+@pytest.mark.usefixtures("filled")
+def test_verbs_and_options_say_what_they_do() -> None:
+    assert complete.answer(["--ex"])[1]["--exec"].startswith("Run CMD in a session of its own")
+    assert complete.answer(["--exec", "--pr"])[1] == {"--print": "Print its output when it has ended"}
 
 
 def test_the_hosts_of_ssh_config_are_those_that_are_no_patterns(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,18 +96,19 @@ def test_the_hosts_of_ssh_config_are_those_that_are_no_patterns(home: Home, monk
 def test_a_host_that_does_not_answer_costs_tab_next_to_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", home.path)
     asked: list[str] = []
-    monkeypatch.setattr(child, "aside", lambda argv: asked.append(argv[-1]))
-    monkeypatch.setattr(offers, "remotes", lambda: ["gpu"])
+    monkeypatch.setattr(complete, "ask", lambda host: asked.append(host) or 0)
+    monkeypatch.setattr(child, "aside", lambda work: work())
+    monkeypatch.setattr(complete, "remotes", lambda: ["gpu"])
     started = time.monotonic()
-    assert offers.sessions_on("gpu") == {}
+    assert complete.sessions_on("gpu") == {}
     assert time.monotonic() - started < 0.2
-    assert offers.sessions_on("unknown") == {}
-    assert offers.sessions_on("gpu") == {}
+    assert complete.sessions_on("unknown") == {}
+    assert complete.sessions_on("gpu") == {}
     assert asked == ["gpu"], "only a known one, and not at every Tab"
     known.remember_names("gpu", [{"name": "train", "state": "running", "cwd": f"{home.path}/src"}])
     os.utime(known.file("gpu", ".names"), (1, 1))
     started = time.monotonic()
-    assert offers.sessions_on("gpu") == {"train": "running, @gpu, ~/src"}
+    assert complete.sessions_on("gpu") == {"train": "running, @gpu, ~/src"}
     assert time.monotonic() - started < 0.05
     assert asked == ["gpu", "gpu"]
-    assert offers.sessions() == {"train": "running, @gpu, ~/src"}
+    assert complete.sessions() == {"train": "running, @gpu, ~/src"}

@@ -14,10 +14,11 @@ import pytest
 
 from sesh import keepalive, protocol, wire
 from sesh.cli import printing
-from sesh.cli.job import Followed
+from sesh.cli.jobs import Followed
 from sesh.errors import InternalError, Interrupted, Unreachable
-from sesh.ops.waiter import Waiter
-from tests.unit.awaited import Daemon, presses
+from sesh.ops.caller import Caller
+from sesh.ops.jobs import Waiter
+from tests.unit.awaited import Daemon, interrupts
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_followed_job_goes_on_where_it_broke(links: list[Daemon], written: lis
         links[1].ended(3)
 
     thread = beside(story)
-    with Waiter(links[0].connection, "job", presses(tie=False), host="box", again=again) as waiter:
+    with Waiter(links[0].connection, "job", interrupts(tie=False), Caller(), again=again) as waiter:
         result, _ = waiter.result(Followed(lines=False), wanted=False)
     thread.join(10)
     assert result["exit_code"] == 3
@@ -79,7 +80,7 @@ def test_a_job_that_ended_meanwhile_gives_what_was_missed_of_its_output(
         links[0].end.shutdown(socket.SHUT_RDWR)
 
     beside(story)
-    with Waiter(links[0].connection, "job", presses(tie=False), again=again) as waiter:
+    with Waiter(links[0].connection, "job", interrupts(tie=False), Caller(), again=again) as waiter:
         result, _ = waiter.result(Followed(lines=False), wanted=False)
     assert (result["exit_code"], b"".join(written)) == (255, b"one\ntwo\n!")
 
@@ -99,7 +100,7 @@ def test_a_link_that_breaks_before_the_daemon_has_answered_is_mended_too(links: 
         links[1].ended(0)
 
     beside(story)
-    with Waiter(links[0].connection, "job", presses(tie=False), number="early", again=again) as waiter:
+    with Waiter(links[0].connection, "job", interrupts(tie=False), Caller(), session_id="early", again=again) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 0
     assert numbers == ["early"]
 
@@ -124,7 +125,7 @@ def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
 
     beside(story)
     began = time.monotonic()
-    with Waiter(links[0].connection, "job", presses(tie=False), again=again) as waiter:
+    with Waiter(links[0].connection, "job", interrupts(tie=False), Caller(), again=again) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 4
     assert time.monotonic() - began < 5
     assert pings == [protocol.PING, protocol.PING]
@@ -132,7 +133,10 @@ def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
 
 def test_a_daemon_of_this_machine_that_dies_is_no_lost_link(links: list[Daemon]) -> None:
     links[0].end.shutdown(socket.SHUT_RDWR)
-    with Waiter(links[0].connection, "job", presses(tie=False)) as waiter, pytest.raises(InternalError, match="died"):
+    with (
+        Waiter(links[0].connection, "job", interrupts(tie=False), Caller()) as waiter,
+        pytest.raises(InternalError, match="died"),
+    ):
         waiter.result(None, wanted=False)
 
 
@@ -158,8 +162,8 @@ def test_ctrl_c_ends_the_waiting_for_a_link(links: list[Daemon]) -> None:
 
     beside(pressed)
     with (
-        Waiter(links[0].connection, "job", presses(tie=False), host="box", again=stuck(over, tried)) as waiter,
-        pytest.raises(Interrupted, match=r"sesh @box job, .*sesh @box --kill job"),
+        Waiter(links[0].connection, "job", interrupts(tie=False), Caller(), again=stuck(over, tried)) as waiter,
+        pytest.raises(Interrupted, match=r"sesh job, .*sesh --kill job"),
     ):
         waiter.result(None, wanted=False)
     over.set()
@@ -180,7 +184,7 @@ def test_a_tied_job_is_ended_as_soon_as_the_link_stands_again(links: list[Daemon
         links[1].ended(129)
 
     thread = beside(story)
-    with Waiter(links[0].connection, "job", presses(tie=True), again=again) as waiter:
+    with Waiter(links[0].connection, "job", interrupts(tie=True), Caller(), again=again) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 129
     thread.join(10)
     assert [request["verb"] for request in requests] == ["wait", "kill"]
