@@ -12,7 +12,7 @@ from sesh.api.results import Met, Result
 from sesh.api.stop import Stop
 from sesh.errors import Busy, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
-from sesh.ops import events, jobs, shell, wait
+from sesh.ops import events, jobs, send, shell, wait
 from sesh.ops.caller import Caller
 from sesh.ops.interrupts import Interrupts
 from sesh.ops.route import Route
@@ -205,8 +205,7 @@ class Session:
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give a text, enter=True, or keys")
         data = os.fsencode(text) + (b"\r" if enter else b"")
-        position: int | None = self._target.call("send.send", name=self.name, text=data, keys=list(keys))["position"]
-        return position
+        return send.type_into(self._target, self.name, data, after=list(keys))[1]
 
     def wait(
         self,

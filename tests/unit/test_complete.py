@@ -96,7 +96,12 @@ def test_the_hosts_of_ssh_config_are_those_that_are_no_patterns(home: Home, monk
 def test_a_host_that_does_not_answer_costs_tab_next_to_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", home.path)
     asked: list[str] = []
-    monkeypatch.setattr(complete, "ask", lambda host: asked.append(host) or 0)
+
+    def ask(host: str) -> int:
+        asked.append(host)
+        return 0
+
+    monkeypatch.setattr(complete, "ask", ask)
     monkeypatch.setattr(child, "aside", lambda work: work())
     monkeypatch.setattr(complete, "remotes", lambda: ["gpu"])
     started = time.monotonic()
