@@ -49,7 +49,7 @@ class Table:
     def lines(self, sessions: Sequence[Summary], now: float) -> list[str]:
         """A line a session, the first time under the headings; none wider than the limit."""
         cells = rows(sessions, now)
-        self._measured(cells)
+        self._widen(cells)
         widths = _fitted(self._widths, self._limit)
         drawn = []
         if not self._headed:
@@ -62,16 +62,16 @@ class Table:
 
     def measure(self, sessions: Sequence[Summary], now: float) -> None:
         """Makes the columns wide enough for sessions that come later."""
-        self._measured(rows(sessions, now))
+        self._widen(rows(sessions, now))
 
-    def _measured(self, cells: Sequence[tuple[str, ...]]) -> None:
+    def _widen(self, cells: Sequence[tuple[str, ...]]) -> None:
         most = [max(columns(line[at]) for line in [*cells, HEADINGS]) for at in range(len(HEADINGS))]
         self._widths = [max(pair) for pair in zip(self._widths, most, strict=True)]
 
-    def remark(self, host: str, told: str = "") -> str:
+    def remark(self, host: str, reason: str = "") -> str:
         """The line above a host's rows, or instead of them."""
-        head = self._dyed(f"@{plain(host)}", "36")
-        return f"{head}  {self._dyed(plain(told), '33')}" if told else head
+        head = self._coloured_text(f"@{plain(host)}", "36")
+        return f"{head}  {self._coloured_text(plain(reason), '33')}" if reason else head
 
     def _line(self, cells: Sequence[str], widths: Sequence[int], codes: Sequence[str]) -> str:
         drawn = ""
@@ -80,12 +80,12 @@ class Table:
             if room < 0:
                 continue
             cell = cut(cell, room, keeps_end=at == _DIRECTORY)
-            drawn += " " * gap + self._dyed(cell, code)
+            drawn += " " * gap + self._coloured_text(cell, code)
             gap = room - columns(cell) + (2 if at else 1)
             # Blanks at the end of a line are never printed: they are due before the next cell.
         return drawn
 
-    def _dyed(self, text: str, code: str) -> str:
+    def _coloured_text(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code and text else text
 
 
@@ -130,9 +130,9 @@ def colour(session: Summary) -> str:
 
 def width(terminal: int) -> int:
     """The columns of a terminal, COLUMNS first. By hand: shutil loads the compressors with it."""
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told) > 0:
-        return int(told)
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
     try:
         return os.get_terminal_size(terminal).columns or 80
     except OSError:

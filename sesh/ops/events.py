@@ -1,4 +1,4 @@
-"""`--events`: what happens to one session until it ends, or to all of them, and those that begin meanwhile."""
+"""What happens to sessions, as events: to one until it ends, or to all of a machine; and the log of remotes."""
 
 from __future__ import annotations
 
@@ -7,69 +7,83 @@ import select
 import time
 
 from sesh import paths, platform, protocol, wire
-from sesh.cli import printing
-from sesh.errors import Ended, ExitCode, Lost, SeshError, Unreachable, UsageError, rebuild
-from sesh.names import printable
-from sesh.ops import caller, find
-from sesh.ops.route import HERE
+from sesh.errors import Ended, Lost, Refused, SeshError, Unreachable, rebuild
+from sesh.ops import find
+from sesh.ops.caller import op
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from typing import Any
 
-    from sesh.cli.parser import Line
-    from sesh.ops.route import Way
+    from sesh.ops.caller import Caller
+    from sesh.ops.route import Route
+    from sesh.ops.target import Target
+    from sesh.remote.ssh.link import Link
 
-_GLANCE = 1.0
-"""Seconds between two looks for new sessions, where the kernel does not tell of them."""
+    Event = dict[str, Any]
 
-
-def events(line: Line, name: str | None = None, *, since: str | None = None, log: bool = False, way: Way = HERE) -> int:
-    """`--events [NAME] [--since N]`: one line for each, with `--json` one object; `--log` shows the event log."""
-    if log:
-        from sesh.cli import loglines
-
-        return loglines.printed(line, name)
-    if since is not None and not (since.isdecimal() and since.isascii()):
-        raise UsageError(f"{printable(since)} is no number of an event", hint="write: $sesh --events NAME --since 0")
-    if since is not None and name is None:
-        raise UsageError("each session numbers its own events", hint="write: $sesh --events NAME --since N")
-    number = int(since) if since is not None else None
-    told = _object if line.json else _line
-    try:
-        if name is not None:
-            find.checked(name, "--events")
-            _one(way, name, number, told)
-        else:
-            _all(Following(told))
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    return 0
+_SCAN_INTERVAL = 1.0
+"""Seconds between two looks for new sessions, where the kernel does not report them."""
+_EVENTS = 1
+"""The number of the request."""
 
 
-def _one(way: Way, name: str, since: int | None, told: Callable[[dict[str, Any]], None]) -> None:
-    """The events of one session until it ends, over as many connections as it takes."""
-    connection = way.to(name)
+class DaemonDied(Unreachable):
+    """The daemon of a followed session died: its events end here."""
+
+
+# -- one session
+
+
+def follow(route: Route, name: str, since: int | None = None) -> Iterator[Event]:
+    """The events of a session until it ends, over as many connections as it takes.
+
+    `since`: the events after that number come first; None for only what happens from now on. Raises NotFound,
+    DaemonDied.
+    """
+    connection = route.connect(name)
     while True:
-        following = Following(told)
         try:
-            following.take_in(name, connection, since)
-            while following.sessions:
-                following.hear(connection)
+            with connection:
+                connection.send(_request(since))
+                find.welcomed(connection, name)
+                while (event := _next(connection)) is not None:
+                    since = event.get("seq", since)
+                    yield event
             return
         except Lost:
-            seen, began = following.seen, connection.welcome.get("events")
-            since = seen if seen is not None else since if since is not None else began
-            following.close()
+            began = connection.welcome.get("events")
+            since = since if since is not None or not isinstance(began, int) else began
         try:
-            connection = way.again(connection, 0)
+            connection = route.reconnect(connection, 0)
         except Ended as ended:
-            over(name, ended, since, told)
+            yield from _last(name, ended, since)
             return
 
 
-def over(name: str, ended: Ended, since: int | None, told: Callable[[dict[str, Any]], None]) -> None:
+def _request(since: int | None) -> bytes:
+    return wire.greeting("request") + wire.asking("events", _EVENTS, since=since)
+
+
+def _next(connection: wire.Connection) -> Event | None:
+    """The next event that comes over a connection; None if the session has ended. Raises DaemonDied, Lost."""
+    while True:
+        try:
+            kind, payload = connection.receive()
+        except Lost:
+            raise
+        except Unreachable:
+            raise DaemonDied(f"the daemon of {connection.welcome.get('name')} died") from None
+        if kind == protocol.DATA:
+            return protocol.parse(payload)
+        if kind == protocol.RESPONSE:
+            if "error" in (answer := protocol.parse(payload)):
+                raise rebuild(answer["error"])
+            return None
+
+
+def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
     """What is known of the events of a session that ended while the link was down: how many, and the last one."""
     result = ended.result
     last, moment = result.get("events"), result.get("ended")
@@ -78,120 +92,179 @@ def over(name: str, ended: Ended, since: int | None, told: Callable[[dict[str, A
     stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment))}.{int(moment * 1000) % 1000:03d}Z"
     missed = last - 1 - since if since is not None else 0
     if missed > 0:
-        told({"seq": last - 1, "ts": stamp, "event": "missed", "session": name, "count": missed})
+        yield {"seq": last - 1, "ts": stamp, "event": "missed", "session": name, "count": missed}
     facts = {"exit_code": result.get("exit_code"), "signal": result.get("signal"), "reason": result.get("reason")}
-    told({"seq": last, "ts": stamp, "event": "exited", "session": name, **facts})
+    yield {"seq": last, "ts": stamp, "event": "exited", "session": name, **facts}
 
 
-def _all(following: Following) -> None:
-    """The events of all sessions, until somebody presses Ctrl-C."""
+# -- all sessions
+
+
+@op
+def all_events(_caller: Caller) -> Iterator[Event]:
+    """The events of all sessions of this machine, those that begin meanwhile included, without end.
+
+    In between come items with a `note` alone: the line that says that the daemon of a session died.
+    """
     paths.ready_directory()
+    following = _Following(platform.watch_directory(paths.directory()))
     known: set[str] = set()
-    watch = platform.watch_directory(paths.directory())
-    if watch >= 0:
-        following.poll.register(watch, select.POLLIN)
-    begun = False
+    since: int | None = None
     while True:
         there = {name for name in paths.names() if os.path.exists(paths.socket_path(name))}
         for name in sorted(there - known):
             try:
-                following.take_in(name, wire.connect(name, timeout=1.0), 0 if begun else None)
+                yield from following.add(name, since)
             except SeshError:
-                there.discard(name)  # it has ended already, or is another one's
-        known, begun = there, True
-        while watch not in following.turn(None if watch >= 0 else _GLANCE):
-            if watch < 0:
-                break
-        if watch >= 0:
-            os.read(watch, 1 << 16)
+                there.discard(name)  # it has ended already, or is another user's
+        known, since = there, 0
+        while not following.due:
+            yield from following.turn()
+        following.due = False
 
 
-class Following:
-    """The sessions that are followed: a connection each, by its descriptor. `told` gets each event."""
+class _Following:
+    """The sessions that are followed, a connection each. `due`: whether there may be new ones.
 
-    def __init__(self, told: Callable[[dict[str, Any]], None]) -> None:
-        self.poll = select.poll()
-        self.sessions: dict[int, wire.Connection] = {}
-        self._told = told
-        self.seen: int | None = None
-        """The number of the newest event, where one session is followed."""
+    `watch`: the descriptor that becomes readable when there may be; negative where the kernel has none.
+    """
+
+    def __init__(self, watch: int) -> None:
+        self.due = False
+        self._watch = watch
+        self._connections: dict[int, wire.Connection] = {}
         self._ids: dict[int, str] = {}
+        self._poll = select.poll()
+        if watch >= 0:
+            self._poll.register(watch, select.POLLIN)
 
-    def take_in(self, name: str, connection: wire.Connection, since: int | None) -> None:
-        """Follows a session, from event number `since` on; one that is followed already, under its old name, is not."""
-        connection.send(wire.greeting("request") + wire.asking("events", 1, since=since))
-        find.welcomed(connection, name)
-        number = str(connection.welcome.get("id"))
-        if number in self._ids.values():
+    def add(self, name: str, since: int | None) -> Iterator[Event]:
+        """Follows a session; one that is followed already, under its old name, is not followed twice."""
+        connection = wire.connect(name, timeout=1.0)
+        try:
+            connection.send(_request(since))
+            find.welcomed(connection, name)
+        except SeshError:
+            connection.close()
+            raise
+        session_id = str(connection.welcome.get("id"))
+        if session_id in self._ids.values():
             connection.close()
             return
-        self.sessions[connection.inbound] = connection
-        self._ids[connection.inbound] = number
-        self.poll.register(connection.inbound, select.POLLIN)
-        self._heard(connection.inbound, connection.leftovers())
+        self._connections[connection.inbound] = connection
+        self._ids[connection.inbound] = session_id
+        self._poll.register(connection.inbound, select.POLLIN)
+        yield from self._events(connection, connection.leftovers())
 
-    def turn(self, seconds: float | None) -> list[int]:
-        """Waits for something to come and prints it; what else has become readable."""
-        others = []
-        for descriptor, _ in self.poll.poll(None if seconds is None else seconds * 1000):
-            if descriptor not in self.sessions:
-                others.append(descriptor)
+    def turn(self) -> Iterator[Event]:
+        """Waits for something to come, and yields the events of it."""
+        ready = self._poll.poll(None if self._watch >= 0 else _SCAN_INTERVAL * 1000)
+        self.due = self._watch < 0
+        for descriptor, _ in ready:
+            if descriptor == self._watch:
+                os.read(descriptor, 1 << 16)
+                self.due = True
                 continue
-            self.hear(self.sessions[descriptor])
-        return others
+            connection = self._connections[descriptor]
+            try:
+                frames = [connection.receive(), *connection.leftovers()]
+            except Unreachable:
+                self._drop(descriptor)
+                yield {"note": f"the daemon of {connection.welcome.get('name')} died"}
+                continue
+            yield from self._events(connection, frames)
 
-    def hear(self, connection: wire.Connection) -> None:
-        """Waits for what comes on one connection. Raises Lost where its link is lost; a daemon that died is said."""
-        try:
-            frames = [connection.receive(), *connection.leftovers()]
-        except Lost:
-            raise
-        except Unreachable:
-            name = str(connection.welcome.get("name"))
-            self._forget(connection.inbound)
-            printing.note(f"the daemon of {name} died")
-            return
-        self._heard(connection.inbound, frames)
-
-    def _heard(self, descriptor: int, frames: list[tuple[int, bytes]]) -> None:
+    def _events(self, connection: wire.Connection, frames: list[tuple[int, bytes]]) -> Iterator[Event]:
         for kind, payload in frames:
             if kind == protocol.DATA:
-                event = protocol.parse(payload)
-                self.seen = event.get("seq", self.seen)
-                self._told(event)
+                yield protocol.parse(payload)
             elif kind == protocol.RESPONSE:
-                self._forget(descriptor)
+                self._drop(connection.inbound)
                 if "error" in (answer := protocol.parse(payload)):
                     raise rebuild(answer["error"])
                 return
 
-    def _forget(self, descriptor: int) -> None:
-        self.poll.unregister(descriptor)
-        self.sessions.pop(descriptor).close()
+    def _drop(self, descriptor: int) -> None:
+        self._poll.unregister(descriptor)
+        self._connections.pop(descriptor).close()
         del self._ids[descriptor]
 
-    def close(self) -> None:
-        """Closes all connections."""
-        for descriptor in list(self.sessions):
-            self._forget(descriptor)
+
+def follow_all(target: Target) -> Iterator[Event]:
+    """The items of `all_events` of any machine. A lost link is opened again; what happens meanwhile is missing."""
+    from sesh.ops.target import HostTarget
+
+    if not isinstance(target, HostTarget):
+        yield from target.stream("events.all_events")
+        return
+    from sesh.ops import remote_route
+
+    host, caller = target.host, target.caller
+    through = target.open()
+    while True:
+        try:
+            with through:
+                yield from _streamed(through)
+            return
+        except Lost:
+            caller.note(f"the link to @{host} is lost; sesh tries to come back, what happens meanwhile is not shown")
+        except Unreachable as error:
+            if error.answered:
+                raise
+            raise Unreachable(f"sesh on @{host} ended, and with it the events") from None
+        through = remote_route.reopened(caller, target.destination)
+        caller.note(f"the link to @{host} stands again")
 
 
-def _object(event: dict[str, Any]) -> None:
-    """Prints an event as JSON."""
-    printing.value({**event, "host": caller.host()})
+def _streamed(through: Link) -> Iterator[Event]:
+    """The items of the other side's `all_events`. Raises Lost if it is the link that ends."""
+    from sesh.keepalive import Keepalive
+    from sesh.ops import target
+
+    through.keepalive = Keepalive(enabled=True)
+    target.check_version(through)
+    through.send(wire.asking("op", _EVENTS, target.encoded({}), op="events.all_events", asks=False, answers=[]))
+    while True:
+        kind, payload = through.receive()
+        if kind == protocol.DATA:
+            yield target.decoded(payload)
+        elif kind == protocol.RESPONSE:
+            if "error" in (answer := protocol.parse(payload)):
+                raise rebuild(answer["error"])
+            return
 
 
-def _line(event: dict[str, Any]) -> None:
-    """Prints an event for a person."""
-    told = {key: value for key, value in event.items() if key not in ("seq", "ts", "event", "session")}
-    shown = {key: value for key, value in told.items() if value is not False and value not in (None, "")}
-    facts = " ".join(f"{key}={_word(value)}" for key, value in shown.items())
-    clock = str(event.get("ts"))[11:19]
-    words = [clock, str(event.get("session")), str(event.get("event")), *([facts] if facts else [])]
-    printing.text(printing.plain("  ".join(words)))
+# -- the log of what happened with remotes
 
 
-def _word(value: object) -> str:
-    """A fact in one word, quoted where it holds blanks."""
-    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f'"{text}"' if " " in text else text
+@op
+def log(_caller: Caller, name: str | None = None) -> dict[str, Any]:
+    """The `events` that this machine's log holds, those of session `name` if one is given; the `path` of the log."""
+    from sesh.remote import eventlog
+
+    events = [event for path in eventlog.paths_of() for event in _read_log(path)]
+    if name is not None:
+        events = [event for event in events if event.get("session") == name]
+    return {"path": eventlog.path(), "events": events}
+
+
+def _read_log(path: str) -> Iterator[Event]:
+    """The events of one file, in their order; other lines, as one cut short by a full disk, are passed over."""
+    import json
+
+    from sesh.names import printable
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Refused(f"{printable(path, 4096)} cannot be read: {error.strerror}; see SESH_EVENT_LOG") from error
+    with open(descriptor, encoding="utf-8", errors="replace") as lines:
+        for text in lines:
+            try:
+                event = json.loads(text)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(event, dict) and isinstance(event.get("event"), str):
+                yield event

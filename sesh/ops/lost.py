@@ -12,8 +12,6 @@ from sesh.store import checkpoints, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.ops.caller import Caller
     from sesh.ops.create import Order
     from sesh.store.listing import Summary
@@ -25,17 +23,24 @@ _LINES = 1000
 _ANSWERS = (("s", "Start it again"), ("n", "New session"), ("c", "Cancel"))
 
 
-def seen(name: str, verb: str, **words: Any) -> bytes:
-    """What a lost session's daemon would have answered to `screen` or `logs`. Raises NotFound where nothing is kept."""
+def screen(name: str, form: str) -> bytes:
+    """What a lost session's daemon would have answered to `screen`. Raises NotFound if nothing was kept."""
+    from sesh.vt.render.export import export
+
+    return export(_required(name), form)
+
+
+def last_lines(name: str, count: int, *, ansi: bool) -> list[str]:
+    """The last lines of a lost session, at most `count`. Raises NotFound if nothing was kept."""
+    return _required(name).last_lines(count, ansi=ansi)
+
+
+def _required(name: str) -> Emulator:
     emulator = _kept(name)
     if emulator is None:
-        raise NotFound(f"{find.lost(name)}; nothing of its screen was kept")
-    if verb == "screen":
-        from sesh.vt.render.export import export
-
-        return export(emulator, str(words.get("format")))
-    lines = emulator.last_lines(int(words["lines"]), ansi=words.get("ansi") is True)
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
+        lost = find.lost(name)
+        raise NotFound(f"{lost.message}, and nothing of its screen was kept", hint=lost.hint)
+    return emulator
 
 
 def _kept(name: str) -> Emulator | None:

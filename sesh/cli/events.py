@@ -1,0 +1,104 @@
+"""`--events`: what happens, a line or an object of JSON for each event; `--log` shows what happened with remotes."""
+
+from __future__ import annotations
+
+from sesh import wording
+from sesh.cli import printing
+from sesh.errors import ExitCode, UsageError
+from sesh.names import printable
+from sesh.ops import find
+from sesh.ops.events import DaemonDied, follow, follow_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+
+_LOG_HEADINGS = ("WHEN", "HOST", "EVENT", "")
+
+
+def events(cli: Invocation, name: str | None = None, *, since: str | None = None, log: bool = False) -> int:
+    """`--events [NAME] [--since N] [--log]`: of NAME until it ends, without NAME of all sessions until Ctrl-C."""
+    if log:
+        return _log(cli, name)
+    if since is not None and not (since.isdecimal() and since.isascii()):
+        raise UsageError(f"{printable(since)} is not an event number", hint="write: $sesh --events NAME --since 0")
+    if name is not None:
+        return _one(cli, find.checked(name, "--events"), int(since) if since is not None else None)
+    if since is not None:
+        raise UsageError("each session numbers its own events", hint="write: $sesh --events NAME --since N")
+    try:
+        for item in follow_all(cli.target):
+            if "note" in item:
+                cli.note(str(item["note"]))
+            else:
+                _print(cli, item)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return 0
+
+
+def _one(cli: Invocation, name: str, since: int | None) -> int:
+    with cli.target.route(name) as route:
+        try:
+            for event in follow(route, name, since):
+                _print(cli, event)
+        except DaemonDied as died:
+            cli.note(str(died))
+        except KeyboardInterrupt:
+            return ExitCode.INTERRUPTED
+    return 0
+
+
+def _print(cli: Invocation, event: dict[str, Any]) -> None:
+    """Prints an event: the time, the session, what happened, and its facts as key=value."""
+    if cli.json:
+        cli.value({**event, "host": cli.host})
+        return
+    facts = {key: value for key, value in event.items() if key not in ("seq", "ts", "event", "session")}
+    shown = {key: value for key, value in facts.items() if value is not False and value not in (None, "")}
+    words = [str(event.get("ts"))[11:19], str(event.get("session")), str(event.get("event"))]
+    if shown:
+        words.append(" ".join(f"{key}={_quoted(value)}" for key, value in shown.items()))
+    printing.text(wording.plain("  ".join(words)))
+
+
+def _quoted(value: object) -> str:
+    """A fact in one word, in quotes if it holds blanks."""
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f'"{text}"' if " " in text else text
+
+
+def _log(cli: Invocation, name: str | None) -> int:
+    """Prints the log of what happened with remotes, with the sessions of NAME alone if one is given."""
+    log = cli.target.call("events.log", name=name)
+    if cli.json:
+        for event in log["events"]:
+            cli.value(event)
+        return 0
+    if not log["events"]:
+        cli.note(f"{printable(log['path'], 4096)} tells of nothing{' of that session' if name else ''} yet")
+        return 0
+    rows = [_LOG_HEADINGS, *(_row(event) for event in log["events"])]
+    widths = [max(len(row[at]) for row in rows) for at in range(3)]
+    for row in rows:
+        cells = [*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]]
+        printing.text("  ".join(cells).rstrip())
+    return 0
+
+
+def _row(event: dict[str, Any]) -> tuple[str, str, str, str]:
+    """The cells of an event of the log; the moment in this machine's time."""
+    facts = {key: value for key, value in event.items() if key not in ("ts", "event", "host") and value is not None}
+    words = " ".join(f"{key}={_quoted(' '.join(str(value).split()))}" for key, value in facts.items())
+    cells = (_local_time(str(event.get("ts") or "")), str(event.get("host") or ""), str(event.get("event")), words)
+    first, second, third, fourth = (wording.one_line(cell) for cell in cells)
+    return first, second, third, fourth
+
+
+def _local_time(stamp: str) -> str:
+    import time
+
+    moment = wording.seconds(stamp)
+    return stamp if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

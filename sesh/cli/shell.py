@@ -1,0 +1,87 @@
+"""`--run` and `--history`: a command in a session's live shell, and the commands that were run there before."""
+
+from __future__ import annotations
+
+from sesh import wording
+from sesh.cli import printing
+from sesh.errors import UsageError
+from sesh.names import printable
+from sesh.ops import find, shell
+from sesh.ops.interrupts import Interrupts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+
+
+def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool = False, ansi: bool = False) -> int:
+    """`--run NAME … -- CMD…`: has the session's shell run CMD; CMD's exit code, 124 if the time ran out.
+
+    What keeps sesh from doing that is 125, save a bad word (2).
+    """
+    find.checked(name, "--run")
+    if not cli.tail:
+        raise UsageError(f"the command comes after --: $sesh --run {printable(name)} -- CMD")
+    if any("\0" in word for word in cli.tail):
+        raise UsageError("a command may not hold a NUL")
+    seconds = None
+    if timeout is not None:
+        from sesh.cli import jobs
+
+        seconds = jobs.seconds(timeout)
+    live = None if cli.json or no_wait else shell.LiveOutput(printing.write, ansi=ansi)
+    left = f"the command goes on in {name}; to watch: $sesh {name}"
+    with shell.cannot_run(), cli.target.route(name) as route, Interrupts(tie=False, left=left) as interrupts:
+        facts, output = shell.run(
+            route, name, cli.tail, seconds, wait=not no_wait, live=live, interrupted_by=shell.by_ctrl_c(interrupts)
+        )
+    if live is not None:
+        live.end(output)
+        output = b""
+    if facts.get("output_lost"):
+        cli.note(f"{name} has ended with the command, while the link was down; its output is lost")
+    return _report(cli, name, facts, output if ansi else shell.plain(output), waited=not no_wait)
+
+
+def _report(cli: Invocation, name: str, facts: dict[str, Any], output: bytes, *, waited: bool) -> int:
+    """Prints what is left to say of a command; the exit code."""
+    code = facts.get("exit_code")
+    if cli.json:
+        from sesh.store.results import command_json
+
+        cli.value(command_json(name, cli.host, cli.tail, facts, output))
+    elif waited:
+        printing.write(output)
+        if facts.get("truncated"):
+            cli.note("the command wrote more; only the end of it was kept")
+        if facts.get("timed_out"):
+            cli.note(f"the command goes on in {name}; to wait for it: $sesh --wait {name} --prompt")
+    return int(code) if isinstance(code, int) else 0
+
+
+def history(cli: Invocation, name: str, count: str | None = None, *, ansi: bool = False) -> int:
+    """`--history NAME [N]`: the commands that were run in a session's shell; with N the output of that one."""
+    find.checked(name, "--history")
+    if count is None:
+        return _print_history(cli, cli.target.call("shell.history", name=name))
+    if not (count.isdecimal() and count.isascii()):
+        raise UsageError(f"{printable(count)} is not the number of a command", hint=f"see: $sesh --history {name}")
+    facts = cli.target.call("shell.history_output", name=name, number=int(count))
+    output = facts["output"] if ansi else shell.plain(facts["output"])
+    if cli.json:
+        return cli.value({**facts, "output": output.decode("utf-8", "replace")})
+    printing.write(output)
+    return 0
+
+
+def _print_history(cli: Invocation, commands: list[dict[str, Any]]) -> int:
+    """Prints commands, the newest last."""
+    if cli.json:
+        return cli.value(commands)
+    for each in commands:
+        code = "-" if each["exit_code"] is None else each["exit_code"]
+        command = wording.one_line(" ".join(each["command"]))
+        printing.text(f"{each['n']:>4}  {code:>3}  {each['duration']:>8.2f}s  {command}")
+    return 0

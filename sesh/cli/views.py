@@ -1,0 +1,202 @@
+"""`--list`, `--status`, `--screen` and `--logs`: what there is to see, printed."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh import wording
+from sesh.cli import printing, tables
+from sesh.errors import ExitCode, NotFound, SeshError, UsageError, for_host
+from sesh.names import check_label, printable
+from sesh.ops import find, lookup
+from sesh.ops.views import bears
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+    from sesh.store.listing import Summary
+
+_LINES = 300
+_DIGITS = 9
+SKIPPED = "unreachable less than a minute ago, and not asked again"
+
+
+def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) -> int:
+    """`--list [--label K=V]… [--watch]`: the sessions that have all of the labels, here and on known remotes."""
+    if watch:
+        from sesh.cli import watch as watching
+
+        return watching.watch(cli, label=label)
+    wanted = dict(check_label(word) for word in label)
+    found = cli.target.call("views.overview")
+    sessions = [each for each in found["sessions"] if bears(each, wanted)]
+    remotes = lookup.hosts(cli.caller) if cli.host is None else []
+    if cli.json:
+        rows = [{**each, "host": cli.host} for each in sessions]
+        for _, answer in lookup.summaries(cli.caller, remotes):
+            rows += [] if isinstance(answer, SeshError) else [each for each in answer if bears(each, wanted)]
+        return cli.value(rows)
+    table = _table()
+    if sessions:
+        shown = sessions if cli.host is None else [_at_home(each, found["home"]) for each in sessions]
+        printing.text("\n".join(table.lines(shown, time.time())))
+    for reason in found["refusals"]:
+        cli.note(reason)
+    if cli.host is None:
+        sessions += _list_remotes(cli, table, remotes, wanted)
+    if not sessions and os.isatty(printing.STDOUT):
+        where = f" on @{cli.host}" if cli.host is not None else ""
+        none = f"no session{where} has these labels" if wanted else f"no sessions{where}; `$sesh NAME` creates one"
+        printing.text(for_host(none, cli.host))
+    return 0
+
+
+def _list_remotes(cli: Invocation, table: tables.Table, hosts: list[str], wanted: dict[str, str]) -> list[Summary]:
+    """Prints the sessions of known remotes as they answer; those that were printed."""
+    for word in lookup.skipped(cli.caller):
+        printing.text(table.remark(word, SKIPPED))
+    found = []
+    for word, answer in lookup.summaries(cli.caller, hosts):
+        if isinstance(answer, SeshError):
+            printing.text(table.remark(word, "unreachable" if answer.code == "unreachable" else str(answer)))
+            continue
+        rows = [each for each in answer if bears(each, wanted)]
+        if rows:
+            lines = table.lines(rows, time.time())
+            lines.insert(len(lines) - len(rows), table.remark(word))
+            printing.text("\n".join(lines))
+        found += rows
+    return found
+
+
+def _table() -> tables.Table:
+    """The table for stdout: fitted and coloured on a terminal."""
+    width = tables.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
+    return tables.Table(width, coloured=tables.coloured(printing.STDOUT))
+
+
+def _at_home(session: Summary, home: str) -> Summary:
+    """A session of a host, its directory written with `~` for the home there."""
+    directory = session.get("cwd") or ""
+    if home and (directory == home or directory.startswith(home.rstrip("/") + "/")):
+        return {**session, "cwd": f"~{directory[len(home.rstrip('/')) :]}"}
+    return session
+
+
+def status(cli: Invocation, name: str) -> int:
+    """`--status NAME`: everything known of it, also of one that is lost or does not answer."""
+    find.checked(name, "--status")
+    session = cli.target.call("views.status", name=name)
+    if cli.json:
+        return cli.value({**session, "host": cli.host})
+    printing.text(for_host("\n".join(_described(session)), cli.host))
+    return 0
+
+
+def _described(session: Summary) -> list[str]:
+    """`key: value` lines for a person."""
+    now = time.time()
+    foreground = session.get("foreground") or {}
+    scrollback = session.get("scrollback") or {}
+    facts: dict[str, Any] = {
+        "name": session["name"],
+        "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
+        "lost": _lost(session) if session.get("lost") else None,
+        "program": f"{session.get('pid')}: {' '.join(session.get('command') or [])}",
+        "foreground": f"{foreground.get('pid')}: {_words(foreground.get('command'))}" if foreground else None,
+        "directory": session.get("cwd"),
+        "title": session.get("title") or None,
+        "created": _moment(session.get("created"), now),
+        "last activity": _moment(session.get("last_activity"), now),
+        "size": f"{session.get('columns')}x{session.get('rows')}",
+        "scrollback": f"{scrollback.get('lines')} lines, {scrollback.get('bytes')} bytes" if scrollback else None,
+        "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()) or None,
+        "daemon": f"{session.get('daemon_pid')}, sesh {session.get('version')}",
+    }
+    lines = [f"{key + ':':<15}{wording.plain(value)}" for key, value in facts.items() if value is not None]
+    for client in session.get("clients") or []:
+        size = f"{client.get('columns')}x{client.get('rows')}"
+        watching = ", only watching" if client.get("read_only") else ""
+        text = f"{client.get('pid')} on {client.get('tty')}, {size}, since {client.get('since')}{watching}"
+        lines.append(f"{'client:':<15}{wording.plain(text)}")
+    return lines
+
+
+def _moment(moment: object, now: float) -> str:
+    return f"{moment} ({wording.age(moment, now) or '?'} ago)"
+
+
+def _lost(session: Summary) -> str:
+    """How a session was lost, and what is left of it."""
+    how = "when this machine restarted" if session["lost"]["reason"] == "reboot" else "its daemon died"
+    saved = session["lost"]["saved"]
+    left = f"kept is its screen of {saved}: $sesh --screen {session['name']}" if saved else "nothing of it was kept"
+    return f"{how}; {left}"
+
+
+def _words(command: object) -> str:
+    return " ".join(str(word) for word in command) if isinstance(command, list) else str(command)
+
+
+def screen(cli: Invocation, name: str, *, form: str = "text") -> int:
+    """`--screen NAME [--format F]`: the visible rows."""
+    find.checked(name, "--screen")
+    shown = cli.target.call("views.screen", name=name, form=form)
+    if cli.json or form == "json":
+        return cli.value({"session": name, "host": cli.host, "format": form, **shown})
+    text: str = shown["text"]
+    printing.write(text.encode("utf-8", "replace") + (b"\n" if "lines" in shown else b""))
+    return 0
+
+
+def logs(cli: Invocation, name: str, count: str | None = None, *, follow: bool = False, ansi: bool = False) -> int:
+    """`--logs NAME [N] [-f] [--ansi]`: the last lines of scrollback and screen."""
+    find.checked(name, "--logs")
+    lines = _LINES
+    if count is not None:
+        if not (count.isdecimal() and count.isascii() and len(count) <= _DIGITS):
+            raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {name} 100")
+        lines = int(count)
+    if follow:
+        return _follow(cli, name, lines, ansi=ansi)
+    last = cli.target.call("views.logs", name=name, lines=lines, ansi=ansi)
+    if cli.json:
+        return cli.value({"session": name, "host": cli.host, "lines": last})
+    _print_lines(last)
+    return 0
+
+
+def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
+    """`-f`: the last lines, then new ones until the session ends. A lost session has only its last lines."""
+    from sesh.ops.live_logs import Follower
+
+    write = _print_objects if cli.json else _print_lines
+
+    def skipped(count: int) -> None:
+        cli.note(f"{count} bytes came faster than they could be read and are left out")
+
+    follower = Follower(count, ansi=ansi, write=write, skipped=skipped)
+    try:
+        with cli.target.route(name) as route:
+            follower.follow(route, name)
+    except NotFound:
+        if follower.connected:
+            raise
+        write(cli.target.call("views.logs", name=name, lines=count, ansi=ansi))
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return 0
+
+
+def _print_lines(lines: list[str]) -> None:
+    if lines:
+        printing.write("".join(f"{each}\n" for each in lines).encode("utf-8", "replace"))
+
+
+def _print_objects(lines: list[str]) -> None:
+    if lines:
+        printing.write(b"".join(printing.json_line({"line": each}) for each in lines))
