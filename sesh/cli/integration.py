@@ -1,6 +1,6 @@
-"""`--shell-init`: what a shell does for its session, where its user wants that, as a script to be evaluated.
+"""`--shell-init`: the shell integration, a script that the user's shell evaluates when it starts.
 
-Before each prompt the shell takes over what has changed since (the display of the newest client, the session's name in
+Before each prompt the shell then takes over what has changed (the display of the newest client, the session's name in
 `SESH_SESSION`), and it marks prompts and commands (FinalTerm's OSC 133), so that `--history` knows what was typed and
 terminals can jump from prompt to prompt. Outside of a session the script does nothing; evaluated twice, it acts once;
 what the user's own prompt functions find in `$?` stays as it was.
@@ -14,7 +14,7 @@ from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.cli.parser import Line
+    from sesh.cli.invocation import Invocation
 
 _BASH = r"""# sesh's part of bash: eval "$(sesh --shell-init bash)" at the end of ~/.bashrc
 if [[ $- == *i* && -n ${SESH_ENV_FILE-} && -z ${__sesh_shell-} ]]; then
@@ -193,13 +193,12 @@ end
 SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 
-def shell_init(line: Line, shell: str) -> int:
+def shell_init(cli: Invocation, shell: str) -> int:
     """`--shell-init SHELL`: prints the script."""
     script = SCRIPTS.get(shell)
     if script is None:
         raise UsageError(f"there is no integration for {printable(shell)}; take {', '.join(SCRIPTS)}")
-    if line.json:
-        printing.value({"shell": shell, "script": script})
-    else:
-        printing.write(script.encode())
+    if cli.json:
+        return cli.value({"shell": shell, "script": script})
+    printing.write(script.encode())
     return 0

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from sesh.cli import parser, serving
+from sesh.cli import mcp
+from sesh.cli.invocation import Invocation
+from sesh.cli.parser import split
 from sesh.errors import Refused
 from tests.support import Home, wait_until
 from tests.support.agent import Agent, driven
@@ -238,8 +240,9 @@ def test_a_file_tells_what_was_done_in_a_session_and_keeps_no_password(home: Hom
 
 
 def test_without_the_sdk_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    line = parser.split(["--mcp"])
+    """`sesh` on PyPI is another project, which it told people to install."""
+    cli = Invocation(split(["--mcp"]))
     for installed in ((), ("mcp",)):
         monkeypatch.setattr(importlib.util, "find_spec", lambda name, there=installed: name in there or None)
-        with pytest.raises(Refused, match=r"pip install 'sesh\[mcp\]'"):
-            serving.mcp(line)
+        with pytest.raises(Refused, match=r"pip install 'sesh-mux\[mcp\]'"):
+            mcp.mcp(cli)

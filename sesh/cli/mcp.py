@@ -1,4 +1,4 @@
-"""`--mcp`: the server for agents, where the SDK that it stands on is installed."""
+"""`--mcp`: the server for agents, if the SDK that it needs is installed."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from sesh.errors import Refused, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.cli.parser import Line
+    from sesh.cli.invocation import Invocation
 
 
-def mcp(line: Line) -> int:
+def mcp(cli: Invocation) -> int:
     """`--mcp`: serves the Model Context Protocol on stdin and stdout until stdin ends."""
     import os
     import sys
     from importlib.util import find_spec
 
-    install = f"install it with: {sys.executable} -m pip install 'sesh[mcp]'"
+    install = f"install it with: {sys.executable} -m pip install 'sesh-mux[mcp]'"
 
-    if line.hosts:
+    if cli.line.hosts:
         raise UsageError(
-            f"--mcp serves here, and its tools take a host, like {line.hosts[0]}", hint="write: sesh --mcp"
+            f"--mcp serves here, and its tools take a host, like {cli.line.hosts[0]}", hint="write: sesh --mcp"
         )
     if find_spec("mcp") is None:
-        raise Refused(f"--mcp needs the SDK of the Model Context Protocol; {install}")
+        raise Refused("--mcp needs the SDK of the Model Context Protocol", hint=install)
     if find_spec("mcp.server.mcpserver") is None:
-        raise Refused(f"--mcp needs version 2 of the package mcp, and an older one is installed; {install}")
+        raise Refused("--mcp needs version 2 of the package mcp, and an older one is installed", hint=install)
     if os.isatty(0):
         raise Refused("--mcp speaks to a program", hint="put `sesh --mcp` into the settings of your agent")
     from sesh.mcp.server import serve
