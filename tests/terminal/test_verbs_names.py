@@ -103,7 +103,7 @@ def test_nothing_is_said_to_a_session_that_is_not_there(sesh: Sesh, verb: str, m
         ("--label a=b", 2, "sesh --label NAME a=b"),
         ("--send web", 2, "nothing to send"),
         ("--send web -la", 2, "after --"),
-        ("--logs web many", 2, "no number of lines"),
+        ("--logs web many", 2, "not a number of lines"),
         ("--logs web -5", 2, "no such option"),
         ("--screen web --format png", 2, "text"),
         ("--kill", 2, "inside a session"),

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh import wording
 from sesh.cli import tables
-from sesh.cli.printing import dumped, one_line, plain
+from sesh.cli.printing import json_line
+from sesh.wording import one_line, plain
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc).timestamp()
 
@@ -47,7 +49,7 @@ def test_a_row_tells_name_state_age_idle_time_directory_and_command() -> None:
     ],
 )
 def test_the_state_is_a_word_or_two(more: dict[str, object], shown: str) -> None:
-    assert tables.state(session(**more)) == shown
+    assert wording.state(session(**more)) == shown
 
 
 @pytest.mark.parametrize(
@@ -56,19 +58,19 @@ def test_the_state_is_a_word_or_two(more: dict[str, object], shown: str) -> None
 )
 def test_ages_are_short(seconds: int, shown: str) -> None:
     moment = datetime.fromtimestamp(NOW - seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert tables.age(moment, NOW) == shown
+    assert wording.age(moment, NOW) == shown
 
 
 @pytest.mark.parametrize("moment", [None, "", "yesterday", "2026-13", 5])
 def test_an_unknown_age_is_left_out(moment: object) -> None:
-    assert tables.age(moment, NOW) == ""
+    assert wording.age(moment, NOW) == ""
 
 
 @given(st.datetimes(datetime(1971, 1, 1), datetime(2199, 12, 31)))
 def test_moments_are_read_as_the_calendar_has_them(moment: datetime) -> None:
     known = moment.replace(tzinfo=timezone.utc, microsecond=0)
-    assert tables.seconds(known.strftime("%Y-%m-%dT%H:%M:%SZ")) == known.timestamp()
-    assert tables.seconds(known.isoformat()) == known.timestamp()
+    assert wording.seconds(known.strftime("%Y-%m-%dT%H:%M:%SZ")) == known.timestamp()
+    assert wording.seconds(known.isoformat()) == known.timestamp()
 
 
 @given(st.text(max_size=200), st.text(max_size=200), st.integers(1, 200))
@@ -78,7 +80,7 @@ def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str,
     assert len(lines) == 2
     lines += drawn.lines([session(name="x" * 64, state="exited", exit_code=127, current=True)], NOW)
     assert len(lines) == 3
-    assert all(tables.columns(line) <= width for line in lines)
+    assert all(wording.columns(line) <= width for line in lines)
     assert all(line.isprintable() for line in lines)
 
 
@@ -128,29 +130,29 @@ def test_states_have_colours_where_they_are_wanted(more: dict[str, object], dyed
 
 def test_a_directory_under_home_is_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
-    shown = [tables.at_home(path) for path in ("/home/ann", "/home/ann/x", "/home/anna", "/")]
+    shown = [wording.at_home(path) for path in ("/home/ann", "/home/ann/x", "/home/anna", "/")]
     assert shown == ["~", "~/x", "/home/anna", "/"]
 
 
 def test_wide_characters_count_twice() -> None:
-    assert tables.columns("日本") == 4
-    assert tables.cut("日本語", 5) == "日本…"
-    assert tables.cut("日本語", 5, keeps_end=True) == "…本語"
-    assert tables.columns("e\u0301❤\ufe0f") == 3
+    assert wording.columns("日本") == 4
+    assert wording.cut("日本語", 5) == "日本…"
+    assert wording.cut("日本語", 5, keeps_end=True) == "…本語"
+    assert wording.columns("e\u0301❤\ufe0f") == 3
 
 
 @given(st.text())
 def test_json_holds_no_control_character(text: str) -> None:
     import json
 
-    raw = dumped({"title": text})
+    raw = json_line({"title": text})
     assert raw.endswith(b"}\n")
     assert all(character.isprintable() or ord(character) >= 0xA0 for character in raw.decode()[:-1])
     assert json.loads(raw)["title"] == text
 
 
 def test_bytes_that_are_no_utf_8_become_replacement_characters() -> None:
-    assert dumped("a\udcffb") == '"a\ufffdb"\n'.encode()
+    assert json_line("a\udcffb") == '"a\ufffdb"\n'.encode()
 
 
 @given(st.text())

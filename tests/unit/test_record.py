@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sesh import protocol
 from sesh.errors import Lost, NotFound
-from sesh.ops import find, recording
-from sesh.ops.recording import Cast
-from sesh.ops.route import Way
+from sesh.ops import find, links
+from sesh.ops.caller import Caller
+from sesh.ops.recording import Cast, Recording
+from sesh.ops.route import Route
 
 
 class Script:
@@ -47,17 +47,20 @@ class Script:
         self.inbound = self._other = -1
 
 
-class Links(Way):
+class Links(Route):
     """One connection after the other."""
 
+    host = "box"
+
     def __init__(self, *connections: Any) -> None:
+        super().__init__()
         self._connections = iter(connections)
 
-    def to(self, name: str) -> Any:
+    def connect(self, name: str) -> Any:
         """The first."""
         return next(self._connections)
 
-    def again(self, broken: Any, since: int) -> Any:
+    def reconnect(self, broken: Any, since: int) -> Any:
         """The next."""
         broken.close()
         return next(self._connections)
@@ -65,23 +68,24 @@ class Links(Way):
 
 @pytest.mark.parametrize("cuts", [1, 2])
 def test_a_session_that_ends_while_its_link_is_mended_is_recorded_to_its_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cuts: int
+    monkeypatch: pytest.MonkeyPatch, cuts: int
 ) -> None:
     """The second connection, for changes of size, found no session any more; that ended the recording as an error."""
     lost = [Script(Lost("the link is lost")) for _ in range(cuts)]
     last = Script((protocol.RESPONSE, protocol.encode({"id": 1, "exit_code": 3})))
     sizes: list[Any] = [Script()]
 
-    def led(name: str, _host: str) -> Any:
+    def to_session(_caller: Caller, _host: str, name: str, *, passing: bool) -> Any:
         if not sizes:
             raise NotFound(f"no session {name}")
         return sizes.pop()
 
-    monkeypatch.setattr(recording, "_led", led)
+    monkeypatch.setattr(links, "to_session", to_session)
     monkeypatch.setattr(find, "welcomed", lambda _connection, _name: None)
-    with Cast(str(tmp_path / "work.cast"), force=False) as cast:
-        cast.header("work", 80, 24, "sh")
-        made = recording.Recording(cast, "work", Links(*lost, last), "box")
-        made.follow()
-        made.close()
-    assert made.code == 3
+    written: list[Any] = []
+    cast = Cast(written.append)
+    cast.header("work", 80, 24, "sh")
+    with Recording(Caller(), Links(*lost, last), "work") as recording:
+        recording.follow(cast)
+    assert recording.code == 3
+    assert written[-1][1:] == ["m", "ended: 3"]
