@@ -20,9 +20,8 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 
-from sesh import __version__
+from sesh import __version__, wording
 from sesh.api import SeshError, Stop
-from sesh.cli import printing
 from sesh.errors import Interrupted
 from sesh.mcp import sessions
 from sesh.mcp.tools import Tools
@@ -73,7 +72,7 @@ class Calls:
                 threading.Thread(target=stop.stop, daemon=True).start()  # a host may have to be reached for that
             raise
         except SeshError as error:
-            told = {"code": error.code, "message": printing.one_line(printing.valid(str(error)))}
+            told = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
             text = TextContent(type="text", text=f"{error.code}: {told['message']}")
             return CallToolResult(content=[text], structured_content={"error": told}, is_error=True)
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from sesh import paths
 from sesh.api import Session
-from sesh.cli.tables import seconds
 from sesh.errors import Interrupted, NotDeployed, NotFound, Refused, SeshError, Unreachable
+from sesh.wording import seconds
 
 IDLE = 300.0
 """Seconds without activity after which a session counts as idle."""

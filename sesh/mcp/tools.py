@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from sesh import wording
 from sesh.api import Met, Result, Session, Stop, execute, sessions
-from sesh.cli import printing
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable
 from sesh.mcp.sessions import Entry, Ledger, did
 
@@ -41,7 +41,7 @@ class Tools:
 
     def list_(self, host: Host = None, remotes: bool = False) -> Rows:
         """List the sessions of this machine, or of one host; with remotes=true also those of all known hosts."""
-        return Rows(sessions=printing.valid(sessions(host, remotes=remotes)))
+        return Rows(sessions=wording.encodable(sessions(host, remotes=remotes)))
 
     def open(
         self,
@@ -211,7 +211,7 @@ class Tools:
         """
         if name is None:
             known = [each for each in self.ledger.all() if _on(each, host)]
-            return Standing(sessions=printing.valid(self._standings(known)))
+            return Standing(sessions=wording.encodable(self._standings(known)))
         session = Session(name, host)
         entry = self.ledger.entry(session)
         try:
@@ -222,7 +222,7 @@ class Tools:
             return Standing(sessions=[_told(entry, None, None) | {"reason": str(error)}])
         except Unreachable as error:
             return Standing(sessions=[_told(entry, None, error)])
-        return Standing(sessions=[printing.valid(facts) | _told(entry, facts, None)])
+        return Standing(sessions=[wording.encodable(facts) | _told(entry, facts, None)])
 
     def kill(self, name: Name, host: Host = None) -> Closed:
         """End a session and what runs in it."""
