@@ -374,9 +374,9 @@ def _session(order: Order) -> tuple[Session, str]:
         point(agent, creator["SSH_AUTH_SOCK"])
     session = Session(facts, size, pty)
     if order.get("before"):
-        session.stream.append(order["before"].encode("utf-8", "replace"))
+        session.log.append(order["before"].encode("utf-8", "replace"))
     if outbound >= 0:
-        from sesh.daemon.pty.input import Feed
+        from sesh.daemon.pty.input import StdinPipe
 
-        session.feed = Feed(outbound)
+        session.stdin = StdinPipe(outbound)
     return session, agent
