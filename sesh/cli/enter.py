@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sesh.cli.parser import Line
-    from sesh.client.attach import Options, Outcome
+    from sesh.client.attach import AttachOptions, Outcome
     from sesh.ops.create import Order
     from sesh.store.listing import Summary
     from sesh.store.records import Record
@@ -44,14 +44,14 @@ class Manner:
             raise UsageError("--join and --replace exclude each other; take one")
         self.replace, self.read_only, self.no_replay, self.no_detach_key = replace, read_only, no_replay, no_detach_key
 
-    def options(self) -> Options:
+    def options(self) -> AttachOptions:
         """The client's options. Raises UsageError for a `SESH_DETACH_KEY` that is none."""
         from sesh.cli import settings
-        from sesh.client.attach import Options
+        from sesh.client.attach import AttachOptions
 
         key = None if self.no_detach_key else settings.detach_key()
         lines = settings.loaded().replay_lines
-        return Options(
+        return AttachOptions(
             read_only=self.read_only, replace=self.replace, replay=not self.no_replay, detach_key=key, lines=lines
         )
 
@@ -336,7 +336,7 @@ def check_switch(here: Record | None, how: Manner, name: str = "", host: str | N
         raise Refused(f"no client is attached to {here['name']} that could switch; type it in another terminal")
 
 
-def into(connection: Connection, name: str, options: Options, here: Record | None) -> int:
+def into(connection: Connection, name: str, options: AttachOptions, here: Record | None) -> int:
     """Attaches this terminal, or has the client that it already belongs to switch over; the exit code."""
     if here is not None and not caller.entering():
         connection.close()
@@ -346,11 +346,11 @@ def into(connection: Connection, name: str, options: Options, here: Record | Non
         return caller.handed(connection, name)
     from sesh.client.attach import attach as run
 
-    options.greeting = printing.greeting()
-    return code(run(connection, name, options=options, open=reopened, again=again))
+    options.first_notice = printing.greeting()
+    return code(run(connection, name, options=options, connect=reopened, reconnect=reconnect))
 
 
-def again(name: str, host: str, number: str, since: int, heard: float) -> Connection:
+def reconnect(name: str, host: str, number: str, since: int, heard: float) -> Connection:
     """The way back to a session on a host, for a client that was switched there and whose link was lost."""
     from sesh.ops import links
 

@@ -158,8 +158,8 @@ def _attach(line: parser.Line, argv: list[str], destination: Destination) -> int
     host = destination.word
     paths.remember(name, host)
     eventlog.log("connect", host=host, session=name)
-    options.greeting = printing.greeting()
-    outcome = attach(through, name, host=host, options=options, open=enter.reopened, again=enter.again)
+    options.first_notice = printing.greeting()
+    outcome = attach(through, name, host=host, options=options, connect=enter.reopened, reconnect=enter.reconnect)
     eventlog.log("disconnect", host=outcome.host or host, session=outcome.name, reason=outcome.kind)
     return enter.code(outcome)
 

@@ -240,7 +240,7 @@ def test_a_daemon_that_dies_over_there_is_no_lost_link(home: Home, farm: Farm) -
     accepted = far.proxy.accepted
     os.kill(daemon_pid(far, "work"), signal.SIGKILL)
     assert terminal.exit_code() == 1
-    assert "the daemon of work died" in terminal.text()
+    assert "work was lost: its daemon died; sesh @box work restarts it" in terminal.text()
     assert far.proxy.accepted == accepted
     job = home.start("@box", "--exec", "job", "--", "sleep", "1000")
     wait_until(lambda: "job" in far.names())

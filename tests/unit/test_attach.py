@@ -195,7 +195,11 @@ def test_a_daemon_that_dies_leaves_a_tidy_terminal(home: Home, daemon: FakeDaemo
         peer.connection.close()
         assert terminal.exit_code() == FAREWELL
         assert terminal.termios() == before
-        assert lines(terminal) == ["$", "[the daemon of work died]", "outcome: lost work None None"]
+        assert lines(terminal) == [
+            "$",
+            "[work was lost: its daemon died; sesh work restarts it]",
+            "outcome: lost work None None",
+        ]
         assert not terminal.modes & {1049, 1000}
 
 
