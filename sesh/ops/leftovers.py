@@ -357,7 +357,7 @@ def _answers(path: str) -> bool:
 def connections() -> Iterator[Piece]:
     """Stale sockets of shared connections, and ssh processes that hold a connection which no socket leads to."""
     folder = _control()
-    for path in _stale_sockets(os.path.join(paths.directory(), ".nest")):
+    for path in _stale_sockets(paths.zygote_directory()):
         yield Piece("file", path, age_of(path), partial(unlinked, path))
     for path in _stale_sockets(folder) if folder is not None else ():
         yield Piece("connection", path, age_of(path), partial(unlinked, path))
