@@ -238,8 +238,9 @@ def test_a_file_tells_what_was_done_in_a_session_and_keeps_no_password(home: Hom
 
 
 def test_without_the_sdk_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sesh` on PyPI is another project, which it told people to install."""
     line = parser.split(["--mcp"])
     for installed in ((), ("mcp",)):
         monkeypatch.setattr(importlib.util, "find_spec", lambda name, there=installed: name in there or None)
-        with pytest.raises(Refused, match=r"pip install 'sesh\[mcp\]'"):
+        with pytest.raises(Refused, match=r"pip install 'sesh-mux\[mcp\]'"):
             serving.mcp(line)

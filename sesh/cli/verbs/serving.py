@@ -10,5 +10,5 @@ from sesh.cli.verbs.shape import Work, verb, work
 
 @verb("--mcp", "", "sesh --mcp", "claude mcp add sesh -- sesh --mcp")
 def _mcp(ctx: typer.Context) -> Work:
-    """Serve the Model Context Protocol on stdin and stdout, for agents (extra sesh[mcp]); tools take a host."""
+    """Serve the Model Context Protocol on stdin and stdout, for agents (extra sesh-mux[mcp]); tools take a host."""
     return work(serving.mcp, ctx)
