@@ -20,19 +20,22 @@ from tests.support import PROMPT, Home, Terminal, wait_until
 DETACH = b"\x1c"
 LOST = "the link to @box is lost"
 
-# sesh with a shorter patience for silence: seconds between questions, and until the link counts as lost.
+# sesh with a shorter patience for silence: seconds between questions, and until the link counts as lost; and with
+# another one until the user is told of it.
 HASTY = """
 import sys
 from sesh import keepalive
+from sesh.client import reconnect
 keepalive.PING_AFTER, keepalive.LOST_AFTER = 0.3, 0.9
+reconnect._NOTICE_AFTER = float(sys.argv.pop(1))
 from sesh.__main__ import main
 sys.exit(main())
 """
 
 
-def hasty(home: Home) -> None:
+def hasty(home: Home, notice_after: float = 1) -> None:
     """From now on silence on a link is noticed within a second."""
-    home.command = [sys.executable, "-c", HASTY]
+    home.command = [sys.executable, "-c", HASTY, str(notice_after)]
 
 
 def attached(home: Home, *words: str, **options: Any) -> Terminal:
@@ -75,9 +78,11 @@ def silence(far: Far, wait: Wait) -> None:
 
 
 def outage(far: Far, wait: Wait) -> None:
+    """Lasts until the client knows of it."""
+    broken = set(far.farm.masters())
     far.proxy.refuse()
     far.proxy.cut()
-    time.sleep(0.05)
+    wait(lambda: not broken & set(far.farm.masters()), 15)
     far.proxy.restore()
 
 
@@ -85,7 +90,7 @@ def outage(far: Far, wait: Wait) -> None:
 def test_numbered_lines_come_once_each_through_three_cuts(
     home: Home, farm: Farm, break_: Callable[[Far, Wait], None]
 ) -> None:
-    hasty(home)
+    hasty(home, notice_after=60)  # the line that says so lies over the screen, which is drawn anew then
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     terminal.type(counting(2000))
@@ -93,8 +98,7 @@ def test_numbered_lines_come_once_each_through_three_cuts(
         terminal.wait_until(past(terminal, number), 15)
         break_(far, terminal.wait_until)
     terminal.wait_until(lambda: b"DONE" in terminal.raw, timeout=30)
-    if break_ is not silence:  # then the line that says so lay over the screen, which was drawn anew once
-        assert numbers(terminal) == list(range(1, 2001))
+    assert numbers(terminal) == list(range(1, 2001))
     assert [int(number) for number in re.findall(r"line-(\d+)-", terminal.text())] == list(range(1, 2001))
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
@@ -304,10 +308,7 @@ def running(home: Home, far: Far, *words: str, script: str) -> subprocess.Popen[
     """`sesh @box --exec job WORDS -- sh -c SCRIPT`, once the script runs."""
     job = home.start("@box", "--exec", "job", *words, "--", "sh", "-c", f"touch begun; {script}")
     wait_until(lambda: far.exists("begun"))
-    passed = -1
-    while far.proxy.passed != passed:  # the waiter too has got to its job
-        passed = far.proxy.passed
-        time.sleep(0.05)
+    wait_until(far.settled, 20, what="the waiter has got to its job")
     return job
 
 

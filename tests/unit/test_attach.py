@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from sesh import protocol
-from tests.support import Home, Terminal, wait_until
+from tests.support import Home, Terminal, processes, wait_until
 from tests.unit.fake_daemon import FAREWELL, ROOT, FakeDaemon, Peer, client, command
 
 FRESH = b"\x1b[24;1H" + b"\n" * 24 + b"\x1b[H"
@@ -434,19 +434,7 @@ def test_an_idle_client_does_nothing(home: Home, daemon: FakeDaemon) -> None:
         peer = daemon.accept()
         peer.welcome(PROMPT)
         terminal.wait_for("$")
-        wait_until(lambda: _state(terminal.pid) == "S")
-
-        def switches() -> str:
-            with open(f"/proc/{terminal.pid}/status") as file:
-                return "".join(line for line in file if "ctxt_switches" in line)
-
-        def quiet() -> bool:
-            before, until = switches(), time.monotonic() + 0.3
-            while time.monotonic() < until and switches() == before:
-                time.sleep(0.05)
-            return switches() == before
-
-        wait_until(quiet, timeout=3)
+        wait_until(lambda: all(processes.rested([terminal.pid]) for _ in range(6)), what="0.3 s of sleep")
 
 
 # -- notices

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from sesh.daemon.clients.model import Model
 from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.output_log import RETAINED, WORTH, OutputLog
-from sesh.daemon.rest import Packer
+from sesh.daemon.rest import QUIET, Packer
 from sesh.vt.emulator import Emulator
 from sesh.vt.packed import PIECE, Packed, PackedLines
 
@@ -90,8 +89,7 @@ def test_text_becomes_much_less() -> None:
     assert len(small._data) * 4 < len(data)
 
 
-def test_a_session_packs_once_when_its_output_has_gone_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sesh.daemon.rest.QUIET", 0.04)
+def test_a_session_packs_once_when_its_output_has_gone_quiet() -> None:
     log, timers = OutputLog(), Timers()
     session: Any = SimpleNamespace(log=log, timers=timers, model=Model(log, 80, 24), ripe=WORTH)
     rest = Packer(session)
@@ -102,7 +100,7 @@ def test_a_session_packs_once_when_its_output_has_gone_quiet(monkeypatch: pytest
     rest.look()
     assert timers.stands("rest")
     assert all(isinstance(block, bytes) for block in log._blocks)
-    time.sleep(0.05)
+    log.touched -= QUIET
     timers.clear("rest")
     rest.look()
     assert not timers.stands("rest")
