@@ -15,26 +15,26 @@ _HERE = ("--watch", "--pick", "--deploy", "--upgrade", "--import", "--sweep", "-
 """Verbs that are carried out on this side, whatever hosts are named."""
 
 _FAST = {
-    "": "enter.go",
-    "--attach": "enter.attach",
-    "--open": "enter.open_",
-    "--new": "enter.new",
-    "--list": "look.list_",
-    "--watch": "watch.watch",
-    "--pick": "pick.pick",
-    "--detach": "end.detach",
-    "--kill": "end.kill",
-    "--exec": "job.exec_",
-    "--run": "shell.run",
-    "--history": "shell.history",
-    "--send": "say.send",
-    "--wait": "waiting.wait",
-    "--events": "events.events",
-    "--reload": "reload.reload",
-    "--screen": "look.screen",
-    "--logs": "look.logs",
-    "--status": "look.status",
-    "--shell-init": "integration.shell_init",
+    "": "cli.enter.go",
+    "--attach": "cli.enter.attach",
+    "--open": "cli.enter.open_",
+    "--new": "cli.enter.new",
+    "--list": "ops.view.list_",
+    "--watch": "cli.watch.watch",
+    "--pick": "cli.pick.pick",
+    "--detach": "ops.sessions.detach",
+    "--kill": "ops.sessions.kill",
+    "--exec": "cli.job.exec_",
+    "--run": "ops.shell.run",
+    "--history": "ops.shell.history",
+    "--send": "ops.send.send",
+    "--wait": "ops.wait.wait",
+    "--events": "ops.events.events",
+    "--reload": "cli.reload.reload",
+    "--screen": "ops.view.screen",
+    "--logs": "ops.view.logs",
+    "--status": "ops.view.status",
+    "--shell-init": "cli.integration.shell_init",
 }
 """What carries out the verbs of `words.PLACES`: module and function."""
 
@@ -106,8 +106,8 @@ def _elsewhere(line: parser.Line) -> str | None:
 
 def _fast(verb: str) -> Callable[..., int]:
     """The function of a verb that starts fast; only what it needs is loaded."""
-    module, _, name = _FAST[verb].partition(".")
-    found: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
+    module, _, name = _FAST[verb].rpartition(".")
+    found: Callable[..., int] = getattr(__import__(f"sesh.{module}", fromlist=[name]), name)
     if verb == "--send":
         return lambda line, **_: found(line)  # the order of the words matters, and only the line knows it
     return found
