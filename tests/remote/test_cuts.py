@@ -409,7 +409,7 @@ def test_ctrl_c_reaches_the_job_over_there(home: Home, farm: Farm) -> None:
 
 SLOW = """
 import os, time
-from sesh.cli import bridge
+from sesh.ops import bridge
 before = bridge._entered
 def slow(argv):
     found = before(argv)
