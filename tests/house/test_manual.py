@@ -55,6 +55,6 @@ def test_it_is_installed_and_removed_and_a_foreign_one_stays(tmp_path: Path) -> 
     run("uninstall")
     assert not place.exists()
     place.write_text("another's\n", encoding="utf-8")
-    assert "is not ours and stays" in run("install")
+    assert "was not installed by sesh and stays" in run("install")
     run("uninstall")
     assert place.read_text(encoding="utf-8") == "another's\n"
