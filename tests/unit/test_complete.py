@@ -108,16 +108,18 @@ def test_a_host_that_does_not_answer_costs_tab_next_to_nothing(home: Home, monke
     asked: list[str] = []
     monkeypatch.setattr(child, "aside", lambda argv: asked.append(argv[-1]))
     monkeypatch.setattr(offers, "remotes", lambda: ["gpu"])
-    started = time.monotonic()
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    assert offers.PATIENCE <= 0.1
     assert offers.sessions_on("gpu") == {}
-    assert time.monotonic() - started < 0.2
+    assert pauses
     assert offers.sessions_on("unknown") == {}
     assert offers.sessions_on("gpu") == {}
     assert asked == ["gpu"], "only a known one, and not at every Tab"
     known.remember_names("gpu", [{"name": "train", "state": "running", "cwd": f"{home.path}/src"}])
     os.utime(known.file("gpu", ".names"), (1, 1))
-    started = time.monotonic()
+    pauses.clear()
     assert offers.sessions_on("gpu") == {"train": "running, @gpu, ~/src"}
-    assert time.monotonic() - started < 0.05
+    assert pauses == []
     assert asked == ["gpu", "gpu"]
     assert offers.sessions() == {"train": "running, @gpu, ~/src"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sesh import protocol
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.errors import ProtocolError
+from sesh.errors import Busy, ProtocolError
 from tests.unit.connections import Link
 
 
@@ -157,11 +157,11 @@ def test_a_peer_that_waits_for_something_is_not_idle(link: Link) -> None:
     idle = [link.connection.idle]
     link.connection.owed = 1
     idle.append(link.connection.idle)
-    link.connection.refuse(1, "busy", "not now", 125)
+    link.connection.refuse(1, Busy("not now"))
     idle.append(link.connection.idle)  # the answer has not gone out
     link.connection.flush()
     idle.append(link.connection.idle)
     assert idle == [True, False, False, True]
-    assert protocol.parse(link.take()[0][1])["error"] == {"code": "busy", "message": "not now", "exit": 125}
+    assert protocol.parse(link.take()[0][1])["error"] == Busy("not now").facts()
     link.attached()
     assert not link.connection.idle
