@@ -294,8 +294,8 @@ def sessions(host: str | None = None, *, remotes: bool = False) -> list[dict[str
         from sesh.remote.ssh import link
 
         destination = links.place(check_host(host.removeprefix("@")))
-        rows = link.request(destination, "summaries", links.near(destination), patience=20)["sessions"]
-        return [{**each, "host": destination.word} for each in rows]
+        rows = link.request(destination, "summaries", links.near(destination), timeout=20)["sessions"]
+        return [{**each, "host": destination.host} for each in rows]
     found = [{**each, "host": None} for each in listing.summaries()]
     if remotes:
         from sesh.cli import parser

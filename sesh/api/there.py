@@ -152,7 +152,7 @@ class There:
         """The way to a session that must be there, closed at the end of the block."""
         through = links.opened(self._destination, ask=False)
         with through:
-            through.lead("connect", name=name, passing=True)
+            through.open_session("connect", name=name, passing=True)
             way = Kept(self._destination, name, through, stop, timeout)
             with closing(way):
                 yield way

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.parser import Line
-    from sesh.remote.deploy.fleet import Result
+    from sesh.remote.deploy.fleet import HostResult
 
 
 def deploy(line: Line, hosts: Sequence[str] = (), *, force: bool = False) -> int:
@@ -30,7 +30,7 @@ def upgrade(line: Line) -> int:
 
     if line.hosts:
         raise UsageError("--upgrade goes to all known remotes", hint=f"for one: sesh --deploy @{line.hosts[0]}")
-    words = [each.word for each in known.all()]
+    words = [each.host for each in known.all()]
     if not words:
         if not line.json:
             printing.note("no remote is known yet; the first is made known by: sesh --deploy @HOST")
@@ -38,7 +38,7 @@ def upgrade(line: Line) -> int:
     return _told(line, _deployed(words, force=False), upgrading=True)
 
 
-def _deployed(words: Sequence[str], *, force: bool) -> list[Result]:
+def _deployed(words: Sequence[str], *, force: bool) -> list[HostResult]:
     from sesh.cli import settings
     from sesh.ops import links
     from sesh.remote.deploy import fleet
@@ -46,7 +46,7 @@ def _deployed(words: Sequence[str], *, force: bool) -> list[Result]:
     return fleet.deploy_all([links.place(host) for host in settings.loaded().hosts_of(words)], force=force)
 
 
-def _told(line: Line, results: Sequence[Result], *, upgrading: bool = False) -> int:
+def _told(line: Line, results: Sequence[HostResult], *, upgrading: bool = False) -> int:
     """Says what became of each host in JSON (fleet has told a person already); the exit code."""
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"].get("foreign"))]
@@ -57,11 +57,11 @@ def _told(line: Line, results: Sequence[Result], *, upgrading: bool = False) -> 
     return 1 if failed else 0
 
 
-def _row(result: Result) -> dict[str, Any]:
+def _row(result: HostResult) -> dict[str, Any]:
     """One host as JSON shows it."""
-    row: dict[str, Any] = {"host": result.destination.word, "ok": result.deployed is not None}
-    if result.deployed is not None:
-        done = result.deployed
+    row: dict[str, Any] = {"host": result.destination.host, "ok": result.deployment is not None}
+    if result.deployment is not None:
+        done = result.deployment
         names = ("version", "python", "platform", "path", "bytes", "seconds", "changed")
         return {**row, **{name: getattr(done, name) for name in names}}
     error = result.error

@@ -46,11 +46,11 @@ def sessions_on(host: str) -> Offers:
 
     try:
         before = _modified(host)
-        if time.time() - (before or 0.0) > FRESH and host in remotes() and not known.skipped(host):
+        if time.time() - (before or 0.0) > FRESH and host in remotes() and not known.failed_recently(host):
             if before is None:
-                known.remember_names(host, [])
+                known.record_names(host, [])
             else:
-                os.utime(known.file(host, ".names"))
+                os.utime(known.path_of(host, ".names"))
             marked = _modified(host)
             child.aside(["--complete", "--refresh", "--", host])
             deadline = time.monotonic() + PATIENCE
@@ -96,7 +96,7 @@ def remotes() -> list[str]:
     if caller.near() is not None or not os.path.isdir(known.directory()):
         return []
     try:
-        return [each.word for each in known.all()]
+        return [each.host for each in known.all()]
     except SeshError:
         return []
 
@@ -136,6 +136,6 @@ def _modified(host: str) -> float | None:
     from sesh.remote import known
 
     try:
-        return os.lstat(known.file(host, ".names")).st_mtime
+        return os.lstat(known.path_of(host, ".names")).st_mtime
     except FileNotFoundError:
         return None

@@ -109,7 +109,7 @@ def _entered(line: parser.Line, argv: list[str], destination: Destination) -> tu
     answers: list[str] = []
     try:
         while True:
-            answer, _ = through.lead("enter", argv=argv, asks=asks, answers=answers)
+            answer, _ = through.open_session("enter", argv=argv, asks=asks, answers=answers)
             if "question" not in answer:
                 break
             answers.append(_answered(answer))
@@ -147,15 +147,15 @@ def _attach(line: parser.Line, argv: list[str], destination: Destination) -> int
 
     how = enter.Manner(**{key: True for key in enter.Manner.__slots__ if _given(line, key)})
     here = listing.current()
-    enter.check_switch(here, how, line.words[-1] if line.words else "", destination.word)
+    enter.check_switch(here, how, line.words[-1] if line.words else "", destination.host)
     options = how.options()
     name, through = _entered(line, argv, destination)
     if here is not None:
         through.close()
-        return enter.switch(here, name, destination.word)
+        return enter.switch(here, name, destination.host)
     from sesh.client.attach import attach
 
-    host = destination.word
+    host = destination.host
     paths.remember(name, host)
     eventlog.log("connect", host=host, session=name)
     options.first_notice = printing.greeting()
@@ -171,7 +171,7 @@ def _given(line: parser.Line, key: str) -> bool:
 
 def _job(line: parser.Line, argv: list[str], destination: Destination) -> int:
     """`sesh @HOST --exec …`: the job runs over there, the waiting is done here, and outlasts the link."""
-    given, host = parser.parse(line) or {}, destination.word
+    given, host = parser.parse(line) or {}, destination.host
     follow, printed = given.get("follow", False), given.get("printed", False)
     left = f"whether the job began is not known; to see: sesh @{host}"
     try:
@@ -229,10 +229,10 @@ def _lasting(line: parser.Line, argv: list[str], destination: Destination) -> in
                 if error.answered or not through.broken():
                     raise
         printing.note(
-            f"the link to @{destination.word} is lost; sesh tries to come back, what happens meanwhile is not told"
+            f"the link to @{destination.host} is lost; sesh tries to come back, what happens meanwhile is not told"
         )
         through = opened_again(destination)
-        printing.note(f"the link to @{destination.word} stands again")
+        printing.note(f"the link to @{destination.host} stands again")
 
 
 def _carried(through: Link, argv: list[str], data: bytes) -> int:
@@ -252,13 +252,13 @@ def carried_out(through: Link, argv: list[str], data: bytes, take: Callable[[int
             if "error" in answer:
                 raise rebuild(answer["error"])
             return int(answer["exit_code"])
-    raise Unreachable(f"the link to @{through.destination.word} is lost")
+    raise Unreachable(f"the link to @{through.destination.host} is lost")
 
 
 def heard(through: Link) -> Iterator[tuple[int, bytes]]:
     """The frames that come, for as long as the other side is there. Raises Unreachable where it is not."""
     keepalive = Keepalive(enabled=True)
-    lost = f"the link to @{through.destination.word} is lost, and with it what it would have answered"
+    lost = f"the link to @{through.destination.host} is lost, and with it what it would have answered"
     while True:
         try:
             yield through.receive(keepalive.due)
@@ -287,10 +287,10 @@ def _input(line: parser.Line) -> bytes:
 
 def _asked(argv: list[str], destination: Destination) -> list[str]:
     """`--kill-all` with the person's consent, which nobody over there can be asked for."""
-    sessions = link.request(destination, "summaries", links.near(destination), patience=10)["sessions"]
+    sessions = link.request(destination, "summaries", links.near(destination), timeout=10)["sessions"]
     if sessions:
         names = ", ".join(str(each["name"]) for each in sessions)
-        question = f"end {len(sessions)} sessions on @{destination.word} ({printing.plain(names)})?"
+        question = f"end {len(sessions)} sessions on @{destination.host} ({printing.plain(names)})?"
         if prompts.ask(question, prompts.YES_NO, "n") != "y":
             raise Refused("nothing was done")
     return [argv[0], "-y", *argv[1:]]

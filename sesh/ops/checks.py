@@ -219,8 +219,8 @@ def _versions() -> Iterator[Finding]:
         yield Finding("versions", WARNING, told, f"sesh --reload {name}")
     stale = [each for each in known.all() if each.version and each.version != __version__]
     for each in stale:
-        told = f"@{each.word} has sesh {printable(each.version)}, this is {__version__}"
-        yield Finding("versions", WARNING, told, f"sesh --deploy @{each.word}")
+        told = f"@{each.host} has sesh {printable(each.version)}, this is {__version__}"
+        yield Finding("versions", WARNING, told, f"sesh --deploy @{each.host}")
     if not others and not stale:
         yield Finding("versions", OK, f"sesh {__version__}, all the same")
     if len(rows) > _CROWDED:
@@ -249,7 +249,7 @@ def _ssh() -> Iterator[Finding]:
     else:
         yield Finding("ssh", OK, version)
     try:
-        folder = ssh.directory()
+        folder = ssh.control_directory()
     except Refused as error:
         yield _refused("connections", error)
     else:

@@ -317,7 +317,7 @@ def _control() -> str | None:
     from sesh.remote.ssh import ssh
 
     try:
-        return ssh.directory() if os.path.isdir(known.directory()) else None
+        return ssh.control_directory() if os.path.isdir(known.directory()) else None
     except Refused:
         return None
 

@@ -33,7 +33,7 @@ def near(destination: Destination) -> dict[str, Any]:
 
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
-        "host": destination.word,
+        "host": destination.host,
         "home": os.path.expanduser("~"),
         "size": list(create.size(terminal)) if terminal is not None else [0, 0, 0, 0],
         "term": os.environ.get("TERM") if terminal is not None else None,
@@ -55,7 +55,7 @@ def opened(destination: Destination, *, ask: bool | None = None, offer: bool = F
             raise
         _deployed(destination, error)
         through = link.open_link(destination, near(destination), ask=ask)
-    known.record(destination, str(through.far.get("version") or ""))
+    known.record(destination, str(through.remote_info.get("version") or ""))
     return through
 
 
@@ -63,7 +63,7 @@ def _deployed(destination: Destination, missing: NotDeployed) -> None:
     """Puts sesh there, if the person at the terminal wants that. Raises `missing` if not, DeployError."""
     from sesh.cli import prompts
 
-    question = f"@{destination.word} has no sesh; deploy sesh to @{destination.word}?"
+    question = f"@{destination.host} has no sesh; deploy sesh to @{destination.host}?"
     if prompts.ask(question, prompts.YES_NO, "y") != "y":
         raise missing
     from sesh.remote.deploy import fleet
@@ -77,7 +77,7 @@ def reopened(name: str, host: str) -> Link:
     """The connection for a client that goes to another session, and stays."""
     through = opened(place(host))
     try:
-        through.lead("connect", name=name)
+        through.open_session("connect", name=name)
     except SeshError:
         through.close()
         raise
@@ -95,10 +95,10 @@ def back(name: str, host: str, number: str, since: int, heard: float) -> Link:
         _lost.add((name, host))
         eventlog.log("disconnect", host=host, session=name, reason="lost")
     destination = place(host)
-    link.renew(destination)
+    link.drop_master(destination)
     through = opened(destination, ask=False)
     try:
-        answer, output = through.lead("connect", patience=link.PATIENCE, name=name, session_id=number)
+        answer, output = through.open_session("connect", timeout=link.START_TIMEOUT, name=name, session_id=number)
     except SeshError:
         through.close()
         raise

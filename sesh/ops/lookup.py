@@ -28,14 +28,14 @@ def hosts(line: Line) -> list[str]:
     """The known remotes that are worth asking: none with `--local`, none that failed within the last minute."""
     from sesh.remote import known
 
-    return [word for word in _known(line) if not known.skipped(word)]
+    return [word for word in _known(line) if not known.failed_recently(word)]
 
 
 def skipped(line: Line) -> list[str]:
     """The known remotes that are not asked because they failed within the last minute."""
     from sesh.remote import known
 
-    return [word for word in _known(line) if known.skipped(word)]
+    return [word for word in _known(line) if known.failed_recently(word)]
 
 
 def _known(line: Line) -> list[str]:
@@ -45,7 +45,7 @@ def _known(line: Line) -> list[str]:
         return []
     from sesh.remote import known
 
-    return [each.word for each in known.all()] if os.path.isdir(known.directory()) else []
+    return [each.host for each in known.all()] if os.path.isdir(known.directory()) else []
 
 
 def _noted(word: str) -> None:
@@ -53,7 +53,7 @@ def _noted(word: str) -> None:
     from sesh.remote import known
 
     try:
-        known.failed(word)
+        known.record_failure(word)
     except Refused:
         return
 
@@ -80,9 +80,9 @@ class Asking:
         answer: list[Summary] | SeshError
         try:
             destination = links.place(word)
-            sessions = link.request(destination, "summaries", links.near(destination), patience=PATIENCE)["sessions"]
+            sessions = link.request(destination, "summaries", links.near(destination), timeout=PATIENCE)["sessions"]
             answer = [{**each, "host": word} for each in sessions if isinstance(each, dict)]
-            known.remember_names(word, answer)
+            known.record_names(word, answer)
         except SeshError as error:
             answer = error
         except OSError as error:

@@ -151,7 +151,7 @@ def _led(name: str, host: str) -> Any:
     """A link that has been led to the session's daemon, on which nothing was said yet."""
     through = links.opened(links.place(host))
     try:
-        through.lead("connect", name=name, passing=True)
+        through.open_session("connect", name=name, passing=True)
     except SeshError:
         through.close()
         raise

@@ -39,7 +39,7 @@ class Across(Way):
 
     def __init__(self, destination: Destination, name: str, through: Link, mender: Mender | None = None) -> None:
         self._through = through
-        self._word = destination.word
+        self._word = destination.host
         self._mender = mender or Mender(destination, name)
 
     @property
@@ -82,12 +82,12 @@ def _run(line: parser.Line, destination: Destination, other: Callable[[Link], in
     name = str(given["name"])
     with links.opened(destination, offer=not line.json) as through:
         try:
-            through.lead("connect", name=name, passing=True)
+            through.open_session("connect", name=name, passing=True)
         except SeshError as error:
             if not error.answered:
                 raise
             return other(through)
-        caller.use({"host": destination.word})  # what is said from now on is meant over there
+        caller.use({"host": destination.host})  # what is said from now on is meant over there
         return _function(line.verb)(line, way=Across(destination, name, through), **given)
 
 
@@ -130,7 +130,7 @@ class Mender:
 
         Ctrl-C ends it at any moment, by whatever the waiter raises in its handler.
         """
-        word, name = self._destination.word, self._name
+        word, name = self._destination.host, self._name
         lost = not isinstance(broken, Link) or broken.broken()
         broken.close()
         if not lost or not number:
@@ -148,7 +148,7 @@ class Mender:
         return self._back(number, since, keepalive.heard_at if keepalive is not None else time.monotonic())
 
     def _back(self, number: str, since: int, heard: float) -> Link:
-        word, name = self._destination.word, self._name
+        word, name = self._destination.host, self._name
         self._told(f"the link to @{word} is lost; {name} goes on there, and sesh tries to come back to it")
         for pause in backoff():
             self._sleep(pause)
@@ -169,17 +169,17 @@ def begun(through: Link, argv: list[str], presses: Presses) -> tuple[str, str, L
     """
     destination = through.destination
     words: dict[str, Any] = {"argv": argv, "asks": False, "answers": []}
-    if "session_id" in (through.far.get("can") or ()):
+    if "session_id" in (through.remote_info.get("can") or ()):
         words["session_id"] = os.urandom(8).hex()
     while True:
         try:
-            answer, output = through.lead("enter", **words)
+            answer, output = through.open_session("enter", **words)
         except Lost:
             through.close()
             if "session_id" not in words:
                 raise
             printing.note(
-                f"the link to @{destination.word} is lost before the job was seen to begin; sesh tries to come back"
+                f"the link to @{destination.host} is lost before the job was seen to begin; sesh tries to come back"
             )
             through = _impatiently(destination, presses)
             continue
@@ -196,7 +196,7 @@ def _impatiently(destination: Destination, presses: Presses) -> Link:
     """The same as `opened_again`; Ctrl-C stops the trying."""
 
     def stop(_number: int) -> None:
-        raise Interrupted(f"whether the job began is not known; to see: sesh @{destination.word}")
+        raise Interrupted(f"whether the job began is not known; to see: sesh @{destination.host}")
 
     before, presses.away = presses.away, stop
     try:
@@ -209,9 +209,9 @@ def opened_again(destination: Destination) -> Link:
     """A link in the place of one that was lost, tried for until it stands."""
     for pause in backoff():
         time.sleep(pause)
-        link.renew(destination)
+        link.drop_master(destination)
         try:
             return links.opened(destination, ask=False)
         except (Unreachable, TimedOut):
             continue
-    raise Unreachable(f"@{destination.word} did not come back; see: sesh @{destination.word}")
+    raise Unreachable(f"@{destination.host} did not come back; see: sesh @{destination.host}")

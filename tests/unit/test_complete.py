@@ -96,7 +96,7 @@ def test_what_options_do_is_kept_from_their_help(home: Home, monkeypatch: pytest
 
 def test_the_hosts_of_ssh_config_are_those_that_are_no_patterns(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", home.path)
-    monkeypatch.setattr(destination, "SYSTEM", home.write("ssh_config", "Host everywhere\n"))
+    monkeypatch.setattr(destination, "SYSTEM_CONFIG", home.write("ssh_config", "Host everywhere\n"))
     home.write(".ssh/config", 'Host one two *.com !three ?\n host = "four"  # five\nInclude conf.d/* ~/extra none\n')
     home.write(".ssh/conf.d/a", "Include conf.d/a config\nHost six\n\tHost\tseven\nHost -bad $(evil) a/b\n")
     home.write("extra", 'HOST eight\nHostName nine\nHost "ten\n')
@@ -116,8 +116,8 @@ def test_a_host_that_does_not_answer_costs_tab_next_to_nothing(home: Home, monke
     assert offers.sessions_on("unknown") == {}
     assert offers.sessions_on("gpu") == {}
     assert asked == ["gpu"], "only a known one, and not at every Tab"
-    known.remember_names("gpu", [{"name": "train", "state": "running", "cwd": f"{home.path}/src"}])
-    os.utime(known.file("gpu", ".names"), (1, 1))
+    known.record_names("gpu", [{"name": "train", "state": "running", "cwd": f"{home.path}/src"}])
+    os.utime(known.path_of("gpu", ".names"), (1, 1))
     pauses.clear()
     assert offers.sessions_on("gpu") == {"train": "running, @gpu, ~/src"}
     assert pauses == []

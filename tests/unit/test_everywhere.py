@@ -25,7 +25,7 @@ class World:
         self.failed: set[str] = set()
         self.over = threading.Event()
 
-    def request(self, destination: str, verb: str, near: object, *, patience: float) -> dict[str, Any]:
+    def request(self, destination: str, verb: str, caller: object, *, timeout: float) -> dict[str, Any]:
         self.asked.append(destination)
         answer = self.hosts[destination]
         if answer is None:
@@ -44,9 +44,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(links, "place", lambda word: word)
     monkeypatch.setattr(links, "near", lambda _: {})
     monkeypatch.setattr(link, "request", own.request)
-    monkeypatch.setattr(known, "remember_names", lambda *_: True)
-    monkeypatch.setattr(known, "failed", own.failed.add)
-    monkeypatch.setattr(known, "skipped", lambda word: word in own.failed)
+    monkeypatch.setattr(known, "record_names", lambda *_: True)
+    monkeypatch.setattr(known, "record_failure", own.failed.add)
+    monkeypatch.setattr(known, "failed_recently", lambda word: word in own.failed)
     yield own
     own.over.set()
     for thread in threading.enumerate():
