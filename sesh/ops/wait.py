@@ -242,7 +242,7 @@ class _Wait:
             self._test(each.text, each.end)
         current = lines.current
         # A prompt ends with a blank, and who looks for one may look for its blank.
-        self._test("".join(cell.data for cell in current.cells), current.end)
+        self._test(current.untrimmed, current.end)
 
     def _test(self, text: str, position: int) -> None:
         found = self._search.search(text) if self._search is not None and text else None

@@ -10,16 +10,18 @@ What the rest of sesh uses, each to be imported from its own module (nothing is 
 `render.pictures`                the screen as SVG and HTML, from the data of `export`
 `lines.LineReader`               a program's output as finished lines, without a screen
 `packed.Packed`                  bytes compressed in memory
-`grammar`                        regular expressions for control functions, as plain strings
+`grammar` `titles`               regular expressions for control functions; the stack of titles. For light imports
 
 The modules, each importing only those above it:
 
-`grammar` `graphemes` `packed`   control functions (ECMA-48); widths and clusters (UAX 29); compressed bytes
-`cell` `ansi`                    cells, pens and SGR; cells as text with SGR, and back
-`row` `scrollback`               a row of cells; the lines that scrolled off
-`reflow`                         rows wrapped anew at another width
-`grid` `scroll` `edit` `text` `modes` `screen`     the screen, one class upon the other
-`dispatch` `fast_path` `tokenizer`                 what each sequence calls; bulk output; bytes into tokens
+`grammar` `titles`               control functions (ECMA-48) as regular expressions; the stack of titles (XTWINOPS)
+`graphemes` `packed`             widths and clusters (UAX 29); compressed bytes
+`cell` `ansi` `lines`            cells, pens and SGR; cells as text with SGR, and back; output as lines
+`row` `scrollback` `reflow`      a row of cells; the lines that scrolled off; rows wrapped anew at another width
+`grid` `scroll` `edit`           the screen, one class on top of the other: cursor and tabs; scrolling; erasing;
+`text` `modes` `screen`          printing; modes and the alternate screen; control strings and resizing
+`dispatch` `fast_path`           what each sequence calls; lines that scroll by too fast to be seen
+`tokenizer`                      bytes into text, controls and sequences
 `snapshot` `emulator`            the state as plain data; all of it together
-`render/`                        bytes and pictures made from the state
+`render/`                        bytes, data and pictures made from the state
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sesh.vt.grammar import CSI_PARTS, parameter
@@ -39,27 +40,28 @@ class Dispatcher:
             "\v": screen.linefeed,
             "\f": screen.linefeed,
             "\r": screen.carriage_return,
-            "\x0e": screen.shift_out,
-            "\x0f": screen.shift_in,
+            "\x0e": partial(screen.shift, 1),
+            "\x0f": partial(screen.shift, 0),
         }
 
-    def _escapes(self, screen: Screen) -> dict[str, Callable[[], Any]]:
+    @staticmethod
+    def _escapes(screen: Screen) -> dict[str, Callable[[], Any]]:
         return {
             "\x1b6": screen.back_index,
             "\x1b7": screen.save_cursor,
             "\x1b8": screen.restore_cursor,
             "\x1b9": screen.forward_index,
-            "\x1b=": self._keypad_on,
-            "\x1b>": self._keypad_off,
+            "\x1b=": partial(screen.set_keypad, True),
+            "\x1b>": partial(screen.set_keypad, False),
             "\x1bD": screen.index,
             "\x1bE": screen.next_line,
             "\x1bH": screen.set_tab_stop,
             "\x1bM": screen.reverse_index,
-            "\x1bN": self._single_shift_2,
-            "\x1bO": self._single_shift_3,
+            "\x1bN": partial(screen.shift_next, 2),
+            "\x1bO": partial(screen.shift_next, 3),
             "\x1bc": screen.reset,
-            "\x1bn": self._locking_shift_2,
-            "\x1bo": self._locking_shift_3,
+            "\x1bn": partial(screen.shift, 2),
+            "\x1bo": partial(screen.shift, 3),
             "\x1b#8": screen.alignment_display,
         }
 
@@ -110,7 +112,7 @@ class Dispatcher:
             "g": (screen.clear_tab_stop, 1),
             "r": (screen.set_margins, 2),
             "s": (self._save_or_margins, 2),
-            "t": (screen.window_operation, 3),
+            "t": (screen.window_operation, 2),
             "u": (screen.restore_cursor, 0),
             "!p": (screen.soft_reset, 0),
             " q": (screen.set_cursor_style, 1),
@@ -118,7 +120,7 @@ class Dispatcher:
             "<u": (screen.pop_kitty_flags, 1),
             "=u": (screen.set_kitty_flags, 2),
             ">m": (screen.set_key_resource, 2),
-            ">n": (self._reset_key_resource, 1),
+            ">n": (screen.set_key_resource, 1),
         }
 
     # -- CSI ----------------------------------------------------------------------------------------------
@@ -131,28 +133,18 @@ class Dispatcher:
         prefix, text, intermediates, final = match.groups()
         kind = prefix + intermediates + final
         if kind in {"h", "l", "?h", "?l"}:
+            switch = self.screen.set_mode if final == "h" else self.screen.reset_mode
             numbers = tuple(parameter(part) for part in text.split(";") if ":" not in part)
-            private = bool(prefix)
-            return (self._set if final == "h" else self._reset), (private, *numbers)
+            return partial(switch, private=bool(prefix)), numbers
         found = self._csi.get(kind)
         if found is None or ":" in text:
             return self.nothing, ()
         call, count = found
         params = tuple(parameter(part) for part in text.split(";", count)[:count]) if text else ()
-        if kind == "t" and params and params[0] not in {22, 23}:
-            return self.nothing, ()
-        if kind == "=u" and len(params) < 2:
-            params = (*params, 1) if params else (0, 1)
         return call, params
 
     def nothing(self, *_: int) -> None:
         """What an unknown sequence calls."""
-
-    def _set(self, private: int, *modes: int) -> None:
-        self.screen.set_mode(*modes, private=private)
-
-    def _reset(self, private: int, *modes: int) -> None:
-        self.screen.reset_mode(*modes, private=private)
 
     def _scroll_down(self, count: int = 1, more: int | None = None) -> None:
         """SD; with more parameters it is xterm's mouse highlighting, which is not supported."""
@@ -166,9 +158,6 @@ class Dispatcher:
         else:
             self.screen.save_cursor()
 
-    def _reset_key_resource(self, resource: int = 0) -> None:
-        self.screen.set_key_resource(resource)
-
     # -- escapes ------------------------------------------------------------------------------------------
 
     def escape(self, sequence: str) -> None:
@@ -178,21 +167,3 @@ class Dispatcher:
             self.screen.operating_command(sequence[2:].removesuffix("\x07"))
         elif kind in G_SETS and len(sequence) in {3, 4}:
             self.screen.define_charset(sequence[2:], kind)
-
-    def _keypad_on(self) -> None:
-        self.screen.keypad = True
-
-    def _keypad_off(self) -> None:
-        self.screen.keypad = False
-
-    def _single_shift_2(self) -> None:
-        self.screen.single_shift = 2
-
-    def _single_shift_3(self) -> None:
-        self.screen.single_shift = 3
-
-    def _locking_shift_2(self) -> None:
-        self.screen.shift(2)
-
-    def _locking_shift_3(self) -> None:
-        self.screen.shift(3)

@@ -20,8 +20,9 @@ LIMIT = 64 << 10
 """Cells of a line, and bytes of an unfinished sequence, that are kept."""
 
 _TOKEN = re.compile(
-    rf"{CSI_PARTS}|{CSI}|{ESCAPE}|(?P<control>\r\n|[\x00-\x1a\x1c-\x1f\x7f])|(?P<unfinished>{UNFINISHED})|{ABORTED}".encode()
+    rf"(?=[\x00-\x1f\x7f])(?:{CSI_PARTS}|{CSI}|{ESCAPE}|(\r\n|[^\x1b])|({UNFINISHED})|{ABORTED})".encode()
 )
+_FINAL, _CONTROL, _UNFINISHED = 4, 5, 6
 _ENDS = (re.compile(CSI_END.encode()), re.compile(STRING_END.encode()))
 _PARTIAL_CHARACTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z")
 _C1 = re.compile("[\x80-\x9f]")
@@ -99,13 +100,12 @@ class LineReader:
             if token.start() > at:
                 self._print(data[at : token.start()])
             at = token.end()
-            prefix, parameters, intermediates, final, control, unfinished = token.groups()
-            if unfinished:
-                self._pending = unfinished[:LIMIT]
-            elif final:
-                if not intermediates:
-                    self._control_sequence(prefix, parameters.decode("ascii"), final)
-            elif control in _LINE_ENDS:
+            kind = token.lastindex
+            if kind == _CONTROL:
+                control = token[_CONTROL]
+                if control not in _LINE_ENDS:
+                    self._move(control)
+                    continue
                 self.position = base + at
                 if self.alternate:
                     continue
@@ -115,8 +115,12 @@ class LineReader:
                 elif self._cells:
                     yield Line(self._cells[:], self.position, final=False)
                 self._carriage_return()
-            elif control:
-                self._move(control)
+            elif kind == _FINAL:
+                prefix, parameters, intermediates, final = token.group(1, 2, 3, 4)
+                if not intermediates:
+                    self._control_sequence(prefix, parameters.decode("ascii"), final)
+            elif kind == _UNFINISHED:
+                self._pending = token[_UNFINISHED][:LIMIT]
         rest = data[at:]
         if partial := _PARTIAL_CHARACTER.search(rest):
             rest, self._pending = rest[: partial.start()], partial[0]

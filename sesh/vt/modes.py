@@ -107,11 +107,15 @@ class Modes(Printing):
         elif number == 40:
             self.allow_column_switch = on
         elif number == 66:
-            self.keypad = on
+            self.set_keypad(on)
         elif number == 69:
             self._switch_left_right_mode(on)
         elif number in {47, 1047, 1048, 1049}:
             self._switch_buffer(number, on)
+
+    def set_keypad(self, application: bool) -> None:
+        """DECKPAM, DECKPNM."""
+        self.keypad = application
 
     def _switch_mouse(self, number: int, on: bool) -> None:
         for other in MOUSE_ENCODING if number in MOUSE_ENCODING else MOUSE_TRACKING:
@@ -160,7 +164,7 @@ class Modes(Printing):
             1049: self.alternate,
         }.get(number)
 
-    # -- buffers ------------------------------------------------------------------------------------------
+    # -- the alternate screen -----------------------------------------------------------------------------
 
     def _switch_buffer(self, number: int, on: bool) -> None:
         if number == 1048 or (number == 1049 and on):
@@ -254,12 +258,11 @@ class Modes(Printing):
         now = self.kitty_stack[-1]
         self.kitty_stack[-1] = {2: now | flags, 3: now & ~flags}.get(how, flags)
 
-    def set_key_resource(self, *params: int) -> None:
+    def set_key_resource(self, resource: int = 0, value: int = 0) -> None:
         """XTMODKEYS, CSI > resource ; value m; without a value the default."""
-        resource = params[0] if params else 0
-        if len(params) > 1 and params[1] and resource <= 7:
+        if value and resource <= 7:
             self.ever_set_resources.add(resource)
-            self.key_resources[resource] = params[1]
+            self.key_resources[resource] = value
         else:
             self.key_resources.pop(resource, None)
 

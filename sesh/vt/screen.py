@@ -91,15 +91,14 @@ class Screen(Modes):
 
     # -- titles -------------------------------------------------------------------------------------------
 
-    def window_operation(self, *params: int) -> None:
+    def window_operation(self, operation: int = 0, part: int = titles.BOTH) -> None:
         """XTWINOPS: 22 pushes the titles, 23 pops them. Nothing moves or resizes windows."""
-        part = params[1] if len(params) > 1 else titles.BOTH
         if part > titles.WINDOW:
             return
-        if params[:1] == (22,):
+        if operation == 22:
             self.titles.append((part, (self.icon_name, self.title)))
             del self.titles[:-STACK_LIMIT]
-        elif params[:1] == (23,):
+        elif operation == 23:
             if part in (titles.BOTH, titles.ICON) and (saved := titles.pop(self.titles, titles.ICON)):
                 self.icon_name = saved[0]
             if part in (titles.BOTH, titles.WINDOW) and (saved := titles.pop(self.titles, titles.WINDOW)):

@@ -36,7 +36,7 @@ class Printing(Editing):
         self.charsets: tuple[str, ...] = (ASCII,) * 4
         #: Which of G0 to G3 is in use (GL).
         self.gl = 0
-        #: 2 or 3 where the next character alone comes from G2 or G3 (SS2, SS3), else 0.
+        #: The set for the next character alone, or 0.
         self.single_shift = 0
         self._update_translation()
 
@@ -52,13 +52,9 @@ class Printing(Editing):
         self.gl = slot
         self._update_translation()
 
-    def shift_in(self) -> None:
-        """SI."""
-        self.shift(0)
-
-    def shift_out(self) -> None:
-        """SO."""
-        self.shift(1)
+    def shift_next(self, slot: int) -> None:
+        """SS2, SS3: use G2 or G3 for the next character alone."""
+        self.single_shift = slot
 
     def _update_translation(self) -> None:
         self.translation = TRANSLATIONS.get(self.charsets[self.gl])
