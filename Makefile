@@ -1,4 +1,5 @@
-# Everything happens in .venv, which is made anew only when pyproject.toml changes.
+# Everything runs in .venv, which is created again only when pyproject.toml changes. `make test-all` creates one more
+# for each interpreter: .venv-3.12 and so on.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,36 +11,45 @@ WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
 
-.PHONY: help run test fidelity check bench bench-quick pictures man install uninstall clean
+.PHONY: help run test test-all test-packages fidelity check bench bench-quick pictures man install uninstall clean
 
 help:
-	@echo 'make run        on a terminal: the session "main", in this terminal; else a tour that runs by itself'
-	@echo 'make test       all tests (ARGS="-k name" chooses); installs the programs that they drive'
-	@echo 'make fidelity   how exactly screens are restored, by the word of an emulator that is not ours'
-	@echo 'make check      ruff, its formatter, mypy --strict, and the rules of the house'
-	@echo 'make bench      sesh beside tmux, screen and dtach, every row (bench-quick: the chief ones, in a minute)'
-	@echo 'make pictures   draws those of the README anew'
-	@echo 'make man        writes the manual page, docs/sesh.1, from what the verbs say'
-	@echo 'make install    sesh into an environment of its own, linked as ~/.local/bin/sesh'
-	@echo 'make uninstall  takes that away again'
-	@echo 'make clean      removes what the others made in this directory'
+	@echo 'make run        the session "main" in this terminal; without a terminal, a demonstration'
+	@echo 'make test       all tests (ARGS="-k name" selects some); installs the programs that they drive'
+	@echo 'make test-all   the unit and terminal suites on each Python from 3.10 to 3.13 that this machine has'
+	@echo 'make fidelity   how exactly screens are restored, judged by an independent emulator'
+	@echo 'make check      ruff, its formatter, mypy --strict, and the structure tests'
+	@echo 'make bench      sesh compared with tmux, screen and dtach (bench-quick: the main rows, in a minute)'
+	@echo 'make pictures   redraw the pictures in the README'
+	@echo 'make man        write the manual page, docs/sesh.1, from the verbs'
+	@echo 'make install    install sesh in its own environment, linked as ~/.local/bin/sesh'
+	@echo 'make uninstall  remove that again'
+	@echo 'make clean      remove everything that make created in this directory'
 
 $(STAMP): pyproject.toml .ci/venv.sh
 	@sh .ci/venv.sh $(VENV)
 	$(BIN)/python $(PIP) install -q -e '.[dev]'
 	@touch $@
 
+$(VENV)-%/.installed: pyproject.toml .ci/venv.sh
+	@PYTHON='$(or $(PYTHON),python$*)' sh .ci/venv.sh $(@D)
+	$(@D)/bin/python $(PIP) install -q -e '.[dev]'
+	@touch $@
+
 run: $(STAMP)
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/sesh main; else exec sh docs/tour.sh; fi
 
-test: $(STAMP)
+test-packages: $(STAMP)
 	@sh tests/packages.sh
 	@sh tests/fidelity/packages.sh
+
+test: test-packages
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-fidelity: $(STAMP)
-	@sh tests/packages.sh
-	@sh tests/fidelity/packages.sh
+test-all: test-packages
+	$(BIN)/python -m tests.interpreters tests/unit tests/terminal
+
+fidelity: test-packages
 	@$(BIN)/python -m tests.fidelity
 
 check: $(STAMP)
@@ -67,7 +77,7 @@ pictures: $(STAMP)
 install:
 	@if { [ -e '$(PROGRAM)' ] || [ -L '$(PROGRAM)' ]; } && [ -z '$(FORCE)' ] && \
 	    [ "$$(readlink '$(PROGRAM)')" != '$(DATA)/venv/bin/sesh' ]; then \
-	    echo 'make install: $(PROGRAM) is not ours and stays; FORCE=1 replaces it' >&2; exit 1; fi
+	    echo 'make install: $(PROGRAM) was not installed by sesh and stays; FORCE=1 replaces it' >&2; exit 1; fi
 	@mkdir -p '$(DATA)' '$(HOME)/.local/bin'
 	@sh .ci/venv.sh '$(DATA)/venv'
 	@rm -rf build  # setuptools would install what an older build left there
@@ -90,5 +100,5 @@ uninstall:
 	@echo 'removed: $(DATA)/venv and its link'
 
 clean:
-	rm -rf $(VENV) tests/fidelity/node_modules build dist bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* tests/fidelity/node_modules build dist bench.json *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")/../completions" && pwd)
 each() {
     script=$1 place=$2
     if [ -L "$place" ] || { [ -e "$place" ] && ! grep -q 'sesh --complete' "$place"; }; then
-        echo "completions: $place is not ours and stays" >&2
+        echo "completions: $place was not installed by sesh and stays" >&2
         return 0
     fi
     rm -f "$place"

@@ -7,7 +7,7 @@ page=$(cd "$(dirname "$0")/../docs" && pwd)/sesh.1
 
 case ${1-} in install | uninstall) ;; *) echo 'manual.sh install|uninstall' >&2; exit 2 ;; esac
 if [ -L "$place" ] || { [ -e "$place" ] && ! head -n 1 "$place" | grep -q "written by sesh's own docs/manual.py"; }; then
-    echo "manual: $place is not ours and stays" >&2
+    echo "manual: $place was not installed by sesh and stays" >&2
     exit 0
 fi
 rm -f "$place"

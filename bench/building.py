@@ -11,7 +11,7 @@ import sys
 import sysconfig
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_LEFT_OUT = shutil.ignore_patterns(
+LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "node_modules"
 )
 _LAUNCHER = """#!{python} -IS
@@ -33,7 +33,7 @@ def copy(folder: str) -> tuple[str, str]:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     python = os.path.join(environment, "bin", "python")
     target = os.path.join(folder, "lib")
-    shutil.copytree(os.path.join(ROOT, "sesh"), os.path.join(target, "sesh"), ignore=_LEFT_OUT)
+    shutil.copytree(os.path.join(ROOT, "sesh"), os.path.join(target, "sesh"), ignore=LEFT_OUT)
     compileall.compile_dir(target, quiet=2)
     program = os.path.join(folder, "sesh")
     paths = [target, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]
@@ -49,7 +49,7 @@ def copy(folder: str) -> tuple[str, str]:
 def build(folder: str) -> tuple[str, str]:
     """Installs the checkout under `folder`; the program and its interpreter. Raises CalledProcessError."""
     source, home = os.path.join(folder, "source"), os.path.join(folder, "home")
-    shutil.copytree(ROOT, source, symlinks=True, ignore=_LEFT_OUT)
+    shutil.copytree(ROOT, source, symlinks=True, ignore=LEFT_OUT)
     os.mkdir(home)
     environment = {**os.environ, "HOME": home, "XDG_DATA_HOME": os.path.join(home, "data")}
     environment.setdefault("PIP_CACHE_DIR", os.path.expanduser("~/.cache/pip"))

@@ -12,7 +12,7 @@ from bench.material import KINDS
 
 SCRIPT = """
 import json, sys, time
-from sesh.daemon import flood, tokenizer
+from sesh.vt import tokenizer
 from sesh.vt.emulator import Emulator
 
 path, size, whole = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "full"

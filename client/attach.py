@@ -1,13 +1,13 @@
-"""Attaching: the terminal is taken, sessions are visited one after the other, and the terminal is given back."""
+"""Attaching: take over the terminal, run one attachment after the other, restore the terminal."""
 
 from __future__ import annotations
 
 import os
 
 from sesh import names, protocol, wire
-from sesh.client.attachment import Visit
+from sesh.client.attachment import Attachment
 from sesh.client.display import Display
-from sesh.client.outcome import Options, Outcome
+from sesh.client.outcome import AttachOptions, Outcome
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.client.reconnect import Again
+    from sesh.client.reconnect import Reconnect
 
-    Open = Callable[[str, str | None], wire.Connection]
+    Connect = Callable[[str, str | None], wire.Connection]
 
-__all__ = ["Options", "Outcome", "attach"]
+__all__ = ["AttachOptions", "Outcome", "attach"]
 
 
 def attach(
@@ -28,148 +28,149 @@ def attach(
     name: str,
     *,
     host: str | None = None,
-    options: Options,
-    open: Open,  # noqa: A002
-    again: Again | None = None,
+    options: AttachOptions,
+    connect: Connect,
+    reconnect: Reconnect | None = None,
 ) -> Outcome:
-    """Attaches the terminal on descriptors 0 and 1 to the session that `connection` leads to, until that ends.
+    """Attach the terminal on descriptors 0 and 1 to the session at the other end of `connection`, until that ends.
 
-    `connection` has said no HELLO; it is closed in the end. `open` gives a connection to another session by its name
-    and host, for a switch; `again` one after the link to a host was lost: it is given name, host, session id, the
-    position of the first byte that is missing and the moment of the last one, and raises Ended where the session has
-    ended meanwhile. The closing line is printed here. A signal that asks this process to end
-    becomes SystemExit, with 128 and its number, after the terminal has been given back.
+    No HELLO was sent on `connection`, and it is closed in the end. `connect` makes a connection to another session by
+    name and host, for a switch. `reconnect` makes one attempt to replace a lost link: it gets name, host, session id,
+    the position of the first missing byte and the time of the last received one (monotonic), and raises Ended where
+    the session has ended meanwhile. The closing line is printed here. A signal that ends this process becomes
+    SystemExit with 128 and its number, after the terminal was restored.
 
     Raises Refused where there is no terminal, what the daemon answers to HELLO, Unreachable, ProtocolError.
     """
     with connection, RawTerminal() as terminal:
-        outcome = _Tour(Display(terminal), options, open, again).travel(connection, name, host)
+        outcome = _Client(Display(terminal), options, connect, reconnect).run(connection, name, host)
     if outcome.kind == "signal":
         raise SystemExit(SIGNAL_BASE + (outcome.signal or 0))
     return outcome
 
 
-class _Tour:
-    """The sessions that one terminal visits: the first, and those that it is switched to."""
+class _Client:
+    """One terminal, attached to one session after the other as it is switched."""
 
-    def __init__(self, display: Display, options: Options, open_: Open, again: Again | None) -> None:
-        self.display, self.options, self.open, self.again = display, options, open_, again
-        self.visit: Visit
-        self.token = ""
-        """Tells the daemon of the present session that this is the same client, over whatever connection."""
-        self.before: Visit | None = None
-        self.left: dict[tuple[str | None, str], tuple[str, int]] = {}
-        """By host and name of a session that was switched away from: its id, and the position of the next byte."""
+    def __init__(self, display: Display, options: AttachOptions, connect: Connect, reconnect: Reconnect | None) -> None:
+        self.display, self.options, self._connect, self._reconnect = display, options, connect, reconnect
+        self._attachment: Attachment
+        self._previous: Attachment | None = None
+        """While a switch is on its way: the attachment to leave when the next session has answered."""
+        self._token = ""
+        """Identifies this client to the daemon of the session over any number of connections."""
+        self._positions: dict[tuple[str | None, str], tuple[str, int]] = {}
+        """By host and name of each session switched away from: its id, and the position of the next byte."""
 
-    def travel(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
-        """Visits the first session and those that follow; the terminal is given back, whatever happens."""
-        visit = self.visit = self._visit(connection, name, host, replace=self.options.replace)
-        visit.greeting = self.options.greeting
+    def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
+        """Attach to the first session and to those that follow, and restore the terminal whatever happens."""
+        attachment = self._attachment = self._attach(connection, name, host, replace=self.options.replace)
+        attachment.first_notice = self.options.first_notice
         lines: list[str] = []
         try:
-            outcome = self._stay()
-            visit = self.visit
-            if self.before is not None:  # the next one had not answered yet
-                outcome.name, outcome.host = self.before.name, self.before.host
-            lines = [*visit.lines, outcome.line()]
+            outcome = self._run_attachments()
+            attachment = self._attachment
+            if self._previous is not None:  # the next session had not answered yet
+                outcome.name, outcome.host = self._previous.name, self._previous.host
+            lines = [*attachment.closing_lines, outcome.line()]
         finally:
-            self.display.leave(lines, visit.rows_below if lines else None, queries=visit.queries)
-            for each in (self.before, self.visit):
+            rows_below = attachment.rows_below if lines else None
+            self.display.leave(lines, rows_below, open_queries=attachment.open_queries)
+            for each in (self._previous, self._attachment):
                 if each is not None:
                     each.close()
         return outcome
 
-    def _stay(self) -> Outcome:
-        """Goes from session to session until one of them is the last."""
+    def _run_attachments(self) -> Outcome:
+        """Run attachments until one is the last."""
         while True:
             try:
-                outcome = self.visit.run()
+                outcome = self._attachment.run()
             except SeshError as error:
-                if self.before is None:
+                if self._previous is None:
                     raise
-                self.visit.close()
-                self.visit, self.before = self.before, None
-                self.visit.apologise(str(error))
+                self._attachment.close()
+                self._attachment, self._previous = self._previous, None
+                self._attachment.switch_failed(str(error))
                 continue
-            if outcome.kind == "lost" and self.before is None and self.again is not None:
-                mended = self._mend(outcome, self.again)
-                if mended is None:
+            if outcome.kind == "lost" and self._previous is None and self._reconnect is not None:
+                final = self._reconnected(outcome, self._reconnect)
+                if final is None:
                     continue
-                return mended
+                return final
             if outcome.kind != "switch":
                 return outcome
             self._switch()
 
-    def _mend(self, outcome: Outcome, again: Again) -> Outcome | None:
-        """Comes back to a session whose link was lost: None where that went well, else how it ended."""
-        visit = self.visit
-        if visit.host is None or not visit.number:
+    def _reconnected(self, outcome: Outcome, reconnect: Reconnect) -> Outcome | None:
+        """Reconnect to a session whose link was lost: None where that worked, else the final outcome."""
+        lost = self._attachment
+        if lost.host is None or not lost.session_id:
             return outcome
-        if not visit.connection.broken():
+        if not lost.connection.broken():
             outcome.reason = "died"
             return outcome
-        visit.connection.close()
-        since = visit.position - self.display.unfinished()
-        from sesh.client.reconnect import Mending
+        lost.connection.close()
+        since = lost.position - self.display.unfinished()
+        from sesh.client.reconnect import Reconnector
 
-        mending = Mending(visit, self.display, again, since)
-        found = mending.run()
-        if isinstance(found, Outcome):
-            return found
-        hello = self._hello(found, visit.host)
-        hello |= {"client": self.token, "id": visit.number, "since": since}
-        redraw = protocol.frame(protocol.REDRAW) if mending.told else b""
-        self.visit = visit.resumed(found, wire.greeting("attach", **hello) + redraw)
+        reconnector = Reconnector(lost, self.display, reconnect, since)
+        result = reconnector.run()
+        if isinstance(result, Outcome):
+            return result
+        hello = self._hello(result, lost.host)
+        hello |= {"client": self._token, "id": lost.session_id, "since": since}
+        redraw = protocol.frame(protocol.REDRAW) if reconnector.notice_shown else b""
+        self._attachment = lost.reconnected(result, wire.greeting("attach", **hello) + redraw)
         return None
 
     def _switch(self) -> None:
-        """Sets out for the session that the daemon named; the one here is left when that has answered."""
-        old = self.visit
-        target = _allowed(old)
+        """Connect to the session that the daemon named; the present one is left when that has answered."""
+        old = self._attachment
+        target = _checked_target(old)
         if target is None:
             return
         try:
-            connection = self._open(old, *target)
+            connection = self._connect_to(old, *target)
         except SeshError as error:
-            old.apologise(str(error))
+            old.switch_failed(str(error))
             return
-        self.before = old
-        self.visit = self._visit(connection, *target)
-        self.visit.entered = self._arrived
+        self._previous = old
+        self._attachment = self._attach(connection, *target)
+        self._attachment.on_welcome = self._leave_previous
 
-    def _open(self, old: Visit, name: str, host: str | None) -> wire.Connection:
-        """A connection to the next session; ssh may have something to ask, and gets the terminal as it was."""
+    def _connect_to(self, old: Attachment, name: str, host: str | None) -> wire.Connection:
+        """A connection to the next session; ssh may have to ask something, so it gets the terminal as it was."""
         if host is None:
-            return self.open(name, None)
+            return self._connect(name, None)
         old.alternate = self.display.suspend()
         self.display.terminal.cooked()
         try:
-            return self.open(name, host)
+            return self._connect(name, host)
         finally:
             self.display.terminal.raw()
 
-    def _arrived(self) -> None:
-        """The next session has answered: the one before is left."""
-        old, self.before = self.before, None
+    def _leave_previous(self) -> None:
+        old, self._previous = self._previous, None
         if old is not None:
-            self.left[(old.host, old.name)] = (old.number, old.position)
+            self._positions[(old.host, old.name)] = (old.session_id, old.position)
             self.display.suspend()
             old.close()
 
-    def _visit(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Visit:
-        self.token = os.urandom(8).hex()
+    def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Attachment:
+        self._token = os.urandom(8).hex()
         hello = self._hello(connection, host, replace=replace)
-        if (host, name) in self.left:
-            hello["id"], hello["since"] = self.left[(host, name)]
+        if (host, name) in self._positions:
+            hello["id"], hello["since"] = self._positions[(host, name)]
             hello["redraw"] = True
-        return Visit(connection, self.display, name, host, self.options, wire.greeting("attach", **hello))
+        return Attachment(connection, self.display, name, host, self.options, wire.greeting("attach", **hello))
 
     def _hello(self, connection: wire.Connection, host: str | None, *, replace: bool = False) -> dict[str, Any]:
-        """What a daemon is told of this client."""
+        """The HELLO of this client."""
         terminal, options = self.display.terminal, self.options
         columns, rows, width, height = terminal.size()
         hello: dict[str, Any] = {
-            "client": self.token,
+            "client": self._token,
             "columns": columns,
             "rows": rows,
             "width": width,
@@ -191,19 +192,19 @@ class _Tour:
         return hello
 
 
-def _allowed(visit: Visit) -> tuple[str, str | None] | None:
-    """Where a SWITCH may lead: a daemon elsewhere may name sessions of its own host only. None where it may not."""
-    if visit.target is None:
+def _checked_target(attachment: Attachment) -> tuple[str, str | None] | None:
+    """The name and host of a SWITCH, None to ignore it: a remote daemon may only name sessions of its own host."""
+    if attachment.switch_target is None:
         return None
-    name, host = visit.target
-    if visit.host is not None:
-        if host not in (None, visit.host):
+    name, host = attachment.switch_target
+    if attachment.host is not None:
+        if host not in (None, attachment.host):
             return None
-        host = visit.host
+        host = attachment.host
     try:
         names.check_name(name)
         if host is not None:
             names.check_host(host)
     except UsageError:
         return None
-    return None if (name, host) == (visit.name, visit.host) else (name, host)
+    return None if (name, host) == (attachment.name, attachment.host) else (name, host)

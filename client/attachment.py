@@ -1,9 +1,4 @@
-"""One attachment to one session: the loop between the terminal and the daemon.
-
-What the client waits for: its descriptors, and the kernel asked for no other change than there is.
-
-What was typed and has not reached the program yet: counted, kept until it is acknowledged, never sent twice.
-"""
+"""One attachment to one session: the loop that carries bytes between the terminal and the daemon."""
 
 from __future__ import annotations
 
@@ -13,12 +8,13 @@ import select
 import time
 
 from sesh import protocol
-from sesh.client import terminal as signals
-from sesh.client.display import FULL, Display
-from sesh.client.keys import PATIENCE, KeyParser
-from sesh.client.outcome import Options, Outcome
+from sesh.client.display import MAX_PENDING, Display
+from sesh.client.keys import FLUSH_DELAY, KeyParser
+from sesh.client.outcome import AttachOptions, Outcome
+from sesh.client.terminal import EXIT_SIGNALS
 from sesh.errors import Unreachable
 from sesh.keepalive import Keepalive
+from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,90 +24,100 @@ if TYPE_CHECKING:
     from sesh.client.terminal import RawTerminal
     from sesh.wire import Connection
 
-_READ, _LITTLE = 32 << 10, 16 << 10  # read at once in a flood, and else: making room takes time
-_WELCOME = 10.0
+_READ_SIZE, _FLOOD_READ_SIZE = 16 << 10, 32 << 10  # larger buffers only in a flood: allocating them takes time
+_HELLO_TIMEOUT = 10.0
 """Seconds for the daemon to answer HELLO."""
-_FAREWELL = 0.2
-"""Seconds for the daemon to say how the screen was left, and for the terminal to take what still waits."""
-_NOTICE = 3.0  # seconds for which a notice stays, unless a key is pressed
-_INTERRUPTS = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # Ctrl-C, however a terminal sends it
-_KEPT = 4096  # bytes that may be typed ahead while a link is down
-_LULL = 10  # milliseconds: a burst is shown before the ledger reads it, for both at once slow each other down
-_TOLD = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH)
+_GOODBYE_TIMEOUT = 0.2
+"""Seconds for the daemon to say how it left the screen, and for the terminal to take pending output."""
+_NOTICE_SECONDS = 3.0  # a notice stays so long, or until a key is pressed
+_CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # in each form that terminals send
+_OFFLINE_LIMIT = 4096  # bytes that may be typed while the link is down
+_IDLE_MS = 10  # the ledger reads a burst after it was shown: at the same time they would slow each other down
+_JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH)
 
 
-class Visit:
-    """One client at one session, from HELLO to the last byte.
+class Attachment:
+    """One client attached to one session, from HELLO to the last byte.
 
-    `run` returns when the person or the program has gone, or with kind "switch" when the daemon sends the client to
-    another session (`target`); it may then be called again, if there is nowhere to go. The terminal stays raw.
+    `run` returns when the attachment ended, or with kind "switch" when the daemon sends the client to another session
+    (`switch_target`); if that fails `run` may be called again. The terminal stays raw.
     """
 
     def __init__(
-        self, connection: Connection, display: Display, name: str, host: str | None, options: Options, hello: bytes
+        self,
+        connection: Connection,
+        display: Display,
+        name: str,
+        host: str | None,
+        options: AttachOptions,
+        hello: bytes,
     ) -> None:
         self.connection, self.display, self.name, self.host = connection, display, name, host
         self.terminal: RawTerminal = display.terminal
         self.options = options
-        self.entered: Callable[[], None] | None = None
-        """Called once, when the daemon has bidden welcome and before anything is shown."""
-        self.target: tuple[str, str | None] | None = None
-        self.position, self.number = 0, ""
-        """The position behind the last byte of the program's output that was shown, and the session's id."""
+        self.on_welcome: Callable[[], None] | None = None
+        """Called once, at the daemon's WELCOME, before anything is shown."""
+        self.switch_target: tuple[str, str | None] | None = None
+        self.position, self.session_id = 0, ""
+        """`position`: in the program's output, of the first byte that was not shown yet."""
         self.alternate = False
         """Whether the alternate screen was on when the display was suspended."""
-        self.lines: list[str] = []
+        self.closing_lines: list[str] = []
         self.rows_below: int | None = None
-        self.queries = False
-        self._keys = KeyParser(options.detach_key)
-        self._typed = Typed()
-        self._outbox = bytearray(hello)
-        self._lookout = Lookout()
-        self._wishes: tuple[bool, ...] = ()  # to hear the daemon, the person; to write to the terminal, the daemon
-        self._outcome: Outcome | None = None
-        self._ending: Outcome | None = None  # what the outcome will be once all is shown
-        self._closed = self._mute = False  # the daemon says nothing more; it hears nothing more
-        self._welcome_by = time.monotonic() + _WELCOME
-        self._flush_by = self._notice_by = self._leave_by = 0.0
-        self.greeting, self._said, self._quiet = "", "", False  # … and whether the last lull brought nothing
-        self._room, self._resumes = _LITTLE, False  # it takes up what was typed at a connection before this one
+        self.open_queries = False
+        """For `Display.leave`."""
+        self.first_notice = ""
         self.keepalive = Keepalive(enabled=host is not None)
+        self._keys = KeyParser(options.detach_key)
+        self._input = UnacknowledgedInput()
+        self._outbox = bytearray(hello)
+        self._poller = Poller()
+        self._interest: tuple[bool, ...] = ()
+        self._outcome: Outcome | None = None
+        self._ending: Outcome | None = None  # the outcome as soon as all output is shown
+        self._read_closed = self._write_closed = False
+        self._resuming = False  # on a new connection, with input that the last one may not have delivered
+        self._welcome_by = time.monotonic() + _HELLO_TIMEOUT
+        self._flush_by = self._notice_by = self._leave_by = 0.0
+        self._notice_text = ""
+        self._idle = False  # the last wait brought nothing
+        self._read_size = _READ_SIZE
         os.set_blocking(connection.inbound, False)
         os.set_blocking(connection.outbound, False)
 
     @property
     def welcome(self) -> dict[str, Any]:
-        """The daemon's WELCOME, empty as long as it has not come."""
+        """The daemon's WELCOME, empty until it has come."""
         return self.connection.welcome
 
     def run(self) -> Outcome:
-        """Carries bytes until the attachment ends.
+        """Carry bytes until the attachment ends.
 
-        Raises the daemon's refusal, Unreachable where it does not answer HELLO, ProtocolError where it talks rubbish.
+        Raises the daemon's refusal, Unreachable where it does not answer HELLO, ProtocolError.
         """
         self._outcome = None
         self._send(b"")
         for frame in self.connection.leftovers():
-            self._frame(*frame)
+            self._handle_frame(*frame)
         while (outcome := self._turn()) is None:
             continue
         return outcome
 
-    def resumed(self, connection: Connection, hello: bytes) -> Visit:
-        """The same client at the same session over another connection: what was typed goes on where it was."""
-        visit = Visit(connection, self.display, self.name, self.host, self.options, hello)
-        visit._typed, visit._keys, visit._resumes, visit.number = self._typed, self._keys, True, self.number
-        visit.position = self.position
-        return visit
+    def reconnected(self, connection: Connection, hello: bytes) -> Attachment:
+        """The same attachment over a new connection, with the input that was not acknowledged."""
+        attachment = Attachment(connection, self.display, self.name, self.host, self.options, hello)
+        attachment._input, attachment._keys, attachment._resuming = self._input, self._keys, True
+        attachment.session_id, attachment.position = self.session_id, self.position
+        return attachment
 
-    def lost(self) -> None:
-        """The link is down, and that is not the end: nothing can be sent until there is another one."""
-        self._mute, self._outcome, self._ending = True, None, None
+    def go_offline(self) -> None:
+        """The link is lost: send nothing until there is another one."""
+        self._write_closed, self._outcome, self._ending = True, None, None
 
-    def offline(self, ready: set[int]) -> Outcome | None:
-        """Deals with the person while the link is down: who leaves, leaves; a little typing is kept."""
+    def serve_offline(self, ready: set[int]) -> Outcome | None:
+        """Handle keys and signals while the link is down: the user may leave, and a little input is kept for later."""
         if self.terminal.signals in ready:
-            self._signals()
+            self._handle_signals()
         if self.terminal.inbound in ready and self._outcome is None:
             data = self.terminal.read()
             if data == b"":
@@ -119,25 +125,25 @@ class Visit:
             for event in self._keys.feed(data or b"") + self._keys.flush():
                 if event[0] == "detach":
                     return Outcome("detached", self.name, self.host)
-                if event[1].endswith(_INTERRUPTS):
+                if event[1].endswith(_CTRL_C):
                     return Outcome("lost", self.name, self.host)
-                if self._typed.waiting + len(event[1]) <= _KEPT and not self.options.read_only:
-                    self._typed.keep(event[1])
+                if self._input.unsent + len(event[1]) <= _OFFLINE_LIMIT and not self.options.read_only:
+                    self._input.hold(event[1])
         return self._outcome
 
     def close(self) -> None:
-        """Leaves without a word to the person: the daemon is told, as far as it listens."""
+        """Detach without a word to the user."""
         self._send(protocol.message(protocol.DETACH, {}))
         self.connection.close()
 
-    # -- waiting
+    # -- the loop
 
     def _turn(self) -> Outcome | None:
-        """Waits for something to do, and does it; the outcome where that was the last."""
+        """Wait for something to do, and do it; the outcome where that was the last."""
         if self._ending is None or self.display.pending:
             try:
                 self._serve(self._wait())
-            except OSError:  # of the terminal: it has gone, and nobody is there to be told
+            except OSError:  # the terminal is gone
                 self._end(Outcome("detached", self.name, self.host, reason="hangup"), at_once=True)
         if self._ending is not None and not self.display.pending:
             self._outcome = self._outcome or self._ending
@@ -145,61 +151,60 @@ class Visit:
 
     def _serve(self, ready: dict[int, int]) -> None:
         connection, terminal = self.connection, self.terminal
-        if terminal.stirred or terminal.signals in ready:  # a new size goes before the keys that followed it
-            self._signals()
+        if terminal.signalled or terminal.signals in ready:  # a new size must precede the keys typed after it
+            self._handle_signals()
         if terminal.inbound in ready and self._outcome is None:
-            self._type()
+            self._read_keys()
         if self.display.pending and terminal.outbound in ready:
             self.display.flush()
         if self._outbox and connection.outbound in ready:
             self._send(b"")
-        if connection.inbound in ready and self._wishes[0] and self._outcome is None:
+        if connection.inbound in ready and self._interest[0] and self._outcome is None:
             self._receive()
         if self._flush_by or self._notice_by or self._leave_by or self._welcome_by or self.keepalive.due:
-            self._clock()
+            self._run_timers()
 
     def _wait(self) -> dict[int, int]:
-        """Blocks until something is to be done; the descriptors that are ready."""
+        """Block until there is something to do; the descriptors that are ready."""
         display = self.display
-        heard = not self._closed and self._ending is None and display.pending < FULL
-        typing = not (self._leave_by or self._typed.full)
-        wishes = (heard, typing, display.pending > 0, len(self._outbox) > 0)
-        if wishes != self._wishes:
-            self._wishes = wishes
-            self._wish(*wishes)
+        receive = not self._read_closed and self._ending is None and display.pending < MAX_PENDING
+        read_keys = not (self._leave_by or self._input.full)
+        interest = (receive, read_keys, display.pending > 0, len(self._outbox) > 0)
+        if interest != self._interest:
+            self._interest = interest
+            self._watch(*interest)
         if display.unread:
-            ready = self._lookout.poll(0 if self._quiet else _LULL)
-            self._quiet = not ready
+            ready = self._poller.poll(0 if self._idle else _IDLE_MS)
+            self._idle = not ready
             if not ready:
-                display.account()
+                display.update_ledger()
         else:
             due = [self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self.keepalive.due]
             left = max(0.0, min(filter(None, due)) - time.monotonic()) if any(due) else None
-            ready = self._lookout.poll(None if left is None else math.ceil(left * 1000))
+            ready = self._poller.poll(None if left is None else math.ceil(left * 1000))
         return dict(ready)
 
-    def _wish(self, heard: bool, typing: bool, showing: bool, sending: bool) -> None:
+    def _watch(self, receive: bool, read_keys: bool, show: bool, send: bool) -> None:
         terminal, connection = self.terminal, self.connection
-        self._lookout.wish(
-            (terminal.signals, IN, True),
-            (connection.inbound, IN, heard),
-            (terminal.inbound, IN, typing),
-            (terminal.outbound, OUT, showing),
-            (connection.outbound, OUT, sending),
+        self._poller.watch(
+            (terminal.signals, select.POLLIN, True),
+            (connection.inbound, select.POLLIN, receive),
+            (terminal.inbound, select.POLLIN, read_keys),
+            (terminal.outbound, select.POLLOUT, show),
+            (connection.outbound, select.POLLOUT, send),
         )
 
-    def _clock(self) -> None:
-        """Does what was due by now."""
+    def _run_timers(self) -> None:
         now = time.monotonic()
         if self._flush_by and now >= self._flush_by:
             self._flush_by = 0.0
-            self._events(self._keys.flush())
+            self._handle_keys(self._keys.flush())
         if self._notice_by and now >= self._notice_by:
-            self._unnotice()
+            self._clear_notice()
         if self._leave_by and now >= self._leave_by:
             self._outcome = self._outcome or self._ending or Outcome("detached", self.name, self.host)
         if self._welcome_by and now >= self._welcome_by and self._outcome is None and not self._leave_by:
-            if not self._resumes:
+            if not self._resuming:
                 raise Unreachable(
                     f"{self.name}'s daemon does not answer", hint=f"`$sesh --status {self.name}` tells its pid"
                 )
@@ -211,62 +216,61 @@ class Visit:
 
     # -- from the terminal
 
-    def _type(self) -> None:
+    def _read_keys(self) -> None:
         data = self.terminal.read()
         if data is None:
             return
         if not data:
             self._end(Outcome("detached", self.name, self.host, reason="hangup"), at_once=True)
             return
-        self._events(self._keys.feed(data))
-        self._flush_by = time.monotonic() + PATIENCE if self._keys.holding else 0.0
+        self._handle_keys(self._keys.feed(data))
+        self._flush_by = time.monotonic() + FLUSH_DELAY if self._keys.holding else 0.0
 
-    def _events(self, events: list[Any]) -> None:
+    def _handle_keys(self, events: list[Any]) -> None:
         for event in events:
             if event[0] == "detach":
                 self._detach()
                 return
             if self._ending is None and not self.options.read_only:
-                if self._resumes and not self.welcome:
-                    self._typed.keep(event[1])
+                if self._resuming and not self.welcome:
+                    self._input.hold(event[1])
                     continue
-                for frame in self._typed.add(event[1]):
+                for frame in self._input.add(event[1]):
                     self._send(frame)
             if self._notice_by:
-                self._unnotice()
+                self._clear_notice()
 
     def _detach(self) -> None:
-        """The person leaves: the daemon may say how the screen stands, if it does so at once."""
+        """Leave, and give the daemon a moment to say how it left the screen."""
         if self._ending is not None:
             self._outcome = self._ending
             return
-        self._leave_by = time.monotonic() + _FAREWELL
+        self._leave_by = time.monotonic() + _GOODBYE_TIMEOUT
         self._send(protocol.message(protocol.DETACH, {}))
-        if self._mute or not self.welcome:
+        if self._write_closed or not self.welcome:
             self._end(Outcome("detached", self.name, self.host), at_once=True)
 
-    def _signals(self) -> None:
-        """What came from outside: the window's size, a stop, an end."""
-        came = self.terminal.noticed()
-        for number in signals.LEAVING:
-            if number in came:
+    def _handle_signals(self) -> None:
+        signals = self.terminal.take_signals()
+        for number in EXIT_SIGNALS:
+            if number in signals:
                 self._send(protocol.message(protocol.DETACH, {}))
                 self._end(Outcome("signal", self.name, self.host, signal=number), at_once=True)
                 return
-        if signals.STOPPED in came:
+        if signal.SIGTSTP in signals:
             self.alternate = self.display.suspend()
-            self.terminal.stop()
-            self.terminal.noticed()
-            self._come_back()
-        elif signals.CONTINUED in came:
+            self.terminal.suspend()
+            self.terminal.take_signals()
+            self._redisplay()
+        elif signal.SIGCONT in signals:
             self.terminal.raw()
             self._resize()
             self._send(protocol.frame(protocol.REDRAW))
-        elif signals.RESIZED in came:
+        elif signal.SIGWINCH in signals:
             self._resize()
 
-    def _come_back(self) -> None:
-        """Shows the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""
+    def _redisplay(self) -> None:
+        """Show the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""
         self.display.resume(self.alternate)
         self._resize()
         self._send(protocol.frame(protocol.REDRAW))
@@ -277,22 +281,22 @@ class Visit:
     # -- to the daemon
 
     def _send(self, data: bytes) -> None:
-        """Sends frames, or queues what the daemon does not take now."""
-        if data and not (self._mute or self._outbox):
-            data = data[self._sent(data) :]
-        if self._mute:
+        """Send frames, or queue what the daemon does not take now."""
+        if data and not (self._write_closed or self._outbox):
+            data = data[self._write(data) :]
+        if self._write_closed:
             return
         self._outbox += data
-        while self._outbox and (sent := self._sent(self._outbox)):
-            del self._outbox[:sent]
+        while self._outbox and (written := self._write(self._outbox)):
+            del self._outbox[:written]
 
-    def _sent(self, data: bytes | bytearray) -> int:
+    def _write(self, data: bytes | bytearray) -> int:
         try:
             return os.write(self.connection.outbound, data)
         except BlockingIOError:
             return 0
-        except OSError:  # gone; what it has said before still comes, and then the end
-            self._mute = True
+        except OSError:  # the daemon is gone; what it sent before can still be read, and then the end
+            self._write_closed = True
             self._outbox.clear()
             return 0
 
@@ -300,71 +304,75 @@ class Visit:
 
     def _receive(self) -> None:
         try:
-            data = os.read(self.connection.inbound, self._room)
+            data = os.read(self.connection.inbound, self._read_size)
         except BlockingIOError:
             return
         except OSError:
             data = b""
         if not data:
-            self._closed = True
-            if not self.welcome and not self._resumes:
+            self._read_closed = True
+            if not self.welcome and not self._resuming:
                 raise Unreachable(f"the daemon of {self.name} closed the connection; try again")
             self._end(Outcome("detached" if self._leave_by else "lost", self.name, self.host))
             return
-        self._room = _READ if len(data) == self._room else _LITTLE
+        self._read_size = _FLOOD_READ_SIZE if len(data) == self._read_size else _READ_SIZE
         if self.keepalive.due:
             self.keepalive.heard()
         for kind, payload in self.connection.decoder.feed(data):
-            self._frame(kind, payload)
+            self._handle_frame(kind, payload)
 
-    def _frame(self, kind: int, payload: bytes) -> None:
-        """Deals with one frame; those of types unknown here are passed over."""
+    def _handle_frame(self, kind: int, payload: bytes) -> None:
+        """Handle one frame; ignore those of unknown types."""
         if self._ending is not None:
             return
         if kind in (protocol.OUTPUT, protocol.SCREEN):
             position, data = protocol.split_number(payload)
             self.position = position + (len(data) if kind == protocol.OUTPUT else 0)
             self.display.show(data)
-            if self.greeting and kind == protocol.SCREEN:
-                self._said, self.greeting = self.greeting, ""
-                self._show_notice(self._said)
+            if self.first_notice and kind == protocol.SCREEN:
+                self._notice_text, self.first_notice = self.first_notice, ""
+                self._show_notice(self._notice_text)
         elif not self.welcome:
             if self.connection.accept(kind, payload):
-                self._welcome_by, self.number = 0.0, str(self.welcome.get("id") or "")
-                self.name = str(self.welcome.get("name") or self.name)
-                if self.entered is not None:
-                    self.entered()
-                if self._resumes:
-                    self._send(b"".join(self._typed.resume(int(self.welcome.get("last_input") or 0))))
+                self._handle_welcome()
         elif kind == protocol.ACK:
-            for frame in self._typed.acknowledge(protocol.split_number(payload)[0]):
+            for frame in self._input.acknowledge(protocol.split_number(payload)[0]):
                 self._send(frame)
         elif kind == protocol.PING:
             self._send(protocol.frame(protocol.PONG, payload))
-        elif kind in _TOLD:
-            self._told(kind, protocol.parse(payload))
+        elif kind in _JSON_FRAMES:
+            self._handle_message(kind, protocol.parse(payload))
 
-    def _told(self, kind: int, told: dict[str, Any]) -> None:
-        """The rarer frames, whose payload is JSON."""
+    def _handle_welcome(self) -> None:
+        self._welcome_by, self.session_id = 0.0, str(self.welcome.get("id") or "")
+        self.name = str(self.welcome.get("name") or self.name)
+        if self.on_welcome is not None:
+            self.on_welcome()
+        if self._resuming:
+            self._send(b"".join(self._input.resume(int(self.welcome.get("last_input") or 0))))
+
+    def _handle_message(self, kind: int, message: dict[str, Any]) -> None:
+        """Handle one of the frames whose payload is JSON."""
         if kind != protocol.SWITCH:
-            self.name = str(told.get("name") or self.name)
+            self.name = str(message.get("name") or self.name)
         if kind == protocol.NOTICE:
-            self._notice(told)
+            self._handle_notice(message)
         elif kind == protocol.EXIT:
-            self.rows_below = _rows(told.get("rows_below", 0))
-            self._end(Outcome.ended(self.name, self.host, told.get("code"), told.get("signal"), told.get("reason")))
+            self.rows_below = _rows(message.get("rows_below", 0))
+            code, number, reason = message.get("code"), message.get("signal"), message.get("reason")
+            self._end(Outcome.ended(self.name, self.host, code, number, reason))
         elif kind == protocol.DETACH:
-            self.rows_below = _rows(told.get("rows_below"))
-            self.queries = told.get("queries") is True
-            self._leave_by = self._leave_by or time.monotonic() + _FAREWELL
-            self._end(Outcome("detached", self.name, self.host, reason=str(told.get("reason") or "")))
+            self.rows_below = _rows(message.get("rows_below"))
+            self.open_queries = message.get("queries") is True
+            self._leave_by = self._leave_by or time.monotonic() + _GOODBYE_TIMEOUT
+            self._end(Outcome("detached", self.name, self.host, reason=str(message.get("reason") or "")))
         elif kind == protocol.SWITCH and not self._leave_by:
-            host = told.get("host")
-            self.target = (str(told.get("name") or ""), host if isinstance(host, str) else None)
+            host = message.get("host")
+            self.switch_target = (str(message.get("name") or ""), host if isinstance(host, str) else None)
             self._outcome = Outcome("switch", self.name, self.host)
 
     def _end(self, outcome: Outcome, *, at_once: bool = False) -> None:
-        """The attachment is over when all has been shown; at once where nobody looks any more."""
+        """End the attachment when all output is shown, or at once where nobody can see it."""
         if self._ending is None:
             self._ending = outcome
         if at_once:
@@ -372,131 +380,131 @@ class Visit:
 
     # -- notices
 
-    def _notice(self, told: dict[str, Any]) -> None:
-        text = str(told.get("text") or "")
-        if told.get("hold"):
-            self._show_notice(f"{self._said}; {text}" if self._said else text)
+    def _handle_notice(self, message: dict[str, Any]) -> None:
+        text = str(message.get("text") or "")
+        if message.get("hold"):
+            self._show_notice(f"{self._notice_text}; {text}" if self._notice_text else text)
         elif self.display.started:
-            self.lines.append(text)
+            self.closing_lines.append(text)
         else:
             self.display.line(text)
 
-    def apologise(self, text: str) -> None:
-        """Stays after all, and says why, as soon as the session can be seen."""
+    def switch_failed(self, reason: str) -> None:
+        """Stay, and show why as soon as the session is on the screen."""
         if self.display.started:
-            self._show_notice(text)
+            self._show_notice(reason)
         else:
-            self.greeting = text
-            self._come_back()
+            self.first_notice = reason
+            self._redisplay()
 
     def _show_notice(self, text: str) -> None:
-        """Lays a line over the last row, for a moment or until a key is pressed."""
+        """Lay a line over the last row for a few seconds, or until a key is pressed."""
         self.display.notice(text)
-        self._notice_by = time.monotonic() + _NOTICE
+        self._notice_by = time.monotonic() + _NOTICE_SECONDS
 
-    def _unnotice(self) -> None:
-        self._notice_by, self._said = 0.0, ""
+    def _clear_notice(self) -> None:
+        self._notice_by, self._notice_text = 0.0, ""
         self._send(protocol.frame(protocol.REDRAW))
 
 
 def _rows(value: object) -> int | None:
-    """Rows that the daemon told; None where it does not know."""
+    """A number of rows that the daemon sent, within bounds; None for unknown."""
     return min(max(value, 0), 9999) if isinstance(value, int) else None
 
 
-IN, OUT = select.POLLIN, select.POLLOUT
+class Poller:
+    """Polls descriptors for the events that are of interest now, changing the kernel's set only where that changed.
 
-
-class Lookout:
-    """Descriptors and what is wished of each; `poll` waits for them.
-
-    Nothing is waited for that nobody would deal with: a descriptor that only hung up would never rest.
+    A descriptor without interest is not registered: one that hung up would always be ready.
     """
 
     def __init__(self) -> None:
         poll = select.poll()
         self.poll = poll.poll
-        """Blocks for so many milliseconds, for ever without: pairs of a descriptor and what it is ready for."""
+        """Block for so many milliseconds (None: without end); pairs of a descriptor and its events."""
         self._register, self._unregister = poll.register, poll.unregister
-        self._wished: dict[int, int] = {}
+        self._watched: dict[int, int] = {}
 
-    def wish(self, *wishes: tuple[int, int, bool]) -> None:
-        """Waits from now on for these descriptors and events where the third says so; one may be named twice."""
+    def watch(self, *interests: tuple[int, int, bool]) -> None:
+        """Watch from now on (descriptor, events) where the third item is true; one descriptor may come twice."""
         wanted: dict[int, int] = {}
-        for descriptor, events, wished in wishes:
-            if wished:
+        for descriptor, events, active in interests:
+            if active:
                 wanted[descriptor] = wanted.get(descriptor, 0) | events
-        for descriptor in self._wished.keys() - wanted.keys():
+        for descriptor in self._watched.keys() - wanted.keys():
             self._unregister(descriptor)
         for descriptor, events in wanted.items():
-            if self._wished.get(descriptor) != events:
+            if self._watched.get(descriptor) != events:
                 self._register(descriptor, events)
-        self._wished = wanted
+        self._watched = wanted
 
 
 WINDOW = 256 << 10
-"""Bytes that may be on their way without an acknowledgement."""
+"""Bytes of input in flight: sent and not acknowledged."""
 LIMIT = 16 << 20
-"""Bytes that wait behind them before the terminal is not read any more."""
-_PIECE = 64 << 10
+"""Bytes of unsent input before the terminal is not read any more."""
+_MAX_FRAME = 64 << 10
 
 
-class Typed:
-    """The INPUT of one client to one session. Pure: it makes frames, the attachment sends them."""
+class UnacknowledgedInput:
+    """Input that has not reached the program yet: numbered, kept until it is acknowledged, sent again on reconnect.
+
+    Pure: it makes INPUT frames, and the attachment sends them.
+    """
 
     def __init__(self) -> None:
-        self._waiting = bytearray()
-        self._flying: list[tuple[int, bytes]] = []
-        self._in_flight = 0
+        self._unsent = bytearray()
+        self._in_flight: list[tuple[int, bytes]] = []
+        self._bytes_in_flight = 0
         self._number = 0
 
     @property
     def full(self) -> bool:
-        """Whether so much waits that no more is to be read."""
-        return len(self._waiting) >= LIMIT
-
-    def add(self, data: bytes) -> list[bytes]:
-        """Takes what was typed; the frames that may go out now."""
-        if not self._waiting and 0 < len(data) <= _PIECE and self._in_flight + len(data) <= WINDOW:
-            return [self._frame(data)]
-        self._waiting += data
-        return self._frames()
+        """Whether so much is unsent that the terminal is not to be read."""
+        return len(self._unsent) >= LIMIT
 
     @property
-    def waiting(self) -> int:
+    def unsent(self) -> int:
         """Bytes that were typed and not sent yet."""
-        return len(self._waiting)
+        return len(self._unsent)
 
-    def keep(self, data: bytes) -> None:
-        """Takes what is typed while nothing can be sent; `resume` sends it."""
-        self._waiting += data
+    def add(self, data: bytes) -> list[bytes]:
+        """Take typed bytes; the frames to send now."""
+        if not self._unsent and 0 < len(data) <= _MAX_FRAME and self._bytes_in_flight + len(data) <= WINDOW:
+            return [self._frame(data)]
+        self._unsent += data
+        return self._frames()
+
+    def hold(self, data: bytes) -> None:
+        """Take typed bytes while nothing can be sent; `resume` sends them."""
+        self._unsent += data
 
     def acknowledge(self, number: int) -> list[bytes]:
-        """Forgets the frames up to `number`, which have reached the program; the frames that may go out now."""
+        """Forget the frames up to `number`, which have reached the program; the frames to send now."""
         arrived = 0
-        while arrived < len(self._flying) and self._flying[arrived][0] <= number:
-            self._in_flight -= len(self._flying[arrived][1])
+        while arrived < len(self._in_flight) and self._in_flight[arrived][0] <= number:
+            self._bytes_in_flight -= len(self._in_flight[arrived][1])
             arrived += 1
-        del self._flying[:arrived]
-        return self._frames() if self._waiting else []
+        del self._in_flight[:arrived]
+        return self._frames() if self._unsent else []
 
     def resume(self, last: int) -> list[bytes]:
-        """For a new connection whose daemon has got the frames up to `last`: those that are to be sent again."""
-        self._flying = [(number, data) for number, data in self._flying if number > last]
-        self._in_flight = sum(len(data) for _, data in self._flying)
-        again = [protocol.numbered(protocol.INPUT, number, data) for number, data in self._flying]
+        """The frames to send over a new connection, where the daemon received those up to number `last`."""
+        self._in_flight = [(number, data) for number, data in self._in_flight if number > last]
+        self._bytes_in_flight = sum(len(data) for _, data in self._in_flight)
+        again = [protocol.numbered(protocol.INPUT, number, data) for number, data in self._in_flight]
         return again + self._frames()
 
     def _frames(self) -> list[bytes]:
         frames = []
-        while self._waiting and self._in_flight < WINDOW:
-            data = bytes(self._waiting[: min(_PIECE, WINDOW - self._in_flight)])
-            del self._waiting[: len(data)]
+        while self._unsent and self._bytes_in_flight < WINDOW:
+            data = bytes(self._unsent[: min(_MAX_FRAME, WINDOW - self._bytes_in_flight)])
+            del self._unsent[: len(data)]
             frames.append(self._frame(data))
         return frames
 
     def _frame(self, data: bytes) -> bytes:
         self._number += 1
-        self._flying.append((self._number, data))
-        self._in_flight += len(data)
+        self._in_flight.append((self._number, data))
+        self._bytes_in_flight += len(data)
         return protocol.numbered(protocol.INPUT, self._number, data)

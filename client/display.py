@@ -1,4 +1,4 @@
-"""What the terminal shows: the stream, sesh's own lines, and the way back to what was there before."""
+"""What the terminal shows: the session's output, sesh's own lines, and the undo of both when the client leaves."""
 
 from __future__ import annotations
 
@@ -8,156 +8,158 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.client.terminal import RawTerminal
 
-FULL = 1 << 20
-"""Bytes that wait for the terminal before nothing more is taken from the daemon."""
-_UNREAD = 12 << 20
-"""Bytes that were shown and that the ledger may still have to read: a burst is shown first and read after."""
-_PATIENCE = 1.0
-"""Seconds for which the terminal is waited for when it is given back."""
-_QUIET = 0.1
-"""Seconds for which answers to a program's questions may still come in after it was left."""
-_LEAVE = b"\x18\x1b\\"
-_BOTTOM = 9999
+MAX_PENDING = 1 << 20
+"""Bytes waiting for the terminal at which the daemon is not read any more."""
+_MAX_UNREAD = 12 << 20
+"""Bytes shown that the ledger may not have followed yet: a burst is shown first and followed after."""
+_WRITE_TIMEOUT = 1.0
+"""Seconds for the terminal to take what is written when the client leaves."""
+_LATE_REPLIES = 0.1
+"""Seconds in which the terminal may still answer a query that the program made."""
+_ABORT_SEQUENCE = b"\x18\x1b\\"
+_LAST_ROW = 9999
 
 
 class Display:
-    """A bounded queue of bytes for the terminal, and the ledger of what they change in it."""
+    """The queue of bytes for the terminal, and the ledger of the modes that they change."""
 
     def __init__(self, terminal: RawTerminal) -> None:
         self.terminal = terminal
         self.pending = 0
-        """Bytes that wait for the terminal."""
+        """Bytes waiting for the terminal."""
         self.started = False
         """Whether the terminal shows the session."""
-        self._waiting: list[memoryview] = []
+        self.unread = 0
+        """Bytes that the ledger has not followed yet; call `update_ledger`, best when idle."""
+        self._queue: list[memoryview] = []
         self._ledger = Ledger()
         self._unread: list[bytes] = []
-        self.unread = 0
-        """Bytes that the ledger has still to read; `account` has it do so, best when nothing else is to be done."""
-        self._end = b""
-        self._noticed = False
+        self._last_bytes = b""
+        self._notice_shown = False
 
-    # -- the stream
+    # -- output
 
     def show(self, data: bytes) -> None:
-        """Shows bytes of the stream, or queues what the terminal does not take now. Raises OSError as `write`."""
+        """Show output, or queue what the terminal does not take now. Raises OSError where it has gone."""
         if not data:
             return
         self.started = True
-        self._end = data[-2:]
+        self._last_bytes = data[-2:]
         self._unread.append(data)
         self.unread += len(data)
-        taken = 0 if self._waiting else self.terminal.write(data)
-        if taken < len(data):
-            self._queue(data, taken)
-        while self.unread > _UNREAD:
-            self.account()
+        written = 0 if self._queue else self.terminal.write(data)
+        if written < len(data):
+            self._enqueue(data, written)
+        while self.unread > _MAX_UNREAD:
+            self.update_ledger()
 
-    def _queue(self, data: bytes, taken: int = 0) -> None:
-        self._waiting.append(memoryview(data)[taken:])
-        self.pending += len(data) - taken
+    def _enqueue(self, data: bytes, written: int = 0) -> None:
+        self._queue.append(memoryview(data)[written:])
+        self.pending += len(data) - written
 
     def flush(self) -> None:
-        """Writes what waits, as far as the terminal takes it. Raises OSError where it has gone."""
-        while self._waiting:
-            first = self._waiting[0]
-            taken = self.terminal.write(first)
-            self.pending -= taken
-            if taken < len(first):
-                self._waiting[0] = first[taken:]
+        """Write as much of the queue as the terminal takes now. Raises OSError where it has gone."""
+        while self._queue:
+            first = self._queue[0]
+            written = self.terminal.write(first)
+            self.pending -= written
+            if written < len(first):
+                self._queue[0] = first[written:]
                 return
-            del self._waiting[0]
+            del self._queue[0]
 
     def unfinished(self) -> int:
-        """Bytes at the end of the stream that are a sequence not yet whole: who interrupts it needs them again."""
-        while self.unread:
-            self.account()
+        """Length of the incomplete sequence at the end of the output; whoever interrupts it must repeat it."""
+        self._finish_ledger()
         return self._ledger.unfinished
 
-    def account(self) -> None:
-        """Has the ledger read the oldest block that was shown."""
+    def update_ledger(self) -> None:
+        """Have the ledger follow the oldest block that it has not seen."""
         data = self._unread.pop(0)
         self.unread -= len(data)
         self._ledger.feed(data)
 
+    def _finish_ledger(self) -> None:
+        while self.unread:
+            self.update_ledger()
+
     # -- sesh's own lines
 
     def notice(self, text: str) -> None:
-        """Lays a line over the last row, in reverse video; a SCREEN wipes it away."""
-        shown = _cut(text, self.terminal.size()[0] or 80).encode("utf-8", "replace")
-        self._noticed = True
-        self._queue(b"%s\x1b7\x1b[?6l\x1b[%d;1H\x1b[0;7m\x1b[2K%s\x1b[0m\x1b8" % (_LEAVE, _BOTTOM, shown))
+        """Lay a line over the last row, in reverse video; the next SCREEN erases it."""
+        shown = _fitted(text, self.terminal.size()[0] or 80).encode("utf-8", "replace")
+        self._notice_shown = True
+        at_last_row = b"\x1b7\x1b[?6l\x1b[%d;1H" % _LAST_ROW
+        self._enqueue(_ABORT_SEQUENCE + at_last_row + b"\x1b[0;7m\x1b[2K%s\x1b[0m\x1b8" % shown)
         self.flush()
 
     def line(self, text: str) -> None:
-        """A line of its own on a terminal that does not show the session."""
-        self.terminal.write_all(f"[{_safe(text)}]\r\n".encode("utf-8", "replace"), _PATIENCE)
+        """Print a line on a terminal that does not show the session."""
+        self.terminal.write_all(f"[{_printable(text)}]\r\n".encode("utf-8", "replace"), _WRITE_TIMEOUT)
 
-    # -- the way back
+    # -- leaving
 
-    def leave(self, lines: list[str], rows_below: int | None, *, queries: bool = False) -> None:
-        """Gives the terminal back and says why: undo, a fresh row, a line each.
+    def leave(self, lines: list[str], rows_below: int | None, *, open_queries: bool = False) -> None:
+        """Restore the terminal and say why: undo the modes, go to a fresh row, print the lines.
 
-        `rows_below`: how many rows under the cursor hold something, None where that is not known. `queries`: whether
-        the terminal may still answer a question of the program's.
+        `rows_below`: how many rows below the cursor are in use, None for unknown. `open_queries`: whether the terminal
+        may still answer a query of the program.
         """
         if self.started and not self._undo(rows_below):
             return  # the terminal takes nothing
-        if queries:
-            self.terminal.discard(_QUIET)
+        if open_queries:
+            self.terminal.discard(_LATE_REPLIES)
         for text in lines:
             self.line(text)
 
     def _undo(self, rows_below: int | None) -> bool:
-        """Gives back the modes and moves to a fresh row; what still waits is dropped. False where nothing gets out."""
-        while self.unread:
-            self.account()
+        """Undo the modes and go to a fresh row, dropping the queue; False where the terminal takes nothing."""
+        self._finish_ledger()
         alternate = self._ledger.alternate
-        if self._waiting or rows_below is None:
-            rows_below = 0 if alternate else _BOTTOM  # the program's screen was called up on the last row in use
-        back = self._ledger.undo(self.terminal.size()[0])
-        if self._noticed:
-            back = b"%s\x1b7\x1b[%d;1H\x1b[2K\x1b8" % (back, _BOTTOM)
+        if self._queue or rows_below is None:
+            rows_below = 0 if alternate else _LAST_ROW  # the alternate screen was entered on the last row in use
+        undo = self._ledger.undo(self.terminal.size()[0])
+        if self._notice_shown:
+            undo = b"%s\x1b7\x1b[%d;1H\x1b[2K\x1b8" % (undo, _LAST_ROW)
         if rows_below:
-            back += b"\x1b[%dB" % rows_below
-        on_fresh_row = self._end == b"\r\n" and not rows_below and not alternate
-        back += b"\r" if on_fresh_row else b"\r\n"
-        self._forget()
-        return self.terminal.write_all(back, _PATIENCE)
+            undo += b"\x1b[%dB" % rows_below
+        on_fresh_row = self._last_bytes == b"\r\n" and not rows_below and not alternate
+        undo += b"\r" if on_fresh_row else b"\r\n"
+        self._reset()
+        return self.terminal.write_all(undo, _WRITE_TIMEOUT)
 
-    def _forget(self) -> None:
-        """Begins anew on a terminal that shows nothing of a session."""
-        self._waiting, self.pending = [], 0
+    def _reset(self) -> None:
+        """Start over on a terminal that shows nothing of a session."""
+        self._queue, self.pending = [], 0
         self._unread, self.unread = [], 0
         self._ledger = Ledger()
-        self._end = b""
-        self.started = self._noticed = False
+        self._last_bytes = b""
+        self.started = self._notice_shown = False
 
     def suspend(self) -> bool:
-        """Gives the terminal back for a while, without a word. What `resume` has to be told is returned."""
-        while self.unread:
-            self.account()
+        """Restore the terminal for a while, without a word; returns the argument for `resume`."""
+        self._finish_ledger()
         alternate = self._ledger.alternate
         if self.started:
             self._undo(None)
         return alternate
 
     def resume(self, alternate: bool) -> None:
-        """Makes room for the SCREEN that comes next: what the terminal shows now is kept, not overwritten."""
+        """Make room for the SCREEN that comes next: scroll away what the terminal shows, which keeps it."""
         rows = self.terminal.size()[1] or 24
-        self.show(b"\x1b[?1049h" if alternate else b"\x1b[%d;1H%s\x1b[H" % (_BOTTOM, b"\n" * rows))
+        self.show(b"\x1b[?1049h" if alternate else b"\x1b[%d;1H%s\x1b[H" % (_LAST_ROW, b"\n" * rows))
 
 
-def _safe(text: str) -> str:
-    """The text with everything that is no plain character left out."""
+def _printable(text: str) -> str:
+    """The text without control characters."""
     return "".join(character for character in text if character.isprintable())
 
 
-def _cut(text: str, columns: int) -> str:
-    """As much of the text as surely fits into so many columns, any character beyond ASCII counted as wide."""
+def _fitted(text: str, columns: int) -> str:
+    """As much of the text as surely fits into so many columns, with each non-ASCII character counted as wide."""
     shown = " "
     room = columns - 2
-    for character in _safe(text):
+    for character in _printable(text):
         room -= 1 if character.isascii() else 2
         if room < 0:
             break

@@ -1,10 +1,9 @@
-"""Keys by tmux's names, and the chord that one sequence of a terminal stands for.
+"""Keys: tmux's names for them, the sequences that terminals send for them, and the detach key among typed bytes.
 
-A chord is (kind, number, modifiers): kind `u` with a Unicode code, `~` with the number of a function key, or the final
-letter of a cursor or function key. Modifiers are the bits of xterm and kitty (shift 1, alt 2, ctrl 4), no locks.
-Sources: XTerm ctlseqs ("PC-Style Function Keys", "Alt and Meta Keys"), kitty's keyboard protocol.
-
-The detach key, found in what is typed in every form in which terminals send it.
+A chord is (kind, number, modifiers): kind `u` with a Unicode code point, `~` with the number of a function key, or the
+final letter of a cursor or function key. Modifiers are the bits of xterm and kitty (shift 1, alt 2, ctrl 4), without
+Caps Lock and Num Lock. Sources: XTerm ctlseqs ("PC-Style Function Keys", "Alt and Meta Keys"), kitty's keyboard
+protocol.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ _NUMBERS = {
     "NPage": 6, "F5": 15, "F6": 17, "F7": 18, "F8": 19, "F9": 20, "F10": 21, "F11": 23, "F12": 24,
 }  # fmt: skip
 _MODIFIERS = {"C-": CTRL, "M-": ALT, "S-": SHIFT}
-_PUNCTUATION = {"\\": 0x1C, "]": 0x1D, "^": 0x1E, "6": 0x1E, "_": 0x1F, "/": 0x1F, "@": 0, " ": 0, "?": 0x7F, "[": 0x1B}
-"""What a terminal sends for Ctrl and a character that is no letter."""
+_CTRL_CODES = {"\\": 0x1C, "]": 0x1D, "^": 0x1E, "6": 0x1E, "_": 0x1F, "/": 0x1F, "@": 0, " ": 0, "?": 0x7F, "[": 0x1B}
+"""The control character that a terminal sends for Ctrl and a character other than a letter."""
 
 
 class Key:
-    """One key: its chord, and the bytes that older terminals send for it where they are no CSI sequence."""
+    """One key: its chord, and the forms of it that are not CSI sequences, as terminals without a protocol send them."""
 
     __slots__ = ("chord", "legacy")
 
@@ -47,12 +46,12 @@ class Key:
 
     @property
     def plain(self) -> bool:
-        """Whether text is made of it: it has no modifier and is no function key."""
+        """Whether the key types text: a character without Ctrl or Alt."""
         return self.chord[0] == "u" and not self.chord[2] & (CTRL | ALT)
 
     @classmethod
     def parse(cls, word: str) -> Key:
-        """The key of one of tmux's names: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`. Raises UsageError."""
+        """The key by tmux's name: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`. Raises UsageError."""
         rest, modifiers = word, 0
         if len(rest) == 2 and rest[0] == "^":
             rest = "C-" + rest[1]
@@ -66,20 +65,20 @@ class Key:
         named = rest in _NAMED
         character = chr(_NAMED[rest]) if named else rest
         if len(character) != 1 or (not named and not 0x20 < ord(character) < 0x7F) or (modifiers & SHIFT and not named):
-            raise UsageError(f"{printable(word)} is no key: use tmux's names, such as C-b, M-x, F12, Space")
+            raise UsageError(f"{printable(word)} is not a key: use tmux's names, such as C-b, M-x, F12, Space")
         if modifiers & CTRL and character.isalpha():
             character = character.lower()
         return cls(("u", ord(character), modifiers), _legacy(character, modifiers))
 
 
 def _legacy(character: str, modifiers: int) -> tuple[bytes, ...]:
-    """The bytes of a character with Ctrl or Alt where no keyboard protocol is on; none where there are none."""
+    """The bytes for a character with Ctrl or Alt while no keyboard protocol is on; none where it has no such form."""
     code = ord(character)
     if modifiers & CTRL:
         if character.isalpha():
             code = ord(character) & 0x1F
-        elif character in _PUNCTUATION:
-            code = _PUNCTUATION[character]
+        elif character in _CTRL_CODES:
+            code = _CTRL_CODES[character]
         else:
             return ()
     if modifiers & SHIFT:
@@ -87,8 +86,8 @@ def _legacy(character: str, modifiers: int) -> tuple[bytes, ...]:
     return ((b"\x1b" if modifiers & ALT else b"") + bytes((code,)),)
 
 
-def read(sequence: bytes) -> tuple[Chord, int] | None:
-    """The chord of a whole CSI sequence and its event (PRESS, REPEAT or RELEASE); None where it is no key."""
+def parse_csi(sequence: bytes) -> tuple[Chord, int] | None:
+    """The chord and event (PRESS, REPEAT or RELEASE) of a whole CSI sequence; None where it is not a key."""
     final, parameters = chr(sequence[-1]), sequence[2:-1]
     if parameters.strip(b"0123456789:;"):
         return None
@@ -108,10 +107,10 @@ def read(sequence: bytes) -> tuple[Chord, int] | None:
 
 
 def _unicode(codes: list[int], modifiers: int) -> Chord:
-    """The chord of kitty's code, shifted code and code on a US keyboard, of which the last two may be missing."""
+    """The chord of kitty's code points: the key, shifted, and on a US keyboard; the last two may be missing."""
     code, shifted, base = (*codes, 0, 0)[:3]
     if code > 0x7F and base:
-        code = base  # the letter is none of ASCII's: what counts is where the key lies
+        code = base  # not an ASCII letter: what counts is the key's place
     if modifiers & SHIFT:
         if shifted:
             return ("u", shifted, modifiers & ~SHIFT)
@@ -120,18 +119,18 @@ def _unicode(codes: list[int], modifiers: int) -> Chord:
     return ("u", code, modifiers)
 
 
-PATIENCE = 0.05
-"""Seconds after which `flush` is due where `holding` is true: a person's lone Escape must not be felt."""
+FLUSH_DELAY = 0.05
+"""Seconds after which `flush` is due where `holding` is true; nobody must feel the delay of a lone Escape."""
 
 _ESC = 0x1B
 _PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
-_LONGEST = 64
-"""Bytes of a CSI sequence; what is longer is no key."""
+_MAX_SEQUENCE = 64
+"""Bytes of a CSI sequence; a longer one is not a key."""
 _MODIFIER_KEYS = range(57441, 57455)
 
 
 class DetachKey:
-    """The key, or the two keys one after the other, by which a person leaves a session."""
+    """The key, or the two keys in succession, that detach. `leads`: the first bytes of all forms of the first key."""
 
     __slots__ = ("first", "leads", "second")
 
@@ -141,10 +140,7 @@ class DetachKey:
 
     @classmethod
     def parse(cls, text: str) -> DetachKey | None:
-        r"""The detach key as the user writes it: tmux's names, one key or two (`C-\`, `C-b d`); None for `none`.
-
-        Raises UsageError.
-        """
+        r"""The detach key by tmux's names, one key or two (`C-\`, `C-b d`); None for `none`. Raises UsageError."""
         words = text.split()
         if [word.lower() for word in words] == ["none"]:
             return None
@@ -152,12 +148,12 @@ class DetachKey:
             raise UsageError("the detach key is one key or two by tmux's names, such as C-\\ or 'C-b d', or none")
         first, *rest = (Key.parse(word) for word in words)
         if not rest and first.plain:
-            raise UsageError(f"{words[0]} alone could not be typed any more; give it C- or a second key")
+            raise UsageError(f"{words[0]} alone could not be typed any more; add C- or a second key")
         return cls(first, rest[0] if rest else None)
 
 
 class _Token:
-    """One key or report in the buffer: where it ends, what it is, and whether it is complete."""
+    """One key, or report of the terminal, in the buffer."""
 
     __slots__ = ("chord", "complete", "end", "event", "is_key")
 
@@ -168,31 +164,30 @@ class _Token:
 
 
 class KeyParser:
-    """Splits what comes from the terminal into input for the program and presses of the detach key.
+    """Splits typed bytes into input for the program and presses of the detach key.
 
-    Pure: feed it reads of any size. Where `holding` is true it keeps the beginning of what may be the detach key, and
-    `flush` is to be called after `PATIENCE` seconds without another read. Nothing is looked at inside a bracketed
-    paste.
+    Pure: feed it reads of any size. While `holding` is true it keeps the beginning of what may be the detach key: call
+    `flush` after FLUSH_DELAY seconds without another read. It looks at nothing inside a bracketed paste.
     """
 
     def __init__(self, key: DetachKey | None) -> None:
         self._leads = key.leads if key else ()
         self._first = key.first if key else Key.parse("C-\\")
         self._second = key.second if key else None
-        self._open = b""
-        self._passed = 0  # of _open, bytes that went out already and only tell where we are
+        self._pending = b""  # an incomplete sequence
+        self._passed = 0  # bytes of it that were passed on, and are kept only to know the state
         self._pasting = False
-        self._prefix = b""  # the first of two keys and what came with it
+        self._prefix = b""  # the first of two keys, and what came with it
         self._events: list[Event] = []
 
     @property
     def holding(self) -> bool:
-        """Whether an unfinished sequence is kept back."""
-        return len(self._open) > self._passed
+        """Whether an incomplete sequence is held back."""
+        return len(self._pending) > self._passed
 
     def feed(self, data: bytes) -> list[Event]:
-        """The events that `data` completes: ("input", bytes) for the program, ("detach",) for a press of the key."""
-        if self._open or self._prefix or self._pasting or not data:
+        """The events that `data` completes: ("input", bytes) for the program, ("detach",) for the detach key."""
+        if self._pending or self._prefix or self._pasting or not data:
             return self._take(data, last=False)
         for lead in self._leads:
             if lead in data:
@@ -200,14 +195,14 @@ class KeyParser:
         return [("input", data)]
 
     def flush(self) -> list[Event]:
-        """Takes what is kept back as it stands, since nothing more came."""
+        """Take what is held back as it is, since nothing more came."""
         return self._take(b"", last=True)
 
     def _take(self, data: bytes, *, last: bool) -> list[Event]:
-        if not self._leads:  # without a detach key nothing is looked for
+        if not self._leads:  # no detach key
             return [("input", data)] if data else []
-        buffer, passed = self._open + data, self._passed
-        self._open, self._passed = b"", 0
+        buffer, passed = self._pending + data, self._passed
+        self._pending, self._passed = b"", 0
         at = 0
         while at < len(buffer):
             if self._pasting:
@@ -220,33 +215,33 @@ class KeyParser:
             token = self._token(buffer, start, passed, last)
             at = token.end
             if not token.complete and not (last and len(buffer) > passed):
-                self._wait(buffer[start:], max(passed - start, 0))
+                self._hold(buffer[start:], max(passed - start, 0))
                 break
             if at > passed:
                 self._act(token, buffer[start:at], max(passed - start, 0))
-            if not token.complete:  # late: it went out, and may still be the beginning of a paste
-                self._open, self._passed = buffer[start:], len(buffer) - start
+            if not token.complete:  # passed on by a flush, and maybe still the beginning of a paste
+                self._pending, self._passed = buffer[start:], len(buffer) - start
                 break
         events, self._events = self._events, []
         return events
 
     def _next(self, buffer: bytes, at: int) -> int:
-        """Where the next byte lies that can begin something, or the buffer's end."""
+        """The index of the next byte that can begin a key or a paste; the buffer's length without one."""
         found = [buffer.find(lead, at) for lead in self._leads]
         return min((place for place in found if place >= 0), default=len(buffer))
 
     def _pass(self, data: bytes) -> None:
-        """Adds input for the program, to the event before where that is input too."""
+        """Pass on input to the program, in one event with the input before it."""
         if not data:
             return
-        before = self._events[-1] if self._events else ("detach",)
-        if len(before) == 2:
-            self._events[-1] = ("input", before[1] + data)
+        last = self._events[-1] if self._events else ("detach",)
+        if len(last) == 2:
+            self._events[-1] = ("input", last[1] + data)
         else:
             self._events.append(("input", data))
 
     def _paste(self, buffer: bytes, at: int, passed: int) -> int:
-        """Passes a paste on up to its end; the end may be split over reads, and is passed on as it comes."""
+        """Pass on a paste up to its end marker, which may be split over reads; the index behind it."""
         end = buffer.find(_PASTE_END, at)
         if end >= 0:
             self._pasting = False
@@ -256,22 +251,22 @@ class KeyParser:
         self._pass(buffer[max(at, passed) :])
         for size in range(min(len(_PASTE_END) - 1, len(buffer) - at), 0, -1):
             if buffer.endswith(_PASTE_END[:size]):
-                self._open, self._passed = buffer[-size:], size
+                self._pending, self._passed = buffer[-size:], size
                 break
         return len(buffer)
 
-    def _wait(self, unfinished: bytes, passed: int) -> None:
-        """Keeps an unfinished sequence: back where it can become the detach key, else only in mind."""
+    def _hold(self, unfinished: bytes, passed: int) -> None:
+        """Keep an incomplete sequence; pass it on already where it cannot become the detach key."""
         if not self._may_become_key(unfinished):
             self._pass(unfinished[passed:])
             passed = len(unfinished)
-        self._open, self._passed = unfinished, passed
+        self._pending, self._passed = unfinished, passed
 
     def _may_become_key(self, unfinished: bytes) -> bool:
-        """Whether bytes that begin a sequence can still end as one of the keys (or as a paste's beginning)."""
+        """Whether an incomplete sequence can still become one of the keys, or the beginning of a paste."""
         if unfinished == b"\x1b":
             return True
-        if self._prefix:  # whatever key it is, it must not overtake the first one
+        if self._prefix:  # any key must stay behind the first one
             return unfinished[2:3] not in (b"<", b"=", b">", b"?", b"M")
         if unfinished[:2] == b"\x1bO":
             return any(legacy.startswith(b"\x1bO") for legacy in self._first.legacy)
@@ -280,7 +275,7 @@ class KeyParser:
     # -- sequences
 
     def _token(self, buffer: bytes, at: int, passed: int, last: bool) -> _Token:
-        """The key or report at `at`. Where it is not complete, its end is the buffer's."""
+        """The key or report at `at`; where it is incomplete it ends with the buffer."""
         if buffer[at] != _ESC:
             return _Token(at + 1)
         if at + 1 == len(buffer):
@@ -289,30 +284,30 @@ class KeyParser:
         if follows == 0x5B:
             return self._csi(buffer, at)
         if at < passed:
-            return _Token(at + 1)  # the Escape was a key of its own: more came too late
+            return _Token(at + 1)  # a lone Escape: what follows came too late
         if follows == 0x4F:
             if at + 2 == len(buffer):
                 return _Token(at + 2, complete=False)
             return _Token(at + (3 if 0x40 <= buffer[at + 2] <= 0x7E else 2))
-        if (follows < 0x20 or follows == 0x7F) and not self._names(buffer[at : at + 2]):
+        if (follows < 0x20 or follows == 0x7F) and not self._is_legacy_form(buffer[at : at + 2]):
             return _Token(at + 1)
         return _Token(at + 2)
 
-    def _names(self, sequence: bytes) -> bool:
-        """Whether one of the keys is sent as just these bytes."""
+    def _is_legacy_form(self, sequence: bytes) -> bool:
+        """Whether these bytes are one of the keys."""
         return sequence in self._first.legacy or (self._second is not None and sequence in self._second.legacy)
 
     def _csi(self, buffer: bytes, at: int) -> _Token:
-        """A control sequence, or X10's mouse report: `CSI M` and three bytes from the blank on."""
-        end, stop = at + 2, min(len(buffer), at + _LONGEST)
+        """A control sequence, or an X10 mouse report: `CSI M` and three bytes from 0x20 on."""
+        end, stop = at + 2, min(len(buffer), at + _MAX_SEQUENCE)
         while end < stop and 0x20 <= buffer[end] <= 0x3F:
             end += 1
-        if end == at + _LONGEST:
+        if end == at + _MAX_SEQUENCE:
             return _Token(end, is_key=False)
         if end == len(buffer):
             return _Token(end, complete=False)
         if not 0x40 <= buffer[end] <= 0x7E:
-            return _Token(end)  # broken off: the byte here begins something of its own
+            return _Token(end)  # broken off: the byte here begins something else
         end += 1
         if buffer[at:end] == b"\x1b[M":
             coordinates = buffer[end : end + 3]
@@ -320,12 +315,12 @@ class KeyParser:
                 return _Token(end)
             return _Token(end + len(coordinates), complete=len(coordinates) == 3, is_key=False)
         token = _Token(end, is_key=buffer[at + 2] not in b"<=>?" and buffer[end - 1] not in b"IOcnty")
-        found = read(buffer[at:end]) if token.is_key else None
+        found = parse_csi(buffer[at:end]) if token.is_key else None
         if found is not None:
             token.chord, token.event = found
         return token
 
-    # -- what a key does
+    # -- keys
 
     def _act(self, token: _Token, sequence: bytes, passed: int) -> None:
         rest, first, second = sequence[passed:], self._first, self._second
@@ -333,7 +328,7 @@ class KeyParser:
             self._pasting = True
         if self._prefix:
             if not token.is_key:
-                self._pass(rest)  # the mouse and the terminal's reports go on while a person looks for the second key
+                self._pass(rest)  # mouse and other reports do not break up the two keys
             elif token.event == RELEASE or (token.chord and token.chord[1] in _MODIFIER_KEYS):
                 self._prefix += rest
             elif second is not None and _is(second, token, sequence):
@@ -354,5 +349,5 @@ class KeyParser:
 
 
 def _is(key: Key, token: _Token, sequence: bytes) -> bool:
-    """Whether the token is `key`, pressed, held or let go."""
+    """Whether the token is `key`, at any event."""
     return token.chord == key.chord if token.chord is not None else sequence in key.legacy

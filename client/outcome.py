@@ -1,4 +1,4 @@
-"""What an attachment is asked to be, and how it ended."""
+"""The options of an attachment, and how it ended."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ if TYPE_CHECKING:
     from sesh.client.keys import DetachKey
 
 
-class Options:
-    """How a client attaches: only watching, in place of the other clients, without scrollback, left by which key."""
+class AttachOptions:
+    """How a client attaches.
 
-    __slots__ = ("detach_key", "greeting", "lines", "read_only", "replace", "replay")
+    `read_only`: send no input. `replace`: detach the other clients. `replay`: show scrollback, `lines` of it at most
+    (None leaves that to the daemon). `detach_key`: None for none. `first_notice`: shown over the first screen, which
+    covers what was printed before.
+    """
+
+    __slots__ = ("detach_key", "first_notice", "lines", "read_only", "replace", "replay")
 
     def __init__(
         self,
@@ -23,17 +28,16 @@ class Options:
     ) -> None:
         self.read_only, self.replace, self.replay = read_only, replace, replay
         self.lines = lines
-        """How many lines of scrollback it is shown at most; None leaves that to the daemon."""
         self.detach_key = detach_key
-        self.greeting = ""
-        """Said over the first screen, which covers what was printed before."""
+        self.first_notice = ""
 
 
 class Outcome:
     """How an attachment ended.
 
-    `kind`: "detached", "ended" (the program did: `code`, or `signal` where one ended it), "lost" (the daemon died or
-    the link broke). `reason`: the daemon's word for it. `name`, `host`: the session left, after any switch.
+    `kind`: "detached"; "ended" (the program did, with `code`, or by `signal`); "lost" (the daemon died or the link
+    broke); "signal" (this process got `signal`); "switch" (the daemon sends the client to another session, so it goes
+    on). `reason`: the daemon's word for it. `name`, `host`: the session that was left, after any switch.
     """
 
     __slots__ = ("code", "host", "kind", "name", "reason", "signal")
@@ -53,7 +57,7 @@ class Outcome:
 
     @classmethod
     def ended(cls, name: str, host: str | None, code: object, signal: object, reason: object = "") -> Outcome:
-        """The outcome for a program that has ended, from what its daemon, or the result that it left, says."""
+        """The outcome where the program ended, from untrusted values of the daemon's EXIT or of a stored result."""
         return cls(
             "ended",
             name,
@@ -68,7 +72,8 @@ class Outcome:
         if self.kind == "lost":
             if self.host and self.reason != "died":
                 return f"the connection to @{self.host} is lost; {self.name} may still run there"
-            return f"the daemon of {self.name} died"
+            command = f"sesh @{self.host} {self.name}" if self.host else f"sesh {self.name}"
+            return f"{self.name} was lost: its daemon died; {command} restarts it"
         if self.kind != "ended":
             why = {"replaced": ": replaced by another client"}.get(self.reason, "")
             return f"detached from {self.name}{why}"

@@ -1,4 +1,4 @@
-"""A link to another host that was lost: tried again while the person may leave, taken up where it broke."""
+"""Reconnecting an attachment whose link to another host was lost, while the user may still leave."""
 
 from __future__ import annotations
 
@@ -15,81 +15,99 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from sesh.client.attachment import Visit
+    from sesh.client.attachment import Attachment
     from sesh.client.display import Display
 
-    Again = Callable[[str, str, str, int, float], wire.Connection]
+    Reconnect = Callable[[str, str, str, int, float], wire.Connection]
 
-_QUIET = 1.0
-"""Seconds after which the person is told: a link that is mended sooner costs not even a redraw."""
+_NOTICE_AFTER = 1.0
+"""Seconds after which the user is told: a link that is back sooner costs not even a redraw."""
 
 
-class Mending:
-    """One outage. `again` gives a new connection, and may take its time; `since` is the first byte that is missing."""
+class Reconnector:
+    """Reconnects once: tries with back-off, in a thread, until there is a connection or no reason to go on.
 
-    def __init__(self, visit: Visit, display: Display, again: Again, since: int) -> None:
-        self.visit, self.display, self._again, self._since = visit, display, again, since
-        self.told = False
-        """Whether a line about it was laid over the screen, which has to be drawn anew then."""
-        self._found: wire.Connection | SeshError | None = None
+    `reconnect` makes one attempt (see `attach`) and may block; `since` is the position of the first missing byte.
+    """
+
+    def __init__(self, attachment: Attachment, display: Display, reconnect: Reconnect, since: int) -> None:
+        self.attachment, self.display, self._reconnect, self._since = attachment, display, reconnect, since
+        self.notice_shown = False
+        """Whether a notice covers a row of the screen, which then has to be redrawn."""
+        self._result: wire.Connection | Exception | None = None
+        self._local_error = ""
 
     def run(self) -> Outcome | wire.Connection:
-        """Waits until the link stands again, or until there is no more reason to wait."""
+        """Wait for the new connection; the outcome of the attachment where there is none."""
         import threading
 
-        visit = self.visit
-        host = visit.host or ""
-        over = threading.Event()
-        inbound, outbound = os.pipe()
-        thread = threading.Thread(target=self._try, args=(over, outbound), daemon=True)
+        attachment = self.attachment
+        given_up = threading.Event()
+        try:
+            inbound, outbound = os.pipe()
+        except OSError as error:
+            attachment.closing_lines.append(f"cannot reconnect: {error.strerror}")
+            return Outcome("lost", attachment.name, attachment.host)
+        thread = threading.Thread(target=self._try, args=(given_up, outbound), daemon=True)
         thread.start()
         poll = select.poll()
-        for descriptor in (inbound, visit.terminal.inbound, visit.terminal.signals):
+        for descriptor in (inbound, attachment.terminal.inbound, attachment.terminal.signals):
             poll.register(descriptor, select.POLLIN)
         outcome = None
-        visit.lost()
-        while self._found is None and outcome is None:
-            ready = poll.poll(None if self.told else _QUIET * 1000)
-            if not ready and not self.told:
-                self.told = True
-                self.display.notice(f"the link to @{host} is lost; trying to come back (the detach key leaves)")
-            outcome = visit.offline({descriptor for descriptor, _ in ready} - {inbound})
-        over.set()
+        attachment.go_offline()
+        while self._result is None and outcome is None:
+            ready = poll.poll(None if self.notice_shown else _NOTICE_AFTER * 1000)
+            if not ready and not self.notice_shown:
+                self.notice_shown = True
+                self.display.notice(self._notice())
+            outcome = attachment.serve_offline({descriptor for descriptor, _ in ready} - {inbound})
+        given_up.set()
         os.close(inbound)
         if outcome is not None:
-            return outcome  # the thread ends with the process, or with its next pause
-        return self._result()
+            return outcome  # the thread ends with the process, or after its next pause
+        return self._outcome_or_connection()
 
-    def _result(self) -> Outcome | wire.Connection:
-        found, name, host = self._found, self.visit.name, self.visit.host
-        if isinstance(found, Ended):
-            return Outcome.ended(name, host, found.result.get("exit_code"), found.result.get("signal"))
-        if isinstance(found, wire.Connection):
-            return found
-        if found is not None:
-            self.visit.lines.append(str(found))
+    def _notice(self) -> str:
+        why = f" ({self._local_error} here)" if self._local_error else ""
+        return f"the link to @{self.attachment.host} is lost{why}; trying to come back (the detach key leaves)"
+
+    def _outcome_or_connection(self) -> Outcome | wire.Connection:
+        result, name, host = self._result, self.attachment.name, self.attachment.host
+        if isinstance(result, wire.Connection):
+            return result
+        if isinstance(result, Ended):
+            return Outcome.ended(name, host, result.result.get("exit_code"), result.result.get("signal"))
+        if result is not None and not isinstance(result, SeshError):
+            raise result  # a fault of our own, which is not to be lost in a thread
+        self.attachment.closing_lines.append(str(result))
         return Outcome("lost", name, host)
 
-    def _try(self, over: threading.Event, outbound: int) -> None:
-        """In a thread: asks for the connection until it comes, or until something else than the link is wrong."""
-        visit = self.visit
-        found: wire.Connection | SeshError | None = None
+    def _attempt(self) -> wire.Connection:
+        attachment = self.attachment
+        heard_at = attachment.keepalive.heard_at
+        return self._reconnect(attachment.name, attachment.host or "", attachment.session_id, self._since, heard_at)
+
+    def _try(self, given_up: threading.Event, outbound: int) -> None:
+        """In the thread: try until it works, or until something other than the link is wrong."""
+        result: wire.Connection | Exception | None = None
         for pause in backoff():
-            if over.wait(pause):
+            if given_up.wait(pause):
                 break
             try:
-                found = self._again(visit.name, visit.host or "", visit.number, self._since, visit.keepalive.heard_at)
+                result = self._attempt()
                 break
             except (Unreachable, TimedOut):
-                continue
-            except SeshError as error:
-                found = error
+                self._local_error = ""
+            except OSError as error:  # a full disk, no descriptor or process left: that may pass too
+                self._local_error = error.strerror or str(error)
+            except Exception as error:
+                result = error
                 break
-        if over.is_set():
-            if isinstance(found, wire.Connection):
-                found.close()
+        if given_up.is_set():
+            if isinstance(result, wire.Connection):
+                result.close()
         else:
-            self._found = found
+            self._result = result
         try:
             os.write(outbound, b".")
         except BrokenPipeError:

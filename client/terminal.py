@@ -1,4 +1,4 @@
-"""The terminal that the client sits at, taken over for an attachment and given back exactly as it was."""
+"""The user's terminal in raw mode: switched over for an attachment and restored exactly as it was."""
 
 from __future__ import annotations
 
@@ -17,30 +17,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-LEAVING = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-"""Signals upon which the client gives the terminal back and ends with 128 and the signal's number."""
-RESIZED, STOPPED, CONTINUED = signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT
-_WATCHED = (*LEAVING, RESIZED, STOPPED, CONTINUED)
-_READ = 1 << 13
+EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""Signals that end the client: it restores the terminal and exits with 128 plus the signal's number."""
+_HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
+_READ_SIZE = 1 << 13
 
 
 class RawTerminal:
-    """The terminal on two descriptors (0 and 1), raw while the `with` block lasts.
+    """The terminal on two descriptors (0 and 1), raw inside the `with` block.
 
-    Its line discipline, the handlers of signals and whether the descriptors block come back byte for byte when the
-    block is left, whatever the reason. Signals arrive as bytes on `signals`, a descriptor to wait on. Output goes
-    through a description of its own where the terminal can be opened anew, so that what other processes share with
-    this one never becomes non-blocking. Raises Refused where one of the descriptors is no terminal.
+    Leaving the block, for whatever reason, restores the line discipline, the signal handlers and the blocking mode of
+    the descriptors. Signals arrive as bytes on `signals`, a descriptor to poll. Where possible the terminal is opened
+    again for output, so that the file description shared with other processes never becomes non-blocking. Raises
+    Refused where one of the descriptors is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
         if not (os.isatty(inbound) and os.isatty(outbound)):
             raise Refused("attaching needs a terminal on stdin and stdout; a program uses --exec, --send and --screen")
         self.inbound = inbound
-        self.outbound = self._shown_on = outbound
+        self.outbound = self._given_outbound = outbound
         self.signals = -1
-        self.stirred = False
-        """Whether a signal has come since `noticed` was called; true before `signals` is seen to be readable."""
+        self.signalled = False
+        """Whether a signal has come since the last `take_signals`; set before `signals` polls as readable."""
         self._attributes: list[Any] | None = None
         self._blocking: dict[int, bool] = {}
         self._handlers: dict[int, Any] = {}
@@ -49,11 +48,11 @@ class RawTerminal:
     def __enter__(self) -> RawTerminal:
         try:
             self._attributes = termios.tcgetattr(self.inbound)
-            self.outbound = _reopen(self._shown_on)
-            if self.outbound == self._shown_on:
+            self.outbound = _reopen(self._given_outbound)
+            if self.outbound == self._given_outbound:
                 self._blocking = {fd: os.get_blocking(fd) for fd in (self.inbound, self.outbound)}
                 os.set_blocking(self.outbound, False)
-            self._watch()
+            self._handle_signals()
             self.raw()
         except (OSError, termios.error) as error:
             self.__exit__()
@@ -68,15 +67,15 @@ class RawTerminal:
         for descriptor, blocking in self._blocking.items():
             os.set_blocking(descriptor, blocking)
         self._blocking = {}
-        if self.outbound != self._shown_on:
+        if self.outbound != self._given_outbound:
             os.close(self.outbound)
-            self.outbound = self._shown_on
-        self._unwatch()
+            self.outbound = self._given_outbound
+        self._restore_handlers()
 
     # -- the line discipline
 
     def raw(self) -> None:
-        """Every byte passes as it is, both ways; what was typed before stays. Raises OSError where it has gone."""
+        """Pass every byte unchanged, both ways, without dropping pending input. Raises OSError where it is gone."""
         if self._attributes is None:
             return
         iflag, oflag, cflag, lflag, ispeed, ospeed, characters = self._attributes
@@ -88,11 +87,10 @@ class RawTerminal:
         lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
         characters = list(characters)
         characters[termios.VMIN], characters[termios.VTIME] = 1, 0
-        wanted = [iflag, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, characters]
-        self._set(wanted)
+        self._set([iflag, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, characters])
 
     def cooked(self) -> None:
-        """The line discipline as it was found; a terminal that has gone needs none."""
+        """Restore the line discipline, if the terminal is still there."""
         if self._attributes is not None:
             try:
                 self._set(self._attributes)
@@ -103,32 +101,32 @@ class RawTerminal:
         while True:
             try:
                 return termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
-            except termios.error as error:  # a process in the background stops here until it is in front again
+            except termios.error as error:  # a background process stops here until it is in the foreground
                 if error.args[0] != errno.EINTR:
                     raise OSError(*error.args) from error
 
-    def stop(self) -> None:
-        """Stops this process as SIGTSTP would have, the terminal cooked; returns, raw again, when it is continued.
+    def suspend(self) -> None:
+        """Restore the terminal and stop this process, as SIGTSTP would; return, raw again, when it is continued.
 
         Raises OSError where the terminal has gone meanwhile.
         """
         self.cooked()
-        ours = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
-        signal.signal(signal.SIGTSTP, ours)
+        signal.signal(signal.SIGTSTP, handler)
         self.raw()
 
     def size(self) -> tuple[int, int, int, int]:
-        """Columns, rows, and width and height in pixels, 0 where the terminal does not know them."""
+        """Columns, rows, and width and height in pixels; 0 where unknown."""
         try:
-            found = fcntl.ioctl(self._shown_on, termios.TIOCGWINSZ, bytes(8))
+            found = fcntl.ioctl(self._given_outbound, termios.TIOCGWINSZ, bytes(8))
         except OSError:
             found = bytes(8)
         rows, columns, width, height = (int.from_bytes(found[at : at + 2], sys.byteorder) for at in (0, 2, 4, 6))
         return columns, rows, width, height
 
     def path(self) -> str:
-        """The terminal's device, empty where it has no name."""
+        """The path of the terminal's device, empty where it has none."""
         try:
             return os.ttyname(self.inbound)
         except OSError:
@@ -137,23 +135,23 @@ class RawTerminal:
     # -- bytes
 
     def read(self) -> bytes | None:
-        """What has been typed; empty where the terminal has gone, None where somebody else was faster."""
+        """Pending input; empty where the terminal has gone, None where another process read it first."""
         try:
-            return os.read(self.inbound, _READ)
+            return os.read(self.inbound, _READ_SIZE)
         except BlockingIOError:
             return None
         except OSError:
             return b""
 
     def write(self, data: bytes | memoryview) -> int:
-        """Shows as much of `data` as the terminal takes now: the number of bytes. Raises OSError where it has gone."""
+        """Write as much of `data` as the terminal takes now; how many bytes. Raises OSError where it has gone."""
         try:
             return os.write(self.outbound, data)
         except BlockingIOError:
             return 0
 
     def write_all(self, data: bytes, seconds: float) -> bool:
-        """Shows all of `data`, waiting for the terminal for so long at the most. False where it did not take it."""
+        """Write all of `data` within so many seconds; whether the terminal took it."""
         deadline = time.monotonic() + seconds
         view = memoryview(data)
         poll = select.poll()
@@ -169,7 +167,7 @@ class RawTerminal:
         return True
 
     def discard(self, seconds: float) -> None:
-        """Throws away what comes in for so long: the terminal's answers to questions that nobody asks any more."""
+        """Read and drop input for so many seconds: late replies of the terminal to a program's queries."""
         deadline = time.monotonic() + seconds
         poll = select.poll()
         poll.register(self.inbound, select.POLLIN)
@@ -179,15 +177,15 @@ class RawTerminal:
 
     # -- signals
 
-    def _watch(self) -> None:
+    def _handle_signals(self) -> None:
         self.signals, self._wakeup = os.pipe()
         os.set_blocking(self.signals, False)
         os.set_blocking(self._wakeup, False)
         self._old_wakeup = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
-        for number in _WATCHED:
-            self._handlers[number] = signal.signal(number, self._stir)
+        for number in _HANDLED_SIGNALS:
+            self._handlers[number] = signal.signal(number, self._on_signal)
 
-    def _unwatch(self) -> None:
+    def _restore_handlers(self) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._handlers = {}
@@ -197,13 +195,13 @@ class RawTerminal:
             os.close(self._wakeup)
             self.signals = self._wakeup = -1
 
-    def _stir(self, _number: int, _frame: object) -> None:
-        """A signal needs a handler for its byte to be written."""
-        self.stirred = True
+    def _on_signal(self, _number: int, _frame: object) -> None:
+        """Python writes the signal's number to the wakeup descriptor only where a handler is set."""
+        self.signalled = True
 
-    def noticed(self) -> set[int]:
+    def take_signals(self) -> set[int]:
         """The numbers of the signals that have come since the last call."""
-        self.stirred = False
+        self.signalled = False
         try:
             return set(os.read(self.signals, 4096))
         except BlockingIOError:
@@ -211,7 +209,7 @@ class RawTerminal:
 
 
 def _reopen(descriptor: int) -> int:
-    """The terminal, opened anew and non-blocking; `descriptor` itself where that is not to be had."""
+    """The terminal opened again, non-blocking; `descriptor` itself where that fails."""
     try:
         own = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -10,7 +10,7 @@ import time
 
 from sesh import platform
 from sesh.daemon.clients.model import Model
-from sesh.daemon.pty.output_log import Stream
+from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.session import stamp
 from sesh.store import checkpoints
 
@@ -48,7 +48,7 @@ class Checkpoint:
         """Some time after output came: writes a checkpoint where it is time, else looks again."""
         session = self._session
         now = time.monotonic()
-        until = max(session.stream.touched + QUIET, self._written + self._rest)
+        until = max(session.log.touched + QUIET, self._written + self._rest)
         until = min(until, self._written + BUSY)
         if now >= until and session.model.eager and not session.model.loaded:
             until = now + QUIET  # the emulator is about to be loaded
@@ -81,9 +81,9 @@ class Checkpoint:
 
 def _kept(session: Session) -> tuple[dict[str, object], bytes]:
     """The bytes that show the session, and the sizes at which a model is to take them."""
-    model, stream = session.model, session.stream
-    if not model.loaded and stream.base == 0:
-        data = stream.bytes(0)
+    model, log = session.model, session.log
+    if not model.loaded and log.base == 0:
+        data = log.bytes(0)
         at = _needed(data)
         return _sizes(model.dump(), at), data[at:]
     from sesh.vt.render.replay import replay
@@ -115,11 +115,11 @@ def _sizes(model: dict[str, Any], at: int) -> dict[str, object]:
 
 def emulator(header: checkpoints.Header, data: bytes) -> Emulator:
     """The emulator as it was when a checkpoint was written. Raises ValueError where the checkpoint makes no sense."""
-    stream = Stream()
-    stream.restore(0, data)
+    log = OutputLog()
+    log.restore(0, data)
     try:
         columns, rows = header["model"]["size"]
-        model = Model(stream, columns, rows)
+        model = Model(log, columns, rows)
         model.restore(header["model"])
         while model.lag:
             model.step()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 from sesh import platform, protocol
-from sesh.daemon.clients.client import ASIDE, DRAWN, HELD, RAW, STALLED, Attachment
+from sesh.daemon.clients.client import ASIDE, DRAWN, HELD, RAW, STALLED, Client
 from sesh.lean import signal
 from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.daemon.clients.connection import Peer
+    from sesh.daemon.clients.connection import Connection
     from sesh.daemon.server import Server
 
 PATIENCE = 2.0
@@ -84,7 +84,7 @@ class Ending:
         if pty is None or not session.running:
             return
         for _ in range(_TURNS):  # the kernel holds far less; who still writes must not keep the session from ending
-            if not self.server.program.take():
+            if not self.server.pump.take():
                 break
         session.ended(pty.status or 0)
         if session.runs is not None:
@@ -109,14 +109,14 @@ class Ending:
             "id": facts["id"],
             "command": facts["command"],
             "ended": session.ended_at,
-            "position": session.stream.head,
+            "position": session.log.head,
             "events": session.events.last,
             "reason": self._reason(),
             "run": session.runs.past.last if session.runs is not None else None,
         }
-        stream = session.stream
-        first = max(stream.base, stream.head - KEPT)
-        output = stream.bytes(first) if facts["job"] else None
+        log = session.log
+        first = max(log.base, log.head - KEPT)
+        output = log.bytes(first) if facts["job"] else None
         results.keep({**session.result(), "truncated": first > 0, **told, "job": facts["job"]}, output)
 
     def _finish(self) -> None:
@@ -133,8 +133,8 @@ class Ending:
             self.server.guarded(self.server.release, "the release")
         self.done = True
         self._since = time.monotonic()  # who was slow before has time to take the rest, and how it ended
-        for peer, asked in self.server.killers:
-            peer.respond(asked)
+        for connection, asked in self.server.killers:
+            connection.respond(asked)
         self.server.killers.clear()
         for client in session.clients.all:
             if client.mode in (ASIDE, HELD):
@@ -143,59 +143,61 @@ class Ending:
     def ripe(self) -> bool:
         """Whether somebody can be told now: that a late comer has got the screen is no event that wakes the loop."""
         return self.done and (
-            any(self._answerable(peer) for peer in self.server.peers.values())
+            any(self._answerable(connection) for connection in self.server.connections.values())
             or any(self._dismissible(client) for client in self.session.clients.all)
         )
 
-    def _answerable(self, peer: Peer) -> bool:
-        return bool(peer.waits) and not self._owed(peer)
+    def _answerable(self, connection: Connection) -> bool:
+        return bool(connection.waits) and not self._owed(connection)
 
-    def _dismissible(self, client: Attachment) -> bool:
-        return not client.needs and (client.mode == DRAWN or not self._owed(client.peer))
+    def _dismissible(self, client: Client) -> bool:
+        return not client.needs and (client.mode == DRAWN or not self._owed(client.connection))
 
     def tell(self) -> None:
         """Sends their answers to those who waited, and EXIT to the clients that have got all of the output."""
         session = self.session
-        for peer in list(self.server.peers.values()):
-            if self._answerable(peer):
-                for asked, wanted in peer.waits.items():
-                    output = session.stream.bytes(session.stream.base) if wanted["output"] else b""
+        for connection in list(self.server.connections.values()):
+            if self._answerable(connection):
+                for asked, wanted in connection.waits.items():
+                    output = session.log.bytes(session.log.base) if wanted["output"] else b""
                     result = session.result()
-                    if peer.reader is not None:
-                        result["truncated"] = peer.reader.skipped > 0
-                    peer.respond(asked, output, position=session.stream.head, **result)
-                peer.waits.clear()
+                    if connection.reader is not None:
+                        result["truncated"] = connection.reader.skipped > 0
+                    connection.respond(asked, output, position=session.log.head, **result)
+                connection.waits.clear()
         for client in list(session.clients.all):
             if self._dismissible(client):
                 self._exit(client)
 
-    def _owed(self, peer: Peer) -> bool:
-        """Whether a peer that reads the stream has not been given all of it."""
-        reader = peer.reader
-        if self.session.events.owes(peer):
+    def _owed(self, connection: Connection) -> bool:
+        """Whether a connection that reads the log has not been given all of it."""
+        reader = connection.reader
+        if self.session.events.owes(connection):
             return True
-        if reader is None or (isinstance(reader, Attachment) and reader.mode != RAW):
+        if reader is None or (isinstance(reader, Client) and reader.mode != RAW):
             return False
-        return reader.position < self.session.stream.head
+        return reader.position < self.session.log.head
 
-    def _exit(self, client: Attachment) -> None:
+    def _exit(self, client: Client) -> None:
         if client.mode == DRAWN:
             self.session.relay.draw()
         session = self.session
         end = {"name": session.name, "code": session.exit_code, "signal": session.exit_signal}
         end["reason"] = self._reason()
-        client.peer.queue(protocol.message(protocol.EXIT, end))
-        self.server.reception.dismiss(client)
+        client.connection.queue(protocol.message(protocol.EXIT, end))
+        self.server.handler.dismiss(client)
 
     def over(self) -> bool:
         """Whether the daemon has nothing left to do: the session is removed and nobody is owed a byte."""
         if not self.done or self.session.facts["keep"] or self.server.later:
             return False
         now = time.monotonic()
-        for peer in list(self.server.peers.values()):
-            stuck = peer.unsent and peer.blocked and now - max(peer.touched, self._since) > STALLED
-            if stuck or (not peer.unsent and not peer.waits and not peer.first and peer.attachment is None):
-                self.server.drop(peer)
-        if self.server.peers:
+        for connection in list(self.server.connections.values()):
+            stuck = connection.unsent and connection.blocked and now - max(connection.touched, self._since) > STALLED
+            if stuck or (
+                not connection.unsent and not connection.waits and not connection.first and connection.client is None
+            ):
+                self.server.drop(connection)
+        if self.server.connections:
             self.session.timers.ensure("linger", STALLED, lambda: None)
-        return not self.server.peers
+        return not self.server.connections

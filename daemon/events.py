@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.daemon.clients.connection import Peer
+    from sesh.daemon.clients.connection import Connection
 
     Event = dict[str, Any]
 
@@ -41,7 +41,7 @@ class Events:
         self.heard: Callable[[Event], None] | None = None
         """Who is told of each event at once."""
         self._kept: deque[Event] = deque(maxlen=KEPT)
-        self._readers: dict[Peer, int] = {}
+        self._readers: dict[Connection, int] = {}
 
     def add(self, event: str, session: str, **facts: Any) -> None:
         """Notes that something has happened; strings are cut, and lose what a terminal could act upon."""
@@ -52,49 +52,49 @@ class Events:
         if self.heard is not None:
             self.heard(whole)
 
-    def follow(self, peer: Peer, since: int | None) -> None:
-        """Has a peer read on behind event number `since`; from now on where it is None."""
-        self._readers[peer] = self.last if since is None else min(max(since, 0), self.last)
+    def follow(self, connection: Connection, since: int | None) -> None:
+        """Has a connection read on behind event number `since`; from now on where it is None."""
+        self._readers[connection] = self.last if since is None else min(max(since, 0), self.last)
 
-    def kept(self) -> tuple[int, list[Event], dict[Peer, int]]:
+    def kept(self) -> tuple[int, list[Event], dict[Connection, int]]:
         """The newest event's number, the events that are kept, and up to which one each reader has been given them."""
         return self.last, list(self._kept), dict(self._readers)
 
-    def resume(self, last: int, kept: list[Event], readers: dict[Peer, int]) -> None:
+    def resume(self, last: int, kept: list[Event], readers: dict[Connection, int]) -> None:
         """Goes on where `kept` says."""
         self.last, self._readers = last, readers
         self._kept = deque(kept, maxlen=KEPT)
 
-    def forget(self, peer: Peer) -> None:
+    def forget(self, connection: Connection) -> None:
         """Lets a reader go; one who is none is no error."""
-        self._readers.pop(peer, None)
+        self._readers.pop(connection, None)
 
-    def owes(self, peer: Peer) -> bool:
+    def owes(self, connection: Connection) -> bool:
         """Whether there are events that a reader was not given yet."""
-        return self._readers.get(peer, self.last) < self.last
+        return self._readers.get(connection, self.last) < self.last
 
     def feed(self) -> None:
         """Gives the readers what they have not got yet, each as much as he takes: one DATA frame an event."""
         if not self._readers:
             return
-        for peer, seen in list(self._readers.items()):
-            if peer.closed:
-                del self._readers[peer]
-            elif seen < self.last and peer.unsent < FARTHEST:
-                self._readers[peer] = self._fed(peer, seen)
+        for connection, seen in list(self._readers.items()):
+            if connection.closed:
+                del self._readers[connection]
+            elif seen < self.last and connection.unsent < FARTHEST:
+                self._readers[connection] = self._fed(connection, seen)
 
-    def _fed(self, peer: Peer, seen: int) -> int:
+    def _fed(self, connection: Connection, seen: int) -> int:
         """Queues events for a reader; the number of the last one."""
         first = self._kept[0]
         if seen < first["seq"] - 1:
             missed = first["seq"] - 1 - seen
             lost = {"event": "missed", "session": first["session"], "count": missed}
-            peer.queue(_frame({"seq": first["seq"] - 1, "ts": moment(time.time()), **lost}))
+            connection.queue(_frame({"seq": first["seq"] - 1, "ts": moment(time.time()), **lost}))
             seen = first["seq"] - 1
         for event in list(self._kept)[seen - self.last :]:
-            if peer.unsent >= FARTHEST:
+            if connection.unsent >= FARTHEST:
                 break
-            peer.queue(_frame(event))
+            connection.queue(_frame(event))
             seen = event["seq"]
         return seen
 

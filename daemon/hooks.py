@@ -43,7 +43,7 @@ class Hooks:
         self._left, self._counted = float(BURST), time.monotonic()
 
     def happened(self, event: dict[str, Any]) -> None:
-        """Runs what the user wants run upon this event."""
+        """RunQueue what the user wants run upon this event."""
         kind = KINDS.get(event["event"], "")
         if not kind or (kind == "on_command_failed" and event.get("exit_code") in (0, None)) or not _named(kind):
             return
@@ -51,7 +51,7 @@ class Hooks:
         self._left = min(float(BURST), self._left + (now - self._counted) * PACE)
         self._counted = now
         if kind != "on_exit" and (self._left < 1 or len(self._running) >= MOST):
-            self._session.journal.note(f"the hook {kind} was left out: too many of them")
+            self._session.faults.note(f"the hook {kind} was left out: too many of them")
             return
         self._left -= 1
         facts = self._facts(kind, event)
@@ -81,7 +81,7 @@ class Hooks:
             code = os.waitstatus_to_exitcode(status)
             if code:
                 how = f"ended with {code}" if code > 0 else f"was ended by signal {-code}"
-                self._session.journal.note(f"the hook {kind} {how}")
+                self._session.faults.note(f"the hook {kind} {how}")
 
     def _facts(self, kind: str, event: dict[str, Any]) -> dict[str, str]:
         """What a hook is told, as variables. Text that a program chose is a variable's value, never shell source."""

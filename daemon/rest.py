@@ -15,7 +15,7 @@ QUIET = 2.0
 """Seconds without output after which it is worth it."""
 
 
-class Rest:
+class Packer:
     """A session's times of rest. Output arms one timer; nothing wakes up while there is none."""
 
     def __init__(self, session: Session) -> None:
@@ -28,7 +28,7 @@ class Rest:
     def look(self) -> None:
         """Packs where the output has gone quiet, else looks again."""
         session = self._session
-        left = session.stream.touched + QUIET - time.monotonic()
+        left = session.log.touched + QUIET - time.monotonic()
         if left > 0 or session.model.eager:
             session.timers.set("rest", max(left, 1.0), self.look)
         else:
@@ -37,8 +37,8 @@ class Rest:
     def pack(self) -> None:
         """Packs what is held, and gives back to the system what that leaves free."""
         session = self._session
-        session.ripe = session.stream.head + session.model.position + WORTH
-        session.stream.pack()
+        session.ripe = session.log.head + session.model.position + WORTH
+        session.log.pack()
         if session.model.loaded:
             session.model.emulator.scrollback.pack()
         platform.give_back()

@@ -10,11 +10,11 @@ from sesh.daemon.clients.client import Clients
 from sesh.daemon.clients.model import Model
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
-from sesh.daemon.loop.fault_log import Journal
+from sesh.daemon.loop.fault_log import FaultLog
 from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.input import InputQueue
-from sesh.daemon.pty.output_log import WORTH, Stream
-from sesh.daemon.pty.queries import Watch
+from sesh.daemon.pty.output_log import WORTH, OutputLog
+from sesh.daemon.pty.queries import QueryScanner
 from sesh.errors import SIGNAL_BASE
 from sesh.lean import OrderedDict
 from sesh.store import records
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from sesh.daemon.checkpoint import Checkpoint
     from sesh.daemon.clients.client import Size
     from sesh.daemon.hooks import Hooks
-    from sesh.daemon.pty.input import Feed
+    from sesh.daemon.pty.input import StdinPipe
     from sesh.daemon.pty.pty import Pty
-    from sesh.daemon.rest import Rest
-    from sesh.daemon.shell.history import Marks, Past
-    from sesh.daemon.shell.queue import Runs
-    from sesh.daemon.shell.shells import Draft
+    from sesh.daemon.rest import Packer
+    from sesh.daemon.shell.history import CommandMarks, History
+    from sesh.daemon.shell.queue import RunQueue
+    from sesh.daemon.shell.shells import TypedLine
     from sesh.daemon.waits import Waits
 
 LONGEST_TITLE = 1024
@@ -46,43 +46,43 @@ class Session:
         self.facts = facts
         self.pty = pty
         self.timers = Timers()
-        self.journal = Journal()
-        self.stream = Stream()
-        self.watch = Watch()
+        self.faults = FaultLog()
+        self.log = OutputLog()
+        self.scanner = QueryScanner()
         self.input = InputQueue()
-        self.model = Model(self.stream, size[0], size[1])
+        self.model = Model(self.log, size[0], size[1])
         self.clients = Clients(size, self._resize)
-        self.relay = Relay(self.stream, self.model, self.clients, self.timers)
+        self.relay = Relay(self.log, self.model, self.clients, self.timers)
         self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
         """By the token of a client that has gone: its newest INPUT's number, where it was fed to, whether raw."""
         self.title = ""
         self.last_activity = time.time()
         self.sent_at: int | None = None
-        """Position of the stream when something was last sent by `--send`; None before that."""
+        """Position of the log when something was last sent by `--send`; None before that."""
         self.events = Events()
         self.events.add("created", self.name, command=_shown(facts["command"]), directory=facts["directory"])
-        self.feed: Feed | None = None
+        self.stdin: StdinPipe | None = None
         """The standard input of a job that is fed."""
         self.waits: Waits | None = None
         """Who waits for more than the end; made when somebody does."""
-        self.draft: Draft | None = None
+        self.draft: TypedLine | None = None
         """The line that somebody has begun to type; made when somebody types."""
-        self.runs: Runs | None = None
+        self.runs: RunQueue | None = None
         """The commands that the live shell is to run; made when somebody asks for one."""
         self.persists = bool(facts.get("persist"))
         self._checkpoint: Checkpoint | None = None
         self.ripe = WORTH
-        """What stream and model have taken in, together, when it is worth packing what they hold."""
-        self._rest: Rest | None = None
+        """What log and model have taken in, together, when it is worth packing what they hold."""
+        self._rest: Packer | None = None
         self.exit_code: int | None = None
         self.exit_signal: int | None = None
         self.ended_at: float | None = None
         self.timed_out = False
         self.spent: tuple[float | None, int | None] = (None, None)
         """Seconds of processor time and bytes of memory that the ended program took."""
-        self.past: Past | None = None
+        self.past: History | None = None
         """The commands that were run or typed; made with the first."""
-        self.marks: Marks | None = None
+        self.marks: CommandMarks | None = None
         """What the shell tells of the commands that are typed; made when it tells something."""
         self.missed = Missed()
         self.hooks: Hooks | None = None
@@ -110,27 +110,27 @@ class Session:
                 self.hooks = Hooks(self)
             self.hooks.happened(event)
 
-    def history(self) -> Past:
+    def history(self) -> History:
         """The commands that were run or typed."""
         if self.past is None:
-            from sesh.daemon.shell.history import Past
+            from sesh.daemon.shell.history import History
 
-            self.past = Past()
+            self.past = History()
         return self.past
 
     def resume_marks(self, begun: Any, number: int | None) -> None:
         """What the shell had told of a command that is under way."""
-        from sesh.daemon.shell.history import Marks
+        from sesh.daemon.shell.history import CommandMarks
 
-        self.marks = Marks(self)
+        self.marks = CommandMarks(self)
         self.marks.resume(begun, number)
 
     def marked(self, body: bytes, position: int) -> None:
         """The shell's integration has told of a prompt or a command."""
         if self.marks is None:
-            from sesh.daemon.shell.history import Marks
+            from sesh.daemon.shell.history import CommandMarks
 
-            self.marks = Marks(self)
+            self.marks = CommandMarks(self)
         self.marks.found(body, position)
 
     def waiting(self) -> Waits:
@@ -141,12 +141,12 @@ class Session:
             self.waits = Waits(self)
         return self.waits
 
-    def rest(self) -> Rest:
+    def rest(self) -> Packer:
         """Its times of rest; made when there is something to pack."""
         if self._rest is None:
-            from sesh.daemon.rest import Rest
+            from sesh.daemon.rest import Packer
 
-            self._rest = Rest(self)
+            self._rest = Packer(self)
         return self._rest
 
     def checkpoint(self) -> Checkpoint:
@@ -173,9 +173,9 @@ class Session:
     def drafted(self, data: bytes) -> None:
         """Somebody types these bytes."""
         if self.draft is None:
-            from sesh.daemon.shell.shells import Draft
+            from sesh.daemon.shell.shells import TypedLine
 
-            self.draft = Draft()
+            self.draft = TypedLine()
         self.draft.typed(data, self.pty)
 
     @property
@@ -212,7 +212,7 @@ class Session:
             "signal": self.exit_signal,
             "duration": round(ended - self.facts["created"], 3),
             "timed_out": self.timed_out,
-            "truncated": self.stream.base > 0,
+            "truncated": self.log.base > 0,
             "cpu": self.spent[0],
             "memory": self.spent[1],
         }
@@ -255,8 +255,8 @@ class Session:
             "version": __version__,
             "link": None,
             "id": self.facts["id"],
-            "position": self.stream.head,
-            "faults": self.journal.lines(),
+            "position": self.log.head,
+            "faults": self.faults.lines(),
         }
 
     def record(self) -> dict[str, Any]:

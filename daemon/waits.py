@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.daemon.clients.connection import Peer
+    from sesh.daemon.clients.connection import Connection
     from sesh.daemon.session import Session
 
 QUIET = 0.1
@@ -23,21 +23,23 @@ QUIET = 0.1
 LONGEST = 1.0
 """Seconds between two looks at a shell that is silent and not at its prompt; nothing tells when it comes to it."""
 FED = 0.05
-"""Seconds until a peer that has not got all output yet is looked at again: it may find there what it looks for."""
+"""Seconds until a connection that has not got all output yet is looked at again: it may find what it looks for."""
 
 
 class Wait:
     """One request. `since`: the position that output must have gone beyond for a prompt to count, None for none."""
 
-    __slots__ = ("asked", "idle", "peer", "prompt", "since")
+    __slots__ = ("asked", "idle", "connection", "prompt", "since")
 
-    def __init__(self, peer: Peer, asked: int, *, prompt: bool, idle: float | None, since: int | None) -> None:
-        self.peer, self.asked, self.prompt, self.idle, self.since = peer, asked, prompt, idle, since
+    def __init__(
+        self, connection: Connection, asked: int, *, prompt: bool, idle: float | None, since: int | None
+    ) -> None:
+        self.connection, self.asked, self.prompt, self.idle, self.since = connection, asked, prompt, idle, since
 
     @property
     def pending(self) -> bool:
         """Whether it has been neither answered nor given up."""
-        return not self.peer.closed and self.asked in self.peer.waits
+        return not self.connection.closed and self.asked in self.connection.waits
 
 
 class Waits:
@@ -63,17 +65,24 @@ class Waits:
         }
 
     def add(
-        self, peer: Peer, asked: int, *, prompt: bool, idle: float | None, timeout: float | None, since: int | None
+        self,
+        connection: Connection,
+        asked: int,
+        *,
+        prompt: bool,
+        idle: float | None,
+        timeout: float | None,
+        since: int | None,
     ) -> None:
-        """Takes a request in that stands in `peer.waits` already; `idle` and `timeout` are seconds."""
+        """Takes a request in that stands in `connection.waits` already; `idle` and `timeout` are seconds."""
         session = self._session
         self._prune()
         if not self.all:
             self._stirred = time.monotonic() - max(0.0, time.time() - session.last_activity)
-        wait = Wait(peer, asked, prompt=prompt, idle=idle, since=since)
+        wait = Wait(connection, asked, prompt=prompt, idle=idle, since=since)
         self.all.append(wait)
         if timeout is not None:
-            session.timers.set(("wait", asked, peer.descriptor), timeout, lambda: self._over(wait))
+            session.timers.set(("wait", asked, connection.descriptor), timeout, lambda: self._over(wait))
         if idle is not None:
             self._silent(wait)
         if prompt:
@@ -92,7 +101,7 @@ class Waits:
         for wait in self.all:
             if not wait.pending:
                 for kind in ("wait", "idle"):
-                    self._session.timers.clear((kind, wait.asked, wait.peer.descriptor))
+                    self._session.timers.clear((kind, wait.asked, wait.connection.descriptor))
         self.all = [wait for wait in self.all if wait.pending]
 
     def _look(self) -> None:
@@ -106,7 +115,7 @@ class Waits:
         if quiet < QUIET:
             session.timers.set("prompt", QUIET - quiet, self._look)
             return
-        able = [wait for wait in waits if wait.since is None or session.stream.head > wait.since]
+        able = [wait for wait in waits if wait.since is None or session.log.head > wait.since]
         if not able:
             return  # output brings it here again
         from sesh.daemon.shell.shells import at_prompt
@@ -124,23 +133,23 @@ class Waits:
             return
         left = self._stirred + wait.idle - time.monotonic()
         if left > 0 or not self._met(wait, "idle"):
-            key = ("idle", wait.asked, wait.peer.descriptor)
+            key = ("idle", wait.asked, wait.connection.descriptor)
             self._session.timers.set(key, max(left, FED), lambda: self._silent(wait))
 
     def _met(self, wait: Wait, what: str) -> bool:
-        """Answers a wait; not before all output is on its way to its peer, who may look for something in it."""
-        reader = wait.peer.reader
-        if reader is not None and reader.position < self._session.stream.head:
+        """Answers a wait; not before all output is on its way to its connection, who may look for something in it."""
+        reader = wait.connection.reader
+        if reader is not None and reader.position < self._session.log.head:
             return False
-        del wait.peer.waits[wait.asked]
-        wait.peer.respond(wait.asked, met=what, position=self._session.stream.head)
+        del wait.connection.waits[wait.asked]
+        wait.connection.respond(wait.asked, met=what, position=self._session.log.head)
         self._prune()
         return True
 
     def _over(self, wait: Wait) -> None:
         if wait.pending:
-            del wait.peer.waits[wait.asked]
-            wait.peer.refuse(wait.asked, TimedOut("the time ran out"))
+            del wait.connection.waits[wait.asked]
+            wait.connection.refuse(wait.asked, TimedOut("the time ran out"))
         self._prune()
 
 

@@ -1,7 +1,7 @@
-"""What happens with remotes, for programs: JSON Lines in the file that `SESH_EVENT_LOG` names, else prose on stderr.
+"""The log of what happens with remotes, for programs: JSON Lines in the file named by `SESH_EVENT_LOG`.
 
-Without the variable the lines go to `sesh/events.jsonl` of `XDG_STATE_HOME` (`~/.local/state`), once a remote is known,
-which is kept small; `sesh --events --log` shows either.
+Without the variable they go to `sesh/events.jsonl` of `XDG_STATE_HOME` (`~/.local/state`), once a remote is known, and
+the user gets prose on stderr; that file is kept small. `sesh --events --log` shows either.
 
 Every line has `ts` (RFC 3339, UTC), `event` and the fields of that event:
 
@@ -27,41 +27,40 @@ from sesh import lean, paths
 from sesh.remote import known
 
 _STDERR = 2
-_OLDER = ".1"
-_LARGEST = 1 << 20
-"""Bytes of the log that nobody has named; then it becomes the older one, and the one before that goes."""
-_told: set[str] = set()
+_ROTATED = ".1"
+_MAX_SIZE = 1 << 20
+"""Bytes of the default log at which it is rotated; one older file is kept."""
+_warned: set[str] = set()
 
 
 def wanted() -> bool:
-    """Whether a program reads what happens, so that stderr is spared the prose."""
+    """Whether a program reads the events, so that there is no prose on stderr."""
     return bool(os.environ.get("SESH_EVENT_LOG"))
 
 
 def path() -> str:
-    """The file: what `SESH_EVENT_LOG` names, else the one beside the known remotes."""
+    """The path of the log: `SESH_EVENT_LOG`, else a file beside the known remotes."""
     return os.environ.get("SESH_EVENT_LOG") or os.path.join(os.path.dirname(known.directory()), "events.jsonl")
 
 
 def paths_of() -> list[str]:
-    """The files that hold the log, the older one first."""
-    return [path()] if wanted() else [path() + _OLDER, path()]
+    """The files of the log, the older one first."""
+    return [path()] if wanted() else [path() + _ROTATED, path()]
 
 
 def log(event: str, **fields: object) -> None:
-    """Appends one event, whole.
+    """Append one event in a single write, so that processes may share the file; it is created with mode 0600.
 
-    Many processes may share the file, which is made with mode 0600 where it is missing. One that the user has named and
-    that cannot be written is told of once, on stderr; neither stops anything.
+    A log that cannot be written stops nothing; one that the user has named is reported once, on stderr.
     """
     name = path()
-    if not wanted() and not _ready(name):
+    if not wanted() and not _prepare(name):
         return
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = lean.to_json({"ts": stamp, "event": event, **fields}) + "\n"
-    # Bytes of file names that are no UTF-8 are surrogates here, and U+FFFD there.
+    # File names that are not UTF-8 hold surrogates here; they become U+FFFD in the log.
     data = line.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
-    # O_NONBLOCK: a FIFO that nobody reads would hold up the session.
+    # O_NONBLOCK: a FIFO that nobody reads must not block the session.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
     try:
         descriptor = os.open(name, flags, paths.OWN)
@@ -70,18 +69,18 @@ def log(event: str, **fields: object) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        if wanted() and name not in _told:
-            _told.add(name)
+        if wanted() and name not in _warned:
+            _warned.add(name)
             _print(f"events cannot be written to SESH_EVENT_LOG={name}: {error.strerror}")
 
 
-def _ready(name: str) -> bool:
-    """Whether the log of sesh's own may be written: there are known remotes, and it has room, or gets some."""
+def _prepare(name: str) -> bool:
+    """Rotate the default log where it is full; whether it can be written, which needs a known remote."""
     if not os.path.isdir(known.directory()):
         return False
     try:
-        if os.lstat(name).st_size > _LARGEST:
-            os.replace(name, name + _OLDER)
+        if os.lstat(name).st_size > _MAX_SIZE:
+            os.replace(name, name + _ROTATED)
     except FileNotFoundError:
         pass  # the first event makes it
     except OSError:
@@ -90,7 +89,7 @@ def _ready(name: str) -> bool:
 
 
 def prose(text: str) -> None:
-    """One line of sesh's own on stderr, where no program reads the events instead."""
+    """Print a line on stderr, unless a program reads the events instead."""
     if not wanted():
         _print(text)
 

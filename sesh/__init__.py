@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from sesh.api import Met, Result, SeshError, Session, Stop, execute, sessions
 
 __version__ = "0.1.0"
+DISTRIBUTION = "sesh-mux"
+"""The name to install it by: `sesh` on PyPI is another project."""
 __all__ = ["Met", "Result", "SeshError", "Session", "Stop", "__version__", "execute", "sessions"]
 
 

@@ -32,7 +32,7 @@ def main() -> int:
 
 
 def start() -> None:
-    """The program's whole life. Skips the interpreter's shutdown where no thread is left: the kernel frees everything."""
+    """The program's whole life. Skips the interpreter's shutdown if no thread is left: the kernel frees everything."""
     code = main()
     if "threading" not in sys.modules:
         import os

@@ -103,9 +103,9 @@ def recent_path() -> str:
     return os.path.join(directory(), _RECENT)
 
 
-def nest_path() -> str:
+def zygote_directory() -> str:
     """Where the process listens from which further daemons are forked."""
-    return os.path.join(directory(), ".nest")
+    return os.path.join(directory(), ".zygote")
 
 
 def names() -> list[str]:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import time
 
-from sesh.daemon.clients.connection import Peer, Reader
+from sesh.daemon.clients.connection import Connection, Reader
 from sesh.daemon.pty.input import WINDOW
-from sesh.daemon.pty.replies import Replies
+from sesh.daemon.pty.replies import ReplyFilter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.daemon.pty.output_log import Stream
+    from sesh.daemon.pty.output_log import OutputLog
     from sesh.vt.render.viewport import Viewport
 
 RAW = "raw"
@@ -47,7 +47,7 @@ ACKNOWLEDGE_AT = WINDOW >> 3
 
 
 def _whole(value: Any, low: int, high: int, otherwise: int) -> int:
-    """A number that a peer sent, held within bounds."""
+    """A number that a connection sent, held within bounds."""
     return min(max(value, low), high) if isinstance(value, int) and not isinstance(value, bool) else otherwise
 
 
@@ -61,7 +61,7 @@ def clamp_size(columns: Any, rows: Any, width: Any = 0, height: Any = 0) -> tupl
     )
 
 
-class Attachment(Reader):
+class Client(Reader):
     """What the daemon knows of one attached client, made from its HELLO."""
 
     __slots__ = (
@@ -70,8 +70,8 @@ class Attachment(Reader):
         "unacknowledged", "view", "wants",
     )  # fmt: skip
 
-    def __init__(self, peer: Peer, number: int, hello: dict[str, Any]) -> None:
-        super().__init__(peer, 0)
+    def __init__(self, connection: Connection, number: int, hello: dict[str, Any]) -> None:
+        super().__init__(connection, 0)
         self.number = number
         self.pid = _whole(hello.get("pid"), 0, 1 << 31, 0)
         self.token = str(hello.get("client") or "")[:64]
@@ -80,7 +80,7 @@ class Attachment(Reader):
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True
         self.remote = hello.get("remote") is True
-        self.creator = peer.first
+        self.creator = connection.first
         """Whether the session was made for it, just now."""
         self.since = time.time()
         self.typed = 0
@@ -101,7 +101,7 @@ class Attachment(Reader):
         self.wants = False
         """Whether it asked for the screen itself, the alternate one too."""
         self.view: Viewport | None = None
-        self.replies = Replies()
+        self.replies = ReplyFilter()
         self.sequence = 0
         """The number of the newest INPUT that came from it."""
         self.unacknowledged = 0
@@ -142,7 +142,7 @@ class Clients:
     """The clients of one session. `apply` gives the session another size; it returns whether that changed anything."""
 
     def __init__(self, size: Size, apply: Callable[[Size], bool]) -> None:
-        self.all: list[Attachment] = []
+        self.all: list[Client] = []
         self.size = size
         self._apply = apply
         self.turn = self.numbers = 0
@@ -157,14 +157,14 @@ class Clients:
         return self.numbers
 
     @property
-    def leader(self) -> Attachment | None:
+    def leader(self) -> Client | None:
         """The client that typed last, attaching counted, read-only ones apart."""
         if len(self.all) == 1:
             return None if self.all[0].read_only else self.all[0]
         able = [client for client in self.all if not client.read_only]
         return max(able, key=lambda client: client.typed, default=None)
 
-    def add(self, client: Attachment) -> None:
+    def add(self, client: Client) -> None:
         """Takes a client in; its size rules from now on, unless it only watches."""
         self.all.append(client)
         if client.read_only:
@@ -172,12 +172,12 @@ class Clients:
         else:
             self.typed(client)
 
-    def remove(self, client: Attachment) -> None:
+    def remove(self, client: Client) -> None:
         """Lets a client go; the next most recent one's size rules."""
         self.all.remove(client)
         self.obey()
 
-    def typed(self, client: Attachment) -> bool:
+    def typed(self, client: Client) -> bool:
         """Notes that a client typed: it leads. Whether it did not before."""
         if client.typed == self.turn and self.turn:
             return False
@@ -200,7 +200,7 @@ class Clients:
         for client in self.all:
             self._fit(client)
 
-    def _fit(self, client: Attachment) -> None:
+    def _fit(self, client: Client) -> None:
         """Raw for a terminal of the session's size, else drawn; one that is set aside or held stays so."""
         if client.mode in (ASIDE, HELD):
             return
@@ -210,38 +210,38 @@ class Clients:
             client.view = None
             client.need(ENTER)
 
-    def set_aside(self, client: Attachment, mode: str) -> None:
+    def set_aside(self, client: Client, mode: str) -> None:
         """Feeds a client nothing until it reads again (ASIDE) or asks for the screen (HELD)."""
         if client.left < 0:
             client.left = client.position
         client.mode = mode
         client.needs = ""
 
-    def bring_back(self, client: Attachment) -> None:
+    def bring_back(self, client: Client) -> None:
         """Feeds a client again that was set aside or held: first what it missed."""
         client.mode = RAW if client.size[:2] == self.size[:2] else DRAWN
         client.view = None
         client.need(RESYNC)
 
-    def slow(self, stream: Stream) -> list[Attachment]:
+    def slow(self, log: OutputLog) -> list[Client]:
         """The raw clients that are too far behind and are not waited for."""
-        late = [client for client in self.all if client.fed() and client.behind(stream) > FARTHEST]
+        late = [client for client in self.all if client.fed() and client.behind(log) > FARTHEST]
         if not late:
             return late
         now = time.monotonic()
         leader = self.leader
-        return [client for client in late if (client is not leader or now - client.peer.touched > STALLED)]
+        return [client for client in late if (client is not leader or now - client.connection.touched > STALLED)]
 
-    def awaited(self, stream: Stream) -> Attachment | None:
+    def awaited(self, log: OutputLog) -> Client | None:
         """The client for which the program waits: the leader, where it is too far behind and still takes bytes."""
         leader = self.leader
-        if leader is None or not leader.fed() or leader.behind(stream) <= FARTHEST:
+        if leader is None or not leader.fed() or leader.behind(log) <= FARTHEST:
             return None
         return leader
 
-    def asked(self, stream: Stream) -> Attachment | None:
+    def asked(self, log: OutputLog) -> Client | None:
         """The client whose terminal answers the program's queries: raw, writable, reading; the last active one."""
         able = [
-            client for client in self.all if client.fed() and not client.read_only and client.behind(stream) <= FARTHEST
+            client for client in self.all if client.fed() and not client.read_only and client.behind(log) <= FARTHEST
         ]
         return max(able, key=lambda client: client.typed, default=None)

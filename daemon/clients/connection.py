@@ -1,4 +1,4 @@
-"""One connection to the daemon: its unfinished frame, its unsent bytes, and the reading of the stream that it does."""
+"""One connection to the daemon: its unfinished frame, its unsent bytes, and the reading of the log that it does."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.daemon.clients.client import Attachment
-    from sesh.daemon.pty.output_log import Stream
+    from sesh.daemon.clients.client import Client
+    from sesh.daemon.pty.output_log import OutputLog
     from sesh.lean import socket
 
 _READ = 1 << 16
@@ -23,25 +23,25 @@ _SMALL = 2 << 10
 
 
 class Reader:
-    """A place in the stream from which a peer is fed OUTPUT."""
+    """A place in the log from which a connection is fed OUTPUT."""
 
-    __slots__ = ("peer", "position", "skipped")
+    __slots__ = ("connection", "position", "skipped")
 
-    def __init__(self, peer: Peer, position: int) -> None:
-        self.peer = peer
+    def __init__(self, connection: Connection, position: int) -> None:
+        self.connection = connection
         self.position = position
         self.skipped = 0
 
-    def behind(self, stream: Stream) -> int:
-        """Bytes that the peer's socket has not taken yet."""
-        return stream.head - self.position + self.peer.unsent
+    def behind(self, log: OutputLog) -> int:
+        """Bytes that the connection's socket has not taken yet."""
+        return log.head - self.position + self.connection.unsent
 
     def fed(self) -> bool:
         """Whether the reader is to get OUTPUT now."""
         return True
 
 
-class Peer:
+class Connection:
     """A non-blocking socket that speaks the protocol; what it asked for hangs on it."""
 
     def __init__(self, opened: socket.socket, *, first: bool = False) -> None:
@@ -52,7 +52,7 @@ class Peer:
         self.role = ""
         self.decoder = protocol.Decoder()
         self.data = bytearray()
-        self.attachment: Attachment | None = None
+        self.client: Client | None = None
         self.reader: Reader | None = None
         self.backlog: deque[tuple[int, bytes]] = deque()
         """Frames that have come and were not dealt with yet."""
@@ -70,20 +70,20 @@ class Peer:
 
     @property
     def listening(self) -> bool:
-        """Whether what the peer says is still heard."""
+        """Whether what the connection says is still heard."""
         return not (self.closed or self.closing)
 
     @property
     def idle(self) -> bool:
-        """Whether the peer has asked for nothing that it has not got."""
-        return not (self.attachment or self.reader or self.owed or self.unsent or self.backlog or self.first)
+        """Whether the connection has asked for nothing that it has not got."""
+        return not (self.client or self.reader or self.owed or self.unsent or self.backlog or self.first)
 
-    def wants(self, stream: Stream) -> bool:
+    def wants(self, log: OutputLog) -> bool:
         """Whether something is to be done for it: frames to deal with, bytes to send, a connection to close."""
         if self.backlog or self.closed or self.closing:
             return True
         reader = self.reader
-        return not self.blocked and (self.unsent > 0 or (reader is not None and reader.position < stream.head))
+        return not self.blocked and (self.unsent > 0 or (reader is not None and reader.position < log.head))
 
     def receive(self) -> bool:
         """Puts the frames that have come into the backlog; False where the other side closed. Raises ProtocolError."""
@@ -102,7 +102,7 @@ class Peer:
                 self.unsent += len(part)
 
     def flush(self) -> bool:
-        """Sends what the socket takes; whether all of it went out. A peer that is gone counts as closed."""
+        """Sends what the socket takes; whether all of it went out. A connection that is gone counts as closed."""
         while self._out and not self.closed:
             try:
                 sent = self.socket.sendmsg(
@@ -126,16 +126,16 @@ class Peer:
         self.blocked = False
         return True
 
-    def feed(self, stream: Stream) -> None:
+    def feed(self, log: OutputLog) -> None:
         """Sends what waits, then OUTPUT from the reader's position on, as far as the socket takes it."""
         while self.flush() and not self.closed:
             reader = self.reader
-            if reader is None or not reader.fed() or reader.position >= stream.head:
+            if reader is None or not reader.fed() or reader.position >= log.head:
                 return
-            if reader.position < stream.base:
-                reader.skipped += stream.base - reader.position
-                reader.position = stream.base
-            views = stream.read(reader.position, protocol.CHUNK)
+            if reader.position < log.base:
+                reader.skipped += log.base - reader.position
+                reader.position = log.base
+            views = log.read(reader.position, protocol.CHUNK)
             size = sum(map(len, views))
             self.settle()
             self.queue(protocol.numbered_header(protocol.OUTPUT, reader.position, size), *views)
@@ -145,12 +145,12 @@ class Peer:
         """The bytes that wait to be sent, and the number of the INPUT whose ACK is due, 0 for none."""
         return b"".join(self._out), self._acknowledged
 
-    def pass_on(self, stream: Stream, block: bytes) -> None:
+    def pass_on(self, log: OutputLog, block: bytes) -> None:
         """Sends the block that was appended last, at once where nothing stands before it; else as `feed` does."""
         reader = self.reader
-        position, size = stream.head - len(block), len(block)
+        position, size = log.head - len(block), len(block)
         if self._out or self.closed or reader is None or reader.position != position or not 0 < size <= protocol.CHUNK:
-            self.feed(stream)
+            self.feed(log)
             return
         if not reader.fed():
             return

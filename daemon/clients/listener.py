@@ -61,15 +61,15 @@ class Listener:
     def accept(self) -> socket.socket | None:
         """A new connection of the same user's; None where there is none, or another user's."""
         try:
-            peer = lean.accept(self.socket)
+            connection = lean.accept(self.socket)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
                 return None
             raise
-        if platform.peer_uid(peer) != os.geteuid():
-            peer.close()
+        if platform.peer_uid(connection) != os.geteuid():
+            connection.close()
             return None
-        return peer
+        return connection
 
     def rename(self, name: str, record: Callable[[], None] | None = None) -> None:
         """Moves the socket to another name, once `record` has written what goes with it.

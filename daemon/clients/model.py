@@ -1,4 +1,4 @@
-"""The emulator behind the relay: it reads the stream at a pace of its own, and is loaded when it is first needed."""
+"""The emulator behind the relay: it reads the log at a pace of its own, and is loaded when it is first needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.daemon.pty.output_log import Stream
+    from sesh.daemon.pty.output_log import OutputLog
     from sesh.vt.emulator import Emulator
 
 BOUND = 16 << 20
@@ -37,11 +37,11 @@ _RARE = 64
 
 
 class Model:
-    """A reader of the stream that keeps the screen. Its state is always that of one point of the stream."""
+    """A reader of the log that keeps the screen. Its state is always that of one point of the log."""
 
-    def __init__(self, stream: Stream, columns: int, rows: int) -> None:
-        self._stream = stream
-        self.position = stream.base
+    def __init__(self, log: OutputLog, columns: int, rows: int) -> None:
+        self._log = log
+        self.position = log.base
         self.columns, self.rows = columns, rows
         self._born = (columns, rows)
         self._emulator: Emulator | None = None
@@ -49,7 +49,7 @@ class Model:
         self._passed: deque[tuple[int, int, bool]] = deque(maxlen=2048)
         self._marks: dict[int, tuple[int, bool] | None] = {}
         self._slice = 16 << 10
-        self._seen, self._odd = stream.base, 0
+        self._seen, self._odd = log.base, 0
         """Up to where bytes that are no lines of text were counted, and how many there were."""
 
     @property
@@ -68,22 +68,22 @@ class Model:
 
     @property
     def lag(self) -> int:
-        """Bytes of the stream that the emulator has not seen."""
-        return self._stream.head - self.position
+        """Bytes of the log that the emulator has not seen."""
+        return self._log.head - self.position
 
     @property
     def eager(self) -> bool:
         """Whether there is work that an idle moment should be used for."""
-        lag = self._stream.head - self.position
+        lag = self._log.head - self.position
         if self._emulator is not None:
             return lag > 0
         return lag > LAZY and (lag > PLAIN or not self._plain())
 
     def _plain(self) -> bool:
         """Whether all that the emulator has not seen is lines of text, or nearly."""
-        head = self._stream.head
+        head = self._log.head
         if self._seen < head:
-            block = self._stream.bytes(self._seen, head)
+            block = self._log.bytes(self._seen, head)
             self._odd += len(block.translate(None, _ORDINARY)) + abs(block.count(b"\r") - block.count(b"\n"))
             self._seen = head
         return self._odd * _RARE <= self.lag
@@ -92,15 +92,15 @@ class Model:
         """Seconds that the work may wait: while a burst still comes in, it has the processor for itself."""
         if self.lag >= BURST:
             return 0.0
-        return max(0.0, self._stream.touched + LULL - time.monotonic())
+        return max(0.0, self._log.touched + LULL - time.monotonic())
 
     def resize(self, columns: int, rows: int) -> None:
-        """Gives the screen another size from the stream's head on."""
+        """Gives the screen another size from the log's head on."""
         self.columns, self.rows = columns, rows
-        if self._resizes and self._resizes[-1][0] == self._stream.head:
+        if self._resizes and self._resizes[-1][0] == self._log.head:
             self._resizes.pop()  # nothing was printed at that size
-        self._resizes.append((self._stream.head, columns, rows))
-        if not self.loaded and self._stream.head == 0:
+        self._resizes.append((self._log.head, columns, rows))
+        if not self.loaded and self._log.head == 0:
             self._born = (columns, rows)
             self._resizes.clear()
         elif self.loaded and not self.lag:
@@ -115,7 +115,7 @@ class Model:
             emulator = self.emulator
             self._apply()
         except Exception:
-            self.position = self._stream.head
+            self.position = self._log.head
             raise
         if not self.lag:
             return
@@ -126,7 +126,7 @@ class Model:
             if mark > self.position:
                 limit = min(limit, mark - self.position)
         began = time.perf_counter()
-        block = self._stream.bytes(self.position, min(self.position + limit, self._stream.head))
+        block = self._log.bytes(self.position, min(self.position + limit, self._log.head))
         self.position += len(block)
         emulator.feed(block)
         took = time.perf_counter() - began
@@ -146,12 +146,12 @@ class Model:
         return not self.lag
 
     def reach(self, position: int) -> None:
-        """Feeds the emulator up to `position` of the stream, not a byte more."""
+        """Feeds the emulator up to `position` of the log, not a byte more."""
         emulator = self.emulator
         while self.position < position:
             self._apply()
             end = min(position, self._resizes[0][0]) if self._resizes else position
-            block, self.position = self._stream.bytes(self.position, end), end
+            block, self.position = self._log.bytes(self.position, end), end
             emulator.feed(block)
             self._note()
         self._apply()
@@ -175,7 +175,7 @@ class Model:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `dump` wrote; the stream must hold the bytes from its position on."""
+        """Takes over what `dump` wrote; the log must hold the bytes from its position on."""
         self.position = state["position"]
         self.columns, self.rows = state["size"]
         self._born = (state["born"][0], state["born"][1])
@@ -219,7 +219,7 @@ class Model:
             self._marks[self.position] = stands
 
     def _apply(self) -> None:
-        """Resizes the emulator where it has come to a point of the stream at which the session was resized."""
+        """Resizes the emulator where it has come to a point of the log at which the session was resized."""
         while self._resizes and self._resizes[0][0] <= self.position and self._emulator is not None:
             _, columns, rows = self._resizes.popleft()
             self._emulator.resize(columns, rows)

@@ -16,12 +16,12 @@ from sesh.daemon.clients.client import (
     REPAINT,
     RESYNC,
     STALLED,
-    Attachment,
+    Client,
     Clients,
 )
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.clients.model import BOUND, PATIENCE, Model
-from sesh.daemon.pty.output_log import RETAINED, Stream
+from sesh.daemon.pty.output_log import RETAINED, OutputLog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,78 +36,78 @@ FOLLOWER_FARTHEST = 16 << 20
 
 
 class Relay:
-    """Feeds every reader of a session's stream, each as fast as it reads, none at another's cost."""
+    """Feeds every reader of a session's log, each as fast as it reads, none at another's cost."""
 
-    def __init__(self, stream: Stream, model: Model, clients: Clients, timers: Timers) -> None:
-        self.stream, self.model, self.clients, self.timers = stream, model, clients, timers
+    def __init__(self, log: OutputLog, model: Model, clients: Clients, timers: Timers) -> None:
+        self.log, self.model, self.clients, self.timers = log, model, clients, timers
         self.followers: list[Reader] = []
         self.seen = False
         """Whether any client has ever been attached."""
         self._drawn_at = 0.0
 
     def added(self, block: bytes = b"") -> bool:
-        """Passes on what was appended to the stream: raw clients and followers first. `block`: the last of it.
+        """Passes on what was appended to the log: raw clients and followers first. `block`: the last of it.
 
         Whether everybody has all of it, and nothing needs to be forgotten yet.
         """
-        stream = self.stream
+        log = self.log
         drawn = late = False
         for client in self.clients.all:
-            peer = client.peer
+            connection = client.connection
             if client.mode == RAW:
-                if not peer.blocked:
-                    peer.pass_on(stream, block)
-                late = late or peer.blocked
+                if not connection.blocked:
+                    connection.pass_on(log, block)
+                late = late or connection.blocked
             elif client.mode == DRAWN:
                 drawn = True
         for follower in self.followers:
-            if not follower.peer.blocked:
-                follower.peer.pass_on(stream, block)
+            if not follower.connection.blocked:
+                follower.connection.pass_on(log, block)
         if drawn:
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME - time.monotonic()), self.draw)
         if late:
-            for client in self.clients.slow(stream):
+            for client in self.clients.slow(log):
                 self._set_aside(client)
         for follower in self.followers:
-            if follower.behind(stream) > FOLLOWER_FARTHEST and self._stuck(follower):
-                follower.skipped += stream.head - follower.position
-                follower.position = stream.head
-        return not (drawn or late or self.followers) and stream.head - stream.base <= MOST_KEPT
+            if follower.behind(log) > FOLLOWER_FARTHEST and self._stuck(follower):
+                follower.skipped += log.head - follower.position
+                follower.position = log.head
+        return not (drawn or late or self.followers) and log.head - log.base <= MOST_KEPT
 
     def paused(self) -> bool:
         """Whether the program has to wait: for the emulator, for a screen that is owed, or for who sets the pace."""
         lag = self.model.lag
         if lag and (lag >= BOUND or any(client.needs for client in self.clients.all)):
             return True
-        if self.stream.head - self.stream.base <= FARTHEST and not self.followers:
+        if self.log.head - self.log.base <= FARTHEST and not self.followers:
             return False  # nobody can be far behind
-        awaited = self.clients.awaited(self.stream)
+        awaited = self.clients.awaited(self.log)
         if awaited is not None:
             self.timers.ensure("pace", STALLED, self._impatient)
             return True
         for follower in self.followers:
-            if follower.behind(self.stream) > FOLLOWER_FARTHEST and not self._stuck(follower):
+            if follower.behind(self.log) > FOLLOWER_FARTHEST and not self._stuck(follower):
                 self.timers.ensure("pace", STALLED, self._impatient)  # the next turn asks again
                 return True
         return False
 
     def _stuck(self, reader: Reader) -> bool:
-        return time.monotonic() - reader.peer.touched > STALLED
+        return time.monotonic() - reader.connection.touched > STALLED
 
     def _impatient(self) -> None:
         """Some time after the program began to wait for a client: whether that client still reads."""
-        for client in self.clients.slow(self.stream):
+        for client in self.clients.slow(self.log):
             self._set_aside(client)
 
-    def _set_aside(self, client: Attachment) -> None:
+    def _set_aside(self, client: Client) -> None:
         """The client gets nothing more until its socket is empty; a screen replaces what it was not given."""
         self.clients.set_aside(client, ASIDE)
         self.model.mark(client.position)
 
-    def writable(self, client: Attachment) -> None:
+    def writable(self, client: Client) -> None:
         """A client's socket takes bytes again."""
-        client.peer.feed(self.stream)
-        if client.peer.unsent:
+        client.connection.feed(self.log)
+        if client.connection.unsent:
             return
         if client.mode == ASIDE:
             self.clients.bring_back(client)
@@ -146,20 +146,20 @@ class Relay:
             self._tell(client)
         return left
 
-    def _tell(self, client: Attachment) -> None:
+    def _tell(self, client: Client) -> None:
         """Shows a client the line that was kept for it, now that it has its screen."""
         if client.notice and not client.needs and client.mode in (RAW, DRAWN):
             text, client.notice = client.notice, ""
             self.hold(client, text)
 
-    def hold(self, client: Attachment, text: str) -> None:
+    def hold(self, client: Client, text: str) -> None:
         """Shows a client a line of sesh's own; what the program prints meanwhile it gets afterwards."""
-        client.peer.feed(self.stream)
+        client.connection.feed(self.log)
         self.model.mark(client.position)
         self.clients.set_aside(client, HELD)
-        client.peer.queue(protocol.message(protocol.NOTICE, {"text": text, "hold": True}))
+        client.connection.queue(protocol.message(protocol.NOTICE, {"text": text, "hold": True}))
 
-    def _first(self, client: Attachment) -> bool:
+    def _first(self, client: Client) -> bool:
         """Whether a client gets the session's bytes from the very first on: they need no emulator.
 
         Its creator does; another one, maybe hours later, where they do nothing but what a screen made of them would.
@@ -168,33 +168,33 @@ class Relay:
             client.needs == ATTACH
             and client.mode == RAW
             and not self.seen
-            and self.stream.base == 0
+            and self.log.base == 0
             and not self.model.loaded
-            and self.stream.head <= FARTHEST
+            and self.log.head <= FARTHEST
             and (client.creator or self._harmless(client))
         )
 
-    def _harmless(self, client: Attachment) -> bool:
+    def _harmless(self, client: Client) -> bool:
         from sesh.vt.render.clean_screen import REPLAY_SAFE_LIMIT, replay_safe
 
         columns, rows = client.size[:2]
-        return self.stream.head <= REPLAY_SAFE_LIMIT and replay_safe(self.stream.bytes(0), columns, rows + client.lines)
+        return self.log.head <= REPLAY_SAFE_LIMIT and replay_safe(self.log.bytes(0), columns, rows + client.lines)
 
-    def _begin(self, client: Attachment) -> None:
-        """A fresh screen, then the stream from its birth."""
+    def _begin(self, client: Client) -> None:
+        """A fresh screen, then the log from its birth."""
         from sesh.vt.render.clean_screen import clean_screen
 
         self.seen = True
         client.needs = ""
         client.position = 0
-        client.peer.queue(*protocol.pieces(protocol.SCREEN, 0, clean_screen(client.size[1]), advance=False))
-        client.peer.feed(self.stream)
+        client.connection.queue(*protocol.pieces(protocol.SCREEN, 0, clean_screen(client.size[1]), advance=False))
+        client.connection.feed(self.log)
 
-    def _show(self, client: Attachment) -> None:
+    def _show(self, client: Client) -> None:
         """Sends the screen that a client needs, and feeds it from there on."""
         from sesh.vt.render.replay import repaint, replay
 
-        if client.mode == RAW and client.peer.unsent > FARTHEST:
+        if client.mode == RAW and client.connection.unsent > FARTHEST:
             self._set_aside(client)  # it asks for screens and takes none
             return
         self.seen = True
@@ -222,8 +222,8 @@ class Relay:
             screen = repaint(emulator)
         client.wants = False
         client.position = model.position
-        client.peer.queue(*protocol.pieces(protocol.SCREEN, model.position, screen, advance=False))
-        client.peer.feed(self.stream)
+        client.connection.queue(*protocol.pieces(protocol.SCREEN, model.position, screen, advance=False))
+        client.connection.feed(self.log)
 
     def draw(self) -> None:
         """Brings the pictures of all clients of another size up to date."""
@@ -237,7 +237,7 @@ class Relay:
         if self.model.lag:
             self.timers.ensure("draw", FRAME, self.draw)
 
-    def _draw(self, client: Attachment, *, clear: bool = False) -> None:
+    def _draw(self, client: Client, *, clear: bool = False) -> None:
         """One picture; a client that has not taken the last one yet gets the next once it has.
 
         `clear`: the terminal shows something else, which is scrolled away first.
@@ -246,17 +246,17 @@ class Relay:
 
         if client.view is None:
             client.view = Viewport(*client.size[:2], clear=clear)
-        if not client.peer.flush():
+        if not client.connection.flush():
             return
         picture = client.view.draw(self.model.emulator)
         client.position = self.model.position
         if picture:
-            client.peer.queue(*protocol.pieces(protocol.SCREEN, self.model.position, picture, advance=False))
-            client.peer.flush()
+            client.connection.queue(*protocol.pieces(protocol.SCREEN, self.model.position, picture, advance=False))
+            client.connection.flush()
 
     def trim(self) -> None:
         """Forgets the bytes that every reader has passed."""
-        if self.stream.head - self.stream.base <= MOST_KEPT:
+        if self.log.head - self.log.base <= MOST_KEPT:
             return
         needed = self.model.position
         for client in self.clients.all:
@@ -264,4 +264,4 @@ class Relay:
                 needed = min(needed, client.position)
         for follower in self.followers:
             needed = min(needed, follower.position)
-        self.stream.trim(needed)
+        self.log.trim(needed)

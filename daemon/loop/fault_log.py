@@ -9,7 +9,7 @@ from sesh.lean import deque
 KEPT = 50
 
 
-class Journal:
+class FaultLog:
     """Lines about what went wrong and was survived, the newest last. No bytes of the session stand in them."""
 
     def __init__(self) -> None:

@@ -60,7 +60,7 @@ class Poller:
         return found  # type: ignore[no-any-return]
 
 
-class Selecting(Poller):
+class SelectorPoller(Poller):
     """The same by `selectors`, where there is no epoll."""
 
     def _opened(self) -> Any:
@@ -81,4 +81,4 @@ class Selecting(Poller):
 
 def poller() -> Poller:
     """The best poller of this system."""
-    return Poller() if hasattr(select, "epoll") else Selecting()
+    return Poller() if hasattr(select, "epoll") else SelectorPoller()

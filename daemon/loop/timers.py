@@ -50,7 +50,7 @@ class Timers:
         return max(0.0, first - time.monotonic())
 
     def run(self) -> None:
-        """Runs the callbacks whose time has come, each once."""
+        """RunQueue the callbacks whose time has come, each once."""
         if not self._due:
             return
         now = time.monotonic()

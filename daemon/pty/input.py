@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     Unit = tuple[Hashable, memoryview, Callable[[bool], None] | None]
-    from sesh.daemon.clients.connection import Peer
+    from sesh.daemon.clients.connection import Connection
 
 WINDOW = 256 << 10
 """Bytes that a client may have on their way without an ACK; one that sends twice as many is not read from."""
@@ -101,7 +101,7 @@ class InputQueue:
                 done(False)
 
 
-class Feed:
+class StdinPipe:
     """The writing end of the pipe. `received` counts the bytes taken in: one who comes again goes on from there."""
 
     def __init__(self, descriptor: int) -> None:
@@ -109,7 +109,7 @@ class Feed:
             os.set_blocking(descriptor, False)
         self.descriptor = descriptor
         self.received = 0
-        self.feeder: Peer | None = None
+        self.feeder: Connection | None = None
         self.patience = 0.0
         """Seconds for which the pipe stays open when its feeder is gone."""
         self._waiting = memoryview(b"")
@@ -134,9 +134,9 @@ class Feed:
         """Goes on where `kept` says."""
         self._waiting, self._asked, self._ends = memoryview(waiting), asked, ends
 
-    def take(self, peer: Peer, asked: int, at: int, data: bytes, *, ends: bool) -> None:
+    def take(self, connection: Connection, asked: int, at: int, data: bytes, *, ends: bool) -> None:
         """Takes bytes in that begin at offset `at`; the request is answered when the job has them."""
-        self.feeder, self._asked, self._ends = peer, asked, ends
+        self.feeder, self._asked, self._ends = connection, asked, ends
         fresh = data[max(0, self.received - at) :]
         self.received += len(fresh)
         self._waiting = memoryview(bytes(self._waiting) + fresh)
@@ -165,6 +165,6 @@ class Feed:
         self._answer()
 
     def _answer(self) -> None:
-        peer, asked, self._asked = self.feeder, self._asked, 0
-        if peer is not None and asked and not peer.closed:
-            peer.respond(asked, received=self.received, open=self.open)
+        connection, asked, self._asked = self.feeder, self._asked, 0
+        if connection is not None and asked and not connection.closed:
+            connection.respond(asked, received=self.received, open=self.open)

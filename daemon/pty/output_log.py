@@ -17,7 +17,7 @@ _JOINED = 4 << 10
 """Bytes up to which small blocks are joined."""
 
 
-class Stream:
+class OutputLog:
     """Blocks of bytes from position `base` up to `head`, counted from the session's birth."""
 
     def __init__(self, base: int = 0) -> None:

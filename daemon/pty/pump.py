@@ -6,7 +6,7 @@ import os
 import time
 
 from sesh import protocol
-from sesh.daemon.clients.client import ACKNOWLEDGE_AT, Attachment
+from sesh.daemon.clients.client import ACKNOWLEDGE_AT, Client
 from sesh.daemon.pty.answers import answer, needs_terminal
 from sesh.daemon.session import LONGEST_TITLE
 
@@ -27,8 +27,8 @@ HOLD = 0.1
 """Seconds for which an unfinished reply of a terminal is kept back."""
 
 
-class Program:
-    """Moves bytes between the pty and the session's stream and input queue."""
+class Pump:
+    """Moves bytes between the pty and the session's log and input queue."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -50,9 +50,9 @@ class Program:
             block = session.runs.sift(block)
             if not block:
                 return True
-        start = session.stream.head
-        findings = session.watch.find(block)
-        session.stream.append(block)
+        start = session.log.head
+        findings = session.scanner.find(block)
+        session.log.append(block)
         session.last_activity = time.time()
         session.timers.ensure("checkpoint", QUIET_ENOUGH, session.look)
         if session.waits is not None and session.waits.all:
@@ -84,7 +84,7 @@ class Program:
     def _queried(self, finding: Finding, position: int) -> None:
         """Leaves a query to the terminal of the last active client, or answers it where there is none."""
         session = self.session
-        client = session.clients.asked(session.stream)
+        client = session.clients.asked(session.log)
         if client is not None:
             client.replies.asked(finding.kind, time.monotonic())
             return
@@ -130,7 +130,7 @@ class Program:
         except OSError:
             session.input.clear()  # its terminal is gone; that it has ended is told by its wait status
 
-    def receive(self, client: Attachment, payload: bytes) -> bool:
+    def receive(self, client: Client, payload: bytes) -> bool:
         """Takes an INPUT frame: what came before is not taken again, replies that nobody waits for are left out.
 
         True where the program has it and that was all: nothing has changed that anybody waits for.
@@ -158,29 +158,29 @@ class Program:
             self.write()
             return False
         self.acknowledge(client, number, len(data), at_once=False)
-        return alone and not client.peer.unsent
+        return alone and not client.connection.unsent
 
-    def hold(self, client: Attachment) -> None:
+    def hold(self, client: Client) -> None:
         """Keeps an unfinished reply back for a moment, where there is one."""
         if client.replies.held:
             self.session.timers.set(("held", client.number), HOLD, lambda: self._release(client))
 
-    def _release(self, client: Attachment) -> None:
+    def _release(self, client: Client) -> None:
         """Lets go of an unfinished reply that was none."""
         data = client.replies.release()
         if data and client in self.session.clients.all:
             self.type(client.number, data, None)
 
-    def acknowledge(self, client: Attachment, number: int, size: int, *, at_once: bool) -> None:
+    def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
         """Tells a client that the program has its INPUT: with the next output, or alone where much is on its way."""
         client.unacknowledged += size
-        if client.peer.closed:
+        if client.connection.closed:
             return
-        client.peer.acknowledge(number)
+        client.connection.acknowledge(number)
         if at_once or client.unacknowledged >= ACKNOWLEDGE_AT:
             client.unacknowledged = 0
-            client.peer.settle()
-            client.peer.flush()
+            client.connection.settle()
+            client.connection.flush()
 
     def use_agent(self, link: str) -> None:
         """Points the session's agent link at the newest live client's agent; the last one stays where none has any."""
@@ -193,13 +193,13 @@ class Program:
 class Taken:
     """What is done when the program has taken in one INPUT of a client's."""
 
-    __slots__ = ("client", "number", "program", "size")
+    __slots__ = ("client", "number", "pump", "size")
 
-    def __init__(self, program: Program, client: Attachment, number: int, size: int) -> None:
-        self.program, self.client, self.number, self.size = program, client, number, size
+    def __init__(self, pump: Pump, client: Client, number: int, size: int) -> None:
+        self.pump, self.client, self.number, self.size = pump, client, number, size
 
     def __call__(self, _whole: bool) -> None:
-        self.program.acknowledge(self.client, self.number, self.size, at_once=False)
+        self.pump.acknowledge(self.client, self.number, self.size, at_once=False)
 
 
 def _plain(body: bytes) -> str:

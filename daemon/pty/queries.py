@@ -96,7 +96,7 @@ def _patterns() -> _Patterns:
     return _compiled[0]
 
 
-class Watch:
+class QueryScanner:
     """Reads a session's output block by block. `carry` is all of its state: plain bytes, to be saved and put back."""
 
     __slots__ = ("carry",)

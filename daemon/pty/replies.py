@@ -82,7 +82,7 @@ def _patterns() -> _Patterns:
     return _compiled[0]
 
 
-class Replies:
+class ReplyFilter:
     """What one client may type. `typed` says whether the last `filter` saw a person type (or paste)."""
 
     __slots__ = ("_at", "_begun", "_clipboard", "_given", "_open", "_pasting", "typed")

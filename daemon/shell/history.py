@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from sesh.daemon.clients.connection import Peer
+    from sesh.daemon.clients.connection import Connection
     from sesh.daemon.shell.run import Run
 
     Facts = dict[str, Any]
@@ -36,7 +36,7 @@ REMEMBERED_IN_ALL = 4 << 20
 """Bytes of output kept, of one command and of all."""
 
 
-class Past:
+class History:
     """What is remembered; the oldest goes first."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class Past:
         if run.key and all(key != run.key for key, _, _ in self._answers):
             self._answers.append((run.key, run.number, answer))
 
-    def answer(self, key: str, peer: Peer, asked: int, since: int) -> bool:
+    def answer(self, key: str, connection: Connection, asked: int, since: int) -> bool:
         """Answers who comes back for a command that was answered before; whether there was an answer.
 
         `since`: so many bytes of its output he has already.
@@ -110,12 +110,12 @@ class Past:
             return False
         _, number, answer = found
         if isinstance(answer, SeshError):
-            peer.refuse(asked, answer)
+            connection.refuse(asked, answer)
             return True
         facts, output = next((each for each in self._runs if each[0]["n"] == number), ({}, b""))
         first = int(facts.get("output_bytes", 0)) - len(output)
         missing = {"truncated": True} if first > since else {}
-        peer.respond(asked, output[max(0, since - first) :], **{**answer, **missing})
+        connection.respond(asked, output[max(0, since - first) :], **{**answer, **missing})
         return True
 
 
@@ -132,7 +132,7 @@ _PARTIAL_LINE = re.compile(
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
-class Marks:
+class CommandMarks:
     """The command that is under way, by the shell's marks."""
 
     def __init__(self, session: Session) -> None:
@@ -150,7 +150,7 @@ class Marks:
         self._begun, self._number = begun, number
 
     def found(self, body: bytes, position: int) -> None:
-        """A mark has come; `body`: all behind `133;`, `position`: just behind it in the stream."""
+        """A mark has come; `body`: all behind `133;`, `position`: just behind it in the log."""
         letter = body[:1]
         if letter == b"C":
             self._begin(body, position)
@@ -199,7 +199,7 @@ class Marks:
     def _output(self, start: int, end: int) -> bytes:
         """What the command has printed, or what is still held of it."""
         session = self._session
-        data = session.stream.bytes(start, end)
+        data = session.log.bytes(start, end)
         data = data[: data.rfind(_END)] if _END in data else data
         data = _PARTIAL_LINE.sub(b"", _BEFORE.sub(b"", data, count=1))
         return data.replace(b"\r\n", b"\n") if session.pty is None or shells.translates(session.pty) else data

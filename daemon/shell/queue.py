@@ -14,8 +14,8 @@ from collections import deque
 
 from sesh import platform
 from sesh.daemon.shell import shells
-from sesh.daemon.shell.run import DONE, PROBED, RUNNING, TYPED, WAITING, Run, Trickle
-from sesh.daemon.shell.wrapper import Scaffold, Sieve, shown, source
+from sesh.daemon.shell.run import DONE, PROBED, RUNNING, TYPED, WAITING, LiveOutput, Run
+from sesh.daemon.shell.wrapper import MarkerFilter, Wrapper, shown, source
 from sesh.daemon.upgrade import state
 from sesh.errors import Busy, ExitCode, InternalError, Interrupted, Refused, SeshError, TimedOut
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.daemon.clients.connection import Peer
-    from sesh.daemon.pty.pump import Program
+    from sesh.daemon.clients.connection import Connection
+    from sesh.daemon.pty.pump import Pump
     from sesh.daemon.session import Session
     from sesh.daemon.shell.shells import Shell
 
 MOST = 100
-"""Runs that wait."""
+"""RunQueue that wait."""
 BEGINS = 3.0
 """Seconds for a shell to begin with what was typed."""
 SETTLES = 0.3
@@ -48,11 +48,11 @@ HALF = 0.2
 LONGEST_PROMPT = 4 << 10
 
 
-class Runs:
+class RunQueue:
     """The queue of a session's runs, the one under way, and those that were."""
 
-    def __init__(self, session: Session, program: Program) -> None:
-        self.session, self.program = session, program
+    def __init__(self, session: Session, program: Pump) -> None:
+        self.session, self.pump = session, program
         self.queue: deque[Run] = deque()
         self.active: Run | None = None
         self.ran = False
@@ -65,13 +65,13 @@ class Runs:
         """What came after the last command: a prompt, where nobody typed."""
         self.outer: deque[str] = deque(maxlen=MOST)
         """Tokens of runs that started the shell which is the session's now: what they tell in the end is its code."""
-        self.sieve = Sieve(self.secret, self.marked, self.wrote)
+        self.filter = MarkerFilter(self.secret, self.marked, self.wrote)
 
-    # -- asked for by peers
+    # -- asked for by connections
 
     def add(
         self,
-        peer: Peer,
+        connection: Connection,
         asked: int,
         words: Sequence[str],
         *,
@@ -81,19 +81,19 @@ class Runs:
         follows: int | None = None,
     ) -> None:
         """Takes a command in, or, by its `key`, somebody who asked for it before. Raises Busy where too many wait."""
-        if self.past.answer(key, peer, asked, follows or 0):
+        if self.past.answer(key, connection, asked, follows or 0):
             return
         run = next((each for each in (self.active, *self.queue) if key and each is not None and each.key == key), None)
         if run is not None:
-            run.peer, run.asked = peer, asked
-            if run.trickle is not None:
-                run.trickle = Trickle(run, follows or 0)
+            run.connection, run.asked = connection, asked
+            if run.live is not None:
+                run.live = LiveOutput(run, follows or 0)
             if run.state == RUNNING and not run.wait:
                 self._started(run)
         elif len(self.queue) >= MOST:
             raise Busy(f"{MOST} commands wait in {self.session.name} already; try again when some have ended")
         else:
-            run = Run(self.past.next(), words, peer, asked, wait=wait, key=key)
+            run = Run(self.past.next(), words, connection, asked, wait=wait, key=key)
             run.follows = follows
             self.queue.append(run)
         if timeout is not None:
@@ -101,9 +101,9 @@ class Runs:
         if self.active is None:
             self.look()
 
-    def interrupt(self, peer: Peer) -> None:
+    def interrupt(self, connection: Connection) -> None:
         """Who waits has pressed Ctrl-C: the command gets SIGINT, one that has not begun is not begun."""
-        for run in [each for each in (self.active, *self.queue) if each is not None and each.peer is peer]:
+        for run in [each for each in (self.active, *self.queue) if each is not None and each.connection is connection]:
             if run.state == WAITING:
                 self._refuse(run, Interrupted("interrupted before the command began"))
             elif self.session.pty is not None:
@@ -116,7 +116,7 @@ class Runs:
         run = self.active
         if run is None or run.state != TYPED:
             return
-        self.program.take()
+        self.pump.take()
         if run.state == TYPED:
             self._give_up(run)
             told = f"somebody typed in {self.session.name} before the command began; it was not run"
@@ -131,7 +131,7 @@ class Runs:
     def ended(self, code: int | None) -> None:
         """The session's program has ended: with it the command under way, and nobody runs the others."""
         run = self.active
-        self._show(self.sieve.let_go() + self.sieve.release())
+        self._show(self.filter.let_go() + self.filter.release())
         if run is not None and run.state in (RUNNING, PROBED):
             self._finish(run, code)
             self.past.last = {"key": run.key, **run.facts(code)}
@@ -144,8 +144,8 @@ class Runs:
         """Whether the shell is just being told of a command, or asked for a code; what it echoes is held back."""
         return self.active is not None and self.active.state in (TYPED, PROBED)
 
-    def kept(self, places: dict[Peer, int]) -> dict[str, Any]:
-        """What a successor needs to go on, while nothing is `passing`; `places`: the numbers of the peers."""
+    def kept(self, places: dict[Connection, int]) -> dict[str, Any]:
+        """What a successor needs to go on, while nothing is `passing`; `places`: the numbers of the connections."""
         return state.dump_runs(self, places)
 
     # -- the program's output
@@ -153,26 +153,26 @@ class Runs:
     def sift(self, block: bytes) -> bytes:
         """The block without our marks and their echo."""
         self.ran = self.active is not None
-        passed = self.sieve.sift(block)
-        if self.sieve.part:
+        passed = self.filter.sift(block)
+        if self.filter.part:
             self.session.timers.set("mark", HALF, self.let_go)
         return passed
 
     def let_go(self) -> None:
         """What looked like a mark's beginning was none."""
-        self._show(self.sieve.let_go())
+        self._show(self.filter.let_go())
 
     def _show(self, data: bytes) -> None:
         """Gives held output to who watches."""
         if data:
-            self.session.stream.append(data)
+            self.session.log.append(data)
             self.session.relay.added()
 
     def wrote(self, piece: bytes) -> None:
         """Output between marks: the command's, or what follows it."""
         if self.active is not None and self.active.state in (RUNNING, PROBED):
             self.active.wrote(piece)
-            if self.active.trickle is not None and self.active.trickle.due:
+            if self.active.live is not None and self.active.live.due:
                 self._follow(self.active)
         else:
             self.between = (self.between + piece)[-LONGEST_PROMPT:]
@@ -192,11 +192,11 @@ class Runs:
             return self._begun(run)
         if letter == "C" and run.state == RUNNING:
             run.begin()
-            if run.scaffold is not None:
-                run.scaffold.remove()
+            if run.wrapper is not None:
+                run.wrapper.remove()
         elif letter == "E" and run.state in (RUNNING, PROBED):
             again = b"\r\x1b[K" if run.state == PROBED else b""
-            kept = self.sieve.drop() if run.state == PROBED else b""
+            kept = self.filter.drop() if run.state == PROBED else b""
             self._finish(run, int(code) if code.isdecimal() else None)
             return kept + again
         return b""
@@ -211,8 +211,8 @@ class Runs:
             self.active = self.queue.popleft()
             self.active.turn_at = time.monotonic()
         run = self.active
-        if run.peer is not None and run.peer.closed and not run.key:
-            run.peer = None  # one with a key may come back
+        if run.connection is not None and run.connection.closed and not run.key:
+            run.connection = None  # one with a key may come back
         if run.state == WAITING:
             try:
                 self._begin(run)
@@ -228,11 +228,11 @@ class Runs:
     def _begin(self, run: Run) -> None:
         """Types the run's line where a shell waits for one. Raises Busy where there will be none soon."""
         session, pty = self.session, self.session.pty
-        if run.peer is None:
+        if run.connection is None:
             raise Interrupted("nobody waits for it")
         if pty is None or not session.running:
             raise Refused(f"the program of {session.name} has ended")
-        drained = not self.program.take()
+        drained = not self.pump.take()
         shell = shells.foreground(pty)
         if shell is not None and shell.theirs:
             raise Busy(
@@ -263,20 +263,20 @@ class Runs:
         run.shell = shell
         run.attempts += 1
         run.token = f"{self.secret}.{run.number}.{run.attempts}"
-        run.scaffold = Scaffold(self.session.name, run.token, shell.kind, source(run.words, shell.kind))
+        run.wrapper = Wrapper(self.session.name, run.token, shell.kind, source(run.words, shell.kind))
         try:
-            run.scaffold.write()
+            run.wrapper.write()
         except OSError as error:
-            run.scaffold.remove()
+            run.wrapper.remove()
             raise Refused(f"the command cannot be handed to the shell: {error.strerror}") from error
-        self._enter(run, TYPED, run.scaffold.line)
-        self.session.sent_at = self.session.stream.head
+        self._enter(run, TYPED, run.wrapper.line)
+        self.session.sent_at = self.session.log.head
 
     def _enter(self, run: Run, state: int, line: bytes) -> None:
-        self.sieve.hold()
+        self.filter.hold()
         run.state, run.typed_at = state, time.monotonic()
         self.session.timers.set("run", BEGINS, self.look)
-        self.program.type("run", line, None)
+        self.pump.type("run", line, None)
 
     def _begun(self, run: Run) -> bytes:
         """The shell begins: who watches sees the command as if it had been typed."""
@@ -291,39 +291,39 @@ class Runs:
             run.begin()  # it says no more before the command
         if not run.wait:
             self._started(run)
-        return self.sieve.drop() + shown(run.words, run.shell.kind if run.shell else "").encode() + b"\r\n"
+        return self.filter.drop() + shown(run.words, run.shell.kind if run.shell else "").encode() + b"\r\n"
 
     def _started(self, run: Run) -> None:
         """Answers who does not wait for the end."""
-        if run.peer is not None:
-            run.peer.respond(run.asked, **run.facts(None))
+        if run.connection is not None:
+            run.connection.respond(run.asked, **run.facts(None))
             self.past.answered(run, run.facts(None))
-            run.peer = None
+            run.connection = None
 
     def _follow(self, run: Run) -> None:
         """Whether the shell has come back to its prompt without saying so."""
         session, pty, now = self.session, self.session.pty, time.monotonic()
         session.timers.set("run", min(0.5, max(QUIET, (now - run.began_at) / 10)), self.look)
         loud = now - run.output_at < QUIET
-        if pty is None or run.shell is None or (loud and run.trickle is None):
+        if pty is None or run.shell is None or (loud and run.live is None):
             return
         shell = shells.foreground(pty)
         away = shell is None or not shell.ready
-        if away and run.trickle is not None:
-            run.trickle.look(pty)
-        if shell is None or away or loud or self.program.take() or run.state != RUNNING:
+        if away and run.live is not None:
+            run.live.look(pty)
+        if shell is None or away or loud or self.pump.take() or run.state != RUNNING:
             run.nested_at = 0.0
             return
         same = shell.pid == run.shell.pid and shell.kind == run.shell.kind
         if same and shell.kind in (shells.ZSH, shells.FISH):
             return  # these always say so: what reads there is a builtin of the command's
         if same or shell.pid == run.shell.pid or not shells.alive(run.shell.pid):
-            if not session.drafting and run.scaffold is not None and not shell.theirs:
+            if not session.drafting and run.wrapper is not None and not shell.theirs:
                 run.cut(self.between)
-                run.scaffold.remove()
-                run.scaffold = Scaffold(session.name, run.token, shell.kind, None)
-                run.scaffold.write_probe()
-                self._enter(run, PROBED, run.scaffold.line)
+                run.wrapper.remove()
+                run.wrapper = Wrapper(session.name, run.token, shell.kind, None)
+                run.wrapper.write_probe()
+                self._enter(run, PROBED, run.wrapper.line)
             return
         run.nested_at = run.nested_at or now
         if now - run.nested_at >= NESTED:
@@ -338,7 +338,7 @@ class Runs:
         if probed:
             self._finish(run, ExitCode.INTERRUPTED if run.interrupted else None)
             return
-        self.program.type("run", b"\x03", None)
+        self.pump.type("run", b"\x03", None)
         if run.attempts > 1:
             self._refuse(run, Busy(f"what reads in {self.session.name} is no shell's prompt; use --send"))
             return
@@ -346,18 +346,18 @@ class Runs:
         self.session.timers.set("run", QUIET, self.look)
 
     def _give_up(self, run: Run) -> None:
-        if run.scaffold is not None:
-            run.scaffold.remove()
-        self._show(self.sieve.release())
+        if run.wrapper is not None:
+            run.wrapper.remove()
+        self._show(self.filter.release())
 
     def time_out(self, run: Run) -> None:
         """Who waits for a run is told that its time is over; the command goes on."""
         if run.state == WAITING:
             self._refuse(run, TimedOut(f"{self.session.name} was not free in time; the command was not run"))
-        elif run.peer is not None:
+        elif run.connection is not None:
             data, facts = run.answer(ExitCode.TIMED_OUT, ended=False)
-            run.peer.respond(run.asked, data, **facts)
-            run.peer = None
+            run.connection.respond(run.asked, data, **facts)
+            run.connection = None
 
     # -- the end of one
 
@@ -371,26 +371,26 @@ class Runs:
         facts = {"exit_code": code, "command": run.words, "n": run.number}
         self.session.events.add("command_ended", self.session.name, **facts)
         self.between = b""
-        if run.peer is not None and code is None:
+        if run.connection is not None and code is None:
             self._refuse(run, InternalError(f"the shell in {self.session.name} did not tell the command's code"))
             return
         self.past.answered(run, run.facts(code))
-        if run.peer is not None:
+        if run.connection is not None:
             data, facts = run.answer(code)
-            run.peer.respond(run.asked, data, **facts)
+            run.connection.respond(run.asked, data, **facts)
         self._leave(run)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
         self.past.answered(run, error)
-        if run.peer is not None:
-            run.peer.refuse(run.asked, error)
+        if run.connection is not None:
+            run.connection.refuse(run.asked, error)
         self._leave(run)
 
     def _leave(self, run: Run) -> None:
         """Forgets a run, and goes on with the next one."""
-        if run.scaffold is not None:
-            run.scaffold.remove()
-        run.peer, run.state = None, DONE
+        if run.wrapper is not None:
+            run.wrapper.remove()
+        run.connection, run.state = None, DONE
         self.session.timers.clear(("run", run.number))
         if run in self.queue:
             self.queue.remove(run)

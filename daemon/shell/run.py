@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.daemon.clients.connection import Peer
+    from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.shell.shells import Shell
-    from sesh.daemon.shell.wrapper import Scaffold
+    from sesh.daemon.shell.wrapper import Wrapper
 
 WAITING, TYPED, RUNNING, PROBED, DONE = range(5)
 """For its turn and the prompt; for the shell to begin; for the command; for the shell to tell its code; for nothing."""
@@ -41,12 +41,12 @@ class Run:
     """A command, who waits for it (None: nobody any more), and its output as it came from the terminal."""
 
     def __init__(
-        self, number: int, words: Sequence[str], peer: Peer | None, asked: int, *, wait: bool, key: str = ""
+        self, number: int, words: Sequence[str], connection: Connection | None, asked: int, *, wait: bool, key: str = ""
     ) -> None:
         self.number, self.words = number, list(words)
         self.key = key
         """By which somebody who comes back over a new link finds it."""
-        self.peer = peer
+        self.connection = connection
         self.asked, self.wait = asked, wait
         self.state = WAITING
         self.token = ""
@@ -60,13 +60,13 @@ class Run:
         self.duration: float | None = None
         self.cwd = ""
         self.shell: Shell | None = None
-        self.scaffold: Scaffold | None = None
+        self.wrapper: Wrapper | None = None
         self.translated = True
         """Whether the terminal made `\\r\\n` of each `\\n`."""
         self.interrupted = self.truncated = False
         self.nested_at = 0.0
         self.output_at = 0.0
-        self.trickle: Trickle | None = None
+        self.live: LiveOutput | None = None
         """How its output goes to who waits while it runs, where that is wanted, from its first byte on."""
         self.follows: int | None = None
         """So many bytes of its output who waits has already; None where all of it is wanted at the end."""
@@ -102,10 +102,10 @@ class Run:
         """What comes from now on is its output."""
         self.forget_output()
         if self.follows is not None:
-            self.trickle = Trickle(self)
+            self.live = LiveOutput(self)
 
     def kept(self) -> tuple[dict[str, Any], bytes]:
-        """What a successor needs to go on, and the output that is kept; shell, files and peer are apart."""
+        """What a successor needs to go on, and the output that is kept; shell, files and connection are apart."""
         return {word: getattr(self, word) for word in _PLAIN}, b"".join(self._blocks)
 
     def resume(self, kept: dict[str, Any], output: bytes) -> None:
@@ -118,10 +118,10 @@ class Run:
     def answer(self, code: int | None, *, ended: bool = True) -> tuple[bytes, dict[str, Any]]:
         """What who waits has not got yet of the output, and how it went."""
         facts = self.facts(code, timed_out=not ended)
-        if self.trickle is None:
+        if self.live is None:
             return self.output(ended=ended), facts
-        data = self.output(ended=ended, since=self.trickle.position)
-        return data, {**facts, "from": self.trickle.sent, "truncated": self.trickle.lost}
+        data = self.output(ended=ended, since=self.live.position)
+        return data, {**facts, "from": self.live.sent, "truncated": self.live.lost}
 
     def wrote(self, piece: bytes) -> None:
         """Keeps a piece of its output."""
@@ -181,8 +181,8 @@ UNREAD = 4 << 20
 """Bytes that somebody who waits may have unread; one who has more is sent nothing until he reads."""
 
 
-class Trickle:
-    """What of one run has been sent: `sent` bytes, as they were sent. `since`: so many the peer has already."""
+class LiveOutput:
+    """What of one run has been sent: `sent` bytes, as they were sent. `since`: so many the connection has already."""
 
     def __init__(self, run: Run, since: int = 0) -> None:
         self._run = run
@@ -213,7 +213,7 @@ class Trickle:
         """The shell is not at its prompt now: what had come at the last look is the command's."""
         run = self._run
         self._settled, self._seen = self._seen, run.total
-        if run.peer is None or run.peer.unsent > UNREAD or self.lost:
+        if run.connection is None or run.connection.unsent > UNREAD or self.lost:
             return
         piece = run.between(self.position, self._settled)
         piece = piece[: piece.rfind(b"\n") + 1]
@@ -225,5 +225,5 @@ class Trickle:
             piece = piece.replace(b"\r\n", b"\n")
         for at in range(0, len(piece), protocol.CHUNK):
             block = piece[at : at + protocol.CHUNK]
-            run.peer.queue(protocol.numbered(protocol.OUTPUT, self.sent, block))
+            run.connection.queue(protocol.numbered(protocol.OUTPUT, self.sent, block))
             self.sent += len(block)

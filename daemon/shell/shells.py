@@ -166,7 +166,7 @@ _RECALLS = frozenset(b"\x0e\x10\x12\x19")  # Ctrl-N, Ctrl-P, Ctrl-R, Ctrl-Y
 _PASTE, _PASTED = b"\x1b[200~", b"\x1b[201~"
 
 
-class Draft:
+class TypedLine:
     """Counts the characters of an unfinished line; what it was is not kept."""
 
     __slots__ = ("_foreground", "_pasting", "_raw", "length")

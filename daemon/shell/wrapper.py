@@ -51,7 +51,7 @@ def shown(words: Sequence[str], kind: str) -> str:
     return first + (" …" if len(lines) > 1 else "")
 
 
-class Scaffold:
+class Wrapper:
     """The files of one run, 0600 in the directory of sessions, and the line that has a shell read them."""
 
     def __init__(self, name: str, token: str, kind: str, command: str | None) -> None:
@@ -129,7 +129,7 @@ _LONGEST_MARK = 96
 _LONGEST_HELD = 64 << 10
 
 
-class Sieve:
+class MarkerFilter:
     """Passes output through. `marked` is told every mark (its token and what follows it), and returns what stands in
     its place; `passed` is given the output between marks.
     """

@@ -1,1 +1,1 @@
-"""How a daemon starts: daemonized, forked from the zygote, in a systemd scope; its program's environment."""
+"""How a daemon starts: launched by its creator, detached, forked from the zygote, in a systemd scope of its own."""

@@ -1,11 +1,9 @@
-"""The nest: a process that has a daemon's modules loaded, and from which the daemons of further sessions are forked.
+"""The zygote: a process that has loaded a daemon's modules, and from which the daemons of further sessions are forked.
 
-What nobody writes to is held once for all of them, and nothing is left to load. A session or two need none. Whoever
-makes the third starts the nest for the next ones. It serves creators in its own surroundings alone (`surroundings`),
-keeps nothing of what they order, and ends when no more than one is left of the sessions that were there when it began
-or came from it. Its own death changes nothing: what it has forked was never its child.
-
-What a process hands down to its children beside its environment: two that agree in it may be parents of the same.
+These share the memory that none of them writes to, and have nothing left to load. The creator of the third session
+starts the zygote. It forks only for creators whose processes hand down the same attributes as its own (`fingerprint`),
+takes from a creator nothing but the spec, and exits when at most one session is alive of those that it knows: the ones
+there when it started, and its forks. Its death harms none of them, for none is its child.
 """
 
 from __future__ import annotations
@@ -19,46 +17,41 @@ import time
 
 import sesh
 from sesh import __version__, lean, paths, platform, protocol, wire
+from sesh.daemon.spawn.daemonize import python, reset_signals, spawn_detached
 from sesh.errors import ProtocolError, Refused, TimedOut, Unreachable
-from sesh.lean import signal
-from sesh.platform import LINUX
+from sesh.lean import signal, socket
 from sesh.store import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.daemon.clients.listener import Listener
-    from sesh.lean import socket
 
-WORTH = 3
-"""Sessions from which on it is worth one."""
+ANSWER_TIMEOUT = 0.25
+"""Seconds in which a zygote has to answer; after that the creator starts its daemon without it."""
+TITLE = "sesh: zygote"
+"""The last word of its command line."""
 _LOCK = ".lock"
-PATIENCE = 0.25
-"""Seconds in which a nest has to answer; else the daemon is born without it."""
-_LOADED = (
-    "daemon.spawn.environment", "daemon.pty.pty", "daemon.clients.listener", "daemon.server", "daemon.session",
-    "vt.emulator", "vt.snapshot", "vt.packed", "vt.render.replay", "vt.render.viewport", "vt.render.export",
-    "daemon.waits", "daemon.shell.shells", "daemon.checkpoint", "daemon.upgrade.reload", "daemon.rest",
-)  # fmt: skip
 _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"
 
 
-def knock() -> wire.Connection | None:
-    """A connection to a daemon to be, which waits for its order; None where no nest is there for this process."""
-    from sesh.lean import socket
+# -- the creator's side
 
-    folder = paths.nest_path()
+
+def connect() -> wire.Connection | None:
+    """A connection to a new fork of the zygote, which waits for its spec; None where no zygote fits this process."""
+    directory = paths.zygote_directory()
     try:
-        if not paths.trusted(folder):
+        if not paths.trusted(directory):
             return None
-        entry = surroundings() + paths.SOCKET
-        if not paths.check_file(os.path.join(folder, entry), stat.S_IFSOCK):
+        entry = fingerprint() + paths.SOCKET
+        if not paths.check_file(os.path.join(directory, entry), stat.S_IFSOCK):
             return None
     except Refused:
-        return None  # a nest is no more than a help
+        return None  # daemons start without it
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    opened.settimeout(PATIENCE)
+    opened.settimeout(ANSWER_TIMEOUT)
     try:
-        with paths.reachable(folder, entry) as address:
+        with paths.reachable(directory, entry) as address:
             opened.connect(address)
         trusted = platform.peer_uid(opened) == os.geteuid()
     except OSError:
@@ -68,7 +61,7 @@ def knock() -> wire.Connection | None:
         return None
     connection = wire.adopt(opened)
     try:
-        if connection.receive(time.monotonic() + PATIENCE)[0] == protocol.PONG:
+        if connection.receive(time.monotonic() + ANSWER_TIMEOUT)[0] == protocol.PONG:
             return connection
     except (TimedOut, Unreachable, ProtocolError):
         pass
@@ -76,59 +69,55 @@ def knock() -> wire.Connection | None:
     return None
 
 
-def begin() -> None:
-    """Starts a nest for this process's surroundings, where there is none yet and it is possible; waits for nothing.
+def start(at_least: int) -> None:
+    """Starts a zygote that fits this process, unless there is one or fewer sessions run; does not wait for it.
 
-    Raises OSError and Refused, which concern nobody but the nest.
+    Raises OSError and Refused.
     """
     import fcntl
 
-    from sesh.daemon.spawn.daemonize import spawn_apart
-
-    key = surroundings()
-    if not key or not hasattr(os, "pidfd_open") or len(_living(WORTH)) < WORTH:
+    key = fingerprint()
+    if not key or not hasattr(os, "pidfd_open") or len(_running(at_least)) < at_least:
         return
-    folder = paths.nest_path()
+    directory = paths.zygote_directory()
     with paths.masked(0o077):
-        if not os.path.isdir(folder):
-            os.mkdir(folder, paths.PRIVATE)
-        if not paths.trusted(folder):
+        if not os.path.isdir(directory):
+            os.mkdir(directory, paths.PRIVATE)
+        if not paths.trusted(directory):
             return
-        path = os.path.join(folder, key + _LOCK)
+        path = os.path.join(directory, key + _LOCK)
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        code = f"import sys; sys.path[:] = {sys.path!r}; from sesh.daemon.spawn.zygote import live; live({key!r})"
-        spawn_apart([sys.executable, "-I", "-c", code, "sesh nest"], lock)
+        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import run; run({key!r})"
+        spawn_detached([*python(), "-c", code, TITLE], lock)
     except BlockingIOError:
-        pass  # there is one, or it is being started
+        pass  # one runs, or is being started
     finally:
         os.close(lock)
 
 
-def live(key: str) -> None:
-    """The nest's whole life; never returns. Its lock is descriptor 3."""
-    import importlib
+# -- the zygote itself
 
+
+def run(key: str) -> None:
+    """The zygote's whole life; never returns. Its lock is descriptor 3."""
     from sesh.daemon.clients.listener import Listener
-    from sesh.daemon.spawn import daemonize
 
-    daemonize.calm()
+    reset_signals()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    _called("sesh")
-    for name in _LOADED:
-        importlib.import_module(f"sesh.{name}")
-    _warm()
-    nest = Nest(Listener(key, paths.nest_path()), key)
+    _set_process_name("sesh")
+    _preload()
+    zygote = Zygote(Listener(key, paths.zygote_directory()), key)
     try:
-        nest.serve()
+        zygote.serve()
     finally:
-        nest.leave()
+        zygote.remove_files()
         os._exit(0)
 
 
-def _called(name: str) -> None:
-    """Bears this name in lists of processes, as a fork of the program does; else it would be the interpreter's."""
+def _set_process_name(name: str) -> None:
+    """Sets the name that `ps` and `top` show, for the forks too; it would be the interpreter's."""
     try:
         with open("/proc/self/comm", "w", encoding="ascii") as file:
             file.write(name)
@@ -136,8 +125,20 @@ def _called(name: str) -> None:
         return
 
 
-def _warm() -> None:
-    """Has all those caches filled that every emulator fills, then keeps the collector from touching what is shared."""
+def _preload() -> None:
+    """Loads what a daemon needs, fills the caches of its emulator, and keeps the collector from writing to all that."""
+    import sesh.daemon.checkpoint
+    import sesh.daemon.rest
+    import sesh.daemon.server
+    import sesh.daemon.shell.shells
+    import sesh.daemon.spawn.environment
+    import sesh.daemon.spawn.main
+    import sesh.daemon.upgrade.reload
+    import sesh.daemon.waits
+    import sesh.vt.packed
+    import sesh.vt.render.export
+    import sesh.vt.render.viewport
+    import sesh.vt.snapshot  # noqa: F401
     from sesh.daemon.pty.pty import spawner
     from sesh.vt.emulator import Emulator
     from sesh.vt.render.replay import replay
@@ -153,69 +154,69 @@ def _warm() -> None:
     gc.freeze()
 
 
-class Nest:
-    """Where creators knock, and the sessions whose end it waits for."""
+class Zygote:
+    """Where creators connect, and the sessions whose end it waits for."""
 
-    def __init__(self, door: Listener, key: str) -> None:
-        self._door = door
+    def __init__(self, listener: Listener, key: str) -> None:
+        self._listener = listener
         self._key = key
-        self._watched = _sessions()
+        self._lifetimes = _open_pids()
         self._poll = select.poll()
-        for descriptor in (door.socket.fileno(), *self._watched):
+        for descriptor in (listener.socket.fileno(), *self._lifetimes):
             self._poll.register(descriptor, select.POLLIN)
 
     def serve(self) -> None:
-        """Forks a daemon for everyone who knocks, as long as there are sessions that share something."""
-        while len(self._watched) > 1:
+        """Forks a daemon for each connection, as long as there are sessions to share memory."""
+        while len(self._lifetimes) > 1:
             for descriptor, _ in self._poll.poll():
-                if descriptor in self._watched:
+                if descriptor in self._lifetimes:
                     self._poll.unregister(descriptor)
-                    self._watched.remove(descriptor)
+                    self._lifetimes.remove(descriptor)
                     os.close(descriptor)
                     continue
-                opened = self._door.accept()
+                opened = self._listener.accept()
                 if opened is not None:
-                    self._hatch(opened)
+                    self._fork_daemon(opened)
 
-    def _hatch(self, opened: socket.socket) -> None:
-        """A daemon for who has knocked. Where that is not possible, its creator sees that nobody answers."""
-        from sesh.daemon.spawn import daemonize
+    def _fork_daemon(self, opened: socket.socket) -> None:
+        """A daemon that serves the creator's connection; without one the connection closes unanswered."""
+        from sesh.daemon.spawn.main import run_from_zygote
 
-        inner = -1
+        lifetime = -1
         try:
-            inner, outer = os.pipe()
+            lifetime, held = os.pipe()
             child = os.fork()
         except OSError:
             opened.close()
-            if inner >= 0:
-                os.close(inner)
-                os.close(outer)
+            if lifetime >= 0:
+                os.close(lifetime)
+                os.close(held)
             return
         if child == 0:
-            daemonize.hatch(opened.fileno(), outer)
+            run_from_zygote(opened.fileno(), held)
         opened.close()
-        os.close(outer)  # the daemon alone holds it now: its end shows at the other side
+        os.close(held)  # only the daemon holds it now, so the other end closes when it ends
         os.waitpid(child, 0)
-        self._watched.append(inner)
-        self._poll.register(inner, select.POLLIN)
+        self._lifetimes.append(lifetime)
+        self._poll.register(lifetime, select.POLLIN)
 
-    def leave(self) -> None:
-        """Takes its files away, and what nests that died have left."""
-        folder = self._door.folder
-        self._door.close()
-        for entry in os.listdir(folder):
+    def remove_files(self) -> None:
+        """Removes its files and those that killed zygotes left."""
+        directory = self._listener.folder
+        self._listener.close()
+        for entry in os.listdir(directory):
             key, suffix = os.path.splitext(entry)
-            if suffix == _LOCK and (key == self._key or not paths.held(os.path.join(folder, entry))):
+            if suffix == _LOCK and (key == self._key or not paths.held(os.path.join(directory, entry))):
                 for each in (key + paths.SOCKET, entry):
-                    _unlinked(os.path.join(folder, each))
+                    _unlink(os.path.join(directory, each))
         try:
-            os.rmdir(folder)
+            os.rmdir(directory)
         except OSError:
-            pass  # another nest is in there
+            pass  # another zygote uses it
 
 
-def _living(most: int | None = None) -> list[records.Record]:
-    """The records of sessions of this machine whose daemon lives, no more than `most`."""
+def _running(most: int | None = None) -> list[records.Record]:
+    """The records of this machine's sessions whose daemon lives, `most` of them."""
     found: list[records.Record] = []
     for name in paths.names():
         if len(found) == most:
@@ -229,54 +230,58 @@ def _living(most: int | None = None) -> list[records.Record]:
     return found
 
 
-def _sessions() -> list[int]:
-    """A descriptor for the daemon of each session that lives, which becomes ready with its end (pidfd_open(2))."""
+def _open_pids() -> list[int]:
+    """A descriptor for each running daemon that becomes readable when it ends (pidfd_open(2))."""
     found = []
-    for record in _living():
+    for record in _running():
         try:
             descriptor = os.pidfd_open(record["daemon_pid"])
         except OSError:
             continue
-        if records.alive(record):  # its number might have become another process's before it was opened
+        if records.alive(record):  # the pid was not reused before it was opened
             found.append(descriptor)
         else:
             os.close(descriptor)
     return found
 
 
-def _unlinked(path: str) -> None:
+def _unlink(path: str) -> None:
     try:
         os.unlink(path)
     except OSError:
         pass  # it was not there, or is not ours to remove
 
 
+# -- who may be forked for
+
 _STATUS = (b"Uid", b"Gid", b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allo")
 _FILES = ("cgroup", "limits", "loginuid", "sessionid", "oom_score_adj", "timerslack_ns", "personality", "attr/current")
 
 
-def surroundings() -> str:
-    """A word for all of it, and for the sesh that runs; empty where the system does not tell.
+def fingerprint() -> str:
+    """A hash of the attributes that processes inherit, apart from the environment; empty where they cannot be read.
 
-    That is, of proc(5): user, groups and capabilities, seccomp, the processors allowed, control group, limits, audit
-    session, security label, root and namespaces; scheduling; and the program's files, changed or not.
+    On Linux, by proc(5): user, groups and capabilities, seccomp, allowed processors, control group, limits, audit
+    session, security label, root and namespaces, scheduling. With them the version of sesh and its files' dates.
     """
-    if not LINUX:
+    if not platform.LINUX:
         return ""
     try:
         with open("/proc/self/status", "rb") as lines:
-            told = [line for line in lines if line.startswith(_STATUS)]
-        told += [_held(f"/proc/self/{name}") for name in _FILES]
-        told += [os.fsencode(os.readlink(f"/proc/self/ns/{name}")) for name in sorted(os.listdir("/proc/self/ns"))]
-        told.append(os.fsencode(os.readlink("/proc/self/root")))
-        told.append(repr((os.nice(0), os.sched_getscheduler(0), _program())).encode("utf-8", "surrogateescape"))
+            attributes = [line for line in lines if line.startswith(_STATUS)]
+        attributes += [_content(f"/proc/self/{name}") for name in _FILES]
+        attributes += [
+            os.fsencode(os.readlink(f"/proc/self/ns/{name}")) for name in sorted(os.listdir("/proc/self/ns"))
+        ]
+        attributes.append(os.fsencode(os.readlink("/proc/self/root")))
+        attributes.append(repr((os.nice(0), os.sched_getscheduler(0), _program())).encode("utf-8", "surrogateescape"))
     except OSError:
         return ""
-    return lean.sha1(b"\0".join(told))
+    return lean.sha1(b"\0".join(attributes))
 
 
-def _held(path: str) -> bytes:
-    """A file's content; some are not there everywhere, or cannot be read where there is no such module."""
+def _content(path: str) -> bytes:
+    """A file's content, or the number of the error: kernels differ in what they have, and in who may read it."""
     try:
         with open(path, "rb") as file:
             return file.read()
@@ -285,12 +290,20 @@ def _held(path: str) -> bytes:
 
 
 def _program() -> tuple[object, ...]:
-    """The interpreter, the version, and the files that it loads, by their dates."""
+    """The version, the interpreter, and the dates of the files that it would load."""
     package = os.path.dirname(os.path.abspath(sesh.__file__))
-    dates = []
-    for folder in ("", *sorted({os.path.dirname(name.replace(".", "/")) for name in _LOADED})):
-        with os.scandir(os.path.join(package, folder)) as entries:
-            dates.append(
-                sorted((entry.name, entry.stat().st_mtime_ns) for entry in entries if entry.name[-3:] == ".py")
-            )
+    dates = _dates(package, deep=False)
+    for room in ("daemon", "store", "vt"):
+        dates += _dates(os.path.join(package, room))
     return (__version__, sys.executable, sys.path, sys.getfilesystemencoding(), sys.flags, dates)
+
+
+def _dates(directory: str, *, deep: bool = True) -> list[tuple[str, int]]:
+    """The modules in a directory, and below it, with the dates of their last change."""
+    with os.scandir(directory) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    dates = [(entry.name, entry.stat().st_mtime_ns) for entry in found if entry.name.endswith(".py")]
+    for entry in found:
+        if deep and entry.is_dir() and entry.name != "__pycache__":
+            dates += _dates(entry.path)
+    return dates

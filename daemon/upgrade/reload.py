@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.daemon.clients.connection import Peer
+    from sesh.daemon.clients.connection import Connection
     from sesh.daemon.server import Server
 
 LOOK = 0.01
@@ -44,16 +44,16 @@ serve()
 
 
 class Reload:
-    """One reload: `python` is the interpreter to go on with, `path` where it finds sesh, `asked` the peer's request."""
+    """One reload: `python` is the interpreter to go on with, `path` where it finds sesh, `asked` the request."""
 
-    def __init__(self, server: Server, peer: Peer, asked: int, python: str, path: list[str]) -> None:
-        self.server, self.peer, self.asked = server, peer, asked
+    def __init__(self, server: Server, connection: Connection, asked: int, python: str, path: list[str]) -> None:
+        self.server, self.connection, self.asked = server, connection, asked
         self.python, self.path = python, path
         self._pid = self._told = -1
         self._until = 0.0
 
     def begin(self) -> None:
-        """Begins with it; the peer is answered by the new image, or here. Raises Busy, Refused."""
+        """Begins with it; the connection is answered by the new image, or here. Raises Busy, Refused."""
         self._check()
         if self.server.session.timers.stands("reload"):
             raise self._busy("is reloaded already")
@@ -61,13 +61,13 @@ class Reload:
         self._try()
 
     def _soon(self, step: Callable[[], None]) -> None:
-        """Has a step done in a moment; what it raises is the peer's answer."""
+        """Has a step done in a moment; what it raises is the connection's answer."""
 
         def guarded() -> None:
             try:
                 step()
             except SeshError as error:
-                self.peer.refuse(self.asked, error)
+                self.connection.refuse(self.asked, error)
 
         self.server.session.timers.set("reload", LOOK, guarded)
 
@@ -151,8 +151,11 @@ class Reload:
         while self.server.later:
             self.server.guarded(self.server.later.pop(0)[2], "a late answer")
         state = transfer.dump(self.server)
-        peers = list(self.server.peers.values())
-        return {**state, "asked": [peers.index(self.peer) if self.peer in peers else None, self.asked]}
+        connections = list(self.server.connections.values())
+        return {
+            **state,
+            "asked": [connections.index(self.connection) if self.connection in connections else None, self.asked],
+        }
 
     def _go(self) -> None:
         """Becomes the other sesh. Raises Refused where that cannot be."""

@@ -14,11 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.daemon.clients.connection import Peer
+    from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.server import Server
-    from sesh.daemon.shell.history import Past
-    from sesh.daemon.shell.queue import Runs
+    from sesh.daemon.shell.history import History
+    from sesh.daemon.shell.queue import RunQueue
 
 FORMAT = 1
 
@@ -26,20 +26,20 @@ FORMAT = 1
 def dump(session: Session) -> dict[str, Any]:
     """Everything of a session but its descriptors and its clients, as JSON can carry it.
 
-    Shape: `facts`, `size` (columns, rows, width, height), `stream` (base, head, bytes), `model` (position, and the
+    Shape: `facts`, `size` (columns, rows, width, height), `log` (base, head, bytes), `model` (position, and the
     emulator's state, None where it was never needed), `watch` (an unfinished sequence), `input` (units not typed),
     `seen`, `title`, `last_activity`, `sent_at`, `end` (code, signal, moment, whether its time ran
     out, processor time, memory), `departed` (clients that may come back), `unseen` (what nobody was
     there to see), `past` (commands that were run or typed), `marks` (the one that is under way).
     """
-    stream, model = session.stream, session.model
+    log, model = session.log, session.model
     return {
         "format": FORMAT,
         "facts": session.facts,
         "size": list(session.clients.size),
-        "stream": {"base": stream.base, "head": stream.head, "bytes": packed(stream.bytes(stream.base))},
+        "log": {"base": log.base, "head": log.head, "bytes": packed(log.bytes(log.base))},
         "model": model.dump(),
-        "watch": packed(session.watch.carry),
+        "watch": packed(session.scanner.carry),
         "input": [packed(unit) for unit in session.input.pending()],
         "seen": session.relay.seen,
         "title": session.title,
@@ -62,9 +62,9 @@ def load(state: dict[str, Any], pty: Pty | None) -> Session:
         raise ValueError(f"a state of format {state.get('format')}, not {FORMAT}")
     columns, rows, width, height = state["size"]
     session = Session(state["facts"], (columns, rows, width, height), pty)
-    session.stream.restore(state["stream"]["base"], unpacked(state["stream"]["bytes"]))
+    session.log.restore(state["log"]["base"], unpacked(state["log"]["bytes"]))
     session.model.restore(state["model"])
-    session.watch.carry = unpacked(state["watch"])
+    session.scanner.carry = unpacked(state["watch"])
     for number, unit in enumerate(state["input"]):
         session.input.add(("kept", number), unpacked(unit))
     session.relay.seen = state["seen"]
@@ -84,7 +84,7 @@ def load(state: dict[str, Any], pty: Pty | None) -> Session:
     return session
 
 
-def _past(past: Past) -> list[Any]:
+def _past(past: History) -> list[Any]:
     count, last, runs, answers = past.kept()
     return [count, last, [[facts, packed(output)] for facts, output in runs], answers]
 
@@ -99,35 +99,35 @@ def unpacked(text: str) -> bytes:
     return a2b_base64(text)
 
 
-def dump_runs(runs: Runs, places: dict[Peer, int]) -> dict[str, Any]:
-    """The runs that are under way and those that wait; `places`: the numbers of the peers."""
+def dump_runs(runs: RunQueue, places: dict[Connection, int]) -> dict[str, Any]:
+    """The runs that are under way and those that wait; `places`: the numbers of the connections."""
     every = [each for each in (runs.active, *runs.queue) if each is not None]
     return {
         "secret": runs.secret,
         "prompted": runs.prompted,
         "between": packed(runs.between),
         "outer": list(runs.outer),
-        "part": packed(runs.sieve.part),
+        "part": packed(runs.filter.part),
         "active": runs.active is not None,
         "runs": [_run(each, places, runs.session.timers.left(("run", each.number))) for each in every],
     }
 
 
-def load_runs(server: Server, told: dict[str, Any], peers: list[Peer]) -> Runs:
+def load_runs(server: Server, told: dict[str, Any], connections: list[Connection]) -> RunQueue:
     """The runs that `dump` told of."""
-    from sesh.daemon.shell.queue import HALF, Runs
-    from sesh.daemon.shell.wrapper import Sieve
+    from sesh.daemon.shell.queue import HALF, RunQueue
+    from sesh.daemon.shell.wrapper import MarkerFilter
 
-    runs = Runs(server.session, server.program)
+    runs = RunQueue(server.session, server.pump)
     runs.secret, runs.prompted = told["secret"], told["prompted"]
-    runs.sieve = Sieve(runs.secret, runs.marked, runs.wrote)
-    runs.between, runs.sieve.part = unpacked(told["between"]), unpacked(told["part"])
+    runs.filter = MarkerFilter(runs.secret, runs.marked, runs.wrote)
+    runs.between, runs.filter.part = unpacked(told["between"]), unpacked(told["part"])
     runs.outer.extend(told["outer"])
     timers = server.session.timers
-    if runs.sieve.part:
+    if runs.filter.part:
         timers.set("mark", HALF, runs.let_go)
     for each in told["runs"]:
-        run = _resumed(each, peers)
+        run = _resumed(each, connections)
         runs.queue.append(run)
         if each["left"] is not None:
             _set_timeout(runs, run, each["left"])
@@ -138,20 +138,20 @@ def load_runs(server: Server, told: dict[str, Any], peers: list[Peer]) -> Runs:
     return runs
 
 
-def _set_timeout(runs: Runs, run: Run, left: float) -> None:
+def _set_timeout(runs: RunQueue, run: Run, left: float) -> None:
     runs.session.timers.set(("run", run.number), left, lambda: runs.time_out(run))
 
 
-def _run(run: Run, places: dict[Peer, int], left: float | None) -> dict[str, Any]:
+def _run(run: Run, places: dict[Connection, int], left: float | None) -> dict[str, Any]:
     facts, output = run.kept()
-    shell, files, trickle = run.shell, run.scaffold, run.trickle
+    shell, files, trickle = run.shell, run.wrapper, run.live
     return {
         "number": run.number,
         "words": run.words,
         "key": run.key,
         "asked": run.asked,
         "wait": run.wait,
-        "peer": places.get(run.peer) if run.peer is not None else None,
+        "connection": places.get(run.connection) if run.connection is not None else None,
         "left": left,
         "facts": facts,
         "output": packed(output),
@@ -161,22 +161,22 @@ def _run(run: Run, places: dict[Peer, int], left: float | None) -> dict[str, Any
     }
 
 
-def _resumed(told: dict[str, Any], peers: list[Peer]) -> Run:
-    from sesh.daemon.shell.run import Trickle
+def _resumed(told: dict[str, Any], connections: list[Connection]) -> Run:
+    from sesh.daemon.shell.run import LiveOutput
     from sesh.daemon.shell.shells import Shell
-    from sesh.daemon.shell.wrapper import Scaffold
+    from sesh.daemon.shell.wrapper import Wrapper
 
     run = Run(told["number"], told["words"], None, told["asked"], wait=told["wait"], key=told["key"])
-    run.peer = peers[told["peer"]] if told["peer"] is not None else None
+    run.connection = connections[told["connection"]] if told["connection"] is not None else None
     run.resume(told["facts"], unpacked(told["output"]))
     if told["shell"] is not None:
         pid, kind, ready, theirs = told["shell"]
         run.shell = Shell(pid, kind, ready=ready, theirs=theirs)
     if told["files"] is not None:
         kind, outer, inner = told["files"]
-        run.scaffold = Scaffold("", run.token, kind, None)
-        run.scaffold.outer, run.scaffold.inner = outer, inner
+        run.wrapper = Wrapper("", run.token, kind, None)
+        run.wrapper.outer, run.wrapper.inner = outer, inner
     if told["trickle"] is not None:
-        run.trickle = Trickle(run)
-        run.trickle.resume(told["trickle"])
+        run.live = LiveOutput(run)
+        run.live.resume(told["trickle"])
     return run

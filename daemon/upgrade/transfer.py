@@ -14,16 +14,16 @@ from __future__ import annotations
 import os
 
 from sesh import __version__, protocol
-from sesh.daemon.clients.client import DRAWN, Attachment
-from sesh.daemon.clients.connection import Peer, Reader
+from sesh.daemon.clients.client import DRAWN, Client
+from sesh.daemon.clients.connection import Connection, Reader
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.pty.input import Feed
+from sesh.daemon.pty.input import StdinPipe
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Taken
-from sesh.daemon.pty.replies import Replies
+from sesh.daemon.pty.replies import ReplyFilter
 from sesh.daemon.requests import Sent
 from sesh.daemon.server import Server
-from sesh.daemon.shell.shells import Draft
+from sesh.daemon.shell.shells import TypedLine
 from sesh.daemon.upgrade import state
 from sesh.daemon.upgrade.state import packed, unpacked
 from sesh.errors import Refused
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.daemon.clients.connection import Peer
+    from sesh.daemon.clients.connection import Connection
     from sesh.daemon.server import Server
     from sesh.daemon.session import Session
 
@@ -43,21 +43,21 @@ if TYPE_CHECKING:
 FORMAT = 1
 PASSED = b"sesh can take over"
 """What the trial prints when the new version can load the state."""
-_CLIENT = tuple(word for word in Attachment.__slots__ if word not in ("replies", "view"))
+_CLIENT = tuple(word for word in Client.__slots__ if word not in ("replies", "view"))
 PEER = ("descriptor", "first", "role", "closing", "touched", "owed")
 BYTES = ("_begun",)
-"""Words of `Replies` that are bytes."""
+"""Words of `ReplyFilter` that are bytes."""
 
 
 def dump(server: Server) -> Handover:
-    """All of a daemon that is not about to end, and no shell of which is just told of a command; peers that have gone
-    are dropped.
+    """All of a daemon that is not about to end, and no shell of which is just told of a command. Closed connections are
+    dropped.
     """
     session = server.session
-    for peer in [each for each in server.peers.values() if each.closed]:
-        server.drop(peer)
+    for connection in [each for each in server.connections.values() if each.closed]:
+        server.drop(connection)
     pty = session.pty
-    places = {peer: at for at, peer in enumerate(server.peers.values())}
+    places = {connection: at for at, connection in enumerate(server.connections.values())}
     last, events, readers = session.events.kept()
     return {
         "format": FORMAT,
@@ -67,42 +67,46 @@ def dump(server: Server) -> Handover:
         ],
         "listener": server.listener.state(),
         "pty": pty.state() if pty is not None and pty.descriptor >= 0 else None,
-        "open": server.program.open,
+        "open": server.pump.open,
         "feed": _feed(session, places),
         "agent": server.agent,
         "done": server.ending.done,
-        "peers": [_peer(peer) for peer in server.peers.values()],
+        "connections": [_peer(connection) for connection in server.connections.values()],
         "turns": [session.clients.turn, session.clients.numbers],
-        "attached": [places[client.peer] for client in session.clients.all],
-        "followers": [places[each.peer] for each in session.relay.followers],
-        "events": [last, events, [[places[peer], seen] for peer, seen in readers.items() if peer in places]],
+        "attached": [places[client.connection] for client in session.clients.all],
+        "followers": [places[each.connection] for each in session.relay.followers],
+        "events": [
+            last,
+            events,
+            [[places[connection], seen] for connection, seen in readers.items() if connection in places],
+        ],
         "waits": _waits(session, places),
         "runs": session.runs.kept(places) if session.runs is not None else None,
         "hooks": list(session.hooks.kept().items()) if session.hooks is not None else [],
         "draft": _slots(session.draft, session.draft.__slots__) if session.draft is not None else None,
-        "journal": session.journal.lines(),
+        "journal": session.faults.lines(),
         "checkpoint": session.timers.left("checkpoint"),
     }
 
 
 def descriptors(told: Handover) -> list[int]:
     """The descriptors that a handover speaks of."""
-    found = [each["descriptor"] for each in told["peers"]]
+    found = [each["descriptor"] for each in told["connections"]]
     for part in ("listener", "pty", "feed"):
         if told[part] is not None:
             found += [told[part][key] for key in ("descriptor", "other") if told[part].get(key, -1) >= 0]
     return found
 
 
-def _peer(peer: Peer) -> dict[str, Any]:
-    out, due = peer.kept()
-    reader, client = peer.reader, peer.attachment
+def _peer(connection: Connection) -> dict[str, Any]:
+    out, due = connection.kept()
+    reader, client = connection.reader, connection.client
     return {
-        **_slots(peer, PEER),
-        "unfinished": packed(peer.decoder.unfinished),
-        "data": packed(bytes(peer.data)),
-        "backlog": [[kind, packed(payload)] for kind, payload in peer.backlog],
-        "waits": [[asked, wanted] for asked, wanted in peer.waits.items()],
+        **_slots(connection, PEER),
+        "unfinished": packed(connection.decoder.unfinished),
+        "data": packed(bytes(connection.data)),
+        "backlog": [[kind, packed(payload)] for kind, payload in connection.backlog],
+        "waits": [[asked, wanted] for asked, wanted in connection.waits.items()],
         "out": packed(out),
         "due": due,
         "reader": _slots(reader, ("position", "skipped")) if reader is not None else None,
@@ -110,37 +114,37 @@ def _peer(peer: Peer) -> dict[str, Any]:
     }
 
 
-def _client(client: Attachment) -> dict[str, Any]:
-    replies = _slots(client.replies, Replies.__slots__)
+def _client(client: Client) -> dict[str, Any]:
+    replies = _slots(client.replies, ReplyFilter.__slots__)
     return {**_slots(client, _CLIENT), "replies": {**replies, **{word: packed(replies[word]) for word in BYTES}}}
 
 
-def _awaited(done: Callable[[bool], None] | None, places: dict[Peer, int]) -> list[Any] | None:
+def _awaited(done: Callable[[bool], None] | None, places: dict[Connection, int]) -> list[Any] | None:
     """Who waits for a unit of input to be taken in."""
-    if isinstance(done, Taken) and done.client.peer in places:
-        return ["taken", places[done.client.peer], done.number, done.size]
-    if isinstance(done, Sent) and done.peer in places:
-        return ["sent", places[done.peer], done.asked, done.position]
+    if isinstance(done, Taken) and done.client.connection in places:
+        return ["taken", places[done.client.connection], done.number, done.size]
+    if isinstance(done, Sent) and done.connection in places:
+        return ["sent", places[done.connection], done.asked, done.position]
     return None
 
 
-def _waits(session: Session, places: dict[Peer, int]) -> list[list[Any]]:
+def _waits(session: Session, places: dict[Connection, int]) -> list[list[Any]]:
     if session.waits is None:
         return []
     return [
         [
-            places[wait.peer],
+            places[wait.connection],
             wait.asked,
-            session.timers.left(("wait", wait.asked, wait.peer.descriptor)),
+            session.timers.left(("wait", wait.asked, wait.connection.descriptor)),
             {"prompt": wait.prompt, "idle": wait.idle, "since": wait.since},
         ]
         for wait in session.waits.all
-        if wait.pending and wait.peer in places
+        if wait.pending and wait.connection in places
     ]
 
 
-def _feed(session: Session, places: dict[Peer, int]) -> dict[str, Any] | None:
-    feed = session.feed
+def _feed(session: Session, places: dict[Connection, int]) -> dict[str, Any] | None:
+    feed = session.stdin
     if feed is None:
         return None
     waiting, asked, ends = feed.kept()
@@ -168,7 +172,7 @@ def trial() -> None:
     """In the trial's process: takes the state on fd 0 over, with stand-ins for the descriptors, and says so on fd 1."""
     told = _read(0)
     kept = []
-    for place in [told["listener"], *told["peers"]]:
+    for place in [told["listener"], *told["connections"]]:
         kept.append(socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM))
         place["descriptor"] = kept[-1][0].fileno()
     for part in ("pty", "feed"):
@@ -186,17 +190,17 @@ def adopt(memory: int, failed: str = "") -> Callable[[], None]:
     back to the old one; once it has returned, nothing does.
     """
     told = _read(memory)
-    server, peers = load(told)
+    server, connections = load(told)
     place, asked = told["asked"]
     if place is not None and failed:
         why = f"the other sesh could not take over ({failed}); {server.session.name} goes on as it was"
-        peers[place].refuse(asked, Refused(why))
+        connections[place].refuse(asked, Refused(why))
     elif place is not None:
-        peers[place].respond(asked, name=server.session.name, version=__version__)
+        connections[place].respond(asked, name=server.session.name, version=__version__)
     for descriptor in descriptors(told):
         os.set_inheritable(descriptor, False)
     os.close(memory)
-    server.session.journal.note(f"not reloaded: {failed}" if failed else f"reloaded as sesh {__version__}")
+    server.session.faults.note(f"not reloaded: {failed}" if failed else f"reloaded as sesh {__version__}")
 
     def serve() -> None:
         server.guarded(server.session.write_record, "the record")
@@ -206,8 +210,8 @@ def adopt(memory: int, failed: str = "") -> Callable[[], None]:
     return serve
 
 
-def load(told: dict[str, Any]) -> tuple[Server, list[Peer]]:
-    """The daemon that `dump` told of, on descriptors that this process has, and its peers in their order.
+def load(told: dict[str, Any]) -> tuple[Server, list[Connection]]:
+    """The daemon that `dump` told of, on descriptors that this process has, and its connections in their order.
 
     Raises ValueError for another format, KeyError and TypeError for what is none.
     """
@@ -215,88 +219,90 @@ def load(told: dict[str, Any]) -> tuple[Server, list[Peer]]:
         raise ValueError(f"a handover of format {told.get('format')}, not {FORMAT}")
     session = state.load(told["session"], Pty(None, told["pty"]) if told["pty"] is not None else None)
     server = Server(session, Listener.adopt(told["listener"]), None, told["agent"])
-    server.program.open, server.ending.done = told["open"], told["done"]
-    peers = [_connected(each) for each in told["peers"]]
-    for peer in peers:
-        server.admit(peer)
+    server.pump.open, server.ending.done = told["open"], told["done"]
+    connections = [_connected(each) for each in told["connections"]]
+    for connection in connections:
+        server.admit(connection)
     session.clients.turn, session.clients.numbers = told["turns"]
-    session.clients.all += [client for at in told["attached"] if (client := peers[at].attachment) is not None]
-    session.relay.followers += [reader for at in told["followers"] if (reader := peers[at].reader) is not None]
+    session.clients.all += [client for at in told["attached"] if (client := connections[at].client) is not None]
+    session.relay.followers += [reader for at in told["followers"] if (reader := connections[at].reader) is not None]
     last, events, readers = told["events"]
-    session.events.resume(last, events, {peers[at]: seen for at, seen in readers})
-    session.journal.resume(told["journal"])
+    session.events.resume(last, events, {connections[at]: seen for at, seen in readers})
+    session.faults.resume(told["journal"])
     for writer, data, awaited in told["units"]:
-        done = _done(server, peers, awaited)
+        done = _done(server, connections, awaited)
         session.input.add(tuple(writer) if isinstance(writer, list) else writer, unpacked(data), done)
     if told["runs"] is not None:
-        session.runs = state.load_runs(server, told["runs"], peers)
+        session.runs = state.load_runs(server, told["runs"], connections)
     if told["hooks"]:
         from sesh.daemon.hooks import Hooks
 
         session.hooks = Hooks(session)
         session.hooks.resume(dict(told["hooks"]))
     if told["draft"] is not None:
-        session.draft = Draft()
+        session.draft = TypedLine()
         _put(session.draft, told["draft"])
     if told["feed"] is not None:
-        _resume_feed(server, peers, told["feed"])
+        _resume_feed(server, connections, told["feed"])
     for at, asked, left, conditions in told["waits"]:
-        session.waiting().add(peers[at], asked, timeout=left, **conditions)
+        session.waiting().add(connections[at], asked, timeout=left, **conditions)
     _set_timers(server, told)
-    return server, peers
+    return server, connections
 
 
 def _set_timers(server: Server, told: dict[str, Any]) -> None:
     """What is due later: all that output, or a frame, would not set again by itself."""
     session = server.session
     for client in session.clients.all:
-        server.program.hold(client)
+        server.pump.hold(client)
     if any(client.mode == DRAWN for client in session.clients.all):
         session.timers.set("draw", 0, session.relay.draw)
     if told["checkpoint"] is not None:
         session.timers.set("checkpoint", told["checkpoint"], session.look)
 
 
-def _connected(told: dict[str, Any]) -> Peer:
-    peer = Peer(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, told["descriptor"]), first=told["first"])
-    _put(peer, {word: told[word] for word in PEER})
-    peer.decoder = protocol.Decoder(unpacked(told["unfinished"]))
-    peer.data += unpacked(told["data"])
-    peer.backlog += [(kind, unpacked(payload)) for kind, payload in told["backlog"]]
-    peer.waits = dict(told["waits"])
-    peer.queue(unpacked(told["out"]))
-    peer.acknowledge(told["due"])
+def _connected(told: dict[str, Any]) -> Connection:
+    connection = Connection(
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, told["descriptor"]), first=told["first"]
+    )
+    _put(connection, {word: told[word] for word in PEER})
+    connection.decoder = protocol.Decoder(unpacked(told["unfinished"]))
+    connection.data += unpacked(told["data"])
+    connection.backlog += [(kind, unpacked(payload)) for kind, payload in told["backlog"]]
+    connection.waits = dict(told["waits"])
+    connection.queue(unpacked(told["out"]))
+    connection.acknowledge(told["due"])
     if told["client"] is not None:
-        peer.attachment = peer.reader = _attached(peer, dict(told["client"]))
+        connection.client = connection.reader = _attached(connection, dict(told["client"]))
     elif told["reader"] is not None:
-        peer.reader = Reader(peer, 0)
-    if peer.reader is not None:
-        _put(peer.reader, told["reader"])
-    return peer
+        connection.reader = Reader(connection, 0)
+    if connection.reader is not None:
+        _put(connection.reader, told["reader"])
+    return connection
 
 
-def _attached(peer: Peer, told: dict[str, Any]) -> Attachment:
+def _attached(connection: Connection, told: dict[str, Any]) -> Client:
     replies = told.pop("replies")
-    client = Attachment(peer, told["number"], {})
+    client = Client(connection, told["number"], {})
     _put(client, {**told, "size": tuple(told["size"])})
     _put(client.replies, {**replies, **{word: unpacked(replies[word]) for word in BYTES}})
     return client
 
 
-def _done(server: Server, peers: list[Peer], awaited: list[Any] | None) -> Callable[[bool], None] | None:
+def _done(server: Server, connections: list[Connection], awaited: list[Any] | None) -> Callable[[bool], None] | None:
     if awaited is None:
         return None
     kind, at, *rest = awaited
-    client = peers[at].attachment
+    client = connections[at].client
     if kind == "taken":
-        return Taken(server.program, client, *rest) if client is not None else None
-    return Sent(server.session, peers[at], *rest)
+        return Taken(server.pump, client, *rest) if client is not None else None
+    return Sent(server.session, connections[at], *rest)
 
 
-def _resume_feed(server: Server, peers: list[Peer], told: dict[str, Any]) -> None:
-    feed = server.session.feed = Feed(told["descriptor"])
+def _resume_feed(server: Server, connections: list[Connection], told: dict[str, Any]) -> None:
+    feed = server.session.stdin = StdinPipe(told["descriptor"])
     feed.received, feed.patience = told["received"], told["patience"]
-    feed.feeder = peers[told["feeder"]] if told["feeder"] is not None else None
+    feed.feeder = connections[told["feeder"]] if told["feeder"] is not None else None
     data, asked, ends = told["waiting"]
     feed.resume(unpacked(data), asked, ends=ends)
     if told["left"] is not None:

@@ -1,10 +1,12 @@
-"""This very sesh, with all that it needs, as one archive for another machine. The same input gives the same bytes.
+"""The bundle: this version of sesh, with all that it needs, as one archive for another machine.
 
-Binary parts for another machine: whether those of this machine would run there, and where else they come from.
+Packages are copied from this environment; where their binary parts would not run there, pip fetches a wheel. The same
+input gives the same bytes.
 """
 
 from __future__ import annotations
 
+import ast
 import gzip
 import hashlib
 import importlib.metadata
@@ -22,24 +24,24 @@ from email.parser import HeaderParser
 import sesh
 from sesh import __version__
 from sesh.errors import Refused
-from sesh.remote.deploy.survey import Requirement, admits, holds, normal
+from sesh.remote.deploy.survey import release, release_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sesh.remote.deploy.survey import Platform, Python
 
 REQUIRED = ("ptyprocess>=0.7", "pyte>=0.8.2", "rich>=13", "typer>=0.29", "tomli>=2; python_version < '3.11'")
-"""What goes along: what sesh itself requires, less fabric: only deploying takes it, and ssh can stand in for it."""
+"""What sesh requires there: its own requirements without fabric, which only deploying needs, and ssh can replace."""
 LEFT_OUT = {
-    # Nobody colours source text over there, and this is a fifth of the whole.
+    # Nothing highlights source code there, and this is a fifth of the whole.
     "pygments": ("pygments/lexers/", ("pygments/lexers/__init__.py", "pygments/lexers/_mapping.py")),
 }
-PURE_AS_WELL = ("wcwidth",)
-"""Packages that do the same in Python where their binary part is missing."""
+PURE_FALLBACK = ("wcwidth",)
+"""Packages that do the same in pure Python where their binary part is missing."""
 EPOCH = 315532800
-"""The time of every file: 1980, the first that all archives can say."""
+"""The modification time of every file: 1980, the earliest that all archive formats can hold."""
 MANIFEST = "MANIFEST"
 START = "start.py"
 
@@ -56,15 +58,14 @@ from sesh.__main__ import main
 sys.exit(main())
 """
 _BINARY = (".so", ".dylib", ".pyd")
-_KEPT_OF_INFO = ("METADATA", "WHEEL")
+_KEPT_DIST_INFO = ("METADATA", "WHEEL")
 
 
 class Bundle:
-    """What one kind of machine gets.
+    """What machines of one kind get.
 
-    `name`: its directory over there, VERSION-HASH. `manifest`: a line `sha256 mode path` for each file, sorted, by
-    which the far side knows a whole copy from a broken one; the hash in the name is the manifest's. `size`: bytes of
-    the files. `packed` makes the archive, once.
+    `name`: of its directory there, VERSION-HASH. `manifest`: a line `sha256 mode path` for each file, sorted, by which
+    the host verifies its copy; the hash in the name is the manifest's. `size`: bytes of the files.
     """
 
     def __init__(self, files: dict[str, bytes]) -> None:
@@ -79,14 +80,14 @@ class Bundle:
         self._lock = threading.Lock()
 
     def packed(self) -> bytes:
-        """The archive, a tar under gzip."""
+        """The archive (tar, gzip), made once."""
         with self._lock:
             if self._packed is None:
-                self._packed = _packed({MANIFEST: self.manifest, **self.files})
+                self._packed = _archive({MANIFEST: self.manifest, **self.files})
             return self._packed
 
 
-def _packed(files: dict[str, bytes]) -> bytes:
+def _archive(files: dict[str, bytes]) -> bytes:
     whole = io.BytesIO()
     with (
         gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=whole, mtime=0) as stream,
@@ -104,29 +105,29 @@ _building = threading.Lock()
 
 
 def build(platform: Platform, python: Python) -> Bundle:
-    """The bundle for an interpreter on a platform. Several hosts of one kind share it.
+    """The bundle for an interpreter on a platform; several hosts of one kind share it.
 
-    Raises Refused where something that it takes is not here and cannot be fetched.
+    Raises Refused where a part of it is not here and cannot be fetched.
     """
     key = (str(platform), python.version)
     with _building:
         if key not in _bundles:
-            files = {f"lib/{path}": data for path, data in {**_dependencies(platform, python), **_own()}.items()}
+            files = {f"lib/{path}": data for path, data in {**_dependencies(platform, python), **_sesh_files()}.items()}
             _bundles[key] = Bundle(files)
         return _bundles[key]
 
 
-def native(platform: Platform, python: Python) -> bool:
-    """Whether the binary parts of this environment run over there, so that nothing has to be fetched."""
+def is_native(platform: Platform, python: Python) -> bool:
+    """Whether the binary parts of this environment run there, so that nothing must be fetched."""
     return all(
         not _is_binary(each) or fits(_tags(each), platform, python)
         for each in _closure(platform.environment(python))
-        if isinstance(each, importlib.metadata.Distribution) and normal(each.metadata["Name"]) not in PURE_AS_WELL
+        if isinstance(each, importlib.metadata.Distribution) and normalized(each.name) not in PURE_FALLBACK
     )
 
 
-def _own() -> dict[str, bytes]:
-    """The package sesh itself, its rooms reached through their links, without caches."""
+def _sesh_files() -> dict[str, bytes]:
+    """The package sesh itself, with the rooms behind its links, without caches."""
     top = os.path.dirname(os.path.abspath(sesh.__file__))
     files: dict[str, bytes] = {}
     for folder, folders, names in os.walk(top, followlinks=True):
@@ -141,28 +142,28 @@ def _own() -> dict[str, bytes]:
 
 
 def _dependencies(platform: Platform, python: Python) -> dict[str, bytes]:
-    """The files of all packages that sesh needs over there, by their paths in a directory of packages."""
+    """The files of all packages that sesh needs there, by their paths in a directory of packages."""
     files: dict[str, bytes] = {}
     for found in _closure(platform.environment(python)):
-        if isinstance(found, Requirement):  # only needed over there, so not installed here
-            files |= _fetched(f"{found.name}{found.specifier}", platform, python)
+        if isinstance(found, Requirement):  # needed there only, so not installed here
+            files |= _fetched_files(f"{found.name}{found.specifier}", platform, python)
             continue
-        name, version = found.metadata["Name"], found.metadata["Version"]
-        needed = found.metadata["Requires-Python"] or ""
+        name, version = found.name, found.version
+        needed = ",".join(found.metadata.get_all("Requires-Python") or ())
         if not admits(needed, python.version):
-            raise Refused(f"{name} {version}, which goes along, needs Python {needed}, and there is {python.version}")
-        copied = dict(_installed(found))
+            raise Refused(f"{name} {version} needs Python {needed}, and there is {python.version}")
+        copied = dict(_installed_files(found))
         if not _is_binary(found) or fits(_tags(found), platform, python):
             files |= _with_record(copied)
-        elif normal(name) in PURE_AS_WELL:
+        elif normalized(name) in PURE_FALLBACK:
             files |= _with_record({path: data for path, data in copied.items() if not path.endswith(_BINARY)})
         else:
-            files |= _fetched(f"{name}=={version}", platform, python)
+            files |= _fetched_files(f"{name}=={version}", platform, python)
     return files
 
 
 def _closure(environment: dict[str, str]) -> list[importlib.metadata.Distribution | Requirement]:
-    """All that REQUIRED leads to in that environment, sorted by name; a requirement where nothing is installed."""
+    """REQUIRED and all that it requires there, sorted by name: distributions, or a requirement where none is here."""
     found: dict[str, importlib.metadata.Distribution | Requirement] = {}
     wanted = [Requirement(line) for line in REQUIRED]
     while wanted:
@@ -184,43 +185,43 @@ def _is_binary(distribution: importlib.metadata.Distribution) -> bool:
 
 
 def _tags(distribution: importlib.metadata.Distribution) -> list[str]:
-    """The tags of the wheel that it was installed from."""
+    """The tags of the wheel from which it was installed."""
     return HeaderParser().parsestr(distribution.read_text("WHEEL") or "").get_all("Tag", [])
 
 
-def _installed(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, bytes]]:
-    """The files of a package as it is installed here. Raises Refused where no list of them was kept."""
-    name = distribution.metadata["Name"]
+def _installed_files(distribution: importlib.metadata.Distribution) -> Iterator[tuple[str, bytes]]:
+    """The files of a package as installed here. Raises Refused where it has no list of them."""
+    name = distribution.name
     if distribution.files is None:
         raise Refused(
             f"{name} is installed here without a list of its files; install sesh by pip, as `make install` does"
         )
     for path in distribution.files:
         located = str(distribution.locate_file(path))
-        if _goes_along(name, str(path)) and os.path.isfile(located):
+        if _is_needed(name, str(path)) and os.path.isfile(located):
             with open(located, "rb") as file:
-                yield str(path), _shortened(str(path), file.read())
+                yield str(path), _without_description(str(path), file.read())
 
 
-def _shortened(path: str, data: bytes) -> bytes:
-    """A package's METADATA without the long description below its headers."""
+def _without_description(path: str, data: bytes) -> bytes:
+    """The content of a file; of a package's METADATA its headers only."""
     return data.partition(b"\n\n")[0].rstrip() + b"\n" if path.endswith(".dist-info/METADATA") else data
 
 
-def _goes_along(name: str, path: str) -> bool:
-    """Whether a file of a package is of use over there."""
+def _is_needed(name: str, path: str) -> bool:
+    """Whether a file of a package is needed there."""
     parts = path.split("/")
-    hidden = any(part.startswith(".") for part in parts)  # also what would lead out of the directory
+    hidden = any(part.startswith(".") for part in parts)  # also `..`
     if hidden or "__pycache__" in parts or path.startswith("/") or path.endswith((".pyc", ".pyi", ".pth")):
         return False
     if parts[0].endswith(".dist-info"):
-        return parts[-1] in _KEPT_OF_INFO or "licen" in path.lower() or "copying" in path.lower()
-    prefix, kept = LEFT_OUT.get(normal(name), ("\0", ()))
+        return parts[-1] in _KEPT_DIST_INFO or "licen" in path.lower() or "copying" in path.lower()
+    prefix, kept = LEFT_OUT.get(normalized(name), ("\0", ()))
     return not path.startswith(prefix) or path in kept
 
 
 def _with_record(files: dict[str, bytes]) -> dict[str, bytes]:
-    """The files with a list of them in the place where packages keep one: a deployed sesh can deploy in its turn."""
+    """The files with the package's RECORD of them, so that a deployed sesh can deploy in its turn."""
     infos = {path.split("/")[0] for path in files if ".dist-info/" in path}
     for info in infos:
         path = f"{info}/RECORD"
@@ -229,22 +230,25 @@ def _with_record(files: dict[str, bytes]) -> dict[str, bytes]:
     return files
 
 
-def _fetched(requirement: str, platform: Platform, python: Python) -> dict[str, bytes]:
+def _fetched_files(requirement: str, platform: Platform, python: Python) -> dict[str, bytes]:
     """The files of a wheel for that platform, and of what only that wheel needs."""
-    with zipfile.ZipFile(fetched(requirement, platform, python)) as wheel:
+    with zipfile.ZipFile(fetch_wheel(requirement, platform, python)) as wheel:
         names = [name for name in wheel.namelist() if not name.endswith("/")]
         package = Requirement(requirement).name
-        return _with_record({name: _shortened(name, wheel.read(name)) for name in names if _goes_along(package, name)})
+        needed = [name for name in names if _is_needed(package, name)]
+        return _with_record({name: _without_description(name, wheel.read(name)) for name in needed})
 
 
-PATIENCE = 180.0
+# -- wheels
+
+PIP_TIMEOUT = 180.0
 """Seconds for pip to fetch one wheel."""
 _LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
 _OLDEST_GLIBC, _NEWEST_GLIBC = 17, 60
 
 
 def fits(tags: Iterable[str], platform: Platform, python: Python) -> bool:
-    """Whether a wheel with one of these tags (`cp311-cp311-manylinux_2_17_x86_64`) runs over there."""
+    """Whether a wheel with one of these tags (`cp311-cp311-manylinux_2_17_x86_64`; PEP 425) runs there."""
     return any(_fits(tag.strip(), platform, python) for tag in tags)
 
 
@@ -281,8 +285,8 @@ def _platform_fits(system: str, platform: Platform) -> bool:
     return platform.libc == "glibc" and machine == platform.machine and platform.release >= _LEGACY.get(name, (99,))
 
 
-def names_of(platform: Platform) -> list[str]:
-    """What pip calls this platform, the newest first."""
+def platform_tags(platform: Platform) -> list[str]:
+    """pip's names for this platform, the newest first."""
     machine = platform.machine
     if platform.system == "Darwin":
         major, minor = (*platform.release, 0, 0)[:2] if platform.release else (11, 0)
@@ -295,46 +299,46 @@ def names_of(platform: Platform) -> list[str]:
     return [*(f"manylinux_2_{minor}_{machine}" for minor in minors), *(f"{name}_{machine}" for name in _LEGACY)]
 
 
-def cache() -> str:
-    """Where fetched wheels are kept, so that the same deploy needs no network twice."""
+def cache_directory() -> str:
+    """Where fetched wheels are kept, so that the next deploy of this kind needs no network."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return os.path.join(base, "sesh", "wheels")
 
 
-def fetched(requirement: str, platform: Platform, python: Python) -> str:
-    """The path of a wheel that runs over there, fetched by pip here and now unless the cache has it.
+def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
+    """The path of a wheel that runs there, from the cache or fetched by pip.
 
     `requirement`: `name==version`, or any other that pip takes. Raises Refused where pip finds none.
     """
-    label = re.sub(r"[^\w.=<>~-]", "_", f"{requirement}-{python.abi}-{names_of(platform)[0]}")
-    folder = os.path.join(cache(), label)
-    if (known := _wheel_in(folder)) is not None:
-        return known
+    label = re.sub(r"[^\w.=<>~-]", "_", f"{requirement}-{python.abi}-{platform_tags(platform)[0]}")
+    folder = os.path.join(cache_directory(), label)
+    if (cached := _wheel_in(folder)) is not None:
+        return cached
     words = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "-q"]
     words += ["--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", python.version]
     if python.abi.endswith("t"):
         words += ["--abi", python.abi, "--abi", "none"]
-    for name in names_of(platform):
+    for name in platform_tags(platform):
         words += ["--platform", name]
-    os.makedirs(cache(), mode=0o700, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache(), prefix=".tmp-") as temporary:
+    os.makedirs(cache_directory(), mode=0o700, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache_directory(), prefix=".tmp-") as temporary:
         target = os.path.join(temporary, "wheel")
-        told = _ran([*words, "--dest", target, "--", requirement])
+        reason = _run_pip([*words, "--dest", target, "--", requirement])
         if _wheel_in(target) is None:
             raise Refused(
                 f"{requirement} for {platform}, Python {python.version}, could not be fetched here "
-                f"({told}); it takes pip and the network once"
+                f"({reason}); it takes pip and the network once"
             )
         try:
             os.rename(target, folder)
         except OSError:
-            if _wheel_in(folder) is None:  # else another deploy was quicker
+            if _wheel_in(folder) is None:  # else another deploy was faster
                 raise
     return str(_wheel_in(folder))
 
 
-def _ran(words: list[str]) -> str:
-    """Runs pip; its reason where it failed, in one line."""
+def _run_pip(words: list[str]) -> str:
+    """Run pip; the reason where it failed, in one line."""
     try:
         done = subprocess.run(
             words,
@@ -342,17 +346,17 @@ def _ran(words: list[str]) -> str:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=PATIENCE,
+            timeout=PIP_TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"pip took more than {PATIENCE:g} s"
+        return f"pip took more than {PIP_TIMEOUT:g} s"
     reasons = [line for line in done.stderr.splitlines() if line.startswith("ERROR") or "No module named" in line]
     return reasons[-1].removeprefix("ERROR: ") if reasons else f"pip ended with {done.returncode}"
 
 
 def _wheel_in(folder: str) -> str | None:
-    """The whole wheel in a folder, if there is one."""
+    """The path of the complete wheel in a folder, if there is one."""
     if not os.path.isdir(folder):
         return None
     for name in sorted(os.listdir(folder)):
@@ -360,3 +364,108 @@ def _wheel_in(folder: str) -> str | None:
         if name.endswith(".whl") and zipfile.is_zipfile(path):
             return path
     return None
+
+
+# -- requirements, evaluated for another interpreter: PEP 508 with the release numbers of PEP 440
+
+_REQUIREMENT = re.compile(
+    r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^]]*\])?\s*\(?([^;)]*)\)?\s*(?:;\s*(.*))?$", re.DOTALL
+)
+_CLAUSE = re.compile(r"\s*(===|~=|==|!=|<=|>=|<|>)\s*([^\s,]+)\s*$")
+_VERSIONS = ("python_version", "python_full_version", "implementation_version", "platform_release")
+
+
+class Requirement:
+    """A line of Requires-Dist: `name` (normalized), `specifier` and `marker` as text, both possibly empty."""
+
+    __slots__ = ("marker", "name", "specifier")
+
+    def __init__(self, line: str) -> None:
+        match = _REQUIREMENT.match(line)
+        if match is None:
+            raise ValueError(f"not a requirement: {line}")
+        self.name = normalized(match[1])
+        self.specifier = match[3].strip()
+        self.marker = (match[4] or "").strip()
+
+
+def normalized(name: str) -> str:
+    """A package's name as PEP 503 normalizes it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def admits(specifier: str, version: str) -> bool:
+    """Whether a specifier (`>=3.8,!=3.9.*`) admits a version; a pre-release counts as its release."""
+    for clause in filter(None, (part.strip() for part in specifier.split(","))):
+        match = _CLAUSE.match(clause)
+        if match is None:
+            raise ValueError(f"not a specifier: {clause}")
+        if not _admits(match[1], match[2], version):
+            return False
+    return True
+
+
+def _admits(operator: str, wanted: str, version: str) -> bool:
+    found = release(version)
+    if operator in ("==", "!=") and wanted.endswith(".*"):
+        parts = [int(part) for part in wanted[:-2].split(".")]
+        same = [*found, *[0] * len(parts)][: len(parts)] == parts
+        return same == (operator == "==")
+    limit = release(wanted)
+    if operator == "~=":
+        parts = release_numbers(wanted)[:-1]
+        return found >= limit and [*found, *[0] * len(parts)][: len(parts)] == parts
+    results = {"<": found < limit, "<=": found <= limit, ">": found > limit, ">=": found >= limit}
+    results |= {"==": found == limit, "===": version == wanted, "!=": found != limit}
+    return results[operator]
+
+
+def holds(marker: str, environment: Mapping[str, str]) -> bool:
+    """Whether an environment marker is true there, as the empty one always is; `extra` is empty unless it is given.
+
+    Markers have the syntax of Python's comparisons, so its parser reads them; nothing is evaluated. Raises ValueError.
+    """
+    if not marker:
+        return True
+    try:
+        # Python lacks the operators `~=` and `===`.
+        text = re.sub(r"(~=|===)", lambda match: {"~=": "<<", "===": "=="}[match[1]], marker)
+        return _is_true(ast.parse(text.strip(), mode="eval").body, {"extra": "", **environment})
+    except SyntaxError as error:
+        raise ValueError(f"not a marker: {marker}") from error
+
+
+def _is_true(node: ast.expr, environment: Mapping[str, str]) -> bool:
+    if isinstance(node, ast.BoolOp):
+        every = all if isinstance(node.op, ast.And) else any
+        return every(_is_true(value, environment) for value in node.values)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.LShift):
+        return _compare("~=", node.left, node.right, environment)
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        signs = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+        sign = {**signs, ast.In: "in", ast.NotIn: "not in"}.get(type(node.ops[0]))
+        if sign:
+            return _compare(sign, node.left, node.comparators[0], environment)
+    raise ValueError(f"not a marker: {ast.unparse(node)}")
+
+
+def _compare(sign: str, left: ast.expr, right: ast.expr, environment: Mapping[str, str]) -> bool:
+    one, other = _text(left, environment), _text(right, environment)
+    if sign in ("in", "not in"):
+        return (one in other) == (sign == "in")
+    names = [node.id for node in (left, right) if isinstance(node, ast.Name)]
+    if any(name in _VERSIONS for name in names):
+        if isinstance(left, ast.Name):
+            return _admits(sign, other, one)
+        return _admits({"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(sign, sign), one, other)
+    if names == ["extra"]:
+        one, other = normalized(one), normalized(other)
+    return (one == other) == (sign == "==") if sign in ("==", "!=") else False
+
+
+def _text(node: ast.expr, environment: Mapping[str, str]) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.Name) and node.id in environment:
+        return environment[node.id]
+    raise ValueError(f"not a marker: {ast.unparse(node)}")

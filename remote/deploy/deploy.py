@@ -1,4 +1,4 @@
-"""Puts this very sesh on another machine, in steps that each leave what was there working."""
+"""Deploying: install this version of sesh on another host, in steps of which none breaks what was there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import time
 
 from sesh.errors import InvalidHost, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
-from sesh.remote.deploy import bundle, carrier, survey
+from sesh.remote.deploy import bundle, survey
+from sesh.remote.deploy.carrier import connect_by_ssh
 from sesh.remote.ssh import ssh
 
 TYPE_CHECKING = False
@@ -18,37 +19,38 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sesh.remote.deploy.carrier import Carrier
     from sesh.remote.ssh.destination import Destination
 
     Progress = Callable[[str, int, int], None]
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
-_BOOT = "import sys;f=sys.stdin.buffer;exec(compile(f.read(int(f.readline())),'sesh-unpack','exec'))"
-_MOST_TOLD = 4096
+_BOOTSTRAP = "import sys;f=sys.stdin.buffer;exec(compile(f.read(int(f.readline())),'sesh-unpack','exec'))"
+_MAX_STDERR = 4096
 
 
 class DeployError(SeshError):
-    """A step that failed. `step`: one of STEPS; `stderr`: what was said about it over there.
+    """A step failed. `step`: one of STEPS; `stderr`: what was printed there about it.
 
-    `askable`: whether a person at a terminal may be able to help, by a password or the like.
+    `prompt_may_help`: whether ssh could log in by asking the user. `foreign`: whether the reason is a sesh of somebody
+    else's, which stays.
     """
 
     code = "refused"
 
-    foreign = False
-    """Whether it is a sesh of somebody else's that is in the way, and stays."""
-
-    def __init__(self, step: str, message: str, stderr: str = "", *, askable: bool = False) -> None:
+    def __init__(
+        self, step: str, message: str, stderr: str = "", *, prompt_may_help: bool = False, foreign: bool = False
+    ) -> None:
         super().__init__(message, code="unreachable" if step == "connect" else None)
-        self.step, self.askable = step, askable
-        self.stderr = stderr[-_MOST_TOLD:]
+        self.step, self.prompt_may_help, self.foreign = step, prompt_may_help, foreign
+        self.stderr = stderr[-_MAX_STDERR:]
 
 
-class Deployed:
-    """What is there now.
+class Deployment:
+    """What is installed on the host now.
 
-    `version` of sesh; `python`: the interpreter that runs it, `python_version`; `platform` in words; `path`: the
-    version's directory; `bytes` that were uploaded; `seconds` that it took; `changed`: False where it was all there.
+    `version`: of sesh. `python`: the path of the interpreter that runs it, `python_version`. `platform`: in words.
+    `path`: the version's directory. `bytes`: uploaded. `seconds`: taken. `changed`: False where all was there already.
     """
 
     __slots__ = ("bytes", "changed", "path", "platform", "python", "python_version", "seconds", "version")
@@ -65,120 +67,136 @@ def deploy(
     *,
     force: bool = False,
     progress: Progress | None = None,
-    over: carrier.Carrier | None = None,
-) -> Deployed:
-    """Puts this sesh there; where it is already, whole and in service, nothing is sent.
+    carrier: Carrier | None = None,
+) -> Deployment:
+    """Install this sesh on a host; where it is there already, complete and in use, send nothing.
 
-    `force`: also in place of a ~/.local/bin/sesh that is not ours. `progress` is told (step, done, total): bytes for
-    the upload, else 0 or 1 of 1. `over`: a connection that stands, left open. Raises DeployError.
+    `force`: replace a ~/.local/bin/sesh that is not ours. `progress` gets (step, done, total): bytes for the upload,
+    else 0 or 1 of 1. `carrier`: a connection to use, which stays open. Raises DeployError.
     """
     began = time.monotonic()
-    eventlog.log("deploy_start", host=destination.word)
+    eventlog.log("deploy_start", host=destination.host)
     try:
-        deployed = _Deploy(destination, force, progress).run(over)
+        deployment = _Deploy(destination, force, progress).run(carrier)
     except DeployError as error:
-        eventlog.log("deploy_failed", host=destination.word, step=error.step, stderr=error.stderr or str(error))
+        eventlog.log("deploy_failed", host=destination.host, step=error.step, stderr=error.stderr or str(error))
         raise
-    deployed.seconds = time.monotonic() - began
-    facts = {name: getattr(deployed, name) for name in ("version", "python", "platform", "path", "bytes", "changed")}
-    eventlog.log("deploy_done", host=destination.word, **facts, seconds=round(deployed.seconds, 3))
-    known.record(destination, deployed.version)
-    return deployed
+    deployment.seconds = time.monotonic() - began
+    fields = ("version", "python", "platform", "path", "bytes", "changed")
+    facts = {field: getattr(deployment, field) for field in fields}
+    eventlog.log("deploy_done", host=destination.host, **facts, seconds=round(deployment.seconds, 3))
+    known.record(destination, deployment.version)
+    return deployment
 
 
-def connected(destination: Destination, *, ask: bool | None = None) -> carrier.Carrier:
-    """The first step by itself. Raises DeployError."""
+def connect(destination: Destination, *, ask: bool | None = None) -> Carrier:
+    """The first step: a connection by fabric, by ssh where fabric must not or cannot log in, or by the host's command.
+
+    `ask`: whether ssh may prompt; None: where there is a terminal. Raises DeployError, InvalidHost.
+    """
+    ask = ssh.can_prompt() if ask is None else ask
     try:
-        return carrier.reach(destination, ask=ask)
+        return _connect_by_fabric(destination) or connect_by_ssh(destination, ask=ask)
     except InvalidHost:
         raise
     except SeshError as error:
-        raise DeployError("connect", str(error), askable=isinstance(error, ssh.NotLetIn)) from error
+        prompt_may_help = isinstance(error, ssh.AuthenticationFailed)
+        raise DeployError("connect", str(error), prompt_may_help=prompt_may_help) from error
+
+
+def _connect_by_fabric(destination: Destination) -> Carrier | None:
+    if destination.via is not None:
+        return None
+    try:
+        from sesh.remote.deploy import fabric_carrier
+    except ModuleNotFoundError:
+        return None  # a deployed copy has no fabric
+    return fabric_carrier.connect(destination)
 
 
 class _Deploy:
-    """One deploy to one host, step by step."""
+    """The steps of one deploy to one host."""
 
     def __init__(self, destination: Destination, force: bool, progress: Progress | None) -> None:
         self.destination, self.force = destination, force
-        self.word = destination.word
+        self.host = destination.host
         self.step = STEPS[0]
         self._progress = progress
 
     def begin(self, step: str) -> None:
-        """Goes on to a step; the one before it is done."""
+        """Go on to a step; the one before it is done."""
         if step != self.step:
-            self.tell(1, 1)
+            self.report(1, 1)
             self.step = step
-            self.tell(0, 1)
+            self.report(0, 1)
 
-    def tell(self, done: int, total: int) -> None:
+    def report(self, done: int, total: int) -> None:
         if self._progress:
             self._progress(self.step, done, total)
 
-    def run(self, over: carrier.Carrier | None) -> Deployed:
-        self.tell(0, 1)
-        way = over or connected(self.destination)
+    def run(self, carrier: Carrier | None) -> Deployment:
+        self.report(0, 1)
+        used = carrier or connect(self.destination)
         try:
-            found = self._surveyed(way)
-            platform = self._platform(found)
-            python = self._python(found)
+            found = self._survey(used)
+            platform = self._check_platform(found)
+            python = self._choose_python(found)
             try:
                 made = bundle.build(platform, python)
             except (Refused, OSError) as error:
-                raise DeployError("upload", f"what {self.word} needs cannot be put together: {error}") from error
-            deployed = Deployed(made.version, python, str(platform))
-            self._put(way, made, python, deployed)
+                raise DeployError("upload", f"what {self.host} needs cannot be put together: {error}") from error
+            deployment = Deployment(made.version, python, str(platform))
+            self._install(used, made, python, deployment)
         finally:
-            if over is None:
-                way.close()
-        self.tell(1, 1)
-        return deployed
+            if carrier is None:
+                used.close()
+        self.report(1, 1)
+        return deployment
 
     # -- what is there
 
-    def _surveyed(self, way: carrier.Carrier) -> survey.Survey:
+    def _survey(self, carrier: Carrier) -> survey.Survey:
         token = secrets.token_hex(8)
         try:
-            answer = way.run(survey.question(token))
+            result = carrier.run(survey.command(token))
         except Unreachable as error:
             raise DeployError("connect", str(error)) from error
         self.begin("detect_platform")
-        found = survey.read(answer.out, token)
+        found = survey.parse(result.out, token)
         if found is None:
-            told = _last(answer.err) or _last(answer.out) or "it said nothing"
-            if way.name == "via" and token not in answer.out:
-                raise DeployError("connect", f"{self.word} cannot be reached: {told}", answer.err)
-            message = f"{self.word} does not answer as a POSIX system (exit {answer.code}): {told}"
-            raise DeployError("detect_platform", message, answer.err)
+            last = _last_line(result.err) or _last_line(result.out) or "it printed nothing"
+            if carrier.name == "via" and token not in result.out:
+                raise DeployError("connect", f"{self.host} cannot be reached: {last}", result.err)
+            message = f"{self.host} does not answer as a POSIX system (exit {result.code}): {last}"
+            raise DeployError("detect_platform", message, result.err)
         return found
 
-    def _platform(self, found: survey.Survey) -> survey.Platform:
+    def _check_platform(self, found: survey.Survey) -> survey.Platform:
         platform = found.platform
         if platform.system not in survey.SYSTEMS:
-            told = f"{self.word} runs {platform.system or 'an unknown system'}; sesh runs on Linux and macOS"
-            raise DeployError("detect_platform", told)
+            system = platform.system or "an unknown system"
+            raise DeployError("detect_platform", f"{self.host} runs {system}; sesh runs on Linux and macOS")
         return platform
 
-    def _python(self, found: survey.Survey) -> survey.Python:
-        """The interpreter that sesh will run by: one that needs nothing fetched, of the system's, the newest."""
+    def _choose_python(self, found: survey.Survey) -> survey.Python:
+        """The interpreter to run sesh: one for which nothing must be fetched, of the system's, the newest."""
         self.begin("python")
         if not found.pythons:
-            names = "; ".join(found.others[:4])
-            told = f"only {names}" if names else "none at all"
+            names = "; ".join(found.unsuitable[:4])
+            others = f"only {names}" if names else "none at all"
             oldest = ".".join(str(part) for part in survey.OLDEST)
-            raise DeployError("python", f"{self.word} has no Python {oldest} or newer, {told}: install python3 there")
+            raise DeployError("python", f"{self.host} has no Python {oldest} or newer, {others}: install python3 there")
 
         def rank(python: survey.Python) -> tuple[bool, bool, tuple[int, ...]]:
             system = python.path.startswith(("/usr/", "/opt/", "/bin/"))
-            return bundle.native(found.platform, python), system, python.minor
+            return bundle.is_native(found.platform, python), system, python.minor
 
         return max(found.pythons, key=rank)
 
-    # -- what is put there
+    # -- what is installed
 
-    def _put(self, way: carrier.Carrier, made: bundle.Bundle, python: survey.Python, deployed: Deployed) -> None:
-        """Looks what is missing over there, and sends that."""
+    def _install(self, carrier: Carrier, made: bundle.Bundle, python: survey.Python, deployment: Deployment) -> None:
+        """Look what is missing there, and send it."""
         order = {
             "name": made.name,
             "version": made.version,
@@ -186,54 +204,53 @@ class _Deploy:
             "python": python.path,
             "force": self.force,
         }
-        seen = self._order(way, python, {**order, "action": "look"})
-        deployed.path = str(seen["path"])
-        if seen["whole"] and seen["program"] == "current":
+        found = self._execute(carrier, python, {**order, "action": "look"})
+        deployment.path = str(found["path"])
+        if found["whole"] and found["program"] == "current":
             return
-        if seen["program"] == "foreign" and not self.force:
-            told = f"~/.local/bin/sesh on {self.word} is not ours and stays; --force replaces it"
-            error = DeployError("switch", told)
-            error.foreign = True
-            raise error
-        if seen["whole"]:
-            self._order(way, python, {**order, "action": "switch"})
+        if found["program"] == "foreign" and not self.force:
+            message = f"~/.local/bin/sesh on {self.host} is not ours and stays; --force replaces it"
+            raise DeployError("switch", message, foreign=True)
+        if found["whole"]:
+            self._execute(carrier, python, {**order, "action": "switch"})
         else:
             archive = made.packed()
-            deployed.bytes = len(archive)
+            deployment.bytes = len(archive)
             self.begin("upload")
             order |= {"size": len(archive), "unpacked": made.size, "sha256": hashlib.sha256(archive).hexdigest()}
-            self._order(way, python, {**order, "action": "install"}, archive)
-        deployed.changed = True
+            self._execute(carrier, python, {**order, "action": "install"}, archive)
+        deployment.changed = True
 
-    def _order(
-        self, way: carrier.Carrier, python: survey.Python, order: dict[str, Any], archive: bytes = b""
+    def _execute(
+        self, carrier: Carrier, python: survey.Python, order: dict[str, Any], archive: bytes = b""
     ) -> dict[str, Any]:
-        """Has an order carried out over there; its answer. Raises DeployError with the step that failed."""
+        """Have unpack.py carry out an order there; its answer. Raises DeployError with the step that failed."""
         token = secrets.token_hex(8)
         text = json.dumps({**order, "token": token}).encode()
-        program = _program()
+        program = _unpack_source()
         head = b"%d\n%s%d\n%s" % (len(program), program, len(text), text)
 
-        def sent(count: int) -> None:
+        def on_sent(count: int) -> None:
             if archive and self.step == "upload":
-                self.tell(max(0, count - len(head)), len(archive))
+                self.report(max(0, count - len(head)), len(archive))
 
-        answers = _Answers(token, self.begin)
+        parser = _AnswerParser(token, self.begin)
         try:
-            answer = way.run(survey.running(python, _BOOT), head + archive, sent, answers.hear)
+            result = carrier.run(survey.python_command(python, _BOOTSTRAP), head + archive, on_sent, parser.feed)
         except Unreachable as error:
-            raise DeployError(self.step, f"the connection to {self.word} was lost: {error}") from error
-        if answers.failed:
-            failed = answers.failed
-            raise DeployError(failed["step"], f"{self.word}: {failed['reason']}", failed["told"] or answer.err)
-        if answers.done is None:
-            told = _last(answer.err) or "it said nothing"
-            raise DeployError(self.step, f"{python.path} on {self.word} ended with {answer.code}: {told}", answer.err)
-        return answers.done
+            raise DeployError(self.step, f"the connection was lost: {error}") from error
+        if parser.failed:
+            failed = parser.failed
+            raise DeployError(failed["step"], f"{self.host}: {failed['reason']}", failed["stderr"] or result.err)
+        if parser.done is None:
+            last = _last_line(result.err) or "it printed nothing"
+            message = f"{python.path} on {self.host} ended with {result.code}: {last}"
+            raise DeployError(self.step, message, result.err)
+        return parser.done
 
 
-class _Answers:
-    """Takes the lines that begin with a token out of what a host prints, as they come."""
+class _AnswerParser:
+    """Picks the lines of unpack.py, which begin with a token, out of what a host prints, as they come."""
 
     def __init__(self, token: str, begin: Callable[[str], None]) -> None:
         self._token, self._begin = f"{token} ".encode(), begin
@@ -241,25 +258,25 @@ class _Answers:
         self.failed: dict[str, Any] | None = None
         self.done: dict[str, Any] | None = None
 
-    def hear(self, data: bytes) -> None:
-        *rows, self._rest = (self._rest + data).split(b"\n")
-        for row in rows:
-            _, mark, text = row.partition(self._token)
-            if not mark:
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            _, token, text = line.partition(self._token)
+            if not token:
                 continue
-            said = json.loads(text)
-            if "step" in said:
-                self._begin(said["step"])
-            self.failed, self.done = said.get("failed", self.failed), said.get("done", self.done)
+            answer = json.loads(text)
+            if "step" in answer:
+                self._begin(answer["step"])
+            self.failed, self.done = answer.get("failed", self.failed), answer.get("done", self.done)
 
 
-def _program() -> bytes:
-    """The source of what runs over there."""
+def _unpack_source() -> bytes:
+    """The source of unpack.py, which runs on the host."""
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "unpack.py"), "rb") as file:
         return file.read()
 
 
-def _last(text: str) -> str:
-    """The last line that says something."""
+def _last_line(text: str) -> str:
+    """The last line that is not blank."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else ""

@@ -1,8 +1,6 @@
-"""The way to a host by fabric: for logins as plain as most are. All others are ssh's, which knows every kind.
+"""A connection by fabric, for logins that need nothing special; everything else is left to ssh.
 
-Host keys for paramiko as ssh would judge them: from the files that `ssh -G` names, with ssh's own strictness.
-
-Whatever is not plain here is left to ssh, which then has the last word.
+paramiko judges host keys as ssh would: by the known_hosts files that `ssh -G` names, and by ssh's own strictness.
 """
 
 from __future__ import annotations
@@ -17,23 +15,23 @@ import subprocess
 import warnings
 
 from sesh.errors import InvalidHost, Unreachable
-from sesh.remote.deploy import carrier
+from sesh.remote.deploy.carrier import BLOCK, TIMEOUT, Carrier, CommandResult
 from sesh.remote.ssh.destination import Destination, program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.remote.deploy.carrier import Heard, Sent
+    from sesh.remote.deploy.carrier import OnOutput, OnSent
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of ciphers that paramiko still offers, and nobody here asks for
+    warnings.simplefilter("ignore")  # about old ciphers that paramiko still offers
     import fabric
     import paramiko
 
-CONNECT, LOGIN = 8, 15
-"""Seconds for the connection to stand, and for each step of logging in."""
+CONNECT_TIMEOUT, LOGIN_TIMEOUT = 8, 15
+"""Seconds to connect, and for each step of logging in."""
 KEEPALIVE = 15
 
-# Settings of ssh that paramiko does not know, and the values under which that does no harm.
+# Settings of ssh that paramiko does not know, with the values that make no difference.
 _HARMLESS = {
     "addressfamily": ("any",),
     "bindaddress": ("none",),
@@ -49,119 +47,120 @@ _HARMLESS = {
     "revokedhostkeys": ("none",),
     "verifyhostkeydns": ("false", "no"),
 }
-# What the user may have chosen about the connection itself; then it is ssh that keeps to it.
-_CHOSEN = ("ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms", "rekeylimit")
+# Settings of the transport; where the user has changed one, ssh connects.
+_TRANSPORT = ("ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms", "rekeylimit")
 
 
-class FabricCarrier(carrier.Carrier):
-    """Runs lines over a connection of fabric's, each in a channel of its own."""
+class FabricCarrier(Carrier):
+    """Runs commands over a connection by fabric, each in its own channel."""
 
     name = "fabric"
 
-    def __init__(self, destination: Destination, connection: fabric.Connection, way: _Way | None) -> None:
+    def __init__(self, destination: Destination, connection: fabric.Connection, proxy: _Proxy | None) -> None:
         super().__init__(destination)
-        self._connection, self._way = connection, way
+        self._connection, self._proxy = connection, proxy
 
-    def run(self, line: str, feed: bytes = b"", sent: Sent | None = None, heard: Heard | None = None) -> carrier.Answer:
+    def run(
+        self, line: str, stdin: bytes = b"", on_sent: OnSent | None = None, on_output: OnOutput | None = None
+    ) -> CommandResult:
         try:
-            channel = self._connection.transport.open_session(timeout=carrier.PATIENCE)
+            channel = self._connection.transport.open_session(timeout=TIMEOUT)
             with channel:
-                channel.settimeout(carrier.PATIENCE)
+                channel.settimeout(TIMEOUT)
                 channel.exec_command(line)
-                _feed(channel, feed, sent)
-                return _answer(channel, heard)
+                _write_stdin(channel, stdin, on_sent)
+                return _read_result(channel, on_output)
         except (OSError, EOFError, paramiko.SSHException) as error:
-            told = str(error) or "the connection was lost"
-            raise Unreachable(f"{self.destination.word} does not answer any more: {told}") from error
+            reason = str(error) or "the connection was lost"
+            raise Unreachable(f"{self.destination.host} does not answer any more: {reason}") from error
 
     def close(self) -> None:
         self._connection.close()
-        if self._way is not None:
-            self._way.close()
+        if self._proxy is not None:
+            self._proxy.close()
 
 
-def _feed(channel: paramiko.Channel, feed: bytes, sent: Sent | None) -> None:
-    """Sends all of `feed`, or as much as is read over there."""
-    rest = memoryview(feed)
+def _write_stdin(channel: paramiko.Channel, data: bytes, on_sent: OnSent | None) -> None:
+    """Send all of `data`, or as much as the program reads."""
+    rest = memoryview(data)
     while rest:
         try:
-            count = channel.send(bytes(rest[: carrier.BLOCK]))
+            count = channel.send(bytes(rest[:BLOCK]))
         except TimeoutError:
             raise
         except OSError:
-            return  # the program has ended, and says why
+            return  # the program has ended, and its output says why
         rest = rest[count:]
-        if sent:
-            sent(len(feed) - len(rest))
+        if on_sent:
+            on_sent(len(data) - len(rest))
     channel.shutdown_write()
 
 
-def _answer(channel: paramiko.Channel, heard: Heard | None) -> carrier.Answer:
-    """What the program over there says until it ends. Raises EOFError where it is the connection that does."""
-    said: list[bytes] = []
-    while data := channel.recv(carrier.BLOCK):
-        said.append(data)
-        if heard:
-            heard(data)
-    told: list[bytes] = []
-    while data := channel.recv_stderr(carrier.BLOCK):
-        told.append(data)
-    if not channel.status_event.wait(carrier.PATIENCE) or channel.exit_status < 0:
+def _read_result(channel: paramiko.Channel, on_output: OnOutput | None) -> CommandResult:
+    """The result of a program when it has ended. Raises EOFError where the connection ended instead."""
+    stdout: list[bytes] = []
+    while block := channel.recv(BLOCK):
+        stdout.append(block)
+        if on_output:
+            on_output(block)
+    stderr: list[bytes] = []
+    while block := channel.recv_stderr(BLOCK):
+        stderr.append(block)
+    if not channel.status_event.wait(TIMEOUT) or channel.exit_status < 0:
         raise EOFError
-    return carrier.Answer(channel.exit_status, b"".join(said), b"".join(told))
+    return CommandResult(channel.exit_status, b"".join(stdout), b"".join(stderr))
 
 
 def connect(destination: Destination) -> FabricCarrier | None:
-    """A connection by fabric, None where that may not be or does not work: then ssh tries, and says why it fails."""
-    if not plain(destination):
+    """A connection by fabric; None where it must not or cannot log in: then ssh tries, and says why it fails."""
+    if not is_plain(destination):
         return None
     logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else its tracebacks would go to stderr
     logging.getLogger("paramiko").propagate = False
-    way = connection = None
+    proxy = connection = None
     try:
-        words = _way(destination)
-        way = _Way(words) if words else None
-        connection = _connection(destination, way.socket if way else None)
-        load(connection.client, destination)
+        words = _proxy_command(destination)
+        proxy = _Proxy(words) if words else None
+        connection = _connection(destination, proxy.socket if proxy else None)
+        load_known_hosts(connection.client, destination)
         connection.open()
         connection.transport.set_keepalive(KEEPALIVE)
     except (OSError, EOFError, ValueError, paramiko.SSHException, NotPlain, InvalidHost):
         if connection is not None:
             connection.client.close()
-        if way is not None:
-            way.close()
+        if proxy is not None:
+            proxy.close()
         return None
-    return FabricCarrier(destination, connection, way)
+    return FabricCarrier(destination, connection, proxy)
 
 
-def plain(destination: Destination) -> bool:
-    """Whether fabric would do what the user's configuration says, all of it."""
+def is_plain(destination: Destination) -> bool:
+    """Whether fabric would do all that the user's configuration says."""
     for keyword, harmless in _HARMLESS.items():
         value = destination.setting(keyword)
         if value and value not in harmless:
             return False
     if any("%" in path for path in destination.settings.get("identityfile", [])):
         return False
-    return not _chosen(destination)
+    return not _changes_transport(destination)
 
 
-def _chosen(destination: Destination) -> bool:
-    """Whether the user, or this machine's administrator, has chosen ciphers and the like."""
-    return any(destination.settings.get(keyword) != _defaults().get(keyword) for keyword in _CHOSEN)
+def _changes_transport(destination: Destination) -> bool:
+    """Whether the user, or this machine's administrator, has changed ciphers and the like."""
+    return any(destination.settings.get(keyword) != _defaults().get(keyword) for keyword in _TRANSPORT)
 
 
 @functools.cache
 def _defaults() -> dict[str, list[str]]:
-    """What ssh does where nobody has chosen anything."""
+    """ssh's settings without any configuration."""
     words = [program(), "-F", "none", "-G", "--", "localhost"]
     done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     return {keyword.lower(): [value] for keyword, _, value in (row.partition(" ") for row in done.stdout.splitlines())}
 
 
-def _connection(destination: Destination, way: socket.socket | None) -> fabric.Connection:
-    """The connection as `ssh -G` has it, not yet opened. No file of fabric's own is read."""
-    home = pwd.getpwuid(os.getuid()).pw_dir  # as ssh does, whatever HOME says
-    named = [os.path.join(home, path[2:]) if path[:2] == "~/" else path for path in _identities(destination)]
+def _connection(destination: Destination, proxy: socket.socket | None) -> fabric.Connection:
+    """The connection as `ssh -G` describes it, not yet opened. fabric's own files are not read."""
+    identities = [_expanded(path) for path in destination.settings.get("identityfile", []) if path != "none"]
     agent = destination.setting("identityagent") != "none" and destination.setting("identitiesonly") != "yes"
     return fabric.Connection(
         host=destination.setting("hostname"),
@@ -169,25 +168,26 @@ def _connection(destination: Destination, way: socket.socket | None) -> fabric.C
         port=int(destination.setting("port") or 22),
         config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
         forward_agent=False,
-        connect_timeout=CONNECT,
+        connect_timeout=CONNECT_TIMEOUT,
         connect_kwargs={
-            "key_filename": [path for path in named if os.path.isfile(path)],
+            "key_filename": [path for path in identities if os.path.isfile(path)],
             "allow_agent": agent,
             "look_for_keys": False,
-            "banner_timeout": LOGIN,
-            "auth_timeout": LOGIN,
-            "channel_timeout": LOGIN,
-            **({"sock": way} if way else {}),
+            "banner_timeout": LOGIN_TIMEOUT,
+            "auth_timeout": LOGIN_TIMEOUT,
+            "channel_timeout": LOGIN_TIMEOUT,
+            **({"sock": proxy} if proxy else {}),
         },
     )
 
 
-def _identities(destination: Destination) -> list[str]:
-    return [path for path in destination.settings.get("identityfile", []) if path != "none"]
+def _expanded(path: str) -> str:
+    """A path with `~/` expanded as ssh does it: by the password database, whatever HOME says."""
+    return os.path.join(pwd.getpwuid(os.getuid()).pw_dir, path[2:]) if path[:2] == "~/" else path
 
 
-class _Way:
-    """The command that leads to a host through others (ProxyJump, ProxyCommand), its stdio one end of a socket.
+class _Proxy:
+    """The command that connects to a host through others (ProxyJump, ProxyCommand), with a socket as its stdio.
 
     paramiko's own class for this never notices that the command has ended.
     """
@@ -209,8 +209,8 @@ class _Way:
             self._process.wait()
 
 
-def _way(destination: Destination) -> list[str]:
-    """The words of the command that leads there, none for the straight way. Raises NotPlain, InvalidHost."""
+def _proxy_command(destination: Destination) -> list[str]:
+    """The words of the proxy command, none without a proxy. Raises NotPlain, InvalidHost."""
     host, port = destination.setting("hostname"), destination.setting("port")
     jumps = destination.setting("proxyjump")
     if jumps not in ("", "none"):
@@ -222,75 +222,73 @@ def _way(destination: Destination) -> list[str]:
         return []
     if destination.setting("proxyusefdpass") == "yes":
         raise NotPlain("proxyusefdpass")
-    tokens = {"%h": host, "%p": port, "%r": destination.setting("user"), "%n": destination.word, "%%": "%"}
+    tokens = {"%h": host, "%p": port, "%r": destination.setting("user"), "%n": destination.host, "%%": "%"}
     if set(re.findall("%.", command)) - set(tokens):
         raise NotPlain("proxycommand")
     return ["sh", "-c", "exec " + re.sub("%.", lambda match: tokens[match[0]], command)]
 
 
 ACCEPTING = ("ask", "accept-new", "no", "off", "false")
-"""Values of StrictHostKeyChecking under which an unknown key is taken and recorded (`ask` as in sesh's own ssh)."""
+"""Values of StrictHostKeyChecking that accept and record an unknown key (`ask`: as sesh's own use of ssh does)."""
 
 
 class NotPlain(Exception):
-    """Something that only ssh understands."""
+    """A setting that only ssh understands."""
 
 
-class Policy:
-    """What becomes of a key that no file knows: recorded in the user's first file, or refused. paramiko asks it."""
+class HostKeyPolicy:
+    """paramiko's policy for an unknown host key: record it in the user's first known_hosts file, or refuse it."""
 
     def __init__(self, destination: Destination) -> None:
         self._accepting = destination.setting("stricthostkeychecking") in ACCEPTING
         self._hashed = destination.setting("hashknownhosts") == "yes"
-        self._file = next(iter(user_files(destination)), "")
+        self._file = next(iter(user_known_hosts(destination)), "")
 
     def missing_host_key(self, _client: object, hostname: str, key: paramiko.PKey) -> None:
-        """Raises SSHException for a key that is not taken."""
+        """Record the key. Raises SSHException to refuse it."""
         if not self._accepting or not self._file:
             raise paramiko.SSHException(f"the host key of {hostname} is not known")
         name = paramiko.HostKeys.hash_host(hostname) if self._hashed else hostname
         try:
             _append(self._file, f"{name} {key.get_name()} {key.get_base64()}\n")
         except OSError:
-            pass  # as with ssh: what cannot be recorded is unknown the next time too
+            pass  # as with ssh: then it is unknown the next time too
 
 
 def _append(path: str, line: str) -> None:
-    """Adds a line to a file of known hosts, made for its owner alone where it is missing."""
+    """Add a line to a known_hosts file, which is created for its owner alone where it is missing."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         size = os.fstat(descriptor).st_size
-        unended = bool(size) and os.pread(descriptor, 1, size - 1) != b"\n"
-        os.write(descriptor, (b"\n" if unended else b"") + line.encode())
+        newline_missing = bool(size) and os.pread(descriptor, 1, size - 1) != b"\n"
+        os.write(descriptor, (b"\n" if newline_missing else b"") + line.encode())
     finally:
         os.close(descriptor)
 
 
-def user_files(destination: Destination) -> list[str]:
-    """The user's own files of known hosts."""
+def user_known_hosts(destination: Destination) -> list[str]:
+    """The user's own known_hosts files."""
     return _files(destination, "userknownhostsfile")
 
 
 def _files(destination: Destination, keyword: str) -> list[str]:
-    """The paths of a setting that may hold several. Raises NotPlain for what only ssh can take apart."""
+    """The paths in a setting that may hold several. Raises NotPlain for what only ssh can parse."""
     value = destination.setting(keyword)
     if "%" in value or '"' in value or "\\" in value:
         raise NotPlain(keyword)
-    home = pwd.getpwuid(os.getuid()).pw_dir  # as ssh does, whatever HOME says
-    paths = [os.path.join(home, each[2:]) if each[:2] == "~/" else each for each in value.split()]
-    return [path for path in paths if path.lower() != "none"]
+    return [_expanded(path) for path in value.split() if path.lower() != "none"]
 
 
-def load(client: paramiko.SSHClient, destination: Destination) -> None:
-    """Gives a client the known hosts, and the policy for others. Raises NotPlain."""
-    for path in [*user_files(destination), *_files(destination, "globalknownhostsfile")]:
+def load_known_hosts(client: paramiko.SSHClient, destination: Destination) -> None:
+    """Load the known hosts, and set the policy for others. Raises NotPlain."""
+    for path in [*user_known_hosts(destination), *_files(destination, "globalknownhostsfile")]:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
                 text = file.read()
         except OSError:
-            continue  # missing ones are usual, unreadable ones are as good as missing to ssh too
+            continue  # to ssh too an unreadable file is a missing one
         if any(line.lstrip().startswith("@") for line in text.splitlines()):
             raise NotPlain(path)  # certificate authorities and revoked keys
         client.load_system_host_keys(path)
-    client.set_missing_host_key_policy(Policy(destination))
+    client.set_missing_host_key_policy(HostKeyPolicy(destination))

@@ -1,4 +1,4 @@
-"""Several deploys at once: each host in a thread of its own, with a progress bar on a terminal and a line elsewhere."""
+"""Deploying to several hosts at once: each in a thread, with a progress bar on a terminal and a line elsewhere."""
 
 from __future__ import annotations
 
@@ -8,161 +8,161 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sesh.errors import Interrupted, SeshError
 from sesh.remote import eventlog
-from sesh.remote.deploy.deploy import STEPS, Deployed, DeployError, connected, deploy
+from sesh.remote.deploy.deploy import STEPS, DeployError, Deployment, connect, deploy
 from sesh.remote.ssh import ssh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from rich.progress import Progress
+    from rich.progress import Progress as Bars
 
     from sesh.remote.deploy.carrier import Carrier
+    from sesh.remote.deploy.deploy import Progress
     from sesh.remote.ssh.destination import Destination
 
-    Tell = Callable[[str, int, int], None]
-
-MOST_AT_ONCE = 16
+MAX_AT_ONCE = 16
 _STDERR = 2
 
 
-class Result:
-    """What became of one host: `deployed`, or the `error` that ended it."""
+class HostResult:
+    """The result for one host: its `deployment`, or the `error`."""
 
-    __slots__ = ("deployed", "destination", "error")
+    __slots__ = ("deployment", "destination", "error")
 
     def __init__(
-        self, destination: Destination, deployed: Deployed | None = None, error: SeshError | None = None
+        self, destination: Destination, deployment: Deployment | None = None, error: SeshError | None = None
     ) -> None:
-        self.destination, self.deployed, self.error = destination, deployed, error
+        self.destination, self.deployment, self.error = destination, deployment, error
 
     def __str__(self) -> str:
-        """In one line, for people."""
-        word = self.destination.word
-        if self.deployed is None:
+        return f"{self.destination.host} {self.verdict}"
+
+    @property
+    def verdict(self) -> str:
+        """The result in words that follow the host."""
+        done, host = self.deployment, self.destination.host
+        if done is None:
             step = f" ({self.error.step})" if isinstance(self.error, DeployError) else ""
-            return f"{word} failed{step}: {self.error}"
-        done = self.deployed
+            return f"failed{step}: {str(self.error).removeprefix(f'{host}: ').removeprefix(f'{host} ')}"
         if not done.changed:
-            return f"{word} has sesh {done.version} already"
+            return f"has sesh {done.version} already"
         size = f"{done.bytes / 1e6:.1f} MB, " if done.bytes else ""
-        return f"{word} has sesh {done.version} now, by Python {done.python_version} ({size}{done.seconds:.1f} s)"
+        return f"has sesh {done.version} now, by Python {done.python_version} ({size}{done.seconds:.1f} s)"
 
 
 def deploy_all(
     destinations: Sequence[Destination], *, force: bool = False, bars: bool | None = None, ask: bool | None = None
-) -> list[Result]:
-    """Deploys to several hosts in parallel; what became of each, in their order. A failure of one stops no other.
+) -> list[HostResult]:
+    """Deploy to several hosts in parallel; the results in their order. A failure on one stops no other.
 
-    `bars`: a progress bar each on stderr; None where that is a terminal and no program reads the events. Without bars
-    each host gets a line when it is done. `ask`: whether ssh may prompt; None where a person sits at a terminal. Hosts
-    that must ask are connected one after the other, before the first bar is drawn.
+    `bars`: a progress bar for each on stderr; None: where that is a terminal and no program reads the events. Without
+    bars each host gets a line when it is done. `ask`: whether ssh may prompt; None: where there is a terminal. Hosts
+    that must ask are connected one after the other, before the bars are drawn.
     """
-    ask = ssh.prompting() if ask is None else ask
+    ask = ssh.can_prompt() if ask is None else ask
     bars = os.isatty(_STDERR) and not eventlog.wanted() if bars is None else bars
-    ways = _connected(destinations, ask)
-    shown = _Bars(destinations) if bars else _Lines()
+    carriers = _connect_all(destinations, ask)
+    report = _BarReport(destinations) if bars else _LineReport()
     stop = threading.Event()
 
-    def one(at: int) -> Result:
-        destination, way = destinations[at], ways[at]
-        tell = shown.teller(at)
+    def deploy_one(index: int) -> HostResult:
+        report_progress = report.progress(index)
 
-        def watched(step: str, done: int, total: int) -> None:
+        def progress(step: str, done: int, total: int) -> None:
             if stop.is_set():
                 raise Interrupted("interrupted")
-            tell(step, done, total)
+            report_progress(step, done, total)
 
-        result = _one(destination, way, force, watched)
-        shown.end(at, result)
+        result = _deploy_one(destinations[index], carriers[index], force, progress)
+        report.finish(index, result)
         return result
 
-    with shown, ThreadPoolExecutor(min(MOST_AT_ONCE, max(1, len(destinations)))) as pool:
-        futures = [pool.submit(one, at) for at in range(len(destinations))]
+    with report, ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(destinations)))) as pool:
+        futures = [pool.submit(deploy_one, index) for index in range(len(destinations))]
         try:
             return [future.result() for future in futures]
         except KeyboardInterrupt:
-            stop.set()  # and what waits for a host fails as its connection is closed
+            stop.set()  # and closing the connections ends what waits for a host
             raise
         finally:
-            for way in ways:
-                if not isinstance(way, SeshError):
-                    way.close()
+            for carrier in carriers:
+                if not isinstance(carrier, SeshError):
+                    carrier.close()
 
 
-def _one(destination: Destination, way: Carrier | SeshError, force: bool, tell: Tell) -> Result:
-    if isinstance(way, SeshError):
-        eventlog.log("deploy_start", host=destination.word)
-        eventlog.log("deploy_failed", host=destination.word, step=STEPS[0], stderr=str(way))
-        return Result(destination, error=way)
+def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: bool, progress: Progress) -> HostResult:
+    if isinstance(carrier, SeshError):
+        eventlog.log("deploy_start", host=destination.host)
+        eventlog.log("deploy_failed", host=destination.host, step=STEPS[0], stderr=str(carrier))
+        return HostResult(destination, error=carrier)
     try:
-        return Result(destination, deploy(destination, force=force, progress=tell, over=way))
+        return HostResult(destination, deploy(destination, force=force, progress=progress, carrier=carrier))
     except SeshError as error:
-        return Result(destination, error=error)
+        return HostResult(destination, error=error)
 
 
-def _connected(destinations: Sequence[Destination], ask: bool) -> list[Carrier | SeshError]:
-    """The ways to all hosts: first all at once without a question, then one by one those where a person may help."""
+def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier | SeshError]:
+    """Connect to all hosts: first in parallel without prompts, then one by one where a prompt may help."""
 
-    def quiet(destination: Destination) -> Carrier | SeshError:
+    def connect_quietly(destination: Destination) -> Carrier | SeshError:
         try:
-            return connected(destination, ask=False)
+            return connect(destination, ask=False)
         except SeshError as error:
             return error
 
-    with ThreadPoolExecutor(min(MOST_AT_ONCE, max(1, len(destinations)))) as pool:
-        ways = list(pool.map(quiet, destinations))
-    for at, (destination, way) in enumerate(zip(destinations, ways, strict=True)):
-        if ask and isinstance(way, DeployError) and way.askable:
+    with ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(destinations)))) as pool:
+        carriers = list(pool.map(connect_quietly, destinations))
+    for index, (destination, carrier) in enumerate(zip(destinations, carriers, strict=True)):
+        if ask and isinstance(carrier, DeployError) and carrier.prompt_may_help:
             try:
-                ways[at] = connected(destination, ask=True)
+                carriers[index] = connect(destination, ask=True)
             except SeshError as error:
-                ways[at] = error
-    return ways
+                carriers[index] = error
+    return carriers
 
 
-class _Lines:
-    """One line a host, when it is done; none where a program reads the events."""
+class _LineReport:
+    """A line for each host when it is done; none where a program reads the events."""
 
     def __enter__(self) -> None:
-        """Nothing has to be prepared."""
+        """Nothing to prepare."""
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is left."""
+        """Nothing to clean up."""
 
-    def teller(self, _at: int) -> Tell:
+    def progress(self, _index: int) -> Progress:
         return lambda _step, _done, _total: None
 
-    def end(self, _at: int, result: Result) -> None:
+    def finish(self, _index: int, result: HostResult) -> None:
         eventlog.prose(str(result))
 
 
-class _Bars(_Lines):
-    """A bar a host: the steps, and within the upload its bytes."""
+class _BarReport(_LineReport):
+    """A bar for each host: the steps, and within the upload its bytes."""
 
     def __init__(self, destinations: Sequence[Destination]) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
-        columns = (TextColumn("{task.fields[word]}"), BarColumn(), TextColumn("{task.description}"))
-        self._progress: Progress = Progress(*columns, console=Console(stderr=True, highlight=False))
-        self._tasks = [self._progress.add_task("connect", total=len(STEPS), word=each.word) for each in destinations]
+        columns = (TextColumn("{task.fields[host]}"), BarColumn(), TextColumn("{task.description}"))
+        self._bars: Bars = Progress(*columns, console=Console(stderr=True, highlight=False))
+        self._tasks = [self._bars.add_task("connect", total=len(STEPS), host=each.host) for each in destinations]
 
     def __enter__(self) -> None:
-        self._progress.start()
+        self._bars.start()
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        self._bars.stop()
 
-    def teller(self, at: int) -> Tell:
-        def tell(step: str, done: int, total: int) -> None:
+    def progress(self, index: int) -> Progress:
+        def update(step: str, done: int, total: int) -> None:
             share = done / total if total else 1.0
             text = f"{step} {done / 1e6:.1f} of {total / 1e6:.1f} MB" if total > 1 else step.replace("_", " ")
-            self._progress.update(self._tasks[at], completed=STEPS.index(step) + share, description=text)
+            self._bars.update(self._tasks[index], completed=STEPS.index(step) + share, description=text)
 
-        return tell
+        return update
 
-    def end(self, at: int, result: Result) -> None:
+    def finish(self, index: int, result: HostResult) -> None:
         completed = len(STEPS) if result.error is None else None
-        text = str(result).partition(" ")[2]
-        self._progress.update(self._tasks[at], completed=completed, description=text, refresh=True)
+        self._bars.update(self._tasks[index], completed=completed, description=result.verdict, refresh=True)

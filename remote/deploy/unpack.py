@@ -1,7 +1,8 @@
-"""What runs over there while sesh is deployed: it needs nothing but a Python and its standard library.
+"""The part of a deploy that runs on the host: receive, unpack and try a version, and put it into service.
 
-This very file is sent over and run. It reads an order (JSON) from stdin, after it the archive where there is one, and
-answers in lines that begin with the order's token, so that nothing that login files print is taken for an answer.
+This file is sent there and run by itself, so it imports nothing but the standard library. It reads an order (JSON) from
+stdin, then the archive where there is one, and answers in lines that begin with the order's token, so that what login
+files print is not taken for an answer.
 """
 
 from __future__ import annotations
@@ -30,28 +31,28 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 SILENCE = 120
-"""Seconds without a byte of the archive after which it will not come any more."""
+"""Seconds without a byte of the archive after which the upload has failed."""
 STALE = 600.0
-"""Seconds after which a directory that nobody holds is what a killed deploy left."""
-SIGN = "# sesh's launcher, written by sesh --deploy"
-"""What the second line of a ~/.local/bin/sesh begins with that is ours."""
+"""Seconds after which an unlocked temporary directory counts as left behind by a killed deploy."""
+SIGNATURE = "# sesh's launcher, written by sesh --deploy"
+"""The second line of a ~/.local/bin/sesh that is ours."""
 _MANIFEST, _START, _TEMPORARY = "MANIFEST", "start.py", ".tmp-"
 _BLOCK = 1 << 18
-_UNCOMPILED = ("pygments", "markdown_it")  # nothing of sesh's loads them
-_FRESH = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_COMPILED = ("pygments", "markdown_it")  # sesh never loads them
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Failed(Exception):
-    """A step that did not work: `step`, the reason as it ends a sentence, and what a program said about it."""
+    """A step failed: `step`, the reason, and what a program printed about it."""
 
-    def __init__(self, step: str, reason: str, told: str = "") -> None:
+    def __init__(self, step: str, reason: str, stderr: str = "") -> None:
         super().__init__(reason)
-        self.step, self.told = step, told
+        self.step, self.stderr = step, stderr
 
 
-class Works:
-    """The place where versions are kept, and the one order that is carried out there."""
+class Installer:
+    """Carries out one order in the directory of versions."""
 
     def __init__(self, order: dict[str, Any], stream: io.BufferedIOBase) -> None:
         self.order, self.stream = order, stream
@@ -61,40 +62,41 @@ class Works:
         self.program = os.path.join(self.home, ".local", "bin", "sesh")
         self.final = os.path.join(self.versions, order["name"])
         self.step = "upload"
-        self._made: list[str] = []  # folders, the outermost first
+        self._created: list[str] = []  # folders, the outermost first
 
-    def say(self, **facts: Any) -> None:
-        """One line of the answer."""
-        with contextlib.suppress(BrokenPipeError):  # nobody listens any more; what was begun is brought to its end
+    def answer(self, **facts: Any) -> None:
+        """Print one line of the answer."""
+        with contextlib.suppress(BrokenPipeError):  # nobody reads it any more; finish what was begun
             print(self.order["token"], json.dumps(facts), flush=True)
 
     def begin(self, step: str) -> None:
-        """From now on it is this step that may fail."""
+        """Note and report the current step."""
         self.step = step
-        self.say(step=step)
+        self.answer(step=step)
 
-    def do(self) -> None:
-        """Carries the order out: `look`, `switch` or `install`. Raises Failed, OSError."""
+    def run(self) -> None:
+        """Carry out the order: `look`, `switch` or `install`. Raises Failed, OSError."""
         action = self.order["action"]
         if action == "look":
-            self.say(done={"whole": self.whole(self.final), "program": self.kind(), "path": self.final})
+            whole = self.is_complete(self.final)
+            self.answer(done={"whole": whole, "program": self.program_kind(), "path": self.final})
             return
         self._refuse_foreign()
         try:
             if action == "install":
                 self._install()
             else:
-                self._restore()
+                self._switch_to_present()
         except BaseException:
-            for folder in reversed(self._made):
-                with contextlib.suppress(OSError):  # something lies in it
+            for folder in reversed(self._created):
+                with contextlib.suppress(OSError):  # not empty
                     os.rmdir(folder)
             raise
 
     # -- versions
 
-    def whole(self, path: str) -> bool:
-        """Whether a version is there, complete and unchanged: each file by its hash, and their list too."""
+    def is_complete(self, path: str) -> bool:
+        """Whether a version is there, complete and unchanged: the manifest and each file by their hashes."""
         try:
             if not stat.S_ISDIR(os.lstat(path).st_mode):
                 return False
@@ -110,16 +112,16 @@ class Works:
         return True
 
     def _install(self) -> None:
-        """Receives a version, tries it, and puts it into service."""
-        self._make_folders()
-        self._sweep()
+        """Receive a version, try it, and put it into service."""
+        self._create_folders()
+        self._remove_leftovers()
         with _Scratch(self.versions) as scratch:
-            fresh = os.path.join(scratch, "fresh")
-            self._extract(self._receive(os.path.join(scratch, "archive")), fresh)
+            unpacked = os.path.join(scratch, "unpacked")
+            self._extract(self._receive(os.path.join(scratch, "archive")), unpacked)
             self.begin("smoke_test")
-            self._try(fresh, scratch)
+            self._smoke_test(unpacked, scratch)
             with _locked(self.versions, wait=True):
-                placed = self._place(fresh, scratch)
+                placed = self._place(unpacked, scratch)
                 try:
                     self._switch()
                 except BaseException:
@@ -127,48 +129,48 @@ class Works:
                         os.rename(self.final, os.path.join(scratch, "withdrawn"))
                     raise
 
-    def _restore(self) -> None:
-        """Puts a version that is there already into service."""
+    def _switch_to_present(self) -> None:
+        """Put a version that is there already into service."""
         self.begin("smoke_test")
         with _Scratch(self.versions) as scratch:
-            self._try(self.final, scratch)
+            self._smoke_test(self.final, scratch)
             with _locked(self.versions, wait=True):
-                if not self.whole(self.final):
+                if not self.is_complete(self.final):
                     raise Failed("switch", "the version was there and is gone; try again")
                 self._switch()
 
-    def _make_folders(self) -> None:
-        """Makes the place of the versions, each folder that is missing. Refuses what somebody else could change."""
+    def _create_folders(self) -> None:
+        """Create the directory of versions. Raises Failed where another user could change it."""
         if os.stat(self.home).st_uid != os.geteuid():
             reason = f"HOME there is {self.home}, which is another user's; the command must set it, as `sudo -H` does"
             raise Failed("upload", reason)
-        self._make(self.data)
-        self._make(self.versions)
+        self._create(self.data)
+        self._create(self.versions)
         for folder in (self.data, self.versions):
             found = os.lstat(folder)
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & stat.S_IWOTH:
-                raise Failed("upload", f"{folder} is no directory of that user's own; look at it, and move it away")
+                raise Failed("upload", f"{folder} is not a directory of that user's own; look at it, and move it away")
 
-    def _make(self, path: str) -> None:
-        """Makes a folder and those above it, and remembers which were missing."""
+    def _create(self, path: str) -> None:
+        """Create a folder and those above it, and remember which."""
         if os.path.isdir(path):
             return
-        self._make(os.path.dirname(path))
-        with contextlib.suppress(FileExistsError):  # another deploy was quicker, or it is checked later on
+        self._create(os.path.dirname(path))
+        with contextlib.suppress(FileExistsError):  # another deploy was faster, or it is checked later
             os.mkdir(path, 0o755)
-            self._made.append(path)
+            self._created.append(path)
 
-    def _sweep(self) -> None:
-        """Removes what deploys that were killed left behind."""
+    def _remove_leftovers(self) -> None:
+        """Remove what killed deploys left behind."""
         for name in os.listdir(self.versions):
             path = os.path.join(self.versions, name)
             if not name.startswith(_TEMPORARY) or time.time() - os.lstat(path).st_mtime < STALE:
                 continue
-            with contextlib.suppress(OSError), _locked(path, wait=False):  # it is held, or no folder
+            with contextlib.suppress(OSError), _locked(path, wait=False):  # locked, or not a folder
                 shutil.rmtree(path, ignore_errors=True)
 
     def _receive(self, path: str) -> str:
-        """Stores the archive, counted and hashed as it comes."""
+        """Store the archive, checking its size and hash."""
         size, left, digest = self.order["size"], self.order["size"], hashlib.sha256()
         with open(path, "xb") as file:
             while left:
@@ -186,7 +188,7 @@ class Works:
         return path
 
     def _extract(self, archive: str, target: str) -> None:
-        """Unpacks plain files below `target`, refuses everything else, and makes it ready for use."""
+        """Unpack regular files below `target`, refusing everything else, and compile them."""
         self.begin("unpack")
         os.mkdir(target, 0o755)
         room = self.order["unpacked"]
@@ -194,7 +196,7 @@ class Works:
             for member in members:
                 parts = member.name.split("/")
                 if not member.isreg():
-                    raise Failed("unpack", f"the archive holds {member.name!a}, which is no plain file")
+                    raise Failed("unpack", f"the archive holds {member.name!a}, which is not a regular file")
                 if "" in parts or "." in parts or ".." in parts or "\0" in member.name:
                     raise Failed("unpack", f"the archive holds {member.name!a}, which leaves the directory")
                 room -= member.size
@@ -203,28 +205,28 @@ class Works:
                 path = os.path.join(target, *parts)
                 os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
                 content = members.extractfile(member) or io.BytesIO()
-                with open(os.open(path, _FRESH, 0o644), "wb") as file:
+                with open(os.open(path, _NEW_FILE, 0o644), "wb") as file:
                     shutil.copyfileobj(content, file, _BLOCK)
         os.unlink(archive)
-        if not self.whole(target):
-            raise Failed("unpack", "what was unpacked is not what its list says")
+        if not self.is_complete(target):
+            raise Failed("unpack", "what was unpacked does not match its manifest")
         self._compile(target)
         _sync_tree(target)
 
-    def _compile(self, fresh: str) -> None:
-        """Compiles what sesh loads, once and for all: nothing in a version's directory changes when it is used."""
+    def _compile(self, unpacked: str) -> None:
+        """Compile what sesh loads now: nothing in a version's directory changes later."""
         unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
-        for folder, folders, names in os.walk(os.path.join(fresh, "lib")):
-            folders[:] = sorted(name for name in folders if name not in _UNCOMPILED)
+        for folder, folders, names in os.walk(os.path.join(unpacked, "lib")):
+            folders[:] = sorted(name for name in folders if name not in _NOT_COMPILED)
             for name in sorted(names):
                 if name.endswith(".py"):
                     path = os.path.join(folder, name)
-                    shown = os.path.join(self.final, os.path.relpath(path, fresh))
-                    with contextlib.suppress(py_compile.PyCompileError):  # a file for other Pythons
+                    shown = os.path.join(self.final, os.path.relpath(path, unpacked))
+                    with contextlib.suppress(py_compile.PyCompileError):  # for another version of Python
                         py_compile.compile(path, dfile=shown, doraise=True, invalidation_mode=unchecked)
 
-    def _try(self, version: str, temporary: str) -> None:
-        """Has the version try itself, as its users would run it."""
+    def _smoke_test(self, version: str, temporary: str) -> None:
+        """Run the version's smoke test, through a launcher as its users run it."""
         launcher = os.path.join(temporary, "sesh")
         _write(launcher, self.launcher(version), 0o755)
         program = os.path.join(version, "lib", "sesh", "remote", "deploy", "smoke.py")
@@ -233,28 +235,28 @@ class Works:
             words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
         )
         if done.returncode:
-            last = (done.stdout.strip() or done.stderr.strip() or "it said nothing").splitlines()[-1]
+            last = (done.stdout.strip() or done.stderr.strip() or "it printed nothing").splitlines()[-1]
             raise Failed("smoke_test", f"the new version does not work there: {last}", done.stdout + done.stderr)
 
     # -- into service
 
-    def _place(self, fresh: str, temporary: str) -> bool:
-        """Puts a version where it stays, in one step. Whether it was not there yet."""
-        if self.whole(self.final):
+    def _place(self, unpacked: str, temporary: str) -> bool:
+        """Move a version to its final path atomically; False where it was there already."""
+        if self.is_complete(self.final):
             return False
         if os.path.lexists(self.final):
             os.rename(self.final, os.path.join(temporary, "broken"))
-        os.rename(fresh, self.final)
+        os.rename(unpacked, self.final)
         _sync(self.versions)
         return True
 
     def launcher(self, version: str) -> str:
-        """The script that runs a version by the interpreter of this deploy, kept apart from all other packages."""
+        """The script that runs a version by the interpreter of this deploy, isolated from all other packages."""
         words = [self.order["python"], "-I", "-S", "-B", os.path.join(version, _START)]
         quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
-        return f'#!/bin/sh\n{SIGN}\nexec {quoted} "$@"\n'
+        return f'#!/bin/sh\n{SIGNATURE}\nexec {quoted} "$@"\n'
 
-    def kind(self) -> str:
+    def program_kind(self) -> str:
         """What ~/.local/bin/sesh is: `missing`, `current`, `ours` (of another version) or `foreign`."""
         try:
             found = os.lstat(self.program)
@@ -271,17 +273,17 @@ class Works:
             return "foreign"
         if text == self.launcher(self.final).encode("utf-8", "surrogateescape") and found.st_mode & stat.S_IXUSR:
             return "current"
-        return "ours" if text.split(b"\n")[1:2] == [SIGN.encode()] else "foreign"
+        return "ours" if text.split(b"\n")[1:2] == [SIGNATURE.encode()] else "foreign"
 
     def _refuse_foreign(self) -> None:
-        if self.kind() == "foreign" and not self.order["force"]:
+        if self.program_kind() == "foreign" and not self.order["force"]:
             raise Failed("switch", f"{self.program} there is not ours and stays; --force replaces it")
 
     def _switch(self) -> None:
-        """Puts the launcher in place, in one step."""
+        """Put the launcher in place atomically."""
         self.begin("switch")
         folder = os.path.dirname(self.program)
-        self._make(folder)
+        self._create(folder)
         self._refuse_foreign()
         temporary = os.path.join(folder, f".sesh-{os.urandom(6).hex()}")
         try:
@@ -293,10 +295,10 @@ class Works:
         _sync(folder)
 
 
-class _locked:  # noqa: N801 (a context manager named as what it makes)
-    """Holds a lock on a folder; where the file system has none, none is held.
+class _locked:  # noqa: N801 (a context manager)
+    """Holds a lock on a folder, where its file system has locks.
 
-    Raises BlockingIOError where somebody else holds it and it is not to be waited for.
+    Raises BlockingIOError where another process holds it, unless told to `wait`.
     """
 
     def __init__(self, path: str, *, wait: bool) -> None:
@@ -309,14 +311,14 @@ class _locked:  # noqa: N801 (a context manager named as what it makes)
                 raise
 
     def __enter__(self) -> None:
-        """It is held from the beginning."""
+        """Locked since __init__."""
 
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
 
 class _Scratch:
-    """A fresh folder below another, locked as one in use, gone at the end."""
+    """A new temporary folder below another, locked while in use, removed at the end."""
 
     def __init__(self, parent: str) -> None:
         self._path = tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent)
@@ -336,11 +338,11 @@ def _read(path: str) -> bytes:
 
 
 def _write(path: str, text: str, mode: int) -> None:
-    """A new file, on the disk when this returns."""
-    with open(os.open(path, _FRESH, mode), "wb") as file:
+    """Write a new file and sync it to disk."""
+    with open(os.open(path, _NEW_FILE, mode), "wb") as file:
         file.write(text.encode("utf-8", "surrogateescape"))
         file.flush()
-        os.fchmod(file.fileno(), mode)  # the umask may have taken more than it should
+        os.fchmod(file.fileno(), mode)  # whatever the umask is
         os.fsync(file.fileno())
 
 
@@ -353,7 +355,7 @@ def _sync(path: str) -> None:
 
 
 def _sync_tree(top: str) -> None:
-    """Has everything below a folder on the disk before anybody is sent there; at once, for disks gather such work."""
+    """Sync everything below a folder to disk, in parallel, which lets the file system batch it."""
     tree = [(folder, names) for folder, _, names in os.walk(top, topdown=False)]
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         list(pool.map(_sync, [os.path.join(folder, name) for folder, names in tree for name in names]))
@@ -361,36 +363,37 @@ def _sync_tree(top: str) -> None:
         _sync(folder)
 
 
-def _in_words(error: OSError, works: Works) -> str:
-    """What an error of the file system means to the one who deploys."""
-    if error.errno in _FULL:
-        size = (works.order.get("unpacked", 0) * 2 + works.order.get("size", 0)) >> 20
-        return f"there is no room left in {works.data} there; it takes {size} MB"
-    path = error.filename if isinstance(error.filename, str) else works.data
+def _message(error: OSError, installer: Installer) -> str:
+    """An error of the file system in words."""
+    if error.errno in _NO_SPACE:
+        size = (installer.order.get("unpacked", 0) * 2 + installer.order.get("size", 0)) >> 20
+        return f"there is no room left in {installer.data} there; it takes {size} MB"
+    path = error.filename if isinstance(error.filename, str) else installer.data
     return f"{path} there cannot be written: {error.strerror}"
 
 
-def _stopped(number: int, _: FrameType | None) -> NoReturn:
+def _on_signal(number: int, _: FrameType | None) -> NoReturn:
     raise Failed("", f"nothing came for {SILENCE} s" if number == signal.SIGALRM else "it was stopped there")
 
 
 def serve(stream: io.BufferedIOBase) -> int:
-    """Reads one order and carries it out; the exit code."""
+    """Read one order and carry it out; the exit code."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
-        signal.signal(number, _stopped)
+        signal.signal(number, _on_signal)
     os.umask(0o022)
-    works = Works(json.loads(stream.read(int(stream.readline()))), stream)
+    installer = Installer(json.loads(stream.read(int(stream.readline()))), stream)
     try:
-        works.do()
+        installer.run()
     except Failed as failed:
-        works.say(failed={"step": failed.step or works.step, "reason": str(failed), "told": failed.told})
+        installer.answer(failed={"step": failed.step or installer.step, "reason": str(failed), "stderr": failed.stderr})
         return 1
     except (OSError, EOFError, tarfile.TarError) as error:
-        reason = _in_words(error, works) if isinstance(error, OSError) else f"the archive cannot be read: {error}"
-        works.say(failed={"step": works.step, "reason": reason, "told": f"{type(error).__name__}: {error}"})
+        reason = _message(error, installer) if isinstance(error, OSError) else f"the archive cannot be read: {error}"
+        stderr = f"{type(error).__name__}: {error}"
+        installer.answer(failed={"step": installer.step, "reason": reason, "stderr": stderr})
         return 1
-    if works.order["action"] != "look":
-        works.say(done={"path": works.final})
+    if installer.order["action"] != "look":
+        installer.answer(done={"path": installer.final})
     return 0
 
 

@@ -1,6 +1,4 @@
-"""A host as the user names it, and what ssh makes of that name: who, where and by which keys.
-
-The hosts that the user's ssh_config names, for completion. ssh itself decides what they mean.
+"""A host as the user names it, and how ssh resolves that name; the host aliases of ssh_config, for completion.
 
 Source: ssh_config(5): `Host` patterns, `Include` with its globs and its relative paths, quotes, `=` after a keyword.
 """
@@ -13,29 +11,29 @@ import subprocess
 from sesh.errors import InvalidHost, Unreachable
 from sesh.names import check_host
 
-PATIENCE = 5.0
+TIMEOUT = 5.0
 """Seconds for `ssh -G`, which only reads files."""
 
 
 class Destination:
     """One host.
 
-    `word`: as typed, without `@`. `via`: the words of a command that runs its arguments over there, where the
-    configuration names one; ssh is not asked then. `settings`: what `ssh -G` prints, by lower-case keyword.
+    `host`: as typed, without `@`. `via`: the words of a command that runs its arguments there, where the user's
+    configuration names one; ssh is not used then.
     """
 
-    def __init__(self, word: str, via: list[str] | None = None) -> None:
-        self.word = check_host(word)
+    def __init__(self, host: str, via: list[str] | None = None) -> None:
+        self.host = check_host(host)
         self.via = via
         self._settings: dict[str, list[str]] | None = None
 
     def __repr__(self) -> str:
-        return f"Destination({self.word!r})"
+        return f"Destination({self.host!r})"
 
     @property
     def target(self) -> list[str]:
-        """The word as ssh takes it: `user@host` or the alias, and `-p PORT` before it where a port was named."""
-        user, at, rest = self.word.rpartition("@")
+        """The host as ssh takes it: `user@host` or the alias, after `-p PORT` where a port was given."""
+        user, at, rest = self.host.rpartition("@")
         if rest.startswith("["):
             host, _, port = rest[1:].partition("]")
             port = port.removeprefix(":")
@@ -45,9 +43,9 @@ class Destination:
 
     @property
     def settings(self) -> dict[str, list[str]]:
-        """What ssh would do for this host. Raises InvalidHost where ssh refuses the word, Unreachable without ssh."""
+        """What `ssh -G` prints, by lower-case keyword. Raises InvalidHost where ssh refuses the host, Unreachable."""
         if self._settings is None:
-            self._settings = {} if self.via is not None else _asked(self)
+            self._settings = {} if self.via is not None else _resolve(self)
         return self._settings
 
     def setting(self, keyword: str) -> str:
@@ -56,20 +54,20 @@ class Destination:
 
     @property
     def key(self) -> str:
-        """What tells one known remote from another: `user@hostname:port` as ssh resolves them, never a short name."""
+        """Identifies the host: `user@hostname:port` as ssh resolves them, never a short name."""
         if self.via is not None:
-            return f"via:{self.word}"
+            return f"via:{self.host}"
         return f"{self.setting('user')}@{self.setting('hostname')}:{self.setting('port')}"
 
 
 def program() -> str:
-    """The ssh that bridges use: `SESH_SSH`, or plain ssh where that is autossh, which carries the master alone."""
+    """The ssh to run: `SESH_SSH`, or plain ssh where that is autossh, which carries the control master only."""
     chosen = os.environ.get("SESH_SSH") or "ssh"
     return "ssh" if os.path.basename(chosen) == "autossh" else chosen
 
 
-def named_options() -> list[str]:
-    """The options that the environment asks for: `SESH_IDENTITY` and `SESH_PROXYJUMP`."""
+def environment_options() -> list[str]:
+    """The options from the environment: `SESH_IDENTITY` and `SESH_PROXYJUMP`."""
     options: list[str] = []
     if identity := os.environ.get("SESH_IDENTITY"):
         options += ["-i", os.path.expanduser(identity)]
@@ -80,20 +78,19 @@ def named_options() -> list[str]:
     return options
 
 
-def _asked(destination: Destination) -> dict[str, list[str]]:
-    """What `ssh -G` prints."""
-    words = [program(), *named_options(), "-G", *destination.target]
+def _resolve(destination: Destination) -> dict[str, list[str]]:
+    words = [program(), *environment_options(), "-G", *destination.target]
     try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
     except FileNotFoundError as error:
         raise Unreachable(f"there is no {words[0]} here; install OpenSSH's client") from error
     except OSError as error:
         raise Unreachable(f"{words[0]} cannot be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise Unreachable(f"ssh did not read its configuration for {destination.word} in {PATIENCE:g} s") from error
+        raise Unreachable(f"ssh did not read its configuration for {destination.host} in {TIMEOUT:g} s") from error
     if done.returncode:
-        told = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it gave no reason"]
-        raise InvalidHost(f"ssh refuses the host {destination.word}: {told[0]}")
+        reason = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it gave no reason"]
+        raise InvalidHost(f"ssh refuses the host {destination.host}: {reason[0]}")
     settings: dict[str, list[str]] = {}
     for line in done.stdout.decode("utf-8", "replace").splitlines():
         keyword, _, value = line.partition(" ")
@@ -101,46 +98,46 @@ def _asked(destination: Destination) -> dict[str, list[str]]:
     return settings
 
 
-SYSTEM = "/etc/ssh/ssh_config"
-_DEEPEST = 16
-"""Files that include each other; ssh's own bound."""
-_MOST_BYTES = 1 << 20
-_MOST_FILES = 200
+SYSTEM_CONFIG = "/etc/ssh/ssh_config"
+_MAX_DEPTH = 16
+"""Of files that include each other; ssh's own bound."""
+_MAX_BYTES = 1 << 20
+_MAX_FILES = 200
 
 
 def aliases() -> list[str]:
-    """The `Host` words without patterns, each once, the user's file before the system's."""
+    """The `Host` names without patterns, each once, those of the user's file before the system's."""
     found: dict[str, None] = {}
     read: set[str] = set()
     own = os.path.expanduser("~/.ssh")
-    _file(os.path.join(own, "config"), own, found, read, 0)
-    _file(SYSTEM, os.path.dirname(SYSTEM), found, read, 0)
+    _read_aliases(os.path.join(own, "config"), own, found, read, 0)
+    _read_aliases(SYSTEM_CONFIG, os.path.dirname(SYSTEM_CONFIG), found, read, 0)
     return list(found)
 
 
-def _file(path: str, folder: str, found: dict[str, None], read: set[str], depth: int) -> None:
-    """Takes in one file and those that it includes; `folder` is what relative ones are relative to."""
-    if depth > _DEEPEST or path in read or len(read) >= _MOST_FILES:
+def _read_aliases(path: str, folder: str, found: dict[str, None], read: set[str], depth: int) -> None:
+    """Read one file and those that it includes, whose relative paths are relative to `folder`."""
+    if depth > _MAX_DEPTH or path in read or len(read) >= _MAX_FILES:
         return
     read.add(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with open(descriptor, encoding="utf-8", errors="replace") as file:
-            lines = file.read(_MOST_BYTES).splitlines()
+            lines = file.read(_MAX_BYTES).splitlines()
     except OSError:
         return
     for line in lines:
-        keyword, words = _words(line)
+        keyword, words = _parse_line(line)
         if keyword == "host":
-            found.update((word, None) for word in words if _plain(word))
+            found.update((word, None) for word in words if _is_alias(word))
         elif keyword == "include":
             for word in words:
-                for included in _matching(os.path.join(folder, os.path.expanduser(word))):
-                    _file(included, folder, found, read, depth + 1)
+                for included in _expand(os.path.join(folder, os.path.expanduser(word))):
+                    _read_aliases(included, folder, found, read, depth + 1)
 
 
-def _words(line: str) -> tuple[str, list[str]]:
-    """The keyword, in small letters, and its arguments."""
+def _parse_line(line: str) -> tuple[str, list[str]]:
+    """The keyword in lower case and its arguments; nothing for keywords other than `Host` and `Include`."""
     line = line.strip()
     end = next((at for at, character in enumerate(line) if character in " \t="), len(line))
     keyword, rest = line[:end].lower(), line[end:].strip().removeprefix("=").strip()
@@ -156,16 +153,16 @@ def _words(line: str) -> tuple[str, list[str]]:
         return "", []
 
 
-def _plain(word: str) -> bool:
-    """Whether a word of `Host` is a name, and no pattern or exception."""
+def _is_alias(word: str) -> bool:
+    """Whether a word after `Host` is a name, not a pattern or a negation."""
     try:
         return not set("*?!") & set(word) and check_host(word) == word
     except InvalidHost:
         return False
 
 
-def _matching(path: str) -> list[str]:
-    """The files that a path with `*`, `?` or `[…]` in it means, sorted as ssh reads them."""
+def _expand(path: str) -> list[str]:
+    """The files that match a path with `*`, `?` or `[…]`, sorted as ssh reads them."""
     if not set("*?[") & set(path):
         return [path]
     from glob import glob

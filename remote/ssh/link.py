@@ -1,4 +1,7 @@
-"""The near end of a bridge: sesh over there, spoken to through ssh or whatever command reaches the host."""
+"""A link: a connection to the sesh on another host, over ssh or whatever command reaches that host.
+
+At the other end of it runs `sesh --bridge`, which answers requests itself or passes the link on to one session.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 
 from sesh import protocol, wire
 from sesh.errors import Lost, NotDeployed, SeshError, TimedOut, Unreachable
-from sesh.remote.ssh import ssh
+from sesh.remote.ssh import master, ssh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,83 +25,87 @@ if TYPE_CHECKING:
     from sesh.keepalive import Keepalive
     from sesh.remote.ssh.destination import Destination
 
-PROGRAM = 'exec sh -c \'x=~/.local/bin/sesh; [ -x "$x" ] || x=sesh; exec "$x" --bridge\''
-"""The line for the login shell over there: read alike by POSIX shells, fish and csh; all else goes as frames."""
-PATIENCE = 20.0
-"""Seconds until the far end has to be there, once a connection stands."""
-ANSWER = 60.0
-"""Seconds until it has led on to a session, which it may have to create."""
-_MOST_CHATTER = 1 << 20
-_GONE = 1.0
-_used: dict[str, object] = {}
-"""By word: the shared connection that the newest link of this process went over."""
+BRIDGE_COMMAND = 'exec sh -c \'x=~/.local/bin/sesh; [ -x "$x" ] || x=sesh; exec "$x" --bridge\''
+"""For the login shell there; POSIX shells, fish and csh read it alike. Everything else goes in frames."""
+START_TIMEOUT = 20.0
+"""Seconds for the bridge to start, once ssh is connected."""
+SESSION_TIMEOUT = 60.0
+"""Seconds for the bridge to connect the link to a session, which it may have to create."""
+_MAX_NOISE = 1 << 20
+_EXIT_TIMEOUT = 1.0
+_masters: dict[str, object] = {}
+"""By host: the identity of the control master that the newest link of this process uses."""
 
 
 class Link(wire.Connection):
-    """A connection to sesh on another host. Closing it ends the command that carries it."""
+    """A connection to sesh on another host. Closing it ends the command that carries it.
+
+    `remote_info`: what that sesh says of itself and its machine. `session_id`: of the session that the link was
+    connected to, where known. `keepalive`: with one, `receive` pings the other side, and `send` and `receive` raise
+    Lost where the link broke, as against the session's end.
+    """
 
     def __init__(
-        self, destination: Destination, process: subprocess.Popen[bytes], told: IO[bytes], inbound: int, outbound: int
+        self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes], inbound: int, outbound: int
     ) -> None:
         super().__init__(inbound, outbound)
         self.destination = destination
-        self.far: dict[str, Any] = {}
-        """What the sesh over there said of itself and its machine."""
+        self.remote_info: dict[str, Any] = {}
         self.session_id = ""
-        """The id of the session that it has led to, where it knew that."""
         self.keepalive: Keepalive | None = None
-        """Where it is set, `receive` asks whether the other side is there, and tells a link that broke from an end."""
-        self._process, self._told = process, told
+        self._process, self._stderr = process, stderr
 
     def __enter__(self) -> Link:
         return self
 
     @property
     def agent(self) -> str | None:
-        """The socket over there of the agent that ssh forwards."""
-        return str(self.far.get("auth_sock") or "") or None
+        """The socket there of the agent that ssh forwards."""
+        return str(self.remote_info.get("auth_sock") or "") or None
 
     @property
     def displays(self) -> dict[str, str] | None:
-        """Another machine has no way to this one's screen, but what ssh itself makes."""
+        """None: from another machine there is no way to this one's display, save what ssh forwards."""
         return None
 
-    def lead(self, verb: str, patience: float = ANSWER, **words: Any) -> tuple[dict[str, Any], bytes]:
-        """Has the far end lead on to a session: from now on it is that session's daemon that is spoken to.
+    def open_session(
+        self, verb: str, timeout: float = SESSION_TIMEOUT, **arguments: Any
+    ) -> tuple[dict[str, Any], bytes]:
+        """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
-        Unless it answers with a `question`, which somebody has to answer first. Raises Lost where it does not answer
-        within `patience` seconds, or not at all.
+        It may answer with a `question` instead, for the user. Raises Lost where it does not answer in time, or the link
+        breaks.
         """
-        word = self.destination.word
+        host = self.destination.host
         try:
-            answer = self.request(verb, deadline=time.monotonic() + patience, **words)
+            answer = self.request(verb, deadline=time.monotonic() + timeout, **arguments)
         except TimedOut as error:
             if error.answered:
                 raise
-            raise Lost(f"{word} does not answer") from error
+            raise Lost(f"{host} does not answer") from error
         except Unreachable as error:
             if error.answered:
                 raise
-            raise Lost(f"the link to @{word} was lost; to see what was done: sesh @{word}") from error
+            raise Lost(f"the link to @{host} was lost", hint=f"to see what was done: sesh @{host}") from error
         self.welcome = {}
         self.session_id = str(answer[0].get("session_id") or "")
         return answer
 
     def abort(self) -> None:
-        """Ends what carries the link, from another thread: whoever reads it sees its end."""
+        """Kill the command that carries the link, from another thread: whoever reads the link gets its end."""
         self._process.kill()
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
-        """Writes all of `data`; with a `keepalive` raises Lost where it is the link that broke."""
+        """As for any connection; with a `keepalive` it raises Lost where the link broke."""
         try:
             super().send(data, deadline)
         except Unreachable as error:
             if self.keepalive is None or not self.broken():
                 raise
-            raise Lost(f"the link to @{self.destination.word} is lost") from error
+            raise Lost(f"the link to @{self.destination.host} is lost") from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
-        """The next frame; with a `keepalive` also Lost where it is the link that broke, or went silent."""
+        """As for any connection; with a `keepalive` it raises Lost where the link broke or went silent."""
         keepalive = self.keepalive
         if keepalive is None:
             return super().receive(deadline)
@@ -107,29 +115,29 @@ class Link(wire.Connection):
             except TimedOut:
                 now = time.monotonic()
                 if now >= keepalive.due:
-                    self._check(keepalive, now)
+                    self._ping(keepalive, now)
                 if deadline is not None and now >= deadline:
                     raise
                 continue
             except Unreachable as error:
                 if not self.broken():
                     raise
-                raise Lost(f"the link to @{self.destination.word} is lost") from error
+                raise Lost(f"the link to @{self.destination.host} is lost") from error
             keepalive.heard()
             if frame[0] != protocol.PONG:
                 return frame
 
-    def _check(self, keepalive: Keepalive, now: float) -> None:
-        """Asks the other side for a sign of life. Raises Lost where it gave none for long."""
+    def _ping(self, keepalive: Keepalive, now: float) -> None:
+        """Send a PING. Raises Lost after too long a silence."""
         if not keepalive.check(now):
-            raise Lost(f"the link to @{self.destination.word} went silent")
+            raise Lost(f"the link to @{self.destination.host} went silent")
         try:
             super().send(protocol.frame(protocol.PING), now + 1)
         except (TimedOut, Unreachable):
-            return  # what was said before the end is still to be read, and then the end
+            return  # what was sent before the end can still be read, and then the end
 
     def close(self) -> None:
-        """Closes the connection, and ends what carried it; a second call does nothing."""
+        """Close the connection and end the command that carries it; a second call does nothing."""
         super().close()
         if self._process.poll() is None:
             try:
@@ -137,137 +145,145 @@ class Link(wire.Connection):
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        self._told.close()
+        self._stderr.close()
 
     def broken(self) -> bool:
-        """Whether it was the link that ended (ssh's own failure, or silence), not what is spoken to over there."""
+        """Whether the link itself ended (ssh failed, or is silent), as against the program at its other end."""
         try:
-            return self._process.wait(_GONE) not in (0, -15)
+            return self._process.wait(_EXIT_TIMEOUT) not in (0, -15)
         except subprocess.TimeoutExpired:
             return True
 
-    def _read_up_to_mark(self, deadline: float) -> None:
-        """Passes over what login files print. Raises NotDeployed, Unreachable."""
+    def start(self, caller: dict[str, Any], deadline: float) -> None:
+        """Wait for the bridge and exchange HELLO and WELCOME. Raises NotDeployed, Unreachable, ProtocolError."""
+        self._skip_login_output(deadline)
+        try:
+            self.remote_info = self.hello("bridge", deadline, near=caller)
+        except TimedOut as error:
+            raise Unreachable(f"{self.destination.host} does not answer") from error
+
+    def _skip_login_output(self, deadline: float) -> None:
+        """Skip what login files print, up to the bridge's first bytes."""
         seen = b""
         while protocol.BRIDGE not in seen:
             poll = select.poll()
             poll.register(self.inbound, select.POLLIN)
             if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                raise Unreachable(f"{self.destination.word} does not answer: sesh over there said nothing in time")
+                raise Unreachable(f"{self.destination.host} does not answer: its sesh did not start in time")
             data = os.read(self.inbound, 4096)
             if not data:
-                raise self._failure(seen)
-            seen = (seen + data)[-_MOST_CHATTER:]
+                raise self._start_failure(seen)
+            seen = (seen + data)[-_MAX_NOISE:]
         self._frames.extend(self._decoder.feed(seen.partition(protocol.BRIDGE)[2]))
 
-    def _failure(self, seen: bytes) -> SeshError:
-        """Why the far end never said its mark."""
+    def _start_failure(self, printed: bytes) -> SeshError:
+        """Why the bridge did not start."""
+        host = self.destination.host
         try:
-            code = self._process.wait(_GONE)
+            code = self._process.wait(_EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             code = ssh.FAILED
-        self._told.seek(0)
-        told = self._told.read(65536).decode("utf-8", "replace")
+        self._stderr.seek(0)
+        stderr = self._stderr.read(65536).decode("utf-8", "replace")
         if code == ssh.FAILED and self.destination.via is None:
-            return ssh.failure(self.destination, told)
-        lowered = told.lower()
+            return ssh.failure(self.destination, stderr)
+        lowered = stderr.lower()
         if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
-            word = self.destination.word
-            return NotDeployed(f"{word} has no sesh", hint=f"put it there with: sesh --deploy @{word}")
-        said = (told.strip() or seen.decode("utf-8", "replace").strip()).splitlines()[-1:]
-        reason = f": {said[0]}" if said else ""
-        return Unreachable(f"sesh on {self.destination.word} did not start (exit {code}){reason}")
+            return NotDeployed(f"{host} has no sesh", hint=f"put it there with: sesh --deploy @{host}")
+        last = (stderr.strip() or printed.decode("utf-8", "replace").strip()).splitlines()[-1:]
+        reason = f": {last[0]}" if last else ""
+        return Unreachable(f"sesh on {host} did not start (exit {code}){reason}")
 
 
 def open_link(
-    destination: Destination, near: dict[str, Any], *, ask: bool | None = None, patience: float = PATIENCE
+    destination: Destination, caller: dict[str, Any], *, ask: bool | None = None, timeout: float = START_TIMEOUT
 ) -> Link:
-    """A link to the sesh over there, its HELLO and WELCOME exchanged.
+    """A link to the sesh on a host, with HELLO and WELCOME exchanged.
 
-    `near`: what the sesh over there has to know of this machine. `ask`: whether ssh may prompt; None where a person
-    sits at a terminal. Raises Unreachable, NotDeployed, ProtocolError.
+    `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: where there is a
+    terminal. Raises Unreachable, NotDeployed, ProtocolError; OSError where this machine lacks what it takes.
     """
-    asking = ssh.prompting() if ask is None else ask
-    ssh.connect(destination, ask=asking, patience=None if asking else patience)
-    _used[destination.word] = ssh.identity(destination)
-    # Over a connection that stands nothing is asked, and Ctrl-C at the terminal is not to reach what carries the link.
-    apart = not asking or ssh.shared(destination)
+    asking = ssh.can_prompt() if ask is None else ask
+    master.ensure(destination, ask=asking, timeout=None if asking else timeout)
+    _masters[destination.host] = master.identity(destination)
+    # Over a standing connection ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
+    detached = not asking or master.is_shared(destination)
     try:
-        return _opened(destination, near, asking, apart, patience)
-    except ssh.NotLetIn:
-        if not (asking and apart):
+        return _open(destination, caller, asking, detached, timeout)
+    except ssh.AuthenticationFailed:
+        if not (asking and detached):
             raise
-        return _opened(destination, near, asking, False, patience)  # it was refused there, and logs in for itself
+        return _open(destination, caller, asking, False, timeout)  # refused over that connection: log in anew
 
 
-def _opened(destination: Destination, near: dict[str, Any], asking: bool, apart: bool, patience: float) -> Link:
-    """The link; `apart`: what carries it has no terminal, and hears no signal of it.
+def _open(destination: Destination, caller: dict[str, Any], asking: bool, detached: bool, timeout: float) -> Link:
+    """The link; `detached`: the process that carries it has no terminal, and gets none of its signals.
 
-    An ssh that may have to ask keeps the terminal, and ignores its Ctrl-C: that is for who speaks over the link.
+    An ssh that may have to ask keeps the terminal but ignores Ctrl-C, which is for whoever uses the link.
     """
-    told = tempfile.TemporaryFile()
-    words = ssh.command(destination, PROGRAM, ask=asking)
-    theirs, outbound = os.pipe()
-    inbound, back = os.pipe()
-    deaf = not apart and destination.via is None and threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if deaf else None
-    try:
-        process = subprocess.Popen(
-            words,
-            stdin=theirs,
-            stdout=back,
-            stderr=told,
-            env=_environment(destination, ask=asking),
-            start_new_session=apart,
-        )
-    except OSError as error:
-        told.close()
-        os.close(inbound)
-        os.close(outbound)
-        raise Unreachable(f"{words[0]} cannot be run: {error.strerror}") from error
-    finally:
-        os.close(theirs)
-        os.close(back)
-        if deaf:
-            signal.signal(signal.SIGINT, before)
-    link = Link(destination, process, told, inbound, outbound)
-    try:
-        deadline = time.monotonic() + patience
-        link._read_up_to_mark(deadline)
-        link.far = link.hello("bridge", deadline, near=near)
-    except TimedOut as error:
-        link.close()
-        raise Unreachable(f"{destination.word} does not answer") from error
-    except SeshError:
-        link.close()
-        raise
+    words = ssh.command(destination, BRIDGE_COMMAND, ask=asking)
+    ignore_interrupt = not detached and destination.via is None and _in_main_thread()
+    with ExitStack() as on_failure:
+        stderr = on_failure.enter_context(tempfile.TemporaryFile())
+        with ExitStack() as child_ends:
+            stdin, outbound = os.pipe()
+            child_ends.callback(os.close, stdin)
+            on_failure.callback(os.close, outbound)
+            inbound, stdout = os.pipe()
+            child_ends.callback(os.close, stdout)
+            on_failure.callback(os.close, inbound)
+            if ignore_interrupt:
+                child_ends.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.SIG_IGN))
+            try:
+                process = subprocess.Popen(
+                    words,
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                    env=_environment(destination, ask=asking),
+                    start_new_session=detached,
+                )
+            except OSError as error:
+                raise Unreachable(f"{words[0]} cannot be run: {error.strerror}") from error
+        on_failure.pop_all()
+        link = Link(destination, process, stderr, inbound, outbound)
+        on_failure.callback(link.close)
+        link.start(caller, time.monotonic() + timeout)
+        on_failure.pop_all()
     return link
 
 
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 def _environment(destination: Destination, *, ask: bool) -> dict[str, str]:
-    """The environment for what carries the link; sesh's own settings of this machine are none of another user's."""
+    """The environment of the process that carries the link.
+
+    A command that leads to another user on this machine must not pass this user's settings of sesh on.
+    """
     variables = ssh.environment(ask=ask)
     if destination.via is None:
         return variables
     return {key: value for key, value in variables.items() if not key.startswith("SESH_")}
 
 
-def renew(destination: Destination) -> None:
-    """After a lost link: sees to it that the shared connection which carried it is not used again.
+def drop_master(destination: Destination) -> None:
+    """After a link was lost: make sure that its control master is not used again.
 
-    One that another process, or another link of this one, has opened meanwhile is left alone: it carries theirs.
+    A newer one, which another process or link has opened meanwhile, is left alone.
     """
-    if _used.get(destination.word) == ssh.identity(destination):
-        ssh.forget(destination)
+    if _masters.get(destination.host) == master.identity(destination):
+        master.close(destination)
 
 
 def request(
-    destination: Destination, verb: str, near: dict[str, Any], *, patience: float, **words: Any
+    destination: Destination, verb: str, caller: dict[str, Any], *, timeout: float, **arguments: Any
 ) -> dict[str, Any]:
-    """One question to the sesh over there, without any prompt, within so many seconds. Raises what it answers."""
-    deadline = time.monotonic() + patience
-    with open_link(destination, near, ask=False, patience=patience) as link:
+    """One request to the sesh on a host, without any prompt, within so many seconds. Raises what it answers."""
+    deadline = time.monotonic() + timeout
+    with open_link(destination, caller, ask=False, timeout=timeout) as link:
         try:
-            return link.request(verb, deadline=deadline, **words)[0]
+            return link.request(verb, deadline=deadline, **arguments)[0]
         except TimedOut as error:
-            raise Unreachable(f"{destination.word} does not answer") from error
+            raise Unreachable(f"{destination.host} does not answer") from error

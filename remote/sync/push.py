@@ -1,9 +1,7 @@
-"""Ways for files to another machine's HOME: rsync, which also deletes there; scp; tar, for all that they cannot do.
+"""Pushing files to HOME on a host: by rsync, which also deletes there; by scp; by tar where these cannot.
 
-Everything that the far shell reads is a fixed text: names travel in rsync's arguments, in scp's own protocol, in the
-archive, or as quoted words of a script that a POSIX shell reads from its stdin, whatever the login shell is.
-
-Listed paths as one tar archive, made without a tar here: the names travel in it, whatever they hold.
+What the login shell there reads is always fixed text. Names travel in rsync's arguments, in scp's protocol, in the tar
+archive (which is made here without a tar), or quoted in a script that a POSIX shell reads from its stdin.
 """
 
 from __future__ import annotations
@@ -19,78 +17,77 @@ import tempfile
 import uuid
 
 from sesh.errors import Refused, Unreachable
-from sesh.remote.ssh import ssh
+from sesh.remote.ssh import master, ssh
 from sesh.remote.sync import fingerprint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import IO
 
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.sync.fingerprint import Tree
 
-    Way = Callable[[list[Tree]], "Sent"]
-    from collections.abc import Iterable
-    from typing import IO
+    Method = Callable[[list[Tree]], "PushResult"]
 
-PATIENCE = 15.0
-"""Seconds for the look around over there; a connection that does not answer by then has gone silent."""
-COMPARED = 256 << 20
-"""Bytes up to which rsync compares contents, and not only sizes and times."""
-MOST_FAILURES = 8
-"""Paths that are found to blame for a failure, before all the others of their group are taken to have failed too."""
-_UNFIT = (1, 2, 4)
-"""rsync's exit codes where one of the two is another program of that name, or too old: usage, protocol, unsupported."""
-_SILENT = "(0 bytes received so far)"
-"""What rsync says where the one over there ended before it spoke."""
-_VANISHED = 24
-"""rsync's exit code where files went away meanwhile: what is left has arrived."""
-_TOLD = 2_000
+PREPARE_TIMEOUT = 15.0
+"""Seconds for the host to run the preparing script; a connection that takes longer has gone silent."""
+CHECKSUM_LIMIT = 256 << 20
+"""Bytes up to which rsync compares contents, not only sizes and times."""
+MAX_FAILURES = 8
+"""Paths found to blame for failures, before the rest of a failing group counts as failed too."""
+_RSYNC_UNUSABLE = (1, 2, 4)
+"""rsync's exit codes where either end is another program, or too old: usage, protocol, unsupported."""
+_RSYNC_NO_ANSWER = "(0 bytes received so far)"
+"""rsync's message where the other end exited before it answered."""
+_RSYNC_VANISHED = 24
+"""rsync's exit code where files vanished meanwhile: the rest has arrived."""
+_MAX_STDERR = 2_000
 """Characters of a program's stderr that are passed on."""
 _PLAIN = re.compile(r"[A-Za-z0-9/._+@%,=-]+")
 _NOISE = ("Warning: Permanently added", "rsync error:", "scp: Connection closed", "Connection to ")
 _UNPACK = "exec sh -c 'cd && exec tar -xpf -'"
 
 
-class Sent:
-    """How one path went: `code` of the program that failed (None where none ran), its `stderr`; `ok`."""
+class PushResult:
+    """The result for one path: `code` of the program (None where none ran), its `stderr`, `ok`."""
 
     __slots__ = ("code", "ok", "stderr")
 
     def __init__(self, code: int | None, stderr: str = "", *, ok: bool | None = None) -> None:
-        self.code, self.stderr = code, stderr.strip()[:_TOLD]
+        self.code, self.stderr = code, stderr.strip()[:_MAX_STDERR]
         self.ok = code == 0 if ok is None else ok
 
     @property
     def reason(self) -> str:
-        """The line of stderr that says most."""
+        """The line of stderr that gives the reason."""
         lines = [line.strip() for line in self.stderr.splitlines() if line.strip()]
-        telling = [line for line in lines if not line.startswith(_NOISE)]
-        return (telling or lines or [f"exit code {self.code}"])[0]
+        reasons = [line for line in lines if not line.startswith(_NOISE)]
+        return (reasons or lines or [f"exit code {self.code}"])[0]
 
 
 class Push:
-    """The way from `top`, where HOME really lies, to one host.
+    """Pushes from `top`, the real path of HOME, to one host; call `prepare` first.
 
-    `prepare` comes first. `missing` is told of a tool, where it is missing, and of which path goes without. `shared`:
-    whether HOME over there is this very one, so that nothing is to be sent.
+    `on_missing_tool` gets a tool, where it is missing (`here` or `there`), and a path that is pushed without it.
+    `same_home`: whether HOME on the host is this one, so that there is nothing to send.
     """
 
-    def __init__(self, destination: Destination, top: str, missing: Callable[[str, str, str], None]) -> None:
+    def __init__(self, destination: Destination, top: str, on_missing_tool: Callable[[str, str, str], None]) -> None:
         self.destination, self.top = destination, top
-        self.shared = False
-        self._missing = missing
-        self._ask = ssh.prompting()
-        self._far_home, self._far_tools = "", set[str]()
-        self._clean = self._fit = True
+        self.same_home = False
+        self._on_missing_tool = on_missing_tool
+        self._ask = ssh.can_prompt()
+        self._remote_home, self._remote_tools = "", set[str]()
+        self._clean_login = self._rsync_usable = True
         self._failures = 0
-        self._protects: bool | None = None
+        self._rsync_protects: bool | None = None
 
     def prepare(self, trees: Sequence[Tree]) -> None:
-        """Looks around over there, and makes the directories that the paths lie in, with the modes that they have here.
+        """Find out what the host has, and create the directories of the paths, with their modes here.
 
-        Raises Refused where nothing can be done over there, Unreachable where nobody answers; a shared connection that
-        went silent is given up then.
+        Raises Refused where nothing can be done there, Unreachable where the host does not answer; its control master
+        is given up then.
         """
         token = f"sesh-{uuid.uuid4().hex}"
         marker = self._marker()
@@ -100,112 +97,113 @@ class Push:
         lines += self._folders(trees)
         lines.append(f"echo {token} end")
         try:
-            done = self._answer("\n".join([*lines, ""]))
+            done = self._run_script("\n".join([*lines, ""]))
         except subprocess.TimeoutExpired as error:
-            ssh.forget(self.destination)
-            raise Unreachable(f"{self.destination.word} does not answer") from error
+            master.close(self.destination)
+            raise Unreachable(f"{self.destination.host} does not answer") from error
         finally:
             if marker:
                 os.unlink(os.path.join(self.top, marker))
         if done.returncode == ssh.FAILED and self.destination.via is None:
             raise ssh.failure(self.destination, _text(done.stderr))
-        noise, *told = done.stdout.decode("utf-8", "surrogateescape").split(f"\n{token} ")
-        facts = [line.split("\n", 1)[0] for line in told]
-        self._far_home = next((fact[5:] for fact in facts if fact.startswith("home /")), "")
-        if not self._far_home or facts[-1] not in ("end", "shared"):
-            raise Refused(Sent(done.returncode, _text(done.stderr)).reason)
-        self.shared = "shared" in facts
-        self._far_tools = {"rsync", "tar"}.intersection(facts)
-        self._clean = not noise.strip()  # what login files print would be taken for rsync's own words
+        noise, *answers = done.stdout.decode("utf-8", "surrogateescape").split(f"\n{token} ")
+        facts = [line.split("\n", 1)[0] for line in answers]
+        self._remote_home = next((fact[5:] for fact in facts if fact.startswith("home /")), "")
+        if not self._remote_home or facts[-1] not in ("end", "shared"):
+            raise Refused(PushResult(done.returncode, _text(done.stderr)).reason)
+        self.same_home = "shared" in facts
+        self._remote_tools = {"rsync", "tar"}.intersection(facts)
+        self._clean_login = not noise.strip()  # else rsync would take what login files print for its protocol
 
-    def send(self, trees: Sequence[Tree]) -> Iterator[tuple[Tree, Sent]]:
-        """Makes each path over there what it is here, and tells how it went. In as few runs of a program as will do.
+    def send(self, trees: Sequence[Tree]) -> Iterator[tuple[Tree, PushResult]]:
+        """Push each path, in as few runs of a program as possible; the result for each.
 
-        What is gone here goes over there where rsync does it.
+        Files that are gone here are deleted there where rsync pushes.
         """
-        groups: dict[tuple[Way, str], list[Tree]] = {}
+        groups: dict[tuple[Method, str], list[Tree]] = {}
         for tree in trees:
-            groups.setdefault(self._way(tree), []).append(tree)
-        for (way, _), group in groups.items():
-            yield from self._sent(way, group)
+            groups.setdefault(self._method(tree), []).append(tree)
+        for (method, _), group in groups.items():
+            yield from self._send_group(method, group)
 
-    def _sent(self, way: Way, group: list[Tree]) -> Iterator[tuple[Tree, Sent]]:
-        """Sends a group at once; where that fails, in halves, until it is clear which path was to blame."""
+    def _send_group(self, method: Method, group: list[Tree]) -> Iterator[tuple[Tree, PushResult]]:
+        """Push a group at once; where that fails, in halves, until it is clear which path is to blame."""
         try:
-            sent = way(group)
+            result = method(group)
         except OSError as error:
-            sent = Sent(None, f"{error.strerror or error}", ok=False)
-        if way in (self._rsync, self._rsync_linked) and (sent.code in _UNFIT or _SILENT in sent.stderr):
-            self._fit = False
+            result = PushResult(None, f"{error.strerror or error}", ok=False)
+        by_rsync = method in (self._rsync, self._rsync_linked)
+        if by_rsync and (result.code in _RSYNC_UNUSABLE or _RSYNC_NO_ANSWER in result.stderr):
+            self._rsync_usable = False
             yield from self.send(group)
             return
-        if sent.ok or len(group) == 1 or self._failures >= MOST_FAILURES:
-            self._failures += not sent.ok
+        if result.ok or len(group) == 1 or self._failures >= MAX_FAILURES:
+            self._failures += not result.ok
             for tree in group:
-                yield tree, sent
+                yield tree, result
             return
         middle = len(group) // 2
-        yield from self._sent(way, group[:middle])
-        yield from self._sent(way, group[middle:])
+        yield from self._send_group(method, group[:middle])
+        yield from self._send_group(method, group[middle:])
 
-    def _way(self, tree: Tree) -> tuple[Way, str]:
-        """How a path goes; those for which that is the same may go together."""
+    def _method(self, tree: Tree) -> tuple[Method, str]:
+        """How to push a path; those with an equal answer may go together."""
         if self.destination.via is not None:
             return self._tar, ""
-        target = os.path.join(self._far_home, tree.path)
+        target = os.path.join(self._remote_home, tree.path)
         here = shutil.which("rsync") is not None
-        there = "rsync" in self._far_tools
-        if here and there and self._clean and self._fit:
-            read = target if tree.linked else self._far_home
-            if _PLAIN.fullmatch(read) or self._protected():
+        there = "rsync" in self._remote_tools
+        if here and there and self._clean_login and self._rsync_usable:
+            read = target if tree.linked else self._remote_home
+            if _PLAIN.fullmatch(read) or self._protects_arguments():
                 return (self._rsync_linked, tree.path) if tree.linked else (self._rsync, "")
         for present, where in ((here, "here"), (there, "there")):
             if not present:
-                self._missing("rsync", where, tree.path)
-        # A copy by scp follows links, and older ones have the far shell read the target.
-        if not tree.plain or not self._clean or not _PLAIN.fullmatch(os.path.dirname(target)):
+                self._on_missing_tool("rsync", where, tree.path)
+        # scp follows links, and older versions have the shell there read the target.
+        if not tree.plain or not self._clean_login or not _PLAIN.fullmatch(os.path.dirname(target)):
             return self._tar, ""
         if shutil.which("scp") is None:
-            self._missing("scp", "here", tree.path)
+            self._on_missing_tool("scp", "here", tree.path)
             return self._tar, ""
         return self._scp, os.path.dirname(target)
 
-    def _protected(self) -> bool:
-        """Whether the rsync here can keep its arguments from the far shell."""
-        if self._protects is None:
-            self._protects = self._run(["rsync", "-s", "--version"]).returncode == 0
-        return self._protects
+    def _protects_arguments(self) -> bool:
+        """Whether the rsync here can keep its arguments from the shell there (-s)."""
+        if self._rsync_protects is None:
+            self._rsync_protects = self._run(["rsync", "-s", "--version"]).returncode == 0
+        return self._rsync_protects
 
-    def _rsync(self, trees: list[Tree]) -> Sent:
+    def _rsync(self, trees: list[Tree]) -> PushResult:
         words = ["--relative", "--no-implied-dirs", "--files-from=-", "--from0"]
-        words += [f"--exclude=/{tree.path}/{own}" for tree in trees for own in tree.kept]
-        return self._rsynced(
-            trees, [*words, "--", f"{self.top}/"], f"{self._far_home}/", "\0".join(t.path for t in trees)
+        words += [f"--exclude=/{tree.path}/{own}" for tree in trees for own in tree.excluded]
+        return self._run_rsync(
+            trees, [*words, "--", f"{self.top}/"], f"{self._remote_home}/", "\0".join(t.path for t in trees)
         )
 
-    def _rsync_linked(self, trees: list[Tree]) -> Sent:
-        """One path that a link leads to: it arrives under its own name, as what the link leads to."""
+    def _rsync_linked(self, trees: list[Tree]) -> PushResult:
+        """Push one path that is a link to something in HOME: under its own name, as what the link leads to."""
         tree = trees[0]
-        target = os.path.join(self._far_home, tree.path)
+        target = os.path.join(self._remote_home, tree.path)
         if tree.directory:
-            words = [f"--exclude=/{own}" for own in tree.kept]
-            return self._rsynced(trees, [*words, "--", f"{tree.source}/"], f"{target}/")
+            words = [f"--exclude=/{own}" for own in tree.excluded]
+            return self._run_rsync(trees, [*words, "--", f"{tree.source}/"], f"{target}/")
         words = ["--copy-links", "--", os.path.join(self.top, tree.path)]
-        return self._rsynced(trees, words, f"{os.path.dirname(target)}/")
+        return self._run_rsync(trees, words, f"{os.path.dirname(target)}/")
 
-    def _rsynced(self, trees: list[Tree], words: list[str], target: str, names: str = "") -> Sent:
-        # rsync appends `HOST rsync --server …` to the words of -e. With the true host among these and `env` for a host,
-        # any host, user and port that ssh takes is reached, also those that rsync would read otherwise.
+    def _run_rsync(self, trees: list[Tree], words: list[str], target: str, names: str = "") -> PushResult:
+        # rsync appends `HOST rsync --server …` to the words of -e. With the real host among these, and `env` in place
+        # of HOST, it reaches any host that ssh accepts, also those that rsync would misread.
         *shell, host = ssh.command(self.destination, "env", ask=self._ask)
         options = ["-rlpt", "--delete", "--force", "-q", "-e", " ".join(map(_quoted, shell))]
-        if sum(tree.bytes for tree in trees) <= COMPARED:
+        if sum(tree.bytes for tree in trees) <= CHECKSUM_LIMIT:
             options.append("--checksum")
         if not _PLAIN.fullmatch(target):
             options.append("-s")
         done = self._run(["rsync", *options, *words, f"{host}:{target}"], names)
-        return Sent(done.returncode, _text(done.stderr), ok=done.returncode in (0, _VANISHED))
+        return PushResult(done.returncode, _text(done.stderr), ok=done.returncode in (0, _RSYNC_VANISHED))
 
-    def _scp(self, trees: list[Tree]) -> Sent:
+    def _scp(self, trees: list[Tree]) -> PushResult:
         words = ssh.command(self.destination, "", ask=self._ask)
         host = words[-2]
         options = [word for word in words[1:-3] if word != "-T"]
@@ -213,22 +211,22 @@ class Push:
             options[options.index("-p")] = "-P"
         user, at, name = host.rpartition("@")
         host = f"{user}{at}[{name}]" if ":" in name else host
-        folder = os.path.dirname(os.path.join(self._far_home, trees[0].path))
+        folder = os.path.dirname(os.path.join(self._remote_home, trees[0].path))
         sources = [os.path.join(self.top, tree.path) for tree in trees]
         done = self._run(["scp", "-r", "-p", "-q", "-S", words[0], *options, "--", *sources, f"{host}:{folder}/"])
-        return Sent(done.returncode, _text(done.stderr))
+        return PushResult(done.returncode, _text(done.stderr))
 
-    def _tar(self, trees: list[Tree]) -> Sent:
-        if "tar" not in self._far_tools:
-            self._missing("tar", "there", trees[0].path)
-            return Sent(None, "there is no tar over there", ok=False)
+    def _tar(self, trees: list[Tree]) -> PushResult:
+        if "tar" not in self._remote_tools:
+            self._on_missing_tool("tar", "there", trees[0].path)
+            return PushResult(None, "there is no tar there", ok=False)
         words = ssh.command(self.destination, _UNPACK, ask=self._ask)
-        with tempfile.TemporaryFile() as told:
+        with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
                 words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                stderr=told,
+                stderr=errors,
                 env=ssh.environment(ask=self._ask),
             )
             failed = ""
@@ -236,7 +234,7 @@ class Push:
                 with process.stdin or open(os.devnull, "wb") as pipe:
                     pack(trees, pipe)
             except BrokenPipeError:
-                failed = "the archive was not taken"
+                failed = "the archive was not read to its end"
             except OSError as error:
                 failed = f"{error.filename or trees[0].path}: {error.strerror or error}"
                 process.kill()
@@ -245,12 +243,12 @@ class Push:
                 raise
             finally:
                 code = process.wait()
-            told.seek(0)
-            stderr = _text(told.read())
-        return Sent(code, "\n".join(filter(None, (stderr, failed))), ok=not code and not failed)
+            errors.seek(0)
+            stderr = _text(errors.read())
+        return PushResult(code, "\n".join(filter(None, (stderr, failed))), ok=not code and not failed)
 
     def _folders(self, trees: Sequence[Tree]) -> list[str]:
-        """Lines of sh that make the directories above the paths where they are missing."""
+        """Lines of sh that create the missing directories above the paths."""
         above: dict[str, None] = {}
         for tree in trees:
             parts = tree.path.split("/")[:-1]
@@ -260,13 +258,13 @@ class Push:
             try:
                 mode = stat.S_IMODE(os.stat(os.path.join(self.top, folder)).st_mode)
             except OSError:
-                continue  # it went away; whoever sends what lay in it will say so
+                continue  # it vanished, as pushing its content will report
             name = shlex.quote(f"./{folder}")
             lines.append(f"[ -d {name} ] || mkdir -m {mode | 0o700:o} {name}")
         return lines
 
     def _marker(self) -> str:
-        """The name of a new file in HOME: who sees it over there has the same HOME. Empty where none can be made."""
+        """The name of a new file in HOME, to see whether HOME there is the same; empty where none can be created."""
         try:
             descriptor, path = tempfile.mkstemp(prefix=".sesh-sync-", dir=self.top)
         except OSError:
@@ -274,27 +272,27 @@ class Push:
         os.close(descriptor)
         return os.path.basename(path)
 
-    def _answer(self, script: str) -> subprocess.CompletedProcess[bytes]:
-        """Runs a script over there. Raises TimeoutExpired, but not while a person may be typing a password."""
-        asking = self._ask and self.destination.via is None and not ssh.shared(self.destination)
+    def _run_script(self, script: str) -> subprocess.CompletedProcess[bytes]:
+        """Run a script on the host. Raises TimeoutExpired, but not while the user may be typing a password."""
+        asking = self._ask and self.destination.via is None and not master.is_shared(self.destination)
         words = ssh.command(self.destination, "exec sh -s", ask=self._ask)
-        return self._run(words, script, None if asking else PATIENCE)
+        return self._run(words, script, None if asking else PREPARE_TIMEOUT)
 
     def _run(
-        self, words: list[str], script: str = "", patience: float | None = None
+        self, words: list[str], script: str = "", timeout: float | None = None
     ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             words,
             input=os.fsencode(script),
             capture_output=True,
             env=ssh.environment(ask=self._ask),
-            timeout=patience,
+            timeout=timeout,
             check=False,
         )
 
 
 def _quoted(word: str) -> str:
-    """A word as rsync's -e takes it: in single quotes, those in it doubled."""
+    """A word as rsync's -e parses it: in single quotes, with those in it doubled."""
     return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "''") + "'"
 
 
@@ -306,11 +304,11 @@ BLOCK = 1 << 16
 
 
 def pack(trees: Iterable[Tree], pipe: IO[bytes]) -> None:
-    """Writes an archive with members relative to HOME, links as links.
+    """Write an archive with members relative to HOME, links as links.
 
-    Raises BrokenPipeError where nobody takes it, OSError with the file's name for a file that cannot be read.
+    Raises BrokenPipeError where nobody reads it, OSError with the name of a file that cannot be read.
     """
-    # GNU's format has no limit for names, and every tar of today reads it.
+    # GNU's format has no limit for names, and every tar today reads it.
     with tarfile.open(
         mode="w|", fileobj=pipe, format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape", bufsize=BLOCK
     ) as archive:
@@ -321,7 +319,7 @@ def pack(trees: Iterable[Tree], pipe: IO[bytes]) -> None:
 
 
 def _add(archive: tarfile.TarFile, name: str, path: str, status: os.stat_result) -> None:
-    """Adds a file, directory or link; over there it belongs to whoever unpacks it. Of other kinds there is no copy."""
+    """Add a file, directory or link, without an owner; other kinds are left out."""
     member = tarfile.TarInfo(name)
     member.mode, member.mtime = stat.S_IMODE(status.st_mode), int(status.st_mtime)
     if stat.S_ISDIR(status.st_mode):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.invocation import Invocation
-    from sesh.client.attach import Options, Outcome
+    from sesh.client.attach import AttachOptions, Outcome
     from sesh.client.keys import DetachKey
     from sesh.store.records import Record
     from sesh.wire import Connection
@@ -41,13 +41,13 @@ class View:
             raise UsageError("--join and --replace exclude each other; take one")
         self.replace, self.read_only, self.no_replay, self.no_detach_key = replace, read_only, no_replay, no_detach_key
 
-    def options(self, cli: Invocation) -> Options:
+    def options(self, cli: Invocation) -> AttachOptions:
         """The client's options. Raises UsageError for a `SESH_DETACH_KEY` that is not a key."""
-        from sesh.client.attach import Options
+        from sesh.client.attach import AttachOptions
 
         key = None if self.no_detach_key else detach_key(cli)
         lines = cli.caller.settings().replay_lines
-        return Options(
+        return AttachOptions(
             read_only=self.read_only, replace=self.replace, replay=not self.no_replay, detach_key=key, lines=lines
         )
 
@@ -283,14 +283,14 @@ def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, j
     except BaseException:
         through.close()
         raise
-    name, host = str(answer["name"]), target.destination.word
+    name, host = str(answer["name"]), target.destination.host
     if here is not None:
         through.close()
         return switch(here, name, host)
     paths.remember(name, host)
     eventlog.log("connect", host=host, session=name)
-    options.greeting = cli.caller.greeting
-    outcome = run(through, name, host=host, options=options, open=_opener(cli), again=_returner(cli))
+    options.first_notice = cli.caller.greeting
+    outcome = run(through, name, host=host, options=options, connect=_opener(cli), reconnect=_returner(cli))
     eventlog.log("disconnect", host=outcome.host or host, session=outcome.name, reason=outcome.kind)
     return code(outcome)
 
@@ -306,7 +306,7 @@ def check_switch(here: Record | None, how: View, name: str = "", host: str | Non
         raise Refused(f"no client is attached to {here['name']} that could switch; type it in another terminal")
 
 
-def into(cli: Invocation, connection: Connection, name: str, options: Options, here: Record | None) -> int:
+def into(cli: Invocation, connection: Connection, name: str, options: AttachOptions, here: Record | None) -> int:
     """Attaches this terminal, or has the client that it already belongs to switch over; the exit code."""
     if here is not None:
         connection.close()
@@ -314,8 +314,8 @@ def into(cli: Invocation, connection: Connection, name: str, options: Options, h
     paths.remember(name)
     from sesh.client.attach import attach as run
 
-    options.greeting = cli.caller.greeting
-    return code(run(connection, name, options=options, open=_opener(cli), again=_returner(cli)))
+    options.first_notice = cli.caller.greeting
+    return code(run(connection, name, options=options, connect=_opener(cli), reconnect=_returner(cli)))
 
 
 def switch(here: Record, name: str, host: str | None = None) -> int:

@@ -225,11 +225,11 @@ def sessions_on(host: str) -> Offers:
 
     try:
         before = _modified(host)
-        if time.time() - (before or 0.0) > FRESH and host in remotes() and not known.skipped(host):
+        if time.time() - (before or 0.0) > FRESH and host in remotes() and not known.failed_recently(host):
             if before is None:
-                known.remember_names(host, [])
+                known.record_names(host, [])
             else:
-                os.utime(known.file(host, ".names"))
+                os.utime(known.path_of(host, ".names"))
             marked = _modified(host)
             child.aside(lambda: ask(host))
             deadline = time.monotonic() + PATIENCE
@@ -274,7 +274,7 @@ def remotes() -> list[str]:
     if not os.path.isdir(known.directory()):
         return []
     try:
-        return [each.word for each in known.all()]
+        return [each.host for each in known.all()]
     except SeshError:
         return []
 
@@ -314,6 +314,6 @@ def _modified(host: str) -> float | None:
     from sesh.remote import known
 
     try:
-        return os.lstat(known.file(host, ".names")).st_mtime
+        return os.lstat(known.path_of(host, ".names")).st_mtime
     except FileNotFoundError:
         return None

@@ -94,7 +94,7 @@ def _end(buffer: bytes, at: int) -> int:
 def _name(sequence: bytes) -> str:
     """The key of a whole sequence, empty where it has no name."""
     if sequence[:2] == b"\x1b[" and len(sequence) > 2:
-        found = keys.read(sequence)
+        found = keys.parse_csi(sequence)
         if found is None or found[1] == keys.RELEASE:
             return ""
         return _of_chord(*found[0])
@@ -184,21 +184,21 @@ class Console:
     def _signalled(self) -> list[str]:
         """What signals ask for."""
         keys = []
-        for number in sorted(self.terminal.noticed()):
+        for number in sorted(self.terminal.take_signals()):
             if number == signal.SIGINT:
                 keys.append("C-c")
-            elif number in terminals.LEAVING:
+            elif number in terminals.EXIT_SIGNALS:
                 raise SystemExit(128 + number)
-            elif number == terminals.RESIZED:
+            elif number == signal.SIGWINCH:
                 keys.append("resize")
-            elif number == terminals.STOPPED:
+            elif number == signal.SIGTSTP:
                 self.stop()
                 keys.append("resume")
         return keys
 
     def stop(self) -> None:
         """Stops this process, the terminal as it was; returns when it is continued."""
-        self.terminal.stop()
+        self.terminal.suspend()
 
 
 class Stage(Console):

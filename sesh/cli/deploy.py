@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.invocation import Invocation
-    from sesh.remote.deploy.fleet import Result
+    from sesh.remote.deploy.fleet import HostResult
 
     Row = dict[str, Any]
 
@@ -32,7 +32,7 @@ def upgrade(cli: Invocation) -> int:
 
     if cli.line.hosts:
         raise UsageError("--upgrade goes to all known remotes", hint=f"for one: sesh --deploy @{cli.line.hosts[0]}")
-    words = [each.word for each in known.all()]
+    words = [each.host for each in known.all()]
     if not words:
         if not cli.json:
             cli.note("no remote is known yet; the first is made known by: sesh --deploy @HOST")
@@ -40,14 +40,14 @@ def upgrade(cli: Invocation) -> int:
     return _report(cli, _deploy(cli, cli.caller.settings().hosts_of(words), force=False), upgrading=True)
 
 
-def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[Result]:
+def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostResult]:
     from sesh.ops import links
     from sesh.remote.deploy import fleet
 
     return fleet.deploy_all([links.destination(cli.caller, host) for host in hosts], force=force)
 
 
-def _report(cli: Invocation, results: Sequence[Result], *, upgrading: bool = False) -> int:
+def _report(cli: Invocation, results: Sequence[HostResult], *, upgrading: bool = False) -> int:
     """Says what became of each host in JSON (to a person `fleet` has shown it already); the exit code."""
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
@@ -58,12 +58,12 @@ def _report(cli: Invocation, results: Sequence[Result], *, upgrading: bool = Fal
     return 1 if failed else 0
 
 
-def _row(result: Result) -> Row:
+def _row(result: HostResult) -> Row:
     """One host as JSON shows it."""
-    row: Row = {"host": result.destination.word, "ok": result.deployed is not None}
-    if result.deployed is not None:
+    row: Row = {"host": result.destination.host, "ok": result.deployment is not None}
+    if result.deployment is not None:
         names = ("version", "python", "platform", "path", "bytes", "seconds", "changed")
-        return {**row, **{name: getattr(result.deployed, name) for name in names}}
+        return {**row, **{name: getattr(result.deployment, name) for name in names}}
     error = result.error
     facts = {"code": getattr(error, "code", "internal"), "message": str(error), "step": getattr(error, "step", None)}
     return {**row, "error": {**facts, "foreign": getattr(error, "foreign", False)}}

@@ -40,7 +40,7 @@ def _skew(host: str) -> list[Row]:
     from sesh import __version__
     from sesh.remote import known
 
-    version = next((each.version for each in known.all() if each.word == host), "")
+    version = next((each.version for each in known.all() if each.host == host), "")
     if version in ("", __version__):
         return []
     message = f"@{host} has sesh {version}, this is {__version__}; they understand each other as far as both know"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sesh import DISTRIBUTION
 from sesh.errors import Refused, UsageError
 
 TYPE_CHECKING = False
@@ -15,7 +16,7 @@ def mcp(cli: Invocation) -> int:
     import sys
     from importlib.util import find_spec
 
-    install = f"install it with: {sys.executable} -m pip install 'sesh-mux[mcp]'"
+    install = f"install it with: {sys.executable} -m pip install '{DISTRIBUTION}[mcp]'"
 
     if cli.line.hosts:
         raise UsageError(

@@ -54,7 +54,7 @@ class VerbCommand(TyperCommand):
 
 
 class VerbGroup(TyperGroup):
-    """All verbs. It takes a line apart by `parser.split`: `--json`, hosts and the command never reach typer's parser."""
+    """All verbs. `parser.split` takes a line apart: `--json`, hosts and the command never reach typer's parser."""
 
     def list_commands(self, ctx: _click.Context) -> list[str]:
         """The verbs in the order of the table."""
@@ -128,13 +128,13 @@ def _callback(verb: Verb) -> Callable[..., Given]:
         key, kind = place.rstrip("?*+"), place[-1]
         metavar = {"?": f"[{key.upper()}]", "*": f"[{key.upper()}]…", "+": f"{key.upper()}…"}.get(kind, key.upper())
         argument = typer.Argument(metavar=metavar, show_default=False)
-        parameters[key] = Annotated[list[str] if kind in "*+" else str, argument]
+        value: Any = {"?": str | None, "*": list[str] | None, "+": list[str]}.get(kind, str)
+        parameters[key] = Annotated[value, argument]
         if kind in "?*":
-            parameters[key] = Annotated[list[str] | None if kind == "*" else str | None, argument]
             defaults[key] = None
     for option in verb.options:
         declared = typer.Option(*option.spellings, metavar=option.metavar or None, help=option.help)
-        value: Any = bool if option.kind == FLAG else list[str] | None if option.kind == MANY else str | None
+        value = bool if option.kind == FLAG else list[str] | None if option.kind == MANY else str | None
         parameters[option.key] = Annotated[value, declared]
         defaults[option.key] = False if option.kind == FLAG else None
     signature = [

@@ -267,7 +267,7 @@ def _carried_out(near: wire.Connection, number: object, work: Callable[[Callable
 
 
 def _answer_pings(near: wire.Connection, later: list[tuple[int, bytes]]) -> None:
-    """Answers PING while an op runs; other frames are kept for `later`. Raises Unreachable where the other side left."""
+    """Answers PING while an op runs; other frames are kept for `later`. Raises Unreachable if the other side left."""
     for kind, payload in [near.receive(), *near.leftovers()]:
         if kind == protocol.PING:
             near.send(protocol.frame(protocol.PONG, payload))

@@ -215,8 +215,8 @@ def _versions(_caller: Caller) -> Iterator[Row]:
         yield row("versions", WARNING, message, f"$sesh --reload {name}")
     stale = [each for each in known.all() if each.version and each.version != __version__]
     for each in stale:
-        message = f"@{each.word} has sesh {printable(each.version)}, this is {__version__}"
-        yield row("versions", WARNING, message, f"sesh --deploy @{each.word}")
+        message = f"@{each.host} has sesh {printable(each.version)}, this is {__version__}"
+        yield row("versions", WARNING, message, f"sesh --deploy @{each.host}")
     if not others and not stale:
         yield row("versions", OK, f"sesh {__version__}, all the same")
     if len(found) > _MANY:
@@ -243,7 +243,7 @@ def _ssh(_caller: Caller) -> Iterator[Row]:
     else:
         yield row("ssh", OK, version)
     try:
-        folder = ssh.directory()
+        folder = ssh.control_directory()
     except Refused as error:
         yield error_row("connections", error)
     else:

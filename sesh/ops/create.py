@@ -125,11 +125,11 @@ def start(what: Order, name: str) -> Connection:
 
     Raises Exists, CannotStart, Refused.
     """
-    from sesh.daemon.spawn import daemonize
+    from sesh.daemon.spawn import launch
 
     try:
         with _starting:
-            return daemonize.start({**what, "name": name})
+            return launch.start_daemon({**what, "name": name})
     except Exists:
         raise find.taken(name) from None
 

@@ -361,7 +361,7 @@ def _control_directory() -> str | None:
     from sesh.remote.ssh import ssh
 
     try:
-        return ssh.directory() if os.path.isdir(known.directory()) else None
+        return ssh.control_directory() if os.path.isdir(known.directory()) else None
     except Refused:
         return None
 
@@ -401,7 +401,7 @@ def _answers(path: str) -> bool:
 def connections() -> Iterator[Leftover]:
     """Stale sockets of shared connections, and ssh processes whose connection no socket leads to."""
     folder = _control_directory()
-    for path in _stale_sockets(os.path.join(paths.directory(), ".nest")):
+    for path in _stale_sockets(paths.zygote_directory()):
         yield Leftover("file", path, _age(path), partial(_unlink, path))
     for path in _stale_sockets(folder) if folder is not None else ():
         yield Leftover("connection", path, _age(path), partial(_unlink, path))

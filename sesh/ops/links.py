@@ -34,7 +34,7 @@ def origin(place: Destination) -> dict[str, Any]:
 
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
-        "host": place.word,
+        "host": place.host,
         "home": os.path.expanduser("~"),
         "size": list(create.size(terminal)) if terminal is not None else [0, 0, 0, 0],
         "term": os.environ.get("TERM") if terminal is not None else None,
@@ -57,13 +57,13 @@ def opened(caller: Caller, place: Destination, *, ask: bool | None = None, offer
             raise
         _deploy(caller, place, error)
         through = link.open_link(place, origin(place), ask=ask)
-    known.record(place, str(through.far.get("version") or ""))
+    known.record(place, str(through.remote_info.get("version") or ""))
     return through
 
 
 def _deploy(caller: Caller, place: Destination, missing: NotDeployed) -> None:
     """Installs sesh there, if the person wants that. Raises `missing` if not, DeployError."""
-    question = f"@{place.word} has no sesh; deploy sesh to @{place.word}?"
+    question = f"@{place.host} has no sesh; deploy sesh to @{place.host}?"
     if caller.ask(question, YES_NO, "y") != "y":
         raise missing
     from sesh.remote.deploy import fleet
@@ -80,7 +80,7 @@ def to_session(caller: Caller, host: str, name: str, *, passing: bool = False) -
     """
     through = opened(caller, destination(caller, host))
     try:
-        through.lead("connect", name=name, passing=passing)
+        through.open_session("connect", name=name, passing=passing)
     except SeshError:
         through.close()
         raise
@@ -97,10 +97,10 @@ def back(caller: Caller, name: str, host: str, session_id: str, since: int, hear
         _lost.add((name, host))
         eventlog.log("disconnect", host=host, session=name, reason="lost")
     place = destination(caller, host)
-    link.renew(place)
+    link.drop_master(place)
     through = opened(caller, place, ask=False)
     try:
-        answer, output = through.lead("connect", patience=link.PATIENCE, name=name, session_id=session_id)
+        answer, output = through.open_session("connect", timeout=link.START_TIMEOUT, name=name, session_id=session_id)
     except SeshError:
         through.close()
         raise

@@ -27,14 +27,14 @@ def hosts(caller: Caller) -> list[str]:
     """The known remotes that are worth asking: none with `--local`, none that failed within the last minute."""
     from sesh.remote import known
 
-    return [word for word in _known(caller) if not known.skipped(word)]
+    return [word for word in _known(caller) if not known.failed_recently(word)]
 
 
 def skipped(caller: Caller) -> list[str]:
     """The known remotes that are not asked because they failed within the last minute."""
     from sesh.remote import known
 
-    return [word for word in _known(caller) if known.skipped(word)]
+    return [word for word in _known(caller) if known.failed_recently(word)]
 
 
 def _known(caller: Caller) -> list[str]:
@@ -42,7 +42,7 @@ def _known(caller: Caller) -> list[str]:
         return []
     from sesh.remote import known
 
-    return [each.word for each in known.all()] if os.path.isdir(known.directory()) else []
+    return [each.host for each in known.all()] if os.path.isdir(known.directory()) else []
 
 
 def _noted(word: str) -> None:
@@ -50,7 +50,7 @@ def _noted(word: str) -> None:
     from sesh.remote import known
 
     try:
-        known.failed(word)
+        known.record_failure(word)
     except Refused:
         return
 
@@ -77,7 +77,7 @@ class Asking:
         answer: list[Summary] | SeshError
         try:
             answer = [{**each, "host": word} for each in sessions_of(self._caller, word, self.deadline)]
-            known.remember_names(word, answer)
+            known.record_names(word, answer)
         except SeshError as error:
             answer = error
         except OSError as error:
@@ -124,7 +124,7 @@ def sessions_of(caller: Caller, word: str, deadline: float) -> list[Summary]:
     from sesh.remote.ssh import link
 
     place = links.destination(caller, word)
-    with link.open_link(place, links.origin(place), ask=False, patience=deadline - time.monotonic()) as through:
+    with link.open_link(place, links.origin(place), ask=False, timeout=deadline - time.monotonic()) as through:
         rows = target.request(caller, through, "sessions.summaries", {}, deadline)
     return [each for each in rows if isinstance(each, dict)]
 

@@ -38,7 +38,7 @@ class RemoteRoute(Route):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(sleep)
-        self.host = destination.word
+        self.host = destination.host
         self._caller, self._name, self._link = caller, name, through
 
     def connect(self, name: str) -> Connection:
@@ -108,7 +108,7 @@ def begin(caller: Caller, through: Link, op: str, data: dict[str, Any], interrup
             answer, output = enter(caller, through, op, data, session_id=session_id)
         except Lost:
             through.close()
-            host = destination.word
+            host = destination.host
             caller.note(f"the link to @{host} is lost before the job was seen to begin; sesh tries to come back")
             through = _interruptibly(caller, destination, interrupts)
             continue
@@ -139,7 +139,7 @@ def enter(
             "answers": answers,
             "session_id": session_id,
         }
-        answer, output = through.lead("enter", **words)
+        answer, output = through.open_session("enter", **words)
         target.show_notes(caller, answer)
         if "question" not in answer:
             return answer, output
@@ -150,7 +150,7 @@ def _interruptibly(caller: Caller, destination: Destination, interrupts: Interru
     """A link in the place of one that was lost; Ctrl-C stops the trying."""
 
     def stop(_number: int) -> None:
-        raise Interrupted("whether the job began is not known", hint=f"to see: sesh @{destination.word}")
+        raise Interrupted("whether the job began is not known", hint=f"to see: sesh @{destination.host}")
 
     before, interrupts.away = interrupts.away, stop
     try:
@@ -163,9 +163,9 @@ def reopened(caller: Caller, destination: Destination) -> Link:
     """A link in the place of one that was lost, tried for until it stands."""
     for pause in backoff():
         time.sleep(pause)
-        link.renew(destination)
+        link.drop_master(destination)
         try:
             return links.opened(caller, destination, ask=False)
         except (Unreachable, TimedOut):
             continue
-    raise Unreachable(f"@{destination.word} did not come back", hint=f"see: sesh @{destination.word}")
+    raise Unreachable(f"@{destination.host} did not come back", hint=f"see: sesh @{destination.host}")

@@ -93,7 +93,7 @@ class HostTarget(Target):
         from sesh.ops.remote_route import RemoteRoute
 
         with self._naming_host(), self.open() as through:
-            through.lead("connect", name=name, passing=True)
+            through.open_session("connect", name=name, passing=True)
             route = RemoteRoute(self.caller, self.destination, name, through)
             try:
                 yield route
@@ -157,7 +157,7 @@ def request(caller: Caller, through: Link, name: str, data: dict[str, Any], dead
                 answer = _checked(protocol.parse(payload))
                 break
         else:
-            raise Unreachable(f"the link to @{through.destination.word} is lost")
+            raise Unreachable(f"the link to @{through.destination.host} is lost")
         show_notes(caller, answer)
         if "question" not in answer:
             return decoded(bytes(result))
@@ -168,8 +168,8 @@ def check_version(through: Link) -> None:
     """Raises Refused where the sesh at the other end is too old to be asked for ops."""
     from sesh.errors import Refused
 
-    if "op" not in (through.far.get("can") or ()):
-        word, version = through.destination.word, str(through.far.get("version") or "")[:40]
+    if "op" not in (through.remote_info.get("can") or ()):
+        word, version = through.destination.host, str(through.remote_info.get("version") or "")[:40]
         raise Refused(f"@{word} has an older sesh ({version!a})", hint=f"install this one there: sesh --deploy @{word}")
 
 
@@ -235,7 +235,7 @@ def _heard(through: Link, deadline: float | None = None) -> Iterator[tuple[int, 
     from sesh.keepalive import Keepalive
 
     keepalive = Keepalive(enabled=True)
-    lost = f"the link to @{through.destination.word} is lost, and with it what it would have answered"
+    lost = f"the link to @{through.destination.host} is lost, and with it what it would have answered"
     while True:
         try:
             yield through.receive(keepalive.due if deadline is None else min(deadline, keepalive.due))
@@ -243,7 +243,7 @@ def _heard(through: Link, deadline: float | None = None) -> Iterator[tuple[int, 
         except TimedOut:
             now = time.monotonic()
             if deadline is not None and now >= deadline:
-                raise Unreachable(f"{through.destination.word} does not answer") from None
+                raise Unreachable(f"{through.destination.host} does not answer") from None
             if now >= keepalive.due and not keepalive.check(now):
                 raise Unreachable(lost) from None
             try:

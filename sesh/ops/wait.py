@@ -187,7 +187,7 @@ class _Wait:
             self._test(each.text, each.end)
         current = lines.current
         # A prompt ends with a blank, which a pattern may ask for.
-        self._test("".join(cell.data for cell in current.cells), current.end)
+        self._test(current.untrimmed, current.end)
 
     def _test(self, text: str, position: int) -> None:
         found = self._pattern.search(text) if self._pattern is not None and text else None

@@ -1,1 +1,27 @@
-"""The terminal: bytes in, state out. Knows nothing of sessions."""
+"""The terminal: bytes in, state out, and the bytes that restore it. It knows nothing of sessions.
+
+What the rest of sesh uses, each to be imported from its own module (nothing is loaded here):
+
+`emulator.Emulator`              the terminal: `feed`, `resize`, `text`, `last_lines`, `state`, `from_state`
+`render.replay.replay`           bytes for a terminal that attaches; `repaint` for one that shows the session already
+`render.viewport.Viewport`       bytes for a terminal of another size: a clipped part of the screen, only what changed
+`render.clean_screen`            bytes for an empty screen; whether raw output may be sent again as it is. No emulator
+`render.export`                  the screen as text, with SGR, as data; where `--logs -f` goes on
+`render.pictures`                the screen as SVG and HTML, from the data of `export`
+`lines.LineReader`               a program's output as finished lines, without a screen
+`packed.Packed`                  bytes compressed in memory
+`grammar` `titles`               regular expressions for control functions; the stack of titles. For light imports
+
+The modules, each importing only those above it:
+
+`grammar` `titles`               control functions (ECMA-48) as regular expressions; the stack of titles (XTWINOPS)
+`graphemes` `packed`             widths and clusters (UAX 29); compressed bytes
+`cell` `ansi` `lines`            cells, pens and SGR; cells as text with SGR, and back; output as lines
+`row` `scrollback` `reflow`      a row of cells; the lines that scrolled off; rows wrapped anew at another width
+`grid` `scroll` `edit`           the screen, one class on top of the other: cursor and tabs; scrolling; erasing;
+`text` `modes` `screen`          printing; modes and the alternate screen; control strings and resizing
+`dispatch` `fast_path`           what each sequence calls; lines that scroll by too fast to be seen
+`tokenizer`                      bytes into text, controls and sequences
+`snapshot` `emulator`            the state as plain data; all of it together
+`render/`                        bytes, data and pictures made from the state
+"""

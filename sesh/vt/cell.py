@@ -1,28 +1,29 @@
-"""What one position of the screen holds: a grapheme and the pen that wrote it.
+"""Cells and pens: a grapheme on the screen, the attributes that it was written with, and SGR, which changes them.
 
-`Cell` begins with the nine fields of pyte's `Char`, so whatever reads a pyte screen reads this one. A wide
-grapheme fills its cell and leaves a second one behind it whose data is empty (the stub).
+`Cell` begins with the nine fields of pyte's `Char`, so what reads a pyte screen can read this one. A wide grapheme
+stands in the left one of its two cells; the data of the right one (the stub) is empty.
 
-SGR (ECMA-48 8.3.117): from one pen to the next.
-
-Colons make sub-parameters (ITU T.416, as xterm and kitty read them), semicolons the older flat forms.
+SGR (ECMA-48 8.3.117): colons separate sub-parameters (ITU T.416, as xterm and kitty read them), semicolons the
+parameters of the older flat forms.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-#: As many code points as a cell keeps: a base and 16 marks. More is an attack, not a text.
+from sesh.vt.grammar import LIMIT, parameter
+
+#: Code points that a cell keeps: a base and 16 marks. No real text has more.
 CLUSTER_LIMIT = 17
 
-#: Bounds of the caches; past them a cache is emptied, which costs time and never correctness.
+#: Bounds of the caches: all pens; the cells of one pen; the pens that SGR makes of it. A full cache is emptied.
 PENS = 4096
 CELLS = 4096
-STEPS = 1024
+TRANSITIONS = 1024
 
 
 class Style(NamedTuple):
-    """The attributes of a pen. Colours keep the form they came in.
+    """The attributes of a pen. Colours keep the form that they were set in.
 
     A colour is `default`, the number of one of the 16 ANSI colours, `5;N` or `2;R;G;B`. `underline` is
     0 none, 1 single, 2 double, 3 curly, 4 dotted, 5 dashed. `link` is the body of OSC 8: `params;uri`.
@@ -45,7 +46,7 @@ class Style(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One position of the screen: pyte's nine fields, six more, and the pen that they came from."""
+    """One position of the screen: the nine fields of pyte, six more, and the pen that wrote it."""
 
     data: str
     fg: str
@@ -66,7 +67,7 @@ class Cell(NamedTuple):
 
 
 class _Cells(dict[str, Cell]):
-    """The cells that a pen has written, by their text."""
+    """The cells of one pen, by their text."""
 
     __slots__ = ("pen",)
     pen: Pen
@@ -79,26 +80,26 @@ class _Cells(dict[str, Cell]):
 
 
 class Pen:
-    """A style with all that is derived from it, made once for each style as long as the cache holds it.
+    """A style with what is derived from it; there is one pen for each style, as long as the cache holds it.
 
-    `cell` gives the cell for a text, `space` is this pen's blank, `erased` the pen that erasing with this
-    one leaves behind (its background alone: ECMA-48 with background colour erase), `steps` the pens that
-    SGR sequences lead to from here, `sgr` the parameters that set it from any other pen.
+    `cell` makes the cell for a text, `space` is its blank, `stub` the right half of a wide cell. `erased` is the pen
+    of cells erased with this one (background colour erase, BCE). `sgr` are the parameters that set it from any
+    other pen, `sequence` is the whole SGR. `after_sgr` holds the pens that SGR makes of this one.
     """
 
-    __slots__ = ("cell", "cells", "erased", "link", "sequence", "sgr", "space", "steps", "style", "stub")
+    __slots__ = ("cell", "cells", "erased", "link", "sequence", "sgr", "space", "after_sgr", "style", "stub")
 
     def __init__(self, style: Style) -> None:
         self.style = style
         self.link = style.link
-        self.sgr = parameters(style)
+        self.sgr = sgr_parameters(style)
         self.sequence = f"\x1b[{self.sgr}m"
         self.cells = _Cells()
         self.cells.pen = self
         self.cell = self.cells.__getitem__
         self.space = self.cell(" ")
         self.stub = self.cell("")
-        self.steps: dict[str, Pen] = {}
+        self.after_sgr: dict[str, Pen] = {}
         plain = Style(bg=style.bg)
         self.erased: Pen = self if plain == style else pen_of(plain)
 
@@ -114,25 +115,25 @@ def pen_of(style: Style) -> Pen:
     pen = _pens.get(style)
     if pen is None:
         if len(_pens) >= PENS:
-            # Pens know the pens that follow them: without this a chain of them would never end.
+            # Pens refer to one another through `after_sgr`: break the chains, so that the old ones can be freed.
             for old in _pens.values():
-                old.steps.clear()
+                old.after_sgr.clear()
                 old.cells.clear()
             _pens.clear()
-            _pens[DEFAULT.style] = DEFAULT  # known by identity
+            _pens[DEFAULT.style] = DEFAULT  # it is compared by identity
         pen = _pens[style] = Pen(style)
     return pen
 
 
-def _colour(form: str, base: int) -> str:
+def _colour_parameters(form: str, base: int) -> str:
     if ";" in form:
         return f"{base + 8};{form}"
     number = int(form)
     return str(base + number if number < 8 else base + 52 + number)
 
 
-def parameters(style: Style) -> str:
-    """SGR parameters that set `style` whatever was set before (ECMA-48 8.3.117, XTerm ctlseqs, kitty's underlines)."""
+def sgr_parameters(style: Style) -> str:
+    """SGR parameters that set `style` from any other one (ECMA-48 8.3.117, XTerm ctlseqs, kitty's underlines)."""
     out = ["0"]
     if style.bold:
         out.append("1")
@@ -153,25 +154,22 @@ def parameters(style: Style) -> str:
     if style.overline:
         out.append("53")
     if style.fg != "default":
-        out.append(_colour(style.fg, 30))
+        out.append(_colour_parameters(style.fg, 30))
     if style.bg != "default":
-        out.append(_colour(style.bg, 40))
+        out.append(_colour_parameters(style.bg, 40))
     if style.underline_colour != "default":
-        # With colons: a terminal that does not know 58 must not read its 5 as blinking.
+        # With colons: a terminal that does not know 58 would read the 5 of 58;5 as blinking.
         form = style.underline_colour.replace(";", ":")
         out.append(f"58:{form.replace('2:', '2::', 1) if form.startswith('2:') else form}")
     return ";".join(out) if len(out) > 1 else ""
 
 
-#: The pen of a terminal at rest, and its blank.
+#: The pen after SGR 0, and its blank.
 DEFAULT = pen_of(Style())
 BLANK = DEFAULT.space
 
-
-#: As many characters of an unfinished sequence as are kept, and the length from which one is ignored.
-LIMIT = 65536
-
-_FLAGS: dict[int, dict[str, object]] = {
+#: What a parameter changes, the colours of 38, 48 and 58 apart.
+_ATTRIBUTES: dict[int, dict[str, object]] = {
     1: {"bold": True},
     2: {"dim": True},
     3: {"italics": True},
@@ -196,44 +194,35 @@ _FLAGS: dict[int, dict[str, object]] = {
     59: {"underline_colour": "default"},
 }
 for _n in range(8):
-    _FLAGS[30 + _n] = {"fg": str(_n)}
-    _FLAGS[40 + _n] = {"bg": str(_n)}
-    _FLAGS[90 + _n] = {"fg": str(_n + 8)}
-    _FLAGS[100 + _n] = {"bg": str(_n + 8)}
+    _ATTRIBUTES[30 + _n] = {"fg": str(_n)}
+    _ATTRIBUTES[40 + _n] = {"bg": str(_n)}
+    _ATTRIBUTES[90 + _n] = {"fg": str(_n + 8)}
+    _ATTRIBUTES[100 + _n] = {"bg": str(_n + 8)}
 
 _COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
 
 
-def number(text: str) -> int:
-    """A decimal parameter: empty is 0, everything over 65535 is 65535, whatever its length."""
-    if len(text) > 5:
-        text = text.lstrip("0")
-        if len(text) > 5:
-            return 65535
-    return min(int(text), 65535) if text else 0
-
-
-def step(pen: Pen, text: str) -> Pen:
-    """The pen after the SGR parameters `text`; links are no part of SGR and stay."""
-    known = pen.steps.get(text)
+def apply_sgr(pen: Pen, text: str) -> Pen:
+    """The pen after SGR with the parameters `text`. SGR does not change the link."""
+    known = pen.after_sgr.get(text)
     if known is not None:
         return known
     if len(text) + 3 > LIMIT:
         return pen
-    found = pen_of(_apply(pen.style, text))
+    found = pen_of(_changed(pen.style, text))
     if len(text) < 64:
-        if len(pen.steps) >= STEPS:
-            pen.steps.clear()
-        pen.steps[text] = found
+        if len(pen.after_sgr) >= TRANSITIONS:
+            pen.after_sgr.clear()
+        pen.after_sgr[text] = found
     return found
 
 
-def linked(pen: Pen, link: str) -> Pen:
-    """The same pen with another hyperlink (OSC 8); an empty one ends it."""
+def with_link(pen: Pen, link: str) -> Pen:
+    """The same pen with another hyperlink (OSC 8), or with none where `link` is empty."""
     return pen if pen.link == link else pen_of(pen.style._replace(link=link))
 
 
-def _apply(style: Style, text: str) -> Style:
+def _changed(style: Style, text: str) -> Style:
     items = text.split(";")
     fields: dict[str, object] = {}
     link = style.link
@@ -244,18 +233,18 @@ def _apply(style: Style, text: str) -> Style:
         if ":" in item:
             _subparameters(fields, item)
             continue
-        code = number(item)
+        code = parameter(item)
         if code == 0:
             fields = {**DEFAULT.style._asdict(), "link": link}
         elif code in _COLOURS:
             at = _flat_colour(fields, _COLOURS[code], items, at)
-        elif code in _FLAGS:
-            fields.update(_FLAGS[code])
+        elif code in _ATTRIBUTES:
+            fields.update(_ATTRIBUTES[code])
     return Style(**{**style._asdict(), **fields}) if fields else style
 
 
 def _flat_colour(fields: dict[str, object], name: str, items: list[str], at: int) -> int:
-    """`38;5;N` and `38;2;R;G;B`; returns where the next parameter stands. What is out of range sets nothing."""
+    """`38;5;N` and `38;2;R;G;B`: returns the index of the next parameter. A value out of range sets nothing."""
     form = items[at] if at < len(items) else ""
     count = {"5": 1, "2": 3}.get(form.lstrip("0"), 0)
     parts = items[at + 1 : at + 1 + count]
@@ -267,21 +256,21 @@ def _flat_colour(fields: dict[str, object], name: str, items: list[str], at: int
 
 def _subparameters(fields: dict[str, object], item: str) -> None:
     parts = item.split(":")
-    code = number(parts[0])
+    code = parameter(parts[0])
     if code == 4:
-        kind = number(parts[1])
+        kind = parameter(parts[1])
         if kind <= 5:
             fields.update(underscore=kind > 0, underline=kind)
     elif code in _COLOURS:
         form = parts[1].lstrip("0")
         rest = parts[2:]
         if form == "2" and len(rest) > 3:
-            rest = rest[1:]  # 38:2:SPACE:R:G:B, the full form, names a colour space first.
+            rest = rest[1:]  # the full form, 38:2:SPACE:R:G:B, names a colour space first
         count = {"5": 1, "2": 3}.get(form, 0)
         _set_colour(fields, _COLOURS[code], form, rest[:count], count)
 
 
 def _set_colour(fields: dict[str, object], name: str, form: str, parts: list[str], count: int) -> None:
-    values = [number(part) for part in parts]
+    values = [parameter(part) for part in parts]
     if count and len(values) == count and max(values) < 256:
         fields[name] = ";".join([form.lstrip("0"), *map(str, values)])

@@ -1,39 +1,37 @@
-"""What each control and sequence calls: the tables of the tokenizer (ECMA-48, DEC STD 070, XTerm ctlseqs, kitty).
+"""What each control and sequence calls (ECMA-48, DEC STD 070, XTerm ctlseqs, the keyboard protocol of kitty).
 
-A sequence that is not in a table is known to nobody and does nothing; that also holds for queries and for
-whatever acts on the world (bells, clipboard, windows).
+A sequence that is in none of these tables does nothing. That includes queries, and all that acts on more than the
+screen: bells, the clipboard, windows.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from sesh.vt.cell import number
+from sesh.vt.grammar import CSI_PARTS, parameter
 from sesh.vt.screen import Screen
-from sesh.vt.text import SLOTS
+from sesh.vt.text import G_SETS
 
-#: Prefix, parameters, intermediates and final byte of a CSI sequence.
-_CSI = re.compile(r"\x1b\[([<=>?]?)([0-9;:]*)([\x20-/]*)([@-~])\Z")
-#: As many parameters as a sequence may have, modes and SGR apart.
-PARAMETERS = 32
+_CSI = re.compile(rf"{CSI_PARTS}\Z")
 
+#: A function and its arguments.
 Call = tuple[Callable[..., Any], tuple[int, ...]]
 
 
-class Controls:
-    """The tables, bound to one screen."""
+class Dispatcher:
+    """The tables, bound to one screen: `controls` (C0 and CR LF), `escapes`, and control sequences by `csi`."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
-        self.plain = self._plain(screen)
+        self.controls = self._controls(screen)
         self.escapes = self._escapes(screen)
-        self.table = {**self._movement(screen), **self._editing(screen), **self._settings(screen)}
+        self._csi = {**self._movement(screen), **self._editing(screen), **self._state(screen)}
 
     @staticmethod
-    def _plain(screen: Screen) -> dict[str, Callable[[], Any]]:
-        """C0 controls."""
+    def _controls(screen: Screen) -> dict[str, Callable[[], Any]]:
         return {
             "\r\n": screen.newline,
             "\b": screen.backspace,
@@ -42,34 +40,34 @@ class Controls:
             "\v": screen.linefeed,
             "\f": screen.linefeed,
             "\r": screen.carriage_return,
-            "\x0e": screen.shift_out,
-            "\x0f": screen.shift_in,
+            "\x0e": partial(screen.shift, 1),
+            "\x0f": partial(screen.shift, 0),
         }
 
-    def _escapes(self, screen: Screen) -> dict[str, Callable[[], Any]]:
-        """Escape sequences without parameters."""
+    @staticmethod
+    def _escapes(screen: Screen) -> dict[str, Callable[[], Any]]:
         return {
             "\x1b6": screen.back_index,
             "\x1b7": screen.save_cursor,
             "\x1b8": screen.restore_cursor,
             "\x1b9": screen.forward_index,
-            "\x1b=": self._keypad_on,
-            "\x1b>": self._keypad_off,
+            "\x1b=": partial(screen.set_keypad, True),
+            "\x1b>": partial(screen.set_keypad, False),
             "\x1bD": screen.index,
             "\x1bE": screen.next_line,
             "\x1bH": screen.set_tab_stop,
             "\x1bM": screen.reverse_index,
-            "\x1bN": self._single_shift_2,
-            "\x1bO": self._single_shift_3,
+            "\x1bN": partial(screen.shift_next, 2),
+            "\x1bO": partial(screen.shift_next, 3),
             "\x1bc": screen.reset,
-            "\x1bn": self._lock_2,
-            "\x1bo": self._lock_3,
+            "\x1bn": partial(screen.shift, 2),
+            "\x1bo": partial(screen.shift, 3),
             "\x1b#8": screen.alignment_display,
         }
 
     @staticmethod
     def _movement(screen: Screen) -> dict[str, tuple[Callable[..., Any], int]]:
-        """CSI by prefix, intermediates and final; the number is how many parameters the call takes."""
+        """CSI by prefix, intermediates and final byte, with the number of parameters that the function takes."""
         return {
             "A": (screen.cursor_up, 1),
             "B": (screen.cursor_down, 1),
@@ -109,100 +107,63 @@ class Controls:
             "'~": (screen.delete_columns, 1),
         }
 
-    def _settings(self, screen: Screen) -> dict[str, tuple[Callable[..., Any], int]]:
+    def _state(self, screen: Screen) -> dict[str, tuple[Callable[..., Any], int]]:
         return {
             "g": (screen.clear_tab_stop, 1),
             "r": (screen.set_margins, 2),
             "s": (self._save_or_margins, 2),
-            "t": (screen.window_operation, 3),
+            "t": (screen.window_operation, 2),
             "u": (screen.restore_cursor, 0),
             "!p": (screen.soft_reset, 0),
             " q": (screen.set_cursor_style, 1),
-            ">u": (screen.push_keys, 1),
-            "<u": (screen.pop_keys, 1),
-            "=u": (screen.set_keys, 2),
+            ">u": (screen.push_kitty_flags, 1),
+            "<u": (screen.pop_kitty_flags, 1),
+            "=u": (screen.set_kitty_flags, 2),
             ">m": (screen.set_key_resource, 2),
-            ">n": (self._drop_key_resource, 1),
+            ">n": (screen.set_key_resource, 1),
         }
 
     # -- CSI ----------------------------------------------------------------------------------------------
 
     def csi(self, sequence: str) -> Call:
-        """What a complete CSI sequence calls."""
+        """What a whole control sequence calls."""
         match = _CSI.match(sequence)
         if match is None:
             return self.nothing, ()
-        prefix, text, middle, final = match.groups()
-        kind = prefix + middle + final
+        prefix, text, intermediates, final = match.groups()
+        kind = prefix + intermediates + final
         if kind in {"h", "l", "?h", "?l"}:
-            numbers = tuple(number(part) for part in text.split(";") if ":" not in part)
-            private = bool(prefix)
-            return (self._set if final == "h" else self._reset), (private, *numbers)
-        found = self.table.get(kind)
-        if found is None or (":" in text):
+            switch = self.screen.set_mode if final == "h" else self.screen.reset_mode
+            numbers = tuple(parameter(part) for part in text.split(";") if ":" not in part)
+            return partial(switch, private=bool(prefix)), numbers
+        found = self._csi.get(kind)
+        if found is None or ":" in text:
             return self.nothing, ()
         call, count = found
-        params = tuple(number(part) for part in text.split(";", PARAMETERS)[:count]) if text else ()
-        if kind == "t" and params and params[0] not in {22, 23}:
-            return self.nothing, ()
-        if kind == "=u" and len(params) < 2:
-            params = (*params, 1) if params else (0, 1)
+        params = tuple(parameter(part) for part in text.split(";", count)[:count]) if text else ()
         return call, params
 
     def nothing(self, *_: int) -> None:
-        """An unknown sequence."""
-
-    def _set(self, private: int, *modes: int) -> None:
-        self.screen.set_mode(*modes, private=private)
-
-    def _reset(self, private: int, *modes: int) -> None:
-        self.screen.reset_mode(*modes, private=private)
+        """What an unknown sequence calls."""
 
     def _scroll_down(self, count: int = 1, more: int | None = None) -> None:
-        """SD; with more parameters it is xterm's mouse highlighting, which is not kept."""
+        """SD; with more parameters it is xterm's mouse highlighting, which is not supported."""
         if more is None:
             self.screen.scroll_down(count)
 
     def _save_or_margins(self, left: int = 0, right: int = 0) -> None:
-        """CSI s: DECSLRM while mode 69 is on, SCOSC otherwise."""
-        if self.screen.side_margins:
-            self.screen.set_side_margins(left, right)
+        """CSI s: DECSLRM while DECLRMM (mode 69) is on, otherwise SCOSC."""
+        if self.screen.left_right_mode:
+            self.screen.set_left_right_margins(left, right)
         else:
             self.screen.save_cursor()
-
-    def _drop_key_resource(self, resource: int = 0) -> None:
-        self.screen.set_key_resource(resource)
 
     # -- escapes ------------------------------------------------------------------------------------------
 
     def escape(self, sequence: str) -> None:
-        """An escape sequence other than CSI, or a string with its terminator if that is BEL."""
+        """Act on an escape that is not in `escapes`, or on a string, which holds its terminator if that is BEL."""
         kind = sequence[1]
         if kind == "]":
-            self._operating_command(sequence)
-        elif kind in SLOTS and len(sequence) in {3, 4}:
-            self.screen.define_charset(sequence[2:], str(SLOTS[kind]))
-
-    def _operating_command(self, sequence: str) -> None:
-        if sequence.endswith("\x07"):
-            self.screen.operating_command(sequence[2:-1])
-        else:
-            self.screen.operating_command(sequence[2:])
-
-    def _keypad_on(self) -> None:
-        self.screen.keypad = True
-
-    def _keypad_off(self) -> None:
-        self.screen.keypad = False
-
-    def _single_shift_2(self) -> None:
-        self.screen.single = 2
-
-    def _single_shift_3(self) -> None:
-        self.screen.single = 3
-
-    def _lock_2(self) -> None:
-        self.screen.shift(2)
-
-    def _lock_3(self) -> None:
-        self.screen.shift(3)
+            self.screen.operating_command(sequence[2:].removesuffix("\x07"))
+        elif kind in G_SETS and len(sequence) in {3, 4}:
+            self.screen.define_charset(sequence[2:], kind)

@@ -1,24 +1,23 @@
-"""The emulator: bytes in, the state of a terminal out. It runs behind the relay and never raises."""
+"""The emulator: bytes in, the state of a terminal out. It never raises."""
 
 from __future__ import annotations
 
-from sesh.vt.ansi import Painter, data_of, plain
+from sesh.vt import snapshot
+from sesh.vt.ansi import Encoder, closed, data_of, encode, plain
+from sesh.vt.row import logical_lines
 from sesh.vt.screen import Screen
-from sesh.vt.scrollback import Scrollback, leftover, trimmed
-from sesh.vt.snapshot import restored, snapshot
+from sesh.vt.scrollback import Scrollback
 from sesh.vt.tokenizer import Tokenizer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.vt.cell import Cell
-    from sesh.vt.grid import Row
+    from typing import Any
 
 #: Bounds of a screen, in columns and in rows.
 SMALLEST, LARGEST = 1, 1000
 
 
-def clamped(size: int) -> int:
-    """A number of columns or rows that a screen may have."""
+def _clamped(size: int) -> int:
     return min(max(size, SMALLEST), LARGEST)
 
 
@@ -30,16 +29,16 @@ class Emulator:
 
     def __init__(self, columns: int, rows: int, *, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self.scrollback = Scrollback(max_lines, max_bytes)
-        self.screen = Screen(clamped(columns), clamped(rows), self.scrollback)
+        self.screen = Screen(_clamped(columns), _clamped(rows), self.scrollback)
         self.tokenizer = Tokenizer(self.screen)
 
     def feed(self, data: bytes) -> None:
-        """Act on what the program wrote. Never raises; see `errors`."""
+        """Act on the output of a program. Never raises; see `errors`."""
         self.tokenizer.feed(data)
 
     def resize(self, columns: int, rows: int) -> None:
-        """Another size, clamped to 1 to 1000; the main screen reflows, the alternate one does not."""
-        self.screen.resize(clamped(rows), clamped(columns))
+        """Change the size, clamped to 1 to 1000; the main screen is reflowed, the alternate screen is not."""
+        self.screen.resize(_clamped(rows), _clamped(columns))
 
     # -- what is set --------------------------------------------------------------------------------------
 
@@ -75,7 +74,7 @@ class Emulator:
 
     @property
     def cwd(self) -> str:
-        """What OSC 7 said last, a file URL as a rule."""
+        """What OSC 7 set last, normally a file URL."""
         return self.screen.cwd
 
     @property
@@ -84,13 +83,8 @@ class Emulator:
         return self.screen.alternate
 
     @property
-    def at_rest(self) -> bool:
-        """Whether no sequence and no character is unfinished."""
-        return not self.tokenizer.unfinished
-
-    @property
     def cursor(self) -> tuple[int, int]:
-        """Row and column of the cursor, from 0; waiting to wrap it stands on the last column."""
+        """Row and column of the cursor, from 0; the last column where a wrap is pending."""
         cursor = self.screen.cursor
         return cursor.y, min(cursor.x, self.columns - 1)
 
@@ -101,7 +95,7 @@ class Emulator:
 
     @property
     def cursor_style(self) -> int:
-        """DECSCUSR, 0 where the program chose none."""
+        """DECSCUSR, 0 where the program has set none."""
         return self.screen.cursor_style
 
     @property
@@ -112,17 +106,17 @@ class Emulator:
 
     @property
     def kitty_flags(self) -> int:
-        """kitty keyboard flags in force."""
+        """The kitty keyboard flags in force."""
         return self.screen.kitty_flags
 
     @property
     def scrolled(self) -> int:
-        """Logical lines that ever went into the scrollback; it only grows."""
+        """All logical lines that ever went into the scrollback; it only grows."""
         return self.scrollback.scrolled
 
     def mode(self, number: int, private: bool = True) -> bool | None:
-        """Whether a mode is set; None for one that is not known."""
-        return self.screen.mode_of(number, private)
+        """Whether a mode is set; None for an unknown one."""
+        return self.screen.get_mode(number, private)
 
     def pen_sgr(self) -> str:
         """The pen as SGR parameters."""
@@ -137,80 +131,43 @@ class Emulator:
     def last_lines(self, count: int, *, ansi: bool = False) -> list[str]:
         """The last `count` logical lines of scrollback and main screen, with their SGR where `ansi`.
 
-        Rows below the last one written do not count, nor does an empty line that the cursor stands on.
+        Empty lines at the end do not count, nor does an empty line with the cursor.
         """
         if count <= 0:
             return []
-        screen = self.screen
-        screen.settle_scrollback()
-        rows = screen.main if screen.main is not None else screen.buffer
-        lines = self._lines(rows)
+        self.screen.settle_scrollback()
+        rows = self.screen.main_rows
+        lines = logical_lines(rows)
+        texts = self.scrollback.last(count)
+        if texts and rows[0].wrapped:
+            # The last line of the scrollback goes on on the screen.
+            encoder = Encoder(*self.scrollback.end)
+            encoder.cells(lines.pop(0))
+            texts[-1] += str(encoder)
         while lines and not lines[-1]:
             lines.pop()
-        found = self.scrollback.last(count)
-        if self.scrollback.open and rows[0].continues and found:
-            # One painted text for the line that is partly on the screen.
-            painter = Painter(self.scrollback.end[0])
-            painter.last = self.scrollback.end[1]
-            first = self._cells(rows, painter)
-            found[-1] += first
-            lines = lines[1:]
-        if len(lines) < count:
-            lines = found[-(count - len(lines)) :] + lines
-        lines = lines[-count:]
-        if not ansi:
-            return [plain(line) for line in lines]
-        return [_ended(line) for line in lines]
-
-    def _lines(self, rows: list[Row]) -> list[str]:
-        """The rows as logical lines, painted."""
-        lines: list[str] = []
-        painter = Painter()
-        for y, row in enumerate(rows):
-            following = rows[y + 1] if y + 1 < len(rows) else None
-            painter.cells(_row_cells(row, following))
-            if following is None or not following.continues:
-                lines.append(str(painter))
-                painter = Painter()
-        return lines
-
-    @staticmethod
-    def _cells(rows: list[Row], painter: Painter) -> str:
-        """The first logical line of `rows`, painted on."""
-        for y, row in enumerate(rows):
-            following = rows[y + 1] if y + 1 < len(rows) else None
-            painter.cells(_row_cells(row, following))
-            if following is None or not following.continues:
-                break
-        return str(painter)
+        texts = (texts + [encode(line) for line in lines])[-count:]
+        return [closed(text) if ansi else plain(text) for text in texts]
 
     def rows_below(self) -> int:
-        """How many rows below the cursor's row hold anything."""
+        """How many rows below the cursor there are up to the last one that holds anything."""
         rows = self.screen.buffer
         y = self.screen.cursor.y
-        last = max((at for at in range(y + 1, len(rows)) if trimmed(rows[at])), default=y)
+        last = max((at for at in range(y + 1, len(rows)) if rows[at].trimmed()), default=y)
         return last - y
 
     # -- state --------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, object]:
-        """All of it as plain data that JSON can carry."""
-        return snapshot(self)
+        """All of it as plain data, fit for JSON."""
+        return snapshot.dump(self.screen, self.tokenizer)
 
     @classmethod
-    def from_state(cls, state: dict[str, object]) -> Emulator:
-        """The emulator that `state()` was taken from."""
-        return restored(cls, state)
-
-
-def _row_cells(row: Row, following: Row | None) -> list[Cell]:
-    if following is None or not following.continues:
-        return trimmed(row)
-    return row[:-1] if leftover(row, following) else list(row)
-
-
-def _ended(line: str) -> str:
-    """A painted line that leaves no pen and no link behind."""
-    if "\x1b" not in line:
-        return line
-    return line + ("\x1b[m\x1b]8;;\x1b\\" if "\x1b]8" in line else "\x1b[m")
+    def from_state(cls, state: dict[str, Any]) -> Emulator:
+        """The emulator that `state()` was called on. Raises ValueError for a state of another version."""
+        if state.get("version") != snapshot.VERSION:
+            raise ValueError(f"state of version {state.get('version')!r}, not {snapshot.VERSION}")
+        bounds = state["scrollback"]
+        emulator = cls(state["columns"], state["rows"], max_lines=bounds["max_lines"], max_bytes=bounds["max_bytes"])
+        snapshot.load(emulator.screen, emulator.tokenizer, state)
+        return emulator

@@ -1,10 +1,9 @@
-"""Widths of characters and the joining of characters into one cell.
+"""How wide characters are, and which of them join into one cell.
 
-Widths are wcwidth's. What joins follows UAX 29 as far as terminals show it: marks, variation selectors, ZWJ
-emoji, flags, skin tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one where wcwidth's
-tables say so; a spacing mark (Mc) and a conjunct make two columns. Terminals disagree on U+FE0E: kitty, ghostty and
-foot take the column back, xterm, VTE and xterm.js do not. The tables decide, as they do for U+FE0F, on which terminals
-disagree just as much.
+Widths come from wcwidth. Joining follows UAX 29 as far as terminals show it: marks, variation selectors, ZWJ emoji,
+flags, skin tones, conjuncts. U+FE0F widens a narrow emoji and U+FE0E narrows a wide one where wcwidth's tables say so;
+a spacing mark (Mc) and a conjunct take two columns. Terminals disagree on both selectors (kitty, ghostty and foot give
+the column back after U+FE0E; xterm, VTE and xterm.js do not), so the tables decide.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ from unicodedata import category, combining
 
 ZWJ = "\u200d"
 
-#: Characters one column wide that never join what stands before them: they are drawn in runs.
+#: Ranges of characters that are one column wide and never join the one before: they are drawn in runs.
 NARROW = (
     " -~\xa1-\xa8\xaa-\xac\xaf-\u02ff\u0370-\u0377\u0384-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u203b"
     "\u2190-\u2193\u2200-\u22ff\u2500-\u25a9\u2800-\u28ff\ue000-\uf8ff"
 )
-#: Characters two columns wide that never join.
+#: The same, two columns wide.
 WIDE = "\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff60"
 RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
 
 
 class _Widths(dict[str, int]):
-    """Columns by character. wcwidth, whose tables are large, is loaded for the first that is not plain."""
+    """Columns by character. wcwidth, with its large tables, is loaded for the first one outside the ranges above."""
 
     def __missing__(self, char: str) -> int:
         if len(self) > 8192:
@@ -80,7 +79,7 @@ def _narrowed() -> frozenset[str]:
 
 
 def joined(cluster: str, width: int, char: str) -> int:
-    """The width of `cluster` once `char` has joined it, or 0 where `char` begins a cell of its own."""
+    """The width of `cluster` after `char` has joined it, or 0 where `char` begins a cell of its own."""
     last = cluster[-1:]
     own = WIDTH[char]
     if own == 0:
@@ -97,23 +96,23 @@ def joined(cluster: str, width: int, char: str) -> int:
         return 2 if len(cluster) == 1 and "\U0001f1e6" <= last <= "\U0001f1ff" else 0
     if "\U0001f3fb" <= char <= "\U0001f3ff":
         return width if _PICTOGRAPH.match(last) or (last == "\ufe0f" and _PICTOGRAPH.match(cluster)) else 0
-    # A virama (combining class 9) binds the consonant behind it: a conjunct, two columns at most.
+    # A virama (combining class 9) joins the consonant after it: a conjunct, at most two columns wide.
     virama = cluster[-2:-1] if last == ZWJ else last
     return 2 if virama and combining(virama) == 9 and category(char) == "Lo" else 0
 
 
-def narrowed(cluster: str) -> bool:
-    """Whether a grapheme of one column begins with a character of two: U+FE0E follows it."""
+def text_presentation(cluster: str) -> bool:
+    """Whether U+FE0E has made a wide character one column wide."""
     return cluster[1:2] == "\ufe0e" and cluster[0] in _narrowed()
 
 
 def attaches(char: str) -> bool:
-    """Whether a mark that comes after a cursor movement still goes on the cell to the left (Mn and Me do)."""
+    """Whether a character still joins the cell to the left after the cursor has moved (Mn and Me do)."""
     return category(char) in {"Mn", "Me"} and not "\ufe00" <= char <= "\ufe0f"
 
 
 def clusters(text: str) -> list[tuple[str, int]]:
-    """`text` as (grapheme, columns); marks with nothing before them are left out."""
+    """`text` as (grapheme, columns), without marks that have nothing to join."""
     out: list[tuple[str, int]] = []
     for char in text:
         if out:

@@ -1,8 +1,9 @@
-"""The program's output as lines, each as it stood when the cursor left it: for `--logs -f` and `--wait --for`.
+"""A second, small emulator: a program's output as lines, for `--logs -f` and `--wait --for`.
 
-A terminal's editing within a line is carried out (carriage return, backspace, tabs, erasing, moving), so that a
-progress bar is one line and a corrected word is right; the sources are ECMA-48 and XTerm's ctlseqs. Moving to other
-lines has no meaning here, and the alternate screen holds no lines.
+It keeps one line where the emulator keeps a screen, so that it can say of each line when it was finished and at which
+position of the output, without a size or a scrollback that matter. Editing within the line is carried out (CR, BS, HT,
+erasing, inserting, moving), so that a progress bar is one line and a corrected word is right. Moving to other lines has
+no effect, and the alternate screen has no lines. Grammar, SGR, widths and the form of the text are the emulator's.
 """
 
 from __future__ import annotations
@@ -10,29 +11,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sesh.vt.ansi import Painter, cells_of, data_of
-from sesh.vt.cell import BLANK, DEFAULT, Cell, step
+from sesh.vt.ansi import data_of, decode, encode
+from sesh.vt.cell import BLANK, DEFAULT, Cell, apply_sgr
+from sesh.vt.grammar import ABORTED, CSI, CSI_END, CSI_PARTS, ESCAPE, STRING_END, STRINGS, UNFINISHED, parameter
 from sesh.vt.graphemes import clusters
 
 LIMIT = 64 << 10
-"""Cells of a line, and bytes of a sequence, beyond which nothing more is kept."""
+"""Cells of a line, and bytes of an unfinished sequence, that are kept."""
 
 _TOKEN = re.compile(
-    rb"\x1b\[([0-?]*)[ -/]*([@-~]) | \x1b[\]PX^_k][^\x07\x18\x1a\x1b]*(?:\x07|\x1b\\|(?=[\x18\x1a\x1b]))"
-    rb" | \x1b[ -/]*[0-OQ-WYZ\\`-jl-~] | (\r\n|[\x00-\x1a\x1c-\x1f\x7f])",
-    re.VERBOSE,
+    rf"(?=[\x00-\x1f\x7f])(?:{CSI_PARTS}|{CSI}|{ESCAPE}|(\r\n|[^\x1b])|({UNFINISHED})|{ABORTED})".encode()
 )
-_OPEN = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|[ -/]*|[\]PX^_k][^\x07\x18\x1a\x1b]*\x1b?)\Z")
-_PARTIAL = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z")
-_ALTERNATE = {b"?47", b"?1047", b"?1049"}
-_ENDS = frozenset((b"\n", b"\x0b", b"\x0c", b"\r", b"\r\n"))
+_FINAL, _CONTROL, _UNFINISHED = 4, 5, 6
+_ENDS = (re.compile(CSI_END.encode()), re.compile(STRING_END.encode()))
+_PARTIAL_CHARACTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{0,2}\Z")
+_C1 = re.compile("[\x80-\x9f]")
+_ALTERNATE_SCREEN = {"47", "1047", "1049"}
+_LINE_ENDS = frozenset((b"\n", b"\x0b", b"\x0c", b"\r", b"\r\n"))
 _TAB = 8
 
 
 class Line:
-    """A line that was finished, or, where it was not (`final`), one as it stood when the cursor went back to its start.
+    """A finished line; or, where not `final`, a line as it was when the cursor returned to its start.
 
-    `end`: the position of the stream behind it.
+    `end`: the position of the output just behind it.
     """
 
     __slots__ = ("cells", "end", "final")
@@ -43,59 +45,67 @@ class Line:
     @property
     def text(self) -> str:
         """The characters, without the blanks at the end."""
-        return "".join(map(data_of, self.cells)).rstrip(" ")
+        return self.untrimmed.rstrip(" ")
+
+    @property
+    def untrimmed(self) -> str:
+        """The characters, with the blanks at the end."""
+        return "".join(map(data_of, self.cells))
 
     @property
     def ansi(self) -> str:
-        """The same with its SGR, which leaves no pen behind."""
+        """The text with its SGR, which is reset at the end."""
         cells = self.cells[:]
         while cells and cells[-1] is BLANK:
             cells.pop()
-        painter = Painter()
-        painter.cells(cells)
-        painter.use(DEFAULT)
-        return str(painter)
+        return encode(cells, reset=True)
 
 
 class LineReader:
-    """Takes the stream's bytes from `position` on; the terminal is `columns` wide.
+    """Reads the output from `position` on, for a terminal of `columns`.
 
-    `start`: what stands on the first line already, painted; the cursor is in its column `column`, or at its end (-1).
+    `start`: the encoded text (see `ansi`) that the first line has already, with the cursor in its column `column`, or
+    at its end (-1).
     """
 
     def __init__(self, position: int, columns: int, start: str = "", column: int = 0) -> None:
         self.position = position
+        self.alternate = False
         self._columns = max(1, columns)
-        self._cells = cells_of(start)
+        self._cells = decode(start)
         self._at = len(self._cells) if column < 0 else column
         self._pen = DEFAULT
-        self._held = b""
-        self._wraps = self.alternate = False
+        self._pending = b""
+        self._pending_wrap = False
 
     def resume(self, unfinished: bytes) -> None:
-        """Has the first bytes go on with a sequence whose start came before `position`."""
-        self._held = unfinished
+        """Begin within a sequence or a character whose start came before `position`."""
+        self._pending = unfinished
 
     @property
     def current(self) -> Line:
-        """The line that the cursor stands on."""
+        """The line with the cursor."""
         return Line(self._cells, self.position, final=False)
 
     def feed(self, data: bytes) -> Iterator[Line]:
-        """The lines that `data` ends, and those that it goes back to the start of."""
-        base = self.position - len(self._held)
-        data = self._held + data
-        self._held = b""
+        """The lines that `data` finishes, and those that it returns to the start of."""
+        if len(self._pending) >= LIMIT and not _ENDS[chr(self._pending[1]) in STRINGS].search(data):
+            self.position += len(data)
+            return  # more of what is ignored already, usually an image
+        base = self.position - len(self._pending)
+        data = self._pending + data
+        self._pending = b""
         at = 0
         for token in _TOKEN.finditer(data):
             if token.start() > at:
-                self._write(data[at : token.start()])
+                self._print(data[at : token.start()])
             at = token.end()
-            control = token[3]
-            if control is None:
-                if token[2]:
-                    self._control(token[1], token[2])
-            elif control in _ENDS:
+            kind = token.lastindex
+            if kind == _CONTROL:
+                control = token[_CONTROL]
+                if control not in _LINE_ENDS:
+                    self._move(control)
+                    continue
                 self.position = base + at
                 if self.alternate:
                     continue
@@ -104,39 +114,43 @@ class LineReader:
                     self._cells, self._at = [], 0
                 elif self._cells:
                     yield Line(self._cells[:], self.position, final=False)
-                self._return()
-            else:
-                self._move(control)
+                self._carriage_return()
+            elif kind == _FINAL:
+                prefix, parameters, intermediates, final = token.group(1, 2, 3, 4)
+                if not intermediates:
+                    self._control_sequence(prefix, parameters.decode("ascii"), final)
+            elif kind == _UNFINISHED:
+                self._pending = token[_UNFINISHED][:LIMIT]
         rest = data[at:]
-        cut = _OPEN.search(rest) or _PARTIAL.search(rest)
-        if cut is not None and len(rest) - cut.start() <= LIMIT:
-            rest, self._held = rest[: cut.start()], rest[cut.start() :]
+        if partial := _PARTIAL_CHARACTER.search(rest):
+            rest, self._pending = rest[: partial.start()], partial[0]
         if rest:
-            self._write(rest)
+            self._print(rest)
         self.position = base + len(data)
 
-    def _write(self, data: bytes) -> None:
-        """Text at the cursor, over what stands there."""
+    def _print(self, data: bytes) -> None:
+        """Print characters at the cursor."""
         if self.alternate:
             return
         text = data.decode("utf-8", "replace")
         pen = self._pen
-        self._pad()
+        if self._at > len(self._cells):
+            self._cells += [BLANK] * (min(self._at, LIMIT) - len(self._cells))
         if text.isascii():
             new = list(map(pen.cell, text))
         else:
             new = []
-            for cluster, width in clusters(self._taken_back() + text):
+            for cluster, width in clusters(self._take_last_grapheme() + _C1.sub("", text)):
                 new.append(pen.cell(cluster))
                 new += [pen.stub] * (width - 1)
         end = self._at + len(new)
         if end <= LIMIT:
             self._cells[self._at : end] = new
             self._at = end
-            self._wraps = bool(new) and end % self._columns == 0
+            self._pending_wrap = bool(new) and end % self._columns == 0
 
-    def _taken_back(self) -> str:
-        """The last grapheme, where more may join it: what joins may have come in another block."""
+    def _take_last_grapheme(self) -> str:
+        """Remove the grapheme before the cursor and return it, if what comes may join it."""
         cells = self._cells
         if self._at != len(cells) or not cells or cells[-1].pen is not self._pen:
             return ""
@@ -146,16 +160,11 @@ class LineReader:
         del cells[-width:]
         return last
 
-    def _pad(self) -> None:
-        """Blanks up to the cursor."""
-        if self._at > len(self._cells):
-            self._cells += [BLANK] * (min(self._at, LIMIT) - len(self._cells))
-
-    def _return(self) -> None:
-        """To the start of the row: a line that wraps has several."""
-        row = (self._at - self._wraps) // self._columns if self._at else 0
+    def _carriage_return(self) -> None:
+        """To the first column of the row with the cursor; a line that wrapped has several."""
+        row = (self._at - self._pending_wrap) // self._columns if self._at else 0
         self._at = row * self._columns
-        self._wraps = False
+        self._pending_wrap = False
 
     def _move(self, control: bytes) -> None:
         if self.alternate:
@@ -164,46 +173,56 @@ class LineReader:
             self._at = max(0, self._at - 1)
         elif control == b"\t":
             self._at = min(self._at + _TAB - self._at % _TAB, LIMIT)
-        self._wraps = False
+        self._pending_wrap = False
 
-    def _control(self, words: bytes, final: bytes) -> None:
-        """A control sequence: colours, erasing and moving within the line, the other screen on and off."""
-        if final in b"hl" and words[:1] == b"?":
-            if any(b"?" + word in _ALTERNATE for word in words[1:].split(b";")):
+    def _control_sequence(self, prefix: bytes, parameters: str, final: bytes) -> None:
+        """SGR, erasing, inserting, deleting and moving within the line; the alternate screen on and off."""
+        if prefix == b"?" and final in b"hl":
+            if not _ALTERNATE_SCREEN.isdisjoint(parameters.split(";")):
                 self.alternate = final == b"h"
             return
-        if self.alternate or words[:1] in (b"?", b">", b"<", b"="):
+        if self.alternate or prefix:
             return
         if final == b"m":
-            self._pen = step(self._pen, words.decode("ascii"))
+            self._pen = apply_sgr(self._pen, parameters)
             return
-        first, _, second = words.partition(b";")
-        count = min(int(first) if first.isdigit() else 0, LIMIT)
-        some = max(1, count)
-        at, start = self._at, self._at - self._at % self._columns
-        if final in b"KJ":
-            self._erase(count, start)
-        elif final == b"X":
-            self._cells[at : at + some] = [BLANK] * len(self._cells[at : at + some])
-        elif final == b"P":
-            del self._cells[at : at + some]
-        elif final == b"@" and at < len(self._cells):
-            self._cells[at:at] = [BLANK] * some
-        moves = {b"C": at + some, b"D": max(start, at - some), b"G": start + some - 1, b"`": start + some - 1}
-        moves |= {b"A": max(at % self._columns, at - some * self._columns)}
-        moves |= {b"B": min(at + some * self._columns, max(at, len(self._cells)))}
-        if final in b"Hf":
-            moves[final] = max(1, int(second) if second.isdigit() else 1) - 1
-        self._at = min(moves.get(final, at), LIMIT)
-        del self._cells[LIMIT:]
-        self._wraps = False
+        if ":" in parameters:
+            return
+        first, second, *_ = [parameter(part) for part in parameters.split(";", 2)[:2]] + [0]
+        self._edit(final, first)
+        self._at = min(self._moved(final, min(max(first, 1), LIMIT), max(second, 1)), LIMIT)
+        self._pending_wrap = False
 
-    def _erase(self, how: int, start: int) -> None:
-        """EL and ED, as far as they concern this line."""
-        at = self._at
-        if how == 0:
-            del self._cells[at:]
-        elif how == 1:
-            self._cells[start : at + 1] = [BLANK] * len(self._cells[start : at + 1])
-        else:
-            del self._cells[start:]
+    def _moved(self, final: bytes, count: int, column: int) -> int:
+        """Where a control sequence moves the cursor."""
+        at, columns = self._at, self._columns
+        start = at - at % columns
+        if final == b"C":
+            return at + count
+        if final == b"D":
+            return max(start, at - count)
+        if final in b"G`":
+            return start + count - 1
+        if final == b"A":
+            return max(at % columns, at - count * columns)
+        if final == b"B":
+            return min(at + count * columns, max(at, len(self._cells)))
+        return column - 1 if final in b"Hf" else at
+
+    def _edit(self, final: bytes, first: int) -> None:
+        """EL and ED, as far as they concern this line, ECH, DCH and ICH."""
+        at, cells = self._at, self._cells
+        start = at - at % self._columns
+        count = min(max(first, 1), LIMIT)
+        if final in b"JK":
+            if first == 1:
+                cells[start : at + 1] = [BLANK] * len(cells[start : at + 1])
+            else:
+                del cells[start if first else at :]
+        elif final == b"X":
+            cells[at : at + count] = [BLANK] * len(cells[at : at + count])
+        elif final == b"P":
+            del cells[at : at + count]
+        elif final == b"@" and at < len(cells):
+            cells[at:at] = [BLANK] * count
+            del cells[LIMIT:]

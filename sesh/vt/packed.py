@@ -1,16 +1,16 @@
-"""Bytes at rest: what a session keeps and nobody looks at, made small once its output has gone quiet."""
+"""Bytes compressed in memory: what a session holds and nobody reads, once its output has gone quiet."""
 
 from __future__ import annotations
 
 import zlib
 
 PIECE = 256 << 10
-"""Bytes that are packed as one: as much is unpacked to read any of it."""
-_LEVEL = 1  # the fastest: a log becomes a quarter with it, and hardly less with more
+"""Bytes that are compressed as one: to read any of them, all are decompressed."""
+_LEVEL = 1  # the fastest; a log shrinks to a quarter, and other levels gain little
 
 
 class Packed:
-    """Bytes, compressed."""
+    """Compressed bytes."""
 
     __slots__ = ("_data", "_size")
 
@@ -26,13 +26,16 @@ class Packed:
 
 
 class PackedLines:
-    """Finished lines of a scrollback, in the manner of `Poured`; `bound` is no less than the bytes that they have."""
+    """Finished lines of a scrollback, compressed: a `LineBlock`."""
 
-    __slots__ = ("_packed", "_skipped", "bound", "count")
+    __slots__ = ("_packed", "_skipped", "count", "max_size")
 
     def __init__(self, lines: list[bytes]) -> None:
+        self._set(lines)
+
+    def _set(self, lines: list[bytes]) -> None:
         self.count = len(lines)
-        self.bound = sum(map(len, lines))
+        self.max_size = sum(map(len, lines))
         self._packed = Packed(b"\n".join(lines))
         self._skipped = 0
 
@@ -42,16 +45,16 @@ class PackedLines:
         return sum(map(len, self.last(self.count)))
 
     def drop(self, count: int) -> None:
-        """Forgets the oldest lines, fewer than there are."""
+        """Forget the oldest lines; fewer than there are."""
         self._skipped += count
         self.count -= count
         if self._skipped > self.count:
-            lines = self.last(self.count)
-            self.bound = sum(map(len, lines))
-            self._packed = Packed(b"\n".join(lines))
-            self._skipped = 0
+            self._set(self.last(self.count))
 
     def last(self, count: int) -> list[bytes]:
         """The newest lines, oldest first."""
         lines = self._packed.unpacked().split(b"\n")
         return lines[len(lines) - count :]
+
+    def pack(self) -> None:
+        """They are packed already."""

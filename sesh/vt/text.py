@@ -1,85 +1,78 @@
-"""Character sets (ISO 2022): which of G0 to G3 draws what.
+"""Printing: runs of characters into cells, wrapping, joining, and character sets (ISO 2022).
 
-DEC special graphics and the British set change what is drawn; every other set is remembered by its
-designator, so that it can be restored, and draws as ASCII: output is UTF-8.
-
-Writing text: runs of characters into cells, wrapping, joining, character sets.
-
-ASCII and other narrow characters go into a row by one slice; only what may be wide or may join its neighbour is
-looked at one by one.
+ASCII and other narrow characters go into a row as one slice; only characters that may be wide or may join the one
+before are looked at one by one. Output is UTF-8, so only two character sets change what is drawn, DEC special graphics
+and the British set; the others are remembered by their designators and draw as ASCII.
 """
 
 from __future__ import annotations
 
 from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell
-from sesh.vt.edit import Editor
+from sesh.vt.edit import Editing
 from sesh.vt.graphemes import RUNS, WIDTH, attaches, joined
 
 #: DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9).
 _GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
 
-TABLES: dict[str, dict[int, str]] = {
+TRANSLATIONS: dict[str, dict[int, str]] = {
     "0": {0x5F + at: char for at, char in enumerate(_GRAPHICS)},
     "A": {0x23: "£"},
 }
 
-#: Final byte of the designating escape for G0 to G3 (94 characters), by its intermediate.
-SLOTS = {"(": 0, ")": 1, "*": 2, "+": 3}
+#: G0 to G3 by the intermediate of the escape that designates a set of 94 characters (SCS).
+G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
 ASCII = "B"
 
 
-class Writer(Editor):
-    """draw, REP, and G0 to G3."""
+class Printing(Editing):
+    """Printing characters, REP, G0 to G3."""
 
     def reset(self) -> None:
         super().reset()
         self.reset_charsets()
 
     def reset_charsets(self) -> None:
-        """ASCII everywhere, G0 in use."""
-        self.sets: tuple[str, ...] = (ASCII,) * 4
-        self.charset = 0
-        #: The set for the next character alone (SS2, SS3), or 0.
-        self.single = 0
-        self._choose()
+        """ASCII in G0 to G3, G0 in use."""
+        self.charsets: tuple[str, ...] = (ASCII,) * 4
+        #: Which of G0 to G3 is in use (GL).
+        self.gl = 0
+        #: The set for the next character alone, or 0.
+        self.single_shift = 0
+        self._update_translation()
 
     def define_charset(self, code: str, mode: str) -> None:
-        """SCS: `mode` is the slot (0 to 3) as text, `code` the designator."""
-        slot = int(mode)
-        self.sets = (*self.sets[:slot], code, *self.sets[slot + 1 :])
-        self.used.add("charsets")
-        self._choose()
+        """SCS: `mode` is the intermediate that names one of G0 to G3, `code` the designator of the set."""
+        slot = G_SETS[mode]
+        self.charsets = (*self.charsets[:slot], code, *self.charsets[slot + 1 :])
+        self.ever_changed.add("charsets")
+        self._update_translation()
 
     def shift(self, slot: int) -> None:
-        """SI, SO, LS2, LS3."""
-        self.charset = slot
-        self._choose()
+        """SI, SO, LS2, LS3: use one of G0 to G3 from now on."""
+        self.gl = slot
+        self._update_translation()
 
-    def shift_in(self) -> None:
-        """SI."""
-        self.shift(0)
+    def shift_next(self, slot: int) -> None:
+        """SS2, SS3: use G2 or G3 for the next character alone."""
+        self.single_shift = slot
 
-    def shift_out(self) -> None:
-        """SO."""
-        self.shift(1)
-
-    def _choose(self) -> None:
-        self.table = TABLES.get(self.sets[self.charset])
+    def _update_translation(self) -> None:
+        self.translation = TRANSLATIONS.get(self.charsets[self.gl])
 
     # -- text ---------------------------------------------------------------------------------------------
 
     def draw(self, data: str) -> None:
         """Write printable characters at the cursor."""
-        if self.single:
-            table = TABLES.get(self.sets[self.single])
-            self.single = 0
-            self._write(data[0].translate(table) if table else data[0])
-            self.open = False
+        if self.single_shift:
+            table = TRANSLATIONS.get(self.charsets[self.single_shift])
+            self.single_shift = 0
+            self._print(data[0].translate(table) if table else data[0])
+            self.joinable = False
             data = data[1:]
             if not data:
                 return
-        if self.table is not None:
-            data = data.translate(self.table)
+        if self.translation is not None:
+            data = data.translate(self.translation)
         cursor = self.cursor
         x = cursor.x
         end = x + len(data)
@@ -87,81 +80,81 @@ class Writer(Editor):
             row = self.buffer[cursor.y]
             pen = self.pen
             if row.wide:
-                row.cut(x, end, pen)
+                row.blank_halves_outside(x, end, pen)
             row[x:end] = map(pen.cell, data)
             cursor.x = end
             if end > row.used:
                 row.used = end
             if pen is not DEFAULT:
                 row.styled = True
-            self.open = True
+            self.joinable = True
         else:
-            self._write(data)
+            self._print(data)
 
-    def _write(self, data: str) -> None:
+    def _print(self, data: str) -> None:
         if data.isascii():
-            self._narrow(data)
+            self._print_narrow(data)
             return
         for narrow, wide, other in RUNS.findall(data):
             if narrow:
-                self._narrow(narrow)
+                self._print_narrow(narrow)
             elif wide:
-                self._wide(wide)
+                self._print_wide(wide)
             else:
-                self._character(other)
+                self._print_joining(other)
 
-    def _limit(self) -> int:
-        """Where the cursor's row ends for writing: behind the right margin, for a cursor left of it."""
+    def _right_limit(self) -> int:
+        """The column where printing stops: behind the right margin, if the cursor is left of that, else the width."""
         right = self.right + 1
         if right == self.columns:
             return right
         x = self.cursor.x
-        return right if x < right or self.held == (self.cursor.y, x) else self.columns
+        return right if x < right or self.margin_wrap == (self.cursor.y, x) else self.columns
 
-    def _narrow(self, data: str) -> None:
-        """Characters of one column that join nothing."""
+    def _print_narrow(self, data: str) -> None:
+        """Print characters of one column that join nothing."""
         cursor = self.cursor
         at, count = 0, len(data)
         while at < count:
-            limit = self._limit()
+            limit = self._right_limit()
             if cursor.x >= limit:
                 if self.wrap:
                     self._wrap()
                     continue
                 cursor.x = limit - 1
             if not self.wrap and count - at > limit - cursor.x:
-                # All that is too much is written to the last column, one over the other.
+                # Without DECAWM the characters that do not fit overwrite one another in the last column.
                 data = data[: at + limit - cursor.x - 1] + data[-1]
                 count = len(data)
             size = min(limit - cursor.x, count - at)
-            self._place(list(map(self.pen.cell, data[at : at + size])), limit)
+            self._put(list(map(self.pen.cell, data[at : at + size])), limit)
             at += size
 
-    def _wide(self, data: str) -> None:
-        """Characters of two columns that join nothing."""
+    def _print_wide(self, data: str) -> None:
+        """Print characters of two columns that join nothing."""
         at, count = 0, len(data)
         cell, stub = self.pen.cell, self.pen.stub
         while at < count:
-            limit = self._limit()
+            limit = self._right_limit()
             room = (limit - self.cursor.x) // 2
             if room <= 0:
-                if not self._room_for_wide(limit):
-                    self.open = False
+                if not self._wrap_wide(limit):
+                    self.joinable = False
                     return
                 continue
             cells = [half for char in data[at : at + room] for half in (cell(char), stub)]
-            self._place(cells, limit, wide=True)
+            self._put(cells, limit, wide=True)
             at += room
 
-    def _place(self, cells: list[Cell], limit: int, wide: bool = False) -> None:
-        """Cells at the cursor; they fit before `limit`."""
+    def _put(self, cells: list[Cell], limit: int, wide: bool = False) -> None:
+        """Put cells at the cursor, where they fit before `limit`."""
         cursor = self.cursor
         row = self.buffer[cursor.y]
         x = cursor.x
         end = x + len(cells)
         if self.insert and self.left <= x <= self.right:
-            self.make_room(row, x, len(cells))
-        row.cut(x, end, self.pen)
+            self.insert_cells(row, x, len(cells))
+        row.blank_halves_outside(x, end, self.pen)
         row[x:end] = cells
         if wide:
             row.wide = True
@@ -169,45 +162,45 @@ class Writer(Editor):
             row.styled = True
         row.used = max(row.used, end)
         cursor.x = end
-        self.open = True
-        self.held = (cursor.y, end) if end == limit < self.columns else None
+        self.joinable = True
+        self.margin_wrap = (cursor.y, end) if end == limit < self.columns else None
 
     def _wrap(self) -> None:
-        """To the first column of the next row, which goes on with this line."""
+        """Wrap to the first column of the next row, which goes on with this line."""
         whole = self.right == self.columns - 1
         cursor = self.cursor
         left = self.left if cursor.x > self.left else 0
-        self.held = None
+        self.margin_wrap = None
         cursor.x = min(cursor.x, self.columns - 1) if whole else self.right
-        self.index(continues=whole and self.left == 0)
+        self.index(wrapped=whole and self.left == 0)
         cursor.x = left
 
-    def _room_for_wide(self, limit: int) -> bool:
-        """Wrap for a character of two columns that does not fit; False where it never will."""
+    def _wrap_wide(self, limit: int) -> bool:
+        """Wrap before a character of two columns that does not fit. Returns False where it never will."""
         if not self.wrap or limit - (self.left if self.cursor.x > self.left else 0) < 2:
             return False
         row = self.buffer[self.cursor.y]
         if self.cursor.x < limit:
             row.fill(self.cursor.x, limit, self.erased)
-            row.short = limit == self.columns
+            row.spacer = limit == self.columns
         self.cursor.x = max(self.cursor.x, limit - 1)
         self._wrap()
         return True
 
     # -- joining ------------------------------------------------------------------------------------------
 
-    def last(self) -> tuple[int, str]:
-        """Column and text of the grapheme left of the cursor (its base, where it is wide)."""
+    def last_grapheme(self) -> tuple[int, str]:
+        """Column and text of the grapheme left of the cursor."""
         row = self.buffer[self.cursor.y]
         x = self.cursor.x - 1
         if x > 0 and not row[x].data:
             x -= 1
         return x, row[x].data
 
-    def _character(self, char: str) -> None:
-        """A character that may be of any width and may join the grapheme before it."""
-        if self.open:
-            x, cluster = self.last()
+    def _print_joining(self, char: str) -> None:
+        """Print a character that may have any width and may join the grapheme before it."""
+        if self.joinable:
+            x, cluster = self.last_grapheme()
             width = self.cursor.x - x
             new = joined(cluster, width, char)
             if new:
@@ -216,50 +209,50 @@ class Writer(Editor):
                 return
         width = WIDTH[char]
         if width == 1:
-            self._narrow(char)
+            self._print_narrow(char)
         elif width == 2:
-            self._wide(char)
-        elif attaches(char) and not self.open and self.cursor.x > 0:
-            x, cluster = self.last()
+            self._print_wide(char)
+        elif attaches(char) and not self.joinable and self.cursor.x > 0:
+            x, cluster = self.last_grapheme()
             if cluster and len(cluster) < CLUSTER_LIMIT:
                 row = self.buffer[self.cursor.y]
                 row[x] = row[x].pen.cell(cluster + char)
                 row.used = max(row.used, x + 1)
 
     def _join(self, x: int, cluster: str, old: int, new: int) -> None:
-        """The grapheme at `x` becomes `cluster`, perhaps of another width."""
+        """The grapheme at `x` becomes `cluster`; its width may change."""
         row = self.buffer[self.cursor.y]
         pen = row[x].pen
         if new == old:
             row[x] = pen.cell(cluster)
             return
         if new < old:
-            # The column given back is a default blank, whatever the pen, and the grapheme is closed: so a replay
-            # of it comes out the same whatever stands behind it, and in insert mode.
+            # The column that becomes free is a default blank, whatever the pen, and nothing joins the grapheme any
+            # more: so a replay comes out the same whatever stands behind it, in insert mode too.
             row[x : x + 2] = [pen.cell(cluster), BLANK]
             self.cursor.x -= 1
-            self.held = None
-            self.open = False
+            self.margin_wrap = None
+            self.joinable = False
             return
         limit = self.columns if x > self.right else self.right + 1
         behind, self.cursor.x = self.cursor.x, x
         if x + 2 > limit:
-            if self._room_for_wide(limit):
-                self._place([pen.cell(cluster), pen.stub], limit, wide=True)
+            if self._wrap_wide(limit):
+                self._put([pen.cell(cluster), pen.stub], limit, wide=True)
             else:
-                self.cursor.x = behind  # no room to grow and none to wrap into: the mark is dropped
+                self.cursor.x = behind  # it can neither grow nor wrap: the mark is dropped
             return
         row[x] = pen.space
         if self.insert and self.left <= x <= self.right:
-            self.make_room(row, x + 1, 1)
-        row.cut(x, x + 2, pen)
+            self.insert_cells(row, x + 1, 1)
+        row.blank_halves_outside(x, x + 2, pen)
         insert, self.insert = self.insert, False
-        self._place([pen.cell(cluster), pen.stub], limit, wide=True)
+        self._put([pen.cell(cluster), pen.stub], limit, wide=True)
         self.insert = insert
 
     def repeat(self, count: int = 1) -> None:
-        """REP: the grapheme just written, again. Anything between it and REP makes this nothing (xterm.js)."""
-        if self.open:
-            cluster = self.last()[1]
+        """REP: print the last grapheme again; nothing where a control came after it (xterm.js)."""
+        if self.joinable:
+            cluster = self.last_grapheme()[1]
             for _ in range(min(count or 1, self.columns * self.lines)):
-                self._write(cluster)
+                self._print(cluster)

@@ -1,109 +1,118 @@
-"""Bytes into text runs, controls and sequences (ECMA-48 5.4, the parser of DEC terminals, XTerm ctlseqs).
+"""Bytes into runs of text, controls and sequences (ECMA-48 5.4, the parser of DEC terminals, XTerm ctlseqs).
 
-One regular expression splits a block; `findall` hands over whole runs of text, so what a byte costs does not
-depend on Python. Everything a block leaves unfinished is kept, bounded, and can be sent on raw.
+One regular expression splits a block, and `findall` returns whole runs of text, so that a byte of text costs no Python.
+What a block leaves unfinished is kept, within a bound, and can be sent on to a terminal as it is.
 
-Decisions: output is UTF-8, so C1 bytes and code points are no controls and are dropped. ESC within a string ends
-it (ST is then ESC and a backslash that means nothing more); BEL ends an OSC only; CAN and SUB cancel. Controls
-within a sequence act before it. A sequence of LIMIT characters or more is passed over.
+The grammar is that of `grammar`; C1 is dropped. As in DEC's parser, controls within a sequence act before it. A
+sequence of LIMIT characters or more is ignored.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
 from typing import Any
 
-from sesh.vt.bulk import SMALLEST, found, pour
-from sesh.vt.cell import LIMIT, step
-from sesh.vt.dispatch import Controls
+from sesh.vt.cell import apply_sgr
+from sesh.vt.dispatch import Call, Dispatcher
+from sesh.vt.fast_path import SMALLEST, scroll_through, split
+from sesh.vt.grammar import (
+    ABORTED,
+    CSI,
+    CSI_END,
+    CSI_START,
+    ESCAPE,
+    ESCAPE_START,
+    LIMIT,
+    SGR,
+    STRING_END,
+    STRINGS,
+    UNFINISHED,
+)
 from sesh.vt.screen import Screen
 
 #: Bytes that are tokenized at once.
 PIECE = 32768
-#: Sequences whose meaning is kept ready.
+#: Control sequences whose calls are cached.
 CACHE = 4096
 
 _TEXT = "[^\x00-\x1f\x7f-\x9f]"
+#: C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing.
+_INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
 TOKEN = re.compile(
     rf"""
-      (\x1b\[[0-9;:]*m)?({_TEXT}+)(\r\n)?                  # 1 SGR, 2 text, 3 line end
-    | (\x1b\[[0-9;:]*m)                                    # 4 SGR
-    | (\r\n|[\x00-\x1a\x1c-\x1f])                          # 5 control
-    | (\x1b\[[\x20-?]*[@-~])                               # 6 CSI
-    | (\x1b(?:\][^\x07\x18\x1a\x1b]*(?:\x07|(?=\x1b))      # 7 OSC with its end,
-        |[PX^_k][^\x18\x1a\x1b]*(?=\x1b)                   #   other strings,
-        |[\x20-/]+[0-~]|[0-OQ-WYZ\\`-jl-~]))               #   other escapes
-    | (\x1b(?:\[[\x20-?]*|[\x20-/]*|\][^\x07\x18\x1a\x1b]*|[PX^_k][^\x18\x1a\x1b]*)\Z)   # 8 unfinished
-    | (\x1b(?:\[[\x20-?]*|[\x20-/]*)[\x00-\x17\x19\x1c-\x1f\x7f-\x9f](?s:.*))            # 9 interrupted by a control
-    | \x1b(?:\[[\x20-?]*|\][^\x07\x18\x1a\x1b]*|[PX^_k][^\x18\x1a\x1b]*|[\x20-/]*)       # aborted: nothing
+      ({SGR})?({_TEXT}+)(\r\n)?       # 1 SGR, 2 text, 3 line end
+    | ({SGR})                         # 4 SGR
+    | (\r\n|[\x00-\x1a\x1c-\x1f])     # 5 control
+    | ({CSI})                         # 6 control sequence
+    | ({ESCAPE})                      # 7 control string or other escape
+    | ({UNFINISHED})                  # 8 the start of one
+    | (\x1b(?:{CSI_START}|{ESCAPE_START})[{_INNER}](?s:.*))   # 9 one with a control in it, and all that follows
+    | {ABORTED}                       # nothing
     """,
     re.VERBOSE,
 )
-#: What a sequence, and what a string, cannot contain.
-_ENDS = (re.compile("[^\x20-?]"), re.compile("[\x07\x18\x1a\x1b]"))
-_QUIET = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
-_INTERRUPTED = re.compile(rf"\x1b[{_QUIET}]*(?:\[[\x20-?{_QUIET}]*|[\x20-/{_QUIET}]*)")
-_CONTROL = re.compile(f"[{_QUIET}]")
+_ENDS = (re.compile(CSI_END), re.compile(STRING_END))
+_WITH_CONTROLS = re.compile(rf"\x1b[{_INNER}]*(?:\[[\x20-?{_INNER}]*|[\x20-/{_INNER}]*)")
+_CONTROL = re.compile(f"[{_INNER}]")
 
 
 def _hoist(match: re.Match[str]) -> str:
-    """Put the controls within a sequence before it."""
+    """Move the controls within a sequence to its front."""
     sequence = match[0]
     controls = "".join(_CONTROL.findall(sequence))
     return controls + _CONTROL.sub("", sequence)
 
 
 class Tokenizer:
-    """Feeds a screen; keeps what is unfinished, counts what failed."""
+    """Feeds a screen; keeps what is unfinished, counts errors."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
-        self.controls = Controls(screen)
+        self.dispatcher = Dispatcher(screen)
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         #: The start of an unfinished sequence, as text.
         self.pending = ""
         self.errors = 0
         self.last_error: Exception | None = None
-        self._known: dict[str, tuple[Callable[..., Any], tuple[int, ...]]] = {}
+        self._calls: dict[str, Call] = {}
 
     @property
     def unfinished(self) -> bytes:
-        """What the next bytes go on with: the start of a sequence, of a character, or of both."""
+        """The start of a sequence, of a character or of both, with which the next bytes go on."""
         return self.pending.encode() + self.decoder.getstate()[0]
 
     def feed(self, data: bytes) -> None:
-        """Act on `data`. Never raises: an error costs the one sequence that it came from."""
+        """Act on `data`. Never raises: after an error the rest of the sequence that caused it is skipped."""
         if len(data) >= SMALLEST:
             try:
-                data = self._pour(data)
+                data = self._feed_bulk(data)
             except Exception as error:
-                self._failed(error)
-        # In pieces: a block of nothing but short sequences must not become millions of tokens at once.
+                self._note(error)
+        # In pieces: a block of nothing but short sequences would become millions of tokens at once.
         for at in range(0, len(data), PIECE):
             self._feed(data[at : at + PIECE])
 
-    def _pour(self, data: bytes) -> bytes:
-        """Take the short cut where `data` is a flood; returns what is left to feed."""
-        flood = found(self.screen, data)
-        if flood is None:
+    def _feed_bulk(self, data: bytes) -> bytes:
+        """Take the fast path if `data` is bulk output; returns what is left to feed."""
+        bulk = split(self.screen, data)
+        if bulk is None:
             return data
-        for at in range(0, len(flood.head), PIECE):
-            self._feed(flood.head[at : at + PIECE])
-        if not self.unfinished and pour(self.screen, flood.lines, flood.count):
-            return flood.tail
-        return flood.rest
+        for at in range(0, len(bulk.head), PIECE):
+            self._feed(bulk.head[at : at + PIECE])
+        if not self.unfinished and scroll_through(self.screen, bulk.lines, bulk.line_count):
+            return bulk.tail
+        return bulk.rest
 
-    def _failed(self, error: Exception) -> None:
+    def _note(self, error: Exception) -> None:
         self.errors += 1
         self.last_error = error
 
     def _feed(self, data: bytes) -> None:
         text = self.decoder.decode(data)
         if self.pending:
-            if len(self.pending) >= LIMIT and not _ENDS[self.pending[1] in "]PX^_k"].search(text):
-                return  # more of what is passed over already: an image, as a rule
+            if len(self.pending) >= LIMIT and not _ENDS[self.pending[1] in STRINGS].search(text):
+                return  # more of what is ignored already, usually an image
             text = self.pending + text
             self.pending = ""
         tokens = iter(TOKEN.findall(text))
@@ -111,35 +120,35 @@ class Tokenizer:
             try:
                 again = self._run(tokens)
             except Exception as error:
-                self._failed(error)
+                self._note(error)
                 continue
             if not again:
                 return
-            tokens = iter(TOKEN.findall(_INTERRUPTED.sub(_hoist, again)))
+            tokens = iter(TOKEN.findall(_WITH_CONTROLS.sub(_hoist, again)))
 
     def _run(self, tokens: Any) -> str:
-        """Act on tokens; returns the text to tokenize anew where a control interrupts a sequence."""
+        """Act on tokens. Returns the text from a sequence with a control in it on, which has to be tokenized anew."""
         screen = self.screen
         draw = screen.draw
-        known = self._known
-        plain, escapes = self.controls.plain, self.controls.escapes
+        calls = self._calls
+        controls, escapes = self.dispatcher.controls, self.dispatcher.escapes
         for sgr, text, end, alone, control, csi, escape, unfinished, interrupted in tokens:
             if text:
                 if sgr:
-                    screen.pen = screen.pen.steps.get(sgr[2:-1]) or step(screen.pen, sgr[2:-1])
-                    screen.open = False
+                    screen.pen = screen.pen.after_sgr.get(sgr[2:-1]) or apply_sgr(screen.pen, sgr[2:-1])
+                    screen.joinable = False
                 draw(text)
                 if end:
                     screen.newline()
-                    screen.open = False
+                    screen.joinable = False
                 continue
             if csi:
-                found = known.get(csi) or self._learn(csi)
-                found[0](*found[1])
+                call, arguments = calls.get(csi) or self._resolve(csi)
+                call(*arguments)
             elif alone:
-                screen.pen = screen.pen.steps.get(alone[2:-1]) or step(screen.pen, alone[2:-1])
+                screen.pen = screen.pen.after_sgr.get(alone[2:-1]) or apply_sgr(screen.pen, alone[2:-1])
             elif control:
-                action = plain.get(control)
+                action = controls.get(control)
                 if action is not None:
                     action()
             elif escape:
@@ -147,22 +156,22 @@ class Tokenizer:
                 if action is not None:
                     action()
                 elif len(escape) - escape.endswith("\x07") < LIMIT:
-                    self.controls.escape(escape)
+                    self.dispatcher.escape(escape)
             elif unfinished:
                 self.pending = unfinished[:LIMIT]
                 continue
             elif interrupted:
                 return str(interrupted)
-            screen.open = False
+            screen.joinable = False
         return ""
 
-    def _learn(self, csi: str) -> tuple[Callable[..., Any], tuple[int, ...]]:
-        """What a CSI sequence calls, with which arguments."""
+    def _resolve(self, csi: str) -> Call:
+        """What a control sequence calls; remembered where it is short."""
         if len(csi) > LIMIT:
-            return self.controls.nothing, ()
-        found = self.controls.csi(csi)
+            return self.dispatcher.nothing, ()
+        call = self.dispatcher.csi(csi)
         if len(csi) < 32:
-            if len(self._known) >= CACHE:
-                self._known.clear()
-            self._known[csi] = found
-        return found
+            if len(self._calls) >= CACHE:
+                self._calls.clear()
+            self._calls[csi] = call
+        return call

@@ -19,12 +19,12 @@ from tests.support import Home, processes, wait_until
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-class Nursery:
+class Creator:
     """One process that creates sessions; `before` are shell words that prepare it, such as `umask 0 && exec`."""
 
     def __init__(self, home: Home, before: str = "exec", **env: str) -> None:
         self.process = subprocess.Popen(
-            ["/bin/sh", "-c", f'{before} "$@"', "sh", sys.executable, "-m", "tests.faults.nursery"],
+            ["/bin/sh", "-c", f'{before} "$@"', "sh", sys.executable, "-m", "tests.faults.creator"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -32,18 +32,18 @@ class Nursery:
             env={**home.environment(), "SESH_DEBUG": "1", **env},
         )
 
-    def ask(self, name: str, *command: str, hold: bool = False, wait: bool = False, **order: Any) -> None:
-        """Sends an order off; `hear` tells how it went."""
+    def create(self, name: str, *command: str, hold: bool = False, wait: bool = False, **spec: Any) -> None:
+        """Asks for a session; `outcome` says how it went."""
         assert self.process.stdin is not None
-        asked = {"order": {"name": name, "command": list(command) or None, **order}, "hold": hold, "wait": wait}
-        self.process.stdin.write(json.dumps(asked).encode() + b"\n")
+        request = {"spec": {"name": name, "command": list(command) or None, **spec}, "hold": hold, "wait": wait}
+        self.process.stdin.write(json.dumps(request).encode() + b"\n")
         self.process.stdin.flush()
 
-    def hear(self) -> dict[str, Any]:
+    def outcome(self) -> dict[str, Any]:
         """Waits for the outcome. Raises the error that came back."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, "the nursery died"
+        assert line, "the creator died"
         answer: dict[str, Any] = json.loads(line)
         assert answer.get("code") != "crash", answer["message"]
         if "code" in answer:
@@ -143,46 +143,46 @@ class Daemons:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self._nursery: Nursery | None = None
-        self._others: list[Nursery] = []
+        self.default_creator: Creator | None = None
+        self._others: list[Creator] = []
         self._clients: list[Client] = []
 
-    def nursery(self, before: str = "exec", **env: str) -> Nursery:
-        """Another creator, in circumstances of its own."""
-        self._others.append(Nursery(self.home, before, **env))
+    def creator(self, before: str = "exec", **env: str) -> Creator:
+        """Another creator, started behind the shell words `before` with these variables."""
+        self._others.append(Creator(self.home, before, **env))
         return self._others[-1]
 
-    def nursery_pid(self) -> int:
+    def creator_pid(self) -> int:
         """The pid of the creator that `start` uses."""
-        return self._nursery.process.pid if self._nursery is not None else 0
+        return self.default_creator.process.pid if self.default_creator is not None else 0
 
-    def start(self, name: str, *command: str, **order: Any) -> int:
+    def start(self, name: str, *command: str, **spec: Any) -> int:
         """Creates a session; the pid of its daemon."""
-        creator = self._creator()
-        creator.ask(name, *command, **order)
-        creator.hear()
+        creator = self._default_creator()
+        creator.create(name, *command, **spec)
+        creator.outcome()
         return self.pid(name)
 
-    def _creator(self) -> Nursery:
-        if self._nursery is None:
-            self._nursery = self.nursery()
-        return self._nursery
+    def _default_creator(self) -> Creator:
+        if self.default_creator is None:
+            self.default_creator = self.creator()
+        return self.default_creator
 
-    def sh(self, name: str, script: str, **order: Any) -> int:
+    def sh(self, name: str, script: str, **spec: Any) -> int:
         """A session that runs a shell script."""
-        return self.start(name, "/bin/sh", "-c", script, **order)
+        return self.start(name, "/bin/sh", "-c", script, **spec)
 
-    def quiet(self, name: str, script: str = "exec cat", line: str = "-echo", **order: Any) -> int:
+    def quiet(self, name: str, script: str = "exec cat", line: str = "-echo", **spec: Any) -> int:
         """A session whose terminal does not echo, and whose script, `cat` where none is named, is about to run."""
-        pid = self.sh(name, f"stty {line}; echo ready; {script}", **order)
+        pid = self.sh(name, f"stty {line}; echo ready; {script}", **spec)
         self.wait_for(name, "ready")
         return pid
 
-    def job(self, script: str, **order: Any) -> tuple[dict[str, Any], str]:
+    def job(self, script: str, **spec: Any) -> tuple[dict[str, Any], str]:
         """A job that runs a shell script to its end, waited for by its creator: the result and the output."""
-        creator = self._creator()
-        creator.ask("job", "/bin/sh", "-c", script, wait=True, job=True, **order)
-        answer = creator.hear()
+        creator = self._default_creator()
+        creator.create("job", "/bin/sh", "-c", script, wait=True, job=True, **spec)
+        answer = creator.outcome()
         return answer["result"], answer["output"]
 
     def attach(self, name: str, **hello: Any) -> Client:
@@ -225,8 +225,8 @@ class Daemons:
         """Ends everything."""
         for client in self._clients:
             client.close()
-        for nursery in self._others:
-            nursery.close()
+        for creator in self._others:
+            creator.close()
         processes.kill(self.home.processes())
         wait_until(lambda: not self.home.processes(), what="the end of every process")
 

@@ -114,7 +114,7 @@ def test_the_program_goes_on_after_the_client_that_sets_the_pace_fell_asleep(dae
     start = len(other.output)
     while len(other.output) < start + (24 << 20):
         other.step()
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 60
     assert {"aside", "raw"} == {each["mode"] for each in daemons.ask("work", "status")["session"]["clients"]}
 
 
@@ -356,7 +356,7 @@ def test_absurd_output_costs_bounded_time_and_memory(daemons: Daemons, attack: s
     began = time.monotonic()
     client = daemons.attach("work")
     client.wait(protocol.SCREEN)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert resident(pid) < 120 << 20
     assert [line for line in daemons.ask("work", "status")["session"]["faults"] if "a fault" in line] == []
 

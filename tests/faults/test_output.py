@@ -90,7 +90,7 @@ def test_a_look_in_a_flood_shows_one_point_of_it_soon(daemons: Daemons) -> None:
         whole = numbers[:-1]  # the last one may be just being printed
         assert whole == list(range(whole[0], whole[0] + len(whole)))
         assert len(whole) >= 20
-    assert min(took) < 0.2
+    assert min(took) < 1
     daemons.ask("work", "kill")
 
 

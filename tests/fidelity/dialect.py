@@ -16,8 +16,8 @@ from collections.abc import Callable
 from sesh.vt.cell import DEFAULT
 from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import WIDTH, joined
-from sesh.vt.grid import Row
-from sesh.vt.modes import Saved
+from sesh.vt.modes import SavedCursor
+from sesh.vt.row import Row
 from sesh.vt.text import ASCII
 from tests.unit.streams import piece
 
@@ -78,9 +78,9 @@ class Dialect:
         self._saved_on_alternate = False
         push = self.emulator.scrollback.push
 
-        def counted(row: Row, after: bool, following: Row | None) -> bool:
+        def counted(row: Row, continued: bool, following: Row | None) -> bool:
             self._pushed += 1
-            return push(row, after, following)
+            return push(row, continued, following)
 
         self.emulator.scrollback.push = counted  # type: ignore[method-assign]
 
@@ -104,7 +104,7 @@ class Dialect:
         screen = self.emulator.screen
         csi = _CSI.fullmatch(text)
         moves = (csi and csi[2] in "LMST") or text in {"\x1bM", "\x1b'}"} or "'" in text
-        if moves and any(row.continues for row in screen.buffer):
+        if moves and any(row.wrapped for row in screen.buffer):
             self.loose = True
         self._linked = self._linked or text.startswith("\x1b]8;")
         if self._linked and (
@@ -116,13 +116,13 @@ class Dialect:
             self._saved_on_alternate = self._saved_on_alternate or screen.alternate
         if text == "\x1bc":
             self._saved_at = {False: self._pushed, True: self._pushed}
-        if any(row.short for row in screen.buffer) and (screen.insert or (csi and csi[2] in "P@") or "'" in text):
+        if any(row.spacer for row in screen.buffer) and (screen.insert or (csi and csi[2] in "P@") or "'" in text):
             self.moved = True
         self.emulator.feed(item)
         below = screen.cursor.y > screen.bottom
-        if below or (screen.top > 0 and any(row.continues for row in screen.buffer)):
+        if below or (screen.top > 0 and any(row.wrapped for row in screen.buffer)):
             self.loose = True
-        self.leftovers = self.leftovers or any(row.short for row in screen.buffer)
+        self.leftovers = self.leftovers or any(row.spacer for row in screen.buffer)
         assert self.emulator.errors == 0, self.emulator.last_error
 
 
@@ -134,10 +134,10 @@ def _restores_otherwise(dialect: Dialect, text: str) -> bool:
     to_main = text == "\x1b[?1049l" and screen.alternate
     saved = screen.main_saved if to_main else screen.saved
     where = screen.alternate and not to_main
-    rows_moved = dialect._saved_at[where] != dialect._pushed and saved != Saved()
-    stale = where and saved == Saved() and dialect._saved_on_alternate
-    apart = (saved.origin, saved.wrap, saved.sets, saved.charset) != (
-        screen.origin, screen.wrap, screen.sets, screen.charset)  # fmt: skip
+    rows_moved = dialect._saved_at[where] != dialect._pushed and saved != SavedCursor()
+    stale = where and saved == SavedCursor() and dialect._saved_on_alternate
+    apart = (saved.origin, saved.wrap, saved.charsets, saved.gl) != (
+        screen.origin, screen.wrap, screen.charsets, screen.gl)  # fmt: skip
     now, then = screen.pen.style, saved.pen.style
     unsaved = (then.underline, then.underline_colour) != (now.underline, now.underline_colour)
     return rows_moved or stale or apart or unsaved or now.link != "" or saved.column >= screen.columns
@@ -167,11 +167,11 @@ def _joins_otherwise(dialect: Dialect, text: str) -> bool:
         return True
     if screen.insert and (not text.isprintable() or not all(cell.data for cell in screen.buffer[screen.cursor.y])):
         return True
-    if "\ufe0f" in text and (screen.insert or not screen.wrap or screen.table is not None):
+    if "\ufe0f" in text and (screen.insert or not screen.wrap or screen.translation is not None):
         return True
     if first < "\u0300":
         return False
-    x, cluster = screen.last() if screen.open else (0, "")
+    x, cluster = screen.last_grapheme() if screen.joinable else (0, "")
     new = joined(cluster, screen.cursor.x - x, first) if cluster else 0
     own = first == "\u200d" or unicodedata.category(first).startswith("M")
     if own and (not new or new < screen.cursor.x - x or (first == "\ufe0f" and new != 2)):
@@ -240,7 +240,7 @@ def _repeats_beyond(dialect: Dialect, text: str) -> bool:
 
 def _designates_otherwise(dialect: Dialect, text: str) -> bool:
     screen = dialect.emulator.screen
-    return text in {"\x1b%@", "\x1b%G"} and (screen.sets, screen.charset) != ((ASCII,) * 4, 0)
+    return text in {"\x1b%@", "\x1b%G"} and (screen.charsets, screen.gl) != ((ASCII,) * 4, 0)
 
 
 def _goes_back_otherwise(dialect: Dialect, text: str) -> bool:

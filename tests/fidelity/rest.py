@@ -9,9 +9,9 @@ from tests.fidelity.xterm import Xterm
 from tests.support import Glass
 
 _HELD = (
-    "keys", "main_keys", "key_resources", "titles", "title", "icon_name", "palette", "dynamic", "cursor_style", "top",
-    "bottom", "left", "right", "tabs", "sets", "charset", "pen", "wrap", "insert", "origin", "linefeed_mode", "keypad",
-    "side_margins", "main", "pending", "partial",
+    "kitty_stack", "main_kitty_stack", "key_resources", "titles", "title", "icon_name", "palette", "dynamic",
+    "cursor_style", "top", "bottom", "left", "right", "tabs", "charsets", "gl", "pen", "wrap", "insert", "origin",
+    "linefeed_mode", "keypad", "left_right_mode", "main", "pending", "partial",
 )  # fmt: skip
 _SEEN = (
     "active", "modes", "hidden", "shape", "keypad", "encoding", "margins", "tabs", "charsets", "newline", "titles",

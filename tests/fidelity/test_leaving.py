@@ -99,5 +99,8 @@ def test_a_real_terminal_is_given_back(home: Home, terminal: Open, xterm: Xterm 
     assert window.exit_code() == {"key": 0, "SIGTERM": 128 + signal.SIGTERM, "daemon killed": 1}[way]
     assert not unrest(bytes(window.raw), COLUMNS, ROWS, xterm)
     said = [row for row in window.screen() if row][-1]
-    closing = {"daemon killed": "[the daemon of work died]", "key": "[detached from work]"}
+    closing = {
+        "daemon killed": "[work was lost: its daemon died; sesh work restarts it]",
+        "key": "[detached from work]",
+    }
     assert way not in closing or said == closing[way]

@@ -53,8 +53,6 @@ PENDING: dict[str, int] = {
     "circle of files: sesh.mcp": 4,
     "circle of files: sesh.ops": 30,
     "circle of files: sesh.remote": 2,
-    "circle of files: sesh.vt": 6,
-    "vt knows nothing of sessions: sesh.vt": 1,
     "arrow upwards: sesh.api": 25,
     "arrow upwards: sesh.mcp": 3,
     "arrow upwards: sesh.ops": 60,

@@ -13,7 +13,7 @@ import pytest
 from tests.house.source import ROOMS, ROOT, Module, modules, python_files, read
 
 # The attach path and the daemon's start: standard library and ptyprocess, nothing else.
-LEAN = ("sesh.__main__", "sesh.client.attach", "sesh.daemon.spawn.daemonize")
+LEAN = ("sesh.__main__", "sesh.client.attach", "sesh.daemon.spawn.launch", "sesh.daemon.spawn.main")
 
 
 def private(module: Module) -> list[str]:

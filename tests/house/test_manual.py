@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from sesh.cli.parser import VERBS
+from sesh.cli.verbs import VERBS
 from tests.house.source import ROOT, read
 
 
@@ -30,7 +30,7 @@ def test_the_page_is_up_to_date(manual: ModuleType) -> None:
 
 def test_it_has_every_verb_and_roff_finds_no_fault(manual: ModuleType) -> None:
     text = read("docs/sesh.1")
-    assert all(verb.replace("-", "\\-") in text for verb in VERBS)
+    assert all(verb.name.replace("-", "\\-") in text for verb in VERBS)
     assert text.isascii()
     try:
         done = subprocess.run(
@@ -55,6 +55,6 @@ def test_it_is_installed_and_removed_and_a_foreign_one_stays(tmp_path: Path) -> 
     run("uninstall")
     assert not place.exists()
     place.write_text("another's\n", encoding="utf-8")
-    assert "is not ours and stays" in run("install")
+    assert "was not installed by sesh and stays" in run("install")
     run("uninstall")
     assert place.read_text(encoding="utf-8") == "another's\n"

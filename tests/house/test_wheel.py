@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import __version__
+from sesh import DISTRIBUTION, __version__
 from tests.house.source import ROOMS, ROOT, modules
 
 
@@ -40,11 +41,20 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_sesh_alone_and_every_module_of_it(built: Path) -> None:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
-    assert {name.split("/")[0] for name in names} == {"sesh", f"sesh-{__version__}.dist-info"}
+    information = f"{DISTRIBUTION.replace('-', '_')}-{__version__}.dist-info"
+    assert {name.split("/")[0] for name in names} == {"sesh", information}
     expected = {os.path.join("sesh", m.path) if m.room else m.path for m in modules()}
     assert {name for name in names if name.endswith(".py")} == expected
     assert "sesh/py.typed" in names
     assert {f"sesh/completions/{script}" for script in ("sesh.bash", "_sesh", "sesh.fish")} <= names
+
+
+def test_the_wheel_bears_the_name_of_the_distribution_and_has_both_programs(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        (metadata,) = (wheel.read(name) for name in wheel.namelist() if name.endswith("/METADATA"))
+        (scripts,) = (wheel.read(name) for name in wheel.namelist() if name.endswith("/entry_points.txt"))
+    assert f"\nName: {DISTRIBUTION}\n" in metadata.decode()
+    assert re.findall(r"^(\S+) = sesh\.__main__:start$", scripts.decode(), re.MULTILINE) == ["sesh", DISTRIBUTION]
 
 
 def test_the_sdist_holds_what_the_wheel_is_made_of(built: Path) -> None:

@@ -65,7 +65,8 @@ class Far:
     `proxy` is the network before it, where the host was made with `proxied`.
     """
 
-    def __init__(self, word: str, account: Account, sshd: Sshd, proxy: Proxy | None, launcher: str) -> None:
+    def __init__(self, farm: Farm, word: str, account: Account, sshd: Sshd, proxy: Proxy | None, launcher: str) -> None:
+        self.farm = farm
         self.word = word
         self.account = account
         self.sshd = sshd
@@ -140,6 +141,12 @@ class Far:
         """Pids of all that runs as that user."""
         return self.account.processes()
 
+    def settled(self) -> bool:
+        """Whether all that has been sent has arrived: every sesh, ssh and sshd sleeps, on both sides of the proxy."""
+        everybody = [*self.farm.home.processes(), *self.processes()]
+        ours = [pid for pid in everybody if processes.called(pid).startswith(("sesh", "ssh", "python"))]
+        return processes.rested([*ours, *([self._proxy.thread] if self._proxy else [])])
+
 
 class Farm:
     """The hosts of one test, in the ssh configuration of its `home`. `strict`: nothing may outlive --kill-all."""
@@ -188,7 +195,7 @@ class Farm:
         proxy = Proxy(server.port) if proxied else None
         if proxy:
             self._proxies.append(proxy)
-        far = Far(word, account, server, proxy, self.ground.runtime.launcher)
+        far = Far(self, word, account, server, proxy, self.ground.runtime.launcher)
         self._hosts.append(far)
         self._name(far, config or {})
         if known:

@@ -61,6 +61,11 @@ class Proxy:
     # -- what a test says
 
     @property
+    def thread(self) -> int:
+        """The thread that passes things on, as the kernel counts it."""
+        return self._thread.native_id or 0
+
+    @property
     def connections(self) -> int:
         with self._lock:
             return len(self._ways) // 2

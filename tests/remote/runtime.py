@@ -12,6 +12,8 @@ import subprocess
 import sys
 import sysconfig
 
+from sesh import DISTRIBUTION
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ROOMS = ("sesh", "daemon", "client", "remote", "completions")
 EVERYONE = 0o755
@@ -123,7 +125,7 @@ class Runtime:
 
 def _needed() -> set[str]:
     """The distributions that sesh needs over there, with what these need."""
-    open_names = ["sesh"]
+    open_names = [DISTRIBUTION]
     needed: set[str] = set()
     while open_names:
         name = open_names.pop()
@@ -135,7 +137,7 @@ def _needed() -> set[str]:
             continue  # it is for another platform
         needed.add(name)
         open_names += [_name(line) for line in requires if "extra ==" not in line]
-    return needed - {"sesh"}
+    return needed - {DISTRIBUTION}
 
 
 def _name(requirement: str) -> str:

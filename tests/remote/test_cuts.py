@@ -14,25 +14,29 @@ from typing import Any
 
 import pytest
 
+from sesh import keepalive
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, Terminal, wait_until
 
 DETACH = b"\x1c"
 LOST = "the link to @box is lost"
 
-# sesh with a shorter patience for silence: seconds between questions, and until the link counts as lost.
+# sesh with a shorter patience for silence: seconds between questions, and until the link counts as lost; and with
+# another one until the user is told of it.
 HASTY = """
 import sys
 from sesh import keepalive
+from sesh.client import reconnect
 keepalive.PING_AFTER, keepalive.LOST_AFTER = 0.3, 0.9
+reconnect._NOTICE_AFTER = float(sys.argv.pop(1))
 from sesh.__main__ import main
 sys.exit(main())
 """
 
 
-def hasty(home: Home) -> None:
+def hasty(home: Home, notice_after: float = 1) -> None:
     """From now on silence on a link is noticed within a second."""
-    home.command = [sys.executable, "-c", HASTY]
+    home.command = [sys.executable, "-c", HASTY, str(notice_after)]
 
 
 def attached(home: Home, *words: str, **options: Any) -> Terminal:
@@ -75,9 +79,11 @@ def silence(far: Far, wait: Wait) -> None:
 
 
 def outage(far: Far, wait: Wait) -> None:
+    """Lasts until the client knows of it."""
+    broken = set(far.farm.masters())
     far.proxy.refuse()
     far.proxy.cut()
-    time.sleep(0.05)
+    wait(lambda: not broken & set(far.farm.masters()), 15)
     far.proxy.restore()
 
 
@@ -85,7 +91,7 @@ def outage(far: Far, wait: Wait) -> None:
 def test_numbered_lines_come_once_each_through_three_cuts(
     home: Home, farm: Farm, break_: Callable[[Far, Wait], None]
 ) -> None:
-    hasty(home)
+    hasty(home, notice_after=60)  # the line that says so lies over the screen, which is drawn anew then
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     terminal.type(counting(2000))
@@ -93,8 +99,7 @@ def test_numbered_lines_come_once_each_through_three_cuts(
         terminal.wait_until(past(terminal, number), 15)
         break_(far, terminal.wait_until)
     terminal.wait_until(lambda: b"DONE" in terminal.raw, timeout=30)
-    if break_ is not silence:  # then the line that says so lay over the screen, which was drawn anew once
-        assert numbers(terminal) == list(range(1, 2001))
+    assert numbers(terminal) == list(range(1, 2001))
     assert [int(number) for number in re.findall(r"line-(\d+)-", terminal.text())] == list(range(1, 2001))
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
@@ -138,7 +143,8 @@ def test_silence_is_noticed_within_fifteen_seconds(home: Home, farm: Farm) -> No
     began = time.monotonic()
     far.proxy.silence()
     terminal.wait_until(lambda: LOST in terminal.text(), timeout=20)
-    assert time.monotonic() - began < 15.5
+    assert keepalive.LOST_AFTER <= 15
+    assert time.monotonic() - began < 18
     far.proxy.cut()
     far.proxy.restore()
     terminal.type("echo back-$((40+2))\r")
@@ -240,7 +246,7 @@ def test_a_daemon_that_dies_over_there_is_no_lost_link(home: Home, farm: Farm) -
     accepted = far.proxy.accepted
     os.kill(daemon_pid(far, "work"), signal.SIGKILL)
     assert terminal.exit_code() == 1
-    assert "the daemon of work died" in terminal.text()
+    assert "work was lost: its daemon died; sesh @box work restarts it" in terminal.text()
     assert far.proxy.accepted == accepted
     job = home.start("@box", "--exec", "job", "--", "sleep", "1000")
     wait_until(lambda: "job" in far.names())
@@ -304,10 +310,7 @@ def running(home: Home, far: Far, *words: str, script: str) -> subprocess.Popen[
     """`sesh @box --exec job WORDS -- sh -c SCRIPT`, once the script runs."""
     job = home.start("@box", "--exec", "job", *words, "--", "sh", "-c", f"touch begun; {script}")
     wait_until(lambda: far.exists("begun"))
-    passed = -1
-    while far.proxy.passed != passed:  # the waiter too has got to its job
-        passed = far.proxy.passed
-        time.sleep(0.05)
+    wait_until(far.settled, 20, what="the waiter has got to its job")
     return job
 
 
@@ -408,7 +411,7 @@ def test_ctrl_c_reaches_the_job_over_there(home: Home, farm: Farm) -> None:
 
 SLOW = """
 import os, time
-from sesh.cli import bridge
+from sesh.ops import bridge
 before = bridge._entered
 def slow(argv):
     found = before(argv)

@@ -12,8 +12,8 @@ import pytest
 
 from sesh import __version__
 from sesh.remote import known
-from sesh.remote.deploy import carrier, fleet
-from sesh.remote.deploy.deploy import STEPS, DeployError, deploy
+from sesh.remote.deploy import fleet
+from sesh.remote.deploy.deploy import STEPS, DeployError, connect, deploy
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
@@ -82,7 +82,7 @@ def test_every_verb_works_over_there_and_a_second_deploy_sends_nothing(
 
 def test_fabric_carries_it_where_the_configuration_is_plain(here: Home, farm: Farm) -> None:
     farm.host("box", installed=False)
-    way = carrier.reach(Destination("box"))
+    way = connect(Destination("box"))
     answer = way.run("exec sh -c 'cat; echo gone >&2; exit 3'", b"fed")
     way.close()
     assert (way.name, answer.out, answer.err, answer.code) == ("fabric", "fed", "gone\n", 3)
@@ -111,7 +111,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
             deploy(Destination("box"))
         assert (caught.value.step, caught.value.code) == ("connect", "unreachable")
         return
-    way = carrier.reach(Destination("box"))
+    way = connect(Destination("box"))
     assert way.name == "ssh"
     assert way.run("exec sh -c 'cat; exit 3'", b"fed").out == "fed"
 
@@ -127,7 +127,7 @@ def test_ssh_deploys_as_fabric_does(here: Home, farm: Farm) -> None:
 def test_a_host_behind_another_is_reached_through_it(here: Home, farm: Farm) -> None:
     farm.host("gate", installed=False)
     farm.host("box", installed=False, config={"ProxyJump": "gate"})
-    way = carrier.reach(Destination("box"))
+    way = connect(Destination("box"))
     assert way.run("echo there").out == "there\n"
     way.close()
     assert way.name == "fabric"
@@ -138,7 +138,7 @@ def test_a_proxy_command_is_run_as_ssh_runs_it(here: Home, farm: Farm) -> None:
     far = farm.host("gate", installed=False)
     command = f"ssh -W '[127.0.0.1]:%p' gate 2>>{here.path}/told"
     farm.host("box", installed=False, same_user=far, config={"ProxyCommand": command})
-    way = carrier.reach(Destination("box"))
+    way = connect(Destination("box"))
     assert (way.name, way.run("echo there").out) == ("fabric", "there\n")
     way.close()
 
@@ -146,20 +146,20 @@ def test_a_proxy_command_is_run_as_ssh_runs_it(here: Home, farm: Farm) -> None:
 def test_an_unknown_key_is_taken_and_recorded_as_ssh_would(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, known=False)
     here.write(".ssh/known_hosts", "other ssh-ed25519 AAAA")  # its last line has no end
-    way = carrier.reach(Destination("box"))
+    way = connect(Destination("box"))
     way.close()
     assert way.name == "fabric"
     with open(farm.known_hosts, encoding="utf-8") as file:
         lines = file.read().splitlines()
     assert lines == ["other ssh-ed25519 AAAA", f"[127.0.0.1]:{far.port} {far.sshd.host_key}"]
-    again = carrier.reach(Destination("box"))
+    again = connect(Destination("box"))
     again.close()
     assert (again.name, farm.connections()) == ("fabric", [])
 
 
 def test_an_unknown_key_is_recorded_hashed_where_the_user_wants_that(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, known=False, config={"HashKnownHosts": "yes"})
-    carrier.reach(Destination("box")).close()
+    connect(Destination("box")).close()
     with open(farm.known_hosts, encoding="utf-8") as file:
         assert re.fullmatch(rf"\|1\|\S+ {re.escape(far.sshd.host_key)}\n", file.read())
     assert farm.connections() == []
@@ -240,7 +240,7 @@ def test_several_hosts_are_deployed_to_at_once_and_one_failure_stops_no_other(
         assert far.run(f"{PROGRAM} --version").code == 0
     lines = sorted(capfd.readouterr().err.splitlines())
     assert len(lines) == 4
-    assert lines[1].startswith("sesh: gone failed (connect): gone cannot be reached: ")
+    assert lines[1].startswith("sesh: gone failed (connect): cannot be reached: ")
     assert lines[3].startswith(f"sesh: two has sesh {__version__} now, by Python 3.")
 
 
@@ -251,7 +251,7 @@ def test_nobody_is_asked_for_a_password_without_a_terminal(here: Home, farm: Far
     def attempt() -> None:
         with pytest.raises(DeployError, match="lets nobody in") as caught:
             deploy(Destination("box"))
-        assert caught.value.askable
+        assert caught.value.prompt_may_help
         ended.set()
 
     thread = threading.Thread(target=attempt)

@@ -188,7 +188,7 @@ def test_a_connection_that_is_cut_leaves_the_old_version_in_service(here: Home, 
         if step == "upload" and done > 1_000_000:
             far.proxy.cut()
 
-    with pytest.raises(DeployError, match="the connection to box was lost") as caught:
+    with pytest.raises(DeployError, match="the connection was lost: box ") as caught:
         deploy(Destination("box"), progress=progress)
     assert caught.value.step == "upload"
     wait_until(lambda: versions(far) == ["0.0.1-old"], what="the far side tidies up")

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from typing import IO
 
 import pytest
@@ -38,10 +37,7 @@ def settled(far: Far) -> None:
     """Somebody is connected to `work` over there, and nothing passes any more: he waits."""
     daemon = far.sesh("--status", "work", "--json").json()["daemon_pid"]
     wait_until(lambda: processes.connections(daemon) > 0, what="somebody is connected to the daemon")
-    seen: list[int] = []
-    while len(seen) < 8 or len(set(seen[-8:])) > 1:
-        seen.append(far.proxy.passed)
-        time.sleep(0.02)
+    wait_until(far.settled, 20)
 
 
 def line_of(stream: IO[bytes] | None) -> bytes:

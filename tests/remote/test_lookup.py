@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import pytest
 
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, processes, wait_until
+
+# sesh that looks for a session on other hosts for a minute, if nobody stops it.
+PATIENT = """
+import sys
+from sesh.ops import lookup
+lookup.PATIENCE = 60
+from sesh.__main__ import main
+sys.exit(main())
+"""
 
 
 def known(home: Home, *hosts: Far) -> None:
@@ -124,12 +134,11 @@ def test_a_slow_host_is_told_of_and_need_not_be_waited_for(home: Home, farm: Far
     far = farm.host("box", proxied=True)
     known(home, far)
     far.proxy.silence()
-    began = time.monotonic()
+    home.command = [sys.executable, "-c", PATIENT]
     terminal = home.terminal("work", columns=100)
     terminal.wait_for("looking for work on @box; Enter creates it here")
     terminal.type("\r")
     terminal.wait_for(PROMPT)
-    assert time.monotonic() - began < 1.9
     assert home.names() == ["work"]
     stopped = home.terminal("other", columns=100)
     stopped.wait_for("looking for other")
@@ -145,10 +154,10 @@ def test_a_host_that_does_not_answer_costs_two_seconds_once(home: Home, farm: Fa
     far.proxy.silence()
     began = time.monotonic()
     assert home.sesh("--kill", "missing").code == 1
-    assert 1.5 < time.monotonic() - began < 4
-    began = time.monotonic()
+    assert 1.5 < time.monotonic() - began < 10
+    asked = farm.connections()
     assert home.sesh("--kill", "missing").code == 1
-    assert time.monotonic() - began < 1.5
+    assert farm.connections() == asked
     far.proxy.cut()
     far.proxy.restore()
     assert home.sesh("@box", "--list").code == 0  # asked for by name it counts again

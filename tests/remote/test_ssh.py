@@ -12,7 +12,7 @@ import time
 import pytest
 
 from sesh.errors import Refused, Unreachable
-from sesh.remote.ssh import ssh
+from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from tests.remote.farm import Far, Farm
 from tests.support import Home, processes, wait_until
@@ -39,7 +39,7 @@ def after(words: list[str], option: str) -> list[str]:
 def refusal(destination: Destination) -> str:
     """The one line that says why there is no connection."""
     with pytest.raises(Unreachable) as refused:
-        ssh.connect(destination, ask=False, patience=15)
+        master.ensure(destination, ask=False, timeout=15)
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
@@ -50,12 +50,12 @@ def refusal(destination: Destination) -> str:
 def test_many_commands_take_one_connection(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     box = Destination("box")
-    assert not ssh.standing(box)
-    ssh.connect(box, ask=False)
-    assert ssh.standing(box)
+    assert not master.is_alive(box)
+    master.ensure(box, ask=False)
+    assert master.is_alive(box)
     for _ in range(3):
         assert run(box, "id -un").stdout == f"{far.user}\n"
-    ssh.connect(box, ask=False)
+    master.ensure(box, ask=False)
     assert far.proxy.accepted == 1
     assert len(farm.masters()) == 1
 
@@ -63,7 +63,7 @@ def test_many_commands_take_one_connection(here: Home, farm: Farm) -> None:
 def test_a_command_of_its_own_connection_does_not_touch_the_shared_one(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     box = Destination("box")
-    ssh.connect(box, ask=False)
+    master.ensure(box, ask=False)
     assert run(box, "id -un", alone=True).stdout == f"{far.user}\n"
     assert far.proxy.accepted == 2
     wait_until(lambda: far.proxy.connections == 1)
@@ -74,14 +74,14 @@ def test_a_command_without_a_shared_connection_opens_none(here: Home, farm: Farm
     box = Destination("box")
     assert run(box, "id -un").stdout == f"{far.user}\n"
     assert farm.masters() == []
-    assert not ssh.standing(box)
+    assert not master.is_alive(box)
 
 
 def test_the_socket_lies_in_a_private_directory_under_a_name_that_tells_nothing(here: Home, farm: Farm) -> None:
     farm.host("box")
     box = Destination("box")
-    ssh.connect(box, ask=False)
-    path = ssh.path(box)
+    master.ensure(box, ask=False)
+    path = ssh.control_path(box)
     assert os.path.dirname(path) == os.path.join(here.directory, ".control")
     assert os.stat(os.path.dirname(path)).st_mode & 0o777 == 0o700
     assert os.stat(path).st_mode & 0o077 == 0
@@ -98,27 +98,28 @@ def test_hosts_and_ways_to_them_have_connections_of_their_own(
     farm.host("two")
     farm.host("behind", same_user=one, config={"ProxyJump": "two"})
     farm.host("again", same_user=one)
-    paths = {word: ssh.path(Destination(word)) for word in ("one", "two", "behind", "again")}
+    paths = {word: ssh.control_path(Destination(word)) for word in ("one", "two", "behind", "again")}
     assert len(set(paths.values())) == 3
     assert paths["one"] == paths["again"]
     monkeypatch.setenv("SESH_PROXYJUMP", "two")
-    assert ssh.path(Destination("one")) != paths["one"]
+    assert ssh.control_path(Destination("one")) != paths["one"]
 
 
 def test_a_piped_command_does_not_wait_for_the_shared_connection(here: Home, farm: Farm) -> None:
     """A master that holds the caller's pipes open would keep `sesh … | cat` from ending for as long as it stands."""
     farm.host("box")
     code = (
-        "import subprocess; from sesh.remote.ssh import ssh; from sesh.remote.ssh.destination import Destination\n"
-        "box = Destination('box'); ssh.connect(box)\n"
+        "import subprocess\n"
+        "from sesh.remote.ssh import master, ssh; from sesh.remote.ssh.destination import Destination\n"
+        "box = Destination('box'); master.ensure(box)\n"
         "subprocess.run(ssh.command(box, 'echo over there; echo told >&2'))"
     )
     done = subprocess.run(
         [here.command[0], "-c", code], capture_output=True, text=True, timeout=20, check=False, env=here.env
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "over there\n", "told\n")
-    (master,) = farm.masters()
-    assert {os.readlink(f"/proc/{master}/fd/{fd}") for fd in (0, 1)} == {"/dev/null"}
+    (process,) = farm.masters()
+    assert {os.readlink(f"/proc/{process}/fd/{fd}") for fd in (0, 1)} == {"/dev/null"}
 
 
 def test_who_comes_at_the_same_time_opens_one_connection(here: Home, farm: Farm) -> None:
@@ -128,7 +129,7 @@ def test_who_comes_at_the_same_time_opens_one_connection(here: Home, farm: Farm)
 
     def come() -> None:
         try:
-            ssh.connect(Destination("box"), ask=False)
+            master.ensure(Destination("box"), ask=False)
         except Unreachable as error:
             failed.append(error)
 
@@ -145,31 +146,31 @@ def test_who_comes_at_the_same_time_opens_one_connection(here: Home, farm: Farm)
 def test_who_waits_for_another_that_opens_the_connection_has_patience_of_its_own(here: Home, farm: Farm) -> None:
     farm.host("box")
     box = Destination("box")
-    with ssh.Turn(box, None):
+    with master.Lock(box, None):
         begun = time.monotonic()
         with pytest.raises(Unreachable, match="box does not answer"):
-            ssh.connect(box, ask=False, patience=0.3)
+            master.ensure(box, ask=False, timeout=0.3)
         assert 0.2 < time.monotonic() - begun < 3
-    ssh.connect(box, ask=False)
+    master.ensure(box, ask=False)
 
 
 def test_a_socket_that_a_killed_connection_left_is_no_hindrance(here: Home, farm: Farm) -> None:
     farm.host("box")
     box = Destination("box")
-    ssh.connect(box, ask=False)
+    master.ensure(box, ask=False)
     processes.kill(farm.masters())
     wait_until(lambda: not farm.masters())
-    assert os.path.exists(ssh.path(box))
-    assert not ssh.standing(box)
-    ssh.connect(box, ask=False)
-    assert ssh.standing(box)
+    assert os.path.exists(ssh.control_path(box))
+    assert not master.is_alive(box)
+    master.ensure(box, ask=False)
+    assert master.is_alive(box)
     assert run(box, "echo hello").stdout == "hello\n"
 
 
 def test_a_host_that_refuses_more_sessions_gets_a_second_connection(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True, sshd={"MaxSessions": "1"})
     box = Destination("box")
-    ssh.connect(box, ask=False)
+    master.ensure(box, ask=False)
     with subprocess.Popen(
         ssh.command(box, "echo there; exec cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as first:
@@ -187,16 +188,16 @@ def test_a_host_that_refuses_more_sessions_gets_a_second_connection(here: Home, 
 def test_a_connection_that_went_silent_is_forgotten_at_once(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     box = Destination("box")
-    ssh.connect(box, ask=False)
+    master.ensure(box, ask=False)
     far.proxy.silence()
-    assert ssh.standing(box), "nobody here can know yet"
+    assert master.is_alive(box), "nobody here can know yet"
     begun = time.monotonic()
-    ssh.forget(box)
+    master.close(box)
     assert time.monotonic() - begun < 2.5
-    assert not ssh.standing(box)
+    assert not master.is_alive(box)
     wait_until(lambda: not farm.masters())
     far.proxy.restore()
-    ssh.connect(box, ask=False)
+    master.ensure(box, ask=False)
     assert run(box, "echo again").stdout == "again\n"
     assert far.proxy.accepted == 2
 
@@ -204,21 +205,21 @@ def test_a_connection_that_went_silent_is_forgotten_at_once(here: Home, farm: Fa
 def test_a_connection_whose_process_hangs_is_forgotten_too(here: Home, farm: Farm) -> None:
     farm.host("box")
     box = Destination("box")
-    ssh.connect(box, ask=False)
-    (master,) = farm.masters()
-    os.kill(master, 19)  # SIGSTOP
+    master.ensure(box, ask=False)
+    (process,) = farm.masters()
+    os.kill(process, 19)  # SIGSTOP
     begun = time.monotonic()
-    assert not ssh.standing(box)
-    ssh.forget(box)
+    assert not master.is_alive(box)
+    master.close(box)
     assert time.monotonic() - begun < 6
-    ssh.connect(box, ask=False)
+    master.ensure(box, ask=False)
     assert run(box, "echo again").stdout == "again\n"
 
 
 def test_forgetting_what_never_was_does_nothing(here: Home, farm: Farm) -> None:
     farm.host("box")
-    ssh.forget(Destination("box"))
-    ssh.forget(Destination("box", ["sudo", "-u", "build"]))
+    master.close(Destination("box"))
+    master.close(Destination("box", ["sudo", "-u", "build"]))
 
 
 def test_a_host_that_accepts_and_says_nothing_is_given_up_in_time(here: Home, farm: Farm) -> None:
@@ -226,7 +227,7 @@ def test_a_host_that_accepts_and_says_nothing_is_given_up_in_time(here: Home, fa
     far.proxy.silence()
     begun = time.monotonic()
     with pytest.raises(Unreachable, match="box does not answer"):
-        ssh.connect(Destination("box"), ask=False, patience=0.5)
+        master.ensure(Destination("box"), ask=False, timeout=0.5)
     assert time.monotonic() - begun < 3
     assert farm.masters() == []
 
@@ -238,7 +239,7 @@ def test_without_patience_the_time_to_connect_is_bounded_by_ssh_itself(
     far.proxy.silence()
     monkeypatch.setattr(ssh, "CONNECT", 1)
     with pytest.raises(Unreachable, match=r"box cannot be reached: .*timed out"):
-        ssh.connect(Destination("box"), ask=False)
+        master.ensure(Destination("box"), ask=False)
 
 
 def test_a_host_behind_one_that_went_silent_leaves_nothing_running(here: Home, farm: Farm) -> None:
@@ -246,7 +247,7 @@ def test_a_host_behind_one_that_went_silent_leaves_nothing_running(here: Home, f
     farm.host("box", config={"ProxyJump": "hop"})
     hop.proxy.silence()
     with pytest.raises(Unreachable):
-        ssh.connect(Destination("box"), ask=False, patience=0.5)
+        master.ensure(Destination("box"), ask=False, timeout=0.5)
     wait_until(lambda: not farm.masters())
 
 
@@ -285,7 +286,7 @@ def test_a_configuration_for_people_at_terminals_does_not_spoil_commands(here: H
         config={"RemoteCommand": "echo not this", "RequestTTY": "force", "StdinNull": "yes", "SessionType": "none"},
     )
     box = Destination("box")
-    ssh.connect(box, ask=False)
+    master.ensure(box, ask=False)
     for alone in (False, True):
         done = subprocess.run(
             ssh.command(box, "cat; tty", alone=alone), input="typed\n", capture_output=True, text=True, check=False
@@ -300,7 +301,7 @@ def test_forwardings_belong_to_the_shared_connection_alone(here: Home, farm: Far
     config = {"LocalForward": f"127.0.0.1:{port} 127.0.0.1:9", "ExitOnForwardFailure": "yes"}
     farm.host("box", config=config)
     box = Destination("box")
-    ssh.connect(box, ask=False)
+    master.ensure(box, ask=False)
     socket.create_connection(("127.0.0.1", port), 5).close()
     for alone in (False, True):
         done = run(box, "echo fine", alone=alone)
@@ -311,16 +312,16 @@ def test_a_shared_connection_of_the_user_s_own_is_used(here: Home, farm: Farm) -
     path = os.path.join(here.path, ".ssh", "own-%r")
     far = farm.host("box", proxied=True, config={"ControlPath": path})
     box = Destination("box")
-    ssh.connect(box, ask=False)
-    assert not ssh.standing(box), "only the user opens it"
+    master.ensure(box, ask=False)
+    assert not master.is_alive(box), "only the user opens it"
     subprocess.run(["ssh", "-M", "-f", "-N", "box"], check=True, timeout=20, stdin=subprocess.DEVNULL)
-    assert ssh.standing(box)
+    assert master.is_alive(box)
     assert run(box, "echo over it").stdout == "over it\n"
     assert far.proxy.accepted == 1
     with subprocess.Popen(["ssh", "box", "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as theirs:
         wait_until(lambda: any("cat" in processes.describe(pid) for pid in far.processes()))
-        ssh.forget(box)
-        assert not ssh.standing(box)
+        master.close(box)
+        assert not master.is_alive(box)
         assert theirs.communicate(b"still here", timeout=10)[0] == b"still here"
 
 
@@ -331,9 +332,9 @@ def test_a_shared_connection_that_ssh_would_open_is_opened_by_itself(here: Home,
     box = Destination("box")
     assert run(box, "echo alone").stdout == "alone\n"
     assert farm.masters() == []
-    ssh.connect(box, ask=False)
-    assert ssh.standing(box)
-    assert os.path.dirname(ssh.path(box)) == os.path.join(here.path, ".ssh")
+    master.ensure(box, ask=False)
+    assert master.is_alive(box)
+    assert os.path.dirname(ssh.control_path(box)) == os.path.join(here.path, ".ssh")
     assert run(box, "echo together").stdout == "together\n"
     assert subprocess.check_output(["ssh", "box", "echo the user too"], text=True, timeout=20) == "the user too\n"
     assert far.proxy.accepted == 2
@@ -358,19 +359,19 @@ def test_the_connection_stays_as_long_as_the_environment_says(
     farm.host("box")
     box = Destination("box")
     monkeypatch.setenv("SESH_PERSIST", "1s")
-    ssh.connect(box, ask=False)
+    master.ensure(box, ask=False)
     assert run(box, "echo hello").stdout == "hello\n"
     wait_until(lambda: not farm.masters())
     monkeypatch.setenv("SESH_PERSIST", "for ever")
     with pytest.raises(Refused, match="SESH_PERSIST=for ever is no time"):
-        ssh.connect(box, ask=False)
+        master.ensure(box, ask=False)
 
 
 def test_the_identity_of_the_environment_is_used(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     far = farm.host("box", config={"IdentityFile": None, "IdentitiesOnly": None})
     assert "lets nobody in" in refusal(Destination("box"))
     monkeypatch.setenv("SESH_IDENTITY", farm.ground.identity)
-    ssh.connect(Destination("box"), ask=False)
+    master.ensure(Destination("box"), ask=False)
     assert run(Destination("box"), "id -un").stdout == f"{far.user}\n"
 
 
@@ -378,7 +379,7 @@ def test_the_jump_host_of_the_environment_is_used(here: Home, farm: Farm, monkey
     hop = farm.host("hop", proxied=True)
     far = farm.host("box")
     monkeypatch.setenv("SESH_PROXYJUMP", "hop")
-    ssh.connect(Destination("box"), ask=False)
+    master.ensure(Destination("box"), ask=False)
     assert run(Destination("box"), "id -un").stdout == f"{far.user}\n"
     assert hop.proxy.accepted == 1
 
@@ -390,11 +391,11 @@ def test_the_control_directory_of_the_environment_is_used(
     box = Destination("box")
     folder = os.path.join(here.path, "with blank 100%")
     monkeypatch.setenv("SESH_CTRL_DIR", folder)
-    ssh.connect(box, ask=False)
-    assert os.path.dirname(ssh.path(box)) == folder
+    master.ensure(box, ask=False)
+    assert os.path.dirname(ssh.control_path(box)) == folder
     assert run(box, "echo hello").stdout == "hello\n"
-    assert ssh.standing(box)
-    ssh.forget(box)
+    assert master.is_alive(box)
+    master.close(box)
     wait_until(lambda: not farm.masters())
 
 
@@ -403,9 +404,9 @@ def test_the_runtime_directory_is_taken_where_there_is_one(
 ) -> None:
     farm.host("box")
     monkeypatch.setenv("XDG_RUNTIME_DIR", here.root)
-    assert os.path.dirname(ssh.path(Destination("box"))) == os.path.join(here.root, "sesh")
+    assert os.path.dirname(ssh.control_path(Destination("box"))) == os.path.join(here.root, "sesh")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/nonexistent")
-    assert os.path.dirname(ssh.path(Destination("box"))) == os.path.join(here.directory, ".control")
+    assert os.path.dirname(ssh.control_path(Destination("box"))) == os.path.join(here.directory, ".control")
 
 
 def test_a_directory_too_deep_for_sockets_is_no_hindrance(
@@ -414,12 +415,12 @@ def test_a_directory_too_deep_for_sockets_is_no_hindrance(
     farm.host("box")
     box = Destination("box")
     monkeypatch.setenv("SESH_DIR", os.path.join(here.path, "deep" * 20, ".sesh"))
-    ssh.connect(box, ask=False)
-    assert ssh.path(box).startswith(f"/tmp/sesh-{os.geteuid()}/")
+    master.ensure(box, ask=False)
+    assert ssh.control_path(box).startswith(f"/tmp/sesh-{os.geteuid()}/")
     assert run(box, "echo hello").stdout == "hello\n"
-    ssh.forget(box)
-    if not os.listdir(os.path.dirname(ssh.path(box))):
-        os.rmdir(os.path.dirname(ssh.path(box)))
+    master.close(box)
+    if not os.listdir(os.path.dirname(ssh.control_path(box))):
+        os.rmdir(os.path.dirname(ssh.control_path(box)))
 
 
 @pytest.mark.parametrize("evil", ["open", "link", "file"])
@@ -436,7 +437,7 @@ def test_a_control_directory_that_is_not_private_is_refused(
         here.write("control", "")
     monkeypatch.setenv("SESH_CTRL_DIR", folder)
     with pytest.raises(Refused, match="control"):
-        ssh.connect(Destination("box"), ask=False)
+        master.ensure(Destination("box"), ask=False)
     assert farm.connections() == []
 
 
@@ -460,13 +461,13 @@ def test_autossh_carries_the_shared_connection_and_brings_it_back(
     monkeypatch.setenv("SESH_SSH", "autossh")
     monkeypatch.setenv("AUTOSSH_PATH", os.path.join(here.path, "bin", "ssh"))
     monkeypatch.setenv("AUTOSSH_GATETIME", "0")
-    ssh.connect(box, ask=False, patience=20)
+    master.ensure(box, ask=False, timeout=20)
     assert run(box, "echo over it").stdout == "over it\n"
     assert far.proxy.accepted == 1
     assert ssh.command(box, "true")[0] == "ssh"
     assert not [call for call in farm.calls() if "-M" in call], "what autossh adds is its own"
     far.proxy.cut()
-    wait_until(lambda: far.proxy.accepted == 2 and ssh.standing(box), timeout=20)
+    wait_until(lambda: far.proxy.accepted == 2 and master.is_alive(box), timeout=20)
     assert run(box, "echo again").stdout == "again\n"
 
 
@@ -493,7 +494,7 @@ def test_autossh_that_is_missing_is_told_of(here: Home, farm: Farm, monkeypatch:
 
 def test_an_unknown_key_is_taken_once_and_recorded(here: Home, farm: Farm) -> None:
     far = farm.host("box", known=False)
-    ssh.connect(Destination("box"), ask=False)
+    master.ensure(Destination("box"), ask=False)
     with open(farm.known_hosts, encoding="utf-8") as file:
         assert far.sshd.host_key in file.read()
 
@@ -515,7 +516,7 @@ def test_a_changed_key_is_refused_and_the_line_holds_the_command_that_mends_it(
     assert "the host key of box has changed: nothing was sent" in told
     command = told.partition("remove the old key with: ")[2]
     subprocess.run(shlex.split(command), check=True, capture_output=True)
-    ssh.connect(Destination("box"), ask=False)
+    master.ensure(Destination("box"), ask=False)
 
 
 def test_a_changed_key_of_a_jump_host_is_named_as_that_host_s(here: Home, farm: Farm) -> None:
@@ -530,7 +531,7 @@ def test_a_changed_key_stays_refused_where_a_person_sits(here: Home, farm: Farm)
     far = farm.host("box")
     farm.change_key(far)
     with pytest.raises(Unreachable, match="has changed"):
-        ssh.connect(Destination("box"), ask=True, patience=20)
+        master.ensure(Destination("box"), ask=True, timeout=20)
 
 
 # -- passwords
@@ -538,10 +539,10 @@ def test_a_changed_key_stays_refused_where_a_person_sits(here: Home, farm: Farm)
 CONNECT = """
 import sys
 from sesh.errors import SeshError
-from sesh.remote.ssh import ssh
+from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 try:
-    ssh.connect(Destination("box"))
+    master.ensure(Destination("box"))
     print("connected")
 except SeshError as error:
     print("failed:", error)
@@ -598,7 +599,7 @@ def test_a_person_at_a_terminal_is_asked_and_the_connection_outlives_the_termina
     terminal.wait_for("connected")
     assert terminal.exit_code() == 0
     terminal.close()
-    assert ssh.standing(Destination("box"))
+    assert master.is_alive(Destination("box"))
     assert run(Destination("box"), "echo without asking").stdout == "without asking\n"
 
 
@@ -647,6 +648,6 @@ def test_a_name_that_leads_nowhere_is_told_of_in_one_line(here: Home, farm: Farm
 
 def test_a_host_that_is_reached_by_another_command_needs_no_connection(here: Home, farm: Farm) -> None:
     box = Destination("box", ["env", "-i"])
-    ssh.connect(box, ask=False)
+    master.ensure(box, ask=False)
     assert run(box, "echo it works").stdout == "it works\n"
     assert farm.calls() == []

@@ -478,7 +478,7 @@ def test_a_connection_that_went_silent_is_given_up(
     events()
     here.write("a", "2")
     far.proxy.silence()
-    monkeypatch.setattr(push, "PATIENCE", 1.0)
+    monkeypatch.setattr(push, "PREPARE_TIMEOUT", 1.0)
     with pytest.raises(Unreachable, match="does not answer"):
         sync(Destination("box"))
     assert events()[-1] == {"event": "sync_done", "host": "box", "ok": False}

@@ -57,7 +57,7 @@ async def connected(home: Home) -> AsyncIterator[Agent]:
 def driven(home: Home, story: Callable[[Agent], Awaitable[None]]) -> None:
     """Tells a story with an agent in it. Skipped by name where there is no SDK, save in CI."""
     if find_spec("mcp") is None:
-        missing = "the SDK of the Model Context Protocol is not installed: pip install 'sesh[mcp]'"
+        missing = "the SDK of the Model Context Protocol is not installed: pip install -e '.[mcp]'"
         if os.environ.get("CI"):
             pytest.fail(f"{missing}, and CI skips nothing", pytrace=False)
         pytest.skip(missing)

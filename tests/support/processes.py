@@ -65,6 +65,37 @@ def reap(pid: int, seconds: float) -> int | None:
         time.sleep(0.005)
 
 
+def called(pid: int) -> str:
+    """The name of a process as the kernel has it; "" once it has gone, and where only Linux would tell."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def rested(pids: Iterable[int], seconds: float = 0.05) -> bool:
+    """Whether these processes (or threads) slept all the while: none ran, and none waits for a processor or a disk.
+
+    What is busy on a machine that is busier still does not look asleep. Only Linux tells; elsewhere time has to do.
+    """
+    watched = list(pids)
+    before = [_ran(pid) for pid in watched]
+    time.sleep(seconds)
+    return all(state in ("S", "Z", "") for state, _ in before) and before == [_ran(pid) for pid in watched]
+
+
+def _ran(pid: int) -> tuple[str, str]:
+    """The state of a process as ps has it, and the nanoseconds for which it has run; two blanks once it has gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            state = file.read().rpartition(") ")[2][:1]
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            return state, file.read().split()[0]
+    except OSError:
+        return "", ""
+
+
 def connections(daemon: int) -> int:
     """How many are connected to the session whose daemon has this pid. Linux alone tells."""
     with open("/proc/net/unix", encoding="utf-8") as file:

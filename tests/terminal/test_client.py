@@ -105,7 +105,7 @@ def test_a_daemon_killed_is_one_line_and_a_terminal_as_before(home: Home, termin
         assert window.exit_code() == 1
         assert window.termios() == before
         assert not window.modes & {1000, 1006, 2004}
-        assert rows(window)[-1] == "[the daemon of work died]"
+        assert rows(window)[-1] == "[work was lost: its daemon died; sesh work restarts it]"
 
 
 @pytest.mark.needs("vim")

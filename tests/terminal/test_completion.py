@@ -102,7 +102,7 @@ def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_
     others = [os.path.join(home.path, place) for name, place in places.items() if name != shell]
     for action in ("install", "install", "uninstall"):
         done = subprocess.run(["sh", script, action], env=home.env, capture_output=True, text=True, check=True)
-        assert done.stderr == f"completions: {mine} is not ours and stays\n"
+        assert done.stderr == f"completions: {mine} was not installed by sesh and stays\n"
         assert [os.path.exists(path) for path in others] == [action == "install"] * 2
     with open(mine) as kept:
         assert kept.read() == "# mine\n"

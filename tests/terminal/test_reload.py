@@ -59,8 +59,8 @@ def other(home: Home, name: str, path: str = "", text: str = "") -> list[str]:
 
 
 LOUDER = """
-_note = Journal.note
-Journal.note = lambda self, what, error=None: _note(self, what.upper(), error)
+_note = FaultLog.note
+FaultLog.note = lambda self, what, error=None: _note(self, what.upper(), error)
 """
 """For daemon/loop/fault_log.py: tells by its faults that a daemon is of that sesh."""
 NOT_HERE = """

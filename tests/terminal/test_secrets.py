@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import time
 
 import pytest
 
@@ -36,10 +36,10 @@ def everything(home: Home, name: str) -> bytes:
     told += home.sesh("--history", name, "1").raw
     events = home.start("--events", name, "--since", "0", "--json")
     assert events.stdout is not None
-    os.set_blocking(events.stdout.fileno(), False)
-    time.sleep(0.05)
-    wait_until(lambda: b"created" in (events.stdout.peek() if events.stdout else b""))  # type: ignore[attr-defined]
-    told += events.stdout.read() or b""
+    for line in events.stdout:
+        told += line
+        if json.loads(line)["event"] in ("command_ended", "exited"):
+            break
     events.kill()
     return told + kept(home)
 

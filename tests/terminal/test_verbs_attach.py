@@ -73,7 +73,7 @@ def test_a_program_that_cannot_start_is_the_creators_own_error(
 def test_a_daemon_that_dies_is_told_and_the_code_is_1(terminal: Open, sesh: Sesh, home: Home) -> None:
     opened = inside(terminal("work"))
     os.kill(sesh("--status", "work", "--json").json()["daemon_pid"], signal.SIGKILL)
-    opened.wait_for("the daemon of work died")
+    opened.wait_for("work was lost: its daemon died; sesh work restarts it")
     assert opened.exit_code() == 1
     assert sesh("--kill", "work").code == 0
 
@@ -158,7 +158,7 @@ def test_the_settings_name_the_detach_key_and_a_wrong_one_costs_no_attachment(te
     with open(settings, "w", encoding="utf-8") as file:
         file.write('detach_key = "nonsense"\n')
     again = terminal("work")
-    again.wait_for_raw(b"config.toml:1:1: nonsense is no key")
+    again.wait_for_raw(b"config.toml:1:1: nonsense is not a key")
     left(inside(again), "work")
 
 

@@ -15,19 +15,19 @@ from tests.support import Home, Terminal
 _CLIENT = """
 import os, sys
 from sesh import wire
-from sesh.client.attach import Options, attach
+from sesh.client.attach import AttachOptions, attach
 from sesh.client.keys import DetachKey
 from sesh.errors import SeshError
-def open_(name, host):
+def connect(name, host):
     if host is not None:
         print("password for", host)
     return wire.connect(name)
 key = DetachKey.parse(os.environ.get("SESH_DETACH_KEY") or "C-\\\\")
 words = dict(word.split("=") for word in sys.argv[2:])
 host = words.pop("host", None)
-options = Options(detach_key=key, **{word: value == "yes" for word, value in words.items()})
+options = AttachOptions(detach_key=key, **{word: value == "yes" for word, value in words.items()})
 try:
-    outcome = attach(wire.connect(sys.argv[1]), sys.argv[1], host=host, options=options, open=open_)
+    outcome = attach(wire.connect(sys.argv[1]), sys.argv[1], host=host, options=options, connect=connect)
 except SeshError as error:
     print("error:", error)
     sys.exit(error.exit_code)

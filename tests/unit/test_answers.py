@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sesh import __version__
 from sesh.daemon.pty.answers import answer, needs_terminal
-from sesh.daemon.pty.queries import QUERIES, Watch
-from sesh.daemon.pty.replies import Replies
+from sesh.daemon.pty.queries import QUERIES, QueryScanner
+from sesh.daemon.pty.replies import ReplyFilter
 from sesh.vt.emulator import Emulator
 
 
@@ -37,7 +37,7 @@ class Model:
 
 def asked(data: bytes, model: Model | Emulator | None = None) -> bytes:
     """All answers to what a program writes, the queries found as the relay finds them."""
-    return b"".join(answer(finding.kind, finding.body, model) for finding in Watch().find(data))
+    return b"".join(answer(finding.kind, finding.body, model) for finding in QueryScanner().find(data))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_pen_comes_back_as_numbers_alone() -> None:
 
 def test_what_needs_no_model_is_answered_the_same_with_and_without() -> None:
     every = b"".join(b"\x1b[" + each for each in (b"c", b">c", b"=c", b"5n", b"?15n", b">q", b"?4m", b"x", b"?1;1;0S"))
-    for finding in Watch().find(every + b"\x1b]11;?\x07\x1b]4;1;?\x07\x1bP+q436f\x1b\\"):
+    for finding in QueryScanner().find(every + b"\x1b]11;?\x07\x1b]4;1;?\x07\x1bP+q436f\x1b\\"):
         assert not needs_terminal(finding.kind)
         assert answer(finding.kind, finding.body, None) == answer(finding.kind, finding.body, Model()) != b""
     assert needs_terminal("cpr")
@@ -145,7 +145,7 @@ def test_answers_hold_no_text_of_the_program(queries: list[tuple[tuple[bytes, by
     given_back = asked(data, Model())
     bare = re.sub(rb"\x1b\\|\x1b\[|\x1bP|\x1b\]|\x07|rgb:|sesh\(", b"", given_back)
     assert re.fullmatch(rb"[0-9a-f;:/?>!|$+=*{(). cnRyumtxSrspq\"]*", bare), given_back
-    assert len(given_back) <= 60 * max(1, len(Watch().find(data)))
+    assert len(given_back) <= 60 * max(1, len(QueryScanner().find(data)))
 
 
 @settings(max_examples=500)
@@ -154,10 +154,10 @@ def test_an_answer_is_a_reply_of_its_kind_to_whoever_filters_it(
     queries: list[tuple[tuple[bytes, bytes], bytes]],
 ) -> None:
     """A session within a session: what the inner terminal answers passes the outer filter, and only when asked for."""
-    for finding in Watch().find(b"".join(start + body + end for (start, end), body in queries)):
+    for finding in QueryScanner().find(b"".join(start + body + end for (start, end), body in queries)):
         reply = answer(finding.kind, finding.body, Model())
         if reply and finding.kind in QUERIES:
-            filtering = Replies()
+            filtering = ReplyFilter()
             if reply != b"\x1b[?997;1n":
                 assert filtering.filter(reply, 0.0) == b""
             filtering.asked(finding.kind, 0.0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import email
+import email.message
+import importlib.metadata
 import io
 import os
 import re
@@ -10,6 +13,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,8 +24,8 @@ from packaging.specifiers import SpecifierSet
 from sesh import __version__
 from sesh.errors import Refused
 from sesh.remote.deploy import bundle
-from sesh.remote.deploy.bundle import Bundle
-from sesh.remote.deploy.survey import Platform, Python, Requirement, admits, holds, release
+from sesh.remote.deploy.bundle import Bundle, Requirement, admits, holds
+from sesh.remote.deploy.survey import Platform, Python, release
 from tests.house.source import ROOT, modules
 
 HERE = Python("/usr/bin/python3", "{}.{}.{}".format(*sys.version_info[:3]))
@@ -35,7 +39,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing was built or fetched before; pip is not there, so that nothing is fetched now."""
     monkeypatch.setattr(bundle, "_bundles", {})
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(bundle, "_ran", lambda _: "there is no pip")
+    monkeypatch.setattr(bundle, "_run_pip", lambda _: "there is no pip")
 
 
 @pytest.fixture
@@ -136,7 +140,7 @@ def test_binary_parts_for_another_machine_are_fetched_here(
             wheel.writestr("pydantic_core-1.dist-info/METADATA", b"Name: pydantic_core\n\nlong\n")
         return str(path)
 
-    monkeypatch.setattr(bundle, "fetched", fetched)
+    monkeypatch.setattr(bundle, "fetch_wheel", fetched)
     python = Python("/usr/bin/python3", "3.12.1")
     made = bundle.build(ALPINE, python)
     assert wanted == [("pydantic_core", ALPINE, python)]
@@ -155,7 +159,7 @@ def test_a_package_that_is_only_needed_over_there_is_fetched_here(fresh: None, m
         return {}
 
     monkeypatch.setattr(bundle, "REQUIRED", ("no-such-package>=2; python_version < '3.11'",))
-    monkeypatch.setattr(bundle, "_fetched", fetched)
+    monkeypatch.setattr(bundle, "_fetched_files", fetched)
     bundle.build(DEBIAN, Python("/p", "3.12.0"))
     assert wanted == []
     bundle.build(DEBIAN, Python("/p", "3.10.4"))
@@ -165,7 +169,7 @@ def test_a_package_that_is_only_needed_over_there_is_fetched_here(fresh: None, m
 def test_what_cannot_be_fetched_is_said_with_its_reason(fresh: None) -> None:
     with pytest.raises(Refused, match=r"^pydantic_core==.* for Linux aarch64 musl 1\.2\.4, Python 3\.12\.1, could not"):
         bundle.build(ALPINE, Python("/usr/bin/python3", "3.12.1"))
-    assert os.listdir(bundle.cache()) == []
+    assert os.listdir(bundle.cache_directory()) == []
 
 
 def test_a_wheel_is_fetched_once(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,9 +183,9 @@ def test_a_wheel_is_fetched_once(fresh: None, monkeypatch: pytest.MonkeyPatch) -
             wheel.writestr("x.py", b"")
         return ""
 
-    monkeypatch.setattr(bundle, "_ran", ran)
+    monkeypatch.setattr(bundle, "_run_pip", ran)
     python = Python("/p", "3.13.1", "t")
-    paths = {bundle.fetched("x==1", MAC, python) for _ in range(2)}
+    paths = {bundle.fetch_wheel("x==1", MAC, python) for _ in range(2)}
     assert len(paths) == 1
     assert len(calls) == 1
     assert calls[0][-2:] == ["--", "x==1"]
@@ -223,11 +227,11 @@ def test_a_wheel_fits_a_machine_or_not(tag: str, platform: Platform, version: st
 
 
 def test_pip_is_told_every_name_of_a_platform() -> None:
-    names = bundle.names_of(DEBIAN)
+    names = bundle.platform_tags(DEBIAN)
     assert names[0] == "manylinux_2_36_x86_64"
     assert {"manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"} <= set(names)
-    assert bundle.names_of(ALPINE) == ["musllinux_1_2_aarch64", "musllinux_1_1_aarch64", "musllinux_1_0_aarch64"]
-    assert bundle.names_of(MAC) == ["macosx_14_0_arm64"]
+    assert bundle.platform_tags(ALPINE) == ["musllinux_1_2_aarch64", "musllinux_1_1_aarch64", "musllinux_1_0_aarch64"]
+    assert bundle.platform_tags(MAC) == ["macosx_14_0_arm64"]
 
 
 _numbers = st.lists(st.integers(0, 30), min_size=1, max_size=3).map(lambda parts: ".".join(map(str, parts)))
@@ -283,7 +287,7 @@ def test_markers_mean_what_packaging_says(marker: str, platform: Platform, versi
 
 @pytest.mark.parametrize("marker", ["import os", "__import__('os')", "python_version", "os.name == 'x'", "a b"])
 def test_what_is_no_marker_is_refused(marker: str) -> None:
-    with pytest.raises(ValueError, match="no marker"):
+    with pytest.raises(ValueError, match="not a marker"):
         holds(marker, {"os_name": "posix"})
 
 
@@ -304,3 +308,21 @@ def test_requirements_are_taken_apart(line: str, name: str, specifier: str, mark
 def test_releases_compare_without_their_zeros() -> None:
     assert release("3.10.0") == release("3.10") == (3, 10)
     assert release("1.2rc1") == (1, 2)
+
+
+def test_a_package_that_names_no_python_fits_any(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its metadata raises for a field that is missing: by a warning from Python 3.12 on, later by KeyError."""
+
+    class Strict(email.message.Message):
+        def __getitem__(self, name: str) -> Any:
+            if name not in self:
+                raise KeyError(name)
+            return super().__getitem__(name)
+
+    def strict(distribution: importlib.metadata.Distribution) -> Any:
+        return email.message_from_string(distribution.read_text("METADATA") or "", _class=Strict)
+
+    monkeypatch.setattr(importlib.metadata.Distribution, "metadata", property(strict))
+    monkeypatch.setattr(bundle, "fits", lambda *_: True)
+    assert "Requires-Python" not in importlib.metadata.distribution("ptyprocess").metadata
+    assert "lib/ptyprocess/__init__.py" in bundle.build(DEBIAN, HERE).files

@@ -52,7 +52,7 @@ def test_another_emulator_shows_the_same(output: list[bytes], loaded: bool, resi
     os.makedirs(os.environ["SESH_DIR"], mode=0o700, exist_ok=True)
     own = session()
     for at, block in enumerate(output):
-        own.stream.append(block)
+        own.log.append(block)
         if resized and at == len(output) // 2:
             own.model.resize(60, 20)
     if loaded:
@@ -66,7 +66,7 @@ def test_another_emulator_shows_the_same(output: list[bytes], loaded: bool, resi
 
 def test_nothing_is_loaded_for_it(folder: Path) -> None:
     own = session()
-    own.stream.append(b"little\r\n")
+    own.log.append(b"little\r\n")
     assert shown(own)[1] == ["little"]
     assert not own.model.loaded
     assert (folder / ".checkpoint.00ff").stat().st_mode & 0o777 == 0o600
@@ -74,9 +74,9 @@ def test_nothing_is_loaded_for_it(folder: Path) -> None:
 
 def test_of_many_bytes_the_last_are_kept(folder: Path) -> None:
     own = session()
-    own.stream.append(b"".join(b"line %d\r\n" % number for number in range(60_000)))
+    own.log.append(b"".join(b"line %d\r\n" % number for number in range(60_000)))
     own.model.resize(100, 30)
-    own.stream.append(b"last\r\n")
+    own.log.append(b"last\r\n")
     _, log = shown(own)
     assert log[-2:] == ["line 59999", "last"]
     assert all(line.startswith("line ") for line in log[:-1])
@@ -90,21 +90,21 @@ def test_it_waits_for_silence_but_not_for_ever(folder: Path, monkeypatch: pytest
     own_checkpoint = own.checkpoint()
     path = folder / ".checkpoint.00ff"
     while not path.exists():
-        own.stream.append(b"x")
+        own.log.append(b"x")
         own_checkpoint.look()
         now[0] += 0.5
         assert now[0] < 135
     assert now[0] > 128
     assert not own.timers.stands("checkpoint"), "nothing is left to do until more is printed"
     path.unlink()
-    own.stream.append(b"y" * 100_000)
+    own.log.append(b"y" * 100_000)
     own_checkpoint.look()
     assert not path.exists()
     now[0] += 1
     own_checkpoint.look()
     assert path.exists()
     path.unlink()
-    own.stream.append(b"z")
+    own.log.append(b"z")
     now[0] += 2
     own_checkpoint.look()
     assert not path.exists(), "a large one is not followed by another at once"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +21,7 @@ from sesh.errors import InternalError, Interrupted, NotFound
 from sesh.ops.caller import Caller
 from sesh.ops.interrupts import Interrupts
 from sesh.ops.jobs import Waiter
+from tests.support import wait_until
 from tests.unit.awaited import Daemon, interrupts
 
 
@@ -193,7 +194,7 @@ def test_a_reader_that_stops_does_not_keep_ctrl_c_from_the_job(
         def part() -> None:
             daemon.welcome()
             daemon.end.sendall(protocol.numbered(protocol.OUTPUT, 0, b"x" * 200000))
-            time.sleep(0.05)
+            wait_until(lambda: not select.select([], [outbound], [], 0)[1], what="a pipe that takes nothing more")
             for _ in range(2):
                 os.kill(os.getpid(), signal.SIGINT)
                 assert daemon.next()[1]["verb"] == "interrupt"

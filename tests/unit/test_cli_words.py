@@ -194,7 +194,9 @@ def test_typer_reads_the_words_of_the_table_as_the_fast_parser_does(verb: Verb) 
 def test_every_row_leads_to_a_function_that_takes_its_words(verb: Verb) -> None:
     function = verb.function()
     signature = inspect.signature(function)
-    keys: dict[str, object] = {option.key: [] for option in verb.options} | {place.rstrip("?*+"): "x" for place in verb.words}
+    keys: dict[str, object] = {option.key: [] for option in verb.options} | {
+        place.rstrip("?*+"): "x" for place in verb.words
+    }
     if verb.gather:
         keys = {key: value for key, value in keys.items() if key not in {p.rstrip("?*+") for p in verb.words}}
         keys[verb.gather] = []

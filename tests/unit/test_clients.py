@@ -19,15 +19,15 @@ from sesh.daemon.clients.client import (
     REPAINT,
     RESYNC,
     STALLED,
-    Attachment,
+    Client,
     Clients,
     Size,
     clamp_size,
 )
-from sesh.daemon.pty.output_log import Stream
-from tests.unit.peers import Link
+from sesh.daemon.pty.output_log import OutputLog
+from tests.unit.connections import Link
 
-Add = Callable[..., Attachment]
+Add = Callable[..., Client]
 
 
 class Group:
@@ -37,27 +37,27 @@ class Group:
         self.sizes: list[Size] = []
         self.clients = Clients((80, 24, 0, 0), self._apply)
         self.links: list[Link] = []
-        self.stream = Stream()
+        self.log = OutputLog()
 
     def _apply(self, size: Size) -> bool:
         self.sizes.append(size)
         return True
 
-    def add(self, columns: int = 80, rows: int = 24, **hello: Any) -> Attachment:
+    def add(self, columns: int = 80, rows: int = 24, **hello: Any) -> Client:
         self.links.append(Link(buffer=4 << 10))
         client = self.links[-1].attached(self.clients.next_number(), columns=columns, rows=rows, **hello)
         self.clients.add(client)
         client.needs = ""  # its first screen has been shown
         return client
 
-    def leader(self) -> Attachment | None:
+    def leader(self) -> Client | None:
         return self.clients.leader
 
     def print(self, size: int) -> None:
         """The program writes; everybody is fed as far as his socket takes it."""
-        self.stream.append(bytes(size))
+        self.log.append(bytes(size))
         for client in self.clients.all:
-            client.peer.feed(self.stream)
+            client.connection.feed(self.log)
 
 
 @pytest.fixture
@@ -144,11 +144,11 @@ def test_one_set_aside_or_held_keeps_its_place_until_it_is_brought_back(group: G
 def test_the_program_waits_for_the_leader_and_others_are_slow(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     other, leader = group.add(), group.add()
     group.print(FARTHEST + (64 << 10))
-    assert group.clients.awaited(group.stream) is leader
-    assert group.clients.slow(group.stream) == [other]
-    later = leader.peer.touched + STALLED + 0.1
+    assert group.clients.awaited(group.log) is leader
+    assert group.clients.slow(group.log) == [other]
+    later = leader.connection.touched + STALLED + 0.1
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert group.clients.slow(group.stream) == [other, leader]
+    assert group.clients.slow(group.log) == [other, leader]
 
 
 def test_a_client_that_has_not_been_shown_anything_is_not_slow(group: Group) -> None:
@@ -157,8 +157,8 @@ def test_a_client_that_has_not_been_shown_anything_is_not_slow(group: Group) -> 
     for hello in ({"read_only": True}, {}):
         client = group.add(**hello)
         client.needs = ATTACH
-        assert group.clients.slow(group.stream) == []
-        assert group.clients.awaited(group.stream) is None
+        assert group.clients.slow(group.log) == []
+        assert group.clients.awaited(group.log) is None
 
 
 def test_a_client_that_comes_back_is_not_slow_for_what_it_missed(group: Group) -> None:
@@ -167,34 +167,34 @@ def test_a_client_that_comes_back_is_not_slow_for_what_it_missed(group: Group) -
     group.print(2 * FARTHEST)
     group.clients.set_aside(client, ASIDE)
     group.clients.bring_back(client)
-    assert client not in group.clients.slow(group.stream)
+    assert client not in group.clients.slow(group.log)
 
 
 def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     one, two = group.add(), group.add()
-    assert group.clients.asked(group.stream) is two
+    assert group.clients.asked(group.log) is two
     group.clients.typed(one)
-    assert group.clients.asked(group.stream) is one
+    assert group.clients.asked(group.log) is one
     group.clients.set_aside(one, ASIDE)
-    assert group.clients.asked(group.stream) is two
+    assert group.clients.asked(group.log) is two
     two.needs = ATTACH  # its first bytes will be a screen, in which no query stands
-    assert group.clients.asked(group.stream) is None
+    assert group.clients.asked(group.log) is None
     two.needs = REPAINT
-    assert group.clients.asked(group.stream) is two
+    assert group.clients.asked(group.log) is two
     group.print(2 * FARTHEST)
-    assert group.clients.asked(group.stream) is None
+    assert group.clients.asked(group.log) is None
 
 
 def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
     group.add(read_only=True)
-    assert group.clients.asked(group.stream) is None
+    assert group.clients.asked(group.log) is None
     small = group.add(70, 10)
-    assert group.clients.asked(group.stream) is small
+    assert group.clients.asked(group.log) is small
     group.add(80, 24, read_only=True)
     big = group.add(80, 24)
-    assert (small.mode, group.clients.asked(group.stream)) == (DRAWN, big)
+    assert (small.mode, group.clients.asked(group.log)) == (DRAWN, big)
     group.clients.set_aside(big, HELD)
-    assert group.clients.asked(group.stream) is None
+    assert group.clients.asked(group.log) is None
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_any_type_in_a_hello_makes_a_client_with_bounded_plain_facts(odd: Any) -
     link = Link()
     keys = ("pid", "client", "tty", "auth_sock", "columns", "rows", "width", "height", "read_only")
     try:
-        client = Attachment(link.peer, 1, dict.fromkeys(keys, odd))
+        client = Client(link.connection, 1, dict.fromkeys(keys, odd))
         assert client.read_only is (odd is True)
         assert client.tty.isprintable()
         assert max(len(client.tty), len(client.token), len(client.auth_sock)) <= 1024

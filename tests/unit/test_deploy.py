@@ -33,16 +33,16 @@ class Scripted(carrier.Carrier):
 
     def __init__(self, out: str, code: int = 0, err: str = "") -> None:
         super().__init__(Destination("box", via=["true"]))
-        self.given = carrier.Answer(code, out.encode(), err.encode())
+        self.given = carrier.CommandResult(code, out.encode(), err.encode())
         self.lines: list[str] = []
 
     def run(
         self,
         line: str,
-        feed: bytes = b"",
-        sent: carrier.Sent | None = None,
-        heard: carrier.Heard | None = None,
-    ) -> carrier.Answer:
+        stdin: bytes = b"",
+        on_sent: carrier.OnSent | None = None,
+        on_output: carrier.OnOutput | None = None,
+    ) -> carrier.CommandResult:
         self.lines.append(line)
         if len(self.lines) > 1:
             raise Unreachable("the line is cut")
@@ -57,7 +57,7 @@ def failed(monkeypatch: pytest.MonkeyPatch, out: str, code: int = 0, err: str = 
     monkeypatch.setattr(secrets, "token_hex", lambda _: TOKEN)
     way = Scripted(out, code, err)
     with pytest.raises(deploy.DeployError) as caught:
-        deploy.deploy(way.destination, over=way)
+        deploy.deploy(way.destination, carrier=way)
     return caught.value.step, str(caught.value)
 
 
@@ -67,26 +67,26 @@ def test_every_login_shell_reads_the_question_alike(shell: str) -> None:
     if shutil.which(words[0]) is None:
         pytest.skip(f"{words[0]} is not installed")
     run = subprocess.run(
-        [*words, "-c", survey.question(TOKEN)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        [*words, "-c", survey.command(TOKEN)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
-    found = survey.read(f"a banner\n{run.stdout}", TOKEN)
+    found = survey.parse(f"a banner\n{run.stdout}", TOKEN)
     assert found is not None, run.stderr
-    assert (found.system, found.machine) == (os.uname().sysname, os.uname().machine)
+    assert (found.platform.system, found.platform.machine) == (os.uname().sysname, os.uname().machine)
     assert all(os.path.isabs(python.path) and python.minor >= (3, 10) for python in found.pythons)
     assert run.returncode == 0
 
 
 def test_a_line_that_shells_would_read_in_different_ways_is_never_made() -> None:
     for script in ("echo \\n", "echo hi!", "echo 1\necho 2"):
-        with pytest.raises(ValueError, match="do not agree"):
-            survey.line(script)
+        with pytest.raises(ValueError, match="read this differently"):
+            survey.shell_line(script)
 
 
 def test_a_path_of_an_interpreter_arrives_whatever_it_holds(tmp_path: os.PathLike[str]) -> None:
     folder = os.path.join(tmp_path, 'it\'s $HOME `a` "b"')
     os.mkdir(folder)
     os.symlink(sys.executable, os.path.join(folder, "python3"))
-    line = survey.running(Python(os.path.join(folder, "python3"), "3.11.0"), "print(42)")
+    line = survey.python_command(Python(os.path.join(folder, "python3"), "3.11.0"), "print(42)")
     for shell in ("sh", "fish", "tcsh"):
         if shutil.which(shell):
             assert subprocess.run([shell, "-c", line], capture_output=True, text=True, check=True).stdout == "42\n"
@@ -94,9 +94,9 @@ def test_a_path_of_an_interpreter_arrives_whatever_it_holds(tmp_path: os.PathLik
 
 def test_an_answer_that_was_cut_short_is_none() -> None:
     whole = answer()
-    assert survey.read(whole, TOKEN) is not None
-    assert survey.read(whole.replace("end", ""), TOKEN) is None
-    assert survey.read(whole, "other") is None
+    assert survey.parse(whole, TOKEN) is not None
+    assert survey.parse(whole.replace("end", ""), TOKEN) is None
+    assert survey.parse(whole, "other") is None
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_an_answer_that_was_cut_short_is_none() -> None:
     ],
 )
 def test_the_c_library_is_known_by_what_tools_say(text: str, libc: str, release: tuple[int, ...]) -> None:
-    found = survey.read(answer(libc=text), TOKEN)
+    found = survey.parse(answer(libc=text), TOKEN)
     assert found is not None
     assert (found.platform.libc, found.platform.release) == (libc, release)
 
@@ -118,12 +118,12 @@ def test_the_c_library_is_known_by_what_tools_say(text: str, libc: str, release:
 def test_the_interpreter_that_needs_nothing_fetched_is_taken_first(monkeypatch: pytest.MonkeyPatch) -> None:
     def of(*versions: str) -> str:
         rows = [f"Python {v}|fit {v} cpython - True /usr/bin/python{v[:4]}|/usr/bin/python3" for v in versions]
-        found = survey.read(answer(*rows, "Python 3.12.1|fit 3.12.1 pypy - True /usr/bin/pypy3|/p"), TOKEN)
+        found = survey.parse(answer(*rows, "Python 3.12.1|fit 3.12.1 pypy - True /usr/bin/pypy3|/p"), TOKEN)
         assert found is not None
         way = Scripted("")
-        return deploy._Deploy(way.destination, False, None)._python(found).version
+        return deploy._Deploy(way.destination, False, None)._choose_python(found).version
 
-    monkeypatch.setattr(bundle, "native", lambda _, python: python.minor == (3, 11))
+    monkeypatch.setattr(bundle, "is_native", lambda _, python: python.minor == (3, 11))
     assert of("3.13.0", "3.11.2", "3.12.1") == "3.11.2"
     assert of("3.12.1", "3.13.0") == "3.13.0"
 
@@ -136,7 +136,7 @@ def test_what_was_found_instead_of_a_python_is_named(monkeypatch: pytest.MonkeyP
     ]
     step, message = failed(monkeypatch, answer(*rows))
     assert step == "python"
-    assert "only /usr/bin/python3 (3.9.2); /usr/bin/python (3.12.1), which is no CPython; " in message
+    assert "only /usr/bin/python3 (3.9.2); /usr/bin/python (3.12.1), which is not CPython; " in message
     assert "/opt/bin/python3 (does not run)" in message
 
 
@@ -145,7 +145,7 @@ def test_what_was_found_instead_of_a_python_is_named(monkeypatch: pytest.MonkeyP
     [
         ("", 127, "exec: uname: not found\n", "detect_platform", "exec: uname: not found"),
         ("This account is not available.\n", 1, "", "detect_platform", "This account is not available."),
-        ("", 1, "", "detect_platform", "it said nothing"),
+        ("", 1, "", "detect_platform", "it printed nothing"),
         (answer(system="FreeBSD"), 0, "", "detect_platform", "box runs FreeBSD"),
         (answer(), 0, "", "python", "none at all"),
     ],
@@ -185,7 +185,7 @@ def test_a_program_that_ends_before_it_has_read_all_still_says_why() -> None:
 
 
 def test_a_host_that_goes_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrier, "PATIENCE", 0.2)
+    monkeypatch.setattr(carrier, "TIMEOUT", 0.2)
     way = carrier.SshCarrier(Destination("box", via=LOCAL), ask=False)
     with pytest.raises(Unreachable, match="box does not answer any more"):
         way.run("exec sleep 60")
@@ -198,7 +198,7 @@ def test_a_carrier_that_is_closed_ends_what_another_thread_runs() -> None:
 
     def run() -> None:
         with pytest.raises(Unreachable) as caught:
-            way.run("echo; exec sleep 60", heard=lambda _: began.set())
+            way.run("echo; exec sleep 60", on_output=lambda _: began.set())
         told.append(str(caught.value))
 
     thread = threading.Thread(target=run)
@@ -213,7 +213,7 @@ def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
     destination = Destination("box")
     plain = {keyword: list(values) for keyword, values in fabric_carrier._defaults().items()}
     destination._settings = plain
-    assert fabric_carrier.plain(destination)
+    assert fabric_carrier.is_plain(destination)
     for keyword, value in (
         ("ciphers", "aes128-ctr"),
         ("certificatefile", "~/.ssh/cert"),
@@ -224,7 +224,7 @@ def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
         ("identityfile", "~/.ssh/%h"),
     ):
         destination._settings = {**plain, keyword: [value]}
-        assert not fabric_carrier.plain(destination), keyword
+        assert not fabric_carrier.is_plain(destination), keyword
 
 
 @pytest.mark.parametrize("value", ["/a/%h", '"/a b"', "/a\\ b"])
@@ -232,7 +232,7 @@ def test_files_of_known_hosts_that_only_ssh_can_take_apart_are_left_to_it(value:
     destination = Destination("box")
     destination._settings = {"userknownhostsfile": [value]}
     with pytest.raises(fabric_carrier.NotPlain):
-        fabric_carrier.user_files(destination)
+        fabric_carrier.user_known_hosts(destination)
 
 
 def test_a_deploy_that_is_interrupted_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,9 +245,9 @@ def test_a_deploy_that_is_interrupted_ends(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_result_is_one_line_for_people() -> None:
     destination = Destination("box", via=LOCAL)
-    done = deploy.Deployed("1.2.3", Python("/usr/bin/python3.11", "3.11.2"), str(Platform("Linux", "x86_64")))
-    assert str(fleet.Result(destination, done)) == "box has sesh 1.2.3 already"
+    done = deploy.Deployment("1.2.3", Python("/usr/bin/python3.11", "3.11.2"), str(Platform("Linux", "x86_64")))
+    assert str(fleet.HostResult(destination, done)) == "box has sesh 1.2.3 already"
     done.changed, done.bytes, done.seconds = True, 4_200_000, 3.21
-    assert str(fleet.Result(destination, done)) == "box has sesh 1.2.3 now, by Python 3.11.2 (4.2 MB, 3.2 s)"
+    assert str(fleet.HostResult(destination, done)) == "box has sesh 1.2.3 now, by Python 3.11.2 (4.2 MB, 3.2 s)"
     error = deploy.DeployError("upload", "box: there is no room left")
-    assert str(fleet.Result(destination, error=error)) == "box failed (upload): box: there is no room left"
+    assert str(fleet.HostResult(destination, error=error)) == "box failed (upload): there is no room left"

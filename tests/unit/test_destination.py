@@ -10,7 +10,7 @@ import pytest
 
 from sesh.errors import ExitCode, InvalidHost, Unreachable
 from sesh.remote.ssh import destination as room
-from sesh.remote.ssh.destination import Destination, named_options, program
+from sesh.remote.ssh.destination import Destination, environment_options, program
 
 Fake = Callable[[str], None]
 
@@ -66,7 +66,7 @@ def test_a_word_that_is_no_host_is_refused_before_anything_runs(fake: Fake, call
 
 
 def test_nothing_runs_until_somebody_wants_to_know(fake: Fake, calls: Path) -> None:
-    assert Destination("box").word == "box"
+    assert Destination("box").host == "box"
     assert not calls.exists()
 
 
@@ -119,7 +119,7 @@ def test_without_ssh_the_user_is_told_what_to_install(monkeypatch: pytest.Monkey
 
 def test_an_ssh_that_hangs_over_its_configuration_is_given_up(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     fake("exec sleep 30")
-    monkeypatch.setattr(room, "PATIENCE", 0.2)
+    monkeypatch.setattr(room, "TIMEOUT", 0.2)
     with pytest.raises(Unreachable, match=r"did not read its configuration for box in 0\.2 s"):
         _ = Destination("box").settings
 
@@ -151,10 +151,10 @@ def test_the_ssh_of_bridges_is_the_one_chosen_but_never_autossh(
 
 
 def test_identity_and_jump_host_of_the_environment_are_options(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert named_options() == []
+    assert environment_options() == []
     monkeypatch.setenv("SESH_IDENTITY", "~/keys/id")
     monkeypatch.setenv("SESH_PROXYJUMP", "ann@one:22,two")
-    assert named_options() == ["-i", os.path.expanduser("~/keys/id"), "-J", "ann@one:22,two"]
+    assert environment_options() == ["-i", os.path.expanduser("~/keys/id"), "-J", "ann@one:22,two"]
 
 
 @pytest.mark.parametrize("jump", ["-oProxyCommand=x", "one,-l", "one,", "a b", "one;two"])

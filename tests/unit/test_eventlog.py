@@ -107,6 +107,6 @@ def test_the_log_that_nobody_has_named_begins_with_the_first_remote_and_stays_sm
     own = tmp_path / "sesh" / "events.jsonl"
     assert eventlog.path() == str(own)
     assert stat.S_IMODE(own.stat().st_mode) == 0o600
-    monkeypatch.setattr(eventlog, "_LARGEST", 1)
+    monkeypatch.setattr(eventlog, "_MAX_SIZE", 1)
     eventlog.log("disconnect", host="box")
     assert [len(Path(path).read_text(encoding="utf-8").splitlines()) for path in eventlog.paths_of()] == [3, 1]

@@ -11,7 +11,7 @@ import pytest
 from sesh import protocol
 from sesh.daemon import events as module
 from sesh.daemon.events import Events
-from tests.unit.peers import Link
+from tests.unit.connections import Link
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def told(events: Events, link: Link) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     while True:
         events.feed()
-        link.peer.flush()
+        link.connection.flush()
         frames = link.take()
         if not frames:
             return found
@@ -35,7 +35,7 @@ def told(events: Events, link: Link) -> list[dict[str, Any]]:
 
 def test_an_event_has_a_number_a_time_a_kind_and_its_session(link: Link) -> None:
     events = Events()
-    events.follow(link.peer, 0)
+    events.follow(link.connection, 0)
     events.add("created", "work", command=["sh"])
     events.add("bell", "work")
     first, second = told(events, link)
@@ -51,32 +51,32 @@ def test_a_reader_begins_where_he_says(link: Link, since: int | None, numbers: l
     events = Events()
     for _ in range(3):
         events.add("bell", "work")
-    events.follow(link.peer, since)
+    events.follow(link.connection, since)
     events.add("bell", "work")
     assert [event["seq"] for event in told(events, link)] == numbers
 
 
 def test_a_slow_reader_is_told_what_he_missed_and_holds_nobody_up(link: Link) -> None:
     events = Events()
-    events.follow(link.peer, None)
+    events.follow(link.connection, None)
     for number in range(3 * module.KEPT):
         events.add("title", "work", title=str(number) * 20)
         events.feed()
-        link.peer.flush()
-    assert link.peer.unsent < 2 * module.FARTHEST
-    assert events.owes(link.peer)
+        link.connection.flush()
+    assert link.connection.unsent < 2 * module.FARTHEST
+    assert events.owes(link.connection)
     found = told(events, link)
     gap = next(event for event in found if event["event"] == "missed")
     assert gap["count"] > 0
     assert found[-1]["seq"] == 3 * module.KEPT
     whole = [event["seq"] for event in found if event["event"] != "missed"]
     assert len(whole) + gap["count"] == 3 * module.KEPT
-    assert not events.owes(link.peer)
+    assert not events.owes(link.connection)
 
 
 def test_texts_of_the_program_are_bounded_and_without_controls(link: Link) -> None:
     events = Events()
-    events.follow(link.peer, None)
+    events.follow(link.connection, None)
     events.add("title", "work", title="\x1b]52;c;\x07a\x9bb" + "x" * 9999)
     (event,) = told(events, link)
     assert event["title"].startswith("]52;c;abxxx")
@@ -85,8 +85,8 @@ def test_texts_of_the_program_are_bounded_and_without_controls(link: Link) -> No
 
 def test_a_reader_who_left_is_forgotten(link: Link) -> None:
     events = Events()
-    events.follow(link.peer, None)
-    link.peer.fail()
+    events.follow(link.connection, None)
+    link.connection.fail()
     events.add("bell", "work")
     events.feed()
-    assert not events.owes(link.peer)
+    assert not events.owes(link.connection)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon.clients.connection import Peer
+from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pump import Taken
 from sesh.daemon.requests import VERBS, Sent
@@ -45,45 +45,45 @@ _OPENED: list[socket.socket] = []
 
 
 def close(server: Server) -> None:
-    for peer in list(server.peers.values()):
-        server.drop(peer)
+    for connection in list(server.connections.values()):
+        server.drop(connection)
     if server.listener.socket.fileno() >= 0:
         server.listener.socket.close()
 
 
-def connect(server: Server, *frames: bytes) -> tuple[Peer, socket.socket]:
-    """A peer that has sent these bytes, and the other end."""
+def connect(server: Server, *frames: bytes) -> tuple[Connection, socket.socket]:
+    """A connection that has sent these bytes, and the other end."""
     theirs, ours = socket.socketpair()
     _OPENED.append(theirs)
     theirs.setblocking(False)
-    peer = Peer(ours)
-    server.admit(peer)
+    connection = Connection(ours)
+    server.admit(connection)
     theirs.sendall(b"".join(frames))
     if frames:
-        peer.receive()
-        while peer.backlog:
-            server._frame(peer, *peer.backlog.popleft())
-    return peer, theirs
+        connection.receive()
+        while connection.backlog:
+            server._frame(connection, *connection.backlog.popleft())
+    return connection, theirs
 
 
 @contextmanager
-def handed(server: Server) -> Iterator[tuple[dict[str, Any], Server, list[Peer]]]:
+def handed(server: Server) -> Iterator[tuple[dict[str, Any], Server, list[Connection]]]:
     """What is handed over, and who takes it over, on copies of the descriptors."""
     told = json.loads(json.dumps(transfer.dump(server)))
     copied = json.loads(json.dumps(told))
-    for place in [copied["listener"], *copied["peers"]]:
+    for place in [copied["listener"], *copied["connections"]]:
         place["descriptor"] = os.dup(place["descriptor"])
-    other, peers = transfer.load(copied)
+    other, connections = transfer.load(copied)
     try:
-        yield told, other, peers
+        yield told, other, connections
     finally:
         close(other)
 
 
 def without_descriptors(told: dict[str, Any]) -> dict[str, Any]:
-    peers = [{**each, "descriptor": 0, "touched": 0} for each in told["peers"]]
+    connections = [{**each, "descriptor": 0, "touched": 0} for each in told["connections"]]
     waits = [[at, asked, left is not None, conditions] for at, asked, left, conditions in told["waits"]]
-    return {**told, "peers": peers, "listener": {**told["listener"], "descriptor": 0}, "waits": waits}
+    return {**told, "connections": connections, "listener": {**told["listener"], "descriptor": 0}, "waits": waits}
 
 
 def hello(**more: Any) -> bytes:
@@ -99,26 +99,26 @@ def test_all_who_are_connected_are_what_they_were(server: Server) -> None:
     silent.receive()
     person.decoder.feed(b"\x03\x00\x00")
     waiter.backlog.append((protocol.PING, b"\x00\xff"))
-    server.session.stream.append(b"output\r\n")
+    server.session.log.append(b"output\r\n")
     server.session.relay.serve()
     person.queue(b"unsent")
-    with handed(server) as (told, other, peers):
+    with handed(server) as (told, other, connections):
         assert without_descriptors(json.loads(json.dumps(transfer.dump(other)))) == without_descriptors(told)
-        assert [peer.role for peer in peers] == ["attach", "attach", "request", "request", ""]
-        again = peers[0].attachment
+        assert [connection.role for connection in connections] == ["attach", "attach", "request", "request", ""]
+        again = connections[0].client
         assert again is not None
-        assert person.attachment is not None
+        assert person.client is not None
         assert (again.sequence, again.token, again.tty) == (3, "token", "/dev/pts/9")
-        assert again.replies.held == person.attachment.replies.held
+        assert again.replies.held == person.client.replies.held
         assert other.session.clients.leader is again
-        assert other.session.relay.followers == [peers[2].reader]
-        assert 0 < (other.session.timers.left(("wait", 5, peers[2].descriptor)) or 0) <= 90
+        assert other.session.relay.followers == [connections[2].reader]
+        assert 0 < (other.session.timers.left(("wait", 5, connections[2].descriptor)) or 0) <= 90
         assert other.session.timers.stands("draw")
-        assert other.session.timers.stands(("hello", peers[4].descriptor))
+        assert other.session.timers.stands(("hello", connections[4].descriptor))
         other.session.events.add("bell", "work")
-        assert other.session.events.owes(peers[3])
+        assert other.session.events.owes(connections[3])
         assert events.role == "request"
-        peers[0].flush()
+        connections[0].flush()
         assert screen.recv(1 << 16).endswith(b"unsent")
 
 
@@ -127,13 +127,13 @@ def test_who_typed_or_sent_is_told_when_the_program_has_it(server: Server) -> No
     sender, answers = connect(server, wire.greeting("request"))
     for number in (1, 2):
         server.session.input.add(
-            person.attachment.number if person.attachment else 0,
+            person.client.number if person.client else 0,
             b"abc",
-            Taken(server.program, person.attachment, number, 3) if person.attachment else None,
+            Taken(server.pump, person.client, number, 3) if person.client else None,
         )
     sender.owed = 1
     server.session.input.add(("send", 4, 9), b"def", Sent(server.session, sender, 4, 17))
-    with handed(server) as (_, other, peers):
+    with handed(server) as (_, other, connections):
         typed: list[bytes] = []
 
         def take(data: bytes | memoryview) -> int:
@@ -142,18 +142,18 @@ def test_who_typed_or_sent_is_told_when_the_program_has_it(server: Server) -> No
 
         other.session.input.drain(take)
         assert b"".join(sorted(typed)) == b"abcabcdef"
-        for peer in peers:
-            peer.settle()
-            peer.flush()
+        for connection in connections:
+            connection.settle()
+            connection.flush()
         assert screen.recv(1 << 16).endswith(protocol.frame(protocol.ACK, (2).to_bytes(8, "big")))
         assert b'"position":17' in answers.recv(1 << 16)
 
 
 def test_what_was_run_is_remembered(server: Server) -> None:
-    from sesh.daemon.shell.queue import Runs
+    from sesh.daemon.shell.queue import RunQueue
 
-    server.session.runs = runs = Runs(server.session, server.program)
-    runs.between, runs.sieve.part = b"\xe2$ ", b"\x1b]7373;"
+    server.session.runs = runs = RunQueue(server.session, server.pump)
+    runs.between, runs.filter.part = b"\xe2$ ", b"\x1b]7373;"
     runs.outer.append("token")
     past = server.session.history()
     past.keep({"n": 3, "command": ["a"], "output_bytes": 2}, b"\xff\x00")
@@ -175,32 +175,32 @@ def test_another_format_is_refused(server: Server) -> None:
 
 @pytest.mark.parametrize("path", [None, "a", [1]])
 def test_words_that_are_none_are_a_usage_error(server: Server, path: object) -> None:
-    peer, _ = connect(server, wire.greeting("request"))
+    connection, _ = connect(server, wire.greeting("request"))
     with pytest.raises(rebuild({"code": "usage", "message": ""}).__class__):
-        VERBS["reload"](server, peer, 1, {"python": "/bin/false", "path": path}, b"")
+        VERBS["reload"](server, connection, 1, {"python": "/bin/false", "path": path}, b"")
 
 
 def test_what_cannot_be_executed_changes_nothing(server: Server) -> None:
-    peer, _ = connect(server, wire.greeting("request"))
+    connection, _ = connect(server, wire.greeting("request"))
     before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
     with pytest.raises(Exception, match="/nowhere/python cannot be executed"):
-        VERBS["reload"](server, peer, 1, {"python": "/nowhere/python", "path": []}, b"")
+        VERBS["reload"](server, connection, 1, {"python": "/nowhere/python", "path": []}, b"")
     if before:
         assert set(os.listdir("/proc/self/fd")) <= before  # what other tests left is closed at any time
     assert not server.session.timers.stands("reload")
 
 
 KNOWN = {
-    Session: """clients departed draft ended_at events exit_code exit_signal facts feed hooks input journal
-        last_activity marks missed model past pty relay runs sent_at spent stream timed_out title waits watch
+    Session: """clients departed draft ended_at events exit_code exit_signal facts stdin hooks input faults
+        last_activity marks missed model past pty relay runs sent_at spent log timed_out title waits scanner
         _checkpoint _rest persists ripe timers""",
-    Peer: """_acknowledged _out attachment backlog closing data decoder descriptor first owed reader role touched waits
-        blocked closed socket unsent""",
+    Connection: """_acknowledged _out client backlog closing data decoder descriptor first owed reader role touched
+        waits blocked closed socket unsent""",
 }
 """What is handed over, and in the last line what is made anew."""
 
 
-@pytest.mark.parametrize("kind", [Session, Peer])
+@pytest.mark.parametrize("kind", [Session, Connection])
 def test_whatever_a_daemon_knows_is_handed_over_or_made_anew(server: Server, kind: type) -> None:
     """An attribute that is new belongs into `handover` and `takeover` (or `state`), then here."""
     thing = server.session if kind is Session else connect(server)[0]

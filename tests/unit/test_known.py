@@ -30,13 +30,13 @@ def there(word: str, hostname: str = "10.0.0.1", user: str = "me", port: str = "
 
 
 def words() -> list[str]:
-    return [one.word for one in known.all()]
+    return [one.host for one in known.all()]
 
 
 def test_nothing_is_known_at_first_and_nothing_is_made(place: Path) -> None:
     assert known.all() == []
     assert known.names("box") == []
-    assert not known.skipped("box")
+    assert not known.failed_recently("box")
     assert not place.exists()
 
 
@@ -44,7 +44,7 @@ def test_a_remote_is_recorded_with_all_that_is_known_of_it() -> None:
     assert known.record(there("box"), "1.2")
     assert known.record(there("box"))
     (one,) = known.all()
-    assert (one.word, one.key, one.version) == ("box", "me@10.0.0.1:22", "1.2")
+    assert (one.host, one.key, one.version) == ("box", "me@10.0.0.1:22", "1.2")
     assert (one.user, one.hostname, one.port) == ("me", "10.0.0.1", "22")
     assert one.first_used <= one.last_used
     assert one.last_used.endswith("Z")
@@ -53,7 +53,7 @@ def test_a_remote_is_recorded_with_all_that_is_known_of_it() -> None:
 def test_a_host_that_another_command_reaches_is_recorded_by_its_name() -> None:
     known.record(Destination("box", via=["docker", "exec", "-i", "box"]))
     (one,) = known.all()
-    assert (one.word, one.key, one.hostname) == ("box", "via:box", "")
+    assert (one.host, one.key, one.hostname) == ("box", "via:box", "")
 
 
 def test_two_words_for_one_place_are_one_remote_by_the_word_used_last() -> None:
@@ -78,8 +78,8 @@ def test_everything_is_private(place: Path) -> None:
     before = os.umask(0)
     try:
         known.record(there("box"))
-        known.remember_names("box", [])
-        known.failed("box")
+        known.record_names("box", [])
+        known.record_failure("box")
     finally:
         os.umask(before)
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
@@ -124,13 +124,13 @@ def test_the_records_lie_where_xdg_says(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_broken_record_is_none(place: Path, content: str) -> None:
     known.record(there("box", "10.0.0.1"))
     known.record(there("good", "10.0.0.2"))
-    Path(known.file("me@10.0.0.1:22", ".json")).write_text(content)
+    Path(known.path_of("me@10.0.0.1:22", ".json")).write_text(content)
     assert words() == ["good"]
 
 
 def test_a_record_is_not_followed_through_a_link(place: Path, tmp_path: Path) -> None:
     known.record(there("box"))
-    path = Path(known.file("me@10.0.0.1:22", ".json"))
+    path = Path(known.path_of("me@10.0.0.1:22", ".json"))
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
     assert words() == []
@@ -139,22 +139,22 @@ def test_a_record_is_not_followed_through_a_link(place: Path, tmp_path: Path) ->
 def test_a_home_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nothing")
     assert not known.record(there("box"))
-    assert not known.failed("box")
+    assert not known.record_failure("box")
 
 
 def test_a_host_that_failed_is_skipped_for_a_minute_or_until_it_answers() -> None:
-    known.failed("box")
-    assert known.skipped("box")
-    assert not known.skipped("other")
-    marker = known.file("box", ".failed")
-    past = os.stat(marker).st_mtime - known.PAUSE
+    known.record_failure("box")
+    assert known.failed_recently("box")
+    assert not known.failed_recently("other")
+    marker = known.path_of("box", ".failed")
+    past = os.stat(marker).st_mtime - known.FAILURE_PAUSE
     os.utime(marker, (past, past))
-    assert not known.skipped("box")
+    assert not known.failed_recently("box")
     os.utime(marker, (past + 3600, past + 3600))
-    assert not known.skipped("box")
-    known.failed("box")
+    assert not known.failed_recently("box")
+    known.record_failure("box")
     known.record(there("box"))
-    assert not known.skipped("box")
+    assert not known.failed_recently("box")
 
 
 def test_names_are_kept_for_completion_without_what_a_terminal_would_act_upon() -> None:
@@ -163,12 +163,12 @@ def test_names_are_kept_for_completion_without_what_a_terminal_would_act_upon() 
         {"name": "-x", "state": "running", "cwd": "/"},
         {"name": "old", "state": "exited", "cwd": None},
     ]
-    known.remember_names("box", rows)
+    known.record_names("box", rows)
     assert known.names("box") == [
         {"name": "work", "state": "running", "cwd": "/home/[2Jme"},
         {"name": "old", "state": "exited", "cwd": ""},
     ]
-    Path(known.file("box", ".names")).write_text(json.dumps({"sessions": ["x", {"name": 3}]}))
+    Path(known.path_of("box", ".names")).write_text(json.dumps({"sessions": ["x", {"name": 3}]}))
     assert known.names("box") == []
 
 

@@ -1,4 +1,4 @@
-"""LineReader as they stood when the cursor left them, however the bytes are cut."""
+"""Lines as they were when the cursor left them, however the bytes are cut."""
 
 from __future__ import annotations
 
@@ -85,3 +85,30 @@ def test_a_line_without_end_costs_bounded_memory() -> None:
     assert len(lines.current.cells) <= LIMIT
     assert list(lines.feed(b"\x1b]0;" + b"t" * (2 * LIMIT))) == []
     assert [line.final for line in lines.feed(b"\x07\r\n")] == [True]
+
+
+@pytest.mark.parametrize(
+    "broken", [b"\x1b[3\xc3\xa9", b"\x1b[\xc2\xb2", b"\x1b[3\x07", b"\x1b(\x00", b"\x1b[1$2", b"\x1b[1\x18"]
+)
+def test_a_broken_sequence_leaves_no_escape_in_a_line(broken: bytes) -> None:
+    (line,) = (each for each in LineReader(0, 80).feed(b"a" + broken + b"m b\r\n") if each.final)
+    assert "\x1b" not in line.text
+
+
+def test_c1_controls_are_dropped() -> None:
+    (line,) = LineReader(0, 80).feed("a\x9b\x85b\n".encode())
+    assert line.text == "ab"
+
+
+def test_an_image_larger_than_the_bound_leaves_nothing_in_the_lines() -> None:
+    lines = LineReader(0, 80)
+    for block in (b"\x1bPq", *[b"#0~~@@vv" * 4096] * 5, b"-\x1b\\after\r\n"):
+        found = list(lines.feed(block))
+    assert [line.text for line in found] == ["after"]
+    assert lines.position == found[0].end
+
+
+def test_an_insertion_is_told_from_a_sequence_with_an_intermediate() -> None:
+    """CSI Ps SP @ is SL, not ICH."""
+    (line,) = (each for each in LineReader(0, 80).feed(b"ab\x1b[1G\x1b[2 @\n") if each.final)
+    assert line.text == "ab"

@@ -41,9 +41,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(lookup, "_known", lambda caller: [] if caller.local else list(own.hosts))
     monkeypatch.setattr(lookup, "PATIENCE", 10.0)
     monkeypatch.setattr(lookup, "sessions_of", own.sessions_of)
-    monkeypatch.setattr(known, "remember_names", lambda *_: True)
-    monkeypatch.setattr(known, "failed", own.failed.add)
-    monkeypatch.setattr(known, "skipped", lambda word: word in own.failed)
+    monkeypatch.setattr(known, "record_names", lambda *_: True)
+    monkeypatch.setattr(known, "record_failure", own.failed.add)
+    monkeypatch.setattr(known, "failed_recently", lambda word: word in own.failed)
     yield own
     own.over.set()
     for thread in threading.enumerate():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +11,8 @@ from hypothesis import strategies as st
 
 from sesh.daemon.clients.model import Model
 from sesh.daemon.loop.timers import Timers
-from sesh.daemon.pty.output_log import RETAINED, WORTH, Stream
-from sesh.daemon.rest import Rest
+from sesh.daemon.pty.output_log import RETAINED, WORTH, OutputLog
+from sesh.daemon.rest import QUIET, Packer
 from sesh.vt.emulator import Emulator
 from sesh.vt.packed import PIECE, Packed, PackedLines
 
@@ -24,31 +23,31 @@ LINE = b"line %d of what was printed before, seventy columns of it, give or take
 @settings(max_examples=60, deadline=None)
 def test_a_packed_stream_reads_as_it_did(sizes: list[int], data: st.DataObject) -> None:
     """A size of 0 stands for a time of rest."""
-    whole, stream = b"", Stream()
+    whole, log = b"", OutputLog()
     for number, size in enumerate(sizes):
         if size:
             block = bytes((number + at) % 251 for at in range(size))
             whole += block
-            stream.append(block)
+            log.append(block)
         else:
-            stream.pack()
-    assert stream.bytes(0) == whole
+            log.pack()
+    assert log.bytes(0) == whole
     start = data.draw(st.integers(0, len(whole)))
     limit = data.draw(st.integers(0, len(whole)))
-    assert b"".join(stream.read(start, limit)) == whole[start : start + limit]
+    assert b"".join(log.read(start, limit)) == whole[start : start + limit]
 
 
 def test_a_packed_stream_is_trimmed_by_whole_pieces_and_grows_on() -> None:
-    stream = Stream()
+    log = OutputLog()
     for number in range(20_000):
-        stream.append(LINE % number)
-    whole = stream.bytes(0)
-    stream.pack()
-    stream.trim(stream.head)
-    assert 0 < stream.base <= stream.head - RETAINED
-    assert stream.head - stream.base < RETAINED + 2 * PIECE
-    stream.append(b"more")
-    assert stream.bytes(stream.base) == whole[stream.base :] + b"more"
+        log.append(LINE % number)
+    whole = log.bytes(0)
+    log.pack()
+    log.trim(log.head)
+    assert 0 < log.base <= log.head - RETAINED
+    assert log.head - log.base < RETAINED + 2 * PIECE
+    log.append(b"more")
+    assert log.bytes(log.base) == whole[log.base :] + b"more"
 
 
 @pytest.mark.parametrize("slow", [False, True])
@@ -78,7 +77,7 @@ def test_packed_lines_forget_the_oldest() -> None:
     for gone in range(1, 99):
         kept.drop(1)
         assert (kept.count, kept.last(kept.count)) == (100 - gone, lines[gone:])
-        assert kept.bound >= kept.size == sum(map(len, lines[gone:]))
+        assert kept.max_size >= kept.size == sum(map(len, lines[gone:]))
         assert kept.last(1) == lines[-1:]
 
 
@@ -90,21 +89,20 @@ def test_text_becomes_much_less() -> None:
     assert len(small._data) * 4 < len(data)
 
 
-def test_a_session_packs_once_when_its_output_has_gone_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sesh.daemon.rest.QUIET", 0.04)
-    stream, timers = Stream(), Timers()
-    session: Any = SimpleNamespace(stream=stream, timers=timers, model=Model(stream, 80, 24), ripe=WORTH)
-    rest = Rest(session)
-    while stream.head <= WORTH:
-        stream.append(LINE * 100)
+def test_a_session_packs_once_when_its_output_has_gone_quiet() -> None:
+    log, timers = OutputLog(), Timers()
+    session: Any = SimpleNamespace(log=log, timers=timers, model=Model(log, 80, 24), ripe=WORTH)
+    rest = Packer(session)
+    while log.head <= WORTH:
+        log.append(LINE * 100)
     rest.arm()
-    stream.append(LINE)
+    log.append(LINE)
     rest.look()
     assert timers.stands("rest")
-    assert all(isinstance(block, bytes) for block in stream._blocks)
-    time.sleep(0.05)
+    assert all(isinstance(block, bytes) for block in log._blocks)
+    log.touched -= QUIET
     timers.clear("rest")
     rest.look()
     assert not timers.stands("rest")
-    assert all(isinstance(block, Packed) for block in stream._blocks)
-    assert session.ripe > stream.head + session.model.position
+    assert all(isinstance(block, Packed) for block in log._blocks)
+    assert session.ripe > log.head + session.model.position

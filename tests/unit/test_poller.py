@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh.daemon.loop.poller import READ, WRITE, Poller, Selecting, poller
+from sesh.daemon.loop.poller import READ, WRITE, Poller, SelectorPoller, poller
 
-KINDS = [Selecting, *([Poller] if hasattr(select, "epoll") else [])]
+KINDS = [SelectorPoller, *([Poller] if hasattr(select, "epoll") else [])]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""One outage: tried again at growing intervals, while the person may leave."""
+"""Reconnecting: attempts at growing intervals, while the user may leave."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ import pytest
 from sesh import wire
 from sesh.client import reconnect
 from sesh.client.outcome import Outcome
-from sesh.client.reconnect import Mending
+from sesh.client.reconnect import Reconnector
 from sesh.errors import Ended, NotDeployed, TimedOut, Unreachable
 from tests.support import wait_until
 
 
 class Person:
-    """A visit and its display, as far as an outage knows them. `leaves`: what typing something means."""
+    """An attachment and its display, as far as the reconnector knows them. `leaves`: what typing something means."""
 
     def __init__(self) -> None:
         self.inbound, self.keyboard = os.pipe()
         self.signals, self.alarm = os.pipe()
         self.terminal = SimpleNamespace(inbound=self.inbound, signals=self.signals)
-        self.name, self.host, self.number = "work", "box", "id"
+        self.name, self.host, self.session_id = "work", "box", "id"
         self.keepalive = SimpleNamespace(heard_at=5.0)
-        self.lines: list[str] = []
+        self.closing_lines: list[str] = []
         self.notices: list[str] = []
         self.leaves: Outcome | None = Outcome("detached", "work", "box")
         self.down = 0
 
-    def lost(self) -> None:
+    def go_offline(self) -> None:
         self.down += 1
 
-    def offline(self, ready: set[int]) -> Outcome | None:
+    def serve_offline(self, ready: set[int]) -> Outcome | None:
         if self.inbound not in ready:
             return None
         os.read(self.inbound, 100)
@@ -58,10 +58,10 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
     own.close()
 
 
-def mended(person: Person, again: Callable[..., Any]) -> tuple[Outcome | wire.Connection, Mending]:
-    visit: Any = person
-    outage = Mending(visit, visit, again, 42)
-    return outage.run(), outage
+def reconnected(person: Person, reconnect: Callable[..., Any]) -> tuple[Outcome | wire.Connection, Reconnector]:
+    attachment: Any = person
+    reconnector = Reconnector(attachment, attachment, reconnect, 42)
+    return reconnector.run(), reconnector
 
 
 def connection() -> wire.Connection:
@@ -73,20 +73,20 @@ def raised(*errors: Exception | wire.Connection) -> Callable[..., wire.Connectio
     """Ways that fail one after the other, until there is one."""
     rest = list(errors)
 
-    def again(*_: object) -> wire.Connection:
+    def attempt(*_: object) -> wire.Connection:
         error = rest.pop(0)
         if isinstance(error, Exception):
             raise error
         return error
 
-    return again
+    return attempt
 
 
 def test_what_fails_for_the_link_s_sake_is_tried_again(person: Person) -> None:
     there = connection()
-    found, outage = mended(person, raised(Unreachable("no"), TimedOut("no"), Unreachable("no"), there))
+    found, reconnector = reconnected(person, raised(Unreachable("no"), TimedOut("no"), Unreachable("no"), there))
     assert found is there
-    assert (person.down, outage.told, person.notices) == (1, False, [])
+    assert (person.down, reconnector.notice_shown, person.notices) == (1, False, [])
     there.close()
 
 
@@ -94,42 +94,42 @@ def test_it_is_told_what_is_missing_and_since_when(person: Person) -> None:
     told: list[object] = []
     there = connection()
 
-    def again(*words: object) -> wire.Connection:
+    def attempt(*words: object) -> wire.Connection:
         told.extend(words)
         return there
 
-    mended(person, again)
+    reconnected(person, attempt)
     assert told == ["work", "box", "id", 42, 5.0]
     there.close()
 
 
 def test_a_session_that_has_ended_meanwhile_ends_the_attachment_as_it_did(person: Person) -> None:
-    found, _ = mended(person, raised(Unreachable("no"), Ended("ended", {"exit_code": 9, "signal": None})))
+    found, _ = reconnected(person, raised(Unreachable("no"), Ended("ended", {"exit_code": 9, "signal": None})))
     assert isinstance(found, Outcome)
     assert (found.kind, found.code, found.name, found.host) == ("ended", 9, "work", "box")
 
 
 def test_anything_else_that_is_wrong_is_not_tried_again_and_told(person: Person) -> None:
-    found, _ = mended(person, raised(NotDeployed("box has no sesh any more")))
+    found, _ = reconnected(person, raised(NotDeployed("box has no sesh any more")))
     assert isinstance(found, Outcome)
-    assert (found.kind, person.lines) == ("lost", ["box has no sesh any more"])
+    assert (found.kind, person.closing_lines) == ("lost", ["box has no sesh any more"])
 
 
 def test_who_waits_is_told_after_a_moment_once(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconnect, "_QUIET", 0.02)
+    monkeypatch.setattr(reconnect, "_NOTICE_AFTER", 0.02)
     enough = threading.Event()
     there = connection()
 
-    def again(*_: object) -> wire.Connection:
+    def attempt(*_: object) -> wire.Connection:
         if enough.wait(0.001):
             return there
         if len(person.notices) > 0:
             enough.set()
         raise Unreachable("no")
 
-    found, outage = mended(person, again)
+    found, reconnector = reconnected(person, attempt)
     assert found is there
-    assert outage.told
+    assert reconnector.notice_shown
     assert len(person.notices) == 1
     assert "@box" in person.notices[0]
     there.close()
@@ -139,12 +139,12 @@ def test_who_leaves_leaves_at_once_and_a_connection_that_comes_late_is_closed(pe
     late = connection()
     go = threading.Event()
 
-    def again(*_: object) -> wire.Connection:
+    def attempt(*_: object) -> wire.Connection:
         os.write(person.keyboard, b"\x1c")
         go.wait(10)
         return late
 
-    found, _ = mended(person, again)
+    found, _ = reconnected(person, attempt)
     assert found is person.leaves
     assert late.inbound >= 0
     go.set()
@@ -155,6 +155,43 @@ def test_typing_that_means_nothing_goes_on_waiting(person: Person) -> None:
     person.leaves = None
     there = connection()
     os.write(person.keyboard, b"x")
-    found, _ = mended(person, raised(Unreachable("no"), there))
+    found, _ = reconnected(person, raised(Unreachable("no"), there))
     assert found is there
     there.close()
+
+
+def test_a_local_error_is_tried_again_and_named_in_the_notice(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full /tmp used to kill the thread, and nothing ever ended the wait."""
+    monkeypatch.setattr(reconnect, "_NOTICE_AFTER", 0.02)
+    there = connection()
+
+    def attempt(*_: object) -> wire.Connection:
+        if person.notices:
+            return there
+        raise OSError(28, "No space left on device")
+
+    found, _ = reconnected(person, attempt)
+    assert found is there
+    assert "(No space left on device here)" in person.notices[0]
+    there.close()
+
+
+def test_a_fault_of_our_own_ends_the_wait_and_is_not_lost_in_the_thread(
+    person: Person, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        reconnected(person, raised(ZeroDivisionError()))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_a_descriptor_to_wait_on_the_attachment_ends_with_the_reason(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> tuple[int, int]:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pipe", full)
+        found, _ = reconnected(person, raised())
+    assert isinstance(found, Outcome)
+    assert (found.kind, person.closing_lines) == ("lost", ["cannot reconnect: Too many open files"])

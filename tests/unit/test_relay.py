@@ -10,25 +10,25 @@ import pytest
 
 from sesh import protocol
 from sesh.daemon.clients import relay as relays
-from sesh.daemon.clients.client import ASIDE, DRAWN, FARTHEST, RAW, RESYNC, STALLED, Attachment, Clients, Size
+from sesh.daemon.clients.client import ASIDE, DRAWN, FARTHEST, RAW, RESYNC, STALLED, Client, Clients, Size
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.clients.model import BOUND, PATIENCE, Model
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.loop.timers import Timers
-from sesh.daemon.pty.output_log import Stream
+from sesh.daemon.pty.output_log import OutputLog
 from tests.support import Glass
-from tests.unit.peers import Link
+from tests.unit.connections import Link
 
 
 class Stage:
     """A relay with its parts, clients at the ends of socket pairs, and a program that is the test."""
 
     def __init__(self) -> None:
-        self.stream = Stream()
-        self.model = Model(self.stream, 80, 24)
+        self.log = OutputLog()
+        self.model = Model(self.log, 80, 24)
         self.clients = Clients((80, 24, 0, 0), self._apply)
         self.timers = Timers()
-        self.relay = Relay(self.stream, self.model, self.clients, self.timers)
+        self.relay = Relay(self.log, self.model, self.clients, self.timers)
         self.links: list[Link] = []
 
     def _apply(self, size: Size) -> bool:
@@ -39,7 +39,7 @@ class Stage:
         self.links.append(Link(buffer=4 << 10))
         return self.links[-1]
 
-    def attach(self, columns: int = 80, rows: int = 24, **hello: Any) -> tuple[Link, Attachment]:
+    def attach(self, columns: int = 80, rows: int = 24, **hello: Any) -> tuple[Link, Client]:
         link = self.link()
         client = link.attached(self.clients.next_number(), columns=columns, rows=rows, **hello)
         client.lines = 1000
@@ -49,7 +49,7 @@ class Stage:
 
     def follow(self) -> tuple[Link, Reader]:
         link = self.link()
-        reader = link.peer.reader = Reader(link.peer, self.stream.base)
+        reader = link.connection.reader = Reader(link.connection, self.log.base)
         self.relay.followers.append(reader)
         return link, reader
 
@@ -57,18 +57,18 @@ class Stage:
         while self.relay.serve():
             pass
         for link in self.links:
-            link.peer.feed(self.stream)
+            link.connection.feed(self.log)
 
     def print(self, data: bytes) -> None:
         """The program writes; what the loop does after it."""
-        self.stream.append(data)
+        self.log.append(data)
         self.relay.added()
 
     def flood(self, size: int, piece: int = 256 << 10) -> None:
         for _ in range(0, size, piece):
             self.print((b"x" * 62 + b"\r\n") * (piece >> 6))
 
-    def drain(self, link: Link, client: Attachment | None = None) -> list[tuple[int, bytes]]:
+    def drain(self, link: Link, client: Client | None = None) -> list[tuple[int, bytes]]:
         """A client reads until there is nothing more for it."""
         frames: list[tuple[int, bytes]] = []
         while True:
@@ -77,7 +77,7 @@ class Stage:
             self.serve()
             got = link.take()
             frames += got
-            if not got and not link.peer.unsent:
+            if not got and not link.connection.unsent:
                 return frames
 
 
@@ -144,15 +144,15 @@ def test_nothing_is_timed_for_a_drawn_client_that_does_not_read(stage: Stage) ->
     for number in range(3000):
         stage.print(b"\x1b[H" + b"%d\r\n" % number * 9)
         stage.relay.draw()
-        if client.peer.blocked:
+        if client.connection.blocked:
             break
-    assert client.peer.blocked
+    assert client.connection.blocked
     assert not stage.timers.stands("draw")
     stage.print(b"\x1b[H\x1b[Jthe end")
     stage.relay.draw()
     assert not stage.timers.stands("draw")
     frames = watcher.take()
-    while client.peer.unsent:
+    while client.connection.unsent:
         stage.relay.writable(client)
         frames += watcher.take()
     assert stage.timers.wait() == 0
@@ -216,8 +216,8 @@ def test_one_brought_back_in_a_flood_is_shown_the_screen(stage: Stage) -> None:
         stage.drain(leader, first)
     assert client.mode == ASIDE
     other.take()
-    while client.peer.unsent:
-        client.peer.flush()
+    while client.connection.unsent:
+        client.connection.flush()
         other.take()
     stage.relay.writable(client)
     stage.flood(64 << 10, 64 << 10)
@@ -234,7 +234,7 @@ def test_one_that_asks_for_screens_and_takes_none_costs_bounded_memory(stage: St
     for _ in range(5000):
         client.need(RESYNC)
         stage.relay.serve()
-    assert client.peer.unsent < FARTHEST + (256 << 10)
+    assert client.connection.unsent < FARTHEST + (256 << 10)
     assert client.mode == ASIDE
     frames = stage.drain(link, client)
     assert client.mode == RAW
@@ -256,8 +256,8 @@ def test_a_follower_gets_everything_and_one_that_stops_is_not_waited_for(
     stage.print(b"skipped")
     assert reader.skipped > 0
     stage.relay.trim()
-    assert stage.stream.base > 0
-    assert reader.position == stage.stream.head
+    assert stage.log.base > 0
+    assert reader.position == stage.log.head
     link.take()
 
 
@@ -279,14 +279,14 @@ def test_what_every_reader_has_passed_is_forgotten(stage: Stage) -> None:
         stage.drain(other)
     stage.model.catch_up(10)
     stage.relay.trim()
-    assert stage.stream.head - stage.stream.base < 300 << 10
-    held = stage.stream.head
+    assert stage.log.head - stage.log.base < 300 << 10
+    held = stage.log.head
     reader.position = held
     stage.print(b"y" * (1 << 20))
     stage.drain(link, client)
     stage.model.catch_up(10)
     stage.relay.trim()
-    assert stage.stream.base <= reader.position
+    assert stage.log.base <= reader.position
 
 
 def test_an_attach_does_not_wait_longer_than_a_moment_for_the_emulator(
@@ -341,7 +341,7 @@ def test_what_a_prompt_prints_needs_no_emulator(stage: Stage) -> None:
 def test_the_creator_gets_every_byte_whatever_it_does(stage: Stage) -> None:
     stage.print(b"\a\x1b[c")
     link = stage.link()
-    link.peer.first = True
+    link.connection.first = True
     client = link.attached(stage.clients.next_number(), columns=80, rows=24)
     stage.clients.add(client)
     stage.serve()

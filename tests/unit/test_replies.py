@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.pty.queries import QUERIES
-from sesh.daemon.pty.replies import Replies
+from sesh.daemon.pty.replies import ReplyFilter
 
 ANSWERS = [
     ("da1", b"\x1b[?62;4;22c"),
@@ -65,7 +65,7 @@ PASTES = [
 ]
 
 
-def through(replies: Replies, data: bytes, cuts: list[int], now: float = 0.0) -> bytes:
+def through(replies: ReplyFilter, data: bytes, cuts: list[int], now: float = 0.0) -> bytes:
     """What passes of `data` that comes in pieces, the held end released."""
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     passed = b"".join(replies.filter(data[start:end], now) for start, end in itertools.pairwise(places))
@@ -74,7 +74,7 @@ def through(replies: Replies, data: bytes, cuts: list[int], now: float = 0.0) ->
 
 @pytest.mark.parametrize(("kind", "data"), ANSWERS, ids=repr)
 def test_a_reply_passes_once_for_each_query_of_its_kind(kind: str, data: bytes) -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     replies.asked(kind, 100.0)
     replies.asked(kind, 100.0)
     assert replies.filter(data, 101.0) == data
@@ -89,13 +89,13 @@ def test_a_reply_passes_once_for_each_query_of_its_kind(kind: str, data: bytes) 
 
 @pytest.mark.parametrize(("kind", "data"), ANSWERS, ids=repr)
 def test_a_reply_to_no_query_is_dropped_and_what_stands_around_it_passes(kind: str, data: bytes) -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     assert replies.filter(b"before" + data + b"after", 0.0) == b"beforeafter"
 
 
 @pytest.mark.parametrize(("kind", "data"), ANSWERS, ids=repr)
 def test_a_reply_to_a_query_of_another_kind_is_dropped(kind: str, data: bytes) -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     for other in QUERIES - {kind} - ({"dsr?"} if kind == "decrqcra" else {"decrqcra"} if kind == "dsr?" else set()):
         replies.asked(other, 0.0)
     assert replies.filter(data, 0.1) == b""
@@ -103,7 +103,7 @@ def test_a_reply_to_a_query_of_another_kind_is_dropped(kind: str, data: bytes) -
 
 @pytest.mark.parametrize(("kind", "data"), ANSWERS, ids=repr)
 def test_a_reply_after_five_seconds_is_dropped(kind: str, data: bytes) -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     replies.asked(kind, 10.0)
     assert replies.waiting(15.0)
     assert replies.filter(data, 15.1) == b""
@@ -112,7 +112,7 @@ def test_a_reply_after_five_seconds_is_dropped(kind: str, data: bytes) -> None:
 
 @pytest.mark.parametrize("data", UNKNOWN, ids=repr)
 def test_what_answers_nothing_that_sesh_knows_is_dropped(data: bytes) -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     for kind in QUERIES:
         replies.asked(kind, 0.0)
     assert replies.filter(b"a" + data + b"b", 0.0) == b"ab"
@@ -121,7 +121,7 @@ def test_what_answers_nothing_that_sesh_knows_is_dropped(data: bytes) -> None:
 @pytest.mark.parametrize(("kind", "data"), ANSWERS, ids=repr)
 def test_a_reply_split_anywhere_passes_whole_while_its_query_is_open(kind: str, data: bytes) -> None:
     for cut in range(1, len(data)):
-        replies = Replies()
+        replies = ReplyFilter()
         replies.asked(kind, 0.0)
         assert through(replies, data + b"x", [cut]) == data + b"x"
         assert not replies.waiting(0.0)
@@ -131,14 +131,14 @@ def test_a_reply_split_anywhere_passes_whole_while_its_query_is_open(kind: str, 
 def test_a_late_reply_split_anywhere_leaves_no_more_than_a_key(kind: str, data: bytes) -> None:
     """A lone Escape, or Alt with a bracket, is a key and never waits; what follows at once is still seen as a reply."""
     for cut in range(1, len(data)):
-        assert through(Replies(), data + b"x", [cut]) == (data[:cut] if cut <= 2 else b"") + b"x"
-    one_by_one = through(Replies(), data + b"x", list(range(len(data))))
+        assert through(ReplyFilter(), data + b"x", [cut]) == (data[:cut] if cut <= 2 else b"") + b"x"
+    one_by_one = through(ReplyFilter(), data + b"x", list(range(len(data))))
     assert one_by_one == data[:2] + b"x"
 
 
 @pytest.mark.parametrize("data", KEYS, ids=repr)
 def test_keys_pass_and_count_as_typing(data: bytes) -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     assert replies.filter(data, 0.0) == data
     assert replies.typed
     assert replies.held == b""
@@ -146,7 +146,7 @@ def test_keys_pass_and_count_as_typing(data: bytes) -> None:
 
 @pytest.mark.parametrize("data", REPORTS, ids=repr)
 def test_reports_pass_and_count_as_no_typing(data: bytes) -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     assert replies.filter(data * 3, 0.0) == data * 3
     assert not replies.typed
     assert replies.filter(data + b"k", 0.0) == data + b"k"
@@ -156,7 +156,7 @@ def test_reports_pass_and_count_as_no_typing(data: bytes) -> None:
 @pytest.mark.parametrize("data", [report for report in REPORTS if b"\xc4" not in report], ids=repr)
 def test_a_report_that_is_split_behind_its_introducer_is_still_no_typing(data: bytes) -> None:
     for cut in range(3, len(data)):
-        replies = Replies()
+        replies = ReplyFilter()
         passed = replies.filter(data[:cut], 0.0)
         assert not replies.typed
         passed += replies.filter(data[cut:], 0.0)
@@ -166,12 +166,12 @@ def test_a_report_that_is_split_behind_its_introducer_is_still_no_typing(data: b
 
 @pytest.mark.parametrize("key", [b"\x1b", b"\x1b[", b"\x1b]", b"\x1bP", b"\x1b_", b"\x1bO"], ids=repr)
 def test_a_key_that_could_begin_a_reply_is_held_only_while_a_query_is_open(key: bytes) -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     assert replies.filter(key, 0.0) == key
     assert replies.typed
     assert replies.held == b""
 
-    replies = Replies()
+    replies = ReplyFilter()
     replies.asked("da1", 0.0)
     passed = replies.filter(key, 0.0)
     assert passed + replies.held == key
@@ -184,7 +184,7 @@ def test_a_key_that_could_begin_a_reply_is_held_only_while_a_query_is_open(key: 
 
 
 def test_shift_f3_is_a_key_unless_a_position_was_asked_for() -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     assert replies.filter(b"\x1b[1;2R", 0.0) == b"\x1b[1;2R"
     replies.asked("cpr", 0.0)
     assert replies.filter(b"\x1b[1;2R", 0.0) == b"\x1b[1;2R"
@@ -196,7 +196,7 @@ def test_shift_f3_is_a_key_unless_a_position_was_asked_for() -> None:
 @pytest.mark.parametrize("data", PASTES, ids=repr)
 def test_pasted_text_is_not_touched(data: bytes) -> None:
     for cut in range(7, min(len(data), 60)):
-        replies = Replies()
+        replies = ReplyFilter()
         passed = replies.filter(data[:cut], 0.0)
         assert replies.held == b""
         assert replies.typed
@@ -206,7 +206,7 @@ def test_pasted_text_is_not_touched(data: bytes) -> None:
 
 def test_the_end_of_a_paste_is_seen_when_a_timer_fires_within_it() -> None:
     """A release while nothing is held must not forget that half of the paste's end has come."""
-    replies = Replies()
+    replies = ReplyFilter()
     assert replies.filter(b"\x1b[200~text\x1b[20", 0.0) == b"\x1b[200~text\x1b[20"
     assert replies.release() == b""
     assert replies.filter(b"1~\x1b[?1;2c", 9.0) == b"1~"
@@ -215,7 +215,7 @@ def test_the_end_of_a_paste_is_seen_when_a_timer_fires_within_it() -> None:
 def test_a_clipboard_of_any_length_passes_as_it_comes_or_falls() -> None:
     content = [b"QUJD" * 50_000] * 5
     for asked in (True, False):
-        replies = Replies()
+        replies = ReplyFilter()
         if asked:
             replies.asked("clipboard", 0.0)
         passed = replies.filter(b"\x1b]52;c;", 0.0)
@@ -230,13 +230,13 @@ def test_a_clipboard_of_any_length_passes_as_it_comes_or_falls() -> None:
 
 
 def test_a_clipboard_that_breaks_off_swallows_no_keys() -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     assert replies.filter(b"\x1b]52;c;QUJD", 0.0) == b""
     assert replies.filter(b"\x03ls\r", 0.0) == b"\x03ls\r"
 
 
 def test_what_is_held_is_bounded() -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     assert replies.filter(b"\x1b]11;" + b"x" * 10_000, 0.0) == b"\x1b]11;" + b"x" * 10_000
     assert replies.held == b""
     assert replies.filter(b"\x1b[" + b"1;" * 100, 0.0) == b"\x1b[" + b"1;" * 100
@@ -244,7 +244,7 @@ def test_what_is_held_is_bounded() -> None:
 
 
 def test_a_reply_torn_apart_by_a_slow_link_is_let_go_and_is_no_typing() -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     assert replies.filter(b"\x1b[?62;", 0.0) == b""
     assert replies.held == b"\x1b[?62;"
     assert replies.release() == b"\x1b[?62;"
@@ -253,13 +253,13 @@ def test_a_reply_torn_apart_by_a_slow_link_is_let_go_and_is_no_typing() -> None:
 
 def test_an_escape_typed_a_while_ago_does_not_turn_text_into_a_reply() -> None:
     """In vi: Escape, and a moment later `[0n`. Together they would look like a reply to `CSI 5 n`."""
-    replies = Replies()
+    replies = ReplyFilter()
     assert replies.filter(b"\x1b", 0.0) == b"\x1b"
     assert replies.filter(b"[0n", 0.2) == b"[0n"
 
 
 def test_many_queries_are_held_in_bounded_memory() -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     for _ in range(5_000):
         replies.asked("cpr", 0.0)
     assert replies.filter(b"\x1b[2;2R" * 5_000, 0.0).count(b"R") == 1024
@@ -273,7 +273,7 @@ CUTS = st.lists(st.integers(0, 300), max_size=20)
 @settings(max_examples=2000)
 @given(st.lists(TYPED, max_size=12), CUTS, st.sets(st.sampled_from(sorted(QUERIES - {"cpr"}))))
 def test_what_is_typed_passes_unchanged_in_any_chunking(pieces: list[bytes], cuts: list[int], asked: set[str]) -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     for kind in asked:
         replies.asked(kind, 0.0)
     data = b"".join(pieces)
@@ -289,7 +289,7 @@ def test_replies_amid_keys_pass_where_asked_for_in_any_chunking(
     parts: list[tuple[tuple[str, bytes], bool, bytes]], cuts: list[int]
 ) -> None:
     """One query stays open throughout, so that nothing leaks before it can be told what it is."""
-    replies = Replies()
+    replies = ReplyFilter()
     replies.asked("none of these", 0.0)
     expected, data = b"", b""
     for (kind, answer), asked, key in parts:
@@ -308,7 +308,7 @@ def test_replies_amid_keys_pass_where_asked_for_in_any_chunking(
 @settings(max_examples=1000)
 @given(st.binary(max_size=200), CUTS, st.sets(st.sampled_from(sorted(QUERIES))))
 def test_any_bytes_are_borne_and_none_is_made_up(data: bytes, cuts: list[int], asked: set[str]) -> None:
-    replies = Replies()
+    replies = ReplyFilter()
     for kind in asked:
         replies.asked(kind, 0.0)
     rest = iter(data)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Draft
-from sesh.daemon.shell.wrapper import Sieve, quoted, source
+from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, TypedLine
+from sesh.daemon.shell.wrapper import MarkerFilter, quoted, source
 from sesh.ops.shell import plain
 from tests.support import need
 
@@ -42,7 +42,7 @@ def sifted(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tupl
         marks.append((token, rest))
         return sieve.drop() if hold else b""
 
-    sieve = Sieve("5ec", marked, lambda _: None)
+    sieve = MarkerFilter("5ec", marked, lambda _: None)
     if hold:
         sieve.hold()
     out = b"".join(sieve.sift(block) for block in blocks) + sieve.let_go()
@@ -84,7 +84,7 @@ def test_of_an_echo_only_the_modes_pass() -> None:
     ],
 )
 def test_a_line_is_begun_until_it_is_entered_or_cleared(typed: bytes, begun: bool) -> None:
-    draft = Draft()
+    draft = TypedLine()
     draft.typed(typed, None)
     assert bool(draft.length) == begun
 
@@ -103,7 +103,7 @@ class Foreground:
 
 def test_what_an_editor_took_is_no_part_of_the_line_at_the_prompt_behind_it() -> None:
     pty: Any = Foreground()
-    draft = Draft()
+    draft = TypedLine()
     draft.typed(b"dd:x", pty)
     assert draft.unfinished(pty)
     pty.group = 2

@@ -347,7 +347,7 @@ def test_p24_it_is_several_times_as_fast_as_pyte() -> None:
 
 def test_p25_the_tables_call_what_the_screen_is(monkeypatch: pytest.MonkeyPatch) -> None:
     emulator = fed("\x1b[2;2H\x1b[J")
-    assert emulator.tokenizer.controls.screen is emulator.screen
+    assert emulator.tokenizer.dispatcher.screen is emulator.screen
     assert emulator.cursor == (1, 1)
 
 

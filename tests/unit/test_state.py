@@ -30,8 +30,8 @@ def session(name: str = "work") -> Session:
 
 def printed(own: Session, output: list[bytes]) -> None:
     for block in output:
-        own.watch.find(block)
-        own.stream.append(block)
+        own.scanner.find(block)
+        own.log.append(block)
 
 
 def through_json(own: Session) -> Session:
@@ -55,7 +55,7 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     if seen:
         own.model.catch_up(10)
     if trimmed:
-        own.stream.append((b"x" * 62 + b"\r\n") * (300 << 4))
+        own.log.append((b"x" * 62 + b"\r\n") * (300 << 4))
         own.model.catch_up(10)
         own.relay.trim()
     other = through_json(own)
@@ -64,8 +64,8 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     for each in (own, other):
         printed(each, after)
         each.model.catch_up(10)
-    assert other.watch.carry == own.watch.carry
-    assert other.stream.bytes(0) == own.stream.bytes(0)
+    assert other.scanner.carry == own.scanner.carry
+    assert other.log.bytes(0) == own.log.bytes(0)
     assert other.model.emulator.state() == own.model.emulator.state()
     assert other.summary() == own.summary()
 

@@ -14,7 +14,7 @@ from sesh.errors import NotFound, Refused
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync import push, sync
-from sesh.remote.sync.fingerprint import OWN, Place, Tree
+from sesh.remote.sync.fingerprint import OWN, HomeDirectory, Tree
 from tests.support import wait_until
 
 
@@ -96,7 +96,7 @@ def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path) -> N
         ("fifo", "neither a file nor a directory"),
         ("missing", "not there"),
         ("file/below", "not there"),
-        ("loop", "cannot be looked at: Too many levels"),
+        ("loop", "cannot be read: Too many levels"),
     ],
 )
 def test_a_path_that_leaves_home_or_is_not_there_is_refused_with_the_reason(home: Path, line: str, reason: str) -> None:
@@ -113,7 +113,7 @@ def test_a_path_that_leaves_home_or_is_not_there_is_refused_with_the_reason(home
     ):
         (home / name).symlink_to(target)
     with pytest.raises((Refused, NotFound), match=reason):
-        Place(str(home)).tree(line)
+        HomeDirectory(str(home)).tree(line)
 
 
 def test_links_within_home_are_followed_and_home_may_be_one(home: Path, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_links_within_home_are_followed_and_home_may_be_one(home: Path, tmp_path
     (home / ".vim").symlink_to("dotfiles/vim")
     (home / ".vimrc").symlink_to(home / ".vim/rc")
     (tmp_path / "link").symlink_to(home)
-    place = Place(str(tmp_path / "link"))
+    place = HomeDirectory(str(tmp_path / "link"))
     directory, file, within = place.tree(".vim/"), place.tree("~/.vimrc"), place.tree(".vim//rc")
     assert (directory.path, directory.source, directory.directory) == (".vim", str(home / "dotfiles/vim"), True)
     assert (file.path, file.source, file.directory) == (".vimrc", str(home / "dotfiles/vim/rc"), False)
@@ -132,7 +132,7 @@ def test_links_within_home_are_followed_and_home_may_be_one(home: Path, tmp_path
 
 
 def tree(home: Path, line: str = "d") -> Tree:
-    return Place(str(home)).tree(line)
+    return HomeDirectory(str(home)).tree(line)
 
 
 def linked(path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_change_of_the_same_size_at_the_same_time_shows(home: Path) -> None:
     """Two writes within one tick of the clock leave the same size and times: then the content itself is compared."""
     write(home / "d/file", "one")
     before = tree(home)
-    before.young = ["file"]
+    before.recent = ["file"]
     seal = before.seal()
     write(home / "d/file", "two")
     after = tree(home)
@@ -181,20 +181,20 @@ def test_a_change_of_the_same_size_at_the_same_time_shows(home: Path) -> None:
     assert after.matches(seal)
 
 
-def test_a_file_is_young_for_a_moment(home: Path) -> None:
+def test_a_file_is_recent_for_a_moment(home: Path) -> None:
     file = write(home / "d/file")
 
-    def young() -> bool:
+    def recent() -> bool:
         write(file)
-        return tree(home).young == ["file"]
+        return tree(home).recent == ["file"]
 
-    wait_until(young)
-    wait_until(lambda: tree(home).young == [])
+    wait_until(recent)
+    wait_until(lambda: tree(home).recent == [])
 
 
 def test_a_change_that_keeps_size_and_mtime_shows(home: Path) -> None:
     file = write(home / "d/file", "one")
-    wait_until(lambda: not tree(home).young)
+    wait_until(lambda: not tree(home).recent)
     found = tree(home)
     status = file.stat()
     write(file, "two")
@@ -214,7 +214,7 @@ def test_a_seal_is_read_back_as_it_was_written(home: Path) -> None:
     name = os.fsdecode(b"caf\xe9")
     (home / "d" / name).write_text("x")
     found = tree(home)
-    path = known.file("key", known.SYNCED)
+    path = known.path_of("key", known.SYNCED)
     assert known.write(path, {"paths": {found.path: found.seal()}})
     assert tree(home).matches(known.read(path)["paths"]["d"])
 
@@ -222,7 +222,7 @@ def test_a_seal_is_read_back_as_it_was_written(home: Path) -> None:
 def test_what_is_seshs_own_does_not_count(home: Path) -> None:
     write(home / ".local/bin/tool")
     found = tree(home, ".local/bin")
-    assert (found.kept, found.plain) == (["sesh"], True)
+    assert (found.excluded, found.plain) == (["sesh"], True)
     write(home / ".local/bin/sesh")
     again = tree(home, ".local/bin")
     assert (again.digest, again.bytes, again.plain) == (found.digest, found.bytes, False)
@@ -275,7 +275,7 @@ def test_an_archive_holds_the_paths_as_they_are_in_home_and_nobodys_names(home: 
     ],
 )
 def test_the_line_that_says_most_is_told(code: int, stderr: str, reason: str) -> None:
-    assert push.Sent(code, stderr).reason.startswith(reason)
+    assert push.PushResult(code, stderr).reason.startswith(reason)
 
 
 def test_a_path_that_cannot_be_pushed_is_told_and_tried_again(home: Path, capfd: pytest.CaptureFixture[str]) -> None:

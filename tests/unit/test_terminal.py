@@ -106,22 +106,22 @@ def test_what_was_typed_before_is_not_lost(line: tuple[int, int]) -> None:
 def test_signals_become_bytes_to_wait_for(line: tuple[int, int]) -> None:
     _, slave = line
     with RawTerminal(slave, slave) as terminal:
-        assert terminal.noticed() == set()
+        assert terminal.take_signals() == set()
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGWINCH)
-        assert terminal.noticed() == {signal.SIGTERM, signal.SIGWINCH}
+        assert terminal.take_signals() == {signal.SIGTERM, signal.SIGWINCH}
 
 
 def test_a_signal_is_known_of_before_its_byte_is_seen(line: tuple[int, int]) -> None:
     """A poll that a key ends tells nothing of the signal that came with it: keys overtook the new size before them."""
     _, slave = line
     with RawTerminal(slave, slave) as terminal:
-        stirred = [terminal.stirred]
+        seen = [terminal.signalled]
         os.kill(os.getpid(), signal.SIGWINCH)
-        stirred.append(terminal.stirred)
-        assert terminal.noticed() == {signal.SIGWINCH}
-        stirred.append(terminal.stirred)
-    assert stirred == [False, True, False]
+        seen.append(terminal.signalled)
+        assert terminal.take_signals() == {signal.SIGWINCH}
+        seen.append(terminal.signalled)
+    assert seen == [False, True, False]
 
 
 def test_the_size_has_pixels(line: tuple[int, int]) -> None:

@@ -62,15 +62,15 @@ class Host:
 
     def do(self, bundle: Bundle, action: str, archive: bytes | None = None, **facts: Any) -> dict[str, Any]:
         """The last line of the answer."""
-        said: list[dict[str, Any]] = []
-        works = unpack.Works.say
+        answers: list[dict[str, Any]] = []
+        answer = unpack.Installer.answer
         try:
-            unpack.Works.say = lambda _self, **what: said.append(what)  # type: ignore[method-assign]
+            unpack.Installer.answer = lambda _self, **facts: answers.append(facts)  # type: ignore[method-assign]
             code = unpack.serve(io.BytesIO(self.stream(bundle, action, archive, **facts)))
         finally:
-            unpack.Works.say = works  # type: ignore[method-assign]
-        assert code == (1 if "failed" in said[-1] else 0)
-        return said[-1]
+            unpack.Installer.answer = answer  # type: ignore[method-assign]
+        assert code == (1 if "failed" in answers[-1] else 0)
+        return answers[-1]
 
     def failed(self, bundle: Bundle, action: str, archive: bytes | None = None, **facts: Any) -> tuple[str, str]:
         """The step that failed, and the reason."""
@@ -231,7 +231,7 @@ def test_an_archive_of_more_than_was_announced_is_refused(host: Host, bundle: Bu
 def test_a_file_that_its_list_does_not_know_as_it_is_is_refused(host: Host, bundle: Bundle) -> None:
     files = {**bundle.files, "start.py": b"raise SystemExit('evil')\n"}
     changed = archive((member("MANIFEST"), bundle.manifest), *((member(name), data) for name, data in files.items()))
-    assert host.failed(bundle, "install", changed) == ("unpack", "what was unpacked is not what its list says")
+    assert host.failed(bundle, "install", changed) == ("unpack", "what was unpacked does not match its manifest")
     assert host.untouched()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import threading
@@ -170,12 +171,13 @@ def test_ctrl_c_ends_the_waiting_for_a_link(links: list[Daemon]) -> None:
 
 
 def test_a_tied_job_is_ended_as_soon_as_the_link_stands_again(links: list[Daemon]) -> None:
+    pressed = interrupts(tie=True)
     links[0].end.shutdown(socket.SHUT_RDWR)
     requests: list[dict[str, Any]] = []
 
     def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(0.01)
+        assert select.select([pressed.inbound], [], [], 10)[0]
         return links[1].connection, None, b""
 
     def story() -> None:
@@ -184,7 +186,7 @@ def test_a_tied_job_is_ended_as_soon_as_the_link_stands_again(links: list[Daemon
         links[1].ended(129)
 
     thread = beside(story)
-    with Waiter(links[0].connection, "job", interrupts(tie=True), Caller(), again=again) as waiter:
+    with Waiter(links[0].connection, "job", pressed, Caller(), again=again) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 129
     thread.join(10)
     assert [request["verb"] for request in requests] == ["wait", "kill"]

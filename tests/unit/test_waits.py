@@ -13,7 +13,7 @@ from sesh.daemon.clients.connection import Reader
 from sesh.daemon.session import Session
 from sesh.errors import UsageError
 from tests.support import wait_until
-from tests.unit.peers import Link
+from tests.unit.connections import Link
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def session() -> Session:
 def answered(session: Session, link: Link) -> dict[str, object]:
     def answer() -> dict[str, object] | None:
         session.timers.run()
-        link.peer.flush()
+        link.connection.flush()
         answers = [protocol.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
         return answers[0] if answers else None
 
@@ -40,8 +40,8 @@ def answered(session: Session, link: Link) -> dict[str, object]:
 
 
 def asked(session: Session, link: Link, **words: object) -> None:
-    link.peer.waits[7] = {"output": False}
-    session.waiting().add(link.peer, 7, **session.waiting().conditions(words))
+    link.connection.waits[7] = {"output": False}
+    session.waiting().add(link.connection, 7, **session.waiting().conditions(words))
 
 
 def test_silence_is_counted_from_the_last_output(session: Session, link: Link) -> None:
@@ -56,7 +56,7 @@ def test_a_session_that_is_silent_already_is_idle_at_once(session: Session, link
     session.last_activity = time.time() - 60
     asked(session, link, idle=30)
     assert answered(session, link)["met"] == "idle"
-    assert link.peer.waits == {}
+    assert link.connection.waits == {}
 
 
 def test_time_that_runs_out_is_an_error_and_the_end_of_the_wait(session: Session, link: Link) -> None:
@@ -70,18 +70,18 @@ def test_time_that_runs_out_is_an_error_and_the_end_of_the_wait(session: Session
 
 def test_who_follows_gets_all_output_before_the_answer(session: Session, link: Link) -> None:
     session.last_activity = 0.0
-    session.stream.append(b"x" * 100)
-    link.peer.reader = Reader(link.peer, 0)
+    session.log.append(b"x" * 100)
+    link.connection.reader = Reader(link.connection, 0)
     asked(session, link, idle=1)
     session.timers.run()
-    assert 7 in link.peer.waits
-    link.peer.feed(session.stream)
+    assert 7 in link.connection.waits
+    link.connection.feed(session.log)
     assert answered(session, link)["met"] == "idle"
 
 
 def test_the_waits_of_a_connection_that_closed_leave_no_timers(session: Session, link: Link) -> None:
     asked(session, link, idle=60, timeout=600)
-    link.peer.fail()
+    link.connection.fail()
     other = Link()
     asked(session, other, idle=0)
     assert answered(session, other)["met"] == "idle"
@@ -109,10 +109,10 @@ def test_a_prompt_counts_only_when_something_was_printed_since(
     monkeypatch.setattr(module, "QUIET", 0.01)
     session.pty = object()  # type: ignore[assignment]
     session.last_activity = 0.0
-    session.sent_at = session.stream.head
+    session.sent_at = session.log.head
     asked(session, link, prompt=True, **{"from": "sent"})
     session.timers.run()
-    assert (looks, list(link.peer.waits)) == ([], [7])
-    session.stream.append(b"make\r\n$ ")
+    assert (looks, list(link.connection.waits)) == ([], [7])
+    session.log.append(b"make\r\n$ ")
     session.waiting().stirred()
     assert answered(session, link)["met"] == "prompt"

@@ -1,1 +1,1 @@
-"""From a terminal's state to bytes: replay for a terminal, diffs for another size, text, JSON, SVG and HTML."""
+"""The state of a terminal as bytes that restore it, and as text, data and pictures."""

@@ -1,16 +1,11 @@
-"""The screen for those who are no terminal: its rows with their colours, or as runs of cells with their attributes.
-
-How the last line of `--logs` stands: what somebody must know who goes on with it from the bytes that follow.
-"""
+"""The screen for programs: as text, as text with SGR, or as data; and where `--logs -f` goes on after `--logs`."""
 
 from __future__ import annotations
 
 from itertools import groupby
 
 from sesh import lean
-from sesh.vt.ansi import Painter, pen_of_cell
-from sesh.vt.cell import DEFAULT
-from sesh.vt.scrollback import trimmed
+from sesh.vt.ansi import encode, pen_of_cell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,12 +13,13 @@ if TYPE_CHECKING:
 
     from sesh.vt.cell import Pen
     from sesh.vt.emulator import Emulator
+    from sesh.vt.row import Row
 
 _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
 
 
 def export(emulator: Emulator, form: str) -> bytes:
-    """The screen in a form that `--screen` asks for: `text`, `ansi`, or `json`."""
+    """The screen as `text`, `ansi` or `json`."""
     if form == "json":
         return lean.to_json(screen_data(emulator)).encode()
     text = screen_ansi(emulator) if form == "ansi" else "\n".join(emulator.text())
@@ -31,21 +27,15 @@ def export(emulator: Emulator, form: str) -> bytes:
 
 
 def screen_ansi(emulator: Emulator) -> str:
-    """The rows as text with SGR; none of them leaves a pen behind."""
-    rows = []
-    for row in emulator.screen.buffer:
-        painter = Painter()
-        painter.cells(trimmed(row))
-        painter.use(DEFAULT)
-        rows.append(str(painter))
-    return "\n".join(rows)
+    """The rows as text with SGR, each with the default pen at its end."""
+    return "\n".join(encode(row.trimmed(), reset=True) for row in emulator.screen.buffer)
 
 
 def screen_data(emulator: Emulator) -> dict[str, Any]:
     """`columns`, `rows`, `cursor`, `title`, `alternate`, `colours` and `cells`: the runs of each row.
 
-    A run is `{"column", "width", "text"}` and of its attributes those that are set (see `_attributes`). `colours` are
-    those that the program changed, as it wrote them: by number, and `foreground` and `background`.
+    A run is `{"column", "width", "text"}` and the attributes that are set (see `_attributes`). `colours` holds those
+    that the program has changed, as it wrote them: by number, and `foreground` and `background`.
     """
     screen = emulator.screen
     row, column = emulator.cursor
@@ -65,11 +55,11 @@ def screen_data(emulator: Emulator) -> dict[str, Any]:
     }
 
 
-def _runs(row: Any) -> list[dict[str, Any]]:
-    """The cells of a row that look alike, together; blanks at its end are left out."""
+def _runs(row: Row) -> list[dict[str, Any]]:
+    """The cells of a row, those of one pen together; without the blanks at the end."""
     runs = []
     column = 0
-    for pen, group in groupby(trimmed(row), pen_of_cell):
+    for pen, group in groupby(row.trimmed(), pen_of_cell):
         cells = list(group)
         text = "".join(cell.data for cell in cells)
         runs.append({"column": column, "width": len(cells), "text": text, **_attributes(pen)})
@@ -80,51 +70,52 @@ def _runs(row: Any) -> list[dict[str, Any]]:
 def _attributes(pen: Pen) -> dict[str, Any]:
     """`fg bg underline_colour`: a number from 0 to 255, or `#rrggbb`. `underline`: its kind. `link`: the address.
 
-    The others are true: `bold dim italic strike reverse blink conceal overline`.
+    `bold dim italic strike reverse blink conceal overline`: true.
     """
     style = pen.style
     colours = {"fg": style.fg, "bg": style.bg, "underline_colour": style.underline_colour}
-    told: dict[str, Any] = {key: _colour(form) for key, form in colours.items() if form != "default"}
+    attributes: dict[str, Any] = {key: _colour(form) for key, form in colours.items() if form != "default"}
     flags = {
         "bold": style.bold, "dim": style.dim, "italic": style.italics, "strike": style.strikethrough,
         "reverse": style.reverse, "blink": style.blink, "conceal": style.conceal, "overline": style.overline,
     }  # fmt: skip
-    told |= {key: True for key, on in flags.items() if on}
+    attributes |= {key: True for key, on in flags.items() if on}
     if style.underline:
-        told["underline"] = _UNDERLINES[style.underline]
+        attributes["underline"] = _UNDERLINES[style.underline]
     if style.link:
-        told["link"] = style.link.partition(";")[2]
-    return told
+        attributes["link"] = style.link.partition(";")[2]
+    return attributes
 
 
 def _colour(form: str) -> int | str:
-    """A colour of a pen: one of the 256, or three parts."""
+    """A colour of a pen as a number or as `#rrggbb`."""
     if form.startswith("2;"):
         return "#" + "".join(f"{int(part) & 255:02x}" for part in form.split(";")[1:4])
     return int(form.removeprefix("5;"))
 
 
 def follow_state(emulator: Emulator) -> dict[str, Any]:
-    """`open`: whether the cursor stands on the last line that holds anything, and then `column`, counted over its rows.
+    """Where a `LineReader` goes on after the last lines have been read.
 
-    Otherwise `blank`: how many empty lines lie between the two. `columns`: the width. `alternate`: whether the other
-    screen shows. `unfinished`: the start of a sequence or a character whose rest is yet to come, as latin-1.
+    `open`: the cursor is on the last line that holds anything, and then `column`, counted over all rows of that line
+    (-1: its end, as it began in the scrollback). `blank`: otherwise, the empty lines between the two. `columns`: the
+    width. `alternate`: whether the alternate screen shows. `unfinished`: bytes of a sequence or a character whose rest
+    is yet to come, as latin-1.
     """
-    screen = emulator.screen
-    rows = screen.buffer
+    rows = emulator.screen.buffer
     row, column = emulator.cursor
     first = row
-    while first > 0 and rows[first].continues:
+    while first > 0 and rows[first].wrapped:
         first -= 1
-    last = max((at for at in range(len(rows)) if trimmed(rows[at])), default=-1)
-    following = row
-    while following + 1 < len(rows) and rows[following + 1].continues:
-        following += 1
-    on_it = not emulator.alternate and first <= last <= following
+    end = row
+    while end + 1 < len(rows) and rows[end + 1].wrapped:
+        end += 1
+    last = max((at for at in range(len(rows)) if rows[at].trimmed()), default=-1)
+    begun_above = first == 0 and rows[0].wrapped
     return {
-        "open": on_it,
-        "column": (row - first) * emulator.columns + column if not (first == 0 and rows[0].continues) else -1,
-        "blank": max(0, first - last - 1) if not emulator.alternate else 0,
+        "open": not emulator.alternate and first <= last <= end,
+        "column": -1 if begun_above else (row - first) * emulator.columns + column,
+        "blank": 0 if emulator.alternate else max(0, first - last - 1),
         "columns": emulator.columns,
         "alternate": emulator.alternate,
         "unfinished": emulator.tokenizer.unfinished.decode("latin-1"),

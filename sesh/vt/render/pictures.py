@@ -1,11 +1,7 @@
-"""A screen as an SVG picture or an HTML page, each whole in itself: no script, no font or style from elsewhere.
+"""A screen as an SVG picture or an HTML page, each self-contained: no script, font or style from elsewhere.
 
-The input is what the daemon answers for `--screen --format json`. All that a program chose is escaped, and only
-addresses of the web become links.
-
-Box drawing and block elements (U+2500 to U+259F) as shapes: fonts leave gaps between rows, shapes do not.
-
-A shape is SVG for a box of 9 by 18, in the colour `currentColor`.
+The input is what `export.screen_data` returns. All text that comes from the program is escaped, and only web addresses
+become links. Box drawing and block elements (U+2500 to U+259F) are drawn as shapes, as fonts leave gaps between rows.
 """
 
 from __future__ import annotations
@@ -25,6 +21,8 @@ if TYPE_CHECKING:
     Run = dict[str, Any]
     Piece = tuple[int, int, str]
 
+#: The size of a cell.
+WIDTH, HEIGHT = 9, 18
 _FONT = "'DejaVu Sans Mono','Liberation Mono',Menlo,Consolas,'Noto Sans Mono CJK SC',monospace"
 _SIZE, _BASE = 15, 14
 _MARGIN = 9
@@ -40,7 +38,7 @@ _WEB = re.compile(r"(?:https?://|mailto:)[^\s]+\Z")
 
 
 class Palette:
-    """The colours of a screen as CSS has them; those that the program set come first."""
+    """The colours of a screen in CSS: those that the program set, else the defaults."""
 
     def __init__(self, colours: dict[str, str]) -> None:
         set_ = {key: _css(value) for key, value in colours.items()}
@@ -49,7 +47,7 @@ class Palette:
         self.background = self._set.get("background", _BACKGROUND)
 
     def colour(self, colour: int | str) -> str:
-        """A colour of a run: one of XTerm's 256, or one that is CSS already."""
+        """A colour of a run, one of XTerm's 256 or `#rrggbb`, in CSS."""
         if isinstance(colour, str):
             return colour if _HEX.match(colour) else self.foreground
         if str(colour) in self._set:
@@ -62,14 +60,14 @@ class Palette:
         return "#" + "".join(f"{_LEVELS[part]:02x}" for part in (cube // 36, cube // 6 % 6, cube % 6))
 
     def of(self, run: Run) -> tuple[str, str]:
-        """Foreground and background of a run; the background is empty where it is the screen's own."""
+        """Foreground and background of a run; the background is empty where it is that of the screen."""
         front = self.colour(run["fg"]) if "fg" in run else self.foreground
         back = self.colour(run["bg"]) if "bg" in run else ""
         return (back or self.background, front) if run.get("reverse") else (front, back)
 
 
 def _css(value: str) -> str:
-    """A colour as XParseColor reads it in CSS; empty where it is none that is known."""
+    """A colour as XParseColor reads it, in CSS; empty where it is unknown."""
     if _HEX.match(value):
         return value
     parts = _PARTS.match(value)
@@ -79,23 +77,23 @@ def _css(value: str) -> str:
 
 
 def _pieces(run: Run) -> Iterator[Piece]:
-    """What can be written in one go, as (column, width, text): plain characters together, all others alone."""
-    column, begun, held = run["column"], run["column"], ""
+    """What is drawn as one, as (column, width, text): plain characters together, all others alone."""
+    column, start, held = run["column"], run["column"], ""
     for cluster, width in clusters(run["text"]):
         if width == 1 and cluster < "\u2000" and len(cluster) == 1:
             held += cluster
         else:
             if held:
-                yield begun, len(held), held
+                yield start, len(held), held
             yield column, width, cluster
-            begun, held = column + width, ""
+            start, held = column + width, ""
         column += width
     if held:
-        yield begun, len(held), held
+        yield start, len(held), held
 
 
 def _lines(run: Run, width: float, colour: str) -> str:
-    """Underline, overline and strike-through over `width`, as shapes in a cell's height."""
+    """Underline, overline and strike-through, as shapes of the height of a cell."""
     kind = run.get("underline")
     paths = []
     if kind == "curly":
@@ -119,13 +117,13 @@ def _linked(run: Run, content: str) -> str:
 
 
 def _face(run: Run) -> str:
-    """The CSS of a run's letters."""
+    """The CSS for the letters of a run."""
     faces = {"bold": "font-weight:bold", "italic": "font-style:italic", "dim": "opacity:.6"}
     return ";".join(css for key, css in faces.items() if run.get(key))
 
 
 def svg(screen: Screen) -> str:
-    """The picture; a cell is 9 by 18, with a margin around all of them."""
+    """The picture."""
     palette = Palette(screen["colours"])
     width, height = screen["columns"] * WIDTH + 2 * _MARGIN, screen["rows"] * HEIGHT + 2 * _MARGIN
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
@@ -177,7 +175,7 @@ def _drawn(run: Run, y: int, palette: Palette) -> str:
 
 
 def html(screen: Screen) -> str:
-    """The page: its text can be selected and copied; a cell is as wide as the browser's font has it."""
+    """The page. Its text can be selected and copied; the width of a cell is that of the browser's font."""
     palette = Palette(screen["colours"])
     cursor = screen["cursor"]
     rows = []
@@ -204,7 +202,7 @@ def html(screen: Screen) -> str:
 
 
 def _written(run: Run, palette: Palette) -> str:
-    """One run of the page."""
+    """A run of the page."""
     colour, back = palette.of(run)
     out = []
     for _, width, text in _pieces(run):
@@ -228,13 +226,14 @@ def _written(run: Run, palette: Palette) -> str:
 
 
 def _printable(text: str) -> str:
-    """Text without what XML does not allow."""
+    """Text without the characters that XML does not allow."""
     return "".join(
         each for each in text if each >= " " and not "\ud800" <= each <= "\udfff" and each not in "\ufffe\uffff"
     )
 
 
-WIDTH, HEIGHT = 9, 18
+# -- shapes ---------------------------------------------------------------------------------------------------
+
 _MIDDLE, _CENTRE = WIDTH / 2, HEIGHT / 2
 _SIDES = {"LEFT": (0, _CENTRE), "RIGHT": (WIDTH, _CENTRE), "UP": (_MIDDLE, 0), "DOWN": (_MIDDLE, HEIGHT)}
 _BOTH = {"HORIZONTAL": ("LEFT", "RIGHT"), "VERTICAL": ("UP", "DOWN")}
@@ -245,7 +244,7 @@ _QUADRANTS |= {0x9E: "23", 0x9F: "234"}
 
 
 def shape(character: str) -> str:
-    """The shape of a character, empty where it is no box and no block."""
+    """The SVG of a box drawing or block character for a cell, in the colour `currentColor`; empty for all others."""
     if not "\u2500" <= character <= "\u259f" or len(character) != 1:
         return ""
     if character >= "\u2580":
@@ -261,19 +260,19 @@ def shape(character: str) -> str:
 
 
 def _arms(words: str) -> dict[str, str]:
-    """How heavy the line to each side is: `VERTICAL LIGHT AND RIGHT HEAVY` and all other ways of saying it."""
+    """The weight of the line to each side, from a name like `VERTICAL LIGHT AND RIGHT HEAVY`."""
     arms: dict[str, str] = {}
     for part in words.split(" AND "):
         weights = [word for word in part.split() if word in _WEIGHTS]
         for word in part.split():
             for side in _BOTH.get(word, (word,) if word in _SIDES else ()):
                 arms[side] = weights[0] if weights else ""
-    said = next((weight for weight in arms.values() if weight), "LIGHT")
-    return {side: weight or said for side, weight in arms.items()}
+    default = next((weight for weight in arms.values() if weight), "LIGHT")
+    return {side: weight or default for side, weight in arms.items()}
 
 
 def _arm(side: str, weight: str) -> str:
-    """A line from the middle to a side; a little beyond the middle, so that corners close."""
+    """A line from the middle to a side, beginning a little before the middle so that corners close."""
     x, y = _SIDES[side]
     wide = _WEIGHTS[weight]
     over = wide / 2
@@ -318,7 +317,7 @@ def _dashed(words: str) -> str:
 
 
 def _block(code: int) -> str:
-    """Parts of the cell: eighths from below and from the left, halves, shades, quadrants."""
+    """A part of the cell: eighths from below or from the left, halves, shades, quadrants."""
     if code in _QUADRANTS:
         return "".join(
             _filled(_MIDDLE * (number in "24"), _CENTRE * (number in "34"), _MIDDLE * (1 + (number in "24")),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon.pty.queries import LONGEST_STRING, QUERIES, Finding, Watch
+from sesh.daemon.pty.queries import LONGEST_STRING, QUERIES, Finding, QueryScanner
 
 ASKED = [
     (b"\x1b[c", "da1", b"c"),
@@ -78,12 +78,12 @@ PASSED_BY = [
 
 
 def kinds(data: bytes) -> list[tuple[str, bytes]]:
-    return [(finding.kind, finding.body) for finding in Watch().find(data)]
+    return [(finding.kind, finding.body) for finding in QueryScanner().find(data)]
 
 
 @pytest.mark.parametrize(("data", "kind", "body"), ASKED + TOLD, ids=repr)
 def test_each_kind_is_found_amid_other_output(data: bytes, kind: str, body: bytes) -> None:
-    found = Watch().find(b"\x1b[31mbefore" + data + b"\x1b[0mafter")
+    found = QueryScanner().find(b"\x1b[31mbefore" + data + b"\x1b[0mafter")
     assert found == [Finding(kind, body, len(b"\x1b[31mbefore" + data))]
 
 
@@ -113,7 +113,7 @@ def test_a_bell_within_a_string_is_no_bell_and_one_behind_it_is() -> None:
 
 def test_an_escape_cuts_a_string_off_and_what_it_begins_is_found() -> None:
     assert kinds(b"\x1b]0;half a title\x1b[6n") == [("cpr", b"6n")]
-    watch = Watch()
+    watch = QueryScanner()
     assert watch.find(b"\x1b]0;half a title\x1b") == []
     assert watch.find(b"[6n") == [Finding("cpr", b"6n", 3)]
 
@@ -121,17 +121,17 @@ def test_an_escape_cuts_a_string_off_and_what_it_begins_is_found() -> None:
 def test_a_query_split_at_any_place_is_found_with_its_end_in_the_second_block() -> None:
     for data, kind, body in ASKED + TOLD:
         for cut in range(1, len(data)):
-            watch = Watch()
+            watch = QueryScanner()
             first, second = b"x\x1b[1m" + data[:cut], data[cut:]
             assert watch.find(first) == []
             assert watch.carry == data[:cut]
-            again = Watch(watch.carry)
+            again = QueryScanner(watch.carry)
             assert watch.find(second + b"y") == again.find(second + b"y") == [Finding(kind, body, len(second))]
             assert watch.carry == b""
 
 
 def test_a_string_over_the_bound_is_given_up_and_its_end_is_still_seen() -> None:
-    watch = Watch()
+    watch = QueryScanner()
     assert watch.find(b"\x1b]0;") == []
     for _ in range(100):
         assert watch.find(b"x" * 4096) == []
@@ -144,20 +144,20 @@ def test_the_longest_string_is_found_whole_or_split() -> None:
     data = b"\x1b]0;" + b"x" * (LONGEST_STRING - 4)
     for cut in (1, 5, 40_000, len(data)):
         for terminator in (b"\x07", b"\x1b\\"):
-            watch = Watch()
+            watch = QueryScanner()
             found = watch.find(data[:cut]) + watch.find(data[cut:] + terminator)
             assert [finding.kind for finding in found] == ["title"], (cut, terminator)
 
 
 def test_absurd_parameters_cost_no_memory() -> None:
-    watch = Watch()
+    watch = QueryScanner()
     assert watch.find(b"\x1b[" + b"1;" * 100_000) == []
     assert watch.carry == b""
     assert watch.find(b"m\x1b[5n") == [Finding("dsr", b"5n", 5)]
 
 
 def test_a_flood_of_bells_gives_a_bounded_number_of_findings_and_hides_no_query() -> None:
-    found = Watch().find(b"\x07" * 100_000 + b"\x1b[6n")
+    found = QueryScanner().find(b"\x07" * 100_000 + b"\x1b[6n")
     assert len(found) < 200
     assert found[-1] == Finding("cpr", b"6n", 100_004)
 
@@ -173,13 +173,13 @@ PIECES = st.one_of(
 @given(st.lists(PIECES, max_size=12), st.lists(st.integers(0, 200), max_size=12))
 def test_any_chunking_finds_the_same(pieces: list[bytes], cuts: list[int]) -> None:
     data = b"".join(pieces)
-    whole = Watch()
+    whole = QueryScanner()
     expected = [(each.kind, each.body, each.end) for each in whole.find(data)]
-    watch = Watch()
+    watch = QueryScanner()
     found = []
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     for start, end in itertools.pairwise(places):
-        watch = Watch(watch.carry)
+        watch = QueryScanner(watch.carry)
         found += [(each.kind, each.body, start + each.end) for each in watch.find(data[start:end])]
     assert found == expected
     assert watch.carry == whole.carry
@@ -189,21 +189,21 @@ def test_any_chunking_finds_the_same(pieces: list[bytes], cuts: list[int]) -> No
 @given(st.lists(PIECES, max_size=12))
 def test_one_byte_at_a_time_finds_the_same(pieces: list[bytes]) -> None:
     data = b"".join(pieces)
-    watch = Watch()
+    watch = QueryScanner()
     found = [(each.kind, each.body, at + 1) for at in range(len(data)) for each in watch.find(data[at : at + 1])]
-    assert found == [(each.kind, each.body, each.end) for each in Watch().find(data)]
+    assert found == [(each.kind, each.body, each.end) for each in QueryScanner().find(data)]
 
 
 @settings(max_examples=1000)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_borne_and_ends_lie_in_the_block(data: bytes) -> None:
-    ends = [finding.end for finding in Watch().find(data)]
+    ends = [finding.end for finding in QueryScanner().find(data)]
     assert ends == sorted(ends)
     assert all(0 < end <= len(data) for end in ends)
 
 
 def test_bytes_that_come_singly_within_a_long_string_do_not_cost_its_square() -> None:
-    watch = Watch()
+    watch = QueryScanner()
     watch.find(b"\x1b]0;" + b"x" * 60_000)
     began = time.process_time()
     for _ in range(5_000):

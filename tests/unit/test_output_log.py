@@ -1,4 +1,4 @@
-"""The stream of output: what is read is what was written, whatever was trimmed and however it came."""
+"""The log of output: what is read is what was written, whatever was trimmed and however it came."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.pty import output_log
-from sesh.daemon.pty.output_log import RETAINED, Stream
+from sesh.daemon.pty.output_log import RETAINED, OutputLog
 
 STEPS = st.lists(
     st.one_of(
@@ -23,7 +23,7 @@ STEPS = st.lists(
 def test_a_stream_is_a_sequence_of_bytes_with_its_beginning_cut_off(steps: list[tuple[str, object]], base: int) -> None:
     before, output_log.RETAINED = output_log.RETAINED, 1000
     try:
-        model, kept = b"", Stream(base)
+        model, kept = b"", OutputLog(base)
         for step, value in steps:
             if step == "append":
                 assert isinstance(value, bytes)
@@ -47,7 +47,7 @@ def test_a_stream_is_a_sequence_of_bytes_with_its_beginning_cut_off(steps: list[
 
 
 def test_a_position_that_is_no_longer_held_is_refused() -> None:
-    kept = Stream()
+    kept = OutputLog()
     for _ in range(12):
         kept.append(bytes(64 << 10))
     kept.trim(kept.head)
@@ -59,7 +59,7 @@ def test_a_position_that_is_no_longer_held_is_refused() -> None:
 
 
 def test_blocks_are_read_without_being_copied() -> None:
-    kept = Stream()
+    kept = OutputLog()
     block = bytes(100_000)
     kept.append(block)
     assert kept.read(500, 100)[0].obj is block
@@ -67,7 +67,7 @@ def test_blocks_are_read_without_being_copied() -> None:
 
 def test_keys_echoed_one_by_one_cost_little_more_than_their_bytes() -> None:
     """A block for each byte of an interactive session would have cost twenty megabytes, and a long move at each key."""
-    kept = Stream()
+    kept = OutputLog()
     for _ in range(300_000):
         kept.append(b"x")
     assert len(kept._blocks) < 100
@@ -76,7 +76,7 @@ def test_keys_echoed_one_by_one_cost_little_more_than_their_bytes() -> None:
 
 
 def test_a_view_stays_as_it_was_while_its_block_grows() -> None:
-    kept = Stream()
+    kept = OutputLog()
     kept.append(b"abc")
     view = kept.read(0, 3)[0]
     kept.append(b"def")
@@ -84,7 +84,7 @@ def test_a_view_stays_as_it_was_while_its_block_grows() -> None:
 
 
 def test_a_stream_begins_anew_where_another_one_was() -> None:
-    kept = Stream()
+    kept = OutputLog()
     kept.append(b"old")
     kept.restore(1000, b"new")
     assert (kept.base, kept.head, kept.bytes(0)) == (1000, 1003, b"new")

@@ -1,4 +1,4 @@
-"""The short cut for floods gives what the ordinary way gives, to the last pen."""
+"""The fast path for bulk output gives what the tokenizer gives, to the last pen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 
-from sesh.vt import bulk, tokenizer
+from sesh.vt import fast_path, tokenizer
 from sesh.vt.emulator import Emulator
 from tests.unit.streams import piece
 
@@ -59,7 +59,7 @@ def block(rng: random.Random) -> bytes:
 
 
 def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
-    """A random flood fed both ways, and how often the short cut was taken."""
+    """Random bulk output fed both ways, and how often the fast path was taken."""
     limits = {"max_lines": rng.choice((0, 5, 30, 1000)), "max_bytes": rng.choice((200, 1 << 20))}
     size = (rng.choice((2, 10, 20, 41)), rng.choice((1, 2, 5)))
     start = b"".join(piece(rng) for _ in range(rng.choice((0, 0, 3, 10))))
@@ -67,14 +67,14 @@ def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
         start += b"\x1b\\\x1bc"
     blocks = [block(rng) for _ in range(rng.randint(1, 3))]
     quick, slow = Emulator(*size, **limits), Emulator(*size, **limits)
-    with mock.patch.object(tokenizer, "pour", wraps=bulk.pour) as pour:
+    with mock.patch.object(tokenizer, "scroll_through", wraps=fast_path.scroll_through) as fast:
         with mock.patch.object(tokenizer, "SMALLEST", 1):
             for data in [start, *blocks]:
                 quick.feed(data)
         with mock.patch.object(tokenizer, "SMALLEST", 1 << 40):
             for data in [start, *blocks]:
                 slow.feed(data)
-        return quick, slow, pour.call_count
+        return quick, slow, fast.call_count
 
 
 def test_both_ways_agree() -> None:
@@ -99,21 +99,30 @@ def test_both_ways_agree() -> None:
         b"sent with its own CR\r\r\n",
     ],
 )
-def test_a_flood_is_recognised(kind: bytes) -> None:
+def test_bulk_output_is_recognised(kind: bytes) -> None:
     emulator = Emulator(80, 24)
-    with mock.patch.object(tokenizer, "pour", wraps=bulk.pour) as pour:
+    with mock.patch.object(tokenizer, "scroll_through", wraps=fast_path.scroll_through) as fast:
         emulator.feed(kind * 5000)
-    assert pour.call_count == 1
+    assert fast.call_count == 1
     assert emulator.scrolled == 5000 - 23
 
 
-UNCALM = ("\x1b[?1049h", "\x1b[2;5r", "\x1b[?7l", "\x1b[4h", "\x1b[20h", "\x1b(0", "\x1b]8;;http://x\x07", "\x1b[41m")
+STATES = (
+    "\x1b[?1049h",
+    "\x1b[2;5r",
+    "\x1b[?7l",
+    "\x1b[4h",
+    "\x1b[20h",
+    "\x1b(0",
+    "\x1b]8;;http://x\x07",
+    "\x1b[41m",
+)
 
 
-@pytest.mark.parametrize("state", UNCALM)
-def test_a_screen_that_is_not_calm_takes_the_ordinary_way(state: str) -> None:
+@pytest.mark.parametrize("state", STATES)
+def test_a_screen_in_another_state_leaves_it_to_the_tokenizer(state: str) -> None:
     emulator = Emulator(80, 24)
     emulator.feed(state.encode())
-    with mock.patch.object(tokenizer, "pour") as pour:
+    with mock.patch.object(tokenizer, "scroll_through") as fast:
         emulator.feed(b"text\r\n" * 5000)
-    assert pour.call_count == 0
+    assert fast.call_count == 0

@@ -1,9 +1,9 @@
-"""A process that gives birth to sessions as the command line would: an order a line in, the outcome a line out.
+"""A process that creates sessions as the command line would: reads a request a line, writes the outcome a line.
 
 It is run as a program of its own, so that a daemon is never a fork of pytest. A line is
-`{"order": {...}, "hold": bool, "wait": bool}`; with `hold` the first connection stays open as long as this process
+`{"spec": {...}, "hold": bool, "wait": bool}`; with `hold` the first connection stays open as long as this process
 lives, with `wait` it is used to wait for the end, and the outcome has `result` and `output`.
-`TEST_PATCH=module:NAME=number` gives a bound of the daemon's another value, so that no test waits for seconds.
+`TEST_PATCH=module:NAME=number` changes a time limit, so that no test waits for seconds.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import sys
 import traceback
 from typing import Any
 
-from sesh.daemon.spawn import daemonize
+from sesh.daemon.spawn import launch
 from sesh.errors import SeshError
 
-ORDER: dict[str, Any] = {
+SPEC: dict[str, Any] = {
     "directory": "/", "command": None, "extra": {}, "columns": 80, "rows": 24, "width": 0, "height": 0, "labels": {},
     "keep": False, "job": False, "timeout": None, "login": False, "term": None, "colorterm": None,
 }  # fmt: skip
@@ -32,15 +32,15 @@ def main() -> None:
         setattr(importlib.import_module(module), name, float(value))
     held = []
     for line in sys.stdin:
-        asked = json.loads(line)
+        request = json.loads(line)
         answer: dict[str, Any] = {}
         try:
-            connection = daemonize.start({**ORDER, "environment": dict(os.environ), **asked["order"]})
-            if asked["wait"]:
+            connection = launch.start_daemon({**SPEC, "environment": dict(os.environ), **request["spec"]})
+            if request["wait"]:
                 connection.hello("request")
                 result, output = connection.request("wait", output=True)
                 answer = {"result": result, "output": output.decode("latin-1")}
-            if asked["hold"]:
+            if request["hold"]:
                 held.append(connection)
             else:
                 connection.close()

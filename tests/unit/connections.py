@@ -1,4 +1,4 @@
-"""Clients of a daemon that is not there: a Peer on one end of a socket pair, the test on the other."""
+"""Clients of a daemon that is not there: a Connection on one end of a socket pair, the test on the other."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import socket
 from typing import Any
 
 from sesh import protocol
-from sesh.daemon.clients.client import Attachment
-from sesh.daemon.clients.connection import Peer
+from sesh.daemon.clients.client import Client
+from sesh.daemon.clients.connection import Connection
 
 
 class Link:
-    """`peer` is the daemon's side; `take` reads the frames that came out on the other one."""
+    """`connection` is the daemon's side; `take` reads the frames that came out on the other one."""
 
     def __init__(self, *, buffer: int = 0) -> None:
         ours, theirs = socket.socketpair()
@@ -19,7 +19,7 @@ class Link:
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
         ours.setblocking(False)
         self.other, self.socket = ours, theirs
-        self.peer = Peer(theirs)
+        self.connection = Connection(theirs)
         self.decoder = protocol.Decoder()
 
     def take(self, limit: int = 1 << 24) -> list[tuple[int, bytes]]:
@@ -40,10 +40,10 @@ class Link:
         """The OUTPUT that has come, as (position, bytes)."""
         return [protocol.split_number(payload) for kind, payload in self.take() if kind == protocol.OUTPUT]
 
-    def attached(self, number: int = 1, **hello: Any) -> Attachment:
-        """The peer's attachment; it hangs on the peer as its reader."""
-        client = Attachment(self.peer, number, {"columns": 80, "rows": 24, **hello})
-        self.peer.attachment = self.peer.reader = client
+    def attached(self, number: int = 1, **hello: Any) -> Client:
+        """The connection's attachment; it hangs on the connection as its reader."""
+        client = Client(self.connection, number, {"columns": 80, "rows": 24, **hello})
+        self.connection.client = self.connection.reader = client
         return client
 
     def close(self) -> None:

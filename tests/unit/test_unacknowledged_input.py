@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.client.attachment import LIMIT, WINDOW, Typed
+from sesh.client.attachment import LIMIT, WINDOW, UnacknowledgedInput
 
 
 def read(frames: list[bytes]) -> list[tuple[int, bytes]]:
@@ -16,13 +16,13 @@ def read(frames: list[bytes]) -> list[tuple[int, bytes]]:
 
 
 def test_frames_are_counted_from_one() -> None:
-    typed = Typed()
+    typed = UnacknowledgedInput()
     assert read(typed.add(b"a")) == [(1, b"a")]
     assert read(typed.add(b"b")) == [(2, b"b")]
 
 
 def test_no_more_than_the_window_is_on_its_way() -> None:
-    typed = Typed()
+    typed = UnacknowledgedInput()
     sent = read(typed.add(b"x" * (WINDOW + 10)))
     assert sum(len(data) for _, data in sent) == WINDOW
     assert typed.add(b"y") == []
@@ -30,7 +30,7 @@ def test_no_more_than_the_window_is_on_its_way() -> None:
 
 
 def test_it_is_full_beyond_its_limit() -> None:
-    typed = Typed()
+    typed = UnacknowledgedInput()
     typed.add(b"x" * (WINDOW + LIMIT - 1))
     assert not typed.full
     typed.add(b"x")
@@ -38,7 +38,7 @@ def test_it_is_full_beyond_its_limit() -> None:
 
 
 def test_what_the_daemon_has_is_not_sent_again() -> None:
-    typed = Typed()
+    typed = UnacknowledgedInput()
     for data in (b"a", b"b", b"c"):
         typed.add(data)
     assert read(typed.resume(2)) == [(3, b"c")]
@@ -47,7 +47,7 @@ def test_what_the_daemon_has_is_not_sent_again() -> None:
 
 @given(st.lists(st.binary(max_size=300_000) | st.integers(0, 20), max_size=12))
 def test_every_byte_goes_once_and_in_order(steps: list[bytes | int]) -> None:
-    typed = Typed()
+    typed = UnacknowledgedInput()
     went: list[tuple[int, bytes]] = []
     for step in steps:
         went += read(typed.add(step) if isinstance(step, bytes) else typed.acknowledge(min(step, len(went))))

@@ -1,0 +1,131 @@
+"""The creator's side: start a daemon for a new session, and learn at once that it serves or why it cannot.
+
+The daemon is, in this order, the child of systemd-run where it needs a scope of its own, a fork of the zygote where
+there is one, a fork of this process where little is loaded here, or else an interpreter of its own.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+from sesh import lean, names, paths, wire
+from sesh.daemon.spawn.daemonize import python, reap
+from sesh.errors import Refused, SeshError, Unreachable
+from sesh.lean import socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.daemon.spawn.main import Spec
+
+_HEAVY = ("typer", "rich", "pydantic", "fabric", "asyncio", "threading")
+"""A process that has loaded one of these does not fork: its memory, or its threads, would live on in the daemon."""
+_ZYGOTE_FROM = 3
+"""Sessions, this one counted in, from which on a zygote is worth its memory."""
+
+
+def start_daemon(spec: Spec) -> wire.Connection:
+    """Starts the daemon and its program (`spec`: see `main`); its first connection, on which HELLO has not been sent.
+
+    Raises Exists, CannotStart (127, 126), Refused (the directory, or that of the sessions), InvalidName.
+    """
+    from sesh.daemon.spawn.scope import own_scope
+
+    names.check_name(spec["name"])
+    paths.ready_directory()
+    spec = {**spec, "directory": spec.get("directory") or _current_directory(), "umask": _umask()}
+    if not os.path.isdir(spec["directory"]):
+        raise Refused(f"there is no directory {spec['directory']}; make it first, or name another")
+    scope = own_scope()
+    if scope:
+        try:
+            return _spawn(spec, scope)
+        except Unreachable:
+            pass  # systemd-run does not work for this user: the daemon starts where its creator is
+    if os.path.isdir(paths.zygote_directory()):
+        from sesh.daemon.spawn import zygote
+
+        forked = zygote.connect()
+        if forked is not None:
+            return _send_spec(forked, spec)
+    heavy = any(module in sys.modules for module in _HEAVY)
+    connection = _spawn(spec, []) if heavy else _fork(spec)
+    if not (heavy or spec.get("job")):
+        _start_zygote()
+    return connection
+
+
+def _start_zygote() -> None:
+    """Starts a zygote for the sessions to come, where there are enough. Its errors are not this session's."""
+    try:
+        if len(paths.names()) >= _ZYGOTE_FROM:
+            from sesh.daemon.spawn import zygote
+
+            zygote.start(_ZYGOTE_FROM)
+    except (OSError, Refused):
+        return
+
+
+def _current_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise Refused("the current directory was removed; go to another one") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _fork(spec: Spec) -> wire.Connection:
+    """The daemon as a fork of this process: the fastest way while little is loaded."""
+    from sesh.daemon.spawn.main import run_forked
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    child = os.fork()
+    if child == 0:
+        # Collecting the parent's garbage could close descriptors whose numbers are in use again.
+        gc.freeze()
+        gc.disable()
+        run_forked(theirs.fileno(), spec)
+    theirs.close()
+    reap(child)
+    return _wait_until_ready(wire.adopt(ours))
+
+
+def _spawn(spec: Spec, before: list[str]) -> wire.Connection:
+    """The daemon in an interpreter of its own, started behind the words `before`."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    channel = theirs.fileno()
+    os.set_inheritable(channel, True)
+    code = f"import sys; sys.path[:] = {sys.path!r}; from sesh.daemon.spawn.main import run_spawned"
+    words = [*before, *python(), "-c", f"{code}; run_spawned({channel})"]
+    child = os.posix_spawn(words[0], words, os.environ)
+    theirs.close()
+    try:
+        return _send_spec(wire.adopt(ours), spec)
+    finally:
+        reap(child)
+
+
+def _send_spec(connection: wire.Connection, spec: Spec) -> wire.Connection:
+    """Sends its spec to a process that waits for one, and waits until the daemon serves."""
+    try:
+        connection.send(wire.asking("start", 1, lean.to_json(spec, ascii_only=True).encode()))
+    except Unreachable:
+        connection.close()
+        raise
+    return _wait_until_ready(connection)
+
+
+def _wait_until_ready(connection: wire.Connection) -> wire.Connection:
+    """Waits for the daemon's report that it serves. Raises the error that it reports instead."""
+    try:
+        connection.answer(0)
+    except SeshError:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,224 @@
+"""A daemon's process from its first instruction: detach, start the program, report to the creator, serve the session.
+
+What the session is to be comes as its spec, plain data: name, directory (empty for the creator's), umask, command (a
+list, None for the user's shell), environment (the creator's), extra (variables that win), columns, rows, width, height
+(0 without a terminal), labels, keep, job, timeout (seconds, for a job), stdin (whether the job reads what its creator
+sends), login, term, colorterm, id (None for a new one), persist (whether the daemon writes checkpoints), before (text
+to show above the program's output), gate (whether the command starts only after Enter).
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+
+from sesh import lean, paths, protocol, wire
+from sesh.daemon.spawn.daemonize import CHANNEL, detach, leave_session, reset_signals
+from sesh.errors import InternalError, Refused, SeshError
+from sesh.lean import socket
+from sesh.store import records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from sesh.daemon.clients.listener import Listener
+    from sesh.daemon.session import Session
+
+    Spec = dict[str, Any]
+
+_SPEC_TIMEOUT = 10.0
+"""Seconds that a fork of the zygote waits for its spec."""
+
+
+def run_forked(channel: int, spec: Spec) -> None:
+    """The daemon in a fork of its creator; never returns."""
+    try:
+        leave_session()
+    except BaseException:
+        os._exit(1)
+    _run(channel, spec)
+
+
+def run_spawned(channel: int) -> None:
+    """The daemon in an interpreter of its own, which reads its spec from the channel; never returns."""
+    run_forked(channel, _receive_spec(wire.Connection(channel, channel), None))
+
+
+def run_from_zygote(channel: int, lifetime_pipe: int) -> None:
+    """The daemon in a fork of the zygote, which sees the daemon's end as the pipe's; never returns."""
+    try:
+        leave_session()
+        connection = wire.Connection(channel, channel)
+        connection.send(protocol.frame(protocol.PONG, b""))
+        spec = _receive_spec(connection, time.monotonic() + _SPEC_TIMEOUT)
+        directory = paths.directory()
+        # A plain dict: os.environ would call putenv(3) for each, which costs a page of memory each; no C code reads it.
+        os.environ = {**spec["environment"], "SESH_DIR": directory}  # type: ignore[assignment]  # noqa: B003
+    except BaseException:
+        os._exit(1)  # the creator did not wait and started its daemon without the zygote
+    _run(channel, spec, lifetime_pipe)
+
+
+def _receive_spec(connection: wire.Connection, deadline: float | None) -> Spec:
+    """The spec that comes over a connection. Raises what `Connection.receive` raises."""
+    data = bytearray()
+    while True:
+        kind, payload = connection.receive(deadline)
+        if kind == protocol.DATA:
+            data += payload
+        elif kind == protocol.REQUEST:
+            spec: Spec = lean.parse_json(data.decode())
+            return spec
+
+
+def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
+    """Reports to the creator that the session is there, or why not, and serves it; never returns."""
+    try:
+        detach(channel, lifetime_pipe)
+        reset_signals()
+        first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, CHANNEL)
+        try:
+            session, agent, listener = _set_up(spec)
+        except SeshError as error:
+            first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "error": error.facts()}))
+            os._exit(1)
+        try:
+            first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))
+        except OSError:
+            pass  # the creator has died; its session lives
+        _serve(session, agent, listener, first)
+    except BaseException as error:
+        if os.environ.get("SESH_DEBUG"):
+            import traceback
+
+            with open(os.path.join(paths.directory(), f".crash.{os.getpid()}"), "w", encoding="utf-8") as file:
+                traceback.print_exception(type(error), error, error.__traceback__, file=file)
+        os._exit(1)
+    os._exit(0)
+
+
+def _serve(session: Session, agent: str, listener: Listener, first: socket.socket) -> None:
+    """Serves the session to its end. The server's modules load here: the creator has its answer and need not wait."""
+    try:
+        from sesh.daemon.server import Server
+
+        server = Server(session, listener, first, agent)
+    except BaseException:
+        listener.release()
+        raise
+    gc.freeze()  # what has been loaded by now lives as long as the daemon
+    gc.enable()
+    server.run()
+
+
+def _set_up(spec: Spec) -> tuple[Session, str, Listener]:
+    """A session with its program running, its agent link, and its listening socket. Raises SeshError."""
+    from sesh.daemon.clients.listener import Listener
+
+    listener = None
+    try:
+        listener = Listener.claim(spec["name"])
+        session, agent = _start_session(spec)
+        session.write_record()
+    except BaseException as error:
+        if listener is not None:
+            listener.release()
+        if isinstance(error, SeshError):
+            raise
+        if isinstance(error, OSError):
+            raise _refused(error) from error
+        raise InternalError(f"the session cannot be set up: {error}") from error
+    return session, agent, listener
+
+
+def _refused(error: OSError) -> Refused:
+    """The error for what the system would not do."""
+    why = error.strerror or str(error)
+    place = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    remedy = f"; make {paths.directory()} writable" if isinstance(error, PermissionError) else ""
+    return Refused(f"the session cannot be set up: {place}{why}{remedy}")
+
+
+def _start_session(spec: Spec) -> tuple[Session, str]:
+    """The session with its program started, and the path of its agent link."""
+    from sesh.daemon.clients.client import clamp_size
+    from sesh.daemon.pty.pty import Pty
+    from sesh.daemon.pty.pump import point
+    from sesh.daemon.session import Session
+
+    creator = spec["environment"]
+    number = str(spec.get("id") or os.urandom(8).hex())
+    agent = records.agent_path(number)
+    variables = _environment(spec, number, agent)
+    program, argv, command = _program(spec, variables)
+    size = clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
+    created = time.time()
+    inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
+    try:
+        pty = Pty.spawn(program, argv, spec["directory"], variables, size, spec["umask"], inbound)
+    finally:
+        if inbound >= 0:
+            os.close(inbound)
+    facts = {
+        "name": spec["name"],
+        "id": number,
+        "created": created,
+        "directory": spec["directory"],
+        "command": command,
+        "labels": dict(spec.get("labels") or {}),
+        "keep": bool(spec.get("keep")),
+        "job": bool(spec.get("job")),
+        "shell": not spec.get("command"),
+        "persist": spec.get("persist") is True,
+        "deadline": created + float(spec["timeout"]) if spec.get("timeout") is not None else None,
+        "pid": pty.pid,
+    }
+    if creator.get("SSH_AUTH_SOCK"):
+        point(agent, creator["SSH_AUTH_SOCK"])
+    session = Session(facts, size, pty)
+    if spec.get("before"):
+        session.log.append(spec["before"].encode("utf-8", "replace"))
+    if outbound >= 0:
+        from sesh.daemon.pty.input import StdinPipe
+
+        session.stdin = StdinPipe(outbound)
+    return session, agent
+
+
+def _environment(spec: Spec, number: str, agent: str) -> dict[str, str]:
+    """The program's variables."""
+    from sesh.daemon.spawn.environment import environment
+
+    variables = environment(
+        spec["environment"],
+        session=spec["name"],
+        login=bool(spec.get("login")),
+        terminal=spec.get("term"),
+        colour=spec.get("colorterm"),
+        auth_sock=agent,
+        extra=spec.get("extra") or {},
+    )
+    if spec["environment"].get("SESH_DIR"):
+        variables["SESH_DIR"] = paths.directory()
+    variables["PWD"] = spec["directory"]
+    variables["SESH_ENV_FILE"] = records.environment_path(number)
+    return variables
+
+
+def _program(spec: Spec, variables: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
+    """The path of the program, its argv, and the command for the record. Raises CannotStart."""
+    from sesh.daemon.pty.pty import cannot_start
+    from sesh.daemon.spawn.environment import behind_enter, find_program, shell, shell_words
+
+    command = spec.get("command")
+    if not command:
+        program = shell(spec["environment"])
+        return program, shell_words(program, login=bool(spec.get("login"))), [program]
+    found, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
+    if found is None:
+        raise cannot_start(command[0], "" if exit_code == 127 else command[0], 2 if exit_code == 127 else 13)
+    program, argv = behind_enter(found, list(command)) if spec.get("gate") else (found, list(command))
+    return program, argv, list(command)

@@ -1,0 +1,280 @@
+"""Control masters: one shared ssh connection for each host (ControlMaster in ssh_config), opened and closed here."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+
+from sesh import paths
+from sesh.errors import Refused, Unreachable
+from sesh.remote.ssh import ssh
+from sesh.remote.ssh.destination import Destination, program
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO
+
+PERSIST = "8h"
+_TIME = re.compile(r"(\d+[smhdw]?)+|yes|no", re.ASCII | re.IGNORECASE)
+_CONTROL_TIMEOUT = 2
+
+
+def is_shared(destination: Destination) -> bool:
+    """Whether connections to this host are shared; where not, each command logs in by itself.
+
+    Shared they are by sesh's own control master, or by the user's where ssh would open it unasked.
+    """
+    return destination.via is None and (
+        ssh.owns_control_path(destination) or destination.setting("controlmaster") in ("auto", "true", "yes")
+    )
+
+
+def ensure(destination: Destination, *, ask: bool | None = None, timeout: float | None = None) -> None:
+    """Make sure that the host's control master is there; a new one is opened by itself, its stdio on /dev/null.
+
+    `ask`: whether ssh may prompt (on the terminal, before anything is raw); None: where there is a terminal.
+    `timeout`: seconds, also for another process that is opening it. Where connections to the host are not shared it
+    does nothing. Raises Unreachable with ssh's own reason, in one line; Refused.
+    """
+    if not is_shared(destination) or is_alive(destination):
+        return
+    ask = ssh.can_prompt() if ask is None else ask
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with Lock(destination, deadline):
+        if not is_alive(destination):
+            _remove_stale_socket(destination)
+            _open(destination, ask, deadline)
+
+
+def is_alive(destination: Destination) -> bool:
+    """Whether the control master answers (the host itself is not asked)."""
+    socket = ssh.control_path(destination)
+    return bool(socket) and os.path.exists(socket) and _control(destination, "check")
+
+
+def identity(destination: Destination) -> tuple[int, int] | None:
+    """Distinguishes the present control master from those before and after it; None where there is none."""
+    if destination.via is not None:
+        return None
+    try:
+        status = os.lstat(ssh.control_path(destination))
+    except (OSError, ValueError):
+        return None
+    return status.st_ino, status.st_ctime_ns
+
+
+def close(destination: Destination) -> None:
+    """Make sure that a control master which has gone silent is not used again.
+
+    Ours is ended; one that the user configured only accepts no more sessions.
+    """
+    if destination.via is not None:
+        return
+    socket = ssh.control_path(destination)
+    if not socket or not os.path.lexists(socket):
+        return
+    if not ssh.owns_control_path(destination):
+        _control(destination, "stop")
+        return
+    _control(destination, "exit")  # if it hangs: without its socket nobody finds it, and it ends with its connection
+    try:
+        os.unlink(socket)
+    except FileNotFoundError:
+        pass  # ssh removed it
+
+
+def _control(destination: Destination, command: str) -> bool:
+    """`ssh -O`: send a command to the control master; whether it succeeded, within 2 s."""
+    words = [program(), "-O", command, *ssh.control_path_option(destination), *destination.target]
+    try:
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_CONTROL_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+# -- opening
+
+
+def _open(destination: Destination, ask: bool, deadline: float | None) -> None:
+    """Open the control master: by autossh where the user chose that and nothing needs to be asked, else by ssh."""
+    if os.path.basename(os.environ.get("SESH_SSH") or "") == "autossh":
+        with tempfile.TemporaryFile() as stderr:
+            if _open_by_autossh(destination, stderr, deadline):
+                return
+            printed = _text(stderr)
+        if not (ask and "Permission denied" in printed):
+            raise ssh.failure(destination, printed)
+    with tempfile.TemporaryFile() as stderr:
+        if not _run_ssh(destination, stderr, ask, deadline) or is_alive(destination):
+            return
+        printed = _text(stderr)
+    if not ssh.reasons(printed):
+        printed = _jump_host_errors(destination, printed, deadline)
+    raise ssh.failure(destination, printed)
+
+
+def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None) -> int:
+    """Run ssh until it has gone to the background or failed; its exit code. Raises Unreachable."""
+    words = [program(), *ssh.options(destination, ask=ask), "-f", "-N", "-T", *_options(destination)]
+    try:
+        # Without a controlling terminal, neither ssh nor the ssh of a jump host can ask.
+        process = subprocess.Popen(
+            [*words, *destination.target],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            env=ssh.environment(ask=ask),
+            start_new_session=not ask,
+        )
+    except OSError as error:
+        raise Unreachable(f"{words[0]} cannot be run ({error.strerror}); install OpenSSH's client") from error
+    try:
+        return process.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired as error:
+        raise Unreachable(f"{destination.host} does not answer") from error
+    finally:
+        if process.poll() is None:
+            _kill(process.pid, group=not ask)
+            process.wait()
+
+
+def _open_by_autossh(destination: Destination, stderr: IO[bytes], deadline: float | None) -> bool:
+    """Let autossh open the control master, and open it again whenever it is lost; False where it gives up at once.
+
+    Raises Unreachable.
+    """
+    words = [os.environ["SESH_SSH"], "-M", "0", "-N", "-T", *ssh.options(destination, ask=False)]
+    # Not in the background (-f): autossh must see how its ssh ends. It lives until someone ends it.
+    words += [*_options(destination, persist="no"), *destination.target]
+    pid = _spawn(words, ssh.environment(ask=False), stderr.fileno())
+    deadline = time.monotonic() + 3 * ssh.CONNECT_TIMEOUT if deadline is None else deadline
+    while not is_alive(destination):
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            return False
+        if time.monotonic() >= deadline:
+            _kill(pid, group=True)
+            os.waitpid(pid, 0)
+            raise Unreachable(f"{destination.host} does not answer")
+        time.sleep(0.05)
+    return True
+
+
+def _options(destination: Destination, persist: str | None = None) -> list[str]:
+    """The options that make an ssh the control master, for as long as the user wants it to stay. Raises Refused."""
+    own = ssh.owns_control_path(destination)
+    if persist is None and (own or destination.setting("controlpersist") in ("", "no")):
+        persist = os.environ.get("SESH_PERSIST") or PERSIST
+        if not _TIME.fullmatch(persist):
+            raise Refused(f"SESH_PERSIST={persist} is not a time that ssh knows: write 8h, 90m, 600, yes or no")
+    # `auto` makes ssh itself check whether a socket at the user's path is stale.
+    words = ["-o", f"ControlMaster={'yes' if own else 'auto'}", *ssh.control_path_option(destination)]
+    return [*words, "-o", f"ControlPersist={persist}"] if persist else words
+
+
+def _jump_host_errors(destination: Destination, printed: str, deadline: float | None) -> str:
+    """What the ssh of a jump host prints, which a control master keeps to itself."""
+    if not {destination.setting("proxyjump"), destination.setting("proxycommand")} - {"", "none"}:
+        return printed
+    left = ssh.CONNECT_TIMEOUT if deadline is None else min(ssh.CONNECT_TIMEOUT, deadline - time.monotonic())
+    with tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen(
+            ssh.command(destination, "exit", alone=True),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            env=ssh.environment(ask=False),
+            start_new_session=True,
+        )
+        try:
+            process.wait(max(0.0, left))
+        except subprocess.TimeoutExpired:
+            _kill(process.pid, group=True)
+            process.wait()
+        return _text(stderr)
+
+
+def _text(stderr: IO[bytes]) -> str:
+    stderr.seek(0)
+    return stderr.read(65536).decode("utf-8", "replace")
+
+
+def _remove_stale_socket(destination: Destination) -> None:
+    """Remove the socket that a killed control master left; a new one would find its path taken.
+
+    To be called with the Lock held, where the control master is not alive.
+    """
+    if ssh.owns_control_path(destination) and os.path.lexists(path := ssh.control_path(destination)):
+        os.unlink(path)
+
+
+class Lock:
+    """Held while a host's control master is opened: a second one beside it would stay for ever, used by nobody.
+
+    Raises Unreachable where another process holds it until the deadline (of time.monotonic; None: wait without end).
+    """
+
+    def __init__(self, destination: Destination, deadline: float | None) -> None:
+        self._host, self._deadline = destination.host, deadline
+        self._path = os.path.join(ssh.control_directory(), f"{ssh.control_name(destination)}.lock")
+        self._descriptor = -1
+
+    def __enter__(self) -> None:
+        while not self._try_lock():
+            if self._deadline is not None and time.monotonic() >= self._deadline:
+                raise Unreachable(f"{self._host} does not answer: another sesh is still trying to reach it")
+            time.sleep(0.02)
+
+    def _try_lock(self) -> bool:
+        """Try to get the lock; a file that its last holder has removed meanwhile does not count."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), os.stat(self._path)):
+                self._descriptor = descriptor
+                return True
+        except (BlockingIOError, FileNotFoundError):
+            pass  # another process has it, or just had it
+        os.close(descriptor)
+        return False
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            os.unlink(self._path)
+        except FileNotFoundError:
+            pass  # someone cleared the directory
+        os.close(self._descriptor)
+
+
+def _spawn(words: list[str], environment: dict[str, str], stderr: int) -> int:
+    """Start a program that outlives this one, in a session of its own; its pid. Raises Unreachable."""
+    actions = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1)]
+    try:
+        return os.posix_spawnp(
+            words[0], words, environment, file_actions=[*actions, (os.POSIX_SPAWN_DUP2, stderr, 2)], setsid=True
+        )
+    except OSError as error:
+        raise Unreachable(f"{words[0]} cannot be run ({error.strerror}); install it, or unset SESH_SSH") from error
+
+
+def _kill(pid: int, *, group: bool) -> None:
+    """Kill a child that was not waited for yet; with `group` also all that it started in its session."""
+    try:
+        if group:
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass  # it just ended

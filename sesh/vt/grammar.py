@@ -1,0 +1,52 @@
+r"""The grammar of control functions (ECMA-48 5.2 to 5.6, ISO 2022), as pieces of regular expressions.
+
+They are plain strings, so that this module loads no `re`; `.encode()` makes them fit for bytes. Output is UTF-8:
+controls are the seven-bit ones, and C1 (0x80 to 0x9f) has no meaning.
+
+    control sequence   ESC [  parameters 0x30-0x3f  intermediates 0x20-0x2f  final 0x40-0x7e
+    control string     ESC ] (OSC), P (DCS), X (SOS), ^ (PM), _ (APC), and k (the title of screen(1))
+    other escapes      ESC  intermediates 0x20-0x2f  final 0x30-0x7e
+
+As in xterm, any ESC ends a string (ST is ESC \), BEL ends an OSC, and CAN and SUB cancel everything. Parameters and
+intermediates in the wrong order make a sequence invalid, but it ends where it would have ended.
+"""
+
+from __future__ import annotations
+
+#: The starts of what may be unfinished, without ESC.
+CSI_START = r"\[[\x20-?]*"
+OSC_START = r"\][^\x07\x18\x1a\x1b]*"
+STRING_START = r"[PX^_k][^\x18\x1a\x1b]*"
+ESCAPE_START = r"[\x20-/]*"
+
+#: A control sequence.
+CSI = rf"\x1b{CSI_START}[@-~]"
+#: Its parts: private prefix, parameters, intermediates, final byte. What does not match is invalid.
+CSI_PARTS = r"\x1b\[([<=>?]?)([0-9;:]*)([\x20-/]*)([@-~])"
+#: A control string up to its end (BEL is part of it, an ESC is not), or an escape of another kind.
+ESCAPE = rf"\x1b(?:{OSC_START}(?:\x07|(?=\x1b))|{STRING_START}(?=\x1b)|[\x20-/]+[0-~]|[0-OQ-WYZ\\`-jl-~])"
+#: The start of any of these, where the text ends before it does.
+UNFINISHED = rf"\x1b(?:{CSI_START}|{ESCAPE_START}|{OSC_START}|{STRING_START})\Z"
+#: The start of any of these, where something comes that cannot be part of it.
+ABORTED = rf"\x1b(?:{CSI_START}|{OSC_START}|{STRING_START}|{ESCAPE_START})"
+#: The letters after ESC that begin a string; what ends one, and what ends a control sequence.
+STRINGS = "]PX^_k"
+STRING_END = r"[\x07\x18\x1a\x1b]"
+CSI_END = r"[^\x20-?]"
+
+#: SGR; the same with its parameters as a group; OSC 8 with its body (`parameters;URI`) as a group.
+SGR = r"\x1b\[[0-9;:]*m"
+SGR_PARAMETERS = r"\x1b\[([0-9;:]*)m"
+LINK = r"\x1b\]8;([^\x1b]*)\x1b\\"
+
+#: Characters of a sequence that are kept while it is unfinished; a sequence of so many or more is ignored.
+LIMIT = 65536
+
+
+def parameter(text: str) -> int:
+    """A decimal parameter: empty is 0; everything over 65535 is 65535, however long it is."""
+    if len(text) > 5:
+        text = text.lstrip("0")
+        if len(text) > 5:
+            return 65535
+    return min(int(text), 65535) if text else 0

@@ -1,0 +1,118 @@
+"""The process that further daemons are forked from: it helps, and nothing depends on it."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from sesh import paths, platform
+from sesh.daemon.spawn import zygote
+from sesh.errors import CannotStart
+from sesh.store import records
+from tests.faults.daemons import Daemons, gone, kill, running
+from tests.support import Home, processes, wait_until
+
+SLEEP = ("/bin/sleep", "100")
+PATIENT = "sesh.daemon.spawn.zygote:ANSWER_TIMEOUT=9"
+SHOW = 'echo "is $MINE in $PWD by $(umask)"; exec sleep 100'
+
+pytestmark = pytest.mark.skipif(not (platform.LINUX and hasattr(os, "pidfd_open")), reason="there is no zygote here")
+
+
+def zygotes(home: Home) -> list[int]:
+    """The zygotes of a home; their forks have the same command line, but are known by their records."""
+    daemons = {(records.read(name) or {}).get("daemon_pid") for name in home.names()}
+    return [pid for pid in home.processes() if platform.command_of(pid)[-1:] == [zygote.TITLE] and pid not in daemons]
+
+
+def forked(daemons: Daemons, name: str) -> bool:
+    """Whether the daemon of a session is a fork of a zygote."""
+    return platform.command_of(daemons.pid(name))[-1:] == [zygote.TITLE]
+
+
+def be_patient(daemons: Daemons) -> None:
+    """Makes creators wait for a zygote as long as a busy machine may take."""
+    daemons.default_creator = daemons.creator(TEST_PATCH=PATIENT)
+
+
+def start_zygote(daemons: Daemons) -> int:
+    """Starts three sessions, and waits until the zygote that the third has started listens; its pid."""
+    for name in ("one", "two", "three"):
+        assert zygotes(daemons.home) == []
+        daemons.start(name, *SLEEP)
+        assert not forked(daemons, name)
+    folder = paths.zygote_directory()
+    wait_until(lambda: any(entry.endswith(".sock") for entry in os.listdir(folder)), what="a zygote")
+    (pid,) = zygotes(daemons.home)
+    return pid
+
+
+def test_from_the_fourth_on_daemons_come_from_a_zygote_that_ends_before_the_last_session(daemons: Daemons) -> None:
+    be_patient(daemons)
+    parent = start_zygote(daemons)
+    daemons.start("four", *SLEEP)
+    assert forked(daemons, "four")
+    assert os.getsid(daemons.pid("four")) not in (daemons.pid("four"), parent)
+    assert running(parent)
+    for name in ("one", "two"):
+        pid = daemons.pid(name)
+        daemons.ask(name, "kill")
+        gone(pid)
+    daemons.start("five", *SLEEP)
+    assert forked(daemons, "five")
+    for name in ("three", "five"):
+        daemons.ask(name, "kill")
+    gone(parent)
+    assert daemons.alive("four")
+    assert not os.path.exists(paths.zygote_directory())
+
+
+def test_a_session_from_a_zygote_has_its_creators_environment_directory_and_umask(daemons: Daemons, home: Home) -> None:
+    start_zygote(daemons)
+    creator = daemons.creator("umask 027; exec", MINE="own", TEST_PATCH=PATIENT)
+    creator.create("four", "/bin/sh", "-c", SHOW, directory=home.path)
+    creator.outcome()
+    assert forked(daemons, "four")
+    assert f"is own in {home.path} by 0027" in daemons.wait_for("four", "by 0")
+    links = [os.readlink(f"/proc/{daemons.pid('four')}/fd/{number}") for number in "012"]
+    assert links == ["/dev/null"] * 3
+    with pytest.raises(CannotStart, match="command not found"):
+        daemons.start("five", "/nowhere/at/all")
+    assert "five" not in home.names()
+
+
+def test_a_creator_with_other_limits_does_without_the_zygote(daemons: Daemons) -> None:
+    start_zygote(daemons)
+    creator = daemons.creator("ulimit -n 200; exec")
+    creator.create("four", "/bin/sh", "-c", "echo up to $(ulimit -n) files; exec sleep 100")
+    creator.outcome()
+    assert not forked(daemons, "four")
+    assert "up to 200 files" in daemons.wait_for("four", "files")
+
+
+def test_a_zygote_that_hangs_or_dies_keeps_no_session_from_starting_or_going_on(daemons: Daemons) -> None:
+    parent = start_zygote(daemons)
+    daemons.start("four", *SLEEP)
+    os.kill(parent, signal.SIGSTOP)
+    daemons.start("five", *SLEEP)
+    assert not forked(daemons, "five")
+    kill(parent)
+    daemons.start("six", *SLEEP)
+    assert not forked(daemons, "six")
+    assert all(map(daemons.alive, ("one", "four", "five", "six")))
+    wait_until(lambda: zygotes(daemons.home) not in ([], [parent]), what="another zygote")
+    (another,) = zygotes(daemons.home)
+    for name in daemons.home.names():
+        daemons.ask(name, "kill")
+    gone(another)
+    assert daemons.litter() == []
+
+
+def test_jobs_start_no_zygote(daemons: Daemons) -> None:
+    daemons.start("one", *SLEEP)
+    daemons.start("two", *SLEEP)
+    assert daemons.job("true")[0]["exit_code"] == 0
+    assert zygotes(daemons.home) == []
+    processes.kill([daemons.pid("one"), daemons.pid("two")])

@@ -1,0 +1,41 @@
+"""A DIR that was typed on another machine, as it is meant on this one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sesh.errors import Refused
+from sesh.ops import create
+from sesh.ops.bridge import LinkCaller
+from sesh.ops.caller import Origin
+from sesh.ops.enter import check_directory
+
+AWAY = "/home/elsewhere"
+
+
+@pytest.fixture
+def caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LinkCaller:
+    """One who asks from a machine whose home is AWAY; the home here holds `project`."""
+    (tmp_path / "project").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return LinkCaller(Origin({"host": "box", "home": AWAY}), asks=False, answers=[])
+
+
+@pytest.mark.parametrize("word", [f"{AWAY}/project", "project", "~/project"])
+def test_a_directory_of_the_other_home_is_looked_for_in_this_one(caller: LinkCaller, word: str, tmp_path: Path) -> None:
+    """`sesh @box work ~/project` was refused where ~/project was over there only.
+
+    The shell puts the home over here into the line; the check for a command in DIR's place looked for that very path.
+    """
+    check_directory(caller, "work", word)
+    assert create.checked_directory(caller, word) == str(tmp_path / "project")
+
+
+@pytest.mark.parametrize("word", [f"{AWAY}/missing", "missing"])
+def test_a_missing_directory_is_told_by_its_path_here(caller: LinkCaller, word: str, tmp_path: Path) -> None:
+    for check in (create.checked_directory, lambda caller, each: check_directory(caller, "work", each)):
+        with pytest.raises(Refused, match=f"no directory {os.fspath(tmp_path)}/missing"):
+            check(caller, word)
