@@ -1,1 +1,1 @@
-"""The client's room: terminal modes, keys, the attach loop and prompts."""
+"""The client: a terminal attached to sessions. Terminal modes, keys, the attach loop, reconnecting."""

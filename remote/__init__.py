@@ -1,1 +1,1 @@
-"""The remote room: other machines reached over ssh, or any command that runs its words over there."""
+"""Other hosts, reached by ssh or by any command that runs its arguments there."""

@@ -1,1 +1,1 @@
-"""Hosts as ssh resolves them, shared connections, links."""
+"""Hosts as ssh resolves them, control masters, links."""

@@ -1,1 +1,1 @@
-"""Files that are copied to a host before a session starts there."""
+"""Pushing the user's files to a host before a session starts there."""

@@ -52,7 +52,6 @@ PENDING: dict[str, int] = {
     "circle of files: sesh.daemon": 20,
     "circle of files: sesh.mcp": 4,
     "circle of files: sesh.ops": 30,
-    "circle of files: sesh.remote": 2,
     "arrow upwards: sesh.api": 25,
     "arrow upwards: sesh.mcp": 3,
     "arrow upwards: sesh.ops": 60,

@@ -237,7 +237,7 @@ def test_without_patience_the_time_to_connect_is_bounded_by_ssh_itself(
 ) -> None:
     far = farm.host("box", proxied=True)
     far.proxy.silence()
-    monkeypatch.setattr(ssh, "CONNECT", 1)
+    monkeypatch.setattr(ssh, "CONNECT_TIMEOUT", 1)
     with pytest.raises(Unreachable, match=r"box cannot be reached: .*timed out"):
         master.ensure(Destination("box"), ask=False)
 
@@ -349,7 +349,7 @@ def test_the_keepalive_of_the_environment_counts(here: Home, farm: Farm, monkeyp
     assert after(ssh.options(Destination("box"), ask=True), "ServerAliveInterval") == ["5"]
     for wrong in ("5s", "-1", "٣", "1 -o ProxyCommand=x"):
         monkeypatch.setenv("SESH_KEEPALIVE", wrong)
-        with pytest.raises(Refused, match="no number of seconds"):
+        with pytest.raises(Refused, match="not a number of seconds"):
             ssh.options(Destination("box"), ask=True)
 
 
@@ -363,7 +363,7 @@ def test_the_connection_stays_as_long_as_the_environment_says(
     assert run(box, "echo hello").stdout == "hello\n"
     wait_until(lambda: not farm.masters())
     monkeypatch.setenv("SESH_PERSIST", "for ever")
-    with pytest.raises(Refused, match="SESH_PERSIST=for ever is no time"):
+    with pytest.raises(Refused, match="SESH_PERSIST=for ever is not a time"):
         master.ensure(box, ask=False)
 
 
