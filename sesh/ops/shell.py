@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import time
-from contextlib import contextmanager, nullcontext
 
 from sesh import protocol, wire
 from sesh.errors import (
@@ -25,7 +24,7 @@ from sesh.ops.caller import op
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from typing import Any
 
@@ -55,15 +54,15 @@ def plain(output: bytes) -> bytes:
 # -- running a command
 
 
-@contextmanager
-def cannot_run() -> Iterator[None]:
+class RunErrors:
     """Within it, what keeps a command from being run exits with 125, which is not taken for the command's own code."""
-    try:
-        yield
-    except SeshError as error:
-        if error.exit_code == ExitCode.FAILED:
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, SeshError) and error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.SESH_FAILED
-        raise
 
 
 def run(
@@ -74,21 +73,21 @@ def run(
     *,
     wait: bool = True,
     live: LiveOutput | None = None,
-    interrupted_by: InterruptedBy = nullcontext,
+    interrupted_by: InterruptedBy | None = None,
 ) -> Answer:
     """Has a session's shell run a command: the daemon's account of it, and its output.
 
     `words`: a single one is shell source, several are quoted. `timeout`: seconds, after which the command goes on
     alone. `wait`: False to return when it has begun. `live`: gets the output as it comes; what it has got is left out
-    of the result. `interrupted_by`: a context manager that is entered while the command runs; it gets what interrupts
-    the command (see `by_ctrl_c`).
+    of the result. `interrupted_by`: given what interrupts the command, the context manager in which it is waited for
+    (see `CtrlC`).
 
     A route that reconnects gives the command again over another link, and it is still run but once. The account of one
     that ended with its session while the link was down has `output_lost`. Raises Busy, NotFound, InternalError if the
     exit code is lost; all that keeps it from being run has the exit code 125.
     """
     request = _Request(words, timeout, wait=wait, repeatable=route.reconnects, live=live)
-    with cannot_run():
+    with RunErrors():
         try:
             connection = route.connect(name)
             while True:
@@ -106,7 +105,7 @@ def run(
             raise InternalError(f"the daemon of {name} died, and the command's exit code with it") from None
 
 
-def _answered(connection: wire.Connection, live: LiveOutput | None, interrupted_by: InterruptedBy) -> Answer:
+def _answered(connection: wire.Connection, live: LiveOutput | None, interrupted_by: InterruptedBy | None) -> Answer:
     """Waits for the answer, and interrupts the command meanwhile if that is wanted."""
 
     def interrupt() -> None:
@@ -115,36 +114,49 @@ def _answered(connection: wire.Connection, live: LiveOutput | None, interrupted_
         except (TimedOut, Unreachable):
             return  # the answer is on its way, or never comes
 
-    with interrupted_by(interrupt):
+    def answer() -> Answer:
         try:
             return connection.answer(_RUN, output=None if live is None else live.take)
         except KeyboardInterrupt:
             interrupt()
             raise
 
+    if interrupted_by is None:
+        return answer()
+    with interrupted_by(interrupt):
+        return answer()
 
-def by_ctrl_c(interrupts: Interrupts) -> InterruptedBy:
-    """Ctrl-C interrupts the command, a third one in a row stops the wait: it raises Interrupted."""
 
-    @contextmanager
-    def noted(interrupt: Callable[[], None]) -> Iterator[None]:
-        def pressed(_number: int) -> None:
-            interrupts.pressed(time.monotonic())
-            interrupt()
+class CtrlC:
+    """Ctrl-C interrupts the command, a third one in a row stops the wait: it raises Interrupted.
 
-        def stop(_number: int) -> None:
-            raise Interrupted(interrupts.left)
+    Called with what interrupts the command, it is a context manager, for each connection anew.
+    """
 
-        interrupts.heard()
-        interrupts.away = pressed
-        if interrupts.taken():
-            interrupt()  # it was pressed before the command was there
-        try:
-            yield
-        finally:
-            interrupts.away = stop  # a lost link is waited for no longer than the person wants
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+        self._interrupt: Callable[[], None] | None = None
 
-    return noted
+    def __call__(self, interrupt: Callable[[], None]) -> CtrlC:
+        self._interrupt = interrupt
+        return self
+
+    def __enter__(self) -> None:
+        self._interrupts.heard()
+        self._interrupts.away = self._pressed
+        if self._interrupts.taken() and self._interrupt is not None:
+            self._interrupt()  # it was pressed before the command was there
+
+    def __exit__(self, *_: object) -> None:
+        self._interrupts.away = self._stop  # a lost link is waited for no longer than the person wants
+
+    def _pressed(self, _number: int) -> None:
+        self._interrupts.pressed(time.monotonic())
+        if self._interrupt is not None:
+            self._interrupt()
+
+    def _stop(self, _number: int) -> None:
+        raise Interrupted(self._interrupts.left)
 
 
 class LiveOutput:
