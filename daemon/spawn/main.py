@@ -129,12 +129,12 @@ def _set_up(spec: Spec) -> tuple[Session, str, Listener]:
         if isinstance(error, SeshError):
             raise
         if isinstance(error, OSError):
-            raise _refused(error) from error
+            raise refusal(error) from error
         raise InternalError(f"the session cannot be set up: {error}") from error
     return session, agent, listener
 
 
-def _refused(error: OSError) -> Refused:
+def refusal(error: OSError) -> Refused:
     """The error for what the system would not do."""
     why = error.strerror or str(error)
     place = f"{error.filename}: " if isinstance(error.filename, str) else ""
