@@ -138,8 +138,8 @@ def refusal(error: OSError) -> Refused:
     """The error for what the system would not do."""
     why = error.strerror or str(error)
     place = f"{error.filename}: " if isinstance(error.filename, str) else ""
-    remedy = f"; make {paths.directory()} writable" if isinstance(error, PermissionError) else ""
-    return Refused(f"the session cannot be set up: {place}{why}{remedy}")
+    hint = f"make {paths.directory()} writable" if isinstance(error, PermissionError) else ""
+    return Refused(f"the session cannot be set up: {place}{why}", hint=hint)
 
 
 def _start_session(spec: Spec) -> tuple[Session, str]:
