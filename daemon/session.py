@@ -38,7 +38,7 @@ _MAX_COMMAND = 32 << 10
 
 
 class Session:
-    """`facts` is plain data: name, id, command and so on. Parts that few sessions need are made with their first use."""
+    """`facts` is plain data: name, id, command and so on. Parts that few sessions need are made at their first use."""
 
     def __init__(self, facts: dict[str, Any], size: Size, pty: Pty | None) -> None:
         self.facts = facts

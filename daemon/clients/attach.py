@@ -144,7 +144,7 @@ class ClientHandler:
             self._pump.type(client.number, data)
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        """Tells a client that the program has its INPUT: with the next output, or alone where much of it is unconfirmed."""
+        """Tells a client that the program has its INPUT: with the next output, or at once where it is much."""
         client.unacknowledged += size
         if client.connection.closed:
             return

@@ -1,4 +1,4 @@
-"""One connection to the daemon: its frames, its unsent bytes, where it reads the log, and the client attached over it."""
+"""One connection to the daemon: its frames, its unsent bytes, its place in the log, and the client attached over it."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ class Connection:
         return b"".join(self._out), self._acknowledged
 
     def fail(self) -> None:
-        """Gives the connection up. Its descriptor stays open until `drop`, so that no new connection gets the number."""
+        """Gives the connection up. Its descriptor stays open until `drop`, or a new connection could get its number."""
         self.closed = True
         self.backlog.clear()
         self._out.clear()

@@ -132,5 +132,7 @@ class Clients:
 
     def answering(self, log: OutputLog) -> Client | None:
         """The client whose terminal answers the program's queries: raw, writable, reading; the last active one."""
-        able = [client for client in self.all if client.fed() and not client.read_only and client.behind(log) <= CLIENT_LAG]
+        able = [
+            client for client in self.all if client.fed() and not client.read_only and client.behind(log) <= CLIENT_LAG
+        ]
         return max(able, key=lambda client: client.last_typed, default=None)

@@ -270,4 +270,6 @@ def cannot_start(word: str, program: str, number: int) -> CannotStart:
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
         return CannotStart(f"{printable(word)}: command not found; check the spelling and PATH")
     why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
-    return CannotStart(f"{printable(word)} cannot be executed: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
+    return CannotStart(
+        f"{printable(word)} cannot be executed: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused"
+    )

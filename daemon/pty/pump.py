@@ -315,7 +315,7 @@ class TypedLine:
 
 
 class StdinPipe:
-    """The writing end of a job's standard input. `received` counts its bytes: a feeder that reconnects goes on there."""
+    """The writing end of a job's standard input. `received` counts bytes: a feeder that reconnects goes on there."""
 
     def __init__(self, descriptor: int) -> None:
         if descriptor >= 0:

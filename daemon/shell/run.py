@@ -34,12 +34,18 @@ _DUMPED = (
 )  # fmt: skip
 
 
-
 class Run:
     """A command, the connection that waits for it (None for none), and its output as it came from the terminal."""
 
     def __init__(
-        self, number: int, words: Sequence[str], connection: Connection | None, request: int, *, wait: bool, key: str = ""
+        self,
+        number: int,
+        words: Sequence[str],
+        connection: Connection | None,
+        request: int,
+        *,
+        wait: bool,
+        key: str = "",
     ) -> None:
         self.number, self.words = number, list(words)
         self.key = key
@@ -206,7 +212,7 @@ class LiveOutput:
         return self._run.dropped > self.position
 
     def send(self, pty: Pty) -> None:
-        """The shell is away from its prompt: sends the command's output, which is all that had come at the last call."""
+        """The shell is away from its prompt: sends what had come at the last call."""
         run = self._run
         self._safe, self._seen = self._seen, run.total
         if run.connection is None or run.connection.unsent > MAX_UNREAD or self.lost:

@@ -112,9 +112,8 @@ class Wrapper:
             ends = f"function __sesh_end --on-event fish_postexec; {end}; functions -e __sesh_end; end"
             return f"{ends}; {begin}; eval (cat {inner} | string collect)"
         if self.kind == ZSH:
-            return (
-                f"{{ {_KEEP_OUT_OF_HISTORY}; {begin}; }} 2>/dev/null; {{ \\. {inner}; }} always {{ {{ {end}; }} 2>/dev/null; }}"
-            )
+            begin = f"{_KEEP_OUT_OF_HISTORY}; {begin}"
+            return f"{{ {begin}; }} 2>/dev/null; {{ \\. {inner}; }} always {{ {{ {end}; }} 2>/dev/null; }}"
         forget = ""
         if self.kind == BASH:
             ours = quoted(self.outer, BASH)
