@@ -1,6 +1,6 @@
 #!/bin/sh
-# completions.sh install|uninstall: the completion scripts, where bash, zsh and fish look for them. A file that is not
-# ours is neither written over nor removed.
+# completions.sh install|uninstall: puts the completion scripts where bash, zsh and fish look for them, or removes them.
+# A file that sesh did not install is neither overwritten nor removed.
 set -eu
 data=${XDG_DATA_HOME:-$HOME/.local/share}
 settings=${XDG_CONFIG_HOME:-$HOME/.config}

@@ -1,15 +1,15 @@
-"""Run by an environment's own Python: writes its `sesh`, which starts at once what pip's own script starts later.
+"""Replaces pip's launcher of `sesh` with one that starts faster; run it with the Python of the environment.
 
-The interpreter looks at no variable and no directory of the user's (-I) and does not search for what it is told right
-here: where the environment keeps its packages (-S). Where the path is too long for a `#!` line, or has a blank in it,
-pip's script stays.
+The interpreter ignores PYTHON* variables and the user's site-packages (-I), and does not load `site` (-S): the launcher
+knows where the environment keeps its packages. If the path is too long for a `#!` line, or contains a blank, pip's
+launcher stays.
 """
 
 import os
 import sys
 import sysconfig
 
-LONGEST = 127  # Linux before 5.1 cuts the line there
+LONGEST = 127  # Linux before 5.1 truncates the line
 
 program = os.path.join(os.path.dirname(sys.executable), "sesh")
 first = f"#!{sys.executable} -IS"
@@ -26,5 +26,5 @@ start()
     temporary = f"{program}.{os.getpid()}"
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)
-    os.chmod(temporary, 0o755)  # noqa: S103 (a program, for whoever may read its home)
+    os.chmod(temporary, 0o755)  # noqa: S103 (a program for all who can read the directory)
     os.replace(temporary, program)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# manual.sh install|uninstall: the manual page, where man looks for it. A file that is not ours is neither written over
-# nor removed.
+# manual.sh install|uninstall: puts the manual page where man looks for it, or removes it. A file that sesh did not
+# install is neither overwritten nor removed.
 set -eu
 place=${XDG_DATA_HOME:-$HOME/.local/share}/man/man1/sesh.1
 page=$(cd "$(dirname "$0")/../docs" && pwd)/sesh.1

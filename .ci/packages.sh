@@ -1,6 +1,6 @@
 #!/bin/sh
-# packages.sh PACKAGE…: installs system packages, as root or by `sudo -n`, and never asks anything.
-# What cannot be had is named, and the exit code is 1; the others are installed all the same.
+# packages.sh PACKAGE…: installs system packages, as root or with `sudo -n`, without asking anything.
+# Names what it cannot install, and exits with 1 after it has installed the others.
 set -u
 
 if [ "$(id -u)" = 0 ]; then

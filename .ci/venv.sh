@@ -1,6 +1,6 @@
 #!/bin/sh
-# venv.sh DIR: makes DIR a virtual environment of the first Python >= 3.10 that is found ($PYTHON before all others).
-# One that is there and works is kept. A machine whose Python lacks the venv module gets it from its package manager.
+# venv.sh DIR: creates a virtual environment in DIR with $PYTHON or the first Python >= 3.10 in PATH. Keeps one that
+# works. If the venv module is missing, asks the system's package manager for it.
 set -eu
 dir=$1
 

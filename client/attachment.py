@@ -132,7 +132,7 @@ class Attachment:
         return self._outcome
 
     def close(self) -> None:
-        """Detach without a word to the user."""
+        """Detach and close the connection, silently."""
         self._send(protocol.message(protocol.DETACH, {}))
         self.connection.close()
 

@@ -137,7 +137,7 @@ class Display:
         self.started = self._notice_shown = False
 
     def suspend(self) -> bool:
-        """Restore the terminal for a while, without a word; returns the argument for `resume`."""
+        """Restore the terminal for a while, silently; returns the argument for `resume`."""
         self._finish_ledger()
         alternate = self._ledger.alternate
         if self.started:

@@ -37,7 +37,7 @@ class Outcome:
 
     `kind`: "detached"; "ended" (the program did, with `code`, or by `signal`); "lost" (the daemon died or the link
     broke); "signal" (this process got `signal`); "switch" (the daemon sends the client to another session, so it goes
-    on). `reason`: the daemon's word for it. `name`, `host`: the session that was left, after any switch.
+    on). `reason`: as the daemon gives it. `name`, `host`: the session that was left, after any switch.
     """
 
     __slots__ = ("code", "host", "kind", "name", "reason", "signal")

@@ -1,91 +1,82 @@
-"""Checkpoints of a session: written when its output has gone quiet, so that a daemon's death does not take all of it.
+"""Checkpoints: what a session shows is written to disk when its output goes quiet, for the case that its daemon dies.
 
-Output arms one timer, and nothing else does: a session in which nothing happens writes nothing and wakes nobody. One
-whose emulator was never needed keeps the bytes as they came, so that none is loaded for this alone.
+Output arms one timer, and nothing else does: a session in which nothing happens writes nothing and never wakes up. A
+checkpoint of a session whose emulator was never loaded holds its bytes as they came, so that none is loaded for it.
 """
 
 from __future__ import annotations
 
 import time
 
-from sesh import platform
 from sesh.daemon.clients.model import Model
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.session import stamp
 from sesh.store import checkpoints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-    from sesh.daemon.session import Session
+    from sesh.daemon.loop.timers import Timers
     from sesh.vt.emulator import Emulator
 
 QUIET = 1.0
-"""Seconds without output after which it is worth keeping."""
+"""Seconds without output after which a checkpoint is written."""
 BUSY = 30.0
 """Seconds between two checkpoints while output does not stop."""
-SHARE, PACE = 100, 32 << 10
-"""A checkpoint is followed by that many times the time it took, and by a second for so many bytes, without another."""
+TIME_SHARE, BYTES_PER_SECOND = 100, 32 << 10
+"""After a checkpoint comes no other for so many times the time it took, and for a second per so many bytes of it."""
 LINES, TAIL = 1000, 256 << 10
-"""Lines of scrollback that are kept; bytes, of those that no emulator has seen."""
+"""Lines of scrollback that are kept; bytes, where no emulator has seen them."""
 
 _SCREEN_ERASED, _SCROLLBACK_ERASED, _ALTERNATE = b"\x1b[2J", b"\x1b[3J", b"\x1b[?1049h"
 _NEAR = 16
-"""Bytes within which the two stand where one command (`clear`) wrote both."""
+"""Bytes within which both erasures stand where one command (`clear`) wrote them."""
 
 
-class Checkpoint:
-    """The checkpoints of one session."""
+class Checkpointer:
+    """Writes the checkpoints of session `session_id`. `header` gives what is written beside the screen."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._written = time.monotonic()
-        self._rest = 0.0
+    def __init__(
+        self, session_id: str, log: OutputLog, model: Model, timers: Timers, header: Callable[[], dict[str, Any]]
+    ) -> None:
+        self._id, self._log, self._model, self._timers, self._header = session_id, log, model, timers, header
+        self._written_at = time.monotonic()
+        self._pause = 0.0
         """Seconds until the next one may come."""
 
-    def look(self) -> None:
-        """Some time after output came: writes a checkpoint where it is time, else looks again."""
-        session = self._session
+    def write_if_due(self) -> None:
+        """Some time after output came: writes a checkpoint where it is time to, else checks again later."""
         now = time.monotonic()
-        until = max(session.log.touched + QUIET, self._written + self._rest)
-        until = min(until, self._written + BUSY)
-        if now >= until and session.model.eager and not session.model.loaded:
-            until = now + QUIET  # the emulator is about to be loaded
-        if now < until:
-            session.timers.set("checkpoint", until - now, self.look)
+        due = max(self._log.appended_at + QUIET, self._written_at + self._pause)
+        due = min(due, self._written_at + BUSY)
+        if now >= due and self._model.has_work and not self._model.loaded:
+            due = now + QUIET  # the emulator is about to be loaded
+        if now < due:
+            self._timers.set("checkpoint", due - now, self.write_if_due)
         else:
             self.write()
 
     def write(self) -> None:
-        """Writes one now. Raises OSError where it cannot be written."""
-        session = self._session
-        began = self._written = time.monotonic()
-        session.timers.clear("checkpoint")
-        model, data = _kept(session)
-        facts = {
-            "written": stamp(time.time()),
-            "last_activity": stamp(session.last_activity),
-            "cwd": platform.directory_of(session.facts["pid"]) if platform.LINUX and session.running else "",
-            "title": session.title,
-            "model": model,
-        }
-        checkpoints.write(session.facts["id"], facts, data)
-        self._rest = max(SHARE * (time.monotonic() - began), len(data) / PACE)
+        """Writes one now. Raises OSError."""
+        began = self._written_at = time.monotonic()
+        self._timers.clear("checkpoint")
+        model, data = _content(self._log, self._model)
+        checkpoints.write(self._id, {**self._header(), "model": model}, data)
+        self._pause = max(TIME_SHARE * (time.monotonic() - began), len(data) / BYTES_PER_SECOND)
 
     def remove(self) -> None:
-        """The session has ended by itself, or was told to: nobody will look for it."""
-        self._session.timers.clear("checkpoint")
-        checkpoints.remove(self._session.facts["id"])
+        """Removes the checkpoint of a session that has ended."""
+        self._timers.clear("checkpoint")
+        checkpoints.remove(self._id)
 
 
-def _kept(session: Session) -> tuple[dict[str, object], bytes]:
-    """The bytes that show the session, and the sizes at which a model is to take them."""
-    model, log = session.model, session.log
+def _content(log: OutputLog, model: Model) -> tuple[dict[str, object], bytes]:
+    """The bytes that show the session, and the sizes at which a model is to take them, as `Model.dump` has them."""
     if not model.loaded and log.base == 0:
         data = log.bytes(0)
-        at = _needed(data)
-        return _sizes(model.dump(), at), data[at:]
+        start = _first_needed(data)
+        return _sizes(model.dump(), start), data[start:]
     from sesh.vt.render.replay import replay
 
     lines = LINES
@@ -97,8 +88,8 @@ def _kept(session: Session) -> tuple[dict[str, object], bytes]:
     return {"position": 0, "size": size, "born": size, "resizes": [], "marks": [], "emulator": None}, data
 
 
-def _needed(data: bytes) -> int:
-    """From where on a session's bytes are kept: what a person cleared is not, nor is more than so many lines."""
+def _first_needed(data: bytes) -> int:
+    """The offset of the first byte worth keeping: behind what a person has cleared, and at most `TAIL` from the end."""
     at = data.rfind(_SCROLLBACK_ERASED)
     if at < 0 or _SCREEN_ERASED not in data[max(0, at - _NEAR) : at]:
         at = 0
@@ -106,15 +97,15 @@ def _needed(data: bytes) -> int:
     return line if line > at and _ALTERNATE not in data[at:line] else at
 
 
-def _sizes(model: dict[str, Any], at: int) -> dict[str, object]:
-    """The sizes of a model that begins at a later byte."""
-    before = [size for position, *size in model["resizes"] if position <= at]
-    after = [[position - at, *size] for position, *size in model["resizes"] if position > at]
+def _sizes(model: dict[str, Any], start: int) -> dict[str, object]:
+    """The state of a model whose first byte is the one at `start`."""
+    before = [size for position, *size in model["resizes"] if position <= start]
+    after = [[position - start, *size] for position, *size in model["resizes"] if position > start]
     return {**model, "born": before[-1] if before else model["born"], "resizes": after}
 
 
 def emulator(header: checkpoints.Header, data: bytes) -> Emulator:
-    """The emulator as it was when a checkpoint was written. Raises ValueError where the checkpoint makes no sense."""
+    """The emulator that a checkpoint describes. Raises ValueError where the checkpoint makes no sense."""
     log = OutputLog()
     log.restore(0, data)
     try:
@@ -123,7 +114,7 @@ def emulator(header: checkpoints.Header, data: bytes) -> Emulator:
         model.restore(header["model"])
         while model.lag:
             model.step()
-        model.settle()
+        model.apply_size()
     except (KeyError, TypeError) as error:
         raise ValueError(f"a checkpoint that cannot be read: {error}") from error
     return model.emulator

@@ -1,203 +1,231 @@
-"""How a session ends: by itself, or by being told to; and how those who were there learn of it."""
+"""How a session ends, by itself or because it is told to, and how its clients learn of it."""
 
 from __future__ import annotations
 
 import time
 
 from sesh import platform, protocol
-from sesh.daemon.clients.client import ASIDE, DRAWN, HELD, RAW, STALLED, Client
+from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
+from sesh.daemon.clients.registry import STALLED
 from sesh.lean import signal
 from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.server import Server
+    from typing import Protocol
 
-PATIENCE = 2.0
-"""Seconds between the polite signals and SIGKILL."""
-KEPT = 1 << 20
+    from sesh.daemon.clients.attach import ClientHandler
+    from sesh.daemon.clients.connection import Connection
+    from sesh.daemon.session import Session
+
+    class Host(Protocol):
+        """The server, as far as an ending needs it."""
+
+        connections: dict[int, Connection]
+        handler: ClientHandler
+
+        @property
+        def busy(self) -> bool:
+            """Whether requests wait for the emulator."""
+
+        def drop(self, connection: Connection) -> None: ...
+
+        def close_pump(self) -> None: ...
+
+        def release(self) -> None: ...
+
+
+KILL_AFTER = 2.0
+"""Seconds between SIGHUP and SIGKILL."""
+KEPT_OUTPUT = 1 << 20
 """Bytes of a job's output that outlive its session."""
-LOOK = 0.02
-"""Seconds between two looks at processes that are not our children and tell nobody when they end."""
-_TURNS = 64
-"""Reads of what the program left in its terminal."""
+POLL = 0.02
+"""Seconds between two looks at processes that are not our children, and so do not report their end."""
+_FINAL_READS = 64
+"""How often the terminal is read for what the program left in it."""
 
 
 class Ending:
-    """The end of a session's program, seen from its daemon."""
+    """The end of a session's program, and of its daemon."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.session = server.session
-        self.told = False
-        """Whether the session was told to end: every process of it goes, not only the program."""
+    def __init__(self, session: Session, host: Host) -> None:
+        self.session, self._host = session, host
+        self.killed = False
+        """Whether the session was told to end: then every process of it is ended, not only the program."""
         self.done = False
-        """Whether the program has ended and its files are removed, or it is kept."""
+        """Whether the program has ended, and the session's files are removed or it is kept."""
+        self._requests: list[tuple[Connection, int]] = []
         self._since = 0.0
         """When the session was told to end; then, when it had ended."""
+
+    def kill(self, connection: Connection, request: int) -> None:
+        """Ends the session as `begin` does; the request is answered when nothing of it is left."""
+        self._requests.append((connection, request))
+        self.begin()
 
     def begin(self, *, keep: bool = False) -> None:
         """Ends every process of the session: SIGHUP and SIGCONT, SIGKILL after two seconds.
 
-        With `keep` a session that was to be kept stays readable.
+        With `keep`, a session that was to be kept stays readable.
         """
-        self.session.facts["keep"] = keep and self.session.facts["keep"]
-        if not self.session.running:
+        session, pty = self.session, self.session.pump.pty
+        session.facts["keep"] = keep and session.facts["keep"]
+        if not session.running:
             self._finish()
             return
-        if self.told or self.session.pty is None:
+        if self.killed or pty is None:
             return
-        self.told = True
+        self.killed = True
         self._since = time.monotonic()
-        self.session.pty.signal_session(signal.SIGHUP)
-        self.session.pty.signal_session(signal.SIGCONT)
-        self.session.timers.set("end", 0, self._look)
+        pty.signal_session(signal.SIGHUP)
+        pty.signal_session(signal.SIGCONT)
+        session.timers.set("end", 0, self._check_processes)
 
-    def _look(self) -> None:
-        """Whether anything of the session still lives.
+    def time_out(self) -> None:
+        """Ends a job whose time is over."""
+        self.session.timed_out = True
+        self.begin(keep=True)
 
-        The program is not reaped before the others have ended: as long as it is not, no other process gets its number.
+    def _check_processes(self) -> None:
+        """Whether any process of the session is still alive.
+
+        The program is reaped last: until then, the kernel gives its number to no other process.
         """
-        pty = self.session.pty
+        pty = self.session.pump.pty
         if pty is None:
             return
         waited = time.monotonic() - self._since
-        living = platform.groups_of_session(pty.pid)
-        if not living or waited > 2 * PATIENCE:
-            if pty.reap() or not living:
-                self._ended()
+        alive = platform.groups_of_session(pty.pid)
+        if not alive or waited > 2 * KILL_AFTER:
+            if pty.reap() or not alive:
+                self._program_ended()
                 return
-        elif waited > PATIENCE:
+        elif waited > KILL_AFTER:
             pty.signal_session(signal.SIGKILL)
-        self.session.timers.set("end", LOOK, self._look)
+        self.session.timers.set("end", POLL, self._check_processes)
 
-    def child(self) -> None:
+    def child_ended(self) -> None:
         """After SIGCHLD: whether it was the program that ended by itself."""
-        pty = self.session.pty
-        if pty is not None and not self.told and self.session.running and pty.reap():
-            self._ended()
+        pty = self.session.pump.pty
+        if pty is not None and not self.killed and self.session.running and pty.reap():
+            self._program_ended()
 
-    def _ended(self) -> None:
-        """The program has ended: its last output is taken in, then the session is over."""
-        session, pty = self.session, self.session.pty
-        if pty is None or not session.running:
+    def _program_ended(self) -> None:
+        """Takes the program's last output, keeps its result, and closes its pty."""
+        session, pump = self.session, self.session.pump
+        if pump.pty is None or not session.running:
             return
-        for _ in range(_TURNS):  # the kernel holds far less; who still writes must not keep the session from ending
-            if not self.server.pump.take():
+        for _ in range(_FINAL_READS):  # a process that still writes must not keep the session from ending
+            if not pump.take():
                 break
-        session.ended(pty.status or 0)
+        session.end(pump.pty.status or 0)
         if session.runs is not None:
-            session.runs.ended(session.exit_code)
-        facts = {"exit_code": session.exit_code, "signal": session.exit_signal, "reason": self._reason()}
-        session.events.add("exited", session.name, **facts)
-        session.input.clear()
-        self.server.forget_pty()
-        pty.close()
-        self.server.guarded(self._kept, "the result")
+            session.runs.program_ended(session.exit_code)
+        session.emit("exited", exit_code=session.exit_code, signal=session.exit_signal, reason=self._reason())
+        self._host.close_pump()
+        session.faults.guard(self._keep_result, "the result")
         self._finish()
 
     def _reason(self) -> str:
         """Why the session has ended, in a word."""
-        return "timed out" if self.session.timed_out else "killed" if self.told else "exited"
+        return "timed out" if self.session.timed_out else "killed" if self.killed else "exited"
 
-    def _kept(self) -> None:
-        """Keeps the result for those who ask when the session is no more; a job's with its output."""
-        session, facts = self.session, self.session.facts
-        told = {
+    def _keep_result(self) -> None:
+        """Keeps the result for those who ask when the session is gone; a job's with its output."""
+        session, facts, log = self.session, self.session.facts, self.session.log
+        first = max(log.base, log.head - KEPT_OUTPUT)
+        result = {
+            **session.result(),
+            "truncated": first > 0,
             "name": session.name,
             "id": facts["id"],
             "command": facts["command"],
             "ended": session.ended_at,
-            "position": session.log.head,
+            "position": log.head,
             "events": session.events.last,
             "reason": self._reason(),
-            "run": session.runs.past.last if session.runs is not None else None,
+            "run": session.runs.history.last if session.runs is not None else None,
+            "job": facts["job"],
         }
-        log = session.log
-        first = max(log.base, log.head - KEPT)
-        output = log.bytes(first) if facts["job"] else None
-        results.keep({**session.result(), "truncated": first > 0, **told, "job": facts["job"]}, output)
+        results.keep(result, log.bytes(first) if facts["job"] else None)
 
     def _finish(self) -> None:
-        """Keeps the session readable, or removes it; then tells everybody."""
+        """Keeps the session readable, or removes it; then answers those who wait."""
         session = self.session
-        session.timers.clear("end")
-        session.timers.clear("timeout")
-        session.timers.clear("checkpoint")
+        for timer in ("end", "timeout", "checkpoint"):
+            session.timers.clear(timer)
         if session.facts["keep"]:
-            self.server.guarded(session.write_record, "the record")
-            if session.persists:
-                self.server.guarded(lambda: session.checkpoint().write(), "the checkpoint")
+            session.faults.guard(session.write_record, "the record")
+            if session.facts.get("persist"):
+                session.faults.guard(lambda: session.checkpointer().write(), "the checkpoint")
         else:
-            self.server.guarded(self.server.release, "the release")
+            session.faults.guard(self._host.release, "the release")
         self.done = True
-        self._since = time.monotonic()  # who was slow before has time to take the rest, and how it ended
-        for connection, asked in self.server.killers:
-            connection.respond(asked)
-        self.server.killers.clear()
+        self._since = time.monotonic()  # a client that was slow before has time to take the rest, and the result
+        for connection, request in self._requests:
+            connection.respond(request)
+        self._requests.clear()
         for client in session.clients.all:
             if client.mode in (ASIDE, HELD):
                 session.clients.bring_back(client)
 
-    def ripe(self) -> bool:
-        """Whether somebody can be told now: that a late comer has got the screen is no event that wakes the loop."""
+    def due(self) -> bool:
+        """Whether somebody can be told now. Finishing a screen does not wake the loop, so it asks each turn."""
         return self.done and (
-            any(self._answerable(connection) for connection in self.server.connections.values())
+            any(self._answerable(connection) for connection in self._host.connections.values())
             or any(self._dismissible(client) for client in self.session.clients.all)
         )
 
     def _answerable(self, connection: Connection) -> bool:
-        return bool(connection.waits) and not self._owed(connection)
+        return bool(connection.waits) and not self._has_more(connection)
 
     def _dismissible(self, client: Client) -> bool:
-        return not client.needs and (client.mode == DRAWN or not self._owed(client.connection))
+        return not client.needs and (client.mode == DRAWN or not self._has_more(client.connection))
 
     def tell(self) -> None:
-        """Sends their answers to those who waited, and EXIT to the clients that have got all of the output."""
+        """Answers those who wait for the end, and sends EXIT to the clients that have all of the output."""
         session = self.session
-        for connection in list(self.server.connections.values()):
+        for connection in list(self._host.connections.values()):
             if self._answerable(connection):
-                for asked, wanted in connection.waits.items():
+                for request, wanted in connection.waits.items():
                     output = session.log.bytes(session.log.base) if wanted["output"] else b""
                     result = session.result()
                     if connection.reader is not None:
                         result["truncated"] = connection.reader.skipped > 0
-                    connection.respond(asked, output, position=session.log.head, **result)
+                    connection.respond(request, output, position=session.log.head, **result)
                 connection.waits.clear()
         for client in list(session.clients.all):
             if self._dismissible(client):
-                self._exit(client)
+                self._send_exit(client)
 
-    def _owed(self, connection: Connection) -> bool:
-        """Whether a connection that reads the log has not been given all of it."""
+    def _has_more(self, connection: Connection) -> bool:
+        """Whether a connection that follows the output or the events has not been sent all of it."""
         reader = connection.reader
-        if self.session.events.owes(connection):
+        if self.session.events.pending(connection):
             return True
         if reader is None or (isinstance(reader, Client) and reader.mode != RAW):
             return False
         return reader.position < self.session.log.head
 
-    def _exit(self, client: Client) -> None:
+    def _send_exit(self, client: Client) -> None:
         if client.mode == DRAWN:
             self.session.relay.draw()
         session = self.session
-        end = {"name": session.name, "code": session.exit_code, "signal": session.exit_signal}
-        end["reason"] = self._reason()
-        client.connection.queue(protocol.message(protocol.EXIT, end))
-        self.server.handler.dismiss(client)
+        message = {"name": session.name, "code": session.exit_code, "signal": session.exit_signal}
+        client.connection.queue(protocol.message(protocol.EXIT, {**message, "reason": self._reason()}))
+        self._host.handler.dismiss(client)
 
     def over(self) -> bool:
-        """Whether the daemon has nothing left to do: the session is removed and nobody is owed a byte."""
-        if not self.done or self.session.facts["keep"] or self.server.later:
+        """Whether the daemon has nothing left to do: the session is removed, and everybody has all of it."""
+        if not self.done or self.session.facts["keep"] or self._host.busy:
             return False
         now = time.monotonic()
-        for connection in list(self.server.connections.values()):
-            stuck = connection.unsent and connection.blocked and now - max(connection.touched, self._since) > STALLED
-            if stuck or (
-                not connection.unsent and not connection.waits and not connection.first and connection.client is None
-            ):
-                self.server.drop(connection)
-        if self.server.connections:
+        for connection in list(self._host.connections.values()):
+            last = max(connection.progress_at, self._since)
+            stuck = connection.unsent and connection.blocked and now - last > STALLED
+            waiting = connection.unsent or connection.waits or connection.creator or connection.client is not None
+            if stuck or not waiting:
+                self._host.drop(connection)
+        if self._host.connections:
             self.session.timers.ensure("linger", STALLED, lambda: None)
-        return not self.server.connections
+        return not self._host.connections

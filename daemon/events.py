@@ -1,11 +1,11 @@
-"""What has happened to a session, numbered: the newest are kept, and whoever follows them reads at a pace of his own.
+"""What has happened to a session, numbered; the newest events are kept, and each follower reads at its own pace.
 
 An event is `{"seq", "ts", "event", "session", …}`. `seq` counts from 1 for each session, `ts` is RFC 3339 in UTC to the
 millisecond. The events: `created attached detached command_started command_ended bell title notification renamed
-resized exited`, and `missed` (`count`), which is made for one reader alone, of what went by while he did not read.
+resized exited`, and `missed` (`count`), which is made for one follower, of what went by while it did not read.
 Nothing that somebody typed is among them.
 
-What happened in a session while nobody looked: counted from the events, and told to the next client in one line.
+`Missed` counts the events while no client is attached, and shows them to the next client in one line.
 """
 
 from __future__ import annotations
@@ -25,74 +25,73 @@ if TYPE_CHECKING:
     Event = dict[str, Any]
 
 KEPT = 1000
-"""Events that are kept for those who come later, or read slowly."""
-FARTHEST = 64 << 10
-"""Bytes that a reader may have unread; one who has more is sent nothing until he reads."""
-LONGEST = 1024
+"""Events that are kept for followers that come later, or read slowly."""
+MAX_UNREAD = 64 << 10
+"""Bytes that a follower may leave unread before it is sent no more."""
+MAX_TEXT = 1024
 """Characters of a text that a program chose."""
 
 
 class Events:
-    """The events of one session, and who follows them."""
+    """The events of one session, and the connections that follow them."""
 
     def __init__(self) -> None:
         self.last = 0
         """The number of the newest event, 0 before the first."""
-        self.heard: Callable[[Event], None] | None = None
-        """Who is told of each event at once."""
+        self.on_event: Callable[[Event], None] | None = None
+        """Called with each event."""
         self._kept: deque[Event] = deque(maxlen=KEPT)
-        self._readers: dict[Connection, int] = {}
+        self._followers: dict[Connection, int] = {}
 
     def add(self, event: str, session: str, **facts: Any) -> None:
-        """Notes that something has happened; strings are cut, and lose what a terminal could act upon."""
+        """Adds an event. Strings are cut, and lose what a terminal would act upon."""
         self.last += 1
-        told = {key: _plain(value) if isinstance(value, str) else value for key, value in facts.items()}
-        whole = {"seq": self.last, "ts": moment(time.time()), "event": event, "session": session, **told}
+        plain = {key: _plain(value) if isinstance(value, str) else value for key, value in facts.items()}
+        whole = {"seq": self.last, "ts": _timestamp(time.time()), "event": event, "session": session, **plain}
         self._kept.append(whole)
-        if self.heard is not None:
-            self.heard(whole)
+        if self.on_event is not None:
+            self.on_event(whole)
 
     def follow(self, connection: Connection, since: int | None) -> None:
-        """Has a connection read on behind event number `since`; from now on where it is None."""
-        self._readers[connection] = self.last if since is None else min(max(since, 0), self.last)
+        """Sends a connection the events after number `since`; None: from now on."""
+        self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
 
-    def kept(self) -> tuple[int, list[Event], dict[Connection, int]]:
-        """The newest event's number, the events that are kept, and up to which one each reader has been given them."""
-        return self.last, list(self._kept), dict(self._readers)
+    def dump(self) -> tuple[int, list[Event], dict[Connection, int]]:
+        """The newest event's number, the events kept, and the last number that each follower was sent."""
+        return self.last, list(self._kept), dict(self._followers)
 
-    def resume(self, last: int, kept: list[Event], readers: dict[Connection, int]) -> None:
-        """Goes on where `kept` says."""
-        self.last, self._readers = last, readers
+    def restore(self, last: int, kept: list[Event], followers: dict[Connection, int]) -> None:
+        """Goes on from what `dump` returned."""
+        self.last, self._followers = last, followers
         self._kept = deque(kept, maxlen=KEPT)
 
     def forget(self, connection: Connection) -> None:
-        """Lets a reader go; one who is none is no error."""
-        self._readers.pop(connection, None)
+        """Forgets a follower; a connection that is none is no error."""
+        self._followers.pop(connection, None)
 
-    def owes(self, connection: Connection) -> bool:
-        """Whether there are events that a reader was not given yet."""
-        return self._readers.get(connection, self.last) < self.last
+    def pending(self, connection: Connection) -> bool:
+        """Whether there are events that a follower has not been sent."""
+        return self._followers.get(connection, self.last) < self.last
 
     def feed(self) -> None:
-        """Gives the readers what they have not got yet, each as much as he takes: one DATA frame an event."""
-        if not self._readers:
+        """Sends the followers new events, each as many as it reads: one DATA frame an event."""
+        if not self._followers:
             return
-        for connection, seen in list(self._readers.items()):
+        for connection, seen in list(self._followers.items()):
             if connection.closed:
-                del self._readers[connection]
-            elif seen < self.last and connection.unsent < FARTHEST:
-                self._readers[connection] = self._fed(connection, seen)
+                del self._followers[connection]
+            elif seen < self.last and connection.unsent < MAX_UNREAD:
+                self._followers[connection] = self._send(connection, seen)
 
-    def _fed(self, connection: Connection, seen: int) -> int:
-        """Queues events for a reader; the number of the last one."""
+    def _send(self, connection: Connection, seen: int) -> int:
+        """Queues events for a follower; the number of the last one."""
         first = self._kept[0]
         if seen < first["seq"] - 1:
-            missed = first["seq"] - 1 - seen
-            lost = {"event": "missed", "session": first["session"], "count": missed}
-            connection.queue(_frame({"seq": first["seq"] - 1, "ts": moment(time.time()), **lost}))
+            missed = {"event": "missed", "session": first["session"], "count": first["seq"] - 1 - seen}
+            connection.queue(_frame({"seq": first["seq"] - 1, "ts": _timestamp(time.time()), **missed}))
             seen = first["seq"] - 1
         for event in list(self._kept)[seen - self.last :]:
-            if connection.unsent >= FARTHEST:
+            if connection.unsent >= MAX_UNREAD:
                 break
             connection.queue(_frame(event))
             seen = event["seq"]
@@ -104,21 +103,21 @@ def _frame(event: Event) -> bytes:
 
 
 def _plain(text: str) -> str:
-    return "".join(each for each in text[: 4 * LONGEST] if each.isprintable())[:LONGEST]
+    return "".join(each for each in text[: 4 * MAX_TEXT] if each.isprintable())[:MAX_TEXT]
 
 
-def moment(seconds: float) -> str:
-    """A moment as RFC 3339 in UTC, to the millisecond."""
+def _timestamp(seconds: float) -> str:
+    """A time as RFC 3339 in UTC, to the millisecond."""
     whole, part = divmod(int(seconds * 1000), 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{part:03d}Z"
 
 
-LONGEST_NOTIFICATION = 160
+MAX_NOTIFICATION = 160
 """Characters of a notification that are shown."""
 
 
 class Missed:
-    """Bells, notifications, and commands that have ended; since when nobody has been there, and from which position."""
+    """Bells, notifications and ended commands since the last client left, the time of that, and the log's position."""
 
     __slots__ = ("bells", "commands", "failed", "notifications", "position", "since", "text")
 
@@ -130,7 +129,7 @@ class Missed:
         self.position = 0
 
     def note(self, event: dict[str, Any]) -> None:
-        """Counts an event that nobody was there to see."""
+        """Counts an event that no client has seen."""
         kind = event["event"]
         if kind == "bell":
             self.bells += 1
@@ -142,36 +141,36 @@ class Missed:
             self.failed += event.get("exit_code") not in (0, None)
 
     def begin(self, position: int) -> None:
-        """The last client has gone: what comes behind this position is seen by nobody."""
+        """Counts from now on: the last client has left, and has seen the output up to `position`."""
         self.since, self.position = time.time(), position
         self.bells = self.notifications = self.commands = self.failed = 0
         self.text = ""
 
     @property
     def any(self) -> bool:
-        """Whether something has happened that a person would want to be told of. Output alone is on the screen."""
+        """Whether something has happened that a person wants to know. Output alone is on the screen."""
         return bool(self.bells or self.notifications or self.commands)
 
     def line(self, lines: int) -> str:
         """What was missed, short enough for most terminals; `lines`: how many have scrolled by."""
-        told = [_counted(count, what) for count, what in ((lines, "line"), (self.commands, "command")) if count]
+        counts = [_counted(count, what) for count, what in ((lines, "line"), (self.commands, "command")) if count]
         if self.failed:
-            told[-1] += f" ({self.failed:,} failed)"
+            counts[-1] += f" ({self.failed:,} failed)"
         if self.bells:
-            told.append(_counted(self.bells, "bell"))
+            counts.append(_counted(self.bells, "bell"))
         text = "".join(each for each in self.text if each.isprintable())
-        text = text if len(text) <= LONGEST_NOTIFICATION else f"{text[: LONGEST_NOTIFICATION - 1]}…"
-        said = [", ".join(told)] if told else []
+        text = text if len(text) <= MAX_NOTIFICATION else f"{text[: MAX_NOTIFICATION - 1]}…"
+        parts = [", ".join(counts)] if counts else []
         if self.notifications:
-            said.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
-        return f"away {_span(time.time() - self.since)}: {'; '.join(said)}"
+            parts.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
+        return f"away {_span(time.time() - self.since)}: {'; '.join(parts)}"
 
     def dump(self) -> list[Any]:
-        """All of it as JSON can carry it."""
+        """All of it as plain data."""
         return [getattr(self, name) for name in self.__slots__]
 
     def restore(self, values: list[Any]) -> None:
-        """Goes on where `dump` ended."""
+        """Goes on from what `dump` returned."""
         for name, value in zip(self.__slots__, values, strict=False):
             setattr(self, name, value)
 
@@ -181,7 +180,7 @@ def _counted(count: int, what: str) -> str:
 
 
 def _span(seconds: float) -> str:
-    """How long, in the largest unit that is full."""
+    """A duration in its largest whole unit."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"

@@ -1,8 +1,8 @@
-"""What the user wants run when something happens: `[hooks]` of config.toml, each by a shell in a process of its own.
+"""Runs the user's hooks: `[hooks]` of config.toml, each by a shell in a process of its own.
 
-The file is read anew for each event that it may have a hook for, so a change holds at once, and by a child, so that no
-daemon holds a reader of TOML. Nothing here waits: a hook that does not end keeps nobody from anything, and beyond a few
-of them at once, or a few a second, events go without.
+Each event reads the file anew, so a change takes effect at once, and a child process parses it, so that no daemon loads
+a TOML reader. Nothing here waits: a hook that does not end blocks nothing, and beyond a few of them at once, or a few a
+second, events run none.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from typing import Any, NoReturn
 
-    from sesh.daemon.session import Session
+    from sesh.daemon.loop.fault_log import FaultLog
 
 KINDS = {
     "bell": "on_bell",
@@ -26,50 +27,54 @@ KINDS = {
     "command_ended": "on_command_failed",
 }
 """The hook of each event."""
-MOST = 8
+MAX_RUNNING = 8
 """Hooks that run at once."""
-BURST, PACE = 10, 1.0
-"""Hooks that may start one upon the other, and how many a second after that."""
-_LARGEST = 1 << 20
+BURST, PER_SECOND = 10, 1.0
+"""Hooks that may start at once, and how many a second after that."""
+_MAX_FILE = 1 << 20
 _NOT_STARTED = 120
 
 
 class Hooks:
-    """The hooks of one session: those that run, and how many may start."""
+    """The hooks of one session: those that run, and how many may start. `attached` counts the clients."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, facts: Mapping[str, Any], faults: FaultLog, attached: Callable[[], int]) -> None:
+        self._facts, self._faults, self._attached = facts, faults, attached
         self._running: dict[int, str] = {}
-        self._left, self._counted = float(BURST), time.monotonic()
+        self._left, self._counted_at = float(BURST), time.monotonic()
 
-    def happened(self, event: dict[str, Any]) -> None:
-        """RunQueue what the user wants run upon this event."""
+    def run(self, event: Mapping[str, Any]) -> None:
+        """Starts the hook for an event, where the user has one."""
         kind = KINDS.get(event["event"], "")
-        if not kind or (kind == "on_command_failed" and event.get("exit_code") in (0, None)) or not _named(kind):
+        if not kind or (kind == "on_command_failed" and event.get("exit_code") in (0, None)) or not _mentioned(kind):
             return
         now = time.monotonic()
-        self._left = min(float(BURST), self._left + (now - self._counted) * PACE)
-        self._counted = now
-        if kind != "on_exit" and (self._left < 1 or len(self._running) >= MOST):
-            self._session.faults.note(f"the hook {kind} was left out: too many of them")
+        self._left = min(float(BURST), self._left + (now - self._counted_at) * PER_SECOND)
+        self._counted_at = now
+        if kind != "on_exit" and (self._left < 1 or len(self._running) >= MAX_RUNNING):
+            self._faults.note(f"the hook {kind} was left out: too many of them")
             return
         self._left -= 1
-        facts = self._facts(kind, event)
-        pid = os.fork()
+        variables = self._variables(kind, event)
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._faults.note(f"the hook {kind} was not started", error)
+            return
         if pid == 0:
-            _run(kind, facts, self._session.facts["directory"])
+            _become_hook(kind, variables, self._facts["directory"])
         self._running[pid] = kind
 
-    def kept(self) -> dict[int, str]:
-        """Those that run: their pids, and the hook of each."""
+    def dump(self) -> dict[int, str]:
+        """Those that run: the hook of each pid."""
         return dict(self._running)
 
-    def resume(self, running: dict[int, str]) -> None:
-        """Goes on where `kept` says."""
+    def restore(self, running: dict[int, str]) -> None:
+        """Goes on from what `dump` returned."""
         self._running.update(running)
 
     def reap(self) -> None:
-        """After SIGCHLD: which of them have ended, and how."""
+        """After SIGCHLD: notes which of them have ended, and how."""
         for pid, kind in list(self._running.items()):
             try:
                 ended, status = os.waitpid(pid, os.WNOHANG)
@@ -81,38 +86,37 @@ class Hooks:
             code = os.waitstatus_to_exitcode(status)
             if code:
                 how = f"ended with {code}" if code > 0 else f"was ended by signal {-code}"
-                self._session.faults.note(f"the hook {kind} {how}")
+                self._faults.note(f"the hook {kind} {how}")
 
-    def _facts(self, kind: str, event: dict[str, Any]) -> dict[str, str]:
-        """What a hook is told, as variables. Text that a program chose is a variable's value, never shell source."""
-        session = self._session
-        command = event.get("command") if kind != "on_exit" else session.facts["command"]
-        facts = {
-            "SESH_SESSION": session.name,
+    def _variables(self, kind: str, event: Mapping[str, Any]) -> dict[str, str]:
+        """The variables of a hook. Text that a program chose is a variable's value, never shell source."""
+        command = event.get("command") if kind != "on_exit" else self._facts["command"]
+        variables = {
+            "SESH_SESSION": self._facts["name"],
             "SESH_EVENT": kind[3:],
             "SESH_TEXT": event.get("text"),
             "SESH_EXIT_CODE": event.get("exit_code"),
             "SESH_SIGNAL": event.get("signal"),
             "SESH_REASON": event.get("reason"),
             "SESH_COMMAND": " ".join(command) if isinstance(command, list) else command,
-            "SESH_ATTACHED": len(session.clients),
+            "SESH_ATTACHED": self._attached(),
             "SESH_HOST": os.uname().nodename,
             "SESH_TIME": event["ts"],
         }
-        return {key: str(value).replace("\0", "") for key, value in facts.items() if value is not None}
+        return {key: str(value).replace("\0", "") for key, value in variables.items() if value is not None}
 
 
-def _named(kind: str) -> bool:
-    """Whether the settings may have a hook of this kind: the word stands in the file. Costs next to nothing."""
+def _mentioned(kind: str) -> bool:
+    """Whether the settings may have a hook of this kind: the file contains its name. Costs next to nothing."""
     try:
         with open(paths.settings_file(), "rb", buffering=0) as file:
-            return kind.encode() in (file.read(_LARGEST) or b"")
+            return kind.encode() in (file.read(_MAX_FILE) or b"")
     except OSError:
         return False
 
 
-def _run(kind: str, facts: dict[str, str], directory: str) -> NoReturn:
-    """In the child: reads the settings, and becomes the shell that carries out the hook; 0 where there is none."""
+def _become_hook(kind: str, variables: dict[str, str], directory: str) -> NoReturn:
+    """In the child: reads the settings, and becomes the shell that runs the hook; exits with 0 where there is none."""
     try:
         os.setsid()
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -128,7 +132,7 @@ def _run(kind: str, facts: dict[str, str], directory: str) -> NoReturn:
         try:
             os.chdir(directory)
         except OSError:
-            pass  # it was removed: the root directory does
-        os.execve("/bin/sh", ["sh", "-c", source], {**os.environ, **facts})
+            pass  # it was removed: the root directory will do
+        os.execve("/bin/sh", ["sh", "-c", source], {**os.environ, **variables})
     finally:
         os._exit(_NOT_STARTED)

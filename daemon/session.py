@@ -1,4 +1,4 @@
-"""One session: what is known of it, its program, and the parts that its bytes run through."""
+"""One session: the facts about it, and the parts that its bytes pass through, built and connected here."""
 
 from __future__ import annotations
 
@@ -6,88 +6,71 @@ import os
 import time
 
 from sesh import __version__, paths, platform
-from sesh.daemon.clients.client import Clients
-from sesh.daemon.clients.model import Model
+from sesh.daemon.clients.model import Model, Packer
+from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
 from sesh.daemon.loop.fault_log import FaultLog
 from sesh.daemon.loop.timers import Timers
-from sesh.daemon.pty.input import InputQueue
-from sesh.daemon.pty.output_log import WORTH, OutputLog
-from sesh.daemon.pty.queries import QueryScanner
-from sesh.errors import SIGNAL_BASE
-from sesh.lean import OrderedDict
+from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.pty.pump import Pump
+from sesh.daemon.pty.queries import NOTICES
+from sesh.errors import SIGNAL_BASE, Refused
 from sesh.store import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-    from sesh.daemon.checkpoint import Checkpoint
-    from sesh.daemon.clients.client import Size
+    from sesh.daemon.checkpoint import Checkpointer
+    from sesh.daemon.clients.connection import Client, Size
     from sesh.daemon.hooks import Hooks
-    from sesh.daemon.pty.input import StdinPipe
     from sesh.daemon.pty.pty import Pty
-    from sesh.daemon.rest import Packer
+    from sesh.daemon.pty.queries import Finding
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
-    from sesh.daemon.shell.shells import TypedLine
     from sesh.daemon.waits import Waits
 
-LONGEST_TITLE = 1024
-_HOOKED = ("bell", "exited", "notification", "command_ended")
-_LONGEST_COMMAND = 32 << 10
+MAX_TITLE = 1024
+_WITH_HOOKS = ("bell", "exited", "notification", "command_ended")
+_MAX_COMMAND = 32 << 10
 
 
 class Session:
-    """The session's facts (plain data) and its working parts."""
+    """`facts` is plain data: name, id, command and so on. Parts that few sessions need are made at their first use."""
 
     def __init__(self, facts: dict[str, Any], size: Size, pty: Pty | None) -> None:
         self.facts = facts
-        self.pty = pty
         self.timers = Timers()
         self.faults = FaultLog()
         self.log = OutputLog()
-        self.scanner = QueryScanner()
-        self.input = InputQueue()
         self.model = Model(self.log, size[0], size[1])
         self.clients = Clients(size, self._resize)
         self.relay = Relay(self.log, self.model, self.clients, self.timers)
-        self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
-        """By the token of a client that has gone: its newest INPUT's number, where it was fed to, whether raw."""
-        self.title = ""
-        self.last_activity = time.time()
-        self.sent_at: int | None = None
-        """Position of the log when something was last sent by `--send`; None before that."""
+        self.pump = Pump(
+            pty, self.log, self.timers, deliver=self.relay.deliver, found=self._found, checkpoint=self.output_settled
+        )
+        self.packer = Packer(self.log, self.model, self.timers)
         self.events = Events()
-        self.events.add("created", self.name, command=_shown(facts["command"]), directory=facts["directory"])
-        self.stdin: StdinPipe | None = None
-        """The standard input of a job that is fed."""
-        self.waits: Waits | None = None
-        """Who waits for more than the end; made when somebody does."""
-        self.draft: TypedLine | None = None
-        """The line that somebody has begun to type; made when somebody types."""
-        self.runs: RunQueue | None = None
-        """The commands that the live shell is to run; made when somebody asks for one."""
-        self.persists = bool(facts.get("persist"))
-        self._checkpoint: Checkpoint | None = None
-        self.ripe = WORTH
-        """What log and model have taken in, together, when it is worth packing what they hold."""
-        self._rest: Packer | None = None
+        self.missed = Missed()
+        self.title = ""
         self.exit_code: int | None = None
         self.exit_signal: int | None = None
         self.ended_at: float | None = None
         self.timed_out = False
-        self.spent: tuple[float | None, int | None] = (None, None)
-        """Seconds of processor time and bytes of memory that the ended program took."""
-        self.past: History | None = None
-        """The commands that were run or typed; made with the first."""
+        self.usage: tuple[float | None, int | None] = (None, None)
+        """Seconds of processor time and bytes of memory that the ended program used."""
+        self.preload: Callable[[], object] = lambda: None
+        """Called some time after output came, to load what must be loaded before its files may be replaced."""
+        self.runs: RunQueue | None = None
+        self.history: History | None = None
         self.marks: CommandMarks | None = None
-        """What the shell tells of the commands that are typed; made when it tells something."""
-        self.missed = Missed()
+        self.waits: Waits | None = None
         self.hooks: Hooks | None = None
-        """The commands of the user's that run upon events; made when there may be one."""
-        self.events.heard = self._heard
+        self._checkpointer: Checkpointer | None = None
+        self.emit("created", command=_shorten(facts["command"]), directory=facts["directory"])
+        self.events.on_event = self._on_event
 
     @property
     def name(self) -> str:
@@ -99,105 +82,194 @@ class Session:
         """Whether the program has not ended yet."""
         return self.ended_at is None
 
-    def _heard(self, event: dict[str, Any]) -> None:
-        """Something has happened: it is missed where nobody is there, and the user may have a hook for it."""
+    # -- events, and what comes of them
+
+    def emit(self, event: str, **facts: Any) -> None:
+        """Reports an event."""
+        self.events.add(event, self.name, **facts)
+
+    def _on_event(self, event: dict[str, Any]) -> None:
         if not self.clients:
             self.missed.note(event)
-        if event["event"] in _HOOKED and os.path.exists(paths.settings_file()):
-            if self.hooks is None:
-                from sesh.daemon.hooks import Hooks
+        if event["event"] in _WITH_HOOKS and os.path.exists(paths.settings_file()):
+            self.faults.guard(lambda: self.get_hooks().run(event), "a hook")
 
-                self.hooks = Hooks(self)
-            self.hooks.happened(event)
+    def _resize(self, size: Size) -> None:
+        """Gives program and model another size."""
+        pty = self.pump.pty
+        if pty is not None and pty.descriptor >= 0:
+            pty.resize(*size)
+        self.model.resize(size[0], size[1])
+        self.emit("resized", columns=size[0], rows=size[1])
 
-    def history(self) -> History:
+    def _found(self, finding: Finding, position: int) -> None:
+        """Handles what the query scanner has found; `position`: behind it in the log."""
+        kind = finding.kind
+        if kind not in NOTICES:
+            self._query(finding, position)
+        elif kind == "title":
+            title = _printable(finding.body)
+            if title != self.title:
+                self.title = title
+                self.emit("title", title=title)
+        elif kind == "bell":
+            self.emit("bell")
+        elif kind == "notification":
+            self.emit("notification", text=_printable(finding.body))
+        elif kind == "mark":
+            self.get_marks().found(finding.body, position)
+
+    def _query(self, finding: Finding, position: int) -> None:
+        """Leaves a query to the terminal of the last active client, or answers it where there is none."""
+        client = self.clients.answering(self.log)
+        if client is not None:
+            client.replies.expect(finding.kind, time.monotonic())
+            return
+        if self.runs is not None and self.runs.no_answers():
+            return
+        from sesh.daemon.pty.answers import answer, needs_terminal
+
+        terminal = None
+        if needs_terminal(finding.kind):
+            self.model.reach(position)
+            terminal = self.model.emulator
+        reply = answer(finding.kind, finding.body, terminal)
+        if reply:
+            self.pump.type("answers", reply)
+
+    def output_settled(self) -> None:
+        self.preload()
+        if self.facts.get("persist"):
+            self.checkpointer().write_if_due()
+
+    # -- its clients
+
+    def welcome(self) -> dict[str, Any]:
+        """What WELCOME says about the session."""
+        return {
+            "id": self.facts["id"],
+            "name": self.name,
+            "position": self.log.head,
+            "events": self.events.last,
+            "can": ["rejoin"],
+        }
+
+    def missed_line(self) -> str:
+        """What happened while no client was attached, in one line; empty where nothing did."""
+        if not self.missed.any:
+            return ""
+        self.model.catch_up()
+        return self.missed.line(self.model.scrolled_since(self.missed.position))
+
+    def attached(self, client: Client, hello: dict[str, Any]) -> None:
+        """A client has attached: the shells' agent and display are its own from now on."""
+        from sesh.daemon.shell import variables
+
+        self.emit("attached", **client.as_event())
+        self._use_agent()
+        if not client.read_only:
+            variables.update(self.facts["id"], self.name, variables.displays(hello.get("displays")))
+
+    def detached(self, client: Client) -> None:
+        """A client has left."""
+        if not self.clients:
+            self.missed.begin(self.log.head)
+        self.emit("detached", **client.as_event())
+        self._use_agent()
+
+    def _use_agent(self) -> None:
+        from sesh.daemon.shell import variables
+
+        newest = sorted(self.clients.all, key=lambda client: -client.number)
+        variables.use_agent(self.facts["id"], [client.auth_sock for client in newest])
+
+    # -- parts made with their first use
+
+    def get_history(self) -> History:
         """The commands that were run or typed."""
-        if self.past is None:
+        if self.history is None:
             from sesh.daemon.shell.history import History
 
-            self.past = History()
-        return self.past
+            self.history = History()
+        return self.history
 
-    def resume_marks(self, begun: Any, number: int | None) -> None:
-        """What the shell had told of a command that is under way."""
-        from sesh.daemon.shell.history import CommandMarks
+    def get_runs(self) -> RunQueue:
+        """The commands for the live shell."""
+        if self.runs is None:
+            from sesh.daemon.shell.queue import RunQueue
 
-        self.marks = CommandMarks(self)
-        self.marks.resume(begun, number)
+            self.runs = RunQueue(self.facts, self.pump, self.timers, self.get_history(), self.emit)
+            self.pump.filter, self.pump.on_key = self.runs.filter, self.runs.key_pressed
+        return self.runs
 
-    def marked(self, body: bytes, position: int) -> None:
-        """The shell's integration has told of a prompt or a command."""
+    def get_marks(self) -> CommandMarks:
+        """The commands that people type, by the shell's integration."""
         if self.marks is None:
             from sesh.daemon.shell.history import CommandMarks
 
-            self.marks = CommandMarks(self)
-        self.marks.found(body, position)
+            self.marks = CommandMarks(self.facts, self.pump, self.get_history(), self.emit, self._mark_is_of_run)
+        return self.marks
 
-    def waiting(self) -> Waits:
-        """Those who wait for more than the end."""
+    def _mark_is_of_run(self) -> bool:
+        return self.runs is not None and (self.runs.active is not None or self.runs.was_active)
+
+    def get_waits(self) -> Waits:
+        """The requests that wait for more than the end."""
         if self.waits is None:
             from sesh.daemon.waits import Waits
 
-            self.waits = Waits(self)
+            self.waits = Waits(self.pump, self.timers)
+            self.pump.on_output = self.waits.activity
         return self.waits
 
-    def rest(self) -> Packer:
-        """Its times of rest; made when there is something to pack."""
-        if self._rest is None:
-            from sesh.daemon.rest import Packer
+    def get_hooks(self) -> Hooks:
+        """The user's hooks."""
+        if self.hooks is None:
+            from sesh.daemon.hooks import Hooks
 
-            self._rest = Packer(self)
-        return self._rest
+            self.hooks = Hooks(self.facts, self.faults, self.clients.__len__)
+        return self.hooks
 
-    def checkpoint(self) -> Checkpoint:
-        """What keeps it readable when its daemon has died; made when there is something to keep."""
-        if self._checkpoint is None:
-            from sesh.daemon.checkpoint import Checkpoint
+    def checkpointer(self) -> Checkpointer:
+        """Writes the session's checkpoints."""
+        if self._checkpointer is None:
+            from sesh.daemon.checkpoint import Checkpointer
 
-            self._checkpoint = Checkpoint(self)
-        return self._checkpoint
+            self._checkpointer = Checkpointer(
+                self.facts["id"], self.log, self.model, self.timers, self._checkpoint_header
+            )
+        return self._checkpointer
 
-    def forget(self) -> None:
-        """Removes what was kept, also where the record that leads to it was removed by somebody else."""
-        if self._checkpoint is not None:
-            self._checkpoint.remove()
+    def remove_checkpoint(self) -> None:
+        """Removes its checkpoint, also where somebody else has removed the record that leads to it."""
+        if self._checkpointer is not None:
+            self._checkpointer.remove()
 
-    def look(self) -> None:
-        """Output has come a while ago: keeps it, where it is time to."""
-        # In time: when somebody wants a reload, the files may be those of the sesh that is to come.
-        from sesh.daemon.upgrade import reload  # noqa: F401
+    def remove_agent_link(self) -> None:
+        """Removes the link to the newest client's agent."""
+        link = records.agent_path(self.facts["id"])
+        if os.path.islink(link):
+            os.unlink(link)
 
-        if self.persists:
-            self.checkpoint().look()
+    def _checkpoint_header(self) -> dict[str, Any]:
+        running_here = platform.LINUX and self.running
+        return {
+            "written": timestamp(time.time()),
+            "last_activity": timestamp(self.pump.last_activity),
+            "cwd": platform.directory_of(self.facts["pid"]) if running_here else "",
+            "title": self.title,
+        }
 
-    def drafted(self, data: bytes) -> None:
-        """Somebody types these bytes."""
-        if self.draft is None:
-            from sesh.daemon.shell.shells import TypedLine
+    # -- the end
 
-            self.draft = TypedLine()
-        self.draft.typed(data, self.pty)
-
-    @property
-    def drafting(self) -> bool:
-        """Whether a line stands at the prompt that nobody has entered."""
-        return self.draft is not None and self.pty is not None and self.draft.unfinished(self.pty)
-
-    def _resize(self, size: Size) -> bool:
-        """Gives program and model another size."""
-        if self.pty is not None and self.pty.descriptor >= 0:
-            self.pty.resize(*size)
-        self.model.resize(size[0], size[1])
-        self.events.add("resized", self.name, columns=size[0], rows=size[1])
-        return True
-
-    def ended(self, status: int) -> None:
-        """Keeps the program's end, from the kernel's wait status."""
+    def end(self, status: int) -> None:
+        """Keeps how the program ended, from the kernel's wait status."""
         self.ended_at = time.time()
-        usage = self.pty.usage if self.pty is not None else None
+        self.pump.running = False
+        usage = self.pump.pty.usage if self.pump.pty is not None else None
         if usage is not None:
             memory = usage.ru_maxrss * (1024 if platform.LINUX else 1)
-            self.spent = (round(usage.ru_utime + usage.ru_stime, 3), memory)
+            self.usage = (round(usage.ru_utime + usage.ru_stime, 3), memory)
         if os.WIFSIGNALED(status):
             self.exit_signal = os.WTERMSIG(status)
             self.exit_code = SIGNAL_BASE + self.exit_signal
@@ -205,7 +277,7 @@ class Session:
             self.exit_code = os.WEXITSTATUS(status)
 
     def result(self) -> dict[str, Any]:
-        """How the program ended, for those who waited for it."""
+        """How the program ended, for those who wait for it."""
         ended = self.ended_at if self.ended_at is not None else time.time()
         return {
             "exit_code": self.exit_code,
@@ -213,9 +285,11 @@ class Session:
             "duration": round(ended - self.facts["created"], 3),
             "timed_out": self.timed_out,
             "truncated": self.log.base > 0,
-            "cpu": self.spent[0],
-            "memory": self.spent[1],
+            "cpu": self.usage[0],
+            "memory": self.usage[1],
         }
+
+    # -- as others see it
 
     def summary(self) -> dict[str, Any]:
         """The session as every list shows it."""
@@ -229,10 +303,10 @@ class Session:
             "attached": len(self.clients),
             "current": False,
             "pid": pid,
-            "created": stamp(facts["created"]),
-            "last_activity": stamp(self.last_activity),
+            "created": timestamp(facts["created"]),
+            "last_activity": timestamp(self.pump.last_activity),
             "cwd": cwd or facts["directory"],
-            "command": _shown(facts["command"]),
+            "command": _shorten(facts["command"]),
             "title": self.title,
             "exit_code": self.exit_code,
             "columns": self.clients.size[0],
@@ -242,15 +316,14 @@ class Session:
 
     def status(self) -> dict[str, Any]:
         """Everything known of the session."""
-        self.model.catch_up()
-        scrollback = self.model.emulator.scrollback
-        group = self.pty.foreground() if self.pty is not None and self.running else 0
-        clients = [{**client.facts(), "since": stamp(client.since)} for client in self.clients.all]
+        lines, size = self.model.scrollback_size()
+        pty = self.pump.pty
+        group = pty.foreground() if pty is not None and self.running else 0
         return {
             **self.summary(),
-            "clients": clients,
-            "scrollback": {"lines": scrollback.lines, "bytes": scrollback.bytes},
-            "foreground": {"pid": group, "command": _shown(platform.command_of(group))} if group else None,
+            "clients": [{**client.as_status(), "since": timestamp(client.since)} for client in self.clients.all],
+            "scrollback": {"lines": lines, "bytes": size},
+            "foreground": {"pid": group, "command": _shorten(platform.command_of(group))} if group else None,
             "daemon_pid": os.getpid(),
             "version": __version__,
             "link": None,
@@ -260,10 +333,10 @@ class Session:
         }
 
     def record(self) -> dict[str, Any]:
-        """What stands in NAME.json."""
+        """The content of NAME.json."""
         facts = self.facts
-        # A closed pty's number may belong to any other terminal of this machine a moment later.
-        pty = self.pty if self.pty is not None and self.pty.descriptor >= 0 else None
+        # The number of a pty that is closed may belong to another terminal of this machine a moment later.
+        pty = self.pump.pty if self.pump.pty is not None and self.pump.pty.descriptor >= 0 else None
         return {
             "name": self.name,
             "id": facts["id"],
@@ -273,8 +346,8 @@ class Session:
             "daemon_pid": os.getpid(),
             "daemon_start": platform.start_time(os.getpid()),
             "pid": facts["pid"],
-            "created": stamp(facts["created"]),
-            "last_activity": stamp(self.last_activity),
+            "created": timestamp(facts["created"]),
+            "last_activity": timestamp(self.pump.last_activity),
             "cwd": facts["directory"],
             "command": facts["command"],
             "labels": facts["labels"],
@@ -290,14 +363,29 @@ class Session:
         }
 
     def write_record(self) -> None:
-        """Puts NAME.json in place."""
+        """Writes NAME.json. Raises OSError."""
         with paths.masked(0o077):
             records.write(self.record())
 
+    def change(self, **facts: Any) -> None:
+        """Changes facts and their record, or neither. Raises Refused where the record cannot be written."""
+        before = {key: self.facts[key] for key in facts}
+        self.facts.update(facts)
+        try:
+            self.write_record()
+        except OSError as error:
+            self.facts.update(before)
+            raise Refused(f"{paths.directory()} cannot be written: {error.strerror}; nothing was changed") from error
 
-def _shown(command: list[str]) -> list[str]:
-    """A command as lists show it: what would not fit into one frame is cut."""
-    room = _LONGEST_COMMAND
+
+def _printable(body: bytes) -> str:
+    """Text that a program chose, without controls and of bounded length."""
+    return "".join(each for each in body.decode("utf-8", "replace") if each.isprintable())[:MAX_TITLE]
+
+
+def _shorten(command: list[str]) -> list[str]:
+    """A command as lists show it: cut to what fits into one frame."""
+    room = _MAX_COMMAND
     for at, word in enumerate(command):
         if len(word) > room:
             return [*command[:at], word[:room] + "…"]
@@ -305,6 +393,6 @@ def _shown(command: list[str]) -> list[str]:
     return command
 
 
-def stamp(seconds: float) -> str:
-    """A moment as RFC 3339 in UTC, to the second."""
+def timestamp(seconds: float) -> str:
+    """A time as RFC 3339 in UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -1,8 +1,8 @@
-"""Those who wait for the session to come to something before its end: a shell at its prompt, a silent program.
+"""Requests that wait for something before the session's end: for a shell at its prompt, for a silent program.
 
-They are requests of the verb `wait`, which is answered at the session's end at the latest (see `ending`). Nothing of
-this costs anything while nobody waits. A search in the output is no business of the daemon's: a pattern that somebody
-else chose must not hold up its loop, so whoever looks for text follows the output and looks for himself.
+They are `wait` requests, which are answered at the session's end at the latest (see `ending`). While none is there,
+nothing of this costs anything. A client that waits for text follows the output and searches it itself: a pattern that
+somebody else chose must not block the daemon's loop.
 """
 
 from __future__ import annotations
@@ -16,47 +16,48 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.session import Session
+    from sesh.daemon.loop.timers import Timers
+    from sesh.daemon.pty.pump import Pump
 
 QUIET = 0.1
-"""Seconds of silence after which a prompt counts: what a shell prints before it reads has come by then."""
-LONGEST = 1.0
-"""Seconds between two looks at a shell that is silent and not at its prompt; nothing tells when it comes to it."""
+"""Seconds of silence after which a prompt counts: by then, all that the shell prints before it reads has come."""
+MAX_PAUSE = 1.0
+"""Seconds between two checks of a shell that is silent and not at its prompt; nothing reports when it gets there."""
 FED = 0.05
-"""Seconds until a connection that has not got all output yet is looked at again: it may find what it looks for."""
+"""Seconds until a client that does not have all output yet is checked again: it may find its text in it."""
 
 
 class Wait:
-    """One request. `since`: the position that output must have gone beyond for a prompt to count, None for none."""
+    """One request. `since`: the position that output must have passed before a prompt counts, None for none."""
 
-    __slots__ = ("asked", "idle", "connection", "prompt", "since")
+    __slots__ = ("connection", "idle", "prompt", "request", "since")
 
     def __init__(
-        self, connection: Connection, asked: int, *, prompt: bool, idle: float | None, since: int | None
+        self, connection: Connection, request: int, *, prompt: bool, idle: float | None, since: int | None
     ) -> None:
-        self.connection, self.asked, self.prompt, self.idle, self.since = connection, asked, prompt, idle, since
+        self.connection, self.request, self.prompt, self.idle, self.since = connection, request, prompt, idle, since
 
     @property
     def pending(self) -> bool:
-        """Whether it has been neither answered nor given up."""
-        return not self.connection.closed and self.asked in self.connection.waits
+        """Whether it has not been answered, and its client is still there."""
+        return not self.connection.closed and self.request in self.connection.waits
 
 
 class Waits:
     """The pending waits of one session."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, pump: Pump, timers: Timers) -> None:
+        self._pump, self._timers = pump, timers
         self.all: list[Wait] = []
-        self._stirred = 0.0
+        self._active_at = 0.0
         """When the program last wrote, or was last sent something (monotonic)."""
         self._pause = QUIET
 
     def conditions(self, words: dict[str, Any]) -> dict[str, Any]:
-        """What a request's words say, as `add` takes it. Raises UsageError for seconds that are none."""
+        """The conditions in a request, as `add` takes them. Raises UsageError for bad values."""
         since = words.get("since", words.get("from"))
         if since == "sent":
-            since = self._session.sent_at
+            since = self._pump.sent_at
         return {
             "prompt": words.get("prompt") is True,
             "idle": _seconds(words, "idle"),
@@ -67,89 +68,90 @@ class Waits:
     def add(
         self,
         connection: Connection,
-        asked: int,
+        request: int,
         *,
         prompt: bool,
         idle: float | None,
         timeout: float | None,
         since: int | None,
     ) -> None:
-        """Takes a request in that stands in `connection.waits` already; `idle` and `timeout` are seconds."""
-        session = self._session
+        """Adds a request that is in `connection.waits` already; `idle` and `timeout` are seconds."""
         self._prune()
         if not self.all:
-            self._stirred = time.monotonic() - max(0.0, time.time() - session.last_activity)
-        wait = Wait(connection, asked, prompt=prompt, idle=idle, since=since)
+            self._active_at = time.monotonic() - max(0.0, time.time() - self._pump.last_activity)
+        wait = Wait(connection, request, prompt=prompt, idle=idle, since=since)
         self.all.append(wait)
         if timeout is not None:
-            session.timers.set(("wait", asked, connection.descriptor), timeout, lambda: self._over(wait))
+            self._timers.set(("wait", request, connection.descriptor), timeout, lambda: self._time_out(wait))
         if idle is not None:
-            self._silent(wait)
+            self._check_idle(wait)
         if prompt:
             self._pause = QUIET
-            session.timers.set("prompt", 0, self._look)
+            self._timers.set("prompt", 0, self._check_prompt)
 
-    def stirred(self) -> None:
-        """The program has written, or was sent something; called only while somebody waits."""
-        self._stirred = time.monotonic()
+    def activity(self) -> None:
+        """The program has written, or was sent something."""
+        if not self.all:
+            return
+        self._active_at = time.monotonic()
         self._pause = QUIET
         if any(wait.prompt for wait in self.all):
-            self._session.timers.set("prompt", QUIET, self._look)
+            self._timers.set("prompt", QUIET, self._check_prompt)
 
     def _prune(self) -> None:
-        """Forgets the waits that are over, with their timers."""
+        """Forgets the waits that are over, and their timers."""
         for wait in self.all:
             if not wait.pending:
                 for kind in ("wait", "idle"):
-                    self._session.timers.clear((kind, wait.asked, wait.connection.descriptor))
+                    self._timers.clear((kind, wait.request, wait.connection.descriptor))
         self.all = [wait for wait in self.all if wait.pending]
 
-    def _look(self) -> None:
-        """Whether the shell is at its prompt, for those who wait for that."""
+    def _check_prompt(self) -> None:
+        """Answers those who wait for a prompt, where the shell is at one."""
         self._prune()
-        session = self._session
+        pump = self._pump
         waits = [wait for wait in self.all if wait.prompt]
-        if not waits or session.pty is None or not session.running:
+        if not waits or pump.pty is None or not pump.running:
             return
-        quiet = time.monotonic() - self._stirred
+        quiet = time.monotonic() - self._active_at
         if quiet < QUIET:
-            session.timers.set("prompt", QUIET - quiet, self._look)
+            self._timers.set("prompt", QUIET - quiet, self._check_prompt)
             return
-        able = [wait for wait in waits if wait.since is None or session.log.head > wait.since]
-        if not able:
-            return  # output brings it here again
+        possible = [wait for wait in waits if wait.since is None or pump.log.head > wait.since]
+        if not possible:
+            return  # the next output comes back here
         from sesh.daemon.shell.shells import at_prompt
 
-        if not session.input and at_prompt(session.pty):
-            waits = [wait for wait in able if not self._met(wait, "prompt")]
+        if not pump.input and at_prompt(pump.pty):
+            waits = [wait for wait in possible if not self._answer(wait, "prompt")]
             self._pause = FED
         if waits:
-            session.timers.set("prompt", self._pause, self._look)
-            self._pause = min(self._pause * 2, LONGEST)
+            self._timers.set("prompt", self._pause, self._check_prompt)
+            self._pause = min(self._pause * 2, MAX_PAUSE)
 
-    def _silent(self, wait: Wait) -> None:
-        """Whether the program has been silent for as long as somebody waits for."""
+    def _check_idle(self, wait: Wait) -> None:
+        """Answers a wait where the program has been silent for long enough."""
         if not wait.pending or wait.idle is None:
             return
-        left = self._stirred + wait.idle - time.monotonic()
-        if left > 0 or not self._met(wait, "idle"):
-            key = ("idle", wait.asked, wait.connection.descriptor)
-            self._session.timers.set(key, max(left, FED), lambda: self._silent(wait))
+        left = self._active_at + wait.idle - time.monotonic()
+        if left > 0 or not self._answer(wait, "idle"):
+            key = ("idle", wait.request, wait.connection.descriptor)
+            self._timers.set(key, max(left, FED), lambda: self._check_idle(wait))
 
-    def _met(self, wait: Wait, what: str) -> bool:
-        """Answers a wait; not before all output is on its way to its connection, who may look for something in it."""
+    def _answer(self, wait: Wait, met: str) -> bool:
+        """Answers a wait, once all output is on its way to its client, who may find its text there; whether it did."""
         reader = wait.connection.reader
-        if reader is not None and reader.position < self._session.log.head:
+        if reader is not None and reader.position < self._pump.log.head:
             return False
-        del wait.connection.waits[wait.asked]
-        wait.connection.respond(wait.asked, met=what, position=self._session.log.head)
+        del wait.connection.waits[wait.request]
+        wait.connection.respond(wait.request, met=met, position=self._pump.log.head)
         self._prune()
         return True
 
-    def _over(self, wait: Wait) -> None:
+    def _time_out(self, wait: Wait) -> None:
         if wait.pending:
-            del wait.connection.waits[wait.asked]
-            wait.connection.refuse(wait.asked, TimedOut("the time ran out"))
+            del wait.connection.waits[wait.request]
+            wait.connection.refuse(wait.request, TimedOut("the time ran out"))
         self._prune()
 
 

@@ -1,1 +1,1 @@
-"""The socket, its connections, attached clients, and who gets which bytes."""
+"""The listening socket, its connections, the attached clients, and which bytes each of them gets."""

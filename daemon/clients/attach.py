@@ -1,169 +1,223 @@
-"""Where clients are taken in, listened to and let go."""
+"""Attached clients: how they come, what their frames do, and how they leave."""
 
 from __future__ import annotations
 
 import time
 
 from sesh import __version__, protocol
-from sesh.daemon.clients.client import HELD, RAW, REPAINT, RESYNC, Client, clamp_size
-from sesh.daemon.shell.variables import displays, refresh
+from sesh.daemon.clients.connection import HELD, RAW, REPAINT, RESYNC, Client, clamp_size
+from sesh.daemon.pty.pump import WINDOW
 from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
-    from sesh.daemon.clients.connection import Connection
+    from sesh.daemon.clients.connection import Connection, Size
+    from sesh.daemon.clients.relay import Relay
     from sesh.daemon.pty.pump import Pump
-    from sesh.daemon.session import Session
 
-DEPARTED = 64
-"""Clients that are remembered after they have gone, so that they find their place again."""
+    class Owner(Protocol):
+        """What the session does about its clients."""
+
+        def welcome(self) -> dict[str, Any]:
+            """What WELCOME says about the session."""
+
+        def missed_line(self) -> str:
+            """What happened while no client was attached, in one line; empty where nothing did."""
+
+        def attached(self, client: Client, hello: dict[str, Any]) -> None: ...
+
+        def detached(self, client: Client) -> None: ...
+
+
+HOLD = 0.1
+"""Seconds for which the unfinished reply of a terminal is held back."""
+ACK_FROM = WINDOW >> 3
+"""Bytes of input from which on an ACK goes out at once; for fewer, it goes with the next output."""
 
 
 class ClientHandler:
-    """The attached clients' way in and out."""
+    """Handles the frames of attached clients, from HELLO to DETACH."""
 
-    def __init__(self, session: Session, program: Pump, agent: str) -> None:
-        self.session, self.pump, self.agent = session, program, agent
+    def __init__(self, owner: Owner, pump: Pump, relay: Relay) -> None:
+        self._owner, self._pump = owner, pump
+        self._log, self._model, self._clients, self._timers = relay.log, relay.model, relay.clients, relay.timers
 
-    def greet(self, connection: Connection, hello: dict[str, Any]) -> None:
-        """Answers a HELLO; an attachment is taken in."""
+    def hello(self, connection: Connection, hello: dict[str, Any]) -> None:
+        """Answers a HELLO; one with the role `attach` attaches a client."""
         if connection.role:
             return
-        session = self.session
         connection.role = "attach" if hello.get("role") == "attach" else "request"
-        if not connection.first:
-            session.timers.clear(("hello", connection.descriptor))
-        welcome = {
-            "protocol": protocol.PROTOCOL,
-            "version": __version__,
-            "id": session.facts["id"],
-            "name": session.name,
-            "position": session.log.head,
-            "last_input": 0,
-            "events": session.events.last,
-            "can": ["rejoin"],
-        }
+        if not connection.creator:
+            self._timers.clear(("hello", connection.descriptor))
+        welcome = {"protocol": protocol.PROTOCOL, "version": __version__, **self._owner.welcome(), "last_input": 0}
         if hello.get("protocol") != protocol.PROTOCOL:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
             connection.closing = True
-            return
-        if connection.role == "request":
+        elif connection.role == "request":
             connection.queue(protocol.message(protocol.WELCOME, welcome))
-            return
-        client = Client(connection, session.clients.next_number(), hello)
-        for other in list(session.clients.all):
+        else:
+            self._attach(connection, hello, welcome)
+
+    def _attach(self, connection: Connection, hello: dict[str, Any], welcome: dict[str, Any]) -> None:
+        client = Client(connection, self._clients.next_number(), hello)
+        for other in list(self._clients.all):
             if client.token and other.token == client.token:
-                self.forget(other)  # the same one over a new link, before the old one was seen to be dead
+                self.forget(other)  # the same client over a new link, before the old one was found dead
                 other.connection.fail()
-        client.sequence, left, was_raw = self.session.departed.pop(client.token, (0, -1, False))
-        welcome["last_input"] = client.sequence
-        connection.queue(protocol.message(protocol.WELCOME, welcome))
+        client.last_input, left_at, was_raw = self._clients.departed.pop(client.token, (0, -1, False))
+        connection.queue(protocol.message(protocol.WELCOME, {**welcome, "last_input": client.last_input}))
         if hello.get("replace") is True:
-            for other in list(session.clients.all):
-                self.part(other, "replaced")
-        self.settled(connection)
+            for other in list(self._clients.all):
+                self.detach(other, "replaced")
+        self.creator_served(connection)
         connection.client = connection.reader = client
-        client.lines = client.most if hello.get("replay") is not False else 0
-        self._resume(client, hello, left, was_raw)
-        session.events.add("attached", session.name, **_told(client))
-        self.pump.use_agent(self.agent)
-        if not client.read_only:
-            refresh(session.facts["id"], session.name, displays(hello.get("displays")))
+        client.lines = client.max_lines if hello.get("replay") is not False else 0
+        same_session = hello.get("id") == welcome["id"]
+        self._resume(client, hello, same_session=same_session, was_raw=was_raw or left_at < 0)
+        self._owner.attached(client, hello)
 
-    def settled(self, connection: Connection) -> None:
-        """The creator has said what it wants: a session that is over need not stay for it any longer."""
-        connection.first = False
-        self.session.timers.clear(("hello", connection.descriptor))
+    def creator_served(self, connection: Connection) -> None:
+        """The creator has said what it wants: a session that is over no longer has to wait for it."""
+        connection.creator = False
+        self._timers.clear(("hello", connection.descriptor))
 
-    def _resume(self, client: Client, hello: dict[str, Any], left: int, was_raw: bool) -> None:
-        """Gives a client its place: where it was, if it comes back to the same session, else a screen of its own."""
-        session = self.session
+    def _resume(self, client: Client, hello: dict[str, Any], *, same_session: bool, was_raw: bool) -> None:
+        """Feeds a client from where it was, if it comes back to the same session, else from a screen of its own."""
+        log, model = self._log, self._model
         since = hello.get("since")
-        known = hello.get("id") == session.facts["id"] and isinstance(since, int) and 0 <= since <= session.log.head
-        same = client.size[:2] == session.clients.size[:2]
-        if not (known or client.creator or session.clients) and session.running and session.missed.any:
-            session.model.catch_up()
-            client.notice = session.missed.line(session.model.scrolled_since(session.missed.position))
-        session.clients.add(client)
+        known = same_session and isinstance(since, int) and 0 <= since <= log.head
+        same_size = client.size[:2] == self._clients.size[:2]
+        if not (known or client.creator or self._clients) and self._pump.running:
+            client.notice = self._owner.missed_line()
+        self._clients.add(client)
         if not known or not isinstance(since, int):
             return
-        session.model.catch_up()
+        model.catch_up()
         if hello.get("redraw") is True:
-            client.lines = min(session.model.scrolled_since(since), client.most)
-        elif client.mode == RAW and same and (was_raw or left < 0) and since >= session.log.base:
+            client.lines = min(model.scrolled_since(since), client.max_lines)
+        elif client.mode == RAW and same_size and was_raw and since >= log.base:
             client.needs, client.position = "", since
         else:
-            client.needs, client.left = RESYNC, since
+            client.needs, client.left_at = RESYNC, since
+
+    def input(self, client: Client, payload: bytes) -> bool:
+        """Handles an INPUT frame: types its keys, without replies that the program has not asked this terminal for.
+
+        True where the program has taken it, and nothing else is to be done about it. A frame that came before, over an
+        earlier connection, is ignored.
+        """
+        number, data = protocol.split_number(payload)
+        if number <= client.last_input:
+            return False
+        client.last_input = number
+        pump = self._pump
+        if client.read_only or not pump.running:
+            self.acknowledge(client, number, len(data), at_once=True)
+            return False
+        keys = client.replies.filter(data, time.monotonic())
+        alone = pump.filter is None
+        if client.replies.typed:
+            alone = not self._clients.typed(client) and alone
+            if pump.on_key is not None:
+                pump.on_key()
+            pump.last_activity = time.time()
+        if client.replies.held:
+            self.release_later(client)
+        taken = pump.enter(keys)
+        if taken < len(keys) or pump.input.size:
+            pump.input.add(client.number, keys[taken:], InputTaken(self, client, number, len(data)))
+            pump.drain()
+            return False
+        self.acknowledge(client, number, len(data), at_once=False)
+        return alone and not client.connection.unsent
+
+    def release_later(self, client: Client) -> None:
+        """Holds an unfinished reply back for a moment."""
+        self._timers.set(("held", client.number), HOLD, lambda: self._release(client))
+
+    def _release(self, client: Client) -> None:
+        """Types an unfinished reply: nothing came that made it one."""
+        data = client.replies.release()
+        if data and client in self._clients.all:
+            self._pump.type(client.number, data)
+
+    def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
+        """Tells a client that the program has its INPUT: with the next output, or at once where it is much."""
+        client.unacknowledged += size
+        if client.connection.closed:
+            return
+        client.connection.acknowledge(number)
+        if at_once or client.unacknowledged >= ACK_FROM:
+            client.unacknowledged = 0
+            client.connection.queue_ack()
+            client.connection.flush()
 
     def frame(self, client: Client, kind: int, payload: bytes) -> None:
-        """Deals with the frames that only an attached client sends."""
-        session = self.session
-        if kind == protocol.INPUT:
-            self.pump.receive(client, payload)
-        elif kind == protocol.RESIZE:
-            self._resized(client, clamp_size(*protocol.split_size(payload)))
+        """Handles the other frames of an attached client."""
+        if kind == protocol.RESIZE:
+            self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
-            self.part(client, "detached")
+            self.detach(client, "detached")
         elif kind == protocol.REDRAW:
             if client.mode == HELD:
-                session.clients.bring_back(client)
+                self._clients.bring_back(client)
             else:
-                client.view = None
-                client.wants = True
+                client.viewport = None
+                client.wants_screen = True
                 client.need(REPAINT)
 
-    def _resized(self, client: Client, size: tuple[int, int, int, int]) -> None:
-        session = self.session
-        if size == session.clients.size == client.size and session.pty is not None and session.running:
-            session.pty.signal_foreground(signal.SIGWINCH)
+    def _resize(self, client: Client, size: Size) -> None:
+        pump = self._pump
+        if size == self._clients.size == client.size and pump.pty is not None and pump.running:
+            pump.pty.signal_foreground(signal.SIGWINCH)
         changed = size[:2] != client.size[:2]
         client.size = size
-        client.view = None
-        session.clients.obey()
+        client.viewport = None
+        self._clients.fit()
         if changed and client.mode == RAW:
             client.need(REPAINT)
 
-    def part(self, client: Client, reason: str) -> None:
-        """Detaches a client: it is told why, and what it needs to leave its terminal tidy."""
-        session = self.session
-        below: int | None = None
+    def detach(self, client: Client, reason: str) -> None:
+        """Detaches a client: tells it why, and what it needs to leave its terminal tidy."""
+        rows_below: int | None = None
         if client.mode == RAW and not client.connection.blocked:
-            client.connection.feed(session.log)
-            session.model.catch_up()
-            below = 0 if session.model.emulator.alternate else session.model.emulator.rows_below()
-        told = {"reason": reason, "rows_below": below, "queries": client.replies.waiting(time.monotonic())}
-        client.connection.queue(protocol.message(protocol.DETACH, told))
+            client.connection.feed(self._log)
+            self._model.catch_up()
+            emulator = self._model.emulator
+            rows_below = 0 if emulator.alternate else emulator.rows_below()
+        pending = client.replies.pending(time.monotonic())
+        message = {"reason": reason, "rows_below": rows_below, "queries": pending}
+        client.connection.queue(protocol.message(protocol.DETACH, message))
         self.dismiss(client)
 
     def dismiss(self, client: Client) -> None:
-        """Lets a client go once it has got what is on its way."""
+        """Forgets a client, and closes its connection once it has what is on its way."""
         client.connection.closing = True
         client.connection.flush()
         self.forget(client)
 
     def forget(self, client: Client) -> None:
-        """Lets a client go now; what brings it back to its place is remembered."""
-        session = self.session
-        if client not in session.clients.all:
+        """Forgets a client now, save for what it needs to return to its place."""
+        if client not in self._clients.all:
             return
         client.connection.client = None
         client.connection.reader = None
-        session.timers.clear(("held", client.number))
-        position = client.position if client.left < 0 else client.left
-        session.model.mark(position)
-        if client.token:
-            session.departed[client.token] = (client.sequence, position, client.mode == RAW)
-            while len(session.departed) > DEPARTED:
-                session.departed.popitem(last=False)
-        session.clients.remove(client)
-        if not session.clients:
-            session.missed.begin(session.log.head)
-        session.events.add("detached", session.name, **_told(client))
-        self.pump.use_agent(self.agent)
+        self._timers.clear(("held", client.number))
+        position = client.position if client.left_at < 0 else client.left_at
+        self._model.mark(position)
+        self._clients.remove(client, position)
+        self._owner.detached(client)
 
 
-def _told(client: Client) -> dict[str, Any]:
-    """A client as events show it."""
-    return {"client": client.number, "pid": client.pid, "tty": client.tty, "read_only": client.read_only}
+class InputTaken:
+    """Called when the program has taken one INPUT of a client that could not be written at once."""
+
+    __slots__ = ("_handler", "client", "number", "size")
+
+    def __init__(self, handler: ClientHandler, client: Client, number: int, size: int) -> None:
+        self._handler, self.client, self.number, self.size = handler, client, number, size
+
+    def __call__(self, _whole: bool) -> None:
+        self._handler.acknowledge(self.client, self.number, self.size, at_once=False)

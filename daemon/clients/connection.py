@@ -1,4 +1,4 @@
-"""One connection to the daemon: its unfinished frame, its unsent bytes, and the reading of the log that it does."""
+"""One connection to the daemon: its frames, its unsent bytes, its place in the log, and the client attached over it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import time
 from errno import EAGAIN
 
 from sesh import protocol
-from sesh.errors import SeshError
+from sesh.daemon.pty.replies import ReplyFilter
 from sesh.lean import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.daemon.clients.client import Client
     from sesh.daemon.pty.output_log import OutputLog
+    from sesh.errors import SeshError
     from sesh.lean import socket
+    from sesh.vt.render.viewport import Viewport
+
+    Size = tuple[int, int, int, int]
 
 _READ = 1 << 16
 _SMALL = 2 << 10
-"""Bytes that are copied behind their header faster than both are sent from where they are."""
+"""A block up to this size is copied behind its header, which is faster than sending both with `sendmsg`."""
 
 
 class Reader:
@@ -33,53 +36,56 @@ class Reader:
         self.skipped = 0
 
     def behind(self, log: OutputLog) -> int:
-        """Bytes that the connection's socket has not taken yet."""
+        """Bytes that the other side has not taken yet."""
         return log.head - self.position + self.connection.unsent
 
     def fed(self) -> bool:
-        """Whether the reader is to get OUTPUT now."""
+        """Whether the reader gets OUTPUT now."""
         return True
 
 
 class Connection:
-    """A non-blocking socket that speaks the protocol; what it asked for hangs on it."""
+    """A non-blocking socket that speaks the protocol, and what it has requested."""
 
-    def __init__(self, opened: socket.socket, *, first: bool = False) -> None:
+    def __init__(self, opened: socket.socket, *, creator: bool = False) -> None:
         opened.setblocking(False)
         self.socket = opened
         self.descriptor: int = opened.fileno()
-        self.first = first
+        self.creator = creator
+        """Whether it is the session's creator, who has not said yet what it wants."""
         self.role = ""
         self.decoder = protocol.Decoder()
         self.data = bytearray()
         self.client: Client | None = None
+        """The attached client; it is also the `reader`."""
         self.reader: Reader | None = None
         self.backlog: deque[tuple[int, bytes]] = deque()
-        """Frames that have come and were not dealt with yet."""
+        """Frames that have come and are not handled yet."""
         self.waits: dict[int, dict[str, Any]] = {}
+        """The requests that are answered at the session's end, by number."""
         self.closing = False
         self.closed = False
         self.blocked = False
-        self.touched = time.monotonic()
+        self.progress_at = time.monotonic()
         """When the other side last took bytes."""
         self.unsent = 0
-        self.owed = 0
+        self.unanswered = 0
         """Requests that have not been answered yet."""
         self._acknowledged = 0
         self._out: deque[memoryview] = deque()
 
     @property
     def listening(self) -> bool:
-        """Whether what the connection says is still heard."""
+        """Whether its frames are still handled."""
         return not (self.closed or self.closing)
 
     @property
     def idle(self) -> bool:
-        """Whether the connection has asked for nothing that it has not got."""
-        return not (self.client or self.reader or self.owed or self.unsent or self.backlog or self.first)
+        """Whether it waits for nothing."""
+        return not (self.client or self.reader or self.unanswered or self.unsent or self.backlog or self.creator)
 
-    def wants(self, log: OutputLog) -> bool:
-        """Whether something is to be done for it: frames to deal with, bytes to send, a connection to close."""
+    def has_work(self, log: OutputLog) -> bool:
+        """Whether there are frames to handle, bytes to send, or a connection to close."""
         if self.backlog or self.closed or self.closing:
             return True
         reader = self.reader
@@ -95,14 +101,14 @@ class Connection:
         return bool(data)
 
     def queue(self, *parts: bytes | memoryview) -> None:
-        """Puts bytes behind those that wait to be sent; `flush` sends them."""
+        """Appends bytes to those that wait to be sent; `flush` sends them."""
         for part in parts:
             if part and not self.closed:
                 self._out.append(memoryview(part))
                 self.unsent += len(part)
 
     def flush(self) -> bool:
-        """Sends what the socket takes; whether all of it went out. A connection that is gone counts as closed."""
+        """Sends what the socket takes; whether all of it went out. A connection that fails counts as closed."""
         while self._out and not self.closed:
             try:
                 sent = self.socket.sendmsg(
@@ -115,7 +121,7 @@ class Connection:
                 self.fail()
                 break
             self.unsent -= sent
-            self.touched = time.monotonic()
+            self.progress_at = time.monotonic()
             while sent:
                 first = self._out[0]
                 if sent < len(first):
@@ -137,16 +143,12 @@ class Connection:
                 reader.position = log.base
             views = log.read(reader.position, protocol.CHUNK)
             size = sum(map(len, views))
-            self.settle()
+            self.queue_ack()
             self.queue(protocol.numbered_header(protocol.OUTPUT, reader.position, size), *views)
             reader.position += size
 
-    def kept(self) -> tuple[bytes, int]:
-        """The bytes that wait to be sent, and the number of the INPUT whose ACK is due, 0 for none."""
-        return b"".join(self._out), self._acknowledged
-
     def pass_on(self, log: OutputLog, block: bytes) -> None:
-        """Sends the block that was appended last, at once where nothing stands before it; else as `feed` does."""
+        """Sends the block that was appended last, at once where nothing waits before it; else as `feed` does."""
         reader = self.reader
         position, size = log.head - len(block), len(block)
         if self._out or self.closed or reader is None or reader.position != position or not 0 < size <= protocol.CHUNK:
@@ -163,39 +165,43 @@ class Connection:
                 sent = self.socket.send(before + block)
             else:
                 sent = self.socket.sendmsg((before, block))
-        except OSError:  # what kind of, `flush` finds out
+        except OSError:  # `flush` finds out which
             sent = 0
         reader.position += size
         if sent:
-            self.touched = time.monotonic()
+            self.progress_at = time.monotonic()
         if sent < len(before) + size:
             self.queue(before[sent:], memoryview(block)[max(0, sent - len(before)) :])
             self.flush()
 
     def acknowledge(self, number: int) -> None:
-        """Notes that INPUT up to `number` is with the program; the next output, or `settle`, carries the ACK."""
+        """Notes that the program has INPUT up to `number`; the next output, or `queue_ack`, carries the ACK."""
         self._acknowledged = number
 
-    def settle(self) -> None:
+    def queue_ack(self) -> None:
         """Queues the ACK that is due."""
         if self._acknowledged:
             self.queue(protocol.numbered(protocol.ACK, self._acknowledged, b""))
             self._acknowledged = 0
 
-    def respond(self, asked: int, data: bytes = b"", **values: Any) -> None:
-        """Answers request number `asked`, with bytes where the answer has any."""
+    def respond(self, request: int, data: bytes = b"", **values: Any) -> None:
+        """Answers a request, with bytes where the answer has any."""
         for at in range(0, len(data), protocol.CHUNK):
             self.queue(protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]))
-        self.queue(protocol.message(protocol.RESPONSE, {"id": asked, "ok": True, **values}))
-        self.owed -= 1
+        self.queue(protocol.message(protocol.RESPONSE, {"id": request, "ok": True, **values}))
+        self.unanswered -= 1
 
-    def refuse(self, asked: int, error: SeshError) -> None:
-        """Answers request number `asked` with an error."""
-        self.queue(protocol.message(protocol.RESPONSE, {"id": asked, "error": error.facts()}))
-        self.owed -= 1
+    def refuse(self, request: int, error: SeshError) -> None:
+        """Answers a request with an error."""
+        self.queue(protocol.message(protocol.RESPONSE, {"id": request, "error": error.facts()}))
+        self.unanswered -= 1
+
+    def dump(self) -> tuple[bytes, int]:
+        """The bytes that wait to be sent, and the number of the INPUT whose ACK is due, 0 for none."""
+        return b"".join(self._out), self._acknowledged
 
     def fail(self) -> None:
-        """Gives the connection up. Its descriptor stays open until `drop`: the number must not go to another before."""
+        """Gives the connection up. Its descriptor stays open until `drop`, or a new connection could get its number."""
         self.closed = True
         self.backlog.clear()
         self._out.clear()
@@ -205,3 +211,116 @@ class Connection:
         """Closes the connection now; what was not sent is lost with it."""
         self.fail()
         self.socket.close()
+
+
+RAW = "raw"
+"""Its terminal has the session's size: it gets the program's own bytes."""
+DRAWN = "drawn"
+"""Its terminal has another size: it gets screens drawn from the model."""
+ASIDE = "aside"
+"""It did not read: it gets nothing until it reads again, then what it missed and the screen."""
+HELD = "held"
+"""It shows a message: it gets nothing until it asks for the screen."""
+
+ATTACH = "attach"
+"""Needs scrollback and screen on a terminal that shows something else."""
+REPAINT = "repaint"
+"""Is fed raw, and needs the visible rows again: the session's size has changed."""
+ENTER = "enter"
+"""Was not fed raw, and needs the visible rows to be fed raw from there on."""
+RESYNC = "resync"
+"""Needs the lines that it missed, then the visible rows."""
+
+_NEEDS = ("", REPAINT, ENTER, RESYNC, ATTACH)
+
+REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
+"""Lines of scrollback that a client gets by default, and the most that it may request."""
+
+
+def _bounded(value: Any, low: int, high: int, default: int) -> int:
+    """A number that the other side sent, within bounds."""
+    return min(max(value, low), high) if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def clamp_size(columns: Any, rows: Any, width: Any = 0, height: Any = 0) -> Size:
+    """A terminal's size within what the model can hold (1 to 1,000 columns and rows); 0 means unknown: 80x24."""
+    return (
+        _bounded(columns or 80, 1, 1000, 80),
+        _bounded(rows or 24, 1, 1000, 24),
+        _bounded(width, 0, 0xFFFF, 0),
+        _bounded(height, 0, 0xFFFF, 0),
+    )
+
+
+class Client(Reader):
+    """An attached client, made from its HELLO: its terminal, how it is fed, and what it has typed."""
+
+    __slots__ = (
+        "alternate", "auth_sock", "creator", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode",
+        "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies", "since", "size", "token",
+        "tty", "unacknowledged", "viewport", "wants_screen",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, number: int, hello: dict[str, Any]) -> None:
+        super().__init__(connection, 0)
+        self.number = number
+        self.pid = _bounded(hello.get("pid"), 0, 1 << 31, 0)
+        self.token = str(hello.get("client") or "")[:64]
+        self.tty = "".join(each for each in str(hello.get("tty") or "")[:256] if each.isprintable())
+        self.auth_sock = str(hello.get("auth_sock") or "")[:1024]
+        self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
+        self.read_only = hello.get("read_only") is True
+        self.remote = hello.get("remote") is True
+        self.creator = connection.creator
+        """Whether the session was just made for it."""
+        self.since = time.time()
+        self.last_typed = 0
+        """When it last typed, as a number that grows with each typing of any client; 0 for never."""
+        self.mode = RAW
+        self.needs = ATTACH
+        self.needed_at = time.monotonic()
+        """Since when it needs what it `needs`."""
+        self.max_lines = _bounded(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
+        """Lines of scrollback that it gets at most."""
+        self.lines = 0
+        """Lines of scrollback that come before its next screen."""
+        self.alternate = False
+        """Whether a drawn client's terminal is on the alternate screen."""
+        self.left_at = -1
+        """The position up to which it had been fed when it was set aside; -1 while it is fed."""
+        self.notice = ""
+        """A line of sesh's own, to be shown once it has its screen."""
+        self.wants_screen = False
+        """Whether it asked for the screen itself, and so gets the alternate screen too."""
+        self.viewport: Viewport | None = None
+        self.replies = ReplyFilter()
+        self.last_input = 0
+        """The number of its newest INPUT."""
+        self.unacknowledged = 0
+        """Bytes of its INPUT that the program has taken and no ACK has been sent for."""
+
+    def fed(self) -> bool:
+        return self.mode == RAW and self.needs in ("", REPAINT)
+
+    def need(self, what: str) -> None:
+        """Notes that the client needs a screen; a greater need that it has already is kept."""
+        if _NEEDS.index(what) > _NEEDS.index(self.needs):
+            self.needs = what
+            self.needed_at = time.monotonic()
+
+    def as_event(self) -> dict[str, Any]:
+        """The client as events show it."""
+        return {"client": self.number, "pid": self.pid, "tty": self.tty, "read_only": self.read_only}
+
+    def as_status(self) -> dict[str, Any]:
+        """The client as `--status` shows it."""
+        return {
+            "id": self.number,
+            "pid": self.pid,
+            "tty": self.tty,
+            "columns": self.size[0],
+            "rows": self.size[1],
+            "since": self.since,
+            "read_only": self.read_only,
+            "mode": self.mode,
+        }

@@ -1,4 +1,4 @@
-"""The socket that a session answers on: claimed once, private from the first instant, given back on the way out."""
+"""The socket that a session listens on: claimed under a lock, private from the start, removed at the end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 BACKLOG = 128
-_STALE = 60.0
+_STALE_AFTER = 60.0
 
 
 class Listener:
@@ -31,25 +31,25 @@ class Listener:
 
     @classmethod
     def claim(cls, name: str) -> Listener:
-        """Takes the name, stale files of a session that is lost removed.
+        """Takes a name, and removes what a lost session of that name left.
 
         Raises Exists where a session of that name runs, Refused for files that are not ours to remove.
         """
         with paths.locked(paths.directory()):
             clear(name)
-            _swept(paths.directory())
+            _remove_stale(paths.directory())
             return cls(name)
 
     @classmethod
     def adopt(cls, state: dict[str, Any]) -> Listener:
-        """The listener that `state` told of, whose descriptor this process has already."""
+        """The listener that `dump` described, whose descriptor this process has."""
         own = cls.__new__(cls)
         own.name, own.folder = state["name"], state["folder"]
         own.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptor"])
         own._identity = tuple(state["identity"])
         return own
 
-    def state(self) -> dict[str, Any]:
+    def dump(self) -> dict[str, Any]:
         """What a process that has the descriptor needs to go on listening."""
         return {
             "name": self.name,
@@ -59,22 +59,22 @@ class Listener:
         }
 
     def accept(self) -> socket.socket | None:
-        """A new connection of the same user's; None where there is none, or another user's."""
+        """A new connection of the same user; None where there is none, or it is another user's."""
         try:
-            connection = lean.accept(self.socket)
+            opened = lean.accept(self.socket)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
                 return None
             raise
-        if platform.peer_uid(connection) != os.geteuid():
-            connection.close()
+        if platform.peer_uid(opened) != os.geteuid():
+            opened.close()
             return None
-        return connection
+        return opened
 
     def rename(self, name: str, record: Callable[[], None] | None = None) -> None:
-        """Moves the socket to another name, once `record` has written what goes with it.
+        """Moves the socket to another name, after `record` has written what belongs to it.
 
-        Raises Exists where that name runs, and what `record` raises; then everything is as it was.
+        Raises Exists where that name runs, and what `record` raises; then nothing has changed.
         """
         with paths.locked(self.folder):
             clear(name)
@@ -84,18 +84,18 @@ class Listener:
             self.name = name
 
     def restore(self) -> bool:
-        """Makes the socket again where something removed it; whether it had to, and `socket` is a new one then."""
+        """Makes the socket again where something removed it. Whether it did: then `socket` is a new one."""
         with paths.locked(self.folder):
             if self._ours():
                 return False
             clear(self.name)
             before = self.socket
             self.socket, self._identity = self._bind()
-            before.close()  # not earlier: the new one must not get its number
+            before.close()  # only now: the new one must not get its number
             return True
 
     def release(self) -> None:
-        """Removes the session's files, where they are still this one's, and closes the socket; once."""
+        """Removes the session's files, where they are still its own, and closes the socket."""
         if self.socket.fileno() < 0:
             return
         try:
@@ -107,14 +107,14 @@ class Listener:
         self.close()
 
     def close(self) -> None:
-        """Hears nobody any more; the files stay."""
+        """Stops listening; the files stay."""
         self.socket.close()
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, name + paths.SOCKET)
 
     def _ours(self) -> bool:
-        """Whether the file at the session's name is the socket that this listener made."""
+        """Whether the file of the session's name is the socket that this listener made."""
         try:
             found = os.lstat(self._path(self.name))
         except FileNotFoundError:
@@ -122,13 +122,13 @@ class Listener:
         return (found.st_dev, found.st_ino) == self._identity
 
     def _bind(self) -> tuple[socket.socket, tuple[int, int]]:
-        """A listening socket, made under another name and moved into place when it accepts."""
+        """A listening socket, made under a temporary name and moved into place once it accepts."""
         opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         opened.setblocking(False)
         temporary = f".{os.getpid()}{paths.SOCKET}"
         whole = os.path.join(self.folder, temporary)
         if os.path.lexists(whole):
-            os.unlink(whole)  # one with the same pid died here
+            os.unlink(whole)  # left by a dead process of the same pid
         with paths.masked(0o177), paths.reachable(self.folder, temporary) as address:
             opened.bind(address)
             opened.listen(BACKLOG)
@@ -140,26 +140,26 @@ class Listener:
 def clear(name: str) -> None:
     """Removes what a lost session of this name left. The caller holds the directory's lock.
 
-    Raises Exists where it runs, Refused where the files are another machine's or no files of sesh's.
+    Raises Exists where it runs, Refused where the files are another machine's or not sesh's.
     """
-    there = paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
+    has_socket = paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
     record = records.read(name)
     if record is not None and not records.here(record):
-        where = record.get("machine_name") or record.get("machine")
-        raise Refused(f"{name} belongs to machine {where}, which shares this directory; take another name")
-    if there:
+        machine = record.get("machine_name") or record.get("machine")
+        raise Refused(f"{name} belongs to machine {machine}, which shares this directory; take another name")
+    if has_socket:
         probe = wire.begin(name)
         if probe is not None:
             probe.close()
             raise paths.taken(name)
-    if record is not None and _wakes(record):
+    if record is not None and _alive_elsewhere(record):
         raise paths.taken(name)
     records.remove(name)
 
 
-def _swept(folder: str) -> None:
-    """Removes what daemons that were killed left of `--run`: a shell reads such files within seconds, or never."""
-    old = time.time() - _STALE
+def _remove_stale(folder: str) -> None:
+    """Removes files of `--run` that killed daemons left: a shell reads such files within seconds, or never."""
+    old = time.time() - _STALE_AFTER
     with os.scandir(folder) as entries:
         for entry in entries:
             if not entry.name.endswith((".run", ".cmd")):
@@ -168,11 +168,11 @@ def _swept(folder: str) -> None:
                 if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < old:
                     os.unlink(entry.path)
             except FileNotFoundError:
-                continue  # another one was faster
+                continue  # another process removed it
 
 
-def _wakes(record: records.Record) -> bool:
-    """Whether another daemon that lost its socket still holds the name; it is told to make the socket again."""
+def _alive_elsewhere(record: records.Record) -> bool:
+    """Whether another daemon, which lost its socket, still holds the name; it is asked to make the socket again."""
     if record.get("daemon_pid") == os.getpid():
         return False
     try:

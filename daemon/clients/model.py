@@ -1,69 +1,81 @@
-"""The emulator behind the relay: it reads the log at a pace of its own, and is loaded when it is first needed."""
+"""The emulator behind the relay: it reads the log at its own pace, and is loaded only when it is first needed."""
 
 from __future__ import annotations
 
+import os
 import time
 
-from sesh.lean import deque
+from sesh import platform
+from sesh.lean import deque, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.vt.emulator import Emulator
 
-BOUND = 16 << 20
-"""Bytes that the emulator may lag; beyond it the program waits."""
+EMULATOR_LAG = 16 << 20
+"""Bytes that the emulator may be behind; beyond it the program waits."""
 BURST = 12 << 20
-"""Bytes up to which the emulator leaves the processor to the relay while output comes in."""
+"""While output comes in, the emulator leaves the processor to the relay up to this lag."""
 LULL = 0.03
 """Seconds without output after which a burst is over."""
-LAZY = 64 << 10
-"""Bytes for which nobody loads the emulator unasked: a small session that nobody looks at stays small."""
-PLAIN = 1 << 20
-"""The same for nothing but lines of text, which it takes in at once when somebody looks (see `flood`)."""
-PATIENCE = 0.05
-"""Seconds that somebody who asks for the screen waits for the emulator to catch up; then it shows where it is."""
+UNLOADED_LAG = 64 << 10
+"""Bytes for which the emulator is not loaded: a small session that nobody looks at stays small."""
+UNLOADED_PLAIN_LAG = 1 << 20
+"""The same for plain lines of text, which the emulator takes in at once when somebody looks (see `vt.bulk`)."""
+CATCH_UP_TIME = 0.05
+"""Seconds that a request for the screen waits for the emulator to catch up; then it shows where the emulator is."""
+PACK_GAIN = 128 << 10
+"""Bytes of new output that are worth packing."""
+PACK_AFTER = 2.0
+"""Seconds without output after which they are packed."""
 
 _QUICK, _SLOW = 0.006, 0.015
 _SMALLEST, _LARGEST = 4 << 10, 1 << 20
-_SLIGHT = 64 << 10
-"""A slice where little is to be caught up: the heap keeps the size that the largest one has ever given it."""
-_MARKS = 64
-_ORDINARY = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
+_SMALL_LAG = 64 << 10
+"""The largest slice while the lag is small: the heap never shrinks below what the largest slice needed."""
+_MAX_MARKS = 64
+_PLAIN = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
 _RARE = 64
-"""Bytes of text for each one that means something else: more of these take longer."""
+"""Text is plain with at most one other byte in so many."""
+_COUNT_TIME = 5.0
+"""Seconds that the child process that counts the scrollback may take."""
 
 
 class Model:
-    """A reader of the log that keeps the screen. Its state is always that of one point of the log."""
+    """A reader of the log that keeps the screen. Its state is always that of one position of the log."""
 
     def __init__(self, log: OutputLog, columns: int, rows: int) -> None:
         self._log = log
         self.position = log.base
         self.columns, self.rows = columns, rows
-        self._born = (columns, rows)
+        self._initial_size = (columns, rows)
         self._emulator: Emulator | None = None
         self._resizes: deque[tuple[int, int, int]] = deque()
         self._passed: deque[tuple[int, int, bool]] = deque(maxlen=2048)
+        """Positions that the emulator came to, with the lines scrolled by then and the screen in use."""
         self._marks: dict[int, tuple[int, bool] | None] = {}
         self._slice = 16 << 10
-        self._seen, self._odd = log.base, 0
-        """Up to where bytes that are no lines of text were counted, and how many there were."""
+        self._examined, self._not_plain = log.base, 0
+        """Up to where bytes that are not plain text were counted, and how many there were."""
+        self._counted: tuple[tuple[int, int, int], tuple[int, int]] | None = None
+        """The scrollback as it was counted last, and for which head and size."""
 
     @property
     def loaded(self) -> bool:
-        """Whether the emulator has been needed yet."""
+        """Whether the emulator has been loaded."""
         return self._emulator is not None
 
     @property
     def emulator(self) -> Emulator:
-        """The emulator at `position`; loaded now where it was not."""
+        """The emulator at `position`; loads it where it is not loaded yet."""
         if self._emulator is None:
             from sesh.vt.emulator import Emulator
 
-            self._emulator = Emulator(*self._born)
+            self._emulator = Emulator(*self._initial_size)
         return self._emulator
 
     @property
@@ -72,54 +84,54 @@ class Model:
         return self._log.head - self.position
 
     @property
-    def eager(self) -> bool:
-        """Whether there is work that an idle moment should be used for."""
+    def has_work(self) -> bool:
+        """Whether idle moments should be used for catching up."""
         lag = self._log.head - self.position
         if self._emulator is not None:
             return lag > 0
-        return lag > LAZY and (lag > PLAIN or not self._plain())
+        return lag > UNLOADED_LAG and (lag > UNLOADED_PLAIN_LAG or not self._plain())
 
     def _plain(self) -> bool:
-        """Whether all that the emulator has not seen is lines of text, or nearly."""
+        """Whether what the emulator has not seen is lines of text, or nearly so."""
         head = self._log.head
-        if self._seen < head:
-            block = self._log.bytes(self._seen, head)
-            self._odd += len(block.translate(None, _ORDINARY)) + abs(block.count(b"\r") - block.count(b"\n"))
-            self._seen = head
-        return self._odd * _RARE <= self.lag
+        if self._examined < head:
+            block = self._log.bytes(self._examined, head)
+            self._not_plain += len(block.translate(None, _PLAIN)) + abs(block.count(b"\r") - block.count(b"\n"))
+            self._examined = head
+        return self._not_plain * _RARE <= self.lag
 
-    def patience(self) -> float:
-        """Seconds that the work may wait: while a burst still comes in, it has the processor for itself."""
+    def wait_time(self) -> float:
+        """Seconds that the work may wait: while a burst comes in, the relay has the processor for itself."""
         if self.lag >= BURST:
             return 0.0
-        return max(0.0, self._log.touched + LULL - time.monotonic())
+        return max(0.0, self._log.appended_at + LULL - time.monotonic())
 
     def resize(self, columns: int, rows: int) -> None:
-        """Gives the screen another size from the log's head on."""
+        """Changes the screen's size from the log's head on."""
         self.columns, self.rows = columns, rows
         if self._resizes and self._resizes[-1][0] == self._log.head:
-            self._resizes.pop()  # nothing was printed at that size
+            self._resizes.pop()  # nothing was printed at the last size
         self._resizes.append((self._log.head, columns, rows))
         if not self.loaded and self._log.head == 0:
-            self._born = (columns, rows)
+            self._initial_size = (columns, rows)
             self._resizes.clear()
         elif self.loaded and not self.lag:
-            self._apply()
+            self._apply_resizes()
 
     def step(self) -> None:
         """Feeds the emulator one slice, of a length that takes a few milliseconds.
 
-        What the emulator cannot take costs that slice: a fault of it must not hold the program up.
+        A fault of the emulator costs that slice, so that it cannot block the program forever.
         """
         try:
             emulator = self.emulator
-            self._apply()
+            self._apply_resizes()
         except Exception:
             self.position = self._log.head
             raise
         if not self.lag:
             return
-        limit = min(self._slice, max(_SLIGHT, self.lag >> 3))
+        limit = min(self._slice, max(_SMALL_LAG, self.lag >> 3))
         if self._resizes:
             limit = min(limit, self._resizes[0][0] - self.position)
         for mark in self._marks:
@@ -130,96 +142,193 @@ class Model:
         self.position += len(block)
         emulator.feed(block)
         took = time.perf_counter() - began
-        self._note()
+        self._remember()
         if took < _QUICK and len(block) == self._slice:
             self._slice = min(self._slice * 2, _LARGEST)
         elif took > _SLOW:
             self._slice = max(self._slice // 2, _SMALLEST)
-        self._apply()
+        self._apply_resizes()
 
-    def catch_up(self, seconds: float = PATIENCE) -> bool:
-        """Feeds the emulator until it has seen everything, for so long at most; whether it has."""
+    def catch_up(self, seconds: float = CATCH_UP_TIME) -> bool:
+        """Feeds the emulator for at most `seconds`; whether it has seen everything then."""
         until = time.monotonic() + seconds
         while self.lag and time.monotonic() < until:
             self.step()
-        self._apply()
+        self._apply_resizes()
         return not self.lag
 
     def reach(self, position: int) -> None:
-        """Feeds the emulator up to `position` of the log, not a byte more."""
+        """Feeds the emulator exactly up to `position`."""
         emulator = self.emulator
         while self.position < position:
-            self._apply()
+            self._apply_resizes()
             end = min(position, self._resizes[0][0]) if self._resizes else position
             block, self.position = self._log.bytes(self.position, end), end
             emulator.feed(block)
-            self._note()
-        self._apply()
+            self._remember()
+        self._apply_resizes()
 
-    def settle(self) -> None:
-        """Gives the emulator the size that the session has now, although it has not seen all that came before."""
+    def apply_size(self) -> None:
+        """Gives the emulator the session's current size, even where it has not come to the last resize yet."""
         self._resizes.clear()
         emulator = self.emulator
         if (emulator.columns, emulator.rows) != (self.columns, self.rows):
             emulator.resize(self.columns, self.rows)
 
     def dump(self) -> dict[str, Any]:
-        """The model as plain data: where it is, its size, the resizes to come, the emulator's own state."""
+        """The model as plain data. Checkpoints on disk hold the same, so its keys stay as they are.
+
+        `born`: its size at the log's first byte; `marks`: the positions of `mark`, None where it has not come there.
+        """
         return {
             "position": self.position,
             "size": [self.columns, self.rows],
-            "born": list(self._born),
+            "born": list(self._initial_size),
             "resizes": [list(each) for each in self._resizes],
-            "marks": [[position, list(stood) if stood else None] for position, stood in self._marks.items()],
+            "marks": [[position, list(state) if state else None] for position, state in self._marks.items()],
             "emulator": self._emulator.state() if self._emulator is not None else None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes over what `dump` wrote; the log must hold the bytes from its position on."""
+        """Goes on from what `dump` returned; the log must hold the bytes from its position on."""
         self.position = state["position"]
         self.columns, self.rows = state["size"]
-        self._born = (state["born"][0], state["born"][1])
+        self._initial_size = (state["born"][0], state["born"][1])
         self._resizes = deque((at, columns, rows) for at, columns, rows in state["resizes"])
-        self._marks = {position: (stood[0], stood[1]) if stood else None for position, stood in state["marks"]}
+        self._marks = {position: (known[0], known[1]) if known else None for position, known in state["marks"]}
         if state["emulator"] is not None:
             from sesh.vt.emulator import Emulator
 
             self._emulator = Emulator.from_state(state["emulator"])
 
     def mark(self, position: int) -> None:
-        """Has it remembered how things stood at `position`: a client was fed up to there and will come back."""
+        """Remembers the state at `position`, up to where a client was fed that may come back."""
         if position == self.position and self._emulator is not None:
             self._marks[position] = (self._emulator.scrolled, self._emulator.alternate)
         elif position > self.position:
             self._marks[position] = None
-        while len(self._marks) > _MARKS:
+        while len(self._marks) > _MAX_MARKS:
             del self._marks[next(iter(self._marks))]
 
     def scrolled_since(self, position: int) -> int:
-        """How many lines have gone to the scrollback since `position`, up to where the emulator is, or a few more."""
-        return max(0, self.emulator.scrolled - self._stood(position)[0])
+        """How many lines have scrolled off since `position`, up to where the emulator is, or a few more."""
+        return max(0, self.emulator.scrolled - self._state_at(position)[0])
 
     def alternate_at(self, position: int) -> bool:
         """Whether the alternate screen was on at `position`."""
-        return self._stood(position)[1]
+        return self._state_at(position)[1]
 
-    def _stood(self, position: int) -> tuple[int, bool]:
-        """The lines scrolled and the screen at `position`, or at the last point before it that is known."""
+    def _state_at(self, position: int) -> tuple[int, bool]:
+        """The lines scrolled, and whether the alternate screen was on, at the last known position up to this one."""
         marked = self._marks.get(position)
         if marked is not None:
             return marked
         before = [(scrolled, alternate) for passed, scrolled, alternate in self._passed if passed <= position]
         return before[-1] if before else (0, False)
 
-    def _note(self) -> None:
-        """Remembers how things stand here."""
-        stands = (self.emulator.scrolled, self.emulator.alternate)
-        self._passed.append((self.position, *stands))
+    def _remember(self) -> None:
+        """Remembers the state at this position."""
+        state = (self.emulator.scrolled, self.emulator.alternate)
+        self._passed.append((self.position, *state))
         if self.position in self._marks:
-            self._marks[self.position] = stands
+            self._marks[self.position] = state
 
-    def _apply(self) -> None:
-        """Resizes the emulator where it has come to a point of the log at which the session was resized."""
+    def _apply_resizes(self) -> None:
+        """Resizes the emulator where it has come to a position at which the session was resized."""
         while self._resizes and self._resizes[0][0] <= self.position and self._emulator is not None:
             _, columns, rows = self._resizes.popleft()
             self._emulator.resize(columns, rows)
+
+    def scrollback_size(self) -> tuple[int, int]:
+        """Lines and bytes of the scrollback. An emulator that is not loaded stays so: a child process counts with one.
+
+        The modules of an emulator never leave a process again, and they are most of a small session's memory.
+        """
+        if self._emulator is None and not self._nothing_scrolled():
+            state = (self._log.head, self.columns, self.rows)
+            if self._counted is None or self._counted[0] != state:
+                counted = self._count_apart()
+                self._counted = (state, counted) if counted is not None else None
+            if self._counted is not None:
+                return self._counted[1]
+            self.catch_up()
+        if self._emulator is None:
+            return 0, 0
+        self.catch_up()
+        return self._emulator.scrollback.lines, self._emulator.scrollback.bytes
+
+    def _nothing_scrolled(self) -> bool:
+        """Whether the output is so little and simple that nothing of it can have left the screen."""
+        if self._log.head == 0:
+            return True
+        if self._log.base or self._resizes or self._log.head > UNLOADED_LAG:
+            return False
+        import re
+
+        from sesh.vt.render.clean_screen import replay_safe
+
+        data, (columns, rows) = self._log.bytes(0), self._initial_size
+        down = re.search(rb"\x1b\[[0-9;]*[BHdf]", data)  # CUD, CUP, VPA, HVP: a line feed may follow in the last row
+        return down is None and replay_safe(data, columns, rows)
+
+    def _count_apart(self) -> tuple[int, int] | None:
+        """Lines and bytes of the scrollback, counted by a child process; None where that is not possible."""
+        try:
+            reading, writing = os.pipe()
+        except OSError:
+            return None
+        try:
+            child = os.fork()
+        except OSError:
+            os.close(reading)
+            os.close(writing)
+            return None
+        if child == 0:
+            try:
+                signal.set_wakeup_fd(-1)  # its signals are not the daemon's
+                self.reach(self._log.head)
+                scrollback = self.emulator.scrollback
+                os.write(writing, b"%d %d" % (scrollback.lines, scrollback.bytes))
+            finally:
+                os._exit(0)
+        os.close(writing)
+        import select
+
+        try:
+            poll = select.poll()
+            poll.register(reading, select.POLLIN)
+            if not poll.poll(_COUNT_TIME * 1000):
+                os.kill(child, signal.SIGKILL)
+            words = os.read(reading, 64).split()
+        finally:
+            os.close(reading)
+            os.waitpid(child, 0)
+        return (int(words[0]), int(words[1])) if len(words) == 2 else None
+
+
+class Packer:
+    """Compresses what log and model hold, once the output has gone quiet. Output alone arms its timer."""
+
+    def __init__(self, log: OutputLog, model: Model, timers: Timers) -> None:
+        self._log, self._model, self._timers = log, model, timers
+        self.due_at = PACK_GAIN
+        """What `log.head` and `model.position` must add up to before there is something to gain."""
+
+    def arm(self) -> None:
+        """Packs after some time without output."""
+        self._timers.ensure("pack", PACK_AFTER, self._pack_if_quiet)
+
+    def _pack_if_quiet(self) -> None:
+        left = self._log.appended_at + PACK_AFTER - time.monotonic()
+        if left > 0 or self._model.has_work:
+            self._timers.set("pack", max(left, 1.0), self._pack_if_quiet)
+        else:
+            self.pack()
+
+    def pack(self) -> None:
+        """Packs what is held, and gives the memory that this leaves free back to the system."""
+        self.due_at = self._log.head + self._model.position + PACK_GAIN
+        self._log.pack()
+        if self._model.loaded:
+            self._model.emulator.scrollback.pack()
+        platform.give_back()

@@ -1,1 +1,1 @@
-"""The event loop's parts: descriptors and timers."""
+"""The event loop's parts: descriptors, timers, and the log of faults."""

@@ -1,4 +1,4 @@
-"""The last faults of a daemon, kept in memory for `--status`: what a log file would hold, without one that grows."""
+"""The last faults of a daemon, kept in memory for `--status` instead of a log file that grows."""
 
 from __future__ import annotations
 
@@ -6,22 +6,35 @@ import time
 
 from sesh.lean import deque
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 KEPT = 50
 
 
 class FaultLog:
-    """Lines about what went wrong and was survived, the newest last. No bytes of the session stand in them."""
+    """Lines about faults that the daemon survived, the newest last. They hold no bytes of the session."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=KEPT)
 
     def note(self, what: str, error: BaseException | None = None) -> None:
-        """Keeps one line, with the error's kind and the place where it was raised."""
+        """Adds one line, with the error's kind and the place where it was raised."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._lines.append(f"{stamp} {what}" if error is None else f"{stamp} {what}: {_told(error)}")
+        self._lines.append(f"{stamp} {what}" if error is None else f"{stamp} {what}: {_describe(error)}")
 
-    def resume(self, lines: list[str]) -> None:
-        """Takes over what another one has kept."""
+    def guard(self, call: Callable[..., Any], what: str, *args: Any) -> Any:
+        """Calls `call`. A fault in it is noted and costs this step, not the session; the result is None then."""
+        try:
+            return call(*args)
+        except Exception as error:
+            self.note(f"a fault in {what}", error)
+            return None
+
+    def restore(self, lines: list[str]) -> None:
+        """Adds the lines of a log before this one."""
         self._lines.extend(lines)
 
     def lines(self) -> list[str]:
@@ -29,7 +42,7 @@ class FaultLog:
         return list(self._lines)
 
 
-def _told(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     """An exception in one line, with the innermost place in it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -1,4 +1,4 @@
-"""Waiting for descriptors: the kernel's own way, without the package `selectors` where epoll does the work."""
+"""Waiting for descriptors: epoll where there is one, without the package `selectors`, which takes long to load."""
 
 from __future__ import annotations
 
@@ -9,61 +9,61 @@ if TYPE_CHECKING:
     from typing import Any
 
 READ, WRITE = 1, 4
-_MOST = 64
-"""Descriptors told of at once; the others come next."""
+_MAX_EVENTS = 64
+"""Descriptors reported by one call; the others come with the next."""
 
 
 class Poller:
     """Descriptors and what each is waited for (`READ`, `WRITE`); one that has hung up is ready for all of it."""
 
     def __init__(self) -> None:
-        self._wanted: dict[int, int] = {}
-        self._kernel: Any = self._opened()
+        self._watched: dict[int, int] = {}
+        self._kernel: Any = self._open()
 
-    def _opened(self) -> Any:
+    def _open(self) -> Any:
         return select.epoll()
 
     def _events(self, events: int) -> int:
-        """The events as the kernel's way counts them; epoll's READ and WRITE are ours."""
+        """The events as the kernel counts them; epoll's READ and WRITE are ours."""
         return events
 
-    def want(self, wanted: dict[int, int]) -> None:
-        """Waits for these descriptors from now on, and for no others. The caller does not change the dict later."""
-        before, self._wanted = self._wanted, wanted
-        for descriptor in before.keys() - wanted.keys():
-            self._drop(descriptor)
-        for descriptor, events in wanted.items():
+    def watch(self, watched: dict[int, int]) -> None:
+        """Waits for these descriptors from now on, and for no others. The caller must not change the dict later."""
+        before, self._watched = self._watched, watched
+        for descriptor in before.keys() - watched.keys():
+            self._unregister(descriptor)
+        for descriptor, events in watched.items():
             if descriptor not in before:
                 self._kernel.register(descriptor, self._events(events))
             elif before[descriptor] != events:
                 self._kernel.modify(descriptor, self._events(events))
 
     def forget(self, descriptor: int) -> None:
-        """Waits for a descriptor no longer, before it is closed. One that was not waited for is no error."""
-        if descriptor in self._wanted:
-            self._wanted = {each: events for each, events in self._wanted.items() if each != descriptor}
-            self._drop(descriptor)
+        """Stops waiting for a descriptor, before it is closed. One that is not waited for is no error."""
+        if descriptor in self._watched:
+            self._watched = {each: events for each, events in self._watched.items() if each != descriptor}
+            self._unregister(descriptor)
 
-    def _drop(self, descriptor: int) -> None:
+    def _unregister(self, descriptor: int) -> None:
         try:
             self._kernel.unregister(descriptor)
         except OSError:
             pass  # it is closed already, and the kernel has forgotten it
 
-    def ready(self, seconds: float | None) -> list[tuple[int, int]]:
-        """What is ready now, or within so many seconds; None waits for ever."""
-        # Rounded up to whole milliseconds: a deadline that is almost there would be asked for again and again.
-        found = self._kernel.poll(-1 if seconds is None else -(-seconds * 1000 // 1) / 1000, _MOST)
-        for at, (descriptor, events) in enumerate(found):
-            if events & ~(READ | WRITE):  # an error or a hangup makes both reading and writing return at once
-                found[at] = (descriptor, self._wanted.get(descriptor, 0))
-        return found  # type: ignore[no-any-return]
+    def wait(self, seconds: float | None) -> list[tuple[int, int]]:
+        """The descriptors that are ready now or within `seconds`, with their events; None waits forever."""
+        # Rounded up to whole milliseconds: rounded down, a deadline that is near would make the loop spin.
+        ready = self._kernel.poll(-1 if seconds is None else -(-seconds * 1000 // 1) / 1000, _MAX_EVENTS)
+        for at, (descriptor, events) in enumerate(ready):
+            if events & ~(READ | WRITE):  # after an error or a hangup, both reading and writing return at once
+                ready[at] = (descriptor, self._watched.get(descriptor, 0))
+        return ready  # type: ignore[no-any-return]
 
 
 class SelectorPoller(Poller):
     """The same by `selectors`, where there is no epoll."""
 
-    def _opened(self) -> Any:
+    def _open(self) -> Any:
         import selectors
 
         return selectors.DefaultSelector()
@@ -71,14 +71,14 @@ class SelectorPoller(Poller):
     def _events(self, events: int) -> int:
         return (1 if events & READ else 0) | (2 if events & WRITE else 0)
 
-    def _drop(self, descriptor: int) -> None:
+    def _unregister(self, descriptor: int) -> None:
         self._kernel.unregister(descriptor)
 
-    def ready(self, seconds: float | None) -> list[tuple[int, int]]:
-        found = self._kernel.select(seconds)
-        return [(key.fd, (READ if events & 1 else 0) | (WRITE if events & 2 else 0)) for key, events in found]
+    def wait(self, seconds: float | None) -> list[tuple[int, int]]:
+        ready = self._kernel.select(seconds)
+        return [(key.fd, (READ if events & 1 else 0) | (WRITE if events & 2 else 0)) for key, events in ready]
 
 
-def poller() -> Poller:
+def new_poller() -> Poller:
     """The best poller of this system."""
     return Poller() if hasattr(select, "epoll") else SelectorPoller()

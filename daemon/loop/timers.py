@@ -1,4 +1,4 @@
-"""What is to happen later: named deadlines, none of them set while nothing is waited for."""
+"""Deadlines by name. None is set while nothing is waited for, so an idle session never wakes up."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ class Timers:
     """Callbacks by name; setting a name again moves its deadline."""
 
     def __init__(self) -> None:
-        self._due: dict[Hashable, tuple[float, Callable[[], None]]] = {}
+        self._deadlines: dict[Hashable, tuple[float, Callable[[], None]]] = {}
 
     def __len__(self) -> int:
-        return len(self._due)
+        return len(self._deadlines)
 
     def set(self, name: Hashable, seconds: float, call: Callable[[], None]) -> None:
-        """Has `call` run in `seconds`."""
-        self._due[name] = (time.monotonic() + seconds, call)
+        """Calls `call` in `seconds`."""
+        self._deadlines[name] = (time.monotonic() + seconds, call)
 
     def ensure(self, name: Hashable, seconds: float, call: Callable[[], None]) -> None:
-        """As `set`, but a deadline that stands already is left alone."""
-        if name not in self._due:
+        """As `set`, but leaves a deadline that is set already alone."""
+        if name not in self._deadlines:
             self.set(name, seconds, call)
 
-    def stands(self, name: Hashable) -> bool:
+    def is_set(self, name: Hashable) -> bool:
         """Whether a deadline of this name is set."""
-        return name in self._due
+        return name in self._deadlines
 
-    def left(self, name: Hashable) -> float | None:
+    def remaining(self, name: Hashable) -> float | None:
         """Seconds until a deadline, None where none of this name is set."""
-        return max(0.0, self._due[name][0] - time.monotonic()) if name in self._due else None
+        return max(0.0, self._deadlines[name][0] - time.monotonic()) if name in self._deadlines else None
 
     def clear(self, name: Hashable) -> None:
         """Forgets a deadline; one that is not set is no error."""
-        self._due.pop(name, None)
+        self._deadlines.pop(name, None)
 
-    def wait(self) -> float | None:
+    def wait_time(self) -> float | None:
         """Seconds until the next deadline, 0 where one has passed, None where none is set."""
-        if not self._due:
+        if not self._deadlines:
             return None
         first = 0.0
-        for due, _ in self._due.values():
+        for due, _ in self._deadlines.values():
             if due < first or not first:
                 first = due
         return max(0.0, first - time.monotonic())
 
     def run(self) -> None:
-        """RunQueue the callbacks whose time has come, each once."""
-        if not self._due:
+        """Calls the callbacks that are due, each once."""
+        if not self._deadlines:
             return
         now = time.monotonic()
-        for name, entry in list(self._due.items()):
+        for name, entry in list(self._deadlines.items()):
             due, call = entry
-            if due <= now and self._due.get(name) is entry:  # another's callback may have moved or cleared it
-                del self._due[name]
+            if due <= now and self._deadlines.get(name) is entry:  # another callback may have moved or cleared it
+                del self._deadlines[name]
                 call()

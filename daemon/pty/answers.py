@@ -1,8 +1,8 @@
-"""The daemon's own answers to a program's queries, given while no terminal is there to be asked.
+"""The daemon's automatic answers to a program's queries, while no terminal is there to answer them.
 
-Each is fixed, or made of numbers that the model holds: text that the program chose never comes back as its input (it
-would be typed into the shell that reads next). What tells of clipboards, images, titles or the screen's content is not
-answered. The forms are those of XTerm's control sequences, DEC's manuals and kitty's keyboard protocol.
+Each is fixed, or made of numbers from the model: text that the program chose never comes back as its input, where the
+next shell would read it as typed. Queries for clipboards, images, titles or the screen's content get no answer. The
+forms are those of XTerm's control sequences, DEC's manuals and kitty's keyboard protocol.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Terminal(Protocol):
-        """What is read of the emulator; `cursor` (row, column), `margins` (top, bottom, left, right) count from 0."""
+        """What is read from the emulator; `cursor` (row, column), `margins` (top, bottom, left, right) count from 0."""
 
         @property
         def columns(self) -> int: ...
@@ -72,28 +72,28 @@ _NEEDING = frozenset(("cpr", "decxcpr", "decrqm", "decrqss", "kitty", "window"))
 
 
 def needs_terminal(kind: str) -> bool:
-    """Whether `answer` reads the emulator for a query of this kind; for all others None will do."""
+    """Whether `answer` reads the emulator for a query of this kind; for the others pass None."""
     return kind in _NEEDING
 
 
 def answer(kind: str, body: bytes, terminal: Terminal | None) -> bytes:
-    """What the program gets for a query (`Finding.kind` and `Finding.body` of the watch); nothing for most that leak.
+    """The answer to a query (`Finding.kind` and `Finding.body`); empty for kinds that are not answered.
 
-    Without a terminal the model counts as new: cursor at the top left, all at rest, 80x24.
+    Without a terminal the answers are those of a new one: cursor at the top left, default modes, 80x24.
     """
     fixed = _FIXED.get(kind)
     if fixed is not None:
         return fixed
-    make = _MADE.get(kind)
+    make = _COMPUTED.get(kind)
     return make(body, terminal) if make is not None else b""
 
 
 def _number(text: bytes) -> int:
-    """The decimal number that `text` is; 0 for none."""
+    """`text` as a decimal number; 0 where it is not one."""
     return int(text) if text.isdigit() and len(text) < 10 else 0
 
 
-def _place(terminal: Terminal | None) -> bytes:
+def _cursor(terminal: Terminal | None) -> bytes:
     """Row and column of the cursor from 1, counted from the margins in origin mode."""
     if terminal is None:
         return b"1;1"
@@ -105,11 +105,11 @@ def _place(terminal: Terminal | None) -> bytes:
 
 
 def _position(_: bytes, terminal: Terminal | None) -> bytes:
-    return b"\x1b[" + _place(terminal) + b"R"
+    return b"\x1b[" + _cursor(terminal) + b"R"
 
 
 def _extended_position(_: bytes, terminal: Terminal | None) -> bytes:
-    return b"\x1b[?" + _place(terminal) + b"R"
+    return b"\x1b[?" + _cursor(terminal) + b"R"
 
 
 def _status(body: bytes, _: Terminal | None) -> bytes:
@@ -117,7 +117,7 @@ def _status(body: bytes, _: Terminal | None) -> bytes:
 
 
 def _mode(body: bytes, terminal: Terminal | None) -> bytes:
-    """DECRPM: 1 for set, 2 for reset, 0 for a mode that is not known."""
+    """DECRPM: 1 for set, 2 for reset, 0 for an unknown mode."""
     private = body.startswith(b"?")
     number = _number(body.removeprefix(b"?").removesuffix(b"$p"))
     if number > 65535:
@@ -132,29 +132,29 @@ def _keyboard(_: bytes, terminal: Terminal | None) -> bytes:
 
 
 def _setting(body: bytes, terminal: Terminal | None) -> bytes:
-    """DECRPSS: 1 with the setting, 0 for one that is not known."""
-    asked = body.removeprefix(b"$q")
+    """DECRPSS: 1 with the setting, 0 for an unknown one."""
+    setting = body.removeprefix(b"$q")
     top, bottom, left, right = terminal.margins if terminal is not None else (0, 23, 0, 79)
-    if asked == b"m":
+    if setting == b"m":
         pen = terminal.pen_sgr() if terminal is not None else ""
         value = "".join(each for each in pen if each in "0123456789;:").encode() or b"0"
-    elif asked == b"r":
+    elif setting == b"r":
         value = b"%d;%d" % (top + 1, bottom + 1)
-    elif asked == b"s":
+    elif setting == b"s":
         value = b"%d;%d" % (left + 1, right + 1)
-    elif asked == b" q":
+    elif setting == b" q":
         value = b"%d" % (terminal.cursor_style if terminal is not None else 0)
-    elif asked == b'"p':
+    elif setting == b'"p':
         value = b"62;1"
-    elif asked == b'"q':
+    elif setting == b'"q':
         value = b"0"
     else:
         return b"\x1bP0$r" + _ST
-    return b"\x1bP1$r" + value + asked + _ST
+    return b"\x1bP1$r" + value + setting + _ST
 
 
 def _capabilities(body: bytes, _: Terminal | None) -> bytes:
-    """XTGETTCAP: the capabilities asked for, up to the first that is not known, in hexadecimal."""
+    """XTGETTCAP: the requested capabilities, up to the first unknown one, in hexadecimal."""
     known: list[str] = []
     for field in body.removeprefix(b"+q").split(b";"):
         try:
@@ -169,15 +169,15 @@ def _capabilities(body: bytes, _: Terminal | None) -> bytes:
 
 
 def _window(body: bytes, terminal: Terminal | None) -> bytes:
-    """XTWINOPS: the size in characters and a window at rest; nothing of pixels (nobody knows them) or of titles."""
+    """XTWINOPS: the size in characters, and a window that is neither moved nor minimized; no pixels, no titles."""
     columns, rows = (terminal.columns, terminal.rows) if terminal is not None else (80, 24)
-    asked = _number(body[:-1].partition(b";")[0])
+    operation = _number(body[:-1].partition(b";")[0])
     return {
         11: b"\x1b[1t",
         13: b"\x1b[3;0;0t",
         18: b"\x1b[8;%d;%dt" % (rows, columns),
         19: b"\x1b[9;%d;%dt" % (rows, columns),
-    }.get(asked, b"")
+    }.get(operation, b"")
 
 
 def _parameters(body: bytes, _: Terminal | None) -> bytes:
@@ -186,13 +186,13 @@ def _parameters(body: bytes, _: Terminal | None) -> bytes:
 
 
 def _graphics_attributes(body: bytes, _: Terminal | None) -> bytes:
-    """XTSMGRAPHICS: no item of it can be read or set."""
+    """XTSMGRAPHICS: no item can be read or set."""
     item = _number(body[1:-1].partition(b";")[0])
     return b"\x1b[?%d;1;0S" % (item if item in (1, 2, 3) else 0)
 
 
 def _colour(body: bytes, _: Terminal | None) -> bytes:
-    """The colours of a dark terminal, in xterm's form; the answer ends as the question did."""
+    """The colours of a dark terminal, in xterm's form; the answer ends as the query did."""
     terminator = b"\x07" if body.endswith(b"\x07") else _ST
     first, *rest = body.removesuffix(terminator).split(b";")
     number = _number(first)
@@ -219,7 +219,7 @@ def _indexed(index: int) -> tuple[int, int, int]:
     return steps[red], steps[rest // 6], steps[rest % 6]
 
 
-_MADE: dict[str, Callable[[bytes, Terminal | None], bytes]] = {
+_COMPUTED: dict[str, Callable[[bytes, Terminal | None], bytes]] = {
     "cpr": _position,
     "decxcpr": _extended_position,
     "dsr?": _status,

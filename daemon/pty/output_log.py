@@ -1,4 +1,4 @@
-"""The program's output as one numbered sequence of bytes, with any number of readers at positions of their own."""
+"""The program's output as one numbered sequence of bytes, which any number of readers read at their own positions."""
 
 from __future__ import annotations
 
@@ -11,26 +11,24 @@ if TYPE_CHECKING:
 
 RETAINED = 256 << 10
 """Bytes kept although every reader has passed them: for `--print` and for clients that come back."""
-WORTH = 128 << 10
-"""Bytes that are worth packing when the output has gone quiet (see `packed`)."""
 _JOINED = 4 << 10
-"""Bytes up to which small blocks are joined."""
+"""Small blocks are joined up to this size."""
 
 
 class OutputLog:
-    """Blocks of bytes from position `base` up to `head`, counted from the session's birth."""
+    """Blocks of bytes from position `base` up to `head`, counted from the session's first byte."""
 
     def __init__(self, base: int = 0) -> None:
         self.base = self.head = base
-        self.touched = 0.0
-        """When something was added last (monotonic)."""
+        self.appended_at = 0.0
+        """When something was last added (monotonic)."""
         self._blocks: list[bytes | Packed] = []
         self._starts: list[int] = []
-        self._opened: tuple[Packed, bytes] | None = None
-        """The piece that was unpacked last: readers go on from where they were."""
+        self._unpacked: tuple[Packed, bytes] | None = None
+        """The piece that was unpacked last: a reader usually goes on in it."""
 
     def restore(self, base: int, data: bytes) -> None:
-        """Begins anew with `data` at position `base`."""
+        """Starts over with `data` at position `base`."""
         self.base = self.head = base
         self._blocks.clear()
         self._starts.clear()
@@ -47,12 +45,12 @@ class OutputLog:
             self._blocks.append(block)
             self._starts.append(self.head)
         self.head += len(block)
-        self.touched = time.monotonic()
+        self.appended_at = time.monotonic()
 
     def read(self, position: int, limit: int) -> list[memoryview]:
-        """At most `limit` bytes from `position` on, as views of the blocks, uncopied; none at the head.
+        """At most `limit` bytes from `position` on, as views of the blocks, not copied; none at the head.
 
-        Raises LookupError where the position is no longer, or not yet, held.
+        Raises LookupError where the log does not hold that position, or does not yet.
         """
         if not self.base <= position <= self.head:
             raise LookupError(f"position {position} is not in {self.base}..{self.head}")
@@ -60,9 +58,8 @@ class OutputLog:
         at = bisect_right(self._starts, position) - 1
         while limit > 0 and 0 <= at < len(self._blocks):
             block = self._blocks[at]
-            view = memoryview(block if isinstance(block, bytes) else self._unpacked(block))[
-                position - self._starts[at] :
-            ][:limit]
+            view = memoryview(block if isinstance(block, bytes) else self._unpack(block))
+            view = view[position - self._starts[at] :][:limit]
             if view:
                 views.append(view)
             limit -= len(view)
@@ -70,10 +67,10 @@ class OutputLog:
             at += 1
         return views
 
-    def _unpacked(self, piece: Packed) -> memoryview:
-        if self._opened is None or self._opened[0] is not piece:
-            self._opened = piece, piece.unpacked()
-        return memoryview(self._opened[1])
+    def _unpack(self, piece: Packed) -> bytes:
+        if self._unpacked is None or self._unpacked[0] is not piece:
+            self._unpacked = piece, piece.unpacked()
+        return self._unpacked[1]
 
     def bytes(self, start: int, end: int | None = None) -> bytes:
         """The bytes from `start` (or the oldest held after it) up to `end`, in one piece."""
@@ -81,7 +78,7 @@ class OutputLog:
         return b"".join(self.read(start, (self.head if end is None else end) - start))
 
     def pack(self) -> None:
-        """Makes small what is held; to be read it is unpacked piece by piece."""
+        """Compresses all that is held, in pieces; `read` unpacks the pieces that it needs."""
         from sesh.vt.packed import PIECE, Packed
 
         pieces: list[bytearray | Packed] = []
@@ -95,10 +92,10 @@ class OutputLog:
                 starts.append(start)
         self._blocks = [Packed(piece) if isinstance(piece, bytearray) else piece for piece in pieces]
         self._starts = starts
-        self._opened = None
+        self._unpacked = None
 
     def trim(self, needed: int) -> None:
-        """Forgets whole blocks that lie before `needed` and before the last `RETAINED` bytes."""
+        """Forgets the whole blocks before `needed`, but keeps the last `RETAINED` bytes."""
         keep = min(needed, self.head - RETAINED)
         gone = bisect_right(self._starts, keep) - 1
         if gone > 0:

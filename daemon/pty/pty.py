@@ -1,4 +1,4 @@
-"""The pty and the program in it: started by ptyprocess, read and written without blocking, reaped by `wait4`."""
+"""The pty and the program on it: started by ptyprocess, read and written without blocking, reaped by `wait4`."""
 
 from __future__ import annotations
 
@@ -23,45 +23,47 @@ if TYPE_CHECKING:
 
 _READ = 1 << 14
 _FULL = 2048
-"""A read of less than this has left nothing behind: the kernel gives a pty's output in pieces of some 4 KB."""
-_MOST = 1 << 16
-"""Bytes taken from the pty in one turn of the loop."""
+"""A shorter read has left nothing behind: the kernel hands a pty's output over in pieces of some 4 KB."""
+_TURN = 1 << 16
+"""Bytes read from the pty in one turn of the loop."""
+_OUTPUT_FLAGS, _LOCAL_FLAGS = 1, 3
+"""Places in what `tcgetattr` returns."""
 
 
 class Pty:
     """The master side of a pty, non-blocking, and the session leader on its slave side."""
 
-    def __init__(self, process: PtyProcess | None, kept: dict[str, Any] | None = None) -> None:
-        """`kept`: what `state` told of a pty whose descriptors this process has already; no `process` then."""
+    def __init__(self, process: PtyProcess | None, state: dict[str, Any] | None = None) -> None:
+        """`state`: instead of a process, what `dump` returned for a pty whose descriptors this process has."""
         self._process = process
         self.status: int | None = None
         self.usage: struct_rusage | None = None
         if process is None:
-            facts = kept or {}
-            self.descriptor, self._other, self.pid = facts["descriptor"], facts["other"], facts["pid"]
-            self.path, self.device = facts["path"], facts["device"]
+            known = state or {}
+            self.descriptor, self._slave, self.pid = known["descriptor"], known["slave"], known["pid"]
+            self.path, self.device = known["path"], known["device"]
             return
         self.descriptor = process.fd
         self.pid = process.pid
         os.set_blocking(self.descriptor, False)
         self.path = os.ptsname(self.descriptor) if hasattr(os, "ptsname") else _slave_path(self.descriptor)
-        self._other = self._hold()
+        self._slave = self._open_slave()
         self.device = platform.device_number(os.stat(self.path).st_rdev)
 
-    def state(self) -> dict[str, Any]:
+    def dump(self) -> dict[str, Any]:
         """What a process that has these descriptors needs to go on with the pty."""
         return {
             "descriptor": self.descriptor,
-            "other": self._other,
+            "slave": self._slave,
             "pid": self.pid,
             "path": self.path,
             "device": self.device,
         }
 
-    def _hold(self) -> int:
-        """A descriptor of the program's side, -1 where there is none to be had.
+    def _open_slave(self) -> int:
+        """A descriptor of the program's side, -1 where it cannot be opened.
 
-        Without it a program that closes its terminal, and opens it again later, would look like one that has ended.
+        Without one, a program that closes its terminal and opens it again later would look like one that has ended.
         """
         try:
             return os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
@@ -83,9 +85,9 @@ class Pty:
 
         `stdin`: a descriptor that it reads from instead of the pty, -1 for none.
 
-        Raises CannotStart (127, or 126 where it is there and cannot be executed) and Refused for the directory.
+        Raises CannotStart (127, or 126 where the file is there and cannot be executed) and Refused for the directory.
         """
-        process_class = spawner()
+        process_class = load_ptyprocess()
 
         def become() -> None:
             """In the child: the creator's umask and default signals, then the program, argv[0] kept."""
@@ -113,17 +115,17 @@ class Pty:
         except FileNotFoundError as error:
             raise cannot_start(words[0], program, ENOENT if not os.path.exists(program) else EACCES) from error
         except OSError as error:
-            raise _told_by_child(error, words[0], program, directory) from error
+            raise _spawn_error(error, words[0], program, directory) from error
         pty = cls(process)
         if size[2] or size[3]:
             pty.resize(*size)
         return pty
 
     def read(self) -> tuple[list[bytes], bool]:
-        """What the program has written, and whether the terminal is still open on its side."""
+        """What the program has written, in blocks, and whether the terminal is still open on its side."""
         blocks: list[bytes] = []
         taken = 0
-        while taken < _MOST:
+        while taken < _TURN:
             try:
                 block = os.read(self.descriptor, _READ)
             except OSError as error:
@@ -133,18 +135,18 @@ class Pty:
             blocks.append(block)
             taken += len(block)
             if len(block) < _FULL:
-                break  # that was all; where more has come meanwhile, the poller says so
+                break  # that was all; if more has come meanwhile, the poller will say so
         return blocks, True
 
     def write(self, data: bytes | memoryview) -> int:
-        """Types into the program as much as it takes now. Raises OSError where its terminal is gone."""
+        """Writes as much as the program takes now: the number of bytes. Raises OSError where its terminal is gone."""
         try:
             return os.write(self.descriptor, data)
         except BlockingIOError:
             return 0
 
     def resize(self, columns: int, rows: int, width: int, height: int) -> None:
-        """Tells the program its window's size; the kernel signals it only where that changes something."""
+        """Sets the size of the program's window; the kernel sends SIGWINCH only where it changes."""
         packed = b"".join(value.to_bytes(2, byteorder) for value in (rows, columns, width, height))
         try:
             ioctl(self.descriptor, termios.TIOCSWINSZ, packed)
@@ -159,6 +161,28 @@ class Pty:
         except OSError:
             return 0
 
+    def raw(self) -> bool:
+        """Whether the terminal passes every key on at once, as for an editor of lines or files."""
+        try:
+            return not termios.tcgetattr(self.descriptor)[_LOCAL_FLAGS] & termios.ICANON
+        except (OSError, termios.error):
+            return False
+
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed."""
+        try:
+            return bool(termios.tcgetattr(self.descriptor)[_LOCAL_FLAGS] & termios.ECHO)
+        except (OSError, termios.error):
+            return False
+
+    def translates(self) -> bool:
+        """Whether the terminal writes `\\r\\n` where a program writes `\\n`."""
+        try:
+            flags: int = termios.tcgetattr(self.descriptor)[_OUTPUT_FLAGS]
+        except (OSError, termios.error):
+            return True
+        return bool(flags & termios.OPOST) and bool(flags & termios.ONLCR)
+
     def signal_foreground(self, number: int) -> None:
         """Sends a signal to the foreground process group."""
         group = self.foreground()
@@ -168,8 +192,8 @@ class Pty:
     def signal_session(self, number: int) -> int:
         """Sends a signal to every process group of the program's session; how many there were.
 
-        Only groups whose session id is the program's are meant, so a pid that was reused is never met: while one of the
-        session's processes lives the kernel gives its number to nobody else.
+        Only groups whose session id is the program's are signalled, so a reused pid is never hit: while one of the
+        session's processes lives, the kernel gives its number to no other process.
         """
         groups = platform.groups_of_session(self.pid)
         for group in groups:
@@ -177,33 +201,33 @@ class Pty:
         return len(groups)
 
     def reap(self) -> bool:
-        """Whether the program has ended; its wait status and usage are kept from then on."""
+        """Whether the program has ended; `status` and `usage` are set from then on."""
         if self.status is None:
             try:
                 pid, status, usage = os.wait4(self.pid, os.WNOHANG)
             except ChildProcessError:
-                pid, status, usage = self.pid, 0, None  # somebody took it from us: nothing better is known
+                pid, status, usage = self.pid, 0, None  # something else reaped it: nothing better is known
             if pid:
                 self.status, self.usage = status, usage
         return self.status is not None
 
     def close(self) -> None:
-        """Gives the master side back; processes that still hold the other side get the kernel's SIGHUP."""
+        """Closes the pty; processes that still hold the slave side get the kernel's SIGHUP."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
-            if self._other >= 0:
-                os.close(self._other)
-            self.descriptor = self._other = -1
+            if self._slave >= 0:
+                os.close(self._slave)
+            self.descriptor = self._slave = -1
             if self._process is not None:
                 self._process.fd, self._process.closed = -1, True
                 self._process.fileobj = None
 
 
-def spawner() -> Any:
-    """ptyprocess, without what takes most of the time to load it and is of no use for spawning.
+def load_ptyprocess() -> Any:
+    """The class of ptyprocess, loaded without the modules that take most of its load time and that spawning never uses.
 
-    It would load shutil, and the compressors with it, to look for programs (without, it looks by itself; here it is
-    given a path), and all enumerations of signal for four numbers.
+    It would load shutil, and the compressors with it, to look for programs (it is given a path here), and all the
+    enums of signal for four numbers.
     """
     stand_ins = {"shutil": None, "signal": signal}
     absent = [name for name in stand_ins if name not in sys.modules]
@@ -229,11 +253,11 @@ def _signal_group(group: int, number: int) -> None:
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
-        pass  # it ended meanwhile, or changed its user: a terminal's own signals would not reach it either
+        pass  # it ended meanwhile, or runs as another user now: a terminal's own signals would not reach it either
 
 
-def _told_by_child(error: OSError, word: str, program: str, directory: str) -> Exception:
-    """The exception for what `become` reported through ptyprocess, which carries the text alone."""
+def _spawn_error(error: OSError, word: str, program: str, directory: str) -> Exception:
+    """The exception for what `become` reported through ptyprocess, which passes only the text on."""
     code, _, step = str(error).rpartition(":")[2].strip().partition(" ")
     number = int(code) if code.isdecimal() else EACCES
     if step == "chdir":
@@ -242,9 +266,10 @@ def _told_by_child(error: OSError, word: str, program: str, directory: str) -> E
 
 
 def cannot_start(word: str, program: str, number: int) -> CannotStart:
-    """127 where nothing of the name is there, 126 where it is and cannot be executed."""
+    """The error for a program that does not start: 127 where there is no such file, 126 where it cannot be executed."""
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
         return CannotStart(f"{printable(word)}: command not found; check the spelling and PATH")
-    why = "it is no program and names no interpreter" if number == ENOEXEC else os.strerror(number)
-    told = f"{printable(word)} cannot be executed: {why}"
-    return CannotStart(told, exit_code=ExitCode.NOT_EXECUTABLE, code="refused")
+    why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
+    return CannotStart(
+        f"{printable(word)} cannot be executed: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused"
+    )

@@ -1,218 +1,383 @@
-"""The daemon's side of the program: its output taken in and watched, its queries settled, its input typed."""
+"""Moves the program's bytes: output from its pty into the log, input from clients and requests into its pty.
+
+Beside the pump stand the parts that input passes: the queue of what the program has not taken yet, the line that
+somebody is typing, and the pipe that is a job's standard input.
+"""
 
 from __future__ import annotations
 
 import os
 import time
 
-from sesh import protocol
-from sesh.daemon.clients.client import ACKNOWLEDGE_AT, Client
-from sesh.daemon.pty.answers import answer, needs_terminal
-from sesh.daemon.session import LONGEST_TITLE
+from sesh.daemon.pty.queries import QueryScanner
+from sesh.lean import OrderedDict, deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from typing import Any, Protocol
 
+    from sesh.daemon.loop.timers import Timers
+    from sesh.daemon.pty.output_log import OutputLog
+    from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.queries import Finding
-    from sesh.daemon.session import Session
 
-QUIET = frozenset(("title", "cwd", "bell", "notification", "mark", "private"))
-"""What the watch finds that is no query."""
-OWN = frozenset(("answers", "run"))
-"""Writers of the daemon's own, who begin no line that a person would go on with."""
-QUIET_ENOUGH = 1.0
-"""Seconds after output came, when it is asked whether a checkpoint is due."""
-HOLD = 0.1
-"""Seconds for which an unfinished reply of a terminal is kept back."""
+    Unit = tuple[Hashable, memoryview, Callable[[bool], None] | None]
+
+    class Feeder(Protocol):
+        """The connection that a job's standard input comes from."""
+
+        closed: bool
+
+        def respond(self, request: int, data: bytes = b"", **values: Any) -> None: ...
+
+
+WINDOW = 256 << 10
+"""Bytes of INPUT that a client may send without an ACK; the daemon stops reading one that has twice as many waiting."""
+LIMIT = 4 << 20
+"""Bytes of input that may wait in all; `--send` is refused beyond it."""
+OWN_WRITERS = frozenset(("answers", "run"))
+"""Writers of the daemon itself: what they type is no line that a person would go on with."""
+CHECKPOINT_AFTER = 1.0
+"""Seconds after output came until `checkpoint` is called."""
 
 
 class Pump:
-    """Moves bytes between the pty and the session's log and input queue."""
+    """The program's two directions, and when something last passed.
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.open = session.pty is not None
-        self.even = False
-        """Whether all that was read last has gone to all who are to have it, and asked for nothing else."""
+    `deliver` sends the block that was added to the log to its readers, and returns whether all of them have it.
+    `found` is called with each finding of the query scanner and the position behind it. `checkpoint` is called some
+    time after output came.
+    """
+
+    def __init__(
+        self,
+        pty: Pty | None,
+        log: OutputLog,
+        timers: Timers,
+        *,
+        deliver: Callable[[bytes], bool],
+        found: Callable[[Finding, int], None],
+        checkpoint: Callable[[], None],
+    ) -> None:
+        self.pty, self.log, self.timers = pty, log, timers
+        self._deliver, self._found, self._checkpoint = deliver, found, checkpoint
+        self.scanner = QueryScanner()
+        self.input = InputQueue()
+        self.typed_line: TypedLine | None = None
+        """The line that somebody has begun to type; made with the first key."""
+        self.stdin: StdinPipe | None = None
+        """The standard input of a job that is fed."""
+        self.filter: Callable[[bytes], bytes] | None = None
+        """What output passes before anybody sees it, while commands are run in the live shell."""
+        self.on_output: Callable[[], None] | None = None
+        """Called when the program has written or was sent something, once somebody waits for that."""
+        self.on_key: Callable[[], None] | None = None
+        """Called when a person has typed, while commands are run in the live shell."""
+        self.running = True
+        """Whether the program has not ended."""
+        self.open = pty is not None
+        """Whether the terminal is still open on the program's side."""
+        self.delivered = False
+        """Whether all readers have what was read last, and nothing else is to be done about it."""
+        self.last_activity = time.time()
+        self.sent_at: int | None = None
+        """The log's head when a request last typed something; None before that."""
 
     def take(self) -> bool:
         """Reads what the program has written and passes it on; False where there was nothing to read."""
-        session = self.session
-        self.even = False
-        if session.pty is None or not self.open:
+        self.delivered = False
+        if self.pty is None or not self.open:
             return False
-        blocks, self.open = session.pty.read()
+        blocks, self.open = self.pty.read()
         if not blocks:
             return False
         block = blocks[0] if len(blocks) == 1 else b"".join(blocks)
-        if session.runs is not None:
-            block = session.runs.sift(block)
+        if self.filter is not None:
+            block = self.filter(block)
             if not block:
                 return True
-        start = session.log.head
-        findings = session.scanner.find(block)
-        session.log.append(block)
-        session.last_activity = time.time()
-        session.timers.ensure("checkpoint", QUIET_ENOUGH, session.look)
-        if session.waits is not None and session.waits.all:
-            session.waits.stirred()
+        start = self.log.head
+        findings = self.scanner.find(block)
+        self.log.append(block)
+        self.last_activity = time.time()
+        self.timers.ensure("checkpoint", CHECKPOINT_AFTER, self._checkpoint)
+        if self.on_output is not None:
+            self.on_output()
         for finding in findings:
-            if finding.kind in QUIET:
-                self._noted(finding, start + finding.end)
-            else:
-                self._queried(finding, start + finding.end)
-        self.even = session.relay.added(block) and not findings and session.runs is None and self.open
+            self._found(finding, start + finding.end)
+        self.delivered = self._deliver(block) and not findings and self.filter is None and self.open
         return True
 
-    def _noted(self, finding: Finding, position: int) -> None:
-        """Keeps what the program told: its title, what nobody was there to see, and all of it among the events."""
-        session = self.session
-        kind, name = finding.kind, session.name
-        if kind == "title":
-            title = _plain(finding.body)
-            if title != session.title:
-                session.title = title
-                session.events.add("title", name, title=title)
-        elif kind == "bell":
-            session.events.add("bell", name)
-        elif kind == "notification":
-            session.events.add("notification", name, text=_plain(finding.body))
-        elif kind == "mark":
-            session.marked(finding.body, position)
+    def show(self, data: bytes) -> None:
+        """Adds output that was held back, and passes it on."""
+        if data:
+            self.log.append(data)
+            self._deliver(b"")
 
-    def _queried(self, finding: Finding, position: int) -> None:
-        """Leaves a query to the terminal of the last active client, or answers it where there is none."""
-        session = self.session
-        client = session.clients.asked(session.log)
-        if client is not None:
-            client.replies.asked(finding.kind, time.monotonic())
-            return
-        if session.runs is not None and session.runs.deaf:
-            return
-        terminal = None
-        if needs_terminal(finding.kind):
-            session.model.reach(position)
-            terminal = session.model.emulator
-        reply = answer(finding.kind, finding.body, terminal)
-        if reply:
-            self.type("answers", reply, None)
-
-    def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None) -> None:
-        """Queues bytes for the program, and writes what it takes now; at once where nothing else waits."""
-        if writer not in OWN:
-            self.session.drafted(data)
-        taken = self._begin(data)
-        if taken < len(data) or self.session.input.size:
-            self.session.input.add(writer, data[taken:], done)
-            self.write()
+    def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
+        """Types a unit of bytes; `done` as for `InputQueue.add`."""
+        taken = self.write_now(data) if writer in OWN_WRITERS else self.enter(data)
+        if taken < len(data) or self.input.size:
+            self.input.add(writer, data[taken:], done)
+            self.drain()
         elif done is not None:
             done(True)
 
-    def _begin(self, data: bytes) -> int:
-        """Writes at once as much as the program takes: the number of bytes, none where others wait."""
-        session = self.session
-        if session.input.size or session.pty is None or not data:
+    def enter(self, data: bytes) -> int:
+        """Types keys as far as the program takes them at once: the number of bytes. The rest is for `input`."""
+        if self.typed_line is None:
+            self.typed_line = TypedLine()
+        self.typed_line.add(data, self.pty)
+        return self.write_now(data)
+
+    def write_now(self, data: bytes) -> int:
+        """Writes as much as the program takes: the number of bytes, none where others wait."""
+        if self.input.size or self.pty is None or not data:
             return 0
         try:
-            return session.pty.write(data)
+            return self.pty.write(data)
         except OSError:
-            return 0  # its terminal is gone: `write` finds that too
+            return 0  # its terminal is gone: `drain` finds that too
 
-    def write(self) -> None:
+    def drain(self) -> None:
         """Writes what waits, as far as the program takes it."""
-        session = self.session
-        if session.pty is None or session.pty.descriptor < 0:
-            session.input.clear()
+        if self.pty is None or self.pty.descriptor < 0:
+            self.input.clear()
             return
         try:
-            session.input.drain(session.pty.write)
+            self.input.drain(self.pty.write)
         except OSError:
-            session.input.clear()  # its terminal is gone; that it has ended is told by its wait status
+            self.input.clear()  # its terminal is gone; the wait status will say that it has ended
 
-    def receive(self, client: Client, payload: bytes) -> bool:
-        """Takes an INPUT frame: what came before is not taken again, replies that nobody waits for are left out.
+    @property
+    def line_begun(self) -> bool:
+        """Whether a line stands at the prompt that nobody has entered."""
+        return self.typed_line is not None and self.pty is not None and self.typed_line.unfinished(self.pty)
 
-        True where the program has it and that was all: nothing has changed that anybody waits for.
-        """
-        number, data = protocol.split_number(payload)
-        if number <= client.sequence:
-            return False
-        session = self.session
-        client.sequence = number
-        if client.read_only or not session.running:
-            self.acknowledge(client, number, len(data), at_once=True)
-            return False
-        passed = client.replies.filter(data, time.monotonic())
-        alone = session.runs is None
-        if client.replies.typed:
-            alone = not session.clients.typed(client) and alone
-            if session.runs is not None:
-                session.runs.key_pressed()
-            session.last_activity = time.time()
-        self.hold(client)
-        session.drafted(passed)
-        taken = self._begin(passed)
-        if taken < len(passed) or session.input.size:
-            session.input.add(client.number, passed[taken:], Taken(self, client, number, len(data)))
-            self.write()
-            return False
-        self.acknowledge(client, number, len(data), at_once=False)
-        return alone and not client.connection.unsent
+    def close(self) -> None:
+        """Gives the pty back after the program's end."""
+        self.open = self.running = False
+        self.input.clear()
+        if self.stdin is not None:
+            self.stdin.close()
+        if self.pty is not None:
+            self.pty.close()
 
-    def hold(self, client: Client) -> None:
-        """Keeps an unfinished reply back for a moment, where there is one."""
-        if client.replies.held:
-            self.session.timers.set(("held", client.number), HOLD, lambda: self._release(client))
 
-    def _release(self, client: Client) -> None:
-        """Lets go of an unfinished reply that was none."""
-        data = client.replies.release()
-        if data and client in self.session.clients.all:
-            self.type(client.number, data, None)
+class InputQueue:
+    """Units of bytes, each written without another writer's bytes in between; writers take turns unit by unit."""
 
-    def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        """Tells a client that the program has its INPUT: with the next output, or alone where much is on its way."""
-        client.unacknowledged += size
-        if client.connection.closed:
-            return
-        client.connection.acknowledge(number)
-        if at_once or client.unacknowledged >= ACKNOWLEDGE_AT:
-            client.unacknowledged = 0
-            client.connection.settle()
-            client.connection.flush()
+    def __init__(self) -> None:
+        self._writers: OrderedDict[Hashable, deque[Unit]] = OrderedDict()
+        self._begun: Unit | None = None
+        self._sizes: dict[Hashable, int] = {}
+        self.size = 0
 
-    def use_agent(self, link: str) -> None:
-        """Points the session's agent link at the newest live client's agent; the last one stays where none has any."""
-        for client in sorted(self.session.clients.all, key=lambda each: -each.number):
-            if client.auth_sock and client.auth_sock != link and os.path.exists(client.auth_sock):
-                point(link, client.auth_sock)
+    def __bool__(self) -> bool:
+        return self._begun is not None or bool(self._writers)
+
+    def waiting(self, writer: Hashable) -> int:
+        """Bytes of one writer that have not been written."""
+        return self._sizes.get(writer, 0)
+
+    def add(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
+        """Queues one unit; `done` is called once: with True where all of it was written, False where dropped."""
+        self._writers.setdefault(writer, deque()).append((writer, memoryview(data), done))
+        self._sizes[writer] = self.waiting(writer) + len(data)
+        self.size += len(data)
+
+    def drain(self, write: Callable[[memoryview], int]) -> None:
+        """Writes until `write` takes no more or nothing is left."""
+        while True:
+            unit = self._begun or self._next()
+            if unit is None:
                 return
+            self._begun = unit
+            writer, view, done = unit
+            taken = write(view) if view else 0
+            self.size -= taken
+            self._sizes[writer] = self.waiting(writer) - taken
+            if taken < len(view):
+                self._begun = (writer, view[taken:], done)
+                return
+            self._begun = None
+            if not self._sizes[writer]:
+                del self._sizes[writer]
+            if done is not None:
+                done(True)
+
+    def _next(self) -> Unit | None:
+        if not self._writers:
+            return None
+        writer, units = next(iter(self._writers.items()))
+        unit = units.popleft()
+        if units:
+            self._writers.move_to_end(writer)
+        else:
+            del self._writers[writer]
+        return unit
+
+    def units(self) -> list[Unit]:
+        """All that has not been written, in the order in which it would be."""
+        units = [self._begun] if self._begun else []
+        rows = [list(units) for units in self._writers.values()]
+        for turn in range(max(map(len, rows), default=0)):
+            units.extend(row[turn] for row in rows if turn < len(row))
+        return units
+
+    def pending(self) -> list[bytes]:
+        """The bytes of all that has not been written."""
+        return [bytes(data) for _, data, _ in self.units()]
+
+    def clear(self) -> None:
+        """Drops everything: the program's terminal is gone."""
+        dropped = [self._begun] if self._begun else []
+        dropped += [unit for units in self._writers.values() for unit in units]
+        self._writers.clear()
+        self._sizes.clear()
+        self._begun = None
+        self.size = 0
+        for _, _, done in dropped:
+            if done is not None:
+                done(False)
 
 
-class Taken:
-    """What is done when the program has taken in one INPUT of a client's."""
-
-    __slots__ = ("client", "number", "pump", "size")
-
-    def __init__(self, pump: Pump, client: Client, number: int, size: int) -> None:
-        self.pump, self.client, self.number, self.size = pump, client, number, size
-
-    def __call__(self, _whole: bool) -> None:
-        self.pump.acknowledge(self.client, self.number, self.size, at_once=False)
+_LONGEST_LINE = 4096
+_ENDS = frozenset(b"\r\n\x03\x15")  # Enter, Ctrl-J, Ctrl-C, Ctrl-U
+_ERASES = frozenset(b"\x7f\x08")
+_RECALLS = frozenset(b"\x0e\x10\x12\x19")  # Ctrl-N, Ctrl-P, Ctrl-R, Ctrl-Y
+_PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
 
 
-def _plain(body: bytes) -> str:
-    """Text that a program chose, without controls and of bounded length."""
-    return "".join(each for each in body.decode("utf-8", "replace") if each.isprintable())[:LONGEST_TITLE]
+class TypedLine:
+    """How many characters somebody has typed since the last Enter, told from the keys alone; it keeps none of them."""
+
+    __slots__ = ("_foreground", "_pasting", "_raw", "length")
+
+    def __init__(self) -> None:
+        self.length = 0
+        self._pasting = False
+        self._raw = False
+        self._foreground = 0
+
+    def add(self, data: bytes, pty: Pty | None) -> None:
+        """Counts what was typed. What a program took that reads each key at once is not part of the next one's line."""
+        foreground = -1
+        if self.length and self._raw and pty is not None:
+            foreground = pty.foreground()
+            if self._foreground != foreground:
+                self.length = 0
+        if len(data) == 1 and data.isalnum() and not self._pasting:
+            self.length += 1
+        else:
+            self.length = self._count(data[-_LONGEST_LINE:])
+        if not self.length:
+            self._raw = False  # nothing stands there, whoever read it: the terminal need not be asked
+        elif pty is not None:
+            self._foreground = pty.foreground() if foreground < 0 else foreground
+            self._raw = pty.raw()
+
+    def unfinished(self, pty: Pty) -> bool:
+        """Whether a line stands there for the program in the foreground."""
+        return self.length > 0 and not (self._raw and self._foreground != pty.foreground())
+
+    def _count(self, data: bytes) -> int:
+        length, at = self.length, 0
+        while at < len(data):
+            byte = data[at]
+            if byte == 0x1B:
+                at, more = self._escape(data, at)
+                length += more
+                continue
+            at += 1
+            if self._pasting:
+                length += 1
+            elif byte in _ENDS:
+                length = 0
+            elif byte in _ERASES:
+                length = max(0, length - 1)
+            elif byte >= 0x20 or byte in _RECALLS:
+                length += 1
+        return length
+
+    def _escape(self, data: bytes, at: int) -> tuple[int, int]:
+        """Where a key's sequence ends, and how much it adds to the line: 1 where it recalls another line."""
+        if data.startswith(_PASTE, at) or data.startswith(_PASTE_END, at):
+            self._pasting = data.startswith(_PASTE, at)
+            return at + len(_PASTE), 0
+        if data[at + 1 : at + 2] not in (b"[", b"O"):
+            return at + 2, 0
+        end = at + 2
+        while end < len(data) and not 0x40 <= data[end] <= 0x7E:
+            end += 1
+        return end + 1, int(data[end : end + 1] in (b"A", b"B"))
 
 
-def point(link: str, target: str) -> None:
-    """Makes `link` a symbolic link to `target`, in one step."""
-    temporary = f"{link}.{os.getpid()}"
-    try:
-        os.symlink(target, temporary)
-        os.replace(temporary, link)
-    except OSError:
-        if os.path.islink(temporary):
-            os.unlink(temporary)
+class StdinPipe:
+    """The writing end of a job's standard input. `received` counts bytes: a feeder that reconnects goes on there."""
+
+    def __init__(self, descriptor: int) -> None:
+        if descriptor >= 0:
+            os.set_blocking(descriptor, False)
+        self.descriptor = descriptor
+        self.received = 0
+        self.feeder: Feeder | None = None
+        self.linger = 0.0
+        """Seconds for which the pipe stays open when its feeder is gone."""
+        self._waiting = memoryview(b"")
+        self._request = 0
+        self._ends = False
+
+    @property
+    def open(self) -> bool:
+        """Whether the job may still be fed."""
+        return self.descriptor >= 0
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is to be written."""
+        return self.open and bool(self._waiting or self._ends)
+
+    def dump(self) -> tuple[bytes, int, bool]:
+        """What waits to be written, the number of the request that it came with, and whether it is the end."""
+        return bytes(self._waiting), self._request, self._ends
+
+    def restore(self, waiting: bytes, request: int, *, ends: bool) -> None:
+        """Goes on from what `dump` returned."""
+        self._waiting, self._request, self._ends = memoryview(waiting), request, ends
+
+    def take(self, feeder: Feeder, request: int, at: int, data: bytes, *, ends: bool) -> None:
+        """Takes bytes that begin at offset `at`; the request is answered when the job has them."""
+        self.feeder, self._request, self._ends = feeder, request, ends
+        fresh = data[max(0, self.received - at) :]
+        self.received += len(fresh)
+        self._waiting = memoryview(bytes(self._waiting) + fresh)
+        if not self.pending:
+            self._answer()
+
+    def write(self) -> bool:
+        """Writes what the pipe takes, and answers when all is written; whether the pipe is to be closed."""
+        try:
+            while self._waiting:
+                self._waiting = self._waiting[os.write(self.descriptor, self._waiting) :]
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # the job has closed it
+        if not self._ends:
+            self._answer()
+        return self._ends
+
+    def close(self) -> None:
+        """Lets the job see the end of its input."""
+        if self.open:
+            os.close(self.descriptor)
+            self.descriptor = -1
+        self._waiting = memoryview(b"")
+        self._answer()
+
+    def _answer(self) -> None:
+        feeder, request, self._request = self.feeder, self._request, 0
+        if feeder is not None and request and not feeder.closed:
+            feeder.respond(request, received=self.received, open=self.open)

@@ -1,11 +1,11 @@
-"""The watch on the program's output: what the relay must know of a block before it passes the block on.
+"""Finds queries, titles, bells, notifications and prompt marks in the program's output.
 
-Queries, for which somebody must answer, and what is told to people: titles, directories, bells, notifications, prompt
-marks. The sources are ECMA-48, XTerm's control sequences, kitty's protocols (keyboard, graphics, colours and
-notifications), iTerm2's OSC 9, urxvt's OSC 777 and FinalTerm's OSC 133.
+The daemon must know of a query before it passes the block on, so that the answer finds it open. The sources are
+ECMA-48, XTerm's control sequences, kitty's protocols (keyboard, graphics, colours and notifications), iTerm2's OSC 9,
+urxvt's OSC 777 and FinalTerm's OSC 133.
 
-No model of the screen is needed: one regular expression is searched for, which plain text and colours pass at the speed
-of memchr. A sequence that a block leaves unfinished is carried into the next one.
+It needs no model of the screen: one regular expression, which plain text and colours pass at the speed of memchr. A
+sequence that a block leaves unfinished is carried into the next one.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONGEST_STRING = 64 << 10
-"""Bytes of an OSC, DCS or APC that are carried from block to block; what is longer is of no interest any more."""
+"""Bytes of an OSC, DCS or APC that are carried from block to block; a longer one is ignored."""
 
 QUERIES = frozenset({
     "da1", "da2", "da3", "dsr", "cpr", "decxcpr", "dsr?", "decrqm", "xtversion", "kitty", "modkeys", "colour",
     "decrqss", "xtgettcap", "window", "decreqtparm", "clipboard", "graphics", "decrqcra", "xtsmgraphics",
 })  # fmt: skip
-"""The kinds that a terminal answers."""
+"""The kinds of finding that a terminal answers."""
+NOTICES = frozenset(("title", "cwd", "bell", "notification", "mark", "private"))
+"""The kinds that ask for no answer."""
 
 _LONGEST_CONTROL = 256
-_MOST_BELLS = 100
+_MAX_BELLS = 100
 
 # The empty groups at the ends tell the alternatives apart and cost nothing where none matches.
 _CONTROLS = rb"""
@@ -45,16 +47,16 @@ _OSC, _STRING, _BELL = 19, 20, 21
 
 _ESCAPE, _BEL, _BACKSLASH = 0x1B, 0x07, 0x5C
 _OPENERS = b"]P_X^"
-_GIVEN_UP = b"\xff"  # stands for the content of a string too long to carry; no string of interest begins so
+_GIVEN_UP = b"\xff"  # replaces the content of a string too long to carry; no known string begins with it
 
 
 class Finding:
     """One thing found.
 
-    `body` of a query is what stands behind the introducer: of a control sequence all after `CSI`, of a string all
-    before its terminator (a colour's body keeps the terminator, since its answer ends as the question did). `body` of
-    news is the text alone: the title, the directory's address, what is notified, `D;0` of a mark. `end` is the offset
-    in the block just behind the last byte. A string that asks for several colours gives one finding for each.
+    `body` of a query is what follows the introducer: of a control sequence all after `CSI`, of a string all up to its
+    terminator (a colour's body keeps the terminator, since its answer ends as the question did). `body` of a notice is
+    its text: the title, the directory's URL, the notification, `D;0` of a mark. `end` is the offset in the block behind
+    the last byte. A string that asks for several colours gives one finding for each.
     """
 
     __slots__ = ("body", "end", "kind")
@@ -72,7 +74,7 @@ class Finding:
 
 
 class _Patterns:
-    """The compiled expressions, made when the first block asks for them: `re` is off the path of the daemon's start."""
+    """The compiled expressions, made for the first block that needs them: the daemon's start does not load `re`."""
 
     __slots__ = ("audible", "osc_end", "silent", "string_end", "unfinished")
 
@@ -90,14 +92,14 @@ _compiled: list[_Patterns] = []
 
 
 def _patterns() -> _Patterns:
-    """The one set of expressions of the process."""
+    """The expressions, compiled once in a process."""
     if not _compiled:
         _compiled.append(_Patterns())
     return _compiled[0]
 
 
 class QueryScanner:
-    """Reads a session's output block by block. `carry` is all of its state: plain bytes, to be saved and put back."""
+    """Reads a session's output block by block. `carry`, plain bytes, is all of its state."""
 
     __slots__ = ("carry",)
 
@@ -105,7 +107,7 @@ class QueryScanner:
         self.carry = carry
 
     def find(self, block: bytes) -> list[Finding]:
-        """What the block completes, in order. Never raises, whatever the bytes."""
+        """The findings that the block completes, in order. Never raises, whatever the bytes."""
         if self.carry:
             return self._resume(block) if block else []
         if b"\x1b" in block or b"\x07" in block:
@@ -113,33 +115,33 @@ class QueryScanner:
         return []
 
     def _resume(self, block: bytes) -> list[Finding]:
-        """Goes on where the block before ended within a sequence."""
+        """Goes on in the sequence that the last block left unfinished."""
         carry = self.carry
         if len(carry) < 2 or carry[1] not in _OPENERS:
             return self._scan(carry + block, 0, len(carry))
         if len(carry) > 2 and carry[-1] == _ESCAPE:
             if block[0] != _BACKSLASH:
                 return self._scan(b"\x1b" + block, 0, 1)
-            findings = _ended(carry[:-1], b"\x1b\\", 1)
+            findings = _parse_string(carry[:-1], b"\x1b\\", 1)
             return findings + self._scan(block, 1, 0)
         patterns = _patterns()
         found = (patterns.osc_end if carry[1] == _OPENERS[0] else patterns.string_end)(block)
         if found is None:
-            self._keep(carry, block)
+            self._carry_string(carry, block)
             return []
         at = found.start()
         terminator = _terminator(block, at)
         if terminator is None:
-            self._keep(carry, block)
+            self._carry_string(carry, block)
             return []
         if not terminator:
             return self._scan(block, at, 0)
         end = at + len(terminator)
         whole = carry if carry[2:3] == _GIVEN_UP else carry + block[:at]
-        return _ended(whole, terminator, end) + self._scan(block, end, 0)
+        return _parse_string(whole, terminator, end) + self._scan(block, end, 0)
 
     def _scan(self, data: bytes, start: int, offset: int) -> list[Finding]:
-        """The findings of `data` from `start` on; the block begins at `offset`, bytes carried stand before it."""
+        """The findings of `data` from `start` on; the block begins at `offset`, behind the bytes that were carried."""
         self.carry = b""
         patterns = _patterns()
         search = patterns.audible if data.find(b"\x07", start) >= 0 else patterns.silent
@@ -152,30 +154,30 @@ class QueryScanner:
             if which == _BELL:
                 findings.append(Finding("bell", b"", at - offset))
                 bells += 1
-                if bells == _MOST_BELLS:  # a flood of bells is no news, and must not cost the relay its pace
+                if bells == _MAX_BELLS:  # a flood of bells must not slow the relay down
                     search = patterns.silent
             elif which < _OSC:
                 findings.append(Finding(_KINDS[which], data[found.start() + 2 : at], at - offset))
             else:
                 terminator = _terminator(data, at)
                 if terminator is None:
-                    self._keep(b"", data[found.start() :])
+                    self._carry_string(b"", data[found.start() :])
                     return findings
                 if terminator:
                     end = at + len(terminator)
-                    findings += _ended(data[found.start() : at], terminator, end - offset)
+                    findings += _parse_string(data[found.start() : at], terminator, end - offset)
                     at = end
-        self._keep_control(patterns, data, at)
+        self._carry_control(patterns, data, at)
         return findings
 
-    def _keep_control(self, patterns: _Patterns, data: bytes, start: int) -> None:
-        """Carries the control sequence that the end of `data` cuts."""
+    def _carry_control(self, patterns: _Patterns, data: bytes, start: int) -> None:
+        """Carries the control sequence that `data` ends in the middle of."""
         at = data.rfind(b"\x1b", start)
         if at >= 0 and len(data) - at <= _LONGEST_CONTROL and patterns.unfinished(data, at):
             self.carry = data[at:]
 
-    def _keep(self, carry: bytes, more: bytes) -> None:
-        """Carries a string that has not ended, within the bound."""
+    def _carry_string(self, carry: bytes, more: bytes) -> None:
+        """Carries a string that has not ended, up to its limit."""
         half = b"\x1b" if more.endswith(b"\x1b") else b""
         if carry[2:3] != _GIVEN_UP and len(carry) + len(more) - len(half) <= LONGEST_STRING:
             self.carry = carry + more
@@ -184,7 +186,7 @@ class QueryScanner:
 
 
 def _terminator(data: bytes, at: int) -> bytes | None:
-    """How a string ends whose content ends at `at`; empty where something else cuts it off, None where it goes on."""
+    """The terminator of a string whose content ends at `at`: empty where it is cut off, None where it goes on."""
     if at == len(data):
         return None
     if data[at] == _BEL:
@@ -196,8 +198,8 @@ def _terminator(data: bytes, at: int) -> bytes | None:
     return b"\x1b\\" if data[at + 1] == _BACKSLASH else b""
 
 
-def _ended(string: bytes, terminator: bytes, end: int) -> list[Finding]:
-    """What a whole string means; `string` begins with its introducer and lacks the terminator."""
+def _parse_string(string: bytes, terminator: bytes, end: int) -> list[Finding]:
+    """The findings of a whole string, which begins with its introducer and comes without its terminator."""
     opener, body = string[1:2], string[2:]
     if len(string) > LONGEST_STRING or opener in b"X^":
         return []
@@ -205,28 +207,28 @@ def _ended(string: bytes, terminator: bytes, end: int) -> list[Finding]:
         kind = {b"$q": "decrqss", b"+q": "xtgettcap"}.get(body[:2])
         return [Finding(kind, body, end)] if kind else []
     if opener == b"_":
-        return [Finding("graphics", body, end)] if _asks_graphics(body) else []
+        return [Finding("graphics", body, end)] if _expects_graphics_reply(body) else []
     number, _, text = body.partition(b";")
     if text and number.isdigit() and len(number) < 3 and (number in (b"4", b"5", b"21") or 10 <= int(number) <= 19):
-        return [Finding("colour", asked + terminator, end) for asked in _colours(body)]
+        return [Finding("colour", query + terminator, end) for query in _colour_queries(body)]
     if number == b"52":
         return [Finding("clipboard", body, end)] if text.endswith(b";?") else []
-    kind, text = _news(number, text)
+    kind, text = _notice(number, text)
     return [Finding(kind, text, end)] if kind else []
 
 
-def _news(number: bytes, text: bytes) -> tuple[str, bytes]:
-    """The kind of an operating system command that tells something, and what it tells; no kind for all others."""
+def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
+    """The kind and the text of an operating system command that is a notice; an empty kind for all others."""
     if number in (b"9", b"99", b"777"):
-        shown = _notified(number, text)
+        shown = _notification(number, text)
         return ("notification", shown) if shown is not None else ("", b"")
     if number == b"133":
         return ("mark" if text[:1] in (b"A", b"B", b"C", b"D") else ""), text
     return {b"0": "title", b"2": "title", b"7": "cwd", b"7373": "private"}.get(number, ""), text
 
 
-def _notified(number: bytes, text: bytes) -> bytes | None:
-    """The text of a notification; None where the command shows none."""
+def _notification(number: bytes, text: bytes) -> bytes | None:
+    """The text of a notification (OSC 9, 99, 777); None where the command shows none."""
     if number == b"9":
         progress = text == b"4" or text.startswith(b"4;")
         return None if progress else text
@@ -236,7 +238,7 @@ def _notified(number: bytes, text: bytes) -> bytes | None:
     metadata, _, payload = text.partition(b";")
     keys = dict(pair.partition(b"=")[::2] for pair in metadata.split(b":"))
     if keys.get(b"d") == b"0" or keys.get(b"p", b"title") not in (b"title", b"body"):
-        return None  # a part of one that goes on, or a question, an icon, a button
+        return None  # an unfinished one, or a question, an icon, a button
     if keys.get(b"e") == b"1":
         import binascii
 
@@ -247,8 +249,8 @@ def _notified(number: bytes, text: bytes) -> bytes | None:
     return payload
 
 
-def _colours(body: bytes) -> Iterator[bytes]:
-    """The single questions of an OSC 4, 5, 10 to 19 or 21, each as if it had been asked alone."""
+def _colour_queries(body: bytes) -> Iterator[bytes]:
+    """The queries in an OSC 4, 5, 10 to 19 or 21, each as if it had been sent alone."""
     fields = body.split(b";")
     first = int(fields[0])
     if first == 21:
@@ -264,8 +266,8 @@ def _colours(body: bytes) -> Iterator[bytes]:
                 yield b"%d;?" % number
 
 
-def _asks_graphics(body: bytes) -> bool:
-    """Whether a kitty graphics command is answered: a question, or an image with a number and not told to be quiet."""
+def _expects_graphics_reply(body: bytes) -> bool:
+    """Whether a terminal answers a kitty graphics command: a query, or an image with a number that is not quiet."""
     if body[:1] != b"G":
         return False
     keys = dict(pair.partition(b"=")[::2] for pair in body[1:].partition(b";")[0][:1024].split(b","))

@@ -1,12 +1,12 @@
-"""The filter for one client's input: what its terminal answers reaches the program only where the program has asked.
+"""Filters a client's input: a terminal's reply reaches the program only if the program has asked this terminal.
 
-A terminal's answer that comes late, twice or to somebody else's question would be typed into a shell. So a reply
-passes only while a query of its kind is open to this client, once for each, within five seconds; all else that is
-shaped like a reply is dropped. Keys, mouse, focus and pasted text pass unchanged. The shapes are those of XTerm's
-control sequences and of kitty's keyboard, graphics and colour protocols.
+A reply that comes late, twice, or to a query that another terminal was asked would be typed into a shell. So a reply
+passes only while a query of its kind is open to this client, once for each, within five seconds; everything else that
+looks like a reply is dropped. Keys, mouse, focus and pasted text pass unchanged. The forms are those of XTerm's control
+sequences and of kitty's keyboard, graphics and colour protocols.
 
-Reports that a program has switched on come unasked and are no replies: mouse and focus, sizes (mode 2048: `CSI 48;…t`)
-and the colour scheme (mode 2031: `CSI ?997;…n`).
+Reports that a program has switched on come without a query and are not replies: mouse and focus, sizes (mode 2048:
+`CSI 48;…t`) and the colour scheme (mode 2031: `CSI ?997;…n`).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from re import Match, Pattern
 
-PATIENCE = 5.0
+QUERY_TIMEOUT = 5.0
 """Seconds for which a query is open."""
 
-_MOST_OPEN = 1024
+_MAX_OPEN = 1024
 _LONGEST_CONTROL = 64
 _LONGEST_STRING = 4096
 _KEY_GAP = 0.1
-"""Seconds after which the start of a sequence that has been passed on was a key of its own."""
+"""Seconds after which the start of a sequence, once passed on, counts as a key of its own."""
 
 _ESCAPE, _BEL, _BACKSLASH = 0x1B, 0x07, 0x5C
 _PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
@@ -44,7 +44,7 @@ _STRING_KINDS = {
 
 
 class _Patterns:
-    """The compiled expressions, made when the first escape is typed."""
+    """The compiled expressions, made when the first escape comes."""
 
     __slots__ = ("begun_control", "begun_reply", "begun_string", "cut", "key", "mouse", "report", "reply", "string")
 
@@ -76,54 +76,54 @@ _compiled: list[_Patterns] = []
 
 
 def _patterns() -> _Patterns:
-    """The one set of expressions of the process."""
+    """The expressions, compiled once in a process."""
     if not _compiled:
         _compiled.append(_Patterns())
     return _compiled[0]
 
 
 class ReplyFilter:
-    """What one client may type. `typed` says whether the last `filter` saw a person type (or paste)."""
+    """The filter of one client. `typed` says whether a person typed or pasted in the last call of `filter`."""
 
     __slots__ = ("_at", "_begun", "_clipboard", "_given", "_open", "_pasting", "typed")
 
     def __init__(self) -> None:
         self.typed = False
         self._open: dict[str, list[float]] = {}
-        self._begun = b""  # a sequence that has not come whole …
-        self._given = 0  # … and how many of its bytes have been passed on already
+        self._begun = b""  # a sequence that has not come whole yet
+        self._given = 0  # bytes of it that have been passed on
         self._at = 0.0
         self._pasting = False
         self._clipboard: bool | None = None  # within a clipboard's content: whether it passes
 
     @property
     def held(self) -> bytes:
-        """An unfinished sequence that may become a reply, kept back until more comes or `release` is called."""
+        """An unfinished sequence that may become a reply, held back until more comes or `release` is called."""
         return self._begun[self._given :]
 
-    def asked(self, kind: str, now: float) -> None:
-        """Notes that a query of this kind (`watch.QUERIES`) went out to the client; `now` is in seconds, monotonic."""
+    def expect(self, kind: str, now: float) -> None:
+        """Opens a query of a kind (one of `queries.QUERIES`) that goes to the client; `now` in monotonic seconds."""
         times = self._open.setdefault(kind, [])
         times.append(now)
-        del times[:-_MOST_OPEN]
+        del times[:-_MAX_OPEN]
 
-    def waiting(self, now: float) -> bool:
+    def pending(self, now: float) -> bool:
         """Whether any query is open."""
         for kind, times in list(self._open.items()):
-            if now - times[-1] > PATIENCE:
+            if now - times[-1] > QUERY_TIMEOUT:
                 del self._open[kind]
         return bool(self._open)
 
     def release(self) -> bytes:
-        """Gives what is held: nothing came that made it a reply, so it was typed."""
+        """Returns what is held: nothing came that made it a reply, so somebody typed it."""
         held = self.held
         if held:
-            self.typed = len(held) <= 2  # a longer one is a reply that a slow link has torn apart
+            self.typed = len(held) <= 2  # a longer one is a reply that came in pieces over a slow link
             self._begun, self._given, self._clipboard = b"", 0, None
         return held
 
     def filter(self, data: bytes, now: float) -> bytes:
-        """The part of `data`, and of what was held, that the program may read. `now` as for `asked`."""
+        """The part of `data`, and of what was held, that the program may read. `now` as for `expect`."""
         self.typed = False
         begun, given = self._begun, self._given
         if begun and given == len(begun) and not self._pasting and now - self._at > _KEY_GAP:
@@ -164,7 +164,7 @@ class ReplyFilter:
         return at + (1 if second == b"\x1b" else 2), True
 
     def _pasted(self, whole: bytes, at: int) -> int:
-        """The end of pasted text; an end mark that is cut is passed on and remembered."""
+        """The end of pasted text; an unfinished end marker is passed on and remembered."""
         self.typed = True
         end = whole.find(_PASTE_END, at)
         if end >= 0:
@@ -177,7 +177,7 @@ class ReplyFilter:
         return len(whole)
 
     def _copied(self, whole: bytes, at: int, passes: bool) -> tuple[int, bool]:
-        """The end of a clipboard's content, which may be too long to be held: it passes or falls as it comes."""
+        """The end of a clipboard's content. It may be too long to hold, so it is passed on or dropped as it comes."""
         cut = _patterns().cut.search(whole, at)
         if cut is None:
             return len(whole), passes
@@ -209,19 +209,19 @@ class ReplyFilter:
             return at + 2, True
         sequence = found[0]
         if found[1] is None:
-            hold = self.waiting(now) if len(sequence) == 2 else patterns.begun_reply.match(sequence) is not None
+            hold = self.pending(now) if len(sequence) == 2 else patterns.begun_reply.match(sequence) is not None
             return self._unfinished(whole, at, hold=hold, typed=sequence[2:3] != b"<")
         if sequence == _PASTE:
             self._pasting = True
         elif patterns.report.match(sequence):
             return found.end(), True
         elif (reply := patterns.reply.match(sequence)) is not None:
-            return found.end(), self._answered(reply, now)
+            return found.end(), self._expected(reply, now)
         self.typed = True
         return found.end(), True
 
-    def _answered(self, reply: Match[bytes], now: float) -> bool:
-        """Whether a control sequence shaped like a reply passes."""
+    def _expected(self, reply: Match[bytes], now: float) -> bool:
+        """Whether a control sequence that looks like a reply passes."""
         kind = _KINDS[reply.lastindex or 0]
         if self._close(kind, now):
             return True
@@ -240,35 +240,35 @@ class ReplyFilter:
         if found is not None:
             number, title, device, graphics = found.groups()
             kind = _command(int(number)) if number else _STRING_KINDS.get(title or device or graphics, "")
-            if device == b"!~" and self._close("dsr?", now):  # a checksum of memory, asked for by `CSI ?63 n`
+            if device == b"!~" and self._close("dsr?", now):  # a checksum of memory answers `CSI ?63 n`
                 return found.end(), True
             return found.end(), self._close(kind, now)
         rest = len(whole) - at
         if rest <= 2:
-            return self._unfinished(whole, at, hold=self.waiting(now), typed=True)
+            return self._unfinished(whole, at, hold=self.pending(now), typed=True)
         if rest <= _LONGEST_STRING and patterns.begun_string.match(whole, at):
             return self._unfinished(whole, at, hold=True, typed=False)
         self.typed = True
         return at + 2, True
 
     def _unfinished(self, whole: bytes, at: int, *, hold: bool, typed: bool) -> tuple[int, bool]:
-        """Remembers the sequence that the end of `whole` cuts, held back or passed on."""
+        """Remembers the unfinished sequence at the end of `whole`, which is held back or passed on."""
         self._begun = whole[at:]
         self.typed = self.typed or (typed and not hold)
         return len(whole), not hold
 
     def _close(self, kind: str, now: float) -> bool:
-        """Takes the oldest open query of a kind; False where there is none."""
+        """Closes the oldest open query of a kind; False where there is none."""
         times = self._open.get(kind)
         while times:
-            asked = times.pop(0)
+            opened = times.pop(0)
             if not times:
                 del self._open[kind]
-            if now - asked <= PATIENCE:
+            if now - opened <= QUERY_TIMEOUT:
                 return True
         return False
 
 
 def _command(number: int) -> str:
-    """The kind of query that an operating system command answers."""
+    """The kind of query that an OSC of this number answers."""
     return "colour" if number in (4, 5, 21) or 10 <= number <= 19 else ""

@@ -1,11 +1,9 @@
-"""The commands that were run in a session: for `--history`, and for who comes back for an answer over a new link.
+"""The commands of a session, for `--history`, for the events, and for a client that reconnects for its answer.
 
-The commands that people type, as the shell's integration tells of them: for `--history` and the events.
-
-A shell that is told to (`sesh --shell-init`) prints `OSC 133;C;cmdline_url=COMMAND` when a command begins, and
-`OSC 133;D;CODE` when it has ended (FinalTerm's marks; the command as kitty and fish write it). What the program printed
-in between is its output. A command whose words the shell does not tell, because its user keeps it out of the shell's
-own history, is an event and nothing more.
+They come from `--run`, and from the shell's integration. A shell that uses `sesh --shell-init` prints
+`OSC 133;C;cmdline_url=COMMAND` when a command begins and `OSC 133;D;CODE` when it has ended (FinalTerm's marks, the
+command written as kitty and fish do). What the program printed in between is its output. A command that the shell does
+not name, because its user keeps it out of the shell's own history, becomes an event and nothing more.
 """
 
 from __future__ import annotations
@@ -15,60 +13,67 @@ import time
 from collections import deque
 
 from sesh import platform
-from sesh.daemon.shell import shells
 from sesh.errors import SeshError, rebuild
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from sesh.daemon.clients.connection import Connection
+    from sesh.daemon.pty.pump import Pump
     from sesh.daemon.shell.run import Run
 
-    Facts = dict[str, Any]
-    from sesh.daemon.session import Session
+    Entry = dict[str, Any]
+    Begun = tuple[int, float, float, str | None, str]
 
-MOST = 100
+MAX_ENTRIES = 100
 """Commands, and answers, that are remembered."""
-REMEMBERED = 256 << 10
-REMEMBERED_IN_ALL = 4 << 20
+MAX_OUTPUT = 256 << 10
+MAX_OUTPUT_IN_ALL = 4 << 20
 """Bytes of output kept, of one command and of all."""
 
 
 class History:
-    """What is remembered; the oldest goes first."""
+    """The last commands and answers; the oldest goes first."""
 
     def __init__(self) -> None:
         self.count = 0
         """The number of the newest command."""
-        self.last: Facts | None = None
+        self.last: Entry | None = None
         """The answer to the command that was under way when the session ended, with its `key`."""
-        self._runs: deque[tuple[Facts, bytes]] = deque(maxlen=MOST)
-        self._answers: deque[tuple[str, int, Facts | SeshError]] = deque(maxlen=MOST)
+        self._entries: deque[tuple[Entry, bytes]] = deque(maxlen=MAX_ENTRIES)
+        self._answers: deque[tuple[str, int, Entry | SeshError]] = deque(maxlen=MAX_ENTRIES)
 
-    def __iter__(self) -> Iterator[tuple[Facts, bytes]]:
-        """Each command's facts and what is kept of its output, the newest last."""
-        return iter(self._runs)
+    def __iter__(self) -> Iterator[tuple[Entry, bytes]]:
+        """Each command and what is kept of its output, the newest last."""
+        return iter(self._entries)
 
-    def kept(self) -> tuple[int, Facts | None, list[tuple[Facts, bytes]], list[list[Any]]]:
-        """What a successor needs to go on: count, last answer, commands, answers."""
+    def dump(self) -> tuple[int, Entry | None, list[tuple[Entry, bytes]], list[list[Any]]]:
+        """Count, last answer, commands, answers: all of it but for the bytes as plain data."""
         answers = [
             [key, number, {"error": each.facts()} if isinstance(each, SeshError) else each]
             for key, number, each in self._answers
         ]
-        return self.count, self.last, list(self._runs), answers
+        return self.count, self.last, list(self._entries), answers
 
-    def resume(self, count: int, last: Facts | None, runs: list[tuple[Facts, bytes]], answers: list[list[Any]]) -> None:
-        """Goes on where `kept` says."""
+    def restore(
+        self, count: int, last: Entry | None, entries: list[tuple[Entry, bytes]], answers: list[list[Any]]
+    ) -> None:
+        """Goes on from what `dump` returned."""
         self.count, self.last = count, last
-        self._runs.extend(runs)
+        self._entries.extend(entries)
         for key, number, each in answers:
             self._answers.append((key, number, rebuild(each["error"]) if "error" in each else each))
 
-    def remember(self, run: Run, code: int | None, output: bytes) -> None:
-        """Keeps a command that has ended."""
-        facts = {
+    def next_number(self) -> int:
+        """The number of a command that begins now."""
+        self.count += 1
+        return self.count
+
+    def add_run(self, run: Run, code: int | None, output: bytes) -> None:
+        """Remembers a command of `--run` that has ended."""
+        entry = {
             "n": run.number,
             "command": run.words,
             "cwd": run.cwd,
@@ -77,49 +82,44 @@ class History:
             "exit_code": code,
             "output_bytes": len(output),
         }
-        self.keep(facts, output)
+        self.add(entry, output)
 
-    def next(self) -> int:
-        """The number of a command that begins now."""
-        self.count += 1
-        return self.count
-
-    def keep(self, facts: Facts, output: bytes) -> None:
-        """Keeps the facts of a command, and as much of its output as there is room for."""
-        self.count = max(self.count, int(facts["n"]))
-        self._runs.append((facts, output[-REMEMBERED:]))
-        room = REMEMBERED_IN_ALL
-        for at in range(len(self._runs) - 1, -1, -1):
-            known, kept = self._runs[at]
+    def add(self, entry: Entry, output: bytes) -> None:
+        """Remembers a command, and as much of its output as there is room for."""
+        self.count = max(self.count, int(entry["n"]))
+        self._entries.append((entry, output[-MAX_OUTPUT:]))
+        room = MAX_OUTPUT_IN_ALL
+        for at in range(len(self._entries) - 1, -1, -1):
+            known, kept = self._entries[at]
             room -= len(kept)
             if room < 0 and kept:
-                self._runs[at] = (known, b"")
+                self._entries[at] = (known, b"")
 
-    def answered(self, run: Run, answer: Facts | SeshError) -> None:
-        """Keeps the first answer to a command that has a key."""
+    def add_answer(self, run: Run, answer: Entry | SeshError) -> None:
+        """Remembers the first answer to a command that has a key."""
         if run.key and all(key != run.key for key, _, _ in self._answers):
             self._answers.append((run.key, run.number, answer))
 
-    def answer(self, key: str, connection: Connection, asked: int, since: int) -> bool:
-        """Answers who comes back for a command that was answered before; whether there was an answer.
+    def answer_again(self, key: str, connection: Connection, request: int, since: int) -> bool:
+        """Answers a client that comes back for a command that has its answer; False where there is none.
 
-        `since`: so many bytes of its output he has already.
+        `since`: how many bytes of its output the client has already.
         """
         found = next((each for each in self._answers if key and each[0] == key), None)
         if found is None:
             return False
         _, number, answer = found
         if isinstance(answer, SeshError):
-            connection.refuse(asked, answer)
+            connection.refuse(request, answer)
             return True
-        facts, output = next((each for each in self._runs if each[0]["n"] == number), ({}, b""))
-        first = int(facts.get("output_bytes", 0)) - len(output)
+        entry, output = next((each for each in self._entries if each[0]["n"] == number), ({}, b""))
+        first = int(entry.get("output_bytes", 0)) - len(output)
         missing = {"truncated": True} if first > since else {}
-        connection.respond(asked, output[max(0, since - first) :], **{**answer, **missing})
+        connection.respond(request, output[max(0, since - first) :], **{**answer, **missing})
         return True
 
 
-LONGEST = 4096
+MAX_COMMAND = 4096
 """Characters of a command that are kept."""
 _END = b"\x1b]133;D"
 _BEFORE = re.compile(rb"\A(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
@@ -128,29 +128,39 @@ _PARTIAL_LINE = re.compile(
     rb"(?:\x1b\[[0-9;]*m|\x1b\(B)+"
     rb"(?:[%#](?:\x1b\[[0-9;]*m)* +\r \r|\xe2\x8f\x8e(?:\x1b\[[0-9;]*m|\x1b\(B)* *\r\xe2\x8f\x8e ?\r(?:\x1b\[K)?)\Z"
 )
-"""What zsh and fish print, before their prompts, to end a line that the command has left open."""
+"""What zsh and fish print before their prompts to end a line that the command has left open."""
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 class CommandMarks:
-    """The command that is under way, by the shell's marks."""
+    """Follows the commands that people type, by the shell's OSC 133 marks.
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._begun: tuple[int, float, float, str | None, str] | None = None
-        """Position behind the mark, moment (of the epoch, and monotonic), the command, its directory."""
+    `emit` reports an event; `is_run` says whether a mark belongs to a command of `--run`, which is reported by itself.
+    """
+
+    def __init__(
+        self,
+        facts: Mapping[str, Any],
+        pump: Pump,
+        history: History,
+        emit: Callable[..., None],
+        is_run: Callable[[], bool],
+    ) -> None:
+        self._facts, self._pump, self._history, self._emit, self._is_run = facts, pump, history, emit, is_run
+        self._begun: Begun | None = None
+        """Position behind the mark, time (since 1970, and monotonic), the command, its directory."""
         self._number: int | None = None
 
-    def kept(self) -> tuple[tuple[int, float, float, str | None, str] | None, int | None]:
-        """What a successor needs to go on: the command under way and its number."""
+    def dump(self) -> tuple[Begun | None, int | None]:
+        """The command under way and its number, as plain data."""
         return self._begun, self._number
 
-    def resume(self, begun: tuple[int, float, float, str | None, str] | None, number: int | None) -> None:
-        """Goes on where `kept` says."""
+    def restore(self, begun: Begun | None, number: int | None) -> None:
+        """Goes on from what `dump` returned."""
         self._begun, self._number = begun, number
 
     def found(self, body: bytes, position: int) -> None:
-        """A mark has come; `body`: all behind `133;`, `position`: just behind it in the log."""
+        """Handles a mark; `body`: all behind `133;`, `position`: behind it in the log."""
         letter = body[:1]
         if letter == b"C":
             self._begin(body, position)
@@ -158,33 +168,27 @@ class CommandMarks:
             self._end(body, position)
 
     def _begin(self, body: bytes, position: int) -> None:
-        """A command begins; one that is run for somebody is told of by who runs it."""
-        session = self._session
-        runs = session.runs
-        if runs is not None and (runs.active is not None or runs.ran):
+        if self._is_run():
             self._begun = None
             return
-        command = told(body)
-        pid = session.pty.foreground() if session.pty is not None else 0
-        cwd = platform.directory_of(pid) or platform.directory_of(int(session.facts["pid"]))
+        command = parse_command(body)
+        pid = self._pump.pty.foreground() if self._pump.pty is not None else 0
+        cwd = platform.directory_of(pid) or platform.directory_of(int(self._facts["pid"]))
         self._begun = (position, time.time(), time.monotonic(), command, cwd)
-        self._number = session.history().next() if command is not None else None
-        facts = {} if command is None else {"command": [command], "n": self._number}
-        session.events.add("command_started", session.name, **facts)
+        self._number = self._history.next_number() if command is not None else None
+        self._emit("command_started", **({} if command is None else {"command": [command], "n": self._number}))
 
     def _end(self, body: bytes, position: int) -> None:
-        """The command has ended."""
         if self._begun is None:
             return
         (start, moment, since, command, cwd), self._begun = self._begun, None
-        session = self._session
         word = body[2:].partition(b";")[0]
         code = int(word) if word.isdigit() and len(word) < 4 else None
         if command is None:
-            session.events.add("command_ended", session.name, exit_code=code)
+            self._emit("command_ended", exit_code=code)
             return
         output = self._output(start, position)
-        facts = {
+        entry = {
             "n": self._number,
             "command": [command],
             "cwd": cwd,
@@ -193,23 +197,23 @@ class CommandMarks:
             "exit_code": code,
             "output_bytes": len(output),
         }
-        session.history().keep(facts, output)
-        session.events.add("command_ended", session.name, exit_code=code, command=[command], n=self._number)
+        self._history.add(entry, output)
+        self._emit("command_ended", exit_code=code, command=[command], n=self._number)
 
     def _output(self, start: int, end: int) -> bytes:
-        """What the command has printed, or what is still held of it."""
-        session = self._session
-        data = session.log.bytes(start, end)
+        """What the command has printed, as far as the log still has it."""
+        data = self._pump.log.bytes(start, end)
         data = data[: data.rfind(_END)] if _END in data else data
         data = _PARTIAL_LINE.sub(b"", _BEFORE.sub(b"", data, count=1))
-        return data.replace(b"\r\n", b"\n") if session.pty is None or shells.translates(session.pty) else data
+        pty = self._pump.pty
+        return data.replace(b"\r\n", b"\n") if pty is None or pty.translates() else data
 
 
-def told(body: bytes) -> str | None:
-    """The command that a mark C tells, None where it tells none. Never raises, whatever the program prints."""
+def parse_command(body: bytes) -> str | None:
+    """The command that a mark C names, None where it names none. Never raises, whatever the program prints."""
     field = next((each for each in body.split(b";")[1:] if each.startswith(b"cmdline_url=")), None)
     if field is None:
         return None
     raw = _PERCENT.sub(lambda found: bytes([int(found[1], 16)]), field.partition(b"=")[2])
-    text = raw.decode("utf-8", "replace")[:LONGEST]
+    text = raw.decode("utf-8", "replace")[:MAX_COMMAND]
     return "".join(each for each in text if each.isprintable() or each in "\n\t") or None

@@ -1,7 +1,8 @@
-"""Variables that a session's shells take over before each prompt, where they were told to (`sesh --shell-init`).
+"""What a session's shells take from its newest client: the SSH agent, the display, and the session's name.
 
-They stand in a file of the session's, a line each, which is there only where something differs from what the program
-was started with: another display, another name of the session.
+The agent is a symbolic link at a fixed path. The rest stands in a file, a line each, which shells with integration
+(`sesh --shell-init`) read before each prompt. The file is there only once something differs from what the program was
+started with.
 """
 
 from __future__ import annotations
@@ -13,47 +14,67 @@ from sesh.store import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
-"""What leads to the screen of the person in front, of the newest client that sits on this machine."""
-_LONGEST = 1024
+"""The variables of the screen that the newest client on this machine sits at."""
+_MAX_VALUE = 1024
 
 
-def displays(told: object) -> dict[str, str]:
-    """What a client's HELLO tells of its displays; an empty value where it has none."""
-    if not isinstance(told, dict):
+def displays(sent: object) -> dict[str, str]:
+    """The displays in a client's HELLO; an empty value where it has none."""
+    if not isinstance(sent, dict):
         return {}
-    values = {key: told.get(key) for key in DISPLAYS}
+    values = {key: sent.get(key) for key in DISPLAYS}
     return {
         key: value
         for key, value in values.items()
-        if isinstance(value, str) and len(value) <= _LONGEST and (value.isprintable() or not value)
+        if isinstance(value, str) and len(value) <= _MAX_VALUE and (value.isprintable() or not value)
     }
 
 
-def refresh(number: str, name: str, changes: Mapping[str, str], *, renamed: bool = False) -> None:
-    """Puts down what has changed in session `number`; a disk that is full keeps nobody from attaching."""
-    known = _read(number)
+def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: bool = False) -> None:
+    """Writes the variables that have changed. Where the disk is full, nothing is written, and that is no error."""
+    known = _read(session_id)
     if known is None:
         known = {key: os.environ.get(key, "") for key in DISPLAYS}  # the daemon's are the creator's
         if not renamed and all(known[key] == value for key, value in changes.items()):
             return
-    now = {**known, **changes, "SSH_AUTH_SOCK": records.agent_path(number), "SESH_SESSION": name}
+    now = {**known, **changes, "SSH_AUTH_SOCK": records.agent_path(session_id), "SESH_SESSION": name}
     if now == known:
         return
     try:
         with paths.masked(0o077):
             text = "".join(f"{key}={value}\n" for key, value in now.items())
-            paths.write_whole(records.environment_path(number), text.encode("utf-8", "surrogateescape"))
+            paths.write_whole(records.environment_path(session_id), text.encode("utf-8", "surrogateescape"))
     except OSError:
         return
 
 
-def _read(number: str) -> dict[str, str] | None:
+def _read(session_id: str) -> dict[str, str] | None:
     try:
-        with open(records.environment_path(number), encoding="utf-8", errors="surrogateescape") as lines:
+        with open(records.environment_path(session_id), encoding="utf-8", errors="surrogateescape") as lines:
             pairs = (line.rstrip("\n").partition("=") for line in lines)
             return {key: value for key, _, value in pairs}
     except OSError:
         return None
+
+
+def use_agent(session_id: str, sockets: Iterable[str]) -> None:
+    """Points the session's agent link at the first of these sockets that is there; else leaves it as it is."""
+    link = records.agent_path(session_id)
+    for socket in sockets:
+        if socket and socket != link and os.path.exists(socket):
+            link_agent(link, socket)
+            return
+
+
+def link_agent(link: str, target: str) -> None:
+    """Makes `link` a symbolic link to `target`, in one step."""
+    temporary = f"{link}.{os.getpid()}"
+    try:
+        os.symlink(target, temporary)
+        os.replace(temporary, link)
+    except OSError:
+        if os.path.islink(temporary):
+            os.unlink(temporary)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.daemon.clients.listener import Listener
+    from sesh.daemon.server import Reload
     from sesh.daemon.session import Session
 
     Spec = dict[str, Any]
@@ -81,7 +82,7 @@ def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
         reset_signals()
         first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, CHANNEL)
         try:
-            session, agent, listener = _set_up(spec)
+            session, listener = _set_up(spec)
         except SeshError as error:
             first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "error": error.facts()}))
             os._exit(1)
@@ -89,7 +90,7 @@ def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
             first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))
         except OSError:
             pass  # the creator has died; its session lives
-        _serve(session, agent, listener, first)
+        _serve(session, listener, first)
     except BaseException as error:
         if os.environ.get("SESH_DEBUG"):
             import traceback
@@ -100,12 +101,12 @@ def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
     os._exit(0)
 
 
-def _serve(session: Session, agent: str, listener: Listener, first: socket.socket) -> None:
+def _serve(session: Session, listener: Listener, creator: socket.socket) -> None:
     """Serves the session to its end. The server's modules load here: the creator has its answer and need not wait."""
     try:
         from sesh.daemon.server import Server
 
-        server = Server(session, listener, first, agent)
+        server = Server(session, listener, creator, _load_reload)
     except BaseException:
         listener.release()
         raise
@@ -114,14 +115,21 @@ def _serve(session: Session, agent: str, listener: Listener, first: socket.socke
     server.run()
 
 
-def _set_up(spec: Spec) -> tuple[Session, str, Listener]:
-    """A session with its program running, its agent link, and its listening socket. Raises SeshError."""
+def _load_reload() -> Reload:
+    """What carries out `--reload`; loaded after the first output, before its files may be replaced."""
+    from sesh.daemon.upgrade.reload import begin
+
+    return begin
+
+
+def _set_up(spec: Spec) -> tuple[Session, Listener]:
+    """A session with its program running, and its listening socket. Raises SeshError."""
     from sesh.daemon.clients.listener import Listener
 
     listener = None
     try:
         listener = Listener.claim(spec["name"])
-        session, agent = _start_session(spec)
+        session = _start_session(spec)
         session.write_record()
     except BaseException as error:
         if listener is not None:
@@ -129,24 +137,23 @@ def _set_up(spec: Spec) -> tuple[Session, str, Listener]:
         if isinstance(error, SeshError):
             raise
         if isinstance(error, OSError):
-            raise _refused(error) from error
+            raise refusal(error) from error
         raise InternalError(f"the session cannot be set up: {error}") from error
-    return session, agent, listener
+    return session, listener
 
 
-def _refused(error: OSError) -> Refused:
+def refusal(error: OSError) -> Refused:
     """The error for what the system would not do."""
     why = error.strerror or str(error)
     place = f"{error.filename}: " if isinstance(error.filename, str) else ""
-    remedy = f"; make {paths.directory()} writable" if isinstance(error, PermissionError) else ""
-    return Refused(f"the session cannot be set up: {place}{why}{remedy}")
+    hint = f"make {paths.directory()} writable" if isinstance(error, PermissionError) else ""
+    return Refused(f"the session cannot be set up: {place}{why}", hint=hint)
 
 
-def _start_session(spec: Spec) -> tuple[Session, str]:
-    """The session with its program started, and the path of its agent link."""
-    from sesh.daemon.clients.client import clamp_size
+def _start_session(spec: Spec) -> Session:
+    """The session with its program started."""
+    from sesh.daemon.clients.connection import clamp_size
     from sesh.daemon.pty.pty import Pty
-    from sesh.daemon.pty.pump import point
     from sesh.daemon.session import Session
 
     creator = spec["environment"]
@@ -177,15 +184,17 @@ def _start_session(spec: Spec) -> tuple[Session, str]:
         "pid": pty.pid,
     }
     if creator.get("SSH_AUTH_SOCK"):
-        point(agent, creator["SSH_AUTH_SOCK"])
+        from sesh.daemon.shell.variables import link_agent
+
+        link_agent(agent, creator["SSH_AUTH_SOCK"])
     session = Session(facts, size, pty)
     if spec.get("before"):
         session.log.append(spec["before"].encode("utf-8", "replace"))
     if outbound >= 0:
-        from sesh.daemon.pty.input import StdinPipe
+        from sesh.daemon.pty.pump import StdinPipe
 
-        session.stdin = StdinPipe(outbound)
-    return session, agent
+        session.pump.stdin = StdinPipe(outbound)
+    return session
 
 
 def _environment(spec: Spec, number: str, agent: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where a daemon must begin so that systemd does not end it together with the terminal that it was started from."""
+"""A systemd scope for a daemon that would otherwise end with the terminal or the login that it was started from."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from sesh.platform import LINUX
 
 
 def own_scope() -> list[str]:
-    """The words to put before a command so that it runs in a scope of its own; none where that is not needed.
+    """The words to put before a command so that it runs in a scope of its own; empty where it does not need one.
 
-    Needed is it in a `.scope` that ends with its terminal; a login's `session-N.scope` ends only where logind is
-    told to kill the user's processes (`KillUserProcesses=yes`, logind.conf(5)).
+    It does in a `.scope`, which systemd stops when the terminal closes; but in a login's `session-N.scope` only if
+    logind kills the user's processes at logout (`KillUserProcesses=yes`, logind.conf(5)).
     """
     if not LINUX or not os.path.exists(
         os.path.join(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere", "systemd/private")
@@ -28,7 +28,7 @@ def own_scope() -> list[str]:
 
 
 def _current_scope() -> str:
-    """The last part of the caller's cgroup."""
+    """The last part of this process's cgroup."""
     try:
         with open("/proc/self/cgroup", encoding="utf-8") as lines:
             return lines.read().strip().rpartition("/")[2]
@@ -37,7 +37,7 @@ def _current_scope() -> str:
 
 
 def logind_kills() -> bool:
-    """Whether logind ends a user's processes with the login; the last setting found counts."""
+    """Whether logind kills a user's processes at logout; the last setting in the order of its files counts."""
     files = ["/etc/systemd/logind.conf"]
     for folder in ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"):
         if os.path.isdir(folder):

@@ -128,7 +128,7 @@ def _set_process_name(name: str) -> None:
 def _preload() -> None:
     """Loads what a daemon needs, fills the caches of its emulator, and keeps the collector from writing to all that."""
     import sesh.daemon.checkpoint
-    import sesh.daemon.rest
+    import sesh.daemon.pty.answers
     import sesh.daemon.server
     import sesh.daemon.shell.shells
     import sesh.daemon.spawn.environment
@@ -139,11 +139,11 @@ def _preload() -> None:
     import sesh.vt.render.export
     import sesh.vt.render.viewport
     import sesh.vt.snapshot  # noqa: F401
-    from sesh.daemon.pty.pty import spawner
+    from sesh.daemon.pty.pty import load_ptyprocess
     from sesh.vt.emulator import Emulator
     from sesh.vt.render.replay import replay
 
-    spawner()
+    load_ptyprocess()
     platform.give_back()
     lean.parse_json(lean.to_json({}))
     emulator = Emulator(80, 24)

@@ -1,1 +1,1 @@
-"""`--reload`: the daemon's state out, exec, state in."""
+"""`--reload`: the daemon's state is written out, the process executes itself anew, and reads the state."""

@@ -1,9 +1,11 @@
-"""A daemon that goes on as another sesh: it executes itself anew, and what runs in it notices nothing.
+"""`--reload`: the daemon executes itself anew as another sesh, and what runs in it notices nothing.
 
-First the other sesh is tried in a process of its own, with the daemon's whole state. Then, with all signals blocked,
-the state goes into memory that outlives `exec`, and so do the descriptors. What the new image cannot take over the old
-one takes back, from the same memory, until the moment before the loop begins. Output, input and connections wait in the
-kernel meanwhile.
+First a trial: the other sesh, in a process of its own, loads the daemon's whole state. Then, with all signals blocked,
+the state goes into memory that outlives `exec`, as do the descriptors. Until the moment before its loop begins, the new
+image can execute the old one again, which loads its state from the same memory. Meanwhile output, input and connections
+wait in the kernel.
+
+The image before, which may be of an older sesh, calls `trial` and `adopt`: their names and arguments stay as they are.
 """
 
 from __future__ import annotations
@@ -11,10 +13,10 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, protocol
-from sesh.daemon.upgrade import transfer
+from sesh import __version__, paths, protocol
+from sesh.daemon.upgrade import state as states
 from sesh.errors import Busy, ExitCode, Refused, SeshError
-from sesh.lean import signal
+from sesh.lean import signal, socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,19 +24,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.server import Server
+    from sesh.daemon.server import Reload, Server
 
-LOOK = 0.01
+POLL = 0.01
 """Seconds between two looks at the trial."""
-PATIENCE = 20.0
+TRIAL_TIMEOUT = 20.0
 """Seconds that the trial may take."""
-_TRIAL = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.transfer import trial; trial()"
-_BACK = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.transfer import adopt; adopt({memory}, {why})()"
+PASSED = b"sesh can take over"
+"""What the trial prints when the new version can load the state."""
+_TRIAL = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.reload import trial; trial()"
+_BACK = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.reload import adopt; adopt({memory}, {why})()"
 _GO = """
 import os, sys
 sys.path[:] = {path!r}
 try:
-    from sesh.daemon.upgrade.transfer import adopt
+    from sesh.daemon.upgrade.reload import adopt
     serve = adopt({memory})
 except BaseException as error:
     why = type(error).__name__ + ": " + str(error)
@@ -43,55 +47,64 @@ serve()
 """
 
 
-class Reload:
-    """One reload: `python` is the interpreter to go on with, `path` where it finds sesh, `asked` the request."""
+def begin(server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
+    """Reloads a daemon; the request is answered by the new image, or by this one. Raises Busy, Refused."""
+    _Reload(server, connection, number, python, path).begin()
 
-    def __init__(self, server: Server, connection: Connection, asked: int, python: str, path: list[str]) -> None:
-        self.server, self.connection, self.asked = server, connection, asked
-        self.python, self.path = python, path
-        self._pid = self._told = -1
+
+def load_begin() -> Reload:
+    """`begin`: what a server loads its reload with."""
+    return begin
+
+
+class _Reload:
+    """One reload: `python` is the interpreter to go on with, `path` where it finds sesh."""
+
+    def __init__(self, server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
+        self._server, self._connection, self._number = server, connection, number
+        self._python, self._path = python, path
+        self._pid = self._output = -1
         self._until = 0.0
 
     def begin(self) -> None:
-        """Begins with it; the connection is answered by the new image, or here. Raises Busy, Refused."""
         self._check()
-        if self.server.session.timers.stands("reload"):
+        if self._server.session.timers.is_set("reload"):
             raise self._busy("is reloaded already")
-        self._until = time.monotonic() + PATIENCE
-        self._try()
+        self._until = time.monotonic() + TRIAL_TIMEOUT
+        self._start_trial()
 
     def _soon(self, step: Callable[[], None]) -> None:
-        """Has a step done in a moment; what it raises is the connection's answer."""
+        """Takes a step in a moment; what it raises is the answer to the request."""
 
         def guarded() -> None:
             try:
                 step()
             except SeshError as error:
-                self.connection.refuse(self.asked, error)
+                self._connection.refuse(self._number, error)
 
-        self.server.session.timers.set("reload", LOOK, guarded)
+        self._server.session.timers.set("reload", POLL, guarded)
 
-    def _passing(self) -> bool:
-        """Whether something is under way that is over in a moment. Raises Busy where it is not."""
-        runs = self.server.session.runs
-        if runs is None or not runs.passing:
+    def _must_wait(self) -> bool:
+        """Whether a shell is just beginning a command, which is over in a moment. Raises Busy where it is not."""
+        runs = self._server.session.runs
+        if runs is None or not runs.holding:
             return False
         if time.monotonic() > self._until:
             raise self._busy("begins with a command of --run")
         return True
 
-    def _try(self) -> None:
-        """Starts the trial."""
-        if self._passing():
-            self._soon(self._try)
+    def _start_trial(self) -> None:
+        if self._must_wait():
+            self._soon(self._start_trial)
             return
         memory = _memory(self._state())
-        self._told, said = os.pipe()
-        words = [self.python, "-I", "-c", _TRIAL.format(path=self.path)]
-        actions = [(os.POSIX_SPAWN_DUP2, memory, 0), (os.POSIX_SPAWN_DUP2, said, 1), (os.POSIX_SPAWN_DUP2, said, 2)]
+        self._output, write_end = os.pipe()
+        words = [self._python, "-I", "-c", _TRIAL.format(path=self._path)]
+        actions = [(os.POSIX_SPAWN_DUP2, memory, 0)]
+        actions += [(os.POSIX_SPAWN_DUP2, write_end, descriptor) for descriptor in (1, 2)]
         try:
             self._pid = os.posix_spawn(
-                self.python,
+                self._python,
                 words,
                 dict(os.environ),
                 file_actions=actions,
@@ -99,81 +112,77 @@ class Reload:
                 setsigdef=(signal.SIGHUP, signal.SIGINT, signal.SIGPIPE),
             )
         except OSError as error:
-            os.close(self._told)
-            raise Refused(f"{self.python} cannot be executed: {error.strerror}; {self._same()}") from error
+            os.close(self._output)
+            raise Refused(f"{self._python} cannot be executed: {error.strerror}; {self._unchanged()}") from error
         finally:
             os.close(memory)
-            os.close(said)
-        self._soon(self._look)
+            os.close(write_end)
+        self._soon(self._check_trial)
 
-    def _look(self) -> None:
-        """Whether the trial is over."""
+    def _check_trial(self) -> None:
+        """Goes on as the other sesh once the trial has passed. Raises Refused where it has failed."""
         late = time.monotonic() > self._until
         if late:
             os.kill(self._pid, signal.SIGKILL)
         pid, status = os.waitpid(self._pid, 0 if late else os.WNOHANG)
         if not pid:
-            self._soon(self._look)
+            self._soon(self._check_trial)
             return
-        os.set_blocking(self._told, False)
+        os.set_blocking(self._output, False)
         try:
-            said = os.read(self._told, 1 << 16)
+            output = os.read(self._output, 1 << 16)
         except BlockingIOError:
-            said = b""  # something that it started holds the other end
+            output = b""  # a process that it started holds the other end
         finally:
-            os.close(self._told)
-        if status or transfer.PASSED not in said:
-            why = "it took too long" if late else said.decode("utf-8", "replace").strip().rpartition("\n")[2]
-            raise Refused(f"the other sesh cannot take over ({why or 'it died'}); {self._same()}")
+            os.close(self._output)
+        if status or PASSED not in output:
+            why = "it took too long" if late else output.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise Refused(f"the other sesh cannot take over ({why or 'it died'}); {self._unchanged()}")
         self._finish()
 
     def _finish(self) -> None:
-        """Goes on as the other sesh as soon as that can be."""
         self._check()
-        if self._passing():
+        if self._must_wait():
             self._soon(self._finish)
         else:
-            self._go()
+            self._execute()
 
-    def _same(self) -> str:
-        return f"{self.server.session.name} goes on as it was"
+    def _unchanged(self) -> str:
+        return f"{self._server.session.name} goes on as it was"
 
     def _busy(self, what: str) -> Busy:
-        return Busy(f"{self.server.session.name} {what}; try again later", exit_code=ExitCode.FAILED)
+        return Busy(f"{self._server.session.name} {what}; try again later", exit_code=ExitCode.FAILED)
 
     def _check(self) -> None:
-        """Raises Busy where it is too late for that."""
-        ending = self.server.ending
-        if ending.told or (ending.done and not self.server.serving):
+        """Raises Busy where the session is ending."""
+        ending = self._server.ending
+        if ending.killed or (ending.done and not self._server.named):
             raise self._busy("is ending")
 
     def _state(self) -> dict[str, Any]:
-        while self.server.later:
-            self.server.guarded(self.server.later.pop(0)[2], "a late answer")
-        state = transfer.dump(self.server)
-        connections = list(self.server.connections.values())
-        return {
-            **state,
-            "asked": [connections.index(self.connection) if self.connection in connections else None, self.asked],
-        }
+        self._server.session.faults.guard(self._server.requests.flush, "a late answer")
+        state = states.dump(self._server)
+        connections = list(self._server.connections.values())
+        place = connections.index(self._connection) if self._connection in connections else None
+        return {**state, "request": [place, self._number]}
 
-    def _go(self) -> None:
-        """Becomes the other sesh. Raises Refused where that cannot be."""
+    def _execute(self) -> None:
+        """Becomes the other sesh. Raises Refused where that is not possible."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         kept: list[int] = []
         try:
             state = self._state()
             kept.append(_memory(state))
-            kept += transfer.descriptors(state)
+            kept += states.descriptors(state)
             for descriptor in kept:
                 os.set_inheritable(descriptor, True)
             import sys
 
             back = _BACK.format(path=[each for each in sys.path if each], memory=kept[0], why="WHY_NOT")
-            code = _GO.format(path=self.path, memory=kept[0], python=sys.executable, back=back)
-            os.execve(self.python, [self.python, "-I", "-c", code], dict(os.environ))
+            code = _GO.format(path=self._path, memory=kept[0], python=sys.executable, back=back)
+            os.execve(self._python, [self._python, "-I", "-c", code], dict(os.environ))
         except OSError as error:
-            raise Refused(f"{self.python} cannot be executed: {error.strerror}; {self._same()}") from error
+            raise Refused(f"{self._python} cannot be executed: {error.strerror}; {self._unchanged()}") from error
         finally:
             for descriptor in kept:
                 os.set_inheritable(descriptor, False)
@@ -183,7 +192,7 @@ class Reload:
 
 
 def _memory(state: dict[str, Any]) -> int:
-    """A descriptor of memory that no file leads to, with the state in it."""
+    """A descriptor of memory with the state in it; no file name leads to it."""
     if hasattr(os, "memfd_create"):
         memory = os.memfd_create("sesh")
     else:
@@ -199,3 +208,56 @@ def _memory(state: dict[str, Any]) -> int:
         os.close(memory)
         raise
     return memory
+
+
+def _read_memory(memory: int) -> dict[str, Any]:
+    os.lseek(memory, 0, os.SEEK_SET)
+    blocks = []
+    while block := os.read(memory, 1 << 20):
+        blocks.append(block)
+    return protocol.parse(b"".join(blocks))
+
+
+def trial() -> None:
+    """In the trial's process: loads the state on fd 0, on stand-ins for its descriptors, and reports on fd 1."""
+    state = _read_memory(0)
+    kept = []
+    states.check_format(state)
+    for place in [state["listener"], *state["connections"]]:
+        kept.append(socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM))
+        place["descriptor"] = kept[-1][0].fileno()
+    for part in ("pty", "stdin"):
+        if state[part] is not None:
+            state[part]["descriptor"] = state[part]["slave"] = os.open(os.devnull, os.O_RDWR)
+    states.load(state, load_begin)
+    os.write(1, PASSED + b"\n")
+    os._exit(0)
+
+
+def adopt(memory: int, failed: str = "") -> Callable[[], None]:
+    """In the new image: the daemon whose state `memory` holds, as a function that serves to the end.
+
+    `failed`: why the sesh that was to take over could not, where this is the old one again. What this raises leads back
+    to the old image; once it has returned, nothing does.
+    """
+    state = _read_memory(memory)
+    server, connections = states.load(state, load_begin)
+    place, number = state["request"]
+    name = server.session.name
+    if place is not None and failed:
+        refused = Refused(f"the other sesh could not take over ({failed}); {name} goes on as it was")
+        connections[place].refuse(number, refused)
+    elif place is not None:
+        connections[place].respond(number, name=name, version=__version__)
+    for descriptor in states.descriptors(state):
+        os.set_inheritable(descriptor, False)
+    os.close(memory)
+    faults = server.session.faults
+    faults.note(f"not reloaded: {failed}" if failed else f"reloaded as sesh {__version__}")
+
+    def serve() -> None:
+        faults.guard(server.session.write_record, "the record")
+        server.run()
+        os._exit(0)
+
+    return serve

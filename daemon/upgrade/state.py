@@ -1,182 +1,396 @@
-"""A session as plain data, and back: what a daemon that executes itself anew hands to itself (see `handover`).
+"""A daemon as plain data and back: its session, its descriptors, and everybody who is connected to it.
 
-The runs of a session as plain data, and back: a command goes on while its daemon becomes another sesh.
+`dump` writes what `load` reads in another process image of the same pid, maybe of a newer sesh. `FORMAT` changes with
+the shape of the data, and a newer sesh goes on reading older formats. Both directions load before they are needed:
+later the files may be those of the newer sesh already.
 """
 
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
 
+from sesh import protocol
+from sesh.daemon.clients.attach import InputTaken
+from sesh.daemon.clients.connection import DRAWN, Client, Connection, Reader
+from sesh.daemon.clients.listener import Listener
+from sesh.daemon.pty.pty import Pty
+from sesh.daemon.pty.pump import StdinPipe, TypedLine
+from sesh.daemon.pty.replies import ReplyFilter
+from sesh.daemon.requests import SendTaken
+from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.shell.run import RUNNING, Run
+from sesh.daemon.shell.run import RUNNING, LiveOutput, Run
+from sesh.daemon.shell.shells import Shell
+from sesh.daemon.shell.wrapper import Wrapper
+from sesh.lean import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-    from sesh.daemon.clients.connection import Connection
-    from sesh.daemon.pty.pty import Pty
-    from sesh.daemon.server import Server
-    from sesh.daemon.shell.history import History
+    from sesh.daemon.server import Reload
     from sesh.daemon.shell.queue import RunQueue
 
-FORMAT = 1
+    State = dict[str, Any]
+    Places = dict[Connection, int]
+
+FORMAT = 2
+_CLIENT = tuple(name for name in Client.__slots__ if name not in ("replies", "viewport"))
+_CONNECTION = ("descriptor", "creator", "role", "closing", "progress_at", "unanswered")
+_REPLY_BYTES = ("_begun",)
+"""Attributes of `ReplyFilter` that are bytes."""
 
 
-def dump(session: Session) -> dict[str, Any]:
-    """Everything of a session but its descriptors and its clients, as JSON can carry it.
-
-    Shape: `facts`, `size` (columns, rows, width, height), `log` (base, head, bytes), `model` (position, and the
-    emulator's state, None where it was never needed), `watch` (an unfinished sequence), `input` (units not typed),
-    `seen`, `title`, `last_activity`, `sent_at`, `end` (code, signal, moment, whether its time ran
-    out, processor time, memory), `departed` (clients that may come back), `unseen` (what nobody was
-    there to see), `past` (commands that were run or typed), `marks` (the one that is under way).
-    """
-    log, model = session.log, session.model
-    return {
-        "format": FORMAT,
-        "facts": session.facts,
-        "size": list(session.clients.size),
-        "log": {"base": log.base, "head": log.head, "bytes": packed(log.bytes(log.base))},
-        "model": model.dump(),
-        "watch": packed(session.scanner.carry),
-        "input": [packed(unit) for unit in session.input.pending()],
-        "seen": session.relay.seen,
-        "title": session.title,
-        "last_activity": session.last_activity,
-        "sent_at": session.sent_at,
-        "end": [session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *session.spent],
-        "departed": [[token, *place] for token, place in session.departed.items()],
-        "unseen": session.missed.dump(),
-        "past": _past(session.past) if session.past is not None else None,
-        "marks": session.marks.kept() if session.marks is not None else None,
-    }
-
-
-def load(state: dict[str, Any], pty: Pty | None) -> Session:
-    """The session that `dump` described, on this pty (None where its program has ended).
-
-    Raises ValueError for another format.
-    """
-    if state.get("format") != FORMAT:
-        raise ValueError(f"a state of format {state.get('format')}, not {FORMAT}")
-    columns, rows, width, height = state["size"]
-    session = Session(state["facts"], (columns, rows, width, height), pty)
-    session.log.restore(state["log"]["base"], unpacked(state["log"]["bytes"]))
-    session.model.restore(state["model"])
-    session.scanner.carry = unpacked(state["watch"])
-    for number, unit in enumerate(state["input"]):
-        session.input.add(("kept", number), unpacked(unit))
-    session.relay.seen = state["seen"]
-    session.title = state["title"]
-    session.last_activity = state["last_activity"]
-    session.sent_at = state["sent_at"]
-    session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *spent = state["end"]
-    session.spent = (spent[0], spent[1])
-    for token, sequence, position, was_raw in state["departed"]:
-        session.departed[token] = (sequence, position, was_raw)
-    session.missed.restore(state["unseen"])
-    if state["past"] is not None:
-        count, last, runs, answers = state["past"]
-        session.history().resume(count, last, [(facts, unpacked(output)) for facts, output in runs], answers)
-    if state["marks"] is not None:
-        session.resume_marks(*state["marks"])
-    return session
-
-
-def _past(past: History) -> list[Any]:
-    count, last, runs, answers = past.kept()
-    return [count, last, [[facts, packed(output)] for facts, output in runs], answers]
-
-
-def packed(data: bytes) -> str:
-    """Bytes as JSON carries them."""
+def pack(data: bytes) -> str:
+    """Bytes as JSON can hold them."""
     return b2a_base64(data, newline=False).decode("ascii")
 
 
-def unpacked(text: str) -> bytes:
-    """The bytes that `packed` has made text of."""
+def unpack(text: str) -> bytes:
+    """The bytes that `pack` has made text of."""
     return a2b_base64(text)
 
 
-def dump_runs(runs: RunQueue, places: dict[Connection, int]) -> dict[str, Any]:
-    """The runs that are under way and those that wait; `places`: the numbers of the connections."""
-    every = [each for each in (runs.active, *runs.queue) if each is not None]
+def _attributes(thing: object, names: tuple[str, ...]) -> State:
+    return {name: getattr(thing, name) for name in names}
+
+
+def _set_attributes(thing: object, values: State) -> None:
+    for name, value in values.items():
+        setattr(thing, name, value)
+
+
+# -- the daemon
+
+
+def dump(server: Server) -> State:
+    """All of a daemon that is not ending, and whose shell is not just beginning a command.
+
+    Drops the connections that have failed.
+    """
+    session, pump = server.session, server.session.pump
+    for connection in [each for each in server.connections.values() if each.closed]:
+        server.drop(connection)
+    places = {connection: at for at, connection in enumerate(server.connections.values())}
+    last, events, followers = session.events.dump()
     return {
-        "secret": runs.secret,
-        "prompted": runs.prompted,
-        "between": packed(runs.between),
-        "outer": list(runs.outer),
-        "part": packed(runs.filter.part),
-        "active": runs.active is not None,
-        "runs": [_run(each, places, runs.session.timers.left(("run", each.number))) for each in every],
+        "format": FORMAT,
+        "session": dump_session(session),
+        "input": [[writer, pack(bytes(data)), _dump_done(done, places)] for writer, data, done in pump.input.units()],
+        "listener": server.listener.dump(),
+        "pty": pump.pty.dump() if pump.pty is not None and pump.pty.descriptor >= 0 else None,
+        "open": pump.open,
+        "stdin": _dump_stdin(session, places),
+        "done": server.ending.done,
+        "connections": [_dump_connection(connection) for connection in server.connections.values()],
+        "clients": [places[client.connection] for client in session.clients.all],
+        "turn": [session.clients.turn, session.clients.last_number],
+        "followers": [places[reader.connection] for reader in session.relay.followers],
+        "events": [last, events, [[places[each], seen] for each, seen in followers.items() if each in places]],
+        "waits": _dump_waits(session, places),
+        "runs": dump_runs(session.runs, places) if session.runs is not None else None,
+        "hooks": list(session.hooks.dump().items()) if session.hooks is not None else [],
+        "typed_line": _attributes(pump.typed_line, TypedLine.__slots__) if pump.typed_line is not None else None,
+        "faults": session.faults.lines(),
+        "checkpoint": session.timers.remaining("checkpoint"),
     }
 
 
-def load_runs(server: Server, told: dict[str, Any], connections: list[Connection]) -> RunQueue:
-    """The runs that `dump` told of."""
-    from sesh.daemon.shell.queue import HALF, RunQueue
-    from sesh.daemon.shell.wrapper import MarkerFilter
+def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[Connection]]:
+    """The daemon that `dump` described, on descriptors that this process has, and its connections in their order.
 
-    runs = RunQueue(server.session, server.pump)
-    runs.secret, runs.prompted = told["secret"], told["prompted"]
-    runs.filter = MarkerFilter(runs.secret, runs.marked, runs.wrote)
-    runs.between, runs.filter.part = unpacked(told["between"]), unpacked(told["part"])
-    runs.outer.extend(told["outer"])
-    timers = server.session.timers
-    if runs.filter.part:
-        timers.set("mark", HALF, runs.let_go)
-    for each in told["runs"]:
-        run = _resumed(each, connections)
-        runs.queue.append(run)
+    Raises ValueError for another format, KeyError and TypeError for data that makes no sense.
+    """
+    check_format(state)
+    session = load_session(state["session"], Pty(None, state["pty"]) if state["pty"] is not None else None)
+    server = Server(session, Listener.adopt(state["listener"]), None, load_reload)
+    session.pump.open, server.ending.done = state["open"], state["done"]
+    connections = [_load_connection(each) for each in state["connections"]]
+    for connection in connections:
+        server.admit(connection)
+    session.clients.turn, session.clients.last_number = state["turn"]
+    session.clients.all += [client for at in state["clients"] if (client := connections[at].client) is not None]
+    session.relay.followers += [reader for at in state["followers"] if (reader := connections[at].reader) is not None]
+    last, events, followers = state["events"]
+    session.events.restore(last, events, {connections[at]: seen for at, seen in followers})
+    session.faults.restore(state["faults"])
+    for writer, data, done in state["input"]:
+        writer = tuple(writer) if isinstance(writer, list) else writer
+        session.pump.input.add(writer, unpack(data), _load_done(server, connections, done))
+    if state["runs"] is not None:
+        load_runs(session.get_runs(), state["runs"], connections)
+    if state["hooks"]:
+        session.get_hooks().restore(dict(state["hooks"]))
+    if state["typed_line"] is not None:
+        session.pump.typed_line = TypedLine()
+        _set_attributes(session.pump.typed_line, state["typed_line"])
+    if state["stdin"] is not None:
+        _load_stdin(server, connections, state["stdin"])
+    for at, request, left, conditions in state["waits"]:
+        session.get_waits().add(connections[at], request, timeout=left, **conditions)
+    _set_timers(server, state)
+    return server, connections
+
+
+def check_format(state: State) -> None:
+    """Raises ValueError where the data is of another format."""
+    if state.get("format") != FORMAT:
+        raise ValueError(f"a state of format {state.get('format')}, not {FORMAT}")
+
+
+def descriptors(state: State) -> list[int]:
+    """The descriptors in what `dump` returned."""
+    found = [each["descriptor"] for each in state["connections"]]
+    for part in ("listener", "pty", "stdin"):
+        if state[part] is not None:
+            found += [state[part][key] for key in ("descriptor", "slave") if state[part].get(key, -1) >= 0]
+    return found
+
+
+def _set_timers(server: Server, state: State) -> None:
+    """Sets the timers that neither output nor a frame would set again."""
+    session = server.session
+    for client in session.clients.all:
+        if client.replies.held:
+            server.handler.release_later(client)
+    if any(client.mode == DRAWN for client in session.clients.all):
+        session.timers.set("draw", 0, session.relay.draw)
+    if state["checkpoint"] is not None:
+        session.timers.set("checkpoint", state["checkpoint"], session.output_settled)
+
+
+# -- its connections
+
+
+def _dump_connection(connection: Connection) -> State:
+    unsent, acknowledged = connection.dump()
+    reader, client = connection.reader, connection.client
+    return {
+        **_attributes(connection, _CONNECTION),
+        "unfinished": pack(connection.decoder.unfinished),
+        "data": pack(bytes(connection.data)),
+        "backlog": [[kind, pack(payload)] for kind, payload in connection.backlog],
+        "waits": [[request, wanted] for request, wanted in connection.waits.items()],
+        "unsent": pack(unsent),
+        "acknowledged": acknowledged,
+        "reader": _attributes(reader, ("position", "skipped")) if reader is not None else None,
+        "client": _dump_client(client) if client is not None else None,
+    }
+
+
+def _load_connection(state: State) -> Connection:
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptor"])
+    connection = Connection(opened, creator=state["creator"])
+    _set_attributes(connection, {name: state[name] for name in _CONNECTION})
+    connection.decoder = protocol.Decoder(unpack(state["unfinished"]))
+    connection.data += unpack(state["data"])
+    connection.backlog += [(kind, unpack(payload)) for kind, payload in state["backlog"]]
+    connection.waits = dict(state["waits"])
+    connection.queue(unpack(state["unsent"]))
+    connection.acknowledge(state["acknowledged"])
+    if state["client"] is not None:
+        connection.client = connection.reader = _load_client(connection, dict(state["client"]))
+    elif state["reader"] is not None:
+        connection.reader = Reader(connection, 0)
+    if connection.reader is not None:
+        _set_attributes(connection.reader, state["reader"])
+    return connection
+
+
+def _dump_client(client: Client) -> State:
+    replies = _attributes(client.replies, ReplyFilter.__slots__)
+    packed = {name: pack(replies[name]) for name in _REPLY_BYTES}
+    return {**_attributes(client, _CLIENT), "replies": {**replies, **packed}}
+
+
+def _load_client(connection: Connection, state: State) -> Client:
+    replies = state.pop("replies")
+    client = Client(connection, state["number"], {})
+    _set_attributes(client, {**state, "size": tuple(state["size"])})
+    _set_attributes(client.replies, {**replies, **{name: unpack(replies[name]) for name in _REPLY_BYTES}})
+    return client
+
+
+def _dump_done(done: Callable[[bool], None] | None, places: Places) -> list[Any] | None:
+    """What is to be done when the program has taken a unit of input."""
+    if isinstance(done, InputTaken) and done.client.connection in places:
+        return ["input", places[done.client.connection], done.number, done.size]
+    if isinstance(done, SendTaken) and done.connection in places:
+        return ["send", places[done.connection], done.number, done.position]
+    return None
+
+
+def _load_done(server: Server, connections: list[Connection], done: list[Any] | None) -> Callable[[bool], None] | None:
+    if done is None:
+        return None
+    kind, at, *rest = done
+    client = connections[at].client
+    if kind == "input":
+        return InputTaken(server.handler, client, *rest) if client is not None else None
+    return SendTaken(server.session, connections[at], *rest)
+
+
+def _dump_waits(session: Session, places: Places) -> list[list[Any]]:
+    if session.waits is None:
+        return []
+    return [
+        [
+            places[wait.connection],
+            wait.request,
+            session.timers.remaining(("wait", wait.request, wait.connection.descriptor)),
+            {"prompt": wait.prompt, "idle": wait.idle, "since": wait.since},
+        ]
+        for wait in session.waits.all
+        if wait.pending and wait.connection in places
+    ]
+
+
+def _dump_stdin(session: Session, places: Places) -> State | None:
+    stdin = session.pump.stdin
+    if stdin is None:
+        return None
+    waiting, request, ends = stdin.dump()
+    return {
+        **_attributes(stdin, ("descriptor", "received", "linger")),
+        "feeder": places.get(stdin.feeder) if isinstance(stdin.feeder, Connection) else None,
+        "waiting": [pack(waiting), request, ends],
+        "left": session.timers.remaining("stdin"),
+    }
+
+
+def _load_stdin(server: Server, connections: list[Connection], state: State) -> None:
+    stdin = server.session.pump.stdin = StdinPipe(state["descriptor"])
+    stdin.received, stdin.linger = state["received"], state["linger"]
+    stdin.feeder = connections[state["feeder"]] if state["feeder"] is not None else None
+    data, request, ends = state["waiting"]
+    stdin.restore(unpack(data), request, ends=ends)
+    if state["left"] is not None:
+        server.session.timers.set("stdin", state["left"], server.close_stdin)
+
+
+# -- its session
+
+
+def dump_session(session: Session) -> State:
+    """A session without its descriptors, its clients and its input.
+
+    Shape: `facts`, `size` (columns, rows, width, height), `log` (base, bytes), `model` (see `Model.dump`), `scanner`
+    (an unfinished sequence), `seen`, `title`, `last_activity`, `sent_at`, `end` (code, signal, time, whether it ran out
+    of time, processor time, memory), `departed` (clients that may come back), `missed`, `history`, `marks` (the typed
+    command that is under way).
+    """
+    pump, log = session.pump, session.log
+    return {
+        "facts": session.facts,
+        "size": list(session.clients.size),
+        "log": [log.base, pack(log.bytes(log.base))],
+        "model": session.model.dump(),
+        "scanner": pack(pump.scanner.carry),
+        "seen": session.relay.seen,
+        "title": session.title,
+        "last_activity": pump.last_activity,
+        "sent_at": pump.sent_at,
+        "end": [session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *session.usage],
+        "departed": [[token, *place] for token, place in session.clients.departed.items()],
+        "missed": session.missed.dump(),
+        "history": _dump_history(session),
+        "marks": session.marks.dump() if session.marks is not None else None,
+    }
+
+
+def load_session(state: State, pty: Pty | None) -> Session:
+    """The session that `dump_session` described, on this pty (None where its program has ended)."""
+    columns, rows, width, height = state["size"]
+    session = Session(state["facts"], (columns, rows, width, height), pty)
+    base, data = state["log"]
+    session.log.restore(base, unpack(data))
+    session.model.restore(state["model"])
+    pump = session.pump
+    pump.scanner.carry = unpack(state["scanner"])
+    session.relay.seen = state["seen"]
+    session.title = state["title"]
+    pump.last_activity = state["last_activity"]
+    pump.sent_at = state["sent_at"]
+    session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *usage = state["end"]
+    session.usage = (usage[0], usage[1])
+    pump.running = session.running
+    for token, last_input, position, was_raw in state["departed"]:
+        session.clients.departed[token] = (last_input, position, was_raw)
+    session.missed.restore(state["missed"])
+    if state["history"] is not None:
+        count, last, entries, answers = state["history"]
+        session.get_history().restore(count, last, [(entry, unpack(output)) for entry, output in entries], answers)
+    if state["marks"] is not None:
+        session.get_marks().restore(*state["marks"])
+    return session
+
+
+def _dump_history(session: Session) -> list[Any] | None:
+    if session.history is None:
+        return None
+    count, last, entries, answers = session.history.dump()
+    return [count, last, [[entry, pack(output)] for entry, output in entries], answers]
+
+
+# -- its runs
+
+
+def dump_runs(runs: RunQueue, places: Places) -> State:
+    """The run under way and those that wait."""
+    return {
+        "secret": runs.secret,
+        "prompted": runs.prompted,
+        "between": pack(runs.between),
+        "outer": list(runs.outer),
+        "part": pack(runs.marks.part),
+        "active": runs.active is not None,
+        "runs": [_dump_run(run, places, runs.timers.remaining(("run", run.number))) for run in runs.every()],
+    }
+
+
+def load_runs(queue: RunQueue, state: State, connections: list[Connection]) -> None:
+    """Gives a new queue the runs that `dump_runs` described."""
+    queue.prompted, queue.between = state["prompted"], unpack(state["between"])
+    queue.outer.extend(state["outer"])
+    runs = [_load_run(each, connections) for each in state["runs"]]
+    queue.restore(state["secret"], unpack(state["part"]), runs, active=state["active"])
+    for run, each in zip(runs, state["runs"], strict=True):
         if each["left"] is not None:
-            _set_timeout(runs, run, each["left"])
-    if told["active"]:
-        runs.active = runs.queue.popleft()
-    if told["runs"]:
-        timers.set("run", 0, runs.look)
-    return runs
+            queue.set_timeout(run, each["left"])
 
 
-def _set_timeout(runs: RunQueue, run: Run, left: float) -> None:
-    runs.session.timers.set(("run", run.number), left, lambda: runs.time_out(run))
-
-
-def _run(run: Run, places: dict[Connection, int], left: float | None) -> dict[str, Any]:
-    facts, output = run.kept()
-    shell, files, trickle = run.shell, run.wrapper, run.live
+def _dump_run(run: Run, places: Places, left: float | None) -> State:
+    attributes, output = run.dump()
+    shell, wrapper, live = run.shell, run.wrapper, run.live
     return {
         "number": run.number,
         "words": run.words,
         "key": run.key,
-        "asked": run.asked,
+        "request": run.request,
         "wait": run.wait,
         "connection": places.get(run.connection) if run.connection is not None else None,
         "left": left,
-        "facts": facts,
-        "output": packed(output),
-        "shell": [shell.pid, shell.kind, shell.ready, shell.theirs] if shell is not None else None,
-        "files": [files.kind, files.outer, files.inner] if files is not None and run.state == RUNNING else None,
-        "trickle": trickle.kept() if trickle is not None else None,
+        "attributes": attributes,
+        "output": pack(output),
+        "shell": [shell.pid, shell.kind, shell.ready, shell.other_user] if shell is not None else None,
+        "files": [wrapper.kind, wrapper.outer, wrapper.inner] if wrapper is not None and run.state == RUNNING else None,
+        "live": live.dump() if live is not None else None,
     }
 
 
-def _resumed(told: dict[str, Any], connections: list[Connection]) -> Run:
-    from sesh.daemon.shell.run import LiveOutput
-    from sesh.daemon.shell.shells import Shell
-    from sesh.daemon.shell.wrapper import Wrapper
-
-    run = Run(told["number"], told["words"], None, told["asked"], wait=told["wait"], key=told["key"])
-    run.connection = connections[told["connection"]] if told["connection"] is not None else None
-    run.resume(told["facts"], unpacked(told["output"]))
-    if told["shell"] is not None:
-        pid, kind, ready, theirs = told["shell"]
-        run.shell = Shell(pid, kind, ready=ready, theirs=theirs)
-    if told["files"] is not None:
-        kind, outer, inner = told["files"]
+def _load_run(state: State, connections: list[Connection]) -> Run:
+    run = Run(state["number"], state["words"], None, state["request"], wait=state["wait"], key=state["key"])
+    run.connection = connections[state["connection"]] if state["connection"] is not None else None
+    run.restore(state["attributes"], unpack(state["output"]))
+    if state["shell"] is not None:
+        pid, kind, ready, other_user = state["shell"]
+        run.shell = Shell(pid, kind, ready=ready, other_user=other_user)
+    if state["files"] is not None:
+        kind, outer, inner = state["files"]
         run.wrapper = Wrapper("", run.token, kind, None)
         run.wrapper.outer, run.wrapper.inner = outer, inner
-    if told["trickle"] is not None:
+    if state["live"] is not None:
         run.live = LiveOutput(run)
-        run.live.resume(told["trickle"])
+        run.live.restore(state["live"])
     return run

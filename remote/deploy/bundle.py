@@ -314,16 +314,16 @@ def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
     folder = os.path.join(cache_directory(), label)
     if (cached := _wheel_in(folder)) is not None:
         return cached
-    words = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "-q"]
-    words += ["--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", python.version]
+    argv = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "-q"]
+    argv += ["--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", python.version]
     if python.abi.endswith("t"):
-        words += ["--abi", python.abi, "--abi", "none"]
+        argv += ["--abi", python.abi, "--abi", "none"]
     for name in platform_tags(platform):
-        words += ["--platform", name]
+        argv += ["--platform", name]
     os.makedirs(cache_directory(), mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache_directory(), prefix=".tmp-") as temporary:
         target = os.path.join(temporary, "wheel")
-        reason = _run_pip([*words, "--dest", target, "--", requirement])
+        reason = _run_pip([*argv, "--dest", target, "--", requirement])
         if _wheel_in(target) is None:
             raise Refused(
                 f"{requirement} for {platform}, Python {python.version}, could not be fetched here "
@@ -337,11 +337,11 @@ def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
     return str(_wheel_in(folder))
 
 
-def _run_pip(words: list[str]) -> str:
+def _run_pip(argv: list[str]) -> str:
     """Run pip; the reason where it failed, in one line."""
     try:
         done = subprocess.run(
-            words,
+            argv,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -74,10 +74,10 @@ class SshCarrier(Carrier):
     def run(
         self, line: str, stdin: bytes = b"", on_sent: OnSent | None = None, on_output: OnOutput | None = None
     ) -> CommandResult:
-        words = ssh.command(self.destination, line, ask=self._ask)
+        argv = ssh.command(self.destination, line, ask=self._ask)
         try:
             process = subprocess.Popen(
-                words,
+                argv,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -85,7 +85,7 @@ class SshCarrier(Carrier):
                 start_new_session=not self._ask,
             )
         except OSError as error:
-            raise Unreachable(f"{words[0]} cannot be run: {error.strerror}") from error
+            raise Unreachable(f"{argv[0]} cannot be run: {error.strerror}") from error
         try:
             out, err = _communicate(process, stdin, on_sent, on_output, self._closed)
         except TimeoutError as error:

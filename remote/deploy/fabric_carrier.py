@@ -119,8 +119,8 @@ def connect(destination: Destination) -> FabricCarrier | None:
     logging.getLogger("paramiko").propagate = False
     proxy = connection = None
     try:
-        words = _proxy_command(destination)
-        proxy = _Proxy(words) if words else None
+        argv = _proxy_command(destination)
+        proxy = _Proxy(argv) if argv else None
         connection = _connection(destination, proxy.socket if proxy else None)
         load_known_hosts(connection.client, destination)
         connection.open()
@@ -153,8 +153,8 @@ def _changes_transport(destination: Destination) -> bool:
 @functools.cache
 def _defaults() -> dict[str, list[str]]:
     """ssh's settings without any configuration."""
-    words = [program(), "-F", "none", "-G", "--", "localhost"]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    argv = [program(), "-F", "none", "-G", "--", "localhost"]
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     return {keyword.lower(): [value] for keyword, _, value in (row.partition(" ") for row in done.stdout.splitlines())}
 
 
@@ -210,7 +210,7 @@ class _Proxy:
 
 
 def _proxy_command(destination: Destination) -> list[str]:
-    """The words of the proxy command, none without a proxy. Raises NotPlain, InvalidHost."""
+    """The argv of the proxy command, empty without a proxy. Raises NotPlain, InvalidHost."""
     host, port = destination.setting("hostname"), destination.setting("port")
     jumps = destination.setting("proxyjump")
     if jumps not in ("", "none"):

@@ -18,7 +18,7 @@ _SHORT_PATH = "/tmp"  # noqa: S108 (a socket's path must be short; mkdtemp makes
 
 
 def trials(version: str) -> list[tuple[int, str, tuple[str, ...]]]:
-    """(exit code, part of stdout, words): each part of sesh that could be missing on the host is used once."""
+    """(exit code, part of stdout, arguments): each part of sesh that could be missing on the host is used once."""
     return [
         (0, f"sesh {version}\n", ("--version",)),
         (1, '"not_found"', ("--local", "--json", "--status", "smoke")),
@@ -37,11 +37,11 @@ def environment(folder: str) -> dict[str, str]:
     return {**variables, "SESH_DIR": os.path.join(folder, "s")}
 
 
-def run(launcher: str, words: tuple[str, ...], variables: dict[str, str]) -> tuple[int, str, str]:
-    """(exit code, stdout, last line printed) of `sesh WORDS`; 126 if it cannot be run, 124 if it hangs."""
+def run(launcher: str, arguments: tuple[str, ...], variables: dict[str, str]) -> tuple[int, str, str]:
+    """(exit code, stdout, last line printed) of `sesh ARGUMENTS`; 126 if it cannot be run, 124 if it hangs."""
     try:
         done = subprocess.run(
-            [launcher, *words],
+            [launcher, *arguments],
             env=variables,
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -64,10 +64,10 @@ def smoke(launcher: str, version: str) -> str:
     folder = tempfile.mkdtemp(prefix="sesh-", dir=_SHORT_PATH if os.access(_SHORT_PATH, os.W_OK | os.X_OK) else None)
     variables = environment(folder)
     try:
-        for code, out, words in trials(version):
-            found, printed, last = run(launcher, words, variables)
+        for code, out, arguments in trials(version):
+            found, printed, last = run(launcher, arguments, variables)
             if found != code or out not in printed:
-                return f"`sesh {' '.join(words)}` ended with {found} instead of {code}: {last}"
+                return f"`sesh {' '.join(arguments)}` ended with {found} instead of {code}: {last}"
         return ""
     finally:
         if os.path.isdir(variables["SESH_DIR"]):

@@ -230,9 +230,9 @@ class Installer:
         launcher = os.path.join(temporary, "sesh")
         _write(launcher, self.launcher(version), 0o755)
         program = os.path.join(version, "lib", "sesh", "remote", "deploy", "smoke.py")
-        words = [self.order["python"], "-I", "-S", "-B", program, launcher, self.order["version"]]
+        argv = [self.order["python"], "-I", "-S", "-B", program, launcher, self.order["version"]]
         done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
         )
         if done.returncode:
             last = (done.stdout.strip() or done.stderr.strip() or "it printed nothing").splitlines()[-1]
@@ -252,8 +252,8 @@ class Installer:
 
     def launcher(self, version: str) -> str:
         """The script that runs a version by the interpreter of this deploy, isolated from all other packages."""
-        words = [self.order["python"], "-I", "-S", "-B", os.path.join(version, _START)]
-        quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
+        argv = [self.order["python"], "-I", "-S", "-B", os.path.join(version, _START)]
+        quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in argv)
         return f'#!/bin/sh\n{SIGNATURE}\nexec {quoted} "$@"\n'
 
     def program_kind(self) -> str:
@@ -364,7 +364,7 @@ def _sync_tree(top: str) -> None:
 
 
 def _message(error: OSError, installer: Installer) -> str:
-    """An error of the file system in words."""
+    """An error of the file system in argv."""
     if error.errno in _NO_SPACE:
         size = (installer.order.get("unpacked", 0) * 2 + installer.order.get("size", 0)) >> 20
         return f"there is no room left in {installer.data} there; it takes {size} MB"

@@ -18,7 +18,7 @@ TIMEOUT = 5.0
 class Destination:
     """One host.
 
-    `host`: as typed, without `@`. `via`: the words of a command that runs its arguments there, where the user's
+    `host`: as typed, without `@`. `via`: the argv of a command that runs its arguments there, where the user's
     configuration names one; ssh is not used then.
     """
 
@@ -79,13 +79,13 @@ def environment_options() -> list[str]:
 
 
 def _resolve(destination: Destination) -> dict[str, list[str]]:
-    words = [program(), *environment_options(), "-G", *destination.target]
+    argv = [program(), *environment_options(), "-G", *destination.target]
     try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
     except FileNotFoundError as error:
-        raise Unreachable(f"there is no {words[0]} here; install OpenSSH's client") from error
+        raise Unreachable(f"there is no {argv[0]} here", hint="install OpenSSH's client") from error
     except OSError as error:
-        raise Unreachable(f"{words[0]} cannot be run: {error.strerror}") from error
+        raise Unreachable(f"{argv[0]} cannot be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise Unreachable(f"ssh did not read its configuration for {destination.host} in {TIMEOUT:g} s") from error
     if done.returncode:

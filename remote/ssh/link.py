@@ -221,7 +221,7 @@ def _open(destination: Destination, caller: dict[str, Any], asking: bool, detach
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C, which is for whoever uses the link.
     """
-    words = ssh.command(destination, BRIDGE_COMMAND, ask=asking)
+    argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking)
     ignore_interrupt = not detached and destination.via is None and _in_main_thread()
     with ExitStack() as on_failure:
         stderr = on_failure.enter_context(tempfile.TemporaryFile())
@@ -236,7 +236,7 @@ def _open(destination: Destination, caller: dict[str, Any], asking: bool, detach
                 child_ends.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.SIG_IGN))
             try:
                 process = subprocess.Popen(
-                    words,
+                    argv,
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
@@ -244,7 +244,7 @@ def _open(destination: Destination, caller: dict[str, Any], asking: bool, detach
                     start_new_session=detached,
                 )
             except OSError as error:
-                raise Unreachable(f"{words[0]} cannot be run: {error.strerror}") from error
+                raise Unreachable(f"{argv[0]} cannot be run: {error.strerror}") from error
         on_failure.pop_all()
         link = Link(destination, process, stderr, inbound, outbound)
         on_failure.callback(link.close)

@@ -90,10 +90,10 @@ def close(destination: Destination) -> None:
 
 def _control(destination: Destination, command: str) -> bool:
     """`ssh -O`: send a command to the control master; whether it succeeded, within 2 s."""
-    words = [program(), "-O", command, *ssh.control_path_option(destination), *destination.target]
+    argv = [program(), "-O", command, *ssh.control_path_option(destination), *destination.target]
     try:
         done = subprocess.run(
-            words,
+            argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -128,11 +128,11 @@ def _open(destination: Destination, ask: bool, deadline: float | None) -> None:
 
 def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None) -> int:
     """Run ssh until it has gone to the background or failed; its exit code. Raises Unreachable."""
-    words = [program(), *ssh.options(destination, ask=ask), "-f", "-N", "-T", *_options(destination)]
+    argv = [program(), *ssh.options(destination, ask=ask), "-f", "-N", "-T", *_options(destination)]
     try:
         # Without a controlling terminal, neither ssh nor the ssh of a jump host can ask.
         process = subprocess.Popen(
-            [*words, *destination.target],
+            [*argv, *destination.target],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
@@ -140,7 +140,8 @@ def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: f
             start_new_session=not ask,
         )
     except OSError as error:
-        raise Unreachable(f"{words[0]} cannot be run ({error.strerror}); install OpenSSH's client") from error
+        hint = "install OpenSSH's client"
+        raise Unreachable(f"{argv[0]} cannot be run ({error.strerror})", hint=hint) from error
     try:
         return process.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired as error:
@@ -156,10 +157,10 @@ def _open_by_autossh(destination: Destination, stderr: IO[bytes], deadline: floa
 
     Raises Unreachable.
     """
-    words = [os.environ["SESH_SSH"], "-M", "0", "-N", "-T", *ssh.options(destination, ask=False)]
+    argv = [os.environ["SESH_SSH"], "-M", "0", "-N", "-T", *ssh.options(destination, ask=False)]
     # Not in the background (-f): autossh must see how its ssh ends. It lives until someone ends it.
-    words += [*_options(destination, persist="no"), *destination.target]
-    pid = _spawn(words, ssh.environment(ask=False), stderr.fileno())
+    argv += [*_options(destination, persist="no"), *destination.target]
+    pid = _spawn(argv, ssh.environment(ask=False), stderr.fileno())
     deadline = time.monotonic() + 3 * ssh.CONNECT_TIMEOUT if deadline is None else deadline
     while not is_alive(destination):
         if os.waitpid(pid, os.WNOHANG)[0]:
@@ -178,10 +179,10 @@ def _options(destination: Destination, persist: str | None = None) -> list[str]:
     if persist is None and (own or destination.setting("controlpersist") in ("", "no")):
         persist = os.environ.get("SESH_PERSIST") or PERSIST
         if not _TIME.fullmatch(persist):
-            raise Refused(f"SESH_PERSIST={persist} is not a time that ssh knows: write 8h, 90m, 600, yes or no")
+            raise Refused(f"SESH_PERSIST={persist} is not a time that ssh knows", hint="write 8h, 90m, 600, yes or no")
     # `auto` makes ssh itself check whether a socket at the user's path is stale.
-    words = ["-o", f"ControlMaster={'yes' if own else 'auto'}", *ssh.control_path_option(destination)]
-    return [*words, "-o", f"ControlPersist={persist}"] if persist else words
+    argv = ["-o", f"ControlMaster={'yes' if own else 'auto'}", *ssh.control_path_option(destination)]
+    return [*argv, "-o", f"ControlPersist={persist}"] if persist else argv
 
 
 def _jump_host_errors(destination: Destination, printed: str, deadline: float | None) -> str:
@@ -258,15 +259,16 @@ class Lock:
         os.close(self._descriptor)
 
 
-def _spawn(words: list[str], environment: dict[str, str], stderr: int) -> int:
+def _spawn(argv: list[str], environment: dict[str, str], stderr: int) -> int:
     """Start a program that outlives this one, in a session of its own; its pid. Raises Unreachable."""
     actions = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1)]
     try:
         return os.posix_spawnp(
-            words[0], words, environment, file_actions=[*actions, (os.POSIX_SPAWN_DUP2, stderr, 2)], setsid=True
+            argv[0], argv, environment, file_actions=[*actions, (os.POSIX_SPAWN_DUP2, stderr, 2)], setsid=True
         )
     except OSError as error:
-        raise Unreachable(f"{words[0]} cannot be run ({error.strerror}); install it, or unset SESH_SSH") from error
+        hint = "install it, or unset SESH_SSH"
+        raise Unreachable(f"{argv[0]} cannot be run ({error.strerror})", hint=hint) from error
 
 
 def _kill(pid: int, *, group: bool) -> None:

@@ -82,24 +82,24 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
 
 
 def command(destination: Destination, remote: str, *, ask: bool = False, alone: bool = False) -> list[str]:
-    """The words that run `remote`, a line for the login shell there, with stdin and stdout as they are.
+    """The argv that runs `remote`, a line for the login shell there, with stdin and stdout as they are.
 
     It uses the control master where one stands; with `alone` a connection of its own. For a host that another command
     reaches, that command runs `sh -c` with the line.
     """
     if destination.via is not None:
         return [*destination.via, "sh", "-c", remote]
-    words = [program(), *options(destination, ask=ask), "-T", "-o", "ControlMaster=no"]
+    argv = [program(), *options(destination, ask=ask), "-T", "-o", "ControlMaster=no"]
     # Forwardings belong to the control master; requested again they would fail.
-    words += ["-o", "ClearAllForwardings=yes"]
+    argv += ["-o", "ClearAllForwardings=yes"]
     for keyword, needed, option in _NEEDED:
         if destination.setting(keyword).lower() not in ("", needed):
-            words += ["-o", option]
+            argv += ["-o", option]
     if alone:
-        words += ["-o", "ControlPath=none"]
+        argv += ["-o", "ControlPath=none"]
     elif owns_control_path(destination):
-        words += control_path_option(destination)
-    return [*words, *destination.target, remote]
+        argv += control_path_option(destination)
+    return [*argv, *destination.target, remote]
 
 
 # -- the control socket
@@ -151,11 +151,10 @@ def control_directory() -> str:
     try:
         os.makedirs(folder, mode=paths.PRIVATE, exist_ok=True)
     except OSError as error:
-        raise Refused(
-            f"{folder} cannot be created: {error.strerror}; set SESH_CTRL_DIR to a directory of yours"
-        ) from error
+        hint = "set SESH_CTRL_DIR to a directory of yours"
+        raise Refused(f"{folder} cannot be created: {error.strerror}", hint=hint) from error
     if not paths.trusted(folder, "SESH_CTRL_DIR"):
-        raise Refused(f"{folder} was removed just now; try again")
+        raise Refused(f"{folder} was removed just now", hint="try again")
     return folder
 
 
@@ -169,11 +168,12 @@ def failure(destination: Destination, stderr: str) -> SeshError:
     text = "\n".join(lines)
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in text:
         return Unreachable(
-            f"the host key of {host} has changed: nothing was sent; if you know why, remove the old key with: "
-            f"{_remove_key_command(destination, text)}"
+            f"the host key of {host} has changed: nothing was sent",
+            hint=f"if you know why, remove the old key with: {_remove_key_command(destination, text)}",
         )
     if "Host key verification failed" in text:
-        return Unreachable(f"the host key of {host} is not known, and ssh may not take it; look at it with: ssh {host}")
+        message = f"the host key of {host} is not known, and ssh may not accept it"
+        return Unreachable(message, hint=f"look at it with: ssh {host}")
     if "Permission denied (" in text or "Permission denied, please" in text:
         return AuthenticationFailed(f"{host} lets nobody in without a password or another key", hint=f"try: ssh {host}")
     last = (reasons(text) or lines[-1:] or ["no reason was given"])[-1]
@@ -194,7 +194,7 @@ def _remove_key_command(destination: Destination, text: str) -> str:
     name = host if port in ("", "22") else f"[{host}]:{port}"
     if changed := re.search(r"[Hh]ost key for (\S+) has changed", text):
         name = changed[1]
-    words = ["ssh-keygen", "-R", name]
+    argv = ["ssh-keygen", "-R", name]
     if file := re.search(r"Offending .*key in (.+):\d+$", text, re.MULTILINE):
-        words += ["-f", file[1]]
-    return shlex.join(words)
+        argv += ["-f", file[1]]
+    return shlex.join(argv)

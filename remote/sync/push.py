@@ -175,10 +175,10 @@ class Push:
         return self._rsync_protects
 
     def _rsync(self, trees: list[Tree]) -> PushResult:
-        words = ["--relative", "--no-implied-dirs", "--files-from=-", "--from0"]
-        words += [f"--exclude=/{tree.path}/{own}" for tree in trees for own in tree.excluded]
+        argv = ["--relative", "--no-implied-dirs", "--files-from=-", "--from0"]
+        argv += [f"--exclude=/{tree.path}/{own}" for tree in trees for own in tree.excluded]
         return self._run_rsync(
-            trees, [*words, "--", f"{self.top}/"], f"{self._remote_home}/", "\0".join(t.path for t in trees)
+            trees, [*argv, "--", f"{self.top}/"], f"{self._remote_home}/", "\0".join(t.path for t in trees)
         )
 
     def _rsync_linked(self, trees: list[Tree]) -> PushResult:
@@ -186,12 +186,12 @@ class Push:
         tree = trees[0]
         target = os.path.join(self._remote_home, tree.path)
         if tree.directory:
-            words = [f"--exclude=/{own}" for own in tree.excluded]
-            return self._run_rsync(trees, [*words, "--", f"{tree.source}/"], f"{target}/")
-        words = ["--copy-links", "--", os.path.join(self.top, tree.path)]
-        return self._run_rsync(trees, words, f"{os.path.dirname(target)}/")
+            argv = [f"--exclude=/{own}" for own in tree.excluded]
+            return self._run_rsync(trees, [*argv, "--", f"{tree.source}/"], f"{target}/")
+        argv = ["--copy-links", "--", os.path.join(self.top, tree.path)]
+        return self._run_rsync(trees, argv, f"{os.path.dirname(target)}/")
 
-    def _run_rsync(self, trees: list[Tree], words: list[str], target: str, names: str = "") -> PushResult:
+    def _run_rsync(self, trees: list[Tree], argv: list[str], target: str, names: str = "") -> PushResult:
         # rsync appends `HOST rsync --server …` to the words of -e. With the real host among these, and `env` in place
         # of HOST, it reaches any host that ssh accepts, also those that rsync would misread.
         *shell, host = ssh.command(self.destination, "env", ask=self._ask)
@@ -200,30 +200,30 @@ class Push:
             options.append("--checksum")
         if not _PLAIN.fullmatch(target):
             options.append("-s")
-        done = self._run(["rsync", *options, *words, f"{host}:{target}"], names)
+        done = self._run(["rsync", *options, *argv, f"{host}:{target}"], names)
         return PushResult(done.returncode, _text(done.stderr), ok=done.returncode in (0, _RSYNC_VANISHED))
 
     def _scp(self, trees: list[Tree]) -> PushResult:
-        words = ssh.command(self.destination, "", ask=self._ask)
-        host = words[-2]
-        options = [word for word in words[1:-3] if word != "-T"]
+        argv = ssh.command(self.destination, "", ask=self._ask)
+        host = argv[-2]
+        options = [word for word in argv[1:-3] if word != "-T"]
         if "-p" in options:
             options[options.index("-p")] = "-P"
         user, at, name = host.rpartition("@")
         host = f"{user}{at}[{name}]" if ":" in name else host
         folder = os.path.dirname(os.path.join(self._remote_home, trees[0].path))
         sources = [os.path.join(self.top, tree.path) for tree in trees]
-        done = self._run(["scp", "-r", "-p", "-q", "-S", words[0], *options, "--", *sources, f"{host}:{folder}/"])
+        done = self._run(["scp", "-r", "-p", "-q", "-S", argv[0], *options, "--", *sources, f"{host}:{folder}/"])
         return PushResult(done.returncode, _text(done.stderr))
 
     def _tar(self, trees: list[Tree]) -> PushResult:
         if "tar" not in self._remote_tools:
             self._on_missing_tool("tar", "there", trees[0].path)
             return PushResult(None, "there is no tar there", ok=False)
-        words = ssh.command(self.destination, _UNPACK, ask=self._ask)
+        argv = ssh.command(self.destination, _UNPACK, ask=self._ask)
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(
-                words,
+                argv,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -275,14 +275,14 @@ class Push:
     def _run_script(self, script: str) -> subprocess.CompletedProcess[bytes]:
         """Run a script on the host. Raises TimeoutExpired, but not while the user may be typing a password."""
         asking = self._ask and self.destination.via is None and not master.is_shared(self.destination)
-        words = ssh.command(self.destination, "exec sh -s", ask=self._ask)
-        return self._run(words, script, None if asking else PREPARE_TIMEOUT)
+        argv = ssh.command(self.destination, "exec sh -s", ask=self._ask)
+        return self._run(argv, script, None if asking else PREPARE_TIMEOUT)
 
     def _run(
-        self, words: list[str], script: str = "", timeout: float | None = None
+        self, argv: list[str], script: str = "", timeout: float | None = None
     ) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            words,
+            argv,
             input=os.fsencode(script),
             capture_output=True,
             env=ssh.environment(ask=self._ask),

@@ -58,9 +58,10 @@ def listed() -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise Refused(f"{list_path()} cannot be read: {error.strerror}; look at it, or set SESH_NO_SYNC=1") from error
-    words = (line.strip() for line in lines)
-    return list(dict.fromkeys(word for word in words if word and not word.startswith("#")))
+        hint = "look at it, or set SESH_NO_SYNC=1"
+        raise Refused(f"{list_path()} cannot be read: {error.strerror}", hint=hint) from error
+    paths = (line.strip() for line in lines)
+    return list(dict.fromkeys(path for path in paths if path and not path.startswith("#")))
 
 
 def sync(destination: Destination, *, force: bool = False) -> SyncResult:

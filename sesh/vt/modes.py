@@ -1,6 +1,7 @@
 """Modes, the alternate screen, saved cursors and the keyboard protocols.
 
-Only the private modes listed here are remembered; a restore leaves out all others.
+Only the private modes listed here are remembered; a restore leaves out all others. DECCOLM is not obeyed, as the size
+is that of the terminal.
 """
 
 from __future__ import annotations
@@ -52,8 +53,6 @@ class Modes(Printing):
         #: DECLRMM: CSI s sets the left and right margin.
         self.left_right_mode = False
         self.keypad = False
-        #: Mode 40, DECCOLM is allowed: remembered, but DECCOLM is not obeyed, as the size is the terminal's.
-        self.allow_column_switch = False
         #: What DECSC saved on the screen that shows; and on the main screen while the alternate screen shows.
         self.saved = SavedCursor()
         self.main_saved = SavedCursor()
@@ -104,8 +103,6 @@ class Modes(Printing):
             self.wrap = on
         elif number == 25:
             self.cursor.hidden = not on
-        elif number == 40:
-            self.allow_column_switch = on
         elif number == 66:
             self.set_keypad(on)
         elif number == 69:
@@ -156,7 +153,6 @@ class Modes(Printing):
             6: self.origin,
             7: self.wrap,
             25: not self.cursor.hidden,
-            40: self.allow_column_switch,
             47: self.alternate,
             66: self.keypad,
             69: self.left_right_mode,

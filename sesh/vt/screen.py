@@ -34,8 +34,6 @@ class Screen(Modes):
         #: Colours that the program changed, as it wrote them: OSC 4 by index, OSC 10 to 19 by number.
         self.palette: dict[int, str] = {}
         self.dynamic: dict[int, str] = {}
-        #: The last mark of shell integration (OSC 133), `A` to `D`.
-        self.prompt = ""
 
     # -- strings ------------------------------------------------------------------------------------------
 
@@ -60,8 +58,6 @@ class Screen(Modes):
             self._set_palette(rest)
         elif number == "104":
             self._reset_palette(rest)
-        elif number == "133":
-            self.prompt = rest[:1] if rest[:1] in "ABCD" else self.prompt
         elif number.isascii() and number.isdigit() and len(number) < 4:
             self._dynamic_colours(int(number), rest)
 

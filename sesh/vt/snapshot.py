@@ -19,7 +19,7 @@ VERSION = 2
 #: Attributes of the screen that are plain data already.
 _PLAIN = (
     "top", "bottom", "left", "right", "title", "icon_name", "joinable", "origin", "insert", "linefeed_mode", "wrap",
-    "gl", "single_shift", "left_right_mode", "keypad", "allow_column_switch", "cursor_style", "cwd", "prompt",
+    "gl", "single_shift", "left_right_mode", "keypad", "cursor_style", "cwd",
 )  # fmt: skip
 
 

@@ -108,7 +108,7 @@ def test_frames_may_come_byte_by_byte(work: Daemons) -> None:
 
 
 def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(daemons: Daemons) -> None:
-    creator = daemons.creator(TEST_PATCH="sesh.daemon.server:GREETING=0.3")
+    creator = daemons.creator(TEST_PATCH="sesh.daemon.server:HELLO_TIMEOUT=0.3")
     creator.create("work", "/bin/cat")
     creator.outcome()
     began = time.monotonic()
@@ -267,7 +267,7 @@ def send_all(connection: wire.Connection, pieces: Iterable[bytes]) -> None:
 def test_one_that_asks_without_end_and_reads_nothing_is_closed(daemons: Daemons, kind: str) -> None:
     """Its questions were all answered before anybody else's turn, for seconds, and the answers kept for ever."""
     question = protocol.frame(protocol.PING, bytes(1 << 19)) if kind == "ping" else wire.asking("status", 1) * 4000
-    creator = daemons.creator(TEST_PATCH="sesh.daemon.server:MOST_UNSENT=2000000")
+    creator = daemons.creator(TEST_PATCH="sesh.daemon.server:MAX_UNSENT=2000000")
     creator.create("work", "/bin/cat")
     creator.outcome()
     before = resident(daemons.pid("work"))

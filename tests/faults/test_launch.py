@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sesh import paths, wire
+from sesh.daemon.spawn import main
 from sesh.errors import CannotStart, Exists, InvalidName, NotFound, Refused, SeshError
 from sesh.store import records
 from tests.faults.daemons import Daemons, children, gone, kill
@@ -202,6 +203,16 @@ def test_a_directory_that_cannot_be_locked_is_named_in_the_error(daemons: Daemon
     os.symlink("/nowhere", os.path.join(home.directory, ".lock"))
     with pytest.raises(Refused, match=r"\.lock cannot be locked"):
         daemons.start("work", "/bin/sleep", "100")
+
+
+def test_an_error_of_the_system_names_the_path_and_the_remedy(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It said `the session cannot be set up: Permission denied`."""
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    path = os.path.join(home.directory, "work.json")
+    assert str(main.refusal(PermissionError(13, "Permission denied", path))) == (
+        f"the session cannot be set up: {path}: Permission denied; make {home.directory} writable"
+    )
+    assert str(main.refusal(OSError(28, "No space left on device"))).endswith("set up: No space left on device")
 
 
 def test_of_several_launches_of_one_name_at_once_exactly_one_succeeds(daemons: Daemons, home: Home) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from sesh import protocol, wire
-from sesh.daemon.clients.model import BOUND
+from sesh.daemon.clients.model import EMULATOR_LAG
 from tests.faults.daemons import Daemons, resident
 from tests.support import wait_until
 
@@ -71,7 +71,7 @@ def test_a_flood_beyond_what_the_emulator_may_be_behind_waits_for_it_and_loses_n
     before = daemons.ask("work", "status")["session"]["position"]
     daemons.ask("work", "send", b"\n")
     size = 100_000 * (200 + 3 + 2) + sum(len(str(number)) + 2 for number in range(1, 3001))
-    assert size > BOUND + (2 << 20)
+    assert size > EMULATOR_LAG + (2 << 20)
     daemons.wait_for("work", "\n3000", timeout=60)
     assert daemons.ask("work", "status")["session"]["position"] == before + size
     assert daemons.show("work", "logs", lines=3001).split("\n") == [f"{0:0200}", *map(str, range(1, 3001)), ""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 
 import pytest
@@ -43,8 +44,8 @@ def start_zygote(daemons: Daemons) -> int:
         assert zygotes(daemons.home) == []
         daemons.start(name, *SLEEP)
         assert not forked(daemons, name)
-    folder = paths.zygote_directory()
-    wait_until(lambda: any(entry.endswith(".sock") for entry in os.listdir(folder)), what="a zygote")
+    directory = paths.zygote_directory()  # while it binds, the socket's name starts with a dot
+    wait_until(lambda: any(re.fullmatch(r"\w+\.sock", entry) for entry in os.listdir(directory)), what="a zygote")
     (pid,) = zygotes(daemons.home)
     return pid
 

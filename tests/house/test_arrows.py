@@ -45,11 +45,9 @@ NAMESAKES: dict[str, str] = {}
 PENDING: dict[str, int] = {
     "circle of folders: sesh": 5,
     "circle of folders: sesh.cli": 5,
-    "circle of folders: sesh.daemon": 13,
     "circle of files: sesh": 1,
     "circle of files: sesh.api": 10,
     "circle of files: sesh.cli": 40,
-    "circle of files: sesh.daemon": 20,
     "circle of files: sesh.mcp": 4,
     "circle of files: sesh.ops": 30,
     "arrow upwards: sesh.api": 25,

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 
 from sesh import platform
-from sesh.daemon.events import LONGEST, Missed
+from sesh.daemon.events import MAX_TEXT, Missed
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 Sesh = Callable[..., Result]
@@ -86,7 +86,7 @@ def test_the_line_is_bounded_and_holds_nothing_that_a_terminal_acts_upon() -> No
     line = missed.line(12345)
     assert line.isprintable()
     assert "12,345 lines, 1,000 bells; ]0;xyyy" in line
-    assert len(line) < LONGEST + 100
+    assert len(line) < MAX_TEXT + 100
     other = Missed()
     other.restore(json.loads(json.dumps(missed.dump())))
     assert other.dump() == missed.dump()

@@ -237,7 +237,7 @@ def test_what_fails_only_in_earnest_falls_back_to_the_old_one(sesh: Sesh, home: 
     person = home.terminal("work")
     person.wait_for("ready>")
     before, mine = pids(home, "work"), home.command
-    home.command = other(home, "late", "daemon/upgrade/transfer.py", NOT_HERE.format("'serve()' in sys.orig_argv[-1]"))
+    home.command = other(home, "late", "daemon/upgrade/state.py", NOT_HERE.format("'serve()' in sys.orig_argv[-1]"))
     answer = sesh("--reload", "work")
     home.command = mine
     assert "could not take over (OSError: not here)" in answer.stderr
@@ -252,7 +252,7 @@ def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Hom
     home.command = other(home, "sesh")
     sesh("--open", "work", "--", "sh", "-c", "echo here; read x")
     wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
-    for name in ("transfer", "reload", "state"):
+    for name in ("reload", "state"):
         change(home, "sesh", f"daemon/upgrade/{name}.py", NOT_HERE.format("'-I' not in sys.orig_argv"))
     change(home, "sesh", "daemon/loop/fault_log.py", LOUDER)
     assert sesh("--reload", "work").code == 0

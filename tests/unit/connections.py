@@ -6,8 +6,7 @@ import socket
 from typing import Any
 
 from sesh import protocol
-from sesh.daemon.clients.client import Client
-from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.connection import Client, Connection
 
 
 class Link:

@@ -92,9 +92,7 @@ def cut(rng: random.Random, data: bytes) -> list[bytes]:
 
 
 #: What a restore does not bring back: what acts, what only counts, and what the program once used.
-_LEFT_OUT = {
-    "prompt", "ever_set_modes", "ever_set_resources", "ever_changed", "allow_column_switch", "errors", "scrollback",
-}  # fmt: skip
+_LEFT_OUT = {"ever_set_modes", "ever_set_resources", "ever_changed", "errors", "scrollback"}
 
 
 def essence(emulator: Emulator, blank: int = 0) -> dict[str, Any]:

@@ -160,5 +160,5 @@ def test_an_answer_is_a_reply_of_its_kind_to_whoever_filters_it(
             filtering = ReplyFilter()
             if reply != b"\x1b[?997;1n":
                 assert filtering.filter(reply, 0.0) == b""
-            filtering.asked(finding.kind, 0.0)
+            filtering.expect(finding.kind, 0.0)
             assert filtering.filter(reply, 0.0) == reply

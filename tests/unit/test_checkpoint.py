@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon import checkpoint
-from sesh.daemon.checkpoint import Checkpoint
 from sesh.daemon.session import Session
 from sesh.errors import Refused
 from sesh.store import checkpoints
@@ -39,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def shown(own: Session) -> tuple[list[str], list[str]]:
     """The screen and the log that its checkpoint gives."""
-    Checkpoint(own).write()
+    own.checkpointer().write()
     found = checkpoints.read("00ff")
     assert found is not None
     again = checkpoint.emulator(*found)
@@ -59,7 +58,7 @@ def test_another_emulator_shows_the_same(output: list[bytes], loaded: bool, resi
         own.model.catch_up(10)
     screen, log = shown(own)
     own.model.catch_up(10)
-    own.model.settle()
+    own.model.apply_size()
     assert screen == own.model.emulator.text()
     assert log == own.model.emulator.last_lines(1000, ansi=True)
 
@@ -87,28 +86,28 @@ def test_it_waits_for_silence_but_not_for_ever(folder: Path, monkeypatch: pytest
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     own = session()
-    own_checkpoint = own.checkpoint()
+    own_checkpoint = own.checkpointer()
     path = folder / ".checkpoint.00ff"
     while not path.exists():
         own.log.append(b"x")
-        own_checkpoint.look()
+        own_checkpoint.write_if_due()
         now[0] += 0.5
         assert now[0] < 135
     assert now[0] > 128
-    assert not own.timers.stands("checkpoint"), "nothing is left to do until more is printed"
+    assert not own.timers.is_set("checkpoint"), "nothing is left to do until more is printed"
     path.unlink()
     own.log.append(b"y" * 100_000)
-    own_checkpoint.look()
+    own_checkpoint.write_if_due()
     assert not path.exists()
     now[0] += 1
-    own_checkpoint.look()
+    own_checkpoint.write_if_due()
     assert path.exists()
     path.unlink()
     own.log.append(b"z")
     now[0] += 2
-    own_checkpoint.look()
+    own_checkpoint.write_if_due()
     assert not path.exists(), "a large one is not followed by another at once"
-    assert 0 < (own.timers.left("checkpoint") or 0) < 2
+    assert 0 < (own.timers.remaining("checkpoint") or 0) < 2
 
 
 def test_one_that_makes_no_sense_is_none(folder: Path) -> None:

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sesh.daemon.clients.client import (
+from sesh.daemon.clients.connection import (
     ASIDE,
     ATTACH,
     DRAWN,
     ENTER,
-    FARTHEST,
     HELD,
     RAW,
     REPAINT,
     RESYNC,
-    STALLED,
     Client,
-    Clients,
-    Size,
     clamp_size,
 )
+from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
 from sesh.daemon.pty.output_log import OutputLog
 from tests.unit.connections import Link
+
+if TYPE_CHECKING:
+    from sesh.daemon.clients.connection import Size
 
 Add = Callable[..., Client]
 
@@ -39,9 +39,8 @@ class Group:
         self.links: list[Link] = []
         self.log = OutputLog()
 
-    def _apply(self, size: Size) -> bool:
+    def _apply(self, size: Size) -> None:
         self.sizes.append(size)
-        return True
 
     def add(self, columns: int = 80, rows: int = 24, **hello: Any) -> Client:
         self.links.append(Link(buffer=4 << 10))
@@ -84,12 +83,12 @@ def test_the_size_is_that_of_the_client_that_typed_last(group: Group) -> None:
 def test_when_the_leader_leaves_the_next_most_recent_one_rules(group: Group) -> None:
     one, two, three = group.add(100, 30), group.add(90, 20), group.add(70, 10)
     group.clients.typed(one)
-    group.clients.remove(one)
+    group.clients.remove(one, 0)
     assert group.leader() is three
     assert group.clients.size[:2] == (70, 10)
-    group.clients.remove(three)
+    group.clients.remove(three, 0)
     assert group.clients.size[:2] == (90, 20)
-    group.clients.remove(two)
+    group.clients.remove(two, 0)
     assert (group.leader(), group.clients.size[:2]) == (None, (90, 20))
 
 
@@ -99,14 +98,14 @@ def test_a_client_that_only_watches_never_rules(group: Group) -> None:
     assert watcher.mode == DRAWN
     leader = group.add(80, 24)
     assert group.leader() is leader
-    group.clients.remove(leader)
+    group.clients.remove(leader, 0)
     assert (group.leader(), group.sizes) == (None, [])
 
 
 def test_a_new_size_makes_raw_clients_need_the_rows_anew(group: Group) -> None:
     one, two = group.add(80, 24), group.add(80, 24)
     two.size = one.size = (81, 24, 0, 0)
-    group.clients.obey()
+    group.clients.fit()
     assert (one.mode, one.needs, two.mode, two.needs) == (RAW, REPAINT, RAW, REPAINT)
     assert one.fed()
 
@@ -114,7 +113,7 @@ def test_a_new_size_makes_raw_clients_need_the_rows_anew(group: Group) -> None:
 def test_pixels_alone_are_passed_on_and_repaint_nothing(group: Group) -> None:
     one = group.add(80, 24)
     one.size = (80, 24, 800, 480)
-    group.clients.obey()
+    group.clients.fit()
     assert group.sizes == [(80, 24, 800, 480)]
     assert one.needs == ""
 
@@ -134,7 +133,7 @@ def test_one_set_aside_or_held_keeps_its_place_until_it_is_brought_back(group: G
         group.clients.set_aside(client, mode)
         client.position = 900
         group.clients.set_aside(client, mode)
-        assert (client.left, client.needs, client.fed()) == (500, "", False)
+        assert (client.left_at, client.needs, client.fed()) == (500, "", False)
         group.add(90, 20)
         assert client.mode == mode
         group.clients.bring_back(client)
@@ -143,58 +142,58 @@ def test_one_set_aside_or_held_keeps_its_place_until_it_is_brought_back(group: G
 
 def test_the_program_waits_for_the_leader_and_others_are_slow(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     other, leader = group.add(), group.add()
-    group.print(FARTHEST + (64 << 10))
+    group.print(CLIENT_LAG + (64 << 10))
     assert group.clients.awaited(group.log) is leader
-    assert group.clients.slow(group.log) == [other]
-    later = leader.connection.touched + STALLED + 0.1
+    assert group.clients.too_slow(group.log) == [other]
+    later = leader.connection.progress_at + STALLED + 0.1
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert group.clients.slow(group.log) == [other, leader]
+    assert group.clients.too_slow(group.log) == [other, leader]
 
 
 def test_a_client_that_has_not_been_shown_anything_is_not_slow(group: Group) -> None:
     """One that came to a session with a long past was set aside for it before its first screen, and never got one."""
-    group.print(4 * FARTHEST)
+    group.print(4 * CLIENT_LAG)
     for hello in ({"read_only": True}, {}):
         client = group.add(**hello)
         client.needs = ATTACH
-        assert group.clients.slow(group.log) == []
+        assert group.clients.too_slow(group.log) == []
         assert group.clients.awaited(group.log) is None
 
 
 def test_a_client_that_comes_back_is_not_slow_for_what_it_missed(group: Group) -> None:
     """Brought back, it was set aside again for the bytes that it had missed before anybody showed it the screen."""
     client, _ = group.add(), group.add()
-    group.print(2 * FARTHEST)
+    group.print(2 * CLIENT_LAG)
     group.clients.set_aside(client, ASIDE)
     group.clients.bring_back(client)
-    assert client not in group.clients.slow(group.log)
+    assert client not in group.clients.too_slow(group.log)
 
 
 def test_the_last_active_terminal_that_reads_is_asked(group: Group) -> None:
     one, two = group.add(), group.add()
-    assert group.clients.asked(group.log) is two
+    assert group.clients.answering(group.log) is two
     group.clients.typed(one)
-    assert group.clients.asked(group.log) is one
+    assert group.clients.answering(group.log) is one
     group.clients.set_aside(one, ASIDE)
-    assert group.clients.asked(group.log) is two
+    assert group.clients.answering(group.log) is two
     two.needs = ATTACH  # its first bytes will be a screen, in which no query stands
-    assert group.clients.asked(group.log) is None
+    assert group.clients.answering(group.log) is None
     two.needs = REPAINT
-    assert group.clients.asked(group.log) is two
-    group.print(2 * FARTHEST)
-    assert group.clients.asked(group.log) is None
+    assert group.clients.answering(group.log) is two
+    group.print(2 * CLIENT_LAG)
+    assert group.clients.answering(group.log) is None
 
 
 def test_neither_a_watcher_nor_a_drawn_client_is_asked(group: Group) -> None:
     group.add(read_only=True)
-    assert group.clients.asked(group.log) is None
+    assert group.clients.answering(group.log) is None
     small = group.add(70, 10)
-    assert group.clients.asked(group.log) is small
+    assert group.clients.answering(group.log) is small
     group.add(80, 24, read_only=True)
     big = group.add(80, 24)
-    assert (small.mode, group.clients.asked(group.log)) == (DRAWN, big)
+    assert (small.mode, group.clients.answering(group.log)) == (DRAWN, big)
     group.clients.set_aside(big, HELD)
-    assert group.clients.asked(group.log) is None
+    assert group.clients.answering(group.log) is None
 
 
 @pytest.mark.parametrize(

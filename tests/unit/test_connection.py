@@ -104,7 +104,7 @@ def test_an_acknowledgement_travels_before_the_next_output(link: Link) -> None:
     log.append(b"x")
     link.connection.feed(log)
     assert link.take() == [(protocol.ACK, bytes(7) + b"\5"), (protocol.OUTPUT, bytes(8) + b"x")]
-    link.connection.settle()
+    link.connection.queue_ack()
     link.connection.flush()
     assert link.take() == []
 
@@ -140,7 +140,7 @@ def test_a_reader_that_missed_bytes_knows_how_many(link: Link) -> None:
 
 def test_an_answer_brings_its_bytes_in_pieces_that_a_frame_can_hold(link: Link) -> None:
     data = bytes(range(256)) * 3000
-    link.connection.owed = 1
+    link.connection.unanswered = 1
     link.connection.respond(3, data, lines=7)
     frames: list[tuple[int, bytes]] = []
     while link.connection.unsent:
@@ -155,7 +155,7 @@ def test_an_answer_brings_its_bytes_in_pieces_that_a_frame_can_hold(link: Link) 
 
 def test_a_peer_that_waits_for_something_is_not_idle(link: Link) -> None:
     idle = [link.connection.idle]
-    link.connection.owed = 1
+    link.connection.unanswered = 1
     idle.append(link.connection.idle)
     link.connection.refuse(1, Busy("not now"))
     idle.append(link.connection.idle)  # the answer has not gone out

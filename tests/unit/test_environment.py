@@ -1,4 +1,4 @@
-"""What a new session's program gets: variables, shell, and the way to a command."""
+"""What a new session's program gets: variables, shell, and the path of a command."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ CREATOR = {"HOME": "/home/ann", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LA
 
 
 def made(creator: dict[str, str] | None = None, **more: object) -> dict[str, str]:
-    """The environment with all that a test leaves unsaid at rest."""
-    said: dict[str, object] = {
+    """The environment, with defaults for what the test does not name."""
+    defaults: dict[str, object] = {
         "session": "work", "login": False, "terminal": None, "colour": None, "auth_sock": None, "extra": {},
     }  # fmt: skip
-    return environment(CREATOR if creator is None else creator, **(said | more))  # type: ignore[arg-type]
+    return environment(CREATOR if creator is None else creator, **(defaults | more))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def executable(path: Path, text: str = "#!/bin/sh\n") -> Path:
     return path
 
 
-def test_the_creators_variables_are_kept_and_the_session_is_named() -> None:
+def test_it_keeps_the_creators_variables_and_names_the_session() -> None:
     assert made() == CREATOR | {"SESH_SESSION": "work", "TERM": "xterm-256color"}
 
 
@@ -53,43 +53,43 @@ def test_the_creators_variables_are_kept_and_the_session_is_named() -> None:
         "OLDPWD", "_",
     ],
 )  # fmt: skip
-def test_what_belongs_to_another_terminal_is_left_out(name: str) -> None:
+def test_variables_of_the_creating_terminal_are_left_out(name: str) -> None:
     assert name not in made(CREATOR | {name: "x"})
 
 
 @pytest.mark.parametrize(
     "name", ["DISPLAY", "SSH_CONNECTION", "SESH_DIR", "TERMINFO", "LC_ALL", "WINDOWS", "XDG_RUNTIME_DIR"]
 )
-def test_what_belongs_to_the_user_is_kept(name: str) -> None:
+def test_variables_of_the_user_are_kept(name: str) -> None:
     assert made(CREATOR | {name: "x"})[name] == "x"
 
 
-def test_another_sessions_name_is_replaced_and_what_the_user_says_wins() -> None:
+def test_another_sessions_name_is_replaced_and_extra_variables_win() -> None:
     assert made(CREATOR | {"SESH_SESSION": "other"})["SESH_SESSION"] == "work"
     extra = {"TERM": "mine", "EDITOR": "ed", "TMUX": "on purpose"}
     assert made(extra=extra).items() >= extra.items()
 
 
-def test_the_terminal_is_the_creating_ones_where_this_host_describes_it(described: Path) -> None:
+def test_term_is_the_creating_terminals_if_this_host_has_its_terminfo(described: Path) -> None:
     creator = CREATOR | {"TERMINFO": str(described)}
     assert made(creator, terminal="pet-256color")["TERM"] == "pet-256color"
     assert made(creator, terminal="no-such-terminal")["TERM"] == "xterm-256color"
     assert made(creator | {"TERM": "pet-256color"}, terminal=None)["TERM"] == "xterm-256color"
 
 
-def test_colours_and_agent_are_passed_on() -> None:
+def test_colorterm_and_agent_are_passed_on() -> None:
     assert made(colour="truecolor")["COLORTERM"] == "truecolor"
     assert made(CREATOR | {"COLORTERM": "24bit"})["COLORTERM"] == "24bit"
     assert made(CREATOR | {"SSH_AUTH_SOCK": "/old"}, auth_sock="/stable")["SSH_AUTH_SOCK"] == "/stable"
     assert made(CREATOR | {"SSH_AUTH_SOCK": "/old"})["SSH_AUTH_SOCK"] == "/old"
 
 
-def test_a_login_shell_counts_its_own_levels() -> None:
+def test_a_login_shell_does_not_get_shlvl() -> None:
     assert made(CREATOR | {"SHLVL": "2"})["SHLVL"] == "2"
     assert "SHLVL" not in made(CREATOR | {"SHLVL": "2"}, login=True)
 
 
-def test_a_shell_that_is_none_is_not_handed_on() -> None:
+def test_a_shell_that_does_not_exist_is_replaced() -> None:
     assert made(CREATOR | {"SHELL": "/no/such/shell"})["SHELL"] == shell({})
 
 
@@ -103,16 +103,16 @@ def test_terminfo_is_looked_for_where_ncurses_looks(term: str, described: Path, 
 
 
 @pytest.mark.parametrize("term", ["", ".", "..", "../p/pet-256color", "p/pet", "pet\0", "pet\n", "pät"])
-def test_no_word_leads_out_of_the_terminfo_directory(term: str, described: Path) -> None:
+def test_no_name_leads_out_of_the_terminfo_directory(term: str, described: Path) -> None:
     assert not has_terminfo(term, {"TERMINFO": str(described)})
 
 
-def test_this_machine_describes_a_common_terminal() -> None:
+def test_this_machine_has_terminfo_for_xterm() -> None:
     found = subprocess.run(["infocmp", "xterm"], capture_output=True, check=False).returncode == 0
     assert has_terminfo("xterm", os.environ) or not found
 
 
-def test_the_shell_is_the_users_own_where_it_can_be_run(tmp_path: Path) -> None:
+def test_the_shell_is_the_users_own_if_it_can_be_executed(tmp_path: Path) -> None:
     mine = executable(tmp_path / "mine")
     assert shell({"SHELL": str(mine)}) == str(mine)
     mine.chmod(0o644)
@@ -122,7 +122,7 @@ def test_the_shell_is_the_users_own_where_it_can_be_run(tmp_path: Path) -> None:
         assert shell({"SHELL": wrong}) == otherwise
 
 
-def test_a_user_that_passwd_does_not_know_gets_sh(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_passwd_entry_gets_sh(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(_: int) -> None:
         raise KeyError
 
@@ -140,7 +140,7 @@ def test_a_login_shell_has_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.needs("bash")
 def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
-    """Each case is put to bash as well, whose code must be the same (dash tells no 126 from a 127 in PATH)."""
+    """bash must exit with the same code (dash does not distinguish 126 from 127 in PATH)."""
     good = executable(tmp_path / "first" / "good")
     executable(tmp_path / "second" / "both")
     (tmp_path / "first" / "both").write_text("not to be run")
@@ -174,6 +174,6 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
     assert find_program("x" * 5000, path, str(tmp_path)) == (None, 127)
 
 
-def test_a_link_that_leads_nowhere_is_not_found(tmp_path: Path) -> None:
+def test_a_dangling_link_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere")
     assert find_program("./dangling", "", str(tmp_path)) == (None, 127)

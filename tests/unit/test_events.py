@@ -21,7 +21,7 @@ def link() -> Iterator[Link]:
     own.close()
 
 
-def told(events: Events, link: Link) -> list[dict[str, Any]]:
+def received(events: Events, link: Link) -> list[dict[str, Any]]:
     """All that comes when the reader reads on."""
     found: list[dict[str, Any]] = []
     while True:
@@ -38,7 +38,7 @@ def test_an_event_has_a_number_a_time_a_kind_and_its_session(link: Link) -> None
     events.follow(link.connection, 0)
     events.add("created", "work", command=["sh"])
     events.add("bell", "work")
-    first, second = told(events, link)
+    first, second = received(events, link)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first.pop("ts"))
     assert first == {"seq": 1, "event": "created", "session": "work", "command": ["sh"]}
     assert second["seq"] == 2
@@ -53,7 +53,7 @@ def test_a_reader_begins_where_he_says(link: Link, since: int | None, numbers: l
         events.add("bell", "work")
     events.follow(link.connection, since)
     events.add("bell", "work")
-    assert [event["seq"] for event in told(events, link)] == numbers
+    assert [event["seq"] for event in received(events, link)] == numbers
 
 
 def test_a_slow_reader_is_told_what_he_missed_and_holds_nobody_up(link: Link) -> None:
@@ -63,24 +63,24 @@ def test_a_slow_reader_is_told_what_he_missed_and_holds_nobody_up(link: Link) ->
         events.add("title", "work", title=str(number) * 20)
         events.feed()
         link.connection.flush()
-    assert link.connection.unsent < 2 * module.FARTHEST
-    assert events.owes(link.connection)
-    found = told(events, link)
+    assert link.connection.unsent < 2 * module.MAX_UNREAD
+    assert events.pending(link.connection)
+    found = received(events, link)
     gap = next(event for event in found if event["event"] == "missed")
     assert gap["count"] > 0
     assert found[-1]["seq"] == 3 * module.KEPT
     whole = [event["seq"] for event in found if event["event"] != "missed"]
     assert len(whole) + gap["count"] == 3 * module.KEPT
-    assert not events.owes(link.connection)
+    assert not events.pending(link.connection)
 
 
 def test_texts_of_the_program_are_bounded_and_without_controls(link: Link) -> None:
     events = Events()
     events.follow(link.connection, None)
     events.add("title", "work", title="\x1b]52;c;\x07a\x9bb" + "x" * 9999)
-    (event,) = told(events, link)
+    (event,) = received(events, link)
     assert event["title"].startswith("]52;c;abxxx")
-    assert len(event["title"]) == module.LONGEST
+    assert len(event["title"]) == module.MAX_TEXT
 
 
 def test_a_reader_who_left_is_forgotten(link: Link) -> None:
@@ -89,4 +89,4 @@ def test_a_reader_who_left_is_forgotten(link: Link) -> None:
     link.connection.fail()
     events.add("bell", "work")
     events.feed()
-    assert not events.owes(link.connection)
+    assert not events.pending(link.connection)

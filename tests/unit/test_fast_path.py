@@ -38,7 +38,7 @@ def shaded(rng: random.Random) -> str:
 
 
 def rewritten(rng: random.Random) -> str:
-    """A line that is written over: a meter, as a rule."""
+    """A line that is overwritten, such as a progress meter."""
     meter = [rng.choice(SHORT) * rng.randint(0, 2) for _ in range(rng.randint(1, 4))]
     return ("\x1b[31m" * (rng.random() < 0.001)) + "\r".join(meter) + "\r" * rng.choice((0, 0, 1, 2))
 

@@ -1,4 +1,4 @@
-"""A daemon as plain data: through JSON and back everybody who is connected is what they were, and is owed the same."""
+"""A daemon as plain data: through JSON and back all connections are what they were, and wait for the same."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
+from sesh.daemon.clients.attach import InputTaken
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.pty.pump import Taken
-from sesh.daemon.requests import VERBS, Sent
+from sesh.daemon.pty.pump import Pump
+from sesh.daemon.requests import VERBS, Request, SendTaken
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.upgrade import state, transfer
+from sesh.daemon.upgrade import state
+from sesh.daemon.upgrade.reload import load_begin
 from sesh.errors import rebuild
 
 
@@ -33,7 +35,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         "keep": False, "job": False, "pid": os.getpid(),
     }  # fmt: skip
     listener = Listener.claim("work")
-    own = Server(Session(facts, (80, 24, 0, 0), None), listener, None, "agent")
+    own = Server(Session(facts, (80, 24, 0, 0), None), listener, None, load_begin)
     yield own
     close(own)
     for each in _OPENED:
@@ -62,18 +64,18 @@ def connect(server: Server, *frames: bytes) -> tuple[Connection, socket.socket]:
     if frames:
         connection.receive()
         while connection.backlog:
-            server._frame(connection, *connection.backlog.popleft())
+            server._handle_frames(connection)
     return connection, theirs
 
 
 @contextmanager
 def handed(server: Server) -> Iterator[tuple[dict[str, Any], Server, list[Connection]]]:
     """What is handed over, and who takes it over, on copies of the descriptors."""
-    told = json.loads(json.dumps(transfer.dump(server)))
+    told = json.loads(json.dumps(state.dump(server)))
     copied = json.loads(json.dumps(told))
     for place in [copied["listener"], *copied["connections"]]:
         place["descriptor"] = os.dup(place["descriptor"])
-    other, connections = transfer.load(copied)
+    other, connections = state.load(copied, load_begin)
     try:
         yield told, other, connections
     finally:
@@ -81,7 +83,7 @@ def handed(server: Server) -> Iterator[tuple[dict[str, Any], Server, list[Connec
 
 
 def without_descriptors(told: dict[str, Any]) -> dict[str, Any]:
-    connections = [{**each, "descriptor": 0, "touched": 0} for each in told["connections"]]
+    connections = [{**each, "descriptor": 0, "progress_at": 0} for each in told["connections"]]
     waits = [[at, asked, left is not None, conditions] for at, asked, left, conditions in told["waits"]]
     return {**told, "connections": connections, "listener": {**told["listener"], "descriptor": 0}, "waits": waits}
 
@@ -103,20 +105,20 @@ def test_all_who_are_connected_are_what_they_were(server: Server) -> None:
     server.session.relay.serve()
     person.queue(b"unsent")
     with handed(server) as (told, other, connections):
-        assert without_descriptors(json.loads(json.dumps(transfer.dump(other)))) == without_descriptors(told)
+        assert without_descriptors(json.loads(json.dumps(state.dump(other)))) == without_descriptors(told)
         assert [connection.role for connection in connections] == ["attach", "attach", "request", "request", ""]
         again = connections[0].client
         assert again is not None
         assert person.client is not None
-        assert (again.sequence, again.token, again.tty) == (3, "token", "/dev/pts/9")
+        assert (again.last_input, again.token, again.tty) == (3, "token", "/dev/pts/9")
         assert again.replies.held == person.client.replies.held
         assert other.session.clients.leader is again
         assert other.session.relay.followers == [connections[2].reader]
-        assert 0 < (other.session.timers.left(("wait", 5, connections[2].descriptor)) or 0) <= 90
-        assert other.session.timers.stands("draw")
-        assert other.session.timers.stands(("hello", connections[4].descriptor))
-        other.session.events.add("bell", "work")
-        assert other.session.events.owes(connections[3])
+        assert 0 < (other.session.timers.remaining(("wait", 5, connections[2].descriptor)) or 0) <= 90
+        assert other.session.timers.is_set("draw")
+        assert other.session.timers.is_set(("hello", connections[4].descriptor))
+        other.session.emit("bell")
+        assert other.session.events.pending(connections[3])
         assert events.role == "request"
         connections[0].flush()
         assert screen.recv(1 << 16).endswith(b"unsent")
@@ -126,13 +128,13 @@ def test_who_typed_or_sent_is_told_when_the_program_has_it(server: Server) -> No
     person, screen = connect(server, hello())
     sender, answers = connect(server, wire.greeting("request"))
     for number in (1, 2):
-        server.session.input.add(
+        server.session.pump.input.add(
             person.client.number if person.client else 0,
             b"abc",
-            Taken(server.pump, person.client, number, 3) if person.client else None,
+            InputTaken(server.handler, person.client, number, 3) if person.client else None,
         )
-    sender.owed = 1
-    server.session.input.add(("send", 4, 9), b"def", Sent(server.session, sender, 4, 17))
+    sender.unanswered = 1
+    server.session.pump.input.add(("send", 4, 9), b"def", SendTaken(server.session, sender, 4, 17))
     with handed(server) as (_, other, connections):
         typed: list[bytes] = []
 
@@ -140,68 +142,71 @@ def test_who_typed_or_sent_is_told_when_the_program_has_it(server: Server) -> No
             typed.append(bytes(data))
             return len(data)
 
-        other.session.input.drain(take)
+        other.session.pump.input.drain(take)
         assert b"".join(sorted(typed)) == b"abcabcdef"
         for connection in connections:
-            connection.settle()
+            connection.queue_ack()
             connection.flush()
         assert screen.recv(1 << 16).endswith(protocol.frame(protocol.ACK, (2).to_bytes(8, "big")))
         assert b'"position":17' in answers.recv(1 << 16)
 
 
 def test_what_was_run_is_remembered(server: Server) -> None:
-    from sesh.daemon.shell.queue import RunQueue
-
-    server.session.runs = runs = RunQueue(server.session, server.pump)
-    runs.between, runs.filter.part = b"\xe2$ ", b"\x1b]7373;"
+    session = server.session
+    runs = session.get_runs()
+    runs.between, runs.marks.part = b"\xe2$ ", b"\x1b]7373;"
     runs.outer.append("token")
-    past = server.session.history()
-    past.keep({"n": 3, "command": ["a"], "output_bytes": 2}, b"\xff\x00")
-    server.session.marked(b"C;cmdline_url=ls%20-l", 0)
+    history = session.get_history()
+    history.add({"n": 3, "command": ["a"], "output_bytes": 2}, b"\xff\x00")
+    session.get_marks().found(b"C;cmdline_url=ls%20-l", 0)
     with handed(server) as (_, other, _):
         assert other.session.runs is not None
         assert state.dump_runs(other.session.runs, {}) == state.dump_runs(runs, {})
-        assert other.session.timers.stands("mark")
-        assert other.session.history().kept() == past.kept()
-        other.session.marked(b"D;2", 0)
-        assert [(facts["n"], facts.get("exit_code")) for facts, _ in other.session.history()] == [(3, None), (4, 2)]
+        assert other.session.timers.is_set("mark")
+        assert other.session.get_history().dump() == history.dump()
+        other.session.get_marks().found(b"D;2", 0)
+        entries = list(other.session.get_history())
+        assert [(entry["n"], entry.get("exit_code")) for entry, _ in entries] == [(3, None), (4, 2)]
 
 
 def test_another_format_is_refused(server: Server) -> None:
-    told = transfer.dump(server)
+    told = state.dump(server)
     with pytest.raises(ValueError, match="format 99"):
-        transfer.load({**told, "format": 99})
+        state.load({**told, "format": 99}, load_begin)
 
 
 @pytest.mark.parametrize("path", [None, "a", [1]])
 def test_words_that_are_none_are_a_usage_error(server: Server, path: object) -> None:
     connection, _ = connect(server, wire.greeting("request"))
     with pytest.raises(rebuild({"code": "usage", "message": ""}).__class__):
-        VERBS["reload"](server, connection, 1, {"python": "/bin/false", "path": path}, b"")
+        VERBS["reload"](server, Request(connection, 1, {"python": "/bin/false", "path": path}, b""))
 
 
 def test_what_cannot_be_executed_changes_nothing(server: Server) -> None:
     connection, _ = connect(server, wire.greeting("request"))
     before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
     with pytest.raises(Exception, match="/nowhere/python cannot be executed"):
-        VERBS["reload"](server, connection, 1, {"python": "/nowhere/python", "path": []}, b"")
+        VERBS["reload"](server, Request(connection, 1, {"python": "/nowhere/python", "path": []}, b""))
     if before:
         assert set(os.listdir("/proc/self/fd")) <= before  # what other tests left is closed at any time
-    assert not server.session.timers.stands("reload")
+    assert not server.session.timers.is_set("reload")
 
 
 KNOWN = {
-    Session: """clients departed draft ended_at events exit_code exit_signal facts stdin hooks input faults
-        last_activity marks missed model past pty relay runs sent_at spent log timed_out title waits scanner
-        _checkpoint _rest persists ripe timers""",
-    Connection: """_acknowledged _out client backlog closing data decoder descriptor first owed reader role touched
-        waits blocked closed socket unsent""",
+    Session: """clients ended_at events exit_code exit_signal facts faults history hooks log marks missed model pump
+        relay runs timed_out title usage waits
+        _checkpointer packer preload timers""",
+    Pump: """input last_activity log open pty running scanner sent_at stdin typed_line
+        _checkpoint _deliver _found delivered filter on_key on_output timers""",
+    Connection: """_acknowledged _out backlog client closing creator data decoder descriptor progress_at reader role
+        unanswered waits
+        blocked closed socket unsent""",
 }
 """What is handed over, and in the last line what is made anew."""
 
 
-@pytest.mark.parametrize("kind", [Session, Connection])
+@pytest.mark.parametrize("kind", list(KNOWN))
 def test_whatever_a_daemon_knows_is_handed_over_or_made_anew(server: Server, kind: type) -> None:
-    """An attribute that is new belongs into `handover` and `takeover` (or `state`), then here."""
-    thing = server.session if kind is Session else connect(server)[0]
-    assert set(vars(thing)) - set(KNOWN[kind].split()) == set()
+    """A new attribute belongs into `upgrade.state`, then here."""
+    things = {Session: server.session, Pump: server.session.pump, Connection: connect(server)[0]}
+    assert set(vars(things[kind])) - set(KNOWN[kind].split()) == set()

@@ -45,7 +45,7 @@ def test_it_does_not_matter_how_the_bytes_are_cut(cases: list[tuple[bytes, list[
 
 
 @given(st.binary(max_size=400))
-def test_no_bytes_are_too_strange(data: bytes) -> None:
+def test_random_bytes_leave_no_controls_in_lines(data: bytes) -> None:
     lines = LineReader(0, 10)
     for line in lines.feed(data):
         assert line.text.isprintable() or not line.text.isascii()
@@ -59,13 +59,13 @@ def test_a_shell_that_wraps_its_own_line_is_understood() -> None:
     assert line.text == "$ 123456789abc"
 
 
-def test_a_line_that_goes_on_keeps_what_stood_there() -> None:
+def test_a_line_that_goes_on_keeps_its_start() -> None:
     lines = LineReader(50, 80, "$", 2)
     (line,) = (each for each in lines.feed(b"ls\r\n") if each.final)
     assert (line.text, line.end) == ("$ ls", 54)
 
 
-def test_a_sequence_that_began_before_is_gone_on_with() -> None:
+def test_a_sequence_that_began_before_is_finished() -> None:
     lines = LineReader(50, 80)
     lines.resume(b"\x1b[3")
     (line,) = (each for each in lines.feed(b"1mred\r\n") if each.final)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.clients import model as models
-from sesh.daemon.clients.model import LAZY, PLAIN, Model
+from sesh.daemon.clients.model import UNLOADED_LAG, UNLOADED_PLAIN_LAG, Model
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.vt.emulator import Emulator
 
@@ -81,30 +81,30 @@ def test_a_model_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[
 
 def test_a_small_session_that_nobody_looks_at_loads_no_emulator() -> None:
     log, small = model()
-    log.append(bytes(LAZY))
-    assert (small.eager, small.loaded) == (False, False)
+    log.append(bytes(UNLOADED_LAG))
+    assert (small.has_work, small.loaded) == (False, False)
     log.append(b"x")
-    assert (small.eager, small.loaded) == (True, False)
+    assert (small.has_work, small.loaded) == (True, False)
     small.step()
     small.catch_up(10)
-    assert (small.eager, small.loaded) == (False, True)
+    assert (small.has_work, small.loaded) == (False, True)
     log.append(b"x")
-    assert (small.eager, small.loaded) == (True, True)
+    assert (small.has_work, small.loaded) == (True, True)
 
 
 def test_lines_of_text_that_nobody_looks_at_load_no_emulator_for_longer() -> None:
     """20 sessions with 10,000 lines each took twice what tmux takes, most of it for code and tables."""
     for line, waits in ((b"what a compiler says of a file\r\n", True), (b"\x1b[31mred\x1b[m and so on\r\n", False)):
         log, unseen = model()
-        while log.head <= LAZY:
+        while log.head <= UNLOADED_LAG:
             log.append(line * 100)
-        assert unseen.eager is not waits
-        while log.head <= PLAIN:
+        assert unseen.has_work is not waits
+        while log.head <= UNLOADED_PLAIN_LAG:
             log.append(line * 100)
-        assert unseen.eager
+        assert unseen.has_work
     log, progress = model()
-    log.append(b"how far it is\r" * (LAZY // 10))
-    assert progress.eager
+    log.append(b"how far it is\r" * (UNLOADED_LAG // 10))
+    assert progress.has_work
 
 
 def test_the_first_size_is_the_one_it_is_born_with() -> None:
@@ -141,7 +141,7 @@ def test_settling_takes_the_size_of_now_for_what_is_still_to_come() -> None:
     late.step()
     log.append(b"y" * 10)
     late.resize(40, 10)
-    late.settle()
+    late.apply_size()
     assert (late.emulator.columns, late.emulator.rows) == (40, 10)
     late.catch_up()
     assert (late.emulator.columns, late.emulator.rows) == (40, 10)
@@ -176,7 +176,7 @@ def test_marks_are_bounded() -> None:
     log.append(bytes(10_000))
     for position in range(5000):
         marked.mark(position)
-    assert len(marked.dump()["marks"]) == models._MARKS
+    assert len(marked.dump()["marks"]) == models._MAX_MARKS
 
 
 def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,9 +196,9 @@ def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypa
 
 def test_an_emulator_that_cannot_be_loaded_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
     log, bare = model()
-    log.append(bytes(LAZY + 1))
+    log.append(bytes(UNLOADED_LAG + 1))
     monkeypatch.setitem(sys.modules, "sesh.vt.emulator", None)
     with pytest.raises(ImportError):
         bare.step()
     assert bare.lag == 0
-    assert not bare.eager
+    assert not bare.has_work

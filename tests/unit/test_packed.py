@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon.clients.model import Model
+from sesh.daemon.clients.model import PACK_AFTER, PACK_GAIN, Model, Packer
 from sesh.daemon.loop.timers import Timers
-from sesh.daemon.pty.output_log import RETAINED, WORTH, OutputLog
-from sesh.daemon.rest import QUIET, Packer
+from sesh.daemon.pty.output_log import RETAINED, OutputLog
 from sesh.vt.emulator import Emulator
 from sesh.vt.packed import PIECE, Packed, PackedLines
 
@@ -91,18 +87,18 @@ def test_text_becomes_much_less() -> None:
 
 def test_a_session_packs_once_when_its_output_has_gone_quiet() -> None:
     log, timers = OutputLog(), Timers()
-    session: Any = SimpleNamespace(log=log, timers=timers, model=Model(log, 80, 24), ripe=WORTH)
-    rest = Packer(session)
-    while log.head <= WORTH:
+    model = Model(log, 80, 24)
+    packer = Packer(log, model, timers)
+    while log.head <= PACK_GAIN:
         log.append(LINE * 100)
-    rest.arm()
+    packer.arm()
     log.append(LINE)
-    rest.look()
-    assert timers.stands("rest")
+    packer._pack_if_quiet()
+    assert timers.is_set("pack")
     assert all(isinstance(block, bytes) for block in log._blocks)
-    log.touched -= QUIET
-    timers.clear("rest")
-    rest.look()
-    assert not timers.stands("rest")
+    log.appended_at -= PACK_AFTER
+    timers.clear("pack")
+    packer._pack_if_quiet()
+    assert not timers.is_set("pack")
     assert all(isinstance(block, Packed) for block in log._blocks)
-    assert session.ripe > log.head + session.model.position
+    assert packer.due_at > log.head + model.position

@@ -1,4 +1,4 @@
-"""Screens as pictures: whole in themselves, well-formed whatever a program printed, each cell in its place."""
+"""Screens as pictures: self-contained, well-formed whatever a program prints, each cell in its place."""
 
 # ruff: noqa: S314 (the pictures are our own)
 from __future__ import annotations

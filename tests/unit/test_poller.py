@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh.daemon.loop.poller import READ, WRITE, Poller, SelectorPoller, poller
+from sesh.daemon.loop.poller import READ, WRITE, Poller, SelectorPoller, new_poller
 
 KINDS = [SelectorPoller, *([Poller] if hasattr(select, "epoll") else [])]
 
@@ -30,22 +30,22 @@ def pipe() -> Iterator[tuple[int, int]]:
 def test_only_what_is_waited_for_is_ready(kind: type[Poller], pipe: tuple[int, int]) -> None:
     waiting = kind()
     read, write = pipe
-    waiting.want({read: READ, write: WRITE})
-    assert waiting.ready(0) == [(write, WRITE)]
+    waiting.watch({read: READ, write: WRITE})
+    assert waiting.wait(0) == [(write, WRITE)]
     os.write(write, b"x")
-    waiting.want({read: READ})
-    assert waiting.ready(None) == [(read, READ)]
-    waiting.want({})
-    assert waiting.ready(0) == []
+    waiting.watch({read: READ})
+    assert waiting.wait(None) == [(read, READ)]
+    waiting.watch({})
+    assert waiting.wait(0) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_hangup_is_ready_for_what_was_wanted(kind: type[Poller], pipe: tuple[int, int]) -> None:
     waiting = kind()
     read, write = pipe
-    waiting.want({read: READ})
+    waiting.watch({read: READ})
     os.close(write)
-    assert waiting.ready(1) == [(read, READ)]
+    assert waiting.wait(1) == [(read, READ)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -53,22 +53,22 @@ def test_what_is_forgotten_may_be_closed_and_waited_for_anew(kind: type[Poller],
     waiting = kind()
     read, write = pipe
     os.write(write, b"x")
-    waiting.want({read: READ})
+    waiting.watch({read: READ})
     waiting.forget(read)
     waiting.forget(read)
-    assert waiting.ready(0) == []
-    waiting.want({read: READ})
-    assert waiting.ready(0) == [(read, READ)]
+    assert waiting.wait(0) == []
+    waiting.watch({read: READ})
+    assert waiting.wait(0) == [(read, READ)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_deadline_is_not_asked_for_before_it_is_there(kind: type[Poller], pipe: tuple[int, int]) -> None:
     waiting = kind()
-    waiting.want({pipe[0]: READ})
+    waiting.watch({pipe[0]: READ})
     began = time.monotonic()
-    assert waiting.ready(0.0101) == []
+    assert waiting.wait(0.0101) == []
     assert time.monotonic() - began >= 0.01
 
 
 def test_this_system_has_a_way() -> None:
-    assert type(poller()) in KINDS
+    assert type(new_poller()) in KINDS

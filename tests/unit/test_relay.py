@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sesh import protocol
 from sesh.daemon.clients import relay as relays
-from sesh.daemon.clients.client import ASIDE, DRAWN, FARTHEST, RAW, RESYNC, STALLED, Client, Clients, Size
-from sesh.daemon.clients.connection import Reader
-from sesh.daemon.clients.model import BOUND, PATIENCE, Model
+from sesh.daemon.clients.connection import ASIDE, DRAWN, RAW, RESYNC, Client, Reader
+from sesh.daemon.clients.model import CATCH_UP_TIME, EMULATOR_LAG, Model
+from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.output_log import OutputLog
 from tests.support import Glass
 from tests.unit.connections import Link
+
+if TYPE_CHECKING:
+    from sesh.daemon.clients.connection import Size
 
 
 class Stage:
@@ -31,9 +34,8 @@ class Stage:
         self.relay = Relay(self.log, self.model, self.clients, self.timers)
         self.links: list[Link] = []
 
-    def _apply(self, size: Size) -> bool:
+    def _apply(self, size: Size) -> None:
         self.model.resize(size[0], size[1])
-        return True
 
     def link(self) -> Link:
         self.links.append(Link(buffer=4 << 10))
@@ -62,7 +64,7 @@ class Stage:
     def print(self, data: bytes) -> None:
         """The program writes; what the loop does after it."""
         self.log.append(data)
-        self.relay.added()
+        self.relay.deliver()
 
     def flood(self, size: int, piece: int = 256 << 10) -> None:
         for _ in range(0, size, piece):
@@ -129,7 +131,7 @@ def test_a_later_client_gets_the_screen_and_then_the_bytes_from_there_on(stage: 
 def test_a_client_of_another_size_gets_pictures(stage: Stage) -> None:
     watcher, client = stage.attach(40, 10, read_only=True)
     stage.print(b"hello\r\nworld")
-    assert stage.timers.stands("draw")
+    assert stage.timers.is_set("draw")
     stage.relay.draw()
     frames = watcher.take()
     assert {kind for kind, _ in frames} == {protocol.SCREEN}
@@ -147,15 +149,15 @@ def test_nothing_is_timed_for_a_drawn_client_that_does_not_read(stage: Stage) ->
         if client.connection.blocked:
             break
     assert client.connection.blocked
-    assert not stage.timers.stands("draw")
+    assert not stage.timers.is_set("draw")
     stage.print(b"\x1b[H\x1b[Jthe end")
     stage.relay.draw()
-    assert not stage.timers.stands("draw")
+    assert not stage.timers.is_set("draw")
     frames = watcher.take()
     while client.connection.unsent:
         stage.relay.writable(client)
         frames += watcher.take()
-    assert stage.timers.wait() == 0
+    assert stage.timers.wait_time() == 0
     stage.relay.draw()
     assert shown(frames + watcher.take(), 40, 10)[0] == "the end"
 
@@ -164,17 +166,17 @@ def test_the_program_waits_for_a_leader_that_reads_and_not_for_one_that_does_not
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, client = stage.attach()
-    stage.flood(FARTHEST + (512 << 10))
+    stage.flood(CLIENT_LAG + (512 << 10))
     stage.model.catch_up(10)
     assert stage.relay.paused()
-    assert stage.timers.stands("pace")
+    assert stage.timers.is_set("pace")
     link.take(1 << 20)
     stage.relay.writable(client)
     later(monkeypatch, STALLED - 0.1)
-    stage.relay._impatient()
+    stage.relay._check_pace()
     assert client.mode == RAW
     later(monkeypatch, STALLED + 0.2)
-    stage.relay._impatient()
+    stage.relay._check_pace()
     assert client.mode == ASIDE
     assert not stage.relay.paused()
 
@@ -234,7 +236,7 @@ def test_one_that_asks_for_screens_and_takes_none_costs_bounded_memory(stage: St
     for _ in range(5000):
         client.need(RESYNC)
         stage.relay.serve()
-    assert client.connection.unsent < FARTHEST + (256 << 10)
+    assert client.connection.unsent < CLIENT_LAG + (256 << 10)
     assert client.mode == ASIDE
     frames = stage.drain(link, client)
     assert client.mode == RAW
@@ -245,12 +247,12 @@ def test_a_follower_gets_everything_and_one_that_stops_is_not_waited_for(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No timer told the loop that the follower had stopped: where nothing else happened, the program hung for good."""
-    monkeypatch.setattr(relays, "FOLLOWER_FARTHEST", 1 << 20)
+    monkeypatch.setattr(relays, "FOLLOWER_LAG", 1 << 20)
     link, reader = stage.follow()
     stage.flood(2 << 20)
     stage.model.catch_up(10)
     assert stage.relay.paused()
-    assert stage.timers.stands("pace")
+    assert stage.timers.is_set("pace")
     later(monkeypatch, STALLED + 0.1)
     assert not stage.relay.paused()
     stage.print(b"skipped")
@@ -262,7 +264,7 @@ def test_a_follower_gets_everything_and_one_that_stops_is_not_waited_for(
 
 
 def test_the_program_waits_for_an_emulator_that_is_too_far_behind(stage: Stage) -> None:
-    stage.flood(BOUND - (256 << 10))
+    stage.flood(EMULATOR_LAG - (256 << 10))
     assert not stage.relay.paused()
     stage.print(bytes(256 << 10))
     assert stage.relay.paused()
@@ -302,7 +304,7 @@ def test_an_attach_does_not_wait_longer_than_a_moment_for_the_emulator(
     stage.clients.add(client)
     assert stage.relay.serve()
     assert stage.relay.paused()
-    later(monkeypatch, PATIENCE + 0.01)
+    later(monkeypatch, CATCH_UP_TIME + 0.01)
     stage.relay.serve()
     frames = link.take()
     assert client.needs == ""
@@ -341,7 +343,7 @@ def test_what_a_prompt_prints_needs_no_emulator(stage: Stage) -> None:
 def test_the_creator_gets_every_byte_whatever_it_does(stage: Stage) -> None:
     stage.print(b"\a\x1b[c")
     link = stage.link()
-    link.connection.first = True
+    link.connection.creator = True
     client = link.attached(stage.clients.next_number(), columns=80, rows=24)
     stage.clients.add(client)
     stage.serve()

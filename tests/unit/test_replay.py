@@ -1,4 +1,4 @@
-"""Replay and repaint: whoever attaches sees what an emulator that was there all along would show."""
+"""Replay and repaint: a terminal shows what it would show had it been attached all along."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_resize_does_not_break_a_replay() -> None:
         assert essence(copy, emulator.rows) == essence(emulator)
 
 
-def test_lines_that_scrolled_off_meanwhile_flow_in_once() -> None:
+def test_lines_that_scrolled_off_meanwhile_come_once() -> None:
     start = b"".join(b"line %d\r\n" % number for number in range(8))
     client, emulator = fed(start), fed(start)
     emulator.feed(b"".join(b"line %d\r\n" % number for number in range(8, 30)))
@@ -134,7 +134,7 @@ def test_only_the_asked_for_lines_of_scrollback_come(lines: int) -> None:
 
 
 def test_nothing_that_acts_is_ever_replayed() -> None:
-    """Bells, queries, clipboard writes, resets and synchronized output would act on the terminal of who attaches."""
+    """Bells, queries, clipboard writes, resets and synchronized output would act on the terminal."""
     rng = random.Random(4)
     acting = re.compile(
         rb"\x07|\x1bc|\x1b\]52|\?2026h|\x1b\[[?>=]*\d*(?:;\d+)*[cnx]|\$p|\x1bP|\x1b_|\?\x1b\\|\x1b\[[23]J|\x1b\[\?u|\x1b\[8;"
@@ -170,7 +170,7 @@ def test_the_primary_screen_is_restored_under_the_alternate_one() -> None:
     assert client.cursor == (1, 5)
 
 
-def test_a_grapheme_that_is_still_open_can_be_joined_after_a_replay() -> None:
+def test_characters_can_join_the_last_grapheme_after_a_replay() -> None:
     emulator = fed("👩\u200d".encode())
     client = fed(replay(emulator))
     client.feed("👧".encode())

@@ -75,13 +75,13 @@ def through(replies: ReplyFilter, data: bytes, cuts: list[int], now: float = 0.0
 @pytest.mark.parametrize(("kind", "data"), ANSWERS, ids=repr)
 def test_a_reply_passes_once_for_each_query_of_its_kind(kind: str, data: bytes) -> None:
     replies = ReplyFilter()
-    replies.asked(kind, 100.0)
-    replies.asked(kind, 100.0)
+    replies.expect(kind, 100.0)
+    replies.expect(kind, 100.0)
     assert replies.filter(data, 101.0) == data
     assert not replies.typed
-    assert replies.waiting(101.0)
+    assert replies.pending(101.0)
     assert replies.filter(data + b"x", 101.0) == data + b"x"
-    assert not replies.waiting(101.0)
+    assert not replies.pending(101.0)
     assert replies.filter(data, 101.0) == b""
     assert not replies.typed
     assert replies.held == b""
@@ -97,24 +97,24 @@ def test_a_reply_to_no_query_is_dropped_and_what_stands_around_it_passes(kind: s
 def test_a_reply_to_a_query_of_another_kind_is_dropped(kind: str, data: bytes) -> None:
     replies = ReplyFilter()
     for other in QUERIES - {kind} - ({"dsr?"} if kind == "decrqcra" else {"decrqcra"} if kind == "dsr?" else set()):
-        replies.asked(other, 0.0)
+        replies.expect(other, 0.0)
     assert replies.filter(data, 0.1) == b""
 
 
 @pytest.mark.parametrize(("kind", "data"), ANSWERS, ids=repr)
 def test_a_reply_after_five_seconds_is_dropped(kind: str, data: bytes) -> None:
     replies = ReplyFilter()
-    replies.asked(kind, 10.0)
-    assert replies.waiting(15.0)
+    replies.expect(kind, 10.0)
+    assert replies.pending(15.0)
     assert replies.filter(data, 15.1) == b""
-    assert not replies.waiting(15.1)
+    assert not replies.pending(15.1)
 
 
 @pytest.mark.parametrize("data", UNKNOWN, ids=repr)
 def test_what_answers_nothing_that_sesh_knows_is_dropped(data: bytes) -> None:
     replies = ReplyFilter()
     for kind in QUERIES:
-        replies.asked(kind, 0.0)
+        replies.expect(kind, 0.0)
     assert replies.filter(b"a" + data + b"b", 0.0) == b"ab"
 
 
@@ -122,9 +122,9 @@ def test_what_answers_nothing_that_sesh_knows_is_dropped(data: bytes) -> None:
 def test_a_reply_split_anywhere_passes_whole_while_its_query_is_open(kind: str, data: bytes) -> None:
     for cut in range(1, len(data)):
         replies = ReplyFilter()
-        replies.asked(kind, 0.0)
+        replies.expect(kind, 0.0)
         assert through(replies, data + b"x", [cut]) == data + b"x"
-        assert not replies.waiting(0.0)
+        assert not replies.pending(0.0)
 
 
 @pytest.mark.parametrize(("kind", "data"), ANSWERS, ids=repr)
@@ -172,7 +172,7 @@ def test_a_key_that_could_begin_a_reply_is_held_only_while_a_query_is_open(key: 
     assert replies.held == b""
 
     replies = ReplyFilter()
-    replies.asked("da1", 0.0)
+    replies.expect("da1", 0.0)
     passed = replies.filter(key, 0.0)
     assert passed + replies.held == key
     released = replies.release()
@@ -186,10 +186,10 @@ def test_a_key_that_could_begin_a_reply_is_held_only_while_a_query_is_open(key: 
 def test_shift_f3_is_a_key_unless_a_position_was_asked_for() -> None:
     replies = ReplyFilter()
     assert replies.filter(b"\x1b[1;2R", 0.0) == b"\x1b[1;2R"
-    replies.asked("cpr", 0.0)
+    replies.expect("cpr", 0.0)
     assert replies.filter(b"\x1b[1;2R", 0.0) == b"\x1b[1;2R"
     assert not replies.typed
-    assert not replies.waiting(0.0)
+    assert not replies.pending(0.0)
     assert replies.filter(b"\x1b[2;2R\x1b[1;1R\x1b[1;80R", 0.0) == b""
 
 
@@ -217,7 +217,7 @@ def test_a_clipboard_of_any_length_passes_as_it_comes_or_falls() -> None:
     for asked in (True, False):
         replies = ReplyFilter()
         if asked:
-            replies.asked("clipboard", 0.0)
+            replies.expect("clipboard", 0.0)
         passed = replies.filter(b"\x1b]52;c;", 0.0)
         for block in content:
             passed += replies.filter(block, 0.0)
@@ -261,7 +261,7 @@ def test_an_escape_typed_a_while_ago_does_not_turn_text_into_a_reply() -> None:
 def test_many_queries_are_held_in_bounded_memory() -> None:
     replies = ReplyFilter()
     for _ in range(5_000):
-        replies.asked("cpr", 0.0)
+        replies.expect("cpr", 0.0)
     assert replies.filter(b"\x1b[2;2R" * 5_000, 0.0).count(b"R") == 1024
 
 
@@ -275,7 +275,7 @@ CUTS = st.lists(st.integers(0, 300), max_size=20)
 def test_what_is_typed_passes_unchanged_in_any_chunking(pieces: list[bytes], cuts: list[int], asked: set[str]) -> None:
     replies = ReplyFilter()
     for kind in asked:
-        replies.asked(kind, 0.0)
+        replies.expect(kind, 0.0)
     data = b"".join(pieces)
     assert through(replies, data, cuts) == data
 
@@ -290,12 +290,12 @@ def test_replies_amid_keys_pass_where_asked_for_in_any_chunking(
 ) -> None:
     """One query stays open throughout, so that nothing leaks before it can be told what it is."""
     replies = ReplyFilter()
-    replies.asked("none of these", 0.0)
+    replies.expect("none of these", 0.0)
     expected, data = b"", b""
     for (kind, answer), asked, key in parts:
         wanted = asked and kind not in {"dsr?", "decrqcra"}
         if wanted:
-            replies.asked(kind, 0.0)
+            replies.expect(kind, 0.0)
         expected += (answer if wanted else b"") + key
         data += answer + key
     # Of several answers of one kind the first ones pass, whichever was asked for: the counts must agree.
@@ -310,6 +310,6 @@ def test_replies_amid_keys_pass_where_asked_for_in_any_chunking(
 def test_any_bytes_are_borne_and_none_is_made_up(data: bytes, cuts: list[int], asked: set[str]) -> None:
     replies = ReplyFilter()
     for kind in asked:
-        replies.asked(kind, 0.0)
+        replies.expect(kind, 0.0)
     rest = iter(data)
     assert all(byte in rest for byte in through(replies, data, cuts))

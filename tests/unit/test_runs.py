@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import tty
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, TypedLine
+from sesh.daemon.pty.pump import TypedLine
+from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
 from sesh.daemon.shell.wrapper import MarkerFilter, quoted, source
 from sesh.ops.shell import plain
 from tests.support import need
@@ -34,18 +33,18 @@ def test_a_single_word_is_source() -> None:
     assert source(["a", "|"], BASH) == "a '|'"
 
 
-def sifted(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tuple[str, str]]]:
-    """What passes a sieve, and the marks that it found."""
+def filtered(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tuple[str, str]]]:
+    """What passes a filter, and the marks that it found."""
     marks: list[tuple[str, str]] = []
 
     def marked(token: str, rest: str) -> bytes:
         marks.append((token, rest))
-        return sieve.drop() if hold else b""
+        return markers.drop() if hold else b""
 
-    sieve = MarkerFilter("5ec", marked, lambda _: None)
+    markers = MarkerFilter("5ec", marked, lambda _: None)
     if hold:
-        sieve.hold()
-    out = b"".join(sieve.sift(block) for block in blocks) + sieve.let_go()
+        markers.hold()
+    out = b"".join(markers.filter(block) for block in blocks) + markers.release_part()
     return out, marks
 
 
@@ -54,17 +53,17 @@ def test_marks_are_found_however_the_output_is_cut(cuts: list[int]) -> None:
     data = b"one\x1b[1m\x1b]7373;other;B\x07" + MARK + b"two\x1b" + MARK
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     blocks = [data[a:b] for a, b in pairwise(edges)]
-    assert sifted(blocks) == (b"one\x1b[1m\x1b]7373;other;B\x07two\x1b", [("5ec.1.1", "B")] * 2)
+    assert filtered(blocks) == (b"one\x1b[1m\x1b]7373;other;B\x07two\x1b", [("5ec.1.1", "B")] * 2)
 
 
 @given(st.lists(st.binary(max_size=20), max_size=5))
 def test_what_holds_no_mark_passes_whole(blocks: list[bytes]) -> None:
-    assert sifted(blocks) == (b"".join(blocks), [])
+    assert filtered(blocks) == (b"".join(blocks), [])
 
 
 def test_of_an_echo_only_the_modes_pass() -> None:
     echo = b" . /x/y\x1b[K\r\x1b[3C\x1b[?2004l\r\r\n\x1b]133;C\x07\x1b[31m"
-    assert sifted([echo, MARK + b"out"], hold=True) == (b"\x1b[?2004l\x1b]133;C\x07out", [("5ec.1.1", "B")])
+    assert filtered([echo, MARK + b"out"], hold=True) == (b"\x1b[?2004l\x1b]133;C\x07out", [("5ec.1.1", "B")])
 
 
 @pytest.mark.parametrize(
@@ -84,34 +83,34 @@ def test_of_an_echo_only_the_modes_pass() -> None:
     ],
 )
 def test_a_line_is_begun_until_it_is_entered_or_cleared(typed: bytes, begun: bool) -> None:
-    draft = TypedLine()
-    draft.typed(typed, None)
-    assert bool(draft.length) == begun
+    line = TypedLine()
+    line.add(typed, None)
+    assert bool(line.length) == begun
 
 
 class Foreground:
     """A raw terminal with a program in front."""
 
-    def __init__(self) -> None:
-        self.descriptor, self._other = os.openpty()
-        tty.setraw(self._other)
-        self.group = 1
+    group = 1
 
     def foreground(self) -> int:
         return self.group
 
+    def raw(self) -> bool:
+        return True
+
 
 def test_what_an_editor_took_is_no_part_of_the_line_at_the_prompt_behind_it() -> None:
     pty: Any = Foreground()
-    draft = TypedLine()
-    draft.typed(b"dd:x", pty)
-    assert draft.unfinished(pty)
+    line = TypedLine()
+    line.add(b"dd:x", pty)
+    assert line.unfinished(pty)
     pty.group = 2
-    assert not draft.unfinished(pty)
-    draft.typed(b"l", pty)
-    assert draft.unfinished(pty)
-    draft.typed(b"\x7f", pty)
-    assert not draft.unfinished(pty)
+    assert not line.unfinished(pty)
+    line.add(b"l", pty)
+    assert line.unfinished(pty)
+    line.add(b"\x7f", pty)
+    assert not line.unfinished(pty)
 
 
 def test_escape_sequences_are_taken_out_and_nothing_else() -> None:

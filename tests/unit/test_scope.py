@@ -1,4 +1,4 @@
-"""Whether a daemon needs a systemd scope of its own: the answer from files that stand in for the system's."""
+"""Whether a daemon needs a systemd scope of its own, on a simulated system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sesh.daemon.spawn import scope
 
 
 class System:
-    """A machine with systemd, of which the test says what it is like."""
+    """A machine with systemd, whose files the test sets."""
 
     def __init__(self, path: Path, patch: pytest.MonkeyPatch) -> None:
         self.files: dict[str, str] = {}
@@ -50,12 +50,12 @@ def words(system: System) -> list[str]:
     return [str(system.runner), "--user", "--scope", "--quiet", "--collect", "--"]
 
 
-def test_a_terminals_own_scope_is_left(system: System) -> None:
+def test_a_daemon_leaves_the_scope_of_a_terminal(system: System) -> None:
     system.cgroup("user@1000.service/app.slice/vte-spawn-1.scope")
     assert scope.own_scope() == words(system)
 
 
-def test_a_login_is_left_only_where_logind_kills(system: System) -> None:
+def test_a_daemon_leaves_the_scope_of_a_login_only_if_logind_kills_at_logout(system: System) -> None:
     system.cgroup("session-3.scope")
     assert scope.own_scope() == []
     system.files["/etc/systemd/logind.conf"] = "[Login]\n#KillUserProcesses=yes\n"
@@ -66,12 +66,12 @@ def test_a_login_is_left_only_where_logind_kills(system: System) -> None:
     assert scope.own_scope() == []
 
 
-def test_a_service_is_stayed_in(system: System) -> None:
+def test_a_daemon_stays_in_a_service(system: System) -> None:
     system.cgroup("user@1000.service/app.slice/tmux.service")
     assert scope.own_scope() == []
 
 
-def test_without_systemd_nothing_is_put_before_the_daemon(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_systemd_there_is_no_scope(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     system.cgroup("vte-spawn-1.scope")
     system.runner.unlink()
     assert scope.own_scope() == []

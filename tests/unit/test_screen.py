@@ -148,7 +148,7 @@ def test_p10_scosc_and_scorc_are_decsc_and_decrc() -> None:
     assert fed("\x1b[2;3H\x1b[s\x1b[H\x1b[u").cursor == (1, 2)
 
 
-def test_p10_a_cursor_that_waits_to_wrap_is_saved_waiting() -> None:
+def test_p10_a_pending_wrap_is_saved() -> None:
     assert fed("abcd\x1b7\x1b[H\x1b8x", 4).text()[:2] == ["abcd", "x"]
 
 
@@ -323,7 +323,7 @@ def test_p22_mouse_modes_exclude_one_another() -> None:
     assert emulator.mode(1003) is False
 
 
-def test_p23_a_cursor_waiting_to_wrap_stands_on_the_last_column() -> None:
+def test_p23_with_a_wrap_pending_the_cursor_is_on_the_last_column() -> None:
     assert fed("x" * 20).cursor == (0, 19)
 
 
@@ -365,7 +365,7 @@ def test_p25_the_tables_call_what_the_screen_is(monkeypatch: pytest.MonkeyPatch)
         ("38;5;4;1", "0;1;38;5;4"),
     ],
 )  # fmt: skip
-def test_p26_renditions_are_kept_in_their_own_form(sgr: str, pen: str) -> None:
+def test_p26_colours_keep_the_form_that_they_were_set_in(sgr: str, pen: str) -> None:
     assert fed(f"\x1b[{sgr}m").pen_sgr() == pen
 
 
@@ -386,7 +386,7 @@ def test_decaln_fills_the_screen() -> None:
     assert emulator.cursor == (0, 0)
 
 
-def test_ris_puts_everything_at_rest() -> None:
+def test_ris_resets_everything() -> None:
     emulator = fed("x\x1b[31m\x1b[?1049h\x1b[?2004h\x1b[>1u\x1b]0;t\x07\x1b[2;3r\x1b(0\x1bc")
     assert emulator.text() == [""] * 5
     assert (emulator.alternate, emulator.kitty_flags, emulator.mode(2004)) == (False, 0, False)
@@ -401,6 +401,6 @@ def test_sizes_are_clamped() -> None:
     assert (emulator.columns, emulator.rows) == (1000, 1)
 
 
-def test_rows_below_counts_what_stands_under_the_cursor() -> None:
+def test_rows_below_counts_the_rows_under_the_cursor() -> None:
     assert fed("a\r\nb\r\nc\x1b[H").rows_below() == 2
     assert fed("a\r\nb").rows_below() == 0

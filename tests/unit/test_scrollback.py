@@ -102,18 +102,18 @@ def test_without_scrollback_nothing_is_kept() -> None:
         (numbered(5) + "\r\n", [f"line {number}" for number in range(5)]),
     ],
 )
-def test_the_log_ends_with_the_last_line_written(data: str, lines: list[str]) -> None:
+def test_the_last_lines_end_with_the_last_one_written(data: str, lines: list[str]) -> None:
     assert fed(data).last_lines(99) == lines
 
 
-def test_the_log_gives_the_last_lines() -> None:
+def test_only_as_many_lines_come_as_are_wanted() -> None:
     emulator = fed(numbered(20))
     assert emulator.last_lines(4) == ["line 16", "line 17", "line 18", "line 19"]
     assert emulator.last_lines(2) == ["line 18", "line 19"]
     assert emulator.last_lines(0) == []
 
 
-def test_the_log_shows_what_lies_under_the_alternate_screen() -> None:
+def test_the_last_lines_are_those_of_the_main_screen() -> None:
     assert fed("shell\r\n\x1b[?1049hvim").last_lines(9) == ["shell"]
 
 

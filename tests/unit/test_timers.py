@@ -24,17 +24,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_nothing_is_waited_for_while_nothing_is_set(clock: Clock) -> None:
     due = Timers()
-    assert due.wait() is None
+    assert due.wait_time() is None
     due.set("a", 5, lambda: None)
     due.set("b", 3, lambda: None)
-    assert due.wait() == 3
+    assert due.wait_time() == 3
     due.clear("b")
     due.clear("never set")
-    assert due.wait() == 5
+    assert due.wait_time() == 5
     clock.now += 9
-    assert due.wait() == 0
+    assert due.wait_time() == 0
     due.run()
-    assert due.wait() is None
+    assert due.wait_time() is None
 
 
 def test_a_deadline_runs_once_and_not_early(clock: Clock) -> None:
@@ -53,8 +53,8 @@ def test_setting_moves_a_deadline_and_ensuring_leaves_it(clock: Clock) -> None:
     due, ran = Timers(), []
     due.set("a", 2, lambda: ran.append("old"))
     due.ensure("a", 1, lambda: ran.append("ensured"))
-    assert due.wait() == 2
-    assert due.stands("a")
+    assert due.wait_time() == 2
+    assert due.is_set("a")
     due.set("a", 4, lambda: ran.append("new"))
     clock.now += 3
     due.run()
@@ -62,7 +62,7 @@ def test_setting_moves_a_deadline_and_ensuring_leaves_it(clock: Clock) -> None:
     clock.now += 1
     due.run()
     assert ran == ["new"]
-    assert not due.stands("a")
+    assert not due.is_set("a")
 
 
 def test_a_callback_may_set_itself_again(clock: Clock) -> None:
@@ -96,7 +96,7 @@ def test_a_deadline_that_another_one_moved_or_cleared_does_not_run(clock: Clock)
     due.set("c", 0, tick)
     due.run()
     assert ran == []
-    assert due.wait() == 10
+    assert due.wait_time() == 10
 
 
 def test_a_callback_that_fails_leaves_the_others_set(clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""What the tokenizer makes of bytes: the gaps of pyte's parser, and bytes that mean harm. P numbers are the gaps."""
+"""What the tokenizer makes of bytes: the gaps of pyte's parser (numbered P), and hostile input (R)."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_controls_within_a_sequence_act_before_it() -> None:
 
 
 @pytest.mark.parametrize("data", [b"\x1b[31", b"\x1b]0;ti", b"\x1bP1;2", "é".encode()[:1], b"\x1b", b"\x1b("])
-def test_what_is_unfinished_is_kept_and_sent_on(data: bytes) -> None:
+def test_unfinished_bytes_are_kept_and_sent_on(data: bytes) -> None:
     emulator = fed(b"text" + data)
     assert emulator.tokenizer.unfinished == data
     assert replay(emulator).endswith(data)

@@ -1,4 +1,4 @@
-"""The picture for a terminal of another size."""
+"""What a terminal of another size is sent."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_modes_of_input_and_the_cursor_follow() -> None:
     assert client.cursor_visible
 
 
-def test_what_a_view_shows_is_what_the_model_holds() -> None:
+def test_a_viewport_shows_what_the_emulator_holds() -> None:
     rng = random.Random(11)
     for _ in range(60):
         emulator = Emulator(14, 5)

@@ -29,7 +29,7 @@ def session() -> Session:
     return Session({**facts, "keep": False, "job": False}, (80, 24, 0, 0), None)
 
 
-def answered(session: Session, link: Link) -> dict[str, object]:
+def answer(session: Session, link: Link) -> dict[str, object]:
     def answer() -> dict[str, object] | None:
         session.timers.run()
         link.connection.flush()
@@ -39,60 +39,60 @@ def answered(session: Session, link: Link) -> dict[str, object]:
     return wait_until(answer)
 
 
-def asked(session: Session, link: Link, **words: object) -> None:
+def wait(session: Session, link: Link, **words: object) -> None:
     link.connection.waits[7] = {"output": False}
-    session.waiting().add(link.connection, 7, **session.waiting().conditions(words))
+    session.get_waits().add(link.connection, 7, **session.get_waits().conditions(words))
 
 
 def test_silence_is_counted_from_the_last_output(session: Session, link: Link) -> None:
-    session.last_activity = time.time()
+    session.pump.last_activity = time.time()
     begun = time.monotonic()
-    asked(session, link, idle=0.2)
-    assert answered(session, link)["met"] == "idle"
+    wait(session, link, idle=0.2)
+    assert answer(session, link)["met"] == "idle"
     assert time.monotonic() - begun >= 0.19
 
 
 def test_a_session_that_is_silent_already_is_idle_at_once(session: Session, link: Link) -> None:
-    session.last_activity = time.time() - 60
-    asked(session, link, idle=30)
-    assert answered(session, link)["met"] == "idle"
+    session.pump.last_activity = time.time() - 60
+    wait(session, link, idle=30)
+    assert answer(session, link)["met"] == "idle"
     assert link.connection.waits == {}
 
 
 def test_time_that_runs_out_is_an_error_and_the_end_of_the_wait(session: Session, link: Link) -> None:
-    asked(session, link, idle=60, timeout=0.01)
-    error = answered(session, link)["error"]
+    wait(session, link, idle=60, timeout=0.01)
+    error = answer(session, link)["error"]
     assert isinstance(error, dict)
     assert (error["code"], error["exit"]) == ("timeout", 124)
-    assert session.waiting().all == []
-    assert session.timers.wait() is None
+    assert session.get_waits().all == []
+    assert session.timers.wait_time() is None
 
 
 def test_who_follows_gets_all_output_before_the_answer(session: Session, link: Link) -> None:
-    session.last_activity = 0.0
+    session.pump.last_activity = 0.0
     session.log.append(b"x" * 100)
     link.connection.reader = Reader(link.connection, 0)
-    asked(session, link, idle=1)
+    wait(session, link, idle=1)
     session.timers.run()
     assert 7 in link.connection.waits
     link.connection.feed(session.log)
-    assert answered(session, link)["met"] == "idle"
+    assert answer(session, link)["met"] == "idle"
 
 
 def test_the_waits_of_a_connection_that_closed_leave_no_timers(session: Session, link: Link) -> None:
-    asked(session, link, idle=60, timeout=600)
+    wait(session, link, idle=60, timeout=600)
     link.connection.fail()
     other = Link()
-    asked(session, other, idle=0)
-    assert answered(session, other)["met"] == "idle"
-    assert session.timers.wait() is None
+    wait(session, other, idle=0)
+    assert answer(session, other)["met"] == "idle"
+    assert session.timers.wait_time() is None
     other.close()
 
 
 @pytest.mark.parametrize("words", [{"idle": "1"}, {"idle": True}, {"timeout": -1}, {"timeout": 1e12}])
 def test_seconds_that_are_none_are_refused(session: Session, words: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        session.waiting().conditions(words)
+        session.get_waits().conditions(words)
 
 
 def test_a_prompt_counts_only_when_something_was_printed_since(
@@ -107,12 +107,12 @@ def test_a_prompt_counts_only_when_something_was_printed_since(
 
     monkeypatch.setattr("sesh.daemon.shell.shells.at_prompt", at_prompt)
     monkeypatch.setattr(module, "QUIET", 0.01)
-    session.pty = object()  # type: ignore[assignment]
-    session.last_activity = 0.0
-    session.sent_at = session.log.head
-    asked(session, link, prompt=True, **{"from": "sent"})
+    session.pump.pty = object()  # type: ignore[assignment]
+    session.pump.last_activity = 0.0
+    session.pump.sent_at = session.log.head
+    wait(session, link, prompt=True, **{"from": "sent"})
     session.timers.run()
     assert (looks, list(link.connection.waits)) == ([], [7])
     session.log.append(b"make\r\n$ ")
-    session.waiting().stirred()
-    assert answered(session, link)["met"] == "prompt"
+    session.get_waits().activity()
+    assert answer(session, link)["met"] == "prompt"

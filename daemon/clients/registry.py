@@ -1,0 +1,138 @@
+"""The attached clients together: which one leads and sets the size, which sets the pace, which answers queries."""
+
+from __future__ import annotations
+
+import time
+
+from sesh.daemon.clients.connection import ASIDE, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC
+from sesh.lean import OrderedDict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sesh.daemon.clients.connection import Client, Size
+    from sesh.daemon.pty.output_log import OutputLog
+
+CLIENT_LAG = 1 << 20
+"""Bytes that a client may be behind. Beyond it the program waits for the leader; others are set aside."""
+MAX_DEPARTED = 64
+"""Clients that are remembered after they have left, so that they can return to their place."""
+STALLED = 2.0
+"""Seconds in which a client took no byte, after which the program no longer waits for it."""
+
+
+class Clients:
+    """The attached clients of one session. `resize` gives the session another size."""
+
+    def __init__(self, size: Size, resize: Callable[[Size], None]) -> None:
+        self.all: list[Client] = []
+        self.size = size
+        self._resize = resize
+        self.turn = 0
+        """How often another client has begun to type."""
+        self.last_number = 0
+        self.departed: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
+        """By the token of a client that has left: its newest INPUT's number, where it was fed to, whether raw."""
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def next_number(self) -> int:
+        """A number for a new client."""
+        self.last_number += 1
+        return self.last_number
+
+    @property
+    def leader(self) -> Client | None:
+        """The client that typed last (attaching counts), read-only ones left out."""
+        if len(self.all) == 1:
+            return None if self.all[0].read_only else self.all[0]
+        writable = [client for client in self.all if not client.read_only]
+        return max(writable, key=lambda client: client.last_typed, default=None)
+
+    def add(self, client: Client) -> None:
+        """Adds a client; the session takes its size, unless it is read-only."""
+        self.all.append(client)
+        if client.read_only:
+            self._choose_mode(client)
+        else:
+            self.typed(client)
+
+    def remove(self, client: Client, position: int) -> None:
+        """Removes a client, fed up to `position`; the session takes the size of the next most recent one."""
+        if client.token:
+            self.departed[client.token] = (client.last_input, position, client.mode == RAW)
+            while len(self.departed) > MAX_DEPARTED:
+                self.departed.popitem(last=False)
+        self.all.remove(client)
+        self.fit()
+
+    def typed(self, client: Client) -> bool:
+        """Notes that a client typed, and so leads. Whether it did not lead before."""
+        if client.last_typed == self.turn and self.turn:
+            return False
+        self.turn += 1
+        client.last_typed = self.turn
+        self.fit()
+        return True
+
+    def fit(self) -> None:
+        """Gives the session the leader's size, and each client the mode that fits its own."""
+        leader = self.leader
+        if leader is not None and leader.size != self.size:
+            repaint = leader.size[:2] != self.size[:2]
+            self.size = leader.size
+            self._resize(leader.size)
+            if repaint:
+                for client in self.all:
+                    if client.mode == RAW:
+                        client.need(REPAINT)
+        for client in self.all:
+            self._choose_mode(client)
+
+    def _choose_mode(self, client: Client) -> None:
+        """Raw for a terminal of the session's size, else drawn; one that is set aside or held stays so."""
+        if client.mode in (ASIDE, HELD):
+            return
+        mode = RAW if client.size[:2] == self.size[:2] else DRAWN
+        if mode != client.mode:
+            client.mode = mode
+            client.viewport = None
+            client.need(ENTER)
+
+    def set_aside(self, client: Client, mode: str) -> None:
+        """Feeds a client nothing until it reads again (ASIDE) or asks for the screen (HELD)."""
+        if client.left_at < 0:
+            client.left_at = client.position
+        client.mode = mode
+        client.needs = ""
+
+    def bring_back(self, client: Client) -> None:
+        """Feeds a client again that was set aside or held, beginning with what it missed."""
+        client.mode = RAW if client.size[:2] == self.size[:2] else DRAWN
+        client.viewport = None
+        client.need(RESYNC)
+
+    def too_slow(self, log: OutputLog) -> list[Client]:
+        """The raw clients that are too far behind and that the program does not wait for."""
+        late = [client for client in self.all if client.fed() and client.behind(log) > CLIENT_LAG]
+        if not late:
+            return late
+        now = time.monotonic()
+        leader = self.leader
+        return [client for client in late if client is not leader or now - client.connection.progress_at > STALLED]
+
+    def awaited(self, log: OutputLog) -> Client | None:
+        """The client for which the program waits: the leader, while it is too far behind."""
+        leader = self.leader
+        if leader is None or not leader.fed() or leader.behind(log) <= CLIENT_LAG:
+            return None
+        return leader
+
+    def answering(self, log: OutputLog) -> Client | None:
+        """The client whose terminal answers the program's queries: raw, writable, reading; the last active one."""
+        able = [
+            client for client in self.all if client.fed() and not client.read_only and client.behind(log) <= CLIENT_LAG
+        ]
+        return max(able, key=lambda client: client.last_typed, default=None)
