@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh.errors import Lost
+from sesh.errors import Lost, SeshError
 from sesh.lean import socket
 from sesh.ops import find
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Route:
-    """Connections to sessions here, which break only with the daemon.
+    """Connections to sessions here, which break only with the daemon. A context manager.
 
     `sleep`: waits so many seconds between two attempts to come back over a lost link, and raises what ends them.
     """
@@ -29,6 +29,14 @@ class Route:
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
         self.sleep = sleep
         self._connection: Connection | None = None
+
+    def __enter__(self) -> Route:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self.close()
+        if isinstance(error, SeshError):
+            error.host = error.host or self.host
 
     def connect(self, name: str) -> Connection:
         """A connection to a session that must be there. Raises as `find.required` does."""
@@ -42,6 +50,9 @@ class Route:
         connection never raises Lost.
         """
         raise Lost("the connection is lost", hint=f"see: $sesh --status {broken.welcome.get('name')}")
+
+    def close(self) -> None:
+        """Closes what stays open between two connections."""
 
     def cut(self) -> None:
         """Ends the connection from another thread: whoever reads it sees its end."""

@@ -7,7 +7,6 @@ as `{"$bytes": base64}`. Questions and notes for the person travel back and are 
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 
 from sesh import __version__, protocol, wire
 from sesh.errors import SeshError, TimedOut, Unreachable, UsageError, rebuild
@@ -41,10 +40,9 @@ class Target:
         """The same for an op that yields its results one by one."""
         yield from carry_out(self.caller, op, data)
 
-    @contextmanager
-    def route(self, name: str) -> Iterator[Route]:
-        """The way to the daemon of a session, for verbs that speak with it for a while."""
-        yield Route()
+    def route(self, name: str) -> Route:
+        """The way to the daemon of a session, for verbs that speak with it for a while: a context manager."""
+        return Route()
 
     def sync(self) -> None:
         """Pushes the user's files to a host before something begins there; nothing to do here."""
@@ -72,33 +70,44 @@ class HostTarget(Target):
 
     def call(self, op: str, /, **data: Any) -> Any:
         """Has the host carry out an op; its result. Raises what it raises there, Unreachable."""
-        with self._naming_host(), self.open() as through:
-            return request(self.caller, through, op, data)
+        try:
+            with self.open() as through:
+                return request(self.caller, through, op, data)
+        except SeshError as error:
+            error.host = error.host or self.host
+            raise
 
     def stream(self, op: str, /, **data: Any) -> Iterator[Any]:
         """The same for an op that yields. Raises Unreachable where the link is lost."""
-        with self._naming_host(), self.open() as through:
-            check_version(through)
-            through.send(_frames(op, data, asks=False, answers=[]))
-            for kind, payload in _heard(through):
-                if kind == protocol.DATA:
-                    yield decoded(payload)
-                elif kind == protocol.RESPONSE:
-                    _checked(protocol.parse(payload))
-                    return
+        try:
+            with self.open() as through:
+                check_version(through)
+                through.send(_frames(op, data, asks=False, answers=[]))
+                for kind, payload in _heard(through):
+                    if kind == protocol.DATA:
+                        yield decoded(payload)
+                    elif kind == protocol.RESPONSE:
+                        _checked(protocol.parse(payload))
+                        return
+        except SeshError as error:
+            error.host = error.host or self.host
+            raise
 
-    @contextmanager
-    def route(self, name: str) -> Iterator[Route]:
+    def route(self, name: str) -> Route:
         """The way to a session there. Raises NotFound."""
         from sesh.ops.remote_route import RemoteRoute
 
-        with self._naming_host(), self.open() as through:
-            through.open_session("connect", name=name, passing=True)
-            route = RemoteRoute(self.caller, self.destination, name, through)
+        try:
+            through = self.open()
             try:
-                yield route
-            finally:
-                route.close()
+                through.open_session("connect", name=name, passing=True)
+            except BaseException:
+                through.close()
+                raise
+        except SeshError as error:
+            error.host = error.host or self.host
+            raise
+        return RemoteRoute(self.caller, self.destination, name, through)
 
     def sync(self) -> None:
         """Pushes the user's files there; what fails is noted, and keeps nobody from going on."""
@@ -111,15 +120,6 @@ class HostTarget(Target):
                 return  # the link that comes next meets the same, and says it
             except SeshError as error:
                 self.caller.note(str(error))
-
-    @contextmanager
-    def _naming_host(self) -> Iterator[None]:
-        """Has errors name the host in the commands of their hints."""
-        try:
-            yield
-        except SeshError as error:
-            error.host = error.host or self.host
-            raise
 
 
 def carry_out(caller: Caller, name: str, data: dict[str, Any]) -> Any:
