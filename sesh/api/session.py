@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, overload
 
-from sesh.api.results import Met, Result
+from sesh.api.outcomes import Met, Result
 from sesh.api.stop import Stop
 from sesh.errors import Busy, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name

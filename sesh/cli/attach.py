@@ -6,7 +6,7 @@ from sesh import paths
 from sesh.cli import printing
 from sesh.errors import NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
-from sesh.ops import enter, find
+from sesh.ops import calls, enter, find
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -263,7 +263,6 @@ def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, j
     `join`: no files are pushed before.
     """
     from sesh.client.attach import attach as run
-    from sesh.ops import remote_route
     from sesh.ops.target import HostTarget
     from sesh.remote import eventlog
 
@@ -279,7 +278,7 @@ def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, j
         target.sync()
     through = target.open()
     try:
-        answer, _ = remote_route.enter(cli.caller, through, op, data)
+        answer, _ = calls.enter(cli.caller, through, op, data)
     except BaseException:
         through.close()
         raise

@@ -28,7 +28,9 @@ def mcp(cli: Invocation) -> int:
         raise Refused("--mcp needs version 2 of the package mcp, and an older one is installed", hint=install)
     if os.isatty(0):
         raise Refused("--mcp speaks to a program", hint="put `sesh --mcp` into the settings of your agent")
-    from sesh.mcp.server import serve
+    from sesh.mcp.serve import serve
 
-    serve()
-    return 0
+    code = serve()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a thread may still wait for a command

@@ -22,7 +22,7 @@ import signal
 
 from sesh import __version__, paths, protocol, wire
 from sesh.errors import InternalError, NotFound, Refused, SeshError, Unreachable, UsageError
-from sesh.ops import child, find, target
+from sesh.ops import calls, child, find
 from sesh.ops.caller import Caller, Origin, Question
 from sesh.store import records, results
 
@@ -141,7 +141,7 @@ def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:
         return begun
     arguments = asked.get("arguments")
     try:
-        name, connection = target.carry_out(
+        name, connection = calls.carry_out(
             caller, str(asked.get("op")), arguments if isinstance(arguments, dict) else {}
         )
     except Question as question:
@@ -154,12 +154,12 @@ def _op(caller: LinkCaller, asked: dict[str, Any], data: bytes, send: Callable[[
     number = asked.get("id")
     try:
         try:
-            result = target.carry_out(caller, str(asked.get("op")), target.decoded(data) if data else {})
+            result = calls.carry_out(caller, str(asked.get("op")), calls.decoded(data) if data else {})
             if hasattr(result, "__next__"):
                 for item in result:
-                    send(protocol.frame(protocol.DATA, target.encoded(item)))
+                    send(protocol.frame(protocol.DATA, calls.encoded(item)))
             else:
-                for frame in _chunks(target.encoded(result)):
+                for frame in _chunks(calls.encoded(result)):
                     send(frame)
         except Question as question:
             answer = {"id": number, "ok": True, **_question(question), "notes": caller.notes}

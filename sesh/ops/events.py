@@ -8,7 +8,7 @@ import time
 
 from sesh import paths, platform, protocol, wire
 from sesh.errors import Ended, Lost, Refused, SeshError, Unreachable, rebuild
-from sesh.ops import find
+from sesh.ops import calls, find
 from sesh.ops.caller import op
 
 TYPE_CHECKING = False
@@ -219,15 +219,14 @@ def follow_all(target: Target) -> Iterator[Event]:
 def _streamed(through: Link) -> Iterator[Event]:
     """The items of the other side's `all_events`. Raises Lost if it is the link that ends."""
     from sesh.keepalive import Keepalive
-    from sesh.ops import target
 
     through.keepalive = Keepalive(enabled=True)
-    target.check_version(through)
-    through.send(wire.asking("op", _EVENTS, target.encoded({}), op="events.all_events", asks=False, answers=[]))
+    calls.check_version(through)
+    through.send(wire.asking("op", _EVENTS, calls.encoded({}), op="events.all_events", asks=False, answers=[]))
     while True:
         kind, payload = through.receive()
         if kind == protocol.DATA:
-            yield target.decoded(payload)
+            yield calls.decoded(payload)
         elif kind == protocol.RESPONSE:
             if "error" in (answer := protocol.parse(payload)):
                 raise rebuild(answer["error"])

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from sesh.ops.caller import Caller
     from sesh.ops.interrupts import Interrupts
+    from sesh.ops.remote_route import Reconnected
     from sesh.ops.stdin_forwarder import StdinForwarder
     from sesh.ops.target import Target
 
-    Reconnected = tuple[wire.Connection | None, dict[str, Any] | None, bytes]
     Again = Callable[[wire.Connection, str, int, float], Reconnected]
 
     class Sink(Protocol):

@@ -7,6 +7,7 @@ import select
 import time
 
 from sesh.errors import Refused, SeshError, Unreachable, UsageError
+from sesh.ops import calls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,12 +121,12 @@ class Asking:
 
 def sessions_of(caller: Caller, word: str, deadline: float) -> list[Summary]:
     """The sessions of one host, without any prompt. Raises what it answers, Unreachable at the deadline (monotonic)."""
-    from sesh.ops import links, target
+    from sesh.ops import links
     from sesh.remote.ssh import link
 
     place = links.destination(caller, word)
     with link.open_link(place, links.origin(place), ask=False, timeout=deadline - time.monotonic()) as through:
-        rows = target.request(caller, through, "sessions.summaries", {}, deadline)
+        rows = calls.request(caller, through, "sessions.summaries", {}, deadline)
     return [each for each in rows if isinstance(each, dict)]
 
 

@@ -7,7 +7,7 @@ import time
 
 from sesh.errors import Ended, InternalError, Interrupted, Lost, TimedOut, Unreachable
 from sesh.keepalive import Keepalive, backoff
-from sesh.ops import links, target
+from sesh.ops import calls, links
 from sesh.ops.route import Route
 from sesh.remote.ssh import link
 from sesh.remote.ssh.link import Link
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
     from sesh.ops.caller import Caller
     from sesh.ops.interrupts import Interrupts
-    from sesh.ops.jobs import Reconnected
     from sesh.remote.ssh.destination import Destination
     from sesh.wire import Connection
+
+    Reconnected = tuple[Connection | None, dict[str, Any] | None, bytes]
 
 
 class RemoteRoute(Route):
@@ -105,7 +106,7 @@ def begin(caller: Caller, through: Link, op: str, data: dict[str, Any], interrup
     session_id = os.urandom(8).hex()
     while True:
         try:
-            answer, output = enter(caller, through, op, data, session_id=session_id)
+            answer, output = calls.enter(caller, through, op, data, session_id=session_id)
         except Lost:
             through.close()
             host = destination.host
@@ -119,31 +120,6 @@ def begin(caller: Caller, through: Link, op: str, data: dict[str, Any], interrup
             through.close()
             raise Ended(str(answer["name"]), answer["result"], output)
         return str(answer["name"]), through
-
-
-def enter(
-    caller: Caller, through: Link, op: str, data: dict[str, Any], *, session_id: str = ""
-) -> tuple[dict[str, Any], bytes]:
-    """Has the other end of a link carry out an op that leads to a session: from then on its daemon is spoken to.
-
-    Questions to the person are answered here. The answer names the session, or holds the `result` of one that began
-    with `session_id` and has ended; the bytes are its output. Raises Lost.
-    """
-    target.check_version(through)
-    answers: list[str] = []
-    while True:
-        words: dict[str, Any] = {
-            "op": op,
-            "data": data,
-            "asks": caller.can_ask,
-            "answers": answers,
-            "session_id": session_id,
-        }
-        answer, output = through.open_session("enter", **words)
-        target.show_notes(caller, answer)
-        if "question" not in answer:
-            return answer, output
-        answers.append(target.answered(caller, answer))
 
 
 def _interruptibly(caller: Caller, destination: Destination, interrupts: Interrupts) -> Link:

@@ -39,7 +39,15 @@ TERMINAL_MAY_KNOW = ("sesh.vt", "sesh.lean", "sesh.errors")
 SILENT = ("sesh.ops", "sesh.api", "sesh.mcp")
 
 # Two files of one name where both are the same notion in two rooms, with the reason.
-NAMESAKES: dict[str, str] = {}
+_VERB = "the words and the output of verbs, and what these verbs do"
+NAMESAKES: dict[str, str] = {
+    "attach": "attaching: the command line's, the client's and the daemon's side of it",
+    "deploy": "installing sesh on hosts: the verb, and one deploy step by step",
+    "events": "what happened: kept by the daemon, followed by an op, printed by the verb",
+    "main": "what a process runs: the command line's, a daemon's",
+    "session": "one session: the daemon's, and the one that the API hands out",
+    **dict.fromkeys(("jobs", "layout", "send", "sessions", "shell", "views", "wait"), _VERB),
+}
 
 # What is not so yet: rule and room, and how many there still are. Owners lower these numbers; all of them go.
 PENDING: dict[str, int] = {}

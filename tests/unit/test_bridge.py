@@ -16,7 +16,7 @@ import pytest
 
 from sesh import protocol, wire
 from sesh.errors import InvalidName, NotFound, Unreachable, UsageError
-from sesh.ops import bridge, target
+from sesh.ops import bridge, calls
 from tests.support import Home, wait_until
 
 
@@ -66,12 +66,12 @@ def deadline() -> float:
 
 def op(op: str, number: int = 1, /, **data: Any) -> bytes:
     """The frames that ask for an op."""
-    return wire.asking("op", number, target.encoded(data), op=op, asks=False, answers=[])
+    return wire.asking("op", number, calls.encoded(data), op=op, asks=False, answers=[])
 
 
 def result(connection: wire.Connection, number: int = 1) -> Any:
     """The result of the op that was asked for."""
-    return target.decoded(connection.answer(number, deadline())[1])
+    return calls.decoded(connection.answer(number, deadline())[1])
 
 
 def test_it_says_its_mark_then_who_it_is(home: Home, far_end: Bridge) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sesh import protocol, wire
 from sesh.errors import NotFound, UsageError
-from sesh.ops import target
+from sesh.ops import calls
 from sesh.ops.caller import Caller
 from sesh.ops.target import Target
 
@@ -25,15 +25,15 @@ DATA = st.recursive(
 @given(DATA)
 def test_data_of_any_bytes_survives_the_link(data: Any) -> None:
     """Bytes that are no UTF-8, controls, quotes, empty words: no shell of a host ever reads them."""
-    assert target.decoded(target.encoded(data)) == data
+    assert calls.decoded(calls.encoded(data)) == data
 
 
 @given(st.lists(WORD, max_size=6))
 def test_words_of_any_bytes_survive_the_frames(argv: list[str]) -> None:
-    sent = wire.asking("op", 1, target.encoded({"command": argv}), op="sessions.open_", asks=False, answers=[])
+    sent = wire.asking("op", 1, calls.encoded({"command": argv}), op="sessions.open_", asks=False, answers=[])
     frames = protocol.Decoder().feed(sent)
     assert [kind for kind, _ in frames] == [protocol.DATA, protocol.REQUEST]
-    assert target.decoded(frames[0][1]) == {"command": argv}
+    assert calls.decoded(frames[0][1]) == {"command": argv}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_words_of_any_bytes_survive_the_frames(argv: list[str]) -> None:
 )  # fmt: skip
 def test_only_ops_are_carried_out_by_name(name: str) -> None:
     with pytest.raises(UsageError):
-        target.carry_out(Caller(), name, {})
+        calls.carry_out(Caller(), name, {})
 
 
 def test_data_that_an_op_does_not_know_is_refused() -> None:

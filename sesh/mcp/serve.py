@@ -8,8 +8,6 @@ has begun goes on.
 from __future__ import annotations
 
 import inspect
-import os
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +21,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from sesh import __version__, wording
 from sesh.api import SeshError, Stop
 from sesh.errors import Interrupted
-from sesh.mcp import sessions
+from sesh.mcp import known
 from sesh.mcp.tools import Tools
 
 _MOST = 200
@@ -134,17 +132,14 @@ def _threaded(calls: Calls, method: Callable[..., Any]) -> Callable[..., Any]:
     return tool
 
 
-def serve() -> None:
-    """Serves until the client closes its end; never returns, since a thread may still wait for a command."""
-    sessions.prune()
-    code = 0
+def serve() -> int:
+    """Serves until the client closes its end; the exit code. A thread may still wait for a command then."""
+    known.prune()
     try:
         anyio.run(_serve)
     except KeyboardInterrupt:
-        code = Interrupted.exit_code
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code)
+        return Interrupted.exit_code
+    return 0
 
 
 async def _serve() -> None:

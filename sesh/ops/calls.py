@@ -1,0 +1,177 @@
+"""Ops called over a link: the request and its answer, the data in between, and the function behind a name.
+
+An op is asked for by its name, with plain data. It goes as JSON, with bytes as `{"$bytes": base64}`, and so does its
+result. Questions and notes for the person come back with the answer, and are asked and shown on this side.
+"""
+
+from __future__ import annotations
+
+import time
+
+from sesh import __version__, protocol, wire
+from sesh.errors import Refused, TimedOut, Unreachable, UsageError, rebuild
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from sesh.ops.caller import Caller
+    from sesh.remote.ssh.link import Link
+
+_REQUEST = 1
+
+
+def carry_out(caller: Caller, name: str, data: dict[str, Any]) -> Any:
+    """Calls an op of this machine by its name. Raises UsageError for one, or for data, that this sesh does not know."""
+    module, _, function = name.partition(".")
+    if not (module.isidentifier() and function.isidentifier()):
+        raise UsageError("the name of an op is module.function")
+    found: Any = None
+    try:
+        found = getattr(__import__(f"sesh.ops.{module}", fromlist=[function]), function, None)
+    except ModuleNotFoundError:
+        pass
+    if getattr(found, "is_op", False) is not True:
+        raise UsageError(f"this is sesh {__version__}, which does not know {name}; run: sesh --upgrade")
+    code = found.__code__
+    if not set(data) <= set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]):
+        raise UsageError(f"this is sesh {__version__}, which knows another {name}; run: sesh --upgrade")
+    return found(caller, **data)
+
+
+def request(caller: Caller, through: Link, name: str, data: dict[str, Any], deadline: float | None = None) -> Any:
+    """Has the other end of a link carry out an op, questions to the person answered here; its result.
+
+    `deadline` (monotonic): None for as long as the other side shows signs of life.
+    """
+    check_version(through)
+    answers: list[str] = []
+    while True:
+        through.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
+        result = bytearray()
+        for kind, payload in heard(through, deadline):
+            if kind == protocol.DATA:
+                result += payload
+            elif kind == protocol.RESPONSE:
+                answer = checked(protocol.parse(payload))
+                break
+        else:
+            raise Unreachable(f"the link to @{through.destination.host} is lost")
+        show_notes(caller, answer)
+        if "question" not in answer:
+            return decoded(bytes(result))
+        answers.append(answered(caller, answer))
+
+
+def enter(
+    caller: Caller, through: Link, op: str, data: dict[str, Any], *, session_id: str = ""
+) -> tuple[dict[str, Any], bytes]:
+    """Has the other end of a link carry out an op that leads to a session: from then on its daemon is spoken to.
+
+    Questions to the person are answered here. The answer names the session, or holds the `result` of one that began
+    with `session_id` and has ended; the bytes are its output. Raises Lost.
+    """
+    check_version(through)
+    answers: list[str] = []
+    while True:
+        words: dict[str, Any] = {
+            "op": op,
+            "data": data,
+            "asks": caller.can_ask,
+            "answers": answers,
+            "session_id": session_id,
+        }
+        answer, output = through.open_session("enter", **words)
+        show_notes(caller, answer)
+        if "question" not in answer:
+            return answer, output
+        answers.append(answered(caller, answer))
+
+
+def check_version(through: Link) -> None:
+    """Raises Refused where the sesh at the other end is too old to be asked for ops."""
+    if "op" not in (through.remote_info.get("can") or ()):
+        word, version = through.destination.host, str(through.remote_info.get("version") or "")[:40]
+        raise Refused(f"@{word} has an older sesh ({version!a})", hint=f"install this one there: sesh --deploy @{word}")
+
+
+def show_notes(caller: Caller, answer: dict[str, Any]) -> None:
+    """Shows what the other side noted."""
+    for note in answer.get("notes") or []:
+        text, again = note
+        caller.note(str(text))
+        if again:
+            caller.remember(str(text))
+
+
+def answered(caller: Caller, question: dict[str, Any]) -> str:
+    """The person's answer to a question of the other side."""
+    from sesh.wording import plain
+
+    answers = [(str(letter)[:1], plain(label)) for letter, label in question["answers"]]
+    return caller.ask(plain(question["question"]), answers, str(question.get("default"))[:1])
+
+
+def encoded(result: Any) -> bytes:
+    """A result as JSON; bytes in it as `{"$bytes": base64}`."""
+    import json
+
+    return json.dumps(result, default=_packed, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def decoded(data: bytes) -> Any:
+    """What `encoded` gave."""
+    import json
+
+    return json.loads(data, object_hook=_unpacked)
+
+
+def _packed(value: object) -> dict[str, str]:
+    from base64 import b64encode
+
+    if not isinstance(value, bytes):
+        raise TypeError(f"a {type(value).__name__} does not go over a link")
+    return {"$bytes": b64encode(value).decode()}
+
+
+def _unpacked(value: dict[str, Any]) -> Any:
+    if value.keys() != {"$bytes"}:
+        return value
+    from base64 import b64decode
+
+    return b64decode(value["$bytes"])
+
+
+def frames(name: str, data: dict[str, Any], *, asks: bool, answers: list[str]) -> bytes:
+    return wire.asking("op", _REQUEST, encoded(data), op=name, asks=asks, answers=answers)
+
+
+def checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if "error" in answer:
+        raise rebuild(answer["error"])
+    return answer
+
+
+def heard(through: Link, deadline: float | None = None) -> Iterator[tuple[int, bytes]]:
+    """The frames that come, for as long as the other side is there. Raises Unreachable where it is not."""
+    from sesh.keepalive import Keepalive
+
+    keepalive = Keepalive(enabled=True)
+    lost = f"the link to @{through.destination.host} is lost, and with it what it would have answered"
+    while True:
+        try:
+            yield through.receive(keepalive.due if deadline is None else min(deadline, keepalive.due))
+            keepalive.heard()
+        except TimedOut:
+            now = time.monotonic()
+            if deadline is not None and now >= deadline:
+                raise Unreachable(f"{through.destination.host} does not answer") from None
+            if now >= keepalive.due and not keepalive.check(now):
+                raise Unreachable(lost) from None
+            try:
+                through.send(protocol.frame(protocol.PING), now + 1)
+            except (TimedOut, Unreachable):
+                continue  # what was said before the end is still to come, and then the end
+        except Unreachable:
+            raise Unreachable(lost) from None
