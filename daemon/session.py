@@ -151,7 +151,7 @@ class Session:
             "name": self.name,
             "position": self.log.head,
             "events": self.events.last,
-            "can": ["rejoin"],
+            "can": ["rejoin", "reload"],
         }
 
     def missed_line(self) -> str:

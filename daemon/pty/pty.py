@@ -214,13 +214,14 @@ class Pty:
     def close(self) -> None:
         """Closes the pty; processes that still hold the slave side get the kernel's SIGHUP."""
         if self.descriptor >= 0:
-            os.close(self.descriptor)
+            if self._process is not None:
+                self._process.fileobj.close()  # it owns the descriptor, and would close the number once more
+                self._process.fd, self._process.closed = -1, True
+            else:
+                os.close(self.descriptor)
             if self._slave >= 0:
                 os.close(self._slave)
             self.descriptor = self._slave = -1
-            if self._process is not None:
-                self._process.fd, self._process.closed = -1, True
-                self._process.fileobj = None
 
 
 def load_ptyprocess() -> Any:

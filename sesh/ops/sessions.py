@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from sesh import paths
+from sesh import paths, wire
 from sesh.errors import Exists, Refused, SeshError, Unreachable, UsageError
 from sesh.ops import end, find
 from sesh.ops.caller import op
@@ -217,10 +217,14 @@ def _with_daemon() -> list[str]:
 
 def _reload(name: str) -> None:
     path = [os.path.abspath(each) for each in sys.path]
-    try:
-        find.ask(name, "reload", timeout=_RELOAD_TIMEOUT, python=sys.executable, path=path)
-    except UsageError as error:
-        raise UsageError(f"{error}; it cannot be reloaded: end it, and start it anew", exit_code=1) from error
+    deadline = time.monotonic() + _RELOAD_TIMEOUT
+    with find.required(name) as connection:
+        connection.send(wire.greeting("request"), deadline)
+        if "reload" not in (find.welcomed(connection, name).get("can") or ()):
+            message = f"{name} runs an older sesh that this one cannot take over; it goes on as it was"
+            raise Refused(message, hint="to renew it, end it and start it again")
+        connection.send(wire.asking("reload", 1, python=sys.executable, path=path), deadline)
+        connection.answer(1, deadline)
 
 
 # -- ending

@@ -22,7 +22,8 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade import state
 from sesh.daemon.upgrade.reload import load_begin
-from sesh.errors import rebuild
+from sesh.errors import Refused, rebuild
+from sesh.ops import sessions
 
 
 @pytest.fixture
@@ -190,6 +191,19 @@ def test_what_cannot_be_executed_changes_nothing(server: Server) -> None:
     if before:
         assert set(os.listdir("/proc/self/fd")) <= before  # what other tests left is closed at any time
     assert not server.session.timers.is_set("reload")
+
+
+def test_a_daemon_too_old_to_be_taken_over_is_not_asked_to_reload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would say that its new sesh lacks a module, which tells nobody what to do."""
+    ours, theirs = socket.socketpair()
+    descriptor = ours.detach()
+    monkeypatch.setattr(sessions.find, "required", lambda _: wire.Connection(descriptor, descriptor))
+    welcome = {"protocol": protocol.PROTOCOL, "version": "0.1.0", "can": ["rejoin"]}
+    with theirs:
+        theirs.sendall(protocol.message(protocol.WELCOME, welcome))
+        with pytest.raises(Refused, match="work runs an older sesh that this one cannot take over"):
+            sessions._reload("work")
+        assert [kind for kind, _ in protocol.Decoder().feed(theirs.recv(1 << 16))] == [protocol.HELLO]
 
 
 KNOWN = {

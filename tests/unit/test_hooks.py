@@ -1,0 +1,68 @@
+"""Hooks: one that cannot be started is noted, and the session goes on, or ends, as without it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sesh.daemon.clients.listener import Listener
+from sesh.daemon.pty.pty import Pty
+from sesh.daemon.server import Server
+from sesh.daemon.session import Session
+from sesh.daemon.upgrade.reload import load_begin
+from tests.support import wait_until
+
+
+@pytest.fixture
+def server(sessions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A session whose program waits for a signal, of a user who has hooks."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "config" / "sesh").mkdir(parents=True)
+    (tmp_path / "config" / "sesh" / "config.toml").write_text('[hooks]\non_exit = "true"\non_bell = "true"\n')
+    pty = Pty.spawn("/bin/sh", ["sh", "-c", "read x; exit 3"], "/", {}, (80, 24, 0, 0), 0o022)
+    facts: dict[str, Any] = {
+        "name": "work", "id": "00ff", "created": 1000.5, "directory": "/", "command": ["sh"], "labels": {},
+        "keep": False, "job": False, "pid": pty.pid,
+    }  # fmt: skip
+    own = Server(Session(facts, (80, 24, 0, 0), pty), Listener.claim("work"), None, load_begin)
+    yield own
+    if own.session.running:
+        os.kill(pty.pid, signal.SIGKILL)
+        os.waitpid(pty.pid, 0)
+    own.listener.close()
+
+
+def no_process() -> int:
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+
+
+def test_a_fork_that_fails_in_a_hook_leaves_no_session_half_dead(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error came up before the pty was closed: no result, no answer, and a daemon that never ended."""
+    session = server.session
+    assert session.pump.pty is not None
+    pid = session.pump.pty.pid
+    session.pump.type("test", b"\r")
+    wait_until(lambda: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG))
+    monkeypatch.setattr(os, "fork", no_process)
+    server.ending.child_ended()
+    assert server.ending.done
+    assert server.ending.over()
+    assert (session.exit_code, session.pump.pty.descriptor) == (3, -1)
+    assert not os.path.exists(os.path.join(os.environ["SESH_DIR"], "work.sock"))
+    assert "the hook on_exit was not started: BlockingIOError" in session.faults.lines()[-1]
+
+
+def test_a_fork_that_fails_upon_a_bell_costs_no_output(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = server.session
+    monkeypatch.setattr(os, "fork", no_process)
+    session.pump.type("test", b"\x07")
+    wait_until(lambda: session.pump.take() and b"^G" in session.log.bytes(0))
+    session.emit("bell")
+    assert "the hook on_bell was not started" in session.faults.lines()[-1]

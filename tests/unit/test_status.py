@@ -1,0 +1,80 @@
+"""`--status`: it says the same whether or not an emulator is loaded, and loads none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sesh.daemon.session import Session
+
+PIECES = st.sampled_from([
+    b"a line\r\n", b"\x1b[1;31mred\x1b[m", b"\x1b]0;title\x07", "界é".encode(), b"\x1b[?2004h$ ", b"\r\n" * 9,
+    b"x" * 95,
+    b"\t" * 11, b"\x1b[5B", b"\x1b[24;1H", b"\x1b[?1049h", b"\x1b[3S", b"\x1b[K", b"\b", b"\x1b[2J", b"\x1b[c",
+])  # fmt: skip
+
+
+def session() -> Session:
+    facts: dict[str, Any] = {
+        "name": "work", "id": "00ff", "created": 1000.5, "directory": "/", "command": ["sh"], "labels": {},
+        "keep": False, "job": False, "pid": os.getpid(),
+    }  # fmt: skip
+    return Session(facts, (80, 24, 0, 0), None)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(PIECES, max_size=20), st.booleans())
+def test_the_scrollback_is_counted_without_an_emulator(output: list[bytes], resized: bool) -> None:
+    own = session()
+    for at, block in enumerate(output):
+        own.log.append(block)
+        if resized and at == len(output) // 2:
+            own.model.resize(40, 5)
+    counted = own.status()["scrollback"]
+    assert not own.model.loaded
+    own.model.catch_up(10)
+    scrollback = own.model.emulator.scrollback
+    assert counted == {"lines": scrollback.lines, "bytes": scrollback.bytes}
+    assert own.status()["scrollback"] == counted
+
+
+def test_a_flood_is_counted_too() -> None:
+    own = session()
+    own.log.append(b"".join(b"line %d\r\n" % number for number in range(30_000)))
+    assert own.status()["scrollback"]["lines"] == 10_000
+    assert not own.model.loaded
+
+
+@pytest.mark.parametrize("output", [b"$ ", b"line\\r\\n" * 100, b"\\x1b[?1049h\\x1b[c"])
+def test_a_status_loads_no_emulator_for_good(output: bytes) -> None:
+    """Each `--status`, and each `exists()` of the API, left its modules in the daemon: most of a small one's memory."""
+    code = f"""
+import sys
+sys.path.insert(0, {os.getcwd()!r})
+from tests.unit.test_status import session
+before = {{name for name in sys.modules if name.startswith("sesh.vt")}}
+own = session()
+own.log.append(b"{output.decode()}")
+assert own.status()["scrollback"]["lines"] >= 0
+own.log.append(b"more\\r\\n" * 99)
+assert own.status()["scrollback"]["lines"] > 0 or {b"1049" in output}
+print(sorted(name for name in sys.modules if name in ("sesh.vt.emulator", "sesh.vt.screen", "pyte")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_where_no_process_can_be_made_the_values_are_right_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_process() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", no_process)
+    own = session()
+    own.log.append(b"line\r\n" * 100)
+    assert own.status()["scrollback"]["lines"] == 77
