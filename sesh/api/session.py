@@ -79,9 +79,9 @@ class Session:
         labels: Mapping[str, str] | None = None,
     ) -> bool:
         """The same for this session: whether it had to be created."""
-        data = _order(_program(command) if command is not None else None, directory, env, labels)
+        spec = _spec(_program(command) if command is not None else None, directory, env, labels)
         self._target.sync()
-        return bool(self._target.call("sessions.open_", name=self.name, **data))
+        return bool(self._target.call("sessions.open_", name=self.name, spec=spec))
 
     def exists(self) -> bool:
         """Whether it is there, running or kept; a lost one is not."""
@@ -337,7 +337,7 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     interrupts = Interrupts(tie=False, left=f"{name or 'the job'} goes on")
     with stop.by(interrupts.press):
         session, facts, retained = jobs.run(target, data, interrupts, sleep=stop.sleep)
-    return Result.of_job(session, {**facts, "command": data["command"]}, retained, target.host)
+    return Result.of_job(session, {**facts, "command": data["spec"]["command"]}, retained, target.host)
 
 
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[dict[str, Any]]:
@@ -372,7 +372,7 @@ def _pairs(values: Mapping[str, str] | None) -> list[str]:
     return [f"{key}={value}" for key, value in (values or {}).items()]
 
 
-def _order(
+def _spec(
     command: list[str] | None,
     directory: str | os.PathLike[str] | None,
     env: Mapping[str, str] | None,
@@ -394,9 +394,9 @@ def _job(
     keep: bool,
 ) -> dict[str, Any]:
     """What a job is to be, as the ops take it."""
-    data = _order(_program(command), directory, env, labels)
+    spec = _spec(_program(command), directory, env, labels)
     name = check_name(name) if name is not None else None
-    return {**data, "name": name, "timeout": _seconds(timeout, "timeout"), "keep": keep}
+    return {"spec": spec, "name": name, "timeout": _seconds(timeout, "timeout"), "keep": keep}
 
 
 def _seconds(value: float | None, what: str) -> float | None:

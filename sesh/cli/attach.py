@@ -99,16 +99,16 @@ def go(
     if name == "-":
         return back(cli, how, plain=directory is None)
     find.checked(name)
-    data: dict[str, Any] = {
-        "name": name,
-        "directory": directory,
-        "command": cli.command,
-        "env": list(env),
-        "label": list(label),
-    }
+    spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
     if cli.host is not None:
-        return _enter_there(cli, "enter.go", {**data, **_suggested(name, directory)}, how, join=bool(view.get("join")))
-    entry = enter.Entry(cli.caller, name, directory, cli.command, env, label, **_suggested(name, directory))
+        return _enter_there(
+            cli,
+            "enter.go",
+            {"name": name, "spec": spec, **_suggested(name, directory)},
+            how,
+            join=bool(view.get("join")),
+        )
+    entry = enter.Entry(cli.caller, name, spec, **_suggested(name, directory))
     if entry.connection is None and not entry.lost and printing.on_terminal():
         from sesh.ops import lookup
 
@@ -185,16 +185,10 @@ def new(
     if name is not None:
         find.checked(name, "--new")
     choice = "join" if view.get("join") else "replace" if how.replace else "new" if new_name else ""
-    data: dict[str, Any] = {
-        "name": name,
-        "directory": directory,
-        "command": cli.command,
-        "env": list(env),
-        "label": list(label),
-    }
+    spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
     if detached or cli.json:
-        return creating.new(cli, choice, data)
-    data["choice"] = choice
+        return creating.new(cli, {"name": name, "spec": spec, "choice": choice})
+    data = {"name": name, "spec": spec, "choice": choice}
     how.replace = False  # the old session is gone then, and with it its clients
     if cli.host is not None:
         return _enter_there(cli, "enter.new", data, how, join=bool(view.get("join")))

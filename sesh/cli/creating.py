@@ -20,18 +20,18 @@ def open_(
     find.checked(name, "--open")
     target = cli.target
     target.sync()
-    data = {"name": name, "directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
-    created = target.call("sessions.open_", **data)
+    spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
+    created = target.call("sessions.open_", name=name, spec=spec)
     if not created and (directory is not None or cli.command is not None):
         cli.note(f"{name} runs already; DIR and CMD are not applied")
     return made(cli, name, created=created)
 
 
-def new(cli: Invocation, choice: str, data: dict[str, Any]) -> int:
+def new(cli: Invocation, data: dict[str, Any]) -> int:
     """`--new` where nothing is attached: prints the name."""
     target = cli.target
     target.sync()
-    answer = target.call("sessions.new", **data, choice=choice, quiet=cli.json)
+    answer = target.call("sessions.new", **data, quiet=cli.json)
     name = str(answer["name"])
     if not cli.json:
         printing.text(name)

@@ -20,7 +20,7 @@ _PIECE = 4096
 """Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
 
 
-def exec_(
+def exec_(  # noqa: PLR0913 (a job has that many options)
     cli: Invocation,
     places: Sequence[str] = (),
     *,
@@ -29,7 +29,9 @@ def exec_(
     tie: bool = False,
     detached: bool = False,
     timeout: str | None = None,
-    **options: Any,
+    keep: bool = False,
+    stdin: bool = False,
+    **spec: Any,
 ) -> int:
     """`--exec [NAME] … -- CMD…`: starts the job and waits for it; the job's exit code, 124 where its time ran out.
 
@@ -45,17 +47,16 @@ def exec_(
         )
     if printed and follow:
         raise UsageError("--print and --follow exclude each other; take one")
-    if detached and (printed or follow or tie or options.get("stdin")):
+    if detached and (printed or follow or tie or stdin):
         raise UsageError("-d does not wait, so it takes no --print, --follow, --stdin or --tie")
     data: dict[str, Any] = {
         "name": find.checked(places[0], "--exec") if places else None,
-        "command": cli.tail,
+        "spec": {**spec, "command": cli.tail},
+        "keep": keep,
         "timeout": seconds(timeout) if timeout is not None else None,
-        **options,
     }
     if detached:
         return _detached(cli, data)
-    stdin = bool(data.pop("stdin", False))
     begun = "the job may have begun; see: $sesh"
     left = begun if cli.host is None else "whether the job began is not known; to see: $sesh"
     sink = Followed(lines=cli.json) if follow else None

@@ -21,7 +21,7 @@ from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from sesh import __version__, wording
 from sesh.api import SeshError, Stop
 from sesh.errors import Interrupted
-from sesh.mcp import known
+from sesh.mcp import worklog
 from sesh.mcp.tools import Tools
 
 _MOST = 200
@@ -134,7 +134,7 @@ def _threaded(calls: Calls, method: Callable[..., Any]) -> Callable[..., Any]:
 
 def serve() -> int:
     """Serves until the client closes its end; the exit code. A thread may still wait for a command then."""
-    known.prune()
+    worklog.prune()
     try:
         anyio.run(_serve)
     except KeyboardInterrupt:

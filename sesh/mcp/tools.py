@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from sesh import wording
 from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable
-from sesh.mcp.known import Entry, Ledger, did
+from sesh.mcp.worklog import Entry, Ledger, did
 
 Name = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
 Host = Annotated[

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
     Order = dict[str, Any]
+    """What a daemon is told of its session."""
+    Spec = dict[str, Any]
+    """What the caller says of a session: `directory`, `command`, `env` and `label`, as `order` takes them."""
 
 
 _starting = Lock()

@@ -17,8 +17,6 @@ from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sesh.ops import create
     from sesh.ops.caller import Caller
     from sesh.store.listing import Summary
@@ -36,10 +34,7 @@ _LONG_ENOUGH = 4
 def go(
     caller: Caller,
     name: str,
-    directory: str | None = None,
-    command: list[str] | None = None,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
+    spec: create.Spec | None = None,
     meant: str = "",
     remark: str = "",
 ) -> Entered:
@@ -47,8 +42,7 @@ def go(
 
     `meant`: the line that was probably meant, should DIR not be there; `remark`: what to note if it is created.
     """
-    entry = Entry(caller, name, directory, command, env, label, meant, remark)
-    return entry.enter()
+    return Entry(caller, name, spec or {}, meant, remark).enter()
 
 
 class Entry:
@@ -57,22 +51,12 @@ class Entry:
     `connection`: to the session that runs, None where there is none; `lost`: whether its daemon died.
     """
 
-    def __init__(
-        self,
-        caller: Caller,
-        name: str,
-        directory: str | None,
-        command: list[str] | None,
-        env: Sequence[str],
-        label: Sequence[str],
-        meant: str,
-        remark: str,
-    ) -> None:
+    def __init__(self, caller: Caller, name: str, spec: create.Spec, meant: str, remark: str) -> None:
         self.name = find.checked(name)
         self.connection = find.running(name)
         self.lost = self.connection is None and find.lost_record(name) is not None
-        self._caller, self._directory, self._command = caller, directory, command
-        self._env, self._label, self._meant, self._remark = env, label, meant, remark
+        self._caller, self._spec, self._meant, self._remark = caller, spec, meant, remark
+        self._plain = spec.get("directory") is None and spec.get("command") is None
         self._order: create.Order | None = None
 
     def check(self) -> None:
@@ -80,12 +64,10 @@ class Entry:
         from sesh.ops import create
 
         if self.connection is None:
-            check_directory(self._caller, self.name, self._directory, self._meant)
-            self._order = create.order(
-                self._caller, directory=self._directory, command=self._command, env=self._env, label=self._label
-            )
-        elif self._env or self._label:
-            create.order(self._caller, env=self._env, label=self._label)
+            check_directory(self._caller, self.name, self._spec.get("directory"), self._meant)
+            self._order = create.order(self._caller, **self._spec)
+        elif self._spec.get("env") or self._spec.get("label"):
+            create.order(self._caller, env=self._spec.get("env") or (), label=self._spec.get("label") or ())
 
     def enter(self) -> Entered:
         """The session, created where it is not there. Raises Refused where the person declines."""
@@ -95,7 +77,7 @@ class Entry:
         if connection is None and not self.lost:
             name, connection = _near(self._caller, name)
         if connection is not None:
-            if self._directory is not None or self._command is not None:
+            if not self._plain:
                 self._caller.entering(f"{name} runs already; DIR and CMD are not applied")
             return name, connection
         if self._remark:
@@ -112,8 +94,7 @@ class Entry:
             if (known := find.lost_record(self.name)) is not None:
                 from sesh.ops import lost
 
-                plain = self._directory is None and self._command is None
-                return lost.begun(self._caller, self._order, self.name, known, plain=plain)
+                return lost.begun(self._caller, self._order, self.name, known, plain=self._plain)
             return create.start(self._order, self.name)
         except Exists:
             return find.required(self.name)
@@ -182,16 +163,13 @@ def recent() -> list[tuple[str, str]]:
 def new(
     caller: Caller,
     name: str | None = None,
-    directory: str | None = None,
-    command: list[str] | None = None,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
+    spec: create.Spec | None = None,
     choice: str = "",
 ) -> Entered:
     """A session that was not there; see `made`."""
     from sesh.ops import create
 
-    what = create.order(caller, directory=directory, command=command, env=env, label=label)
+    what = create.order(caller, **(spec or {}))
     name, connection, _ = made(caller, what, name, choice)
     return name, connection
 
@@ -301,25 +279,22 @@ def _beside(name: str, what: create.Order) -> Entered:
 
 
 @op
-def job(  # noqa: PLR0913, PLR0917 (what a job can be created with)
+def job(
     caller: Caller,
     name: str | None = None,
-    directory: str | None = None,
-    command: Sequence[str] = (),
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
+    spec: create.Spec | None = None,
     keep: bool = False,
     timeout: float | None = None,
     stdin: bool = False,
 ) -> Entered:
-    """A job that has begun: `command` is the program of its session, under the lowest free number if unnamed.
+    """A job that has begun: the command of `spec` is its session's program, under the lowest free number if unnamed.
 
     Raises what keeps it from beginning, as 125 where no other code says more.
     """
     from sesh.ops import create
 
     name = find.checked(name, "--exec") if name is not None else None
-    what = create.order(caller, directory=directory, command=list(command), env=env, label=label)
+    what = create.order(caller, **(spec or {}))
     what |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
     try:
         return create.start_numbered(what) if name is None else (name, create.start(what, name))

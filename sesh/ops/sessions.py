@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.ops.caller import Caller
+    from sesh.ops.create import Spec
     from sesh.store.listing import Summary
 
 _ANSWER_TIMEOUT = 5.0
@@ -53,10 +54,7 @@ def there(_caller: Caller, name: str, required: bool = False) -> bool:
 def open_(
     caller: Caller,
     name: str,
-    directory: str | None = None,
-    command: list[str] | None = None,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
+    spec: Spec | None = None,
 ) -> bool:
     """Makes sure that a session runs; whether it was created now.
 
@@ -66,7 +64,7 @@ def open_(
 
     session = _summary(name)
     if session is None:
-        what = create.order(caller, directory=directory, command=command, env=env, label=label)
+        what = create.order(caller, **(spec or {}))
         try:
             create.start(what, name).close()
             return True
@@ -98,10 +96,7 @@ def _summary(name: str) -> Summary | None:
 def new(
     caller: Caller,
     name: str | None = None,
-    directory: str | None = None,
-    command: list[str] | None = None,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
+    spec: Spec | None = None,
     choice: str = "",
     quiet: bool = False,
 ) -> dict[str, Any]:
@@ -111,7 +106,7 @@ def new(
     """
     from sesh.ops import create, enter
 
-    what = create.order(caller, directory=directory, command=command, env=env, label=label)
+    what = create.order(caller, **(spec or {}))
     name, connection, created = enter.made(caller, what, name, choice, asks=not quiet)
     connection.close()
     return {"name": name, "created": created}
@@ -121,17 +116,14 @@ def new(
 def job(
     caller: Caller,
     name: str | None = None,
-    directory: str | None = None,
-    command: Sequence[str] = (),
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
+    spec: Spec | None = None,
     keep: bool = False,
     timeout: float | None = None,
 ) -> str:
     """A job that has begun and that nothing waits for: the name of its session."""
     from sesh.ops import enter
 
-    name, connection = enter.job(caller, name, directory, command, env, label, keep, timeout)
+    name, connection = enter.job(caller, name, spec, keep, timeout)
     connection.close()
     return name
 

@@ -97,7 +97,7 @@ def test_it_answers_pings_also_while_an_op_runs(far_end: Bridge) -> None:
 def test_a_session_s_daemon_is_led_to_and_answers_itself(home: Home, far_end: Bridge) -> None:
     connection = far_end.greeted()
     answer, _ = connection.request(
-        "enter", deadline=deadline(), op="enter.go", arguments={"name": "work", "command": ["cat"]}
+        "enter", deadline=deadline(), op="enter.go", arguments={"name": "work", "spec": {"command": ["cat"]}}
     )
     assert answer["name"] == "work"
     status = home.sesh("--status", "work", "--json").json()
@@ -143,7 +143,7 @@ def test_rubbish_ends_it(far_end: Bridge) -> None:
 def test_an_op_whose_asker_goes_away_is_ended(home: Home, far_end: Bridge) -> None:
     home.sesh("--open", "work", "--", "cat")
     connection = far_end.greeted()
-    connection.send(op("sessions.job", name="job", command=["sleep", "1000"]))
+    connection.send(op("sessions.job", name="job", spec={"command": ["sleep", "1000"]}))
     assert result(connection) == "job"
     connection.send(op("events.all_events", 2))
     children = f"/proc/{far_end.process.pid}/task/{far_end.process.pid}/children"

@@ -8,7 +8,7 @@ import pytest
 
 from sesh import Session
 from sesh.errors import NotFound, Unreachable
-from sesh.mcp.known import IDLE, Entry, Ledger
+from sesh.mcp.worklog import IDLE, Entry, Ledger
 
 
 def row(state: str = "running", ago: float = 0.0) -> dict[str, object]:
