@@ -111,6 +111,16 @@ def test_a_zygote_that_hangs_or_dies_keeps_no_session_from_starting_or_going_on(
     assert daemons.litter() == []
 
 
+def test_sweep_removes_what_a_killed_zygote_left(daemons: Daemons, home: Home) -> None:
+    kill(start_zygote(daemons))
+    directory = paths.zygote_directory()
+    for entry in os.listdir(directory):
+        os.utime(os.path.join(directory, entry), (0, 0))
+    assert home.sesh("--sweep", "--older", "0s", "-y").code == 0
+    assert os.listdir(directory) == []
+    assert all(map(daemons.alive, ("one", "two", "three")))
+
+
 def test_jobs_start_no_zygote(daemons: Daemons) -> None:
     daemons.start("one", *SLEEP)
     daemons.start("two", *SLEEP)
