@@ -257,9 +257,11 @@ def run(
         from sesh.ops.stdin_forwarder import StdinForwarder
 
         forwarder = StdinForwarder(mends=target.host is not None)
+    began = False
     try:
         with interrupts:
             name, connection, session_id, again = _begin(target, {**data, "stdin": stdin}, interrupts, sleep)
+            began = True
             with Waiter(
                 connection,
                 name,
@@ -276,7 +278,7 @@ def run(
             sink.end()
         return ended.message, dict(ended.result), ended.output
     except SeshError as error:
-        if error.exit_code == ExitCode.FAILED and error.code != "refused":
+        if error.exit_code == ExitCode.FAILED and (began or error.code != "refused"):
             error.exit_code = ExitCode.SESH_FAILED
         raise
 
