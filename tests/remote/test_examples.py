@@ -7,9 +7,11 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 
 import pytest
 
+from sesh import platform
 from tests.house.source import ROOT
 from tests.remote.farm import Farm
 from tests.support import Home, Result, wait_until
@@ -38,7 +40,7 @@ def test_a_build_gives_its_code_and_can_be_watched(home: Home, farm: Farm, host:
     if host:
         farm.host("box")
     told = ran(home, "watched-build.sh", "sh", "-c", "echo compiling; exit 3", env={"HOST": host})
-    assert (told.code, told.stdout) == (3, "compiling\n")
+    assert (told.code, told.stdout) == (3, "compiling\n"), told.stderr
     assert "build failed (3)" in told.stderr
     late = ran(home, "watched-build.sh", "sleep", "60", env={"HOST": host, "LIMIT": "0.2"})
     assert (late.code, "it took longer" in late.stderr) == (124, True)
@@ -62,15 +64,18 @@ def test_an_agent_loops_in_a_shell_that_stays(home: Home, farm: Farm, example: s
 
 def test_a_machine_that_was_just_launched_is_put_to_work(home: Home, farm: Farm) -> None:
     far = farm.host("bare", installed=False)
-    told = ran(
-        home,
-        "cloud/work.sh",
-        "bare",
-        "sh",
-        "-c",
-        "sleep 1; echo trained; cat prepared; exit 4",
-        env={"SETUP": "cd; echo data >prepared", "PAUSE": "0.1"},
-    )
+
+    def followed() -> bool:
+        return any("--logs" in platform.command_of(pid) for pid in home.processes()) and far.settled()
+
+    def story() -> None:
+        wait_until(followed, 40)
+        far.write("go", "")
+
+    threading.Thread(target=story, daemon=True).start()
+    job = "while [ ! -e go ]; do sleep 0.02; done; echo trained; cat prepared; exit 4"
+    setup = {"SETUP": "cd; echo data >prepared", "PAUSE": "0.1"}
+    told = ran(home, "cloud/work.sh", "bare", "sh", "-c", job, env=setup)
     assert told.code == 4, told.stderr
     assert told.stdout.splitlines()[-2:] == ["trained", "data"]
     assert far.names() == []
