@@ -285,7 +285,7 @@ VERBS = (
         "Record what NAME prints from now on to FILE, for asciinema to play, until it ends or you press Ctrl-C.",
         "sesh --record work work.cast", "sesh --record work work.cast --since-start",
         "sesh @gpu --record train train.cast",
-        words=("name", "file"),
+        words=("name", "file"), session=True,
         options=(
             Option("--since-start", "since_start", "First record what the session still keeps, at time 0."),
             Option("--force", "force", "Overwrite FILE."),

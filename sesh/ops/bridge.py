@@ -146,6 +146,8 @@ def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:
         )
     except Question as question:
         return {**_question(question), "notes": caller.notes}, b"", None
+    if asked.get("op") != "enter.job":
+        paths.remember(name)
     return {"name": name, "notes": caller.notes, "session_id": _session_id(name)}, b"", connection
 
 
