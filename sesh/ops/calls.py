@@ -77,7 +77,7 @@ def enter(
     while True:
         words: dict[str, Any] = {
             "op": op,
-            "data": data,
+            "arguments": data,
             "asks": caller.can_ask,
             "answers": answers,
             "session_id": session_id,
