@@ -412,14 +412,14 @@ def test_ctrl_c_reaches_the_job_over_there(home: Home, farm: Farm) -> None:
 SLOW = """
 import os, time
 from sesh.ops import bridge
-before = bridge._entered
-def slow(argv):
-    found = before(argv)
+before = bridge._led
+def slow(caller, asked):
+    found = before(caller, asked)
     open(os.path.expanduser("~/entered"), "w").close()
     while not os.path.exists(os.path.expanduser("~/answer")):
         time.sleep(0.01)
     return found
-bridge._entered = slow
+bridge._led = slow
 """
 
 
