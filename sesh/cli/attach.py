@@ -1,4 +1,4 @@
-"""`sesh NAME`, `sesh -`, `--attach` and `--new`: a session found or created, and this terminal led into it."""
+"""`sesh NAME`, `sesh -`, `--attach`, `--new` and `--open`: a session found or created, and this terminal led into it."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def go(
         return views.list_(cli)
     name, directory = places[0], places[1] if len(places) > 1 else None
     if len(places) > 2:
-        from sesh.cli import suggestions
+        from sesh.cli import parser
 
-        suggestions.check_words(places)
+        parser.check_words(places)
     how = View(**view)
     if name == "-":
         return back(cli, how, plain=directory is None)
@@ -135,10 +135,10 @@ def go(
 def _suggested(name: str, directory: str | None) -> dict[str, str]:
     """What was probably meant by a session that is named like a verb."""
     if is_name(name) and name.isalpha():
-        from sesh.cli import suggestions
+        from sesh.cli import parser
 
-        meant = suggestions.verb_line(name, [directory]) if directory else ""
-        return {"meant": meant, "remark": suggestions.remark(name)}
+        meant = parser.verb_line(name, [directory]) if directory else ""
+        return {"meant": meant, "remark": parser.remark(name)}
     return {"meant": "", "remark": ""}
 
 
@@ -177,8 +177,6 @@ def new(
     **view: bool,
 ) -> int:
     """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach."""
-    from sesh.cli import creating
-
     how = View(**view)
     if new_name and (view.get("join") or how.replace):
         raise UsageError("--join, --replace and --new-name exclude each other; take one")
@@ -187,7 +185,7 @@ def new(
     choice = "join" if view.get("join") else "replace" if how.replace else "new" if new_name else ""
     spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
     if detached or cli.json:
-        return creating.new(cli, {"name": name, "spec": spec, "choice": choice})
+        return _new_detached(cli, {"name": name, "spec": spec, "choice": choice})
     data = {"name": name, "spec": spec, "choice": choice}
     how.replace = False  # the old session is gone then, and with it its clients
     if cli.host is not None:
@@ -207,9 +205,9 @@ def needs_terminal(name: str, *, there: bool = False) -> None:
     """Raises Refused where nothing can be attached here, with what does without a terminal; `there`: NAME exists."""
     if printing.on_terminal():
         return
-    from sesh.cli import suggestions
+    from sesh.cli import parser
 
-    verb = suggestions.verb_like(name)
+    verb = parser.verb_like(name)
     instead = f"`$sesh --open {name}` creates a session without attaching"
     if there:
         instead = f"`$sesh --screen {name}` shows what is there, `$sesh --send {name}` types into it"
@@ -352,3 +350,35 @@ def code(outcome: Outcome) -> int:
             return 128 + outcome.signal
         return outcome.code or 0
     return 0 if outcome.kind == "detached" else 1
+
+
+def open_(
+    cli: Invocation, name: str, directory: str | None = None, *, env: Sequence[str] = (), label: Sequence[str] = ()
+) -> int:
+    """`--open NAME [DIR] [-- CMD…]`: the session runs when this returns 0, made now or there before."""
+    find.checked(name, "--open")
+    target = cli.target
+    target.sync()
+    spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
+    created = target.call("sessions.open_", name=name, spec=spec)
+    if not created and (directory is not None or cli.command is not None):
+        cli.note(f"{name} runs already; DIR and CMD are not applied")
+    return made(cli, name, created=created)
+
+
+def _new_detached(cli: Invocation, data: dict[str, Any]) -> int:
+    """`--new` where nothing is attached: prints the name."""
+    target = cli.target
+    target.sync()
+    answer = target.call("sessions.new", **data, quiet=cli.json)
+    name = str(answer["name"])
+    if not cli.json:
+        printing.text(name)
+    return made(cli, name, created=bool(answer["created"]))
+
+
+def made(cli: Invocation, name: str, *, created: bool) -> int:
+    """Says which session there is now, in JSON; 0."""
+    if cli.json:
+        printing.value({"ok": True, "name": name, "session": name, "host": cli.host, "created": created})
+    return 0

@@ -56,9 +56,9 @@ class Person(Caller):
 
     def ask(self, question: str, answers: Answers, default: str) -> str:
         """The letter that the person chooses; empty for none."""
-        from sesh.cli import prompts
+        from sesh.cli import console
 
-        return prompts.ask(question, answers, default)
+        return console.ask(question, answers, default)
 
 
 class Invocation:

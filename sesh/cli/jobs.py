@@ -70,7 +70,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
 def _detached(cli: Invocation, data: dict[str, Any]) -> int:
     """`-d`: the job's session, which nobody waits for."""
-    from sesh.cli import creating
+    from sesh.cli import attach
 
     target = cli.target
     try:
@@ -82,7 +82,7 @@ def _detached(cli: Invocation, data: dict[str, Any]) -> int:
         raise
     if not cli.json:
         printing.text(name)
-    return creating.made(cli, name, created=True)
+    return attach.made(cli, name, created=True)
 
 
 def report(cli: Invocation, name: str, result: dict[str, Any], retained: bytes, *, printed: bool) -> int:

@@ -43,9 +43,9 @@ def carry_out(cli: Invocation, options: dict[str, Any]) -> int:
             raise
         host = _elsewhere(cli, options)
         if host is None and cli.verb == "--wait":
-            from sesh.cli import wait
+            from sesh.cli import follow
 
-            return wait.kept(cli, error, **options)
+            return follow.kept(cli, error, **options)
         if host is None:
             raise
     cli.at(host)

@@ -104,7 +104,7 @@ VERBS = (
         words=("name",), options=_ATTACHING, fast=True, session=True,
     ),
     Verb(
-        "--open", "", "creating.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
+        "--open", "", "attach.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
         "Make sure that NAME runs, without attaching; succeeds if it runs already.",
         "sesh --open work", "sesh --open web ~/site --label team=web -- make serve",
         words=("name", "directory?"), options=(_ENV, _LABEL), fast=True, command=True,
@@ -132,13 +132,13 @@ VERBS = (
         options=(_LABEL, Option("--watch", "watch", "Keep the list up to date.")), fast=True,
     ),
     Verb(
-        "--watch", "", "watch.watch", "[--label K=V]…",
+        "--watch", "", "lists.watch", "[--label K=V]…",
         "List the sessions and keep the list up to date; q or Ctrl-C leaves.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
         options=(_LABEL,), fast=True, hosts=True,
     ),
     Verb(
-        "--pick", "", "pick.pick", "[OPTIONS]",
+        "--pick", "", "lists.pick", "[OPTIONS]",
         "Choose a session with arrow keys or letters, its screen beside the list.",
         "sesh --pick", "sesh @gpu --pick", "sesh --pick --label team=web",
         options=(*_ATTACHING, _LABEL), fast=True, hosts=True,
@@ -200,7 +200,7 @@ VERBS = (
         fast=True, session=True, command=True,
     ),
     Verb(
-        "--send", "", "send.send", "NAME [TEXT…] [--enter] [--key KEY]…",
+        "--send", "", "sessions.send", "NAME [TEXT…] [--enter] [--key KEY]…",
         "Type TEXT, its words joined by blanks, and keys into a session, in the order given. TEXT - is stdin.",
         "sesh --send work 'make test' --enter", "sesh --send work --key C-c", "sesh --send work - < notes.txt",
         words=("name", "text*"),
@@ -211,7 +211,7 @@ VERBS = (
         fast=True, session=True,
     ),
     Verb(
-        "--wait", "", "wait.wait", "NAME [OPTIONS]",
+        "--wait", "", "follow.wait", "NAME [OPTIONS]",
         "Wait until one of the conditions holds, and print which. Output counts from the last --send, else from now.",
         "sesh --wait build --exit", "sesh --wait work --prompt --timeout 60",
         "sesh --wait web --for 'listening on port [0-9]+' --idle 30",
@@ -228,7 +228,7 @@ VERBS = (
         fast=True, session=True,
     ),
     Verb(
-        "--events", "", "events.events", "[NAME] [--since N] [--log]",
+        "--events", "", "follow.events", "[NAME] [--since N] [--log]",
         "Follow what happens to NAME until it ends; without NAME to all sessions, new ones too.",
         "sesh --events work", "sesh --events --json", "sesh --events work --since 0", "sesh --events --log",
         words=("name?",),
@@ -269,7 +269,7 @@ VERBS = (
         words=("name",), fast=True, session=True,
     ),
     Verb(
-        "--message", "", "send.message", "NAME TEXT…",
+        "--message", "", "sessions.message", "NAME TEXT…",
         "Show TEXT to the attached clients; the program never sees it.",
         "sesh --message work 'the build is done'",
         words=("name", "texts+"), session=True,
@@ -281,7 +281,7 @@ VERBS = (
         words=("name", "labels+"), session=True,
     ),
     Verb(
-        "--record", "", "record.record", "NAME FILE [--since-start] [--force]",
+        "--record", "", "follow.record", "NAME FILE [--since-start] [--force]",
         "Record what NAME prints from now on to FILE, for asciinema to play, until it ends or you press Ctrl-C.",
         "sesh --record work work.cast", "sesh --record work work.cast --since-start",
         "sesh @gpu --record train train.cast",
@@ -303,7 +303,7 @@ VERBS = (
         words=("file?",), hosts=True,
     ),
     Verb(
-        "--sweep", "", "sweep.sweep", "[--older 168h] [--all] [--dry-run]",
+        "--sweep", "", "upkeep.sweep", "[--older 168h] [--all] [--dry-run]",
         "Clear what is left over: ended and lost sessions, stale files, orphaned processes, old versions.\n\n"
         "The oldest comes first. What still lives (a daemon without files, a bridge without its link) is ended only if "
         "you say so; a session that runs, and one of another machine, is never touched.",
@@ -317,7 +317,7 @@ VERBS = (
         hosts=True,
     ),
     Verb(
-        "--doctor", "", "doctor.doctor", "",
+        "--doctor", "", "upkeep.doctor", "",
         "Check the setup and suggest fixes; exits with 1 if sesh cannot work.",
         "sesh --doctor", "sesh @gpu --doctor", "sesh --doctor --json",
         hosts=True,
@@ -329,14 +329,14 @@ VERBS = (
         words=("shell",), fast=True,
     ),
     Verb(
-        "--deploy", "", "deploy.deploy", "@HOST… [--force]",
+        "--deploy", "", "upkeep.deploy", "@HOST… [--force]",
         "Install this version of sesh on other hosts.",
         "sesh --deploy @box", "sesh --deploy @web1 @web2",
         words=("hosts*",), options=(Option("--force", "force", "Also replace a ~/.local/bin/sesh that is not ours."),),
         hosts=True,
     ),
     Verb(
-        "--upgrade", "", "deploy.upgrade", "",
+        "--upgrade", "", "upkeep.upgrade", "",
         "Install this version of sesh on every known remote.",
         "sesh --upgrade",
         hosts=True,
@@ -354,7 +354,7 @@ VERBS = (
         words=("shell",),
     ),
     Verb(
-        "--mcp", "", "mcp.mcp", "",
+        "--mcp", "", "upkeep.mcp", "",
         "Serve the Model Context Protocol on stdin and stdout, for agents (extra sesh-mux[mcp]); tools take a host.",
         "sesh --mcp", "claude mcp add sesh -- sesh --mcp",
         hosts=True,

@@ -28,7 +28,7 @@ SKIPPED = "unreachable less than a minute ago, and not asked again"
 def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) -> int:
     """`--list [--label K=V]… [--watch]`: the sessions that have all of the labels, here and on known remotes."""
     if watch:
-        from sesh.cli import watch as watching
+        from sesh.cli import lists as watching
 
         return watching.watch(cli, label=label)
     wanted = dict(check_label(word) for word in label)
@@ -172,7 +172,7 @@ def logs(cli: Invocation, name: str, count: str | None = None, *, follow: bool =
 
 def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
     """`-f`: the last lines, then new ones until the session ends. A lost session has only its last lines."""
-    from sesh.ops.live_logs import Follower
+    from sesh.ops.views import Follower
 
     write = _print_objects if cli.json else _print_lines
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sesh.cli import mcp
+from sesh.cli import upkeep
 from sesh.cli.invocation import Invocation
 from sesh.cli.parser import split
 from sesh.errors import Refused
@@ -245,4 +245,4 @@ def test_without_the_sdk_one_line_says_what_to_install(monkeypatch: pytest.Monke
     for installed in ((), ("mcp",)):
         monkeypatch.setattr(importlib.util, "find_spec", lambda name, there=installed: name in there or None)
         with pytest.raises(Refused, match=r"pip install 'sesh-mux\[mcp\]'"):
-            mcp.mcp(cli)
+            upkeep.mcp(cli)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.cli.pick import matching
+from sesh.cli.lists import matching
 from tests.support import PROMPT, Home, Result, Terminal
 
 Open = Callable[..., Terminal]

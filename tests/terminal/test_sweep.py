@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from sesh import platform
-from sesh.cli import sweep
+from sesh.cli import upkeep
 from sesh.errors import UsageError
 from sesh.ops import leftovers
 from tests.support import Home, Result, wait_until
@@ -141,10 +141,10 @@ def test_a_bridge_is_orphaned_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPa
     ("word", "seconds"), [("168h", 604800), ("7d", 604800), ("90m", 5400), ("30", 30), ("2w", 1209600)]
 )
 def test_times_are_read(word: str, seconds: float) -> None:
-    assert sweep.span(word) == seconds
+    assert upkeep.span(word) == seconds
 
 
 @pytest.mark.parametrize("word", ["", "h", "-1h", "1.5h", "1y", "٣h"])
 def test_what_is_no_time_is_refused(word: str) -> None:
     with pytest.raises(UsageError):
-        sweep.span(word)
+        upkeep.span(word)

@@ -1,6 +1,7 @@
-"""`--pick`: a session chosen with the arrow keys or some of its letters, its screen beside the list.
+"""Lists that a person looks at: `--watch` keeps one up to date, `--pick` has a session chosen from it.
 
-The screens of sessions, small, beside a list of them: fetched aside, clipped to the room that there is.
+The picker takes arrow keys or some letters of a name, and shows the screen of the marked session beside the list:
+fetched aside, clipped to the room that there is.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import select
 import time
 
 from sesh import wording
-from sesh.cli import attach, printing, prompts, tables
+from sesh.cli import attach, console, printing, tables
 from sesh.cli.console import Stage
-from sesh.errors import Interrupted, NotFound, Refused, SeshError
+from sesh.errors import ExitCode, Interrupted, NotFound, Refused, SeshError
 from sesh.names import check_label, is_name
 from sesh.ops import find
-from sesh.ops.session_index import SessionIndex
+from sesh.ops.lookup import SessionIndex
 from sesh.ops.views import bears
 from sesh.protocol import parse
 
@@ -29,6 +30,87 @@ if TYPE_CHECKING:
 
     Key = tuple[str | None, str]
     Screen = dict[str, Any]
+
+_LEAVING = ("C-c", "q", "escape", "C-d", "hangup")
+
+
+def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
+    """`--watch [--label K=V]…`: on a terminal redrawn where something changed; with `--json` a list a line each time.
+
+    q, Escape or Ctrl-C leave, and the last list stays on the terminal. Raises Refused without a terminal.
+    """
+    wanted = dict(check_label(word) for word in label)
+    hosts = cli.hosts or None
+    if cli.json:
+        return _follow(cli, hosts, wanted)
+    if not printing.on_terminal() or console.dumb():
+        raise Refused(
+            "--watch draws on a terminal that can move its cursor",
+            hint="else take: $sesh --watch --json, or once: $sesh --list",
+        )
+    from sesh.cli.console import Stage
+    from sesh.client.terminal import RawTerminal
+
+    with RawTerminal() as terminal, SessionIndex(cli.caller, hosts) as index:
+        with Stage(terminal) as stage:
+            keys: list[str] = []
+            while not any(key in _LEAVING for key in keys):
+                width, height = stage.size
+                rows = _rows(index, wanted, width, coloured=tables.coloured(printing.STDOUT))
+                if len(rows) > height:
+                    rows[height - 1 :] = [wording.cut(f" … {len(rows) - height + 1} more", width)]
+                stage.draw(rows)
+                keys, ready = stage.wait(index.descriptors, index.due)
+                index.take(ready)
+                if "resize" in keys or "resume" in keys:
+                    stage.forget()
+        last = _rows(index, wanted, terminal.size()[0] or 80, coloured=tables.coloured(printing.STDOUT))
+        terminal.write_all("".join(f"{row}\r\n" for row in last).encode("utf-8", "replace"), 2.0)
+    return 0
+
+
+def _rows(index: SessionIndex, wanted: dict[str, str], width: int, *, coloured: bool) -> list[str]:
+    """The list as `--list` prints it."""
+    now = time.time()
+    drawn = tables.Table(width, coloured=coloured)
+    groups = {word: rows for word, rows in index.there.items() if not isinstance(rows, str)}
+    shown = {word: [each for each in rows if bears(each, wanted)] for word, rows in groups.items()}
+    here = [each for each in index.here if bears(each, wanted)]
+    drawn.measure([*here, *(each for rows in shown.values() for each in rows)], now)
+    lines = drawn.lines(here, now) if here or any(shown.values()) else []
+    for word, rows in shown.items():
+        if rows:
+            lines += [drawn.remark(word), *drawn.lines(rows, now)]
+    lines += [drawn.remark(word, told) for word, told in index.there.items() if isinstance(told, str)]
+    missing = "no session bears these labels" if wanted else "no sessions; `sesh NAME` creates one"
+    return lines or [wording.cut(missing, width)]
+
+
+def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) -> int:
+    """The sessions as `--list --json` shows them, a line whenever they are others than before."""
+    import select
+
+    from sesh.ops.interrupts import Interrupts
+
+    before: list[dict[str, Any]] | None = None
+    with Interrupts(tie=False, left="") as interrupts, SessionIndex(cli.caller, hosts) as index:
+        while True:
+            whole = [{**each, "host": None} for each in index.here]
+            for rows in index.there.values():
+                whole += [] if isinstance(rows, str) else rows
+            whole = [each for each in whole if bears(each, wanted)]
+            if whole != before and not (before is None and index.pending):
+                printing.value(whole)
+                before = whole
+            poll = select.poll()
+            for descriptor in (interrupts.inbound, *index.descriptors):
+                poll.register(descriptor, select.POLLIN)
+            ready = {descriptor for descriptor, _ in poll.poll(index.due * 1000)}
+            if interrupts.inbound in ready:
+                os.read(interrupts.inbound, 16)
+                return ExitCode.INTERRUPTED
+            index.take(ready)
+
 
 _BESIDE = 64
 """The columns from which on there is room for a screen beside the list."""
@@ -55,7 +137,7 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: bool) -> int:
         if not _entries(index, wanted):
             missing = "no session bears these labels" if wanted else "there is no session to choose"
             raise NotFound(missing, hint="`$sesh NAME` creates one")
-        if prompts.dumb():
+        if console.dumb():
             host, name = _numbered(list(_entries(index, wanted)))
         else:
             with RawTerminal() as terminal, Stage(terminal) as stage:
@@ -72,7 +154,7 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: bool) -> int:
 def _numbered(keys: Sequence[Key]) -> Key:
     """The choice on a terminal that cannot move its cursor. Raises Refused where nothing is chosen."""
     answers = [(str(number), _title(key)) for number, key in enumerate(keys, 1)]
-    answer = prompts.ask("which session?", answers, "1")
+    answer = console.ask("which session?", answers, "1")
     if not answer:
         raise Refused("nothing was chosen")
     return keys[int(answer) - 1]

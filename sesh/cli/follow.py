@@ -1,0 +1,250 @@
+"""Verbs that follow a session: `--wait` until a condition holds, `--events` as they happen, `--record` into a file."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+
+from sesh import wording
+from sesh.cli import printing
+from sesh.errors import Exists, ExitCode, NotFound, Refused, UsageError
+from sesh.names import printable
+from sesh.ops import find
+from sesh.ops.events import DaemonDied, follow, follow_all
+from sesh.ops.recording import Cast, Recording
+from sesh.ops.wait import compiled, met
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+
+
+def wait(cli: Invocation, name: str, **conditions: Any) -> int:
+    """`--wait NAME …`: the session's code if it has ended, else 0. Without a condition it waits for the end."""
+    find.checked(name, "--wait")
+    words = _checked(**conditions)
+    try:
+        with cli.target.route(name) as route:
+            answer = met(route, name, **words)
+    except NotFound as missing:
+        if cli.host is None:
+            raise  # it is looked for on known remotes first, then `kept` is called
+        return kept(cli, missing, name, **conditions)
+    return _report(cli, name, answer)
+
+
+def kept(cli: Invocation, missing: NotFound, name: str, **conditions: Any) -> int:
+    """The end of a session that is gone, if its end is waited for. Raises `missing` if nothing is known of it."""
+    others = any(conditions.get(each) is not None for each in ("prompt", "idle", "pattern"))
+    answer = cli.target.call("wait.ended", name=name) if conditions.get("exit_") or not others else None
+    if answer is None:
+        raise missing
+    return _report(cli, name, answer)
+
+
+def _checked(
+    *,
+    exit_: bool = False,
+    prompt: bool = False,
+    idle: str | None = None,
+    pattern: str | None = None,
+    start: str | None = None,
+    since_start: bool = False,
+    timeout: str | None = None,
+) -> dict[str, Any]:
+    """The conditions as `met` takes them. Raises UsageError."""
+    if start is not None and not (start.isdecimal() and start.isascii()):
+        raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")
+    if start is not None and since_start:
+        raise UsageError("--from and --since-start exclude each other; take one")
+    return {
+        "exit_": exit_,
+        "prompt": prompt,
+        "idle": _seconds(idle, "--idle"),
+        "search": compiled(pattern) if pattern is not None else None,
+        "begin": int(start) if start is not None else "start" if since_start else "sent",
+        "limit": _seconds(timeout, "--timeout"),
+    }
+
+
+def _seconds(word: str | None, option: str) -> float | None:
+    if word is None:
+        return None
+    from sesh.cli import jobs
+
+    return jobs.seconds(word, option)
+
+
+def _report(cli: Invocation, name: str, answer: dict[str, Any]) -> int:
+    """Prints what was met; the exit code."""
+    match, code = answer["match"], answer["exit_code"]
+    if cli.json:
+        cli.value({"session": name, "host": cli.host, **answer})
+    else:
+        more = wording.plain(match) if match is not None else "" if code is None else str(code)
+        printing.text(f"{answer['met']}: {more}" if more else answer["met"])
+    return code or 0
+
+
+_LOG_HEADINGS = ("WHEN", "HOST", "EVENT", "")
+
+
+def events(cli: Invocation, name: str | None = None, *, since: str | None = None, log: bool = False) -> int:
+    """`--events [NAME] [--since N] [--log]`: of NAME until it ends, without NAME of all sessions until Ctrl-C."""
+    if log:
+        return _log(cli, name)
+    if since is not None and not (since.isdecimal() and since.isascii()):
+        raise UsageError(f"{printable(since)} is not an event number", hint="write: $sesh --events NAME --since 0")
+    if name is not None:
+        return _one(cli, find.checked(name, "--events"), int(since) if since is not None else None)
+    if since is not None:
+        raise UsageError("each session numbers its own events", hint="write: $sesh --events NAME --since N")
+    try:
+        for item in follow_all(cli.target):
+            if "note" in item:
+                cli.note(str(item["note"]))
+            else:
+                _print(cli, item)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return 0
+
+
+def _one(cli: Invocation, name: str, since: int | None) -> int:
+    with cli.target.route(name) as route:
+        try:
+            for event in follow(route, name, since):
+                _print(cli, event)
+        except DaemonDied as died:
+            cli.note(str(died))
+        except KeyboardInterrupt:
+            return ExitCode.INTERRUPTED
+    return 0
+
+
+def _print(cli: Invocation, event: dict[str, Any]) -> None:
+    """Prints an event: the time, the session, what happened, and its facts as key=value."""
+    if cli.json:
+        cli.value({**event, "host": cli.host})
+        return
+    facts = {key: value for key, value in event.items() if key not in ("seq", "ts", "event", "session")}
+    shown = {key: value for key, value in facts.items() if value is not False and value not in (None, "")}
+    words = [str(event.get("ts"))[11:19], str(event.get("session")), str(event.get("event"))]
+    if shown:
+        words.append(" ".join(f"{key}={_quoted(value)}" for key, value in shown.items()))
+    printing.text(wording.plain("  ".join(words)))
+
+
+def _quoted(value: object) -> str:
+    """A fact in one word, in quotes if it holds blanks."""
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f'"{text}"' if " " in text else text
+
+
+def _log(cli: Invocation, name: str | None) -> int:
+    """Prints the log of what happened with remotes, with the sessions of NAME alone if one is given."""
+    log = cli.target.call("events.log", name=name)
+    if cli.json:
+        for event in log["events"]:
+            cli.value(event)
+        return 0
+    if not log["events"]:
+        cli.note(f"{printable(log['path'], 4096)} tells of nothing{' of that session' if name else ''} yet")
+        return 0
+    rows = [_LOG_HEADINGS, *(_row(event) for event in log["events"])]
+    widths = [max(len(row[at]) for row in rows) for at in range(3)]
+    for row in rows:
+        cells = [*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]]
+        printing.text("  ".join(cells).rstrip())
+    return 0
+
+
+def _row(event: dict[str, Any]) -> tuple[str, str, str, str]:
+    """The cells of an event of the log; the moment in this machine's time."""
+    facts = {key: value for key, value in event.items() if key not in ("ts", "event", "host") and value is not None}
+    words = " ".join(f"{key}={_quoted(' '.join(str(value).split()))}" for key, value in facts.items())
+    cells = (_local_time(str(event.get("ts") or "")), str(event.get("host") or ""), str(event.get("event")), words)
+    first, second, third, fourth = (wording.one_line(cell) for cell in cells)
+    return first, second, third, fourth
+
+
+def _local_time(stamp: str) -> str:
+    import time
+
+    moment = wording.seconds(stamp)
+    return stamp if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+
+
+_STDOUT = "-"
+"""The FILE that means stdout."""
+
+
+class _Stopped(Exception):
+    """A signal asks for the end of the recording."""
+
+
+def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, force: bool = False) -> int:
+    """`--record NAME FILE`: until the session ends, or Ctrl-C. FILE `-` is stdout."""
+    find.checked(name, "--record")
+    with (
+        cli.target.route(name) as route,
+        Recording(cli.caller, route, name) as recording,
+        _opened(file, force=force) as descriptor,
+    ):
+        cast = Cast(lambda value: printing.write(printing.json_line(value), descriptor))
+        try:
+            with _stopped_by_signals():
+                recording.begin(cast, since_start=since_start)
+                if os.isatty(printing.STDERR) and not cli.json:
+                    cli.note(f"recording {name} into {file}; Ctrl-C stops")
+                recording.follow(cast)
+        except (_Stopped, BrokenPipeError):
+            pass  # what came so far is a recording
+        if recording.skipped:
+            cli.note(f"{recording.skipped} bytes came faster than they were read and are left out")
+        if file == _STDOUT:
+            return 0
+        facts = {"name": name, "host": cli.host, "file": file, "duration": cast.seconds, "events": cast.events}
+        return cli.done(**facts, exit_code=recording.code)
+
+
+@contextmanager
+def _opened(file: str, *, force: bool) -> Iterator[int]:
+    """A descriptor of the file: 0600, and never in the place of another file unless `force`."""
+    if file == _STDOUT:
+        yield printing.STDOUT
+        return
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_TRUNC if force else os.O_EXCL)
+    try:
+        descriptor = os.open(file, flags, 0o600)
+        if force:
+            os.fchmod(descriptor, 0o600)
+    except FileExistsError:
+        raise Exists(f"{printable(file)} exists; --force overwrites it, or take another name") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Refused(f"{printable(file)} cannot be written: {reason}; name another file") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Within it SIGINT, SIGTERM and SIGHUP raise _Stopped."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise _Stopped
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

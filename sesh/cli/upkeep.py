@@ -1,0 +1,267 @@
+"""Verbs that look after sesh itself: `--deploy`, `--upgrade`, `--doctor`, `--sweep`, `--mcp`."""
+
+from __future__ import annotations
+
+import os
+
+from sesh import DISTRIBUTION, wording
+from sesh.cli import printing
+from sesh.errors import Refused, SeshError, UsageError, for_host, rebuild
+from sesh.names import printable
+from sesh.ops import checks
+from sesh.ops.target import HostTarget, Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+    from sesh.remote.deploy.fleet import HostResult
+
+    Row = dict[str, Any]
+
+
+def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -> int:
+    """`--deploy @HOST… [--force]`: 1 if it failed for any host."""
+    if hosts:
+        raise UsageError(f"a host begins with @: sesh --deploy @{printable(hosts[0])}")
+    if not cli.hosts:
+        raise UsageError("which host? write: sesh --deploy @HOST")
+    return _report_hosts(cli, _deploy(cli, cli.hosts, force=force))
+
+
+def upgrade(cli: Invocation) -> int:
+    """`--upgrade`: deploys to every known remote; one whose sesh is not ours is passed over, and that is said."""
+    from sesh.remote import known
+
+    if cli.line.hosts:
+        raise UsageError("--upgrade goes to all known remotes", hint=f"for one: sesh --deploy @{cli.line.hosts[0]}")
+    words = [each.host for each in known.all()]
+    if not words:
+        if not cli.json:
+            cli.note("no remote is known yet; the first is made known by: sesh --deploy @HOST")
+        return cli.done(hosts=[])
+    return _report_hosts(cli, _deploy(cli, cli.caller.settings().hosts_of(words), force=False), upgrading=True)
+
+
+def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostResult]:
+    from sesh.ops import links
+    from sesh.remote.deploy import fleet
+
+    return fleet.deploy_all([links.destination(cli.caller, host) for host in hosts], force=force)
+
+
+def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: bool = False) -> int:
+    """Says what became of each host in JSON (to a person `fleet` has shown it already); the exit code."""
+    rows = [_row(result) for result in results]
+    failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
+    if cli.json:
+        printing.value({"ok": not failed, "hosts": rows})
+    elif upgrading and (changed := [f"@{row['host']}" for row in rows if row.get("changed")]):
+        cli.note(f"sessions that run there keep the sesh that they began with until: sesh {changed[0]} --reload")
+    return 1 if failed else 0
+
+
+def _row(result: HostResult) -> Row:
+    """One host as JSON shows it."""
+    row: Row = {"host": result.destination.host, "ok": result.deployment is not None}
+    if result.deployment is not None:
+        names = ("version", "python", "platform", "path", "bytes", "seconds", "changed")
+        return {**row, **{name: getattr(result.deployment, name) for name in names}}
+    error = result.error
+    facts = {"code": getattr(error, "code", "internal"), "message": str(error), "step": getattr(error, "step", None)}
+    return {**row, "error": {**facts, "foreign": getattr(error, "foreign", False)}}
+
+
+_COLOURS = {"ok": "32", "warning": "33", "error": "31"}
+
+
+def doctor(cli: Invocation) -> int:
+    """`--doctor`: 1 if something keeps sesh from working, 0 if it works, with warnings or without."""
+    if not cli.hosts:
+        return _report_checks(cli, {None: Target(cli.caller).call("checks.all_")})
+    return _report_checks(cli, {host: _check_host(cli, host) for host in cli.hosts})
+
+
+def _check_host(cli: Invocation, host: str) -> list[Row]:
+    """Whether a host can be reached, and what the sesh there finds."""
+    try:
+        found: list[Row] = HostTarget(cli.caller, host).call("checks.all_")
+    except SeshError as error:
+        remedies = {"unreachable": f"see why: ssh -v {host}", "not_deployed": f"sesh --deploy @{host}"}
+        return [checks.error_row("link", error, remedies.get(error.code, ""))]
+    return [checks.row("link", checks.OK, f"@{host} is reached, and sesh is there"), *_skew(host), *found]
+
+
+def _skew(host: str) -> list[Row]:
+    """Whether the sesh there has another version than this one, as the link has just told."""
+    from sesh import __version__
+    from sesh.remote import known
+
+    version = next((each.version for each in known.all() if each.host == host), "")
+    if version in ("", __version__):
+        return []
+    message = f"@{host} has sesh {version}, this is {__version__}; they understand each other as far as both know"
+    return [checks.row("version", checks.WARNING, message, f"sesh --deploy @{host}")]
+
+
+def _report_checks(cli: Invocation, hosts: dict[str | None, list[Row]]) -> int:
+    """Says what was found; the exit code."""
+    for host, rows in hosts.items():
+        for each in rows:
+            each["message"] = wording.one_line(str(each["message"]))
+            each["remedy"] = for_host(each["remedy"], host) if each["remedy"] else None
+    states = [each["state"] for rows in hosts.values() for each in rows]
+    warnings, errors = states.count(checks.WARNING), states.count(checks.ERROR)
+    if cli.json:
+        answers = [
+            {"ok": all(each["state"] != checks.ERROR for each in rows), "host": host, "checks": rows}
+            for host, rows in hosts.items()
+        ]
+        cli.value(answers[0] if len(answers) == 1 else answers)
+        return int(errors > 0)
+    coloured = os.isatty(printing.STDOUT) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    for host, rows in hosts.items():
+        if len(hosts) > 1:
+            printing.text(f"@{host}")
+        for each in rows:
+            printing.text(_line(each, coloured=coloured))
+    counts = [
+        f"{number} {word}{'s' if number > 1 else ''}" for number, word in ((errors, "error"), (warnings, "warning"))
+    ]
+    summary = " and ".join(each for each in counts if each[0] != "0")
+    printing.text(f"{summary}; sesh {'does not work' if errors else 'works'}" if summary else "all is well")
+    return int(errors > 0)
+
+
+def _line(row: Row, *, coloured: bool) -> str:
+    """A finding as a person reads it, its remedy below it."""
+    state = wording.plain(row["state"])
+    shown = f"{state:<8}"
+    if coloured and state in _COLOURS:
+        shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[m"
+    text = f"{shown} {wording.plain(row['check']):<12} {wording.plain(row['message'])}"
+    return f"{text}\n{'':<21} -> {wording.plain(row['remedy'])}" if row["remedy"] else text
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_KINDS = {
+    "ended": "ended session",
+    "lost": "lost session",
+    "file": "stale file",
+    "daemon": "orphaned daemon",
+    "bridge": "orphaned bridge",
+    "connection": "stale connection",
+    "version": "old version",
+}
+
+
+def sweep(
+    cli: Invocation, *, older: str | None = None, all_: bool = False, yes: bool = False, dry_run: bool = False
+) -> int:
+    """`--sweep [--older 168h] [--all] [--dry-run]`: 1 if something could not be cleared.
+
+    Processes that live are ended with `--all` or `-y`, or if the person at the terminal agrees; else they are left. The
+    person is also asked before lost sessions are forgotten, which could be read or started again.
+    """
+    least = span(older) if older is not None else 0.0
+    hosts: list[str | None] = [*cli.hosts] or [None]
+    answers = [_sweep(cli, host, least, ends=all_ or yes, dry_run=dry_run) for host in hosts]
+    if cli.json:
+        cli.value(answers[0] if len(answers) == 1 else answers)
+    return 0 if all(answer["ok"] for answer in answers) else 1
+
+
+def span(word: str) -> float:
+    """The seconds of `168h`, `7d`, `90m`, `30s`, `2w`; a bare number is seconds. Raises UsageError."""
+    number, unit = (word[:-1], word[-1]) if word[-1:] in _UNITS else (word, "s")
+    if not (number.isdecimal() and number.isascii() and len(number) < 10):
+        raise UsageError(f"{printable(word)} is not a time: --older takes 168h, 7d, 90m or 30s")
+    return float(number) * _UNITS[unit]
+
+
+def _sweep(cli: Invocation, host: str | None, older: float, *, ends: bool, dry_run: bool) -> Row:
+    """Sweeps one machine; the answer in JSON."""
+    target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
+    rows = target.call("leftovers.find", older=older)
+    forgets = True
+    if not cli.json:
+        _show(rows, f"@{host}: " if len(cli.hosts) > 1 else "")
+        if not ends and not dry_run and cli.caller.can_ask:
+            ends = forgets = _agrees(cli, rows, f" on @{host}" if host is not None else "")
+    if dry_run or not rows:
+        rows = [{**row, "cleared": False} for row in rows]
+    else:
+        rows = target.call("leftovers.clear", wanted=rows, ends=ends, forgets=forgets)
+    for row in rows:
+        if "error" in row:
+            row["error"] = printing.error_facts(rebuild(row["error"]), host)
+    if not cli.json:
+        _show_result(cli, rows, dry_run=dry_run)
+    return {"ok": all("error" not in row for row in rows), "host": host, "dry_run": dry_run, "pieces": rows}
+
+
+def _agrees(cli: Invocation, rows: list[Row], where: str) -> bool:
+    """Whether the person agrees to what cannot be undone; yes without a question if there is nothing of that kind."""
+    living = sum(1 for row in rows if row["pid"] is not None)
+    lost = [str(row["what"]) for row in rows if row["kind"] == "lost"]
+    parts = []
+    if living:
+        parts.append("end what still lives" if living == 1 else f"end the {living} that still live")
+    if lost:
+        parts.append(f"forget the lost session {lost[0]}" if len(lost) == 1 else f"forget {len(lost)} lost sessions")
+    return not parts or cli.caller.agrees(wording.plain(f"{' and '.join(parts)}{where}?"))
+
+
+def _show(rows: list[Row], prefix: str) -> None:
+    """The leftovers as a person reads them; `prefix` stands before what they are."""
+    ages = [_age(int(row["age"])) for row in rows]
+    width = max(map(len, ages), default=0)
+    for row, age in zip(rows, ages, strict=True):
+        kind = _KINDS.get(row["kind"], str(row["kind"]))
+        printing.text(wording.plain(f"{age:>{width}}  {kind:<16}  {prefix}{row['what']}"))
+
+
+def _age(seconds: int) -> str:
+    units = (("d", 86400), ("h", 3600), ("m", 60))
+    return next((f"{seconds // size}{unit}" for unit, size in units if seconds >= size), f"{seconds}s")
+
+
+def _show_result(cli: Invocation, rows: list[Row], *, dry_run: bool) -> None:
+    for row in rows:
+        if "error" in row:
+            cli.note(f"{row['what']} stays: {row['error']['message']}")
+    if not rows:
+        printing.text("nothing is left over")
+        return
+    cleared = sum(1 for row in rows if row["cleared"])
+    living = sum(1 for row in rows if row["pid"] is not None and not row["cleared"])
+    result = f"{len(rows)} found, nothing was changed" if dry_run else f"{cleared} of {len(rows)} cleared"
+    printing.text(result + (f"; {living} still live: --all ends them" if living and not dry_run else ""))
+
+
+def mcp(cli: Invocation) -> int:
+    """`--mcp`: serves the Model Context Protocol on stdin and stdout until stdin ends."""
+    import os
+    import sys
+    from importlib.util import find_spec
+
+    install = f"install it with: {sys.executable} -m pip install '{DISTRIBUTION}[mcp]'"
+
+    if cli.line.hosts:
+        raise UsageError(
+            f"--mcp serves here, and its tools take a host, like {cli.line.hosts[0]}", hint="write: sesh --mcp"
+        )
+    if find_spec("mcp") is None:
+        raise Refused("--mcp needs the SDK of the Model Context Protocol", hint=install)
+    if find_spec("mcp.server.mcpserver") is None:
+        raise Refused("--mcp needs version 2 of the package mcp, and an older one is installed", hint=install)
+    if os.isatty(0):
+        raise Refused("--mcp speaks to a program", hint="put `sesh --mcp` into the settings of your agent")
+    from sesh.mcp.serve import serve
+
+    code = serve()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a thread may still wait for a command
