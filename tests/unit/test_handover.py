@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon.clients.attach import InputTaken
 from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.handler import InputTaken
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.requests import VERBS, Request, SendTaken
