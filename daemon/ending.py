@@ -14,8 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from sesh.daemon.clients.attach import ClientHandler
     from sesh.daemon.clients.connection import Connection
+    from sesh.daemon.clients.handler import ClientHandler
     from sesh.daemon.session import Session
 
     class Host(Protocol):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
-    from sesh.daemon.clients.attach import ClientHandler
     from sesh.daemon.clients.connection import Connection
+    from sesh.daemon.clients.handler import ClientHandler
     from sesh.daemon.session import Session
 
     class Daemon(Protocol):

@@ -6,8 +6,8 @@ import os
 import time
 
 from sesh import paths, platform, protocol
-from sesh.daemon.clients.attach import ClientHandler
 from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.handler import ClientHandler
 from sesh.daemon.ending import Ending
 from sesh.daemon.loop.poller import READ, WRITE, new_poller
 from sesh.daemon.pty.pump import WINDOW

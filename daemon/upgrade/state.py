@@ -10,8 +10,8 @@ from __future__ import annotations
 from binascii import a2b_base64, b2a_base64
 
 from sesh import protocol
-from sesh.daemon.clients.attach import InputTaken
 from sesh.daemon.clients.connection import DRAWN, Client, Connection, Reader
+from sesh.daemon.clients.handler import InputTaken
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import StdinPipe, TypedLine

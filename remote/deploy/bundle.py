@@ -53,9 +53,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 
-from sesh.__main__ import main
+from sesh.__main__ import start
 
-sys.exit(main())
+start()
 """
 _BINARY = (".so", ".dylib", ".pyd")
 _KEPT_DIST_INFO = ("METADATA", "WHEEL")

@@ -411,16 +411,15 @@ def test_ctrl_c_reaches_the_job_over_there(home: Home, farm: Farm) -> None:
 
 SLOW = """
 import os, time
-from sesh.ops import calls
-before = calls.carry_out
-def slow(caller, name, data):
-    found = before(caller, name, data)
-    if name == "enter.job":
-        open(os.path.expanduser("~/entered"), "w").close()
-        while not os.path.exists(os.path.expanduser("~/answer")):
-            time.sleep(0.01)
+from sesh.ops import bridge
+before = bridge._led
+def slow(caller, asked):
+    found = before(caller, asked)
+    open(os.path.expanduser("~/entered"), "w").close()
+    while not os.path.exists(os.path.expanduser("~/answer")):
+        time.sleep(0.01)
     return found
-calls.carry_out = slow
+bridge._led = slow
 """
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon.clients.attach import InputTaken
 from sesh.daemon.clients.connection import Connection
+from sesh.daemon.clients.handler import InputTaken
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.requests import VERBS, Request, SendTaken
@@ -197,7 +197,7 @@ def test_a_daemon_too_old_to_be_taken_over_is_not_asked_to_reload(monkeypatch: p
     """It would say that its new sesh lacks a module, which tells nobody what to do."""
     ours, theirs = socket.socketpair()
     descriptor = ours.detach()
-    monkeypatch.setattr(sessions.find, "required", lambda _: wire.Connection(descriptor, descriptor))
+    monkeypatch.setattr("sesh.ops.find.required", lambda _: wire.Connection(descriptor, descriptor))
     welcome = {"protocol": protocol.PROTOCOL, "version": "0.1.0", "can": ["rejoin"]}
     with theirs:
         theirs.sendall(protocol.message(protocol.WELCOME, welcome))

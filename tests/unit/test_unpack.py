@@ -23,7 +23,7 @@ from tests.support import wait_until
 _BOOT = "import sys;f=sys.stdin.buffer;exec(compile(f.read(int(f.readline())),'sesh-unpack','exec'))"
 _FILES = {
     "lib/sesh/__init__.py": b"",
-    "lib/sesh/__main__.py": b"import sys\n\ndef main():\n    print('ran', sys.argv[1:], sys.flags.isolated)\n",
+    "lib/sesh/__main__.py": b"import sys\n\ndef start():\n    print('ran', sys.argv[1:], sys.flags.isolated)\n",
     "lib/sesh/remote/deploy/smoke.py": b"",
 }
 PROGRAM = ".local/bin/sesh"
