@@ -122,7 +122,7 @@ class Session:
         if not words or any("\0" in word for word in words):
             raise UsageError("a command is a text, or a list of words, and holds no NUL")
         limit, stop = _seconds(timeout, "timeout"), stop or Stop()
-        with self._route(stop, limit) as route:
+        with shell.RunErrors(), self._route(stop, limit) as route:
             facts, output = shell.run(route, self.name, words, limit, wait=wait, interrupted_by=stop.by)
         data = output if ansi else shell.plain(output)
         return Result.of({**facts, "session": self.name, "command": words}, data, self.host)

@@ -295,7 +295,7 @@ def recent() -> list[tuple[str, str]]:
     for entry in paths.recent():
         host, _, name = entry.rpartition(" ")
         try:
-            found.append((host, find.checked(name)))
+            found.append((host.removeprefix("@"), find.checked(name)))
         except SeshError:
             continue
     return found
