@@ -1,4 +1,4 @@
-"""`sesh NAME`, `sesh -`, `--attach`, `--new` and `--open`: a session found or created, and this terminal led into it."""
+"""`sesh NAME`, `sesh -`, `--attach`, `--new`, `--open`: a session found or created, and this terminal led into it."""
 
 from __future__ import annotations
 

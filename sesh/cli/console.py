@@ -1,4 +1,4 @@
-"""The terminal while sesh itself is spoken to: keys by name, a screen drawn row by row, questions with one key in answer.
+"""The terminal while sesh itself is spoken to: keys by name, a screen drawn row by row, questions answered by a key.
 
 On a terminal the answers of a question stand beside each other, and the letter of one, or the arrow keys and Enter,
 choose it; Escape declines, Ctrl-C interrupts. A terminal that cannot move its cursor gets a numbered question.
