@@ -7,6 +7,7 @@ import time
 
 from sesh import wording
 from sesh.cli import printing, tables
+from sesh.cli.verbs import BY_NAME
 from sesh.errors import ExitCode, NotFound, SeshError, UsageError, for_host
 from sesh.names import check_label, printable
 from sesh.ops import find, lookup
@@ -28,9 +29,7 @@ SKIPPED = "unreachable less than a minute ago, and not asked again"
 def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) -> int:
     """`--list [--label K=V]… [--watch]`: the sessions that have all of the labels, here and on known remotes."""
     if watch:
-        from sesh.cli import lists as watching
-
-        return watching.watch(cli, label=label)
+        return BY_NAME["--watch"].function()(cli, label=label)
     wanted = dict(check_label(word) for word in label)
     found = cli.target.call("views.overview")
     sessions = [each for each in found["sessions"] if bears(each, wanted)]

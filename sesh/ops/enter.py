@@ -1,4 +1,4 @@
-"""Sessions found or created, for who goes on with a connection to the daemon.
+"""Ops that lead to a session: found or created, its name and a connection to its daemon for who goes on with it.
 
 What only the person can decide (a name one letter off, a lost session, a name that is taken) is asked of the caller.
 """
@@ -9,168 +9,20 @@ import os
 import time
 
 from sesh import paths
-from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError, Unreachable, UsageError
-from sesh.lean import Lock
-from sesh.names import check_label, check_variable, differ_by_one, printable
+from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError, Unreachable
+from sesh.names import differ_by_one, printable
 from sesh.ops import find
 from sesh.ops.caller import op
 from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
+    from sesh.ops import create
     from sesh.ops.caller import Caller
+    from sesh.store.listing import Summary
     from sesh.wire import Connection
 
-    Order = dict[str, Any]
-    """What a daemon is told of its session."""
-    Spec = dict[str, Any]
-    """What the caller says of a session: `directory`, `command`, `env` and `label`, as `order` takes them."""
-    from sesh.store.listing import Summary
-
     Entered = tuple[str, Connection]
-
-_starting = Lock()
-"""Held while a session is created, which changes what belongs to the whole process (its umask) for a moment."""
-
-
-def order(
-    caller: Caller,
-    *,
-    directory: str | None = None,
-    command: list[str] | None = None,
-    env: Sequence[str] = (),
-    label: Sequence[str] = (),
-) -> Order:
-    """What a new session is to be, without its name: the caller's surroundings, and what the words say.
-
-    Raises Refused for a directory that is not there, UsageError for a variable or label that is none.
-    """
-    extra = dict(check_variable(word) for word in env)
-    labels = dict(check_label(word) for word in label)
-    origin = caller.origin
-    if origin is not None:
-        (columns, rows, width, height), term, colorterm = origin.size, origin.term, origin.colorterm
-        environment, home = origin.environment(dict(os.environ)), os.path.expanduser("~")
-    else:
-        terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
-        columns, rows, width, height = (0, 0, 0, 0) if terminal is None else size(terminal)
-        term, colorterm = (None, None) if terminal is None else (os.environ.get("TERM"), os.environ.get("COLORTERM"))
-        environment, home = dict(os.environ), ""
-    return {
-        "directory": checked_directory(caller, directory) if directory is not None else home,
-        "command": command,
-        "environment": environment,
-        "extra": extra,
-        "labels": {key: value for key, value in labels.items() if value},
-        "columns": columns,
-        "rows": rows,
-        "width": width,
-        "height": height,
-        "term": term,
-        "colorterm": colorterm,
-        "keep": False,
-        "job": False,
-        "timeout": None,
-        "login": origin is not None,
-        "persist": _persists(caller),
-        "id": caller.session_id,
-    }
-
-
-def _persists(caller: Caller) -> bool:
-    """Whether sessions are kept for when their daemon has died; without settings nothing is loaded for that."""
-    return not os.path.exists(paths.settings_file()) or caller.settings().persist
-
-
-def size(terminal: int) -> tuple[int, int, int, int]:
-    """Columns, rows, width and height in pixels of a terminal."""
-    import fcntl
-    import termios
-
-    packed = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
-    rows, columns, width, height = memoryview(packed).cast("H")
-    return columns, rows, width, height
-
-
-def checked_directory(caller: Caller, word: str) -> str:
-    """A directory as an absolute path, written as the caller wrote it where that is possible.
-
-    Raises Refused where there is none, or where the caller may not enter it; InvalidName is for names alone.
-    """
-    if not word:
-        raise Refused("the directory is an empty word; write . for this one")
-    word = directory_meant(caller, word)
-    try:
-        path = word if word[0] == "/" else os.path.join(os.getcwd(), word)
-    except FileNotFoundError:
-        raise Refused("this directory was removed; step into another one first") from None
-    if "\0" in path or not os.path.isdir(path):
-        raise Refused(f"{no_directory(word)}; make it first, or name another")
-    if not os.access(path, os.X_OK):
-        raise Refused(f"{printable(word)} may not be entered by you; take another directory")
-    return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
-
-
-def directory_meant(caller: Caller, word: str) -> str:
-    """A directory as it is meant on this machine: what was typed on another one may name that one's home.
-
-    `~` that no shell has taken, as from Python or JSON, is the home of whoever has the session.
-    """
-    if word == "~" or word[:2] == "~/":
-        word = os.path.expanduser(word)
-    return caller.origin.directory(word) if caller.origin is not None else word
-
-
-def no_directory(word: str) -> str:
-    """Says what is wrong with a word that names no directory."""
-    if os.path.lexists(word.replace("\0", "")):
-        return f"{printable(word)} is no directory"
-    return f"there is no directory {printable(word)}"
-
-
-def start(what: Order, name: str) -> Connection:
-    """Has a daemon run the session; the connection is its first, and nothing was said on it yet.
-
-    Raises Exists, CannotStart, Refused.
-    """
-    from sesh.daemon.spawn import launch
-
-    try:
-        with _starting:
-            return launch.start_daemon({**what, "name": name})
-    except Exists:
-        raise find.taken(name) from None
-
-
-def start_numbered(what: Order) -> tuple[str, Connection]:
-    """The same under the lowest free number from 1; when another takes that number first, under the next."""
-    number = 0
-    while True:
-        taken = set(paths.names())
-        number += 1
-        while str(number) in taken:
-            number += 1
-        try:
-            return str(number), start(what, str(number))
-        except Exists:
-            continue
-
-
-def next_name(name: str) -> str:
-    """`NAME-2`, or the next that is free. Raises UsageError where it would be too long."""
-    from sesh.names import is_name
-
-    taken = set(paths.names())
-    number = 2
-    while f"{name}-{number}" in taken:
-        number += 1
-    if not is_name(f"{name}-{number}"):
-        raise UsageError(f"{name}-{number} is too long for a session's name; take another one")
-    return f"{name}-{number}"
-
 
 _PATIENCE = 1.5
 """Seconds in which a daemon that is well answers a question."""
@@ -182,7 +34,7 @@ _LONG_ENOUGH = 4
 def go(
     caller: Caller,
     name: str,
-    spec: Spec | None = None,
+    spec: create.Spec | None = None,
     meant: str = "",
     remark: str = "",
 ) -> Entered:
@@ -199,21 +51,23 @@ class Entry:
     `connection`: to the session that runs, None where there is none; `lost`: whether its daemon died.
     """
 
-    def __init__(self, caller: Caller, name: str, spec: Spec, meant: str, remark: str) -> None:
+    def __init__(self, caller: Caller, name: str, spec: create.Spec, meant: str, remark: str) -> None:
         self.name = find.checked(name)
         self.connection = find.running(name)
         self.lost = self.connection is None and find.lost_record(name) is not None
         self._caller, self._spec, self._meant, self._remark = caller, spec, meant, remark
         self._plain = spec.get("directory") is None and spec.get("command") is None
-        self._order: Order | None = None
+        self._order: create.Order | None = None
 
     def check(self) -> None:
         """Raises what is wrong with the words; those that a running session ignores are checked all the same."""
+        from sesh.ops import create
+
         if self.connection is None:
             check_directory(self._caller, self.name, self._spec.get("directory"), self._meant)
-            self._order = order(self._caller, **self._spec)
+            self._order = create.order(self._caller, **self._spec)
         elif self._spec.get("env") or self._spec.get("label"):
-            order(self._caller, env=self._spec.get("env") or (), label=self._spec.get("label") or ())
+            create.order(self._caller, env=self._spec.get("env") or (), label=self._spec.get("label") or ())
 
     def enter(self) -> Entered:
         """The session, created where it is not there. Raises Refused where the person declines."""
@@ -232,6 +86,8 @@ class Entry:
 
     def _created(self) -> Connection:
         """A new session, or the one of that name that somebody else has made meanwhile; a lost one started again."""
+        from sesh.ops import create
+
         if self._order is None:
             raise Unreachable(f"{self.name} ended while it was asked; try again")
         try:
@@ -239,19 +95,21 @@ class Entry:
                 from sesh.ops import lost
 
                 return lost.begun(self._caller, self._order, self.name, known, plain=self._plain)
-            return start(self._order, self.name)
+            return create.start(self._order, self.name)
         except Exists:
             return find.required(self.name)
 
 
 def check_directory(caller: Caller, name: str, directory: str | None, meant: str = "") -> None:
     """Raises Refused, with the words that were meant, where a new session's DIR is not there."""
-    place = directory_meant(caller, directory or "")
+    from sesh.ops import create
+
+    place = create.meant(caller, directory or "")
     if not directory or os.path.isdir(place.replace("\0", "/")):
         return
     if meant:
-        raise Refused(f"{no_directory(place)}; did you mean {meant}?")
-    raise Refused(no_directory(place), hint=f"to run a command: $sesh {name} -- {printable(directory)}")
+        raise Refused(f"{create.no_directory(place)}; did you mean {meant}?")
+    raise Refused(create.no_directory(place), hint=f"to run a command: $sesh {name} -- {printable(directory)}")
 
 
 def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
@@ -305,39 +163,43 @@ def recent() -> list[tuple[str, str]]:
 def new(
     caller: Caller,
     name: str | None = None,
-    spec: Spec | None = None,
+    spec: create.Spec | None = None,
     choice: str = "",
 ) -> Entered:
     """A session that was not there; see `made`."""
-    what = order(caller, **(spec or {}))
+    from sesh.ops import create
+
+    what = create.order(caller, **(spec or {}))
     name, connection, _ = made(caller, what, name, choice)
     return name, connection
 
 
 def made(
-    caller: Caller, what: Order, name: str | None, choice: str, *, asks: bool = True
+    caller: Caller, what: create.Order, name: str | None, choice: str, *, asks: bool = True
 ) -> tuple[str, Connection, bool]:
     """A new session: its name, a connection, and whether it was created now.
 
     Without a name it gets the lowest free number. `choice`: what to do where the name is taken: `join`, `replace`,
     `new` (the next free NAME-2), or the empty word to ask. Raises Exists where nobody can be asked, or not `asks`.
     """
+    from sesh.ops import create
+
     if name is None:
-        return *start_numbered(what), True
+        return *create.start_numbered(what), True
     found = find.running(find.checked(name, "--new"))
     if found is None:
         try:
-            return name, start(what, name), True
+            return name, create.start(what, name), True
         except Exists:
             found = find.required(name)
     return _settled(caller, name, found, what, choice, asks=asks)
 
 
 def _settled(
-    caller: Caller, name: str, found: Connection, what: Order, choice: str, *, asks: bool
+    caller: Caller, name: str, found: Connection, what: create.Order, choice: str, *, asks: bool
 ) -> tuple[str, Connection, bool]:
     """What becomes of a name that is taken; `found`: a connection to the session that has it."""
-    from sesh.ops import end
+    from sesh.ops import create, end
 
     if not choice:
         if not (asks and caller.can_ask):
@@ -357,14 +219,16 @@ def _settled(
         raise Refused(f"this is {name}, and it cannot replace itself; detach first")
     for error in end.end_all([name]).values():
         raise error
-    return name, start(what, name), True
+    return name, create.start(what, name), True
 
 
 def _asked(caller: Caller, name: str, found: Connection) -> str:
     """What the person chooses; joining is proposed where the daemon answers, replacing where it does not."""
+    from sesh.ops import create
+
     session = _summary(found)
     about = f"{name} runs and does not answer" if session is None else f"{name} {_state(name)}{_about(session)}"
-    answers = (("j", "Join"), ("r", "Replace"), ("n", f"New: {next_name(name)}"), ("c", "Cancel"))
+    answers = (("j", "Join"), ("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
     answer = caller.ask(about, answers, "r" if session is None else "j")
     choice = {"j": "join", "r": "replace", "n": "new"}.get(answer)
     if choice is None:
@@ -402,12 +266,14 @@ def _about(session: Summary) -> str:
     return f" ({', '.join(wording.cut(wording.plain(fact), 40) for fact in facts if fact)})"
 
 
-def _beside(name: str, what: Order) -> Entered:
+def _beside(name: str, what: create.Order) -> Entered:
     """The session under the next free name, also where another one takes that name first."""
+    from sesh.ops import create
+
     while True:
-        free = next_name(name)
+        free = create.next_name(name)
         try:
-            return free, start(what, free)
+            return free, create.start(what, free)
         except Exists:
             continue
 
@@ -416,7 +282,7 @@ def _beside(name: str, what: Order) -> Entered:
 def job(
     caller: Caller,
     name: str | None = None,
-    spec: Spec | None = None,
+    spec: create.Spec | None = None,
     keep: bool = False,
     timeout: float | None = None,
     stdin: bool = False,
@@ -425,11 +291,13 @@ def job(
 
     Raises what keeps it from beginning, as 125 where no other code says more.
     """
+    from sesh.ops import create
+
     name = find.checked(name, "--exec") if name is not None else None
-    what = order(caller, **(spec or {}))
+    what = create.order(caller, **(spec or {}))
     what |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
     try:
-        return start_numbered(what) if name is None else (name, start(what, name))
+        return create.start_numbered(what) if name is None else (name, create.start(what, name))
     except SeshError as error:
         error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
         raise

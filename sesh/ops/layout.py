@@ -10,7 +10,7 @@ import os
 
 from sesh.errors import Exists, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, printable
-from sesh.ops import enter, find, lookup
+from sesh.ops import create, find, lookup
 from sesh.ops.caller import op
 from sesh.store import listing
 
@@ -181,13 +181,13 @@ def _make(caller: Caller, entry: Entry) -> dict[str, Any]:
             if find.ended(name):
                 raise find.taken(name)
             return row
-        order = enter.order(
+        order = create.order(
             caller,
             directory=entry["directory"],
             command=None if _is_shell(entry["command"]) else entry["command"],
             label=[f"{key}={value}" for key, value in entry["labels"].items()],
         )
-        enter.start(order, name).close()
+        create.start(order, name).close()
     except SeshError as error:
         if isinstance(error, Exists) and not find.ended(name):
             return row  # another process was faster

@@ -30,13 +30,13 @@ def destination(caller: Caller, word: str) -> Destination:
 
 def origin(place: Destination) -> dict[str, Any]:
     """This machine as the other side has to know it; there `caller.Origin` reads it."""
-    from sesh.ops import enter
+    from sesh.ops import create
 
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
         "host": place.host,
         "home": os.path.expanduser("~"),
-        "size": list(enter.size(terminal)) if terminal is not None else [0, 0, 0, 0],
+        "size": list(create.size(terminal)) if terminal is not None else [0, 0, 0, 0],
         "term": os.environ.get("TERM") if terminal is not None else None,
         "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
         "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},

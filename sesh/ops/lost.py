@@ -7,13 +7,13 @@ import time
 
 from sesh import paths, wording
 from sesh.errors import Exists, NotFound, Refused, SeshError
-from sesh.ops import enter, find
+from sesh.ops import create, find
 from sesh.store import checkpoints, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.ops.caller import Caller
-    from sesh.ops.enter import Order
+    from sesh.ops.create import Order
     from sesh.store.listing import Summary
     from sesh.vt.emulator import Emulator
     from sesh.wire import Connection
@@ -67,9 +67,9 @@ def begun(caller: Caller, what: Order, name: str, known: Summary, *, plain: bool
         raise Refused("nothing was done")
     if chosen == "n":
         caller.entering(f"{_how(name, known)}; this one is new")
-        return enter.start(what, name)
+        return create.start(what, name)
     with _Kept(name):
-        return enter.start(_again(caller, what, name, known), name)
+        return create.start(_again(caller, what, name, known), name)
 
 
 def _how(name: str, known: Summary) -> str:
@@ -95,7 +95,7 @@ def _again(caller: Caller, what: Order, name: str, known: Summary) -> Order:
     """The order for the same session: its directory, labels and command, its old output above."""
     directory = str(known.get("cwd") or "")
     if not os.path.isdir(directory):
-        caller.entering(f"{enter.no_directory(directory)} any more; it starts in your home directory")
+        caller.entering(f"{create.no_directory(directory)} any more; it starts in your home directory")
         directory = os.path.expanduser("~")
     command = None if _is_shell(name) else [str(word) for word in known.get("command") or []] or None
     emulator = _kept(name)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.ops.caller import Caller
-    from sesh.ops.enter import Spec
+    from sesh.ops.create import Spec
     from sesh.store.listing import Summary
 
 _ANSWER_TIMEOUT = 5.0
@@ -60,13 +60,13 @@ def open_(
 
     Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError, Unreachable.
     """
-    from sesh.ops import enter
+    from sesh.ops import create
 
     session = _summary(name)
     if session is None:
-        what = enter.order(caller, **(spec or {}))
+        what = create.order(caller, **(spec or {}))
         try:
-            enter.start(what, name).close()
+            create.start(what, name).close()
             return True
         except Exists:
             session = _summary(name)
@@ -104,9 +104,9 @@ def new(
 
     `choice`: what to do if the name is taken, see `enter.made`. `quiet`: the person is not asked that.
     """
-    from sesh.ops import enter
+    from sesh.ops import create, enter
 
-    what = enter.order(caller, **(spec or {}))
+    what = create.order(caller, **(spec or {}))
     name, connection, created = enter.made(caller, what, name, choice, asks=not quiet)
     connection.close()
     return {"name": name, "created": created}

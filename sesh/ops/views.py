@@ -11,7 +11,6 @@ from sesh.ops import find
 from sesh.ops.caller import op
 from sesh.protocol import parse
 from sesh.store import listing, records
-from sesh.vt.lines import Line, LineReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from sesh.ops.caller import Caller
     from sesh.ops.route import Route
     from sesh.store.listing import Summary
+    from sesh.vt.lines import Line, LineReader
 
 _FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html": "json"}
 """The formats of a screen, and in which of them the daemon is asked for it."""
@@ -190,6 +190,8 @@ class Follower:
         """Writes the lines that are there. The last one, if the cursor stands on it, is yet to be finished."""
         if "columns" not in answer:
             raise ProtocolError("this session's daemon is an older sesh that cannot be followed; leave -f out")
+        from sesh.vt.lines import LineReader
+
         lines = text.removesuffix("\n").split("\n") if text else []
         unfinished = lines.pop() if answer["open"] and lines else ""
         self._write_last([*lines, *[""] * int(answer["blank"])])

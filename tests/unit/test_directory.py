@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sesh.errors import Refused
-from sesh.ops import enter
+from sesh.ops import create
 from sesh.ops.bridge import LinkCaller
 from sesh.ops.caller import Origin
 from sesh.ops.enter import check_directory
@@ -31,11 +31,11 @@ def test_a_directory_of_the_other_home_is_looked_for_in_this_one(caller: LinkCal
     The shell puts the home over here into the line; the check for a command in DIR's place looked for that very path.
     """
     check_directory(caller, "work", word)
-    assert enter.checked_directory(caller, word) == str(tmp_path / "project")
+    assert create.checked_directory(caller, word) == str(tmp_path / "project")
 
 
 @pytest.mark.parametrize("word", [f"{AWAY}/missing", "missing"])
 def test_a_missing_directory_is_told_by_its_path_here(caller: LinkCaller, word: str, tmp_path: Path) -> None:
-    for check in (enter.checked_directory, lambda caller, each: check_directory(caller, "work", each)):
+    for check in (create.checked_directory, lambda caller, each: check_directory(caller, "work", each)):
         with pytest.raises(Refused, match=f"no directory {os.fspath(tmp_path)}/missing"):
             check(caller, word)

@@ -1,0 +1,164 @@
+"""Making a session: what its daemon is told, the directory and the number that it gets."""
+
+from __future__ import annotations
+
+import os
+
+from sesh import paths
+from sesh.errors import Exists, Refused, UsageError
+from sesh.lean import Lock
+from sesh.names import check_label, check_variable, printable
+from sesh.ops import find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.ops.caller import Caller
+    from sesh.wire import Connection
+
+    Order = dict[str, Any]
+    """What a daemon is told of its session."""
+    Spec = dict[str, Any]
+    """What the caller says of a session: `directory`, `command`, `env` and `label`, as `order` takes them."""
+
+
+_starting = Lock()
+"""Held while a session is created, which changes what belongs to the whole process (its umask) for a moment."""
+
+
+def order(
+    caller: Caller,
+    *,
+    directory: str | None = None,
+    command: list[str] | None = None,
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+) -> Order:
+    """What a new session is to be, without its name: the caller's surroundings, and what the words say.
+
+    Raises Refused for a directory that is not there, UsageError for a variable or label that is none.
+    """
+    extra = dict(check_variable(word) for word in env)
+    labels = dict(check_label(word) for word in label)
+    origin = caller.origin
+    if origin is not None:
+        (columns, rows, width, height), term, colorterm = origin.size, origin.term, origin.colorterm
+        environment, home = origin.environment(dict(os.environ)), os.path.expanduser("~")
+    else:
+        terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
+        columns, rows, width, height = (0, 0, 0, 0) if terminal is None else size(terminal)
+        term, colorterm = (None, None) if terminal is None else (os.environ.get("TERM"), os.environ.get("COLORTERM"))
+        environment, home = dict(os.environ), ""
+    return {
+        "directory": checked_directory(caller, directory) if directory is not None else home,
+        "command": command,
+        "environment": environment,
+        "extra": extra,
+        "labels": {key: value for key, value in labels.items() if value},
+        "columns": columns,
+        "rows": rows,
+        "width": width,
+        "height": height,
+        "term": term,
+        "colorterm": colorterm,
+        "keep": False,
+        "job": False,
+        "timeout": None,
+        "login": origin is not None,
+        "persist": _persists(caller),
+        "id": caller.session_id,
+    }
+
+
+def _persists(caller: Caller) -> bool:
+    """Whether sessions are kept for when their daemon has died; without settings nothing is loaded for that."""
+    return not os.path.exists(paths.settings_file()) or caller.settings().persist
+
+
+def size(terminal: int) -> tuple[int, int, int, int]:
+    """Columns, rows, width and height in pixels of a terminal."""
+    import fcntl
+    import termios
+
+    packed = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
+    rows, columns, width, height = memoryview(packed).cast("H")
+    return columns, rows, width, height
+
+
+def checked_directory(caller: Caller, word: str) -> str:
+    """A directory as an absolute path, written as the caller wrote it where that is possible.
+
+    Raises Refused where there is none, or where the caller may not enter it; InvalidName is for names alone.
+    """
+    if not word:
+        raise Refused("the directory is an empty word; write . for this one")
+    word = meant(caller, word)
+    try:
+        path = word if word[0] == "/" else os.path.join(os.getcwd(), word)
+    except FileNotFoundError:
+        raise Refused("this directory was removed; step into another one first") from None
+    if "\0" in path or not os.path.isdir(path):
+        raise Refused(f"{no_directory(word)}; make it first, or name another")
+    if not os.access(path, os.X_OK):
+        raise Refused(f"{printable(word)} may not be entered by you; take another directory")
+    return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
+
+
+def meant(caller: Caller, word: str) -> str:
+    """A directory as it is meant on this machine: what was typed on another one may name that one's home.
+
+    `~` that no shell has taken, as from Python or JSON, is the home of whoever has the session.
+    """
+    if word == "~" or word[:2] == "~/":
+        word = os.path.expanduser(word)
+    return caller.origin.directory(word) if caller.origin is not None else word
+
+
+def no_directory(word: str) -> str:
+    """Says what is wrong with a word that names no directory."""
+    if os.path.lexists(word.replace("\0", "")):
+        return f"{printable(word)} is no directory"
+    return f"there is no directory {printable(word)}"
+
+
+def start(what: Order, name: str) -> Connection:
+    """Has a daemon run the session; the connection is its first, and nothing was said on it yet.
+
+    Raises Exists, CannotStart, Refused.
+    """
+    from sesh.daemon.spawn import launch
+
+    try:
+        with _starting:
+            return launch.start_daemon({**what, "name": name})
+    except Exists:
+        raise find.taken(name) from None
+
+
+def start_numbered(what: Order) -> tuple[str, Connection]:
+    """The same under the lowest free number from 1; when another takes that number first, under the next."""
+    number = 0
+    while True:
+        taken = set(paths.names())
+        number += 1
+        while str(number) in taken:
+            number += 1
+        try:
+            return str(number), start(what, str(number))
+        except Exists:
+            continue
+
+
+def next_name(name: str) -> str:
+    """`NAME-2`, or the next that is free. Raises UsageError where it would be too long."""
+    from sesh.names import is_name
+
+    taken = set(paths.names())
+    number = 2
+    while f"{name}-{number}" in taken:
+        number += 1
+    if not is_name(f"{name}-{number}"):
+        raise UsageError(f"{name}-{number} is too long for a session's name; take another one")
+    return f"{name}-{number}"
