@@ -135,10 +135,7 @@ def _preload() -> None:
     import sesh.daemon.spawn.main
     import sesh.daemon.upgrade.reload
     import sesh.daemon.waits
-    import sesh.vt.packed
-    import sesh.vt.render.export
-    import sesh.vt.render.viewport
-    import sesh.vt.snapshot  # noqa: F401
+    import sesh.vt.emulator  # noqa: F401
     from sesh.daemon.pty.pty import load_ptyprocess
     from sesh.vt.emulator import Emulator
     from sesh.vt.render.replay import replay

@@ -1,4 +1,7 @@
-"""Deploying: install this version of sesh on another host, in steps of which none breaks what was there."""
+"""Deploying: install this version of sesh on another host, in steps of which none breaks what was there.
+
+Several hosts are deployed to at once: each in a thread, with a progress bar on a terminal and a line elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import hashlib
 import json
 import os
 import secrets
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
-from sesh.errors import InvalidHost, Refused, SeshError, Unreachable
+from sesh.errors import Interrupted, InvalidHost, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, survey
 from sesh.remote.deploy.carrier import connect_by_ssh
@@ -23,6 +28,9 @@ if TYPE_CHECKING:
     from sesh.remote.ssh.destination import Destination
 
     Progress = Callable[[str, int, int], None]
+    from collections.abc import Sequence
+
+    from rich.progress import Progress as Bars
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
 _BOOTSTRAP = "import sys;f=sys.stdin.buffer;exec(compile(f.read(int(f.readline())),'sesh-unpack','exec'))"
@@ -280,3 +288,150 @@ def _last_line(text: str) -> str:
     """The last line that is not blank."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else ""
+
+
+MAX_AT_ONCE = 16
+_STDERR = 2
+
+
+class HostResult:
+    """The result for one host: its `deployment`, or the `error`."""
+
+    __slots__ = ("deployment", "destination", "error")
+
+    def __init__(
+        self, destination: Destination, deployment: Deployment | None = None, error: SeshError | None = None
+    ) -> None:
+        self.destination, self.deployment, self.error = destination, deployment, error
+
+    def __str__(self) -> str:
+        return f"{self.destination.host} {self.verdict}"
+
+    @property
+    def verdict(self) -> str:
+        """The result in words that follow the host."""
+        done, host = self.deployment, self.destination.host
+        if done is None:
+            step = f" ({self.error.step})" if isinstance(self.error, DeployError) else ""
+            return f"failed{step}: {str(self.error).removeprefix(f'{host}: ').removeprefix(f'{host} ')}"
+        if not done.changed:
+            return f"has sesh {done.version} already"
+        size = f"{done.bytes / 1e6:.1f} MB, " if done.bytes else ""
+        return f"has sesh {done.version} now, by Python {done.python_version} ({size}{done.seconds:.1f} s)"
+
+
+def deploy_all(
+    destinations: Sequence[Destination], *, force: bool = False, bars: bool | None = None, ask: bool | None = None
+) -> list[HostResult]:
+    """Deploy to several hosts in parallel; the results in their order. A failure on one stops no other.
+
+    `bars`: a progress bar for each on stderr; None: where that is a terminal and no program reads the events. Without
+    bars each host gets a line when it is done. `ask`: whether ssh may prompt; None: where there is a terminal. Hosts
+    that must ask are connected one after the other, before the bars are drawn.
+    """
+    ask = ssh.can_prompt() if ask is None else ask
+    bars = os.isatty(_STDERR) and not eventlog.wanted() if bars is None else bars
+    carriers = _connect_all(destinations, ask)
+    report = _BarReport(destinations) if bars else _LineReport()
+    stop = threading.Event()
+
+    def deploy_one(index: int) -> HostResult:
+        report_progress = report.progress(index)
+
+        def progress(step: str, done: int, total: int) -> None:
+            if stop.is_set():
+                raise Interrupted("interrupted")
+            report_progress(step, done, total)
+
+        result = _deploy_one(destinations[index], carriers[index], force, progress)
+        report.finish(index, result)
+        return result
+
+    with report, ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(destinations)))) as pool:
+        futures = [pool.submit(deploy_one, index) for index in range(len(destinations))]
+        try:
+            return [future.result() for future in futures]
+        except KeyboardInterrupt:
+            stop.set()  # and closing the connections ends what waits for a host
+            raise
+        finally:
+            for carrier in carriers:
+                if not isinstance(carrier, SeshError):
+                    carrier.close()
+
+
+def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: bool, progress: Progress) -> HostResult:
+    if isinstance(carrier, SeshError):
+        eventlog.log("deploy_start", host=destination.host)
+        eventlog.log("deploy_failed", host=destination.host, step=STEPS[0], stderr=str(carrier))
+        return HostResult(destination, error=carrier)
+    try:
+        return HostResult(destination, deploy(destination, force=force, progress=progress, carrier=carrier))
+    except SeshError as error:
+        return HostResult(destination, error=error)
+
+
+def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier | SeshError]:
+    """Connect to all hosts: first in parallel without prompts, then one by one where a prompt may help."""
+
+    def connect_quietly(destination: Destination) -> Carrier | SeshError:
+        try:
+            return connect(destination, ask=False)
+        except SeshError as error:
+            return error
+
+    with ThreadPoolExecutor(min(MAX_AT_ONCE, max(1, len(destinations)))) as pool:
+        carriers = list(pool.map(connect_quietly, destinations))
+    for index, (destination, carrier) in enumerate(zip(destinations, carriers, strict=True)):
+        if ask and isinstance(carrier, DeployError) and carrier.prompt_may_help:
+            try:
+                carriers[index] = connect(destination, ask=True)
+            except SeshError as error:
+                carriers[index] = error
+    return carriers
+
+
+class _LineReport:
+    """A line for each host when it is done; none where a program reads the events."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to clean up."""
+
+    def progress(self, _index: int) -> Progress:
+        return lambda _step, _done, _total: None
+
+    def finish(self, _index: int, result: HostResult) -> None:
+        eventlog.prose(str(result))
+
+
+class _BarReport(_LineReport):
+    """A bar for each host: the steps, and within the upload its bytes."""
+
+    def __init__(self, destinations: Sequence[Destination]) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        columns = (TextColumn("{task.fields[host]}"), BarColumn(), TextColumn("{task.description}"))
+        self._bars: Bars = Progress(*columns, console=Console(stderr=True, highlight=False))
+        self._tasks = [self._bars.add_task("connect", total=len(STEPS), host=each.host) for each in destinations]
+
+    def __enter__(self) -> None:
+        self._bars.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def progress(self, index: int) -> Progress:
+        def update(step: str, done: int, total: int) -> None:
+            share = done / total if total else 1.0
+            text = f"{step} {done / 1e6:.1f} of {total / 1e6:.1f} MB" if total > 1 else step.replace("_", " ")
+            self._bars.update(self._tasks[index], completed=STEPS.index(step) + share, description=text)
+
+        return update
+
+    def finish(self, index: int, result: HostResult) -> None:
+        completed = len(STEPS) if result.error is None else None
+        self._bars.update(self._tasks[index], completed=completed, description=result.verdict, refresh=True)

@@ -12,7 +12,7 @@ from sesh.api.outcomes import Met, Result
 from sesh.api.stop import Stop
 from sesh.errors import Busy, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
-from sesh.ops import events, jobs, send, shell, wait
+from sesh.ops import follow, jobs, send, shell
 from sesh.ops.caller import Caller
 from sesh.ops.interrupts import Interrupts
 from sesh.ops.route import Route
@@ -229,13 +229,13 @@ class Session:
         """
         if since is not None and since != "start" and (isinstance(since, bool) or not isinstance(since, int)):
             raise UsageError('since is a position that send or wait gave, or "start"')
-        search = wait.compiled(pattern) if pattern is not None else None
+        search = follow.compiled(pattern) if pattern is not None else None
         limit, silence, stop = _seconds(timeout, "timeout"), _seconds(idle, "idle"), stop or Stop()
         begin: int | str = since if since is not None else "sent"
         try:
             with self._route(stop, limit) as route, stop.by(route.cut):
                 return Met.of(
-                    wait.met(
+                    follow.met(
                         route,
                         self.name,
                         exit_=exit,
@@ -251,7 +251,7 @@ class Session:
                 raise
             if not exit and (prompt or idle is not None or pattern is not None):
                 raise
-            ended = self._target.call("wait.ended", name=self.name)
+            ended = self._target.call("follow.ended", name=self.name)
             if ended is None:
                 raise
             return Met.of(ended)
@@ -288,7 +288,7 @@ class Session:
         """
         stop = stop or Stop()
         with self._route(stop, None) as route, stop.by(route.cut):
-            for event in events.follow(route, self.name, since):
+            for event in follow.follow(route, self.name, since):
                 yield {**event, "host": self.host}
 
     def message(self, text: str) -> int:

@@ -12,7 +12,6 @@ import time
 
 from sesh import wording
 from sesh.cli import printing
-from sesh.cli.tables import width
 from sesh.client import keys
 from sesh.client import terminal as terminals
 from sesh.errors import Interrupted
@@ -318,7 +317,7 @@ class _Row:
         self._terminal, self._answers = terminal, answers
         self._console = Console(terminal, single=True)
         self._at = next(at for at, (letter, _) in enumerate(answers) if letter == default)
-        self._stacked = sum(columns(label) + 3 for _, label in answers) > width(terminal.outbound)
+        self._stacked = sum(columns(label) + 3 for _, label in answers) > printing.width(terminal.outbound)
         self._write(f"{wording.plain(question)} [{letters(answers, default)}]\r\n")
         self._draw()
 

@@ -11,9 +11,8 @@ from sesh.cli import printing
 from sesh.errors import Exists, ExitCode, NotFound, Refused, UsageError
 from sesh.names import printable
 from sesh.ops import find
-from sesh.ops.events import DaemonDied, follow, follow_all
+from sesh.ops.follow import DaemonDied, compiled, follow, follow_all, met
 from sesh.ops.recording import Cast, Recording
-from sesh.ops.wait import compiled, met
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def wait(cli: Invocation, name: str, **conditions: Any) -> int:
 def kept(cli: Invocation, missing: NotFound, name: str, **conditions: Any) -> int:
     """The end of a session that is gone, if its end is waited for. Raises `missing` if nothing is known of it."""
     others = any(conditions.get(each) is not None for each in ("prompt", "idle", "pattern"))
-    answer = cli.target.call("wait.ended", name=name) if conditions.get("exit_") or not others else None
+    answer = cli.target.call("follow.ended", name=name) if conditions.get("exit_") or not others else None
     if answer is None:
         raise missing
     return _report(cli, name, answer)
@@ -148,7 +147,7 @@ def _quoted(value: object) -> str:
 
 def _log(cli: Invocation, name: str | None) -> int:
     """Prints the log of what happened with remotes, with the sessions of NAME alone if one is given."""
-    log = cli.target.call("events.log", name=name)
+    log = cli.target.call("follow.log", name=name)
     if cli.json:
         for event in log["events"]:
             cli.value(event)

@@ -11,7 +11,7 @@ import select
 import time
 
 from sesh import wording
-from sesh.cli import attach, console, printing, tables
+from sesh.cli import attach, console, printing, views
 from sesh.cli.console import Stage
 from sesh.errors import ExitCode, Interrupted, NotFound, Refused, SeshError
 from sesh.names import check_label, is_name
@@ -56,7 +56,7 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
             keys: list[str] = []
             while not any(key in _LEAVING for key in keys):
                 width, height = stage.size
-                rows = _rows(index, wanted, width, coloured=tables.coloured(printing.STDOUT))
+                rows = _rows(index, wanted, width, coloured=printing.coloured(printing.STDOUT))
                 if len(rows) > height:
                     rows[height - 1 :] = [wording.cut(f" … {len(rows) - height + 1} more", width)]
                 stage.draw(rows)
@@ -64,7 +64,7 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
                 index.take(ready)
                 if "resize" in keys or "resume" in keys:
                     stage.forget()
-        last = _rows(index, wanted, terminal.size()[0] or 80, coloured=tables.coloured(printing.STDOUT))
+        last = _rows(index, wanted, terminal.size()[0] or 80, coloured=printing.coloured(printing.STDOUT))
         terminal.write_all("".join(f"{row}\r\n" for row in last).encode("utf-8", "replace"), 2.0)
     return 0
 
@@ -72,7 +72,7 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
 def _rows(index: SessionIndex, wanted: dict[str, str], width: int, *, coloured: bool) -> list[str]:
     """The list as `--list` prints it."""
     now = time.time()
-    drawn = tables.Table(width, coloured=coloured)
+    drawn = views.Table(width, coloured=coloured)
     groups = {word: rows for word, rows in index.there.items() if not isinstance(rows, str)}
     shown = {word: [each for each in rows if bears(each, wanted)] for word, rows in groups.items()}
     here = [each for each in index.here if bears(each, wanted)]
@@ -217,7 +217,7 @@ class _Picker:
         self._shown: dict[Key, Summary] = {}
         self._mark: Key | None = None
         self._top = 0
-        self._coloured = tables.coloured(printing.STDOUT)
+        self._coloured = printing.coloured(printing.STDOUT)
 
     def chosen(self) -> Key:
         """The session that a person chooses, or a name that is to be created. Raises Refused, Interrupted."""
@@ -342,7 +342,7 @@ class _Picker:
         text += " " * (width - wording.columns(text))
         if key == self._mark:
             return f"\x1b[7m{text}\x1b[m"
-        code = tables.colour(session) if self._coloured else ""
+        code = views.colour(session) if self._coloured else ""
         if not code or state not in text:
             return text
         before, _, after = text.rpartition(state)

@@ -83,3 +83,20 @@ def encoded(line: str) -> bytes:
 def on_terminal() -> bool:
     """Whether a person can be asked, and a session be attached: stdin and stdout are terminals."""
     return os.isatty(0) and os.isatty(1)
+
+
+def coloured(descriptor: int) -> bool:
+    """Whether what is written to a descriptor may have colours: a terminal that knows them, and no `NO_COLOR`."""
+    known = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+    return known and not os.environ.get("NO_COLOR") and os.isatty(descriptor)
+
+
+def width(terminal: int) -> int:
+    """The columns of a terminal, COLUMNS first. By hand: shutil loads the compressors with it."""
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
+    try:
+        return os.get_terminal_size(terminal).columns or 80
+    except OSError:
+        return 80

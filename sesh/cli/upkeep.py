@@ -1,4 +1,4 @@
-"""Verbs that look after sesh itself: `--deploy`, `--upgrade`, `--doctor`, `--sweep`, `--mcp`."""
+"""Verbs about sesh itself: `--export`, `--import`, `--deploy`, `--upgrade`, `--doctor`, `--sweep`, `--mcp`."""
 
 from __future__ import annotations
 
@@ -8,18 +8,102 @@ from sesh import DISTRIBUTION, wording
 from sesh.cli import printing
 from sesh.errors import Refused, SeshError, UsageError, for_host, rebuild
 from sesh.names import printable
-from sesh.ops import checks
+from sesh.ops import checks, layout
 from sesh.ops.target import HostTarget, Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
     from sesh.cli.invocation import Invocation
-    from sesh.remote.deploy.fleet import HostResult
+    from sesh.ops.layout import Entry
 
     Row = dict[str, Any]
+    from collections.abc import Sequence
+
+    from sesh.remote.deploy.deploy import HostResult
+
+LARGEST = 1 << 20
+"""Bytes of a layout."""
+_STDIN = "-"
+
+
+def export(cli: Invocation) -> int:
+    """`--export`: the sessions of this machine and of known remotes, or those of the host of the line."""
+    sessions = [{**each, "host": each["host"] or cli.host} for each in cli.target.call("layout.sessions")]
+    whole = {"version": layout.VERSION, "sessions": sessions}
+    if cli.json:
+        return cli.value(whole)
+    import json
+
+    printing.text(json.dumps(wording.encodable(whole), indent=2, ensure_ascii=True))
+    return 0
+
+
+def import_(cli: Invocation, file: str | None = None) -> int:
+    """`--import [FILE]`: creates what is missing; 1 if any of it could not be. `-` or nothing is stdin."""
+    file = None if file == _STDIN else file
+    entries = layout.parse(_read(file), printable(file) if file is not None else "stdin")
+    if len(cli.hosts) > 1:
+        raise UsageError(f"one host at a time: sesh @{cli.hosts[0]} --import FILE")
+    if cli.host is not None:
+        others = sorted({each["host"] for each in entries} - {None, cli.host})
+        for other in others:
+            cli.note(f"the sessions of @{other} are left out; for these: sesh --import, without @{cli.host}")
+        entries = [{**each, "host": cli.host} for each in entries if each["host"] not in others]
+    if cli.caller.local:
+        entries = [each for each in entries if each["host"] is None]
+    rows = []
+    for host in dict.fromkeys(each["host"] for each in entries):
+        rows += _make(cli, host, [each for each in entries if each["host"] == host])
+    return _report(cli, rows)
+
+
+def _read(file: str | None) -> bytes:
+    """The bytes of a layout. Raises Refused, UsageError."""
+    if file is None and os.isatty(0):
+        raise UsageError("which layout? write: $sesh --import FILE ($sesh --export > FILE makes one)")
+    data = bytearray()
+    try:
+        with open(0 if file is None else file, "rb", buffering=0, closefd=file is not None) as content:
+            while len(data) <= LARGEST and (block := content.read(1 << 16)):
+                data += block
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Refused(
+            f"{printable(file or 'stdin')} cannot be read: {reason}; name a file that --export wrote"
+        ) from error
+    if len(data) > LARGEST:
+        raise UsageError(f"the layout is over {LARGEST} bytes; --export did not write it")
+    return bytes(data)
+
+
+def _make(cli: Invocation, host: str | None, entries: list[Entry]) -> list[Row]:
+    """Has this machine or a host create sessions; a row for each, as JSON shows it."""
+    try:
+        target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
+        rows = target.call("layout.make", entries=entries)
+    except SeshError as error:
+        rows = [{"name": each["name"], "created": False, "error": error.facts()} for each in entries]
+    for row in rows:
+        if "error" in row:
+            row["error"] = printing.error_facts(rebuild(row["error"]), host)
+    return [{"name": row["name"], "host": host, **row} for row in rows]
+
+
+def _report(cli: Invocation, rows: list[Row]) -> int:
+    """Says what became of each session; the exit code."""
+    failed = [row for row in rows if "error" in row]
+    if cli.json:
+        printing.value({"ok": not failed, "sessions": rows})
+        return 1 if failed else 0
+    for row in rows:
+        word = f"@{row['host']} {row['name']}" if row["host"] else row["name"]
+        if "error" in row:
+            cli.note(f"{word} was not made: {row['error']['message']}")
+        else:
+            printing.text(wording.plain(f"made {word}" if row["created"] else f"{word} runs already"))
+    return 1 if failed else 0
 
 
 def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -> int:
@@ -47,9 +131,9 @@ def upgrade(cli: Invocation) -> int:
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostResult]:
     from sesh.ops import links
-    from sesh.remote.deploy import fleet
+    from sesh.remote.deploy import deploy
 
-    return fleet.deploy_all([links.destination(cli.caller, host) for host in hosts], force=force)
+    return deploy.deploy_all([links.destination(cli.caller, host) for host in hosts], force=force)
 
 
 def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: bool = False) -> int:

@@ -292,12 +292,12 @@ VERBS = (
         ),
     ),
     Verb(
-        "--export", "", "layout.export", "",
+        "--export", "", "upkeep.export", "",
         "Print the sessions here and on known remotes as JSON: name, host, directory, command, labels.",
         "sesh --export > sessions.json", "sesh @gpu --export", "sesh --export --local --json",
     ),
     Verb(
-        "--import", "", "layout.import_", "[FILE]",
+        "--import", "", "upkeep.import_", "[FILE]",
         "Create the sessions of an --export that are missing; without FILE, or with -, it reads stdin.",
         "sesh --import sessions.json", "sesh --import - < sessions.json", "sesh @gpu --import -",
         words=("file?",), hosts=True,

@@ -182,7 +182,7 @@ def _path(_caller: Caller) -> Iterator[Row]:
 
 def _logout(_caller: Caller) -> Iterator[Row]:
     """Whether logging out ends what runs."""
-    from sesh.daemon.spawn.scope import logind_kills
+    from sesh.daemon.spawn.launch import logind_kills
 
     if not (platform.LINUX and os.path.isdir("/run/systemd/system")):
         yield row("logout", OK, "there is no systemd that would end sessions")

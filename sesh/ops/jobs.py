@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sesh.ops.caller import Caller
     from sesh.ops.interrupts import Interrupts
-    from sesh.ops.remote_route import Reconnected
+    from sesh.ops.links import Reconnected
     from sesh.ops.target import Target
 
     Again = Callable[[wire.Connection, str, int, float], Reconnected]
@@ -295,11 +295,11 @@ def _begin(
 
     if not isinstance(target, HostTarget):
         return *enter.job(target.caller, **data), "", None
-    from sesh.ops import remote_route
+    from sesh.ops import links
 
     target.sync()
-    name, through = remote_route.begin(target.caller, target.open(), "enter.job", data, interrupts)
-    route = remote_route.RemoteRoute(target.caller, target.destination, name, through, sleep)
+    name, through = links.begin(target.caller, target.open(), "enter.job", data, interrupts)
+    route = links.RemoteRoute(target.caller, target.destination, name, through, sleep)
     return name, through, through.session_id, route.rejoin
 
 

@@ -88,7 +88,7 @@ class HostTarget(Target):
 
     def route(self, name: str) -> Route:
         """The way to a session there. Raises NotFound."""
-        from sesh.ops.remote_route import RemoteRoute
+        from sesh.ops.links import RemoteRoute
 
         try:
             through = self.open()

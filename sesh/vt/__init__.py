@@ -16,12 +16,12 @@ The modules, each importing only those above it:
 
 `grammar` `titles`               control functions (ECMA-48) as regular expressions; the stack of titles (XTWINOPS)
 `graphemes` `packed`             widths and clusters (UAX 29); compressed bytes
-`cell` `ansi` `lines`            cells, pens and SGR; cells as text with SGR, and back; output as lines
+`cell` `lines`                   cells, pens and SGR, and cells as text with SGR; output as lines
 `row` `scrollback` `reflow`      a row of cells; the lines that scrolled off; rows wrapped anew at another width
-`grid` `scroll` `edit`           the screen, one class on top of the other: cursor and tabs; scrolling; erasing;
-`text` `modes` `screen`          printing; modes and the alternate screen; control strings and resizing
+`grid` `edit` `text` `screen`    the screen, one class on top of the other: cursor and tabs; scrolling and erasing;
+                                 printing; modes, control strings and resizing
 `dispatch` `fast_path`           what each sequence calls; lines that scroll by too fast to be seen
 `tokenizer`                      bytes into text, controls and sequences
-`snapshot` `emulator`            the state as plain data; all of it together
+`emulator`                       all of it together; the state as plain data
 `render/`                        bytes, data and pictures made from the state
 """

@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sesh.vt.ansi import data_of, decode, encode
-from sesh.vt.cell import BLANK, DEFAULT, Cell, apply_sgr
+from sesh.vt.cell import BLANK, DEFAULT, Cell, apply_sgr, data_of, decode, encode
 from sesh.vt.grammar import ABORTED, CSI, CSI_END, CSI_PARTS, ESCAPE, STRING_END, STRINGS, UNFINISHED, parameter
 from sesh.vt.graphemes import clusters
 

@@ -8,8 +8,7 @@ not count.
 
 from __future__ import annotations
 
-from sesh.vt.ansi import decode
-from sesh.vt.cell import BLANK, DEFAULT, Cell
+from sesh.vt.cell import BLANK, DEFAULT, Cell, decode
 from sesh.vt.graphemes import text_presentation
 from sesh.vt.row import Row
 from sesh.vt.scrollback import Scrollback

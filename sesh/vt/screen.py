@@ -1,13 +1,276 @@
-"""The screen: all parts together, what control strings set (titles, directory, links, colours), and resizing."""
+"""The screen: all parts together, what control strings set (titles, directory, links, colours), modes, and resizing.
+
+Only the private modes listed here are remembered; a restore leaves out all others. DECCOLM is not obeyed, as the size
+is that of the terminal.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Any, NamedTuple
 
 from sesh.vt import titles
-from sesh.vt.cell import with_link
-from sesh.vt.modes import STACK_LIMIT, Modes
+from sesh.vt.cell import DEFAULT, Pen, with_link
 from sesh.vt.reflow import crop, reflow
+from sesh.vt.row import Row
+from sesh.vt.text import ASCII, Printing
+
+#: Which mouse events are reported, one mode at a time; resetting any of them turns reports off (xterm).
+MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
+#: How they are encoded, one mode at a time; resetting one that is not set does nothing (xterm).
+MOUSE_ENCODING = (1005, 1006, 1015, 1016)
+#: Modes that are off by default: cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output,
+#: grapheme clusters, colour scheme and in-band size reports, win32 input.
+OFF_BY_DEFAULT = (1, 5, 45, 1004, 2004, 2026, 2027, 2031, 2048, 9001)
+#: Modes whose default the terminal's user chooses (blinking, alternate scroll, xterm's meta keys): remembered, on or
+#: off, once a program has set or reset them.
+USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
+#: Never replayed: the terminal would not show the replay.
+SYNCHRONIZED_OUTPUT = 2026
+#: Pushes that are kept of the kitty keyboard stack and of the title stack.
+STACK_LIMIT = 16
+
+
+class SavedCursor(NamedTuple):
+    """What DECSC saves: the cursor (column = columns: a wrap is pending), pen, charsets, origin and wrap mode.
+
+    The hyperlink is not saved (as in kitty, ghostty, xterm.js).
+    """
+
+    row: int = 0
+    column: int = 0
+    pen: Pen = DEFAULT
+    charsets: tuple[str, ...] = (ASCII,) * 4
+    gl: int = 0
+    origin: bool = False
+    wrap: bool = True
+
+
+class Modes(Printing):
+    """set_mode, reset_mode, DECSC and DECRC, DECSTR, RIS, kitty keyboard flags, modifyOtherKeys."""
+
+    def reset(self) -> None:
+        super().reset()
+        #: Private modes as the program set them, where that is not the default.
+        self.modes: dict[int, bool] = {}
+        #: DECLRMM: CSI s sets the left and right margin.
+        self.left_right_mode = False
+        self.keypad = False
+        #: What DECSC saved on the screen that shows; and on the main screen while the alternate screen shows.
+        self.saved = SavedCursor()
+        self.main_saved = SavedCursor()
+        #: The stack of kitty keyboard flags, the current ones last; the same for the main screen.
+        self.kitty_stack = [0]
+        self.main_kitty_stack = [0]
+        #: XTMODKEYS by resource; only 4 (modifyOtherKeys) is in use today.
+        self.key_resources: dict[int, int] = {}
+        self.cursor_style = 0
+        #: Modes and XTMODKEYS resources that the program ever set.
+        self.ever_set_modes: set[int] = getattr(self, "ever_set_modes", set())
+        self.ever_set_resources: set[int] = getattr(self, "ever_set_resources", set())
+
+    # -- modes --------------------------------------------------------------------------------------------
+
+    def set_mode(self, *modes: int, **kwargs: Any) -> None:
+        """SM, DECSET."""
+        self._switch(modes, True, bool(kwargs.get("private")))
+
+    def reset_mode(self, *modes: int, **kwargs: Any) -> None:
+        """RM, DECRST."""
+        self._switch(modes, False, bool(kwargs.get("private")))
+
+    def _switch(self, modes: tuple[int, ...], on: bool, private: bool) -> None:
+        for number in modes:
+            if private:
+                self._switch_private(number, on)
+            elif number == 4:
+                self.insert = on
+            elif number == 20:
+                self.linefeed_mode = on
+
+    def _switch_private(self, number: int, on: bool) -> None:
+        if number in OFF_BY_DEFAULT:
+            if on:
+                self.modes[number] = True
+                self.ever_set_modes.add(number)
+            else:
+                self.modes.pop(number, None)
+        elif number in MOUSE_TRACKING or number in MOUSE_ENCODING:
+            self._switch_mouse(number, on)
+        elif number in USER_DEFAULT:
+            self.modes[number] = on
+        elif number == 6:
+            self.origin = on
+            self.cursor_position()
+        elif number == 7:
+            self.wrap = on
+        elif number == 25:
+            self.cursor.hidden = not on
+        elif number == 66:
+            self.set_keypad(on)
+        elif number == 69:
+            self._switch_left_right_mode(on)
+        elif number in {47, 1047, 1048, 1049}:
+            self._switch_buffer(number, on)
+
+    def set_keypad(self, application: bool) -> None:
+        """DECKPAM, DECKPNM."""
+        self.keypad = application
+
+    def _switch_mouse(self, number: int, on: bool) -> None:
+        for other in MOUSE_ENCODING if number in MOUSE_ENCODING else MOUSE_TRACKING:
+            if on or other == number or number in MOUSE_TRACKING:
+                self.modes.pop(other, None)
+        if on:
+            self.modes[number] = True
+
+    def _switch_left_right_mode(self, on: bool) -> None:
+        self.left_right_mode = on
+        if not on:
+            self.set_left_right(0, self.columns - 1)
+            self.margin_wrap = None
+
+    def backspace(self) -> None:
+        """BS. With reverse wrap (mode 45) and DECAWM, from the first column back to the end of the row that wrapped
+        into this one, and a pending wrap is only cancelled (XTerm from patch 383 on, xterm.js)."""
+        cursor = self.cursor
+        if not (self.modes.get(45) and self.wrap) or self.narrow:
+            self.cursor_back(1)
+        elif cursor.x >= self.columns:
+            self.cancel_wrap()
+        elif cursor.x > 0:
+            cursor.x -= 1
+        elif self.top < cursor.y <= self.bottom and self.buffer[cursor.y].wrapped:
+            above, row = self.buffer[cursor.y - 1], self.buffer[cursor.y]
+            cursor.y -= 1
+            cursor.x = self.columns - 1 - above.ends_in_spacer(row)
+            row.wrapped = False
+
+    def get_mode(self, number: int, private: bool = True) -> bool | None:
+        """Whether a mode is set; None for an unknown one."""
+        if not private:
+            return {4: self.insert, 20: self.linefeed_mode}.get(number)
+        if number in OFF_BY_DEFAULT or number in MOUSE_TRACKING or number in MOUSE_ENCODING or number in USER_DEFAULT:
+            return self.modes.get(number, False)
+        return {
+            6: self.origin,
+            7: self.wrap,
+            25: not self.cursor.hidden,
+            47: self.alternate,
+            66: self.keypad,
+            69: self.left_right_mode,
+            1047: self.alternate,
+            1049: self.alternate,
+        }.get(number)
+
+    # -- the alternate screen -----------------------------------------------------------------------------
+
+    def _switch_buffer(self, number: int, on: bool) -> None:
+        if number == 1048 or (number == 1049 and on):
+            if on:
+                self.save_cursor()
+            else:
+                self.restore_cursor()
+        if number != 1048:
+            if on:
+                self.enter_alternate()
+            else:
+                self.leave_alternate()
+                if number == 1049:
+                    self.restore_cursor()
+
+    def enter_alternate(self) -> None:
+        """Show an empty alternate screen, with its own saved cursor and keyboard flags; the cursor does not move."""
+        if self.main is None:
+            self.main = self.buffer
+            self.buffer = [Row(self.columns, self.erased) for _ in range(self.lines)]
+            self.main_saved, self.saved = self.saved, SavedCursor()
+            self.main_kitty_stack, self.kitty_stack = self.kitty_stack, [0]
+
+    def leave_alternate(self) -> None:
+        """Show the main screen as it was; the alternate screen is dropped."""
+        if self.main is not None:
+            self.buffer = self.main
+            self.main = None
+            self.saved, self.main_saved = self.main_saved, SavedCursor()
+            self.kitty_stack, self.main_kitty_stack = self.main_kitty_stack, [0]
+
+    def save_cursor(self) -> None:
+        """DECSC, SCOSC: each screen has one saved cursor; saving again replaces it."""
+        cursor = self.cursor
+        column = min(self.columns, cursor.x)
+        pen = with_link(self.pen, "")
+        self.saved = SavedCursor(cursor.y, column, pen, self.charsets, self.gl, self.origin, self.wrap)
+
+    def restore_cursor(self) -> None:
+        """DECRC, SCORC: also resets what was off when it was saved; with nothing saved, the defaults."""
+        saved = self.saved
+        self.origin, self.wrap = saved.origin, saved.wrap
+        row, column = saved.row, saved.column
+        if self.origin:
+            row = min(max(row, self.top), self.bottom)
+            column = min(max(column, self.left), self.right)
+        self.move_to(row, column)
+        if saved.column >= self.columns and not self.origin:
+            self.cursor.x = self.columns
+        self.pen = with_link(saved.pen, self.pen.link)
+        self.charsets = saved.charsets
+        self.shift(saved.gl)
+
+    # -- resets -------------------------------------------------------------------------------------------
+
+    def soft_reset(self) -> None:
+        """DECSTR: modes, margins, pen, charsets and the saved cursor at their defaults; text and cursor stay."""
+        self.cursor.hidden = False
+        self.origin = self.insert = False
+        self.wrap = True
+        self.modes.pop(1, None)
+        self.keypad = False
+        self.left_right_mode = False
+        self.clear_margins()
+        self.pen = DEFAULT
+        self.reset_charsets()
+        self.saved = SavedCursor()
+
+    # -- keyboard -----------------------------------------------------------------------------------------
+
+    @property
+    def kitty_flags(self) -> int:
+        """The kitty keyboard flags in force on the screen that shows."""
+        return self.kitty_stack[-1]
+
+    def push_kitty_flags(self, flags: int = 0) -> None:
+        """CSI > flags u; drops the oldest entry when the stack is full."""
+        self.ever_changed.add("keys")
+        self.kitty_stack.append(flags & 31)
+        del self.kitty_stack[: -STACK_LIMIT - 1]
+
+    def pop_kitty_flags(self, count: int = 1) -> None:
+        """CSI < count u; an empty stack means no flags."""
+        count = count or 1
+        self.kitty_stack = self.kitty_stack[:-count] or [0]
+
+    def set_kitty_flags(self, flags: int = 0, how: int = 1) -> None:
+        """CSI = flags ; how u: 1 sets, 2 adds, 3 removes."""
+        flags &= 31
+        self.ever_changed.add("keys")
+        now = self.kitty_stack[-1]
+        self.kitty_stack[-1] = {2: now | flags, 3: now & ~flags}.get(how, flags)
+
+    def set_key_resource(self, resource: int = 0, value: int = 0) -> None:
+        """XTMODKEYS, CSI > resource ; value m; without a value the default."""
+        if value and resource <= 7:
+            self.ever_set_resources.add(resource)
+            self.key_resources[resource] = value
+        else:
+            self.key_resources.pop(resource, None)
+
+    def set_cursor_style(self, style: int = 0) -> None:
+        """DECSCUSR: 0 the terminal's default; 1 to 6 block, underline, bar, each blinking, then steady."""
+        if style <= 6:
+            self.ever_changed.add("style")
+            self.cursor_style = style
+
 
 #: Characters that are kept of a title or a directory, and of a link.
 TEXT_LIMIT = 1024

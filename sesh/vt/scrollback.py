@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Protocol
 
-from sesh.vt.ansi import Encoder, data_of, decode, encode
-from sesh.vt.cell import DEFAULT, Cell, Pen, apply_sgr, with_link
+from sesh.vt.cell import DEFAULT, Cell, Encoder, Pen, apply_sgr, data_of, decode, encode, with_link
 from sesh.vt.row import Row, is_spacer
 
 #: Characters after which a line is ended: nothing that a program prints may grow without bound.

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from sesh.vt.cell import DEFAULT
 from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import WIDTH, joined
-from sesh.vt.modes import SavedCursor
 from sesh.vt.row import Row
+from sesh.vt.screen import SavedCursor
 from sesh.vt.text import ASCII
 from tests.unit.streams import piece
 

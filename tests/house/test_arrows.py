@@ -42,11 +42,9 @@ SILENT = ("sesh.ops", "sesh.api", "sesh.mcp")
 _VERB = "the words and the output of verbs, and what these verbs do"
 NAMESAKES: dict[str, str] = {
     "attach": "attaching: the command line's, the client's and the daemon's side of it",
-    "deploy": "installing sesh on hosts: the verb, and one deploy step by step",
-    "events": "what happened: kept by the daemon, followed by an op, printed by the verb",
     "main": "what a process runs: the command line's, a daemon's",
     "session": "one session: the daemon's, and the one that the API hands out",
-    **dict.fromkeys(("jobs", "layout", "send", "sessions", "shell", "views", "wait"), _VERB),
+    **dict.fromkeys(("follow", "jobs", "sessions", "shell", "views"), _VERB),
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from sesh import __version__
 from sesh.remote import known
-from sesh.remote.deploy import fleet
+from sesh.remote.deploy import deploy as steps
 from sesh.remote.deploy.deploy import STEPS, DeployError, connect, deploy
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
@@ -232,7 +232,7 @@ def test_several_hosts_are_deployed_to_at_once_and_one_failure_stops_no_other(
     one, two = farm.host("one", installed=False), farm.host("two", installed=False)
     farm.host("gone", installed=False, proxied=True).proxy.refuse()
     farm.host("again", same_user=one)
-    results = fleet.deploy_all([Destination(word) for word in ("one", "gone", "two", "again")])
+    results = steps.deploy_all([Destination(word) for word in ("one", "gone", "two", "again")])
     assert [result.error is None for result in results] == [True, False, True, True]
     for far in (one, two):
         assert len(versions(far)) == 1
@@ -272,7 +272,7 @@ def test_a_person_is_asked_before_the_bars_are_drawn(here: Home, farm: Farm) -> 
     code = (
         f"import sys; sys.path[:0] = {[each for each in sys.path if each]!r}\n"
         "from sesh.remote.ssh.destination import Destination\n"
-        "from sesh.remote.deploy.fleet import deploy_all\n"
+        "from sesh.remote.deploy.deploy import deploy_all\n"
         "print([result.error for result in deploy_all([Destination('open'), Destination('closed')])])\n"
     )
     terminal = here.terminal(command=[sys.executable, "-c", code], columns=100)

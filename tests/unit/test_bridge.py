@@ -145,7 +145,7 @@ def test_an_op_whose_asker_goes_away_is_ended(home: Home, far_end: Bridge) -> No
     connection = far_end.greeted()
     connection.send(op("sessions.job", name="job", spec={"command": ["sleep", "1000"]}))
     assert result(connection) == "job"
-    connection.send(op("events.all_events", 2))
+    connection.send(op("follow.all_events", 2))
     children = f"/proc/{far_end.process.pid}/task/{far_end.process.pid}/children"
     if os.path.exists(children):
         wait_until(lambda: Path(children).read_text(encoding="utf-8").strip())
@@ -164,7 +164,7 @@ def test_data_of_an_op_may_be_large(home: Home, far_end: Bridge) -> None:
 def test_a_bridge_waits_for_an_op_without_waking(home: Home, far_end: Bridge) -> None:
     """It looked fifty times a second whether a command took its stdin."""
     connection = far_end.greeted()
-    connection.send(op("events.all_events"))
+    connection.send(op("follow.all_events"))
     status = Path(f"/proc/{far_end.process.pid}/status")
     if not status.exists():
         return

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from sesh.errors import Interrupted, Refused, Unreachable
-from sesh.remote.deploy import bundle, carrier, deploy, fabric_carrier, fleet, survey
+from sesh.remote.deploy import bundle, carrier, deploy, fabric_carrier, survey
 from sesh.remote.deploy.survey import Platform, Python
 from sesh.remote.ssh.destination import Destination
 
@@ -246,8 +246,8 @@ def test_a_deploy_that_is_interrupted_ends(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_result_is_one_line_for_people() -> None:
     destination = Destination("box", via=LOCAL)
     done = deploy.Deployment("1.2.3", Python("/usr/bin/python3.11", "3.11.2"), str(Platform("Linux", "x86_64")))
-    assert str(fleet.HostResult(destination, done)) == "box has sesh 1.2.3 already"
+    assert str(deploy.HostResult(destination, done)) == "box has sesh 1.2.3 already"
     done.changed, done.bytes, done.seconds = True, 4_200_000, 3.21
-    assert str(fleet.HostResult(destination, done)) == "box has sesh 1.2.3 now, by Python 3.11.2 (4.2 MB, 3.2 s)"
+    assert str(deploy.HostResult(destination, done)) == "box has sesh 1.2.3 now, by Python 3.11.2 (4.2 MB, 3.2 s)"
     error = deploy.DeployError("upload", "box: there is no room left")
-    assert str(fleet.HostResult(destination, error=error)) == "box failed (upload): there is no room left"
+    assert str(deploy.HostResult(destination, error=error)) == "box failed (upload): there is no room left"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.spawn import scope
+from sesh.daemon.spawn import launch
 
 
 class System:
@@ -27,7 +27,7 @@ class System:
         self.runner.chmod(0o755)
         patch.setenv("XDG_RUNTIME_DIR", str(path))
         patch.setenv("PATH", f"/nonexistent:{self.bin}")
-        patch.setattr(scope, "LINUX", True)
+        patch.setattr(launch, "LINUX", True)
         patch.setattr(builtins, "open", self._open)
         patch.setattr(os.path, "isdir", lambda folder: any(name.startswith(f"{folder}/") for name in self.files))
         patch.setattr(os, "listdir", lambda folder: [os.path.basename(n) for n in self.files if folder in n])
@@ -52,32 +52,32 @@ def words(system: System) -> list[str]:
 
 def test_a_daemon_leaves_the_scope_of_a_terminal(system: System) -> None:
     system.cgroup("user@1000.service/app.slice/vte-spawn-1.scope")
-    assert scope.own_scope() == words(system)
+    assert launch.own_scope() == words(system)
 
 
 def test_a_daemon_leaves_the_scope_of_a_login_only_if_logind_kills_at_logout(system: System) -> None:
     system.cgroup("session-3.scope")
-    assert scope.own_scope() == []
+    assert launch.own_scope() == []
     system.files["/etc/systemd/logind.conf"] = "[Login]\n#KillUserProcesses=yes\n"
-    assert scope.own_scope() == []
+    assert launch.own_scope() == []
     system.files["/etc/systemd/logind.conf"] = "[Login]\nKillUserProcesses=no\nKillUserProcesses = Yes\n"
-    assert scope.own_scope() == words(system)
+    assert launch.own_scope() == words(system)
     system.files["/etc/systemd/logind.conf.d/50-mine.conf"] = "[Login]\nKillUserProcesses=no\n"
-    assert scope.own_scope() == []
+    assert launch.own_scope() == []
 
 
 def test_a_daemon_stays_in_a_service(system: System) -> None:
     system.cgroup("user@1000.service/app.slice/tmux.service")
-    assert scope.own_scope() == []
+    assert launch.own_scope() == []
 
 
 def test_without_systemd_there_is_no_scope(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     system.cgroup("vte-spawn-1.scope")
     system.runner.unlink()
-    assert scope.own_scope() == []
+    assert launch.own_scope() == []
     system.files.clear()
-    assert scope.own_scope() == []
+    assert launch.own_scope() == []
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    assert scope.own_scope() == []
-    monkeypatch.setattr(scope, "LINUX", False)
-    assert scope.own_scope() == []
+    assert launch.own_scope() == []
+    monkeypatch.setattr(launch, "LINUX", False)
+    assert launch.own_scope() == []

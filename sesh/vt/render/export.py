@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from sesh import lean
-from sesh.vt.ansi import encode, pen_of_cell
+from sesh.vt.cell import encode, pen_of_cell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

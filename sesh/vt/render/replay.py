@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import re
 
-from sesh.vt.ansi import Encoder, closed, decode, plain
-from sesh.vt.cell import DEFAULT
-from sesh.vt.modes import SYNCHRONIZED_OUTPUT, SavedCursor
+from sesh.vt.cell import DEFAULT, Encoder, closed, decode, plain
 from sesh.vt.reflow import wrap
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import Row
+from sesh.vt.screen import SYNCHRONIZED_OUTPUT, SavedCursor
 from sesh.vt.text import ASCII
 
 TYPE_CHECKING = False

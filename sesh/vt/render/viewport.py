@@ -5,13 +5,12 @@ Only rows that have changed since the last time are sent. The part contains the 
 
 from __future__ import annotations
 
-from sesh.vt.ansi import Encoder
-from sesh.vt.cell import DEFAULT
+from sesh.vt.cell import DEFAULT, Encoder
 from sesh.vt.graphemes import text_presentation
-from sesh.vt.modes import MOUSE_ENCODING, MOUSE_TRACKING
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.render.replay import kitty_flags
 from sesh.vt.row import Row
+from sesh.vt.screen import MOUSE_ENCODING, MOUSE_TRACKING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
