@@ -14,7 +14,7 @@ from sesh.daemon.loop.fault_log import FaultLog
 from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.pty.queries import NOTICES
+from sesh.daemon.pty.queries import QUERIES
 from sesh.errors import SIGNAL_BASE, Refused
 from sesh.store import records
 
@@ -105,7 +105,7 @@ class Session:
     def _found(self, finding: Finding, position: int) -> None:
         """Handles what the query scanner has found; `position`: behind it in the log."""
         kind = finding.kind
-        if kind not in NOTICES:
+        if kind in QUERIES:
             self._query(finding, position)
         elif kind == "title":
             title = _printable(finding.body)

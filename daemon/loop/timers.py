@@ -15,9 +15,6 @@ class Timers:
     def __init__(self) -> None:
         self._deadlines: dict[Hashable, tuple[float, Callable[[], None]]] = {}
 
-    def __len__(self) -> int:
-        return len(self._deadlines)
-
     def set(self, name: Hashable, seconds: float, call: Callable[[], None]) -> None:
         """Calls `call` in `seconds`."""
         self._deadlines[name] = (time.monotonic() + seconds, call)

@@ -189,16 +189,14 @@ class Pty:
         if group > 1:
             _signal_group(group, number)
 
-    def signal_session(self, number: int) -> int:
-        """Sends a signal to every process group of the program's session; how many there were.
+    def signal_session(self, number: int) -> None:
+        """Sends a signal to every process group of the program's session.
 
         Only groups whose session id is the program's are signalled, so a reused pid is never hit: while one of the
         session's processes lives, the kernel gives its number to no other process.
         """
-        groups = platform.groups_of_session(self.pid)
-        for group in groups:
+        for group in platform.groups_of_session(self.pid):
             _signal_group(group, number)
-        return len(groups)
 
     def reap(self) -> bool:
         """Whether the program has ended; `status` and `usage` are set from then on."""

@@ -226,10 +226,6 @@ class InputQueue:
             units.extend(row[turn] for row in rows if turn < len(row))
         return units
 
-    def pending(self) -> list[bytes]:
-        """The bytes of all that has not been written."""
-        return [bytes(data) for _, data, _ in self.units()]
-
     def clear(self) -> None:
         """Drops everything: the program's terminal is gone."""
         dropped = [self._begun] if self._begun else []

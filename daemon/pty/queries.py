@@ -22,8 +22,6 @@ QUERIES = frozenset({
     "decrqss", "xtgettcap", "window", "decreqtparm", "clipboard", "graphics", "decrqcra", "xtsmgraphics",
 })  # fmt: skip
 """The kinds of finding that a terminal answers."""
-NOTICES = frozenset(("title", "cwd", "bell", "notification", "mark", "private"))
-"""The kinds that ask for no answer."""
 
 _LONGEST_CONTROL = 256
 _MAX_BELLS = 100

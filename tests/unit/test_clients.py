@@ -53,7 +53,7 @@ class Group:
         return self.clients.leader
 
     def print(self, size: int) -> None:
-        """The program writes; everybody is fed as far as his socket takes it."""
+        """The program writes; every client is fed as far as its socket takes it."""
         self.log.append(bytes(size))
         for client in self.clients.all:
             client.connection.feed(self.log)

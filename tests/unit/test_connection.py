@@ -68,7 +68,7 @@ def test_a_closed_connection_is_seen(link: Link) -> None:
     assert not link.connection.receive()
 
 
-def test_a_blocked_peer_says_so_and_keeps_its_bytes(link: Link) -> None:
+def test_a_blocked_connection_says_so_and_keeps_its_bytes(link: Link) -> None:
     link.connection.queue(bytes(1 << 20))
     assert not link.connection.flush()
     assert [link.connection.blocked] == [True]
@@ -79,7 +79,7 @@ def test_a_blocked_peer_says_so_and_keeps_its_bytes(link: Link) -> None:
     assert link.connection.unsent == 0
 
 
-def test_a_peer_that_is_gone_keeps_its_descriptor_until_it_is_dropped(link: Link) -> None:
+def test_a_connection_that_is_gone_keeps_its_descriptor_until_it_is_dropped(link: Link) -> None:
     """Closed at once, its number went to the next connection, which the loop then took for one it knew already."""
     link.other.close()
     link.connection.queue(b"lost")
@@ -153,7 +153,7 @@ def test_an_answer_brings_its_bytes_in_pieces_that_a_frame_can_hold(link: Link) 
     assert link.connection.idle
 
 
-def test_a_peer_that_waits_for_something_is_not_idle(link: Link) -> None:
+def test_a_connection_that_waits_for_something_is_not_idle(link: Link) -> None:
     idle = [link.connection.idle]
     link.connection.unanswered = 1
     idle.append(link.connection.idle)

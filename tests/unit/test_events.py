@@ -1,4 +1,4 @@
-"""Events are numbered, bounded, and told to each reader as fast as he reads; what he missed he is told too."""
+"""Events are numbered and bounded; each follower gets them as fast as it reads, and learns what it missed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def link() -> Iterator[Link]:
 
 
 def received(events: Events, link: Link) -> list[dict[str, Any]]:
-    """All that comes when the reader reads on."""
+    """All that comes when the follower reads on."""
     found: list[dict[str, Any]] = []
     while True:
         events.feed()
@@ -47,7 +47,7 @@ def test_an_event_has_a_number_a_time_a_kind_and_its_session(link: Link) -> None
 @pytest.mark.parametrize(
     ("since", "numbers"), [(None, [4]), (0, [1, 2, 3, 4]), (2, [3, 4]), (99, [4]), (-5, [1, 2, 3, 4])]
 )
-def test_a_reader_begins_where_he_says(link: Link, since: int | None, numbers: list[int]) -> None:
+def test_a_follower_begins_where_it_says(link: Link, since: int | None, numbers: list[int]) -> None:
     events = Events()
     for _ in range(3):
         events.add("bell", "work")
@@ -56,7 +56,7 @@ def test_a_reader_begins_where_he_says(link: Link, since: int | None, numbers: l
     assert [event["seq"] for event in received(events, link)] == numbers
 
 
-def test_a_slow_reader_is_told_what_he_missed_and_holds_nobody_up(link: Link) -> None:
+def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -> None:
     events = Events()
     events.follow(link.connection, None)
     for number in range(3 * module.KEPT):
@@ -83,7 +83,7 @@ def test_texts_of_the_program_are_bounded_and_without_controls(link: Link) -> No
     assert len(event["title"]) == module.MAX_TEXT
 
 
-def test_a_reader_who_left_is_forgotten(link: Link) -> None:
+def test_a_follower_that_left_is_forgotten(link: Link) -> None:
     events = Events()
     events.follow(link.connection, None)
     link.connection.fail()

@@ -7,7 +7,7 @@ import re
 from sesh.daemon.loop.fault_log import KEPT, FaultLog
 
 
-def test_a_fault_is_told_in_one_line_with_its_kind_and_place() -> None:
+def test_a_fault_is_one_line_with_its_kind_and_place() -> None:
     faults = FaultLog()
     try:
         int("none")

@@ -44,28 +44,28 @@ def model(columns: int = 80, rows: int = 24) -> tuple[OutputLog, Model]:
 def test_a_model_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[str, object]]) -> None:
     """Whenever it catches up, in whatever slices, through a dump and a load: each resize counts where it happened."""
     log, behind = model(30, 10)
-    told: list[tuple[str, object]] = []
+    seen: list[tuple[str, object]] = []
     for step, value in steps:
         if step == "print":
             assert isinstance(value, str)
             log.append(value.encode())
-            told.append((step, value.encode()))
+            seen.append((step, value.encode()))
         elif step == "resize":
             assert isinstance(value, tuple)
             behind.resize(*value)
-            if told and told[-1][0] == "resize" and behind.lag:
-                told.pop()  # a size at which nothing was printed, and which nobody saw
-            told.append((step, value))
+            if seen and seen[-1][0] == "resize" and behind.lag:
+                seen.pop()  # a size at which nothing was printed, and which nobody saw
+            seen.append((step, value))
         elif step == "step":
             behind.step()
             if not behind.lag:
-                told.append(("seen", None))
+                seen.append(("stepped", None))
         else:
             state = json.loads(json.dumps(behind.dump()))
             behind = Model(log, 30, 10)
             behind.restore(state)
     expected = Emulator(30, 10)
-    for step, value in told:
+    for step, value in seen:
         if step == "print":
             assert isinstance(value, bytes)
             expected.feed(value)

@@ -20,7 +20,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(0, 1 << 40))
-def test_a_stream_is_a_sequence_of_bytes_with_its_beginning_cut_off(steps: list[tuple[str, object]], base: int) -> None:
+def test_a_log_is_a_sequence_of_bytes_with_its_beginning_cut_off(steps: list[tuple[str, object]], base: int) -> None:
     before, output_log.RETAINED = output_log.RETAINED, 1000
     try:
         model, kept = b"", OutputLog(base)
@@ -83,7 +83,7 @@ def test_a_view_stays_as_it_was_while_its_block_grows() -> None:
     assert (bytes(view), kept.bytes(0)) == (b"abc", b"abcdef")
 
 
-def test_a_stream_begins_anew_where_another_one_was() -> None:
+def test_a_log_begins_anew_where_another_one_was() -> None:
     kept = OutputLog()
     kept.append(b"old")
     kept.restore(1000, b"new")

@@ -17,7 +17,7 @@ LINE = b"line %d of what was printed before, seventy columns of it, give or take
 
 @given(st.lists(st.one_of(st.integers(1, 9000), st.just(0)), min_size=1, max_size=30), st.data())
 @settings(max_examples=60, deadline=None)
-def test_a_packed_stream_reads_as_it_did(sizes: list[int], data: st.DataObject) -> None:
+def test_a_packed_log_reads_as_it_did(sizes: list[int], data: st.DataObject) -> None:
     """A size of 0 stands for a time of rest."""
     whole, log = b"", OutputLog()
     for number, size in enumerate(sizes):
@@ -33,7 +33,7 @@ def test_a_packed_stream_reads_as_it_did(sizes: list[int], data: st.DataObject) 
     assert b"".join(log.read(start, limit)) == whole[start : start + limit]
 
 
-def test_a_packed_stream_is_trimmed_by_whole_pieces_and_grows_on() -> None:
+def test_a_packed_log_is_trimmed_by_whole_pieces_and_grows_on() -> None:
     log = OutputLog()
     for number in range(20_000):
         log.append(LINE % number)

@@ -1,4 +1,4 @@
-"""The relay: who gets what, when, and that nobody waits for another."""
+"""The relay: which client gets what and when, and that none waits for another."""
 
 from __future__ import annotations
 

@@ -113,6 +113,25 @@ def test_what_an_editor_took_is_no_part_of_the_line_at_the_prompt_behind_it() ->
     assert not line.unfinished(pty)
 
 
+def test_a_line_that_is_entered_costs_no_question_to_the_terminal() -> None:
+    """Each key asked it twice, also where nothing was left that could be anybody's unfinished line."""
+
+    class Asked(Foreground):
+        count = 0
+
+        def foreground(self) -> int:
+            self.count += 1
+            return self.group
+
+    pty: Any = Asked()
+    line = TypedLine()
+    for data in (b"\r", b"make\r", b"\x03", b"\x1b[I", b"x\x7f"):
+        line.add(data, pty)
+    assert (pty.count, line.length) == (0, 0)
+    line.add(b"x", pty)
+    assert pty.count == 1
+
+
 def test_escape_sequences_are_taken_out_and_nothing_else() -> None:
     output = b"\x1b[1;31mred\x1b[m\x1b]8;;http://x\x1b\\link\x1b]8;;\x07\x1b(B\x1b7\ta\r\nb\x08\x07\x1b[?25l\xff"
     assert plain(output) == b"redlink\ta\r\nb\x08\x07\xff"

@@ -1,4 +1,4 @@
-"""Who waits for a prompt or for silence is answered once, when it is so and all output is on its way to him."""
+"""A wait for a prompt or for silence is answered once, when all output is on its way to its client."""
 
 from __future__ import annotations
 

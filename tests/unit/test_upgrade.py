@@ -71,29 +71,29 @@ def connect(server: Server, *frames: bytes) -> tuple[Connection, socket.socket]:
 
 @contextmanager
 def handed(server: Server) -> Iterator[tuple[dict[str, Any], Server, list[Connection]]]:
-    """What is handed over, and who takes it over, on copies of the descriptors."""
-    told = json.loads(json.dumps(state.dump(server)))
-    copied = json.loads(json.dumps(told))
+    """What is dumped, and the daemon that is loaded from it, on copies of the descriptors."""
+    dumped = json.loads(json.dumps(state.dump(server)))
+    copied = json.loads(json.dumps(dumped))
     for place in [copied["listener"], *copied["connections"]]:
         place["descriptor"] = os.dup(place["descriptor"])
     other, connections = state.load(copied, load_begin)
     try:
-        yield told, other, connections
+        yield dumped, other, connections
     finally:
         close(other)
 
 
-def without_descriptors(told: dict[str, Any]) -> dict[str, Any]:
-    connections = [{**each, "descriptor": 0, "progress_at": 0} for each in told["connections"]]
-    waits = [[at, asked, left is not None, conditions] for at, asked, left, conditions in told["waits"]]
-    return {**told, "connections": connections, "listener": {**told["listener"], "descriptor": 0}, "waits": waits}
+def without_descriptors(dumped: dict[str, Any]) -> dict[str, Any]:
+    connections = [{**each, "descriptor": 0, "progress_at": 0} for each in dumped["connections"]]
+    waits = [[at, request, left is not None, conditions] for at, request, left, conditions in dumped["waits"]]
+    return {**dumped, "connections": connections, "listener": {**dumped["listener"], "descriptor": 0}, "waits": waits}
 
 
 def hello(**more: Any) -> bytes:
     return wire.greeting("attach", columns=80, rows=24, client="token", **more)
 
 
-def test_all_who_are_connected_are_what_they_were(server: Server) -> None:
+def test_all_connections_are_what_they_were(server: Server) -> None:
     person, screen = connect(server, hello(tty="/dev/pts/9"), protocol.numbered(protocol.INPUT, 3, b"typed\x1b["))
     connect(server, wire.greeting("attach", columns=60, rows=10, read_only=True))
     waiter, _ = connect(server, wire.greeting("request"), wire.asking("wait", 5, idle=60, follow=True, timeout=90))
@@ -105,8 +105,8 @@ def test_all_who_are_connected_are_what_they_were(server: Server) -> None:
     server.session.log.append(b"output\r\n")
     server.session.relay.serve()
     person.queue(b"unsent")
-    with handed(server) as (told, other, connections):
-        assert without_descriptors(json.loads(json.dumps(state.dump(other)))) == without_descriptors(told)
+    with handed(server) as (dumped, other, connections):
+        assert without_descriptors(json.loads(json.dumps(state.dump(other)))) == without_descriptors(dumped)
         assert [connection.role for connection in connections] == ["attach", "attach", "request", "request", ""]
         again = connections[0].client
         assert again is not None
@@ -125,7 +125,7 @@ def test_all_who_are_connected_are_what_they_were(server: Server) -> None:
         assert screen.recv(1 << 16).endswith(b"unsent")
 
 
-def test_who_typed_or_sent_is_told_when_the_program_has_it(server: Server) -> None:
+def test_those_who_typed_or_sent_are_answered_when_the_program_has_it(server: Server) -> None:
     person, screen = connect(server, hello())
     sender, answers = connect(server, wire.greeting("request"))
     for number in (1, 2):
@@ -171,9 +171,9 @@ def test_what_was_run_is_remembered(server: Server) -> None:
 
 
 def test_another_format_is_refused(server: Server) -> None:
-    told = state.dump(server)
+    dumped = state.dump(server)
     with pytest.raises(ValueError, match="format 99"):
-        state.load({**told, "format": 99}, load_begin)
+        state.load({**dumped, "format": 99}, load_begin)
 
 
 @pytest.mark.parametrize("path", [None, "a", [1]])
