@@ -428,10 +428,10 @@ class _Titles:
             self._stack.append((which, self._changed))
             del self._stack[:-_MAX_PUSHES]
         elif operation == 23 and which <= 2:
-            from sesh.vt import titles
+            from sesh.vt import grammar
 
-            for part in (titles.ICON, titles.WINDOW) if which == titles.BOTH else (which,):
-                saved = titles.pop(self._stack, part)
+            for part in (grammar.ICON, grammar.WINDOW) if which == grammar.BOTH else (which,):
+                saved = grammar.pop(self._stack, part)
                 self._changed = self._changed if saved is None else saved
 
     def undo(self) -> list[bytes]:

@@ -12,9 +12,7 @@ programs (`not_found`, `busy`, `timeout`, `unreachable`…), and is a line that 
 
 from __future__ import annotations
 
-from sesh.api.outcomes import Met, Result
-from sesh.api.session import Session, execute, sessions
-from sesh.api.stop import Stop
+from sesh.api.session import Met, Result, Session, Stop, execute, sessions
 from sesh.errors import SeshError
 
 __all__ = ["Met", "Result", "SeshError", "Session", "Stop", "execute", "sessions"]

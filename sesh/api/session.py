@@ -1,22 +1,145 @@
-"""One session, named: all that can be done with it, here or on another host."""
+"""One session, named: all that can be done with it, here or on another host; and what commands and waits came to."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event, Lock
 from typing import Any, Literal, overload
 
-from sesh.api.outcomes import Met, Result
-from sesh.api.stop import Stop
-from sesh.errors import Busy, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
+from sesh.errors import Busy, ExitCode, Interrupted, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import follow, jobs, send, shell
 from sesh.ops.caller import Caller
 from sesh.ops.interrupts import Interrupts
 from sesh.ops.route import Route
 from sesh.ops.target import HostTarget, Target
+
+
+@dataclass(frozen=True)
+class Result:
+    """A command that has ended, or whose time ran out.
+
+    `exit_code`: of the command, 128+N where signal N ended it, 124 where the time ran out, None where it was not waited
+    for. `data`: what it wrote, byte for byte, line ends as a pipe would have them. `duration`: seconds. `truncated`: it
+    wrote more than was kept, and `data` is the end of it. `host`: None for this machine.
+    """
+
+    session: str
+    host: str | None
+    command: list[str]
+    exit_code: int | None
+    data: bytes = field(repr=False)
+    duration: float | None
+    timed_out: bool
+    truncated: bool
+
+    @property
+    def output(self) -> str:
+        """What it wrote, as text; bytes that are not UTF-8 come as U+FFFD."""
+        return self.data.decode("utf-8", "replace")
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended with 0."""
+        return self.exit_code == 0
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any], data: bytes, host: str | None) -> Result:
+        """The result that a daemon's account of a command gives, with the bytes that it wrote."""
+        command = facts.get("command")
+        return cls(
+            session=str(facts.get("session")),
+            host=host,
+            command=[str(word) for word in command] if isinstance(command, (list, tuple)) else [],
+            exit_code=facts.get("exit_code"),
+            data=data,
+            duration=facts.get("duration"),
+            timed_out=bool(facts.get("timed_out")),
+            truncated=bool(facts.get("truncated")),
+        )
+
+    @classmethod
+    def of_job(cls, name: str, facts: Mapping[str, Any], retained: bytes, host: str | None) -> Result:
+        """The result of a job, by its daemon's account and the bytes that its terminal got."""
+        code = ExitCode.TIMED_OUT if facts.get("timed_out") else facts["exit_code"]
+        return cls.of({**facts, "session": name, "exit_code": code}, retained.replace(b"\r\n", b"\n"), host)
+
+
+@dataclass(frozen=True)
+class Met:
+    """What a wait has come to.
+
+    `met`: `exit`, `prompt`, `idle` or `for`. `match`: the text that was looked for. `exit_code`: of a session that has
+    ended. `position`: where in the session's output that was, for the next wait's `since`.
+    """
+
+    met: str
+    match: str | None
+    exit_code: int | None
+    position: int | None
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Met:
+        """What `ops.wait` says."""
+        return cls(str(answer.get("met")), answer.get("match"), answer.get("exit_code"), answer.get("position"))
+
+
+_GOES_ON = "stopped; what was waited for goes on"
+
+
+class Stop:
+    """Given to a call that may wait for long; `stop()` in another thread ends that.
+
+    A command in a live shell, and a job, get what Ctrl-C would send them, and the call returns when they end. Any other
+    waiting ends at once, with Interrupted. One Stop may be given to several calls; once stopped it stays so.
+    """
+
+    def __init__(self) -> None:
+        self._event = Event()
+        self._lock = Lock()
+        self._ways: list[Callable[[], object]] = []
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._event.is_set()
+
+    def stop(self) -> None:
+        """Ends the calls that it was given to."""
+        with self._lock:
+            self._event.set()
+            for way in self._ways:
+                try:
+                    way()
+                except SeshError:
+                    continue  # what was to be ended cannot be reached, and then neither can who waits for it
+
+    @contextmanager
+    def by(self, way: Callable[[], object]) -> Iterator[None]:
+        """Has `way` called by `stop` within a block. Raises Interrupted where that cut the block off."""
+        with self._lock:
+            if self.stopped:
+                raise Interrupted("stopped before it began")
+            self._ways.append(way)
+        try:
+            yield
+        except Unreachable:
+            if not self.stopped:
+                raise
+            raise Interrupted(_GOES_ON) from None
+        finally:
+            with self._lock:
+                self._ways.remove(way)
+
+    def sleep(self, seconds: float) -> None:
+        """Waits so long. Raises Interrupted where it is stopped."""
+        if self._event.wait(seconds):
+            raise Interrupted(_GOES_ON)
+
 
 _LONGEST = 1e9
 _FORMS = ("text", "ansi", "json", "svg", "html")

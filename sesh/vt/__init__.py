@@ -10,18 +10,17 @@ What the rest of sesh uses, each to be imported from its own module (nothing is 
 `render.pictures`                the screen as SVG and HTML, from the data of `export`
 `lines.LineReader`               a program's output as finished lines, without a screen
 `packed.Packed`                  bytes compressed in memory
-`grammar` `titles`               regular expressions for control functions; the stack of titles. For light imports
+`grammar`                        regular expressions for control functions; the stack of titles. For light imports
 
 The modules, each importing only those above it:
 
-`grammar` `titles`               control functions (ECMA-48) as regular expressions; the stack of titles (XTWINOPS)
+`grammar`                        control functions (ECMA-48) as regular expressions; the stack of titles (XTWINOPS)
 `graphemes` `packed`             widths and clusters (UAX 29); compressed bytes
 `cell` `lines`                   cells, pens and SGR, and cells as text with SGR; output as lines
 `row` `scrollback` `reflow`      a row of cells; the lines that scrolled off; rows wrapped anew at another width
 `grid` `edit` `text` `screen`    the screen, one class on top of the other: cursor and tabs; scrolling and erasing;
                                  printing; modes, control strings and resizing
-`dispatch` `fast_path`           what each sequence calls; lines that scroll by too fast to be seen
-`tokenizer`                      bytes into text, controls and sequences
+`fast_path` `tokenizer`          lines that scroll by too fast to be seen; bytes into what the screen does
 `emulator`                       all of it together; the state as plain data
 `render/`                        bytes, data and pictures made from the state
 """

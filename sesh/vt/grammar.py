@@ -9,9 +9,17 @@ controls are the seven-bit ones, and C1 (0x80 to 0x9f) has no meaning.
 
 As in xterm, any ESC ends a string (ST is ESC \), BEL ends an OSC, and CAN and SUB cancel everything. Parameters and
 intermediates in the wrong order make a sequence invalid, but it ends where it would have ended.
+
+The stack of titles (XTWINOPS 22 and 23) is here too: the screen and the client's ledger both follow it.
 """
 
 from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 #: The starts of what may be unfinished, without ESC.
 CSI_START = r"\[[\x20-?]*"
@@ -50,3 +58,19 @@ def parameter(text: str) -> int:
         if len(text) > 5:
             return 65535
     return min(int(text), 65535) if text else 0
+
+
+BOTH, ICON, WINDOW = 0, 1, 2
+
+
+def pop(stack: list[tuple[int, T]], part: int) -> T | None:
+    """Take ICON or WINDOW from the latest push that holds it, and return what that push saved; None without one.
+
+    The stack holds (BOTH, ICON or WINDOW, what was saved). Of a push of BOTH the other part stays on it.
+    """
+    for at in range(len(stack) - 1, -1, -1):
+        pushed, saved = stack[at]
+        if pushed in (BOTH, part):
+            stack[at : at + 1] = [] if pushed else [(ICON + WINDOW - part, saved)]
+            return saved
+    return None

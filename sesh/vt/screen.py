@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from sesh.vt import titles
+from sesh.vt import grammar
 from sesh.vt.cell import DEFAULT, Pen, with_link
 from sesh.vt.reflow import crop, reflow
 from sesh.vt.row import Row
@@ -350,17 +350,17 @@ class Screen(Modes):
 
     # -- titles -------------------------------------------------------------------------------------------
 
-    def window_operation(self, operation: int = 0, part: int = titles.BOTH) -> None:
+    def window_operation(self, operation: int = 0, part: int = grammar.BOTH) -> None:
         """XTWINOPS: 22 pushes the titles, 23 pops them. Nothing moves or resizes windows."""
-        if part > titles.WINDOW:
+        if part > grammar.WINDOW:
             return
         if operation == 22:
             self.titles.append((part, (self.icon_name, self.title)))
             del self.titles[:-STACK_LIMIT]
         elif operation == 23:
-            if part in (titles.BOTH, titles.ICON) and (saved := titles.pop(self.titles, titles.ICON)):
+            if part in (grammar.BOTH, grammar.ICON) and (saved := grammar.pop(self.titles, grammar.ICON)):
                 self.icon_name = saved[0]
-            if part in (titles.BOTH, titles.WINDOW) and (saved := titles.pop(self.titles, titles.WINDOW)):
+            if part in (grammar.BOTH, grammar.WINDOW) and (saved := grammar.pop(self.titles, grammar.WINDOW)):
                 self.title = saved[1]
 
     # -- size ---------------------------------------------------------------------------------------------
