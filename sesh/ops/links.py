@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths
+from sesh import keepalive, paths
 from sesh.errors import Ended, InternalError, Interrupted, Lost, NotDeployed, SeshError, TimedOut, Unreachable
 from sesh.keepalive import Keepalive, backoff
 from sesh.ops import calls
@@ -153,15 +153,17 @@ class RemoteRoute(Route):
 
     def reconnect(self, broken: Connection, since: int) -> Connection:
         """A new link to the same session."""
-        keepalive = broken.keepalive if isinstance(broken, Link) else None
+        watched = broken.keepalive if isinstance(broken, Link) else None
         session_id = _session_id(broken)
         broken.close()
-        heard = keepalive.heard_at if keepalive is not None else time.monotonic()
+        heard = watched.heard_at if watched is not None else time.monotonic()
         return self._watched(self._back(session_id, since, heard))
 
     def rejoin(self, broken: Connection, session_id: str, since: int, heard: float) -> Reconnected:
         """For who waits for a job: a new connection, or its result. Raises InternalError where the daemon died."""
-        lost = not isinstance(broken, Link) or broken.broken()
+        # A link given up for its silence may end well while its exit code is waited for: its job has just ended.
+        silent = time.monotonic() >= heard + keepalive.LOST_AFTER
+        lost = silent or not isinstance(broken, Link) or broken.broken()
         broken.close()
         if not lost or not session_id:
             raise InternalError(f"the daemon of {self._name} on @{self.host} died, and the job's exit code with it")

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ from sesh.cli.jobs import Followed
 from sesh.errors import InternalError, Interrupted, Unreachable
 from sesh.ops.caller import Caller
 from sesh.ops.jobs import Waiter
+from sesh.ops.links import RemoteRoute
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.link import Link
 from tests.unit.awaited import Daemon, interrupts
 
 
@@ -130,6 +134,22 @@ def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 4
     assert time.monotonic() - began < 5
     assert pings == [protocol.PING, protocol.PING]
+
+
+def test_a_link_given_up_for_its_silence_is_lost_even_if_its_command_then_ends_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its job had ended just then, which was taken for the daemon's death."""
+    inbound, outbound = os.pipe()
+    box = Destination("box")
+    with subprocess.Popen(["true"]) as process, open(os.devnull, "rb") as nothing:
+        link = Link(box, process, nothing, inbound, outbound)
+        monkeypatch.setattr("sesh.ops.links.back", lambda *_: link)
+        route = RemoteRoute(Caller(), box, "job", link, sleep=lambda _: None)
+        with route:
+            assert route.rejoin(link, "id", 0, time.monotonic() - keepalive.LOST_AFTER) == (link, None, b"")
+            with pytest.raises(InternalError, match="died"):
+                route.rejoin(link, "id", 0, time.monotonic())
 
 
 def test_a_daemon_of_this_machine_that_dies_is_no_lost_link(links: list[Daemon]) -> None:
