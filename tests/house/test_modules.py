@@ -11,7 +11,6 @@ from tests.house.source import ROOT, Module, modules
 
 LONGEST_MODULE = 700
 LONGEST_FUNCTION = 70
-PENDING = ("ops", "store", "vt", "render", "loop", "spawn")  # rooms that the page does not name yet
 NAMELESS = re.compile(r"(utils?|helpers?|misc|common)")
 
 
@@ -67,9 +66,28 @@ def test_a_swallowed_error_is_seen(handler: str, bad: bool) -> None:
     assert bool(swallowed(module)) == bad
 
 
-def test_the_page_on_the_house_names_every_room() -> None:
+def page() -> str:
     with open(f"{ROOT}/docs/ARCHITECTURE.md", encoding="utf-8") as file:
-        quoted = "\n".join(re.findall(r"`([^`]+)`", file.read()))
-    named = set(re.findall(r"[a-z_]+", quoted))
-    rooms = [module.name.rpartition(".")[2] for module in modules() if module.path.endswith("__init__.py")]
-    assert [room for room in rooms if room not in named and room not in PENDING] == []
+        return file.read()
+
+
+def test_architecture_lists_every_room_and_a_file_of_it_to_start_at() -> None:
+    listed = dict(re.findall(r"^\| `([a-z/]+)` \| .* \|(.*)\|$", page().partition("## The rooms")[2], re.MULTILINE))
+    folders = [module.path.removesuffix("/__init__.py") for module in modules() if module.path.endswith("__init__.py")]
+    assert [folder for folder in folders if folder not in listed and folder not in ("sesh", "remote")] == []
+    paths = {module.path for module in modules()}
+    starts = [f"{room}/{name}.py" for room, names in listed.items() for name in re.findall(r"`(\w+)`", names)]
+    assert [path for path in starts if path not in paths] == []
+
+
+def test_every_file_that_architecture_names_is_there() -> None:
+    named = re.findall(r"`([a-z_]+(?:/[a-z_]+)+)(?:\.py|\.[a-z_]+)?`", page())
+    paths = [module.path for module in modules()]
+    folders = {path.rpartition("/")[0] for path in paths}
+    ends = [
+        *(path.removesuffix(".py") for path in paths),
+        *folders,
+        "tests/house/test_arrows",
+        "tests/terminal/test_lean",
+    ]
+    assert [name for name in named if not any(f"/{end}".endswith(f"/{name}") for end in ends)] == []
