@@ -14,9 +14,7 @@ from typing import Any
 from sesh import platform, protocol, wire
 from sesh.errors import SeshError, TimedOut, Unreachable, rebuild
 from sesh.store import records
-from tests.support import Home, processes, wait_until
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tests.support import ROOT, Home, processes, wait_until
 
 
 class Creator:

@@ -19,7 +19,7 @@ from sesh.vt.graphemes import WIDTH, joined
 from sesh.vt.row import Row
 from sesh.vt.screen import SavedCursor
 from sesh.vt.text import ASCII
-from tests.unit.streams import piece
+from tests.unit.vt.streams import piece
 
 #: What @xterm/headless 6 does not have.
 LACKS = {

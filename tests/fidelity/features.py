@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
 from tests.fidelity.xterm import Xterm, seen
-from tests.unit.streams import essence
+from tests.unit.vt.streams import essence
 
 COLUMNS, ROWS = 20, 6
 WORDS = "".join(f"line {number} of some words that wrap\r\n" for number in range(9))

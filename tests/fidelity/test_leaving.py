@@ -20,7 +20,7 @@ from tests.fidelity.rest import held, unrest
 from tests.fidelity.test_programs import COLUMNS, ROWS, STREAMS, cuts
 from tests.fidelity.xterm import Xterm, place
 from tests.support import Home, Terminal
-from tests.unit.streams import cut, piece
+from tests.unit.vt.streams import cut, piece
 
 Open = Callable[..., Terminal]
 WAYS = ("key", "SIGTERM", "daemon killed")

@@ -13,7 +13,7 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import repaint, replay
 from tests.fidelity.dialect import Dialect
 from tests.fidelity.xterm import Xterm, need, seen
-from tests.unit.streams import cut, essence
+from tests.unit.vt.streams import cut, essence
 
 STREAMS = sorted((Path(__file__).parent / "streams").glob("*.bin"), key=lambda path: path.name)
 COLUMNS, ROWS = 80, 24

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from tests.house.source import ROOMS, ROOT, Module, modules, python_files, read
+from tests.house.source import ROOMS, Module, modules, python_files, read
+from tests.support import ROOT
 
 # The attach path and the daemon's start: standard library and ptyprocess, nothing else.
 LEAN = ("sesh.__main__", "sesh.client.attach", "sesh.daemon.spawn.launch", "sesh.daemon.spawn.main")

@@ -11,7 +11,8 @@ from types import ModuleType
 import pytest
 
 from sesh.cli.verbs import VERBS
-from tests.house.source import ROOT, read
+from tests.house.source import read
+from tests.support import ROOT
 
 
 @pytest.fixture(scope="module")

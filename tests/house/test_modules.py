@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from tests.house.source import ROOT, Module, modules
+from tests.house.source import Module, modules
+from tests.support import ROOT
 
 LONGEST_MODULE = 700
 LONGEST_FUNCTION = 70

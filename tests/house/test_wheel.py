@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from sesh import DISTRIBUTION, __version__
-from tests.house.source import ROOMS, ROOT, modules
+from tests.house.source import ROOMS, modules
+from tests.support import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ import sys
 import sysconfig
 
 from sesh import DISTRIBUTION
+from tests.support import ROOT
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ROOMS = ("sesh", "daemon", "client", "remote", "completions")
 EVERYONE = 0o755
 PROBE = "import sesh.__main__, ptyprocess, pyte, typer, rich"

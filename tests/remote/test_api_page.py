@@ -5,9 +5,8 @@ from __future__ import annotations
 import doctest
 import os
 
-from tests.house.source import ROOT
 from tests.remote.farm import Farm
-from tests.support import Home
+from tests.support import ROOT, Home
 
 
 def test_the_examples_of_the_page_do_what_it_says(here: Home, farm: Farm) -> None:

@@ -12,9 +12,8 @@ import threading
 import pytest
 
 from sesh import platform
-from tests.house.source import ROOT
 from tests.remote.farm import Farm
-from tests.support import Home, Result, wait_until
+from tests.support import ROOT, Home, Result, wait_until
 
 EXAMPLES = os.path.join(ROOT, "examples")
 

@@ -7,6 +7,9 @@ import shutil
 
 import pytest
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+"""The checkout."""
+
 # Servers lie outside of an ordinary user's PATH.
 _SYSTEM = "/usr/sbin:/sbin:/usr/local/sbin"
 

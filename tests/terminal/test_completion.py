@@ -8,8 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.house.source import ROOT
-from tests.support import PROMPT, Home, Terminal
+from tests.support import PROMPT, ROOT, Home, Terminal
 
 SHELLS = [pytest.param(shell, marks=pytest.mark.needs(shell)) for shell in ("bash", "zsh", "fish")]
 _LOADED = {

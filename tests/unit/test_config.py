@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from sesh import config, toml_positions
 from sesh.config import Config
-
-ROOT = str(Path(__file__).parents[2])
+from tests.support import ROOT
 
 FULL = """\
 # mine

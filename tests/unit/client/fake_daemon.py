@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from sesh import protocol
-from tests.support import Home, Terminal
+from tests.support import ROOT, Home, Terminal
 
 _CLIENT = """
 import os, sys
@@ -34,7 +34,6 @@ except SeshError as error:
 print("outcome:", outcome.kind, outcome.name, outcome.code, outcome.signal, outcome.reason)
 sys.exit(7)
 """
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FAREWELL = 7
 """The client's exit code where `attach` returned."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
-from tests.unit.streams import cut, stream
+from tests.unit.vt.streams import cut, stream
 
 
 def fed(data: bytes, columns: int = 20, rows: int = 4) -> Emulator:

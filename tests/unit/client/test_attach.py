@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from sesh import protocol
-from tests.support import Home, Terminal, processes, wait_until
-from tests.unit.fake_daemon import FAREWELL, ROOT, FakeDaemon, Peer, client, command
+from tests.support import ROOT, Home, Terminal, processes, wait_until
+from tests.unit.client.fake_daemon import FAREWELL, FakeDaemon, Peer, client, command
 
 FRESH = b"\x1b[24;1H" + b"\n" * 24 + b"\x1b[H"
 PROMPT = FRESH + b"$ "

@@ -23,7 +23,7 @@ from sesh.ops.jobs import Waiter
 from sesh.ops.links import RemoteRoute
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
-from tests.unit.awaited import Daemon, interrupts
+from tests.unit.ops.job_daemon import Daemon, interrupts
 
 
 @pytest.fixture

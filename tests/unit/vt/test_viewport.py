@@ -6,7 +6,7 @@ import random
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.viewport import Viewport
-from tests.unit.streams import piece
+from tests.unit.vt.streams import piece
 
 
 def fed(data: str, columns: int = 20, rows: int = 6) -> Emulator:

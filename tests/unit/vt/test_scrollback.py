@@ -7,7 +7,7 @@ import random
 import pytest
 
 from sesh.vt.emulator import Emulator
-from tests.unit.streams import piece
+from tests.unit.vt.streams import piece
 
 
 def fed(data: str, columns: int = 10, rows: int = 3, **limits: int) -> Emulator:

@@ -11,7 +11,7 @@ import pytest
 from sesh import protocol
 from sesh.daemon import events as module
 from sesh.daemon.events import Events
-from tests.unit.connections import Link
+from tests.unit.daemon.connections import Link
 
 
 @pytest.fixture

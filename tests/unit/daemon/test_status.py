@@ -57,7 +57,7 @@ def test_a_status_loads_no_emulator_for_good(output: bytes) -> None:
     code = f"""
 import sys
 sys.path.insert(0, {os.getcwd()!r})
-from tests.unit.test_status import session
+from tests.unit.daemon.test_status import session
 before = {{name for name in sys.modules if name.startswith("sesh.vt")}}
 own = session()
 own.log.append(b"{output.decode()}")

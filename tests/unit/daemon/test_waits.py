@@ -13,7 +13,7 @@ from sesh.daemon.clients.connection import Reader
 from sesh.daemon.session import Session
 from sesh.errors import UsageError
 from tests.support import wait_until
-from tests.unit.connections import Link
+from tests.unit.daemon.connections import Link
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from sesh.vt import fast_path, tokenizer
 from sesh.vt.emulator import Emulator
-from tests.unit.streams import piece
+from tests.unit.vt.streams import piece
 
 PLAIN = ("a", "word ", "  ", "x" * 17, "y" * 40, "", "trailing   ")
 WIDE = ("é─", "中文", "中", "ab中")

@@ -26,7 +26,8 @@ from sesh.errors import Refused
 from sesh.remote.deploy import bundle
 from sesh.remote.deploy.bundle import Bundle, Requirement, admits, holds
 from sesh.remote.deploy.survey import Platform, Python, release
-from tests.house.source import ROOT, modules
+from tests.house.source import modules
+from tests.support import ROOT
 
 HERE = Python("/usr/bin/python3", "{}.{}.{}".format(*sys.version_info[:3]))
 DEBIAN = Platform("Linux", "x86_64", "glibc", "2.36")

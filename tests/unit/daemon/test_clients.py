@@ -22,7 +22,7 @@ from sesh.daemon.clients.connection import (
 )
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
 from sesh.daemon.pty.output_log import OutputLog
-from tests.unit.connections import Link
+from tests.unit.daemon.connections import Link
 
 if TYPE_CHECKING:
     from sesh.daemon.clients.connection import Size

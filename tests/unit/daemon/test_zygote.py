@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from sesh import platform
+from tests.support import ROOT
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PRINT = [sys.executable, "-c", "from sesh.daemon.spawn.zygote import fingerprint; print(fingerprint())"]
 
 pytestmark = pytest.mark.skipif(not platform.LINUX, reason="there is no zygote here")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.replay import repaint, replay
-from tests.unit.streams import essence, piece
+from tests.unit.vt.streams import essence, piece
 
 ALL = 10**9
 SIZES = ((20, 5), (10, 4), (7, 3), (2, 2), (1, 3), (5, 1), (30, 6), (1, 1))

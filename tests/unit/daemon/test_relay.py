@@ -17,7 +17,7 @@ from sesh.daemon.clients.relay import Relay
 from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.output_log import OutputLog
 from tests.support import Glass
-from tests.unit.connections import Link
+from tests.unit.daemon.connections import Link
 
 if TYPE_CHECKING:
     from sesh.daemon.clients.connection import Size

@@ -12,7 +12,7 @@ from sesh import protocol
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import Busy, ProtocolError
-from tests.unit.connections import Link
+from tests.unit.daemon.connections import Link
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from sesh.ops.caller import Caller
 from sesh.ops.interrupts import Interrupts
 from sesh.ops.jobs import Waiter
 from tests.support import wait_until
-from tests.unit.awaited import Daemon, interrupts
+from tests.unit.ops.job_daemon import Daemon, interrupts
 
 
 @pytest.fixture
