@@ -1,23 +1,16 @@
-"""Verbs that follow a session: `--wait` until a condition holds, `--events` as they happen, `--record` into a file."""
+"""Verbs that follow a session: `--wait` until a condition holds, `--events` as they happen."""
 
 from __future__ import annotations
 
-import os
-import signal
-from contextlib import contextmanager
-
 from sesh import wording
 from sesh.cli import printing
-from sesh.errors import Exists, ExitCode, NotFound, Refused, UsageError
+from sesh.errors import ExitCode, NotFound, UsageError
 from sesh.names import printable
 from sesh.ops import find
 from sesh.ops.follow import DaemonDied, compiled, follow, follow_all, met
-from sesh.ops.recording import Cast, Recording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
     from typing import Any
 
     from sesh.cli.invocation import Invocation
@@ -177,73 +170,3 @@ def _local_time(stamp: str) -> str:
 
     moment = wording.seconds(stamp)
     return stamp if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
-
-
-_STDOUT = "-"
-"""The FILE that means stdout."""
-
-
-class _Stopped(Exception):
-    """A signal asks for the end of the recording."""
-
-
-def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, force: bool = False) -> int:
-    """`--record NAME FILE`: until the session ends, or Ctrl-C. FILE `-` is stdout."""
-    find.checked(name, "--record")
-    with (
-        cli.target.route(name) as route,
-        Recording(cli.caller, route, name) as recording,
-        _opened(file, force=force) as descriptor,
-    ):
-        cast = Cast(lambda value: printing.write(printing.json_line(value), descriptor))
-        try:
-            with _stopped_by_signals():
-                recording.begin(cast, since_start=since_start)
-                if os.isatty(printing.STDERR) and not cli.json:
-                    cli.note(f"recording {name} into {file}; Ctrl-C stops")
-                recording.follow(cast)
-        except (_Stopped, BrokenPipeError):
-            pass  # what came so far is a recording
-        if recording.skipped:
-            cli.note(f"{recording.skipped} bytes came faster than they were read and are left out")
-        if file == _STDOUT:
-            return 0
-        facts = {"name": name, "host": cli.host, "file": file, "duration": cast.seconds, "events": cast.events}
-        return cli.done(**facts, exit_code=recording.code)
-
-
-@contextmanager
-def _opened(file: str, *, force: bool) -> Iterator[int]:
-    """A descriptor of the file: 0600, and never in the place of another file unless `force`."""
-    if file == _STDOUT:
-        yield printing.STDOUT
-        return
-    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_TRUNC if force else os.O_EXCL)
-    try:
-        descriptor = os.open(file, flags, 0o600)
-        if force:
-            os.fchmod(descriptor, 0o600)
-    except FileExistsError:
-        raise Exists(f"{printable(file)} exists; --force overwrites it, or take another name") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise Refused(f"{printable(file)} cannot be written: {reason}; name another file") from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Within it SIGINT, SIGTERM and SIGHUP raise _Stopped."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise _Stopped
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

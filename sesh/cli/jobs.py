@@ -1,19 +1,11 @@
-"""`--exec`: a command as a fresh session's program, its output as it is wanted, its exit code as sesh's own.
-
-With several hosts, one job or one command for live shells on each: its lines under the host's name, then a summary.
-"""
+"""`--exec`: a command as a fresh session's program, its output as it is wanted, its exit code as sesh's own."""
 
 from __future__ import annotations
 
-import os
-import select
-import signal
-
-from sesh import wording
 from sesh.cli import printing
 from sesh.errors import ExitCode, SeshError, UsageError
 from sesh.names import printable
-from sesh.ops import child, find, jobs
+from sesh.ops import find, jobs
 from sesh.ops.interrupts import Interrupts
 from sesh.store.results import command_json
 
@@ -157,130 +149,3 @@ class Followed:
 
 def _object(row: bytes) -> bytes:
     return printing.json_line({"line": row.removesuffix(b"\r").decode("utf-8", "replace")})
-
-
-VERBS = ("--exec", "--run")
-_COLOURS = (36, 33, 35, 32, 34, 31)
-_BLOCK = 1 << 16
-
-
-class HostRun:
-    """The child that carries out the line on one host: its stdout, and the last line of its stderr."""
-
-    def __init__(self, cli: Invocation, options: dict[str, Any], host: str, colour: int | None) -> None:
-        self.host = host
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        self.stdout, printed = os.pipe()
-        self.stderr, noted = os.pipe()
-        self._pid = child.fork(lambda: _carry_out(cli, options, host), stdio=(nothing, printed, noted))
-        for descriptor in (nothing, printed, noted):
-            os.close(descriptor)
-        self.output = b""
-        self.notes = b""
-        self._prefix = f"{host}: ".encode()
-        if colour is not None:
-            self._prefix = b"\x1b[%dm%s\x1b[0m" % (colour, self._prefix)
-
-    def interrupt(self) -> None:
-        """Ctrl-C was pressed before this one was there to hear it."""
-        os.kill(self._pid, signal.SIGINT)
-
-    def take(self, data: bytes, *, prefixed: bool) -> None:
-        """Takes output in; whole lines are printed under the host's name where that is wanted."""
-        self.output += data
-        if prefixed:
-            whole, newline, self.output = self.output.rpartition(b"\n")
-            if newline:
-                printing.write(b"".join(self._prefix + line + b"\n" for line in whole.split(b"\n")))
-
-    def value(self, code: int) -> dict[str, Any]:
-        """What it printed as JSON, the host filled in; an error where it printed nothing."""
-        import json
-
-        try:
-            value = json.loads(self.output.splitlines()[-1])
-        except (ValueError, IndexError):
-            value = {"error": {"code": "internal", "message": self.reason() or "it printed nothing"}}
-        return {**value, "host": self.host, "exit_code": value.get("exit_code", code)}
-
-    def finish(self, *, prefixed: bool) -> int:
-        """The exit code, when what was left of the last line has been printed."""
-        if prefixed and self.output:
-            printing.write(self._prefix + self.output + b"\n")
-        _, status = os.waitpid(self._pid, 0)
-        return child.code(status)
-
-    def reason(self) -> str:
-        """What it said last on stderr."""
-        lines = self.notes.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1].removeprefix("sesh: ") if lines else ""
-
-
-def _carry_out(cli: Invocation, options: dict[str, Any], host: str) -> int:
-    """The line on one host; the exit code. An error is printed as the command line does it."""
-    cli.hosts, cli.caller.host = [host], host
-    try:
-        return cli.line.row.function()(cli, **options)
-    except SeshError as error:
-        printing.failure(error, json=cli.json, host=host)
-        return int(error.exit_code)
-
-
-def run(cli: Invocation, options: dict[str, Any]) -> int:
-    """`sesh @a @b --exec NAME … -- CMD`, or `--run`: the exit code. Raises UsageError for verbs that go to one host."""
-    if cli.verb not in VERBS:
-        raise UsageError("several hosts at once go with --exec and --run: sesh @a @b --exec NAME -- CMD")
-    printed = cli.verb == "--run" or not {"printed", "follow", "detached"}.isdisjoint(options)
-    shown = printed and not cli.json
-    coloured = os.isatty(printing.STDOUT) and not os.environ.get("NO_COLOR")
-    # Each child hears Ctrl-C and knows what it means; one that comes while they are made reaches all of them.
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
-    runs = [
-        HostRun(cli, options, host, _COLOURS[at % len(_COLOURS)] if coloured else None)
-        for at, host in enumerate(cli.hosts)
-    ]
-    if signal.SIGINT in signal.sigpending():
-        for each in runs:
-            each.interrupt()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
-    _pump(runs, prefixed=shown)
-    codes = {each.host: each.finish(prefixed=shown) for each in runs}
-    if cli.json:
-        cli.value([each.value(codes[each.host]) for each in runs])
-    else:
-        printing.text(_summary(runs, codes))
-    return 0 if not any(codes.values()) else 1
-
-
-def _pump(runs: list[HostRun], *, prefixed: bool) -> None:
-    """Reads all of them until all have ended."""
-    poll = select.poll()
-    ends: dict[int, tuple[HostRun, bool]] = {}
-    for each in runs:
-        for descriptor, is_output in ((each.stdout, True), (each.stderr, False)):
-            ends[descriptor] = (each, is_output)
-            poll.register(descriptor, select.POLLIN)
-    while ends:
-        for descriptor, _ in poll.poll():
-            each, is_output = ends[descriptor]
-            data = os.read(descriptor, _BLOCK)
-            if not data:
-                poll.unregister(descriptor)
-                os.close(descriptor)
-                del ends[descriptor]
-            elif is_output:
-                each.take(data, prefixed=prefixed)
-            else:
-                each.notes = (each.notes + data)[-_BLOCK:]
-
-
-def _summary(runs: list[HostRun], codes: dict[str, int]) -> str:
-    """A row a host: its name, how it went, and why where it did not."""
-    width = max(len(each.host) for each in runs)
-    rows = []
-    for each in runs:
-        code = codes[each.host]
-        verdict = "ok" if code == 0 else f"failed ({code})"
-        rows.append(f"{each.host:<{width}}  {verdict:<12}  {wording.plain(each.reason()) if code else ''}".rstrip())
-    return "\n".join(rows)

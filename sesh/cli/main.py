@@ -33,9 +33,9 @@ def carry_out(cli: Invocation, options: dict[str, Any]) -> int:
     """Has the verb's function do what it does, here or on the host that the line is for."""
     verb = cli.line.row
     if len(cli.hosts) > 1 and not verb.hosts:
-        from sesh.cli import jobs
+        from sesh.cli import fanout
 
-        return jobs.run(cli, options)
+        return fanout.run(cli, options)
     try:
         return verb.function()(cli, **options)
     except NotFound as error:

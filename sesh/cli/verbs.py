@@ -281,7 +281,7 @@ VERBS = (
         words=("name", "labels+"), session=True,
     ),
     Verb(
-        "--record", "", "follow.record", "NAME FILE [--since-start] [--force]",
+        "--record", "", "recording.record", "NAME FILE [--since-start] [--force]",
         "Record what NAME prints from now on to FILE, for asciinema to play, until it ends or you press Ctrl-C.",
         "sesh --record work work.cast", "sesh --record work work.cast --since-start",
         "sesh @gpu --record train train.cast",

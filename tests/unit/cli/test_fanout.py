@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli import jobs, printing
-from sesh.cli.jobs import HostRun
+from sesh.cli import fanout, printing
+from sesh.cli.fanout import HostRun
 
 
 def run(host: str, colour: int | None = None) -> HostRun:
@@ -66,5 +66,5 @@ def test_a_host_s_answer_bears_its_name(output: bytes, notes: bytes, code: int, 
 def test_the_summary_says_why() -> None:
     one, other = run("box"), run("other-box")
     other.notes = b"sesh: other-box cannot be \x1b[31mreached\n"
-    text = jobs._summary([one, other], {"box": 0, "other-box": 125})
+    text = fanout._summary([one, other], {"box": 0, "other-box": 125})
     assert text.splitlines() == ["box        ok", "other-box  failed (125)  other-box cannot be [31mreached"]
