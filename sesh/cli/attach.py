@@ -92,9 +92,9 @@ def go(
         return views.list_(cli)
     name, directory = places[0], places[1] if len(places) > 1 else None
     if len(places) > 2:
-        from sesh.cli import parser
+        from sesh.cli import suggestions
 
-        parser.check_words(places)
+        suggestions.check_words(places)
     how = View(**view)
     if name == "-":
         return back(cli, how, plain=directory is None)
@@ -135,10 +135,10 @@ def go(
 def _suggested(name: str, directory: str | None) -> dict[str, str]:
     """What was probably meant by a session that is named like a verb."""
     if is_name(name) and name.isalpha():
-        from sesh.cli import parser
+        from sesh.cli import suggestions
 
-        meant = parser.verb_line(name, [directory]) if directory else ""
-        return {"meant": meant, "remark": parser.remark(name)}
+        meant = suggestions.verb_line(name, [directory]) if directory else ""
+        return {"meant": meant, "remark": suggestions.remark(name)}
     return {"meant": "", "remark": ""}
 
 
@@ -205,9 +205,9 @@ def needs_terminal(name: str, *, there: bool = False) -> None:
     """Raises Refused where nothing can be attached here, with what does without a terminal; `there`: NAME exists."""
     if printing.on_terminal():
         return
-    from sesh.cli import parser
+    from sesh.cli import suggestions
 
-    verb = parser.verb_like(name)
+    verb = suggestions.verb_like(name)
     instead = f"`$sesh --open {name}` creates a session without attaching"
     if there:
         instead = f"`$sesh --screen {name}` shows what is there, `$sesh --send {name}` types into it"

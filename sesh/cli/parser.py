@@ -1,8 +1,7 @@
 """A command line taken apart by the verb table: verb, hosts, sesh's own words, the command behind `--`. Pure, and lean.
 
 A host, a name and an option's value are never taken for one another. The verbs that start fast are parsed here alone;
-for the others, for help, and to say what is wrong with a line there is typer (`typer_app`). What was probably meant is
-known here too: a verb without its dashes, a command in the place of a directory.
+for the others, for help, and to say what is wrong with a line there is typer (`typer_app`).
 """
 
 from __future__ import annotations
@@ -11,11 +10,10 @@ import os
 
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, VALUE, Verb
 from sesh.errors import UsageError
-from sesh.names import check_host, printable
+from sesh.names import check_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
 _SPELLINGS = {word: verb.name for verb in BY_NAME.values() for word in (verb.name, verb.short) if word}
@@ -185,44 +183,3 @@ def _placed(found: dict[str, Any], plain: list[str], places: tuple[str, ...]) ->
         elif place[-1] != "?":
             return None
     return None if plain else found
-
-
-_OTHERWISE = {"ls": "--list", "rm": "--kill", "ps": "--list", "create": "--new", "start": "--new", "stop": "--kill"}
-_NAMELESS = ("--list", "--help", "--version", "--kill-all")
-
-
-def verb_like(name: str) -> str:
-    """The verb that a name looks like, empty where it looks like none."""
-    verb = f"--{name}"
-    return verb if name and verb in BY_NAME else _OTHERWISE.get(name, "")
-
-
-def check_words(words: Sequence[str]) -> None:
-    """Raises UsageError where there are more plain words than NAME and DIR."""
-    if len(words) <= 2:
-        return
-    if meant := verb_line(words[0], words[1:]):
-        raise UsageError(f"too many words; did you mean {meant}?")
-    raise UsageError("too many words", hint=f"to run a command: $sesh {printable(words[0])} -- {_shown(words[1:])}")
-
-
-def verb_line(name: str, words: Sequence[str]) -> str:
-    """The command line that was probably meant by a name that looks like a verb, and further words; empty for none."""
-    verb = verb_like(name)
-    if not verb:
-        return ""
-    return f"$sesh {verb}" if verb in _NAMELESS else f"$sesh {verb} {_shown(words)}"
-
-
-def remark(name: str) -> str:
-    """A line for the person who creates a session that is named like a verb; empty for any other."""
-    verb = verb_like(name)
-    if not verb:
-        return ""
-    meaning = {"--list": "to list sessions", "--help": "for help", "--version": "for the version"}
-    placed = "" if verb in _NAMELESS else " NAME" if verb != "--new" else ""
-    return f"a new session named {name}; {meaning.get(verb, 'for the verb')}: $sesh {verb}{placed}"
-
-
-def _shown(words: Sequence[str]) -> str:
-    return " ".join(printable(word) for word in words)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 
-from sesh import wording
 from sesh.errors import Refused, for_host
 
 TYPE_CHECKING = False
@@ -44,6 +43,8 @@ def text(line: str) -> None:
 
 def note(line: str, host: str | None = None) -> None:
     """One line of sesh's own on stderr, its commands for `host`; lost where stderr is closed."""
+    from sesh import wording
+
     try:
         write(encoded(f"sesh: {wording.one_line(for_host(line, host))}\n"), STDERR)
     except (BrokenPipeError, Refused):
@@ -59,6 +60,8 @@ def json_line(thing: Any) -> bytes:
     """JSON in UTF-8 with a newline; bytes that were no UTF-8 come out as U+FFFD, controls escaped (C1 too)."""
     import json
 
+    from sesh import wording
+
     return json.dumps(wording.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
 
 
@@ -72,6 +75,8 @@ def failure(error: SeshError, *, json: bool, host: str | None = None) -> None:
 
 def error_facts(error: SeshError, host: str | None = None) -> dict[str, str]:
     """An error as JSON shows it."""
+    from sesh import wording
+
     return {"code": error.code, "message": wording.one_line(error.line(host))}
 
 

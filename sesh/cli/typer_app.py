@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from sesh.cli import parser
+from sesh.cli import parser, suggestions
 from sesh.cli.verbs import BY_NAME, EVERYWHERE, FLAG, MANY, VERBS, Verb
 from sesh.errors import Interrupted, UsageError
 from sesh.names import printable
@@ -191,7 +191,7 @@ def help_of(line: parser.Line) -> str:
     """The text of help: of the line's verb, of one that is named without its dashes, of NAME, else of the whole."""
     group = app()
     context = group.context_class(group, info_name="sesh", **group.context_settings)
-    verb = line.verb or parser.verb_like(line.words[0] if line.words else "")
+    verb = line.verb or suggestions.verb_like(line.words[0] if line.words else "")
     if not verb and (line.create or line.words):
         verb = VERBLESS
     command = group.commands.get(verb)

@@ -40,7 +40,7 @@ class Verb:
 
     __slots__ = (
         "command", "examples", "fast", "gather", "help", "hosts", "name", "options", "run", "session", "short",
-        "spelled", "usage", "words",
+        "usage", "words",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 (a row of the table)
@@ -62,7 +62,11 @@ class Verb:
         self.name, self.short, self.run, self.usage, self.help, self.examples = name, short, run, usage, help, examples
         self.words, self.options, self.gather = words, options, gather
         self.fast, self.session, self.command, self.hosts = fast, session, command, hosts
-        self.spelled = {word: option for option in options for word in option.spellings}
+
+    @property
+    def spelled(self) -> dict[str, Option]:
+        """The options by each of their spellings."""
+        return {word: option for option in self.options for word in option.spellings}
 
     @property
     def summary(self) -> str:

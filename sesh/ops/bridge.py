@@ -23,7 +23,8 @@ import signal
 from sesh import __version__, paths, protocol, wire
 from sesh.errors import InternalError, NotFound, Refused, SeshError, Unreachable, UsageError
 from sesh.ops import calls, child, find
-from sesh.ops.caller import Caller, Origin, Question
+from sesh.ops.caller import Caller, Question
+from sesh.ops.origin import Origin
 from sesh.store import records, results
 
 TYPE_CHECKING = False

@@ -8,7 +8,8 @@ import sys
 from sesh import __version__, config, paths, platform
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable
-from sesh.ops.caller import locale_exists, op
+from sesh.ops.caller import op
+from sesh.ops.origin import locale_exists
 from sesh.store import listing, records
 
 TYPE_CHECKING = False

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from sesh.errors import NotFound, SeshError
 from sesh.ops.bridge import LinkCaller
-from sesh.ops.caller import YES_NO, Caller, Origin, Question
+from sesh.ops.caller import YES_NO, Caller, Question
+from sesh.ops.origin import Origin
 
 PART = st.text(min_size=1).filter(lambda part: "/" not in part and "\0" not in part and part not in (".", ".."))
 

@@ -10,8 +10,8 @@ import pytest
 from sesh.errors import Refused
 from sesh.ops import create
 from sesh.ops.bridge import LinkCaller
-from sesh.ops.caller import Origin
 from sesh.ops.enter import check_directory
+from sesh.ops.origin import Origin
 
 AWAY = "/home/elsewhere"
 

@@ -1,0 +1,51 @@
+"""What was probably meant: a verb without its dashes, a command in the place of a directory."""
+
+from __future__ import annotations
+
+from sesh.cli.verbs import BY_NAME
+from sesh.errors import UsageError
+from sesh.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_OTHERWISE = {"ls": "--list", "rm": "--kill", "ps": "--list", "create": "--new", "start": "--new", "stop": "--kill"}
+_NAMELESS = ("--list", "--help", "--version", "--kill-all")
+
+
+def verb_like(name: str) -> str:
+    """The verb that a name looks like, empty where it looks like none."""
+    verb = f"--{name}"
+    return verb if name and verb in BY_NAME else _OTHERWISE.get(name, "")
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Raises UsageError where there are more plain words than NAME and DIR."""
+    if len(words) <= 2:
+        return
+    if meant := verb_line(words[0], words[1:]):
+        raise UsageError(f"too many words; did you mean {meant}?")
+    raise UsageError("too many words", hint=f"to run a command: $sesh {printable(words[0])} -- {_shown(words[1:])}")
+
+
+def verb_line(name: str, words: Sequence[str]) -> str:
+    """The command line that was probably meant by a name that looks like a verb, and further words; empty for none."""
+    verb = verb_like(name)
+    if not verb:
+        return ""
+    return f"$sesh {verb}" if verb in _NAMELESS else f"$sesh {verb} {_shown(words)}"
+
+
+def remark(name: str) -> str:
+    """A line for the person who creates a session that is named like a verb; empty for any other."""
+    verb = verb_like(name)
+    if not verb:
+        return ""
+    meaning = {"--list": "to list sessions", "--help": "for help", "--version": "for the version"}
+    placed = "" if verb in _NAMELESS else " NAME" if verb != "--new" else ""
+    return f"a new session named {name}; {meaning.get(verb, 'for the verb')}: $sesh {verb}{placed}"
+
+
+def _shown(words: Sequence[str]) -> str:
+    return " ".join(printable(word) for word in words)
