@@ -18,8 +18,7 @@ from tests.house.source import Module, modules
 # Files that import one another, each circle with the reason.
 CIRCLES: dict[frozenset[str], str] = {}
 
-# What is in rooms of the product may not import these; a name stands for all that lies below it. What is named behind
-# `but` is all that it may import.
+# What a room may not import; a name stands for all that lies below it.
 FORBIDDEN: dict[str, tuple[str, ...]] = {
     "sesh.store": ("sesh.daemon", "sesh.client", "sesh.remote", "sesh.ops", "sesh.cli", "sesh.api", "sesh.mcp"),
     "sesh.daemon": ("sesh.client", "sesh.remote", "sesh.ops", "sesh.cli", "sesh.api", "sesh.mcp"),
@@ -139,15 +138,17 @@ def test_nothing_imports_the_program_itself() -> None:
 
 
 def speech(module: Module) -> list[str]:
-    """The places where a module writes to stdout or stderr."""
+    """The places where a module writes to stdout or stderr, asks there, or ends the process as a program does."""
     found = []
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr", "__stdout__", "__stderr__"):
+        if isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr", "__stdout__", "__stderr__", "exit"):
             spoken = isinstance(node.value, ast.Name) and node.value.id == "sys"
+        elif isinstance(node, ast.Raise):
+            spoken = "SystemExit" in ast.dump(node)
         elif isinstance(node, ast.ImportFrom):
             spoken = node.module == "sys" and any(alias.name in ("stdout", "stderr") for alias in node.names)
         elif isinstance(node, ast.Call):
-            spoken = isinstance(node.func, ast.Name) and node.func.id in ("print", "input")
+            spoken = isinstance(node.func, ast.Name) and node.func.id in ("print", "input", "exit")
             if isinstance(node.func, ast.Attribute) and node.func.attr in ("write", "writev") and node.args:
                 first = node.args[0]
                 spoken = isinstance(first, ast.Constant) and first.value in (1, 2)
@@ -158,9 +159,9 @@ def speech(module: Module) -> list[str]:
     return found
 
 
-def test_rooms_that_answer_data_never_write_to_stdout_or_stderr() -> None:
+def test_rooms_that_answer_data_never_print_ask_or_exit() -> None:
     found = [(module.name, place) for module in modules() if room_of(module.name) in SILENT for place in speech(module)]
-    within("writes to stdout or stderr", by_room(found))
+    within("prints, asks or exits", by_room(found))
 
 
 # -- names
@@ -171,6 +172,7 @@ def test_no_two_files_bear_one_name() -> None:
     count = Counter(map(os.path.basename, paths))
     twice = sorted((os.path.basename(path), path) for path in paths if count[os.path.basename(path)] > 1)
     within("two files of one name", {"sesh": [path for name, path in twice if name[:-3] not in NAMESAKES]})
+    assert set(NAMESAKES) <= {name[:-3] for name, _ in twice}, "listed, and there is one of them only"
 
 
 # -- the rules see what they must
@@ -226,6 +228,8 @@ def test_a_circle_of_folders_is_seen_where_no_file_is_in_one() -> None:
         ("import os\nos.write(2, b'x')", True),
         ("import os\nos.write(descriptor, b'x')", False),
         ("from sys import stdout", True),
+        ("import sys\nsys.exit(1)", True),
+        ("raise SystemExit", True),
         ("done.stdout", False),
     ],
 )
