@@ -43,7 +43,7 @@ NAMESAKES: dict[str, str] = {
     "attach": "attaching: the command line's, the client's and the daemon's side of it",
     "main": "what a process runs: the command line's, a daemon's",
     "session": "one session: the daemon's, and the one that the API hands out",
-    **dict.fromkeys(("follow", "jobs", "sessions", "shell", "views"), _VERB),
+    **dict.fromkeys(("follow", "jobs", "recording", "sessions", "shell", "views"), _VERB),
 }
 
 
