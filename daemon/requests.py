@@ -1,4 +1,4 @@
-"""Handles requests: one function for each verb, which reads from the session or changes it."""
+"""Handles requests: one function for each, which reads from the session or changes it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
         def reload(self, connection: Connection, number: int, python: str, path: list[str]) -> None: ...
 
-    Verb = Callable[[Daemon, "Request"], None]
+    Handler = Callable[[Daemon, "Request"], None]
 
 MAX_DATA = 4 << 20
 """Bytes of DATA before one REQUEST."""
@@ -43,9 +43,9 @@ RELINK_TIME = 600.0
 CATCH_UP, CATCH_UP_PRINTING = 5.0, 0.02
 """Seconds that a request for the screen waits for the emulator: at most, and while the program goes on printing."""
 NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
-"""Verbs that show what the emulator has seen: it may catch up before they are carried out."""
+"""Requests that show what the emulator has seen: it may catch up before they are carried out."""
 
-VERBS: dict[str, Verb] = {}
+REQUESTS: dict[str, Handler] = {}
 
 
 class Request:
@@ -73,7 +73,7 @@ class Requests:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
-        self.deferred: list[tuple[int, float, Verb, Request]] = []
+        self.deferred: list[tuple[int, float, Handler, Request]] = []
         """Requests that wait for the emulator: for which position, since when, and what is to be done."""
 
     def handle(self, connection: Connection, words: dict[str, Any]) -> None:
@@ -84,14 +84,17 @@ class Requests:
         number, name = words.get("id"), str(words.get("verb"))
         request = Request(connection, number if isinstance(number, int) else 0, words, data)
         connection.unanswered += 1
-        verb = VERBS.get(name)
-        if verb is None:
-            error = UsageError(f"this session's daemon is sesh {__version__} and does not know that verb")
+        handler = REQUESTS.get(name)
+        if handler is None:
+            error = UsageError(
+                f"this session's daemon is sesh {__version__} and does not know that request",
+                hint=f"to have it go on as the installed one: $sesh --reload {session.name}",
+            )
             connection.refuse(request.number, error)
         elif name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
-            self.deferred.append((session.log.head, time.monotonic(), verb, request))
+            self.deferred.append((session.log.head, time.monotonic(), handler, request))
         else:
-            self._carry_out(verb, request)
+            self._carry_out(handler, request)
 
     def resume(self) -> None:
         """Carries out deferred requests for which the emulator has come far enough."""
@@ -111,35 +114,35 @@ class Requests:
         waited = time.monotonic() - since
         return waited > CATCH_UP or (waited > CATCH_UP_PRINTING and session.log.head > position)
 
-    def _carry_out(self, verb: Verb, request: Request) -> None:
+    def _carry_out(self, handler: Handler, request: Request) -> None:
         try:
-            verb(self._daemon, request)
+            handler(self._daemon, request)
         except SeshError as error:
             request.connection.refuse(request.number, error)
         except Exception as error:
-            self._daemon.session.faults.note(f"a fault in the verb {request.words.get('verb')}", error)
+            self._daemon.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
             failure = InternalError("the session's daemon failed at this", hint="`$sesh --status` shows the fault")
             request.connection.refuse(request.number, failure)
 
 
-def _verb(function: Verb) -> Verb:
-    VERBS[function.__name__] = function
+def _request(function: Handler) -> Handler:
+    REQUESTS[function.__name__] = function
     return function
 
 
-@_verb
+@_request
 def summary(daemon: Daemon, request: Request) -> None:
     """The session as lists show it."""
     request.respond(session=daemon.session.summary())
 
 
-@_verb
+@_request
 def status(daemon: Daemon, request: Request) -> None:
     """Everything known of the session."""
     request.respond(session=daemon.session.status())
 
 
-@_verb
+@_request
 def detach(daemon: Daemon, request: Request) -> None:
     """Detaches the client that typed last, or all of them."""
     clients = daemon.session.clients
@@ -150,13 +153,13 @@ def detach(daemon: Daemon, request: Request) -> None:
     request.respond(detached=len(chosen))
 
 
-@_verb
+@_request
 def kill(daemon: Daemon, request: Request) -> None:
     """Ends the session; the answer comes when nothing of it is left."""
     daemon.kill(request.connection, request.number)
 
 
-@_verb
+@_request
 def rename(daemon: Daemon, request: Request) -> None:
     """Gives the session another name."""
     new = names.check_name(request.text("to"))
@@ -165,7 +168,7 @@ def rename(daemon: Daemon, request: Request) -> None:
     request.respond(name=new)
 
 
-@_verb
+@_request
 def send(daemon: Daemon, request: Request) -> None:
     """Types bytes into the program as one unit; the answer comes once there is room for more."""
     session, pump, data = daemon.session, daemon.session.pump, request.data
@@ -203,7 +206,7 @@ class SendTaken:
         self.connection.refuse(self.number, Refused(message))
 
 
-@_verb
+@_request
 def screen(daemon: Daemon, request: Request) -> None:
     """What the screen shows now."""
     form = request.words.get("format") or "text"
@@ -226,7 +229,7 @@ def screen(daemon: Daemon, request: Request) -> None:
     )
 
 
-@_verb
+@_request
 def modes(daemon: Daemon, request: Request) -> None:
     """The modes that decide what keys send: `cursor`, whether cursor keys are the application's (DECCKM)."""
     model = daemon.session.model
@@ -234,7 +237,7 @@ def modes(daemon: Daemon, request: Request) -> None:
     request.respond(cursor=model.emulator.mode(1) is True, position=model.position)
 
 
-@_verb
+@_request
 def logs(daemon: Daemon, request: Request) -> None:
     """The last lines of scrollback and screen."""
     count = request.words.get("lines", 300)
@@ -252,7 +255,7 @@ def logs(daemon: Daemon, request: Request) -> None:
     request.respond(text.encode("utf-8", "replace"), lines=len(lines), position=model.position, **end)
 
 
-@_verb
+@_request
 def message(daemon: Daemon, request: Request) -> None:
     """Shows a line to the attached clients; the program never sees it."""
     session = daemon.session
@@ -262,7 +265,7 @@ def message(daemon: Daemon, request: Request) -> None:
     request.respond(clients=len(session.clients))
 
 
-@_verb
+@_request
 def label(daemon: Daemon, request: Request) -> None:
     """Sets and removes labels."""
     session, given = daemon.session, request.words.get("set")
@@ -280,7 +283,7 @@ def label(daemon: Daemon, request: Request) -> None:
     request.respond(labels=session.facts["labels"])
 
 
-@_verb
+@_request
 def switch(daemon: Daemon, request: Request) -> None:
     """Sends the client that typed last to another session; with `probe` only says whether that is possible."""
     client = daemon.session.clients.leader
@@ -294,7 +297,7 @@ def switch(daemon: Daemon, request: Request) -> None:
     request.respond(switched=client is not None)
 
 
-@_verb
+@_request
 def interrupt(daemon: Daemon, request: Request) -> None:
     """Sends SIGINT to the foreground process group."""
     pty = daemon.session.pump.pty
@@ -303,7 +306,7 @@ def interrupt(daemon: Daemon, request: Request) -> None:
     request.respond()
 
 
-@_verb
+@_request
 def wait(daemon: Daemon, request: Request) -> None:
     """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
     session, connection, words = daemon.session, request.connection, request.words
@@ -333,7 +336,7 @@ def _first_position(session: Session, words: dict[str, Any]) -> int:
     return since if isinstance(since, int) and log.base <= since <= log.head else log.base
 
 
-@_verb
+@_request
 def events(daemon: Daemon, request: Request) -> None:
     """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""
     since = request.words.get("since")
@@ -343,7 +346,7 @@ def events(daemon: Daemon, request: Request) -> None:
     daemon.session.events.follow(request.connection, since if isinstance(since, int) else None)
 
 
-@_verb
+@_request
 def run(daemon: Daemon, request: Request) -> None:
     """Runs a command in the live shell (its words, a NUL between each two); the answer comes when it has ended."""
     session, words = daemon.session, request.words
@@ -360,7 +363,7 @@ def run(daemon: Daemon, request: Request) -> None:
     )
 
 
-@_verb
+@_request
 def run_interrupt(daemon: Daemon, request: Request) -> None:
     """Interrupts the commands that this connection waits for."""
     if daemon.session.runs is not None:
@@ -368,7 +371,7 @@ def run_interrupt(daemon: Daemon, request: Request) -> None:
     request.respond()
 
 
-@_verb
+@_request
 def history(daemon: Daemon, request: Request) -> None:
     """The commands that were run, or with `n` one command's output."""
     session = daemon.session
@@ -384,7 +387,7 @@ def history(daemon: Daemon, request: Request) -> None:
     raise Refused(f"{session.name} remembers no command {number}", hint=f"see: $sesh --history {session.name}")
 
 
-@_verb
+@_request
 def feed(daemon: Daemon, request: Request) -> None:
     """Feeds a job's standard input, from offset `at` on; answers when the job has it. `ends`: there is no more."""
     session, at = daemon.session, request.words.get("at")
@@ -399,7 +402,7 @@ def feed(daemon: Daemon, request: Request) -> None:
     stdin.take(request.connection, request.number, at, request.data, ends=request.words.get("ends") is True)
 
 
-@_verb
+@_request
 def reload(daemon: Daemon, request: Request) -> None:
     """Makes the daemon go on as another sesh: `python` (its path) with `path` (its module search path)."""
     python, path = request.text("python"), request.words.get("path")

@@ -1,4 +1,4 @@
-"""Verbs that act on a session: `--detach`, `--kill`, `--rename`, `--label`, `--reload`, `--send`, `--message`."""
+"""Verbs that act on sessions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
     from sesh.cli.invocation import Invocation
     from sesh.cli.parser import Line
-
-
-def detach(cli: Invocation, name: str | None = None) -> int:
-    """`--detach [NAME]`: every client of NAME; without NAME the one that typed it."""
-    return cli.done(**cli.target.call("sessions.detach", name=name))
 
 
 def kill(cli: Invocation, names: Sequence[str] = ()) -> int:

@@ -33,9 +33,10 @@ class Verb:
 
     `name`: the long form, empty for the form without a verb. `words`: the keys of its plain words; one that ends with
     `?` may be missing, `*` takes all that are left, `+` at least one. `gather`: the key under which the function gets
-    all plain words as one list instead. `run`: module and function of sesh.cli that carry it out. `fast`: parsed
-    without typer. `session`: it names one existing session, which is looked for on known remotes too. `command`: what
-    stands after `--` is a command. `hosts`: it deals with all named hosts itself.
+    all plain words as one list instead. `run`: module and function of sesh.cli that carry it out; `ops.module.function`
+    where an op does it all and its answer is only shown as JSON. `fast`: parsed without typer, for what scripts call
+    often. `session`: it names one existing session, which is looked for on known remotes too. `command`: what stands
+    after `--` is a command. `hosts`: it deals with all named hosts itself.
     """
 
     __slots__ = (
@@ -75,7 +76,9 @@ class Verb:
 
     def function(self) -> Callable[..., int]:
         """What carries the verb out; only the module that it stands in is loaded."""
-        module, _, name = self.run.partition(".")
+        module, _, name = self.run.rpartition(".")
+        if module[:4] == "ops.":
+            return lambda cli, **options: cli.done(**cli.target.call(self.run[4:], **options))
         found: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
         return found
 
@@ -148,7 +151,7 @@ VERBS = (
         options=(*_ATTACHING, _LABEL), fast=True, hosts=True,
     ),
     Verb(
-        "--detach", "-x", "sessions.detach", "[NAME]",
+        "--detach", "-x", "ops.sessions.detach", "[NAME]",
         "Detach every client of NAME; without NAME the client that typed it.",
         "sesh --detach", "sesh --detach work",
         words=("name?",), fast=True, session=True,

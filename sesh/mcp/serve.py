@@ -16,7 +16,7 @@ import anyio
 import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
 from mcp.server.stdio import stdio_server
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, TextContent
 
 from sesh import __version__, wording
 from sesh.api import SeshError, Stop
@@ -32,23 +32,6 @@ _ABOUT = """Named shell sessions that stay alive, on this machine and on any hos
 open makes sure that a session runs; run has its shell run a command and gives exactly its output and exit code; exec
 runs a job by itself. For programs that ask: send, then wait, then logs or screen. Every tool takes a host. People may
 watch and type along with `sesh NAME`. An error names a code and what to do about it."""
-
-_READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-_ENDING = ToolAnnotations(read_only_hint=False, destructive_hint=True)
-_DOING = ToolAnnotations(read_only_hint=False)
-_TOOLS = {
-    "list": _READING,
-    "open": _DOING,
-    "run": _DOING,
-    "exec": _DOING,
-    "send": _DOING,
-    "wait": _READING,
-    "logs": _READING,
-    "screen": _READING,
-    "status": _READING,
-    "kill": _ENDING,
-    "close_all": _ENDING,
-}
 
 
 class Calls:
@@ -106,14 +89,12 @@ def build(calls: Calls) -> MCPServer[Any]:
     """The server with its tools."""
     server: MCPServer[Any] = MCPServer("sesh", instructions=_ABOUT, version=__version__, log_level="WARNING")
     tools = Tools()
-    for name, hints in _TOOLS.items():
-        method = getattr(tools, "list_" if name == "list" else name)
-        server.add_tool(_threaded(calls, method), name=name, description=_described(method), annotations=hints)
+    for name, function in vars(Tools).items():
+        if hints := getattr(function, "hints", None):
+            method = getattr(tools, name)
+            described = inspect.cleandoc(method.__doc__ or "")
+            server.add_tool(_threaded(calls, method), name=name.rstrip("_"), description=described, annotations=hints)
     return server
-
-
-def _described(method: Callable[..., Any]) -> str:
-    return inspect.cleandoc(method.__doc__ or "")
 
 
 def _threaded(calls: Calls, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,17 +1,17 @@
 """The tools: what an agent may do with sessions, each a thin layer over the Python API.
 
-A tool is a plain function here; its words and its docstring are what the agent is told.
-
-What the tools answer, as the client is told beforehand.
+A tool is a method marked `@tool`: its parameters and its docstring are what the client reads, the model that it returns
+is the schema of its answer.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
+from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from sesh import wording
@@ -26,11 +26,28 @@ Host = Annotated[
 Limit = Annotated[int, Field(description="At most so many characters of output; of a longer one the end.", ge=0)]
 Command = str | list[str]
 
+READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+DOING = ToolAnnotations(read_only_hint=False)
+ENDING = ToolAnnotations(read_only_hint=False, destructive_hint=True)
+
 CHARACTERS = 30_000
 PATIENCE = 100.0
 """Seconds that a call waits where it is not told otherwise: less than most clients wait for an answer."""
 _AT_ONCE = 8
 """Sessions that are ended at a time."""
+
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def tool(hints: ToolAnnotations) -> Callable[[_Method], _Method]:
+    """Marks a method of Tools as a tool; its name is the method's, less a `_` at the end."""
+
+    def mark(method: _Method) -> _Method:
+        method.hints = hints  # type: ignore[attr-defined]
+        return method
+
+    return mark
 
 
 class Tools:
@@ -39,10 +56,12 @@ class Tools:
     def __init__(self) -> None:
         self.ledger = Ledger()
 
+    @tool(READING)
     def list_(self, host: Host = None, remotes: bool = False) -> Rows:
         """List the sessions of this machine, or of one host; with remotes=true also those of all known hosts."""
         return Rows(sessions=wording.encodable(sessions(host, remotes=remotes)))
 
+    @tool(DOING)
     def open(
         self,
         name: Name,
@@ -64,6 +83,7 @@ class Tools:
                 entry.created()
         return Opened(session=name, host=session.host, created=created, connection="connected", log=entry.log)
 
+    @tool(DOING)
     def run(
         self,
         name: Name,
@@ -85,6 +105,7 @@ class Tools:
             result = session.run(command, timeout=timeout, stop=stop)
         return _ran(entry, "run", command, result, output_limit)
 
+    @tool(DOING)
     def exec(  # noqa: PLR0913 (a job has that many sides)
         self,
         command: Annotated[Command, Field(description="A program and its words; or a line for sh.")],
@@ -115,6 +136,7 @@ class Tools:
                 entry.created()
         return _ran(entry, "exec", command, result, output_limit)
 
+    @tool(DOING)
     def send(
         self,
         name: Name,
@@ -133,6 +155,7 @@ class Tools:
         did(entry.log, "send", " ".join([f"{len(text)} characters", *(["Enter"] if enter else []), *keys]), "sent")
         return Sent(session=name, host=session.host, position=position)
 
+    @tool(READING)
     def wait(
         self,
         name: Name,
@@ -176,6 +199,7 @@ class Tools:
             position=met.position,
         )
 
+    @tool(READING)
     def logs(
         self,
         name: Name,
@@ -196,6 +220,7 @@ class Tools:
             text = "\n".join(last)
         return Text(session=name, host=session.host, text=cut(text, output_limit)[0])
 
+    @tool(READING)
     def screen(self, name: Name, host: Host = None) -> Text:
         """See what a session's screen shows now, as a person would: for full-screen programs."""
         session = Session(name, host)
@@ -203,6 +228,7 @@ class Tools:
             text = session.screen()
         return Text(session=name, host=session.host, text=text.rstrip())
 
+    @tool(READING)
     def status(self, name: str | None = None, host: Host = None) -> Standing:
         """See how one session stands, with all that is known of it; without a name how all stand that you have used.
 
@@ -224,6 +250,7 @@ class Tools:
             return Standing(sessions=[_told(entry, None, error)])
         return Standing(sessions=[wording.encodable(facts) | _told(entry, facts, None)])
 
+    @tool(ENDING)
     def kill(self, name: Name, host: Host = None) -> Closed:
         """End a session and what runs in it."""
         session = Session(name, host)
@@ -231,6 +258,7 @@ class Tools:
             session.kill()
         return self._closed([entry], {})
 
+    @tool(ENDING)
     def close_all(
         self,
         host: Host = None,

@@ -1,4 +1,4 @@
-"""Ops on whole sessions: listed, created, detached from, renamed, labelled, sent a message, reloaded, ended.
+"""Ops that act on sessions as a whole.
 
 An op on one session raises what goes wrong. Of several names each is tried, and the answer has what `failed` by name,
 as `SeshError.facts` gives it.

@@ -15,7 +15,7 @@ import pytest
 
 from sesh import protocol, wire
 from sesh.daemon.loop.fault_log import KEPT
-from sesh.daemon.requests import VERBS
+from sesh.daemon.requests import REQUESTS
 from sesh.errors import Busy, ProtocolError, SeshError, TimedOut, Unreachable
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, wait_until
@@ -202,7 +202,7 @@ def test_a_client_with_an_odd_terminal_is_shown_to_others(work: Daemons) -> None
 
 def test_odd_types_in_a_verbs_words_are_answered(work: Daemons) -> None:
     keys = ("id", "verb", "which", "to", "host", "format", "lines", "ansi", "text", "set", "output", "follow", "exit")
-    for verb in sorted(set(VERBS) - {"kill"}):
+    for verb in sorted(set(REQUESTS) - {"kill"}):
         client = work.attach("work")
         for key, odd in itertools.product(keys, ODD):
             words = {"id": 1, "verb": verb, key: odd}
@@ -240,7 +240,7 @@ def test_thousands_of_random_and_of_mutated_frames_end_nothing(work: Daemons) ->
     good = [
         attach, HELLO, protocol.numbered(protocol.INPUT, 1, b"keys"), protocol.frame(protocol.RESIZE, bytes(8)),
         protocol.frame(protocol.REDRAW), protocol.frame(protocol.DETACH), protocol.frame(protocol.PING, b"x"),
-        *(wire.asking(verb, 3, b"d", to="x y", lines=5) for verb in VERBS if verb not in ("kill", "rename")),
+        *(wire.asking(verb, 3, b"d", to="x y", lines=5) for verb in REQUESTS if verb not in ("kill", "rename")),
     ]  # fmt: skip
     for case in range(8000):
         with wire.connect("work") as connection:

@@ -17,7 +17,7 @@ from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.handler import InputTaken
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.requests import VERBS, Request, SendTaken
+from sesh.daemon.requests import REQUESTS, Request, SendTaken
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade import state
@@ -180,14 +180,14 @@ def test_another_format_is_refused(server: Server) -> None:
 def test_words_that_are_none_are_a_usage_error(server: Server, path: object) -> None:
     connection, _ = connect(server, wire.greeting("request"))
     with pytest.raises(rebuild({"code": "usage", "message": ""}).__class__):
-        VERBS["reload"](server, Request(connection, 1, {"python": "/bin/false", "path": path}, b""))
+        REQUESTS["reload"](server, Request(connection, 1, {"python": "/bin/false", "path": path}, b""))
 
 
 def test_what_cannot_be_executed_changes_nothing(server: Server) -> None:
     connection, _ = connect(server, wire.greeting("request"))
     before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
     with pytest.raises(Exception, match="/nowhere/python cannot be executed"):
-        VERBS["reload"](server, Request(connection, 1, {"python": "/nowhere/python", "path": []}, b""))
+        REQUESTS["reload"](server, Request(connection, 1, {"python": "/nowhere/python", "path": []}, b""))
     if before:
         assert set(os.listdir("/proc/self/fd")) <= before  # what other tests left is closed at any time
     assert not server.session.timers.is_set("reload")
