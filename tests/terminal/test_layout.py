@@ -73,7 +73,7 @@ def test_a_name_that_is_kept_is_no_session_that_runs(sesh: Sesh) -> None:
 def test_one_that_cannot_be_made_keeps_no_other_from_it(sesh: Sesh, home: Home) -> None:
     layout = {"sessions": [{"name": "lost", "directory": "/nowhere"}, {"name": "ok", "directory": "~"}]}
     made = sesh("--import", input=json.dumps(layout))
-    assert (made.code, made.stdout) == (1, "made ok\n")
+    assert (made.code, made.stdout) == (1, "created ok\n")
     assert "lost was not created: there is no directory /nowhere" in made.stderr
     assert home.names() == ["ok"]
     for word in ("nothing.json", home.path):  # a directory was an internal error

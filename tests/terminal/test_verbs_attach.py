@@ -60,13 +60,19 @@ def test_a_program_that_ends_gives_its_code(terminal: Open, script: str, code: i
     opened.wait_for(f"[{line}]")
 
 
-@pytest.mark.parametrize(("command", "code"), [("no-such-program", 127), ("/etc/passwd", 126)])
+@pytest.mark.parametrize(
+    ("command", "code", "line"),
+    [
+        ("no-such-program", 127, "sesh: no-such-program"),
+        ("/etc/passwd", 126, "sesh: cannot execute /etc/passwd"),
+    ],
+)
 def test_a_program_that_cannot_start_is_the_creators_own_error(
-    terminal: Open, home: Home, command: str, code: int
+    terminal: Open, home: Home, command: str, code: int, line: str
 ) -> None:
     opened = terminal("work", "--", command)
     assert opened.exit_code() == code
-    opened.wait_for("sesh: " + command)
+    opened.wait_for(line)
     assert home.names() == []
 
 

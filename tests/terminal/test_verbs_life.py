@@ -196,7 +196,7 @@ def test_a_lost_session_is_shown_told_and_made_anew(sesh: Sesh, home: Home) -> N
     for verb in ("--attach", "--screen", "--logs"):
         done = sesh(verb, "web")
         assert done.code == 1
-        assert "web is lost" in done.stderr
+        assert "web was lost" in done.stderr
     assert sesh("--status", "web", "--json").json()["state"] == "lost"
     assert sesh("--open", "web", "--json").json()["created"] is True
     assert sesh("--list", "--json").json()[0]["state"] == "running"
@@ -280,7 +280,7 @@ def test_a_kept_name_is_said_to_be_kept_not_to_run(sesh: Sesh) -> None:
     sesh("--open", "other", "--", "sleep", "60")
     for words in (["--open", "job"], ["--exec", "job", "--", "true"], ["--rename", "other", "job"]):
         assert sesh(*words).stderr == kept
-    assert sesh("--new", "job", "-d").stderr.startswith("sesh: job has ended, but is kept; choose: --join")
+    assert sesh("--new", "job", "-d").stderr.startswith("sesh: job has ended, but is kept; choose --join")
 
 
 def test_who_has_no_terminal_is_told_what_does_without(sesh: Sesh) -> None:

@@ -72,7 +72,7 @@ def test_an_unknown_option_is_one_line_and_one_object(sesh: Sesh, home: Home, ve
 def test_a_name_that_is_not_there_is_not_found(sesh: Sesh, verb: str) -> None:
     done = sesh(verb, "nobody")
     assert done.code == 1
-    assert done.stderr == "sesh: no session nobody; `sesh` lists what there is, `sesh nobody` creates it\n"
+    assert done.stderr == "sesh: no session nobody; `sesh` lists sessions, `sesh nobody` creates it\n"
     assert sesh(verb, "nobody", "--json").json()["error"]["code"] == "not_found"
 
 
@@ -188,7 +188,7 @@ def a_file(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"), [(open_to_others, "chmod 700"), (a_link, "symbolic link"), (a_file, "no directory")]
+    ("make", "told"), [(open_to_others, "chmod 700"), (a_link, "symbolic link"), (a_file, "not a directory")]
 )
 def test_a_directory_that_is_not_to_be_trusted_is_refused_with_the_fix(
     sesh: Sesh, home: Home, make: Callable[[str], None], told: str
