@@ -206,7 +206,7 @@ class Attachment:
         if self._welcome_by and now >= self._welcome_by and self._outcome is None and not self._leave_by:
             if not self._resuming:
                 raise Unreachable(
-                    f"{self.name}'s daemon does not answer", hint=f"`$sesh --status {self.name}` tells its pid"
+                    f"the daemon of {self.name} does not answer", hint=f"`$sesh --status {self.name}` shows its pid"
                 )
             self._end(Outcome("lost", self.name, self.host, reason="silent"))
         if self.keepalive.due and now >= self.keepalive.due:

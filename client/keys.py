@@ -145,10 +145,12 @@ class DetachKey:
         if [word.lower() for word in words] == ["none"]:
             return None
         if not 1 <= len(words) <= 2:
-            raise UsageError("the detach key is one key or two by tmux's names, such as C-\\ or 'C-b d', or none")
+            raise UsageError(
+                "the detach key must be one or two keys in tmux's spelling, such as C-\\ or 'C-b d', or none"
+            )
         first, *rest = (Key.parse(word) for word in words)
         if not rest and first.plain:
-            raise UsageError(f"{words[0]} alone could not be typed any more; add C- or a second key")
+            raise UsageError(f"you could no longer type {words[0]}; add C- or a second key")
         return cls(first, rest[0] if rest else None)
 
 

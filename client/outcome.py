@@ -71,7 +71,7 @@ class Outcome:
         """The closing line, without its brackets."""
         if self.kind == "lost":
             if self.host and self.reason != "died":
-                return f"the connection to @{self.host} is lost; {self.name} may still run there"
+                return f"lost the connection to @{self.host}; {self.name} may still run there"
             command = f"sesh @{self.host} {self.name}" if self.host else f"sesh {self.name}"
             return f"{self.name} was lost: its daemon died; {command} restarts it"
         if self.kind != "ended":

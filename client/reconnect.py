@@ -69,7 +69,7 @@ class Reconnector:
 
     def _notice(self) -> str:
         why = f" ({self._local_error} here)" if self._local_error else ""
-        return f"the link to @{self.attachment.host} is lost{why}; trying to come back (the detach key leaves)"
+        return f"lost the link to @{self.attachment.host}{why}; reconnecting (the detach key leaves)"
 
     def _outcome_or_connection(self) -> Outcome | wire.Connection:
         result, name, host = self._result, self.attachment.name, self.attachment.host

@@ -34,7 +34,7 @@ class RawTerminal:
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
         if not (os.isatty(inbound) and os.isatty(outbound)):
-            raise Refused("attaching needs a terminal on stdin and stdout; a program uses --exec, --send and --screen")
+            raise Refused("attaching needs a terminal on stdin and stdout; in scripts, use --exec, --send and --screen")
         self.inbound = inbound
         self.outbound = self._given_outbound = outbound
         self.signals = -1
@@ -56,7 +56,7 @@ class RawTerminal:
             self.raw()
         except (OSError, termios.error) as error:
             self.__exit__()
-            raise Refused(f"this terminal cannot be attached to a session: {error.args[-1]}") from error
+            raise Refused(f"cannot attach this terminal: {error.args[-1]}") from error
         except BaseException:
             self.__exit__()
             raise

@@ -116,5 +116,5 @@ def emulator(header: checkpoints.Header, data: bytes) -> Emulator:
             model.step()
         model.apply_size()
     except (KeyError, TypeError) as error:
-        raise ValueError(f"a checkpoint that cannot be read: {error}") from error
+        raise ValueError(f"unreadable checkpoint: {error}") from error
     return model.emulator

@@ -52,7 +52,7 @@ class Hooks:
         self._left = min(float(BURST), self._left + (now - self._counted_at) * PER_SECOND)
         self._counted_at = now
         if kind != "on_exit" and (self._left < 1 or len(self._running) >= MAX_RUNNING):
-            self._faults.note(f"the hook {kind} was left out: too many of them")
+            self._faults.note(f"hook {kind} skipped: too many hooks")
             return
         self._left -= 1
         variables = self._variables(kind, event)

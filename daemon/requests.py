@@ -64,7 +64,7 @@ class Request:
         """A value that must be text; empty where it is missing. Raises UsageError."""
         value = self.words.get(key, "")
         if not isinstance(value, str):
-            raise UsageError(f"{key} is a text")
+            raise UsageError(f"{key} must be a string")
         return value
 
 
@@ -87,8 +87,8 @@ class Requests:
         handler = REQUESTS.get(name)
         if handler is None:
             error = UsageError(
-                f"this session's daemon is sesh {__version__} and does not know that request",
-                hint=f"to have it go on as the installed one: $sesh --reload {session.name}",
+                f"this session's daemon (sesh {__version__}) does not know that request",
+                hint=f"reload it with the new sesh: $sesh --reload {session.name}",
             )
             connection.refuse(request.number, error)
         elif name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
@@ -121,7 +121,7 @@ class Requests:
             request.connection.refuse(request.number, error)
         except Exception as error:
             self._daemon.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
-            failure = InternalError("the session's daemon failed at this", hint="`$sesh --status` shows the fault")
+            failure = InternalError("the session's daemon failed", hint="see `$sesh --status`")
             request.connection.refuse(request.number, failure)
 
 
@@ -173,9 +173,9 @@ def send(daemon: Daemon, request: Request) -> None:
     """Types bytes into the program as one unit; the answer comes once there is room for more."""
     session, pump, data = daemon.session, daemon.session.pump, request.data
     if not session.running:
-        raise Refused(f"the program of {session.name} has ended; nobody reads what is sent")
+        raise Refused(f"the program of {session.name} has ended and reads no more input")
     if pump.input.size + len(data) > LIMIT:
-        raise Busy(f"the program in {session.name} does not read what was sent before; try again when it does")
+        raise Busy(f"the program in {session.name} has not read earlier input; try again later")
     if request.words.get("more") is not True:
         pump.sent_at = session.log.head
     pump.last_activity = time.time()
@@ -202,7 +202,7 @@ class SendTaken:
         if whole:
             self.connection.respond(self.number, position=self.position)
             return
-        message = f"the program of {self._session.name} ended before it read all that was sent"
+        message = f"the program of {self._session.name} ended before it read all its input"
         self.connection.refuse(self.number, Refused(message))
 
 
@@ -211,7 +211,7 @@ def screen(daemon: Daemon, request: Request) -> None:
     """What the screen shows now."""
     form = request.words.get("format") or "text"
     if form not in ("text", "ansi", "json"):
-        raise UsageError(f"there is no screen format {names.printable(str(form))}; take text, ansi or json")
+        raise UsageError(f"unknown format {names.printable(str(form))}; use text, ansi or json")
     model = daemon.session.model
     model.catch_up(0)
     emulator = model.emulator
@@ -242,7 +242,7 @@ def logs(daemon: Daemon, request: Request) -> None:
     """The last lines of scrollback and screen."""
     count = request.words.get("lines", 300)
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        raise UsageError("the number of lines is a whole number from 0 on")
+        raise UsageError("the number of lines must be an integer, 0 or more")
     model = daemon.session.model
     model.catch_up(0)
     lines = model.emulator.last_lines(min(count, MAX_LINES), ansi=request.words.get("ansi") is True)
@@ -278,7 +278,7 @@ def label(daemon: Daemon, request: Request) -> None:
             else:
                 labels.pop(key, None)
         if len(labels) > MAX_LABELS:
-            raise UsageError(f"a session has at most {MAX_LABELS} labels; KEY= removes one")
+            raise UsageError(f"a session has at most {MAX_LABELS} labels; remove one with KEY=")
         session.change(labels=labels)
     request.respond(labels=session.facts["labels"])
 
@@ -291,7 +291,7 @@ def switch(daemon: Daemon, request: Request) -> None:
     name = names.check_name(request.text("to"))
     target = names.check_host(host) if isinstance(host, str) else None
     if client is not None and client.remote and target is not None:
-        raise Refused(f"this session's client came over a link of its own; detach, then: sesh @{target} {name}")
+        raise Refused(f"this client is attached over another link; detach, then: sesh @{target} {name}")
     if client is not None and request.words.get("probe") is not True:
         client.connection.queue(protocol.message(protocol.SWITCH, {"name": name, "host": target}))
     request.respond(switched=client is not None)
@@ -311,7 +311,7 @@ def wait(daemon: Daemon, request: Request) -> None:
     """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
     session, connection, words = daemon.session, request.connection, request.words
     if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
-        raise UsageError("one connection waits for the end once, or a few times under other numbers")
+        raise UsageError("a connection can wait for the end only once per request number")
     waits = session.get_waits() if any(words.get(key) is not None for key in ("prompt", "idle", "timeout")) else None
     conditions = waits.conditions(words) if waits is not None else {}
     connection.waits[request.number] = {"output": words.get("output") is True}
@@ -341,7 +341,7 @@ def events(daemon: Daemon, request: Request) -> None:
     """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""
     since = request.words.get("since")
     if request.connection.waits:
-        raise UsageError("one connection follows the events once, and waits for nothing else")
+        raise UsageError("a connection can follow events only once, and cannot wait as well")
     request.connection.waits[request.number] = {"output": False}
     daemon.session.events.follow(request.connection, since if isinstance(since, int) else None)
 
@@ -351,10 +351,10 @@ def run(daemon: Daemon, request: Request) -> None:
     """Runs a command in the live shell (its words, a NUL between each two); the answer comes when it has ended."""
     session, words = daemon.session, request.words
     if not session.running:
-        raise Refused(f"the program of {session.name} has ended; nothing can be run in it")
+        raise Refused(f"the program of {session.name} has ended; it cannot run commands")
     timeout = words.get("timeout")
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout < 0):
-        raise UsageError("timeout is a number of seconds")
+        raise UsageError("timeout must be a number of seconds")
     command = request.data.decode("utf-8", "surrogateescape").split("\0")
     wait, key, since = words.get("wait") is not False, request.text("key"), words.get("since")
     follows = since if isinstance(since, int) and since >= 0 and wait else None
@@ -384,7 +384,7 @@ def history(daemon: Daemon, request: Request) -> None:
         if entry["n"] == number:
             request.respond(output, **entry)
             return
-    raise Refused(f"{session.name} remembers no command {number}", hint=f"see: $sesh --history {session.name}")
+    raise Refused(f"{session.name} has no command {number}", hint=f"see: $sesh --history {session.name}")
 
 
 @_request
@@ -393,7 +393,7 @@ def feed(daemon: Daemon, request: Request) -> None:
     session, at = daemon.session, request.words.get("at")
     stdin = session.pump.stdin
     if stdin is None or not isinstance(at, int) or at > stdin.received:
-        raise UsageError(f"{session.name} takes no input of this kind")
+        raise UsageError(f"{session.name} has no input pipe")
     stdin.linger = RELINK_TIME if request.words.get("mends") is True else 0.0
     session.timers.clear("stdin")
     if not stdin.open:
@@ -407,5 +407,5 @@ def reload(daemon: Daemon, request: Request) -> None:
     """Makes the daemon go on as another sesh: `python` (its path) with `path` (its module search path)."""
     python, path = request.text("python"), request.words.get("path")
     if not isinstance(path, list) or not all(isinstance(each, str) for each in path):
-        raise UsageError("path is a list of texts")
+        raise UsageError("path must be a list of strings")
     daemon.reload(request.connection, request.number, python, path)

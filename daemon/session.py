@@ -375,7 +375,7 @@ class Session:
             self.write_record()
         except OSError as error:
             self.facts.update(before)
-            raise Refused(f"{paths.directory()} cannot be written: {error.strerror}; nothing was changed") from error
+            raise Refused(f"cannot write to {paths.directory()}: {error.strerror}; nothing was changed") from error
 
 
 def _printable(body: bytes) -> str:

@@ -151,7 +151,7 @@ class Waits:
     def _time_out(self, wait: Wait) -> None:
         if wait.pending:
             del wait.connection.waits[wait.request]
-            wait.connection.refuse(wait.request, TimedOut("the time ran out"))
+            wait.connection.refuse(wait.request, TimedOut("timed out"))
         self._prune()
 
 
@@ -160,5 +160,5 @@ def _seconds(words: dict[str, Any], key: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9:
-        raise UsageError(f"{key} takes seconds")
+        raise UsageError(f"{key} must be a number of seconds")
     return float(value)

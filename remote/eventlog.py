@@ -71,7 +71,7 @@ def log(event: str, **fields: object) -> None:
     except OSError as error:
         if wanted() and name not in _warned:
             _warned.add(name)
-            _print(f"events cannot be written to SESH_EVENT_LOG={name}: {error.strerror}")
+            _print(f"cannot write events to SESH_EVENT_LOG={name}: {error.strerror}")
 
 
 def _prepare(name: str) -> bool:

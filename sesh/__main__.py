@@ -67,7 +67,7 @@ def _internal(error: Exception, argv: list[str]) -> SeshError:
     what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
     waits = any(word in ("--exec", "-e", "--run") for word in argv[: argv.index("--") if "--" in argv else None])
     code = ExitCode.SESH_FAILED if waits else ExitCode.FAILED
-    return InternalError(f"internal error, {what}; SESH_DEBUG=1 shows more", exit_code=code)
+    return InternalError(f"internal error: {what}; set SESH_DEBUG=1 to see more", exit_code=code)
 
 
 def _report(error: SeshError, cause: BaseException, argv: list[str]) -> int:

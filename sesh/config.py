@@ -96,38 +96,38 @@ class Config:
             if key not in KEYS:
                 self._unknown(KEYS, key)
             elif key in ("groups", "remotes", "hooks") and not isinstance(value, dict):
-                self.warn(f"{key} is a table: write [{key}]", key)
+                self.warn(f"{key} must be a table: write [{key}]", key)
             else:
                 getattr(self, f"_take_{key}")(value)
         self.warnings.sort(key=lambda warning: (warning.line, warning.column))
 
     def _unknown(self, known: tuple[str, ...], *key: str) -> None:
-        self.warn(f"there is no key {printable(key[-1])} here; known: {', '.join(known)}", *key)
+        self.warn(f"unknown key {printable(key[-1])}; known: {', '.join(known)}", *key)
 
     def _take_detach_key(self, value: object) -> None:
         if isinstance(value, str) and 1 <= len(value.split()) <= 2 and value.isprintable():
             self.detach_key = value
         else:
-            self.warn('detach_key is one key or two in quotes, such as "C-b d", or "none"', "detach_key")
+            self.warn('detach_key must be one or two keys in quotes, such as "C-b d", or "none"', "detach_key")
 
     def _take_replay_lines(self, value: object) -> None:
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_REPLAY_LINES:
             self.replay_lines = value
         else:
-            self.warn(f"replay_lines is a number from 0 to {MOST_REPLAY_LINES}", "replay_lines")
+            self.warn(f"replay_lines must be a number from 0 to {MOST_REPLAY_LINES}", "replay_lines")
 
     def _take_persist(self, value: object) -> None:
         if isinstance(value, bool):
             self.persist = value
         else:
-            self.warn("persist is true or false", "persist")
+            self.warn("persist must be true or false", "persist")
 
     def _take_groups(self, value: dict[str, Any]) -> None:
         for name, members in value.items():
             if not self._is_host(name, "groups", name):
                 continue
             if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
-                self.warn(f'the group {name} is a list of hosts in quotes, such as ["@a", "b"]', "groups", name)
+                self.warn(f'the group {name} must be a list of hosts in quotes, such as ["@a", "b"]', "groups", name)
                 continue
             hosts = [member.removeprefix("@") for member in members]
             good = [host for host in hosts if self._is_host(host, "groups", name)]
@@ -138,7 +138,7 @@ class Config:
             if not self._is_host(name, "remotes", name):
                 continue
             if not isinstance(facts, dict):
-                self.warn(f"remotes.{name} is a table: write [remotes.{name}]", "remotes", name)
+                self.warn(f"remotes.{name} must be a table: write [remotes.{name}]", "remotes", name)
                 continue
             for key in facts:
                 if key != "via":
@@ -148,7 +148,7 @@ class Config:
                 if words:
                     self.remotes[name] = words
                 else:
-                    self.warn('via is a command in quotes, such as "docker exec -i box"', "remotes", name, "via")
+                    self.warn('via must be a command in quotes, such as "docker exec -i box"', "remotes", name, "via")
 
     def _take_hooks(self, value: dict[str, Any]) -> None:
         for name, source in value.items():
@@ -157,7 +157,7 @@ class Config:
             elif isinstance(source, str) and source.strip() and "\0" not in source:
                 self.hooks[name] = source
             else:
-                self.warn(f"{name} is a shell command in quotes", "hooks", name)
+                self.warn(f"{name} must be a shell command in quotes", "hooks", name)
 
     def _is_host(self, word: str, *key: str) -> bool:
         try:
@@ -176,18 +176,18 @@ def load(path: str | None = None) -> Config:
     except (FileNotFoundError, NotADirectoryError):
         return config  # nothing else is loaded for it
     except OSError as error:
-        config.warn(f"it cannot be looked at: {error.strerror}; the defaults hold")
+        config.warn(f"cannot be read: {error.strerror}; using the defaults")
         return config
     try:
         with open(config.path, "rb") as file:
             text = file.read().decode("utf-8-sig")
     except OSError as error:
-        config.warn(f"it cannot be read: {error.strerror}; the defaults hold")
+        config.warn(f"cannot be read: {error.strerror}; using the defaults")
         return config
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode("utf-8-sig", "replace")
         place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
-        config.warnings.append(ConfigWarning(config.path, place, "it is no UTF-8 here; the defaults hold"))
+        config.warnings.append(ConfigWarning(config.path, place, "not UTF-8 here; using the defaults"))
         return config
     from sesh import toml_positions
 
@@ -196,9 +196,9 @@ def load(path: str | None = None) -> Config:
     except toml_positions.Malformed as error:
         reason = " ".join(str(error).split())
         told = "".join(character for character in reason if character.isprintable()).rstrip(".")
-        config.warnings.append(ConfigWarning(config.path, error.place, f"{told}; the defaults hold"))
+        config.warnings.append(ConfigWarning(config.path, error.place, f"{told}; using the defaults"))
     except ImportError:
-        config.warn("it takes Python 3.11, or the package tomli; the defaults hold")
+        config.warn("reading it needs Python 3.11 or the package tomli; using the defaults")
     else:
         config.take(tables, places)
     return config

@@ -28,11 +28,11 @@ def check_name(word: str) -> str:
     if is_name(word):
         return word
     if not word:
-        rule = "a session's name is empty"
+        rule = "the session name is empty"
     elif len(word) > LONGEST_NAME:
-        rule = f"a session's name has at most {LONGEST_NAME} characters, this one {len(word)}"
+        rule = f"a session name has at most {LONGEST_NAME} characters, not {len(word)}"
     else:
-        rule = f"{printable(word)} is no session's name"
+        rule = f"{printable(word)} is not a valid session name"
     raise InvalidName(f"{rule}: use letters, digits, '.', '_', '+', '-', and begin with a letter, digit or '_'")
 
 
@@ -53,7 +53,7 @@ def check_host(word: str) -> str:
     user_ok = not at or (bool(user) and user[0] != "-" and _USER.issuperset(user))
     if len(word) <= 255 and host_ok and port_ok and user_ok and host[0] not in "-.":
         return word
-    raise InvalidHost(f"{printable(word)} is no host: write [user@]host[:port], or a Host of your ssh_config")
+    raise InvalidHost(f"{printable(word)} is not a host: write [user@]host[:port], or a Host from your ssh_config")
 
 
 def _is_port(word: str) -> bool:
@@ -68,9 +68,9 @@ def check_label(word: str) -> tuple[str, str]:
     """
     key, equals, value = word.partition("=")
     if not equals or not is_name(key):
-        raise UsageError(f"{printable(word)} is no label: write KEY=VALUE (KEY= removes it)")
+        raise UsageError(f"{printable(word)} is not a label: write KEY=VALUE (KEY= removes it)")
     if len(value) > 1024 or any(not character.isprintable() for character in value):
-        raise UsageError(f"the value of label {key} is over 1,024 characters or holds a control character")
+        raise UsageError(f"the value of label {key} is longer than 1,024 characters or contains a control character")
     return key, value
 
 
@@ -81,7 +81,7 @@ def check_variable(word: str) -> tuple[str, str]:
     """
     key, equals, value = word.partition("=")
     if not equals or not key or "\0" in word:
-        raise UsageError(f"{printable(word)} is no variable: write --env NAME=VALUE")
+        raise UsageError(f"{printable(word)} is not a variable: write --env NAME=VALUE")
     return key, value
 
 

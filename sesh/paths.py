@@ -32,9 +32,9 @@ def ready_directory() -> str:
     except FileExistsError:
         pass
     except OSError as error:
-        raise Refused(f"{path} cannot be made: {error.strerror}; set SESH_DIR to a directory of yours") from error
+        raise Refused(f"cannot create {path}: {error.strerror}; set SESH_DIR to a directory of yours") from error
     if not trusted(path):
-        raise Refused(f"{path} was removed just now; try again")
+        raise Refused(f"{path} was just removed; try again")
     return path
 
 
@@ -49,17 +49,17 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        told = f"{path} cannot be looked at: {error.strerror}"
+        told = f"cannot access {path}: {error.strerror}"
         raise Refused(f"{told}; set {variable} to a directory of yours") from error
     if stat.S_ISLNK(found.st_mode):
-        raise Refused(f"{path} is a symbolic link; remove it, or set {variable} to the directory that it leads to")
+        raise Refused(f"{path} is a symbolic link; remove it, or set {variable} to the directory that it points to")
     if not stat.S_ISDIR(found.st_mode):
-        raise Refused(f"{path} is no directory; remove it, or set {variable} to a directory of yours")
+        raise Refused(f"{path} is not a directory; remove it, or set {variable} to a directory of yours")
     if found.st_uid != os.geteuid():
         raise Refused(f"{path} belongs to another user (uid {found.st_uid}); set {variable} to a directory of yours")
     if found.st_mode & 0o077:
         mode = stat.S_IMODE(found.st_mode)
-        raise Refused(f"{path} is open to other users (mode {mode:04o}); run: chmod 700 {path}")
+        raise Refused(f"{path} is accessible to other users (mode {mode:04o}); run: chmod 700 {path}")
     return True
 
 
@@ -74,7 +74,7 @@ def check_file(path: str, kind: int) -> bool:
         return False
     what = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
     if stat.S_IFMT(found.st_mode) != kind:
-        raise Refused(f"{path} is not {what} of sesh's; look at it, and move it away")
+        raise Refused(f"{path} is not {what} created by sesh; check it and move it away")
     if found.st_uid != os.geteuid():
         raise Refused(f"{path} belongs to another user (uid {found.st_uid}); move it away")
     if stat.S_IMODE(found.st_mode) != OWN:
@@ -169,7 +169,7 @@ class locked:  # noqa: N801
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise Refused(f"{self._path} cannot be locked: {error.strerror}; look at it, and move it away") from error
+            raise Refused(f"cannot lock {self._path}: {error.strerror}; check it and move it away") from error
         os.fchmod(self._descriptor, OWN)  # the umask may have taken more than it should
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
 
@@ -246,9 +246,9 @@ def recent() -> list[str]:
 
 def absent(name: str) -> NotFound:
     """The error for a session that is not there, with what to do."""
-    return NotFound(f"no session {name}", hint=f"`$sesh` lists what there is, `$sesh {name}` creates it")
+    return NotFound(f"no session {name}", hint=f"`$sesh` lists sessions, `$sesh {name}` creates it")
 
 
 def taken(name: str) -> Exists:
     """The error for a name that runs."""
-    return Exists(f"{name} runs already", hint=f"attach with `$sesh {name}`, or take another name")
+    return Exists(f"{name} already runs", hint=f"attach with `$sesh {name}`, or choose another name")

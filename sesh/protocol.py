@@ -90,7 +90,7 @@ def pieces(kind: int, number: int, data: bytes, *, advance: bool) -> Iterator[by
 def split_number(payload: bytes) -> tuple[int, bytes]:
     """The number and the bytes of a numbered frame's payload. Raises ProtocolError where it is too short."""
     if len(payload) < 8:
-        raise ProtocolError("the other side sent a frame that is cut short")
+        raise ProtocolError("the other side sent a truncated frame")
     return int.from_bytes(payload[:8], "big"), payload[8:]
 
 
@@ -113,9 +113,9 @@ def parse(payload: bytes) -> dict[str, Any]:
     try:
         values = lean.parse_json(payload.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
-        raise ProtocolError("the other side sent a message that is no JSON") from error
+        raise ProtocolError("the other side sent a message that is not JSON") from error
     if not isinstance(values, dict):
-        raise ProtocolError("the other side sent a message that is no JSON object")
+        raise ProtocolError("the other side sent a message that is not a JSON object")
     return values
 
 
@@ -127,7 +127,7 @@ def size_payload(columns: int, rows: int, width: int = 0, height: int = 0) -> by
 def split_size(payload: bytes) -> tuple[int, int, int, int]:
     """Columns, rows, width and height of a RESIZE. Raises ProtocolError where it is too short."""
     if len(payload) < 8:
-        raise ProtocolError("the other side sent a size that is cut short")
+        raise ProtocolError("the other side sent a truncated size")
     columns, rows, width, height = (int.from_bytes(payload[at : at + 2], "big") for at in (0, 2, 4, 6))
     return columns, rows, width, height
 
@@ -164,7 +164,9 @@ class Decoder:
             body = at + HEADER
             size = int.from_bytes(data[at + 1 : body], "big")
             if size > LARGEST_PAYLOAD:
-                raise ProtocolError(f"the other side announced a frame of {size} bytes: it does not speak sesh")
+                raise ProtocolError(
+                    f"the other side announced a frame of {size} bytes: it does not speak sesh's protocol"
+                )
             if end - body < size:
                 self._wanted = HEADER + size
                 break

@@ -48,7 +48,7 @@ def read(text: str) -> tuple[dict[str, Any], dict[Path, Place]]:
     try:
         tables = loads(text)
     except RecursionError as error:
-        raise Malformed("it is nested too deeply", (1, 1)) from error
+        raise Malformed("nested too deeply", (1, 1)) from error
     except ValueError as error:
         raise _malformed(str(error), text) from error
     return tables, _Walk(text).places

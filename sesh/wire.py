@@ -129,8 +129,8 @@ class Connection:
         self.welcome = protocol.parse(payload)
         if self.welcome.get("protocol") != protocol.PROTOCOL:
             raise ProtocolError(
-                f"the session's daemon is sesh {self.welcome.get('version')}, this is {__version__}, "
-                "and they do not understand each other; use that sesh for it, or end the session"
+                f"the session's daemon is sesh {self.welcome.get('version')}, "
+                f"which is incompatible with this sesh {__version__}; use that version for it, or end the session"
             )
         return True
 
@@ -211,11 +211,11 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
         except TimedOut:
             opened.close()
             raise Silent(
-                f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` tells its pid"
+                f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` shows its pid"
             ) from None
         opened.close()
         if time.monotonic() > deadline:
-            raise Silent(f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` tells its pid")
+            raise Silent(f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` shows its pid")
         time.sleep(0.01)  # its backlog is full for the moment; there is no event to wait for
 
 
@@ -268,4 +268,4 @@ def _wait(descriptor: int, events: int, deadline: float | None) -> None:
     poll.register(descriptor, events)
     left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
     if not poll.poll(left):
-        raise TimedOut("the session's daemon did not answer in time", hint="`$sesh --status` tells its pid")
+        raise TimedOut("the session's daemon did not answer in time", hint="`$sesh --status` shows its pid")

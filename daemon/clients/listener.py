@@ -146,7 +146,7 @@ def clear(name: str) -> None:
     record = records.read(name)
     if record is not None and not records.here(record):
         machine = record.get("machine_name") or record.get("machine")
-        raise Refused(f"{name} belongs to machine {machine}, which shares this directory; take another name")
+        raise Refused(f"{name} belongs to machine {machine}, which shares this directory; choose another name")
     if has_socket:
         probe = wire.begin(name)
         if probe is not None:

@@ -260,7 +260,7 @@ def _spawn_error(error: OSError, word: str, program: str, directory: str) -> Exc
     code, _, step = str(error).rpartition(":")[2].strip().partition(" ")
     number = int(code) if code.isdecimal() else EACCES
     if step == "chdir":
-        return Refused(f"{printable(directory)} cannot be entered: {os.strerror(number)}")
+        return Refused(f"cannot enter {printable(directory)}: {os.strerror(number)}")
     return cannot_start(word, program, number)
 
 
@@ -269,6 +269,4 @@ def cannot_start(word: str, program: str, number: int) -> CannotStart:
     if number in (ENOENT, ENOTDIR) and not os.path.exists(program):
         return CannotStart(f"{printable(word)}: command not found; check the spelling and PATH")
     why = "it is not a program and names no interpreter" if number == ENOEXEC else os.strerror(number)
-    return CannotStart(
-        f"{printable(word)} cannot be executed: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused"
-    )
+    return CannotStart(f"cannot execute {printable(word)}: {why}", exit_code=ExitCode.NOT_EXECUTABLE, code="refused")

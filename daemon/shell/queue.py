@@ -116,7 +116,7 @@ class RunQueue:
             if run.state == RUNNING and not run.wait:
                 self._answer_started(run)
         elif len(self.queue) >= MAX_RUNS:
-            raise Busy(f"{MAX_RUNS} commands wait in {self.name} already; try again when some have ended")
+            raise Busy(f"{MAX_RUNS} commands already wait in {self.name}; try again later")
         else:
             run = Run(self.history.next_number(), words, connection, request, wait=wait, key=key)
             run.follows = follows
@@ -148,7 +148,7 @@ class RunQueue:
         self._pump.take()
         if run.state == TYPED:
             self._give_up(run)
-            message = f"somebody typed in {self.name} before the command began; it was not run"
+            message = f"someone typed in {self.name} before the command began; it did not run"
             self._refuse(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
 
     def no_answers(self) -> bool:
@@ -259,7 +259,7 @@ class RunQueue:
         if shell is not None and shell.ready and drained and not pump.input:
             self.prompted = True
             if pump.line_begun:
-                raise Busy(f"a line that is not entered stands at the prompt of {self.name}; enter or clear it")
+                raise Busy(f"there is an unfinished line at the prompt of {self.name}; enter or clear it")
             self._type(run, shell)
             return
         waited = time.monotonic() - run.turn_at
@@ -267,7 +267,7 @@ class RunQueue:
         if not self.prompted and self._starting(shell):
             limit = FIRST_PROMPT
         if waited > limit:
-            raise Busy(f"{shells.foreground_name(pty)} runs in {self.name}; wait for its end, or use --send")
+            raise Busy(f"{shells.foreground_name(pty)} is running in {self.name}; wait for it to end, or use --send")
         self.timers.set("run", 0.002 if waited < 0.1 else 0.02, self.step)
 
     def _starting(self, shell: Shell | None) -> bool:
@@ -285,7 +285,7 @@ class RunQueue:
             run.wrapper.write()
         except OSError as error:
             run.wrapper.remove()
-            raise Refused(f"the command cannot be handed to the shell: {error.strerror}") from error
+            raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._enter(run, TYPED, run.wrapper.line)
         self._pump.sent_at = self._pump.log.head
 
@@ -375,7 +375,7 @@ class RunQueue:
     def _time_out(self, run: Run) -> None:
         """Answers a client whose time is over; the command goes on."""
         if run.state == WAITING:
-            self._refuse(run, TimedOut(f"{self.name} was not free in time; the command was not run"))
+            self._refuse(run, TimedOut(f"{self.name} stayed busy until the timeout; the command did not run"))
         elif run.connection is not None:
             data, result = run.answer(ExitCode.TIMED_OUT, ended=False)
             run.connection.respond(run.request, data, **result)

@@ -37,7 +37,7 @@ def start_daemon(spec: Spec) -> wire.Connection:
     paths.ready_directory()
     spec = {**spec, "directory": spec.get("directory") or _current_directory(), "umask": _umask()}
     if not os.path.isdir(spec["directory"]):
-        raise Refused(f"there is no directory {spec['directory']}", hint="make it first, or name another")
+        raise Refused(f"there is no directory {spec['directory']}", hint="create it first, or name another")
     scope = own_scope()
     if scope:
         try:
@@ -72,7 +72,7 @@ def _current_directory() -> str:
     try:
         return os.getcwd()
     except FileNotFoundError as error:
-        raise Refused("the current directory was removed", hint="go to another one") from error
+        raise Refused("the current directory was removed", hint="change to another one") from error
 
 
 def _umask() -> int:

@@ -138,7 +138,7 @@ def _set_up(spec: Spec) -> tuple[Session, Listener]:
             raise
         if isinstance(error, OSError):
             raise refusal(error) from error
-        raise InternalError(f"the session cannot be set up: {error}") from error
+        raise InternalError(f"cannot set up the session: {error}") from error
     return session, listener
 
 
@@ -147,7 +147,7 @@ def refusal(error: OSError) -> Refused:
     why = error.strerror or str(error)
     place = f"{error.filename}: " if isinstance(error.filename, str) else ""
     hint = f"make {paths.directory()} writable" if isinstance(error, PermissionError) else ""
-    return Refused(f"the session cannot be set up: {place}{why}", hint=hint)
+    return Refused(f"cannot set up the session: {place}{why}", hint=hint)
 
 
 def _start_session(spec: Spec) -> Session:

@@ -69,7 +69,7 @@ class _Reload:
     def begin(self) -> None:
         self._check()
         if self._server.session.timers.is_set("reload"):
-            raise self._busy("is reloaded already")
+            raise self._busy("is already being reloaded")
         self._until = time.monotonic() + TRIAL_TIMEOUT
         self._start_trial()
 
@@ -90,7 +90,7 @@ class _Reload:
         if runs is None or not runs.holding:
             return False
         if time.monotonic() > self._until:
-            raise self._busy("begins with a command of --run")
+            raise self._busy("is starting a command of --run")
         return True
 
     def _start_trial(self) -> None:
@@ -113,7 +113,7 @@ class _Reload:
             )
         except OSError as error:
             os.close(self._output)
-            raise Refused(f"{self._python} cannot be executed: {error.strerror}; {self._unchanged()}") from error
+            raise Refused(f"cannot execute {self._python}: {error.strerror}; {self._unchanged()}") from error
         finally:
             os.close(memory)
             os.close(write_end)
@@ -137,7 +137,7 @@ class _Reload:
             os.close(self._output)
         if status or PASSED not in output:
             why = "it took too long" if late else output.decode("utf-8", "replace").strip().rpartition("\n")[2]
-            raise Refused(f"the other sesh cannot take over ({why or 'it died'}); {self._unchanged()}")
+            raise Refused(f"the new version cannot take over ({why or 'it died'}); {self._unchanged()}")
         self._finish()
 
     def _finish(self) -> None:
@@ -148,7 +148,7 @@ class _Reload:
             self._execute()
 
     def _unchanged(self) -> str:
-        return f"{self._server.session.name} goes on as it was"
+        return f"{self._server.session.name} goes on unchanged"
 
     def _busy(self, what: str) -> Busy:
         return Busy(f"{self._server.session.name} {what}; try again later", exit_code=ExitCode.FAILED)
@@ -182,7 +182,7 @@ class _Reload:
             code = _GO.format(path=self._path, memory=kept[0], python=sys.executable, back=back)
             os.execve(self._python, [self._python, "-I", "-c", code], dict(os.environ))
         except OSError as error:
-            raise Refused(f"{self._python} cannot be executed: {error.strerror}; {self._unchanged()}") from error
+            raise Refused(f"cannot execute {self._python}: {error.strerror}; {self._unchanged()}") from error
         finally:
             for descriptor in kept:
                 os.set_inheritable(descriptor, False)
@@ -245,7 +245,7 @@ def adopt(memory: int, failed: str = "") -> Callable[[], None]:
     place, number = state["request"]
     name = server.session.name
     if place is not None and failed:
-        refused = Refused(f"the other sesh could not take over ({failed}); {name} goes on as it was")
+        refused = Refused(f"the new version could not take over ({failed}); {name} goes on unchanged")
         connections[place].refuse(number, refused)
     elif place is not None:
         connections[place].respond(number, name=name, version=__version__)

@@ -151,7 +151,7 @@ def _dependencies(platform: Platform, python: Python) -> dict[str, bytes]:
         name, version = found.name, found.version
         needed = ",".join(found.metadata.get_all("Requires-Python") or ())
         if not admits(needed, python.version):
-            raise Refused(f"{name} {version} needs Python {needed}, and there is {python.version}")
+            raise Refused(f"{name} {version} needs Python {needed}, but the host has {python.version}")
         copied = dict(_installed_files(found))
         if not _is_binary(found) or fits(_tags(found), platform, python):
             files |= _with_record(copied)
@@ -193,9 +193,7 @@ def _installed_files(distribution: importlib.metadata.Distribution) -> Iterator[
     """The files of a package as installed here. Raises Refused where it has no list of them."""
     name = distribution.name
     if distribution.files is None:
-        raise Refused(
-            f"{name} is installed here without a list of its files; install sesh by pip, as `make install` does"
-        )
+        raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")
     for path in distribution.files:
         located = str(distribution.locate_file(path))
         if _is_needed(name, str(path)) and os.path.isfile(located):
@@ -326,8 +324,8 @@ def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
         reason = _run_pip([*argv, "--dest", target, "--", requirement])
         if _wheel_in(target) is None:
             raise Refused(
-                f"{requirement} for {platform}, Python {python.version}, could not be fetched here "
-                f"({reason}); it takes pip and the network once"
+                f"cannot download {requirement} for {platform}, Python {python.version} ({reason}); "
+                "this needs pip and network access once"
             )
         try:
             os.rename(target, folder)

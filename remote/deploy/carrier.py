@@ -85,11 +85,11 @@ class SshCarrier(Carrier):
                 start_new_session=not self._ask,
             )
         except OSError as error:
-            raise Unreachable(f"{argv[0]} cannot be run: {error.strerror}") from error
+            raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
         try:
             out, err = _communicate(process, stdin, on_sent, on_output, self._closed)
         except TimeoutError as error:
-            raise Unreachable(f"{self.destination.host} does not answer any more") from error
+            raise Unreachable(f"{self.destination.host} stopped answering") from error
         finally:
             if process.poll() is None:
                 process.kill()

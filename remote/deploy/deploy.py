@@ -152,7 +152,7 @@ class _Deploy:
             try:
                 made = bundle.build(platform, python)
             except (Refused, OSError) as error:
-                raise DeployError("upload", f"what {self.host} needs cannot be put together: {error}") from error
+                raise DeployError("upload", f"cannot build the package for {self.host}: {error}") from error
             deployment = Deployment(made.version, python, str(platform))
             self._install(used, made, python, deployment)
         finally:
@@ -174,7 +174,7 @@ class _Deploy:
         if found is None:
             last = _last_line(result.err) or _last_line(result.out) or "it printed nothing"
             if carrier.name == "via" and token not in result.out:
-                raise DeployError("connect", f"{self.host} cannot be reached: {last}", result.err)
+                raise DeployError("connect", f"cannot reach {self.host}: {last}", result.err)
             message = f"{self.host} does not answer as a POSIX system (exit {result.code}): {last}"
             raise DeployError("detect_platform", message, result.err)
         return found
@@ -193,7 +193,9 @@ class _Deploy:
             names = "; ".join(found.unsuitable[:4])
             others = f"only {names}" if names else "none at all"
             oldest = ".".join(str(part) for part in survey.OLDEST)
-            raise DeployError("python", f"{self.host} has no Python {oldest} or newer, {others}: install python3 there")
+            raise DeployError(
+                "python", f"{self.host} has no Python {oldest} or newer ({others}); install python3 there"
+            )
 
         def rank(python: survey.Python) -> tuple[bool, bool, tuple[int, ...]]:
             system = python.path.startswith(("/usr/", "/opt/", "/bin/"))
@@ -217,7 +219,7 @@ class _Deploy:
         if found["whole"] and found["program"] == "current":
             return
         if found["program"] == "foreign" and not self.force:
-            message = f"~/.local/bin/sesh on {self.host} is not ours and stays; --force replaces it"
+            message = f"~/.local/bin/sesh on {self.host} was not installed by sesh and stays; --force replaces it"
             raise DeployError("switch", message, foreign=True)
         if found["whole"]:
             self._execute(carrier, python, {**order, "action": "switch"})
@@ -313,7 +315,10 @@ class HostResult:
         done, host = self.deployment, self.destination.host
         if done is None:
             step = f" ({self.error.step})" if isinstance(self.error, DeployError) else ""
-            return f"failed{step}: {str(self.error).removeprefix(f'{host}: ').removeprefix(f'{host} ')}"
+            reason = str(self.error)
+            for beginning in (f"{host}: ", f"{host} ", f"cannot reach {host}: "):
+                reason = reason.removeprefix(beginning)
+            return f"failed{step}: {reason}"
         if not done.changed:
             return f"has sesh {done.version} already"
         size = f"{done.bytes / 1e6:.1f} MB, " if done.bytes else ""

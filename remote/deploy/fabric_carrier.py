@@ -72,7 +72,7 @@ class FabricCarrier(Carrier):
                 return _read_result(channel, on_output)
         except (OSError, EOFError, paramiko.SSHException) as error:
             reason = str(error) or "the connection was lost"
-            raise Unreachable(f"{self.destination.host} does not answer any more: {reason}") from error
+            raise Unreachable(f"{self.destination.host} stopped answering: {reason}") from error
 
     def close(self) -> None:
         self._connection.close()
@@ -247,7 +247,7 @@ class HostKeyPolicy:
     def missing_host_key(self, _client: object, hostname: str, key: paramiko.PKey) -> None:
         """Record the key. Raises SSHException to refuse it."""
         if not self._accepting or not self._file:
-            raise paramiko.SSHException(f"the host key of {hostname} is not known")
+            raise paramiko.SSHException(f"the host key of {hostname} is unknown")
         name = paramiko.HostKeys.hash_host(hostname) if self._hashed else hostname
         try:
             _append(self._file, f"{name} {key.get_name()} {key.get_base64()}\n")

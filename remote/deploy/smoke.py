@@ -54,7 +54,7 @@ def run(launcher: str, arguments: tuple[str, ...], variables: dict[str, str]) ->
     except OSError as error:
         return 126, "", str(error.strerror)
     except subprocess.TimeoutExpired:
-        return 124, "", f"it did not end in {TIMEOUT:g} s"
+        return 124, "", f"did not end within {TIMEOUT:g} s"
     lines = (done.stderr.strip() or done.stdout.strip() or "it printed nothing").splitlines()
     return done.returncode, done.stdout, lines[-1]
 

@@ -136,20 +136,20 @@ class Installer:
             self._smoke_test(self.final, scratch)
             with _locked(self.versions, wait=True):
                 if not self.is_complete(self.final):
-                    raise Failed("switch", "the version was there and is gone; try again")
+                    raise Failed("switch", "the version has disappeared; try again")
                 self._switch()
 
     def _create_folders(self) -> None:
         """Create the directory of versions. Raises Failed where another user could change it."""
         if os.stat(self.home).st_uid != os.geteuid():
-            reason = f"HOME there is {self.home}, which is another user's; the command must set it, as `sudo -H` does"
+            reason = f"HOME on the host is {self.home}, another user's; the command must set it, as `sudo -H` does"
             raise Failed("upload", reason)
         self._create(self.data)
         self._create(self.versions)
         for folder in (self.data, self.versions):
             found = os.lstat(folder)
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & stat.S_IWOTH:
-                raise Failed("upload", f"{folder} is not a directory of that user's own; look at it, and move it away")
+                raise Failed("upload", f"{folder} on the host does not belong to that user; check it and move it away")
 
     def _create(self, path: str) -> None:
         """Create a folder and those above it, and remember which."""
@@ -184,7 +184,7 @@ class Installer:
             signal.alarm(0)
             file.flush()
         if digest.hexdigest() != self.order["sha256"]:
-            raise Failed("upload", "what arrived is not what was sent (its sha256 differs); try again")
+            raise Failed("upload", "the upload was corrupted (sha256 differs); try again")
         return path
 
     def _extract(self, archive: str, target: str) -> None:
@@ -196,12 +196,12 @@ class Installer:
             for member in members:
                 parts = member.name.split("/")
                 if not member.isreg():
-                    raise Failed("unpack", f"the archive holds {member.name!a}, which is not a regular file")
+                    raise Failed("unpack", f"the archive contains {member.name!a}, which is not a plain file")
                 if "" in parts or "." in parts or ".." in parts or "\0" in member.name:
-                    raise Failed("unpack", f"the archive holds {member.name!a}, which leaves the directory")
+                    raise Failed("unpack", f"the archive contains {member.name!a}, which is outside the directory")
                 room -= member.size
                 if room < 0:
-                    raise Failed("unpack", "the archive holds more than was announced")
+                    raise Failed("unpack", "the archive contains more than announced")
                 path = os.path.join(target, *parts)
                 os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
                 content = members.extractfile(member) or io.BytesIO()
@@ -236,7 +236,7 @@ class Installer:
         )
         if done.returncode:
             last = (done.stdout.strip() or done.stderr.strip() or "it printed nothing").splitlines()[-1]
-            raise Failed("smoke_test", f"the new version does not work there: {last}", done.stdout + done.stderr)
+            raise Failed("smoke_test", f"the new version does not work on the host: {last}", done.stdout + done.stderr)
 
     # -- into service
 
@@ -277,7 +277,9 @@ class Installer:
 
     def _refuse_foreign(self) -> None:
         if self.program_kind() == "foreign" and not self.order["force"]:
-            raise Failed("switch", f"{self.program} there is not ours and stays; --force replaces it")
+            raise Failed(
+                "switch", f"{self.program} on the host was not installed by sesh and stays; --force replaces it"
+            )
 
     def _switch(self) -> None:
         """Put the launcher in place atomically."""
@@ -367,13 +369,13 @@ def _message(error: OSError, installer: Installer) -> str:
     """An error of the file system in argv."""
     if error.errno in _NO_SPACE:
         size = (installer.order.get("unpacked", 0) * 2 + installer.order.get("size", 0)) >> 20
-        return f"there is no room left in {installer.data} there; it takes {size} MB"
+        return f"not enough space in {installer.data} on the host: needs {size} MB"
     path = error.filename if isinstance(error.filename, str) else installer.data
-    return f"{path} there cannot be written: {error.strerror}"
+    return f"cannot write {path} on the host: {error.strerror}"
 
 
 def _on_signal(number: int, _: FrameType | None) -> NoReturn:
-    raise Failed("", f"nothing came for {SILENCE} s" if number == signal.SIGALRM else "it was stopped there")
+    raise Failed("", f"no data for {SILENCE} s" if number == signal.SIGALRM else "it was stopped on the host")
 
 
 def serve(stream: io.BufferedIOBase) -> int:
@@ -388,7 +390,7 @@ def serve(stream: io.BufferedIOBase) -> int:
         installer.answer(failed={"step": failed.step or installer.step, "reason": str(failed), "stderr": failed.stderr})
         return 1
     except (OSError, EOFError, tarfile.TarError) as error:
-        reason = _message(error, installer) if isinstance(error, OSError) else f"the archive cannot be read: {error}"
+        reason = _message(error, installer) if isinstance(error, OSError) else f"cannot read the archive: {error}"
         stderr = f"{type(error).__name__}: {error}"
         installer.answer(failed={"step": installer.step, "reason": reason, "stderr": stderr})
         return 1

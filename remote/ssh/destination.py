@@ -83,11 +83,11 @@ def _resolve(destination: Destination) -> dict[str, list[str]]:
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
     except FileNotFoundError as error:
-        raise Unreachable(f"there is no {argv[0]} here", hint="install OpenSSH's client") from error
+        raise Unreachable(f"{argv[0]} is not installed", hint="install the OpenSSH client") from error
     except OSError as error:
-        raise Unreachable(f"{argv[0]} cannot be run: {error.strerror}") from error
+        raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise Unreachable(f"ssh did not read its configuration for {destination.host} in {TIMEOUT:g} s") from error
+        raise Unreachable(f"ssh -G {destination.host} did not end within {TIMEOUT:g} s") from error
     if done.returncode:
         reason = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or ["it gave no reason"]
         raise InvalidHost(f"ssh refuses the host {destination.host}: {reason[0]}")

@@ -86,7 +86,7 @@ class Link(wire.Connection):
         except Unreachable as error:
             if error.answered:
                 raise
-            raise Lost(f"the link to @{host} was lost", hint=f"to see what was done: sesh @{host}") from error
+            raise Lost(f"lost the link to @{host}", hint=f"check what was done: sesh @{host}") from error
         self.welcome = {}
         self.session_id = str(answer[0].get("session_id") or "")
         return answer
@@ -102,7 +102,7 @@ class Link(wire.Connection):
         except Unreachable as error:
             if self.keepalive is None or not self.broken():
                 raise
-            raise Lost(f"the link to @{self.destination.host} is lost") from error
+            raise Lost(f"lost the link to @{self.destination.host}") from error
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """As for any connection; with a `keepalive` it raises Lost where the link broke or went silent."""
@@ -122,7 +122,7 @@ class Link(wire.Connection):
             except Unreachable as error:
                 if not self.broken():
                     raise
-                raise Lost(f"the link to @{self.destination.host} is lost") from error
+                raise Lost(f"lost the link to @{self.destination.host}") from error
             keepalive.heard()
             if frame[0] != protocol.PONG:
                 return frame
@@ -189,7 +189,7 @@ class Link(wire.Connection):
             return ssh.failure(self.destination, stderr)
         lowered = stderr.lower()
         if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
-            return NotDeployed(f"{host} has no sesh", hint=f"put it there with: sesh --deploy @{host}")
+            return NotDeployed(f"{host} has no sesh", hint=f"install it with: sesh --deploy @{host}")
         last = (stderr.strip() or printed.decode("utf-8", "replace").strip()).splitlines()[-1:]
         reason = f": {last[0]}" if last else ""
         return Unreachable(f"sesh on {host} did not start (exit {code}){reason}")
@@ -244,7 +244,7 @@ def _open(destination: Destination, caller: dict[str, Any], asking: bool, detach
                     start_new_session=detached,
                 )
             except OSError as error:
-                raise Unreachable(f"{argv[0]} cannot be run: {error.strerror}") from error
+                raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
         on_failure.pop_all()
         link = Link(destination, process, stderr, inbound, outbound)
         on_failure.callback(link.close)

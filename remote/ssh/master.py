@@ -140,8 +140,8 @@ def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: f
             start_new_session=not ask,
         )
     except OSError as error:
-        hint = "install OpenSSH's client"
-        raise Unreachable(f"{argv[0]} cannot be run ({error.strerror})", hint=hint) from error
+        hint = "install the OpenSSH client"
+        raise Unreachable(f"cannot run {argv[0]} ({error.strerror})", hint=hint) from error
     try:
         return process.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired as error:
@@ -268,7 +268,7 @@ def _spawn(argv: list[str], environment: dict[str, str], stderr: int) -> int:
         )
     except OSError as error:
         hint = "install it, or unset SESH_SSH"
-        raise Unreachable(f"{argv[0]} cannot be run ({error.strerror})", hint=hint) from error
+        raise Unreachable(f"cannot run {argv[0]} ({error.strerror})", hint=hint) from error
 
 
 def _kill(pid: int, *, group: bool) -> None:

@@ -172,12 +172,14 @@ def failure(destination: Destination, stderr: str) -> SeshError:
             hint=f"if you know why, remove the old key with: {_remove_key_command(destination, text)}",
         )
     if "Host key verification failed" in text:
-        message = f"the host key of {host} is not known, and ssh may not accept it"
-        return Unreachable(message, hint=f"look at it with: ssh {host}")
+        message = f"the host key of {host} is unknown, and ssh may not accept it"
+        return Unreachable(message, hint=f"check it with: ssh {host}")
     if "Permission denied (" in text or "Permission denied, please" in text:
-        return AuthenticationFailed(f"{host} lets nobody in without a password or another key", hint=f"try: ssh {host}")
-    last = (reasons(text) or lines[-1:] or ["no reason was given"])[-1]
-    return Unreachable(f"{host} cannot be reached: {last.rstrip('.')}")
+        return AuthenticationFailed(
+            f"{host} does not accept your keys, and sesh cannot ask for a password here", hint=f"try: ssh {host}"
+        )
+    last = (reasons(text) or lines[-1:] or ["no reason given"])[-1]
+    return Unreachable(f"cannot reach {host}: {last.rstrip('.')}")
 
 
 def reasons(stderr: str) -> list[str]:

@@ -119,17 +119,17 @@ class HomeDirectory:
                 real = os.path.realpath(real)
                 status = os.stat(self._checked(real))
             if stat.S_IFMT(status.st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
-                raise Refused("it is neither a file nor a directory")
+                raise Refused("not a file or directory")
             return Tree(path, self._checked(real), status, linked=real != self._inside + path)
         except (FileNotFoundError, NotADirectoryError) as error:
             self._checked(real)
-            raise NotFound("it is not there") from error
+            raise NotFound("does not exist") from error
         except OSError as error:
             raise Refused(f"it cannot be read: {error.strerror}") from error
 
     def _checked(self, real: str) -> str:
         if not real.startswith(self._inside):
-            raise Refused("a symbolic link in it leads out of HOME")
+            raise Refused("a symbolic link in it points outside HOME")
         return real
 
 
@@ -137,15 +137,15 @@ def _relative(line: str) -> str:
     """The path that a line names, relative to HOME. Raises Refused where it is not one."""
     word = line.removeprefix("~/")
     if word.startswith("/"):
-        raise Refused("it is absolute; write it relative to HOME")
+        raise Refused("absolute; write it relative to HOME")
     parts = [part for part in word.split("/") if part not in ("", ".")]
     if ".." in parts or "\0" in word:
-        raise Refused("it leaves HOME; write it relative to HOME, without ..")
+        raise Refused("outside HOME; write it relative to HOME, without ..")
     if not parts:
         raise Refused("it is HOME itself; name what to sync in it")
     path = "/".join(parts)
     if any(path == own or path.startswith(f"{own}/") for own in OWN):
-        raise Refused("it is sesh's own", hint="`sesh --deploy` brings sesh there")
+        raise Refused("belongs to sesh", hint="`sesh --deploy` installs sesh there")
     return path
 
 

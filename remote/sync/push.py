@@ -219,7 +219,7 @@ class Push:
     def _tar(self, trees: list[Tree]) -> PushResult:
         if "tar" not in self._remote_tools:
             self._on_missing_tool("tar", "there", trees[0].path)
-            return PushResult(None, "there is no tar there", ok=False)
+            return PushResult(None, "the host has no tar", ok=False)
         argv = ssh.command(self.destination, _UNPACK, ask=self._ask)
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(

@@ -58,8 +58,8 @@ def listed() -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        hint = "look at it, or set SESH_NO_SYNC=1"
-        raise Refused(f"{list_path()} cannot be read: {error.strerror}", hint=hint) from error
+        hint = "fix it, or set SESH_NO_SYNC=1"
+        raise Refused(f"cannot read {list_path()}: {error.strerror}", hint=hint) from error
     paths = (line.strip() for line in lines)
     return list(dict.fromkeys(path for path in paths if path and not path.startswith("#")))
 
@@ -120,7 +120,7 @@ class _Run:
             for path, reason in self.result.failed.items():
                 self._report(path, None, "", reason)
             if changed:
-                eventlog.prose(f"Syncing files to {self.host} …")
+                eventlog.prose(f"syncing files to {self.host} …")
                 self._push(changed)
             done = True
         finally:
@@ -162,4 +162,4 @@ class _Run:
         if tool == "rsync" and tool not in self._reported:
             self._reported.add(tool)
             place = f"on {self.host}" if where == "there" else "here"
-            eventlog.prose(f"there is no rsync {place}: files that are gone here stay on {self.host}")
+            eventlog.prose(f"no rsync {place}: files deleted here stay on {self.host}")

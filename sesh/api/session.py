@@ -23,7 +23,7 @@ from sesh.ops.target import HostTarget, Target
 class Result:
     """A command that has ended, or whose time ran out.
 
-    `exit_code`: of the command, 128+N where signal N ended it, 124 where the time ran out, None where it was not waited
+    `exit_code`: of the command, 128+N if signal N ended it, 124 if it timed out, None if it was not waited
     for. `data`: what it wrote, byte for byte, line ends as a pipe would have them. `duration`: seconds. `truncated`: it
     wrote more than was kept, and `data` is the end of it. `host`: None for this machine.
     """
@@ -88,7 +88,7 @@ class Met:
         return cls(str(answer.get("met")), answer.get("match"), answer.get("exit_code"), answer.get("position"))
 
 
-_GOES_ON = "stopped; what was waited for goes on"
+_GOES_ON = "stopped waiting; the session goes on"
 
 
 class Stop:
@@ -243,7 +243,7 @@ class Session:
         """
         words = [command] if isinstance(command, str) else list(command)
         if not words or any("\0" in word for word in words):
-            raise UsageError("a command is a text, or a list of words, and holds no NUL")
+            raise UsageError("a command must be a string or a list of words, without NUL")
         limit, stop = _seconds(timeout, "timeout"), stop or Stop()
         with shell.RunErrors(), self._route(stop, limit) as route:
             facts, output = shell.run(route, self.name, words, limit, wait=wait, interrupted_by=stop.by)
@@ -309,7 +309,7 @@ class Session:
         Raises Busy while it runs, NotFound where nothing is known.
         """
         if self.exists() and self.status()["state"] == "running":
-            raise Busy(f"{self.name} runs; wait for its end")
+            raise Busy(f"{self.name} still runs; wait for its end")
         facts = self._target.call("jobs.result", name=self.name)
         return Result.of_job(self.name, facts, facts["output"], self.host)
 
@@ -326,7 +326,7 @@ class Session:
         The position in the output from which `wait(since=…)` looks on. Raises Busy where the program does not read.
         """
         if not text and not enter and not keys:
-            raise UsageError("nothing to send; give a text, enter=True, or keys")
+            raise UsageError("nothing to send; give text, enter=True, or keys")
         data = os.fsencode(text) + (b"\r" if enter else b"")
         return send.type_into(self._target, self.name, data, after=list(keys))[1]
 
@@ -351,7 +351,7 @@ class Session:
         `stop` ended the waiting, UsageError for a pattern that is none.
         """
         if since is not None and since != "start" and (isinstance(since, bool) or not isinstance(since, int)):
-            raise UsageError('since is a position that send or wait gave, or "start"')
+            raise UsageError('since must be a position returned by send or wait, or "start"')
         search = follow.compiled(pattern) if pattern is not None else None
         limit, silence, stop = _seconds(timeout, "timeout"), _seconds(idle, "idle"), stop or Stop()
         begin: int | str = since if since is not None else "sent"
@@ -382,7 +382,7 @@ class Session:
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
         """The last lines of scrollback and screen; `ansi`: with their colours."""
         if isinstance(lines, bool) or not 0 <= lines < _LONGEST:
-            raise UsageError("lines is a whole number from 0 on")
+            raise UsageError("lines must be an integer, 0 or more")
         found: list[str] = self._target.call("views.logs", name=self.name, lines=lines, ansi=ansi)
         return found
 
@@ -398,7 +398,7 @@ class Session:
         `json` is a dict of runs of cells, with the cursor and the size: the keys of `sesh --screen NAME --format json`.
         """
         if format not in _FORMS:
-            raise UsageError(f"there is no such format; take {', '.join(_FORMS)}")
+            raise UsageError(f"unknown format; use {', '.join(_FORMS)}")
         shown: dict[str, Any] = self._target.call("views.screen", name=self.name, form=format)
         return shown if format == "json" else str(shown["text"])
 
@@ -434,7 +434,9 @@ class Session:
 
         def sleep(seconds: float) -> None:
             if deadline is not None and time.monotonic() > deadline:
-                raise Silent(f"@{self.host} does not answer; what was begun there goes on, and may be waited for")
+                raise Silent(
+                    f"@{self.host} does not answer; what you started there keeps running, and you can wait for it"
+                )
             stop.sleep(seconds)
 
         with self._target.route(self.name) as route:
@@ -457,7 +459,7 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     """Runs a job and waits for it, as `Session.exec` does; without a name under the lowest free number."""
     data = _job(command, name, directory, env, labels, timeout, keep=keep)
     target, stop = _target(check_host(host.removeprefix("@")) if host is not None else None), stop or Stop()
-    interrupts = Interrupts(tie=False, left=f"{name or 'the job'} goes on")
+    interrupts = Interrupts(tie=False, left=f"{name or 'the job'} keeps running")
     with stop.by(interrupts.press):
         session, facts, retained = jobs.run(target, data, interrupts, sleep=stop.sleep)
     return Result.of_job(session, {**facts, "command": data["spec"]["command"]}, retained, target.host)
@@ -525,5 +527,5 @@ def _job(
 def _seconds(value: float | None, what: str) -> float | None:
     """Raises UsageError for what is no positive number."""
     if value is not None and (isinstance(value, bool) or not 0 < value < _LONGEST):
-        raise UsageError(f"{what} is a number of seconds over 0")
+        raise UsageError(f"{what} must be a positive number of seconds")
     return value

@@ -38,7 +38,7 @@ class View:
         no_detach_key: bool = False,
     ) -> None:
         if join and replace:
-            raise UsageError("--join and --replace exclude each other; take one")
+            raise UsageError("--join and --replace cannot be combined")
         self.replace, self.read_only, self.no_replay, self.no_detach_key = replace, read_only, no_replay, no_detach_key
 
     def options(self, cli: Invocation) -> AttachOptions:
@@ -86,7 +86,7 @@ def go(
     if not places:
         if cli.tail is not None or env or label or view or cli.line.create:
             instead = f"$sesh --label NAME {printable(label[0])}" if label else "$sesh NAME"
-            raise UsageError(f"which session? write: {instead}, or for the lowest free number: $sesh --new")
+            raise UsageError(f"no NAME given; write: {instead}, or $sesh --new for the lowest free number")
         from sesh.cli import views
 
         return views.list_(cli)
@@ -179,7 +179,7 @@ def new(
     """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach."""
     how = View(**view)
     if new_name and (view.get("join") or how.replace):
-        raise UsageError("--join, --replace and --new-name exclude each other; take one")
+        raise UsageError("--join, --replace and --new-name cannot be combined")
     if name is not None:
         find.checked(name, "--new")
     choice = "join" if view.get("join") else "replace" if how.replace else "new" if new_name else ""
@@ -210,7 +210,7 @@ def needs_terminal(name: str, *, there: bool = False) -> None:
     verb = suggestions.verb_like(name)
     instead = f"`$sesh --open {name}` creates a session without attaching"
     if there:
-        instead = f"`$sesh --screen {name}` shows what is there, `$sesh --send {name}` types into it"
+        instead = f"`$sesh --screen {name}` shows its screen, `$sesh --send {name}` types into it"
     elif verb:
         instead = f"did you mean $sesh {verb}?"
     raise Refused("attaching needs a terminal", hint=instead)
@@ -218,7 +218,7 @@ def needs_terminal(name: str, *, there: bool = False) -> None:
 
 def already(cli: Invocation, name: str) -> int:
     """`sesh SELF`: nothing to do."""
-    cli.note(f"this is {name} already")
+    cli.note(f"you are already in {name}")
     return 0
 
 
@@ -228,7 +228,7 @@ def back(cli: Invocation, how: View, *, plain: bool = True) -> int:
     `plain`: whether no DIR was written, which makes no sense with it, no more than a command.
     """
     if not plain or cli.tail is not None:
-        raise UsageError("`$sesh -` attaches to the session attached last and creates none; leave out DIR and CMD")
+        raise UsageError("`$sesh -` attaches to the last session and creates none; omit DIR and CMD")
     if cli.host is not None:
         return _enter_there(cli, "enter.attach", {"name": "-"}, how)
     here = listing.current()
@@ -246,7 +246,7 @@ def back(cli: Invocation, how: View, *, plain: bool = True) -> int:
         if connection is not None:
             connection.close()
             return attach_to(cli, name, how)
-    raise NotFound("no session was attached before", hint="`$sesh` lists what there is")
+    raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
 
 
 def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, join: bool = False) -> int:
@@ -291,10 +291,10 @@ def check_switch(here: Record | None, how: View, name: str = "", host: str | Non
     if here is None:
         return
     if how.words():
-        raise Refused(f"inside a session sesh only switches its client; detach first to use {how.words()}")
+        raise Refused(f"inside a session you can only switch to another; detach first to use {how.words()}")
     to = name if is_name(name) else "NAME"
     if not find.ask(str(here["name"]), "switch", to=to, host=host, probe=True)[0].get("switched"):
-        raise Refused(f"no client is attached to {here['name']} that could switch; type it in another terminal")
+        raise Refused(f"no attached client of {here['name']} can switch; use another terminal")
 
 
 def into(cli: Invocation, connection: Connection, name: str, options: AttachOptions, here: Record | None) -> int:
@@ -313,7 +313,7 @@ def switch(here: Record, name: str, host: str | None = None) -> int:
     """Has the client that types here attach to another session; the exit code."""
     answer, _ = find.ask(str(here["name"]), "switch", to=name, host=host)
     if not answer.get("switched"):
-        raise Refused(f"no client of {here['name']} is there to switch to {name}; type it in another terminal")
+        raise Refused(f"no client of {here['name']} is attached that could switch to {name}; use another terminal")
     return 0
 
 
@@ -362,7 +362,7 @@ def open_(
     spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
     created = target.call("sessions.open_", name=name, spec=spec)
     if not created and (directory is not None or cli.command is not None):
-        cli.note(f"{name} runs already; DIR and CMD are not applied")
+        cli.note(f"{name} already runs; DIR and CMD are ignored")
     return made(cli, name, created=created)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Offers = dict[str, str]
 
 SCRIPTS = {"bash": "sesh.bash", "zsh": "_sesh", "fish": "sesh.fish"}
-_EVERYWHERE = {"--json": "one JSON value", "--local": "ask no remote", "--help": "what this does"}
+_EVERYWHERE = {"--json": "print one JSON value", "--local": "do not ask known remotes", "--help": "show help"}
 _FORMATS = ("text", "ansi", "json", "svg", "html")
 _KEYS = (
     "C-c", "C-d", "C-z", "C-l", "C-\\", "Enter", "Escape", "Tab", "BTab", "Space", "BSpace", "Up", "Down", "Left",
@@ -57,7 +57,7 @@ def complete(cli: Invocation, shell: Sequence[str] = (), *, refresh: bool = Fals
 def completions(cli: Invocation, shell: str) -> int:
     """`--completions SHELL`: the script; with `--json` as `{"shell", "script"}`."""
     if shell not in SCRIPTS:
-        raise UsageError(f"{printable(shell)} is not a shell that sesh completes in; take {', '.join(SCRIPTS)}")
+        raise UsageError(f"there is no completion for {printable(shell)}; use {', '.join(SCRIPTS)}")
     from sesh import completions as room
 
     with open(os.path.join(os.path.dirname(room.__file__), SCRIPTS[shell]), encoding="utf-8") as file:

@@ -87,7 +87,7 @@ def _carry_out(cli: Invocation, options: dict[str, Any], host: str) -> int:
 def run(cli: Invocation, options: dict[str, Any]) -> int:
     """`sesh @a @b --exec NAME … -- CMD`, or `--run`: the exit code. Raises UsageError for verbs that go to one host."""
     if cli.verb not in VERBS:
-        raise UsageError("several hosts at once go with --exec and --run: sesh @a @b --exec NAME -- CMD")
+        raise UsageError("only --exec and --run take several hosts: sesh @a @b --exec NAME -- CMD")
     printed = cli.verb == "--run" or not {"printed", "follow", "detached"}.isdisjoint(options)
     shown = printed and not cli.json
     coloured = os.isatty(printing.STDOUT) and not os.environ.get("NO_COLOR")

@@ -53,7 +53,7 @@ def _checked(
     if start is not None and not (start.isdecimal() and start.isascii()):
         raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")
     if start is not None and since_start:
-        raise UsageError("--from and --since-start exclude each other; take one")
+        raise UsageError("--from and --since-start cannot be combined")
     return {
         "exit_": exit_,
         "prompt": prompt,
@@ -146,7 +146,7 @@ def _log(cli: Invocation, name: str | None) -> int:
             cli.value(event)
         return 0
     if not log["events"]:
-        cli.note(f"{printable(log['path'], 4096)} tells of nothing{' of that session' if name else ''} yet")
+        cli.note(f"{printable(log['path'], 4096)} has no events{' of that session' if name else ''} yet")
         return 0
     rows = [_LOG_HEADINGS, *(_row(event) for event in log["events"])]
     widths = [max(len(row[at]) for row in rows) for at in range(3)]

@@ -197,7 +197,7 @@ def shell_init(cli: Invocation, shell: str) -> int:
     """`--shell-init SHELL`: prints the script."""
     script = SCRIPTS.get(shell)
     if script is None:
-        raise UsageError(f"there is no integration for {printable(shell)}; take {', '.join(SCRIPTS)}")
+        raise UsageError(f"there is no integration for {printable(shell)}; use {', '.join(SCRIPTS)}")
     if cli.json:
         return cli.value({"shell": shell, "script": script})
     printing.write(script.encode())

@@ -40,15 +40,16 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     shown = [printable(word) for word in places]
     if not cli.tail:
         named = f"$sesh --exec {shown[0]} -- {' '.join(shown[1:]) or 'CMD'}, or " if shown else ""
-        raise UsageError(f"the command comes after --: {named}$sesh --exec -- {' '.join(shown) or 'CMD'}")
+        raise UsageError(f"write the command after --: {named}$sesh --exec -- {' '.join(shown) or 'CMD'}")
     if len(places) > 1:
         raise UsageError(
-            "too many words before --", hint=f"a directory goes so: $sesh --exec {shown[0]} -C {shown[1]} -- …"
+            "too many arguments before --",
+            hint=f"give the directory with -C: $sesh --exec {shown[0]} -C {shown[1]} -- …",
         )
     if printed and follow:
-        raise UsageError("--print and --follow exclude each other; take one")
+        raise UsageError("--print and --follow cannot be combined")
     if detached and (printed or follow or tie or stdin):
-        raise UsageError("-d does not wait, so it takes no --print, --follow, --stdin or --tie")
+        raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
     data: dict[str, Any] = {
         "name": find.checked(places[0], "--exec") if places else None,
         "spec": {**spec, "command": cli.tail},
@@ -57,8 +58,8 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     }
     if detached:
         return _detached(cli, data)
-    begun = "the job may have begun; see: $sesh"
-    left = begun if cli.host is None else "whether the job began is not known; to see: $sesh"
+    begun = "the job may have started; check with: $sesh"
+    left = begun if cli.host is None else "the job may or may not have started; check with: $sesh"
     sink = Followed(lines=cli.json) if follow else None
     name, result, retained = jobs.run(
         cli.target, data, Interrupts(tie=tie, left=left), sink=sink, wanted=printed or cli.json, stdin=stdin
@@ -94,10 +95,10 @@ def report(cli: Invocation, name: str, result: dict[str, Any], retained: bytes, 
     elif printed:
         printing.write(output)
         if result.get("truncated"):
-            cli.note(f"{name} wrote more; only the end of it was kept")
+            cli.note(f"{name} wrote more; only the end was kept")
     if result.get("timed_out"):
         if not cli.json:
-            cli.note(f"{name} was ended: its time ran out")
+            cli.note(f"{name} timed out and was ended")
         return ExitCode.TIMED_OUT
     return int(result["exit_code"])
 

@@ -45,8 +45,8 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
         return _follow(cli, hosts, wanted)
     if not printing.on_terminal() or console.dumb():
         raise Refused(
-            "--watch draws on a terminal that can move its cursor",
-            hint="else take: $sesh --watch --json, or once: $sesh --list",
+            "--watch needs a terminal that can move its cursor",
+            hint="use $sesh --watch --json, or $sesh --list",
         )
     from sesh.cli.console import Stage
     from sesh.client.terminal import RawTerminal
@@ -82,7 +82,7 @@ def _rows(index: SessionIndex, wanted: dict[str, str], width: int, *, coloured: 
         if rows:
             lines += [drawn.remark(word), *drawn.lines(rows, now)]
     lines += [drawn.remark(word, told) for word, told in index.there.items() if isinstance(told, str)]
-    missing = "no session bears these labels" if wanted else "no sessions; `sesh NAME` creates one"
+    missing = "no session has these labels" if wanted else "no sessions; `sesh NAME` creates one"
     return lines or [wording.cut(missing, width)]
 
 
@@ -114,7 +114,7 @@ def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) ->
 
 _BESIDE = 64
 """The columns from which on there is room for a screen beside the list."""
-_HINT = "Enter attaches  ↑↓ choose  letters search  Esc leaves"
+_HINT = "Enter attach  ↑↓ choose  letters search  Esc quit"
 _MOVES = {"up": -1, "C-p": -1, "backtab": -1, "down": 1, "C-n": 1, "tab": 1}
 
 
@@ -126,16 +126,14 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: bool) -> int:
     wanted = dict(check_label(word) for word in label)
     how = attach.View(**view)
     if not printing.on_terminal():
-        raise Refused(
-            "choosing needs a terminal", hint="`$sesh --list` lists the sessions, `$sesh --attach NAME` takes one"
-        )
+        raise Refused("--pick needs a terminal", hint="use `$sesh --list` and `$sesh --attach NAME`")
     hosts = cli.hosts or None
     from sesh.client.terminal import RawTerminal
 
     with SessionIndex(cli.caller, hosts) as index:
         _filled(index)
         if not _entries(index, wanted):
-            missing = "no session bears these labels" if wanted else "there is no session to choose"
+            missing = "no session has these labels" if wanted else "there are no sessions"
             raise NotFound(missing, hint="`$sesh NAME` creates one")
         if console.dumb():
             host, name = _numbered(list(_entries(index, wanted)))
@@ -154,9 +152,9 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: bool) -> int:
 def _numbered(keys: Sequence[Key]) -> Key:
     """The choice on a terminal that cannot move its cursor. Raises Refused where nothing is chosen."""
     answers = [(str(number), _title(key)) for number, key in enumerate(keys, 1)]
-    answer = console.ask("which session?", answers, "1")
+    answer = console.ask("attach to which session?", answers, "1")
     if not answer:
-        raise Refused("nothing was chosen")
+        raise Refused("no session chosen")
     return keys[int(answer) - 1]
 
 
@@ -252,7 +250,7 @@ class _Picker:
         if key == "C-c":
             raise Interrupted("interrupted")
         if key in ("escape", "hangup") or (key == "C-d" and not self._query):
-            raise Refused("nothing was chosen")
+            raise Refused("no session chosen")
         if key == "enter":
             self._sift()  # what was typed in the same moment counts
             return self._mark or self._new()
@@ -307,7 +305,7 @@ class _Picker:
         gap = " " * max(1, columns - wording.columns(asked) - 1 - len(count))
         head = f"\x1b[1m{asked}\x1b[m\x1b[7m \x1b[m{gap[1:]}\x1b[2m{count}"
         creates = self._new() if self._mark is None else None
-        hint = _HINT if creates is None else f"Enter creates {_title(creates)}  Esc leaves"
+        hint = _HINT if creates is None else f"Enter create {_title(creates)}  Esc quit"
         self._stage.draw([head, *lines, f"\x1b[2m{wording.cut(hint, columns)}"][:rows])
 
     def _left(self, columns: int) -> int:
@@ -323,7 +321,7 @@ class _Picker:
         names = max((wording.columns(_title(key)) for key in keys), default=0)
         lines = [self._row(key, width, names, now) for key in keys[self._top : self._top + rows]]
         if not lines:
-            told = wording.cut(" none fits", width)
+            told = wording.cut(" no match", width)
             lines = [told + " " * (width - len(told))]
         return lines + [" " * width] * (rows - len(lines))
 

@@ -97,5 +97,5 @@ def bridge(cli: Invocation) -> int:
     from sesh.ops import bridge as far_end
 
     if os.isatty(0) or os.isatty(1):
-        cli.note("--bridge is what sesh on another machine speaks to; it reads frames from stdin")
+        cli.note("--bridge is for sesh on another machine; it reads frames from stdin")
     return far_end.serve()

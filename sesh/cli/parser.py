@@ -80,7 +80,7 @@ def split(argv: list[str]) -> Line:
                 line.help = True
                 continue
             if found and named:
-                raise UsageError(f"the verb comes before the name: {' '.join(['sesh', found, *line.words])}")
+                raise UsageError(f"write the verb before the name: {' '.join(['sesh', found, *line.words])}")
             if found:
                 verb = line.verb = "" if found == "-A" else found
                 line.create = found == "-A"

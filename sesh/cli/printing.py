@@ -33,7 +33,7 @@ def write(data: bytes, descriptor: int = STDOUT) -> None:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise Refused(f"the output cannot be written: {error.strerror}; look where it goes") from error
+            raise Refused(f"cannot write output: {error.strerror}") from error
 
 
 def text(line: str) -> None:

@@ -45,7 +45,7 @@ def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, 
         except (_Stopped, BrokenPipeError):
             pass  # what came so far is a recording
         if recording.skipped:
-            cli.note(f"{recording.skipped} bytes came faster than they were read and are left out")
+            cli.note(f"{recording.skipped} bytes were skipped: they came faster than they could be read")
         if file == _STDOUT:
             return 0
         facts = {"name": name, "host": cli.host, "file": file, "duration": cast.seconds, "events": cast.events}
@@ -64,10 +64,10 @@ def _opened(file: str, *, force: bool) -> Iterator[int]:
         if force:
             os.fchmod(descriptor, 0o600)
     except FileExistsError:
-        raise Exists(f"{printable(file)} exists; --force overwrites it, or take another name") from None
+        raise Exists(f"{printable(file)} exists; use --force to overwrite it, or choose another name") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise Refused(f"{printable(file)} cannot be written: {reason}; name another file") from error
+        raise Refused(f"cannot write {printable(file)}: {reason}; choose another file") from error
     try:
         yield descriptor
     finally:

@@ -69,7 +69,7 @@ def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
     """`--label NAME K=V…`: sets labels, `K=` removes one."""
     find.checked(name, "--label")
     if not labels:
-        raise UsageError(f"which labels? write: $sesh --label {name} KEY=VALUE")
+        raise UsageError(f"no label given; write: $sesh --label {name} KEY=VALUE")
     given = dict(check_label(word) for word in labels)
     return cli.done(name=name, labels=cli.target.call("sessions.label", name=name, labels=given))
 
@@ -133,7 +133,7 @@ def words_and_keys(line: Line) -> tuple[str, list[str], list[str], list[str]]:
             plain.append(word)
     plain += line.tail or []
     if not plain:
-        raise UsageError("which session? write: $sesh --send NAME TEXT --enter")
+        raise UsageError("no session given; write: $sesh --send NAME TEXT --enter")
     if None in before and len(plain) > 1:
         before = [key for key in before if key is not None]
         after.insert(0, None)
@@ -158,5 +158,5 @@ def message(cli: Invocation, name: str, texts: Sequence[str]) -> int:
         raise UsageError("the message is empty", hint="write: $sesh --message NAME TEXT")
     clients = cli.target.call("sessions.message", name=name, text=text)
     if not clients and not cli.json:
-        cli.note(f"nobody is attached to {name}, so nobody saw it")
+        cli.note(f"no client is attached to {name}, so nobody saw it")
     return cli.done(name=name, clients=clients)

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool = False, ansi: bool = False) -> int:
-    """`--run NAME … -- CMD…`: has the session's shell run CMD; CMD's exit code, 124 if the time ran out.
+    """`--run NAME … -- CMD…`: has the session's shell run CMD; CMD's exit code, 124 if it timed out.
 
     What keeps sesh from doing that is 125, save a bad word (2).
     """
     find.checked(name, "--run")
     if not cli.tail:
-        raise UsageError(f"the command comes after --: $sesh --run {printable(name)} -- CMD")
+        raise UsageError(f"write the command after --: $sesh --run {printable(name)} -- CMD")
     if any("\0" in word for word in cli.tail):
         raise UsageError("a command may not hold a NUL")
     seconds = None
@@ -32,7 +32,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
 
         seconds = jobs.seconds(timeout)
     live = None if cli.json or no_wait else shell.LiveOutput(printing.write, ansi=ansi)
-    left = f"the command goes on in {name}; to watch: $sesh {name}"
+    left = f"the command keeps running in {name}; to watch: $sesh {name}"
     with shell.RunErrors(), cli.target.route(name) as route, Interrupts(tie=False, left=left) as interrupts:
         facts, output = shell.run(
             route, name, cli.tail, seconds, wait=not no_wait, live=live, interrupted_by=shell.CtrlC(interrupts)
@@ -41,7 +41,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
         live.end(output)
         output = b""
     if facts.get("output_lost"):
-        cli.note(f"{name} has ended with the command, while the link was down; its output is lost")
+        cli.note(f"{name} and the command ended while the link was down; the output is lost")
     return _report(cli, name, facts, output if ansi else shell.plain(output), waited=not no_wait)
 
 
@@ -55,9 +55,9 @@ def _report(cli: Invocation, name: str, facts: dict[str, Any], output: bytes, *,
     elif waited:
         printing.write(output)
         if facts.get("truncated"):
-            cli.note("the command wrote more; only the end of it was kept")
+            cli.note("the command wrote more; only the end was kept")
         if facts.get("timed_out"):
-            cli.note(f"the command goes on in {name}; to wait for it: $sesh --wait {name} --prompt")
+            cli.note(f"the command keeps running in {name}; to wait for it: $sesh --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0
 
 

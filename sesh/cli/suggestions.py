@@ -25,8 +25,8 @@ def check_words(words: Sequence[str]) -> None:
     if len(words) <= 2:
         return
     if meant := verb_line(words[0], words[1:]):
-        raise UsageError(f"too many words; did you mean {meant}?")
-    raise UsageError("too many words", hint=f"to run a command: $sesh {printable(words[0])} -- {_shown(words[1:])}")
+        raise UsageError(f"too many arguments; did you mean {meant}?")
+    raise UsageError("too many arguments", hint=f"to run a command: $sesh {printable(words[0])} -- {_shown(words[1:])}")
 
 
 def verb_line(name: str, words: Sequence[str]) -> str:
@@ -44,7 +44,7 @@ def remark(name: str) -> str:
         return ""
     meaning = {"--list": "to list sessions", "--help": "for help", "--version": "for the version"}
     placed = "" if verb in _NAMELESS else " NAME" if verb != "--new" else ""
-    return f"a new session named {name}; {meaning.get(verb, 'for the verb')}: $sesh {verb}{placed}"
+    return f"this creates a session named {name}; {meaning.get(verb, 'for the verb')}: $sesh {verb}{placed}"
 
 
 def _shown(words: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 VERBLESS = "NAME"
 """The command of a line without a verb. No line spells it: the group puts it there."""
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_EPILOG = """Ctrl-\\ leaves a session, and it goes on; `sesh NAME` comes back. All after -- is the command, untouched.
+_EPILOG = """Ctrl-\\ leaves a session, which keeps running; `sesh NAME` returns to it. All after -- is the command.
 
 Exit codes: 0 success; 1 refused or not found; 2 usage; 124 timed out; 125 --exec or --run refused, or sesh itself
 failed; 126 or 127 the command cannot be executed, or was not found; 128+N ended by signal N; else the command's own.
@@ -49,7 +49,7 @@ class VerbCommand(TyperCommand):
         with formatter.section("Options"):
             formatter.write_dl([record for record in records if record is not None])
         attaching = self.name in (VERBLESS, "--attach", "--pick")
-        with formatter.section("As with every verb"):
+        with formatter.section("With every verb"):
             formatter.write_dl([row for row in EVERYWHERE if not (attaching and row[0] == "--json")])
 
 
@@ -77,7 +77,7 @@ class VerbGroup(TyperGroup):
         for verb in VERBS:
             spelled = verb.name or "NAME [DIR] [-- CMD…]"
             rows.append((f"{spelled}, {verb.short}" if verb.short else spelled, f"{verb.summary}."))
-        with formatter.section("Verbs (`sesh --VERB --help` and `sesh NAME --help` tell more)"):
+        with formatter.section("Verbs (see `sesh --VERB --help` and `sesh NAME --help`)"):
             formatter.write_dl(rows)
         with formatter.section("With every verb"):
             formatter.write_dl(EVERYWHERE)
@@ -91,12 +91,12 @@ def app() -> TyperGroup:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings=_CONTEXT,
-        help="Keep named shell sessions alive: leave them, come back to them, drive them from scripts.",
+        help="Named shell sessions that stay alive: leave, come back, or drive them from scripts.",
         epilog=_EPILOG,
     )
     for verb in VERBS:
         # \b keeps typer from joining the lines.
-        examples = "\n".join(["\b", "For example:", *(f"  {line}" for line in verb.examples)])
+        examples = "\n".join(["\b", "Examples:", *(f"  {line}" for line in verb.examples)])
         declare = made.command(
             verb.name or VERBLESS,
             cls=VerbCommand,
@@ -167,9 +167,9 @@ def _one_line(error: TyperException, line: parser.Line) -> UsageError:
     more = f"see `$sesh {verb} --help`" if verb else "see `$sesh --help`"
     unknown = message.startswith("No such option")
     if verb in ("--send", "--message") and unknown:
-        more = f"a TEXT that begins with a dash goes after --: $sesh {verb} NAME -- TEXT"
+        more = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
     elif (unknown or "extra arg" in message) and (meant := _commanded(line)):
-        return UsageError(f"the command comes after --: {meant}")
+        return UsageError(f"write the command after --: {meant}")
     elif unknown and not verb and (near := get_close_matches(getattr(error, "option_name", ""), BY_NAME, 1)):
         message, _, _ = message.partition(" (")  # typer proposes options of the form without a verb
         more = f"did you mean $sesh {near[0]}?"

@@ -49,7 +49,7 @@ def import_(cli: Invocation, file: str | None = None) -> int:
     if cli.host is not None:
         others = sorted({each["host"] for each in entries} - {None, cli.host})
         for other in others:
-            cli.note(f"the sessions of @{other} are left out; for these: sesh --import, without @{cli.host}")
+            cli.note(f"the sessions on @{other} are skipped; to create them: sesh --import, without @{cli.host}")
         entries = [{**each, "host": cli.host} for each in entries if each["host"] not in others]
     if cli.caller.local:
         entries = [each for each in entries if each["host"] is None]
@@ -62,7 +62,7 @@ def import_(cli: Invocation, file: str | None = None) -> int:
 def _read(file: str | None) -> bytes:
     """The bytes of a layout. Raises Refused, UsageError."""
     if file is None and os.isatty(0):
-        raise UsageError("which layout? write: $sesh --import FILE ($sesh --export > FILE makes one)")
+        raise UsageError("no layout given; write: $sesh --import FILE (create it with $sesh --export > FILE)")
     data = bytearray()
     try:
         with open(0 if file is None else file, "rb", buffering=0, closefd=file is not None) as content:
@@ -70,9 +70,7 @@ def _read(file: str | None) -> bytes:
                 data += block
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise Refused(
-            f"{printable(file or 'stdin')} cannot be read: {reason}; name a file that --export wrote"
-        ) from error
+        raise Refused(f"cannot read {printable(file or 'stdin')}: {reason}; name a file written by --export") from error
     if len(data) > LARGEST:
         raise UsageError(f"the layout is over {LARGEST} bytes; --export did not write it")
     return bytes(data)
@@ -100,9 +98,9 @@ def _report(cli: Invocation, rows: list[Row]) -> int:
     for row in rows:
         word = f"@{row['host']} {row['name']}" if row["host"] else row["name"]
         if "error" in row:
-            cli.note(f"{word} was not made: {row['error']['message']}")
+            cli.note(f"{word} was not created: {row['error']['message']}")
         else:
-            printing.text(wording.plain(f"made {word}" if row["created"] else f"{word} runs already"))
+            printing.text(wording.plain(f"created {word}" if row["created"] else f"{word} already runs"))
     return 1 if failed else 0
 
 
@@ -111,7 +109,7 @@ def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -
     if hosts:
         raise UsageError(f"a host begins with @: sesh --deploy @{printable(hosts[0])}")
     if not cli.hosts:
-        raise UsageError("which host? write: sesh --deploy @HOST")
+        raise UsageError("no host given; write: sesh --deploy @HOST")
     return _report_hosts(cli, _deploy(cli, cli.hosts, force=force))
 
 
@@ -120,11 +118,14 @@ def upgrade(cli: Invocation) -> int:
     from sesh.remote import known
 
     if cli.line.hosts:
-        raise UsageError("--upgrade goes to all known remotes", hint=f"for one: sesh --deploy @{cli.line.hosts[0]}")
+        raise UsageError(
+            "--upgrade takes no host: it deploys to all known remotes",
+            hint=f"for one: sesh --deploy @{cli.line.hosts[0]}",
+        )
     words = [each.host for each in known.all()]
     if not words:
         if not cli.json:
-            cli.note("no remote is known yet; the first is made known by: sesh --deploy @HOST")
+            cli.note("there are no known remotes; start with: sesh --deploy @HOST")
         return cli.done(hosts=[])
     return _report_hosts(cli, _deploy(cli, cli.caller.settings().hosts_of(words), force=False), upgrading=True)
 
@@ -143,7 +144,7 @@ def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: 
     if cli.json:
         printing.value({"ok": not failed, "hosts": rows})
     elif upgrading and (changed := [f"@{row['host']}" for row in rows if row.get("changed")]):
-        cli.note(f"sessions that run there keep the sesh that they began with until: sesh {changed[0]} --reload")
+        cli.note(f"running sessions keep their old version until: sesh {changed[0]} --reload")
     return 1 if failed else 0
 
 
@@ -173,9 +174,9 @@ def _check_host(cli: Invocation, host: str) -> list[Row]:
     try:
         found: list[Row] = HostTarget(cli.caller, host).call("checks.all_")
     except SeshError as error:
-        remedies = {"unreachable": f"see why: ssh -v {host}", "not_deployed": f"sesh --deploy @{host}"}
+        remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"sesh --deploy @{host}"}
         return [checks.error_row("link", error, remedies.get(error.code, ""))]
-    return [checks.row("link", checks.OK, f"@{host} is reached, and sesh is there"), *_skew(host), *found]
+    return [checks.row("link", checks.OK, f"@{host} is reachable and has sesh"), *_skew(host), *found]
 
 
 def _skew(host: str) -> list[Row]:
@@ -186,7 +187,7 @@ def _skew(host: str) -> list[Row]:
     version = next((each.version for each in known.all() if each.host == host), "")
     if version in ("", __version__):
         return []
-    message = f"@{host} has sesh {version}, this is {__version__}; they understand each other as far as both know"
+    message = f"@{host} has sesh {version}, this is {__version__}; newer features may be missing"
     return [checks.row("version", checks.WARNING, message, f"sesh --deploy @{host}")]
 
 
@@ -215,7 +216,7 @@ def _report_checks(cli: Invocation, hosts: dict[str | None, list[Row]]) -> int:
         f"{number} {word}{'s' if number > 1 else ''}" for number, word in ((errors, "error"), (warnings, "warning"))
     ]
     summary = " and ".join(each for each in counts if each[0] != "0")
-    printing.text(f"{summary}; sesh {'does not work' if errors else 'works'}" if summary else "all is well")
+    printing.text(f"{summary}; sesh {'does not work' if errors else 'works'}" if summary else "no problems found")
     return int(errors > 0)
 
 
@@ -292,7 +293,7 @@ def _agrees(cli: Invocation, rows: list[Row], where: str) -> bool:
     lost = [str(row["what"]) for row in rows if row["kind"] == "lost"]
     parts = []
     if living:
-        parts.append("end what still lives" if living == 1 else f"end the {living} that still live")
+        parts.append("end what still runs" if living == 1 else f"end the {living} that still run")
     if lost:
         parts.append(f"forget the lost session {lost[0]}" if len(lost) == 1 else f"forget {len(lost)} lost sessions")
     return not parts or cli.caller.agrees(wording.plain(f"{' and '.join(parts)}{where}?"))
@@ -317,12 +318,12 @@ def _show_result(cli: Invocation, rows: list[Row], *, dry_run: bool) -> None:
         if "error" in row:
             cli.note(f"{row['what']} stays: {row['error']['message']}")
     if not rows:
-        printing.text("nothing is left over")
+        printing.text("no leftovers")
         return
     cleared = sum(1 for row in rows if row["cleared"])
     living = sum(1 for row in rows if row["pid"] is not None and not row["cleared"])
-    result = f"{len(rows)} found, nothing was changed" if dry_run else f"{cleared} of {len(rows)} cleared"
-    printing.text(result + (f"; {living} still live: --all ends them" if living and not dry_run else ""))
+    result = f"{len(rows)} found; nothing changed" if dry_run else f"{cleared} of {len(rows)} cleared"
+    printing.text(result + (f"; {living} still run: --all ends them" if living and not dry_run else ""))
 
 
 def mcp(cli: Invocation) -> int:
@@ -335,14 +336,14 @@ def mcp(cli: Invocation) -> int:
 
     if cli.line.hosts:
         raise UsageError(
-            f"--mcp serves here, and its tools take a host, like {cli.line.hosts[0]}", hint="write: sesh --mcp"
+            f"--mcp runs on this machine; its tools take a host, such as {cli.line.hosts[0]}", hint="write: sesh --mcp"
         )
     if find_spec("mcp") is None:
-        raise Refused("--mcp needs the SDK of the Model Context Protocol", hint=install)
+        raise Refused("--mcp needs the Model Context Protocol SDK", hint=install)
     if find_spec("mcp.server.mcpserver") is None:
-        raise Refused("--mcp needs version 2 of the package mcp, and an older one is installed", hint=install)
+        raise Refused("--mcp needs version 2 of the package mcp, but an older one is installed", hint=install)
     if os.isatty(0):
-        raise Refused("--mcp speaks to a program", hint="put `sesh --mcp` into the settings of your agent")
+        raise Refused("--mcp is for programs, not terminals", hint="add `sesh --mcp` to your agent's settings")
     from sesh.mcp.serve import serve
 
     code = serve()

@@ -83,15 +83,15 @@ class Verb:
         return found
 
 
-_ENV = Option("--env", "env", "A variable for the program; repeatable.", "K=V", many=True)
-_LABEL = Option("--label", "label", "A label; repeatable.", "K=V", many=True)
+_ENV = Option("--env", "env", "Set a variable for the program; may be repeated.", "K=V", many=True)
+_LABEL = Option("--label", "label", "Set a label; may be repeated.", "K=V", many=True)
 _DETACHED = Option("-d", "detached", "Do not attach or wait; print the name.")
 _ANSI = Option("--ansi", "ansi", "Keep escape sequences in the output.")
 _JOIN = Option("--join", "join", "Attach beside other clients (the default).")
 _REPLACE = Option("--replace", "replace", "Detach the other clients.")
 _VIEW = (
-    Option("--read-only -r", "read_only", "Only watch."),
-    Option("--no-replay", "no_replay", "Show the screen without the lines above it."),
+    Option("--read-only -r", "read_only", "Only watch; keys are ignored."),
+    Option("--no-replay", "no_replay", "Do not replay scrollback; show only the screen."),
     Option("--no-detach-key -C", "no_detach_key", "Pass the detach key to the program; leave with `sesh --detach`."),
 )
 _ATTACHING = (_JOIN, _REPLACE, *_VIEW)
@@ -118,14 +118,15 @@ VERBS = (
     ),
     Verb(
         "--new", "-n", "attach.new", "[NAME] [DIR] [OPTIONS] [-- CMD…]",
-        "Create a session; without NAME under the lowest free number. Asks, or fails, if NAME runs already.",
+        "Create a session, without NAME under the lowest free number. If NAME already runs, ask, "
+        "or fail without a terminal.",
         "sesh --new", "sesh --new -d web ~/site -- make serve", "sesh --new web --new-name",
         words=("name?", "directory?"),
         options=(
             _DETACHED,
             _JOIN,
-            Option("--replace", "replace", "End the session that has the name."),
-            Option("--new-name", "new_name", "Take the next free NAME-2."),
+            Option("--replace", "replace", "End the session of that name first."),
+            Option("--new-name", "new_name", "Use the next free name: NAME-2, NAME-3, …"),
             *_VIEW,
             _ENV,
             _LABEL,
@@ -140,7 +141,7 @@ VERBS = (
     ),
     Verb(
         "--watch", "", "lists.watch", "[--label K=V]…",
-        "List the sessions and keep the list up to date; q or Ctrl-C leaves.",
+        "List the sessions and keep the list up to date; leave with q or Ctrl-C.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
         options=(_LABEL,), fast=True, hosts=True,
     ),
@@ -152,7 +153,7 @@ VERBS = (
     ),
     Verb(
         "--detach", "-x", "ops.sessions.detach", "[NAME]",
-        "Detach every client of NAME; without NAME the client that typed it.",
+        "Detach all clients of NAME; without NAME, typed in a session, this client.",
         "sesh --detach", "sesh --detach work",
         words=("name?",), fast=True, session=True,
     ),
@@ -164,7 +165,7 @@ VERBS = (
     ),
     Verb(
         "--kill-all", "-K", "sessions.kill_all", "[-y]",
-        "End all sessions here; asks first on a terminal.",
+        "End all sessions on this machine; asks first on a terminal.",
         "sesh --kill-all", "sesh --kill-all -y",
         options=(Option("-y", "yes", "Do not ask."),),
     ),
@@ -176,17 +177,17 @@ VERBS = (
     ),
     Verb(
         "--exec", "-e", "jobs.exec_", "[NAME] [OPTIONS] -- CMD…",
-        "Run CMD in a session of its own, wait, and exit with its code; `sesh NAME` watches it meanwhile.",
+        "Run CMD in its own session, wait, and exit with its exit code. Meanwhile `sesh NAME` shows it.",
         "sesh --exec build -- make -j8", "sesh --exec --print --timeout 60 -- ./check.sh", "sesh -e job -d -- backup",
         words=("name?",), gather="places",
         options=(
             Option("-C", "directory", "The directory that it runs in.", "DIR"),
-            Option("--print", "printed", "Print its output when it has ended."),
+            Option("--print", "printed", "Print its output when it ends."),
             Option("--follow", "follow", "Print its output as it comes."),
-            Option("--keep", "keep", "Keep the session, to look at it, until --kill."),
+            Option("--keep", "keep", "Keep the ended session readable until --kill."),
             Option("--timeout", "timeout", "End it after S seconds.", "S"),
             Option("--stdin", "stdin", "Feed it the standard input of sesh."),
-            Option("--tie", "tie", "SIGINT, SIGTERM and SIGHUP to sesh end it."),
+            Option("--tie", "tie", "End it when sesh gets SIGINT, SIGTERM or SIGHUP."),
             _DETACHED,
             _ENV,
             _LABEL,
@@ -195,13 +196,13 @@ VERBS = (
     ),
     Verb(
         "--run", "", "shell.run", "NAME [OPTIONS] -- CMD…",
-        "Run CMD in NAME's live shell, print exactly its output, exit with its code. One word is shell source.",
+        "Run CMD in NAME's shell; print exactly its output and exit with its exit code. A single word is shell source.",
         "sesh --run work -- make test", "sesh --run work --timeout 60 -- 'cd src && ls | wc -l'",
         "sesh --run work --json -- ./check.sh", "sesh @web1 @web2 --run work -- git pull",
         words=("name",),
         options=(
-            Option("--timeout", "timeout", "Exit with 124 after S seconds; the command goes on.", "S"),
-            Option("--no-wait", "no_wait", "Return when it has begun."),
+            Option("--timeout", "timeout", "Stop waiting after S seconds, with 124; the command goes on.", "S"),
+            Option("--no-wait", "no_wait", "Return as soon as the command has begun."),
             _ANSI,
         ),
         fast=True, session=True, command=True,
@@ -213,19 +214,20 @@ VERBS = (
         words=("name", "text*"),
         options=(
             Option("--enter", "enter", "Press Enter after the text."),
-            Option("--key", "key", "C-c M-x Enter Tab Up F5 …", "KEY", many=True),
+            Option("--key", "key", "Press KEY: C-c, M-x, Enter, Tab, Up, F5, …", "KEY", many=True),
         ),
         fast=True, session=True,
     ),
     Verb(
         "--wait", "", "follow.wait", "NAME [OPTIONS]",
-        "Wait until one of the conditions holds, and print which. Output counts from the last --send, else from now.",
+        "Wait until one of the conditions holds, and print which. Looks at output since the last --send or "
+        "--run, else from now on.",
         "sesh --wait build --exit", "sesh --wait work --prompt --timeout 60",
         "sesh --wait web --for 'listening on port [0-9]+' --idle 30",
         words=("name",),
         options=(
-            Option("--exit", "exit_", "It has ended; its code is sesh's. (The default.)"),
-            Option("--prompt", "prompt", "Its shell is at the prompt."),
+            Option("--exit", "exit_", "The session has ended; exit with its exit code (the default)."),
+            Option("--prompt", "prompt", "Its shell is at its prompt."),
             Option("--idle", "idle", "It printed nothing for S seconds.", "S"),
             Option("--for", "pattern", "A line matches REGEX.", "REGEX"),
             Option("--from", "start", "Count output from POS, the position that --send --json prints.", "POS"),
@@ -236,18 +238,18 @@ VERBS = (
     ),
     Verb(
         "--events", "", "follow.events", "[NAME] [--since N] [--log]",
-        "Follow what happens to NAME until it ends; without NAME to all sessions, new ones too.",
+        "Print NAME's events until it ends; without NAME, those of all sessions, including new ones.",
         "sesh --events work", "sesh --events --json", "sesh --events work --since 0", "sesh --events --log",
         words=("name?",),
         options=(
             Option("--since", "since", "First replay the events after number N; 0 replays all that are kept.", "N"),
-            Option("--log", "log", "Show the event log: what happened with remotes."),
+            Option("--log", "log", "Show the event log of remotes: connections, deployments, files pushed."),
         ),
         fast=True, session=True,
     ),
     Verb(
         "--screen", "", "views.screen", "NAME [--format F]",
-        "Print what the screen shows now.",
+        "Print the current screen.",
         "sesh --screen work", "sesh --screen work --format svg > work.svg",
         words=("name",), options=(Option("--format", "form", "text, ansi, json, svg or html.", "F"),), fast=True,
         session=True,
@@ -265,7 +267,7 @@ VERBS = (
     ),
     Verb(
         "--history", "", "shell.history", "NAME [N]",
-        "List the commands that --run ran in NAME, and those typed (see --shell-init); with N print that one's output.",
+        "List the commands of --run, and typed ones (see --shell-init); with N, print that command's output.",
         "sesh --history work", "sesh --history work 3",
         words=("name", "count?"), options=(_ANSI,), fast=True, session=True,
     ),
@@ -277,13 +279,13 @@ VERBS = (
     ),
     Verb(
         "--message", "", "sessions.message", "NAME TEXT…",
-        "Show TEXT to the attached clients; the program never sees it.",
+        "Show TEXT to attached clients; the program does not see it.",
         "sesh --message work 'the build is done'",
         words=("name", "texts+"), session=True,
     ),
     Verb(
         "--label", "", "sessions.label", "NAME K=V…",
-        "Set labels; K= removes one.",
+        "Set labels; `K=` removes one.",
         "sesh --label work team=web", "sesh --label work team=",
         words=("name", "labels+"), session=True,
     ),
@@ -311,13 +313,13 @@ VERBS = (
     ),
     Verb(
         "--sweep", "", "upkeep.sweep", "[--older 168h] [--all] [--dry-run]",
-        "Clear what is left over: ended and lost sessions, stale files, orphaned processes, old versions.\n\n"
+        "Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.\n\n"
         "The oldest comes first. What still lives (a daemon without files, a bridge without its link) is ended only if "
         "you say so; a session that runs, and one of another machine, is never touched.",
         "sesh --sweep --dry-run", "sesh --sweep --older 168h", "sesh @gpu --sweep",
         options=(
             Option("--older", "older", "Only what is older: 168h, 7d, 90m, 30s.", "T"),
-            Option("--all", "all_", "Also end what still lives, without asking."),
+            Option("--all", "all_", "Also end processes that still run, without asking."),
             Option("-y", "yes", "The same as --all."),
             Option("--dry-run", "dry_run", "Only list what would be cleared."),
         ),
@@ -339,7 +341,8 @@ VERBS = (
         "--deploy", "", "upkeep.deploy", "@HOST… [--force]",
         "Install this version of sesh on other hosts.",
         "sesh --deploy @box", "sesh --deploy @web1 @web2",
-        words=("hosts*",), options=(Option("--force", "force", "Also replace a ~/.local/bin/sesh that is not ours."),),
+        words=("hosts*",), options=(Option("--force", "force", "Replace a ~/.local/bin/sesh that sesh did "
+                                                               "not install."),),
         hosts=True,
     ),
     Verb(
@@ -356,19 +359,20 @@ VERBS = (
     ),
     Verb(
         "--completions", "", "complete.completions", "bash|zsh|fish",
-        "Print the completion script for a shell; `make install` puts it where the shell finds it.",
+        "Print the completion script for a shell; `make install` installs it.",
         'eval "$(sesh --completions bash)"', "sesh --completions fish | source",
         words=("shell",),
     ),
     Verb(
         "--mcp", "", "upkeep.mcp", "",
-        "Serve the Model Context Protocol on stdin and stdout, for agents (extra sesh-mux[mcp]); tools take a host.",
+        "Serve the Model Context Protocol on stdin and stdout, for agents; "
+        "tools take a host. Needs the extra sesh-mux[mcp].",
         "sesh --mcp", "claude mcp add sesh -- sesh --mcp",
         hosts=True,
     ),
     Verb(
         "--help", "-h", "main.help_", "",
-        "Show help, of a verb too.",
+        "Show help; `sesh --VERB --help` for one verb.",
         "sesh --help", "sesh --exec --help",
     ),
     Verb(
@@ -393,6 +397,6 @@ BY_NAME = {verb.name: verb for verb in (*VERBS, *HIDDEN)}
 EVERYWHERE = (
     ("@HOST", "Run it on that host, over ssh; comes before the verb, or before NAME."),
     ("--json", "Print one JSON value, errors too (also with SESH_JSON=1)."),
-    ("--local", "Ask no remote."),
+    ("--local", "Do not ask known remotes."),
 )
 """What every verb takes."""

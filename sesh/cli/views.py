@@ -29,7 +29,7 @@ _DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY)
 _NARROWEST, _SHORTEST = 12, 4
 _LINES = 300
 _DIGITS = 9
-SKIPPED = "unreachable less than a minute ago, and not asked again"
+SKIPPED = "unreachable less than a minute ago; not asked again"
 
 
 def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
@@ -228,7 +228,7 @@ def _described(session: Summary) -> list[str]:
     lines = [f"{key + ':':<15}{wording.plain(value)}" for key, value in facts.items() if value is not None]
     for client in session.get("clients") or []:
         size = f"{client.get('columns')}x{client.get('rows')}"
-        watching = ", only watching" if client.get("read_only") else ""
+        watching = ", read-only" if client.get("read_only") else ""
         text = f"{client.get('pid')} on {client.get('tty')}, {size}, since {client.get('since')}{watching}"
         lines.append(f"{'client:':<15}{wording.plain(text)}")
     return lines
@@ -242,7 +242,7 @@ def _lost(session: Summary) -> str:
     """How a session was lost, and what is left of it."""
     how = "when this machine restarted" if session["lost"]["reason"] == "reboot" else "its daemon died"
     saved = session["lost"]["saved"]
-    left = f"kept is its screen of {saved}: $sesh --screen {session['name']}" if saved else "nothing of it was kept"
+    left = f"its screen of {saved} was kept: $sesh --screen {session['name']}" if saved else "its screen was not kept"
     return f"{how}; {left}"
 
 
@@ -285,7 +285,7 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
     write = _print_objects if cli.json else _print_lines
 
     def skipped(count: int) -> None:
-        cli.note(f"{count} bytes came faster than they could be read and are left out")
+        cli.note(f"{count} bytes were skipped: they came faster than they could be read")
 
     follower = Follower(count, ansi=ansi, write=write, skipped=skipped)
     try:

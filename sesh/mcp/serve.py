@@ -27,11 +27,11 @@ from sesh.mcp.tools import Tools
 _MOST = 200
 """Calls at a time; more of them wait."""
 
-_ABOUT = """Named shell sessions that stay alive, on this machine and on any host that ssh reaches.
+_ABOUT = """Named shell sessions that stay alive, on this machine and on any host that ssh can reach.
 
-open makes sure that a session runs; run has its shell run a command and gives exactly its output and exit code; exec
-runs a job by itself. For programs that ask: send, then wait, then logs or screen. Every tool takes a host. People may
-watch and type along with `sesh NAME`. An error names a code and what to do about it."""
+`open` makes sure that a session runs; `run` runs a command in its shell and returns exactly its output and exit code;
+`exec` runs a job in its own session. For interactive programs: `send`, then `wait`, then `logs` or `screen`. Every tool
+takes a host. People can watch and type with `sesh NAME`. An error has a code and says what to do."""
 
 
 class Calls:

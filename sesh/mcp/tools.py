@@ -23,7 +23,7 @@ Name = Annotated[str, Field(description="The session's name: letters, digits, . 
 Host = Annotated[
     str | None, Field(description="An ssh destination or alias, user@host; without it the session is on this machine.")
 ]
-Limit = Annotated[int, Field(description="At most so many characters of output; of a longer one the end.", ge=0)]
+Limit = Annotated[int, Field(description="Maximum number of characters; longer output is cut at the front.", ge=0)]
 Command = str | list[str]
 
 READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -66,8 +66,8 @@ class Tools:
         self,
         name: Name,
         host: Host = None,
-        directory: Annotated[str | None, Field(description="Where it starts; on a host HOME by default.")] = None,
-        command: Annotated[Command | None, Field(description="What runs in it; the user's shell by default.")] = None,
+        directory: Annotated[str | None, Field(description="Its directory; on a host, HOME by default.")] = None,
+        command: Annotated[Command | None, Field(description="The program; by default the user's shell.")] = None,
         env: dict[str, str] | None = None,
         labels: dict[str, str] | None = None,
     ) -> Opened:
@@ -89,7 +89,9 @@ class Tools:
         name: Name,
         command: Annotated[Command, Field(description="Shell source; or a list of words, quoted for the shell.")],
         host: Host = None,
-        timeout: Annotated[float, Field(description="Seconds; after them the command goes on.", gt=0)] = PATIENCE,
+        timeout: Annotated[
+            float, Field(description="Seconds to wait; afterwards the command goes on.", gt=0)
+        ] = PATIENCE,
         output_limit: Limit = CHARACTERS,
         *,
         stop: Stop,
@@ -108,15 +110,15 @@ class Tools:
     @tool(DOING)
     def exec(  # noqa: PLR0913 (a job has that many sides)
         self,
-        command: Annotated[Command, Field(description="A program and its words; or a line for sh.")],
-        name: Annotated[
-            str | None, Field(description="A name that is free; without it the lowest free number.")
-        ] = None,
+        command: Annotated[Command, Field(description="A program and its arguments as a list, or a line for sh.")],
+        name: Annotated[str | None, Field(description="A free name; without it, the lowest free number.")] = None,
         host: Host = None,
         directory: str | None = None,
         env: dict[str, str] | None = None,
-        timeout: Annotated[float | None, Field(description="The job is ended after so many seconds.", gt=0)] = None,
-        background: Annotated[bool, Field(description="Return at once; wait with until=exit gives the code.")] = False,
+        timeout: Annotated[float | None, Field(description="End the job after this many seconds.", gt=0)] = None,
+        background: Annotated[
+            bool, Field(description="Return at once; `wait` with until=exit returns the exit code.")
+        ] = False,
         output_limit: Limit = CHARACTERS,
         *,
         stop: Stop,
@@ -140,9 +142,11 @@ class Tools:
     def send(
         self,
         name: Name,
-        text: Annotated[str, Field(description="Typed as it is.")] = "",
+        text: Annotated[str, Field(description="Text to type, unchanged.")] = "",
         enter: Annotated[bool, Field(description="Press Enter after the text.")] = False,
-        keys: Annotated[list[str], Field(description="Keys by tmux's names, after that: C-c, Escape, Up, F5.")] = [],  # noqa: B006 (read only; the schema shows it)
+        keys: Annotated[
+            list[str], Field(description="Keys to press afterwards, in tmux's spelling: C-c, Escape, Up, F5.")
+        ] = [],  # noqa: B006 (read only; the schema shows it)
         host: Host = None,
     ) -> Sent:
         """Type into whatever runs in a session: a program that asks, an editor, a REPL. Then wait, and look.
@@ -166,11 +170,11 @@ class Tools:
         pattern: Annotated[
             str | None, Field(description="Or a line of output matches this regular expression.")
         ] = None,
-        idle: Annotated[float | None, Field(description="Or nothing was printed for so many seconds.", gt=0)] = None,
+        idle: Annotated[float | None, Field(description="Or nothing was printed for this many seconds.", gt=0)] = None,
         since: Annotated[
-            int | None, Field(description="What counts: output from this position on; by default after the last send.")
+            int | None, Field(description="Look at output from this position on; by default, after the last send.")
         ] = None,
-        timeout: Annotated[float, Field(description="Seconds; then met is timeout.", gt=0)] = PATIENCE,
+        timeout: Annotated[float, Field(description="Seconds to wait; then `met` is timeout.", gt=0)] = PATIENCE,
         host: Host = None,
         *,
         stop: Stop,
@@ -203,7 +207,9 @@ class Tools:
     def logs(
         self,
         name: Name,
-        lines: Annotated[int, Field(description="The last lines of scrollback and screen.", ge=1, le=10_000)] = 100,
+        lines: Annotated[
+            int, Field(description="Number of last lines of scrollback and screen.", ge=1, le=10_000)
+        ] = 100,
         host: Host = None,
         output_limit: Limit = CHARACTERS,
     ) -> Text:
@@ -263,7 +269,10 @@ class Tools:
         self,
         host: Host = None,
         others: Annotated[
-            bool, Field(description="Also those that you did not open: every session of that machine, people's too.")
+            bool,
+            Field(
+                description="Also sessions that you did not open: every one on that machine, including people's own."
+            ),
         ] = False,
     ) -> Closed:
         """End the sessions that were opened through this server, here and on all hosts, or only those of one host."""
@@ -349,7 +358,7 @@ def _ran(entry: Entry, verb: str, command: Command, result: Result, limit: int) 
     output, left_out = cut(result.output, limit)
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
     if result.timed_out:
-        ending = "the time ran out" + (", and it goes on" if verb == "run" else "")
+        ending = "timed out" + (", still running" if verb == "run" else "")
     did(entry.log, verb, command if isinstance(command, str) else shlex.join(command), ending, result.output)
     return Ran(
         session=result.session,
@@ -367,9 +376,9 @@ class Opened(BaseModel):
 
     session: str
     host: str | None
-    created: bool = Field(description="False: it ran before, with all that is in it.")
+    created: bool = Field(description="False: it already ran, with its state.")
     connection: str
-    log: str | None = Field(description="The file, on this machine, in which what is done here is written down.")
+    log: str | None = Field(description="The work log of this session, a file on this machine.")
 
 
 class Ran(BaseModel):
@@ -377,11 +386,11 @@ class Ran(BaseModel):
 
     session: str
     host: str | None
-    exit_code: int | None = Field(description="128+N: ended by signal N; 124: the time ran out; null: not waited for.")
+    exit_code: int | None = Field(description="128+N: ended by signal N; 124: timed out; null: not waited for.")
     output: str
     duration: float | None
     timed_out: bool = Field(description="The command goes on; wait with until=prompt, or look with logs.")
-    truncated: bool = Field(description="There was more output; this is the end of it.")
+    truncated: bool = Field(description="There was more output; this is the end.")
 
 
 class Waited(BaseModel):
@@ -392,7 +401,7 @@ class Waited(BaseModel):
     met: str = Field(description="exit, prompt, idle, for; or timeout: none of them yet, and the session goes on.")
     match: str | None
     exit_code: int | None
-    position: int | None = Field(description="Give it as `since` to go on from here.")
+    position: int | None = Field(description="Pass it as `since` to continue from here.")
 
 
 class Sent(BaseModel):
@@ -400,7 +409,7 @@ class Sent(BaseModel):
 
     session: str
     host: str | None
-    position: int | None = Field(description="Give it to wait as `since`.")
+    position: int | None = Field(description="Pass it to `wait` as `since`.")
 
 
 class Text(BaseModel):

@@ -51,7 +51,7 @@ class Entry:
         self.session.kill()
 
     def standing(self, row: dict[str, Any] | None, error: SeshError | None) -> str:
-        """How it stands by the word of its host: `row` of the list, None where it is not there; or the `error`.
+        """How it stands by the word of its host: `row` of the list, None if it is not there; or the `error`.
 
         `connecting`: nothing has come of the first call yet. `connected`; `idle`: nothing happened in it for five
         minutes. `expired`: its host cannot be reached, or its daemon has died; opening it again helps. `closed`: it has
@@ -99,7 +99,7 @@ class Ledger:
             yield entry
             with self._lock:
                 if not entry.reached:
-                    opened(entry.log, session.name, session.host, "created" if entry.ours else "taken up")
+                    opened(entry.log, session.name, session.host, "created" if entry.ours else "found again")
                 entry.reached = True
         except (Unreachable, NotDeployed, Interrupted):
             raise

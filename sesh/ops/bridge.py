@@ -137,7 +137,7 @@ def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:
         name, session_id = str(asked.get("name") or ""), str(asked.get("session_id") or "")
         return _connected(name, session_id, passing=asked.get("passing") is True)
     if verb != "enter":
-        raise UsageError(f"this is sesh {__version__} and does not know what was asked; run: sesh --upgrade")
+        raise UsageError(f"this sesh {__version__} does not know this request; run: sesh --upgrade")
     if caller.session_id and (begun := _begun(caller.session_id)) is not None:
         return begun
     arguments = asked.get("arguments")
@@ -227,7 +227,7 @@ def _connected(name: str, session_id: str, *, passing: bool) -> Led:
             raise
     if result := results.by_id(session_id):
         return {"name": name, "result": result}, results.output(result), None
-    raise NotFound(f"{name} is no more, and nothing is known of how it ended")
+    raise NotFound(f"{name} has ended; its result is unknown")
 
 
 def _carried_out(near: wire.Connection, number: object, work: Callable[[Callable[[bytes], None]], None]) -> None:

@@ -79,7 +79,7 @@ class Caller:
             if warning not in self._warned:
                 self._warned |= {warning}
                 self.note(warning)
-                self.remember("config.toml has mistakes; `$sesh --doctor` shows them")
+                self.remember("config.toml has errors; `$sesh --doctor` shows them")
 
 
 class Question(SeshError):

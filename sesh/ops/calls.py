@@ -57,7 +57,7 @@ def request(caller: Caller, through: Link, name: str, data: dict[str, Any], dead
                 answer = checked(protocol.parse(payload))
                 break
         else:
-            raise Unreachable(f"the link to @{through.destination.host} is lost")
+            raise Unreachable(f"lost the link to @{through.destination.host}")
         show_notes(caller, answer)
         if "question" not in answer:
             return decoded(bytes(result))
@@ -158,7 +158,7 @@ def heard(through: Link, deadline: float | None = None) -> Iterator[tuple[int, b
     from sesh.keepalive import Keepalive
 
     keepalive = Keepalive(enabled=True)
-    lost = f"the link to @{through.destination.host} is lost, and with it what it would have answered"
+    lost = f"lost the link to @{through.destination.host}, and its answer with it"
     while True:
         try:
             yield through.receive(keepalive.due if deadline is None else min(deadline, keepalive.due))

@@ -59,30 +59,30 @@ def all_(caller: Caller) -> list[Row]:
 def _python(_caller: Caller) -> Iterator[Row]:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] < OLDEST:
-        yield row("python", ERROR, f"{version} is too old", "install Python 3.10 or newer, and sesh with that")
+        yield row("python", ERROR, f"{version} is too old", "install Python 3.10 or newer, and reinstall sesh with it")
     else:
         yield row("python", OK, f"{version}, {sys.executable}")
     from importlib.util import find_spec
 
     for name, loss, state in (
-        ("ptyprocess", "sessions cannot be made", ERROR),
+        ("ptyprocess", "sessions cannot be created", ERROR),
         ("pyte", "screens cannot be shown", ERROR),
-        ("fabric", "--deploy goes over ssh alone", WARNING),
+        ("fabric", "--deploy uses ssh only", WARNING),
     ):
         if find_spec(name) is None:
-            yield row("packages", state, f"{name} is missing: {loss}", "install sesh anew: make install")
+            yield row("packages", state, f"{name} is missing: {loss}", "reinstall sesh: make install")
     if sys.version_info[:2] == OLDEST and find_spec("tomli") is None:
         yield row("packages", WARNING, "config.toml cannot be read", "pip install tomli, or use Python 3.11")
 
 
 def _system(_caller: Caller) -> Iterator[Row]:
     if not platform.start_time(os.getpid()):
-        yield row("system", ERROR, "/proc shows nothing of processes", "mount /proc, without hidepid for your own")
+        yield row("system", ERROR, "/proc shows nothing of processes", "mount /proc without hidepid")
     try:
         for descriptor in os.openpty():
             os.close(descriptor)
     except OSError as error:
-        yield row("system", ERROR, f"no terminal can be made: {error.strerror}", "mount /dev/pts; see: man 4 pts")
+        yield row("system", ERROR, f"cannot open a pseudoterminal: {error.strerror}", "mount /dev/pts; see: man 4 pts")
     else:
         yield row("system", OK, f"{os.uname().sysname} {os.uname().release}, {os.uname().machine}")
     from sesh.daemon.spawn.environment import shell
@@ -103,16 +103,18 @@ def _directory(_caller: Caller) -> Iterator[Row]:
     room = os.statvfs(path)
     if room.f_bavail * room.f_frsize < _ROOM:
         yield row(
-            "directory", WARNING, f"{path}: the disk is nearly full", "make room; checkpoints and results need it"
+            "directory", WARNING, f"{path}: the disk is nearly full", "free some space; checkpoints and results need it"
         )
     kind = platform.network_filesystem(path)
     if kind:
         yield row(
-            "directory", WARNING, f"{path} lies on a network file system ({kind}), where sockets and locks may fail",
-            "set SESH_DIR to a directory of this machine, in your shell's profile: SESH_DIR=/var/tmp/$USER-sesh",
+            "directory", WARNING, f"{path} is on a network file system ({kind}), where sockets and locks may fail",
+            "set SESH_DIR to a local directory in your shell's profile, such as SESH_DIR=/var/tmp/$USER-sesh",
         )  # fmt: skip
     longest = len(os.fsencode(path)) + 1 + 64 + len(paths.SOCKET)
-    more = " (long: sockets are reached through the directory)" if longest > platform.LONGEST_SOCKET_PATH else ""
+    more = (
+        " (long path: sockets are opened relative to the directory)" if longest > platform.LONGEST_SOCKET_PATH else ""
+    )
     yield row("directory", OK, f"{path}, private{more}")
     for reason in listing.refusals(listing.summaries()):
         yield error_row("files", Refused(reason))
@@ -121,7 +123,7 @@ def _directory(_caller: Caller) -> Iterator[Row]:
 def _settings(_caller: Caller) -> Iterator[Row]:
     found = config.load()
     for warning in found.warnings:
-        yield row("settings", WARNING, str(warning), "correct that line")
+        yield row("settings", WARNING, str(warning), "fix that line")
     from sesh.client.keys import DetachKey
 
     for where, word, state in (
@@ -131,10 +133,10 @@ def _settings(_caller: Caller) -> Iterator[Row]:
         try:
             DetachKey.parse(word or "C-\\")
         except UsageError as error:
-            yield row("settings", state, f"{where}: {error}", "name a key as tmux does: C-\\ or 'C-b d'")
+            yield row("settings", state, f"{where}: {error}", "use tmux's key names: C-\\ or 'C-b d'")
     log = os.environ.get("SESH_EVENT_LOG")
     if log and not os.access(log if os.path.exists(log) else os.path.dirname(os.path.abspath(log)), os.W_OK):
-        yield row("settings", WARNING, f"SESH_EVENT_LOG={printable(log)} cannot be written", "name another file")
+        yield row("settings", WARNING, f"cannot write SESH_EVENT_LOG={printable(log)}", "name another file")
 
 
 def _terminal(caller: Caller) -> Iterator[Row]:
@@ -148,11 +150,17 @@ def _terminal(caller: Caller) -> Iterator[Row]:
     if term is None:
         return
     if term in ("", "dumb"):
-        yield row("terminal", WARNING, "TERM names none", "set TERM to your terminal's kind, such as xterm-256color")
+        yield row(
+            "terminal",
+            WARNING,
+            "TERM is not set to a terminal type",
+            "set TERM to your terminal's type, such as xterm-256color",
+        )
     elif not has_terminfo(term, os.environ):
         yield row(
-            "terminal", WARNING, f"this machine knows no terminal {printable(term)}; programs get xterm-256color",
-            "copy its description here, from a machine that knows it: infocmp -x | ssh HOST tic -x -",
+            "terminal", WARNING, f"this machine has no terminfo entry for {printable(term)}; "
+                                 "programs get xterm-256color",
+            "copy it from a machine that has it: infocmp -x | ssh HOST tic -x -",
         )  # fmt: skip
     else:
         yield row("terminal", OK, term)
@@ -167,7 +175,7 @@ def _locale(caller: Caller) -> Iterator[Row]:
         message = f"{printable(wanted or 'none')} is not UTF-8: programs may garble their text"
         yield row("locale", WARNING, message, "set LANG to a UTF-8 locale, such as C.UTF-8")
     elif not locale_exists(wanted):
-        yield row("locale", WARNING, f"{printable(wanted)} does not exist here", "make it, or set LANG=C.UTF-8")
+        yield row("locale", WARNING, f"{printable(wanted)} does not exist here", "generate it, or set LANG=C.UTF-8")
     else:
         yield row("locale", OK, wanted)
 
@@ -186,7 +194,7 @@ def _logout(_caller: Caller) -> Iterator[Row]:
     from sesh.daemon.spawn.launch import logind_kills
 
     if not (platform.LINUX and os.path.isdir("/run/systemd/system")):
-        yield row("logout", OK, "there is no systemd that would end sessions")
+        yield row("logout", OK, "no systemd here that could end sessions")
         return
     import pwd
 
@@ -195,10 +203,10 @@ def _logout(_caller: Caller) -> Iterator[Row]:
     if logind_kills() and not lingers:
         yield row(
             "logout", WARNING, "logind ends your processes when you log out (KillUserProcesses=yes)",
-            "let your services stay: loginctl enable-linger",
+            "to keep them running: loginctl enable-linger",
         )  # fmt: skip
     else:
-        yield row("logout", OK, f"sessions outlive the login{', which lingers' if lingers else ''}")
+        yield row("logout", OK, f"sessions survive logout{' (lingering is on)' if lingers else ''}")
 
 
 def _versions(_caller: Caller) -> Iterator[Row]:
@@ -212,14 +220,14 @@ def _versions(_caller: Caller) -> Iterator[Row]:
         if records.here(record) and records.alive(record) and record.get("version") != __version__
     ]
     for name, version in others:
-        message = f"{name} is served by sesh {printable(version)}, this is {__version__}"
+        message = f"{name} runs on sesh {printable(version)}, this is {__version__}"
         yield row("versions", WARNING, message, f"$sesh --reload {name}")
     stale = [each for each in known.all() if each.version and each.version != __version__]
     for each in stale:
         message = f"@{each.host} has sesh {printable(each.version)}, this is {__version__}"
         yield row("versions", WARNING, message, f"sesh --deploy @{each.host}")
     if not others and not stale:
-        yield row("versions", OK, f"sesh {__version__}, all the same")
+        yield row("versions", OK, f"sesh {__version__} everywhere")
     if len(found) > _MANY:
         yield row("sessions", WARNING, f"{len(found)} sessions", "$sesh --sweep clears those that have ended")
 
@@ -234,13 +242,16 @@ def _ssh(_caller: Caller) -> Iterator[Row]:
     name = program()
     if shutil.which(name) is None:
         yield row(
-            "ssh", WARNING, f"there is no {printable(name)}: no other host can be reached", "install OpenSSH's client"
+            "ssh",
+            WARNING,
+            f"{printable(name)} is not installed: other hosts cannot be reached",
+            "install the OpenSSH client",
         )
         return
     done = subprocess.run([name, "-V"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     version = (done.stderr or done.stdout).strip().partition("\n")[0]
     if "OpenSSH" not in version:
-        yield row("ssh", WARNING, f"{printable(version)} is not OpenSSH", "install OpenSSH's client, or set SESH_SSH")
+        yield row("ssh", WARNING, f"{printable(version)} is not OpenSSH", "install the OpenSSH client, or set SESH_SSH")
     else:
         yield row("ssh", OK, version)
     try:
@@ -250,7 +261,7 @@ def _ssh(_caller: Caller) -> Iterator[Row]:
     else:
         yield row("connections", OK, f"shared, under {folder}")
     if shutil.which("rsync") is None:
-        yield row("rsync", WARNING, "there is none: what goes along to other hosts is copied whole", "install rsync")
+        yield row("rsync", WARNING, "not installed: files are always copied whole to other hosts", "install rsync")
     else:
         yield row("rsync", OK, str(shutil.which("rsync")))
 

@@ -93,16 +93,16 @@ def checked_directory(caller: Caller, word: str) -> str:
     Raises Refused where there is none, or where the caller may not enter it; InvalidName is for names alone.
     """
     if not word:
-        raise Refused("the directory is an empty word; write . for this one")
+        raise Refused("DIR is empty; write . for the current directory")
     word = meant(caller, word)
     try:
         path = word if word[0] == "/" else os.path.join(os.getcwd(), word)
     except FileNotFoundError:
-        raise Refused("this directory was removed; step into another one first") from None
+        raise Refused("the current directory was removed; change to another one first") from None
     if "\0" in path or not os.path.isdir(path):
-        raise Refused(f"{no_directory(word)}; make it first, or name another")
+        raise Refused(f"{no_directory(word)}; create it first, or name another")
     if not os.access(path, os.X_OK):
-        raise Refused(f"{printable(word)} may not be entered by you; take another directory")
+        raise Refused(f"you have no access to {printable(word)}; choose another directory")
     return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
 
 
@@ -119,7 +119,7 @@ def meant(caller: Caller, word: str) -> str:
 def no_directory(word: str) -> str:
     """Says what is wrong with a word that names no directory."""
     if os.path.lexists(word.replace("\0", "")):
-        return f"{printable(word)} is no directory"
+        return f"{printable(word)} is not a directory"
     return f"there is no directory {printable(word)}"
 
 
@@ -160,5 +160,5 @@ def next_name(name: str) -> str:
     while f"{name}-{number}" in taken:
         number += 1
     if not is_name(f"{name}-{number}"):
-        raise UsageError(f"{name}-{number} is too long for a session's name; take another one")
+        raise UsageError(f"{name}-{number} is too long for a session name; choose another one")
     return f"{name}-{number}"

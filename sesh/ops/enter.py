@@ -70,7 +70,7 @@ class Entry:
             create.order(self._caller, env=self._spec.get("env") or (), label=self._spec.get("label") or ())
 
     def enter(self) -> Entered:
-        """The session, created where it is not there. Raises Refused where the person declines."""
+        """The session, created if it does not exist. Raises Refused if the person declines."""
         if self._order is None:
             self.check()
         name, connection = self.name, self.connection
@@ -78,7 +78,7 @@ class Entry:
             name, connection = _near(self._caller, name)
         if connection is not None:
             if not self._plain:
-                self._caller.entering(f"{name} runs already; DIR and CMD are not applied")
+                self._caller.entering(f"{name} already runs; DIR and CMD are ignored")
             return name, connection
         if self._remark:
             self._caller.entering(self._remark)
@@ -89,7 +89,7 @@ class Entry:
         from sesh.ops import create
 
         if self._order is None:
-            raise Unreachable(f"{self.name} ended while it was asked; try again")
+            raise Unreachable(f"{self.name} has just ended; try again")
         try:
             if (known := find.lost_record(self.name)) is not None:
                 from sesh.ops import lost
@@ -127,7 +127,7 @@ def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
         if summary is None or summary["state"] != "running" or "machine" in summary:
             continue
         answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"))
-        answer = caller.ask(f"there is {other}; attach to it, or create {name}?", answers, "a")
+        answer = caller.ask(f"session {other} exists; attach to it, or create {name}?", answers, "a")
         if not answer:
             raise Refused("nothing was done")
         return (other, find.required(other)) if answer == "a" else (name, None)
@@ -143,7 +143,7 @@ def attach(_caller: Caller, name: str) -> Entered:
         connection = find.running(last)
         if connection is not None:
             return last, connection
-    raise NotFound("no session was attached before", hint="`$sesh` lists what there is")
+    raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
 
 
 def recent() -> list[tuple[str, str]]:
@@ -204,7 +204,7 @@ def _settled(
     if not choice:
         if not (asks and caller.can_ask):
             found.close()
-            raise Exists(f"{name} {_state(name)}; say which: --join, --replace or --new-name")
+            raise Exists(f"{name} {_state(name)}; choose --join, --replace or --new-name")
         with found:
             choice = _asked(caller, name, found)
         if choice == "join":
@@ -216,7 +216,7 @@ def _settled(
         return *_beside(name, what), True
     here = listing.current()
     if here is not None and here["name"] == name:
-        raise Refused(f"this is {name}, and it cannot replace itself; detach first")
+        raise Refused(f"you are in {name}, and it cannot replace itself; detach first")
     for error in end.end_all([name]).values():
         raise error
     return name, create.start(what, name), True
@@ -227,7 +227,7 @@ def _asked(caller: Caller, name: str, found: Connection) -> str:
     from sesh.ops import create
 
     session = _summary(found)
-    about = f"{name} runs and does not answer" if session is None else f"{name} {_state(name)}{_about(session)}"
+    about = f"{name} runs but does not answer" if session is None else f"{name} {_state(name)}{_about(session)}"
     answers = (("j", "Join"), ("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
     answer = caller.ask(about, answers, "r" if session is None else "j")
     choice = {"j": "join", "r": "replace", "n": "new"}.get(answer)
@@ -237,7 +237,7 @@ def _asked(caller: Caller, name: str, found: Connection) -> str:
 
 
 def _state(name: str) -> str:
-    return "has ended and is kept" if find.ended(name) else "runs already"
+    return "has ended, but is kept" if find.ended(name) else "already runs"
 
 
 def _summary(connection: Connection) -> Summary | None:

@@ -29,8 +29,8 @@ def checked(word: str, verb: str = "") -> str:
         verb = f"{verb} " if verb else ""
         kind = InvalidName if verb else UsageError
         raise kind(
-            f"{printable(word)} is no session's name; for the host: sesh @{printable(word)}, "
-            f"for a session over there: sesh @{printable(host)} {verb}{printable(name)}"
+            f"{printable(word)} is not a session name; for the host: sesh @{printable(word)}, "
+            f"for a session on it: sesh @{printable(host)} {verb}{printable(name)}"
         )
     return check_name(word)
 
@@ -53,7 +53,7 @@ def running(name: str) -> wire.Connection | None:
         return wire.connect(name)  # listing had it make its socket again
     except NotFound:
         raise Silent(
-            f"{name} runs and does not answer", hint=f"`$sesh --status {name}` tells its daemon's pid"
+            f"{name} runs but does not answer", hint=f"`$sesh --status {name}` shows its daemon's pid"
         ) from None
 
 
@@ -83,7 +83,7 @@ def welcomed(connection: wire.Connection, name: str) -> dict[str, Any]:
     except TimedOut as error:
         if error.answered:
             raise
-        told = f"the daemon of {name} does not answer; `sesh --status {name}` tells its pid"
+        told = f"the daemon of {name} does not answer; `$sesh --status {name}` shows its pid"
         raise Silent(told) from None
 
 
@@ -96,7 +96,7 @@ def lost_record(name: str) -> Summary | None:
 def lost(name: str) -> NotFound:
     """The error for a session whose daemon died."""
     return NotFound(
-        f"{name} is lost: its daemon died", hint=f"`$sesh {name}` starts it again, `$sesh --kill {name}` forgets it"
+        f"{name} was lost: its daemon died", hint=f"`$sesh {name}` restarts it, `$sesh --kill {name}` forgets it"
     )
 
 
@@ -104,7 +104,7 @@ def taken(name: str) -> Exists:
     """The error for a name that is not free: its session runs, or has ended and is kept."""
     if not ended(name):
         return paths.taken(name)
-    return Exists(f"{name} has ended and is kept", hint=f"`$sesh --kill {name}` frees the name")
+    return Exists(f"{name} has ended, but is kept", hint=f"`$sesh --kill {name}` frees the name")
 
 
 def ended(name: str) -> bool:
@@ -116,4 +116,4 @@ def ended(name: str) -> bool:
 def elsewhere(name: str, summary: Summary) -> Refused:
     """The error for a session of another machine, seen through a shared home directory."""
     machine = printable(str(summary["machine"]))
-    return Refused(f"{name} runs on another machine, {machine}; log in there, or take another name")
+    return Refused(f"{name} runs on another machine, {machine}; log in there, or choose another name")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Event = dict[str, Any]
 
 _GRACE = 5.0
-"""Seconds by which the daemon may be late to say that the time ran out."""
+"""Seconds by which the daemon may be late to say that the time is up."""
 _ALL_LINES = 1_000_000
 _WAIT = 9
 """The number of the request; those before it are other ones."""
@@ -73,13 +73,13 @@ def met(
     except Silent:
         raise
     except Unreachable:
-        raise Unreachable(f"the daemon of {name} died; what was waited for will not come") from None
+        raise Unreachable(f"the daemon of {name} died while you waited") from None
     except TimedOut:
-        raise TimedOut(f"{name}: the time ran out before it came to that") from None
+        raise TimedOut(f"{name}: timed out") from None
     if answer.get("met") in ("prompt", "idle"):
         return {"met": str(answer["met"]), "match": None, "exit_code": None, "position": answer.get("position")}
     if not exit_:
-        raise Refused(f"{name} has ended ({answer.get('exit_code')}) before it came to that")
+        raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
     return _met_exit(answer)
 
 
@@ -150,7 +150,7 @@ class _Wait:
         connection.send(wire.asking("wait", _WAIT, **words), late)
         while True:
             if late is not None and time.monotonic() > late:
-                raise TimedOut("the time ran out")
+                raise TimedOut("timed out")
             kind, payload = connection.receive(late)
             if kind == protocol.OUTPUT:
                 position, data = protocol.split_number(payload)
@@ -389,13 +389,13 @@ def follow_all(target: Target) -> Iterator[Event]:
                 yield from _streamed(through)
             return
         except Lost:
-            caller.note(f"the link to @{host} is lost; sesh tries to come back, what happens meanwhile is not shown")
+            caller.note(f"lost the link to @{host}; reconnecting; events until then are not shown")
         except Unreachable as error:
             if error.answered:
                 raise
             raise Unreachable(f"sesh on @{host} ended, and with it the events") from None
         through = links.reopened(caller, target.destination)
-        caller.note(f"the link to @{host} stands again")
+        caller.note(f"reconnected to @{host}")
 
 
 def _streamed(through: Link) -> Iterator[Event]:
@@ -440,7 +440,7 @@ def _read_log(path: str) -> Iterator[Event]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise Refused(f"{printable(path, 4096)} cannot be read: {error.strerror}; see SESH_EVENT_LOG") from error
+        raise Refused(f"cannot read {printable(path, 4096)}: {error.strerror}; see SESH_EVENT_LOG") from error
     with open(descriptor, encoding="utf-8", errors="replace") as lines:
         for text in lines:
             try:

@@ -80,7 +80,7 @@ class Waiter:
         self._keepalive = keepalive.Keepalive(enabled=again is not None)
         self._ending = False
         self._forwarder = forwarder
-        interrupts.left = f"{name} goes on; to watch: $sesh {name}, to end it: $sesh --kill {name}"
+        interrupts.left = f"{name} keeps running; to watch: $sesh {name}, to end it: $sesh --kill {name}"
 
     def __enter__(self) -> Waiter:
         return self
@@ -112,7 +112,7 @@ class Waiter:
             step()
         except (Unreachable, TimedOut):
             if self._again is None:
-                raise InternalError(f"the daemon of {self.name} died, and the job's exit code with it") from None
+                raise InternalError(f"the daemon of {self.name} died; the job's exit code is lost") from None
             self._mend(self._again)
 
     def _begin(self) -> None:
@@ -148,7 +148,7 @@ class Waiter:
             if self._output is not None:
                 missed = int(result.get("position") or 0) - (self._position or 0)
                 if missed > len(output):
-                    self._caller.note(f"{missed - len(output)} bytes of what {self.name} wrote meanwhile were not kept")
+                    self._caller.note(f"{missed - len(output)} bytes that {self.name} wrote meanwhile were not kept")
                 self._output.take(output[max(0, len(output) - missed) :])
 
     def _turn(self) -> None:
@@ -308,7 +308,7 @@ def result(_caller: Caller, name: str) -> dict[str, Any]:
     """How the last job of a name ended: the daemon's account of it, `output` what its terminal got. Raises NotFound."""
     kept = results.newest(name)
     if kept is None or not kept.get("job"):
-        raise NotFound(f"nothing is known of a job {name}", hint="`$sesh` lists what there is")
+        raise NotFound(f"there is no job {name}, and no result of one", hint="`$sesh` lists the sessions")
     return {**kept, "output": results.output(kept)}
 
 

@@ -36,7 +36,7 @@ def sessions(caller: Caller) -> list[Entry]:
     Remotes that do not answer are noted.
     """
     found = [_entry(each, None) for each in listing.summaries() if _is_lasting(each)]
-    missed = [(word, "failed less than a minute ago, and was not asked") for word in lookup.skipped(caller)]
+    missed = [(word, "failed less than a minute ago; not asked again") for word in lookup.skipped(caller)]
     elsewhere = []
     for word, answer in lookup.summaries(caller, lookup.hosts(caller)):
         if isinstance(answer, SeshError):
@@ -44,7 +44,7 @@ def sessions(caller: Caller) -> list[Entry]:
         else:
             elsewhere += [_entry(each, word) for each in answer if _is_lasting(each)]
     for word, reason in missed:
-        caller.note(f"the sessions of @{word} are left out: {reason}")
+        caller.note(f"the sessions on @{word} are missing: {reason}")
     return found + sorted(elsewhere, key=lambda entry: (str(entry["host"]), entry["name"]))
 
 
@@ -82,16 +82,16 @@ def parse(data: bytes, source: str) -> list[Entry]:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         place = f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
-        raise UsageError(f"{source}:{place}: this is not UTF-8; nothing was made") from error
+        raise UsageError(f"{source}:{place}: not UTF-8; nothing was created") from error
     except json.JSONDecodeError as error:
         reason = error.msg[:1].lower() + error.msg[1:]
-        raise UsageError(f"{source}:{error.lineno}:{error.colno}: {reason}; nothing was made") from error
+        raise UsageError(f"{source}:{error.lineno}:{error.colno}: {reason}; nothing was created") from error
     except (RecursionError, ValueError) as error:
-        raise UsageError(f"{source}: this is nested too deeply, or not JSON; nothing was made") from error
+        raise UsageError(f"{source}: nested too deeply, or not JSON; nothing was created") from error
     try:
         return _sessions(whole)
     except _Wrong as error:
-        raise UsageError(f"{source}: {error}; nothing was made") from error
+        raise UsageError(f"{source}: {error}; nothing was created") from error
 
 
 def _sessions(whole: object) -> list[Entry]:
@@ -102,14 +102,14 @@ def _sessions(whole: object) -> list[Entry]:
             raise _Wrong(f"version: this sesh reads layouts of version {VERSION}, not {printable(str(version))}")
         listed = _required(whole, "sessions", ("version", "sessions"))
     if not isinstance(listed, list):
-        raise _Wrong("sessions: this is not a list")
+        raise _Wrong("sessions: not a list")
     entries: list[Entry] = []
     places: dict[tuple[str, str | None], int] = {}
     for at, each in enumerate(listed):
         entry = _session(each, f"sessions[{at}]")
         before = places.setdefault((entry["name"], entry["host"]), at)
         if before != at:
-            raise _Wrong(f"sessions[{at}].name: {entry['name']} stands at sessions[{before}] already")
+            raise _Wrong(f"sessions[{at}].name: {entry['name']} is already at sessions[{before}]")
         entries.append(entry)
     return entries
 
@@ -126,12 +126,12 @@ def _required(table: dict[str, Any], key: str, known: Sequence[str], place: str 
 def _session(each: object, place: str) -> Entry:
     """One session. Raises _Wrong."""
     if not isinstance(each, dict):
-        raise _Wrong(f"{place}: this is not an object")
+        raise _Wrong(f"{place}: not an object")
     name, host = _required(each, "name", _KEYS, f"{place}: "), each.get("host")
     if not isinstance(name, str):
-        raise _Wrong(f"{place}.name: this is not a text")
+        raise _Wrong(f"{place}.name: not a string")
     if host is not None and not isinstance(host, str):
-        raise _Wrong(f"{place}.host: this is neither text nor null")
+        raise _Wrong(f"{place}.host: not a string or null")
     for key, word, check in (("name", name, check_name), ("host", host, check_host)):
         try:
             if word is not None:
@@ -140,18 +140,18 @@ def _session(each: object, place: str) -> Entry:
             raise _Wrong(f"{place}.{key}: {error}") from error
     directory, command, labels = each.get("directory"), each.get("command"), each.get("labels") or {}
     if directory is not None and (not isinstance(directory, str) or not directory or "\0" in directory):
-        raise _Wrong(f"{place}.directory: this is neither a directory's name nor null")
+        raise _Wrong(f"{place}.directory: not a directory name or null")
     if command is not None and not _is_command(command):
-        raise _Wrong(f"{place}.command: this is neither a list of words nor null")
+        raise _Wrong(f"{place}.command: not a list of words or null")
     if not isinstance(labels, dict):
-        raise _Wrong(f"{place}.labels: this is not an object")
+        raise _Wrong(f"{place}.labels: not an object")
     for key, value in labels.items():
         try:
             check_label(f"{key}={value}")
         except UsageError as error:
             raise _Wrong(f"{place}.labels: {error}") from error
         if not isinstance(value, str) or "=" in key:
-            raise _Wrong(f"{place}.labels.{printable(key)}: this is not a text, or its key not a label's")
+            raise _Wrong(f"{place}.labels.{printable(key)}: not a valid label")
     return {"name": name, "host": host, "directory": directory, "command": command or None, "labels": dict(labels)}
 
 

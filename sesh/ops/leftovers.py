@@ -90,9 +90,9 @@ class Leftover:
     def cleared(self, *, ends: bool, forgets: bool) -> Row:
         """Clears it, unless it is to be left; what became of it."""
         if self.pid is not None and not ends:
-            return {"cleared": False, "left": "it lives"}
+            return {"cleared": False, "left": "it still runs"}
         if self.kind == "lost" and not forgets:
-            return {"cleared": False, "left": "it can be read"}
+            return {"cleared": False, "left": "it can still be read"}
         try:
             return {"cleared": True} if self.clear() else {"cleared": False, "left": "it is in use again"}
         except SeshError as error:
@@ -309,7 +309,7 @@ def daemons() -> Iterator[Leftover]:
             continue
         pid = int(listener[1])
         if descriptor in _descriptors(pid):
-            yield Orphan("daemon", f"daemon {pid}, whose session nobody can find", pid)
+            yield Orphan("daemon", f"daemon {pid}, without a session", pid)
 
 
 def _descriptors(pid: int) -> set[str]:
@@ -340,7 +340,7 @@ def bridges() -> Iterator[Leftover]:
         if words[-1:] != ["--bridge"] or parent not in reapers or pid in ancestors or not _is_sesh(words):
             continue
         if listening.keys().isdisjoint(_descriptors(pid)) and platform.directory_of(pid) != "/":
-            found.append(Orphan("bridge", "sesh --bridge, whose ssh has died", pid))
+            found.append(Orphan("bridge", "sesh --bridge, without its ssh", pid))
     until = time.monotonic() + _CLOSING_TIME
     while found and time.monotonic() < until:
         time.sleep(0.02)
@@ -410,7 +410,7 @@ def connections() -> Iterator[Leftover]:
     for pid, parent, words in processes:
         path = _control_path(words, folder) if parent in reapers else ""  # while it logs in it still has its parent
         if path and _master(path) != pid:
-            yield Orphan("connection", f"ssh {pid}, a shared connection that nobody can find", pid)
+            yield Orphan("connection", f"ssh {pid}, a shared connection without a socket", pid)
 
 
 def _control_path(words: list[str], folder: str | None) -> str:

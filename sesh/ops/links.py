@@ -73,7 +73,7 @@ def opened(caller: Caller, place: Destination, *, ask: bool | None = None, offer
 
 def _deploy(caller: Caller, place: Destination, missing: NotDeployed) -> None:
     """Installs sesh there, if the person wants that. Raises `missing` if not, DeployError."""
-    question = f"@{place.host} has no sesh; deploy sesh to @{place.host}?"
+    question = f"@{place.host} has no sesh; deploy it there?"
     if caller.ask(question, YES_NO, "y") != "y":
         raise missing
     from sesh.remote.deploy import deploy
@@ -166,7 +166,7 @@ class RemoteRoute(Route):
         lost = silent or not isinstance(broken, Link) or broken.broken()
         broken.close()
         if not lost or not session_id:
-            raise InternalError(f"the daemon of {self._name} on @{self.host} died, and the job's exit code with it")
+            raise InternalError(f"the daemon of {self._name} on @{self.host} died; the job's exit code is lost")
         try:
             return self._back(session_id, since, heard), None, b""
         except Ended as ended:
@@ -187,16 +187,16 @@ class RemoteRoute(Route):
 
     def _back(self, session_id: str, since: int, heard: float) -> Link:
         host, name = str(self.host), self._name
-        self._caller.note(f"the link to @{host} is lost; {name} goes on there, and sesh tries to come back to it")
+        self._caller.note(f"lost the link to @{host}; {name} keeps running, reconnecting")
         for pause in backoff():
             self.sleep(pause)
             try:
                 self._link = back(self._caller, name, host, session_id, since, heard)
             except (Unreachable, TimedOut):
                 continue
-            self._caller.note(f"the link to @{host} stands again")
+            self._caller.note(f"reconnected to @{host}")
             return self._link
-        raise Unreachable(f"@{host} did not come back", hint=f"to wait on: sesh @{host} --wait {name} --exit")
+        raise Unreachable(f"@{host} is still unreachable", hint=f"to wait again: sesh @{host} --wait {name} --exit")
 
 
 def _session_id(connection: Connection) -> str:
@@ -217,7 +217,7 @@ def begin(caller: Caller, through: Link, op: str, data: dict[str, Any], interrup
         except Lost:
             through.close()
             host = destination.host
-            caller.note(f"the link to @{host} is lost before the job was seen to begin; sesh tries to come back")
+            caller.note(f"lost the link to @{host} before the job was known to have started; reconnecting")
             through = _interruptibly(caller, destination, interrupts)
             continue
         except BaseException:
@@ -233,7 +233,7 @@ def _interruptibly(caller: Caller, destination: Destination, interrupts: Interru
     """A link in the place of one that was lost; Ctrl-C stops the trying."""
 
     def stop(_number: int) -> None:
-        raise Interrupted("whether the job began is not known", hint=f"to see: sesh @{destination.host}")
+        raise Interrupted("the job may or may not have started", hint=f"check with: sesh @{destination.host}")
 
     before, interrupts.away = interrupts.away, stop
     try:
@@ -251,4 +251,4 @@ def reopened(caller: Caller, destination: Destination) -> Link:
             return opened(caller, destination, ask=False)
         except (Unreachable, TimedOut):
             continue
-    raise Unreachable(f"@{destination.host} did not come back", hint=f"see: sesh @{destination.host}")
+    raise Unreachable(f"@{destination.host} is still unreachable", hint=f"check with: sesh @{destination.host}")

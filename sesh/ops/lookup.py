@@ -88,7 +88,7 @@ class Asking:
         except SeshError as error:
             answer = error
         except OSError as error:
-            answer = Unreachable(f"{word} cannot be asked: {error.strerror}")
+            answer = Unreachable(f"cannot ask {word}: {error.strerror}")
         if isinstance(answer, Unreachable):
             _noted(word)
         self._answers.append((word, answer))
@@ -201,7 +201,7 @@ def chosen(caller: Caller, name: str, words: list[str]) -> str | None:
         return words[0] if words else None
     if not caller.can_ask:
         several = ", ".join(f"@{word}" for word in words)
-        raise UsageError(f"{name} runs on {several}; say which: sesh @{words[0]} {name}")
+        raise UsageError(f"{name} runs on {several}; choose one: sesh @{words[0]} {name}")
     answers = [(str(number), f"{number} @{word}") for number, word in enumerate(words[:9], 1)]
     answer = caller.ask(f"{name} runs on several hosts:", [*answers, ("c", "Cancel")], "1")
     if not answer.isdecimal():
@@ -314,7 +314,7 @@ class SessionIndex:
         words = self._hosts if self._hosts is not None else hosts(self._caller)
         unasked = [] if self._hosts is not None else skipped(self._caller)
         self.there = {word: rows for word, rows in self.there.items() if word in words}
-        self.there |= dict.fromkeys(unasked, "unreachable less than a minute ago, and not asked again")
+        self.there |= dict.fromkeys(unasked, "unreachable less than a minute ago; not asked again")
         self._next_there = time.monotonic() + ELSEWHERE
         if words:
             self._askings.append(Asking(self._caller, words))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LINES = 1000
 """Lines that stand above a session that is started again."""
-_ANSWERS = (("s", "Start it again"), ("n", "New session"), ("c", "Cancel"))
+_ANSWERS = (("s", "Restart it"), ("n", "New session"), ("c", "Cancel"))
 
 
 def screen(name: str, form: str) -> bytes:
@@ -66,7 +66,7 @@ def begun(caller: Caller, what: Order, name: str, known: Summary, *, plain: bool
     if chosen not in ("s", "n"):
         raise Refused("nothing was done")
     if chosen == "n":
-        caller.entering(f"{_how(name, known)}; this one is new")
+        caller.entering(f"{_how(name, known)}; created a new one")
         return create.start(what, name)
     with _Kept(name):
         return create.start(_again(caller, what, name, known), name)
@@ -95,7 +95,7 @@ def _again(caller: Caller, what: Order, name: str, known: Summary) -> Order:
     """The order for the same session: its directory, labels and command, its old output above."""
     directory = str(known.get("cwd") or "")
     if not os.path.isdir(directory):
-        caller.entering(f"{create.no_directory(directory)} any more; it starts in your home directory")
+        caller.entering(f"{create.no_directory(directory)} any more; starting in your home directory")
         directory = os.path.expanduser("~")
     command = None if _is_shell(name) else [str(word) for word in known.get("command") or []] or None
     emulator = _kept(name)

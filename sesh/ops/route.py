@@ -49,7 +49,7 @@ class Route:
         `since`: the first byte of output that is missing. Raises Ended where the session has ended meanwhile. A local
         connection never raises Lost.
         """
-        raise Lost("the connection is lost", hint=f"see: $sesh --status {broken.welcome.get('name')}")
+        raise Lost("lost the connection", hint=f"see: $sesh --status {broken.welcome.get('name')}")
 
     def close(self) -> None:
         """Closes what stays open between two connections."""

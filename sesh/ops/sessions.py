@@ -71,7 +71,7 @@ def open_(
         except Exists:
             session = _summary(name)
     if session is None:
-        raise Unreachable(f"{name} ended while it was asked; try again")
+        raise Unreachable(f"{name} has just ended; try again")
     if session["state"] == "exited":
         raise find.taken(name)
     return False
@@ -146,7 +146,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> dict[str, Any]:
     if name is None:
         here = listing.current()
         if here is None:
-            raise UsageError(f"which session? write: $sesh --rename OLD {find.checked(new, '--rename')}")
+            raise UsageError(f"no session given; write: $sesh --rename OLD {find.checked(new, '--rename')}")
         name = str(here["name"])
     old, new = find.checked(name, "--rename"), find.checked(new, "--rename")
     if old == new:
@@ -213,7 +213,7 @@ def _reload(name: str) -> None:
     with find.required(name) as connection:
         connection.send(wire.greeting("request"), deadline)
         if "reload" not in (find.welcomed(connection, name).get("can") or ()):
-            message = f"{name} runs an older sesh that this one cannot take over; it goes on as it was"
+            message = f"{name} runs an older sesh that this one cannot take over; it goes on unchanged"
             raise Refused(message, hint="to renew it, end it and start it again")
         connection.send(wire.asking("reload", 1, python=sys.executable, path=path), deadline)
         connection.answer(1, deadline)
@@ -240,7 +240,7 @@ def kill_all(caller: Caller, ask: bool = True) -> dict[str, Any]:
         many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
         where = f" on @{caller.origin.host}" if caller.origin is not None else ""
         if not caller.agrees(f"end {many}{where} ({', '.join(chosen)})?"):
-            raise Refused("nothing was ended")
+            raise Refused("no session was ended")
     return _outcome(chosen, end.end_all(chosen), "killed")
 
 

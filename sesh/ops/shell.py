@@ -102,7 +102,7 @@ def run(
         except Unreachable as error:
             if isinstance(error, Silent) or error.answered:
                 raise
-            raise InternalError(f"the daemon of {name} died, and the command's exit code with it") from None
+            raise InternalError(f"the daemon of {name} died; the command's exit code is lost") from None
 
 
 def _answered(connection: wire.Connection, live: LiveOutput | None, interrupted_by: InterruptedBy | None) -> Answer:
@@ -215,7 +215,7 @@ class _Request:
         connection.send(wire.greeting("request"))
         if "rejoin" not in (find.welcomed(connection, name).get("can") or ()):
             raise InternalError(
-                "the link was lost, and with it the command's exit code",
+                "the link and the command's exit code were lost",
                 hint=f"to see what it did: $sesh --logs {name}",
             )
         connection.send(asked)
@@ -224,7 +224,7 @@ class _Request:
         """The account of the command, if its session has ended with it. Raises InternalError."""
         last = ended.result.get("run")
         if not isinstance(last, dict) or last.get("key") != self._words.get("key"):
-            raise InternalError(f"{name} has ended, and with it what is known of the command")
+            raise InternalError(f"{name} has ended; the command's result is lost")
         return {**last, "output_lost": True}, b""
 
 

@@ -69,7 +69,7 @@ def screen(_caller: Caller, name: str, form: str = "text") -> dict[str, Any]:
     Raises UsageError for another format, NotFound.
     """
     if form not in _FORMATS:
-        raise UsageError(f"{printable(form)} is not a format of --screen; take {', '.join(_FORMATS)}")
+        raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
     try:
         data = find.ask(name, "screen", format=_FORMATS[form])[1]
     except NotFound:
@@ -189,7 +189,7 @@ class Follower:
     def _begin(self, answer: dict[str, Any], text: str) -> LineReader:
         """Writes the lines that are there. The last one, if the cursor stands on it, is yet to be finished."""
         if "columns" not in answer:
-            raise ProtocolError("this session's daemon is an older sesh that cannot be followed; leave -f out")
+            raise ProtocolError("this session's daemon is too old for -f; omit it, or reload the session")
         from sesh.vt.lines import LineReader
 
         lines = text.removesuffix("\n").split("\n") if text else []

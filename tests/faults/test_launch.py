@@ -206,11 +206,11 @@ def test_a_directory_that_cannot_be_locked_is_named_in_the_error(daemons: Daemon
 
 
 def test_an_error_of_the_system_names_the_path_and_the_remedy(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It said `the session cannot be set up: Permission denied`."""
+    """It said `cannot set up the session: Permission denied`."""
     monkeypatch.setenv("SESH_DIR", home.directory)
     path = os.path.join(home.directory, "work.json")
     assert str(main.refusal(PermissionError(13, "Permission denied", path))) == (
-        f"the session cannot be set up: {path}: Permission denied; make {home.directory} writable"
+        f"cannot set up the session: {path}: Permission denied; make {home.directory} writable"
     )
     assert str(main.refusal(OSError(28, "No space left on device"))).endswith("set up: No space left on device")
 

@@ -151,7 +151,7 @@ def test_switching_inside_a_remote_session_stays_on_its_host(home: Home, farm: F
     terminal.type("echo in=$SESH_SESSION\r")
     told(terminal, "in=one")
     terminal.type("sesh one\r")
-    told(terminal, "this is one already")
+    told(terminal, "you are already in one")
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
     assert "[detached from one]" in terminal.text()
@@ -206,7 +206,7 @@ def test_a_new_session_s_number_and_a_name_that_is_taken(home: Home, farm: Farm)
     assert terminal.exit_code() == 0
     assert far.names() == ["1"]
     asked = home.terminal("@box", "--new", "1")
-    asked.wait_for(re.compile(r"1 runs already.*Join +Replace +New: 1-2 +Cancel", re.DOTALL))
+    asked.wait_for(re.compile(r"1 already runs.*Join +Replace +New: 1-2 +Cancel", re.DOTALL))
     asked.type("n\r")
     asked.wait_for(PROMPT)
     assert far.names() == ["1", "1-2"]

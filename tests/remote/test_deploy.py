@@ -107,7 +107,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
     if "HostKeyAlias" in config:
         here.write(".ssh/known_hosts", f"127.0.0.1 {far.sshd.host_key}\n")
     if "CertificateFile" in config:
-        with pytest.raises(DeployError, match="lets nobody in") as caught:
+        with pytest.raises(DeployError, match="does not accept your keys") as caught:
             deploy(Destination("box"))
         assert (caught.value.step, caught.value.code) == ("connect", "unreachable")
         return
@@ -167,7 +167,7 @@ def test_an_unknown_key_is_recorded_hashed_where_the_user_wants_that(here: Home,
 
 def test_an_unknown_key_is_refused_where_the_user_is_strict(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, known=False, config={"StrictHostKeyChecking": "yes"})
-    with pytest.raises(DeployError, match="the host key of box is not known") as caught:
+    with pytest.raises(DeployError, match="the host key of box is unknown") as caught:
         deploy(Destination("box"))
     assert (caught.value.step, "\n" in str(caught.value)) == ("connect", False)
     assert not far.exists(".local/share/sesh")
@@ -214,7 +214,7 @@ def test_a_host_is_reached_by_the_command_that_its_configuration_names(here: Hom
 @pytest.mark.skipif(not ROOT, reason="another user's programs take root")
 def test_a_command_that_leaves_home_another_users_is_told_so(here: Home, farm: Farm) -> None:
     far = farm.host("elsewhere", installed=False)
-    with pytest.raises(DeployError, match="which is another user's") as caught:
+    with pytest.raises(DeployError, match="another user's") as caught:
         deploy(Destination("box", via=["runuser", "-u", far.user, "--", "env", "HOME=/"]))
     assert caught.value.step == "upload"
 
@@ -240,7 +240,7 @@ def test_several_hosts_are_deployed_to_at_once_and_one_failure_stops_no_other(
         assert far.run(f"{PROGRAM} --version").code == 0
     lines = sorted(capfd.readouterr().err.splitlines())
     assert len(lines) == 4
-    assert lines[1].startswith("sesh: gone failed (connect): cannot be reached: ")
+    assert lines[1].startswith("sesh: gone failed (connect): ")
     assert lines[3].startswith(f"sesh: two has sesh {__version__} now, by Python 3.")
 
 
@@ -249,7 +249,7 @@ def test_nobody_is_asked_for_a_password_without_a_terminal(here: Home, farm: Far
     ended = threading.Event()
 
     def attempt() -> None:
-        with pytest.raises(DeployError, match="lets nobody in") as caught:
+        with pytest.raises(DeployError, match="does not accept your keys") as caught:
             deploy(Destination("box"))
         assert caught.value.prompt_may_help
         ended.set()

@@ -94,7 +94,7 @@ def old_version(far: Far) -> str:
 def test_a_host_without_python_is_told_so(here: Home, farm: Farm, bare: str) -> None:
     far = farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
     error = refused(step="python")
-    assert str(error) == "box has no Python 3.10 or newer, none at all: install python3 there"
+    assert str(error) == "box has no Python 3.10 or newer (none at all); install python3 there"
     assert not far.exists(".local/share/sesh")
 
 
@@ -110,7 +110,7 @@ def test_an_old_python_is_named_with_its_version(here: Home, farm: Farm, bare: s
             file.write(f"#!/bin/sh\n{text}\n")
         os.chmod(path, 0o755)  # noqa: S103
     message = str(refused(step="python"))
-    assert message.startswith("box has no Python 3.10 or newer, only ")
+    assert message.startswith("box has no Python 3.10 or newer (only ")
     assert "/bin/python3 (3.8.10)" in message
     assert "/bin/python (2.7.18)" in message
     assert "/bin/python3.12 (does not run)" in message
@@ -147,7 +147,7 @@ def test_a_full_disk_is_told_so_and_the_old_version_stays(here: Home, farm: Farm
     mounted("-t", "tmpfs", "-o", f"size=3m,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
     said = old_version(far)
     error = refused(step="upload")
-    assert re.fullmatch(r"box: there is no room left in \S+/\.local/share/sesh there; it takes \d+ MB", str(error))
+    assert re.fullmatch(r"box: not enough space in \S+/\.local/share/sesh on the host: needs \d+ MB", str(error))
     assert (versions(far), litter(far)) == (["0.0.1-old"], [])
     assert far.run(PROGRAM).stdout == said
 
@@ -156,7 +156,7 @@ def test_a_disk_that_fills_while_unpacking_is_told_so(here: Home, farm: Farm, mo
     far = farm.host("box", installed=False)
     os.makedirs(os.path.join(far.home, VERSIONS))
     mounted("-t", "tmpfs", "-o", f"size=9m,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
-    assert "there is no room left in" in str(refused(step="unpack"))
+    assert "not enough space in" in str(refused(step="unpack"))
     assert (versions(far), litter(far)) == ([], [])
     assert not far.exists(".local/share")
 
@@ -166,7 +166,7 @@ def test_a_home_that_cannot_be_written_is_told_so(here: Home, farm: Farm, mounte
     said = old_version(far)
     mounted("--bind", far.home, far.home)
     mounted("-o", "remount,bind,ro", far.home)
-    assert re.search(r"/versions/\S+ there cannot be written: Read-only file system$", str(refused(step="upload")))
+    assert re.search(r"cannot write \S+/versions/\S+ on the host: Read-only file system$", str(refused(step="upload")))
     assert versions(far) == ["0.0.1-old"]
     assert far.run(PROGRAM).stdout == said
 
@@ -174,7 +174,10 @@ def test_a_home_that_cannot_be_written_is_told_so(here: Home, farm: Farm, mounte
 def test_a_program_that_is_not_ours_stays_and_nothing_is_sent(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False)
     far.write(PROGRAM, "#!/bin/sh\necho mine\n", 0o755)
-    assert str(refused(step="switch")) == "~/.local/bin/sesh on box is not ours and stays; --force replaces it"
+    assert (
+        str(refused(step="switch"))
+        == "~/.local/bin/sesh on box was not installed by sesh and stays; --force replaces it"
+    )
     assert (far.run(PROGRAM).stdout, versions(far)) == ("mine\n", [])
     assert deploy(Destination("box"), force=True).changed
     assert far.run(f"{PROGRAM} --version").stdout.startswith("sesh ")
@@ -204,7 +207,7 @@ def test_a_version_that_does_not_work_over_there_is_not_switched_to(
     mounted("-t", "tmpfs", "-o", f"noexec,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
     old_version(far)
     error = refused(step="smoke_test")
-    assert str(error).startswith("box: the new version does not work there: `sesh --version` ended with 126")
+    assert str(error).startswith("box: the new version does not work on the host: `sesh --version` ended with 126")
     assert (versions(far), litter(far)) == (["0.0.1-old"], [])
     assert "0.0.1-old" in far.read(PROGRAM)
 

@@ -54,7 +54,7 @@ def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, farm: Far
     assert rows["one"].split()[1:] == ["ok"]
     assert "failed (3)" in rows["other"]
     assert "failed (125)" in rows["gone"]
-    assert "cannot be reached" in rows["gone"]
+    assert "cannot reach" in rows["gone"]
 
 
 def test_json_is_an_array_of_all_hosts(home: Home, farm: Farm) -> None:

@@ -95,7 +95,7 @@ def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box:
     wait_until(lambda: box.exists("ran"))
     settled(box)
     box.proxy.cut()
-    while b"stands again" not in line_of(running.stderr):
+    while b"reconnected to" not in line_of(running.stderr):
         pass
     away(box)
     box.write("go", "")
@@ -122,7 +122,7 @@ def test_a_person_need_not_wait_for_the_link(home: Home, box: Far) -> None:
     wait_until(lambda: box.exists("began"))
     settled(box)
     away(box)
-    assert b"is lost" in line_of(running.stderr)
+    assert b"lost the link" in line_of(running.stderr)
     running.send_signal(signal.SIGINT)
     code, _, error = told(running)
     assert (code, "sesh @box work" in error) == (130, True)
@@ -180,9 +180,9 @@ def test_the_events_of_all_sessions_go_on_too(home: Home, box: Far) -> None:
     following = home.start("@box", "--events", "--json")
     settled(box)
     away(box)
-    assert b"is lost" in line_of(following.stderr)
+    assert b"lost the link" in line_of(following.stderr)
     box.proxy.restore()
-    assert b"stands again" in line_of(following.stderr)
+    assert b"reconnected to" in line_of(following.stderr)
     assert home.sesh("@box", "--open", "other", "--", "cat").code == 0
     while json.loads(line_of(following.stdout))["session"] != "other":
         pass
@@ -195,8 +195,8 @@ def test_a_link_that_goes_silent_is_mended_as_well(home: Home, box: Far) -> None
     waiting = home.start("@box", "--wait", "work", "--exit")
     settled(box)
     silence(box, wait_until)
-    assert b"is lost" in line_of(waiting.stderr)
-    assert b"stands again" in line_of(waiting.stderr)
+    assert b"lost the link" in line_of(waiting.stderr)
+    assert b"reconnected to" in line_of(waiting.stderr)
     assert box.sesh("--run", "work", "--", "exit 8").code == 8
     assert told(waiting)[:2] == (8, "exit: 8\n")
 

@@ -30,7 +30,7 @@ def test_a_layout_of_several_hosts_is_written_here_and_made_again_there(home: Ho
     there = home.sesh("@one", "--export")
     assert [each["host"] for each in there.json()["sessions"]] == ["one"]
     again = home.sesh("@one", "--import", "-", input=there.raw)
-    assert (again.code, again.stdout) == (0, "@one far runs already\n")
+    assert (again.code, again.stdout) == (0, "@one far already runs\n")
 
 
 def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, farm: Farm) -> None:
@@ -44,7 +44,7 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, farm: Farm) 
     pid = json.loads(far.sesh("--status", "lonely", "--json").stdout)["daemon_pid"]
     far.run("rm .sesh/lonely.*")
     terminal = home.terminal("@one", "--sweep")
-    terminal.wait_for("end what still lives on @one?")
+    terminal.wait_for("end what still runs on @one?")
     terminal.type("y")
     assert terminal.exit_code() == 0
     assert not platform.start_time(pid)
@@ -73,7 +73,7 @@ def test_the_doctor_visits_other_hosts(home: Home, farm: Farm) -> None:
     assert "chmod 700" in ill.stdout
     farm.host("bare", installed=False)
     bare = home.sesh("@bare", "--doctor", "--json").json()
-    assert (bare["ok"], bare["checks"][0]["remedy"]) == (False, "put it there with: sesh --deploy @bare")
+    assert (bare["ok"], bare["checks"][0]["remedy"]) == (False, "install it with: sesh --deploy @bare")
     far.run("chmod 700 .sesh")
 
 

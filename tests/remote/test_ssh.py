@@ -238,7 +238,7 @@ def test_without_patience_the_time_to_connect_is_bounded_by_ssh_itself(
     far = farm.host("box", proxied=True)
     far.proxy.silence()
     monkeypatch.setattr(ssh, "CONNECT_TIMEOUT", 1)
-    with pytest.raises(Unreachable, match=r"box cannot be reached: .*timed out"):
+    with pytest.raises(Unreachable, match=r"cannot reach box: .*timed out"):
         master.ensure(Destination("box"), ask=False)
 
 
@@ -369,7 +369,7 @@ def test_the_connection_stays_as_long_as_the_environment_says(
 
 def test_the_identity_of_the_environment_is_used(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     far = farm.host("box", config={"IdentityFile": None, "IdentitiesOnly": None})
-    assert "lets nobody in" in refusal(Destination("box"))
+    assert "does not accept your keys" in refusal(Destination("box"))
     monkeypatch.setenv("SESH_IDENTITY", farm.ground.identity)
     master.ensure(Destination("box"), ask=False)
     assert run(Destination("box"), "id -un").stdout == f"{far.user}\n"
@@ -501,7 +501,7 @@ def test_an_unknown_key_is_taken_once_and_recorded(here: Home, farm: Farm) -> No
 
 def test_an_unknown_key_is_refused_where_the_user_is_strict(here: Home, farm: Farm) -> None:
     farm.host("box", known=False, config={"StrictHostKeyChecking": "yes"})
-    assert "the host key of box is not known" in refusal(Destination("box"))
+    assert "the host key of box is unknown" in refusal(Destination("box"))
     assert os.path.getsize(farm.known_hosts) == 0
 
 
@@ -560,7 +560,10 @@ def asks_by_password(farm: Farm, word: str, **words: dict[str, str | None]) -> F
 def test_nothing_waits_for_a_password_without_a_terminal(here: Home, farm: Farm) -> None:
     farm.host("box", sshd=BY_PASSWORD)
     begun = time.monotonic()
-    assert refusal(Destination("box")) == "box lets nobody in without a password or another key; try: ssh box"
+    assert (
+        refusal(Destination("box"))
+        == "box does not accept your keys, and sesh cannot ask for a password here; try: ssh box"
+    )
     assert time.monotonic() - begun < 10
 
 
@@ -632,7 +635,7 @@ def test_a_person_is_asked_by_ssh_where_autossh_could_not(
 def test_a_host_that_refuses_connections_is_told_of_in_one_line(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     far.proxy.refuse()
-    assert refusal(Destination("box")).startswith("box cannot be reached: ssh: connect to host 127.0.0.1")
+    assert refusal(Destination("box")).startswith("cannot reach box: ssh: connect to host 127.0.0.1")
 
 
 def test_a_jump_host_that_refuses_connections_is_told_of_in_one_line(here: Home, farm: Farm) -> None:

@@ -257,10 +257,10 @@ def test_what_is_not_there_or_leaves_home_is_told_and_the_rest_is_pushed(
     assert not sync(Destination("box")).ok
     assert len(farm.connections()) == calls
     assert capfd.readouterr().err.splitlines() == [
-        "sesh: absent is not synced to box: it is not there",
-        "sesh: /etc/passwd is not synced to box: it is absolute; write it relative to HOME",
-        "sesh: a/../../b is not synced to box: it leaves HOME; write it relative to HOME, without ..",
-        "sesh: out/passwd is not synced to box: a symbolic link in it leads out of HOME",
+        "sesh: absent is not synced to box: does not exist",
+        "sesh: /etc/passwd is not synced to box: absolute; write it relative to HOME",
+        "sesh: a/../../b is not synced to box: outside HOME; write it relative to HOME, without ..",
+        "sesh: out/passwd is not synced to box: a symbolic link in it points outside HOME",
     ]
     assert not far.exists("out")
 
@@ -277,7 +277,7 @@ def test_prose_says_once_what_goes_on_and_a_failure_in_one_line(
     result = sync(Destination("box"))
     assert (list(result.failed), result.pushed) == (["shut/file"], ["good"])
     first, second = capfd.readouterr().err.splitlines()
-    assert first == "sesh: Syncing files to box …"
+    assert first == "sesh: syncing files to box …"
     assert second.startswith("sesh: shut/file is not synced to box: rsync: ")
     assert "Permission denied" in second
     far.run("chmod 700 shut")
@@ -343,8 +343,8 @@ def test_without_rsync_scp_does_it_and_says_so(
     assert far.read(".config/tool/sub/c:d") == "changed"
     where = "here" if place == "here" else "on box"
     assert capfd.readouterr().err.splitlines() == [
-        "sesh: Syncing files to box …",
-        f"sesh: there is no rsync {where}: files that are gone here stay on box",
+        "sesh: syncing files to box …",
+        f"sesh: no rsync {where}: files deleted here stay on box",
     ]
 
 

@@ -18,7 +18,7 @@ def asked(home: Home, columns: int = 80) -> Terminal:
     opened = home.terminal(command=["bash"], columns=columns)
     opened.wait_for(PROMPT)
     opened.type("stty -a > before; sesh --new work -d; echo code=$?; stty -a > after\r")
-    opened.wait_for(re.compile(r"work runs already"))
+    opened.wait_for(re.compile(r"work already runs"))
     opened.wait_for("Cancel")
     return opened
 
@@ -99,4 +99,4 @@ def test_without_a_terminal_the_error_says_which_option_to_give(sesh: Sesh) -> N
     sesh("--open", "work")
     result = sesh("--new", "work", "-d")
     assert result.code == 1
-    assert result.stderr == "sesh: work runs already; say which: --join, --replace or --new-name\n"
+    assert result.stderr == "sesh: work already runs; choose --join, --replace or --new-name\n"

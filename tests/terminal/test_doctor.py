@@ -38,7 +38,7 @@ def test_where_all_is_well_it_says_so_and_changes_no_session(sesh: Sesh, home: H
     ("mode", "env", "check", "remedy"),
     [
         (0o755, {}, "directory", "run: chmod 700"),
-        (0o700, {"SESH_DETACH_KEY": "C-nonsense"}, "settings", "name a key as tmux does"),
+        (0o700, {"SESH_DETACH_KEY": "C-nonsense"}, "settings", "use tmux's key names"),
     ],
 )
 def test_what_keeps_sesh_from_working_is_an_error(
@@ -66,7 +66,7 @@ def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
         assert told[check]["state"] == "warning", check
         assert told[check]["remedy"], check
     terminal = home.terminal("--doctor", env={"TERM": "unheard-of"})
-    terminal.wait_for("this machine knows no terminal unheard-of")
+    terminal.wait_for("this machine has no terminfo entry for unheard-of")
     assert terminal.exit_code() == 0
 
 

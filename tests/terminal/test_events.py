@@ -151,4 +151,4 @@ def test_the_event_log_is_shown_as_a_table_or_as_its_objects(sesh: Sesh, home: H
     assert [json.loads(line) for line in one] == rows[:1]
     none = sesh("--events", "--log")
     assert (none.code, none.stdout) == (0, "")
-    assert "tells of nothing yet" in none.stderr
+    assert "has no events yet" in none.stderr

@@ -29,7 +29,7 @@ def test_what_was_exported_is_made_again_after_it_has_gone(sesh: Sesh, home: Hom
     sesh("--kill", "web")
     path = home.write("layout.json", exported.raw)
     made = sesh("--import", path)
-    assert (made.code, made.stdout) == (0, "shell runs already\nmade web\n")
+    assert (made.code, made.stdout) == (0, "shell already runs\ncreated web\n")
     web = next(each for each in sesh("--list", "--json").json() if each["name"] == "web")
     assert (web["cwd"], web["command"], web["labels"]) == ("/tmp", ["sleep", "1000"], {"team": "a"})
     again = sesh("--import", "-", "--json", input=exported.raw)
@@ -43,12 +43,12 @@ def test_what_was_exported_is_made_again_after_it_has_gone(sesh: Sesh, home: Hom
         ('{"sessions": [\n  {"name": "a" "b"}]}', "stdin:2:16:"),
         ("", "stdin:1:1:"),
         ('[{"name": "a"}, {"name": "b"}, {"name": "-x"}]', "sessions[2].name:"),
-        ('{"sessions": [{"name": "a"}, {"name": "a"}]}', "sessions[1].name: a stands at sessions[0]"),
+        ('{"sessions": [{"name": "a"}, {"name": "a"}]}', "sessions[1].name: a is already at sessions[0]"),
         ('{"sessions": [{"name": "a", "command": "make"}]}', "sessions[0].command:"),
         ('{"sessions": [{"name": "a", "host": "-oProxyCommand=x"}]}', "sessions[0].host:"),
         ('{"sessions": [{"name": "a", "labels": {"k": 1}}]}', "sessions[0].labels"),
         ('{"sessions": [{"name": "a", "directory": 5}]}', "sessions[0].directory:"),
-        ('{"sessions": [{}]}', 'sessions[0]: the key "name" is missing; nothing was made'),
+        ('{"sessions": [{}]}', 'sessions[0]: the key "name" is missing; nothing was created'),
         ('[{"name": "a"}, {"nam": "b"}]', 'sessions[1]: the key "name" is missing ("nam" is unknown)'),
         ('{"session": []}', 'the key "sessions" is missing ("session" is unknown)'),
         ('{"version": 9, "sessions": []}', "version:"),
@@ -67,16 +67,16 @@ def test_a_name_that_is_kept_is_no_session_that_runs(sesh: Sesh) -> None:
     sesh("--exec", "done", "--keep", "--", "true")
     made = sesh("--import", input='[{"name": "done"}]')
     assert (made.code, made.stdout) == (1, "")
-    assert "done was not made: done has ended and is kept; `sesh --kill done` frees the name" in made.stderr
+    assert "done was not created: done has ended, but is kept; `sesh --kill done` frees the name" in made.stderr
 
 
 def test_one_that_cannot_be_made_keeps_no_other_from_it(sesh: Sesh, home: Home) -> None:
     layout = {"sessions": [{"name": "lost", "directory": "/nowhere"}, {"name": "ok", "directory": "~"}]}
     made = sesh("--import", input=json.dumps(layout))
-    assert (made.code, made.stdout) == (1, "made ok\n")
-    assert "lost was not made: there is no directory /nowhere" in made.stderr
+    assert (made.code, made.stdout) == (1, "created ok\n")
+    assert "lost was not created: there is no directory /nowhere" in made.stderr
     assert home.names() == ["ok"]
     for word in ("nothing.json", home.path):  # a directory was an internal error
         missing = sesh("--import", word)
         assert missing.code == 1
-        assert f"{word} cannot be read" in missing.stderr
+        assert f"cannot read {word}" in missing.stderr

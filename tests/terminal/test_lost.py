@@ -104,7 +104,7 @@ def test_persist_false_keeps_nothing(sesh: Sesh, home: Home) -> None:
     lose(home, "job")
     answer = sesh("--screen", "job")
     assert answer.code == 1
-    assert "job is lost" in answer.stderr
+    assert "job was lost" in answer.stderr
 
 
 def test_a_lost_shell_is_started_again_in_its_directory_with_its_output_above(home: Home) -> None:

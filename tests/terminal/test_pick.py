@@ -51,7 +51,7 @@ def test_letters_search_and_what_is_searched_for_at_once_counts(terminal: Open) 
     opened.type("wst")
     opened.wait_for(re.compile(r"^> wst .*1/3\n web-site"))
     opened.type("\x7f\x7f\x7fz~")  # which no temporary directory bears in its name
-    opened.wait_for(re.compile(r"^> z~ .*0/3\n none fits"))
+    opened.wait_for(re.compile(r"^> z~ .*0/3\n no match"))
     opened.type("\x15")
     opened.wait_for(re.compile(r"^>  .*3/3\n alpha"))
     opened.type("bui\r")
@@ -121,7 +121,7 @@ def test_a_name_that_none_has_is_created(terminal: Open, sesh: Sesh, home: Home)
     opened = terminal("--pick")
     opened.wait_for("1/1")
     opened.type("brandnew")
-    opened.wait_for("Enter creates brandnew")
+    opened.wait_for("Enter create brandnew")
     opened.type("\r")
     opened.wait_until(lambda: picture(opened).strip() == PROMPT, what="the session alone")
     assert home.names() == ["brandnew", "work"]
@@ -130,7 +130,7 @@ def test_a_name_that_none_has_is_created(terminal: Open, sesh: Sesh, home: Home)
 def test_no_sessions_and_no_terminal_are_told_with_what_to_do(terminal: Open, sesh: Sesh) -> None:
     nothing = terminal("--pick")
     assert nothing.exit_code() == 1
-    assert "sesh: there is no session to choose; `sesh NAME` creates one" in nothing.text()
+    assert "sesh: there are no sessions; `sesh NAME` creates one" in nothing.text()
     refused = sesh("--pick")
     assert (refused.code, refused.stderr.count("\n")) == (1, 1)
     assert "sesh --list" in refused.stderr

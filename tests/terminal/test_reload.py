@@ -223,7 +223,7 @@ def test_another_sesh_takes_over_and_one_that_is_broken_does_not(sesh: Sesh, hom
     answer = sesh("--reload", "work")
     assert answer.code == 1
     assert "cannot take over (SyntaxError" in answer.stderr
-    assert "work goes on as it was" in answer.stderr
+    assert "work goes on unchanged" in answer.stderr
     home.command = other(home, "newer", "daemon/loop/fault_log.py", LOUDER)
     assert sesh("--reload", "work").code == 0
     home.command = mine

@@ -18,17 +18,17 @@ Sesh = Callable[..., Result]
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("replay = 5\n", "config.toml:1:1: there is no key replay here"),
-        ("persist = true\n[hooks]\n  on_bel = 'x'\n", "config.toml:3:3: there is no key on_bel here"),
+        ("replay = 5\n", "config.toml:1:1: unknown key replay"),
+        ("persist = true\n[hooks]\n  on_bel = 'x'\n", "config.toml:3:3: unknown key on_bel"),
         ("detach_key = 'C-b d\n", "config.toml:"),
-        ("persist = 'no'\n[groups]\nweb = 3\n", "config.toml:1:1: persist is true or false"),
+        ("persist = 'no'\n[groups]\nweb = 3\n", "config.toml:1:1: persist must be true or false"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place_and_no_failure_to_attach(home: Home, text: str, place: str) -> None:
     home.write(".config/sesh/config.toml", text)
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    terminal.wait_for(" config.toml has mistakes; `sesh --doctor` shows them")  # the first screen covers the lines
+    terminal.wait_for(" config.toml has errors; `sesh --doctor` shows them")  # the first screen covers the lines
     terminal.type("echo here $((1+1))\r")
     terminal.wait_for("here 2")
     assert terminal.raw.count(place.encode()) == 1

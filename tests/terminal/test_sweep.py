@@ -43,7 +43,7 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     stale = [left_behind(home, entry) for entry in (".0123abcd.run", "gone.cmd", ".web.json.4194999", "torn.json")]
     fresh = home.write(".sesh/.89abcdef.run", "", mode=0o600)
     dry = sesh("--sweep", "--dry-run")
-    assert (dry.code, dry.stdout.splitlines()[-1]) == (0, "6 found, nothing was changed")
+    assert (dry.code, dry.stdout.splitlines()[-1]) == (0, "6 found; nothing changed")
     assert set(home.names()) == {"done", "gone", "live", "torn"}
     first = dry.stdout.splitlines()[0]
     assert first.split()[:3] == ["2h", "stale", "file"], "the oldest comes first"
@@ -55,7 +55,7 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     assert rest[-1] == "2 of 2 cleared"
     assert home.names() == ["live"]
     assert os.path.exists(fresh), "a run may be about to read it"
-    assert sesh("--sweep").stdout == "nothing is left over\n"
+    assert sesh("--sweep").stdout == "no leftovers\n"
 
 
 def test_a_daemon_that_nobody_can_find_is_ended_only_where_that_is_wanted(sesh: Sesh, home: Home) -> None:
@@ -66,12 +66,12 @@ def test_a_daemon_that_nobody_can_find_is_ended_only_where_that_is_wanted(sesh: 
     left = sesh("--sweep", "--json").json()["pieces"]
     assert [(each["kind"], each["pid"], each["cleared"]) for each in left] == [("daemon", pid, False)]
     terminal = home.terminal("--sweep")
-    terminal.wait_for("end what still lives?")
+    terminal.wait_for("end what still runs?")
     terminal.type("n")
     assert terminal.exit_code() == 0
     assert platform.start_time(pid)
     again = home.terminal("--sweep")
-    again.wait_for("end what still lives?")
+    again.wait_for("end what still runs?")
     again.type("y")
     assert again.exit_code() == 0
     assert not platform.start_time(pid)
@@ -105,7 +105,7 @@ def test_the_session_that_it_is_typed_in_and_another_machines_are_left(sesh: Ses
     for suffix in (".sock", ".json"):
         os.unlink(os.path.join(home.directory, f"own{suffix}"))
     terminal.type("sesh --sweep --all | tail -n 1; echo over\r")
-    terminal.wait_for("nothing is left over")
+    terminal.wait_for("no leftovers")
     assert os.path.exists(os.path.join(home.directory, "theirs.json"))
     assert os.path.lexists(os.path.join(home.directory, ".agent.ab"))
     terminal.type("exit\r")

@@ -60,13 +60,19 @@ def test_a_program_that_ends_gives_its_code(terminal: Open, script: str, code: i
     opened.wait_for(f"[{line}]")
 
 
-@pytest.mark.parametrize(("command", "code"), [("no-such-program", 127), ("/etc/passwd", 126)])
+@pytest.mark.parametrize(
+    ("command", "code", "line"),
+    [
+        ("no-such-program", 127, "sesh: no-such-program"),
+        ("/etc/passwd", 126, "sesh: cannot execute /etc/passwd"),
+    ],
+)
 def test_a_program_that_cannot_start_is_the_creators_own_error(
-    terminal: Open, home: Home, command: str, code: int
+    terminal: Open, home: Home, command: str, code: int, line: str
 ) -> None:
     opened = terminal("work", "--", command)
     assert opened.exit_code() == code
-    opened.wait_for("sesh: " + command)
+    opened.wait_for(line)
     assert home.names() == []
 
 
@@ -98,8 +104,8 @@ def test_a_kept_job_is_shown_by_attaching_and_gives_its_code(terminal: Open, ses
 def test_directory_and_command_are_not_applied_to_what_runs(terminal: Open, sesh: Sesh) -> None:
     sesh("--open", "work")
     opened = terminal("work", "/nowhere", "--", "false")
-    opened.wait_for_raw(b"work runs already; DIR and CMD are not applied")
-    opened.wait_for(" work runs already; DIR and CMD are not applied")  # the first screen covers what was printed
+    opened.wait_for_raw(b"work already runs; DIR and CMD are ignored")
+    opened.wait_for(" work already runs; DIR and CMD are ignored")  # the first screen covers what was printed
     inside(opened)
     left(opened, "work")
 
@@ -196,7 +202,7 @@ def _attached(sesh: Sesh) -> dict[str, int]:
 def test_inside_a_session_its_own_name_does_nothing(terminal: Open) -> None:
     opened = inside(terminal("one"))
     opened.type("sesh one; echo code-$?\n")
-    opened.wait_for("this is one already")
+    opened.wait_for("you are already in one")
     opened.wait_for("code-0")
 
 
@@ -233,7 +239,7 @@ def test_what_cannot_be_switched_to_is_not_created_either(terminal: Open, sesh: 
     assert opened.text().count("detach first") == 3
     left(opened, "one")
     sesh("--send", "one", "clear; sesh four", "--enter")
-    wait_until(lambda: "no client is attached to one" in sesh("--screen", "one").stdout)
+    wait_until(lambda: "no attached client of one" in sesh("--screen", "one").stdout)
     assert home.names() == ["one"]
 
 
@@ -249,19 +255,19 @@ def test_new_inside_a_session_switches_to_what_it_created(terminal: Open, sesh: 
 def test_a_name_with_one_letter_wrong_is_asked_about(terminal: Open, sesh: Sesh, home: Home) -> None:
     sesh("--open", "website")
     near = terminal("websiet")
-    near.wait_for("there is website")
+    near.wait_for("session website exists")
     near.type("\r")
     left(inside(near), "website")
     created = terminal("webside")
-    created.wait_for("there is website")
+    created.wait_for("session website exists")
     created.type("c\r")
     left(inside(created), "webside")
     declined = terminal("websit")
-    declined.wait_for("there is ")
+    declined.wait_for("session website exists")
     declined.type(b"\x04")
     assert declined.exit_code() == 1
     stopped = terminal("websit")
-    stopped.wait_for("there is ")
+    stopped.wait_for("session website exists")
     stopped.type(b"\x03")
     assert stopped.exit_code() == 130
     assert home.names() == ["webside", "website"]
@@ -278,7 +284,7 @@ def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, 
     pid = sesh("--status", "work", "--json").json()["pid"]
     opened = terminal("--new", "work")
     opened.wait_for(
-        re.compile(r"work runs already \(detached, .*\[J/r/n/c\]\s+Join +Replace +New: work-2 +Cancel", re.DOTALL)
+        re.compile(r"work already runs \(detached, .*\[J/r/n/c\]\s+Join +Replace +New: work-2 +Cancel", re.DOTALL)
     )
     opened.type(answer if answer == "\r" else answer + "\r")
     left(inside(opened), name)
@@ -328,7 +334,7 @@ def test_kill_all_asks_on_a_terminal(terminal: Open, sesh: Sesh, home: Home) -> 
 
 def test_a_new_session_named_like_a_verb_comes_with_a_hint(terminal: Open) -> None:
     opened = terminal("ls")
-    opened.wait_for_raw(b"a new session named ls; to list sessions: sesh --list")
+    opened.wait_for_raw(b"this creates a session named ls; to list sessions: sesh --list")
     left(inside(opened), "ls")
 
 

@@ -27,12 +27,12 @@ def test_the_last_session_is_not_looked_for_where_nothing_is_trusted(home: Home)
     home.write("file", "")
     home.write("open/file", "")
     os.chmod(f"{home.path}/open", 0o755)  # noqa: S103 - refused for that
-    for where, told in (("file", "is no directory"), ("open", "chmod 700")):
+    for where, told in (("file", "is not a directory"), ("open", "chmod 700")):
         refused = home.sesh("-", env={"SESH_DIR": f"{home.path}/{where}"})
         assert refused.code == 1
         assert told in refused.stderr
     os.symlink(f"{home.path}/file", f"{home.directory}/.recent")
-    assert "no session was attached before" in home.sesh("-").stderr
+    assert "there is no previous session" in home.sesh("-").stderr
 
 
 def test_from_a_removed_directory_an_absolute_one_is_reached(home: Home) -> None:
@@ -42,7 +42,7 @@ def test_from_a_removed_directory_an_absolute_one_is_reached(home: Home) -> None
     done = subprocess.run(["sh", "-c", line], env=home.env, capture_output=True, timeout=20, check=False)
     assert done.stdout.decode() == "/\n1\n"
     said = [line for line in done.stderr.decode().splitlines() if not line.startswith("sh: ")]
-    assert said == ["sesh: the current directory was removed; go to another one"]
+    assert said == ["sesh: the current directory was removed; change to another one"]
     assert home.names() == ["web"]
 
 
@@ -54,7 +54,7 @@ def test_a_list_says_what_it_does_not_believe(home: Home) -> None:
     shown = home.sesh("--list")
     assert shown.code == 0
     other, web = shown.stderr.splitlines()
-    assert other == f"sesh: {home.directory}/other.sock is not a socket of sesh's; look at it, and move it away"
+    assert other == f"sesh: {home.directory}/other.sock is not a socket created by sesh; check it and move it away"
     assert web == f"sesh: {home.directory}/web.sock has mode 0666; run: chmod 600 {home.directory}/web.sock"
     assert [each["name"] for each in home.sesh("--list", "--json").json()] == ["web"]
     os.chmod(f"{home.directory}/web.sock", 0o600)

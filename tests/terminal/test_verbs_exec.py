@@ -123,18 +123,18 @@ def test_a_name_that_runs_is_no_job(sesh: Sesh) -> None:
     [
         (["--", "no-such-program"], 127, "not found"),
         (["--", ""], 127, "sesh: '': command not found"),
-        (["--", "/etc/passwd"], 126, "cannot be executed"),
+        (["--", "/etc/passwd"], 126, "cannot execute"),
         (["-C", "/no/such", "--", "true"], 1, "there is no directory /no/such"),
-        (["a/b", "--", "true"], 2, "no session's name"),
+        (["a/b", "--", "true"], 2, "not a valid session name"),
         (["--timeout", "soon", "--", "true"], 2, "seconds"),
         (["--timeout", "-1", "--", "true"], 2, "seconds"),
         (["--timeout", "nan", "--", "true"], 2, "seconds"),
         (["--env", "X", "--", "true"], 2, "--env NAME=VALUE"),
         (["--label", "x", "--", "true"], 2, "KEY=VALUE"),
-        (["build"], 2, "the command comes after --"),
-        (["build", "--"], 2, "the command comes after --"),
-        (["build", "make", "--", "x"], 2, "too many words"),
-        (["--print", "--follow", "--", "x"], 2, "exclude each other"),
+        (["build"], 2, "write the command after --"),
+        (["build", "--"], 2, "write the command after --"),
+        (["build", "make", "--", "x"], 2, "too many arguments"),
+        (["--print", "--follow", "--", "x"], 2, "cannot be combined"),
         (["--nonsense", "--", "x"], 2, "no such option"),
     ],
 )
@@ -179,7 +179,7 @@ def test_a_third_ctrl_c_stops_waiting_and_says_how_to_go_on(home: Home) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=10)
     assert process.returncode == 130
-    assert err.decode() == "sesh: job goes on; to watch: sesh job, to end it: sesh --kill job\n"
+    assert err.decode() == "sesh: job keeps running; to watch: sesh job, to end it: sesh --kill job\n"
     assert home.names() == ["job"]
 
 

@@ -25,7 +25,7 @@ def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:
     assert first.json() == {"ok": True, "name": "web", "session": "web", "host": None, "created": True}
     again = sesh("--open", "web", "/tmp", "--json", "--", "true")
     assert again.json()["created"] is False
-    assert again.stderr == "sesh: web runs already; DIR and CMD are not applied\n"
+    assert again.stderr == "sesh: web already runs; DIR and CMD are ignored\n"
     (session,) = sesh("--list", "--json").json()
     assert session["cwd"] == f"{home.path}/site"
     assert session["command"] == ["sleep", "60"]
@@ -137,7 +137,7 @@ def test_labels_are_set_and_removed(sesh: Sesh) -> None:
 
 def test_a_message_to_nobody_says_so(sesh: Sesh) -> None:
     sesh("--open", "web")
-    assert "nobody is attached" in sesh("--message", "web", "hello").stderr
+    assert "no client is attached" in sesh("--message", "web", "hello").stderr
     assert sesh("--message", "web", "hello", "--json").json() == {"ok": True, "name": "web", "clients": 0}
 
 
@@ -196,7 +196,7 @@ def test_a_lost_session_is_shown_told_and_made_anew(sesh: Sesh, home: Home) -> N
     for verb in ("--attach", "--screen", "--logs"):
         done = sesh(verb, "web")
         assert done.code == 1
-        assert "web is lost" in done.stderr
+        assert "web was lost" in done.stderr
     assert sesh("--status", "web", "--json").json()["state"] == "lost"
     assert sesh("--open", "web", "--json").json()["created"] is True
     assert sesh("--list", "--json").json()[0]["state"] == "running"
@@ -260,7 +260,7 @@ def test_closed_descriptors_are_not_taken_for_stdin_and_stdout(home: Home, sesh:
     assert shell("--send work - <&-").returncode == 0
     followed = shell("--exec --follow -- echo hi >&-")
     assert followed.returncode == 125
-    assert b"cannot be written" in followed.stderr
+    assert b"cannot write output" in followed.stderr
     assert shell("--exec --print -- sh -c 'exit 5' <&- >&- 2>&-").returncode == 5
 
 
@@ -271,16 +271,16 @@ def test_opening_a_name_while_it_is_ended_always_succeeds(home: Home) -> None:
         ending, opening = home.start("--kill", "web"), home.start("--open", "web", "--", "sleep", "60")
         _, said = opening.communicate(timeout=20)
         ending.communicate(timeout=20)
-        assert (opening.returncode, said) in ((0, b""), (0, b"sesh: web runs already; DIR and CMD are not applied\n"))
+        assert (opening.returncode, said) in ((0, b""), (0, b"sesh: web already runs; DIR and CMD are ignored\n"))
 
 
 def test_a_kept_name_is_said_to_be_kept_not_to_run(sesh: Sesh) -> None:
     sesh("--exec", "job", "--keep", "--", "true")
-    kept = "sesh: job has ended and is kept; `sesh --kill job` frees the name\n"
+    kept = "sesh: job has ended, but is kept; `sesh --kill job` frees the name\n"
     sesh("--open", "other", "--", "sleep", "60")
     for words in (["--open", "job"], ["--exec", "job", "--", "true"], ["--rename", "other", "job"]):
         assert sesh(*words).stderr == kept
-    assert sesh("--new", "job", "-d").stderr.startswith("sesh: job has ended and is kept; say which: --join")
+    assert sesh("--new", "job", "-d").stderr.startswith("sesh: job has ended, but is kept; choose --join")
 
 
 def test_who_has_no_terminal_is_told_what_does_without(sesh: Sesh) -> None:
@@ -302,7 +302,7 @@ def test_what_cannot_be_written_is_not_changed(sesh: Sesh, home: Home) -> None:
     for words in (["--rename", "web", "site"], ["--label", "web", "team=b"]):
         refused = sesh(*words)
         assert refused.code == 1
-        assert refused.stderr.startswith(f"sesh: {home.directory} cannot be written")
+        assert refused.stderr.startswith(f"sesh: cannot write to {home.directory}")
         assert refused.stderr.count("\n") == 1
     (session,) = sesh("--list", "--json").json()
     assert (session["name"], session["labels"], session["state"]) == ("web", {"team": "a"}, "running")

@@ -72,7 +72,7 @@ def test_an_unknown_option_is_one_line_and_one_object(sesh: Sesh, home: Home, ve
 def test_a_name_that_is_not_there_is_not_found(sesh: Sesh, verb: str) -> None:
     done = sesh(verb, "nobody")
     assert done.code == 1
-    assert done.stderr == "sesh: no session nobody; `sesh` lists what there is, `sesh nobody` creates it\n"
+    assert done.stderr == "sesh: no session nobody; `sesh` lists sessions, `sesh nobody` creates it\n"
     assert sesh(verb, "nobody", "--json").json()["error"]["code"] == "not_found"
 
 
@@ -95,7 +95,7 @@ def test_nothing_is_said_to_a_session_that_is_not_there(sesh: Sesh, verb: str, m
         ("web --kill", 2, "sesh --kill web"),
         ("-- make", 2, "sesh NAME"),
         ("-A", 2, "sesh NAME"),
-        ("- dir", 2, "attached last"),
+        ("- dir", 2, "the last session"),
         ("--run web ls -la", 2, "sesh --run web -- ls -la"),
         ("--run --timeout 5 web make", 2, "sesh --run --timeout 5 web -- make"),
         ("--run web -x -- make", 2, "no such option: -x"),
@@ -109,10 +109,10 @@ def test_nothing_is_said_to_a_session_that_is_not_there(sesh: Sesh, verb: str, m
         ("--kill", 2, "inside a session"),
         ("--detach", 2, "inside a session"),
         ("--rename new", 2, "sesh --rename OLD new"),
-        ("--new web --join --replace", 2, "exclude each other"),
+        ("--new web --join --replace", 2, "cannot be combined"),
         ("--exec -d --follow -- x", 2, "-d does not wait"),
-        ("@-oProxyCommand=x --list", 2, "is no host"),
-        ("@ web", 2, "is no host"),
+        ("@-oProxyCommand=x --list", 2, "is not a host"),
+        ("@ web", 2, "is not a host"),
     ],
 )
 def test_slips_are_met_with_what_to_type(sesh: Sesh, home: Home, words: str, code: int, told: str) -> None:
@@ -188,7 +188,7 @@ def a_file(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"), [(open_to_others, "chmod 700"), (a_link, "symbolic link"), (a_file, "no directory")]
+    ("make", "told"), [(open_to_others, "chmod 700"), (a_link, "symbolic link"), (a_file, "not a directory")]
 )
 def test_a_directory_that_is_not_to_be_trusted_is_refused_with_the_fix(
     sesh: Sesh, home: Home, make: Callable[[str], None], told: str
@@ -208,7 +208,7 @@ def test_output_that_cannot_be_stored_is_an_error(home: Home) -> None:
             [f"{home.path}/bin/sesh"], env=home.env, stdout=full, stderr=subprocess.PIPE, timeout=20, check=False
         )
     assert done.returncode == 1
-    assert done.stderr.startswith(b"sesh: the output cannot be written")
+    assert done.stderr.startswith(b"sesh: cannot write output")
 
 
 @pytest.mark.parametrize("words", [["work"], ["-A"], ["-A", "work"]])

@@ -124,7 +124,7 @@ def test_an_end_that_was_not_waited_for_is_an_error(sesh: Sesh, home: Home) -> N
     typed(sesh, "sleep 0.2; exit 4")
     _, err = waiting.communicate(timeout=15)
     assert waiting.returncode == 1
-    assert b"has ended (4)" in err
+    assert b"ended (4)" in err
 
 
 @pytest.mark.usefixtures("work")

@@ -90,28 +90,28 @@ def test_the_file_lies_where_xdg_says(place: Path, tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("\ncolour = 1", "2:1: there is no key colour here; known: detach_key, replay_lines,"),
-        ("persist = 1", "1:1: persist is true or false"),
-        ("replay_lines = true", "1:1: replay_lines is a number from 0 to 1000000"),
-        ("replay_lines = -1", "1:1: replay_lines is a number"),
-        ("detach_key = 3", "1:1: detach_key is one key or two"),
-        ('detach_key = "a b c"', "1:1: detach_key is one key or two"),
-        ("groups = 3", "1:1: groups is a table: write [groups]"),
-        ("[groups]\n  web = 'a'", "2:3: the group web is a list of hosts"),
-        ("[groups]\nweb = ['a', '-oProxyCommand=x']", "2:1: -oProxyCommand=x is no host"),
-        ("[groups]\n'a b' = []", "2:1: 'a b' is no host"),
-        ("[remotes]\nbox = 'docker'", "2:1: remotes.box is a table"),
-        ('[remotes.box]\nvia = "a \'b"', "2:1: via is a command in quotes"),
-        ("[remotes.box]\nvia = ''", "2:1: via is a command in quotes"),
-        ("[remotes]\nbox = { via = 'x', user = 'u' }", "2:20: there is no key user here; known: via"),
-        ("[hooks]\non_bel = 'x'", "2:1: there is no key on_bel here; known: on_bell, on_exit"),
-        ("[hooks]\non_bell = ['x']", "2:1: on_bell is a shell command in quotes"),
+        ("\ncolour = 1", "2:1: unknown key colour; known: detach_key, replay_lines,"),
+        ("persist = 1", "1:1: persist must be true or false"),
+        ("replay_lines = true", "1:1: replay_lines must be a number from 0 to 1000000"),
+        ("replay_lines = -1", "1:1: replay_lines must be a number"),
+        ("detach_key = 3", "1:1: detach_key must be one or two keys"),
+        ('detach_key = "a b c"', "1:1: detach_key must be one or two keys"),
+        ("groups = 3", "1:1: groups must be a table: write [groups]"),
+        ("[groups]\n  web = 'a'", "2:3: the group web must be a list of hosts"),
+        ("[groups]\nweb = ['a', '-oProxyCommand=x']", "2:1: -oProxyCommand=x is not a host"),
+        ("[groups]\n'a b' = []", "2:1: 'a b' is not a host"),
+        ("[remotes]\nbox = 'docker'", "2:1: remotes.box must be a table"),
+        ('[remotes.box]\nvia = "a \'b"', "2:1: via must be a command in quotes"),
+        ("[remotes.box]\nvia = ''", "2:1: via must be a command in quotes"),
+        ("[remotes]\nbox = { via = 'x', user = 'u' }", "2:20: unknown key user; known: via"),
+        ("[hooks]\non_bel = 'x'", "2:1: unknown key on_bel; known: on_bell, on_exit"),
+        ("[hooks]\non_bell = ['x']", "2:1: on_bell must be a shell command in quotes"),
         ("persist = false\nthis is no toml", "2:6: "),
         ("persist = ", "1:11: "),
         ("x = [[1,", "1:9: "),
         ("x = " + "[" * 100_000, "1:"),
         ("a = 'äö' # ä\nb = '", "2:"),
-        (b"persist = false\n# \xff", "2:3: it is no UTF-8 here; the defaults hold"),
+        (b"persist = false\n# \xff", "2:3: not UTF-8 here; using the defaults"),
     ],
 )
 def test_what_is_wrong_is_a_warning_with_its_place_and_the_rest_holds(
@@ -132,14 +132,14 @@ def test_a_bad_value_leaves_the_good_ones(place: Path) -> None:
 
 def test_a_warning_shows_no_controls(place: Path) -> None:
     found = loaded(place, '"\\u001b[2J" = 1')
-    assert warnings(found)[0].startswith("1:1: there is no key '\\x1b[2J' here")
+    assert warnings(found)[0].startswith("1:1: unknown key '\\x1b[2J'")
 
 
 def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
     place.mkdir()
     found = config.load()
     assert [str(warning) for warning in found.warnings] == [
-        f"{place}: it cannot be read: Is a directory; the defaults hold"
+        f"{place}: cannot be read: Is a directory; using the defaults"
     ]
 
 

@@ -95,7 +95,7 @@ def test_a_link_is_refused_also_with_a_slash_behind_it(
 
 def test_a_file_is_refused(place: Path) -> None:
     place.write_text("")
-    assert "no directory" in refused(place)
+    assert "not a directory" in refused(place)
 
 
 @pytest.mark.parametrize("bits", [0o710, 0o701, 0o750, 0o777, 0o1777])

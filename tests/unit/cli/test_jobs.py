@@ -69,7 +69,7 @@ def test_three_presses_of_ctrl_c_stop_the_waiting_and_the_job_goes_on(ends: tupl
     thread = played(daemon, part)
     with (
         Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter,
-        pytest.raises(Interrupted, match="job goes on; to watch: sesh job, to end it: sesh --kill job"),
+        pytest.raises(Interrupted, match="job keeps running; to watch: sesh job, to end it: sesh --kill job"),
     ):
         waiter.result(None, wanted=False)
     thread.join(10)
@@ -100,7 +100,7 @@ def test_nobody_is_kept_by_a_job_that_does_not_begin() -> None:
         for _ in range(times):
             os.kill(os.getpid(), signal.SIGINT)
 
-    with Interrupts(tie=False, left="it may have begun"), pytest.raises(Interrupted, match="may have begun"):
+    with Interrupts(tie=False, left="it may have started"), pytest.raises(Interrupted, match="may have started"):
         pressed(3)
 
 

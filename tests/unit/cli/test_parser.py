@@ -110,7 +110,7 @@ def test_a_word_that_is_no_host_is_refused(host: str) -> None:
 
 @pytest.mark.parametrize("argv", ["web --kill", "web -k", "web --new", "web dir --list", "web -x"])
 def test_a_verb_behind_the_name_is_a_slip_that_changes_nothing(argv: str) -> None:
-    with pytest.raises(UsageError, match="the verb comes before the name: sesh --"):
+    with pytest.raises(UsageError, match="write the verb before the name: sesh --"):
         split(argv.split())
 
 

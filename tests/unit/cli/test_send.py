@@ -91,7 +91,7 @@ def test_words_and_keys_are_typed_in_their_order(argv: list[str], typed: tuple[b
 
 
 def test_to_whom_is_asked_before_anything_is_typed() -> None:
-    with pytest.raises(UsageError, match="which session"):
+    with pytest.raises(UsageError, match="no session given"):
         words_and_keys(split(["--send", "--key", "C-c"]))
 
 

@@ -81,7 +81,7 @@ def test_another_protocol_is_one_line(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
         daemon.accept().welcome(protocol=99)
         assert terminal.exit_code() == 1
-        assert "do not understand" in terminal.text()
+        assert "incompatible" in terminal.text()
 
 
 def test_a_daemon_that_does_not_welcome_can_be_left(home: Home, daemon: FakeDaemon) -> None:

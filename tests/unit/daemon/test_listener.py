@@ -235,6 +235,6 @@ def test_a_lock_that_is_no_file_of_ours_is_refused_in_one_line(directory: str, k
         os.symlink("/tmp/never-made-by-sesh", path)
     else:
         os.mkdir(path)
-    with pytest.raises(Refused, match="cannot be locked"):
+    with pytest.raises(Refused, match="cannot lock"):
         Listener.claim("work")
     assert not os.path.exists("/tmp/never-made-by-sesh")

@@ -185,7 +185,7 @@ def test_questions_come_back_as_answers(home: Home, far_end: Bridge) -> None:
     connection = far_end.greeted()
     words: dict[str, Any] = {"op": "enter.new", "arguments": {"name": "work"}, "asks": True}
     asked, _ = connection.request("enter", deadline=deadline(), answers=[], **words)
-    assert asked["question"].startswith("work runs already")
+    assert asked["question"].startswith("work already runs")
     assert asked["answers"] == [["j", "Join"], ["r", "Replace"], ["n", "New: work-2"], ["c", "Cancel"]]
     assert asked["default"] == "j"
     answer, _ = connection.request("enter", deadline=deadline(), answers=["n"], **words)

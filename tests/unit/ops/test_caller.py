@@ -74,9 +74,9 @@ def test_whatever_the_other_machine_says_of_itself_harms_nothing(facts: dict[str
     ("error", "here", "there"),
     [
         (
-            NotFound("no session x", hint="`$sesh` lists what there is, `$sesh x` creates it"),
-            "no session x; `sesh` lists what there is, `sesh x` creates it",
-            "no session x; `sesh @box` lists what there is, `sesh @box x` creates it",
+            NotFound("no session x", hint="`$sesh` lists sessions, `$sesh x` creates it"),
+            "no session x; `sesh` lists sessions, `sesh x` creates it",
+            "no session x; `sesh @box` lists sessions, `sesh @box x` creates it",
         ),
         (
             SeshError("write: $sesh --kill x, or $sesh --exec -- y"),
@@ -84,7 +84,7 @@ def test_whatever_the_other_machine_says_of_itself_harms_nothing(facts: dict[str
             "write: sesh @box --kill x, or sesh @box --exec -- y",
         ),
         (SeshError("for the host: sesh @user@x"), "for the host: sesh @user@x", "for the host: sesh @user@x"),
-        (SeshError("this is sesh 0.1.0"), "this is sesh 0.1.0", "this is sesh 0.1.0"),
+        (SeshError("this sesh 0.1.0"), "this sesh 0.1.0", "this sesh 0.1.0"),
     ],
 )
 def test_commands_in_an_error_are_those_that_are_right_where_the_person_sits(

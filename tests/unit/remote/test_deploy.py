@@ -163,7 +163,7 @@ def test_what_cannot_be_put_together_is_an_upload_that_fails(monkeypatch: pytest
 
     monkeypatch.setattr(bundle, "build", build)
     row = "Python 3.12.1|fit 3.12.1 cpython - True /usr/bin/python3.12|/usr/bin/python3"
-    assert failed(monkeypatch, answer(row)) == ("upload", "what box needs cannot be put together: there is no wheel")
+    assert failed(monkeypatch, answer(row)) == ("upload", "cannot build the package for box: there is no wheel")
 
 
 def test_a_line_is_run_and_fed_and_both_its_outputs_are_read() -> None:
@@ -187,7 +187,7 @@ def test_a_program_that_ends_before_it_has_read_all_still_says_why() -> None:
 def test_a_host_that_goes_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carrier, "TIMEOUT", 0.2)
     way = carrier.SshCarrier(Destination("box", via=LOCAL), ask=False)
-    with pytest.raises(Unreachable, match="box does not answer any more"):
+    with pytest.raises(Unreachable, match="box stopped answering"):
         way.run("exec sleep 60")
 
 
@@ -206,7 +206,7 @@ def test_a_carrier_that_is_closed_ends_what_another_thread_runs() -> None:
     assert began.wait(10)
     way.close()
     thread.join(10)
-    assert told == ["box does not answer any more"]
+    assert told == ["box stopped answering"]
 
 
 def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:
@@ -249,5 +249,5 @@ def test_a_result_is_one_line_for_people() -> None:
     assert str(deploy.HostResult(destination, done)) == "box has sesh 1.2.3 already"
     done.changed, done.bytes, done.seconds = True, 4_200_000, 3.21
     assert str(deploy.HostResult(destination, done)) == "box has sesh 1.2.3 now, by Python 3.11.2 (4.2 MB, 3.2 s)"
-    error = deploy.DeployError("upload", "box: there is no room left")
-    assert str(deploy.HostResult(destination, error=error)) == "box failed (upload): there is no room left"
+    error = deploy.DeployError("upload", "box: not enough space")
+    assert str(deploy.HostResult(destination, error=error)) == "box failed (upload): not enough space"

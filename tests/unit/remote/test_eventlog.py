@@ -52,7 +52,7 @@ def test_without_the_variable_nothing_is_written(tmp_path: Path, monkeypatch: py
 
 
 def test_prose_is_silent_where_a_program_reads(log: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    eventlog.prose("Syncing files to box …")
+    eventlog.prose("syncing files to box …")
     assert capfd.readouterr().err == ""
 
 
@@ -79,7 +79,7 @@ def test_a_fifo_that_nobody_reads_holds_nothing_up(
     os.mkfifo(tmp_path / "fifo")
     monkeypatch.setenv("SESH_EVENT_LOG", str(tmp_path / "fifo"))
     eventlog.log("sync_start")
-    assert "cannot be written" in capfd.readouterr().err
+    assert "cannot write events" in capfd.readouterr().err
 
 
 def test_many_writers_share_one_log(log: Path) -> None:

@@ -78,24 +78,24 @@ def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path) -> N
     [
         ("/etc/passwd", "absolute"),
         ("~//etc", "absolute"),
-        ("..", "leaves HOME"),
-        ("a/../b", "leaves HOME"),
-        (".config/../../other", "leaves HOME"),
-        ("a\0b", "leaves HOME"),
+        ("..", "outside HOME"),
+        ("a/../b", "outside HOME"),
+        (".config/../../other", "outside HOME"),
+        ("a\0b", "outside HOME"),
         (".", "HOME itself"),
         ("~/", "HOME itself"),
         ("./.", "HOME itself"),
-        *((own, "sesh's own") for own in OWN),
-        (".local/share/./sesh/versions", "sesh's own"),
-        ("out", "leads out of HOME"),
-        ("out/file", "leads out of HOME"),
-        ("out/missing", "leads out of HOME"),
-        ("dangling", "leads out of HOME"),
-        ("all", "leads out of HOME"),
-        ("beside", "leads out of HOME"),
-        ("fifo", "neither a file nor a directory"),
-        ("missing", "not there"),
-        ("file/below", "not there"),
+        *((own, "belongs to sesh") for own in OWN),
+        (".local/share/./sesh/versions", "belongs to sesh"),
+        ("out", "points outside HOME"),
+        ("out/file", "points outside HOME"),
+        ("out/missing", "points outside HOME"),
+        ("dangling", "points outside HOME"),
+        ("all", "points outside HOME"),
+        ("beside", "points outside HOME"),
+        ("fifo", "not a file or directory"),
+        ("missing", "does not exist"),
+        ("file/below", "does not exist"),
         ("loop", "cannot be read: Too many levels"),
     ],
 )
@@ -283,10 +283,10 @@ def test_a_path_that_cannot_be_pushed_is_told_and_tried_again(home: Path, capfd:
     write(home / "d/file")
     for _ in range(2):
         result = sync.sync(Destination("box", via=["sh", "-c", "echo no such box >&2; exit 3", "-"]))
-        assert result.failed == {"missing": "it is not there", "d": "no such box"}
+        assert result.failed == {"missing": "does not exist", "d": "no such box"}
         assert capfd.readouterr().err.splitlines() == [
-            "sesh: missing is not synced to box: it is not there",
-            "sesh: Syncing files to box …",
+            "sesh: missing is not synced to box: does not exist",
+            "sesh: syncing files to box …",
             "sesh: d is not synced to box: no such box",
         ]
 

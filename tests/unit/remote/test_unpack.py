@@ -224,7 +224,7 @@ def test_a_member_is_never_written_through_a_link_or_twice(host: Host, bundle: B
 
 def test_an_archive_of_more_than_was_announced_is_refused(host: Host, bundle: Bundle) -> None:
     bomb = archive((member("start.py"), b"\0" * (bundle.size + 1)))
-    assert host.failed(bundle, "install", bomb) == ("unpack", "the archive holds more than was announced")
+    assert host.failed(bundle, "install", bomb) == ("unpack", "the archive contains more than announced")
     assert host.untouched()
 
 
@@ -261,7 +261,7 @@ def test_an_upload_that_ends_early_leaves_what_was_there(host: Host, bundle: Bun
 def test_a_version_that_does_not_work_never_comes_into_service(host: Host, bundle: Bundle) -> None:
     host.do(bundle, "install")
     bad = Bundle({**_FILES, "lib/sesh/remote/deploy/smoke.py": b"print('no such thing'); raise SystemExit(1)"})
-    assert host.failed(bad, "install") == ("smoke_test", "the new version does not work there: no such thing")
+    assert host.failed(bad, "install") == ("smoke_test", "the new version does not work on the host: no such thing")
     assert host.versions() == [bundle.name]
     assert host.do(bundle, "look")["done"]["program"] == "current"
 
@@ -328,7 +328,7 @@ def test_a_disk_that_is_full_is_said_to_be_and_nothing_is_left(host: Host, bundl
     process = host.start(host.stream(big, "install"), most=50_000)
     out, err = process.communicate(timeout=20)
     failed = json.loads(out.splitlines()[-1].partition(b" ")[2])["failed"]
-    assert (failed["step"], "no room left" in failed["reason"], err) == ("upload", True, b"")
+    assert (failed["step"], "not enough space" in failed["reason"], err) == ("upload", True, b"")
     assert host.untouched()
 
 
@@ -338,7 +338,7 @@ def test_who_is_ended_while_receiving_leaves_nothing(host: Host, bundle: Bundle,
     wait_until(lambda: any(name.startswith(".tmp-") for name in host.versions()), what="it receives")
     process.send_signal(number)
     out, _ = process.communicate(timeout=20)
-    assert b"it was stopped there" in out
+    assert b"it was stopped on the host" in out
     assert host.untouched()
 
 
