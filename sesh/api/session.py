@@ -370,7 +370,8 @@ class Session:
                     )
                 )
         except (NotFound, Unreachable) as error:  # it has ended, before it was asked or just then
-            if stop.stopped or (isinstance(error, Unreachable) and self.host is not None):
+            gone = self.host is None or isinstance(error, (NotFound, follow.DaemonDied))
+            if stop.stopped or not gone:
                 raise
             if not exit and (prompt or idle is not None or pattern is not None):
                 raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh import wording
 from sesh.cli import printing
-from sesh.errors import ExitCode, NotFound, UsageError
+from sesh.errors import ExitCode, NotFound, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops import find
 from sesh.ops.follow import DaemonDied, compiled, follow, follow_all, met
@@ -27,10 +27,12 @@ def wait(cli: Invocation, name: str, **conditions: Any) -> int:
         if cli.host is None:
             raise  # it is looked for on known remotes first, then `kept` is called
         return kept(cli, missing, name, **conditions)
+    except DaemonDied as died:
+        return kept(cli, died, name, **conditions)
     return _report(cli, name, answer)
 
 
-def kept(cli: Invocation, missing: NotFound, name: str, **conditions: Any) -> int:
+def kept(cli: Invocation, missing: SeshError, name: str, **conditions: Any) -> int:
     """The end of a session that is gone, if its end is waited for. Raises `missing` if nothing is known of it."""
     others = any(conditions.get(each) is not None for each in ("prompt", "idle", "pattern"))
     answer = cli.target.call("follow.ended", name=name) if conditions.get("exit_") or not others else None

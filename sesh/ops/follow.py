@@ -37,6 +37,10 @@ _WAIT = 9
 """The number of the request; those before it are other ones."""
 
 
+class DaemonDied(Unreachable):
+    """The daemon of a followed session died, or its session ended just before it could answer."""
+
+
 class _Match(Exception):
     """The pattern matched `text`; `position` is behind the line, or the part of it, that it stands on."""
 
@@ -60,7 +64,7 @@ def met(
 
     Without a condition it waits for the end. `idle`: seconds without output. `search`: what a line matches. `begin`:
     the position from which output counts, `sent` for that of the last `--send`, `start` for all that is kept. `limit`:
-    seconds. Raises NotFound, TimedOut, Refused if the session ends and that was not a condition, Unreachable.
+    seconds. Raises NotFound, TimedOut, Refused if the session ends and that was not a condition, DaemonDied.
     """
     exit_ = exit_ or (not prompt and idle is None and search is None)
     connection = route.connect(name)
@@ -73,7 +77,7 @@ def met(
     except Silent:
         raise
     except Unreachable:
-        raise Unreachable(f"the daemon of {name} died while you waited") from None
+        raise DaemonDied(f"the daemon of {name} died while you waited") from None
     except TimedOut:
         raise TimedOut(f"{name}: timed out") from None
     if answer.get("met") in ("prompt", "idle"):
@@ -209,10 +213,6 @@ _SCAN_INTERVAL = 1.0
 """Seconds between two looks for new sessions, where the kernel does not report them."""
 _EVENTS = 1
 """The number of the request."""
-
-
-class DaemonDied(Unreachable):
-    """The daemon of a followed session died: its events end here."""
 
 
 # -- one session

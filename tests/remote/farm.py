@@ -143,9 +143,18 @@ class Far:
 
     def settled(self) -> bool:
         """Whether all that has been sent has arrived: every sesh, ssh and sshd sleeps, on both sides of the proxy."""
-        everybody = [*self.farm.home.processes(), *self.processes()]
-        ours = [pid for pid in everybody if processes.called(pid).startswith(("sesh", "ssh", "python"))]
-        return processes.rested([*ours, *([self._proxy.thread] if self._proxy else [])])
+        before = self._carriers()
+        return processes.rested(before) and self._carriers() == before
+
+    def _carriers(self) -> set[int]:
+        """All that takes part in what passes between here and there: what runs in sessions does not."""
+        found = {*self.farm.home.processes(), *self.processes(), *self.sshd.connections()}
+        ours = {
+            pid
+            for pid in found
+            if processes.called(pid).startswith(("sesh", "ssh", "python")) or not processes.has_terminal(pid)
+        }
+        return ours | ({self._proxy.thread} if self._proxy else set())
 
 
 class Farm:

@@ -74,6 +74,20 @@ def called(pid: int) -> str:
         return ""
 
 
+def has_terminal(pid: int) -> bool:
+    """Whether a process has a controlling terminal, as what runs in a session has. Only Linux tells; else False."""
+    return _status(pid)[4:5] not in ([], ["0"])
+
+
+def _status(pid: int) -> list[str]:
+    """Of proc_pid_stat(5) the fields from the third on: state, parent, group, session, terminal, …"""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(") ")[2].split()
+    except OSError:
+        return []
+
+
 def rested(pids: Iterable[int], seconds: float = 0.05) -> bool:
     """Whether these processes (or threads) slept all the while: none ran, and none waits for a processor or a disk.
 
@@ -88,10 +102,8 @@ def rested(pids: Iterable[int], seconds: float = 0.05) -> bool:
 def _ran(pid: int) -> tuple[str, str]:
     """The state of a process as ps has it, and the nanoseconds for which it has run; two blanks once it has gone."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            state = file.read().rpartition(") ")[2][:1]
         with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
-            return state, file.read().split()[0]
+            return "".join(_status(pid)[:1]), file.read().split()[0]
     except OSError:
         return "", ""
 

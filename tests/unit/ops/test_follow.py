@@ -1,0 +1,66 @@
+"""Waiting for the end of a session that ends while it is asked."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from sesh import Session, wire
+from sesh.cli import follow
+from sesh.cli.invocation import Invocation
+from sesh.cli.parser import split
+from sesh.errors import Unreachable
+from sesh.ops.route import Route
+
+
+class Ending(Route):
+    """The way to a daemon that takes a connection and ends before it has read a request."""
+
+    def connect(self, name: str) -> wire.Connection:
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        descriptor = ours.detach()
+        return wire.Connection(descriptor, descriptor)
+
+
+class Machine:
+    """A machine with such a daemon, whose result is `kept`."""
+
+    def __init__(self, kept: dict[str, Any] | None) -> None:
+        self.kept = kept
+
+    def route(self, name: str) -> Route:
+        return Ending()
+
+    def call(self, op: str, **data: Any) -> Any:
+        assert (op, data) == ("follow.ended", {"name": "job"})
+        return self.kept
+
+
+KEPT = {"met": "exit", "match": None, "exit_code": 4, "position": 0}
+
+
+@pytest.mark.parametrize("host", [None, "box"])
+def test_a_session_that_ends_while_it_is_asked_is_waited_for_in_what_is_kept(
+    host: str | None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """On a host it was said that its daemon had died."""
+    session = Session("job", host)
+    monkeypatch.setattr(session, "_target", Machine(KEPT))
+    assert session.wait().exit_code == 4
+    monkeypatch.setattr(Invocation, "target", Machine(KEPT))
+    line = Invocation(split([*([f"@{host}"] if host else []), "--wait", "job"]))
+    assert follow.wait(line, "job") == 4
+    assert capfd.readouterr().out == "exit: 4\n"
+
+
+@pytest.mark.parametrize("conditions", [{}, {"prompt": True}])
+def test_of_a_session_of_which_nothing_is_kept_the_daemon_has_died(
+    conditions: dict[str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session("job")
+    monkeypatch.setattr(session, "_target", Machine(KEPT if conditions else None))
+    with pytest.raises(Unreachable, match="the daemon of job died"):
+        session.wait(**conditions)  # type: ignore[arg-type]
