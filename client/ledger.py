@@ -416,7 +416,7 @@ class _Titles:
 
     def __init__(self) -> None:
         self._changed = b""  # by which OSC: 2 the window's, 0 both; empty for neither
-        self._stack: list[tuple[int, bytes]] = []  # what was pushed (see `titles`), with `_changed` at that time
+        self._stack: list[tuple[int, bytes]] = []  # what was pushed (see `grammar.pop`), with `_changed` at that time
 
     def change(self, number: int, text: bytes) -> None:
         """OSC 0, 1 and 2; an empty text undoes a change."""

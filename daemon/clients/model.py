@@ -25,7 +25,7 @@ LULL = 0.03
 UNLOADED_LAG = 64 << 10
 """Bytes for which the emulator is not loaded: a small session that nobody looks at stays small."""
 UNLOADED_PLAIN_LAG = 1 << 20
-"""The same for plain lines of text, which the emulator takes in at once when somebody looks (see `vt.bulk`)."""
+"""The same for plain lines of text, which the emulator takes in at once when somebody looks (see `vt.fast_path`)."""
 CATCH_UP_TIME = 0.05
 """Seconds that a request for the screen waits for the emulator to catch up; then it shows where the emulator is."""
 PACK_GAIN = 128 << 10

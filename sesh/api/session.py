@@ -84,7 +84,7 @@ class Met:
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Met:
-        """What `ops.wait` says."""
+        """What `ops.follow.met` says."""
         return cls(str(answer.get("met")), answer.get("match"), answer.get("exit_code"), answer.get("position"))
 
 

@@ -138,7 +138,7 @@ def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostR
 
 
 def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: bool = False) -> int:
-    """Says what became of each host in JSON (to a person `fleet` has shown it already); the exit code."""
+    """Says what became of each host in JSON (a person has seen it already); the exit code."""
     rows = [_row(result) for result in results]
     failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
     if cli.json:

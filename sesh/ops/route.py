@@ -1,4 +1,4 @@
-"""The way to the daemon of a session on this machine; `remote_route` is the one to a session on a host."""
+"""The way to the daemon of a session on this machine; `links.RemoteRoute` is the one to a session on a host."""
 
 from __future__ import annotations
 

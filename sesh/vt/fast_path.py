@@ -258,7 +258,7 @@ def _pen_after(pen: Pen, raw: bytes) -> Pen:
 
 
 def _rendered(raw: bytes, pen: Pen, columns: int) -> list[bytes]:
-    """Lines as the scrollback keeps them (see `ansi`)."""
+    """Lines as the scrollback keeps them (see `cell`)."""
     lines = []
     for line in raw.decode().split("\r\n"):
         if "\t" in line:

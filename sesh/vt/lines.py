@@ -63,7 +63,7 @@ class Line:
 class LineReader:
     """Reads the output from `position` on, for a terminal of `columns`.
 
-    `start`: the encoded text (see `ansi`) that the first line has already, with the cursor in its column `column`, or
+    `start`: the encoded text (see `cell`) that the first line has already, with the cursor in its column `column`, or
     at its end (-1).
     """
 

@@ -1,7 +1,7 @@
 """What has scrolled off the top: a ring of logical lines, bounded in lines and in bytes.
 
 Rows that wrapped are joined, so that a line can be shown at any width. A line is kept as UTF-8 of its encoded text (see
-`ansi`), without trailing blanks. The newest line stays open as long as a row on the screen goes on with it. Bulk output
+`cell`), without trailing blanks. The newest line stays open as long as a row on the screen goes on with it. Bulk output
 comes as blocks of lines that are rendered when they are read (see `fast_path`).
 """
 
