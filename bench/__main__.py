@@ -90,10 +90,10 @@ def _document(path: str, rows: list[Row], facts: dict[str, object]) -> None:
     mark = "<!-- figures -->\n"
     with open(path, encoding="utf-8") as file:
         text = file.read().partition(mark)[0]
-    told = [f"{key} {value}" for key, value in dict(facts["machine"]).items() if value]  # type: ignore[call-overload]
+    facts_line = [f"{key} {value}" for key, value in dict(facts["machine"]).items() if value]  # type: ignore[call-overload]
     versions = ", ".join(map(str, dict(facts["versions"]).values()))  # type: ignore[call-overload]
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{text}{mark}\n{'; '.join(told)}. {versions}.\n\n{as_table(rows, markdown=True)}")
+        file.write(f"{text}{mark}\n{'; '.join(facts_line)}. {versions}.\n\n{as_table(rows, markdown=True)}")
 
 
 if __name__ == "__main__":

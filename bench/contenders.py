@@ -141,9 +141,9 @@ class Sesh(Contender):
         found = []
         for path in glob.glob(os.path.join(self.root, "s", "*.json")):
             with open(path, encoding="utf-8") as file:
-                told = re.search(r'"daemon_pid":\s*(\d+)', file.read())
-            if told:
-                found.append(int(told[1]))
+                answer = re.search(r'"daemon_pid":\s*(\d+)', file.read())
+            if answer:
+                found.append(int(answer[1]))
         return found
 
     def kill(self, session: str) -> None:
@@ -178,8 +178,8 @@ class Tmux(Contender):
         return [*self.words, "new-session", *words]
 
     def processes(self) -> list[int]:
-        told = self._said(*self.words, "display-message", "-p", "#{pid}")
-        return [int(told)] if told.isdecimal() else []
+        answer = self._said(*self.words, "display-message", "-p", "#{pid}")
+        return [int(answer)] if answer.isdecimal() else []
 
     def kill(self, session: str) -> None:
         run([*self.words, "kill-session", "-t", session], self.environment)
@@ -219,8 +219,8 @@ class Screen(Contender):
         return ["screen", "-D", "-m", *words]
 
     def processes(self) -> list[int]:
-        told = (name.partition(".")[0] for name in os.listdir(self.sockets))
-        return [int(each) for each in told if each.isdecimal()]
+        answer = (name.partition(".")[0] for name in os.listdir(self.sockets))
+        return [int(each) for each in answer if each.isdecimal()]
 
     def kill(self, session: str) -> None:
         run(["screen", "-S", session, "-X", "quit"], self.environment)

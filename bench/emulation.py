@@ -48,7 +48,7 @@ def emulate(field: Field) -> list[Row]:
             size = str((4 << 20) if way == "fast" else (1 << 20))
             words = [field.python, "-I", "-c", SCRIPT, os.path.join(field.material, kind), size, way]
             for _ in range(field.rounds(5, 1)):
-                told = subprocess.run(words, capture_output=True, text=True, check=True)
-                row.add(OURS, float(json.loads(told.stdout)))
+                result = subprocess.run(words, capture_output=True, text=True, check=True)
+                row.add(OURS, float(json.loads(result.stdout)))
             rows.append(row)
     return rows

@@ -131,7 +131,7 @@ def machine() -> dict[str, str]:
 
 def as_json(rows: Iterable[Row], facts: dict[str, object]) -> str:
     """All samples and what they come to."""
-    told = [
+    entries = [
         {
             "key": row.key,
             "title": row.title,
@@ -148,7 +148,7 @@ def as_json(rows: Iterable[Row], facts: dict[str, object]) -> str:
         }
         for row in rows
     ]
-    return json.dumps({**facts, "rows": told}, indent=1) + "\n"
+    return json.dumps({**facts, "rows": entries}, indent=1) + "\n"
 
 
 def _rounded(value: float | None) -> float | None:

@@ -35,7 +35,7 @@ show()
 while True:
     signal.pause()
 """
-"""Prints so many lines and a mark, and the mark anew when it is told to draw again (dtach keeps no screen)."""
+"""Prints so many lines and a mark, and the mark anew when it is asked to draw again (dtach keeps no screen)."""
 
 ECHOING = ["sh", "-c", "stty raw -echo; printf @@READY@@; exec cat"]
 SLEEPING = ["sleep", "100000"]
@@ -88,15 +88,15 @@ def write(folder: str, sizes: dict[str, int]) -> dict[str, int]:
 
     `sizes`: by the suffix of the file's name, how many bytes of each kind.
     """
-    told = {}
+    written = {}
     for kind in KINDS:
         block = piece(kind)
         for suffix, size in sizes.items():
             data = block * (size // len(block) + 1)
             with open(os.path.join(folder, kind + suffix), "wb") as file:
                 file.write(data)
-            told[kind + suffix] = len(data) + data.count(b"\n")
+            written[kind + suffix] = len(data) + data.count(b"\n")
     for name, text in (("worker.sh", WORKER), ("showing.py", SHOWING)):
         with open(os.path.join(folder, name), "w", encoding="utf-8") as script:
             script.write(textwrap.dedent(text))
-    return told
+    return written

@@ -49,7 +49,7 @@ class Stage:
         self.crowded = windows + stalled > 1
 
     def _entered(self, words: list[str]) -> Window:
-        """A window that shows the session. Whoever says that there is none, although it was made, is asked again."""
+        """A window that shows the session. If the contender does not find it yet, it is asked again."""
         for left in (2, 1, 0):
             window = self.field.enter(self.contender, self.session, words)
             try:
@@ -108,9 +108,9 @@ class Stage:
         poll.register(self.pipes[1], select.POLLIN)
         if not poll.poll(PATIENCE * 1000):
             raise Late("the program did not get it written")
-        told = os.read(self.pipes[1], 256)
+        answer = os.read(self.pipes[1], 256)
         moment = time.perf_counter()
-        if told.strip() != mark.encode():
+        if answer.strip() != mark.encode():
             raise Late("another mark came")
         size = os.path.getsize(os.path.join(self.field.material, file))
         self.rest()

@@ -69,7 +69,7 @@ class Display:
             del self._queue[0]
 
     def unfinished(self) -> int:
-        """Length of the incomplete sequence at the end of the output; whoever interrupts it must repeat it."""
+        """Length of the incomplete sequence at the end of the output; after an interruption it must be repeated."""
         self._finish_ledger()
         return self._ledger.unfinished
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Reconnect = Callable[[str, str, str, int, float], wire.Connection]
 
 _NOTICE_AFTER = 1.0
-"""Seconds after which the user is told: a link that is back sooner costs not even a redraw."""
+"""Seconds after which a notice is shown: a link that is back sooner costs not even a redraw."""
 
 
 class Reconnector:

@@ -1,4 +1,4 @@
-"""How a session ends, by itself or because it is told to, and how its clients learn of it."""
+"""How a session ends, by itself or on request, and how its clients learn of it."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class Ending:
     def __init__(self, session: Session, host: Host) -> None:
         self.session, self._host = session, host
         self.killed = False
-        """Whether the session was told to end: then every process of it is ended, not only the program."""
+        """Whether the session was asked to end: then every process of it is ended, not only the program."""
         self.done = False
         """Whether the program has ended, and the session's files are removed or it is kept."""
         self._requests: list[tuple[Connection, int]] = []
         self._since = 0.0
-        """When the session was told to end; then, when it had ended."""
+        """When the session was asked to end; then, when it had ended."""
 
     def kill(self, connection: Connection, request: int) -> None:
         """Ends the session as `begin` does; the request is answered when nothing of it is left."""
@@ -170,7 +170,7 @@ class Ending:
                 session.clients.bring_back(client)
 
     def due(self) -> bool:
-        """Whether somebody can be told now. Finishing a screen does not wake the loop, so it asks each turn."""
+        """Whether anyone can be notified now. Finishing a screen does not wake the loop, so it asks each turn."""
         return self.done and (
             any(self._answerable(connection) for connection in self._host.connections.values())
             or any(self._dismissible(client) for client in self.session.clients.all)

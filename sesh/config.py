@@ -60,7 +60,7 @@ class ConfigWarning:
 class Config:
     """The settings as they hold.
 
-    `detach_key`: empty where none is set; whoever reads the key calls `warn` where it is none. `groups`: hosts by the
+    `detach_key`: empty where none is set; the reader of the key calls `warn` if it is invalid. `groups`: hosts by the
     group's name, neither with `@`. `remotes`: the words of the command that reaches a host, by the host's name.
     `hooks`: shell source by the name of the hook. `warnings`: what was not taken.
     """
@@ -195,8 +195,8 @@ def load(path: str | None = None) -> Config:
         tables, places = toml_positions.read(text)
     except toml_positions.Malformed as error:
         reason = " ".join(str(error).split())
-        told = "".join(character for character in reason if character.isprintable()).rstrip(".")
-        config.warnings.append(ConfigWarning(config.path, error.place, f"{told}; using the defaults"))
+        reason = "".join(character for character in reason if character.isprintable()).rstrip(".")
+        config.warnings.append(ConfigWarning(config.path, error.place, f"{reason}; using the defaults"))
     except ImportError:
         config.warn("reading it needs Python 3.11 or the package tomli; using the defaults")
     else:

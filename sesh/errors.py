@@ -13,7 +13,7 @@ SeshError                      what happened and what to do, in one line
 ├── Interrupted                130  interrupted
 ├── CannotStart                127  not_found (126 refused: it is there and cannot be executed)
 ├── Unreachable                1    unreachable
-│   ├── Lost                   1    unreachable (the link broke; what runs over there goes on)
+│   ├── Lost                   1    unreachable (the link broke; what runs on the host goes on)
 │   └── Silent                 1    unreachable (the daemon is there and does not answer)
 ├── NotDeployed                1    not_deployed
 ├── ProtocolError              1    protocol
@@ -111,7 +111,7 @@ class NotFound(SeshError):
 
 
 class Ended(NotFound):
-    """The session that somebody comes back to has ended meanwhile: its `result`, and a job's `output`, were kept."""
+    """The session has ended in the meantime: its `result`, and a job's `output`, were kept."""
 
     def __init__(self, message: str, result: dict[str, object] | None = None, output: bytes = b"") -> None:
         super().__init__(message)
@@ -165,7 +165,7 @@ class Unreachable(SeshError):
 
 
 class Lost(Unreachable):
-    """The link to another host broke: what was spoken to over there may go on."""
+    """The link to another host broke: the session there may still run."""
 
 
 class Silent(Unreachable):

@@ -49,8 +49,8 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        told = f"cannot access {path}: {error.strerror}"
-        raise Refused(f"{told}; set {variable} to a directory of yours") from error
+        message = f"cannot access {path}: {error.strerror}"
+        raise Refused(f"{message}; set {variable} to a directory of yours") from error
     if stat.S_ISLNK(found.st_mode):
         raise Refused(f"{path} is a symbolic link; remove it, or set {variable} to the directory that it points to")
     if not stat.S_ISDIR(found.st_mode):
@@ -111,7 +111,7 @@ def zygote_directory() -> str:
 def names() -> list[str]:
     """The names that have a record or a socket, sorted; none where the directory is missing. Raises Refused.
 
-    A file whose name could be no session's is none, whoever put it there.
+    A file whose name cannot be a session name is not a session.
     """
     path = directory()
     if not trusted(path):
@@ -178,7 +178,7 @@ class locked:  # noqa: N801
 
 
 def held(path: str) -> bool:
-    """Whether a process holds a lock on a file; what cannot be told counts as yes."""
+    """Whether a process holds a lock on a file; if unknown, yes."""
     import fcntl
 
     try:

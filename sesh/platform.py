@@ -100,7 +100,7 @@ def terminal_filesystem() -> int:
 
 
 def directory_of(pid: int) -> str:
-    """The current directory of a process, empty where it cannot be told."""
+    """The current directory of a process, empty if unknown."""
     if LINUX:
         try:
             return os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
@@ -115,7 +115,7 @@ def directory_of(pid: int) -> str:
 
 
 def command_of(pid: int) -> list[str]:
-    """The words that a process was started with, empty where they cannot be told."""
+    """The words that a process was started with, empty if unknown."""
     if LINUX:
         words = _read(f"/proc/{pid}/cmdline").rstrip(b"\0").split(b"\0")
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
@@ -143,7 +143,7 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
 
 
 def listening() -> dict[str, str]:
-    """The paths of the Unix sockets on which somebody listens, by the words that /proc/PID/fd shows for them.
+    """The paths of the Unix sockets that a process listens on, by the words that /proc/PID/fd shows for them.
 
     Empty where the kernel does not tell. Several may have listened at one path, one after the other.
     """
@@ -156,7 +156,7 @@ def listening() -> dict[str, str]:
 
 
 def network_filesystem(path: str) -> str:
-    """The kind of the network file system that holds a path, empty where it is a local one, or cannot be told."""
+    """The kind of the network file system that holds a path, empty if it is a local one, or unknown."""
     best, kind = "", ""
     if LINUX:
         rows = [line.split(" ") for line in _read("/proc/self/mountinfo").decode("utf-8", "replace").splitlines()]
@@ -165,8 +165,8 @@ def network_filesystem(path: str) -> str:
         import re
         import subprocess
 
-        told = subprocess.run(["mount"], capture_output=True, text=True, check=False).stdout
-        mounts = re.findall(r" on (/.*?) \(([\w.]+)", told)
+        listed = subprocess.run(["mount"], capture_output=True, text=True, check=False).stdout
+        mounts = re.findall(r" on (/.*?) \(([\w.]+)", listed)
     real = os.path.realpath(path)
     for point, of in mounts:
         point = point.replace("\\040", " ")
@@ -215,10 +215,10 @@ def shutting_down() -> bool:
 
     try:
         words = ["systemctl", "is-system-running"]  # `stopping`: systemctl(1)
-        told = subprocess.run(words, capture_output=True, text=True, check=False, timeout=1.0).stdout
+        state = subprocess.run(words, capture_output=True, text=True, check=False, timeout=1.0).stdout
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return told.strip() == "stopping"
+    return state.strip() == "stopping"
 
 
 def machine() -> str:

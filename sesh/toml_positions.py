@@ -65,12 +65,12 @@ def _reader() -> Any:
     return tomllib.loads
 
 
-def _malformed(told: str, text: str) -> Malformed:
-    found = _AT.search(told)
+def _malformed(message: str, text: str) -> Malformed:
+    found = _AT.search(message)
     if found:
-        return Malformed(told[: found.start()], (int(found[1]), int(found[2])))
+        return Malformed(message[: found.start()], (int(found[1]), int(found[2])))
     lines = text.split("\n")
-    return Malformed(_END.sub(" at the end of the file", told), (len(lines), len(lines[-1]) + 1))
+    return Malformed(_END.sub(" at the end of the file", message), (len(lines), len(lines[-1]) + 1))
 
 
 class _Walk:

@@ -48,7 +48,7 @@ class Connection:
 
     @property
     def displays(self) -> dict[str, str] | None:
-        """What leads to the person's screen, empty where there is none; None where it leads nowhere over there."""
+        """What leads to the person's screen, empty where there is none; None if it leads nowhere on the host."""
         return {key: os.environ.get(key, "") for key in ("DISPLAY", "WAYLAND_DISPLAY")}
 
     def close(self) -> None:

@@ -397,8 +397,8 @@ def _interrupt(t: Live) -> None:
 def _timeout(t: Live) -> None:
     t.open()
     done = t.home.sesh("--run", "t", "--timeout", "0.4", "--json", "--", "echo so; sleep 1; echo far")
-    told = done.json()
-    assert (done.code, told["timed_out"], told["output"]) == (124, True, "so\n"), told
+    answer = done.json()
+    assert (done.code, answer["timed_out"], answer["output"]) == (124, True, "so\n"), answer
     assert t.home.sesh("--wait", "t", "--prompt", "--timeout", "10").code == 0
     assert t.home.sesh("--history", "t", "1").stdout == "so\nfar\n"
     t.is_("echo next", 0, "next\n")

@@ -247,7 +247,7 @@ _PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
 
 
 class TypedLine:
-    """How many characters somebody has typed since the last Enter, told from the keys alone; it keeps none of them."""
+    """How many characters somebody has typed since the last Enter, counted from the keys, which are not kept."""
 
     __slots__ = ("_foreground", "_pasting", "_raw", "length")
 
@@ -269,7 +269,7 @@ class TypedLine:
         else:
             self.length = self._count(data[-_LONGEST_LINE:])
         if not self.length:
-            self._raw = False  # nothing stands there, whoever read it: the terminal need not be asked
+            self._raw = False  # nothing is left to read: the terminal need not be asked
         elif pty is not None:
             self._foreground = pty.foreground() if foreground < 0 else foreground
             self._raw = pty.raw()

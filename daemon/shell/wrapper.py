@@ -26,7 +26,7 @@ _KEEP_OUT_OF_HISTORY = (
     "__sesh_history() { emulate -L zsh; [[ $1 != ' \\. '*.run$'\\n' ]]; }; "
     "typeset -gaU zshaddhistory_functions; zshaddhistory_functions+=(__sesh_history)"
 )
-"""Keeps our lines out of zsh's history, from the second one on. bash is told to forget its last line instead."""
+"""Keeps our lines out of zsh's history, from the second one on. In bash, the last line is deleted instead."""
 
 
 def quoted(word: str, kind: str) -> str:

@@ -300,7 +300,7 @@ class Installer:
 class _locked:  # noqa: N801 (a context manager)
     """Holds a lock on a folder, where its file system has locks.
 
-    Raises BlockingIOError where another process holds it, unless told to `wait`.
+    Raises BlockingIOError where another process holds it, unless `wait`.
     """
 
     def __init__(self, path: str, *, wait: bool) -> None:

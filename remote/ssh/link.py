@@ -92,7 +92,7 @@ class Link(wire.Connection):
         return answer
 
     def abort(self) -> None:
-        """Kill the command that carries the link, from another thread: whoever reads the link gets its end."""
+        """Kill the command that carries the link, from another thread: a reader of the link sees its end."""
         self._process.kill()
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
@@ -219,7 +219,7 @@ def open_link(
 def _open(destination: Destination, caller: dict[str, Any], asking: bool, detached: bool, timeout: float) -> Link:
     """The link; `detached`: the process that carries it has no terminal, and gets none of its signals.
 
-    An ssh that may have to ask keeps the terminal but ignores Ctrl-C, which is for whoever uses the link.
+    An ssh that may have to ask keeps the terminal but ignores Ctrl-C, which is for the user of the link.
     """
     argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking)
     ignore_interrupt = not detached and destination.via is None and _in_main_thread()

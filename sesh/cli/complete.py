@@ -197,7 +197,7 @@ def _names(line: Line, plain: list[str], current: str) -> dict[str, str]:
         found = sessions(elsewhere=not line.local and (not line.verb or line.row.session))
         if not current and not plain:
             found |= hosts()
-    return {name: told for name, told in found.items() if name not in plain}
+    return {name: text for name, text in found.items() if name not in plain}
 
 
 PATIENCE = 0.1
@@ -213,8 +213,8 @@ def sessions(*, elsewhere: bool = True) -> Offers:
     found = {each["name"]: _described(each) for each in _here()}
     if elsewhere:
         for word in remotes():
-            for name, told in _cached(word).items():
-                found.setdefault(name, told)
+            for name, text in _cached(word).items():
+                found.setdefault(name, text)
     return found
 
 
@@ -255,7 +255,7 @@ def hosts() -> Offers:
         found.setdefault(word, "known")
     for word in destination.aliases():
         found.setdefault(word, "ssh_config")
-    return {f"@{word}": told for word, told in found.items()}
+    return {f"@{word}": text for word, text in found.items()}
 
 
 def labels() -> Offers:

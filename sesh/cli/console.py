@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Answers = Sequence[tuple[str, str]]
 
 PATIENCE = 0.05
-"""Seconds after which `flush` is due where `holding` is true: a lone Escape is told from the start of a longer key."""
+"""Seconds after which `flush` is due where `holding` is true: it tells a lone Escape from the start of a longer key."""
 
 _LETTERS = {"A": "up", "B": "down", "C": "right", "D": "left", "F": "end", "H": "home", "Z": "backtab"}
 _NUMBERS = {1: "home", 3: "delete", 4: "end", 5: "pageup", 6: "pagedown", 7: "home", 8: "end"}

@@ -81,7 +81,7 @@ def _rows(index: SessionIndex, wanted: dict[str, str], width: int, *, coloured: 
     for word, rows in shown.items():
         if rows:
             lines += [drawn.remark(word), *drawn.lines(rows, now)]
-    lines += [drawn.remark(word, told) for word, told in index.there.items() if isinstance(told, str)]
+    lines += [drawn.remark(word, rows) for word, rows in index.there.items() if isinstance(rows, str)]
     missing = "no session has these labels" if wanted else "no sessions; `sesh NAME` creates one"
     return lines or [wording.cut(missing, width)]
 
@@ -296,7 +296,7 @@ class _Picker:
         if beside:
             screen = self._previews.screens.get(self._mark) if self._mark is not None else None
             if self._mark is not None and self._shown[self._mark].get("current"):
-                screen = "you are here"  # its screen shows this very picture
+                screen = "you are here"  # its screen shows this picture
             room = columns - left - 2
             shown = drawn(screen, room, body, coloured=self._coloured)
             lines = [f"{line}\x1b[2m│\x1b[m {more}" for line, more in zip(lines, shown, strict=True)]
@@ -321,8 +321,8 @@ class _Picker:
         names = max((wording.columns(_title(key)) for key in keys), default=0)
         lines = [self._row(key, width, names, now) for key in keys[self._top : self._top + rows]]
         if not lines:
-            told = wording.cut(" no match", width)
-            lines = [told + " " * (width - len(told))]
+            message = wording.cut(" no match", width)
+            lines = [message + " " * (width - len(message))]
         return lines + [" " * width] * (rows - len(lines))
 
     def _row(self, key: Key, width: int, names: int, now: float) -> str:
@@ -384,7 +384,7 @@ class Previews:
         return FRESH[0]
 
     def take(self) -> None:
-        """Reads away what `inbound` has told."""
+        """Reads and drops what `inbound` has sent."""
         os.read(self.inbound, 64)
 
     def _fetch(self, key: Key) -> None:

@@ -180,7 +180,7 @@ def _check_host(cli: Invocation, host: str) -> list[Row]:
 
 
 def _skew(host: str) -> list[Row]:
-    """Whether the sesh there has another version than this one, as the link has just told."""
+    """Whether the sesh there has another version than this one, as the link has just reported."""
     from sesh import __version__
     from sesh.remote import known
 

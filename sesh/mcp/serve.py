@@ -53,9 +53,9 @@ class Calls:
                 threading.Thread(target=stop.stop, daemon=True).start()  # a host may have to be reached for that
             raise
         except SeshError as error:
-            told = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
-            text = TextContent(type="text", text=f"{error.code}: {told['message']}")
-            return CallToolResult(content=[text], structured_content={"error": told}, is_error=True)
+            body = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
+            text = TextContent(type="text", text=f"{error.code}: {body['message']}")
+            return CallToolResult(content=[text], structured_content={"error": body}, is_error=True)
 
 
 class _Heard:

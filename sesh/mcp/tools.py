@@ -32,7 +32,7 @@ ENDING = ToolAnnotations(read_only_hint=False, destructive_hint=True)
 
 CHARACTERS = 30_000
 PATIENCE = 100.0
-"""Seconds that a call waits where it is not told otherwise: less than most clients wait for an answer."""
+"""Seconds that a call waits by default: less than most clients wait for an answer."""
 _AT_ONCE = 8
 """Sessions that are ended at a time."""
 
@@ -251,10 +251,10 @@ class Tools:
         except NotFound as error:
             if not entry.reached:
                 raise
-            return Standing(sessions=[_told(entry, None, None) | {"reason": str(error)}])
+            return Standing(sessions=[_as_row(entry, None, None) | {"reason": str(error)}])
         except Unreachable as error:
-            return Standing(sessions=[_told(entry, None, error)])
-        return Standing(sessions=[wording.encodable(facts) | _told(entry, facts, None)])
+            return Standing(sessions=[_as_row(entry, None, error)])
+        return Standing(sessions=[wording.encodable(facts) | _as_row(entry, facts, None)])
 
     @tool(ENDING)
     def kill(self, name: Name, host: Host = None) -> Closed:
@@ -306,10 +306,10 @@ class Tools:
         for entry in entries:
             answer = answers[entry.session.host]
             if isinstance(answer, SeshError):
-                found.append(_told(entry, None, answer))
+                found.append(_as_row(entry, None, answer))
             else:
                 row = next((each for each in answer if each.get("name") == entry.session.name), None)
-                found.append((row or {}) | _told(entry, row, None))
+                found.append((row or {}) | _as_row(entry, row, None))
         return found
 
 
@@ -343,10 +343,10 @@ def _asked(host: str | None) -> Any:
         return error
 
 
-def _told(entry: Entry, row: dict[str, Any] | None, error: SeshError | None) -> dict[str, Any]:
+def _as_row(entry: Entry, row: dict[str, Any] | None, error: SeshError | None) -> dict[str, Any]:
     """A session's name, how it stands, and why."""
-    told = _named(entry) | {"log": entry.log, "connection": entry.standing(row, error)}
-    return told if error is None else told | {"reason": str(error)}
+    facts = _named(entry) | {"log": entry.log, "connection": entry.standing(row, error)}
+    return facts if error is None else facts | {"reason": str(error)}
 
 
 def _on(entry: Entry, host: str | None) -> bool:
@@ -354,7 +354,7 @@ def _on(entry: Entry, host: str | None) -> bool:
 
 
 def _ran(entry: Entry, verb: str, command: Command, result: Result, limit: int) -> Ran:
-    """What is told of a command, having been written down."""
+    """The answer for a command, which is logged first."""
     output, left_out = cut(result.output, limit)
     ending = "begun" if result.exit_code is None else f"exit code {result.exit_code}, {result.duration:g} s"
     if result.timed_out:

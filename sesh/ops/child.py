@@ -1,4 +1,4 @@
-"""Work done by a child of this very process: what is loaded need not be loaded again, and no path has to lead to it."""
+"""Work done by a forked child of this process: loaded modules are there already, and no path has to lead to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making a session: what its daemon is told, the directory and the number that it gets."""
+"""Creating a session: the specification for its daemon, its directory and its number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
     Order = dict[str, Any]
-    """What a daemon is told of its session."""
+    """What a daemon needs to start its session."""
     Spec = dict[str, Any]
     """What the caller says of a session: `directory`, `command`, `env` and `label`, as `order` takes them."""
 
@@ -109,7 +109,7 @@ def checked_directory(caller: Caller, word: str) -> str:
 def meant(caller: Caller, word: str) -> str:
     """A directory as it is meant on this machine: what was typed on another one may name that one's home.
 
-    `~` that no shell has taken, as from Python or JSON, is the home of whoever has the session.
+    `~` that no shell has taken, as from Python or JSON, is the home of the user who owns the session.
     """
     if word == "~" or word[:2] == "~/":
         word = os.path.expanduser(word)

@@ -85,7 +85,7 @@ class Entry:
         return name, self._created()
 
     def _created(self) -> Connection:
-        """A new session, or the one of that name that somebody else has made meanwhile; a lost one started again."""
+        """A new session, or the one of that name created by another process meanwhile; a lost one is restarted."""
         from sesh.ops import create
 
         if self._order is None:

@@ -83,8 +83,8 @@ def welcomed(connection: wire.Connection, name: str) -> dict[str, Any]:
     except TimedOut as error:
         if error.answered:
             raise
-        told = f"the daemon of {name} does not answer; `$sesh --status {name}` shows its pid"
-        raise Silent(told) from None
+        message = f"the daemon of {name} does not answer; `$sesh --status {name}` shows its pid"
+        raise Silent(message) from None
 
 
 def lost_record(name: str) -> Summary | None:

@@ -1,6 +1,6 @@
 """Ctrl-C, and with `--tie` what would end sesh, while it waits for something that goes on without it.
 
-They are noted from before that thing is asked for: what is pressed before there is anybody to tell is told then.
+They are noted from the start: a Ctrl-C that comes before the request is out is delivered once it is.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Interrupts:
             raise Interrupted(self.left)
 
     def _early(self, number: int) -> None:
-        """Before there is anybody to tell: counted, and forgotten again when it is told."""
+        """While nothing can be interrupted: counted, and reset once it is delivered."""
         if number == signal.SIGINT:
             self.pressed(time.monotonic())
 
@@ -100,6 +100,6 @@ class Interrupts:
             self.away(number)
 
     def heard(self) -> None:
-        """From now on somebody polls: what came before is counted when it is told."""
+        """Polling begins: what came before is counted when it is delivered."""
         self.away = None
         self._times.clear()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PATIENCE = 2.0
 """Seconds for all hosts together."""
 QUIET = 0.3
-"""Seconds of looking before a person is told what is waited for."""
+"""Seconds of looking before a line says which hosts are asked."""
 
 
 def hosts(caller: Caller) -> list[str]:
@@ -340,7 +340,7 @@ def _rows_or_reason(answer: list[Summary] | SeshError) -> list[Summary] | str:
 
 
 def _drained(descriptor: int) -> bool:
-    """Reads away what a session has told; False where it has ended."""
+    """Reads and drops what a session has sent; False if it has ended."""
     try:
         while data := os.read(descriptor, _BLOCK):
             if len(data) < _BLOCK:

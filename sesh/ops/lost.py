@@ -139,4 +139,4 @@ class _Kept:
                     checkpoints.write(self._record["id"], *self._checkpoint)
                 records.write(self._record)
         except OSError:
-            return  # what kept it from starting keeps this too, and is told
+            return  # the reason that kept it from starting holds here too, and is reported

@@ -55,7 +55,7 @@ class Route:
         """Closes what stays open between two connections."""
 
     def cut(self) -> None:
-        """Ends the connection from another thread: whoever reads it sees its end."""
+        """Ends the connection from another thread: a reader sees its end."""
         if self._connection is None or self._connection.inbound < 0:
             return
         opened = socket.socket(fileno=os.dup(self._connection.inbound))

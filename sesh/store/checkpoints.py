@@ -54,8 +54,8 @@ def _read(number: object, most: int) -> tuple[Header, bytes] | None:
     try:
         with open(path, "rb") as file:
             first = file.readline(_LONGEST_HEADER)
-            told = protocol.parse(first)
-            return (told, file.read(most)) if told.get("format") == FORMAT else None
+            header = protocol.parse(first)
+            return (header, file.read(most)) if header.get("format") == FORMAT else None
     except (FileNotFoundError, ProtocolError):
         return None
 

@@ -77,7 +77,7 @@ def summaries(patience: float | None = None) -> list[Summary]:
 def refusals(shown: Sequence[Summary]) -> list[str]:
     """Why files that bear names of sessions are not believed, with the fix; `shown`: what `summaries` found."""
     answered = {each["name"] for each in shown if each.get("responding") is not False}
-    told = []
+    errors = []
     for name in paths.names():
         if name in answered:
             continue
@@ -85,8 +85,8 @@ def refusals(shown: Sequence[Summary]) -> list[str]:
             try:
                 paths.check_file(path, kind)
             except Refused as error:
-                told.append(str(error))
-    return told
+                errors.append(str(error))
+    return errors
 
 
 def _ask(name: str) -> wire.Connection | None:

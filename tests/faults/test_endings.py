@@ -20,7 +20,7 @@ STUBBORN = (
 )
 
 
-def told(text: str, who: str) -> int:
+def pid_of(text: str, who: str) -> int:
     """The pid that a script has printed behind a word."""
     return int(text.partition(f"{who} ")[2].split()[0])
 
@@ -72,8 +72,8 @@ def test_a_kill_ends_what_ignores_hangups_after_two_seconds(daemons: Daemons, ho
     began = time.monotonic()
     daemons.ask("work", "kill")
     assert 1.9 < time.monotonic() - began < 10
-    assert not running(told(text, "leader"))
-    assert not running(told(text, "child"))
+    assert not running(pid_of(text, "leader"))
+    assert not running(pid_of(text, "child"))
     client.drain()
     end = protocol.parse(client.wait(protocol.EXIT))
     assert (end["code"], end["reason"]) == (137, "killed")
@@ -91,7 +91,7 @@ def test_a_kill_of_what_obeys_takes_no_time(daemons: Daemons) -> None:
 
 def test_a_stopped_program_is_ended_too(daemons: Daemons) -> None:
     daemons.sh("work", "trap 'exit 4' HUP; echo leader $$; kill -STOP $$; sleep 100")
-    leader = told(daemons.wait_for("work", "leader"), "leader")
+    leader = pid_of(daemons.wait_for("work", "leader"), "leader")
     began = time.monotonic()
     daemons.ask("work", "kill")
     assert time.monotonic() - began < 1.9
@@ -116,9 +116,9 @@ def test_a_program_that_ends_takes_its_session_along_at_once(daemons: Daemons) -
     result, output = daemons.job(script)
     assert time.monotonic() - began < 20
     assert result["exit_code"] == 3
-    gone(told(output, "plain"))
-    assert running(told(output, "deaf"))
-    kill(told(output, "deaf"))
+    gone(pid_of(output, "plain"))
+    assert running(pid_of(output, "deaf"))
+    kill(pid_of(output, "deaf"))
 
 
 def test_a_program_that_leaves_its_terminal_and_comes_back_is_heard(daemons: Daemons) -> None:
@@ -129,7 +129,7 @@ def test_a_program_that_leaves_its_terminal_and_comes_back_is_heard(daemons: Dae
 
 def test_a_daemon_obeys_a_termination_and_no_hangup_or_interrupt(daemons: Daemons, home: Home) -> None:
     pid = daemons.sh("work", "echo leader $$; sleep 100")
-    leader = told(daemons.wait_for("work", "leader"), "leader")
+    leader = pid_of(daemons.wait_for("work", "leader"), "leader")
     os.kill(pid, signal.SIGHUP)
     os.kill(pid, signal.SIGINT)
     assert daemons.alive("work")

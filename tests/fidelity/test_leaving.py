@@ -1,4 +1,4 @@
-"""Whoever leaves gets the terminal back as it was, wherever the program's stream stood.
+"""A detach restores the terminal as it was, wherever the program's stream stood.
 
 The judges know no ledger: our emulator, the harness's, and @xterm/headless where it is there.
 """

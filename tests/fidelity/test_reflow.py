@@ -37,7 +37,7 @@ def xterm() -> Iterator[Xterm]:
 
 
 def resized(data: bytes, columns: int, rows: int, *sizes: tuple[int, int]) -> bytes:
-    """What somebody gets who attaches with the last of the sizes to a session that began with another."""
+    """What an attach shows with the last of the sizes to a session that began with another."""
     emulator = Emulator(columns, rows)
     emulator.feed(data)
     for size in sizes:

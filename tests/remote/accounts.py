@@ -1,4 +1,4 @@
-"""Logins over there: throw-away users of this machine where root runs the tests, else the one user that there is."""
+"""Logins on hosts: throw-away users of this machine where root runs the tests, else the one user that there is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`farm`: hosts behind real sshds; `here`: this very process in the environment of the test's home."""
+"""`farm`: hosts behind real sshds; `here`: this process in the environment of the test's home."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Ground:
 
 
 class Far:
-    """One host as a test sees it: `word` (for `@word`), `user`, `home` and `directory` (SESH_DIR) over there.
+    """One host as a test sees it: `word` (for `@word`), `user`, `home` and `directory` (SESH_DIR) on the host.
 
     `proxy` is the network before it, where the host was made with `proxied`.
     """
@@ -87,15 +87,15 @@ class Far:
 
     @property
     def at(self) -> str:
-        """`@word`, as sesh is told."""
+        """`@word`, as on the command line."""
         return f"@{self.word}"
 
     def write(self, name: str, content: str | bytes, mode: int = 0o644) -> str:
-        """Puts a file of that user's into HOME over there; its path."""
+        """Puts a file of that user's into HOME on the host; its path."""
         return self.account.write(name, content, mode)
 
     def read(self, name: str) -> str:
-        """A file of HOME over there."""
+        """A file of HOME on the host."""
         with open(os.path.join(self.home, name), encoding="utf-8", errors="replace") as file:
             return file.read()
 
@@ -119,7 +119,7 @@ class Far:
         return self._ended(self.account.start(["sh", "-c", line], env), line, timeout)
 
     def sesh(self, *arguments: str, timeout: float = 20, env: Mapping[str, str] | None = None) -> Result:
-        """Runs sesh over there as that user, without ssh; installed or not."""
+        """Runs sesh on the host as that user, without ssh; installed or not."""
         return self._ended(self.account.start([self._launcher, *arguments], env), shlex.join(arguments), timeout)
 
     def _ended(self, process: subprocess.Popen[bytes], what: str, timeout: float) -> Result:
@@ -131,7 +131,7 @@ class Far:
         return Result((what,), process.returncode, out, err.decode("utf-8", "replace"))
 
     def names(self) -> list[str]:
-        """The sessions over there that have a record on disk."""
+        """The sessions on the host that have a record on disk."""
         try:
             return sorted(name[:-5] for name in os.listdir(self.directory) if name.endswith(".json"))
         except FileNotFoundError:
@@ -259,7 +259,7 @@ class Farm:
         return [pid for pid in ours if os.path.basename(rows.get(str(pid), "")).strip() in ("ssh", "autossh")]
 
     def close(self) -> None:
-        """Ends connections and what runs over there, and complains of sessions that cannot be ended."""
+        """Ends connections and what runs on the host, and complains of sessions that cannot be ended."""
         for proxy in self._proxies:
             proxy.close()
         processes.kill(self.masters())

@@ -124,7 +124,7 @@ class Runtime:
 
 
 def _needed() -> set[str]:
-    """The distributions that sesh needs over there, with what these need."""
+    """The distributions that sesh needs on the host, with what these need."""
     open_names = [DISTRIBUTION]
     needed: set[str] = set()
     while open_names:

@@ -61,7 +61,7 @@ class Sshd:
         """As known_hosts files name it."""
         return f"[127.0.0.1]:{self.port}"
 
-    def told(self) -> str:
+    def messages(self) -> str:
         """What sshd has logged."""
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -88,10 +88,10 @@ class Sshd:
                 )
             if wait_until(self._settled, what="sshd listens") == "listens":
                 return
-            if "in use" not in self.told():
+            if "in use" not in self.messages():
                 break
             self.port = 0
-        raise AssertionError(f"sshd does not start: {self.told()}")
+        raise AssertionError(f"sshd does not start: {self.messages()}")
 
     def stop(self) -> None:
         """Ends it with every connection that it serves."""
@@ -117,7 +117,7 @@ class Sshd:
 
     def _settled(self) -> str:
         assert self._process is not None
-        if "Server listening on" in self.told():
+        if "Server listening on" in self.messages():
             return "listens"
         return "ended" if self._process.poll() is not None else ""
 

@@ -102,7 +102,7 @@ def test_another_thread_ends_what_waits_over_there(here: Home, farm: Farm) -> No
 
 
 def farm_runs(far: Far, command: str) -> int:
-    """How many processes of that command line run over there."""
+    """How many processes of that command line run on the host."""
     return far.run("ps -o args= -u $(id -u)").stdout.splitlines().count(command)
 
 

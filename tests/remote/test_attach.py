@@ -21,7 +21,7 @@ def shown(terminal: Terminal, text: str) -> Callable[[], bool]:
     return lambda: text in terminal.text()
 
 
-def told(terminal: Terminal, text: str, timeout: float = 10) -> None:
+def shows(terminal: Terminal, text: str, timeout: float = 10) -> None:
     """Waits until a text is anywhere a person can scroll to."""
     terminal.wait_until(shown(terminal, text), timeout, f"{text!r}")
 
@@ -40,13 +40,13 @@ def test_a_session_is_left_and_found_again(home: Home, farm: Farm, shell: str) -
     fresh = home.terminal(command=["true"]).termios()
     with attached(home, "@box", "work") as terminal:
         terminal.type("echo mark-$USER\r")
-        told(terminal, f"mark-{far.user}")
+        shows(terminal, f"mark-{far.user}")
         terminal.type(DETACH)
         assert terminal.exit_code() == 0
         assert "[detached from work]" in terminal.text()
         assert terminal.termios() == fresh
     with home.terminal("@box", "work", columns=100, rows=30) as terminal:
-        told(terminal, f"mark-{far.user}")
+        shows(terminal, f"mark-{far.user}")
         terminal.type("exit 3\r")
         assert terminal.exit_code() == 3
         assert "[work ended: 3]" in terminal.text()
@@ -89,8 +89,8 @@ def test_two_clients_see_the_same_and_one_may_only_watch(home: Home, farm: Farm)
     two = attached(home, "@box", "work", "--read-only")
     two.type("echo refused\r")
     one.type("echo typed-$((40+2))\r")
-    told(two, "typed-42")
-    told(one, "typed-42")
+    shows(two, "typed-42")
+    shows(one, "typed-42")
     assert "refused" not in one.text()
     three = attached(home, "@box", "--attach", "work", "--replace")
     assert one.exit_code() == 0
@@ -145,13 +145,13 @@ def test_switching_inside_a_remote_session_stays_on_its_host(home: Home, farm: F
     wait_until(lambda: far.names() == ["one", "two"])
     terminal.wait_until(lambda: far.sesh("--status", "two", "--json").json().get("attached") == 1)
     terminal.type("echo in=$SESH_SESSION\r")
-    told(terminal, "in=two")
+    shows(terminal, "in=two")
     terminal.type("sesh -\r")
     terminal.wait_until(lambda: far.sesh("--status", "one", "--json").json().get("attached") == 1)
     terminal.type("echo in=$SESH_SESSION\r")
-    told(terminal, "in=one")
+    shows(terminal, "in=one")
     terminal.type("sesh one\r")
-    told(terminal, "you are already in one")
+    shows(terminal, "you are already in one")
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
     assert "[detached from one]" in terminal.text()
@@ -165,7 +165,7 @@ def test_a_local_session_s_client_goes_to_a_host_and_back(home: Home, farm: Farm
     wait_until(lambda: far.names() == ["there"])
     terminal.wait_until(lambda: far.sesh("--status", "there", "--json").json().get("attached") == 1)
     terminal.type("echo on=$USER in=$SESH_SESSION\r")
-    told(terminal, f"on={far.user} in=there")
+    shows(terminal, f"on={far.user} in=there")
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
     assert "[detached from there]" in terminal.text()
@@ -182,10 +182,10 @@ def test_another_host_typed_in_a_remote_session_is_refused_with_the_words_to_typ
     far.write(".ssh/config", "Host other\n  HostName 127.0.0.1\n  Port 1\n", 0o600)
     terminal = attached(home, "@box", "work")
     terminal.type("sesh @other x\r")
-    told(terminal, "detach")
-    told(terminal, "sesh @other x")
+    shows(terminal, "detach")
+    shows(terminal, "sesh @other x")
     terminal.type("echo still=$SESH_SESSION\r")
-    told(terminal, "still=work")
+    shows(terminal, "still=work")
 
 
 def test_detaching_by_a_word_typed_inside(home: Home, farm: Farm) -> None:
@@ -199,7 +199,7 @@ def test_detaching_by_a_word_typed_inside(home: Home, farm: Farm) -> None:
 
 
 def test_a_new_session_s_number_and_a_name_that_is_taken(home: Home, farm: Farm) -> None:
-    """What would be asked over there is asked here."""
+    """What would be asked on the host is asked here."""
     far = farm.host("box")
     terminal = attached(home, "@box", "--new")
     terminal.type(DETACH)
@@ -232,18 +232,18 @@ def test_the_session_attached_last_may_be_on_a_host(home: Home, farm: Farm) -> N
     assert there.exit_code() == 0
     back = attached(home, "-")
     back.type("echo in=$SESH_SESSION\r")
-    told(back, "in=there")
+    shows(back, "in=there")
     back.type("exit\r")
     assert back.exit_code() == 0
     back = attached(home, "-")  # what has ended is passed over
     back.type("echo in=$SESH_SESSION\r")
-    told(back, "in=here")
+    shows(back, "in=here")
     second = attached(home, "@box", "second")
     second.type(DETACH)
     assert second.exit_code() == 0
     over_there = attached(home, "@box", "-")
     over_there.type("echo in=$SESH_SESSION\r")
-    told(over_there, "in=second")
+    shows(over_there, "in=second")
 
 
 def test_all_is_ended_over_there_only_with_consent(home: Home, farm: Farm) -> None:
@@ -265,7 +265,7 @@ def test_all_is_ended_over_there_only_with_consent(home: Home, farm: Farm) -> No
 
 
 def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) -> None:
-    """The path of the agent's socket here means nothing over there, or somebody else's socket."""
+    """The path of the agent's socket here means nothing on the host, or is another's socket there."""
     far = farm.host("box", config={"ForwardAgent": "yes"})
     decoy = far.write("decoy", "")
     agent = os.path.join(home.path, "agent")
@@ -278,7 +278,7 @@ def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) ->
     home.sesh("@box", "--open", "work", "--env", "A=1")
     terminal = attached(home, "@box", "work")
     terminal.type("ssh-add -l; readlink $SSH_AUTH_SOCK\r")
-    told(terminal, "ED25519")
+    shows(terminal, "ED25519")
     assert agent not in terminal.text()
     assert decoy
 
@@ -335,5 +335,5 @@ def test_more_sessions_than_one_connection_may_carry(home: Home, farm: Farm) -> 
     terminals = [attached(home, "@box", f"work{number}") for number in range(4)]
     for number, terminal in enumerate(terminals):
         terminal.type("echo in=$SESH_SESSION\r")
-        told(terminal, f"in=work{number}")
+        shows(terminal, f"in=work{number}")
     assert len(far.names()) == 4

@@ -15,8 +15,8 @@ def test_waits_are_met_over_there(home: Home, farm: Farm) -> None:
     home.sesh("@box", "--open", "work")
     assert home.sesh("@box", "--wait", "work", "--prompt", "--timeout", "20").stdout == "prompt\n"
     home.sesh("@box", "--send", "work", "sleep 0.3; echo do''ne", "--enter")
-    told = home.sesh("@box", "--wait", "work", "--for", "^done$", "--timeout", "20", "--json").json()
-    assert (told["met"], told["match"], told["host"]) == ("for", "done", "box")
+    answer = home.sesh("@box", "--wait", "work", "--for", "^done$", "--timeout", "20", "--json").json()
+    assert (answer["met"], answer["match"], answer["host"]) == ("for", "done", "box")
     assert home.sesh("@box", "--wait", "work", "--for", "never", "--timeout", "0.3").code == 124
     home.sesh("@box", "--send", "work", "exit 5", "--enter")
     assert home.sesh("@box", "--wait", "work", "--exit").code == 5

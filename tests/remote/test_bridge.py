@@ -1,4 +1,4 @@
-"""What stands between the login over there and the first frame: banners, broken programs, silence."""
+"""What stands between the login on the host and the first frame: banners, broken programs, silence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support import PROMPT, Home, processes, wait_until
 
 
 def bridges(far: Far) -> list[int]:
-    """Pids of the bridges over there; the daemons that they started bear their words too."""
+    """Pids of the bridges on the host; the daemons that they started bear their words too."""
     rows = subprocess.run(["ps", "-axww", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
     all_ = {int(row.split()[0]) for row in rows.splitlines() if row.endswith("/sesh --bridge")}
     daemons = {far.sesh("--status", name, "--json").json()["daemon_pid"] for name in far.names()}
@@ -38,7 +38,7 @@ def test_nothing_that_login_files_print_confuses_the_frames(home: Home, farm: Fa
 
 
 @pytest.mark.parametrize(
-    ("program", "told"),
+    ("program", "message"),
     [
         ("#!/bin/sh\necho 'it broke' >&2\nexit 3\n", "exit 3): it broke"),
         ("#!/bin/sh\nexit 0\n", "exit 0)"),
@@ -47,13 +47,13 @@ def test_nothing_that_login_files_print_confuses_the_frames(home: Home, farm: Fa
     ],
 )
 def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(
-    home: Home, farm: Farm, program: str, told: str
+    home: Home, farm: Farm, program: str, message: str
 ) -> None:
     far = farm.host("box", installed=False)
     far.write(".local/bin/sesh", program, 0o755)
     done = home.sesh("@box", "--list")
     assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert told in done.stderr
+    assert message in done.stderr
 
 
 def test_another_major_version_over_there_is_one_line(home: Home, farm: Farm) -> None:

@@ -45,7 +45,7 @@ def attached(home: Home, *words: str, **options: Any) -> Terminal:
     return terminal
 
 
-def told(terminal: Terminal, text: str, timeout: float = 15) -> None:
+def shows(terminal: Terminal, text: str, timeout: float = 15) -> None:
     terminal.wait_until(lambda: text in terminal.text(), timeout, f"{text!r}")
 
 
@@ -148,7 +148,7 @@ def test_silence_is_noticed_within_fifteen_seconds(home: Home, farm: Farm) -> No
     far.proxy.cut()
     far.proxy.restore()
     terminal.type("echo back-$((40+2))\r")
-    told(terminal, "back-42", timeout=20)
+    shows(terminal, "back-42", timeout=20)
 
 
 @pytest.mark.parametrize(("key", "code", "line"), [(DETACH, 0, "[detached from work]"), (b"\x03", 1, "may still run")])
@@ -158,7 +158,7 @@ def test_a_person_who_does_not_want_to_wait_leaves(home: Home, farm: Farm, key: 
     terminal = attached(home, "@box", "work")
     far.proxy.refuse()
     far.proxy.cut()
-    told(terminal, LOST)
+    shows(terminal, LOST)
     began = time.monotonic()
     terminal.type(key)
     assert terminal.exit_code() == code
@@ -178,7 +178,7 @@ def test_a_full_screen_program_is_as_it_was_after_a_cut(home: Home, farm: Farm) 
     before = terminal.screen()
     far.proxy.refuse()
     far.proxy.cut()
-    told(terminal, LOST)
+    shows(terminal, LOST)
     far.proxy.restore()
     terminal.wait_until(lambda: terminal.screen() == before, timeout=15, what="the screen is as it was")
     terminal.type(" ")
@@ -200,10 +200,10 @@ def test_too_much_was_missed_and_the_screen_is_drawn_anew(home: Home, farm: Farm
     wait_until(lambda: far.exists("done"), timeout=30)
     before = len(terminal.raw)
     far.proxy.restore()
-    told(terminal, "DONE", timeout=20)
+    shows(terminal, "DONE", timeout=20)
     assert len(terminal.raw) - before < 10_000_000
     terminal.type("echo on-$((40+2))\r")
-    told(terminal, "on-42")
+    shows(terminal, "on-42")
 
 
 def test_a_session_that_ended_during_the_outage_gives_its_code(home: Home, farm: Farm) -> None:
@@ -213,7 +213,7 @@ def test_a_session_that_ended_during_the_outage_gives_its_code(home: Home, farm:
     terminal.wait_for("exit 9")
     far.proxy.refuse()
     far.proxy.cut()
-    told(terminal, LOST)
+    shows(terminal, LOST)
     far.write("go", "")
     wait_until(lambda: far.names() == [])
     far.proxy.restore()
@@ -226,7 +226,7 @@ def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost
     terminal = attached(home, "@box", "work")
     far.proxy.refuse()
     far.proxy.cut()
-    told(terminal, LOST)
+    shows(terminal, LOST)
     assert far.sesh("--kill", "work").code == 0
     assert far.sesh("--open", "work").code == 0
     far.proxy.restore()
@@ -265,12 +265,12 @@ def test_two_clients_of_one_connection_come_back_without_hurting_each_other(home
     for number, terminal in enumerate(terminals):
         terminal.type(f"echo back-$SESH_SESSION-$(({number}+40))\r")
     for number, terminal in enumerate(terminals):
-        told(terminal, f"back-work{number}-{number + 40}")
+        shows(terminal, f"back-work{number}-{number + 40}")
     accepted = far.proxy.accepted
     assert accepted <= 2 + len(terminals)
     for terminal in terminals:
         terminal.type("echo still\r")
-        told(terminal, "still")
+        shows(terminal, "still")
     assert far.proxy.accepted == accepted
 
 
@@ -281,7 +281,7 @@ def test_a_session_that_was_switched_to_comes_back_too(home: Home, farm: Farm) -
     terminal.wait_until(lambda: far.sesh("--status", "there", "--json").json().get("attached") == 1)
     far.proxy.cut()
     terminal.type("echo in=$SESH_SESSION\r")
-    told(terminal, "in=there")
+    shows(terminal, "in=there")
 
 
 def test_what_happens_to_a_link_is_told_to_programs(home: Home, farm: Farm) -> None:
@@ -290,7 +290,7 @@ def test_what_happens_to_a_link_is_told_to_programs(home: Home, farm: Farm) -> N
     terminal = attached(home, "@box", "work", env={"SESH_EVENT_LOG": log})
     far.proxy.cut()
     terminal.type("echo back-$((40+2))\r")
-    told(terminal, "back-42")
+    shows(terminal, "back-42")
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
     with open(log, encoding="utf-8") as file:
@@ -424,7 +424,7 @@ bridge._led = slow
 
 
 def slow_to_answer(far: Far) -> None:
-    """From now on the sesh over there begins a job and says so only when there is a file `answer`."""
+    """From now on the sesh on the host begins a job and says so only when there is a file `answer`."""
     launcher = far.read(".local/bin/sesh")
     begins = "from sesh.__main__"
     assert begins in launcher

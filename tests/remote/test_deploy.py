@@ -75,8 +75,8 @@ def test_every_verb_works_over_there_and_a_second_deploy_sends_nothing(
     second = deploy(Destination("box"))
     assert (second.changed, second.bytes, second.path) == (False, 0, first.path)
     assert far.run(f"{PROGRAM} --kill work").code == 0
-    told = [(event["event"], event["host"]) for event in events(here)]
-    assert told == [("deploy_start", "box"), ("deploy_done", "box")] * 2
+    seen = [(event["event"], event["host"]) for event in events(here)]
+    assert seen == [("deploy_start", "box"), ("deploy_done", "box")] * 2
     assert [each.version for each in known.all()] == [__version__]
 
 

@@ -12,15 +12,15 @@ def test_several_hosts_get_sesh_and_one_that_fails_is_told_of_by_its_step(home: 
     farm.host("two", installed=False)
     done = home.sesh("--deploy", "@one", "@two", "@nowhere.invalid", "--json", timeout=60)
     assert done.code == 1
-    told = done.json()
-    assert told["ok"] is False
-    assert [(each["host"], each["ok"]) for each in told["hosts"]] == [
+    answer = done.json()
+    assert answer["ok"] is False
+    assert [(each["host"], each["ok"]) for each in answer["hosts"]] == [
         ("one", True),
         ("two", True),
         ("nowhere.invalid", False),
     ]
-    assert {each.get("version") for each in told["hosts"][:2]} == {__version__}
-    assert (told["hosts"][2]["error"]["code"], told["hosts"][2]["error"]["step"]) == ("unreachable", "connect")
+    assert {each.get("version") for each in answer["hosts"][:2]} == {__version__}
+    assert (answer["hosts"][2]["error"]["code"], answer["hosts"][2]["error"]["step"]) == ("unreachable", "connect")
     assert home.sesh("@one", "--exec", "--print", "--", "echo", "here").stdout == "here\n"
     again = home.sesh("--deploy", "@two", timeout=60)
     assert (again.code, again.stdout) == (0, "")

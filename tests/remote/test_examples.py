@@ -38,9 +38,9 @@ def ran(home: Home, *words: str, stdin: str = "", env: dict[str, str] | None = N
 def test_a_build_gives_its_code_and_can_be_watched(home: Home, farm: Farm, host: str) -> None:
     if host:
         farm.host("box")
-    told = ran(home, "watched-build.sh", "sh", "-c", "echo compiling; exit 3", env={"HOST": host})
-    assert (told.code, told.stdout) == (3, "compiling\n"), told.stderr
-    assert "build failed (3)" in told.stderr
+    result = ran(home, "watched-build.sh", "sh", "-c", "echo compiling; exit 3", env={"HOST": host})
+    assert (result.code, result.stdout) == (3, "compiling\n"), result.stderr
+    assert "build failed (3)" in result.stderr
     late = ran(home, "watched-build.sh", "sleep", "60", env={"HOST": host, "LIMIT": "0.2"})
     assert (late.code, "it took longer" in late.stderr) == (124, True)
 
@@ -52,9 +52,9 @@ def test_an_agent_loops_in_a_shell_that_stays(home: Home, farm: Farm, example: s
         farm.host("box")
     where = [("@" if example.endswith(".sh") else "") + host] if host else []
     commands = "cd /tmp; kept=yes\necho $PWD $kept; false\nsleep 30\necho 'two  blanks'\n"
-    told = ran(home, example, "work", *where, stdin=commands, env={"LIMIT": "1"})
-    assert told.code == 0, told.stderr
-    rows = [json.loads(line) for line in told.stdout.splitlines()]
+    result = ran(home, example, "work", *where, stdin=commands, env={"LIMIT": "1"})
+    assert result.code == 0, result.stderr
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [row.get("exit_code") for row in rows[:3]] == [0, 1, 124]
     assert (rows[1]["output"], rows[2]["timed_out"]) == ("/tmp yes\n", True)
     if example.endswith(".py"):
@@ -74,9 +74,9 @@ def test_a_machine_that_was_just_launched_is_put_to_work(home: Home, farm: Farm)
     threading.Thread(target=story, daemon=True).start()
     job = "while [ ! -e go ]; do sleep 0.02; done; echo trained; cat prepared; exit 4"
     setup = {"SETUP": "cd; echo data >prepared", "PAUSE": "0.1"}
-    told = ran(home, "cloud/work.sh", "bare", "sh", "-c", job, env=setup)
-    assert told.code == 4, told.stderr
-    assert told.stdout.splitlines()[-2:] == ["trained", "data"]
+    result = ran(home, "cloud/work.sh", "bare", "sh", "-c", job, env=setup)
+    assert result.code == 4, result.stderr
+    assert result.stdout.splitlines()[-2:] == ["trained", "data"]
     assert far.names() == []
 
 

@@ -26,8 +26,8 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, farm: 
     far.sesh("--open", "work")
     wait_until(lambda: offered(home, "@box", "wo") == ["work"], interval=0.05)
     assert offered(home, "wo") == ["work"]
-    told = home.sesh("--complete", "zsh", "--", "@box", "wo").stdout
-    assert re.search(r"work\trunning, @box, ", told)
+    completions = home.sesh("--complete", "zsh", "--", "@box", "wo").stdout
+    assert re.search(r"work\trunning, @box, ", completions)
     far.proxy.silence()
     started = time.monotonic()
     assert offered(home, "@box", "wo") == ["work"]

@@ -117,8 +117,8 @@ def test_a_command_runs_in_the_live_shells_of_all_of_them(home: Home, farm: Farm
     lines = done.stdout.splitlines()
     assert sorted(lines[:2]) == ["one: in one", "other: in other"]
     assert [line.split()[1] for line in lines[2:]] == ["ok", "failed"]
-    told = home.sesh("@one", "@other", "--run", "work", "--json", "--", "echo $A").json()
-    assert [(each["host"], each["output"], each["exit_code"]) for each in told] == [
+    answers = home.sesh("@one", "@other", "--run", "work", "--json", "--", "echo $A").json()
+    assert [(each["host"], each["output"], each["exit_code"]) for each in answers] == [
         ("one", "one\n", 0),
         ("other", "other\n", 0),
     ]

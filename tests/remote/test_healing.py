@@ -34,7 +34,7 @@ def away(far: Far) -> None:
 
 
 def settled(far: Far) -> None:
-    """Somebody is connected to `work` over there, and nothing passes any more: he waits."""
+    """Somebody is connected to `work` on the host, and nothing passes any more: he waits."""
     daemon = far.sesh("--status", "work", "--json").json()["daemon_pid"]
     wait_until(lambda: processes.connections(daemon) > 0, what="somebody is connected to the daemon")
     wait_until(far.settled, 20)
@@ -51,7 +51,7 @@ def line_of(stream: IO[bytes] | None) -> bytes:
     return line
 
 
-def told(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+def outcome(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
     out, error = process.communicate(timeout=30)
     return process.returncode, out.decode(), error.decode()
 
@@ -77,7 +77,7 @@ def test_what_comes_while_the_link_is_down_is_not_missed(
     else:
         wait_until(lambda: box.sesh("--wait", "work", "--prompt", "--timeout", "5").code == 0)
     box.proxy.restore()
-    code, out, error = told(waiting)
+    code, out, error = outcome(waiting)
     assert (code, out) == (5 if words == ["--exit"] else 0, answer), error
     assert error.count("\n") in (1, 2)
 
@@ -86,7 +86,7 @@ def test_the_time_that_is_left_goes_on_over_another_link(home: Home, box: Far) -
     waiting = home.start("@box", "--wait", "work", "--for", "never", "--timeout", "2")
     settled(box)
     box.proxy.cut()
-    assert told(waiting)[0] == 124
+    assert outcome(waiting)[0] == 124
 
 
 def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box: Far) -> None:
@@ -101,7 +101,7 @@ def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box:
     box.write("go", "")
     wait_until(lambda: len(box.sesh("--history", "work", "--json").json()) == 1)
     box.proxy.restore()
-    code, out, error = told(running)
+    code, out, error = outcome(running)
     assert (code, out, box.read("ran")) == (7, "begun\ndone\n", "x\n"), error
 
 
@@ -113,7 +113,7 @@ def test_a_command_that_ends_the_session_while_the_link_is_down_gives_its_code(h
     box.write("go", "")
     wait_until(lambda: box.names() == [])
     box.proxy.restore()
-    code, out, error = told(running)
+    code, out, error = outcome(running)
     assert (code, json.loads(out)["exit_code"], json.loads(out)["host"]) == (9, 9, "box"), error
 
 
@@ -124,7 +124,7 @@ def test_a_person_need_not_wait_for_the_link(home: Home, box: Far) -> None:
     away(box)
     assert b"lost the link" in line_of(running.stderr)
     running.send_signal(signal.SIGINT)
-    code, _, error = told(running)
+    code, _, error = outcome(running)
     assert (code, "sesh @box work" in error) == (130, True)
 
 
@@ -139,7 +139,7 @@ def test_events_go_on_behind_the_last_one(home: Home, box: Far) -> None:
     while not rest or rest[-1].get("title") != "t2":
         rest.append(json.loads(line_of(following.stdout)))
     assert home.sesh("@box", "--kill", "work").code == 0
-    _, out, error = told(following)
+    _, out, error = outcome(following)
     rest += [json.loads(line) for line in out.splitlines()]
     assert [each["seq"] for each in rest] == list(range(first["seq"] + 1, first["seq"] + 1 + len(rest))), error
     assert [each["title"] for each in rest if each["event"] == "title"] == ["t0", "t1", "t2"]
@@ -153,7 +153,7 @@ def test_the_end_of_a_session_is_told_also_where_nobody_was_there(home: Home, bo
     assert box.sesh("--run", "work", "--", "exit 6").code == 6
     wait_until(lambda: box.names() == [])
     box.proxy.restore()
-    _, out, error = told(following)
+    _, out, error = outcome(following)
     missed, last = (json.loads(line) for line in out.splitlines())
     assert (missed["event"], last["event"], last["exit_code"]) == ("missed", "exited", 6), error
     assert (missed["count"], last["seq"]) == (last["seq"] - 1 - 1, missed["seq"] + 1)
@@ -172,7 +172,7 @@ def test_each_line_is_printed_once_through_cuts(home: Home, farm: Farm) -> None:
         far.proxy.cut()
         wait_until(lambda: far.proxy.accepted > accepted)  # noqa: B023
     wait_until(lambda: far.names() == [], timeout=20)
-    code, out, error = told(lines)
+    code, out, error = outcome(lines)
     assert (code, out.split()) == (0, [f"line-{number}-" for number in range(1, 601)]), error
 
 
@@ -187,7 +187,7 @@ def test_the_events_of_all_sessions_go_on_too(home: Home, box: Far) -> None:
     while json.loads(line_of(following.stdout))["session"] != "other":
         pass
     following.send_signal(signal.SIGINT)
-    assert told(following)[0] == 130
+    assert outcome(following)[0] == 130
 
 
 def test_a_link_that_goes_silent_is_mended_as_well(home: Home, box: Far) -> None:
@@ -198,7 +198,7 @@ def test_a_link_that_goes_silent_is_mended_as_well(home: Home, box: Far) -> None
     assert b"lost the link" in line_of(waiting.stderr)
     assert b"reconnected to" in line_of(waiting.stderr)
     assert box.sesh("--run", "work", "--", "exit 8").code == 8
-    assert told(waiting)[:2] == (8, "exit: 8\n")
+    assert outcome(waiting)[:2] == (8, "exit: 8\n")
 
 
 @pytest.mark.parametrize("deep", [False, True])

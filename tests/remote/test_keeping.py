@@ -101,8 +101,8 @@ def test_a_recording_outlasts_its_link_and_has_each_line_once(home: Home, farm: 
         far.proxy.cut()
     wait_until(lambda: "line-900-" in recorded(path), 30)
     home.sesh("@one", "--send", "work", "--enter")
-    told = json.loads(recorder.communicate(timeout=30)[0])
-    assert (told["ok"], told["exit_code"]) == (True, 3)
+    report = json.loads(recorder.communicate(timeout=30)[0])
+    assert (report["ok"], report["exit_code"]) == (True, 3)
     assert re.findall(r"line-(\d+)-", recorded(path)) == [str(number) for number in range(1, 901)]
 
 

@@ -202,7 +202,7 @@ def test_rows_of_the_list_are_shown_as_they_come(home: Home, farm: Farm) -> None
 
 
 def test_the_list_of_a_host_is_its_own(home: Home, farm: Farm) -> None:
-    """Hosts that are known over there are none of ours."""
+    """Hosts that are known on the host are none of ours."""
     one = farm.host("one")
     two = farm.host("two", same_user=one)
     known(home, one, two)

@@ -14,8 +14,8 @@ def test_output_and_code_come_from_over_there(home: Home, farm: Farm) -> None:
     assert home.sesh(far.at, "--run", "t", "--", "cd /usr; printf 'a\\377'; sh -c 'exit 7'").code == 7
     done = home.sesh(far.at, "--run", "t", "--", "pwd; printf 'a\\377\\r\\n'")
     assert (done.code, done.raw, done.stderr) == (0, b"/usr\na\xff\r\n", "")
-    told = home.sesh(far.at, "--run", "t", "--json", "--", "printf", "%s", "it's").json()
-    assert (told["host"], told["output"], told["command"]) == (far.word, "it's", ["printf", "%s", "it's"])
+    answer = home.sesh(far.at, "--run", "t", "--json", "--", "printf", "%s", "it's").json()
+    assert (answer["host"], answer["output"], answer["command"]) == (far.word, "it's", ["printf", "%s", "it's"])
     assert home.sesh(far.at, "--run", "none", "--", "true").code == 125
     refused = home.sesh("@nowhere.invalid", "--run", "t", "--json", "--", "true")
     assert (refused.code, refused.json()["error"]["code"]) == (125, "unreachable")

@@ -19,7 +19,7 @@ from tests.support import Home, processes, wait_until
 
 
 def run(destination: Destination, line: str, *, alone: bool = False) -> subprocess.CompletedProcess[str]:
-    """Runs a line over there as the product does, without a prompt."""
+    """Runs a line on the host as the product does, without a prompt."""
     return subprocess.run(
         ssh.command(destination, line, alone=alone),
         stdin=subprocess.DEVNULL,
@@ -512,9 +512,9 @@ def test_a_changed_key_is_refused_and_the_line_holds_the_command_that_mends_it(
     far = farm.host("box", config={"HostKeyAlias": alias})
     with open(farm.known_hosts, "w", encoding="utf-8") as file:
         file.write(f"{alias or far.address} {farm.ground.public_key}\n")
-    told = refusal(Destination("box"))
-    assert "the host key of box has changed: nothing was sent" in told
-    command = told.partition("remove the old key with: ")[2]
+    message = refusal(Destination("box"))
+    assert "the host key of box has changed: nothing was sent" in message
+    command = message.partition("remove the old key with: ")[2]
     subprocess.run(shlex.split(command), check=True, capture_output=True)
     master.ensure(Destination("box"), ask=False)
 
@@ -523,8 +523,8 @@ def test_a_changed_key_of_a_jump_host_is_named_as_that_host_s(here: Home, farm: 
     hop = farm.host("hop")
     farm.host("box", config={"ProxyJump": "hop"}, sshd={"MaxSessions": "9"})
     farm.change_key(hop)
-    told = refusal(Destination("box"))
-    assert shlex.quote(hop.address) in told
+    message = refusal(Destination("box"))
+    assert shlex.quote(hop.address) in message
 
 
 def test_a_changed_key_stays_refused_where_a_person_sits(here: Home, farm: Farm) -> None:

@@ -95,7 +95,7 @@ def without(farm: Farm, monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
 
 
 def without_over_there(farm: Farm, far: Far, *missing: str) -> None:
-    """PATH of logins over there holds everything but these."""
+    """PATH of logins on the host holds everything but these."""
     far.write(".bashrc", f"PATH={tools(farm, *missing)}\n{far.read('.bashrc')}")
 
 

@@ -52,7 +52,7 @@ ODD = [
 
 
 def there_only(line: str) -> str:
-    """A line of sesh's own as it is over there, where nobody has to write the host."""
+    """A line of sesh's own as it is on the host, without a host."""
     return line.replace("sesh @box ", "sesh ").replace("`sesh @box`", "`sesh`")
 
 
@@ -68,7 +68,7 @@ def stable(value: Any) -> Any:
 
 
 def same(home: Home, far: Far, *words: str) -> str:
-    """What a line prints; over there and through `@host` it must be the same."""
+    """What a line prints; on the host and through `@host` it must be the same."""
     there, through = far.sesh("--local", *words), home.sesh(far.at, *words)
     assert (through.code, there_only(through.stderr)) == (there.code, there.stderr)
     assert re.sub(AGES, "", through.stdout) == re.sub(AGES, "", there.stdout)
@@ -87,7 +87,7 @@ def same_json(home: Home, far: Far, *words: str) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_odd_words_arrive_as_they_were_written(home: Home, farm: Farm, shell: str) -> None:
-    """Whatever the login shell over there makes of quotes, and whatever its login files print."""
+    """Whatever the login shell on the host makes of quotes, and whatever its login files print."""
     far = farm.host("box", user_shell=shell)
     far.login_files(BANNER)
     code = "import sys, os; print([os.fsencode(word) for word in sys.argv[1:]])"
@@ -259,7 +259,7 @@ def test_a_job_that_nobody_waits_for_and_one_that_is_kept(home: Home, farm: Farm
 
 
 def test_directories_are_meant_over_there(home: Home, farm: Farm) -> None:
-    """The shell here has put its own home where `~` was written: over there it is the one over there."""
+    """The shell here has put its own home where `~` was written: on the host it is the one there."""
     far = farm.host("box")
     for name in ("project", "a b"):
         os.makedirs(os.path.join(far.home, name))
@@ -296,7 +296,7 @@ def test_the_shell_of_a_session_over_there_is_a_login_shell(home: Home, farm: Fa
 
 
 def environment(home: Home, *words: str, env: dict[str, str | None] | None = None) -> dict[str, str]:
-    """The environment that a program over there finds."""
+    """The environment that a program on the host finds."""
     done = home.sesh("@box", "--exec", "--print", *words, "--", "env", env=env)
     assert done.code == 0, done
     return dict(re.findall(r"^(\w+)=(.*)$", done.stdout, re.MULTILINE))

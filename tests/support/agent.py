@@ -50,8 +50,8 @@ async def connected(home: Home) -> AsyncIterator[Agent]:
     with open(said, "a", encoding="utf-8") as errors:
         async with Client(stdio_client(server, errlog=errors)) as client:
             yield Agent(client)
-    with open(said, encoding="utf-8") as told:
-        assert told.read() == ""
+    with open(said, encoding="utf-8") as written:
+        assert written.read() == ""
 
 
 def driven(home: Home, story: Callable[[Agent], Awaitable[None]]) -> None:
@@ -63,8 +63,8 @@ def driven(home: Home, story: Callable[[Agent], Awaitable[None]]) -> None:
         pytest.skip(missing)
     import anyio
 
-    async def told() -> None:
+    async def with_agent() -> None:
         async with connected(home) as agent:
             await story(agent)
 
-    anyio.run(told)
+    anyio.run(with_agent)

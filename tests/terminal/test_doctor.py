@@ -26,10 +26,10 @@ def test_where_all_is_well_it_says_so_and_changes_no_session(sesh: Sesh, home: H
     found = sesh("--doctor", "--json", env=env)
     assert found.code == 0
     assert found.json()["ok"] is True
-    told = rows(found)
-    assert {"python", "system", "directory", "locale", "path", "logout", "ssh", "versions"} <= set(told)
-    assert {each["state"] for each in told.values()} - {"warning"} == {"ok"}
-    assert told["path"]["state"] == "ok"
+    checks = rows(found)
+    assert {"python", "system", "directory", "locale", "path", "logout", "ssh", "versions"} <= set(checks)
+    assert {each["state"] for each in checks.values()} - {"warning"} == {"ok"}
+    assert checks["path"]["state"] == "ok"
     assert sesh("--doctor").stdout.splitlines()[0].split()[:2] == ["ok", "python"]
     assert home.names() == ["work"]
 
@@ -60,11 +60,11 @@ def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
     env = {"LC_ALL": "xx_XX.UTF-8", "PATH": f"{home.path}/bin:/nowhere", "SHELL": "/no/shell"}
     found = sesh("--doctor", "--json", env=env)
     assert (found.code, found.json()["ok"]) == (0, True)
-    told = rows(found)
-    assert "config.toml:2:1:" in told["settings"]["message"]
+    checks = rows(found)
+    assert "config.toml:2:1:" in checks["settings"]["message"]
     for check in ("settings", "locale", "path", "ssh", "shell"):
-        assert told[check]["state"] == "warning", check
-        assert told[check]["remedy"], check
+        assert checks[check]["state"] == "warning", check
+        assert checks[check]["remedy"], check
     terminal = home.terminal("--doctor", env={"TERM": "unheard-of"})
     terminal.wait_for("this machine has no terminfo entry for unheard-of")
     assert terminal.exit_code() == 0
@@ -76,5 +76,5 @@ def test_daemons_of_another_version_are_named(sesh: Sesh, home: Home) -> None:
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
     home.write(".sesh/work.json", json.dumps({**record, "version": "0.0.9"}), mode=0o600)
-    told = rows(sesh("--doctor", "--json"))
-    assert told["versions"]["remedy"] == "sesh --reload work"
+    checks = rows(sesh("--doctor", "--json"))
+    assert checks["versions"]["remedy"] == "sesh --reload work"

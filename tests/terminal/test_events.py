@@ -44,14 +44,14 @@ def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, termin
     sesh("--wait", "work", "--prompt", "--timeout", "15")
     sesh("--rename", "work", "play")
     sesh("--send", "play", "exit 6", "--enter")
-    told = finished(process)
-    assert [event["seq"] for event in told] == list(range(1, len(told) + 1))
-    kinds = [event["event"] for event in told if event["event"] != "resized"]
+    seen = finished(process)
+    assert [event["seq"] for event in seen] == list(range(1, len(seen) + 1))
+    kinds = [event["event"] for event in seen if event["event"] != "resized"]
     assert kinds == [
         "created", "attached", "detached", "bell", "title", "notification", "command_started", "command_ended",
         "renamed", "exited",
     ]  # fmt: skip
-    by = {event["event"]: event for event in told}
+    by = {event["event"]: event for event in seen}
     assert by["title"]["title"] == "a title"
     assert by["notification"]["text"] == "look here"
     assert by["command_ended"]["exit_code"] == 3
@@ -85,14 +85,14 @@ def test_sessions_that_begin_later_are_told_of_too(sesh: Sesh, home: Home) -> No
     assert process.stdout is not None
     sesh("--open", "marker")
     # Whatever is created once it follows is told; the first ones may come before that.
-    told: list[dict[str, Any]] = []
+    seen: list[dict[str, Any]] = []
     sesh("--open", "second")
     sesh("--rename", "second", "third")
     sesh("--kill", "third")
     sesh("--kill", "first")
-    while not any(event["event"] == "exited" and event["session"] == "first" for event in told):
-        told.append(json.loads(process.stdout.readline()))
-    kinds = [(event["session"], event["event"]) for event in told]
+    while not any(event["event"] == "exited" and event["session"] == "first" for event in seen):
+        seen.append(json.loads(process.stdout.readline()))
+    kinds = [(event["session"], event["event"]) for event in seen]
     assert [kind for kind in kinds if kind[0] in ("second", "third")] == [
         ("second", "created"), ("third", "renamed"), ("third", "exited"),
     ]  # fmt: skip
@@ -145,8 +145,8 @@ def test_the_event_log_is_shown_as_a_table_or_as_its_objects(sesh: Sesh, home: H
         ["2026-01-31", "12:00:05", "gpu", "deploy_failed"],
     ]
     assert shown[2].endswith('stderr="no [2J room left"')
-    told = sesh("--events", "--log", "--json", env=env).stdout.splitlines()
-    assert [json.loads(line) for line in told] == rows
+    seen = sesh("--events", "--log", "--json", env=env).stdout.splitlines()
+    assert [json.loads(line) for line in seen] == rows
     one = sesh("--events", "work", "--log", "--json", env=env).stdout.splitlines()
     assert [json.loads(line) for line in one] == rows[:1]
     none = sesh("--events", "--log")

@@ -76,9 +76,9 @@ def test_what_is_typed_is_in_the_history_with_its_output_and_code(sesh: Sesh, ho
     terminal.type(" echo secret\r")
     terminal.wait_for("secret\n")
     typed(terminal, sesh, ["echo last"], 4)
-    told = history(sesh)
-    assert len(told) == 5, "what begins with a blank is not kept"
-    assert "secret" not in str(told)
+    commands = history(sesh)
+    assert len(commands) == 5, "what begins with a blank is not kept"
+    assert "secret" not in str(commands)
     terminal.type("read -s word\r" if shell == "fish" else "stty -echo; printf 'pass%s' word; read w\r")
     terminal.wait_for("read>" if shell == "fish" else "password")
     terminal.type("hunter2\r")

@@ -15,8 +15,8 @@ Sesh = Callable[..., Result]
 
 def events(sesh: Sesh, name: str, kind: str) -> int:
     """How many events of a kind a session has had so far, by its status."""
-    told = sesh("--events", name, "--since", "0", "--json", timeout=20)
-    return sum(json.loads(line)["event"] == kind for line in told.stdout.splitlines())
+    found = sesh("--events", name, "--since", "0", "--json", timeout=20)
+    return sum(json.loads(line)["event"] == kind for line in found.stdout.splitlines())
 
 
 def left(home: Home, name: str = "work") -> None:

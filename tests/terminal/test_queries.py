@@ -131,7 +131,7 @@ def test_leaving_with_a_question_open_leaves_no_answer_at_the_outer_prompt(home:
         window.type("echo a$((1+1))b\r")
         window.wait_for("a2b")
         assert "62;22c" not in window.text()
-        # Whoever comes back finds the shell of the session clean, too.
+        # After another attach, the shell of the session is clean, too.
         assert [got for _, _, got in answers(home, 1)] in ([b""], [DA1])
 
 

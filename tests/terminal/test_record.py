@@ -47,8 +47,8 @@ def test_what_is_printed_from_now_on_is_recorded_until_the_end(sesh: Sesh, home:
     terminal.wait_for(PROMPT)
     terminal.type("printf 'h\\303'; printf '\\244llo\\n'; exit 7\r")
     assert terminal.exit_code() == 7
-    told = json.loads(recorder.communicate(timeout=10)[0])
-    assert (told["ok"], told["file"], told["exit_code"], recorder.returncode) == (True, path, 7, 0)
+    report = json.loads(recorder.communicate(timeout=10)[0])
+    assert (report["ok"], report["file"], report["exit_code"], recorder.returncode) == (True, path, 7, 0)
     header, *events = lines(path)
     assert (header["version"], header["width"], header["height"], header["title"]) == (2, 80, 24, "work")
     assert {"timestamp", "env"} < set(header)
@@ -58,7 +58,7 @@ def test_what_is_printed_from_now_on_is_recorded_until_the_end(sesh: Sesh, home:
     assert times == sorted(times)
     assert "hällo" in text(path)
     assert "before" not in text(path)
-    assert told["events"] == len(events)
+    assert report["events"] == len(events)
 
 
 def test_since_start_begins_with_what_is_retained(sesh: Sesh, home: Home) -> None:

@@ -88,9 +88,9 @@ def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) ->
     assert job.wait(60) == 7
     reading.join(10)
     output = b"".join(pieces)
-    told = re.search(r"^(\d+) in all", output[-100:].decode(), re.MULTILINE)
-    assert told is not None
-    assert numbered(output.decode()) == list(range(1, int(told[1]) + 1))
+    reported = re.search(r"^(\d+) in all", output[-100:].decode(), re.MULTILINE)
+    assert reported is not None
+    assert numbered(output.decode()) == list(range(1, int(reported[1]) + 1))
 
 
 def test_an_attached_client_stays_and_sees_every_line_once(sesh: Sesh, home: Home) -> None:
@@ -149,9 +149,9 @@ def test_who_waits_follows_or_asks_for_the_history_is_not_forgotten(sesh: Sesh, 
     assert json.loads(waits[1].communicate(timeout=20)[0])["met"] == "for"
     sesh("--send", "work", "exit 4", "--enter")
     assert json.loads(waits[0].communicate(timeout=20)[0])["exit_code"] == 4
-    told = [json.loads(line) for line in events.communicate(timeout=20)[0].splitlines()]
-    assert [each["seq"] for each in told] == sorted({each["seq"] for each in told})
-    assert told[-1]["event"] == "exited"
+    reported = [json.loads(line) for line in events.communicate(timeout=20)[0].splitlines()]
+    assert [each["seq"] for each in reported] == sorted({each["seq"] for each in reported})
+    assert reported[-1]["event"] == "exited"
 
 
 def test_a_program_that_ends_amid_reloads_has_its_code_delivered(sesh: Sesh, home: Home) -> None:

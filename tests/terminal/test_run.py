@@ -114,8 +114,8 @@ def test_calls_come_one_after_the_other(home: Home, shell: str) -> None:
 
 def test_a_time_limit_leaves_the_command_running(home: Home, shell: str) -> None:
     done = home.sesh("--run", "t", "--timeout", "0.5", "--json", "--", "echo so; sleep 1.2; echo far")
-    told = done.json()
-    assert (done.code, told["exit_code"], told["timed_out"], told["output"]) == (124, 124, True, "so\n")
+    answer = done.json()
+    assert (done.code, answer["exit_code"], answer["timed_out"], answer["output"]) == (124, 124, True, "so\n")
     assert ran(home, "echo next") == (0, "next\n")
     assert home.sesh("--history", "t", "1").stdout == "so\nfar\n"
 
@@ -322,11 +322,16 @@ def test_a_missing_session_is_not_made(home: Home) -> None:
 
 def test_json_tells_all_of_it(home: Home) -> None:
     opened(home, "bash")
-    told = home.sesh("--run", "t", "--json", "--", "printf", "a\\377").json()
-    assert told["output_base64"] == "Yf8="
-    assert (told["session"], told["host"], told["command"]) == ("t", None, ["printf", "a\\377"])
-    assert (told["exit_code"], told["output"], told["timed_out"], told["truncated"]) == (0, "a\ufffd", False, False)
-    assert told["duration"] >= 0
+    answer = home.sesh("--run", "t", "--json", "--", "printf", "a\\377").json()
+    assert answer["output_base64"] == "Yf8="
+    assert (answer["session"], answer["host"], answer["command"]) == ("t", None, ["printf", "a\\377"])
+    assert (answer["exit_code"], answer["output"], answer["timed_out"], answer["truncated"]) == (
+        0,
+        "a\ufffd",
+        False,
+        False,
+    )
+    assert answer["duration"] >= 0
 
 
 def test_colours_stay_with_ansi(home: Home) -> None:
@@ -382,8 +387,8 @@ def test_more_than_is_kept_comes_whole_to_who_reads(home: Home) -> None:
     assert (done.code, done.stderr) == (0, "")
     assert done.raw.endswith(b"\n5999999\n6000000\nend")
     assert done.raw.count(b"\n") == 6000000
-    told = home.sesh("--run", "t", "--json", "--", "seq 6000000", timeout=60).json()
-    assert (told["truncated"], told["output"].endswith("\n6000000\n")) == (True, True)
+    answer = home.sesh("--run", "t", "--json", "--", "seq 6000000", timeout=60).json()
+    assert (answer["truncated"], answer["output"].endswith("\n6000000\n")) == (True, True)
 
 
 def test_what_is_traced_and_prompted_is_not_among_what_comes_early(home: Home) -> None:

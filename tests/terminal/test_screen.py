@@ -26,10 +26,10 @@ def work(sesh: Sesh) -> None:
 def test_every_format_shows_the_screen(sesh: Sesh) -> None:
     assert sesh("--screen", "work").stdout.splitlines()[0] == "grün 日本 │ <tag>"
     assert sesh("--screen", "work", "--format", "ansi").stdout.splitlines()[0] == "\x1b[0;1;32mgrün\x1b[m 日本 │ <tag>"
-    told = sesh("--screen", "work", "--format", "json").json()
-    assert (told["session"], told["format"], told["columns"], told["rows"]) == ("work", "json", 80, 24)
-    assert told["cells"][0][0] == {"column": 0, "width": 4, "text": "grün", "bold": True, "fg": 2}
-    assert told["cursor"]["column"] == len("grün 日本 │ <tag>") + 2
+    answer = sesh("--screen", "work", "--format", "json").json()
+    assert (answer["session"], answer["format"], answer["columns"], answer["rows"]) == ("work", "json", 80, 24)
+    assert answer["cells"][0][0] == {"column": 0, "width": 4, "text": "grün", "bold": True, "fg": 2}
+    assert answer["cursor"]["column"] == len("grün 日本 │ <tag>") + 2
     picture = sesh("--screen", "work", "--format", "svg").stdout
     letters = [each.text or "" for each in ElementTree.fromstring(picture).iter("{http://www.w3.org/2000/svg}text")]
     assert [each.strip() for each in letters] == ["grün", "日", "本", "<tag>"]
@@ -41,9 +41,9 @@ def test_every_format_shows_the_screen(sesh: Sesh) -> None:
 @pytest.mark.usefixtures("work")
 @pytest.mark.parametrize("form", ["text", "ansi", "svg", "html"])
 def test_with_json_every_format_is_one_value(sesh: Sesh, form: str) -> None:
-    told = json.loads(sesh("--screen", "work", "--format", form, "--json").raw)
-    assert told["format"] == form
-    assert "tag" in told["text"]
+    answer = json.loads(sesh("--screen", "work", "--format", form, "--json").raw)
+    assert answer["format"] == form
+    assert "tag" in answer["text"]
 
 
 @pytest.mark.usefixtures("work")

@@ -30,18 +30,18 @@ def kept(home: Home) -> bytes:
 
 def everything(home: Home, name: str) -> bytes:
     """All that sesh tells of a session, and all that it has written down."""
-    told = b""
+    printed = b""
     for words in (["--logs", name], ["--screen", name], ["--status", name], ["--list"], ["--history", name]):
-        told += home.sesh(*words, "--json").raw
-    told += home.sesh("--history", name, "1").raw
+        printed += home.sesh(*words, "--json").raw
+    printed += home.sesh("--history", name, "1").raw
     events = home.start("--events", name, "--since", "0", "--json")
     assert events.stdout is not None
     for line in events.stdout:
-        told += line
+        printed += line
         if json.loads(line)["event"] in ("command_ended", "exited"):
             break
     events.kill()
-    return told + kept(home)
+    return printed + kept(home)
 
 
 @pytest.mark.parametrize("how", ["send", "attach", "stdin"])
@@ -62,9 +62,9 @@ def test_a_password_is_nowhere(home: Home, asks: str, how: str) -> None:
         watcher.type(f"{secret}\r")
     out, error = running.communicate(timeout=15)
     assert (running.returncode, out.split()[-2:]) == (0, [b"got", str(len(secret)).encode()]), error
-    told = out + error + everything(home, "work")
-    assert b"got" in told
-    assert secret.encode() not in told
+    printed = out + error + everything(home, "work")
+    assert b"got" in printed
+    assert secret.encode() not in printed
     assert secret not in watcher.text()
 
 
@@ -75,6 +75,6 @@ def test_a_job_that_asks_keeps_no_answer(home: Home) -> None:
     assert home.sesh("--send", "job", secret, "--enter").code == 0
     out, _ = job.communicate(timeout=15)
     assert job.returncode == 0
-    told = out + everything(home, "job")
-    assert b"got" in told
-    assert secret.encode() not in told
+    printed = out + everything(home, "job")
+    assert b"got" in printed
+    assert secret.encode() not in printed

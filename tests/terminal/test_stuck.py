@@ -1,4 +1,4 @@
-"""A daemon that is stopped: whoever asks it is told soon which session that is, and what to look at."""
+"""A daemon that is stopped: a request to it soon fails with the name of the session and what to check."""
 
 from __future__ import annotations
 

@@ -121,8 +121,8 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
     home.write(".local/bin/sesh", f"#!/bin/sh\n#\nexec python3 {home.path}/{folder}/1.2-c/start.py\n", mode=0o755)
     used = home.terminal(command=["python3", f"{home.path}/{folder}/1.1-b/start.py"])
     wait_until(lambda: any("1.1-b" in " ".join(words) for _, _, words in platform.own_processes()))
-    told = sesh("--sweep", "--json").json()["pieces"]
-    assert [(each["kind"], os.path.basename(each["what"])) for each in told] == [("version", "1.0-a")]
+    pieces = sesh("--sweep", "--json").json()["pieces"]
+    assert [(each["kind"], os.path.basename(each["what"])) for each in pieces] == [("version", "1.0-a")]
     assert sorted(os.listdir(os.path.join(home.path, folder))) == ["1.1-b", "1.2-c"]
     used.close()
 

@@ -27,10 +27,10 @@ def test_the_last_session_is_not_looked_for_where_nothing_is_trusted(home: Home)
     home.write("file", "")
     home.write("open/file", "")
     os.chmod(f"{home.path}/open", 0o755)  # noqa: S103 - refused for that
-    for where, told in (("file", "is not a directory"), ("open", "chmod 700")):
+    for where, message in (("file", "is not a directory"), ("open", "chmod 700")):
         refused = home.sesh("-", env={"SESH_DIR": f"{home.path}/{where}"})
         assert refused.code == 1
-        assert told in refused.stderr
+        assert message in refused.stderr
     os.symlink(f"{home.path}/file", f"{home.directory}/.recent")
     assert "there is no previous session" in home.sesh("-").stderr
 

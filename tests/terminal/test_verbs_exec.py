@@ -65,12 +65,12 @@ def test_followed_output_comes_while_the_job_runs(home: Home) -> None:
 
 def test_json_tells_all_of_a_job(sesh: Sesh) -> None:
     done = sesh("--exec", "build", "--json", "--", "sh", "-c", "echo out; exit 4")
-    told = done.json()
-    assert done.code == told["exit_code"] == 4
-    assert told["command"] == ["sh", "-c", "echo out; exit 4"]
-    assert (told["session"], told["host"], told["output"]) == ("build", None, "out\n")
-    assert (told["timed_out"], told["truncated"]) == (False, False)
-    assert told["duration"] >= 0
+    answer = done.json()
+    assert done.code == answer["exit_code"] == 4
+    assert answer["command"] == ["sh", "-c", "echo out; exit 4"]
+    assert (answer["session"], answer["host"], answer["output"]) == ("build", None, "out\n")
+    assert (answer["timed_out"], answer["truncated"]) == (False, False)
+    assert answer["duration"] >= 0
 
 
 def test_followed_json_is_an_object_a_line(sesh: Sesh) -> None:
@@ -119,7 +119,7 @@ def test_a_name_that_runs_is_no_job(sesh: Sesh) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "answer"),
     [
         (["--", "no-such-program"], 127, "not found"),
         (["--", ""], 127, "sesh: '': command not found"),
@@ -139,11 +139,11 @@ def test_a_name_that_runs_is_no_job(sesh: Sesh) -> None:
     ],
 )
 def test_what_cannot_be_done_leaves_nothing_behind(
-    sesh: Sesh, home: Home, words: list[str], code: int, told: str
+    sesh: Sesh, home: Home, words: list[str], code: int, answer: str
 ) -> None:
     done = sesh("--exec", *words)
     assert done.code == code
-    assert told in done.stderr
+    assert answer in done.stderr
     assert done.stderr.startswith("sesh: ")
     assert done.stderr.count("\n") == 1
     assert done.raw == b""

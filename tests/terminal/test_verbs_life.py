@@ -35,9 +35,9 @@ def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:
 
 def test_many_who_open_the_same_name_get_one_session(home: Home) -> None:
     started = [home.start("--open", "web", "--json", "--", "sleep", "60") for _ in range(6)]
-    told = [json.loads(process.communicate(timeout=20)[0]) for process in started]
-    assert [each["ok"] for each in told] == [True] * 6
-    assert sum(each["created"] for each in told) == 1
+    answer = [json.loads(process.communicate(timeout=20)[0]) for process in started]
+    assert [each["ok"] for each in answer] == [True] * 6
+    assert sum(each["created"] for each in answer) == 1
     assert home.names() == ["web"]
 
 
@@ -93,21 +93,21 @@ def test_the_list_is_a_table_for_people_and_an_array_for_programs(sesh: Sesh) ->
 
 def test_status_tells_everything(sesh: Sesh, home: Home) -> None:
     sesh("--open", "web", "--", "sleep", "60")
-    told = sesh("--status", "web", "--json").json()
-    assert told["clients"] == []
-    assert set(told["scrollback"]) == {"lines", "bytes"}
-    assert told["foreground"]["command"] == ["sleep", "60"]
-    assert told["daemon_pid"] == daemon(home, "web")
-    assert told["link"] is None
+    answer = sesh("--status", "web", "--json").json()
+    assert answer["clients"] == []
+    assert set(answer["scrollback"]) == {"lines", "bytes"}
+    assert answer["foreground"]["command"] == ["sleep", "60"]
+    assert answer["daemon_pid"] == daemon(home, "web")
+    assert answer["link"] is None
     assert "sleep 60" in sesh("--status", "web").stdout
 
 
 def test_what_is_sent_is_typed_and_seen(sesh: Sesh) -> None:
     sesh("--open", "web", "--", "bash")
     wait_until(lambda: PROMPT in sesh("--screen", "web").stdout)
-    told = sesh("--send", "web", "echo", "$((40+2))", "--enter", "--json").json()
-    assert told["ok"] is True
-    assert isinstance(told["position"], int)
+    answer = sesh("--send", "web", "echo", "$((40+2))", "--enter", "--json").json()
+    assert answer["ok"] is True
+    assert isinstance(answer["position"], int)
     wait_until(lambda: "\n42\n" in sesh("--screen", "web").stdout)
     assert sesh("--logs", "web", "2").stdout == f"42\n{PROMPT}\n"
     assert sesh("--logs", "web", "--json").json()["lines"] == [f"{PROMPT} echo $((40+2))", "42", PROMPT]
@@ -160,9 +160,9 @@ def test_each_of_several_is_killed_though_one_is_not_there(sesh: Sesh, home: Hom
     assert done.code == 1
     assert done.stderr.count("\n") == 1
     assert home.names() == ["c"]
-    told = sesh("--kill", "--json", "nobody", "c").json()
-    assert told["killed"] == ["c"]
-    assert told["error"]["code"] == "not_found"
+    answer = sesh("--kill", "--json", "nobody", "c").json()
+    assert answer["killed"] == ["c"]
+    assert answer["error"]["code"] == "not_found"
     assert home.names() == []
 
 
@@ -287,9 +287,9 @@ def test_who_has_no_terminal_is_told_what_does_without(sesh: Sesh) -> None:
     assert "`sesh --open web`" in sesh("web").stderr
     sesh("--open", "web", "--", "sleep", "60")
     for words in (["web"], ["--attach", "web"]):
-        told = sesh(*words)
-        assert told.code == 1
-        assert "`sesh --screen web`" in told.stderr
+        answer = sesh(*words)
+        assert answer.code == 1
+        assert "`sesh --screen web`" in answer.stderr
 
 
 def test_what_cannot_be_written_is_not_changed(sesh: Sesh, home: Home) -> None:

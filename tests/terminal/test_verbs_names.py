@@ -82,7 +82,7 @@ def test_nothing_is_said_to_a_session_that_is_not_there(sesh: Sesh, verb: str, m
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         ("kill web", 1, "did you mean sesh --kill web?"),
         ("build make", 1, "to run a command: sesh build -- make"),
@@ -115,10 +115,10 @@ def test_nothing_is_said_to_a_session_that_is_not_there(sesh: Sesh, verb: str, m
         ("@ web", 2, "is not a host"),
     ],
 )
-def test_slips_are_met_with_what_to_type(sesh: Sesh, home: Home, words: str, code: int, told: str) -> None:
+def test_slips_are_met_with_what_to_type(sesh: Sesh, home: Home, words: str, code: int, message: str) -> None:
     done = sesh(*words.split())
     assert done.code == code
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.raw == b""
     assert home.names() == []
@@ -188,17 +188,17 @@ def a_file(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"), [(open_to_others, "chmod 700"), (a_link, "symbolic link"), (a_file, "not a directory")]
+    ("make", "message"), [(open_to_others, "chmod 700"), (a_link, "symbolic link"), (a_file, "not a directory")]
 )
 def test_a_directory_that_is_not_to_be_trusted_is_refused_with_the_fix(
-    sesh: Sesh, home: Home, make: Callable[[str], None], told: str
+    sesh: Sesh, home: Home, make: Callable[[str], None], message: str
 ) -> None:
     make(home.directory)
     for words in ([], ["--open", "web"], ["--kill", "web"], ["--exec", "--", "true"], ["--kill-all"]):
         done = sesh("--json", *words)
         assert done.code == (125 if "--exec" in words else 1)
         assert done.json()["error"]["code"] == "refused"
-        assert told in done.json()["error"]["message"]
+        assert message in done.json()["error"]["message"]
 
 
 def test_output_that_cannot_be_stored_is_an_error(home: Home) -> None:

@@ -32,9 +32,9 @@ def test_a_prompt_is_waited_for_until_the_command_has_ended(sesh: Sesh) -> None:
     typed(sesh, "sleep 0.7")
     done = sesh("--wait", "work", "--prompt", "--timeout", "15", "--json")
     assert time.monotonic() - begun >= 0.7
-    told = done.json()
+    answer = done.json()
     assert done.code == 0
-    assert (told["session"], told["host"], told["met"], told["match"], told["exit_code"]) == (
+    assert (answer["session"], answer["host"], answer["met"], answer["match"], answer["exit_code"]) == (
         "work", None, "prompt", None, None,
     )  # fmt: skip
     assert sesh("--wait", "work", "--prompt", "--timeout", "5").code == 0  # it counts from the --send, long ago
@@ -143,7 +143,7 @@ def test_time_that_runs_out_is_124_and_an_error_in_json(sesh: Sesh) -> None:
 
 @pytest.mark.usefixtures("work")
 def test_a_pattern_that_takes_forever_costs_the_session_nothing(sesh: Sesh, home: Home) -> None:
-    """A regular expression of whoever waits once could have run in the daemon, and held up everybody."""
+    """The regular expression of one wait could have run in the daemon, and held up everybody."""
     waiting = home.start("--wait", "work", "--for", r"(a+)+$ never")
     typed(sesh, "printf 'a%.0s' $(seq 60); echo b")
     assert sesh("--send", "work", "echo al''ive", "--enter").code == 0

@@ -186,11 +186,11 @@ def test_the_foreground_group_of_a_terminal_is_in_its_session() -> None:
 
 
 @linux
-@pytest.mark.parametrize(("told", "down"), [("stopping", True), ("running", False), ("degraded", False)])
+@pytest.mark.parametrize(("state", "down"), [("stopping", True), ("running", False), ("degraded", False)])
 def test_systemd_tells_whether_the_machine_goes_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, down: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, down: bool
 ) -> None:
-    (tmp_path / "systemctl").write_text(f"#!/bin/sh\necho {told}\n")
+    (tmp_path / "systemctl").write_text(f"#!/bin/sh\necho {state}\n")
     (tmp_path / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(platform, "_SYSTEMD", str(tmp_path))

@@ -246,8 +246,8 @@ def test_bytes_that_are_no_text_are_in_the_json_twice(capfdbinary: pytest.Captur
 
     line = Invocation(split(["--exec", "--json", "--", "x"]))
     report(line, "job", {"exit_code": 0, "duration": 1.5}, b"a\r\n\xff", printed=False)
-    told = json.loads(capfdbinary.readouterr().out)
-    assert told["output"] == "a\n\ufffd"
-    assert base64.b64decode(told["output_base64"]) == b"a\n\xff"
+    answer = json.loads(capfdbinary.readouterr().out)
+    assert answer["output"] == "a\n\ufffd"
+    assert base64.b64decode(answer["output_base64"]) == b"a\n\xff"
     keys = ["session", "host", "command", "exit_code", "output", "duration", "timed_out", "truncated", "output_base64"]
-    assert list(told) == keys
+    assert list(answer) == keys

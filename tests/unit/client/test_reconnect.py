@@ -91,15 +91,15 @@ def test_what_fails_for_the_link_s_sake_is_tried_again(person: Person) -> None:
 
 
 def test_it_is_told_what_is_missing_and_since_when(person: Person) -> None:
-    told: list[object] = []
+    arguments: list[object] = []
     there = connection()
 
     def attempt(*words: object) -> wire.Connection:
-        told.extend(words)
+        arguments.extend(words)
         return there
 
     reconnected(person, attempt)
-    assert told == ["work", "box", "id", 42, 5.0]
+    assert arguments == ["work", "box", "id", 42, 5.0]
     there.close()
 
 

@@ -319,7 +319,7 @@ def test_an_attach_does_not_wait_longer_than_a_moment_for_the_emulator(
     ],
 )  # fmt: skip
 def test_what_acts_is_not_shown_again_to_the_first_who_comes_later(stage: Stage, acting: bytes) -> None:
-    """Whoever attached first to a session that was created detached got all of its bytes since the birth: the bells,
+    """The first client of a session that was created detached got all of its bytes since the start: the bells,
     questions and clipboard writes of the hours before, and more lines than are replayed.
     """
     stage.print(b"ready> " + acting + b" done")

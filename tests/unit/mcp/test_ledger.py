@@ -17,7 +17,7 @@ def row(state: str = "running", ago: float = 0.0) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("told", "error", "expected"),
+    ("facts", "error", "expected"),
     [
         (row(), None, "connected"),
         (row(ago=IDLE + 10), None, "idle"),
@@ -27,8 +27,8 @@ def row(state: str = "running", ago: float = 0.0) -> dict[str, object]:
         (None, Unreachable("box does not answer"), "expired"),
     ],
 )
-def test_a_session_stands_as_its_host_says(told: dict[str, object] | None, error: Unreachable, expected: str) -> None:
-    assert Entry(Session("work", "box"), None, reached=True).standing(told, error) == expected
+def test_a_session_stands_as_its_host_says(facts: dict[str, object] | None, error: Unreachable, expected: str) -> None:
+    assert Entry(Session("work", "box"), None, reached=True).standing(facts, error) == expected
 
 
 def test_a_first_call_is_connecting_and_what_was_never_there_is_forgotten() -> None:

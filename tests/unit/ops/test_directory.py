@@ -26,7 +26,7 @@ def caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LinkCaller:
 
 @pytest.mark.parametrize("word", [f"{AWAY}/project", "project", "~/project"])
 def test_a_directory_of_the_other_home_is_looked_for_in_this_one(caller: LinkCaller, word: str, tmp_path: Path) -> None:
-    """`sesh @box work ~/project` was refused where ~/project was over there only.
+    """`sesh @box work ~/project` was refused where ~/project was on the host only.
 
     The shell puts the home over here into the line; the check for a command in DIR's place looked for that very path.
     """

@@ -18,7 +18,7 @@ from sesh.remote.ssh.destination import Destination
 
 TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
 LOCAL = ["env"]
-"""A command that runs its words on this very machine."""
+"""A command that runs its words on this machine."""
 
 
 def answer(*found: str, system: str = "Linux", libc: str = "glibc 2.36") -> str:
@@ -141,7 +141,7 @@ def test_what_was_found_instead_of_a_python_is_named(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("out", "code", "err", "step", "told"),
+    ("out", "code", "err", "step", "seen"),
     [
         ("", 127, "exec: uname: not found\n", "detect_platform", "exec: uname: not found"),
         ("This account is not available.\n", 1, "", "detect_platform", "This account is not available."),
@@ -151,10 +151,10 @@ def test_what_was_found_instead_of_a_python_is_named(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_each_step_that_fails_has_its_own_message(
-    monkeypatch: pytest.MonkeyPatch, out: str, code: int, err: str, step: str, told: str
+    monkeypatch: pytest.MonkeyPatch, out: str, code: int, err: str, step: str, seen: str
 ) -> None:
     found, message = failed(monkeypatch, out, code, err)
-    assert (found, told in message) == (step, True)
+    assert (found, seen in message) == (step, True)
 
 
 def test_what_cannot_be_put_together_is_an_upload_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,19 +194,19 @@ def test_a_host_that_goes_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_carrier_that_is_closed_ends_what_another_thread_runs() -> None:
     way = carrier.SshCarrier(Destination("box", via=LOCAL), ask=False)
     began = threading.Event()
-    told: list[str] = []
+    seen: list[str] = []
 
     def run() -> None:
         with pytest.raises(Unreachable) as caught:
             way.run("echo; exec sleep 60", on_output=lambda _: began.set())
-        told.append(str(caught.value))
+        seen.append(str(caught.value))
 
     thread = threading.Thread(target=run)
     thread.start()
     assert began.wait(10)
     way.close()
     thread.join(10)
-    assert told == ["box stopped answering"]
+    assert seen == ["box stopped answering"]
 
 
 def test_settings_that_only_ssh_knows_keep_fabric_away() -> None:

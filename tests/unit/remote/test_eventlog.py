@@ -68,9 +68,9 @@ def test_a_log_that_cannot_be_written_is_told_of_once(
     monkeypatch.setenv("SESH_EVENT_LOG", str(tmp_path / "missing" / "log"))
     eventlog.log("sync_start")
     eventlog.log("sync_done")
-    told = capfd.readouterr().err
-    assert told.count("\n") == 1
-    assert "No such file or directory" in told
+    message = capfd.readouterr().err
+    assert message.count("\n") == 1
+    assert "No such file or directory" in message
 
 
 def test_a_fifo_that_nobody_reads_holds_nothing_up(

@@ -292,7 +292,7 @@ def test_a_path_that_cannot_be_pushed_is_told_and_tried_again(home: Path, capfd:
 
 
 def test_another_command_than_ssh_gets_the_files(home: Path, tmp_path: Path) -> None:
-    """Its HOME is the one that it has over there, not the one here."""
+    """Its HOME is the one that it has on the host, not the one here."""
     far = tmp_path / "far"
     far.mkdir()
     write(home / ".config/sesh/sync", "d/x y\nd/z")

@@ -1,4 +1,4 @@
-"""What runs over there while sesh is deployed, with an archive as small as one can be."""
+"""What runs on the host while sesh is deployed, with an archive as small as one can be."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VERSIONS = ".local/share/sesh/versions"
 
 
 class Host:
-    """A HOME, and orders carried out in it by this very process."""
+    """A HOME, and orders carried out in it by this process."""
 
     def __init__(self, home: str) -> None:
         self.home = home
@@ -78,7 +78,7 @@ class Host:
         return failed["step"], failed["reason"]
 
     def start(self, stream: bytes, *, closed: bool = True, most: int | None = None) -> subprocess.Popen[bytes]:
-        """Starts it as it is started over there. `most`: bytes that a file may have."""
+        """Starts it as it is started on the host. `most`: bytes that a file may have."""
         with open(unpack.__file__, "rb") as file:
             program = file.read()
         limit = f"ulimit -f {most // 512}; " if most else ""
