@@ -216,7 +216,7 @@ def test_a_new_session_s_number_and_a_name_that_is_taken(home: Home, farm: Farm)
     assert cancelled.exit_code() == 1
     home.sesh("@box", "--open", "server")
     slip = home.terminal("@box", "servre")
-    slip.wait_for(re.compile(r"there is server; .*Attach to server +Create servre", re.DOTALL))
+    slip.wait_for(re.compile(r"session server exists; .*Attach to server +Create servre", re.DOTALL))
     slip.type("\r")
     slip.wait_for(PROMPT)
     assert far.names() == ["1", "1-2", "server"]
@@ -286,13 +286,13 @@ def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) ->
 def test_who_has_no_sesh_there_is_offered_it(home: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False)
     declined = home.terminal("@box", "work")
-    declined.wait_for("deploy sesh to @box? [Y/n]")
+    declined.wait_for("@box has no sesh; deploy it there? [Y/n]")
     declined.type("n\r")
     assert declined.exit_code() == 1
     assert "sesh --deploy @box" in declined.text()
     assert not far.exists(".local/bin/sesh")
     terminal = home.terminal("@box", "work", columns=100)
-    terminal.wait_for("deploy sesh to @box? [Y/n]")
+    terminal.wait_for("@box has no sesh; deploy it there? [Y/n]")
     terminal.type("\r")
     terminal.wait_for(PROMPT, timeout=50)
     assert far.exists(".local/bin/sesh")
