@@ -66,7 +66,7 @@ class Events:
         self._kept = deque(kept, maxlen=KEPT)
 
     def forget(self, connection: Connection) -> None:
-        """Forgets a follower; a connection that is none is no error."""
+        """Forgets a follower; a connection that is not one is ignored."""
         self._followers.pop(connection, None)
 
     def pending(self, connection: Connection) -> bool:

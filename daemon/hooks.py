@@ -1,7 +1,7 @@
 """Runs the user's hooks: `[hooks]` of config.toml, each by a shell in a process of its own.
 
-Each event reads the file anew, so a change takes effect at once, and a child process parses it, so that no daemon loads
-a TOML reader. Nothing here waits: a hook that does not end blocks nothing, and beyond a few of them at once, or a few a
+Each event reads the file again, so a change takes effect at once. A child process parses it, so that no daemon loads a
+TOML reader. Nothing here waits: a hook that does not end blocks nothing, and beyond a few of them at once, or a few a
 second, events run none.
 """
 

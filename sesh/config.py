@@ -205,7 +205,7 @@ def load(path: str | None = None) -> Config:
 
 
 def _split(command: object) -> list[str]:
-    """The words of a command; none where it is no command."""
+    """The words of a command; none where it is not a command."""
     import shlex
 
     if not isinstance(command, str) or "\0" in command:

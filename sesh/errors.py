@@ -75,7 +75,7 @@ class SeshError(Exception):
         return for_host(f"{self.message}; {self.hint}" if self.hint else self.message, self.host or host)
 
     def facts(self) -> dict[str, object]:
-        """The error as it goes over the wire; `message` is the whole line, for who knows no other key."""
+        """The error as it goes over the wire; `message` is the whole line, for peers that know no other key."""
         facts: dict[str, object] = {"code": self.code, "message": self.line()[:_LONGEST], "exit": int(self.exit_code)}
         return facts | {"what": self.message[:_LONGEST], "hint": self.hint[:_LONGEST]}
 

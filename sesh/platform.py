@@ -208,7 +208,7 @@ def boot_id() -> str:
 
 
 def shutting_down() -> bool:
-    """Whether the machine is being shut down or started anew, as far as systemd tells; waits a second at the most."""
+    """Whether the machine is being shut down or restarted, as far as systemd tells; waits a second at the most."""
     if not (LINUX and os.path.isdir(_SYSTEMD)):
         return False
     import subprocess

@@ -31,7 +31,7 @@ _BARE_VALUE = re.compile(r"[^,\]}#\n]+")
 
 
 class Malformed(ValueError):
-    """The text is no TOML: `str(error)` says why, `place` where."""
+    """The text is not TOML: `str(error)` says why, `place` where."""
 
     def __init__(self, reason: str, place: Place) -> None:
         super().__init__(reason)

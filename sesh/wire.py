@@ -1,4 +1,4 @@
-"""A connection to one daemon, seen from the side that asks: frames out, frames in, verbs and their answers."""
+"""A connection to one daemon, seen from the asking side: frames out, frames in, verbs and their answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Connection:
         self.inbound, self.outbound = inbound, outbound
         self.welcome: dict[str, Any] = {}
         self.carried = bytearray()
-        """DATA that has come before the REQUEST which it belongs to, for who answers requests."""
+        """DATA that has come before the REQUEST which it belongs to, for the side that answers requests."""
         self._decoder = protocol.Decoder()
         self._frames: list[tuple[int, bytes]] = []
         self._requests = 0
@@ -110,7 +110,7 @@ class Connection:
         return self._decoder
 
     def hello(self, role: str, deadline: float | None = None, **more: Any) -> dict[str, Any]:
-        """Says who asks and returns the daemon's WELCOME. Raises ProtocolError where the versions do not fit."""
+        """Sends HELLO and returns the daemon's WELCOME. Raises ProtocolError where the versions do not fit."""
         self.send(greeting(role, **more), deadline)
         return self.expect_welcome(deadline)
 

@@ -39,7 +39,7 @@ class Poller:
                 self._kernel.modify(descriptor, self._events(events))
 
     def forget(self, descriptor: int) -> None:
-        """Stops waiting for a descriptor, before it is closed. One that is not waited for is no error."""
+        """Stops waiting for a descriptor, before it is closed. One that is not waited for is ignored."""
         if descriptor in self._watched:
             self._watched = {each: events for each, events in self._watched.items() if each != descriptor}
             self._unregister(descriptor)

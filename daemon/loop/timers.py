@@ -33,7 +33,7 @@ class Timers:
         return max(0.0, self._deadlines[name][0] - time.monotonic()) if name in self._deadlines else None
 
     def clear(self, name: Hashable) -> None:
-        """Forgets a deadline; one that is not set is no error."""
+        """Forgets a deadline; one that is not set is ignored."""
         self._deadlines.pop(name, None)
 
     def wait_time(self) -> float | None:

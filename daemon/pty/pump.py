@@ -37,7 +37,7 @@ WINDOW = 256 << 10
 LIMIT = 4 << 20
 """Bytes of input that may wait in all; `--send` is refused beyond it."""
 OWN_WRITERS = frozenset(("answers", "run"))
-"""Writers of the daemon itself: what they type is no line that a person would go on with."""
+"""Writers of the daemon itself: what they type is not a line that a person would continue."""
 CHECKPOINT_AFTER = 1.0
 """Seconds after output came until `checkpoint` is called."""
 

@@ -34,7 +34,7 @@ def displays(sent: object) -> dict[str, str]:
 
 
 def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: bool = False) -> None:
-    """Writes the variables that have changed. Where the disk is full, nothing is written, and that is no error."""
+    """Writes the variables that have changed. Where the disk is full, nothing is written, without an error."""
     known = _read(session_id)
     if known is None:
         known = {key: os.environ.get(key, "") for key in DISPLAYS}  # the daemon's are the creator's

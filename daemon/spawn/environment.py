@@ -40,7 +40,7 @@ def environment(
     """The program's variables: the creator's without those of its terminal, and those that the session sets.
 
     `terminal` and `colour`: TERM and COLORTERM of the creating terminal, None without one. `auth_sock`: the stable path
-    to an agent. `extra` overrides everything. The caller sets PWD. A login shell starts to count SHLVL anew.
+    to an agent. `extra` overrides everything. The caller sets PWD. A login shell starts to count SHLVL again.
     """
     variables = {
         name: value

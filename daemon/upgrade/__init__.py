@@ -1,1 +1,1 @@
-"""`--reload`: the daemon's state is written out, the process executes itself anew, and reads the state."""
+"""`--reload`: the daemon's state is written out, the process executes itself again, and reads the state."""

@@ -1,4 +1,4 @@
-"""`--reload`: the daemon executes itself anew as another sesh, and what runs in it notices nothing.
+"""`--reload`: the daemon executes itself as another sesh, and what runs in it notices nothing.
 
 First a trial: the other sesh, in a process of its own, loads the daemon's whole state. Then, with all signals blocked,
 the state goes into memory that outlives `exec`, as do the descriptors. Until the moment before its loop begins, the new

@@ -213,7 +213,7 @@ def open_link(
     except ssh.AuthenticationFailed:
         if not (asking and detached):
             raise
-        return _open(destination, caller, asking, False, timeout)  # refused over that connection: log in anew
+        return _open(destination, caller, asking, False, timeout)  # refused over that connection: log in again
 
 
 def _open(destination: Destination, caller: dict[str, Any], asking: bool, detached: bool, timeout: float) -> Link:

@@ -348,7 +348,7 @@ class Session:
         last `send` or `run` of anybody, or from `since` on: a position, or "start" for all that is kept.
 
         Raises TimedOut after `timeout` seconds, Refused where it ends and that was not waited for, Interrupted where
-        `stop` ended the waiting, UsageError for a pattern that is none.
+        `stop` ended the waiting, UsageError for an invalid pattern.
         """
         if since is not None and since != "start" and (isinstance(since, bool) or not isinstance(since, int)):
             raise UsageError('since must be a position returned by send or wait, or "start"')
@@ -526,7 +526,7 @@ def _job(
 
 
 def _seconds(value: float | None, what: str) -> float | None:
-    """Raises UsageError for what is no positive number."""
+    """Raises UsageError for what is not a positive number."""
     if value is not None and (isinstance(value, bool) or not 0 < value < _LONGEST):
         raise UsageError(f"{what} must be a positive number of seconds")
     return value

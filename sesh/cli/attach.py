@@ -52,14 +52,14 @@ class View:
         )
 
     def words(self) -> str:
-        """The options that mean something only where a client begins anew."""
+        """The options that mean something only where a client starts."""
         return ", ".join(f"--{name.replace('_', '-')}" for name in self.__slots__ if getattr(self, name))
 
 
 def detach_key(cli: Invocation) -> DetachKey | None:
     r"""The key that leaves a session: `SESH_DETACH_KEY`, else the settings' `detach_key`, else Ctrl-\; None for `none`.
 
-    Raises UsageError for a `SESH_DETACH_KEY` that is not a key. One of the settings that is none is noted, not taken.
+    Raises UsageError for a `SESH_DETACH_KEY` that is not a key. An invalid one in the settings is noted and ignored.
     """
     import os
 

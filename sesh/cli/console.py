@@ -138,7 +138,7 @@ _AT_ONCE, _SHOWN = b"\x1b[?2026h", b"\x1b[?2026l"
 class Console:
     """Keys of a raw terminal.
 
-    `single`: whether the terminal is read byte by byte, so that what is typed behind a key stays for who reads next.
+    `single`: whether the terminal is read byte by byte, so that what is typed behind a key stays for the next reader.
     """
 
     _stops = False
@@ -264,7 +264,7 @@ def ask(question: str, answers: Answers, default: str) -> str:
     """The letter of the answer that a person chooses; the empty word where they choose none (Escape, end of input).
 
     `answers`: a small letter or digit and what it means, each; `default`: the letter that Enter takes. What is typed
-    after the answer stays for who reads next. Raises Interrupted upon Ctrl-C.
+    after the answer stays for the next reader. Raises Interrupted upon Ctrl-C.
     """
     if dumb():
         return _numbered(question, answers, default)

@@ -1,4 +1,4 @@
-"""One command line being carried out: its words, who asks, and the machine that it is for."""
+"""One command line being carried out: its words, its caller, and the machine that it is for."""
 
 from __future__ import annotations
 

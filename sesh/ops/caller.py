@@ -1,4 +1,4 @@
-"""Who asks for an op: where from, what their terminal is like, how they are spoken to.
+"""The caller of an op: where it calls from, and how it gets notes and answers questions.
 
 A Caller is passed to every op. The plain one is a program, which gets no notes and cannot be asked (the Python API);
 the command line's prints notes and asks on the terminal; the bridge's carries both over the link.
@@ -29,7 +29,7 @@ def op(function: Op) -> Op:
 
 
 class Caller:
-    """The one who asks. `local`: no remote is to be asked. `session_id`: the id for a session that the op creates."""
+    """The caller of an op. `local`: no remote is to be asked. `session_id`: the id for a session that the op creates."""
 
     origin: Origin | None = None
     """The machine that the question came from over a link; None for this one."""

@@ -38,7 +38,7 @@ def order(
 ) -> Order:
     """What a new session is to be, without its name: the caller's surroundings, and what the words say.
 
-    Raises Refused for a directory that is not there, UsageError for a variable or label that is none.
+    Raises Refused for a directory that is not there, UsageError for an invalid variable or label.
     """
     extra = dict(check_variable(word) for word in env)
     labels = dict(check_label(word) for word in label)

@@ -1,4 +1,4 @@
-"""Ops that lead to a session: found or created, its name and a connection to its daemon for who goes on with it.
+"""Ops that lead to a session: found or created, its name and a connection to its daemon.
 
 What only the person can decide (a name one letter off, a lost session, a name that is taken) is asked of the caller.
 """

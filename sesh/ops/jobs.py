@@ -230,7 +230,7 @@ class Waiter:
         self._ending = True
 
     def _send(self, verb: str) -> None:
-        """Asks something while the wait is pending; a daemon that is ending or stuck is no reason to stop waiting."""
+        """Asks something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
         self._asked += 1
         try:
             self._connection.send(wire.asking(verb, self._asked), time.monotonic() + 1)
@@ -319,7 +319,7 @@ _CHUNK = 64 << 10
 
 
 class StdinForwarder:
-    """`mends`: whether a lost connection may be made anew; the chunk that was on its way is then sent again."""
+    """`mends`: whether a lost connection may be made again; the chunk that was on its way is then sent again."""
 
     def __init__(self, *, mends: bool) -> None:
         self._mends = mends

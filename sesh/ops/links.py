@@ -160,7 +160,7 @@ class RemoteRoute(Route):
         return self._watched(self._back(session_id, since, heard))
 
     def rejoin(self, broken: Connection, session_id: str, since: int, heard: float) -> Reconnected:
-        """For who waits for a job: a new connection, or its result. Raises InternalError where the daemon died."""
+        """For a job that is waited for: a new connection, or its result. Raises InternalError where the daemon died."""
         # A link given up for its silence may end well while its exit code is waited for: its job has just ended.
         silent = time.monotonic() >= heard + keepalive.LOST_AFTER
         lost = silent or not isinstance(broken, Link) or broken.broken()
@@ -206,7 +206,7 @@ def _session_id(connection: Connection) -> str:
 def begin(caller: Caller, through: Link, op: str, data: dict[str, Any], interrupts: Interrupts) -> tuple[str, Link]:
     """Has a host begin a job by an op that leads to a session: its name, and a link to it.
 
-    The session bears an id that was chosen here: a link that is lost before the answer is opened anew, and what has
+    The session bears an id that was chosen here: a link that is lost before the answer is opened again, and what has
     begun is found again and not begun twice. Raises Ended (with the name in it) where it has ended meanwhile.
     """
     destination = through.destination

@@ -130,7 +130,7 @@ def _answered(connection: wire.Connection, live: LiveOutput | None, interrupted_
 class CtrlC:
     """Ctrl-C interrupts the command, a third one in a row stops the wait: it raises Interrupted.
 
-    Called with what interrupts the command, it is a context manager, for each connection anew.
+    Called with what interrupts the command, it is a context manager, once for each connection.
     """
 
     def __init__(self, interrupts: Interrupts) -> None:

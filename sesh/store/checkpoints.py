@@ -61,7 +61,7 @@ def _read(number: object, most: int) -> tuple[Header, bytes] | None:
 
 
 def remove(number: str) -> None:
-    """Removes a checkpoint; one that is not there is no error."""
+    """Removes a checkpoint; one that is not there is ignored."""
     try:
         os.unlink(records.checkpoint_path(number))
     except FileNotFoundError:

@@ -171,7 +171,7 @@ def _kept(record: Record) -> Summary:
 
 
 def _recovered(name: str, record: Record) -> bool:
-    """Whether a live daemon whose socket was removed has made it anew, asked by SIGUSR1."""
+    """Whether a live daemon whose socket was removed has made it again, asked by SIGUSR1."""
     import os
 
     if os.path.exists(paths.socket_path(name)) or not records.wake(record):
