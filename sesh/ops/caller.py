@@ -29,7 +29,7 @@ def op(function: Op) -> Op:
 
 
 class Caller:
-    """The caller of an op. `local`: no remote is to be asked. `session_id`: the id for a session that the op creates."""
+    """The caller of an op. `local`: asks no remote. `session_id`: the id for a session that the op creates."""
 
     origin: Origin | None = None
     """The machine that the question came from over a link; None for this one."""
