@@ -96,9 +96,9 @@ def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) ->
 def test_an_attached_client_stays_and_sees_every_line_once(sesh: Sesh, home: Home) -> None:
     person = home.terminal("work")
     person.wait_for("ready>")
-    person.type('stty -echo; PS1=; i=0; while read -r x; do i=$((i+1)); echo "line $i $x"; done\r')
+    person.type('stty -echo; PS1=; i=0; echo rea""ding; while read -r x; do i=$((i+1)); echo "line $i $x"; done\r')
     drawn = home.terminal("work", "--read-only", columns=60, rows=10)
-    person.wait_for("stty -echo")
+    person.wait_for("reading")  # before that a return that is typed stays one, and does not end the line
     for number in range(1, 4):
         person.type(f"a{number}\r")
         assert sesh("--reload").code == 0
