@@ -37,7 +37,7 @@ def shown(client: Client) -> str:
     return glass.text()
 
 
-def test_a_killed_client_leaves_the_session_and_its_size(daemons: Daemons) -> None:
+def test_r11_a_killed_client_leaves_the_session_and_its_size(daemons: Daemons) -> None:
     daemons.start("work", "/bin/cat")
     client = daemons.attach("work", columns=100, rows=30)
     client.type(b"before\n")
@@ -51,7 +51,7 @@ def test_a_killed_client_leaves_the_session_and_its_size(daemons: Daemons) -> No
     assert "before\nbefore" in shown(again)
 
 
-def test_hundreds_of_attachments_leave_no_descriptor_behind(daemons: Daemons) -> None:
+def test_r11_hundreds_of_attachments_leave_no_descriptor_behind(daemons: Daemons) -> None:
     pid = daemons.start("work", "/bin/cat")
     first = daemons.attach("work")
     before = len(os.listdir(f"/proc/{pid}/fd"))
@@ -68,7 +68,7 @@ def test_hundreds_of_attachments_leave_no_descriptor_behind(daemons: Daemons) ->
     first.wait_output(b"alive")
 
 
-def test_a_client_that_does_not_read_costs_bounded_memory_and_holds_nobody_up(daemons: Daemons) -> None:
+def test_r15_a_client_that_does_not_read_costs_bounded_memory_and_holds_nobody_up(daemons: Daemons) -> None:
     pid = daemons.sh("work", f"read go; {FLOOD}")
     sleeper = daemons.attach("work")
     reader = daemons.attach("work")
@@ -226,7 +226,7 @@ def test_a_client_that_only_watches_types_nothing(daemons: Daemons) -> None:
 @pytest.mark.parametrize(
     ("size", "expected"), [((0, 0), "24 80"), ((1, 1), "1 1"), ((10_000, 10_000), "1000 1000"), ((1000, 1), "1 1000")]
 )
-def test_a_size_beyond_bounds_is_held_within_them(daemons: Daemons, size: tuple[int, int], expected: str) -> None:
+def test_r33_a_size_beyond_bounds_is_held_within_them(daemons: Daemons, size: tuple[int, int], expected: str) -> None:
     daemons.sh("work", "while read -r line; do stty size; done")
     client = daemons.attach("work")
     client.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*size)))
@@ -236,7 +236,7 @@ def test_a_size_beyond_bounds_is_held_within_them(daemons: Daemons, size: tuple[
     daemons.show("work")
 
 
-def test_after_a_thousand_resizes_the_last_one_holds(daemons: Daemons) -> None:
+def test_r33_after_a_thousand_resizes_the_last_one_holds(daemons: Daemons) -> None:
     daemons.quiet("work", "read go; seq 1 200; while read -r line; do stty size; done")
     client = daemons.attach("work")
     client.type(b"\n")
@@ -291,7 +291,7 @@ def typed(output: bytes) -> str:
     return "".join(line.strip() for line in output.decode().partition("ask")[2].split("\n")).replace("033", "^")
 
 
-def test_a_question_that_nobody_sees_has_one_answer_without_the_programs_own_words(daemons: Daemons) -> None:
+def test_r21_a_question_that_nobody_sees_has_one_answer_without_the_programs_own_words(daemons: Daemons) -> None:
     daemons.quiet("work", ASKS % r"\033[c\033[21t\033P$qm\033\\\033[6n\033]52;c;?\007", "raw opost -echo")
     daemons.ask("work", "send", b"g")
     daemons.wait_for("work", "   R")
@@ -304,7 +304,7 @@ def test_a_question_that_nobody_sees_has_one_answer_without_the_programs_own_wor
     assert "]52" not in answers
 
 
-def test_a_question_that_a_client_sees_is_answered_by_its_terminal_alone_and_once(daemons: Daemons) -> None:
+def test_r22_a_question_that_a_client_sees_is_answered_by_its_terminal_alone_and_once(daemons: Daemons) -> None:
     daemons.quiet("work", ASKS % r"\033[5n", "raw opost -echo")
     client = daemons.attach("work")
     client.wait(protocol.SCREEN)
@@ -316,7 +316,7 @@ def test_a_question_that_a_client_sees_is_answered_by_its_terminal_alone_and_onc
     assert typed(bytes(client.output).replace(b"\x1b[5n", b"")) == "^[0nend"
 
 
-def test_a_title_of_a_megabyte_with_controls_is_harmless(daemons: Daemons) -> None:
+def test_r23_a_title_of_a_megabyte_with_controls_is_harmless(daemons: Daemons) -> None:
     daemons.sh("work", r"printf '\033]2;ti\001t\033le\007\033]2;a\tb\302\205c\007'; echo; exec cat")
     wait_until(lambda: daemons.ask("work", "summary")["session"]["title"])
     assert daemons.ask("work", "summary")["session"]["title"].isprintable()
@@ -325,7 +325,7 @@ def test_a_title_of_a_megabyte_with_controls_is_harmless(daemons: Daemons) -> No
     assert len(daemons.ask("long", "summary")["session"]["title"]) <= 1024
 
 
-def test_the_clipboard_is_written_live_and_never_again(daemons: Daemons) -> None:
+def test_r24_the_clipboard_is_written_live_and_never_again(daemons: Daemons) -> None:
     daemons.quiet("work", r"read go; printf '\033]52;c;c2VjcmV0\007done'; exec cat")
     live = daemons.attach("work")
     live.type(b"\n")

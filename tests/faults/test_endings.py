@@ -65,7 +65,7 @@ def test_a_job_that_ends_at_once_is_still_there_for_its_creator(daemons: Daemons
     wait_until(lambda: daemons.litter() == [])
 
 
-def test_a_kill_ends_what_ignores_hangups_after_two_seconds(daemons: Daemons, home: Home) -> None:
+def test_r32_a_kill_ends_what_ignores_hangups_after_two_seconds(daemons: Daemons, home: Home) -> None:
     pid = daemons.sh("work", STUBBORN)
     text = daemons.wait_for("work", "ready")
     client = daemons.attach("work")
@@ -109,7 +109,7 @@ def test_a_kill_lets_what_made_a_session_of_its_own_live(daemons: Daemons, home:
     kill(apart)
 
 
-def test_a_program_that_ends_takes_its_session_along_at_once(daemons: Daemons) -> None:
+def test_r32_a_program_that_ends_takes_its_session_along_at_once(daemons: Daemons) -> None:
     """Processes that it left get the kernel's hangup: one that obeys it ends, one that ignores it lives on."""
     script = "sleep 100 & echo plain $!; (trap '' HUP; exec sleep 100) & echo deaf $!; sleep 0.1; exit 3"
     began = time.monotonic()
@@ -144,7 +144,7 @@ def test_no_zombie_is_left(daemons: Daemons) -> None:
     assert children(pid) == []
 
 
-def test_a_daemon_killed_outright_lists_its_session_as_lost(daemons: Daemons) -> None:
+def test_r10_a_daemon_killed_outright_lists_its_session_as_lost(daemons: Daemons) -> None:
     pid = daemons.start("work", "/bin/cat")
     client = daemons.attach("work")
     with wire.connect("work") as waiting:
@@ -225,7 +225,7 @@ def test_a_session_ends_cleanly_after_its_directory_was_removed(daemons: Daemons
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
-def test_what_stands_where_the_socket_should_is_refused_and_left(daemons: Daemons, kind: str) -> None:
+def test_r07_what_stands_where_the_socket_should_is_refused_and_left(daemons: Daemons, kind: str) -> None:
     path = paths.socket_path("work")
     daemons.start("other", "/bin/cat")
     if kind == "file":

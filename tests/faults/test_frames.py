@@ -78,7 +78,7 @@ MALFORMED = [
 ]  # fmt: skip
 
 
-def test_a_malformed_frame_closes_that_connection_only(work: Daemons) -> None:
+def test_r16_a_malformed_frame_closes_that_connection_only(work: Daemons) -> None:
     with wire.connect("work") as other:
         other.hello("request")
         for data in MALFORMED:
@@ -91,7 +91,7 @@ def test_a_malformed_frame_closes_that_connection_only(work: Daemons) -> None:
             other.request("summary")
 
 
-def test_truncated_frames_leave_nothing(work: Daemons) -> None:
+def test_r16_truncated_frames_leave_nothing(work: Daemons) -> None:
     whole = HELLO + wire.asking("summary", 1)
     for length in range(len(whole)):
         with wire.connect("work") as connection:
@@ -99,7 +99,7 @@ def test_truncated_frames_leave_nothing(work: Daemons) -> None:
     wait_until(lambda: work.ask("work", "summary")["session"]["attached"] == 0)
 
 
-def test_frames_may_come_byte_by_byte(work: Daemons) -> None:
+def test_r16_frames_may_come_byte_by_byte(work: Daemons) -> None:
     with wire.connect("work") as connection:
         for byte in HELLO + wire.asking("summary", 7):
             connection.send(bytes([byte]))
@@ -121,7 +121,7 @@ def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(daemons: Daem
         known.request("summary")
 
 
-def test_a_thousand_idle_connections_keep_nobody_out(work: Daemons) -> None:
+def test_r16_a_thousand_idle_connections_keep_nobody_out(work: Daemons) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     client = work.attach("work")
@@ -143,7 +143,7 @@ def test_a_thousand_idle_connections_keep_nobody_out(work: Daemons) -> None:
     assert work.alive("work")
 
 
-def test_another_major_version_is_refused_in_one_line_and_harms_nothing(work: Daemons) -> None:
+def test_r17_another_major_version_is_refused_in_one_line_and_harms_nothing(work: Daemons) -> None:
     client = work.attach("work")
     for version in (0, 2, None, "1", [1]):
         with wire.connect("work") as connection:
@@ -156,7 +156,9 @@ def test_another_major_version_is_refused_in_one_line_and_harms_nothing(work: Da
     client.wait_output(b"untouched")
 
 
-def test_a_daemon_of_another_major_version_is_told_in_one_line(work: Daemons, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_r17_a_daemon_of_another_major_version_is_told_in_one_line(
+    work: Daemons, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(protocol, "PROTOCOL", 2)
     with pytest.raises(ProtocolError) as refused:
         wire.ask("work", "summary")
@@ -165,7 +167,7 @@ def test_a_daemon_of_another_major_version_is_told_in_one_line(work: Daemons, mo
     monkeypatch.setenv("SESH_DIR", work.home.directory)
 
 
-def test_unknown_frames_keys_and_verbs_are_no_fault(work: Daemons) -> None:
+def test_r17_unknown_frames_keys_and_verbs_are_no_fault(work: Daemons) -> None:
     with wire.connect("work") as connection:
         connection.hello("request", newer={"a": 1})
         for kind in (0, 2, 4, 5, 6, 7, 10, 11, 12, 14, 16, 18, 127, 255):
@@ -234,7 +236,7 @@ def mutated(chance: random.Random, data: bytes) -> bytes:
     return bytes(changed)
 
 
-def test_thousands_of_random_and_of_mutated_frames_end_nothing(work: Daemons) -> None:
+def test_r16_thousands_of_random_and_of_mutated_frames_end_nothing(work: Daemons) -> None:
     chance = random.Random(7)
     attach = wire.greeting("attach", columns=80, rows=24, client="c")
     good = [

@@ -44,7 +44,7 @@ def status_of(text: str) -> dict[str, int]:
     return {key: int(value, 16) & ~(0b11 << 31) for key, value in masks}
 
 
-def test_a_daemon_keeps_nothing_of_its_creators_terminal_and_directory(daemons: Daemons) -> None:
+def test_r35_a_daemon_keeps_nothing_of_its_creators_terminal_and_directory(daemons: Daemons) -> None:
     pid = daemons.sh("work", "sleep 100")
     links = {}
     for number in os.listdir(f"/proc/{pid}/fd"):
@@ -81,7 +81,7 @@ def test_a_program_gets_its_creators_umask(daemons: Daemons) -> None:
 
 
 @pytest.mark.parametrize("mask", ["000", "777"])
-def test_a_missing_directory_is_made_private_under_any_umask(daemons: Daemons, home: Home, mask: str) -> None:
+def test_r03_a_missing_directory_is_made_private_under_any_umask(daemons: Daemons, home: Home, mask: str) -> None:
     os.rmdir(home.directory)
     creator = daemons.creator(f"umask {mask} && exec")
     creator.create("work", "/bin/sleep", "100")
@@ -151,7 +151,9 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(daemon
 @pytest.mark.parametrize(
     ("kind", "fix"), [("link", "symbolic link"), ("file", "not a directory"), ("open", "chmod 700")]
 )
-def test_an_unsafe_directory_is_refused_and_left_as_it_was(daemons: Daemons, home: Home, kind: str, fix: str) -> None:
+def test_r04_an_unsafe_directory_is_refused_and_left_as_it_was(
+    daemons: Daemons, home: Home, kind: str, fix: str
+) -> None:
     os.rmdir(home.directory)
     real = os.path.join(home.path, "real")
     if kind == "link":
@@ -171,7 +173,7 @@ def test_an_unsafe_directory_is_refused_and_left_as_it_was(daemons: Daemons, hom
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
-def test_another_users_directory_is_refused(daemons: Daemons, home: Home) -> None:
+def test_r04_another_users_directory_is_refused(daemons: Daemons, home: Home) -> None:
     os.chown(home.directory, 12345, -1)
     with pytest.raises(Refused, match="another user"):
         daemons.start("work", "/bin/sleep", "100")
@@ -218,7 +220,7 @@ def test_an_error_of_the_system_names_the_path_and_the_remedy(home: Home, monkey
     assert str(main.refusal(full)) == "cannot set up the session: No space left on device"
 
 
-def test_of_several_launches_of_one_name_at_once_exactly_one_succeeds(daemons: Daemons, home: Home) -> None:
+def test_r08_of_several_launches_of_one_name_at_once_exactly_one_succeeds(daemons: Daemons, home: Home) -> None:
     creators = [daemons.creator() for _ in range(4)]
     for turn in range(8):
         for creator in creators:
@@ -234,7 +236,7 @@ def test_of_several_launches_of_one_name_at_once_exactly_one_succeeds(daemons: D
     wait_until(lambda: len(home.processes()) == 8 * 2 + 5, what="a daemon and a program for each, creators, the zygote")
 
 
-def test_a_name_is_free_again_at_once_a_hundred_times(daemons: Daemons) -> None:
+def test_r09_a_name_is_free_again_at_once_a_hundred_times(daemons: Daemons) -> None:
     daemons.start("work", "/bin/cat")
     for turn in range(100):
         daemons.ask("work", "kill")

@@ -143,7 +143,7 @@ def test_a_proxy_command_is_run_as_ssh_runs_it(here: Home, farm: Farm) -> None:
     way.close()
 
 
-def test_an_unknown_key_is_taken_and_recorded_as_ssh_would(here: Home, farm: Farm) -> None:
+def test_r30_an_unknown_key_is_taken_and_recorded_as_ssh_would(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, known=False)
     here.write(".ssh/known_hosts", "other ssh-ed25519 AAAA")  # its last line has no end
     way = connect(Destination("box"))
@@ -173,7 +173,7 @@ def test_an_unknown_key_is_refused_where_the_user_is_strict(here: Home, farm: Fa
     assert not far.exists(".local/share/sesh")
 
 
-def test_a_changed_key_is_refused_in_one_line(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_r30_a_changed_key_is_refused_in_one_line(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
     far = farm.host("box", installed=False)
     farm.change_key(far)
     monkeypatch.setenv("SESH_EVENT_LOG", os.path.join(here.path, "events"))

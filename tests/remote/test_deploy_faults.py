@@ -91,14 +91,14 @@ def old_version(far: Far) -> str:
     return "old\n"
 
 
-def test_a_host_without_python_is_told_so(here: Home, farm: Farm, bare: str) -> None:
+def test_r28_a_host_without_python_is_told_so(here: Home, farm: Farm, bare: str) -> None:
     far = farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
     error = refused(step="python")
     assert str(error) == "box has no Python 3.10 or newer (none at all); install python3 there"
     assert not far.exists(".local/share/sesh")
 
 
-def test_an_old_python_is_named_with_its_version(here: Home, farm: Farm, bare: str) -> None:
+def test_r28_an_old_python_is_named_with_its_version(here: Home, farm: Farm, bare: str) -> None:
     farm.host("box", user_shell="dash", installed=False, sshd={"ChrootDirectory": bare})
     for name, text in (
         ("python3", "echo Python 3.8.10"),
@@ -141,7 +141,9 @@ def test_a_login_that_runs_no_commands_is_told_so(here: Home, farm: Farm) -> Non
     assert "This account is closed" in str(refused(step="detect_platform"))
 
 
-def test_a_full_disk_is_told_so_and_the_old_version_stays(here: Home, farm: Farm, mounted: Callable[..., None]) -> None:
+def test_r28_a_full_disk_is_told_so_and_the_old_version_stays(
+    here: Home, farm: Farm, mounted: Callable[..., None]
+) -> None:
     far = farm.host("box", installed=False)
     os.makedirs(os.path.join(far.home, VERSIONS))
     mounted("-t", "tmpfs", "-o", f"size=3m,uid={far.account.uid},mode=755", "none", os.path.join(far.home, ".local"))
@@ -161,7 +163,7 @@ def test_a_disk_that_fills_while_unpacking_is_told_so(here: Home, farm: Farm, mo
     assert not far.exists(".local/share")
 
 
-def test_a_home_that_cannot_be_written_is_told_so(here: Home, farm: Farm, mounted: Callable[..., None]) -> None:
+def test_r28_a_home_that_cannot_be_written_is_told_so(here: Home, farm: Farm, mounted: Callable[..., None]) -> None:
     far = farm.host("box", installed=False)
     said = old_version(far)
     mounted("--bind", far.home, far.home)
@@ -183,7 +185,7 @@ def test_a_program_that_is_not_ours_stays_and_nothing_is_sent(here: Home, farm: 
     assert far.run(f"{PROGRAM} --version").stdout.startswith("sesh ")
 
 
-def test_a_connection_that_is_cut_leaves_the_old_version_in_service(here: Home, farm: Farm) -> None:
+def test_r28_a_connection_that_is_cut_leaves_the_old_version_in_service(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, proxied=True)
     said = old_version(far)
 

@@ -441,7 +441,7 @@ def test_a_control_directory_that_is_not_private_is_refused(
     assert farm.connections() == []
 
 
-def test_words_that_look_like_options_reach_no_ssh(here: Home, farm: Farm) -> None:
+def test_r26_words_that_look_like_options_reach_no_ssh(here: Home, farm: Farm) -> None:
     for word in ("-oProxyCommand=touch pwned", "-l", "root@-oX", "a b", "$(touch pwned)"):
         done = here.sesh(f"@{word}", "--list")
         assert (done.code, done.stdout) == (2, "")
@@ -492,7 +492,7 @@ def test_autossh_that_is_missing_is_told_of(here: Home, farm: Farm, monkeypatch:
 # -- host keys
 
 
-def test_an_unknown_key_is_taken_once_and_recorded(here: Home, farm: Farm) -> None:
+def test_r30_an_unknown_key_is_taken_once_and_recorded(here: Home, farm: Farm) -> None:
     far = farm.host("box", known=False)
     master.ensure(Destination("box"), ask=False)
     with open(farm.known_hosts, encoding="utf-8") as file:
@@ -506,7 +506,7 @@ def test_an_unknown_key_is_refused_where_the_user_is_strict(here: Home, farm: Fa
 
 
 @pytest.mark.parametrize("alias", [None, "the-box"])
-def test_a_changed_key_is_refused_and_the_line_holds_the_command_that_mends_it(
+def test_r30_a_changed_key_is_refused_and_the_line_holds_the_command_that_mends_it(
     here: Home, farm: Farm, alias: str | None
 ) -> None:
     far = farm.host("box", config={"HostKeyAlias": alias})

@@ -86,7 +86,7 @@ def same_json(home: Home, far: Far, *words: str) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_odd_words_arrive_as_they_were_written(home: Home, farm: Farm, shell: str) -> None:
+def test_r27_odd_words_arrive_as_they_were_written(home: Home, farm: Farm, shell: str) -> None:
     """Whatever the login shell on the host makes of quotes, and whatever its login files print."""
     far = farm.host("box", user_shell=shell)
     far.login_files(BANNER)
@@ -347,7 +347,7 @@ def test_a_command_that_is_piped_ends_with_its_output(home: Home, farm: Farm) ->
     assert (done.code, done.json()) == (0, [])
 
 
-def test_hosts_that_a_shell_or_ssh_could_misread_are_refused_before_anything_runs(home: Home, farm: Farm) -> None:
+def test_r26_hosts_that_a_shell_or_ssh_could_misread_are_refused_before_anything_runs(home: Home, farm: Farm) -> None:
     farm.host("box")
     words = ["-oProxyCommand=touch x", "a b", "a;b", "$(x)", "a\nb", "", "a@-b", "-F", "`x`", "x:99999", "a\x01"]
     for word in words:

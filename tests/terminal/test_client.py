@@ -45,7 +45,7 @@ def test_leaving_in_the_middle_of_a_flood_is_immediate_and_tidy(terminal: Open) 
 
 
 @pytest.mark.needs("vim")
-def test_leaving_a_full_screen_program_gives_all_modes_back(terminal: Open) -> None:
+def test_r12_leaving_a_full_screen_program_gives_all_modes_back(terminal: Open) -> None:
     with terminal("work") as window:
         before = window.termios()
         window.wait_for(READY)
@@ -94,7 +94,7 @@ def test_a_program_that_does_not_read_keeps_nobody_from_leaving(terminal: Open) 
         assert window.exit_code(timeout=3) == 0
 
 
-def test_a_daemon_killed_is_one_line_and_a_terminal_as_before(home: Home, terminal: Open) -> None:
+def test_r10_a_daemon_killed_is_one_line_and_a_terminal_as_before(home: Home, terminal: Open) -> None:
     home.strict = False
     with terminal("work") as window:
         before = window.termios()

@@ -46,7 +46,7 @@ def everything(home: Home, name: str) -> bytes:
 
 @pytest.mark.parametrize("how", ["send", "attach", "stdin"])
 @pytest.mark.parametrize("asks", list(ASKS))
-def test_a_password_is_nowhere(home: Home, asks: str, how: str) -> None:
+def test_r30_a_password_is_nowhere(home: Home, asks: str, how: str) -> None:
     secret = SECRET % how
     home.env["HISTFILE"] = f"{home.path}/history"
     assert home.sesh("--open", "work").code == 0

@@ -33,7 +33,7 @@ def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:
     assert (session["columns"], session["rows"], session["host"]) == (80, 24, None)
 
 
-def test_many_who_open_the_same_name_get_one_session(home: Home) -> None:
+def test_r08_many_who_open_the_same_name_get_one_session(home: Home) -> None:
     started = [home.start("--open", "web", "--json", "--", "sleep", "60") for _ in range(6)]
     answer = [json.loads(process.communicate(timeout=20)[0]) for process in started]
     assert [each["ok"] for each in answer] == [True] * 6

@@ -37,7 +37,7 @@ WITH_MORE = [("--send", ["x"]), ("--message", ["x"]), ("--label", ["a=b"]), ("--
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
-def test_a_bad_name_is_refused_by_every_verb_alike(sesh: Sesh, home: Home, name: str) -> None:
+def test_r01_a_bad_name_is_refused_by_every_verb_alike(sesh: Sesh, home: Home, name: str) -> None:
     before = os.listdir(home.directory)
     lines = [[verb, "--", name] for verb in ON_ONE if verb not in ("--open", "--new", "--attach")]
     lines += [[verb, "--", name, *more] for verb, more in WITH_MORE] + [["--rename", "--", "good", name]]

@@ -49,7 +49,7 @@ def test_a_name_is_what_the_rule_says_and_nothing_else(word: str) -> None:
         "käse",        "a" * 65, "a:b", "a@b", "a\\b", "~", "a\u202eb", "١", "a\udc80",
     ],
 )  # fmt: skip
-def test_words_that_are_no_names_are_refused_in_one_line(word: str) -> None:
+def test_r01_words_that_are_no_names_are_refused_in_one_line(word: str) -> None:
     """R1."""
     with pytest.raises(InvalidName) as caught:
         check_name(word)
@@ -82,7 +82,7 @@ def test_ssh_destinations_are_taken(word: str) -> None:
         "a" * 256, "ann;x@host", "höst", "a*", "!a",
     ],
 )  # fmt: skip
-def test_what_ssh_or_a_shell_could_read_as_something_else_is_no_host(word: str) -> None:
+def test_r26_what_ssh_or_a_shell_could_read_as_something_else_is_no_host(word: str) -> None:
     """R26."""
     with pytest.raises(InvalidHost) as caught:
         check_host(word)

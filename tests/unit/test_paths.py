@@ -46,7 +46,7 @@ def test_the_directory_is_the_variables_else_one_in_home(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077, 0o777])
-def test_the_directory_is_made_private_whatever_the_umask(place: Path, mask: int) -> None:
+def test_r03_the_directory_is_made_private_whatever_the_umask(place: Path, mask: int) -> None:
     """R3."""
     with paths.masked(mask):
         assert paths.ready_directory() == str(place)
@@ -184,7 +184,7 @@ def test_no_file_is_written_through_a_link(ready: Path, tmp_path: Path) -> None:
     assert victim.read_text() == "precious"
 
 
-def test_a_socket_in_a_directory_of_any_length_is_reached(tmp_path: Path) -> None:
+def test_r02_a_socket_in_a_directory_of_any_length_is_reached(tmp_path: Path) -> None:
     """R2."""
     folder = tmp_path / ("d" * 100) / ("e" * 100)
     folder.mkdir(parents=True)

@@ -204,7 +204,7 @@ def test_a_daemon_that_dies_leaves_a_tidy_terminal(home: Home, daemon: FakeDaemo
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
-def test_a_signal_gives_the_terminal_back(home: Home, daemon: FakeDaemon, number: int) -> None:
+def test_r12_a_signal_gives_the_terminal_back(home: Home, daemon: FakeDaemon, number: int) -> None:
     with client(home) as terminal:
         before = terminal.termios()
         peer = daemon.accept()
@@ -240,7 +240,7 @@ def test_rubbish_from_the_daemon_is_an_error_and_the_terminal_comes_back(home: H
         assert "error: the other side announced" in terminal.text()
 
 
-def test_stopping_gives_the_terminal_back_for_the_while(home: Home, daemon: FakeDaemon) -> None:
+def test_r12_stopping_gives_the_terminal_back_for_the_while(home: Home, daemon: FakeDaemon) -> None:
     """In a shell with job control, since a process group without one above it cannot be stopped by SIGTSTP."""
     home.write("client.sh", f"exec {shlex.join(command('work'))}\n")
     env = home.env | {"PYTHONPATH": ROOT}

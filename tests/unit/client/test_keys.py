@@ -78,7 +78,7 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_every_encoding_detaches_wherever_it_is_split(encoding: bytes) -> None:
+def test_r14_every_encoding_detaches_wherever_it_is_split(encoding: bytes) -> None:
     for place in range(1, len(encoding) + 1):
         assert run([b"before" + encoding[:place], encoding[place:] + b"after"]) == [b"before", None, b"after"]
 
@@ -95,7 +95,7 @@ def test_the_release_of_the_key_is_swallowed() -> None:
     assert run([b"a\x1b[92;5:", b"3ub"]) == [b"ab"]
 
 
-def test_nothing_in_a_bracketed_paste_is_a_key() -> None:
+def test_r14_nothing_in_a_bracketed_paste_is_a_key() -> None:
     paste = b"\x1b[200~" + b"x".join(ENCODINGS) + b"\x1b[201~"
     for place in range(1, len(paste)):
         assert run([paste[:place], paste[place:]]) == [paste]

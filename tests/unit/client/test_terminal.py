@@ -59,7 +59,7 @@ def odd(slave: int) -> None:
 
 
 @pytest.mark.parametrize("reopened", [True, False])
-def test_everything_comes_back(line: tuple[int, int], reopened: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_r12_everything_comes_back(line: tuple[int, int], reopened: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     _, slave = line
     if not reopened:
         monkeypatch.setattr(os, "ttyname", lambda _: "/dev/null/none")
@@ -73,7 +73,7 @@ def test_everything_comes_back(line: tuple[int, int], reopened: bool, monkeypatc
     assert state(slave) == before
 
 
-def test_an_exception_gives_it_back_too(line: tuple[int, int]) -> None:
+def test_r12_an_exception_gives_it_back_too(line: tuple[int, int]) -> None:
     _, slave = line
     before = state(slave)
     with pytest.raises(ZeroDivisionError), RawTerminal(slave, slave):

@@ -139,7 +139,7 @@ QUERY = st.tuples(
 
 @settings(max_examples=2000)
 @given(st.lists(QUERY, max_size=5))
-def test_answers_hold_no_text_of_the_program(queries: list[tuple[tuple[bytes, bytes], bytes]]) -> None:
+def test_r21_answers_hold_no_text_of_the_program(queries: list[tuple[tuple[bytes, bytes], bytes]]) -> None:
     """R21: numbers, the fixed words and nothing else; never a line end, which would make a shell run it."""
     data = b"".join(start + body + end for (start, end), body in queries)
     given_back = asked(data, Model())

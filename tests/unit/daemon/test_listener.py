@@ -41,7 +41,7 @@ def connects(name: str) -> bool:
     return opened is not None
 
 
-def test_a_socket_is_private_from_the_first_instant(directory: str) -> None:
+def test_r05_a_socket_is_private_from_the_first_instant(directory: str) -> None:
     modes: list[int] = []
     rename = os.rename
 
@@ -72,7 +72,7 @@ def test_no_umask_makes_a_file_that_sesh_then_refuses(directory: str, mask: int)
     claimed.release()
 
 
-def test_a_name_that_runs_is_taken(directory: str) -> None:
+def test_r07_a_name_that_runs_is_taken(directory: str) -> None:
     claimed = Listener.claim("work")
     with pytest.raises(Exists):
         Listener.claim("work")
@@ -81,7 +81,7 @@ def test_a_name_that_runs_is_taken(directory: str) -> None:
     Listener.claim("work").release()
 
 
-def test_a_stale_socket_is_cleared_with_its_record_and_its_link(directory: str) -> None:
+def test_r07_a_stale_socket_is_cleared_with_its_record_and_its_link(directory: str) -> None:
     abandoned = Listener.claim("work")
     abandoned.socket.close()
     record("work", daemon_pid=(1 << 22) - 1)
@@ -200,7 +200,7 @@ def test_a_release_after_the_directory_has_gone_is_no_error(directory: str) -> N
     claimed.release()
 
 
-def test_another_users_connection_is_closed_before_a_byte_is_read(
+def test_r06_another_users_connection_is_closed_before_a_byte_is_read(
     directory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claimed = Listener.claim("work")
@@ -220,7 +220,7 @@ def test_a_socket_that_died_half_made_is_no_hindrance(directory: str) -> None:
     assert os.listdir(directory) == [".lock"]
 
 
-def test_a_long_directory_and_a_long_name_still_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_r02_a_long_directory_and_a_long_name_still_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", str(tmp_path / ("d" * 120) / ("e" * 120)))
     paths.ready_directory()
     claimed = Listener.claim("n" * 64)

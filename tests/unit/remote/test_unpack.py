@@ -208,7 +208,7 @@ def test_a_broken_version_is_not_whole_and_is_replaced(host: Host, bundle: Bundl
     ],
     ids=lambda evil: f"{evil.type!r} {evil.name}",
 )
-def test_a_member_that_is_no_plain_file_below_the_directory_is_refused(
+def test_r29_a_member_that_is_no_plain_file_below_the_directory_is_refused(
     host: Host, bundle: Bundle, evil: tarfile.TarInfo
 ) -> None:
     step, reason = host.failed(bundle, "install", archive((member("MANIFEST"), bundle.manifest), (evil, b"")))
@@ -216,7 +216,7 @@ def test_a_member_that_is_no_plain_file_below_the_directory_is_refused(
     assert host.untouched()
 
 
-def test_a_member_is_never_written_through_a_link_or_twice(host: Host, bundle: Bundle) -> None:
+def test_r29_a_member_is_never_written_through_a_link_or_twice(host: Host, bundle: Bundle) -> None:
     twice = archive((member("start.py"), b"1"), (member("start.py"), b"2"))
     assert host.failed(bundle, "install", twice)[0] == "unpack"
     assert host.untouched()
@@ -307,7 +307,7 @@ def test_a_version_that_cannot_be_switched_to_is_taken_away_again(host: Host, bu
 
 
 @pytest.mark.parametrize("name", [".local/share/sesh", VERSIONS])
-def test_a_directory_that_is_a_link_is_refused(host: Host, bundle: Bundle, name: str, tmp_path: Any) -> None:
+def test_r29_a_directory_that_is_a_link_is_refused(host: Host, bundle: Bundle, name: str, tmp_path: Any) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     os.makedirs(os.path.dirname(host.path(name)))
@@ -342,7 +342,7 @@ def test_who_is_ended_while_receiving_leaves_nothing(host: Host, bundle: Bundle,
     assert host.untouched()
 
 
-def test_two_deploys_at_once_do_no_harm(host: Host, bundle: Bundle) -> None:
+def test_r28_two_deploys_at_once_do_no_harm(host: Host, bundle: Bundle) -> None:
     started = [host.start(host.stream(each, "install")) for each in (bundle, bundle, other(bundle), bundle)]
     for process in started:
         out, err = process.communicate(timeout=50)

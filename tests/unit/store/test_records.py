@@ -72,7 +72,7 @@ def test_a_foreign_file_is_refused(sessions: Path) -> None:
         records.read("work")
 
 
-def test_a_daemon_lives_only_as_the_process_that_it_was(daemon: subprocess.Popen[bytes]) -> None:
+def test_r31_a_daemon_lives_only_as_the_process_that_it_was(daemon: subprocess.Popen[bytes]) -> None:
     """R31: another start time, another boot, or no pid at all is no daemon."""
     good = record(daemon.pid)
     assert records.alive(good)

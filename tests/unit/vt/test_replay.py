@@ -133,7 +133,7 @@ def test_only_the_asked_for_lines_of_scrollback_come(lines: int) -> None:
     assert [line for line in client.last_lines(99) if line] == wanted
 
 
-def test_nothing_that_acts_is_ever_replayed() -> None:
+def test_r25_nothing_that_acts_is_ever_replayed() -> None:
     """Bells, queries, clipboard writes, resets and synchronized output would act on the terminal."""
     rng = random.Random(4)
     acting = re.compile(
