@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import __version__, names, protocol
+from sesh import __version__, bounds, names, protocol
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
 from sesh.errors import Busy, InternalError, Refused, SeshError, UsageError
@@ -67,6 +67,21 @@ class Request:
             raise UsageError(f"{key} must be a string")
         return value
 
+    def integer(self, key: str) -> int | None:
+        """A value that must be an integer, 0 or more; None where it is missing. Raises UsageError."""
+        value = self.words.get(key)
+        return None if value is None else bounds.integer(value, key)
+
+    def seconds(self, key: str) -> float | None:
+        """A value that must be a time; None where it is missing. Raises UsageError."""
+        value = self.words.get(key)
+        return None if value is None else bounds.seconds(value, key)
+
+    def position(self, key: str) -> int | str | None:
+        """A value that must be a position in the output, or a word for one. Raises UsageError."""
+        value = self.words.get(key)
+        return value if value in ("head", "sent", "start") else self.integer(key)
+
 
 class Requests:
     """Carries out requests, at once or when the emulator has caught up."""
@@ -81,8 +96,8 @@ class Requests:
         session = self._daemon.session
         self._daemon.handler.creator_served(connection)
         data, connection.data = bytes(connection.data), bytearray()
-        number, name = words.get("id"), str(words.get("verb"))
-        request = Request(connection, number if isinstance(number, int) else 0, words, data)
+        number, name = words.get("id", 0), str(words.get("verb"))
+        request = Request(connection, int(number) if bounds.is_integer(number) else 0, words, data)
         connection.unanswered += 1
         handler = REQUESTS.get(name)
         if handler is None:
@@ -240,12 +255,12 @@ def modes(daemon: Daemon, request: Request) -> None:
 @_request
 def logs(daemon: Daemon, request: Request) -> None:
     """The last lines of scrollback and screen."""
-    count = request.words.get("lines", 300)
-    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        raise UsageError("the number of lines must be an integer, 0 or more")
+    count = request.integer("lines")
     model = daemon.session.model
     model.catch_up(0)
-    lines = model.emulator.last_lines(min(count, MAX_LINES), ansi=request.words.get("ansi") is True)
+    lines = model.emulator.last_lines(
+        300 if count is None else min(count, MAX_LINES), ansi=request.words.get("ansi") is True
+    )
     text = "".join(f"{line}\n" for line in lines)
     end: dict[str, Any] = {}
     if request.words.get("end") is True:
@@ -310,40 +325,51 @@ def interrupt(daemon: Daemon, request: Request) -> None:
 def wait(daemon: Daemon, request: Request) -> None:
     """Answers when the program has ended; with `follow` its output comes before, from position `from` on."""
     session, connection, words = daemon.session, request.connection, request.words
+    first, wanted = _first_position(session, request), conditions(session, request)
     if request.number in connection.waits or len(connection.waits) >= MAX_WAITS:
         raise UsageError("a connection can wait for the end only once per request number")
-    waits = session.get_waits() if any(words.get(key) is not None for key in ("prompt", "idle", "timeout")) else None
-    conditions = waits.conditions(words) if waits is not None else {}
     connection.waits[request.number] = {"output": words.get("output") is True}
     if words.get("follow") is True and connection.reader is None:
-        connection.reader = Reader(connection, _first_position(session, words))
+        connection.reader = Reader(connection, first)
         session.relay.followers.append(connection.reader)
         connection.feed(session.log)
-    if waits is not None:
-        waits.add(connection, request.number, **conditions)
+    if wanted["prompt"] or wanted["idle"] is not None or wanted["timeout"] is not None:
+        session.get_waits().add(connection, request.number, **wanted)
 
 
-def _first_position(session: Session, words: dict[str, Any]) -> int:
-    """The position from which a client follows the output."""
-    log, since = session.log, words.get("from")
+def conditions(session: Session, request: Request) -> dict[str, Any]:
+    """The conditions in a request to wait, as `Waits.add` takes them. Raises UsageError."""
+    since = request.position("since" if "since" in request.words else "from")
+    if since == "sent":
+        since = session.pump.sent_at
+    return {
+        "prompt": request.words.get("prompt") is True,
+        "idle": request.seconds("idle"),
+        "timeout": request.seconds("timeout"),
+        "since": since if isinstance(since, int) else None,
+    }
+
+
+def _first_position(session: Session, request: Request) -> int:
+    """The position from which a client follows the output; output may not have come so far yet."""
+    log, since, began = session.log, request.position("from"), request.integer("else")
     if since == "head":
         return log.head
     if since == "sent":
         since = session.pump.sent_at
         if since is None:
-            began = words.get("else")  # where a client that reconnects began to wait
-            since = began if isinstance(began, int) else log.head
-    return since if isinstance(since, int) and log.base <= since <= log.head else log.base
+            since = log.head if began is None else began  # where a client that reconnects began to wait
+    return max(since, log.base) if isinstance(since, int) else log.base
 
 
 @_request
 def events(daemon: Daemon, request: Request) -> None:
     """Sends each event as a DATA frame, first those after number `since`; answers at the session's end."""
-    since = request.words.get("since")
+    since = request.integer("since")
     if request.connection.waits:
         raise UsageError("a connection can follow events only once, and cannot wait as well")
     request.connection.waits[request.number] = {"output": False}
-    daemon.session.events.follow(request.connection, since if isinstance(since, int) else None)
+    daemon.session.events.follow(request.connection, since)
 
 
 @_request
@@ -352,12 +378,10 @@ def run(daemon: Daemon, request: Request) -> None:
     session, words = daemon.session, request.words
     if not session.running:
         raise Refused(f"the program of {session.name} has ended; it cannot run commands")
-    timeout = words.get("timeout")
-    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout < 0):
-        raise UsageError("timeout must be a number of seconds")
     command = request.data.decode("utf-8", "surrogateescape").split("\0")
-    wait, key, since = words.get("wait") is not False, request.text("key"), words.get("since")
-    follows = since if isinstance(since, int) and since >= 0 and wait else None
+    wait, key = words.get("wait") is not False, request.text("key")
+    timeout, since = request.seconds("timeout"), request.integer("since")
+    follows = since if wait else None
     session.get_runs().add(
         request.connection, request.number, command, timeout=timeout, wait=wait, key=key, follows=follows
     )
@@ -376,7 +400,7 @@ def history(daemon: Daemon, request: Request) -> None:
     """The commands that were run, or with `n` one command's output."""
     session = daemon.session
     entries = list(session.history) if session.history is not None else []
-    number = request.words.get("n")
+    number = request.integer("n")
     if number is None:
         request.respond(protocol.encode({"commands": [entry for entry, _ in entries]}))
         return
@@ -390,9 +414,9 @@ def history(daemon: Daemon, request: Request) -> None:
 @_request
 def feed(daemon: Daemon, request: Request) -> None:
     """Feeds a job's standard input, from offset `at` on; answers when the job has it. `ends`: there is no more."""
-    session, at = daemon.session, request.words.get("at")
+    session, at = daemon.session, request.integer("at")
     stdin = session.pump.stdin
-    if stdin is None or not isinstance(at, int) or at > stdin.received:
+    if stdin is None or at is None or at > stdin.received:
         raise UsageError(f"{session.name} has no input pipe")
     stdin.linger = RELINK_TIME if request.words.get("mends") is True else 0.0
     session.timers.clear("stdin")

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import time
 
-from sesh.errors import TimedOut, UsageError
+from sesh.errors import TimedOut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.pump import Pump
@@ -52,18 +50,6 @@ class Waits:
         self._active_at = 0.0
         """When the program last wrote, or was last sent something (monotonic)."""
         self._pause = QUIET
-
-    def conditions(self, words: dict[str, Any]) -> dict[str, Any]:
-        """The conditions in a request, as `add` takes them. Raises UsageError for bad values."""
-        since = words.get("since", words.get("from"))
-        if since == "sent":
-            since = self._pump.sent_at
-        return {
-            "prompt": words.get("prompt") is True,
-            "idle": _seconds(words, "idle"),
-            "timeout": _seconds(words, "timeout"),
-            "since": since if isinstance(since, int) else None,
-        }
 
     def add(
         self,
@@ -153,12 +139,3 @@ class Waits:
             del wait.connection.waits[wait.request]
             wait.connection.refuse(wait.request, TimedOut("timed out"))
         self._prune()
-
-
-def _seconds(words: dict[str, Any], key: str) -> float | None:
-    value = words.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9:
-        raise UsageError(f"{key} must be a number of seconds")
-    return float(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import __version__, protocol
+from sesh import __version__, bounds, protocol
 from sesh.daemon.clients.connection import HELD, RAW, REPAINT, RESYNC, Client, clamp_size
 from sesh.daemon.pty.pump import WINDOW
 from sesh.lean import signal
@@ -87,7 +87,7 @@ class ClientHandler:
         """Feeds a client from where it was, if it comes back to the same session, else from a screen of its own."""
         log, model = self._log, self._model
         since = hello.get("since")
-        known = same_session and isinstance(since, int) and 0 <= since <= log.head
+        known = same_session and bounds.is_integer(since, 0, log.head)
         same_size = client.size[:2] == self._clients.size[:2]
         if not (known or client.creator or self._clients) and self._pump.running:
             client.notice = self._owner.missed_line()

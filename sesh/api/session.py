@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Any, Literal, overload
 
+from sesh import bounds
 from sesh.errors import Busy, ExitCode, Interrupted, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import follow, jobs, send, shell
@@ -141,7 +142,6 @@ class Stop:
             raise Interrupted(_GOES_ON)
 
 
-_LONGEST = 1e9
 _FORMS = ("text", "ansi", "json", "svg", "html")
 _SHELL = ("sh", "-c")
 
@@ -182,7 +182,7 @@ class Session:
         env: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> Session:
-        """Makes sure that the session runs. Where it does already, the words beside name and host are not applied.
+        """Makes sure that the session runs. Where it does already, `labels` are set, and the other words not applied.
 
         `directory`: the current one by default, on a host HOME. `command`: what runs in it, the user's shell by
         default; a text is a line for `sh`, a list one program and its words.
@@ -350,7 +350,7 @@ class Session:
         Raises TimedOut after `timeout` seconds, Refused where it ends and that was not waited for, Interrupted where
         `stop` ended the waiting, UsageError for an invalid pattern.
         """
-        if since is not None and since != "start" and (isinstance(since, bool) or not isinstance(since, int)):
+        if since is not None and since != "start" and not bounds.is_integer(since):
             raise UsageError('since must be a position returned by send or wait, or "start"')
         search = follow.compiled(pattern) if pattern is not None else None
         limit, silence, stop = _seconds(timeout, "timeout"), _seconds(idle, "idle"), stop or Stop()
@@ -382,8 +382,7 @@ class Session:
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
         """The last lines of scrollback and screen; `ansi`: with their colours."""
-        if isinstance(lines, bool) or not 0 <= lines < _LONGEST:
-            raise UsageError("lines must be an integer, 0 or more")
+        lines = bounds.integer(lines, "lines")
         found: list[str] = self._target.call("views.logs", name=self.name, lines=lines, ansi=ansi)
         return found
 
@@ -527,6 +526,6 @@ def _job(
 
 def _seconds(value: float | None, what: str) -> float | None:
     """Raises UsageError for what is not a positive number."""
-    if value is not None and (isinstance(value, bool) or not 0 < value < _LONGEST):
+    if value is not None and not (value and bounds.is_seconds(value)):
         raise UsageError(f"{what} must be a positive number of seconds")
     return value

@@ -361,8 +361,6 @@ def open_(
     target.sync()
     spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
     created = target.call("sessions.open_", name=name, spec=spec)
-    if not created and (directory is not None or cli.command is not None):
-        cli.note(f"{name} already runs; DIR and CMD are ignored")
     return made(cli, name, created=created)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sesh import bounds
 from sesh.cli import printing
 from sesh.errors import ExitCode, SeshError, UsageError
 from sesh.names import printable
@@ -109,7 +110,7 @@ def seconds(word: str, option: str = "--timeout") -> float:
         number = float(word)
     except ValueError:
         number = 0.0
-    if not 0 < number < 1e9:
+    if not (number and bounds.is_seconds(number)):
         raise UsageError(f"{printable(word)} is not a time: {option} takes seconds, like 90 or 0.5")
     return number
 

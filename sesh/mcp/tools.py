@@ -73,8 +73,8 @@ class Tools:
     ) -> Opened:
         """Make sure that a session runs: a shell that keeps its directory and variables between calls.
 
-        Where it runs already it is taken up as it is. An expired session is opened again with this: where only the link
-        was lost, everything in it is still there (created=false).
+        Where it runs already it is taken up as it is, with `labels` set. An expired session is opened again with this:
+        where only the link was lost, everything in it is still there (created=false).
         """
         session = Session(name, host)
         with self.ledger.used(session) as entry:

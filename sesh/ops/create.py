@@ -40,8 +40,7 @@ def order(
 
     Raises Refused for a directory that is not there, UsageError for an invalid variable or label.
     """
-    extra = dict(check_variable(word) for word in env)
-    labels = dict(check_label(word) for word in label)
+    extra, labels = check_words({"env": env, "label": label})
     origin = caller.origin
     if origin is not None:
         (columns, rows, width, height), term, colorterm = origin.size, origin.term, origin.colorterm
@@ -70,6 +69,12 @@ def order(
         "persist": _persists(caller),
         "id": caller.session_id,
     }
+
+
+def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
+    """The variables and the labels that the caller gives. Raises UsageError for an invalid one."""
+    env, label = spec.get("env") or (), spec.get("label") or ()
+    return dict(check_variable(word) for word in env), dict(check_label(word) for word in label)
 
 
 def _persists(caller: Caller) -> bool:

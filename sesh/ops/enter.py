@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths
+from sesh import bounds, paths
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError, Unreachable
 from sesh.names import differ_by_one, printable
 from sesh.ops import find
@@ -66,8 +66,8 @@ class Entry:
         if self.connection is None:
             check_directory(self._caller, self.name, self._spec.get("directory"), self._meant)
             self._order = create.order(self._caller, **self._spec)
-        elif self._spec.get("env") or self._spec.get("label"):
-            create.order(self._caller, env=self._spec.get("env") or (), label=self._spec.get("label") or ())
+        else:
+            create.check_words(self._spec)
 
     def enter(self) -> Entered:
         """The session, created if it does not exist. Raises Refused if the person declines."""
@@ -77,8 +77,7 @@ class Entry:
         if connection is None and not self.lost:
             name, connection = _near(self._caller, name)
         if connection is not None:
-            if not self._plain:
-                self._caller.entering(f"{name} already runs; DIR and CMD are ignored")
+            apply(self._caller, name, self._spec)
             return name, connection
         if self._remark:
             self._caller.entering(self._remark)
@@ -97,7 +96,26 @@ class Entry:
                 return lost.begun(self._caller, self._order, self.name, known, plain=self._plain)
             return create.start(self._order, self.name)
         except Exists:
-            return find.required(self.name)
+            connection = find.required(self.name)
+            apply(self._caller, self.name, self._spec)
+            return connection
+
+
+def apply(caller: Caller, name: str, spec: create.Spec) -> None:
+    """Applies the words for a new session to one that runs: sets the labels, and notes what is ignored.
+
+    Raises UsageError for an invalid variable or label; then nothing is changed.
+    """
+    from sesh.ops import create
+
+    _, labels = create.check_words(spec)
+    places = ["DIR", "CMD"] if spec.get("directory") is not None or spec.get("command") is not None else []
+    ignored = [*places, *(["--env"] if spec.get("env") else [])]
+    if labels:
+        find.ask(name, "label", set=labels)
+    if ignored:
+        words = " and ".join(filter(None, (", ".join(ignored[:-1]), ignored[-1])))
+        caller.entering(f"{name} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")
 
 
 def check_directory(caller: Caller, name: str, directory: str | None, meant: str = "") -> None:
@@ -170,7 +188,9 @@ def new(
     from sesh.ops import create
 
     what = create.order(caller, **(spec or {}))
-    name, connection, _ = made(caller, what, name, choice)
+    name, connection, created = made(caller, what, name, choice)
+    if not created:
+        apply(caller, name, spec or {})
     return name, connection
 
 
@@ -294,6 +314,8 @@ def job(
     from sesh.ops import create
 
     name = find.checked(name, "--exec") if name is not None else None
+    if timeout is not None:
+        timeout = bounds.seconds(timeout, "timeout")
     what = create.order(caller, **(spec or {}))
     what |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
     try:

@@ -193,7 +193,9 @@ class _Wait:
         if self._lines is None:
             from sesh.vt.lines import LineReader
 
-            self._lines = LineReader(position, columns)
+            # A daemon of an older sesh sends all that it keeps where output has not come so far.
+            begin = self._begin if isinstance(self._begin, int) else position
+            self._lines = LineReader(max(position, begin), columns)
         lines = self._lines
         if position > lines.position:
             lines.position = position  # what lies between is not kept any more

@@ -60,7 +60,7 @@ def open_(
 
     Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError, Unreachable.
     """
-    from sesh.ops import create
+    from sesh.ops import create, enter
 
     session = _summary(name)
     if session is None:
@@ -74,6 +74,7 @@ def open_(
         raise Unreachable(f"{name} has just ended; try again")
     if session["state"] == "exited":
         raise find.taken(name)
+    enter.apply(caller, name, spec or {})
     return False
 
 
@@ -109,6 +110,8 @@ def new(
     what = create.order(caller, **(spec or {}))
     name, connection, created = enter.made(caller, what, name, choice, asks=not quiet)
     connection.close()
+    if not created:
+        enter.apply(caller, name, spec or {})
     return {"name": name, "created": created}
 
 

@@ -8,6 +8,8 @@ import signal
 import subprocess
 from collections.abc import Callable
 
+import pytest
+
 from sesh import platform
 from tests.support import PROMPT, Home, Result, wait_until
 
@@ -31,6 +33,21 @@ def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:
     assert session["command"] == ["sleep", "60"]
     assert session["labels"] == {"team": "a"}
     assert (session["columns"], session["rows"], session["host"]) == (80, 24, None)
+
+
+@pytest.mark.parametrize("verb", [["--open", "web"], ["--new", "web", "--join", "-d"]])
+def test_labels_of_a_session_that_runs_are_set_and_what_is_not_applied_is_said(sesh: Sesh, verb: list[str]) -> None:
+    """Both were dropped in silence, even malformed."""
+    sesh("--open", "web", "--label", "team=a", "--label", "old=1", "--", "sleep", "60")
+    answer = sesh(*verb, "--label", "team=b", "--label", "old=", "--env", "X=1")
+    assert (answer.code, answer.stderr) == (0, "sesh: web already runs; --env is ignored\n")
+    (session,) = sesh("--list", "--json").json()
+    assert session["labels"] == {"team": "b"}
+    both = sesh(*verb, "--env", "X=1", "--", "true")
+    assert both.stderr == "sesh: web already runs; DIR, CMD and --env are ignored\n"
+    for words in (["--label", "no label"], ["--label", "team=c", "--env", "=x"]):
+        assert sesh(*verb, *words).code == 2
+    assert sesh("--list", "--json").json()[0]["labels"] == {"team": "b"}
 
 
 def test_r08_many_who_open_the_same_name_get_one_session(home: Home) -> None:

@@ -185,3 +185,16 @@ def test_who_waits_and_presses_ctrl_c_leaves_the_session_alone(sesh: Sesh, home:
     waiting.communicate(timeout=10)
     assert waiting.returncode in (130, -signal.SIGINT)
     assert home.names() == ["work"]
+
+
+def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: Home) -> None:
+    """Text that was there already matched at once."""
+    sesh("--open", "work", "--", "sh", "-c", "echo needle; while read -r x; do echo needle $x; done")
+    wait_until(lambda: "needle" in sesh("--logs", "work").stdout)
+    head = sesh("--status", "work", "--json").json()["position"]
+    begin = str(head + 40)
+    assert sesh("--wait", "work", "--for", "needle", "--from", begin, "--timeout", "1").code == 124
+    waiting = home.start("--wait", "work", "--for", r"needle \w*", "--from", begin)
+    for word in ("one", "two", "three", "four", "five"):
+        typed(sesh, word)
+    assert waiting.communicate(timeout=20)[0] == b"for: needle three\n"

@@ -10,6 +10,7 @@ import pytest
 from sesh import protocol
 from sesh.daemon import waits as module
 from sesh.daemon.clients.connection import Reader
+from sesh.daemon.requests import Request, conditions
 from sesh.daemon.session import Session
 from sesh.errors import UsageError
 from tests.support import wait_until
@@ -41,7 +42,7 @@ def answer(session: Session, link: Link) -> dict[str, object]:
 
 def wait(session: Session, link: Link, **words: object) -> None:
     link.connection.waits[7] = {"output": False}
-    session.get_waits().add(link.connection, 7, **session.get_waits().conditions(words))
+    session.get_waits().add(link.connection, 7, **conditions(session, Request(link.connection, 7, words, b"")))
 
 
 def test_silence_is_counted_from_the_last_output(session: Session, link: Link) -> None:
@@ -90,9 +91,9 @@ def test_the_waits_of_a_connection_that_closed_leave_no_timers(session: Session,
 
 
 @pytest.mark.parametrize("words", [{"idle": "1"}, {"idle": True}, {"timeout": -1}, {"timeout": 1e12}])
-def test_seconds_that_are_none_are_refused(session: Session, words: dict[str, object]) -> None:
+def test_seconds_that_are_none_are_refused(session: Session, link: Link, words: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        session.get_waits().conditions(words)
+        conditions(session, Request(link.connection, 7, words, b""))
 
 
 def test_a_prompt_counts_only_when_something_was_printed_since(

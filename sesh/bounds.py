@@ -1,0 +1,41 @@
+"""Numbers that come from outside, over a socket, by a call or on a command line: within bounds, or refused.
+
+JSON as Python reads it brings NaN, infinity, integers of any length, and True, which counts as 1.
+"""
+
+from __future__ import annotations
+
+from sesh.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MOST = 1 << 62
+"""The largest position, count or number that means anything."""
+LONGEST = 1e9
+"""Seconds, some thirty years: a time from there on is none."""
+
+
+def is_integer(value: object, low: int = 0, high: int = MOST) -> bool:
+    """Whether `value` is an integer within these bounds, both included."""
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def is_seconds(value: object) -> bool:
+    """Whether `value` is a time: 0 or more, and not without end."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LONGEST
+
+
+def integer(value: Any, what: str, low: int = 0, high: int = MOST) -> int:
+    """`value` itself. Raises UsageError where it is no integer within bounds; `what` it is, for the message."""
+    if not is_integer(value, low, high):
+        raise UsageError(f"{what} must be an integer, {low} or more")
+    return int(value)
+
+
+def seconds(value: Any, what: str) -> float:
+    """`value` as a time. Raises UsageError where it is none; `what` it is, for the message."""
+    if not is_seconds(value):
+        raise UsageError(f"{what} must be a number of seconds")
+    return float(value)

@@ -1,0 +1,73 @@
+"""What comes in a REQUEST is checked against its shape before anything is done with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sesh import protocol
+from sesh.daemon.clients.listener import Listener
+from sesh.daemon.server import Server
+from sesh.daemon.session import Session
+from sesh.daemon.upgrade.reload import load_begin
+from tests.unit.daemon.connections import Link
+
+NONSENSE = [float("nan"), float("inf"), -1, -0.5, 1e300, 10**40, True, False, "5", "", [], {}, [5]]
+"""What no request may carry as a number."""
+NUMBERS = [
+    ("run", "timeout"), ("run", "since"), ("wait", "timeout"), ("wait", "idle"), ("wait", "from"), ("wait", "else"),
+    ("wait", "since"), ("events", "since"), ("logs", "lines"), ("history", "n"), ("feed", "at"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    folder = tmp_path / "s"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("SESH_DIR", str(folder))
+    facts: dict[str, Any] = {
+        "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
+        "keep": False, "job": False, "pid": os.getpid(),
+    }  # fmt: skip
+    listener = Listener.claim("work")
+    yield Server(Session(facts, (80, 24, 0, 0), None), listener, None, load_begin)
+    listener.socket.close()
+
+
+@pytest.fixture
+def link() -> Iterator[Link]:
+    own = Link()
+    yield own
+    own.close()
+
+
+def answer(server: Server, link: Link, **words: object) -> dict[str, Any]:
+    server.requests.handle(link.connection, {"id": 1, **words})
+    link.connection.flush()
+    (found,) = [protocol.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
+    return found
+
+
+@pytest.mark.parametrize(("verb", "key"), NUMBERS)
+@pytest.mark.parametrize("value", NONSENSE)
+def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
+    server: Server, link: Link, verb: str, key: str, value: object
+) -> None:
+    """A timeout of NaN was a deadline that never passed and was always near: the loop spun."""
+    more = {"follow": True} if verb == "wait" else {}
+    found = answer(server, link, verb=verb, **{key: value}, **more)
+    assert found["error"]["code"] == "usage", found
+    assert link.connection.waits == {}
+    assert not server.session.timers.is_set(("run", 1))
+    assert server.session.runs is None
+    assert server.session.relay.followers == []
+
+
+@pytest.mark.parametrize("number", [float("nan"), "1", None, [], True, 10**40, -1])
+def test_a_request_whose_number_is_none_is_answered_as_number_0(server: Server, link: Link, number: object) -> None:
+    found = answer(server, link, verb="summary", id=number)
+    assert (found["id"], found["session"]["name"]) == (0, "work")
