@@ -31,3 +31,8 @@ def wait_until(
             what = what or getattr(predicate, "__name__", str(predicate))
             raise AssertionError(f"not within {timeout:g} s: {what}\n{portrait()}".rstrip())
         pause(interval)
+
+
+def rest_until(moment: float) -> None:
+    """Sleeps until a moment (monotonic) that is still to come, to do so much in a time and no more."""
+    time.sleep(max(0.0, moment - time.monotonic()))

@@ -1,0 +1,90 @@
+"""A client that costs next to nothing: it attaches, takes the screen, and leaves, frame by frame."""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+
+from sesh import protocol, wire
+
+PATIENCE = 20.0
+
+
+class Attached:
+    """A client attached to a session over its socket; `took`: seconds until the screen had come."""
+
+    def __init__(
+        self, name: str, *, columns: int = 80, rows: int = 24, lines: int = 0, read_only: bool = False
+    ) -> None:
+        began = time.monotonic()
+        self.position = -1
+        self.connection = wire.connect(name)
+        try:
+            deadline = began + PATIENCE
+            hello = {"columns": columns, "rows": rows, "lines": lines, "read_only": read_only}
+            self.connection.send(wire.greeting("attach", client=os.urandom(8).hex(), **hello), deadline)
+            self.welcome = self.connection.expect_welcome(deadline)
+            self.screen = self._first_screen(deadline)
+        except BaseException:
+            self.connection.close()
+            raise
+        self.took = time.monotonic() - began
+
+    def _first_screen(self, deadline: float) -> bytes:
+        """What shows the session as it is now: a screen, whole (all pieces but the last are full), or its own bytes."""
+        screen = b""
+        whole = False
+        while not whole or self.position < self.welcome["position"]:
+            kind, payload = self.connection.receive(deadline)
+            if kind == protocol.SCREEN:
+                self.position, data = protocol.split_number(payload)
+                screen += data
+                whole = len(data) < protocol.CHUNK
+            else:
+                screen += self._take(kind, payload)
+        return screen
+
+    def __enter__(self) -> Attached:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Goes without a word, as a client does that is killed; after `leave` there is nothing left to close."""
+        self.connection.close()
+
+    def _take(self, kind: int, payload: bytes) -> bytes:
+        """The output that a frame brings, which must begin where the last one ended."""
+        if kind == protocol.EXIT:
+            raise AssertionError(f"the session has ended: {payload!r}")
+        if kind == protocol.SCREEN:
+            position = protocol.split_number(payload)[0]
+            assert position == self.position, f"a screen of {position}, expected of {self.position}"
+        elif kind == protocol.OUTPUT:
+            position, data = protocol.split_number(payload)
+            assert position == self.position, f"output at {position}, expected at {self.position}"
+            self.position += len(data)
+            return data
+        return b""
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Changes the size of its terminal."""
+        self.connection.send(protocol.frame(protocol.RESIZE, protocol.size_payload(columns, rows)))
+
+    def checksum(self, size: int) -> int:
+        """The CRC of so many bytes of output, from here on."""
+        checksum, deadline = 0, time.monotonic() + PATIENCE + size / 1e6
+        while size > 0:
+            data = self._take(*self.connection.receive(deadline))[:size]
+            checksum = zlib.crc32(data, checksum)
+            size -= len(data)
+        return checksum
+
+    def leave(self) -> None:
+        """Detaches as Ctrl-\\ does, and waits until the daemon has taken note."""
+        deadline = time.monotonic() + PATIENCE
+        self.connection.send(protocol.message(protocol.DETACH, {}), deadline)
+        while True:
+            kind, payload = self.connection.receive(deadline)
+            if kind == protocol.DETACH:
+                break
+            self._take(kind, payload)
