@@ -13,7 +13,7 @@ from typing import Any, Literal, overload
 from sesh import bounds
 from sesh.errors import Busy, ExitCode, Interrupted, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
-from sesh.ops import follow, jobs, send, shell
+from sesh.ops import follow, jobs, matching, send, shell
 from sesh.ops.caller import Caller
 from sesh.ops.interrupts import Interrupts
 from sesh.ops.route import Route
@@ -352,7 +352,7 @@ class Session:
         """
         if since is not None and since != "start" and not bounds.is_integer(since):
             raise UsageError('since must be a position returned by send or wait, or "start"')
-        search = follow.compiled(pattern) if pattern is not None else None
+        pattern = matching.checked(pattern) if pattern is not None else None
         limit, silence, stop = _seconds(timeout, "timeout"), _seconds(idle, "idle"), stop or Stop()
         begin: int | str = since if since is not None else "sent"
         try:
@@ -364,7 +364,7 @@ class Session:
                         exit_=exit,
                         prompt=prompt,
                         idle=silence,
-                        search=search,
+                        pattern=pattern,
                         begin=begin,
                         limit=limit,
                     )

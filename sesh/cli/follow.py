@@ -6,8 +6,8 @@ from sesh import wording
 from sesh.cli import printing
 from sesh.errors import ExitCode, NotFound, SeshError, UsageError
 from sesh.names import printable
-from sesh.ops import find
-from sesh.ops.follow import DaemonDied, compiled, follow, follow_all, met
+from sesh.ops import find, matching
+from sesh.ops.follow import DaemonDied, follow, follow_all, met
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _checked(
         "exit_": exit_,
         "prompt": prompt,
         "idle": _seconds(idle, "--idle"),
-        "search": compiled(pattern) if pattern is not None else None,
+        "pattern": matching.checked(pattern) if pattern is not None else None,
         "begin": int(start) if start is not None else "start" if since_start else "sent",
         "limit": _seconds(timeout, "--timeout"),
     }

@@ -6,15 +6,16 @@ Events are those of one session until it ends, or of all sessions of a machine, 
 from __future__ import annotations
 
 import os
-import re
 import select
 import time
+from contextlib import nullcontext
 
-from sesh import paths, platform, protocol, wire, wording
-from sesh.errors import Ended, Lost, Refused, SeshError, Silent, TimedOut, Unreachable, UsageError, rebuild
+from sesh import paths, platform, protocol, wire
+from sesh.errors import Ended, Lost, Refused, SeshError, Silent, TimedOut, Unreachable, rebuild
 from sesh.names import printable
 from sesh.ops import calls, find
 from sesh.ops.caller import op
+from sesh.ops.matching import Pattern
 from sesh.store import results
 
 TYPE_CHECKING = False
@@ -56,30 +57,32 @@ def met(
     exit_: bool = False,
     prompt: bool = False,
     idle: float | None = None,
-    search: re.Pattern[str] | None = None,
+    pattern: str | None = None,
     begin: int | str = "sent",
     limit: float | None = None,
 ) -> dict[str, Any]:
     """Waits for the condition that comes first: which it was (`met`), with `match`, `exit_code` and `position`.
 
-    Without a condition it waits for the end. `idle`: seconds without output. `search`: what a line matches. `begin`:
+    Without a condition it waits for the end. `idle`: seconds without output. `pattern`: what a line matches. `begin`:
     the position from which output counts, `sent` for that of the last `--send`, `start` for all that is kept. `limit`:
     seconds. Raises NotFound, TimedOut, Refused if the session ends and that was not a condition, DaemonDied.
     """
-    exit_ = exit_ or (not prompt and idle is None and search is None)
+    exit_ = exit_ or (not prompt and idle is None and pattern is None)
+    search = Pattern(pattern) if pattern is not None else None
     connection = route.connect(name)
     deadline = None if limit is None else time.monotonic() + limit
     words = {"exit": True, "prompt": prompt or None, "idle": idle, "timeout": limit}
     try:
-        answer = _answered(route, connection, _Wait(name, search, begin, deadline), words)
+        with search or nullcontext():
+            answer = _answered(route, connection, _Wait(name, search, begin, deadline), words)
     except _Match as match:
         return {"met": "for", "match": match.text, "exit_code": None, "position": match.position}
     except Silent:
         raise
     except Unreachable:
         raise DaemonDied(f"the daemon of {name} died while you waited") from None
-    except TimedOut:
-        raise TimedOut(f"{name}: timed out") from None
+    except TimedOut as late:
+        raise TimedOut(f"{name}: timed out", hint=late.hint) from None
     if answer.get("met") in ("prompt", "idle"):
         return {"met": str(answer["met"]), "match": None, "exit_code": None, "position": answer.get("position")}
     if not exit_:
@@ -99,15 +102,6 @@ def _met_exit(result: dict[str, Any]) -> dict[str, Any]:
     return {"met": "exit", "match": None, "exit_code": code, "position": result.get("position")}
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
-    """A regular expression. Raises UsageError for what is not one."""
-    try:
-        return re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        reason = wording.one_line(str(error))
-        raise UsageError(f"{printable(pattern)} is not a regular expression: {reason}") from None
-
-
 def _answered(route: Route, connection: wire.Connection, waiting: _Wait, words: dict[str, Any]) -> dict[str, Any]:
     """The daemon's answer, over as many connections as it takes; of a session that ended meanwhile its result."""
     while True:
@@ -125,7 +119,7 @@ def _answered(route: Route, connection: wire.Connection, waiting: _Wait, words: 
 class _Wait:
     """One wait. It searches the output itself, and goes on where it was over another connection."""
 
-    def __init__(self, name: str, search: re.Pattern[str] | None, begin: int | str, deadline: float | None) -> None:
+    def __init__(self, name: str, search: Pattern | None, begin: int | str, deadline: float | None) -> None:
         self._name = name
         self._pattern, self._begin, self._deadline = search, begin, deadline
         self._lines: LineReader | None = None
@@ -157,6 +151,8 @@ class _Wait:
                 raise TimedOut("timed out")
             kind, payload = connection.receive(late)
             if kind == protocol.OUTPUT:
+                if deadline is not None and time.monotonic() > deadline:
+                    raise TimedOut("timed out")  # more output comes than can be searched
                 position, data = protocol.split_number(payload)
                 self._search(position, data, columns)
             elif kind == protocol.RESPONSE:
@@ -185,8 +181,8 @@ class _Wait:
     def _search_kept(self, connection: wire.Connection, deadline: float | None) -> None:
         """Searches all lines that the session still keeps."""
         answer, data = connection.request("logs", deadline=deadline, lines=_ALL_LINES)
-        for text in data.decode("utf-8", "replace").split("\n"):
-            self._test(text, int(answer["position"]))
+        position = int(answer["position"])
+        self._test([(text, position) for text in data.decode("utf-8", "replace").split("\n")])
 
     def _search(self, position: int, data: bytes, columns: int) -> None:
         """Searches output that begins at a position; what was searched before is passed over."""
@@ -199,16 +195,17 @@ class _Wait:
         lines = self._lines
         if position > lines.position:
             lines.position = position  # what lies between is not kept any more
-        for each in lines.feed(data[lines.position - position :]):
-            self._test(each.text, each.end)
+        tested = [(each.text, each.end) for each in lines.feed(data[lines.position - position :])]
         current = lines.current
         # A prompt ends with a blank, which a pattern may ask for.
-        self._test(current.untrimmed, current.end)
+        self._test([*tested, (current.untrimmed, current.end)])
 
-    def _test(self, text: str, position: int) -> None:
-        found = self._pattern.search(text) if self._pattern is not None and text else None
+    def _test(self, lines: list[tuple[str, int]]) -> None:
+        """Searches lines, each with the position behind it. Raises _Match, TimedOut, Refused."""
+        found = self._pattern.search([text for text, _ in lines], self._deadline) if self._pattern is not None else None
         if found is not None:
-            raise _Match(found[0], position)
+            at, match = found
+            raise _Match(match, lines[at][1])
 
 
 _SCAN_INTERVAL = 1.0
@@ -434,8 +431,6 @@ def log(_caller: Caller, name: str | None = None) -> dict[str, Any]:
 def _read_log(path: str) -> Iterator[Event]:
     """The events of one file, in their order; other lines, as one cut short by a full disk, are passed over."""
     import json
-
-    from sesh.names import printable
 
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

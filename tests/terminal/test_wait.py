@@ -198,3 +198,15 @@ def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: 
     for word in ("one", "two", "three", "four", "five"):
         typed(sesh, word)
     assert waiting.communicate(timeout=20)[0] == b"for: needle three\n"
+
+
+def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(sesh: Sesh, home: Home) -> None:
+    """It held the client beyond its timeout, for as long as the universe stands."""
+    sesh("--open", "work", "--", "sh", "-c", "while read -r x; do echo $x; done")
+    waiting = home.start("--wait", "work", "--for", "(a+)+$", "--timeout", "4")
+    typed(sesh, "a" * 60 + "b")
+    wait_until(lambda: "ab" in sesh("--screen", "work").stdout)
+    assert waiting.wait(60) == 124
+    refused = sesh("--wait", "work", "--for", "(a+)+$", "--json", timeout=90)
+    assert (refused.code, refused.json()["error"]["code"]) == (1, "refused")
+    assert "takes too long" in refused.stdout
