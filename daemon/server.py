@@ -354,6 +354,7 @@ class Server:
         except FileNotFoundError:
             pass  # somebody has removed it
         session.emit("renamed", before=old)
+        platform.set_process_title(f"sesh: {name}")
         variables.update(session.facts["id"], name, {}, renamed=True)
 
     def reload(self, connection: Connection, number: int, python: str, path: list[str]) -> None:

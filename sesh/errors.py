@@ -22,6 +22,8 @@ SeshError                      what happened and what to do, in one line
 
 from __future__ import annotations
 
+from errno import EAGAIN
+
 
 class ExitCode:
     """What a sesh process says to the one that waits for it; any other value is the program's own.
@@ -128,6 +130,12 @@ class Refused(SeshError):
     """What was asked is possible, and is not done for a reason that the message gives."""
 
     code = "refused"
+
+
+def no_process(error: OSError) -> Refused:
+    """The error for what keeps the system from starting another process."""
+    hint = "end some processes, or raise the limit (ulimit -u)" if error.errno == EAGAIN else ""
+    return Refused(f"cannot start a process: {error.strerror or error}", hint=hint)
 
 
 class Busy(SeshError):

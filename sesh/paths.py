@@ -177,12 +177,27 @@ class locked:  # noqa: N801
         os.close(self._descriptor)
 
 
-def held(path: str) -> bool:
-    """Whether a process holds a lock on a file; if unknown, yes."""
+def hold_package() -> None:
+    """Holds a lock on the directory of this very sesh while the process lives: `--sweep` leaves such a version alone.
+
+    A daemon loads some modules late, and its command line does not show where from.
+    """
     import fcntl
 
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(os.path.dirname(os.path.abspath(__file__)), os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return  # the file system has no locks
+
+
+def held(path: str) -> bool:
+    """Whether a process holds a lock on a file or a directory; if unknown, yes."""
+    import fcntl
+
+    mode = os.O_RDONLY if os.path.isdir(path) else os.O_RDWR
+    try:
+        descriptor = os.open(path, mode | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return True
     try:

@@ -17,6 +17,8 @@ _LOCAL_PEERCRED = 0x001
 _SO_ACCEPTCON = 1 << 16
 _NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
 _IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
+_LONGEST_COMM = 15
+"""Bytes of the name that the kernel keeps of a process (TASK_COMM_LEN, less the closing NUL)."""
 _SYSTEMD = "/run/systemd/system"
 """There where systemd runs the machine: sd_booted(3)."""
 
@@ -120,6 +122,66 @@ def command_of(pid: int) -> list[str]:
         words = _read(f"/proc/{pid}/cmdline").rstrip(b"\0").split(b"\0")
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
     return _ps("-o", "args=", "-p", str(pid)).split()
+
+
+_title_room: list[tuple[int, int]] = []
+
+
+def set_process_title(text: str) -> None:
+    """Has `ps` show a text for this process in place of the words that it was started with: all users may read those.
+
+    It is written over these words in memory and cut to their length. Where the system has no way, they stay.
+    """
+    title = text.encode()
+    try:
+        if not _title_room:
+            _title_room.append(_argument_memory())
+        address, size = _title_room[0]
+        _overwrite(address, title[: size - 1].ljust(size, b"\0"))
+        if LINUX:
+            with open("/proc/self/comm", "wb", buffering=0) as file:
+                file.write(title[:_LONGEST_COMM])
+    except (OSError, AttributeError, ValueError):
+        return
+
+
+def _argument_memory() -> tuple[int, int]:
+    """Where the words that this process was started with lie in its memory, and how many bytes they take.
+
+    Raises ValueError where that is unknown.
+    """
+    if LINUX:
+        fields = _stat("self")
+        start, end = (int(fields[45]), int(fields[46])) if len(fields) > 46 else (0, 0)  # arg_start, arg_end
+    else:
+        import ctypes
+
+        library = ctypes.CDLL(None)
+        library._NSGetArgc.restype = ctypes.POINTER(ctypes.c_int)
+        library._NSGetArgv.restype = ctypes.POINTER(ctypes.POINTER(ctypes.c_void_p))
+        words = library._NSGetArgv()[0]
+        start = end = words[0] or 0
+        for at in range(library._NSGetArgc()[0]):
+            if words[at] != end:
+                break  # it lies elsewhere
+            end += len(ctypes.string_at(words[at])) + 1
+    if not start or end <= start:
+        raise ValueError("unknown")
+    return start, end - start
+
+
+def _overwrite(address: int, data: bytes) -> None:
+    """Writes into this process's memory; through /proc where there is one, for ctypes takes long to load."""
+    try:
+        memory = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.pwrite(memory, data, address)
+        finally:
+            os.close(memory)
+    except OSError:
+        import ctypes
+
+        ctypes.memmove(address, data, len(data))
 
 
 def own_processes() -> list[tuple[int, int, list[str]]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import termios
-from errno import EACCES, EAGAIN, EIO, ENOENT, ENOEXEC, ENOTDIR
+from errno import EACCES, EAGAIN, EIO, EMFILE, ENFILE, ENOENT, ENOEXEC, ENOSPC, ENOTDIR, ENXIO
 from fcntl import ioctl
 from sys import byteorder
 
 from sesh import platform
-from sesh.errors import CannotStart, ExitCode, Refused
+from sesh.errors import CannotStart, ExitCode, Refused, no_process
 from sesh.lean import signal
 from sesh.names import printable
 
@@ -99,10 +99,10 @@ class Pty:
             if stdin >= 0:
                 os.dup2(stdin, 0)
                 os.close(stdin)
-            signal.pthread_sigmask(signal.SIG_SETMASK, ())
             for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
                 if signal.getsignal(number) is not None:
                     signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
             try:
                 os.execve(program, words, environment)
             except OSError as error:
@@ -115,6 +115,8 @@ class Pty:
         except FileNotFoundError as error:
             raise cannot_start(words[0], program, ENOENT if not os.path.exists(program) else EACCES) from error
         except OSError as error:
+            if error.errno != 0:  # that of `become`, as ptyprocess passes it on
+                raise _no_terminal(error) from error
             raise _spawn_error(error, words[0], program, directory) from error
         pty = cls(process)
         if size[2] or size[3]:
@@ -253,6 +255,23 @@ def _signal_group(group: int, number: int) -> None:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
         pass  # it ended meanwhile, or runs as another user now: a terminal's own signals would not reach it either
+
+
+def _no_terminal(error: OSError) -> Refused:
+    """The error for what kept the pty or the process from being made; `pty.fork` tells the two apart no more."""
+    try:
+        for descriptor in os.openpty():
+            os.close(descriptor)
+    except OSError as again:
+        if again.errno in (EMFILE, ENFILE):
+            hint = "close some files, or raise the limit (ulimit -n)"
+        elif again.errno in (ENOSPC, EAGAIN, ENXIO):
+            limit = "kernel.pty.max" if platform.LINUX else "kern.tty.ptmx_max"
+            return Refused("no pty is left", hint=f"end some sessions or close terminals, or raise {limit} with sysctl")
+        else:
+            hint = "check /dev/ptmx and /dev/pts"
+        return Refused(f"cannot open a pty: {again.strerror or again}", hint=hint)
+    return no_process(error)
 
 
 def _spawn_error(error: OSError, word: str, program: str, directory: str) -> Exception:

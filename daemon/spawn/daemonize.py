@@ -6,8 +6,11 @@ import os
 import sys
 
 from sesh import paths
+from sesh.errors import no_process
 from sesh.lean import signal
 
+HELD = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""Signals that a daemon's loop handles or ignores; blocked from before its birth until the loop does."""
 CHANNEL = 3
 """The descriptor of a daemon's first connection; of the lock in a zygote."""
 _LIFETIME_PIPE = 4
@@ -29,10 +32,25 @@ def reap(child: int) -> None:
         pass  # this process was started with SIGCHLD ignored, and the kernel has reaped it
 
 
+def fork() -> int:
+    """As `os.fork`; the child has the signals in `HELD` blocked, of which none can come before. Raises Refused."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    child = -1
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
+        child = os.fork()
+    except OSError as error:
+        raise no_process(error) from error
+    finally:
+        if child:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return child
+
+
 def leave_session() -> None:
     """The second half of a double fork: returns in a process that has no controlling terminal and cannot get one."""
     os.setsid()
-    if os.fork():
+    if fork():
         os._exit(0)
 
 
@@ -64,11 +82,11 @@ def _descriptor_limit() -> int:
 
 
 def reset_signals() -> None:
-    """Undoes what the caller did to signals and umask. SIGTERM and SIGUSR1 stay blocked until the server is there."""
+    """Undoes what the caller did to signals and umask. Those in `HELD` stay blocked until the loop is there."""
     os.umask(0o077)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the kernel would discard the program's wait status
-    signal.pthread_sigmask(signal.SIG_SETMASK, (signal.SIGTERM, signal.SIGUSR1))
+    signal.pthread_sigmask(signal.SIG_SETMASK, HELD)
 
 
 def spawn_detached(words: list[str], descriptor: int) -> None:

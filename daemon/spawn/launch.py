@@ -12,8 +12,8 @@ import os
 import sys
 
 from sesh import lean, names, paths, wire
-from sesh.daemon.spawn.daemonize import python, reap
-from sesh.errors import Refused, SeshError, Unreachable
+from sesh.daemon.spawn.daemonize import HELD, fork, python, reap
+from sesh.errors import Refused, SeshError, Unreachable, no_process
 from sesh.lean import socket
 from sesh.platform import LINUX
 
@@ -86,7 +86,12 @@ def _fork(spec: Spec) -> wire.Connection:
     from sesh.daemon.spawn.main import run_forked
 
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    child = os.fork()
+    try:
+        child = fork()
+    except Refused:
+        ours.close()
+        theirs.close()
+        raise
     if child == 0:
         # Collecting the parent's garbage could close descriptors whose numbers are in use again.
         gc.freeze()
@@ -104,8 +109,14 @@ def _spawn(spec: Spec, before: list[str]) -> wire.Connection:
     os.set_inheritable(channel, True)
     code = f"import sys; sys.path[:] = {sys.path!r}; from sesh.daemon.spawn.main import run_spawned"
     words = [*before, *python(), "-c", f"{code}; run_spawned({channel})"]
-    child = os.posix_spawn(words[0], words, os.environ)
-    theirs.close()
+    try:
+        # systemd-run may have to be interrupted: the daemon blocks its signals itself then.
+        child = os.posix_spawn(words[0], words, os.environ, setsigmask=() if before else HELD)
+    except OSError as error:
+        ours.close()
+        raise no_process(error) from error
+    finally:
+        theirs.close()
     try:
         return _send_spec(wire.adopt(ours), spec)
     finally:

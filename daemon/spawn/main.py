@@ -13,10 +13,10 @@ import gc
 import os
 import time
 
-from sesh import lean, paths, protocol, wire
-from sesh.daemon.spawn.daemonize import CHANNEL, detach, leave_session, reset_signals
+from sesh import lean, paths, platform, protocol, wire
+from sesh.daemon.spawn.daemonize import CHANNEL, HELD, detach, leave_session, reset_signals
 from sesh.errors import InternalError, Refused, SeshError
-from sesh.lean import socket
+from sesh.lean import signal, socket
 from sesh.store import records
 
 TYPE_CHECKING = False
@@ -38,13 +38,16 @@ def run_forked(channel: int, spec: Spec) -> None:
     """The daemon in a fork of its creator; never returns."""
     try:
         leave_session()
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, SeshError):
+            os.write(channel, _refused(error))
         os._exit(1)
     _run(channel, spec)
 
 
 def run_spawned(channel: int) -> None:
     """The daemon in an interpreter of its own, which reads its spec from the channel; never returns."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
     run_forked(channel, _receive_spec(wire.Connection(channel, channel), None))
 
 
@@ -78,13 +81,15 @@ def _receive_spec(connection: wire.Connection, deadline: float | None) -> Spec:
 def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
     """Reports to the creator that the session is there, or why not, and serves it; never returns."""
     try:
+        platform.set_process_title(f"sesh: {spec['name']}")
         detach(channel, lifetime_pipe)
         reset_signals()
+        paths.hold_package()
         first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, CHANNEL)
         try:
             session, listener = _set_up(spec)
         except SeshError as error:
-            first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "error": error.facts()}))
+            first.sendall(_refused(error))
             os._exit(1)
         try:
             first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))
@@ -99,6 +104,11 @@ def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
                 traceback.print_exception(type(error), error, error.__traceback__, file=file)
         os._exit(1)
     os._exit(0)
+
+
+def _refused(error: SeshError) -> bytes:
+    """What the creator is told where there is no session."""
+    return protocol.message(protocol.RESPONSE, {"id": 0, "error": error.facts()})
 
 
 def _serve(session: Session, listener: Listener, creator: socket.socket) -> None:

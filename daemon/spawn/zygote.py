@@ -17,7 +17,7 @@ import time
 
 import sesh
 from sesh import __version__, lean, paths, platform, protocol, wire
-from sesh.daemon.spawn.daemonize import python, reset_signals, spawn_detached
+from sesh.daemon.spawn.daemonize import fork, python, reset_signals, spawn_detached
 from sesh.errors import ProtocolError, Refused, TimedOut, Unreachable
 from sesh.lean import signal, socket
 from sesh.store import records
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT = 0.25
 """Seconds in which a zygote has to answer; after that the creator starts its daemon without it."""
 TITLE = "sesh: zygote"
-"""The last word of its command line."""
+"""What `ps` shows of it."""
 _LOCK = ".lock"
 _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"
 
@@ -90,7 +90,7 @@ def start(at_least: int) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import run; run({key!r})"
-        spawn_detached([*python(), "-c", code, TITLE], lock)
+        spawn_detached([*python(), "-c", code], lock)
     except BlockingIOError:
         pass  # one runs, or is being started
     finally:
@@ -106,7 +106,8 @@ def run(key: str) -> None:
 
     reset_signals()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    _set_process_name("sesh")
+    platform.set_process_title(TITLE)
+    paths.hold_package()
     _preload()
     zygote = Zygote(Listener(key, paths.zygote_directory()), key)
     try:
@@ -114,15 +115,6 @@ def run(key: str) -> None:
     finally:
         zygote.remove_files()
         os._exit(0)
-
-
-def _set_process_name(name: str) -> None:
-    """Sets the name that `ps` and `top` show, for the forks too; it would be the interpreter's."""
-    try:
-        with open("/proc/self/comm", "w", encoding="ascii") as file:
-            file.write(name)
-    except OSError:
-        return
 
 
 def _preload() -> None:
@@ -182,8 +174,8 @@ class Zygote:
         lifetime = -1
         try:
             lifetime, held = os.pipe()
-            child = os.fork()
-        except OSError:
+            child = fork()
+        except (OSError, Refused):
             opened.close()
             if lifetime >= 0:
                 os.close(lifetime)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import __version__, paths, protocol
+from sesh import __version__, paths, platform, protocol
 from sesh.daemon.upgrade import state as states
 from sesh.errors import Busy, ExitCode, Refused, SeshError
 from sesh.lean import signal, socket
@@ -244,6 +244,8 @@ def adopt(memory: int, failed: str = "") -> Callable[[], None]:
     server, connections = states.load(state, load_begin)
     place, number = state["request"]
     name = server.session.name
+    platform.set_process_title(f"sesh: {name}")
+    paths.hold_package()
     if place is not None and failed:
         refused = Refused(f"the new version could not take over ({failed}); {name} goes on unchanged")
         connections[place].refuse(number, refused)

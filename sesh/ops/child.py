@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+from sesh.errors import no_process
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +23,13 @@ def fork(
 
     `stdio`: its descriptors 0 to 2, None for /dev/null, this process's stderr as the third. `directory`: where it
     works, None for that of this process. `keep`: one further descriptor that it keeps; all others are closed.
+
+    Raises Refused where the system starts no process.
     """
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        raise no_process(error) from error
     if pid:
         return pid
     code = 1

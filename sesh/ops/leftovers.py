@@ -263,8 +263,16 @@ def _versions() -> Iterator[Leftover]:
         part = os.path.join("versions", entry, "")
         if entry[:1] == "." or not os.path.isdir(path) or os.path.islink(path) or any(part in text for text in used):
             continue
+        if _has_daemon(path):
+            continue
         if _age(path) > _SETTLED:  # a deploy may be about to put it into use
             yield Leftover("version", path, _age(path), partial(_remove_version, path, part))
+
+
+def _has_daemon(path: str) -> bool:
+    """Whether a daemon, of whatever directory of sessions, runs from a version: see `paths.hold_package`."""
+    package = os.path.join(path, "lib", "sesh")
+    return os.path.isdir(package) and paths.held(package)
 
 
 def _is_shared() -> bool:
@@ -275,7 +283,7 @@ def _is_shared() -> bool:
 def _remove_version(path: str, part: str) -> bool:
     import shutil
 
-    if any(part in " ".join(words) for _, _, words in platform.own_processes()):
+    if _has_daemon(path) or any(part in " ".join(words) for _, _, words in platform.own_processes()):
         return False
     # Renamed first: nothing may start from one that is half gone.
     doomed = os.path.join(os.path.dirname(path), f".tmp-{os.path.basename(path)}")

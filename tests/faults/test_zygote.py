@@ -11,7 +11,6 @@ import pytest
 from sesh import paths, platform
 from sesh.daemon.spawn import zygote
 from sesh.errors import CannotStart
-from sesh.store import records
 from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, processes, wait_until
 
@@ -23,14 +22,21 @@ pytestmark = pytest.mark.skipif(not (platform.LINUX and hasattr(os, "pidfd_open"
 
 
 def zygotes(home: Home) -> list[int]:
-    """The zygotes of a home; their forks have the same command line, but are known by their records."""
-    daemons = {(records.read(name) or {}).get("daemon_pid") for name in home.names()}
-    return [pid for pid in home.processes() if platform.command_of(pid)[-1:] == [zygote.TITLE] and pid not in daemons]
+    """The zygotes of a home."""
+    return [pid for pid in home.processes() if platform.command_of(pid) == [zygote.TITLE]]
 
 
 def forked(daemons: Daemons, name: str) -> bool:
-    """Whether the daemon of a session is a fork of a zygote."""
-    return platform.command_of(daemons.pid(name))[-1:] == [zygote.TITLE]
+    """Whether the daemon of a session is a fork of a zygote, and not of a creator."""
+    pids = daemons.home.processes()
+    creators = [pid for pid in pids if platform.command_of(pid)[-1:] == ["tests.faults.creator"]]
+    return words_of(daemons.pid(name)) not in map(words_of, creators)
+
+
+def words_of(pid: int) -> str:
+    """Where the words that a process was started with lie in its memory; a fork's lie where its parent's do."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return file.read().rpartition(")")[2].split()[45]
 
 
 def be_patient(daemons: Daemons) -> None:

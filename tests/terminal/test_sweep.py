@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable
 
@@ -14,7 +16,7 @@ from sesh import platform
 from sesh.cli import upkeep
 from sesh.errors import UsageError
 from sesh.ops import leftovers
-from tests.support import Home, Result, wait_until
+from tests.support import ROOT, Home, Result, wait_until
 
 Sesh = Callable[..., Result]
 HOURS = 2 * 3600
@@ -125,6 +127,30 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
     assert [(each["kind"], os.path.basename(each["what"])) for each in pieces] == [("version", "1.0-a")]
     assert sorted(os.listdir(os.path.join(home.path, folder))) == ["1.1-b", "1.2-c"]
     used.close()
+
+
+def test_a_version_that_a_daemon_runs_from_stays(sesh: Sesh, home: Home) -> None:
+    """The command line of a daemon does not show where it was loaded from: it holds a lock there."""
+    versions = os.path.join(home.path, ".local/share/sesh/versions")
+    lib = os.path.join(versions, "1.0-a", "lib")
+    os.makedirs(lib)
+    for room in ("sesh", "daemon", "client", "remote"):
+        ignore = shutil.ignore_patterns("__pycache__", "daemon", "client", "remote", "completions")
+        target = os.path.join(lib, *(("sesh",) if room == "sesh" else ("sesh", room)))
+        shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore)
+    home.write(".local/bin/sesh", "#!/bin/sh\n", mode=0o755)
+    os.utime(os.path.join(versions, "1.0-a"), (0, 0))
+    code = f"import sys; sys.path.insert(0, {lib!r}); from sesh.__main__ import start; start()"
+    env = {**home.environment(), "SESH_DIR": os.path.join(home.path, "elsewhere")}
+    ours, home.command = home.command, [sys.executable, "-c", code]
+    assert home.sesh("--open", "work", "--", "sleep", "100", env=env).code == 0
+    home.command, theirs = ours, home.command
+    assert sesh("--sweep", "--json", "--all").json()["pieces"] == []
+    home.command = theirs
+    assert home.sesh("--kill", "work", env=env).code == 0
+    home.command = ours
+    wait_until(lambda: sesh("--sweep", "--json", "--all").json()["pieces"], what="a version that is swept")
+    assert os.listdir(versions) == []
 
 
 def test_a_bridge_is_orphaned_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
