@@ -18,7 +18,7 @@ from sesh.daemon.loop.fault_log import KEPT
 from sesh.daemon.requests import REQUESTS
 from sesh.errors import Busy, ProtocolError, SeshError, TimedOut, Unreachable
 from tests.faults.daemons import Daemons, resident
-from tests.support import Home, wait_until
+from tests.support import Home, rounds, wait_until
 
 CODES = {
     "not_found", "exists", "busy", "timeout", "interrupted", "invalid_name", "invalid_host", "usage", "unreachable",
@@ -244,7 +244,7 @@ def test_r16_thousands_of_random_and_of_mutated_frames_end_nothing(work: Daemons
         protocol.frame(protocol.REDRAW), protocol.frame(protocol.DETACH), protocol.frame(protocol.PING, b"x"),
         *(wire.asking(verb, 3, b"d", to="x y", lines=5) for verb in REQUESTS if verb not in ("kill", "rename")),
     ]  # fmt: skip
-    for case in range(8000):
+    for case in range(rounds(8000, 100_000)):
         with wire.connect("work") as connection:
             if case % 3 == 0:
                 data = chance.randbytes(chance.randint(1, 60))

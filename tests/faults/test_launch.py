@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from sesh.daemon.spawn import main
 from sesh.errors import CannotStart, Exists, InvalidName, NotFound, Refused, SeshError
 from sesh.store import records
 from tests.faults.daemons import Daemons, children, gone, kill
-from tests.support import Home, wait_until
+from tests.support import Home, Terminal, wait_until
 
 CREATE = """
 import os
@@ -59,6 +60,30 @@ def test_r35_a_daemon_keeps_nothing_of_its_creators_terminal_and_directory(daemo
     assert os.getsid(pid) not in (os.getsid(0), pid)  # a session of its own, which it does not even lead
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         assert file.read().rpartition(")")[2].split()[4] == "0"  # no controlling terminal
+
+
+PUSH = """
+import fcntl, os, termios
+line = os.open("/dev/tty", os.O_RDWR)
+try:
+    for byte in b"pushed\\n":
+        fcntl.ioctl(line, termios.TIOCSTI, bytes((byte,)))
+    print("own:", input())
+except OSError:
+    print("own: not allowed")  # by this kernel: dev.tty.legacy_tiocsti is 0
+"""
+
+
+def test_r35_what_a_program_pushes_into_its_terminal_reaches_no_other(home: Home) -> None:
+    """TIOCSTI types into the controlling terminal, which must not be the one that the session was created from."""
+    script = home.write("push.py", PUSH)
+    with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path) as window:
+        window.wait_for("ready>")
+        window.type(f"sesh --exec job --keep -- {sys.executable} {script}; sesh --logs job; echo en''d\n")
+        window.wait_for("end")
+        assert re.search("own: (pushed|not allowed)", window.text())
+        assert window.screen()[window.cursor[0]] == "ready>"
+    assert home.sesh("--kill", "job").code == 0
 
 
 def test_a_program_gets_its_terminal_and_nothing_else(daemons: Daemons, home: Home) -> None:

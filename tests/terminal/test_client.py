@@ -11,10 +11,11 @@ import re
 import shlex
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.support import Home, Terminal
+from tests.support import Home, Terminal, rounds, wait_until
 
 Open = Callable[..., Terminal]
 READY = "ready>"
@@ -28,6 +29,12 @@ def rows(terminal: Terminal) -> list[str]:
 def daemon_of(home: Home, name: str) -> int:
     with open(os.path.join(home.directory, f"{name}.json")) as file:
         return int(json.load(file)["daemon_pid"])
+
+
+def session(home: Home) -> dict[str, Any]:
+    """What is known of the session `work`."""
+    found: dict[str, Any] = home.sesh("--status", "work", "--json").json()
+    return found
 
 
 def test_leaving_in_the_middle_of_a_flood_is_immediate_and_tidy(terminal: Open) -> None:
@@ -106,6 +113,30 @@ def test_r10_a_daemon_killed_is_one_line_and_a_terminal_as_before(home: Home, te
         assert window.termios() == before
         assert not window.modes & {1000, 1006, 2004}
         assert rows(window)[-1] == "[work was lost: its daemon died; sesh work restarts it]"
+
+
+def test_r11_real_clients_that_are_killed_hung_up_or_detached_leave_nothing_behind(home: Home, terminal: Open) -> None:
+    with terminal("work", columns=90, rows=20) as window:
+        window.wait_for(READY)
+        window.type("echo begun\r")
+        window.wait_for("\nbegun")
+        window.type(b"\x1c")
+        assert window.exit_code() == 0
+    daemon = daemon_of(home, "work")
+    before = len(os.listdir(f"/proc/{daemon}/fd"))
+    for number in range(rounds(12, 1000)):
+        with terminal("work", columns=90, rows=20) as window:
+            window.wait_for("\nbegun")
+            if number % 3 == 0:
+                window.signal(signal.SIGKILL)
+            elif number % 3 == 1:
+                window.hang_up()
+            else:
+                window.type(b"\x1c")
+                assert window.exit_code() == 0
+        wait_until(lambda: session(home)["attached"] == 0)
+    assert [session(home)[key] for key in ("columns", "rows")] == [90, 20]
+    wait_until(lambda: len(os.listdir(f"/proc/{daemon}/fd")) <= before)
 
 
 @pytest.mark.needs("vim")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result, wait_until
+from tests.support import Home, Result, processes, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -227,8 +227,14 @@ def test_a_reader_that_goes_away_is_met_in_silence(home: Home) -> None:
     assert done.stderr == b""
 
 
-def test_the_end_of_stdin_is_no_end_of_the_job(sesh: Sesh) -> None:
-    assert sesh("--exec", "--", "sh", "-c", "sleep 0.2; exit 6", input="").code == 6
+@pytest.mark.parametrize("options", [[], ["--follow"], ["--stdin"]])
+def test_r13_the_end_of_stdin_neither_ends_the_job_nor_costs_processor_time(home: Home, options: list[str]) -> None:
+    process = home.start("--exec", "job", *options, "--", "sh", "-c", "read line </dev/tty; exit 6")
+    wait_until(lambda: home.names() == ["job"])
+    waiting = [process.pid, json.loads(home.sesh("--status", "job", "--json").stdout)["daemon_pid"]]
+    wait_until(lambda: all(processes.rested(waiting) for _ in range(6)), what="0.3 s of sleep")
+    assert home.sesh("--send", "job", "on", "--enter").code == 0
+    assert process.wait(10) == 6
 
 
 def test_the_sesh_of_each_of_several_hosts_is_this_very_one(home: Home) -> None:

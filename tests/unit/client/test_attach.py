@@ -217,7 +217,7 @@ def test_r12_a_signal_gives_the_terminal_back(home: Home, daemon: FakeDaemon, nu
         assert peer.gone()
 
 
-def test_a_window_that_closes_ends_the_client_alone(home: Home, daemon: FakeDaemon) -> None:
+def test_r13_a_window_that_closes_ends_the_client_alone(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
         peer = daemon.accept()
         peer.welcome(PROMPT)
@@ -427,7 +427,7 @@ def _stuffed(peer: Peer) -> int:
     return 1000
 
 
-def test_an_idle_client_does_nothing(home: Home, daemon: FakeDaemon) -> None:
+def test_r13_an_idle_client_does_nothing(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
         peer = daemon.accept()
         peer.welcome(PROMPT)
