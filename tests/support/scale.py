@@ -1,0 +1,12 @@
+"""How many rounds a test makes: few as a rule, many where LONG=1 is set, as `make soak` does."""
+
+from __future__ import annotations
+
+import os
+
+LONG = os.environ.get("LONG") == "1"
+
+
+def rounds(few: int, many: int) -> int:
+    """`few`, or `many` where long tests are wanted."""
+    return many if LONG else few
