@@ -54,6 +54,7 @@ fidelity: test-packages
 	@$(BIN)/python -m tests.fidelity
 
 soak: test-packages
+	LONG=1 $(BIN)/pytest -q -k 'r11 or r16' tests/faults tests/terminal
 	$(BIN)/python -m tests.soak --hours $(or $(HOURS),1) $(ARGS)
 
 check: $(STAMP)
