@@ -126,6 +126,8 @@ _ESC = 0x1B
 _PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
 _MAX_SEQUENCE = 64
 """Bytes of a CSI sequence; a longer one is not a key."""
+_REPORTS = (b"<", b"=", b">", b"?", b"M")
+"""What follows CSI in the mouse's and the terminal's reports, which are no keys."""
 _MODIFIER_KEYS = range(57441, 57455)
 
 
@@ -269,7 +271,7 @@ class KeyParser:
         if unfinished == b"\x1b":
             return True
         if self._prefix:  # any key must stay behind the first one
-            return unfinished[2:3] not in (b"<", b"=", b">", b"?", b"M")
+            return unfinished[2:3] not in _REPORTS
         if unfinished[:2] == b"\x1bO":
             return any(legacy.startswith(b"\x1bO") for legacy in self._first.legacy)
         return not unfinished[2:].strip(b"0123456789:;")
@@ -309,12 +311,13 @@ class KeyParser:
         if end == len(buffer):
             return _Token(end, complete=False)
         if not 0x40 <= buffer[end] <= 0x7E:
-            return _Token(end)  # broken off: the byte here begins something else
+            # Broken off: the byte here begins something else. What was no key so far is none.
+            return _Token(end, is_key=buffer[at + 2 : at + 3] not in _REPORTS)
         end += 1
         if buffer[at:end] == b"\x1b[M":
             coordinates = buffer[end : end + 3]
             if coordinates and min(coordinates) < 0x20:
-                return _Token(end)
+                return _Token(end, is_key=False)
             return _Token(end + len(coordinates), complete=len(coordinates) == 3, is_key=False)
         token = _Token(end, is_key=buffer[at + 2] not in b"<=>?" and buffer[end - 1] not in b"IOcnty")
         found = parse_csi(buffer[at:end]) if token.is_key else None

@@ -129,10 +129,12 @@ class Ledger:
 
     def _designate_g0(self, data: bytes) -> None:
         """Note the last charset designated as G0; programs change it too often to look at each change."""
-        designated = data.rfind(b"\x1b(")
-        charset = data[designated + 2 : designated + 3]
-        if designated >= 0 and charset >= b" ":
-            self._designate(b"(", charset)
+        designated = len(data)
+        while (designated := data.rfind(b"\x1b(", 0, designated)) >= 0:
+            charset = data[designated + 2 : designated + 3]
+            if charset >= b" ":  # else a control has broken it off
+                self._designate(b"(", charset)
+                return
 
     def _follow_pen(self, data: bytes, pen: Pattern[bytes], coloured: Pattern[bytes]) -> None:
         """Note whether the pen (SGR) is not the default after `data`; it changes as often, so look from the end."""

@@ -140,6 +140,11 @@ def test_a_string_that_breaks_off_is_closed_and_changes_nothing() -> None:
     assert undo(b"\x1b[?200") == b""
 
 
+def test_a_charset_is_put_back_though_another_choice_breaks_off_after_it() -> None:
+    assert undo(b"\x1b(0\x1b(\n") == b"\x1b(B"
+    assert undo(b"\x1b(0", b"\x1b(\n") == b"\x1b(B"
+
+
 def test_an_endless_string_costs_bounded_memory() -> None:
     ledger = Ledger()
     ledger.feed(b"\x1b]52;c;")
