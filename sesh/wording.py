@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DAYS_TO_EPOCH = 719468
+_END_OF_TIME = 1 << 50
+"""Seconds from the epoch that no clock shows."""
 
 
 def plain(chosen: object) -> str:
@@ -68,12 +70,13 @@ def seconds(moment: object) -> float | None:
         date, _, time = str(moment).rstrip("Z").removesuffix("+00:00").partition("T")
         year, month, day = (int(part) for part in date.split("-"))
         hour, minute, second = time.split(":")
-    except ValueError:
+        year -= month <= 2
+        of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+        days = year * 365 + year // 4 - year // 100 + year // 400 + of_year - _DAYS_TO_EPOCH
+        found = days * 86400 + int(hour) * 3600 + int(minute) * 60 + float(second)
+    except (ValueError, OverflowError):
         return None
-    year -= month <= 2
-    of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-    days = year * 365 + year // 4 - year // 100 + year // 400 + of_year - _DAYS_TO_EPOCH
-    return days * 86400 + int(hour) * 3600 + int(minute) * 60 + float(second)
+    return found if abs(found) < _END_OF_TIME else None
 
 
 def at_home(path: str) -> str:

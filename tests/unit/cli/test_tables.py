@@ -61,7 +61,12 @@ def test_ages_are_short(seconds: int, shown: str) -> None:
     assert wording.age(moment, NOW) == shown
 
 
-@pytest.mark.parametrize("moment", [None, "", "yesterday", "2026-13", 5])
+ODD_MOMENTS = [
+    "2026-01-01T00:0null0:00Z", "6-1-1T::", "2026-01-01T00:00:nanZ", "2026-01-01T00:00:infZ", f"{10**400}-01-01T00:00:00Z",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("moment", [None, "", "yesterday", "2026-13", 5, *ODD_MOMENTS])
 def test_an_unknown_age_is_left_out(moment: object) -> None:
     assert wording.age(moment, NOW) == ""
 

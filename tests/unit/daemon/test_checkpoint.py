@@ -45,6 +45,24 @@ def shown(own: Session) -> tuple[list[str], list[str]]:
     return again.text(), again.last_lines(1000, ansi=True)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"size": [80, 24], "born": [], "position": 0, "resizes": [], "marks": [], "emulator": None},
+        {"size": [80, 24], "born": [80, 24], "position": 10**30, "resizes": [], "marks": [], "emulator": None},
+        {"size": [80, 24], "born": [80, 24], "position": 0, "resizes": [], "marks": [], "emulator": "text"},
+        {"size": [80, 24], "born": [80, 24], "position": 0, "resizes": [[]], "marks": [], "emulator": None},
+        {"size": 5},
+        "text",
+        None,
+    ],
+)
+def test_a_checkpoint_that_makes_no_sense_is_refused(model: object) -> None:
+    """It was an exception of whatever kind: `--logs` of a lost session ended in an internal error."""
+    with pytest.raises(ValueError):
+        checkpoint.emulator({"format": 1, "model": model}, b"some text")
+
+
 @settings(max_examples=60)
 @given(st.lists(PIECES, max_size=30), st.booleans(), st.booleans())
 def test_another_emulator_shows_the_same(output: list[bytes], loaded: bool, resized: bool) -> None:
