@@ -1,0 +1,54 @@
+"""The target of what is typed: the detach key is found, and all else passes."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections import Counter
+
+from sesh.client.keys import DetachKey, KeyParser
+from tests.fuzz.target import pure
+from tests.unit.vt.streams import cut
+
+_KEYS = ("C-\\", "C-b d", "F12", "M-x", "C-Space", "C-] ]", "S-F3", "C-M-a", "none")
+_TYPED = (
+    b"\x1c", b"\x1b[92;5u", b"\x1b[92;5:3u", b"\x1b[92:124:92;5:1u", b"\x1b[27;5;92~", b"\x02", b"d", b"\x1b[98;5u",
+    b"\x1b", b"\x1b[200~", b"\x1b[201~", b"\x1bx", b"\x1b[24~", b"\x1bOR", b"\x1b[1;2R", b"\x1b[M !!",
+    b"\x1b[M\x1c\x1c\x1c", b"\x1b[<0;3;4M", b"\x1b[I", b"\x1b[?1;2c", b"\x1b]10;rgb:0/0/0\x07", b"text",
+    "é中".encode(), b"\0", b"\x1d", b"]", b"\x1b[57442;5u", b"\x1b[57442;1:3u", b"\x1b[1;1:3A", b"\x1bO", b"\x1b[",
+    b"\x1b[" + b"1;" * 60, b"\x1b[;;;u", b"\r", b"\x1b[" + b"9" * 50 + b"u", b"\x1b[1:2:3:4:5u",
+    b"\x1b[92;" + b"9" * 40 + b"u",
+)  # fmt: skip
+
+
+def _make(rng: random.Random) -> bytes:
+    return rng.randbytes(1) + b"".join(rng.choice(_TYPED) for _ in range(rng.randint(0, 12)))
+
+
+def _run(parser: KeyParser, pieces: list[bytes]) -> list[bytes | None]:
+    """The input between presses of the detach key, joined; None is a press."""
+    events = [event for piece in pieces for event in parser.feed(piece)]
+    out: list[bytes | None] = []
+    for event in [*events, *parser.flush()]:
+        if len(event) == 1:
+            out.append(None)
+        elif out and (last := out[-1]) is not None:
+            out[-1] = last + event[1]
+        else:
+            out.append(event[1])
+    return out
+
+
+def check(case: bytes) -> None:
+    """However the bytes are cut they mean the same, and nothing passes that was not typed."""
+    choice, data = (case[:1] or b"\0")[0], case[1:]
+    key = DetachKey.parse(_KEYS[choice % len(_KEYS)])
+    whole = _run(KeyParser(key), [data])
+    assert _run(KeyParser(key), cut(random.Random(zlib.crc32(case)), data)) == whole
+    passed = b"".join(part for part in whole if part is not None)
+    assert not Counter(passed) - Counter(data)  # reports pass before the first of two keys, which waits
+    if key is None:
+        assert passed == data
+
+
+TARGETS = (pure("keys", _make, check, _TYPED),)

@@ -1,0 +1,54 @@
+"""What is fuzzed: how the cases of a target are made, what must hold for each, and the seeds that are kept of it.
+
+A case is bytes, so that it can be kept in a file, cut down and run again. A check raises where something does not hold.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.fuzz.mutation import mutated
+
+Check = Callable[[bytes], None]
+
+SEEDS = Path(__file__).with_name("seeds")
+#: The longest case of random bytes.
+LONGEST_RANDOM = 200
+
+
+@dataclass(frozen=True)
+class Target:
+    """One part of sesh that takes bytes from elsewhere.
+
+    `make` gives a case of the target's own grammar; `open` what checks cases, and holds what they need, such as a
+    daemon; `words` are put into cases by mutation. A `slow` target takes milliseconds for a case.
+    """
+
+    name: str
+    make: Callable[[random.Random], bytes]
+    open: Callable[[], AbstractContextManager[Check]]
+    words: tuple[bytes, ...] = ()
+    slow: bool = False
+
+    def seeds(self) -> list[Path]:
+        """The kept cases."""
+        return sorted(path for path in (SEEDS / self.name).glob("*") if path.is_file())
+
+    def case(self, rng: random.Random, known: list[bytes]) -> bytes:
+        """A case of the grammar, one of that or a `known` one with changes, or random bytes."""
+        chance = rng.random()
+        if chance < 0.1:
+            return rng.randbytes(rng.randint(0, LONGEST_RANDOM))
+        if chance < 0.5:
+            return self.make(rng)
+        base = rng.choice(known) if known and chance < 0.65 else self.make(rng)
+        return mutated(rng, base, self.words, known)
+
+
+def pure(name: str, make: Callable[[random.Random], bytes], check: Check, words: tuple[bytes, ...] = ()) -> Target:
+    """A target that needs nothing but its check."""
+    return Target(name, make, lambda: nullcontext(check), words)

@@ -1,0 +1,7 @@
+"""All targets."""
+
+from __future__ import annotations
+
+from tests.fuzz import bridges, casts, files, frames, keys, terminals
+
+TARGETS = {target.name: target for part in (terminals, frames, bridges, keys, files, casts) for target in part.TARGETS}

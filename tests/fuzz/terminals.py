@@ -1,0 +1,189 @@
+"""The targets of the emulator: what must hold whatever a program prints."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+from sesh.client.ledger import Ledger
+from sesh.daemon.pty.queries import LONGEST_STRING, QueryScanner
+from sesh.vt import tokenizer
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.export import export
+from sesh.vt.render.pictures import html, svg
+from sesh.vt.render.replay import repaint, replay
+from sesh.vt.render.viewport import Viewport
+from sesh.vt.screen import STACK_LIMIT
+from tests.fuzz import grammar
+from tests.fuzz.grammar import Script
+from tests.fuzz.target import pure
+from tests.unit.vt.streams import cut, essence
+
+_ALL = 10**9
+_INTERRUPTED = re.compile(rb"\x1b\[?[ -?]*[\x00-\x17\x19\x1c-\x1f\x7f]")
+_WORDS = (
+    grammar.RESIZE, b"\x1b[", b"\x1b]", b"\x1bP", b"\x1b\\", b"\x07", b"\r\n", b"\x1b[99999999b", b"\x1b[?1049h",
+    b"\x1bc", b"\x1b7", b"\x1b8", b"\x1b[m", b"\x1b[1;5r", b"\t", "中".encode(), "\u0301".encode(), "\u200d".encode(),
+    b"\x18",
+)  # fmt: skip
+
+
+@contextmanager
+def path(*, fast: bool) -> Iterator[None]:
+    """Within it every block takes the fast path where that is possible, or none does."""
+    with mock.patch.object(tokenizer, "SMALLEST", 1 if fast else 1 << 60):
+        yield
+
+
+def new(script: Script) -> Emulator:
+    """The emulator of a script, before its first step."""
+    return Emulator(*script.size, max_lines=script.bounds[0], max_bytes=script.bounds[1])
+
+
+def fed(script: Script, rng: random.Random | None = None) -> Emulator:
+    """The emulator at the end of a script, whose output came whole or, with `rng`, in pieces."""
+    emulator = new(script)
+    for step in script.steps:
+        if isinstance(step, tuple):
+            emulator.resize(*step)
+        else:
+            for piece in cut(rng, step) if rng is not None else (step,):
+                emulator.feed(piece)
+    check_bounds(emulator)
+    return emulator
+
+
+def check_bounds(emulator: Emulator) -> None:
+    """What holds for an emulator at any time: no errors, places within the screen, and all that it keeps bounded."""
+    assert emulator.errors == 0, repr(emulator.last_error)
+    screen, scrollback = emulator.screen, emulator.scrollback
+    assert len(screen.buffer) == screen.lines
+    assert all(len(row) == screen.columns for row in screen.buffer)
+    assert 0 <= screen.cursor.y < screen.lines
+    assert 0 <= screen.cursor.x <= screen.columns
+    assert 0 <= screen.top <= screen.bottom < screen.lines
+    assert 0 <= screen.left <= screen.right < screen.columns
+    assert scrollback.lines <= scrollback.max_lines + 1  # one may be unfinished
+    assert scrollback.bytes <= scrollback.max_bytes + (64 << 10) * 4
+    assert len(emulator.title) <= 1024
+    assert len(emulator.icon) <= 1024
+    assert len(emulator.cwd) <= 4096
+    assert len(emulator.tokenizer.pending) <= 1 << 16
+    for stack in (screen.titles, screen.kitty_stack, screen.main_kitty_stack):
+        assert len(stack) <= STACK_LIMIT + 1
+    assert len(screen.palette) + len(screen.dynamic) <= 300
+    assert all(len(value) <= 1024 for value in (*screen.palette.values(), *screen.dynamic.values()))
+
+
+def check_chunks(case: bytes) -> None:
+    """The same bytes cut at any place give the same state."""
+    script = grammar.script(case)
+    whole = fed(script)
+    pieces = fed(script, random.Random(zlib.crc32(case)))
+    assert pieces.state() == whole.state()
+    assert pieces.tokenizer.unfinished == whole.tokenizer.unfinished
+
+
+def check_paths(case: bytes) -> None:
+    """The fast path gives what the full path gives."""
+    script = grammar.script(case)
+    with path(fast=True):
+        quick = fed(script)
+    with path(fast=False):
+        slow = fed(script)
+    assert quick.state() == slow.state()
+    assert quick.scrollback.bytes == slow.scrollback.bytes
+
+
+def check_replay(case: bytes) -> None:
+    """A snapshot fed to a new terminal gives the same state, and state as data gives the same emulator."""
+    script = grammar.script(case)
+    emulator = fed(script)
+    size = (emulator.columns, emulator.rows)
+    copy = Emulator(*size, max_lines=_ALL, max_bytes=_ALL)
+    copy.feed(replay(emulator, lines=_ALL))
+    assert copy.errors == 0, repr(copy.last_error)
+    assert essence(copy, size[1]) == essence(emulator)
+    again = Emulator.from_state(json.loads(json.dumps(emulator.state())))
+    assert again.state() == emulator.state()
+    for more in (b"\r\n\x1b[31mmore", "e\u0301\x1b8x".encode()):
+        again.feed(more)
+        emulator.feed(more)
+    assert again.state() == emulator.state()
+
+
+def check_views(case: bytes) -> None:
+    """Whatever is on the screen can be drawn, in each form and at another size."""
+    script = grammar.script(case)
+    emulator = new(script)
+    small, glass = Viewport(7, 3), Emulator(7, 3)
+    small.draw(emulator)
+    for step in script.steps:
+        if isinstance(step, tuple):
+            emulator.resize(*step)
+        else:
+            emulator.feed(step)
+        glass.feed(small.draw(emulator))
+        assert glass.errors == 0, repr(glass.last_error)
+    assert not small.draw(emulator)
+    repaint(emulator, lines=5)
+    for form in ("text", "ansi", "json"):
+        export(emulator, form).decode()
+    if emulator.columns * emulator.rows <= 2000:
+        data = json.loads(export(emulator, "json"))
+        assert svg(data).startswith("<svg")
+        assert "<script" not in html(data)
+    emulator.scrollback.pack()
+    assert all("\n" not in line for line in emulator.last_lines(50))
+
+
+def check_queries(case: bytes) -> None:
+    """What is found of queries and titles does not depend on how the bytes are cut, and ends lie within a block."""
+    whole = QueryScanner()
+    expected = [(each.kind, each.body, each.end) for each in whole.find(case)]
+    scanner, found, at = QueryScanner(), [], 0
+    for piece in cut(random.Random(zlib.crc32(case)), case):
+        scanner = QueryScanner(scanner.carry)
+        found += [(each.kind, each.body, at + each.end) for each in scanner.find(piece)]
+        assert len(scanner.carry) <= LONGEST_STRING + 16
+        at += len(piece)
+    bells = [each for each in found if each[0] != "bell"]
+    assert bells == [each for each in expected if each[0] != "bell"]  # of bells not all are told
+    assert scanner.carry == whole.carry
+
+
+def check_ledger(case: bytes) -> None:
+    """What a client undoes when it leaves brings no state of the emulator down, and does not grow without bound."""
+    ledger = Ledger()
+    ledger.feed(case)
+    pieces = Ledger()
+    for piece in cut(random.Random(zlib.crc32(case)), case):
+        pieces.feed(piece)
+    undo = ledger.undo(80)
+    # Only the pen may differ: where nothing tells, it is put back once too often.
+    assert pieces.undo(80).replace(b"\x1b[m", b"") == undo.replace(b"\x1b[m", b"")
+    if not _INTERRUPTED.search(case):  # the ledger does not follow sequences with controls in them
+        emulator = Emulator(20, 5)
+        emulator.feed(case + b"\x18" + undo)
+        assert not emulator.alternate
+        assert emulator.cursor_visible
+        assert not emulator.mode(2004)
+
+
+def _bytes(rng: random.Random) -> bytes:
+    return grammar.output(rng, 30, tuple(grammar.KINDS))
+
+
+TARGETS = (
+    pure("tokenizer", grammar.make, check_chunks, _WORDS),
+    pure("screen", grammar.make, check_paths, _WORDS),
+    pure("replay", grammar.make, check_replay, _WORDS),
+    pure("views", grammar.make, check_views, _WORDS),
+    pure("queries", _bytes, check_queries, _WORDS),
+    pure("ledger", _bytes, check_ledger, _WORDS),
+)

@@ -1,0 +1,75 @@
+"""Each target for a short while: the kept seeds, cases of its grammar, and what hypothesis thinks of."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz import grammar, loop, mutation
+from tests.fuzz.target import Target, pure
+from tests.fuzz.targets import TARGETS
+
+CASES = 150
+#: Of a target that takes milliseconds for each.
+SLOW_CASES = 12
+
+
+def cases(target: Target) -> st.SearchStrategy[bytes]:
+    """Cases of a target: random bytes, its grammar's, and changed ones. Those are numbers, which shrink badly."""
+    known = [path.read_bytes() for path in target.seeds()]
+    numbers = st.integers(0, 2**32)
+    return st.one_of(st.binary(max_size=200), numbers.map(lambda seed: target.case(random.Random(seed), known)))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_case_holds(name: str) -> None:
+    target = TARGETS[name]
+    with target.open() as check:
+
+        @settings(max_examples=SLOW_CASES if target.slow else CASES, database=None)
+        @given(cases(target))
+        def run(case: bytes) -> None:
+            check(case)
+
+        run()
+
+
+@pytest.mark.parametrize("name", [name for name, target in TARGETS.items() if target.seeds()])
+def test_what_failed_once_holds(name: str) -> None:
+    target = TARGETS[name]
+    with target.open() as check:
+        for path in target.seeds():
+            error = loop.failure(check, path.read_bytes())
+            assert error is None, f"{loop.how_to_repeat(str(path))}: {error!r}"
+
+
+def test_a_failure_is_cut_down_and_kept_and_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def check(case: bytes) -> None:
+        assert b"\x1b" not in case or b"Z" not in case
+
+    monkeypatch.setattr(loop, "SEEDS", tmp_path)
+    target = pure("toy", lambda rng: b"x" * 50 + b"\x1b" + rng.randbytes(100) + b"Z" + b"y" * 50, check)
+    tally = loop.Tally()
+    loop.turn(target, check, random.Random(1), 0.2, tally)
+    (path,) = (tmp_path / "toy").iterdir()
+    assert sorted(path.read_bytes()) == sorted(b"\x1bZ")
+    assert len(tally.failures) == 1
+    assert f"python -m tests.fuzz repeat {tally.failures.popitem()[1]}" in capsys.readouterr().out
+
+
+def test_the_grammar_has_twenty_kinds_and_each_says_something() -> None:
+    assert len(grammar.NAMES) >= 20
+    rng = random.Random(1)
+    for kind in grammar.KINDS.values():
+        assert any(kind(rng) for _ in range(20))
+
+
+def test_a_mutation_changes_something() -> None:
+    rng = random.Random(2)
+    assert sum(mutation.mutated(rng, b"some words", (b"word",), [b"other"]) != b"some words" for _ in range(100)) > 80
