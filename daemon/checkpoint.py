@@ -115,6 +115,6 @@ def emulator(header: checkpoints.Header, data: bytes) -> Emulator:
         while model.lag:
             model.step()
         model.apply_size()
-    except (AttributeError, LookupError, OverflowError, TypeError) as error:
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"unreadable checkpoint: {error}") from error
     return model.emulator

@@ -59,7 +59,7 @@ def shown(own: Session) -> tuple[list[str], list[str]]:
 )
 def test_a_checkpoint_that_makes_no_sense_is_refused(model: object) -> None:
     """It was an exception of whatever kind: `--logs` of a lost session ended in an internal error."""
-    with pytest.raises(ValueError, match="checkpoint|state of version"):
+    with pytest.raises(ValueError, match="unreadable checkpoint"):
         checkpoint.emulator({"format": 1, "model": model}, b"some text")
 
 
