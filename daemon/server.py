@@ -13,7 +13,7 @@ from sesh.daemon.loop.poller import READ, WRITE, new_poller
 from sesh.daemon.pty.pump import WINDOW
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.shell import variables
-from sesh.errors import ProtocolError, SeshError
+from sesh.errors import ProtocolError, Refused, SeshError
 from sesh.lean import signal
 
 TYPE_CHECKING = False
@@ -36,6 +36,8 @@ TURN = 0.01
 """Seconds for which one connection's frames are handled before it is the others' turn."""
 CROWDED = 0.2
 """Seconds for which no connection is accepted after the process ran out of descriptors."""
+STRANGER = 60.0
+"""Seconds after which the log of faults names another user's attempt to connect again."""
 
 
 class Server:
@@ -233,6 +235,11 @@ class Server:
         """Accepts a connection. Out of descriptors, the listening socket is ignored for a while: it stays ready."""
         try:
             opened = self.listener.accept()
+        except Refused as error:
+            if not self.session.timers.is_set("stranger"):  # many would push all else out of the log
+                self.session.faults.note(f"a connection was closed: {error}")
+                self.session.timers.set("stranger", STRANGER, lambda: None)
+            return
         except OSError:
             self.session.timers.set("crowded", CROWDED, lambda: None)
             raise

@@ -13,7 +13,7 @@ from sesh.daemon.events import Events, Missed
 from sesh.daemon.loop.fault_log import FaultLog
 from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.pty.pump import Pump
+from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
 from sesh.daemon.pty.queries import QUERIES
 from sesh.errors import SIGNAL_BASE, Refused
 from sesh.store import records
@@ -125,7 +125,7 @@ class Session:
         if client is not None:
             client.replies.expect(finding.kind, time.monotonic())
             return
-        if self.runs is not None and self.runs.no_answers():
+        if self.pump.input.waiting("answers") >= MAX_ANSWERS or (self.runs is not None and self.runs.no_answers()):
             return
         from sesh.daemon.pty.answers import answer, needs_terminal
 

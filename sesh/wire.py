@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _READ = 1 << 18
+_LONGEST_POLL = 86_400_000.0
+"""Milliseconds of one call of poll(2), which takes no more than 24 days."""
 
 
 class Connection:
@@ -262,10 +264,19 @@ def ask(
     return connect(name).only(verb, data, timeout=timeout, **words)
 
 
-def _wait(descriptor: int, events: int, deadline: float | None) -> None:
-    """Blocks until the descriptor is ready. Raises TimedOut past the deadline."""
+def ready(descriptor: int, events: int, deadline: float | None) -> bool:
+    """Waits until the descriptor is ready; False past the deadline (monotonic)."""
     poll = select.poll()
     poll.register(descriptor, events)
-    left = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-    if not poll.poll(left):
+    if deadline is None:
+        return bool(poll.poll())
+    while not poll.poll(min(max(0.0, deadline - time.monotonic()) * 1000, _LONGEST_POLL)):
+        if not time.monotonic() < deadline:
+            return False
+    return True
+
+
+def _wait(descriptor: int, events: int, deadline: float | None) -> None:
+    """Blocks until the descriptor is ready. Raises TimedOut past the deadline."""
+    if not ready(descriptor, events, deadline):
         raise TimedOut("the session's daemon did not answer in time", hint="`$sesh --status` shows its pid")

@@ -59,16 +59,17 @@ class Listener:
         }
 
     def accept(self) -> socket.socket | None:
-        """A new connection of the same user; None where there is none, or it is another user's."""
+        """A new connection of the same user; None where there is none. Raises Refused where it is another user's."""
         try:
             opened = lean.accept(self.socket)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
                 return None
             raise
-        if platform.peer_uid(opened) != os.geteuid():
+        user = platform.peer_uid(opened)
+        if user != os.geteuid():
             opened.close()
-            return None
+            raise Refused(f"another user (uid {user}) tried to connect")
         return opened
 
     def rename(self, name: str, record: Callable[[], None] | None = None) -> None:

@@ -12,6 +12,9 @@ READ, WRITE = 1, 4
 _MAX_EVENTS = 64
 """Descriptors reported by one call; the others come with the next."""
 
+_LONGEST = 86400.0
+"""Seconds that one call waits at most; epoll takes no more than 24 days."""
+
 
 class Poller:
     """Descriptors and what each is waited for (`READ`, `WRITE`); one that has hung up is ready for all of it."""
@@ -51,7 +54,9 @@ class Poller:
             pass  # it is closed already, and the kernel has forgotten it
 
     def wait(self, seconds: float | None) -> list[tuple[int, int]]:
-        """The descriptors that are ready now or within `seconds`, with their events; None waits forever."""
+        """The descriptors that are ready now or within `seconds`, a day at most, with their events; None: forever."""
+        if seconds is not None and not seconds < _LONGEST:
+            seconds = _LONGEST
         # Rounded up to whole milliseconds: rounded down, a deadline that is near would make the loop spin.
         ready = self._kernel.poll(-1 if seconds is None else -(-seconds * 1000 // 1) / 1000, _MAX_EVENTS)
         for at, (descriptor, events) in enumerate(ready):
@@ -75,7 +80,7 @@ class SelectorPoller(Poller):
         self._kernel.unregister(descriptor)
 
     def wait(self, seconds: float | None) -> list[tuple[int, int]]:
-        ready = self._kernel.select(seconds)
+        ready = self._kernel.select(seconds if seconds is None or seconds < _LONGEST else _LONGEST)
         return [(key.fd, (READ if events & 1 else 0) | (WRITE if events & 2 else 0)) for key, events in ready]
 
 

@@ -8,6 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+FOREVER = 1e9
+"""Seconds beyond which no deadline is set: some thirty years."""
+
 
 class Timers:
     """Callbacks by name; setting a name again moves its deadline."""
@@ -16,8 +19,8 @@ class Timers:
         self._deadlines: dict[Hashable, tuple[float, Callable[[], None]]] = {}
 
     def set(self, name: Hashable, seconds: float, call: Callable[[], None]) -> None:
-        """Calls `call` in `seconds`."""
-        self._deadlines[name] = (time.monotonic() + seconds, call)
+        """Calls `call` in `seconds`. What is no number, or infinite, means `FOREVER`."""
+        self._deadlines[name] = (time.monotonic() + (min(FOREVER, seconds)), call)
 
     def ensure(self, name: Hashable, seconds: float, call: Callable[[], None]) -> None:
         """As `set`, but leaves a deadline that is set already alone."""

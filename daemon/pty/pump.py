@@ -36,6 +36,8 @@ WINDOW = 256 << 10
 """Bytes of INPUT that a client may send without an ACK; the daemon stops reading one that has twice as many waiting."""
 LIMIT = 4 << 20
 """Bytes of input that may wait in all; `--send` is refused beyond it."""
+MAX_ANSWERS = 4 << 10
+"""Bytes of automatic answers that may wait for the program; further ones are dropped, as a terminal does."""
 OWN_WRITERS = frozenset(("answers", "run"))
 """Writers of the daemon itself: what they type is not a line that a person would continue."""
 CHECKPOINT_AFTER = 1.0

@@ -163,7 +163,10 @@ class Zygote:
                     self._lifetimes.remove(descriptor)
                     os.close(descriptor)
                     continue
-                opened = self._listener.accept()
+                try:
+                    opened = self._listener.accept()
+                except Refused:
+                    continue  # another user's
                 if opened is not None:
                     self._fork_daemon(opened)
 

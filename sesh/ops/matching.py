@@ -10,9 +10,8 @@ import os
 import select
 import signal
 import sys
-import time
 
-from sesh import wording
+from sesh import wire, wording
 from sesh.errors import Refused, TimedOut, UsageError
 from sesh.lean import socket
 from sesh.names import printable
@@ -187,9 +186,7 @@ def _receive(opened: socket.socket, size: int, deadline: float | None) -> bytes:
 
 
 def _wait(opened: socket.socket, events: int, deadline: float | None) -> None:
-    poll = select.poll()
-    poll.register(opened.fileno(), events)
-    if not poll.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000):
+    if not wire.ready(opened.fileno(), events, deadline):
         raise TimedOut("timed out")
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import stat
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from sesh.store import records
 from tests.faults.daemons import Daemons, children, gone, kill
 from tests.support import Home, Terminal, wait_until
 
+SLEEP = ("/bin/sleep", "100")
 CREATE = """
 import os
 from sesh.daemon.spawn import launch
@@ -205,6 +207,31 @@ def test_r04_another_users_directory_is_refused(daemons: Daemons, home: Home) ->
         daemons.start("work", "/bin/sleep", "100")
     os.chown(home.directory, 0, -1)
     assert os.listdir(home.directory) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can connect as another user")
+def test_r06_another_users_attempt_to_connect_is_in_the_log_of_faults_once(daemons: Daemons, home: Home) -> None:
+    daemons.start("work", *SLEEP)
+    for folder in (home.root, home.path, home.directory):
+        os.chmod(folder, 0o711)  # noqa: S103
+    os.chmod(paths.socket_path("work"), 0o666)  # noqa: S103
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setuid(12345)
+                with socket.socket(socket.AF_UNIX) as opened:
+                    opened.connect(paths.socket_path("work"))
+                    os._exit(len(opened.recv(1)))
+            finally:
+                os._exit(9)
+        assert os.waitpid(child, 0)[1] == 0
+    os.chmod(home.directory, 0o700)
+    os.chmod(paths.socket_path("work"), 0o600)
+    faults = daemons.ask("work", "status")["session"]["faults"]
+    assert [line.partition(" ")[2] for line in faults] == [
+        "a connection was closed: another user (uid 12345) tried to connect"
+    ]
 
 
 def test_what_keeps_a_session_from_starting_comes_back_and_leaves_nothing(daemons: Daemons, home: Home) -> None:

@@ -99,6 +99,11 @@ def test_a_time_limit_ends_the_job_with_124(sesh: Sesh, home: Home) -> None:
     assert home.names() == []
 
 
+def test_a_time_limit_of_years_ends_nothing(sesh: Sesh) -> None:
+    """The kernel counts no longer than 24 days: the daemon died of it."""
+    assert sesh("--exec", "--timeout", "999999999", "--", "sh", "-c", "sleep 0.1; exit 3").code == 3
+
+
 def test_a_kept_job_can_be_read_until_it_is_killed(sesh: Sesh, home: Home) -> None:
     assert sesh("--exec", "build", "--keep", "--", "sh", "-c", "echo done; exit 5").code == 5
     (session,) = sesh("--list", "--json").json()

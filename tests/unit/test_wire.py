@@ -232,3 +232,11 @@ def test_one_verb_goes_out_in_one_go_and_comes_back(listener: socket.socket) -> 
     hello = protocol.parse(seen[0][1])
     assert (hello["protocol"], hello["role"], hello["pid"]) == (protocol.PROTOCOL, "request", os.getpid())
     assert protocol.parse(seen[2][1]) == {"id": 1, "verb": "send", "enter": True}
+
+
+@pytest.mark.parametrize("seconds", [1e9, float("inf")])
+def test_a_deadline_years_away_is_no_error(pair: tuple[wire.Connection, socket.socket], seconds: float) -> None:
+    """poll(2) takes no more than 24 days."""
+    connection, far = pair
+    far.sendall(WELCOME)
+    assert connection.expect_welcome(time.monotonic() + seconds)["name"] == "work"

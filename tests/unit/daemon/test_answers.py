@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from sesh import __version__
 from sesh.daemon.pty.answers import answer, needs_terminal
-from sesh.daemon.pty.queries import QUERIES, QueryScanner
+from sesh.daemon.pty.pump import MAX_ANSWERS
+from sesh.daemon.pty.queries import QUERIES, Finding, QueryScanner
 from sesh.daemon.pty.replies import ReplyFilter
+from sesh.daemon.session import Session
 from sesh.vt.emulator import Emulator
 
 
@@ -162,3 +164,24 @@ def test_an_answer_is_a_reply_of_its_kind_to_whoever_filters_it(
                 assert filtering.filter(reply, 0.0) == b""
             filtering.expect(finding.kind, 0.0)
             assert filtering.filter(reply, 0.0) == reply
+
+
+class Deaf:
+    """The pty of a program that reads nothing."""
+
+    descriptor = 99
+
+    def write(self, _: bytes) -> int:
+        return 0
+
+
+def test_answers_that_the_program_does_not_read_are_dropped_beyond_some_kilobytes() -> None:
+    """They were queued without bound: a program that asked and never read made the daemon grow by 20 MB a second."""
+    facts = {"name": "work", "id": "00ff", "created": 0.0, "directory": "/", "command": ["yes"], "pid": 1}
+    session = Session({**facts, "labels": {}, "keep": False, "job": False}, (80, 24, 0, 0), None)
+    session.pump.pty = Deaf()  # type: ignore[assignment]
+    for _ in range(5000):
+        session._found(Finding("da1", b"c", 0), 0)
+    assert MAX_ANSWERS <= session.pump.input.size < MAX_ANSWERS + 100
+    session.pump.input.add("send", b"typed")
+    assert session.pump.input.waiting("send") == 5

@@ -206,7 +206,8 @@ def test_r06_another_users_connection_is_closed_before_a_byte_is_read(
     claimed = Listener.claim("work")
     with wire.connect("work") as connection:
         monkeypatch.setattr(platform, "peer_uid", lambda _: os.geteuid() + 1)
-        assert claimed.accept() is None
+        with pytest.raises(Refused, match=f"another user .uid {os.geteuid() + 1}. tried to connect"):
+            claimed.accept()
         assert os.read(connection.inbound, 1) == b""
     assert claimed.accept() is None
     claimed.release()

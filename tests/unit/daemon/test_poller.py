@@ -72,3 +72,14 @@ def test_a_deadline_is_not_asked_for_before_it_is_there(kind: type[Poller], pipe
 
 def test_this_system_has_a_way() -> None:
     assert type(new_poller()) in KINDS
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e9])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wait_longer_than_the_kernel_can_count_is_a_wait(
+    kind: type[Poller], pipe: tuple[int, int], seconds: float
+) -> None:
+    """It was an error that ended the daemon, and the session with it."""
+    waiting = kind()
+    waiting.watch({pipe[1]: WRITE})
+    assert waiting.wait(seconds) == [(pipe[1], WRITE)]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sesh.daemon.loop.timers import Timers
+from sesh.daemon.loop.timers import FOREVER, Timers
 
 
 class Clock:
@@ -111,3 +111,15 @@ def test_a_callback_that_fails_leaves_the_others_set(clock: Clock) -> None:
         due.run()
     due.run()
     assert ran == ["b"]
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e300])
+def test_a_deadline_that_never_comes_keeps_no_other_from_coming(clock: Clock, seconds: float) -> None:
+    due, ran = Timers(), []
+    due.set("never", seconds, lambda: ran.append("never"))
+    due.set("a", 2, lambda: ran.append("a"))
+    assert due.wait_time() == 2
+    clock.now += 2
+    due.run()
+    assert ran == ["a"]
+    assert due.wait_time() == pytest.approx(FOREVER - 2)
