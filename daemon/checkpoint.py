@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from sesh.daemon.clients.connection import clamp_size
 from sesh.daemon.clients.model import Model
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.store import checkpoints
@@ -109,12 +110,17 @@ def emulator(header: checkpoints.Header, data: bytes) -> Emulator:
     log = OutputLog()
     log.restore(0, data)
     try:
-        columns, rows = header["model"]["size"]
-        model = Model(log, columns, rows)
-        model.restore(header["model"])
+        state = header["model"]
+        sizes = [state["size"], state["born"], *(size for _, *size in state["resizes"])]
+        if any(list(clamp_size(*size)[:2]) != list(size) for size in sizes):
+            raise ValueError("a size that no terminal has")
+        if state["position"] or state["emulator"] is not None:
+            raise ValueError("not from the beginning")
+        model = Model(log, *state["size"])
+        model.restore(state)
         while model.lag:
             model.step()
         model.apply_size()
-    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ValueError(f"unreadable checkpoint: {error}") from error
     return model.emulator

@@ -155,7 +155,7 @@ class Ending:
         for timer in ("end", "timeout", "checkpoint"):
             session.timers.clear(timer)
         if session.facts["keep"]:
-            session.faults.guard(session.write_record, "the record")
+            session.faults.guard(lambda: session.write_record(durable=True), "the record")
             if session.facts.get("persist"):
                 session.faults.guard(lambda: session.checkpointer().write(), "the checkpoint")
         else:

@@ -31,7 +31,6 @@ MAX_RUNNING = 8
 """Hooks that run at once."""
 BURST, PER_SECOND = 10, 1.0
 """Hooks that may start at once, and how many a second after that."""
-_MAX_FILE = 1 << 20
 _NOT_STARTED = 120
 
 
@@ -109,8 +108,7 @@ class Hooks:
 def _mentioned(kind: str) -> bool:
     """Whether the settings may have a hook of this kind: the file contains its name. Costs next to nothing."""
     try:
-        with open(paths.settings_file(), "rb", buffering=0) as file:
-            return kind.encode() in (file.read(_MAX_FILE) or b"")
+        return kind.encode() in paths.read_regular(paths.settings_file(), config.LARGEST)
     except OSError:
         return False
 

@@ -15,6 +15,7 @@ from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.shell import variables
 from sesh.errors import ProtocolError, Refused, SeshError
 from sesh.lean import signal
+from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class Server:
         self.ending.child_ended()  # it may have ended before there was a handler
         while not (self._stopping or self.ending.over()):
             self._turn()
+        if self.ending.done:
+            results.sync(self.session.facts["id"])
 
     @property
     def named(self) -> bool:
@@ -360,6 +363,8 @@ class Server:
             os.unlink(paths.record_path(old))
         except FileNotFoundError:
             pass  # somebody has removed it
+        if not session.running:
+            session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
         session.emit("renamed", before=old)
         platform.set_process_title(f"sesh: {name}")
         variables.update(session.facts["id"], name, {}, renamed=True)

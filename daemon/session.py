@@ -362,17 +362,17 @@ class Session:
             "version": __version__,
         }
 
-    def write_record(self) -> None:
+    def write_record(self, *, durable: bool = False) -> None:
         """Writes NAME.json. Raises OSError."""
         with paths.masked(0o077):
-            records.write(self.record())
+            records.write(self.record(), durable=durable)
 
     def change(self, **facts: Any) -> None:
         """Changes facts and their record, or neither. Raises Refused where the record cannot be written."""
         before = {key: self.facts[key] for key in facts}
         self.facts.update(facts)
         try:
-            self.write_record()
+            self.write_record(durable=True)
         except OSError as error:
             self.facts.update(before)
             raise Refused(f"cannot write to {paths.directory()}: {error.strerror}; nothing was changed") from error

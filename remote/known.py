@@ -11,9 +11,10 @@ import os
 import time
 
 from sesh import lean, paths
-from sesh.errors import InvalidHost
+from sesh.errors import InvalidHost, Refused
 from sesh.lean import Lock
 from sesh.names import check_host, is_name
+from sesh.store import shapes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ FAILURE_PAUSE = 60.0
 MAX_NAMES = 1_000
 """Sessions of one remote kept for completion."""
 
+_LARGEST = 4 << 20
+"""Bytes of one of these files."""
 _RECORD, _FAILED, _NAMES, SYNCED = ".json", ".failed", ".names", ".synced"
 _writing = Lock()
 
@@ -57,7 +60,7 @@ class KnownRemote:
 def directory() -> str:
     """The directory of the records; it is neither created nor checked here."""
     configured = os.environ.get("XDG_STATE_HOME", "")
-    state = configured if os.path.isabs(configured) else os.path.expanduser("~/.local/state")
+    state = configured if os.path.isabs(configured) else paths.expanded("~/.local/state")
     return os.path.join(state, "sesh", "remotes")
 
 
@@ -88,6 +91,7 @@ def record(destination: Destination, version: str | None = None) -> bool:
             "last_used": now,
             "version": version or before.get("version") or "",
         },
+        durable=True,
     )
     _remove(path_of(destination.host, _FAILED))
     for path, other in _records():
@@ -146,16 +150,40 @@ def read(path: str) -> dict[str, Any]:
     """The content of one of these files; empty where it is missing, broken or a link. Raises Refused."""
     paths.trusted(os.path.dirname(path), "XDG_STATE_HOME")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, encoding="utf-8") as file:
-            content = lean.parse_json(file.read())
-    except (OSError, ValueError, RecursionError):
+        return shapes.read(path, {}, _LARGEST) or {}
+    except Refused:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
-def write(path: str, content: Mapping[str, Any]) -> bool:
-    """Write one of these files atomically; False where that fails. Raises Refused for an unsafe directory."""
+def damage() -> list[str]:
+    """Why records of remotes are not believed, with the fix. Raises Refused for an unsafe directory."""
+    folder = directory()
+    if not paths.trusted(folder, "XDG_STATE_HOME"):
+        return []
+    errors = []
+    for entry in sorted(os.listdir(folder)):
+        path = os.path.join(folder, entry)
+        if entry.startswith(".") or not entry.endswith(_RECORD):
+            continue
+        try:
+            found = shapes.read(path, {}, _LARGEST)
+        except Refused as error:
+            errors.append(str(error))
+            continue
+        if found is not None and not _is_record(path, KnownRemote(found)):
+            errors.append(str(paths.damaged(path, "not the record of a host")))
+    return errors
+
+
+def _is_record(path: str, remote: KnownRemote) -> bool:
+    return bool(remote.key) and _is_host(remote.host) and path == path_of(remote.key, _RECORD)
+
+
+def write(path: str, content: Mapping[str, Any], *, durable: bool = False) -> bool:
+    """Write one of these files atomically; False where that fails. Raises Refused for an unsafe directory.
+
+    `durable`: a loss of power leaves the old or the new one; what only saves a question later needs no such wait.
+    """
     folder = os.path.dirname(path)
     try:
         os.makedirs(os.path.dirname(folder), exist_ok=True)
@@ -165,7 +193,7 @@ def write(path: str, content: Mapping[str, Any]) -> bool:
         except FileExistsError:
             paths.trusted(folder, "XDG_STATE_HOME")
         with _writing:
-            paths.write_whole(path, lean.to_json(dict(content), ascii_only=True).encode() + b"\n")
+            paths.write_whole(path, lean.to_json(dict(content), ascii_only=True).encode() + b"\n", durable=durable)
     except OSError:
         return False
     return True
@@ -182,7 +210,7 @@ def _records() -> list[tuple[str, KnownRemote]]:
         if not entry.endswith(_RECORD) or entry.startswith("."):
             continue
         remote = KnownRemote(read(path))
-        if remote.key and _is_host(remote.host) and path == path_of(remote.key, _RECORD):
+        if _is_record(path, remote):
             found.append((remote.last_used, _modified(path), path, remote))
     found.sort(key=lambda row: row[:3], reverse=True)
     return [(path, remote) for _, _, path, remote in found]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 REPLAY_LINES = 1_000
 MOST_REPLAY_LINES = 1_000_000
+LARGEST = 1 << 20
+"""Bytes of the file."""
 KEYS = ("detach_key", "replay_lines", "persist", "groups", "remotes", "hooks")
 HOOKS = ("on_bell", "on_exit", "on_notification", "on_command_failed")
 
@@ -179,8 +181,7 @@ def load(path: str | None = None) -> Config:
         config.warn(f"cannot be read: {error.strerror}; using the defaults")
         return config
     try:
-        with open(config.path, "rb") as file:
-            text = file.read().decode("utf-8-sig")
+        text = paths.read_regular(config.path, LARGEST).decode("utf-8-sig")
     except OSError as error:
         config.warn(f"cannot be read: {error.strerror}; using the defaults")
         return config

@@ -79,7 +79,8 @@ def parse_json(text: str) -> Any:
     text = text.strip(_WHITESPACE)
     try:
         value, end = _scanner[0](text, 0)
-    except StopIteration as error:
+    except (StopIteration, SystemError) as error:
+        # To raise its own error the scanner of 3.10 and 3.11 needs `json.decoder`, which is not loaded: SystemError.
         raise ValueError("not JSON") from error
     if end != len(text):
         raise ValueError("more than one JSON value")

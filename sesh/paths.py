@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import time
 
 from sesh.errors import Exists, NotFound, Refused
 from sesh.names import is_name
-from sesh.platform import LINUX, LONGEST_SOCKET_PATH
+from sesh.platform import LINUX, LONGEST_SOCKET_PATH, start_time
 
 PRIVATE = 0o700
 OWN = 0o600
 SOCKET, RECORD = ".sock", ".json"
 _LOCK = ".lock"
 _RECENT = ".recent"
+_TO_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_BLOCK = 1 << 16
+SETTLED = 600.0
+"""Seconds after which a file that is made for a moment is left over, also one of another machine's process."""
+_LARGEST_NOTE = 64 << 10
+"""Bytes of the names attached last."""
+TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
+"""The errors of a process, and of a machine, that can open nothing more."""
+
+
+def home() -> str:
+    """The user's home directory: `HOME`, else, where that is empty or no whole path, the one of passwd(5)."""
+    named = os.environ.get("HOME", "")
+    if os.path.isabs(named):
+        return named.rstrip("/") or "/"
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return "/"
+
+
+def expanded(word: str) -> str:
+    """`~` and `~/…` as paths in the home directory; `~user` as a shell takes it."""
+    return home() + word[1:] if word == "~" or word[:2] == "~/" else os.path.expanduser(word)
 
 
 def directory() -> str:
     """The directory of the sessions: `SESH_DIR`, else `~/.sesh`, absolute. It is neither made nor checked here."""
     # With a slash at its end a link would be taken for the directory that it leads to.
-    return os.path.abspath(os.environ.get("SESH_DIR") or os.path.join(os.path.expanduser("~"), ".sesh"))
+    return os.path.abspath(os.environ.get("SESH_DIR") or os.path.join(home(), ".sesh"))
 
 
 def ready_directory() -> str:
@@ -57,10 +85,31 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
         raise Refused(f"{path} is not a directory; remove it, or set {variable} to a directory of yours")
     if found.st_uid != os.geteuid():
         raise Refused(f"{path} belongs to another user (uid {found.st_uid}); set {variable} to a directory of yours")
-    if found.st_mode & 0o077:
-        mode = stat.S_IMODE(found.st_mode)
-        raise Refused(f"{path} is accessible to other users (mode {mode:04o}); run: chmod 700 {path}")
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o077:
+        fix = f"run: chmod 700 {path}" if _is_unshared(path, mode) else f"set {variable} to a directory of its own"
+        raise Refused(f"{path} is accessible to other users (mode {mode:04o}); {fix}")
+    if mode & PRIVATE != PRIVATE:
+        raise Refused(f"you have no access to {path} (mode {mode:04o}); run: chmod 700 {path}")
     return True
+
+
+def _is_unshared(path: str, mode: int) -> bool:
+    """Whether a directory may be closed to others: what is in it is closed to them already, and it is no place of all.
+
+    Such are the root, what lies in it, the home directory, and whatever has the sticky bit, as /tmp.
+    """
+    if mode & stat.S_ISVTX or os.path.dirname(path) == "/" or os.path.realpath(path) == os.path.realpath(home()):
+        return False
+    try:
+        with os.scandir(path) as entries:
+            return all(_is_private(entry.stat(follow_symlinks=False)) for entry in entries)
+    except OSError:
+        return False
+
+
+def _is_private(found: os.stat_result) -> bool:
+    return found.st_uid == os.geteuid() and (stat.S_ISLNK(found.st_mode) or not found.st_mode & 0o077)
 
 
 def check_file(path: str, kind: int) -> bool:
@@ -72,6 +121,11 @@ def check_file(path: str, kind: int) -> bool:
         found = os.lstat(path)
     except FileNotFoundError:
         return False
+    _check(path, found, kind)
+    return True
+
+
+def _check(path: str, found: os.stat_result, kind: int) -> None:
     what = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
     if stat.S_IFMT(found.st_mode) != kind:
         raise Refused(f"{path} is not {what} created by sesh; check it and move it away")
@@ -79,7 +133,60 @@ def check_file(path: str, kind: int) -> bool:
         raise Refused(f"{path} belongs to another user (uid {found.st_uid}); move it away")
     if stat.S_IMODE(found.st_mode) != OWN:
         raise Refused(f"{path} has mode {stat.S_IMODE(found.st_mode):04o}; run: chmod 600 {path}")
-    return True
+
+
+def read_own(path: str, largest: int, *, whole: bool = True) -> bytes | None:
+    """The content of a file of sesh's own; None where it is not there. No link is followed, and nothing waited for.
+
+    `largest`: bytes; of a larger one, where it need not be `whole`, so many are returned. Raises Refused, with the fix,
+    for what `check_file` refuses, and for what cannot be read.
+    """
+    if not check_file(path, stat.S_IFREG):
+        return None
+    try:
+        descriptor = os.open(path, _TO_READ | os.O_NOFOLLOW)
+        try:
+            _check(path, os.fstat(descriptor), stat.S_IFREG)  # another one may have taken its place
+            return _content(descriptor, largest, whole=whole)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in TOO_MANY_FILES:
+            raise
+        raise damaged(path, str(error.strerror)) from error
+
+
+def read_regular(path: str, largest: int) -> bytes:
+    """The content of a file that the user may have put there, through links too.
+
+    Raises OSError, also for what is larger, or no regular file: a FIFO would be waited for.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # opening is an act: a device may begin something
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    descriptor = os.open(path, _TO_READ)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        return _content(descriptor, largest, whole=True)
+    finally:
+        os.close(descriptor)
+
+
+def _content(descriptor: int, largest: int, *, whole: bool) -> bytes:
+    """The content of a file, at most `largest` bytes. Raises OSError where there are more and `whole` is wanted."""
+    content = b""
+    while len(content) <= largest and (data := os.read(descriptor, min(_BLOCK, largest + 1 - len(content)))):
+        content += data
+    if whole and len(content) > largest:
+        raise OSError(errno.EFBIG, f"larger than {largest} bytes")
+    return content[:largest]
+
+
+def damaged(path: str, why: str) -> Refused:
+    """The error for a file of sesh's own whose content cannot be used."""
+    return Refused(f"{path} is damaged ({why}); check it and move it away")
 
 
 def socket_path(name: str) -> str:
@@ -95,7 +202,7 @@ def record_path(name: str) -> str:
 def settings_file() -> str:
     """The user's settings: `sesh/config.toml` in `XDG_CONFIG_HOME`, where that is absolute, else in `~/.config`."""
     named = os.environ.get("XDG_CONFIG_HOME", "")
-    return os.path.join(named if os.path.isabs(named) else os.path.expanduser("~/.config"), "sesh", "config.toml")
+    return os.path.join(named if os.path.isabs(named) else os.path.join(home(), ".config"), "sesh", "config.toml")
 
 
 def recent_path() -> str:
@@ -222,19 +329,48 @@ class masked:  # noqa: N801
         os.umask(self._before)
 
 
-def write_whole(path: str, data: bytes) -> None:
-    """Puts a file of mode 0600 in place in one step: readers see the old content or the new, never a part."""
+def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
+    """Puts a file of mode 0600 in place in one step: readers see the old content or the new, never a part.
+
+    `durable`: that holds after a loss of power too, and the new one stays; it waits for the disk.
+    """
     temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, OWN)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(temporary, flags, OWN)
     try:
         os.fchmod(descriptor, OWN)  # the umask may have taken more than it should
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
+        if durable:
+            os.fsync(descriptor)
         os.replace(temporary, path)
     except OSError:
         os.unlink(temporary)
         raise
+    finally:
+        os.close(descriptor)
+    if durable:
+        sync(os.path.dirname(path))
+
+
+def is_abandoned(path: str) -> bool:
+    """Whether a file is one that `write_whole` was making when its process was killed, some time ago."""
+    target, _, pid = os.path.basename(path).rpartition(".")
+    if not (target[:1] == "." and "." in target[1:] and pid.isdecimal()):
+        return False
+    try:
+        age = time.time() - os.lstat(path).st_mtime
+    except FileNotFoundError:
+        return False
+    return age > SETTLED and start_time(int(pid)) == ""
+
+
+def sync(path: str) -> None:
+    """Waits until a file's content, or a directory's names, are on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -252,10 +388,8 @@ def remember(name: str, host: str | None = None) -> None:
 def recent() -> list[str]:
     """The sessions attached last, the newest first; none where the note of them cannot be read."""
     try:
-        descriptor = os.open(recent_path(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, encoding="utf-8") as lines:
-            return lines.read().splitlines()
-    except (OSError, UnicodeDecodeError):
+        return (read_own(recent_path(), _LARGEST_NOTE) or b"").decode().splitlines()
+    except (Refused, OSError, UnicodeDecodeError):
         return []
 
 

@@ -23,6 +23,11 @@ _SYSTEMD = "/run/systemd/system"
 """There where systemd runs the machine: sd_booted(3)."""
 
 
+def peer_pid(peer: socket.socket) -> int:
+    """The process at the other end of a Unix socket, of a listening one that which began to listen. Linux only."""
+    return int.from_bytes(peer.getsockopt(1, 17, 12)[:4], sys.byteorder)  # SOL_SOCKET, SO_PEERCRED
+
+
 def peer_uid(peer: socket.socket) -> int:
     """The user at the other end of a Unix socket (SO_PEERCRED; LOCAL_PEERCRED on macOS). Raises OSError."""
     if LINUX:

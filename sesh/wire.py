@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _READ = 1 << 18
 _LONGEST_POLL = 86_400_000.0
 """Milliseconds of one call of poll(2), which takes no more than 24 days."""
+_KEPT_FREE = 40
+"""Descriptors that are left for all that is no connection: files, pipes, links to hosts."""
+_MOST_AT_ONCE = 256
 
 
 class Connection:
@@ -219,6 +222,12 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
         if time.monotonic() > deadline:
             raise Silent(f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` shows its pid")
         time.sleep(0.01)  # its backlog is full for the moment; there is no event to wait for
+
+
+def most_connections() -> int:
+    """How many daemons may be connected to at once, by this process's limit (`ulimit -n`); others are asked later."""
+    limit = os.sysconf("SC_OPEN_MAX")
+    return _MOST_AT_ONCE if limit < 0 else max(1, min(_MOST_AT_ONCE, limit - _KEPT_FREE))
 
 
 def begin(name: str) -> socket.socket | None:

@@ -27,12 +27,19 @@ def one_line(message: str) -> str:
 def encodable(thing: Any) -> Any:
     """The same value with every string in it encodable."""
     if isinstance(thing, str):
-        return thing.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if not thing.isascii() else thing
+        return thing if thing.isascii() else _encodable(thing)
     if isinstance(thing, dict):
         return {encodable(key): encodable(each) for key, each in thing.items()}
     if isinstance(thing, (list, tuple)):
         return [encodable(each) for each in thing]
     return thing
+
+
+def _encodable(text: str) -> str:
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:  # half a pair, from JSON's own escapes
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def state(session: dict[str, Any]) -> str:

@@ -159,13 +159,16 @@ def clear(name: str) -> None:
 
 
 def _remove_stale(folder: str) -> None:
-    """Removes files of `--run` that killed daemons left: a shell reads such files within seconds, or never."""
+    """Removes unfinished files of killed daemons, and files of `--run`: a shell reads these at once, or never."""
     old = time.time() - _STALE_AFTER
     with os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.name.endswith((".run", ".cmd")):
-                continue
             try:
+                if paths.is_abandoned(entry.path):
+                    os.unlink(entry.path)
+                    continue
+                if not entry.name.endswith((".run", ".cmd")):
+                    continue
                 if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime < old:
                     os.unlink(entry.path)
             except FileNotFoundError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from sesh import paths
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +55,8 @@ def environment(
     if auth_sock is not None:
         variables["SSH_AUTH_SOCK"] = auth_sock
     variables["SHELL"] = shell(creator)
+    if "HOME" in variables:
+        variables["HOME"] = variables["HOME"] or paths.home()
     variables["SESH_SESSION"] = session
     variables.update(extra)
     return variables

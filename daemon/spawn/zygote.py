@@ -213,10 +213,7 @@ def _running(most: int | None = None) -> list[records.Record]:
     for name in paths.names():
         if len(found) == most:
             break
-        try:
-            record = records.read(name)
-        except Refused:
-            continue
+        record = records.readable(name)
         if record is not None and records.here(record) and records.alive(record):
             found.append(record)
     return found

@@ -258,7 +258,7 @@ def adopt(memory: int, failed: str = "") -> Callable[[], None]:
     faults.note(f"not reloaded: {failed}" if failed else f"reloaded as sesh {__version__}")
 
     def serve() -> None:
-        faults.guard(server.session.write_record, "the record")
+        faults.guard(lambda: server.session.write_record(durable=True), "the record")
         server.run()
         os._exit(0)
 

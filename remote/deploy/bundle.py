@@ -22,7 +22,7 @@ import zipfile
 from email.parser import HeaderParser
 
 import sesh
-from sesh import __version__
+from sesh import __version__, paths
 from sesh.errors import Refused
 from sesh.remote.deploy.survey import release, release_numbers
 
@@ -299,7 +299,7 @@ def platform_tags(platform: Platform) -> list[str]:
 
 def cache_directory() -> str:
     """Where fetched wheels are kept, so that the next deploy of this kind needs no network."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(paths.home(), ".cache")
     return os.path.join(base, "sesh", "wheels")
 
 

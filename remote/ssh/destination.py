@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 
+from sesh import paths
 from sesh.errors import InvalidHost, Unreachable
 from sesh.names import check_host
 
@@ -70,7 +71,7 @@ def environment_options() -> list[str]:
     """The options from the environment: `SESH_IDENTITY` and `SESH_PROXYJUMP`."""
     options: list[str] = []
     if identity := os.environ.get("SESH_IDENTITY"):
-        options += ["-i", os.path.expanduser(identity)]
+        options += ["-i", paths.expanded(identity)]
     if jump := os.environ.get("SESH_PROXYJUMP"):
         for hop in jump.split(","):
             check_host(hop)
@@ -109,7 +110,7 @@ def aliases() -> list[str]:
     """The `Host` names without patterns, each once, those of the user's file before the system's."""
     found: dict[str, None] = {}
     read: set[str] = set()
-    own = os.path.expanduser("~/.ssh")
+    own = paths.expanded("~/.ssh")
     _read_aliases(os.path.join(own, "config"), own, found, read, 0)
     _read_aliases(SYSTEM_CONFIG, os.path.dirname(SYSTEM_CONFIG), found, read, 0)
     return list(found)
@@ -132,7 +133,7 @@ def _read_aliases(path: str, folder: str, found: dict[str, None], read: set[str]
             found.update((word, None) for word in words if _is_alias(word))
         elif keyword == "include":
             for word in words:
-                for included in _expand(os.path.join(folder, os.path.expanduser(word))):
+                for included in _expand(os.path.join(folder, paths.expanded(word))):
                     _read_aliases(included, folder, found, read, depth + 1)
 
 

@@ -141,7 +141,7 @@ def control_directory() -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     configured = os.environ.get("SESH_CTRL_DIR")
     if configured:
-        folder = os.path.abspath(os.path.expanduser(configured))
+        folder = os.path.abspath(paths.expanded(configured))
     elif runtime and os.path.isdir(runtime) and os.access(runtime, os.W_OK):
         folder = os.path.join(runtime, "sesh")
     else:

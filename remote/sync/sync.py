@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import config
+from sesh import config, paths
 from sesh.errors import NotFound, Refused
 from sesh.names import printable
 from sesh.remote import eventlog, known
@@ -53,15 +53,14 @@ def list_path() -> str:
 def listed() -> list[str]:
     """The paths in the list, each once. Raises Refused where it cannot be read."""
     try:
-        with open(list_path(), "rb") as file:
-            lines = os.fsdecode(file.read()).splitlines()
+        lines = os.fsdecode(paths.read_regular(list_path(), config.LARGEST)).splitlines()
     except FileNotFoundError:
         return []
     except OSError as error:
         hint = "fix it, or set SESH_NO_SYNC=1"
         raise Refused(f"cannot read {list_path()}: {error.strerror}", hint=hint) from error
-    paths = (line.strip() for line in lines)
-    return list(dict.fromkeys(path for path in paths if path and not path.startswith("#")))
+    words = (line.strip() for line in lines)
+    return list(dict.fromkeys(word for word in words if word and not word.startswith("#")))
 
 
 def sync(destination: Destination, *, force: bool = False) -> SyncResult:
@@ -76,7 +75,7 @@ def sync(destination: Destination, *, force: bool = False) -> SyncResult:
         return result
     from sesh.remote.sync import fingerprint
 
-    home = fingerprint.HomeDirectory(os.path.expanduser("~"))
+    home = fingerprint.HomeDirectory(paths.home())
     trees: dict[str, Tree] = {}
     for line in lines:
         try:

@@ -82,7 +82,12 @@ def error_facts(error: SeshError, host: str | None = None) -> dict[str, str]:
 
 def encoded(line: str) -> bytes:
     """Text as bytes; file names that are no UTF-8 keep their bytes."""
-    return line.encode("utf-8", "surrogateescape")
+    try:
+        return line.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a pair, from JSON's own escapes
+        from sesh import wording
+
+        return str(wording.encodable(line)).encode()
 
 
 def on_terminal() -> bool:

@@ -315,10 +315,11 @@ VERBS = (
         "--sweep", "", "upkeep.sweep", "[--older 168h] [--all] [--dry-run]",
         "Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.\n\n"
         "The oldest comes first. What still lives (a daemon without files, a bridge without its link) is ended only if "
-        "you say so; a session that runs, and one of another machine, is never touched.",
+        "you say so; a session that runs, and one of another machine, is never touched. It asks before it forgets a "
+        "session; without a terminal it clears only what has been left for a week, or for as long as --older says.",
         "sesh --sweep --dry-run", "sesh --sweep --older 168h", "sesh @gpu --sweep",
         options=(
-            Option("--older", "older", "Only what is older: 168h, 7d, 90m, 30s.", "T"),
+            Option("--older", "older", "Only what is older: 168h, 7d, 90m, 30s; without a terminal 168h.", "T"),
             Option("--all", "all_", "Also end processes that still run, without asking."),
             Option("-y", "yes", "The same as --all."),
             Option("--dry-run", "dry_run", "Only list what would be cleared."),

@@ -142,6 +142,8 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     wanted = dict(check_label(word) for word in label)
     found = cli.target.call("views.overview")
     sessions = [each for each in found["sessions"] if bears(each, wanted)]
+    for reason in found["refusals"]:
+        cli.note(reason)
     remotes = lookup.hosts(cli.caller) if cli.host is None else []
     if cli.json:
         rows = [{**each, "host": cli.host} for each in sessions]
@@ -152,8 +154,6 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     if sessions:
         shown = sessions if cli.host is None else [_at_home(each, found["home"]) for each in sessions]
         printing.text("\n".join(table.lines(shown, time.time())))
-    for reason in found["refusals"]:
-        cli.note(reason)
     if cli.host is None:
         sessions += _list_remotes(cli, table, remotes, wanted)
     if not sessions and os.isatty(printing.STDOUT):

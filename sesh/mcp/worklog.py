@@ -130,7 +130,7 @@ def directory() -> str | None:
     if named:
         return os.path.abspath(named)
     state = os.environ.get("XDG_STATE_HOME", "")
-    return os.path.join(state if os.path.isabs(state) else os.path.expanduser("~/.local/state"), "sesh", "work")
+    return os.path.join(state if os.path.isabs(state) else paths.expanded("~/.local/state"), "sesh", "work")
 
 
 def path(name: str, host: str | None) -> str | None:

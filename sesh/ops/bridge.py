@@ -21,7 +21,7 @@ import select
 import signal
 
 from sesh import __version__, paths, protocol, wire
-from sesh.errors import InternalError, NotFound, Refused, SeshError, Unreachable, UsageError
+from sesh.errors import InternalError, NotFound, SeshError, Unreachable, UsageError
 from sesh.ops import calls, child, find
 from sesh.ops.caller import Caller, Question
 from sesh.ops.origin import Origin
@@ -96,7 +96,7 @@ def _welcome(near: wire.Connection) -> Origin:
     while kind != protocol.HELLO:
         kind, payload = near.receive()
     described = protocol.parse(payload).get("near")
-    facts: dict[str, Any] = {"protocol": protocol.PROTOCOL, "version": __version__, "home": os.path.expanduser("~")}
+    facts: dict[str, Any] = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home()}
     facts["can"] = ["session_id", "op"]
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
@@ -204,10 +204,7 @@ def _begun(session_id: str) -> Led | None:
 
 def _session_id(name: str) -> str:
     """The id of a session that has just been found or made; empty where it has ended at once."""
-    try:
-        return str((records.read(name) or {}).get("id") or "")
-    except Refused:
-        return ""
+    return str((records.readable(name) or {}).get("id") or "")
 
 
 def _connected(name: str, session_id: str, *, passing: bool) -> Led:
@@ -238,7 +235,7 @@ def _carried_out(near: wire.Connection, number: object, work: Callable[[Callable
         work(lambda frame: child.write_all(outbound, frame))
         return 0
 
-    running = child.fork(run, directory=os.path.expanduser("~"), keep=outbound)
+    running = child.fork(run, directory=paths.home(), keep=outbound)
     os.close(outbound)
     decoder = protocol.Decoder()
     answered = False

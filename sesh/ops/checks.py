@@ -10,7 +10,7 @@ from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops.caller import op
 from sesh.ops.origin import locale_exists
-from sesh.store import listing, records
+from sesh.store import listing, records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,7 +116,9 @@ def _directory(_caller: Caller) -> Iterator[Row]:
         " (long path: sockets are opened relative to the directory)" if longest > platform.LONGEST_SOCKET_PATH else ""
     )
     yield row("directory", OK, f"{path}, private{more}")
-    for reason in listing.refusals(listing.summaries()):
+    from sesh.remote import known
+
+    for reason in [*listing.refusals(), *results.damage(), *known.damage()]:
         yield error_row("files", Refused(reason))
 
 
@@ -181,7 +183,7 @@ def _locale(caller: Caller) -> Iterator[Row]:
 
 
 def _path(_caller: Caller) -> Iterator[Row]:
-    own = os.path.expanduser("~/.local/bin")
+    own = paths.expanded("~/.local/bin")
     folders = os.environ.get("PATH", "").split(os.pathsep)
     if own not in (os.path.normpath(folder) for folder in folders if folder):
         yield row("path", WARNING, f"{own} is not in PATH", f'add to your shell\'s profile: export PATH="{own}:$PATH"')
@@ -213,7 +215,7 @@ def _versions(_caller: Caller) -> Iterator[Row]:
     """Daemons, and known remotes, that are another sesh than this one."""
     from sesh.remote import known
 
-    found = [(name, record) for name in paths.names() if (record := records.read(name)) is not None]
+    found = [(name, record) for name in paths.names() if (record := records.readable(name)) is not None]
     others = [
         (name, str(record.get("version")))
         for name, record in found

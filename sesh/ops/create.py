@@ -44,7 +44,7 @@ def order(
     origin = caller.origin
     if origin is not None:
         (columns, rows, width, height), term, colorterm = origin.size, origin.term, origin.colorterm
-        environment, home = origin.environment(dict(os.environ)), os.path.expanduser("~")
+        environment, home = origin.environment(dict(os.environ)), paths.home()
     else:
         terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
         columns, rows, width, height = (0, 0, 0, 0) if terminal is None else size(terminal)
@@ -117,7 +117,7 @@ def meant(caller: Caller, word: str) -> str:
     `~` that no shell has taken, as from Python or JSON, is the home of the user who owns the session.
     """
     if word == "~" or word[:2] == "~/":
-        word = os.path.expanduser(word)
+        word = paths.expanded(word)
     return caller.origin.directory(word) if caller.origin is not None else word
 
 

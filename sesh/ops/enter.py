@@ -141,7 +141,10 @@ def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
     for other in paths.names():
         if not differ_by_one(name, other):
             continue
-        summary = listing.unanswered(other)
+        try:
+            summary = listing.unanswered(other)
+        except Refused:
+            continue  # a list names it
         if summary is None or summary["state"] != "running" or "machine" in summary:
             continue
         answers = (("a", f"Attach to {other}"), ("c", f"Create {name}"))

@@ -13,10 +13,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from sesh.ops.caller import Caller
     from sesh.store.listing import Summary
 
 PATIENCE = 5.0
 """Seconds within which a daemon says WELCOME, whatever else it does."""
+
+
+def note_damage(caller: Caller) -> None:
+    """Names the files of sessions that are not believed, each with the fix; they keep nobody from the others."""
+    for reason in listing.refusals():
+        caller.note(reason)
 
 
 def checked(word: str, verb: str = "") -> str:
@@ -109,7 +116,7 @@ def taken(name: str) -> Exists:
 
 def ended(name: str) -> bool:
     """Whether the session's program has ended, and what it left is kept."""
-    record = records.read(name)
+    record = records.readable(name)
     return record is not None and record.get("exit_code") is not None
 
 

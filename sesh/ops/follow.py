@@ -428,21 +428,24 @@ def log(_caller: Caller, name: str | None = None) -> dict[str, Any]:
     return {"path": eventlog.path(), "events": events}
 
 
+_LARGEST_LOG = 64 << 20
+"""Bytes; ours is cut at far less, but SESH_EVENT_LOG may name another one."""
+
+
 def _read_log(path: str) -> Iterator[Event]:
     """The events of one file, in their order; other lines, as one cut short by a full disk, are passed over."""
     import json
 
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        content = paths.read_regular(path, _LARGEST_LOG)
     except FileNotFoundError:
         return
     except OSError as error:
         raise Refused(f"cannot read {printable(path, 4096)}: {error.strerror}; see SESH_EVENT_LOG") from error
-    with open(descriptor, encoding="utf-8", errors="replace") as lines:
-        for text in lines:
-            try:
-                event = json.loads(text)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(event, dict) and isinstance(event.get("event"), str):
-                yield event
+    for text in content.decode("utf-8", "replace").split("\n"):
+        try:
+            event = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(event, dict) and isinstance(event.get("event"), str):
+            yield event

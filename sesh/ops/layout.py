@@ -12,7 +12,7 @@ from sesh.errors import Exists, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, printable
 from sesh.ops import create, find, lookup
 from sesh.ops.caller import op
-from sesh.store import listing
+from sesh.store import listing, shapes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def sessions(caller: Caller) -> list[Entry]:
     Remotes that do not answer are noted.
     """
     found = [_entry(each, None) for each in listing.summaries() if _is_lasting(each)]
+    find.note_damage(caller)
     missed = [(word, "failed less than a minute ago; not asked again") for word in lookup.skipped(caller)]
     elsewhere = []
     for word, answer in lookup.summaries(caller, lookup.hosts(caller)):
@@ -77,8 +78,7 @@ def parse(data: bytes, source: str) -> list[Entry]:
     import json
 
     try:
-        text = data.decode("utf-8-sig")
-        whole = json.loads(text)
+        whole = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         place = f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
@@ -139,9 +139,9 @@ def _session(each: object, place: str) -> Entry:
         except UsageError as error:
             raise _Wrong(f"{place}.{key}: {error}") from error
     directory, command, labels = each.get("directory"), each.get("command"), each.get("labels") or {}
-    if directory is not None and (not isinstance(directory, str) or not directory or "\0" in directory):
+    if directory is not None and not (directory and shapes.text(directory)):
         raise _Wrong(f"{place}.directory: not a directory name or null")
-    if command is not None and not _is_command(command):
+    if command is not None and not shapes.words(command):
         raise _Wrong(f"{place}.command: not a list of words or null")
     if not isinstance(labels, dict):
         raise _Wrong(f"{place}.labels: not an object")
@@ -153,10 +153,6 @@ def _session(each: object, place: str) -> Entry:
         if not isinstance(value, str) or "=" in key:
             raise _Wrong(f"{place}.labels.{printable(key)}: not a valid label")
     return {"name": name, "host": host, "directory": directory, "command": command or None, "labels": dict(labels)}
-
-
-def _is_command(command: object) -> bool:
-    return isinstance(command, list) and all(isinstance(word, str) and "\0" not in word for word in command)
 
 
 # -- creating what is missing

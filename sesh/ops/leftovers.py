@@ -18,7 +18,7 @@ from functools import partial
 from sesh import paths, platform, wire, wording
 from sesh.errors import Refused, SeshError
 from sesh.ops.caller import op
-from sesh.store import listing, records
+from sesh.store import listing, records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-_SETTLED = 600.0
-"""Seconds after which a file that is made for a moment is left over."""
 _TERM_TIMEOUT = 4.0
 """Seconds between SIGTERM and SIGKILL: a daemon gives what runs in its session two."""
 _CLOSING_TIME = 1.0
@@ -38,21 +36,26 @@ _CLOSING_TIME = 1.0
 _LISTENER = re.compile(r"\.(\d+)\.sock")
 _TEMPORARY = re.compile(r"\..+\.(\d+)(?:\.sock)?|\.(\d+)\.sock|.*\.tmp")
 _FOR_A_RUN = re.compile(r"\.[0-9a-f]{8}\.run|[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\.cmd")
-_OF_A_SESSION = re.compile(r"\.(?:agent|checkpoint|env)\.([0-9a-f]+)(?:\.\d+)?")
+_OF_A_SESSION = re.compile(r"\.(?:agent|checkpoint|env)\.([0-9a-f]+)")
 
 
 @op
-def find(_caller: Caller, older: float = 0.0) -> list[Row]:
+def find(caller: Caller, older: float = 0.0, surely: bool = False) -> list[Row]:
     """What is left over here and is older than so many seconds, the oldest first: a row each, see `Leftover.facts`.
 
-    Raises Refused if the directory of sessions is not to be trusted.
+    `surely`: nobody is asked before it is cleared, so a session counts from when it ended, and from when it was first
+    found lost: how long it had been idle before says nothing. Raises Refused if the directory of sessions is not to be
+    trusted; files of sessions that are not are noted.
     """
-    return [each.facts() for each in _all() if each.age >= older]
+    from sesh.ops.find import note_damage
+
+    note_damage(caller)
+    return [each.facts() for each in _all() if (each.sure if surely else each.age) >= older]
 
 
 @op
 def clear(_caller: Caller, wanted: Sequence[Row], ends: bool = False, forgets: bool = True) -> list[Row]:
-    """Clears what `find` found; `ends`: also processes that live; `forgets`: also lost sessions, which can be read.
+    """Clears what `find` found; `ends`: also processes that live; `forgets`: also sessions, which can be read.
 
     The rows again, with `cleared`, and if it is not: `left`, the reason for leaving it, or `error`, as
     `SeshError.facts` gives it. What has gone meanwhile is cleared.
@@ -69,14 +72,23 @@ class Leftover:
     """One thing that is left over.
 
     `kind`: ended, lost, file, daemon, bridge, connection, version. `what`: the session, the path, or the command.
-    `age`: seconds. `pid`: of a process that lives. `clear` removes it, and returns whether it is gone; it raises
-    SeshError or OSError with the reason.
+    `age`: seconds since it was used. `sure`: seconds for which it has been left over at least. `pid`: of a process that
+    lives. `clear` removes it, and returns whether it is gone; it raises SeshError or OSError with the reason.
     """
 
-    __slots__ = ("age", "clear", "kind", "pid", "what")
+    __slots__ = ("age", "clear", "kind", "pid", "sure", "what")
 
-    def __init__(self, kind: str, what: str, age: float, clear: Callable[[], bool], pid: int | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        what: str,
+        age: float,
+        clear: Callable[[], bool],
+        pid: int | None = None,
+        sure: float | None = None,
+    ) -> None:
         self.kind, self.what, self.age, self.clear, self.pid = kind, what, max(0.0, age), clear, pid
+        self.sure = self.age if sure is None else sure
 
     @property
     def key(self) -> tuple[str, str, int | None]:
@@ -91,7 +103,7 @@ class Leftover:
         """Clears it, unless it is to be left; what became of it."""
         if self.pid is not None and not ends:
             return {"cleared": False, "left": "it still runs"}
-        if self.kind == "lost" and not forgets:
+        if self.kind in ("lost", "ended") and not forgets:
             return {"cleared": False, "left": "it can still be read"}
         try:
             return {"cleared": True} if self.clear() else {"cleared": False, "left": "it is in use again"}
@@ -146,13 +158,29 @@ def _running_for(start: str) -> float:
 
 
 def _sessions() -> Iterator[Leftover]:
-    """Those that have ended and are kept, and lost ones; not another machine's, nor the one that this is typed in."""
+    """Those that have ended and are kept, and lost ones; not another machine's, nor the one that this runs in."""
+    ancestors = _ancestors()
     for session in listing.summaries():
         kind = {"exited": "ended", "lost": "lost"}.get(session["state"])
-        if kind is None or session.get("current") or "machine" in session:
+        if kind is None or session.get("current") or "machine" in session or session.get("pid") in ancestors:
             continue
+        name = str(session["name"])
         since = wording.seconds(session.get("last_activity")) or wording.seconds(session.get("created")) or time.time()
-        yield Leftover(kind, str(session["name"]), time.time() - since, partial(_forget, str(session["name"])))
+        yield Leftover(kind, name, time.time() - since, partial(_forget, name), sure=_settled_for(name, kind))
+
+
+def _settled_for(name: str, kind: str) -> float:
+    """Seconds since a session ended, or was first found lost, which its record notes then; 0 if that is unknown."""
+    try:
+        with paths.locked(paths.directory()):
+            record = records.readable(name)
+            if record is None or records.alive(record) != (kind == "ended"):
+                return 0.0
+            if kind == "lost" and not record.get("found_lost"):
+                records.write(record | {"found_lost": True})
+            return max(0.0, _age(paths.record_path(name)))  # it was written then, and not since
+    except (OSError, Refused):
+        return 0.0
 
 
 def _forget(name: str) -> bool:
@@ -171,7 +199,7 @@ def _files() -> Iterator[Leftover]:
     folder = paths.directory()
     if not paths.trusted(folder):
         return
-    ids = {str(record.get("id")) for name in paths.names() if (record := _record(name)) is not None}
+    ids = _ids()
     shared = bool(platform.network_filesystem(folder))
     for entry in os.listdir(folder):
         path = os.path.join(folder, entry)
@@ -181,33 +209,45 @@ def _files() -> Iterator[Leftover]:
                 yield Leftover("file", path, age, partial(_remove, path, entry))
         except FileNotFoundError:
             continue  # it was in use, and is gone
+    from sesh.remote import known
+
+    for other in (results.directory(), known.directory()):
+        for entry in os.listdir(other) if os.path.isdir(other) and paths.trusted(other) else ():
+            if paths.is_abandoned(path := os.path.join(other, entry)):
+                yield Leftover("file", path, _age(path), partial(_unlink, path))
 
 
-def _record(name: str) -> records.Record | None:
-    try:
-        return records.read(name)
-    except Refused:
-        return None
+def _ids() -> set[str] | None:
+    """The ids of all sessions; None if a record is not to be believed, and with it which files are its session's."""
+    found = set()
+    for name in paths.names():
+        try:
+            record = records.read(name)
+        except Refused:
+            return None
+        if record is not None:
+            found.add(str(record.get("id")))
+    return found
 
 
-def _is_left(entry: str, path: str, age: float, ids: set[str], *, shared: bool) -> bool:
+def _is_left(entry: str, path: str, age: float, ids: set[str] | None, *, shared: bool) -> bool:
     """Whether a file of the directory is left over. Links are never followed."""
     mode = os.lstat(path).st_mode
     if os.lstat(path).st_uid != os.geteuid() or stat.S_ISDIR(mode):
         return False
     if owner := _OF_A_SESSION.fullmatch(entry):
-        return owner[1] not in ids and age > _SETTLED
+        return ids is not None and owner[1] not in ids and age > paths.SETTLED
     if _FOR_A_RUN.fullmatch(entry):
-        return stat.S_ISREG(mode) and age > _SETTLED
+        return stat.S_ISREG(mode) and age > paths.SETTLED
     if temporary := _TEMPORARY.fullmatch(entry):
         pid = temporary[1] or temporary[2]
-        return age > _SETTLED and not shared and not (pid and platform.start_time(int(pid)))
+        return age > paths.SETTLED and not shared and not (pid and platform.start_time(int(pid)))
     name, suffix = os.path.splitext(entry)
-    if name not in paths.names() or shared or age < _SETTLED:
+    if name not in paths.names() or shared or age < paths.SETTLED:
         return False
     if suffix == paths.SOCKET:
-        return stat.S_ISSOCK(mode) and _record(name) is None and not _has_listener(name)
-    return suffix == paths.RECORD and stat.S_ISREG(mode) and _record(name) is None and not _has_listener(name)
+        return stat.S_ISSOCK(mode) and records.readable(name) is None and not _has_listener(name)
+    return suffix == paths.RECORD and stat.S_ISREG(mode) and records.readable(name) is None and not _has_listener(name)
 
 
 def _has_listener(name: str) -> bool:
@@ -225,7 +265,7 @@ def _remove(path: str, entry: str) -> bool:
     """Removes a file of the directory if it still is what it was when it was found."""
     folder = os.path.dirname(path)
     with paths.locked(folder):
-        ids = {str(record.get("id")) for name in paths.names() if (record := _record(name)) is not None}
+        ids = _ids()
         try:
             if not _is_left(entry, path, _age(path), ids, shared=False):
                 return False
@@ -247,13 +287,12 @@ def _unlink(path: str) -> bool:
 
 def _versions() -> Iterator[Leftover]:
     """Versions that `--deploy` put here, which nothing runs from and ~/.local/bin/sesh does not lead to."""
-    home = os.path.expanduser("~")
+    home = paths.home()
     folder = os.path.join(home, ".local", "share", "sesh", "versions")
     if not os.path.isdir(folder) or platform.network_filesystem(folder) or _is_shared():
         return  # another machine that shares the home directory may run from any of them
     try:
-        with open(os.path.join(home, ".local", "bin", "sesh"), encoding="utf-8", errors="replace") as launcher:
-            launcher_text = launcher.read(1 << 16)
+        launcher_text = os.fsdecode(paths.read_regular(os.path.join(home, ".local", "bin", "sesh"), 1 << 20))
     except OSError:
         return  # which one is in use is unknown
     own = os.path.realpath(__file__)
@@ -265,7 +304,7 @@ def _versions() -> Iterator[Leftover]:
             continue
         if _has_daemon(path):
             continue
-        if _age(path) > _SETTLED:  # a deploy may be about to put it into use
+        if _age(path) > paths.SETTLED:  # a deploy may be about to put it into use
             yield Leftover("version", path, _age(path), partial(_remove_version, path, part))
 
 
@@ -277,7 +316,7 @@ def _has_daemon(path: str) -> bool:
 
 def _is_shared() -> bool:
     """Whether another machine has sessions in this directory."""
-    return any((record := _record(name)) is not None and not records.here(record) for name in paths.names())
+    return any((record := records.readable(name)) is not None and not records.here(record) for name in paths.names())
 
 
 def _remove_version(path: str, part: str) -> bool:
@@ -308,9 +347,7 @@ def _ancestors() -> set[int]:
 def daemons() -> Iterator[Leftover]:
     """Daemons of this directory that no name leads to any more, known by the sockets on which they still listen."""
     folder = paths.directory()
-    owners = _ancestors() | {
-        record.get("daemon_pid") for name in paths.names() if (record := _record(name)) is not None
-    }
+    owners = _ancestors() | {_daemon(name) for name in paths.names()}
     for descriptor, path in platform.listening().items():
         listener = _LISTENER.fullmatch(os.path.basename(path))
         if listener is None or os.path.dirname(path) != folder or int(listener[1]) in owners:
@@ -318,6 +355,25 @@ def daemons() -> Iterator[Leftover]:
         pid = int(listener[1])
         if descriptor in _descriptors(pid):
             yield Orphan("daemon", f"daemon {pid}, without a session", pid)
+
+
+def _daemon(name: str) -> int | None:
+    """The process behind a name: by its record, else the one that listens at its socket."""
+    record = records.readable(name)
+    if record is not None:
+        return record.get("daemon_pid")
+    try:
+        opened = wire.begin(name)
+    except SeshError:
+        return None
+    if opened is None:
+        return None
+    try:
+        return platform.peer_pid(opened)
+    except OSError:
+        return None
+    finally:
+        opened.close()
 
 
 def _descriptors(pid: int) -> set[str]:
@@ -385,7 +441,7 @@ def _stale_sockets(folder: str) -> Iterator[str]:
         except FileNotFoundError:
             continue
         lock = entry.endswith(".lock") and entry[:1] != "." and stat.S_ISREG(mode)
-        if (lock and _age(path) > _SETTLED and not paths.held(path)) or (
+        if (lock and _age(path) > paths.SETTLED and not paths.held(path)) or (
             stat.S_ISSOCK(mode) and _age(path) > 1.0 and not _answers(path)
         ):
             yield path

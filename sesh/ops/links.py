@@ -45,7 +45,7 @@ def origin(place: Destination) -> dict[str, Any]:
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
         "host": place.host,
-        "home": os.path.expanduser("~"),
+        "home": paths.home(),
         "size": list(create.size(terminal)) if terminal is not None else [0, 0, 0, 0],
         "term": os.environ.get("TERM") if terminal is not None else None,
         "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,

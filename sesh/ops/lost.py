@@ -96,9 +96,13 @@ def _again(caller: Caller, what: Order, name: str, known: Summary) -> Order:
     directory = str(known.get("cwd") or "")
     if not os.path.isdir(directory):
         caller.entering(f"{create.no_directory(directory)} any more; starting in your home directory")
-        directory = os.path.expanduser("~")
+        directory = paths.home()
     command = None if _is_shell(name) else [str(word) for word in known.get("command") or []] or None
-    emulator = _kept(name)
+    try:
+        emulator = _kept(name)
+    except Refused as error:
+        caller.entering(f"{error}; starting without the old output")
+        emulator = None
     before = [*emulator.last_lines(_LINES, ansi=True), _line(name, known)] if emulator is not None else []
     if command is not None:
         before.append(f"\x1b[2mEnter runs: {wording.plain(' '.join(command))}\x1b[m")
@@ -123,7 +127,10 @@ class _Kept:
     def __init__(self, name: str) -> None:
         self._name = name
         self._record = records.read(name)
-        self._checkpoint = checkpoints.read((self._record or {}).get("id"))
+        try:
+            self._checkpoint = checkpoints.read((self._record or {}).get("id"))
+        except Refused:
+            self._checkpoint = None  # it is damaged, and stays where it is
 
     def __enter__(self) -> None:
         return None

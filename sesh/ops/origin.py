@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from sesh import paths
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -35,7 +37,7 @@ class Origin:
 
         The person's shell has put its own home where `~` was written; a relative one is relative to this home.
         """
-        home = os.path.expanduser("~")
+        home = paths.home()
         if self.home and (word == self.home or word.startswith(self.home.rstrip("/") + "/")):
             return os.path.join(home, os.path.relpath(word, self.home)) if word != self.home else home
         return os.path.join(home, word)

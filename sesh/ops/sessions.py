@@ -190,11 +190,13 @@ def message(_caller: Caller, name: str, text: str) -> int:
 
 
 @op
-def reload(_caller: Caller, names: Sequence[str] = ()) -> dict[str, Any]:
+def reload(caller: Caller, names: Sequence[str] = ()) -> dict[str, Any]:
     """Has daemons adopt this sesh, without names all of this machine: those that were `reloaded`, what `failed`.
 
     Raises the error of a single session.
     """
+    if not names:
+        find.note_damage(caller)
     chosen = [find.checked(name, "--reload") for name in dict.fromkeys(names)] or _with_daemon()
     failed: dict[str, SeshError] = {}
     for name in chosen:
@@ -239,6 +241,7 @@ def kill(_caller: Caller, names: Sequence[str] = ()) -> dict[str, Any]:
 def kill_all(caller: Caller, ask: bool = True) -> dict[str, Any]:
     """Ends all sessions of this machine, as `kill` does; `ask`: if the person agrees. Raises Refused if not."""
     chosen = [str(each["name"]) for each in listing.summaries() if "machine" not in each]
+    find.note_damage(caller)
     if chosen and ask and caller.can_ask:
         many = f"{len(chosen)} sessions" if len(chosen) > 1 else "1 session"
         where = f" on @{caller.origin.host}" if caller.origin is not None else ""

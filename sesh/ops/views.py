@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from sesh import paths, protocol, wire
 from sesh.errors import Ended, Lost, NotFound, ProtocolError, Silent, TimedOut, Unreachable, UsageError, rebuild
 from sesh.names import printable
@@ -36,7 +34,7 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
 def overview(_caller: Caller) -> dict[str, Any]:
     """The `sessions` of this machine, the files that are not trusted (`refusals`), and the user's `home`."""
     sessions = listing.summaries()
-    return {"sessions": sessions, "refusals": listing.refusals(sessions), "home": os.path.expanduser("~")}
+    return {"sessions": sessions, "refusals": listing.refusals(), "home": paths.home()}
 
 
 @op

@@ -8,11 +8,10 @@ bytes are to be shown. It holds what the screen and the scrollback held, and not
 from __future__ import annotations
 
 import os
-import stat
 
 from sesh import paths, protocol
-from sesh.errors import ProtocolError, Refused
-from sesh.store import records
+from sesh.errors import Refused
+from sesh.store import records, shapes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ FORMAT = 1
 LARGEST = 1 << 20
 """Bytes of a checkpoint, its first line apart."""
 _LONGEST_HEADER = 64 << 10
+_SHAPE = {"written": shapes.text, "last_activity": shapes.text, "cwd": shapes.text, "title": shapes.text,
+          "model": shapes.table}  # fmt: skip
 
 
 def write(number: str, header: Header, data: bytes) -> None:
@@ -32,8 +33,21 @@ def write(number: str, header: Header, data: bytes) -> None:
 
 
 def read(number: object) -> tuple[Header, bytes] | None:
-    """The checkpoint of a session, None where there is none that can be read. Raises Refused for a foreign file."""
+    """The checkpoint of a session, None where there is none. Raises Refused for a foreign file, and a damaged one."""
     return _read(number, LARGEST)
+
+
+def _read(number: object, most: int) -> tuple[Header, bytes] | None:
+    """The same with at most so many bytes, and some more."""
+    if not (isinstance(number, str) and number.isalnum()):
+        return None
+    path = records.checkpoint_path(number)
+    content = paths.read_own(path, _LONGEST_HEADER + most, whole=False)
+    if content is None:
+        return None
+    first, _, data = content.partition(b"\n")
+    found = shapes.parse(path, first, _SHAPE)
+    return (found, data) if found.get("format") == FORMAT else None
 
 
 def header(number: object) -> Header:
@@ -43,21 +57,6 @@ def header(number: object) -> Header:
     except Refused:
         return {}
     return found[0] if found is not None else {}
-
-
-def _read(number: object, most: int) -> tuple[Header, bytes] | None:
-    if not (isinstance(number, str) and number.isalnum()):
-        return None
-    path = records.checkpoint_path(number)
-    if not paths.check_file(path, stat.S_IFREG):
-        return None
-    try:
-        with open(path, "rb") as file:
-            first = file.readline(_LONGEST_HEADER)
-            header = protocol.parse(first)
-            return (header, file.read(most)) if header.get("format") == FORMAT else None
-    except (FileNotFoundError, ProtocolError):
-        return None
 
 
 def remove(number: str) -> None:

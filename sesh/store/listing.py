@@ -15,7 +15,7 @@ from sesh.store import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from sesh.store.records import Record
@@ -34,39 +34,21 @@ KEYS = (
 def summaries(patience: float | None = None) -> list[Summary]:
     """Every session known here, by name. Raises Refused where the directory is not to be trusted.
 
-    `patience`: seconds for all daemons together, None for `PATIENCE`.
+    `patience`: seconds for all daemons together, None for `PATIENCE`; where not all can be asked at once, for each.
     """
-    asked: dict[int, tuple[str, wire.Connection]] = {}
-    silent: list[str] = []
-    found: dict[str, Summary] = {}
     inside = current()
-    for name in paths.names():
-        connection = _ask(name)
-        if connection is None:
+    found: dict[str, Summary] = {}
+    silent: list[str] = []
+    for name, summary in _asked(paths.names(), PATIENCE if patience is None else patience):
+        if summary is None:
             silent.append(name)
         else:
-            asked[connection.inbound] = (name, connection)
-    poll = select.poll()
-    for descriptor in asked:
-        poll.register(descriptor, select.POLLIN)
-    deadline = time.monotonic() + (PATIENCE if patience is None else patience)
-    while asked:
-        ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-        if not ready:
-            break
-        for descriptor, _ in ready:
-            name, connection = asked.pop(descriptor)
-            poll.unregister(descriptor)
-            summary = _answer(connection, deadline)
-            if summary is None:
-                silent.append(name)
-            else:
-                found[str(summary["name"])] = summary
-    for name, connection in asked.values():
-        connection.close()
-        silent.append(name)
+            found[str(summary["name"])] = summary
     for name in silent:
-        summary = unanswered(name)
+        try:
+            summary = unanswered(name)
+        except Refused:
+            continue  # `refusals` names it
         if summary is not None:
             found.setdefault(name, summary)
     for summary in found.values():
@@ -74,18 +56,46 @@ def summaries(patience: float | None = None) -> list[Summary]:
     return [found[name] for name in sorted(found)]
 
 
-def refusals(shown: Sequence[Summary]) -> list[str]:
-    """Why files that bear names of sessions are not believed, with the fix; `shown`: what `summaries` found."""
-    answered = {each["name"] for each in shown if each.get("responding") is not False}
+def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary | None]]:
+    """What each daemon answers, as it comes, None where none does; as many are asked at once as can be connected."""
+    waiting = list(reversed(names))
+    asked: dict[int, tuple[str, wire.Connection, float]] = {}
+    most = wire.most_connections()
+    poll = select.poll()
+    while waiting or asked:
+        while waiting and len(asked) < most:
+            name = waiting.pop()
+            connection = _ask(name)
+            if connection is None:
+                yield name, None
+                continue
+            asked[connection.inbound] = (name, connection, time.monotonic() + patience)
+            poll.register(connection.inbound, select.POLLIN)
+        first = min((until for _, _, until in asked.values()), default=0.0)
+        ready = poll.poll(max(0.0, first - time.monotonic()) * 1000) if asked else []
+        late = time.monotonic()
+        for descriptor in [each for each, _ in ready] or [each for each in asked if asked[each][2] <= late]:
+            name, connection, until = asked.pop(descriptor)
+            poll.unregister(descriptor)
+            if ready:
+                yield name, _answer(connection, until)
+            else:
+                connection.close()
+                yield name, None
+
+
+def refusals() -> list[str]:
+    """Why files that bear names of sessions are not believed, with the fix."""
     errors = []
     for name in paths.names():
-        if name in answered:
-            continue
-        for path, kind in ((paths.socket_path(name), stat.S_IFSOCK), (paths.record_path(name), stat.S_IFREG)):
-            try:
-                paths.check_file(path, kind)
-            except Refused as error:
-                errors.append(str(error))
+        try:
+            paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
+        except Refused as error:
+            errors.append(str(error))
+        try:
+            records.read(name)
+        except Refused as error:
+            errors.append(str(error))
     return errors
 
 
@@ -125,12 +135,9 @@ def _more(session: Summary) -> Summary:
 def unanswered(name: str) -> Summary | None:
     """What the record tells of a session whose daemon did not answer: lost, another machine's, or running and silent.
 
-    None where the session ended meanwhile.
+    None where the session ended meanwhile. Raises Refused where the record is not to be believed.
     """
-    try:
-        record = records.read(name)
-    except Refused:
-        return None
+    record = records.read(name)
     if record is None:
         return None
     foreign = not records.here(record)
@@ -141,13 +148,14 @@ def unanswered(name: str) -> Summary | None:
         if summary is not None:
             return summary
     summary = {key: record.get(key) for key in KEYS}
-    labels = record.get("labels")
     summary |= {
         "name": name,
+        "host": None,
+        "title": None,
         "state": "running" if foreign or living else "lost",
         "attached": 0,
         "current": False,
-        "labels": labels if isinstance(labels, dict) else {},
+        "labels": record.get("labels") or {},
         "responding": False,
     }
     if summary["state"] == "lost":
@@ -193,10 +201,7 @@ def current() -> Record | None:
     if not tty:
         return None
     for name in paths.names():
-        try:
-            record = records.read(name)
-        except Refused:
-            continue
+        record = records.readable(name)
         if record and record.get("tty_number") == tty and _same_terminals(record):
             return record
     return None

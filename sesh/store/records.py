@@ -7,10 +7,11 @@ labels, columns, rows, tty, tty_number, terminals, keep, exit_code, version.
 from __future__ import annotations
 
 import os
-import stat
 
 from sesh import paths, platform, protocol
-from sesh.errors import ProtocolError, Refused
+from sesh.errors import Refused
+from sesh.store import shapes
+from sesh.store.shapes import pairs, text, truth, whole, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,22 +20,30 @@ if TYPE_CHECKING:
     Record = dict[str, Any]
 
 
+_LARGEST = 4 << 20
+"""Bytes: a command may be long."""
+_SHAPE = {
+    "id": text, "machine": text, "machine_name": text, "boot": text, "daemon_pid": whole, "daemon_start": text,
+    "pid": whole, "created": text, "last_activity": text, "cwd": text, "command": words, "labels": pairs,
+    "columns": whole, "rows": whole, "tty": text, "tty_number": whole, "terminals": whole, "keep": truth,
+    "shell": truth, "exit_code": whole, "version": text,
+}  # fmt: skip
+
+
 def read(name: str) -> Record | None:
-    """The record of a session, None where there is none that can be read. Raises Refused for a foreign file."""
+    """The record of a session, None where there is none. Raises Refused for a foreign file, and for a damaged one."""
     path = paths.record_path(name)
-    if not paths.check_file(path, stat.S_IFREG):
+    record = shapes.read(path, _SHAPE, _LARGEST)
+    if record is None:
         return None
-    try:
-        with open(path, "rb") as file:
-            record = protocol.parse(file.read())
-    except (FileNotFoundError, ProtocolError):
-        return None
-    return record if isinstance(record.get("machine"), str) else None
+    if not record.get("machine"):
+        raise paths.damaged(path, "machine is missing")
+    return record | {"name": name}  # what leads to a session is the name of its file
 
 
-def write(record: Record) -> None:
-    """Puts a session's record in place, 0600, in one step."""
-    paths.write_whole(paths.record_path(record["name"]), protocol.encode(record))
+def write(record: Record, *, durable: bool = False) -> None:
+    """Puts a session's record in place, 0600, in one step; see `paths.write_whole`."""
+    paths.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)
 
 
 def here(record: Record) -> bool:
@@ -81,12 +90,17 @@ def environment_path(number: str) -> str:
     return os.path.join(paths.directory(), f".env.{number}")
 
 
+def readable(name: str) -> Record | None:
+    """The record of a session; None also where it cannot be believed."""
+    try:
+        return read(name)
+    except Refused:
+        return None
+
+
 def _number(name: str) -> str:
     """The id in a session's record; a word that no link has where there is none."""
-    try:
-        number = (read(name) or {}).get("id")
-    except Refused:
-        number = None
+    number = (readable(name) or {}).get("id")
     return number if isinstance(number, str) and number.isalnum() else "none"
 
 

@@ -12,6 +12,8 @@ import time
 
 from sesh import paths, protocol
 from sesh.errors import Refused
+from sesh.store import shapes
+from sesh.store.shapes import number, text, truth, whole, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,15 +24,23 @@ if TYPE_CHECKING:
 NEWEST = 100
 OLDEST = 7 * 24 * 3600.0
 """Seconds."""
+_LARGEST = 4 << 20
+"""Bytes of a result, and of an output."""
+_SHAPE = {
+    "exit_code": whole, "signal": whole, "duration": number, "timed_out": truth, "truncated": truth, "cpu": number,
+    "memory": number, "name": text, "id": text, "command": words, "ended": number, "position": whole, "events": whole,
+    "reason": text, "run": whole, "job": truth,
+}  # fmt: skip
 
 
-def _folder() -> str:
+def directory() -> str:
+    """Where results are kept; it is neither made nor checked here."""
     return os.path.join(paths.directory(), ".results")
 
 
 def keep(result: Result, output: bytes | None) -> None:
     """Keeps a result under its `id`; the oldest ones go. A disk that is full keeps no session from ending."""
-    folder = _folder()
+    folder = directory()
     try:
         try:
             os.mkdir(folder, paths.PRIVATE)
@@ -46,9 +56,26 @@ def keep(result: Result, output: bytes | None) -> None:
         return
 
 
-def by_id(number: str) -> Result | None:
-    """The result of the session with this id."""
-    return _read(os.path.join(_folder(), f"{number}.json")) if number.isalnum() else None
+def sync(session_id: str) -> None:
+    """Waits until the result of a session is on the disk: nobody waits for that, so it comes after the answers."""
+    for path in (_path(session_id, ".out"), _path(session_id, ".json"), directory()):
+        try:
+            paths.sync(path)
+        except OSError:
+            continue  # it was not kept, or another session's daemon has removed it
+
+
+def rename(session_id: str, name: str) -> None:
+    """Gives a result the name that its session has got since it ended. Raises OSError, Refused."""
+    result = by_id(session_id)
+    if result is not None:
+        content = protocol.encode({**result, "name": name})
+        paths.write_whole(_path(session_id, ".json"), content, durable=True)
+
+
+def by_id(session_id: str) -> Result | None:
+    """The result of the session with this id. Raises Refused for a damaged one."""
+    return _read(_path(session_id, ".json")) if session_id.isalnum() else None
 
 
 def newest(name: str) -> Result | None:
@@ -59,37 +86,57 @@ def newest(name: str) -> Result | None:
 
 def every() -> list[Result]:
     """All results that are kept, none where the directory is missing. Raises Refused where it is not to be trusted."""
-    if not paths.trusted(paths.directory()) or not paths.trusted(_folder()):
-        return []
-    found = (_read(entry.path) for entry in os.scandir(_folder()) if entry.name.endswith(".json"))
+    found = []
+    for path in _all():
+        try:
+            found.append(_read(path))
+        except Refused:
+            continue  # `damage` names it
     return [result for result in found if result is not None]
+
+
+def damage() -> list[str]:
+    """Why files among the results are not believed, with the fix."""
+    errors = []
+    for path in _all():
+        try:
+            _read(path)
+        except Refused as error:
+            errors.append(str(error))
+    return errors
+
+
+def _all() -> list[str]:
+    """The paths of all results. Raises Refused where their directory is not to be trusted."""
+    folder = directory()
+    if not paths.trusted(paths.directory()) or not paths.trusted(folder):
+        return []
+    return [os.path.join(folder, entry) for entry in os.listdir(folder) if entry[:1] != "." and entry.endswith(".json")]
+
+
+def _path(session_id: str, suffix: str) -> str:
+    return os.path.join(directory(), session_id + suffix)
 
 
 def output(result: Result) -> bytes:
     """The output that a job's result kept, as it came from its terminal; empty where none was kept."""
-    try:
-        with open(os.path.join(_folder(), f"{result['id']}.out"), "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return b""
+    return paths.read_own(_path(str(result["id"]), ".out"), _LARGEST) or b""
 
 
 def _read(path: str) -> Result | None:
-    import json
-
-    try:
-        with open(path, "rb") as file:
-            result = json.loads(file.read())
-    except (FileNotFoundError, ValueError):
-        return None
-    return result if isinstance(result, dict) else None
+    result = shapes.read(path, _SHAPE, _LARGEST)
+    # The name of the file is the id, and leads to the output.
+    return None if result is None else result | {"id": os.path.basename(path)[: -len(".json")]}
 
 
 def _prune(folder: str) -> None:
-    """Removes what is too old, and what is beyond the newest ones."""
+    """Removes what is too old, what is beyond the newest ones, and what a killed process did not finish."""
     ages = []
     for entry in os.scandir(folder):
         try:
+            if paths.is_abandoned(entry.path):
+                os.unlink(entry.path)
+                continue
             ages.append((entry.stat(follow_symlinks=False).st_mtime, entry.name))
         except FileNotFoundError:
             continue  # another session's daemon removes the same ones

@@ -80,3 +80,16 @@ def test_one_that_cannot_be_made_keeps_no_other_from_it(sesh: Sesh, home: Home) 
         missing = sesh("--import", word)
         assert missing.code == 1
         assert f"cannot read {word}" in missing.stderr
+
+
+def test_half_of_a_surrogate_pair_is_refused_with_its_place(sesh: Sesh, home: Home) -> None:
+    """What JSON's escapes allow and no file name can be: the interpreter's own error was shown."""
+    for key, value in (("directory", '"\\ud800"'), ("command", '["echo", "\\ud800"]'), ("name", '"\\ud800"')):
+        layout = f'[{{"name": "a", "{key}": {value}}}]' if key != "name" else f'[{{"name": {value}}}]'
+        refused = sesh("--import", input=layout)
+        assert refused.code == 2, refused
+        assert f"sessions[0].{key}" in refused.stderr
+        assert "surrogate" not in refused.stderr
+    refused = sesh("--import", "--json", input='[{"name": "a", "labels": {"\\ud800": "b"}}]')
+    assert (refused.code, refused.json()["error"]["code"]) == (2, "usage")
+    assert home.names() == []

@@ -44,7 +44,7 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     wait_until(lambda: not platform.start_time(kernel_knows))
     stale = [left_behind(home, entry) for entry in (".0123abcd.run", "gone.cmd", ".web.json.4194999", "torn.json")]
     fresh = home.write(".sesh/.89abcdef.run", "", mode=0o600)
-    dry = sesh("--sweep", "--dry-run")
+    dry = sesh("--sweep", "--older", "0s", "--dry-run")
     assert (dry.code, dry.stdout.splitlines()[-1]) == (0, "6 found; nothing changed")
     assert set(home.names()) == {"done", "gone", "live", "torn"}
     first = dry.stdout.splitlines()[0]
@@ -52,12 +52,13 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     old = sesh("--sweep", "--older", "1h", "--json").json()
     assert sorted(each["what"] for each in old["pieces"]) == sorted(stale)
     assert all(each["cleared"] for each in old["pieces"])
-    rest = sesh("--sweep").stdout.splitlines()
+    rest = sesh("--sweep", "--older", "0s").stdout.splitlines()
     assert sorted(line.split()[-1] for line in rest[:-1]) == ["done", "gone"]
     assert rest[-1] == "2 of 2 cleared"
     assert home.names() == ["live"]
     assert os.path.exists(fresh), "a run may be about to read it"
-    assert sesh("--sweep").stdout == "no leftovers\n"
+    assert sesh("--sweep", "--older", "0s").stdout == "no leftovers\n"
+    assert sesh("--sweep").stdout == "no leftovers older than 168h\n"
 
 
 def test_a_daemon_that_nobody_can_find_is_ended_only_where_that_is_wanted(sesh: Sesh, home: Home) -> None:
@@ -65,7 +66,7 @@ def test_a_daemon_that_nobody_can_find_is_ended_only_where_that_is_wanted(sesh: 
     pid = daemon(home, "lonely")
     for suffix in (".sock", ".json"):
         os.unlink(os.path.join(home.directory, f"lonely{suffix}"))
-    left = sesh("--sweep", "--json").json()["pieces"]
+    left = sesh("--sweep", "--older", "0", "--json").json()["pieces"]
     assert [(each["kind"], each["pid"], each["cleared"]) for each in left] == [("daemon", pid, False)]
     terminal = home.terminal("--sweep")
     terminal.wait_for("end what still runs?")
@@ -77,6 +78,75 @@ def test_a_daemon_that_nobody_can_find_is_ended_only_where_that_is_wanted(sesh: 
     again.type("y")
     assert again.exit_code() == 0
     assert not platform.start_time(pid)
+
+
+def lost(home: Home, sesh: Sesh, name: str) -> str:
+    """A session whose daemon was killed just now, idle for a year before; the path of its record."""
+    sesh("--open", name)
+    pid = daemon(home, name)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not platform.start_time(pid))
+    path = os.path.join(home.directory, f"{name}.json")
+    with open(path, encoding="utf-8") as file:
+        record = json.load(file)
+    home.write(f".sesh/{name}.json", json.dumps({**record, "last_activity": "2020-01-01T00:00:00Z"}), mode=0o600)
+    then = time.time() - 365 * 86400
+    os.utime(path, (then, then))
+    return path
+
+
+def test_where_nobody_can_be_asked_a_session_lost_just_now_is_not_forgotten(sesh: Sesh, home: Home) -> None:
+    """A cron's `--sweep` forgot what was lost seconds ago, and what had been idle before it was lost at any age."""
+    path = lost(home, sesh, "gone")
+    for more in ((), ("-y",), ("--json",), ("--older", "1h")):
+        assert sesh("--sweep", *more).code == 0
+        assert home.names() == ["gone"], more
+    then = time.time() - 8 * 86400  # a week later
+    os.utime(path, (then, then))
+    assert sesh("--sweep", "--older", "1000h").stdout == "no leftovers older than 1000h\n"
+    assert sesh("--sweep").stdout.splitlines()[-1] == "1 of 1 cleared"
+    assert home.names() == []
+
+
+def test_a_session_that_ended_just_now_counts_from_its_end(sesh: Sesh, home: Home) -> None:
+    sesh("--exec", "kept", "--keep", "--", "true")
+    assert sesh("--sweep").stdout == "no leftovers older than 168h\n"
+    terminal = home.terminal("--sweep")
+    terminal.wait_for("forget the ended session kept?")
+    terminal.type("y")
+    assert terminal.exit_code() == 0
+    assert home.names() == []
+
+
+def test_a_live_session_whose_record_is_damaged_is_no_orphan(sesh: Sesh, home: Home) -> None:
+    """Its daemon and its files were those of no session: `--sweep --all` would have ended it."""
+    sesh("--open", "work")
+    pid = daemon(home, "work")
+    agent = f".agent.{'0' * 16}"
+    os.symlink("/nowhere", os.path.join(home.directory, agent))
+    old = time.time() - HOURS
+    os.utime(os.path.join(home.directory, agent), (old, old), follow_symlinks=False)
+    home.write(".sesh/work.json", '{"name":"work",,}', mode=0o600)
+    swept = sesh("--sweep", "--all", "--older", "0s")
+    assert (swept.code, swept.stdout) == (0, "no leftovers\n")
+    assert "work.json is damaged" in swept.stderr
+    assert os.path.lexists(os.path.join(home.directory, agent))
+    assert platform.start_time(pid)
+
+
+def test_what_a_killed_process_did_not_finish_is_swept(sesh: Sesh, home: Home) -> None:
+    os.makedirs(os.path.join(home.directory, ".results"), mode=0o700)
+    os.makedirs(os.path.join(home.path, ".local/state/sesh/remotes"), mode=0o700)
+    dead = (1 << 22) - 1
+    left = [left_behind(home, entry) for entry in (f".a.json.{dead}", f"..recent.{dead}", f".results/.ab.json.{dead}")]
+    left.append(left_behind(home, f"../.local/state/sesh/remotes/.ab.json.{dead}"))
+    living = left_behind(home, f".results/.cd.json.{os.getpid()}")
+    fresh = home.write(f".sesh/.results/.ef.json.{dead}", "", mode=0o600)
+    assert sesh("--sweep", "--older", "1h").stdout.splitlines()[-1] == "4 of 4 cleared"
+    assert [os.path.exists(path) for path in (*left, living, fresh)] == [False] * 4 + [True] * 2
+    again = left_behind(home, f".b.json.{dead}")
+    sesh("--exec", "--", "true")
+    assert not os.path.exists(again), "the next one that writes there takes it away"
 
 
 def test_a_person_is_asked_before_a_lost_session_is_forgotten(sesh: Sesh, home: Home) -> None:
@@ -123,7 +193,7 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
     home.write(".local/bin/sesh", f"#!/bin/sh\n#\nexec python3 {home.path}/{folder}/1.2-c/start.py\n", mode=0o755)
     used = home.terminal(command=["python3", f"{home.path}/{folder}/1.1-b/start.py"])
     wait_until(lambda: any("1.1-b" in " ".join(words) for _, _, words in platform.own_processes()))
-    pieces = sesh("--sweep", "--json").json()["pieces"]
+    pieces = sesh("--sweep", "--older", "0", "--json").json()["pieces"]
     assert [(each["kind"], os.path.basename(each["what"])) for each in pieces] == [("version", "1.0-a")]
     assert sorted(os.listdir(os.path.join(home.path, folder))) == ["1.1-b", "1.2-c"]
     used.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from sesh import config, toml_positions
 from sesh.config import Config
+from sesh.daemon import hooks
 from tests.support import ROOT
 
 FULL = """\
@@ -136,11 +138,17 @@ def test_a_warning_shows_no_controls(place: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
+    """A FIFO in its place was waited for: by each verb, and by a daemon after a bell."""
     place.mkdir()
-    found = config.load()
-    assert [str(warning) for warning in found.warnings] == [
-        f"{place}: cannot be read: Is a directory; using the defaults"
-    ]
+    why = f"{place}: cannot be read: not a regular file; using the defaults"
+    assert [str(warning) for warning in config.load().warnings] == [why]
+    place.rmdir()
+    os.mkfifo(place)
+    assert [str(warning) for warning in config.load().warnings] == [why]
+    assert not hooks._mentioned("on_bell")
+    place.unlink()
+    place.write_bytes(b"#" * (config.LARGEST + 1))
+    assert "larger than" in str(config.load().warnings[0])
 
 
 def test_a_reader_that_is_missing_is_a_warning(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 import stat
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from sesh import paths
 from sesh.errors import Refused
 from sesh.platform import LONGEST_SOCKET_PATH
+from sesh.remote import known
 
 
 @pytest.fixture
@@ -98,11 +100,46 @@ def test_a_file_is_refused(place: Path) -> None:
     assert "not a directory" in refused(place)
 
 
-@pytest.mark.parametrize("bits", [0o710, 0o701, 0o750, 0o777, 0o1777])
+@pytest.mark.parametrize("bits", [0o710, 0o701, 0o750, 0o777])
 def test_a_directory_that_others_may_enter_is_refused_with_the_fix(ready: Path, bits: int) -> None:
+    paths.write_whole(str(ready / "work.json"), b"{}")
+    (ready / ".agent.1").symlink_to("/tmp/agent")
     ready.chmod(bits)
-    assert f"chmod 700 {ready}" in refused(ready)
+    assert f"run: chmod 700 {ready}" in refused(ready)
     assert mode(ready) == bits
+
+
+def test_a_directory_that_others_use_is_never_to_be_changed(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`SESH_DIR=/tmp sesh`, typed by root, said to run `chmod 700 /tmp`, which breaks the machine; so did `/`."""
+    with monkeypatch.context() as root:
+        root.setattr(os, "geteuid", lambda: os.stat("/tmp").st_uid)
+        for shared in ("/", "/tmp", "/usr", "/etc", "/var/tmp"):
+            with pytest.raises(Refused, match=r"set SESH_DIR to a directory of its own") as caught:
+                paths.trusted(shared)
+            assert "chmod" not in str(caught.value)
+    monkeypatch.setenv("HOME", str(ready))
+    ready.chmod(0o755)
+    assert "directory of its own" in refused(ready), "the home directory"
+    monkeypatch.setenv("HOME", "/root")
+    ready.chmod(0o1777)
+    assert "directory of its own" in refused(ready)
+    ready.chmod(0o755)
+    (ready / "index.html").touch(mode=0o644)
+    assert "directory of its own" in refused(ready)
+
+
+def test_an_empty_home_is_that_of_passwd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sessions of `HOME= sesh` lay in `/.sesh`."""
+    monkeypatch.delenv("SESH_DIR", raising=False)
+    own = pwd.getpwuid(os.geteuid()).pw_dir
+    for value in ("", "not/absolute"):
+        monkeypatch.setenv("HOME", value)
+        assert paths.directory() == f"{own}/.sesh"
+        assert paths.settings_file() == f"{own}/.config/sesh/config.toml"
+        assert known.directory() == f"{own}/.local/state/sesh/remotes"
+        assert paths.expanded("~/key") == f"{own}/key"
+    monkeypatch.setenv("HOME", "/home/of mine/")
+    assert paths.directory() == "/home/of mine/.sesh"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

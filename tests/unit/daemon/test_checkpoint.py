@@ -133,13 +133,29 @@ def test_one_that_makes_no_sense_is_none(folder: Path) -> None:
     assert checkpoints.read("../x") is None
     assert checkpoints.read(None) is None
     path = folder / ".checkpoint.00ff"
-    for content in (b"", b"\xff\n", b"[]\n", b'{"format":99}\nx', b'{"format":1'):
+    path.write_bytes(b'{"format":99}\nx')
+    path.chmod(0o600)
+    assert checkpoints.read("00ff") is None
+    for content in (b"", b"\xff\n", b"[]\n", b'{"format":1', b'{"format":1,"title":[]}\nx'):
         path.write_bytes(content)
-        path.chmod(0o600)
-        assert checkpoints.read("00ff") is None
+        with pytest.raises(Refused, match="damaged"):
+            checkpoints.read("00ff")
         assert checkpoints.header("00ff") == {}
-    for header in ({}, {"model": None}, {"model": {"size": [80]}}):
-        with pytest.raises(ValueError, match=r"unreadable checkpoint|unpack"):
+    good = {"position": 0, "size": [80, 24], "born": [80, 24], "resizes": [], "marks": [], "emulator": None}
+    assert checkpoint.emulator({"model": good}, b"x").columns == 80
+    for key, values in (
+        ("size", ([80], [0, 0], [10**9, 10**9], ["80", 24], "ab", None)),
+        ("born", ([], [-1, 5], [10**9, 24], 5)),
+        ("resizes", (5, [5], [[1, 2]], [[0, 10**9, 24]], [["a", 80, 24]])),
+        ("marks", (5, [[1]], {"a": 1})),
+        ("position", ("a", -1, 10**9, None)),
+        ("emulator", ({"a": 1}, 5)),
+    ):
+        for value in values:
+            with pytest.raises(ValueError, match=r"unreadable checkpoint"):
+                checkpoint.emulator({"model": {**good, key: value}}, b"x" * 100)
+    for header in ({}, {"model": None}):
+        with pytest.raises(ValueError, match=r"unreadable checkpoint"):
             checkpoint.emulator(header, b"x")
     path.chmod(0o644)
     with pytest.raises(Refused):

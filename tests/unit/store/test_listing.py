@@ -156,10 +156,15 @@ def test_files_that_are_no_records_hide_nothing(directory: str) -> None:
     assert states() == {"good": "lost"}
 
 
-def test_a_record_whose_values_are_of_odd_types_is_shown(directory: str) -> None:
-    record("odd", daemon_pid=10**300, labels=["x"], boot=None, daemon_start=[], command=None)
-    (found,) = listing.summaries()
-    assert (found["state"], found["labels"]) == ("lost", {})
+def test_a_record_whose_values_are_of_odd_types_is_left_out_and_named(directory: str) -> None:
+    record("good", daemon_pid=DEAD)
+    for key, value in (("daemon_pid", 10**300), ("labels", ["x"]), ("daemon_start", []), ("cwd", "\ud800")):
+        record("odd", **{"daemon_pid": DEAD, key: value})
+        assert states() == {"good": "lost"}
+        (why,) = listing.refusals()
+        assert f"odd.json is damaged ({key} is not of its type)" in why
+    record("odd", daemon_pid=DEAD, boot=None, command=None)
+    assert states() == {"good": "lost", "odd": "lost"}
 
 
 def test_a_daemon_that_does_not_answer_is_shown_from_its_record_in_bounded_time(daemon: Daemons) -> None:

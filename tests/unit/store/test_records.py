@@ -54,11 +54,23 @@ def test_a_record_comes_back_as_it_was_and_is_private(sessions: Path) -> None:
     assert stat.S_IMODE((sessions / "work.json").stat().st_mode) == 0o600
 
 
-def test_a_record_that_is_not_there_or_none_is_none(sessions: Path) -> None:
+def test_a_damaged_record_is_refused_with_its_path(sessions: Path) -> None:
     assert records.read("work") is None
-    for content in (b"", b"{", b"[]", b"\xff\xfe\x00", b"null", b"[" * 100_000):
+    for content in (
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b"\xff\xfe\x00",
+        b"null",
+        b"[" * 100_000,
+        b'{"name":"w",,}',
+        b" " * (5 << 20),
+    ):
         paths.write_whole(str(sessions / "work.json"), content)
-        assert records.read("work") is None, content[:10]
+        assert records.readable("work") is None, content[:10]
+        with pytest.raises(Refused, match=r"work\.json is damaged \(.*\); check it and move it away"):
+            records.read("work")
 
 
 def test_a_foreign_file_is_refused(sessions: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sesh.errors import Refused
 from sesh.store import results
 
 pytestmark = pytest.mark.usefixtures("sessions")
@@ -57,7 +58,12 @@ def test_only_the_newest_hundred_of_the_last_week_are_kept(tmp_path: Path) -> No
 
 def test_junk_where_a_result_should_be_is_no_result(tmp_path: Path) -> None:
     results.keep(result(1), None)
-    (tmp_path / "sessions" / ".results" / f"{1:016x}.json").write_text("{")
-    assert results.by_id(f"{1:016x}") is None
-    assert results.by_id("../../etc/passwd") is None
-    assert results.newest("job") is None
+    results.keep(result(2), None)
+    path = tmp_path / "sessions" / ".results" / f"{1:016x}.json"
+    for junk in ("{", '{"ended": "soon"}', "[" * 100_000, '{"name": "job",,}'):
+        path.write_text(junk)
+        with pytest.raises(Refused, match="damaged"):
+            results.by_id(f"{1:016x}")
+        assert results.by_id("../../etc/passwd") is None
+        assert results.newest("job") == result(2)
+        assert str(path) in results.damage()[0]

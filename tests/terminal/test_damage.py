@@ -1,0 +1,186 @@
+"""One bad file costs one entry: it is named with what to do, and keeps no verb from the others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sesh import paths, platform
+from sesh.cli import printing
+from sesh.cli.views import Table
+from sesh.errors import NotFound, Refused, Unreachable
+from sesh.ops import layout, leftovers, sessions, views
+from sesh.ops.caller import Caller
+from sesh.store import listing, records
+from tests.support import Home, Result, wait_until
+
+Sesh = Callable[..., Result]
+
+HUGE = b'{"machine": "' + b"x" * (5 << 20) + b'"}'
+CONTENTS = {
+    "no JSON": b'{"name":"w",,}',
+    "empty": b"",
+    "of another shape": b"[1, 2]",
+    "of other types": b'{"machine": 5, "labels": [1]}',
+    "nested": b'{"machine":' * 100_000,
+    "huge": HUGE,
+    "half a pair": b'{"machine": "m", "cwd": "\\ud800"}',
+    "bytes": bytes(range(256)),
+}
+
+
+def put(path: str, kind: str) -> None:
+    """Puts something in the place of a file of sesh's."""
+    if os.path.lexists(path):
+        os.unlink(path)
+    if kind == "a directory":
+        os.mkdir(path, 0o700)
+    elif kind == "a FIFO":
+        os.mkfifo(path, 0o600)
+    elif kind == "a link":
+        os.symlink("/etc/passwd", path)
+    else:
+        with open(path, "wb") as file:
+            file.write(CONTENTS.get(kind, b"{}"))
+        os.chmod(path, 0o000 if kind == "without permission" else 0o600)
+
+
+KINDS = (*CONTENTS, "a directory", "a FIFO", "a link", "without permission")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bad_record_costs_its_own_session_alone(home: Home, sesh: Sesh, kind: str) -> None:
+    """Under -IS, as the lean launcher starts it: on 3.10 and 3.11 all of these ended as an internal error."""
+    sesh("--open", "good", "--", "sleep", "1000")
+    bad = os.path.join(home.directory, "bad.json")
+    put(bad, kind)
+    home.command = [home.command[0], "-IS", "-c", _START]
+    for words in (
+        ["--list"],
+        ["--list", "--json"],
+        ["--export"],
+        ["--sweep"],
+        ["--sweep", "--older", "0s"],
+        ["--reload"],
+    ):
+        done = sesh(*words)
+        assert done.code == 0, (words, done)
+        assert bad in done.stderr, (words, done)
+        assert done.stderr.count("\n") == 1, (words, done)
+        assert "move it away" in done.stderr or "chmod 600" in done.stderr
+    assert [each["name"] for each in sesh("--list", "--json").json()] == ["good"]
+    doctor = sesh("--doctor", "--json").json()["checks"]
+    assert any(bad in each["message"] for each in doctor if each["check"] == "files")
+    assert sesh("--open", "good").code == 0
+    assert sesh("--status", "good").code == 0
+    assert sesh("--new", "-d").stdout == "1\n"
+    assert sesh("--exec", "--", "true").code == 0
+    for words in (["--open", "bad"], ["--kill", "bad"], ["--new", "bad", "-d"], ["--status", "bad"], ["--logs", "bad"]):
+        done = sesh(*words)
+        assert done.code == 1, (words, done)
+        assert bad in done.stderr, (words, done)
+        assert "internal error" not in done.stderr
+    assert sesh("--kill", "1").code == 0
+    killed = sesh("--kill-all", "-y")
+    assert (killed.code, bad in killed.stderr) == (0, True)
+    assert os.path.lexists(bad), "nothing of it was changed"
+
+
+_START = """import sys
+sys.path[:0] = %r
+from sesh.__main__ import start
+start()"""
+
+
+@pytest.fixture(autouse=True)
+def _start(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    import ptyprocess
+
+    import sesh
+
+    places = [os.path.dirname(os.path.dirname(os.path.abspath(module.__file__ or ""))) for module in (sesh, ptyprocess)]
+    monkeypatch.setitem(globals(), "_START", _START % list(dict.fromkeys([*places, *filter(None, sys.path)])))
+
+
+def read(home: Home, entry: str) -> dict[str, Any]:
+    with open(os.path.join(home.directory, entry), encoding="utf-8") as file:
+        found: dict[str, Any] = json.load(file)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["no JSON", "nested", "huge", "a directory", "a FIFO", "a link"])
+def test_a_bad_result_and_a_bad_note_cost_themselves_alone(home: Home, sesh: Sesh, kind: str) -> None:
+    assert sesh("--exec", "first", "--", "sh", "-c", "exit 3").code == 3
+    folder = os.path.join(home.directory, ".results")
+    (entry,) = [each for each in os.listdir(folder) if each.endswith(".json")]
+    assert sesh("--exec", "second", "--", "sh", "-c", "exit 4").code == 4
+    put(os.path.join(folder, entry), kind)
+    put(os.path.join(home.directory, ".recent"), kind)
+    assert sesh("--wait", "second", "--exit").code == 4
+    assert "no session first" in sesh("--wait", "first", "--exit").stderr
+    doctor = sesh("--doctor", "--json").json()["checks"]
+    assert any(entry in each["message"] for each in doctor if each["check"] == "files"), doctor
+    assert "there is no previous session" in sesh("--attach", "-").stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: Sesh, kind: str) -> None:
+    sesh("--open", "gone")
+    record = read(home, "gone.json")
+    os.kill(record["daemon_pid"], signal.SIGKILL)
+    wait_until(lambda: not platform.start_time(record["daemon_pid"]))
+    put(os.path.join(home.directory, f".checkpoint.{record['id']}"), kind)
+    listed = sesh("--list", "--json")
+    assert (listed.code, [each["state"] for each in listed.json()]) == (0, ["lost"])
+    for words in (["--logs", "gone"], ["--screen", "gone"]):
+        done = sesh(*words)
+        assert (done.code, "internal error" in done.stderr) == (1, False), (words, done)
+    assert "internal error" not in sesh("--open", "gone").stderr
+
+
+ODD = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+VALUES = ODD | st.lists(ODD, max_size=3) | st.dictionaries(st.text(max_size=3), ODD, max_size=3)
+
+
+@pytest.mark.usefixtures("inside")
+def test_whatever_a_record_holds_the_other_sessions_are_listed_swept_and_exported(home: Home) -> None:
+    """Every key with values of every type: shown, or left out and named, and nothing raises but an error of ours."""
+    good = {
+        "machine": platform.machine(), "boot": "another", "daemon_pid": 5, "daemon_start": "1", "id": "ab", "pid": 7,
+        "created": "2026-01-01T00:00:00Z", "last_activity": "2026-01-01T00:00:00Z", "cwd": "/tmp", "command": ["sh"],
+        "labels": {"a": "b"}, "columns": 80, "rows": 24, "tty": "/dev/pts/1", "tty_number": 5, "terminals": 1,
+        "keep": False, "shell": True, "exit_code": None, "version": "1",
+    }  # fmt: skip
+    records.write({**good, "name": "good"})
+
+    @settings(max_examples=300)
+    @given(st.dictionaries(st.sampled_from([*good, "name", "new"]), VALUES, min_size=1, max_size=3))
+    def check(changes: dict[str, Any]) -> None:
+        paths.write_whole(paths.record_path("odd"), json.dumps({**good, "id": "cd", **changes}).encode())
+        shown = {each["name"]: each for each in listing.summaries()}
+        named = listing.refusals()
+        assert "good" in shown
+        assert ("odd" in shown) == (not named)
+        table = Table(80, coloured=False)
+        table.measure(list(shown.values()), 0.0)
+        assert len(table.lines(list(shown.values()), 0.0)) == 1 + len(shown)
+        caller = Caller()
+        caller.local = True
+        assert "good" in [each["name"] for each in layout.sessions(caller)]
+        assert "good" in [row["what"] for row in leftovers.find(caller)]
+        for op in (views.status, sessions.there):
+            with contextlib.suppress(NotFound, Refused, Unreachable):
+                op(caller, "odd")
+        printing.json_line(list(shown.values()))
+
+    check()
