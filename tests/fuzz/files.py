@@ -157,7 +157,7 @@ def _record(rng: random.Random) -> bytes:
         "name": "work", "id": _ID, "machine": "m", "machine_name": "box", "boot": "b", "daemon_pid": 2,
         "daemon_start": "1", "pid": 3, "created": "2026-01-01T00:00:00Z", "last_activity": "2026-01-01T00:00:00Z",
         "cwd": "/", "command": ["sh"], "labels": {"a": "b"}, "columns": 80, "rows": 24, "tty": "/dev/pts/1",
-        "tty_number": 34817, "terminals": "1", "keep": False, "exit_code": None, "version": "1", "shell": True,
+        "tty_number": 34817, "terminals": 1, "keep": False, "exit_code": None, "version": "1", "shell": True,
     }  # fmt: skip
     if rng.random() < 0.8:
         record |= {"machine": platform.machine()}
@@ -187,7 +187,7 @@ def _records() -> Iterator[Check]:
             found = listing.summaries(0.2)
             assert [row["name"] for row in found] in ([], ["work"])
             json.dumps(found)
-            listing.refusals(found)
+            assert len(listing.refusals()) == 1 - len(found)
             listing.current()
             _outcome(records.read, "work")
             for row in leftovers._sessions():
@@ -225,7 +225,7 @@ def _checkpoints() -> Iterator[Check]:
             _put(home, f".checkpoint.{_ID}", case)
             checkpoints.header(_ID)
             json.dumps(listing.summaries(0.2))
-            found = checkpoints.read(_ID)
+            found = _outcome(checkpoints.read, _ID)
             if found is not None:
                 try:
                     emulator = checkpoint.emulator(*found)
