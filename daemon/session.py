@@ -45,7 +45,7 @@ class Session:
         self.timers = Timers()
         self.faults = FaultLog()
         self.log = OutputLog()
-        self.model = Model(self.log, size[0], size[1])
+        self.model = Model(self.log, size[0], size[1], self.faults.note)
         self.clients = Clients(size, self._resize)
         self.relay = Relay(self.log, self.model, self.clients, self.timers)
         self.pump = Pump(

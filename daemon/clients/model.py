@@ -10,6 +10,7 @@ from sesh.lean import deque, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from sesh.daemon.loop.timers import Timers
@@ -33,6 +34,8 @@ PACK_GAIN = 128 << 10
 PACK_AFTER = 2.0
 """Seconds without output after which they are packed."""
 
+STEP_TIME = 0.008
+"""Seconds after which the emulator leaves the rest of a slice for the next one."""
 _QUICK, _SLOW = 0.006, 0.015
 _SMALLEST, _LARGEST = 4 << 10, 1 << 20
 _SMALL_LAG = 64 << 10
@@ -46,10 +49,17 @@ _COUNT_TIME = 5.0
 
 
 class Model:
-    """A reader of the log that keeps the screen. Its state is always that of one position of the log."""
+    """A reader of the log that keeps the screen. Its state is always that of one position of the log.
 
-    def __init__(self, log: OutputLog, columns: int, rows: int) -> None:
+    `fault` takes the first error of the emulator, for the log of faults.
+    """
+
+    def __init__(
+        self, log: OutputLog, columns: int, rows: int, fault: Callable[[str, Exception], None] = lambda *_: None
+    ) -> None:
         self._log = log
+        self._fault, self._told = fault, False
+        """What notes an error of the emulator, and whether it has been told of one."""
         self.position = log.base
         self.columns, self.rows = columns, rows
         self._initial_size = (columns, rows)
@@ -140,14 +150,23 @@ class Model:
         began = time.perf_counter()
         block = self._log.bytes(self.position, min(self.position + limit, self._log.head))
         self.position += len(block)
-        emulator.feed(block)
+        taken = emulator.feed(block, STEP_TIME)
+        self.position -= len(block) - taken
         took = time.perf_counter() - began
         self._remember()
         if took < _QUICK and len(block) == self._slice:
             self._slice = min(self._slice * 2, _LARGEST)
-        elif took > _SLOW:
+        elif took > _SLOW or taken < len(block):
             self._slice = max(self._slice // 2, _SMALLEST)
+        self._tell()
         self._apply_resizes()
+
+    def _tell(self) -> None:
+        """Says once that the emulator failed at a sequence, which cost that sequence alone."""
+        error = self.emulator.last_error
+        if error is not None and not self._told:
+            self._told = True
+            self._fault("a fault in the emulator, in one sequence", error)
 
     def catch_up(self, seconds: float = CATCH_UP_TIME) -> bool:
         """Feeds the emulator for at most `seconds`; whether it has seen everything then."""
@@ -166,6 +185,7 @@ class Model:
             block, self.position = self._log.bytes(self.position, end), end
             emulator.feed(block)
             self._remember()
+            self._tell()
         self._apply_resizes()
 
     def apply_size(self) -> None:

@@ -341,6 +341,15 @@ class Encoder:
                     parts.append(data)
                     self.last = data
 
+    def run(self, cell: Cell, count: int) -> None:
+        """Write a blank cell `count` times."""
+        if count:
+            self.set_pen(cell.pen)
+            if self.last.endswith(ZWJ):
+                self.parts.append(cell.pen.sequence)
+            self.parts.append(" " * count)
+            self.last = " "
+
 
 def encode(cells: Iterable[Cell], *, reset: bool = False) -> str:
     """The text of `cells`; `reset`: it ends with the default pen."""

@@ -6,11 +6,12 @@ the screen, as in xterm, kitty and VTE. Rows that scroll within an inner region 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sesh.vt.cell import DEFAULT
 from sesh.vt.grid import Grid, Margins
-from sesh.vt.row import Row
+from sesh.vt.row import Row, blank, uniform
 
 
 class Scrolling(Grid):
@@ -52,7 +53,7 @@ class Scrolling(Grid):
         elif y < self.lines - 1:
             cursor.y = y = y + 1
             if wrapped is not None:
-                self.buffer[y].wrapped = wrapped
+                self.set_wrapped(y, wrapped)
 
     def reverse_index(self) -> None:
         """RI: up one row, scrolling at the top margin."""
@@ -87,28 +88,48 @@ class Scrolling(Grid):
             self.scroll_row()
         elif y < self.lines - 1:
             cursor.y = y = y + 1
-            self.buffer[y].wrapped = False
+            if self.buffer[y].wrapped:
+                self.own_row(y).wrapped = False
 
     def scroll_row(self, wrapped: bool = False) -> None:
         """The region up by one row; the row that leaves it goes to the scrollback if it can. `wrapped`: the row that
         comes in goes on with the line of the row above."""
         buffer = self.buffer
-        top = self.top
+        top, bottom = self.top, self.bottom
         row = buffer.pop(top)
         if top == 0 and self.main is None:
-            continued = wrapped if self.bottom == 0 else buffer[0].wrapped if buffer else False
-            still_open = self.scrollback.push(row, continued, buffer[0] if buffer else None)
-            if self.bottom == 0:
+            continued = wrapped if bottom == 0 else buffer[0].wrapped if buffer else False
+            still_open = self.scrollback.push(row, continued)
+            if bottom == 0:
                 wrapped = wrapped and still_open
-        elif top == self.bottom:
+            if not still_open and buffer and buffer[0].wrapped:
+                self.own_row(0).wrapped = False
+        elif top == bottom:
             wrapped = False  # the row above is not the one that it would go on with
+        elif buffer[top].wrapped:
+            self.own_row(top).wrapped = False
+        if bottom + 1 < self.lines and buffer[bottom].wrapped:
+            self.own_row(bottom).wrapped = False
+        if row.shared:
+            row = blank(self.pen.erased, self.columns, wrapped)
         else:
-            buffer[top].wrapped = False
+            row.clear(self.pen.erased)
+            row.wrapped = wrapped
+        buffer.insert(bottom, row)
+
+    def scroll_rows(self, count: int, row: Row) -> None:
+        """As `scroll_row` so many times, in a region of several rows; `row`, a shared one, comes in each time."""
+        buffer, top = self.buffer, self.top
+        rows = buffer[top : self.bottom + 1] + [row] * count
+        gone = rows[:count]
+        buffer[top : self.bottom + 1] = rows[count:]
+        if top == 0 and self.main is None:
+            if not self.scrollback.push_rows(gone, buffer[0].wrapped):
+                self.set_wrapped(0, False)
+        else:
+            self.set_wrapped(top, False)
         if self.bottom + 1 < self.lines:
-            buffer[self.bottom].wrapped = False
-        row.clear(self.pen.erased)
-        row.wrapped = wrapped
-        buffer.insert(self.bottom, row)
+            self.set_wrapped(self.bottom + 1, False)
 
     # -- moving rows within the region --------------------------------------------------------------------
 
@@ -118,8 +139,10 @@ class Scrolling(Grid):
         if self.narrow:
             self._shift_block(self.top, count)
             return
-        for _ in range(count):
+        if count == 1 or self.top == self.bottom:
             self.scroll_row()
+        else:
+            self.scroll_rows(count, blank(self.erased, self.columns))
 
     def scroll_down(self, count: int = 1) -> None:
         """SD, and scrolling at the top margin."""
@@ -139,10 +162,9 @@ class Scrolling(Grid):
             if self.narrow:
                 self._shift_block(y, count)
             else:
-                for _ in range(count):
-                    row = self.buffer.pop(y)
-                    row.clear(self.erased)
-                    self.buffer.insert(self.bottom, row)
+                del self.buffer[y : y + count]
+                end = self.bottom + 1 - count
+                self.buffer[end:end] = self.blank_rows(count, self.erased)
                 self._break_lines(y)
             self.move_to(y, self.left)
 
@@ -153,9 +175,9 @@ class Scrolling(Grid):
 
     def _break_lines(self, y: int) -> None:
         """Row `y` no longer goes on with the row above it, nor the row below the region with the region."""
-        self.buffer[y].wrapped = False
+        self.set_wrapped(y, False)
         if self.bottom + 1 < self.lines:
-            self.buffer[self.bottom + 1].wrapped = False
+            self.set_wrapped(self.bottom + 1, False)
 
     def _open_rows(self, y: int, count: int) -> None:
         """Blank rows at `y`; the rows that they push past the bottom margin are lost."""
@@ -163,18 +185,17 @@ class Scrolling(Grid):
         if self.narrow:
             self._shift_block(y, -count)
             return
-        for _ in range(count):
-            row = self.buffer.pop(self.bottom)
-            row.clear(self.erased)
-            self.buffer.insert(y, row)
+        end = self.bottom + 1
+        del self.buffer[end - count : end]
+        self.buffer[y:y] = self.blank_rows(count, self.erased)
         if y + count < self.lines:
-            self.buffer[y + count].wrapped = False
+            self.set_wrapped(y + count, False)
         self._break_lines(y)
 
     def _shift_block(self, y: int, count: int) -> None:
         """Move the cells between the left and right margin, from row `y` to the bottom margin, up by `count` rows."""
         left, right = self.left, self.right + 1
-        rows = self.buffer[y : self.bottom + 1]
+        rows = [self.own_row(at) for at in range(y, self.bottom + 1)]
         erased = self.erased
         blank = [erased.space] * (right - left)
         for row in rows:
@@ -195,87 +216,89 @@ class Editing(Scrolling):
 
     def erase_in_line(self, how: int = 0, *_: Any, **__: Any) -> None:
         """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is behind all cells."""
-        row = self.buffer[self.cursor.y]
-        x = self.cursor.x
-        if how == 0:
+        y, x = self.cursor.y, self.cursor.x
+        if how == 2 or (how == 0 and x == 0 and not self.buffer[y].spacer):
+            self.buffer[y] = blank(self.erased, self.columns)
+        elif how == 0:
+            row = self.own_row(y)
             row.fill(x, self.columns, self.erased)
-            if x == 0:
-                row.wrapped = False
+            row.wrapped = row.wrapped and x > 0
         elif how == 1:
-            row.fill(0, min(x + 1, self.columns), self.erased)
-        elif how == 2:
-            row.clear(self.erased)
+            self.own_row(y).fill(0, min(x + 1, self.columns), self.erased)
 
     def erase_in_display(self, how: int = 0, *_: Any, **__: Any) -> None:
         """ED, DECSED: 0 below, 1 above, 2 all, 3 the scrollback (XTerm)."""
         y = self.cursor.y
         if how == 0:
             self.erase_in_line(0)
-            for row in self.buffer[y + 1 :]:
-                row.clear(self.erased)
+            self.buffer[y + 1 :] = self.blank_rows(self.lines - y - 1, self.erased)
         elif how == 1:
-            for row in self.buffer[:y]:
-                row.clear(self.erased)
-            self.buffer[y].fill(0, min(self.cursor.x + 1, self.columns), self.erased)
-            self.buffer[y].wrapped = False
+            self.buffer[:y] = self.blank_rows(y, self.erased)
+            row = self.own_row(y)
+            row.fill(0, min(self.cursor.x + 1, self.columns), self.erased)
+            row.wrapped = False
             if self.cursor.x + 1 >= self.columns and y + 1 < self.lines:
-                self.buffer[y + 1].wrapped = False
+                self.set_wrapped(y + 1, False)
         elif how == 2:
-            for row in self.buffer:
-                row.clear(self.erased)
+            self.buffer[:] = self.blank_rows(self.lines, self.erased)
         elif how == 3:
             self.scrollback.clear()
-            self.main_rows[0].wrapped = False
+            self.set_continued(False)
 
     def erase_characters(self, count: int | None = None) -> None:
         """ECH."""
         self.cancel_wrap()
         x = self.cursor.x
-        self.buffer[self.cursor.y].fill(x, min(x + (count or 1), self.columns), self.erased)
+        self.own_row(self.cursor.y).fill(x, min(x + (count or 1), self.columns), self.erased)
 
     def insert_characters(self, count: int | None = None) -> None:
         """ICH: cells pushed past the right margin are lost."""
         self.cancel_wrap()
         x = self.cursor.x
         if self.left <= x <= self.right:
-            self.insert_cells(self.buffer[self.cursor.y], x, count or 1)
+            self.insert_cells(self.own_row(self.cursor.y), x, count or 1)
 
     def insert_cells(self, row: Row, x: int, count: int) -> None:
         """Insert blank cells at `x`; the cells up to the right margin move right."""
         end = self.right + 1
-        count = min(count, end - x)
-        erased = self.erased
-        row.blank_across(erased, x, end - count, end)
-        row[x:end] = [erased.space] * count + row[x : end - count]
-        row.reset_hints()
+        row.insert_blanks(x, min(count, end - x), end, self.erased)
 
     def delete_characters(self, count: int | None = None) -> None:
         """DCH: blanks come in at the right margin."""
         self.cancel_wrap()
         x = self.cursor.x
         if self.left <= x <= self.right:
-            self.delete_cells(self.buffer[self.cursor.y], x, count or 1)
+            self.delete_cells(self.own_row(self.cursor.y), x, count or 1)
 
     def delete_cells(self, row: Row, x: int, count: int) -> None:
         """Delete cells at `x`; the cells up to the right margin move left."""
         end = self.right + 1
-        count = min(count, end - x)
-        erased = self.erased
-        row.blank_across(erased, x, x + count, end)
-        row[x:end] = row[x + count : end] + [erased.space] * count
-        row.reset_hints()
+        row.delete_cells(x, min(count, end - x), end, self.erased)
 
     def insert_columns(self, count: int = 1) -> None:
         """DECIC: as ICH, in all rows of the region."""
         if self._in_region():
-            for row in self.buffer[self.top : self.bottom + 1]:
-                self.insert_cells(row, self.cursor.x, count or 1)
+            self._change_rows(lambda row: self.insert_cells(row, self.cursor.x, count or 1))
 
     def delete_columns(self, count: int = 1) -> None:
         """DECDC: as DCH, in all rows of the region."""
         if self._in_region():
-            for row in self.buffer[self.top : self.bottom + 1]:
-                self.delete_cells(row, self.cursor.x, count or 1)
+            self._change_rows(lambda row: self.delete_cells(row, self.cursor.x, count or 1))
+
+    def _change_rows(self, change: Callable[[Row], None]) -> None:
+        """Change the rows of the region, those that are one and the same only once."""
+        changed: dict[int, Row] = {}
+        for y in range(self.top, self.bottom + 1):
+            row = self.buffer[y]
+            if not row.shared:
+                change(row)
+                continue
+            new = changed.get(id(row))
+            if new is None:
+                new = changed[id(row)] = row.own()
+                change(new)
+                new.shared = True
+            self.buffer[y] = new
 
     def back_index(self) -> None:
         """DECBI: left one column; from the left margin, the content moves right instead."""
@@ -299,7 +322,4 @@ class Editing(Scrolling):
         """DECALN: the screen full of E, no margins, the cursor at home."""
         self.clear_margins()
         self.move_to(0, 0)
-        for row in self.buffer:
-            row.clear(DEFAULT)
-            row[:] = [DEFAULT.cell("E")] * self.columns
-            row.used = self.columns
+        self.buffer[:] = [uniform(DEFAULT, "E", 1, self.columns)] * self.lines

@@ -151,9 +151,13 @@ class Emulator:
         self.screen = Screen(_clamped(columns), _clamped(rows), self.scrollback)
         self.tokenizer = Tokenizer(self.screen)
 
-    def feed(self, data: bytes) -> None:
-        """Act on the output of a program. Never raises; see `errors`."""
-        self.tokenizer.feed(data)
+    def feed(self, data: bytes, seconds: float | None = None) -> int:
+        """Act on the output of a program. Never raises; see `errors`.
+
+        Once `seconds` are over it stops between two sequences. It returns how many bytes it acted on, one at least;
+        what is left is to be fed again.
+        """
+        return self.tokenizer.feed(data, seconds)
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the size, clamped to 1 to 1000; the main screen is reflowed, the alternate screen is not."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from sesh.vt.cell import DEFAULT, Pen, apply_sgr
+from sesh.vt.cell import BLANK, DEFAULT, Pen, apply_sgr
 from sesh.vt.grammar import SGR_PARAMETERS
 from sesh.vt.graphemes import NARROW, WIDE
 from sesh.vt.scrollback import LINE_LIMIT
@@ -75,10 +75,11 @@ def scroll_through(screen: Screen, lines: bytes, count: int) -> bool:
     """
     cursor = screen.cursor
     last = screen.buffer[-1]
-    if not _is_applicable(screen) or cursor.y != screen.lines - 1 or cursor.x or last.used or last.wrapped:
+    blank = not (last.used or last.wrapped) and last.rest is BLANK
+    if not _is_applicable(screen) or cursor.y != screen.lines - 1 or cursor.x or not blank:
         return False
-    for _ in range(screen.lines - 1):
-        screen.scroll_row()
+    if screen.lines > 1:
+        screen.scroll_up(screen.lines - 1)
     cursor.y = 0
     screen.joinable = False
     pen = screen.pen
@@ -227,6 +228,15 @@ class RawLines:
             return _rendered(END.join(newest), _pen_after(self._pen, before), self._columns)
         pen, lines = self._without_skipped(lines)
         return _rendered(lines, pen, self._columns)
+
+    def take(self, count: int) -> list[bytes]:
+        """Remove the newest lines, and return them, oldest first."""
+        lines = self.last(count)
+        self._data = self._raw[: -len(END)].rsplit(END, count)[0] + END
+        self.count -= count
+        self._size = -1
+        self.max_size = _max_size(self._data, self.count, self._pen)
+        return lines
 
     def _without_skipped(self, raw: bytes) -> tuple[Pen, bytes]:
         """`raw` without the lines dropped so far, and the pen that the rest begins with."""

@@ -11,10 +11,12 @@ A cursor whose column equals `columns` has a wrap pending (so do pyte and xterm.
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left, bisect_right
+from functools import lru_cache
 from types import ModuleType
 
 from sesh.vt.cell import DEFAULT, Pen
-from sesh.vt.row import Row
+from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
 
 TYPE_CHECKING = False
@@ -46,11 +48,16 @@ if not TYPE_CHECKING:
             del sys.modules["wcwidth"]
 
 
+@lru_cache(8)
+def _tab_stops(columns: int) -> frozenset[int]:
+    """Where the tab stops are at first."""
+    return frozenset(range(8, columns, 8))
+
+
 class Grid(PyteScreen):
     """Rows, cursor, pen, margins and tab stops."""
 
     buffer: list[Row]  # type: ignore[assignment]
-    tabstops: set[int]
     pen: Pen
 
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
@@ -59,12 +66,12 @@ class Grid(PyteScreen):
 
     def reset(self) -> None:
         """RIS: blank rows, the cursor at home, everything at its default. The scrollback stays."""
-        self.buffer = [Row(self.columns) for _ in range(self.lines)]
+        self.buffer = self.blank_rows(self.lines, DEFAULT)
         #: The rows of the main screen while the alternate screen shows.
         self.main: list[Row] | None = None
         self.clear_margins()
         self.cursor = Cursor(0, 0)
-        self.tabstops = set(range(8, self.columns, 8))
+        self.tabstops = set(_tab_stops(self.columns))
         # xterm, VTE and xterm.js keep the titles.
         self.title = getattr(self, "title", "")
         self.icon_name = getattr(self, "icon_name", "")
@@ -75,6 +82,32 @@ class Grid(PyteScreen):
         self.wrap = True
         #: What the program ever changed, by name: a terminal that shows the session may still have it.
         self.ever_changed: set[str] = getattr(self, "ever_changed", set())
+
+    # -- rows ---------------------------------------------------------------------------------------------
+
+    def own_row(self, y: int) -> Row:
+        """Row `y` to change it: one that is shared is replaced by one of the same cells first."""
+        row = self.buffer[y]
+        if row.shared:
+            row = self.buffer[y] = row.own()
+        return row
+
+    def blank_rows(self, count: int, pen: Pen) -> list[Row]:
+        """`count` rows as erasing with `pen` leaves them."""
+        return [blank(pen, self.columns)] * count
+
+    def set_wrapped(self, y: int, wrapped: bool) -> None:
+        """Whether row `y` goes on with the line of the row above."""
+        if self.buffer[y].wrapped is not wrapped:
+            self.own_row(y).wrapped = wrapped
+
+    def set_continued(self, continued: bool) -> None:
+        """Whether the first row of the main screen goes on with the newest line of the scrollback."""
+        rows = self.main_rows
+        if rows[0].wrapped is not continued:
+            if rows[0].shared:
+                rows[0] = rows[0].own()
+            rows[0].wrapped = continued
 
     # -- margins ------------------------------------------------------------------------------------------
 
@@ -208,36 +241,41 @@ class Grid(PyteScreen):
 
     # -- tab stops ----------------------------------------------------------------------------------------
 
+    @property
+    def tabstops(self) -> set[int]:
+        """The columns of the tab stops; to change them, assign a new set."""
+        return self._tabstops
+
+    @tabstops.setter
+    def tabstops(self, stops: set[int]) -> None:
+        self._tabstops = stops
+        self._sorted_stops = sorted(stops)
+
     def tab(self, count: int = 1) -> None:
         """HT, CHT: to the next stop, at most to the right margin or the last column; with a wrap pending, nothing."""
-        if self.cursor.x >= self.columns:
+        x = self.cursor.x
+        if x >= self.columns:
             return
-        limit = self.right if self.cursor.x <= self.right else self.columns - 1
-        for _ in range(min(count or 1, self.columns)):
-            x = self.cursor.x + 1
-            while x < limit and x not in self.tabstops:
-                x += 1
-            self.cursor.x = min(x, limit)
+        limit = self.right if x <= self.right else self.columns - 1
+        at = bisect_right(self._sorted_stops, x) + (count or 1) - 1
+        self.cursor.x = min(self._sorted_stops[at], limit) if at < len(self._sorted_stops) else limit
         self.margin_wrap = None
 
     def back_tab(self, count: int = 1) -> None:
         """CBT: to the previous stop."""
         self.cancel_wrap()
-        for _ in range(min(count or 1, self.columns)):
-            x = self.cursor.x - 1
-            while x > 0 and x not in self.tabstops:
-                x -= 1
-            self.cursor.x = max(x, 0)
+        at = bisect_left(self._sorted_stops, self.cursor.x) - (count or 1)
+        self.cursor.x = self._sorted_stops[at] if at >= 0 else 0
 
     def set_tab_stop(self) -> None:
         """HTS."""
         self.ever_changed.add("tabs")
-        self.tabstops.add(min(self.cursor.x, self.columns - 1))
+        self.tabstops = self.tabstops | {min(self.cursor.x, self.columns - 1)}
 
     def clear_tab_stop(self, how: int = 0) -> None:
         """TBC: 0 clears the stop at the cursor, 3 all."""
         self.ever_changed.add("tabs")
         if how == 0:
-            self.tabstops.discard(min(self.cursor.x, self.columns - 1))
+            self.tabstops = self.tabstops - {min(self.cursor.x, self.columns - 1)}
         elif how == 3:
-            self.tabstops.clear()
+            self.tabstops = set()

@@ -56,5 +56,11 @@ class PackedLines:
         lines = self._packed.unpacked().split(b"\n")
         return lines[len(lines) - count :]
 
+    def take(self, count: int) -> list[bytes]:
+        """Remove the newest lines, and return them, oldest first."""
+        lines = self.last(self.count)
+        self._set(lines[: self.count - count])
+        return lines[len(lines) - count :]
+
     def pack(self) -> None:
         """They are packed already."""

@@ -8,10 +8,13 @@ not count.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
+
 from sesh.vt.cell import BLANK, DEFAULT, Cell, decode
-from sesh.vt.graphemes import text_presentation
-from sesh.vt.row import Row
+from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
+from sesh.vt.wrapping import Wrapped
 
 #: A position on the screen: (row, column). A position within logical lines: (line, cell).
 Position = tuple[int, int]
@@ -47,25 +50,34 @@ def reflow(
         places = [(line, cell + len(start) if line == 0 else cell) for line, cell in places]
     while len(texts) - 1 > places[0][0] and not texts[-1]:
         texts.pop()
-    new, firsts = wrap(texts, columns)
-    while at_bottom and len(new) < lines:
-        text = scrollback.take_back()
-        if text is None:
+    wrapped = [Wrapped(text, columns) for text in texts]
+    count = sum(line.rows for line in wrapped)
+    older: list[Wrapped] = []
+    while at_bottom and count < lines:
+        line_text = scrollback.take_back()
+        if line_text is None:
             break
-        older, _ = wrap([decode(text)], columns)
-        new = older + new
-        firsts = [0, *(first + len(older) for first in firsts)]
-        places = [(line + 1, cell) for line, cell in places]
-    found = [_position(new, firsts, place, columns) for place in places]
-    over = len(new) - lines
-    if over > 0:
-        gone = min(over, found[0][0])
-        for at in range(gone):
-            continued = at + 1 < len(new) and new[at + 1].wrapped
-            scrollback.push(new[at], continued, new[at + 1])
-        new = new[gone : gone + lines]
-        found = [(row - gone, column) if row >= gone else (0, 0) for row, column in found]
-    new += [Row(columns) for _ in range(lines - len(new))]
+        older.append(Wrapped(decode(line_text), columns))
+        count += older[-1].rows
+    wrapped = older[::-1] + wrapped
+    found = _positions(wrapped, [(line + len(older), cell) for line, cell in places])
+    gone = max(0, min(count - lines, found[0][0]))
+    left = gone
+    new: list[Row] = []
+    for line in wrapped:
+        if left < line.rows:
+            if left:
+                scrollback.push_line(line, left)
+            new += line.made(left, left + lines - len(new))
+            if left and new and not scrollback.open:
+                new[0].wrapped = False
+        else:
+            scrollback.push_line(line, line.rows)
+        left = max(0, left - line.rows)
+        if len(new) == lines:
+            break
+    found = [(row - gone, column) if row >= gone else (0, 0) for row, column in found]
+    new += [blank(DEFAULT, columns)] * (lines - len(new))
     return new, [(min(row, lines - 1), min(column, columns)) for row, column in found]
 
 
@@ -86,49 +98,15 @@ def _unwrap(rows: list[Row], marks: list[Position]) -> tuple[list[list[Cell]], l
     return texts, places
 
 
-def wrap(lines: list[list[Cell]], columns: int) -> tuple[list[Row], list[int]]:
-    """The rows of logical lines, and the index of the first row of each line."""
-    rows: list[Row] = []
-    firsts: list[int] = []
-    for text in lines:
-        firsts.append(len(rows))
-        at = 0
-        while True:
-            row = Row(columns)
-            end = min(at + columns, len(text))
-            if (end < len(text) and not text[end].data) or (
-                end - at == columns > 1 and text_presentation(text[end - 1].data)
-            ):
-                end -= 1
-                row.spacer = True
-            if end <= at < len(text):  # two columns do not fit into one
-                text[at : at + 2] = [text[at].pen.space]
-                row.spacer = False
-                end = at + 1
-            row[: end - at] = text[at:end]
-            if row.spacer:
-                row[-1] = text[end].pen.erased.space
-            row.reset_hints()
-            row.used = columns if row.spacer else end - at
-            row.wrapped = at > 0
-            rows.append(row)
-            at = end
-            if at >= len(text):
-                break
-    return rows, firsts
-
-
-def _position(rows: list[Row], firsts: list[int], place: Position, columns: int) -> Position:
-    """Where on the screen a place in the lines is; behind the last cell of a full row, a wrap is pending."""
-    line, cell = place
-    if line >= len(firsts):
-        return len(rows) + line - len(firsts), min(cell, columns - 1)
-    y = firsts[line]
-    end = firsts[line + 1] if line + 1 < len(firsts) else len(rows)
-    while y + 1 < end:
-        size = columns - rows[y].spacer
-        if cell < size:
-            break
-        cell -= size
-        y += 1
-    return y, min(cell, columns)
+def _positions(lines: list[Wrapped], places: list[Position]) -> list[Position]:
+    """Where on the screen places in the lines are; behind the last cell of a full row, a wrap is pending."""
+    firsts = [0, *accumulate(line.rows for line in lines)]
+    found = []
+    for at, cell in places:
+        if at >= len(lines):
+            found.append((firsts[-1] + at - len(lines), min(cell, lines[0].columns - 1)))
+            continue
+        line = lines[at]
+        row = min(bisect_right(line.starts, cell), line.rows) - 1
+        found.append((firsts[at] + row, min(cell - line.starts[row], line.columns)))
+    return found

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from sesh.vt import grammar
 from sesh.vt.cell import DEFAULT, Pen, with_link
 from sesh.vt.reflow import crop, reflow
-from sesh.vt.row import Row
 from sesh.vt.text import ASCII, Printing
 
 #: Which mouse events are reported, one mode at a time; resetting any of them turns reports off (xterm).
@@ -144,7 +143,7 @@ class Modes(Printing):
             above, row = self.buffer[cursor.y - 1], self.buffer[cursor.y]
             cursor.y -= 1
             cursor.x = self.columns - 1 - above.ends_in_spacer(row)
-            row.wrapped = False
+            self.set_wrapped(cursor.y + 1, False)
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
         """Whether a mode is set; None for an unknown one."""
@@ -183,7 +182,7 @@ class Modes(Printing):
         """Show an empty alternate screen, with its own saved cursor and keyboard flags; the cursor does not move."""
         if self.main is None:
             self.main = self.buffer
-            self.buffer = [Row(self.columns, self.erased) for _ in range(self.lines)]
+            self.buffer = self.blank_rows(self.lines, self.erased)
             self.main_saved, self.saved = self.saved, SavedCursor()
             self.main_kitty_stack, self.kitty_stack = self.kitty_stack, [0]
 
@@ -367,7 +366,7 @@ class Screen(Modes):
 
     def settle_scrollback(self) -> None:
         """Bring the scrollback up to date with the main screen, before both are read or changed together."""
-        self.scrollback.settle(self.main_rows[0])
+        self.set_continued(self.scrollback.settle(self.main_rows[0]))
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
         """Change the size: the main screen is wrapped anew, the alternate one is cut or padded. Clears the margins, as

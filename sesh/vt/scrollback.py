@@ -12,14 +12,20 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Protocol
 
-from sesh.vt.cell import DEFAULT, Cell, Encoder, Pen, apply_sgr, data_of, decode, encode, with_link
+from sesh.vt.cell import DEFAULT, Cell, Encoder, Pen, apply_sgr, decode, encode, with_link
 from sesh.vt.row import Row, is_spacer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.vt.wrapping import Wrapped
 
 #: Characters after which a line is ended: nothing that a program prints may grow without bound.
 LINE_LIMIT = 65536
 
 #: Single lines that are packed together.
 PACKED_TOGETHER = 256
+#: Lines of a block that are taken from it at once.
+TAKEN_TOGETHER = 256
 
 #: A single line; within the class `bytes` is a property.
 Line = bytes
@@ -41,6 +47,9 @@ class LineBlock(Protocol):
 
     def last(self, count: int) -> list[Line]:
         """The newest lines, oldest first."""
+
+    def take(self, count: int) -> list[Line]:
+        """Remove the newest lines, and return them, oldest first."""
 
     def pack(self) -> None:
         """Use less memory until somebody reads."""
@@ -97,21 +106,18 @@ class Scrollback:
 
     # -- lines that come in -------------------------------------------------------------------------------
 
-    def push(self, row: Row, continued: bool, following: Row | None) -> bool:
-        """Take a row in; `continued`: the next row goes on with its line. Returns whether the line is still open."""
+    def push(self, row: Row, continued: bool) -> bool:
+        """Take a row in; `continued`: the next row goes on with its line. Returns whether the line is still open: if
+        not, the next row begins a line whatever it was."""
         if not self.max_lines:
             self.scrolled += not row.wrapped
-            if following is not None:
-                following.wrapped = False
             return False
         if not continued and self._parts is None:
             if self._taken_back:
                 self._count(1)
             else:
                 self.scrolled += 1
-            text = "" if row.styled else "".join(map(data_of, row[: row.used]))
-            text = encode(row.trimmed()) if row.styled or not text.isascii() else text.rstrip(" ")
-            self._store(text.encode())
+            self._store(row.encoded().encode())
             return False
         if not row.wrapped or self._parts is None:
             self.close()
@@ -128,9 +134,74 @@ class Scrollback:
         if continued and self._length < LINE_LIMIT:
             return True
         self.close()
-        if continued and following is not None:
-            following.wrapped = False
         return False
+
+    def push_rows(self, rows: list[Row], continued: bool) -> bool:
+        """Take rows in, one after the other, as `push` does."""
+        if not self.max_lines:
+            self.scrolled += len(rows) - rows[0].wrapped
+            return False
+        at, still_open = 0, False
+        while at < len(rows):
+            row = rows[at]
+            at += 1
+            still_open = self.push(row, rows[at].wrapped if at < len(rows) else continued)
+            if row.shared:
+                same = at
+                while same < len(rows) and rows[same] is row:
+                    same += 1
+                at += self._push_again(row, same - at - 1)
+        return still_open
+
+    def _push_again(self, row: Row, count: int) -> int:
+        """Take in the row that came last `count` times more, or not so often; returns how often."""
+        if count <= 0:
+            return 0
+        if not row.wrapped:
+            self._count(count)
+            self._store(row.encoded().encode(), count)
+            return count
+        if row.spacer or self._parts is None:
+            return 0
+        encoder = Encoder(self._pen, self._last)
+        encoder.cells(row)
+        text = str(encoder)
+        if encoder.pen is not self._pen or encoder.last != self._last:
+            return 0
+        count = min(count, (LINE_LIMIT - 1 - self._length) // len(text))
+        self._parts.append(text * count)
+        self._length += len(text) * count
+        return count
+
+    def push_line(self, line: Wrapped, rows: int) -> None:
+        """Take in the first rows of a wrapped line, as `push` does one after the other."""
+        if not self.max_lines:
+            self.scrolled += rows
+            return
+        at = 0
+        while at < rows:
+            if self._parts is None:
+                self._count(1)
+                if at == line.rows - 1:
+                    self._store(encode(line.text(at, at + 1)).encode())
+                    return
+                self._parts, self._length, self._pen, self._last = [], 0, DEFAULT, ""
+            count = min(rows - at, max(1, (LINE_LIMIT - self._length) // line.columns))
+            while True:
+                encoder = Encoder(self._pen, self._last)
+                encoder.cells(line.text(at, at + count))
+                text = str(encoder)
+                if count == 1 or self._length + len(text) < LINE_LIMIT:
+                    break
+                count //= 2
+            at += count
+            self._parts.append(text)
+            self._length += len(text)
+            self._pen, self._last = encoder.pen, encoder.last
+            if at == rows or self._length >= LINE_LIMIT:
+                self._maybe_spacer = line.spacer(at - 1)
+            if at == line.rows or self._length >= LINE_LIMIT:
+                self.close()
 
     def push_block(self, block: LineBlock) -> None:
         """Take finished lines in, all at once."""
@@ -141,16 +212,19 @@ class Scrollback:
         self._max_block_bytes += block.max_size
         self._evict()
 
-    def settle(self, following: Row) -> None:
-        """Bring the newest line up to date with the first row of the screen, which may change from now on."""
+    def settle(self, following: Row) -> bool:
+        """Bring the newest line up to date with the first row of the screen, which may change from now on. Returns
+        whether that row goes on with it."""
         if not self.open:
-            following.wrapped = False
-        elif not following.wrapped:
+            return False
+        if not following.wrapped:
             self.close()
-        elif (cell := self._maybe_spacer) is not None:
+            return False
+        if (cell := self._maybe_spacer) is not None:
             self._settle_spacer(following)
             if is_spacer(cell, following):
                 self._maybe_spacer = cell
+        return True
 
     def close(self) -> None:
         """End the open line: no row of the screen goes on with it."""
@@ -185,10 +259,13 @@ class Scrollback:
         self._length += len(text)
         self._pen, self._last = encoder.pen, encoder.last
 
-    def _store(self, line: Line) -> None:
-        self._ring.append(line)
-        self._line_bytes += len(line)
-        self._finished += 1
+    def _store(self, line: Line, count: int = 1) -> None:
+        if count == 1:
+            self._ring.append(line)
+        else:
+            self._ring.extend([line] * count)
+        self._line_bytes += len(line) * count
+        self._finished += count
         if self._finished > self.max_lines or self._line_bytes + self._max_block_bytes > self.max_bytes:
             self._evict()
 
@@ -276,9 +353,17 @@ class Scrollback:
             self._parts = self._maybe_spacer = None
             self._length = 0
         elif self._ring:
-            self._render_blocks()
             raw = self._ring.pop()
-            self._line_bytes -= len(raw)  # type: ignore[arg-type]
+            if not isinstance(raw, Line):
+                self._max_block_bytes -= raw.max_size
+                newest = raw.take(min(raw.count, TAKEN_TOGETHER))
+                if raw.count:
+                    self._ring.append(raw)
+                    self._max_block_bytes += raw.max_size
+                self._ring.extend(newest)
+                self._line_bytes += sum(map(len, newest))
+                raw = self._ring.pop()
+            self._line_bytes -= len(raw)  # type: ignore[arg-type]  # it is a line now
             self._finished -= 1
             line = raw.decode()  # type: ignore[union-attr]
         else:

@@ -7,9 +7,12 @@ and the British set; the others are remembered by their designators and draw as 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell
 from sesh.vt.edit import Editing
-from sesh.vt.graphemes import RUNS, WIDTH, attaches, joined
+from sesh.vt.graphemes import RUNS, WIDTH, attaches, clusters, joined, text_presentation
+from sesh.vt.row import uniform
 
 #: DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9).
 _GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
@@ -78,6 +81,8 @@ class Printing(Editing):
         end = x + len(data)
         if data.isascii() and end <= self.columns and not self.insert and self.right == self.columns - 1:
             row = self.buffer[cursor.y]
+            if row.shared:
+                row = self.own_row(cursor.y)
             pen = self.pen
             if row.wide:
                 row.blank_halves_outside(x, end, pen)
@@ -149,7 +154,7 @@ class Printing(Editing):
     def _put(self, cells: list[Cell], limit: int, wide: bool = False) -> None:
         """Put cells at the cursor, where they fit before `limit`."""
         cursor = self.cursor
-        row = self.buffer[cursor.y]
+        row = self.own_row(cursor.y)
         x = cursor.x
         end = x + len(cells)
         if self.insert and self.left <= x <= self.right:
@@ -179,8 +184,8 @@ class Printing(Editing):
         """Wrap before a character of two columns that does not fit. Returns False where it never will."""
         if not self.wrap or limit - (self.left if self.cursor.x > self.left else 0) < 2:
             return False
-        row = self.buffer[self.cursor.y]
         if self.cursor.x < limit:
+            row = self.own_row(self.cursor.y)
             row.fill(self.cursor.x, limit, self.erased)
             row.spacer = limit == self.columns
         self.cursor.x = max(self.cursor.x, limit - 1)
@@ -215,13 +220,13 @@ class Printing(Editing):
         elif attaches(char) and not self.joinable and self.cursor.x > 0:
             x, cluster = self.last_grapheme()
             if cluster and len(cluster) < CLUSTER_LIMIT:
-                row = self.buffer[self.cursor.y]
+                row = self.own_row(self.cursor.y)
                 row[x] = row[x].pen.cell(cluster + char)
                 row.used = max(row.used, x + 1)
 
     def _join(self, x: int, cluster: str, old: int, new: int) -> None:
         """The grapheme at `x` becomes `cluster`; its width may change."""
-        row = self.buffer[self.cursor.y]
+        row = self.own_row(self.cursor.y)
         pen = row[x].pen
         if new == old:
             row[x] = pen.cell(cluster)
@@ -250,9 +255,77 @@ class Printing(Editing):
         self._put([pen.cell(cluster), pen.stub], limit, wide=True)
         self.insert = insert
 
+    # -- runs of one grapheme -----------------------------------------------------------------------------
+
     def repeat(self, count: int = 1) -> None:
-        """REP: print the last grapheme again; nothing where a control came after it (xterm.js)."""
-        if self.joinable:
-            cluster = self.last_grapheme()[1]
-            for _ in range(min(count or 1, self.columns * self.lines)):
-                self._print(cluster)
+        """REP: print the last grapheme again, nothing where a control came after it (xterm.js): no more often than the
+        screen has cells, and one that is not simply put beside itself no more often than a row has columns."""
+        if not self.joinable:
+            return
+        grapheme = self.last_grapheme()[1]
+        count = min(count or 1, self.columns * self.lines)
+        regular = self.wrap and not self.insert and not self.narrow and self.columns > 1
+        if regular or len(grapheme) == 1:
+            width = _width_in_run(grapheme)
+            if width:
+                self._print_run(grapheme, width, count)
+                return
+            width = regular and _width_in_run(grapheme * 2)
+            if width:  # half a flag: with the one before it, and then in pairs
+                self._print(grapheme)
+                self._print_run(grapheme * 2, width, (count - 1) // 2)
+                count = (count - 1) % 2
+        for _ in range(min(count, self.columns)):
+            before = self.cursor.x, self.last_grapheme()[1]
+            self._print(grapheme)
+            if len(before[1]) >= CLUSTER_LIMIT and before == (self.cursor.x, self.last_grapheme()[1]):
+                return  # the last one takes all in, and is full
+
+    def _print_run(self, grapheme: str, width: int, count: int) -> None:
+        """Print a grapheme that joins nothing `count` times. Rows that it fills are one and the same."""
+        cursor, pen = self.cursor, self.pen
+        unit = [pen.cell(grapheme), pen.stub][:width]
+        while count:
+            limit = self._right_limit()
+            if limit - cursor.x < width:
+                if width > 1:
+                    if not self._wrap_wide(limit):
+                        self.joinable = False
+                        return
+                elif self.wrap:
+                    self._wrap()
+                else:
+                    cursor.x = limit - 1
+                if self.wrap and not self.narrow:
+                    full = (count - 1) // (self.columns // width)
+                    if full:
+                        self._fill_rows(grapheme, width, full)
+                        count -= full * (self.columns // width)
+                    continue
+                limit = self._right_limit()
+            size = min((limit - cursor.x) // width, count)
+            self._put(unit * size, limit, wide=width > 1)
+            if width == 1 and not self.wrap:
+                return  # the rest overwrites the last one
+            count -= size
+
+    def _fill_rows(self, grapheme: str, width: int, count: int) -> None:
+        """Fill `count` rows, this one and those that it wraps to; more are to come."""
+        y = self.cursor.y
+        self.buffer[y] = uniform(self.pen, grapheme, width, self.columns, self.buffer[y].wrapped)
+        row = uniform(self.pen, grapheme, width, self.columns, True)
+        last = self.bottom if y <= self.bottom else self.lines - 1
+        down = min(count - 1, last - y)
+        self.buffer[y + 1 : y + 1 + down] = [row] * down
+        self.cursor.y = y + down
+        self.cursor.x = self.columns // width * width
+        if down < count - 1 and last == self.bottom:
+            self.scroll_rows(count - 1 - down, row)
+
+
+@lru_cache(256)
+def _width_in_run(grapheme: str) -> int:
+    """The columns of a grapheme that is just put beside itself where it is printed again and again; else 0."""
+    found = clusters(grapheme * 2)
+    same = len(found) == 2 and found[0] == found[1] == (grapheme, found[0][1])
+    return found[0][1] if same and not text_presentation(grapheme) else 0

@@ -14,6 +14,9 @@ import codecs
 import re
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
+from operator import length_hint
+from time import perf_counter
 from typing import Any
 
 from sesh.vt.cell import apply_sgr
@@ -190,8 +193,8 @@ class Dispatcher:
             self.screen.define_charset(sequence[2:], kind)
 
 
-#: Bytes that are tokenized at once.
-PIECE = 32768
+#: Bytes that are tokenized at once, and tokens that are acted on without a look at the clock.
+PIECE, TOGETHER = 4096, 32
 #: Control sequences whose calls are cached.
 CACHE = 4096
 
@@ -241,49 +244,78 @@ class Tokenizer:
         """The start of a sequence, of a character or of both, with which the next bytes go on."""
         return self.pending.encode() + self.decoder.getstate()[0]
 
-    def feed(self, data: bytes) -> None:
-        """Act on `data`. Never raises: after an error the rest of the sequence that caused it is skipped."""
+    def feed(self, data: bytes, seconds: float | None = None) -> int:
+        """Act on `data`, or on a start of it once `seconds` are over; returns how many bytes that is. Never raises:
+        after an error the rest of the sequence that caused it is skipped."""
+        until = None if seconds is None else perf_counter() + seconds
+        left = data
         if len(data) >= SMALLEST:
             try:
-                data = self._feed_bulk(data)
+                left = self._feed_bulk(data, until)
             except Exception as error:
                 self._note(error)
-        # In pieces: a block of nothing but short sequences would become millions of tokens at once.
-        for at in range(0, len(data), PIECE):
-            self._feed(data[at : at + PIECE])
+        return len(data) - len(left) + self._feed_pieces(left, until)
 
-    def _feed_bulk(self, data: bytes) -> bytes:
+    def _feed_bulk(self, data: bytes, until: float | None) -> bytes:
         """Take the fast path if `data` is bulk output; returns what is left to feed."""
         bulk = split(self.screen, data)
         if bulk is None:
             return data
-        for at in range(0, len(bulk.head), PIECE):
-            self._feed(bulk.head[at : at + PIECE])
+        acted = self._feed_pieces(bulk.head, until)
+        if acted < len(bulk.head):
+            return data[acted:]
         if not self.unfinished and scroll_through(self.screen, bulk.lines, bulk.line_count):
             return bulk.tail
         return bulk.rest
+
+    def _feed_pieces(self, data: bytes, until: float | None) -> int:
+        """Act on `data` in pieces, at least on one: a block of short sequences would be millions of tokens at once."""
+        at = 0
+        while at < len(data):
+            at += self._feed(data[at : at + PIECE], until)
+            if until is not None and perf_counter() >= until:
+                break
+        return at
 
     def _note(self, error: Exception) -> None:
         self.errors += 1
         self.last_error = error
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes, until: float | None) -> int:
+        """Act on a piece, or on a start of it once it is `until`; returns how many bytes that is."""
+        pending, begun = self.pending, self.decoder.getstate()[0]
         text = self.decoder.decode(data)
-        if self.pending:
-            if len(self.pending) >= LIMIT and not _ENDS[self.pending[1] in STRINGS].search(text):
-                return  # more of what is ignored already, usually an image
-            text = self.pending + text
+        if pending:
+            if len(pending) >= LIMIT and not _ENDS[pending[1] in STRINGS].search(text):
+                return len(data)  # more of what is ignored already, usually an image
+            text = pending + text
             self.pending = ""
-        tokens = iter(TOKEN.findall(text))
-        while True:
+        found = TOKEN.findall(text)
+        tokens = iter(found)
+        while left := length_hint(tokens):
+            if until is not None and left < len(found) and perf_counter() >= until:
+                start = pending.encode() + begun
+                taken = self._size(text, len(found) - left, start + data)
+                if taken > len(start):
+                    self.decoder.reset()
+                    return taken - len(start)
+                until = None  # the tokens cannot be found in the bytes: this piece is not divided
             try:
-                again = self._run(tokens)
+                again = self._run(islice(tokens, TOGETHER))
             except Exception as error:
                 self._note(error)
                 continue
-            if not again:
-                return
-            tokens = iter(TOKEN.findall(_WITH_CONTROLS.sub(_hoist, again)))
+            if again:
+                tokens = iter(TOKEN.findall(_WITH_CONTROLS.sub(_hoist, again)))
+                until = None
+        return len(data)
+
+    @staticmethod
+    def _size(text: str, count: int, data: bytes) -> int:
+        """The bytes that the first `count` tokens of `text` take in `data`, 0 where some of them are no UTF-8."""
+        end = next(islice(TOKEN.finditer(text), count - 1, None)).end()
+        start = text[:end].encode()
+        return len(start) if data.startswith(start) else 0
 
     def _run(self, tokens: Any) -> str:
         """Act on tokens. Returns the text from a sequence with a control in it on, which has to be tokenized anew."""

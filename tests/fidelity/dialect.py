@@ -76,13 +76,18 @@ class Dialect:
         self._pushed = 0
         self._saved_at = {False: 0, True: 0}
         self._saved_on_alternate = False
-        push = self.emulator.scrollback.push
+        push, push_rows = self.emulator.scrollback.push, self.emulator.scrollback.push_rows
 
-        def counted(row: Row, continued: bool, following: Row | None) -> bool:
+        def counted(row: Row, continued: bool) -> bool:
             self._pushed += 1
-            return push(row, continued, following)
+            return push(row, continued)
+
+        def counted_rows(rows: list[Row], continued: bool) -> bool:
+            self._pushed += 1
+            return push_rows(rows, continued)
 
         self.emulator.scrollback.push = counted  # type: ignore[method-assign]
+        self.emulator.scrollback.push_rows = counted_rows  # type: ignore[method-assign]
 
     def take(self, item: bytes) -> bytes:
         """The element, in the form in which it is sent, or nothing where the two would part."""

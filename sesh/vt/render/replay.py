@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 
 from sesh.vt.cell import DEFAULT, Encoder, closed, decode, plain
-from sesh.vt.reflow import wrap
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import Row
 from sesh.vt.screen import SYNCHRONIZED_OUTPUT, SavedCursor
 from sesh.vt.text import ASCII
+from sesh.vt.wrapping import Wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def _fills_last_row(text: str, columns: int) -> bool:
     words = plain(text)
     if words.isascii():
         return bool(words) and len(words) % columns == 0
-    return wrap([decode(text)], columns)[0][-1].used == columns
+    line = Wrapped(decode(text), columns)
+    return len(line.cells) - line.starts[-1] == columns
 
 
 def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:

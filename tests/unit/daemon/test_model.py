@@ -184,7 +184,7 @@ def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypa
     log, faulty = model()
     log.append(b"bad")
     emulator = faulty.emulator
-    monkeypatch.setattr(emulator, "feed", lambda _: 1 // 0)
+    monkeypatch.setattr(emulator, "feed", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         faulty.step()
     assert faulty.lag == 0
@@ -192,6 +192,35 @@ def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypa
     log.append(b"good")
     assert faulty.catch_up()
     assert faulty.emulator.text()[0].rstrip() == "good"
+
+
+def test_the_first_error_of_the_emulator_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = OutputLog()
+    told: list[tuple[str, Exception]] = []
+    faulty = Model(log, 80, 24, lambda what, error: told.append((what, error)))
+    monkeypatch.setattr(faulty.emulator.screen, "operating_command", lambda _: 1 // 0)
+    log.append(b"before \x1b]0;one\x07\x1b]0;two\x07after")
+    assert faulty.catch_up()
+    log.append(b"\x1b]0;three\x07")
+    assert faulty.catch_up()
+    assert faulty.emulator.errors == 3
+    assert [type(error) for _, error in told] == [ZeroDivisionError]
+    assert "emulator" in told[0][0]
+    assert faulty.emulator.text()[0] == "before after"
+
+
+def test_a_step_is_short_whatever_the_bytes_and_the_model_goes_on_where_it_stopped() -> None:
+    log, behind = model(200, 60)
+    output = b"a\x1b[?69h\x1b[2;199s\x1b[60;2H" + b"\n" * 40_000 + b"\x1b[!p\x1b[H\x1b[2Jend"
+    log.append(output)
+    steps = 0
+    while behind.lag:
+        behind.step()
+        steps += 1
+    assert steps > 3
+    whole = Emulator(200, 60)
+    whole.feed(output)
+    assert behind.emulator.state() == whole.state()
 
 
 def test_an_emulator_that_cannot_be_loaded_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,98 @@
+"""A logical line at some width: where its rows begin, and its rows, as far as they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sesh.vt.cell import BLANK, Cell, data_of
+from sesh.vt.graphemes import text_presentation
+from sesh.vt.row import Row
+
+
+class Wrapped:
+    """A logical line wrapped at `columns`: where its rows begin, without the rows themselves."""
+
+    __slots__ = ("cells", "columns", "starts")
+
+    def __init__(self, cells: list[Cell], columns: int) -> None:
+        self.columns = columns
+        self.cells = _narrowed(cells) if columns == 1 else cells
+        self.starts = _starts(self.cells, columns)
+
+    @property
+    def rows(self) -> int:
+        """How many rows it takes."""
+        return len(self.starts)
+
+    def end(self, row: int) -> int:
+        """Where a row ends."""
+        return self.starts[row + 1] if row + 1 < len(self.starts) else len(self.cells)
+
+    def spacer(self, row: int) -> Cell | None:
+        """What stands in the last column of a row because what comes next did not fit there."""
+        end = self.end(row)
+        return (
+            self.cells[end].pen.erased.space if row + 1 < self.rows and end - self.starts[row] < self.columns else None
+        )
+
+    def text(self, first: int, last: int) -> list[Cell]:
+        """The cells of the rows from `first` up to `last`, without default blanks at the end of the line."""
+        start = self.starts[first]
+        cells = self.cells[start : self.end(last - 1)]
+        if last == self.rows:
+            least = self.starts[last - 1] - start
+            while len(cells) > least and cells[-1] == BLANK:
+                cells.pop()
+        return cells
+
+    def made(self, first: int, last: int) -> list[Row]:
+        """The rows from `first` up to `last`."""
+        rows = []
+        for at in range(first, min(last, self.rows)):
+            row = Row(self.columns)
+            cells = self.cells[self.starts[at] : self.end(at)]
+            row[: len(cells)] = cells
+            row.used = len(cells)
+            row.styled = row.wide = True
+            spacer = self.spacer(at)
+            if spacer is not None:
+                row[-1] = spacer
+                row.spacer = True
+                row.used = self.columns
+            row.wrapped = at > 0
+            rows.append(row)
+        return rows
+
+
+def _narrowed(cells: list[Cell]) -> list[Cell]:
+    """Cells for rows of one column: what needs two becomes a blank."""
+    if "" not in map(data_of, cells) and "".join(map(data_of, cells)).isascii():
+        return cells
+    followed = [*map(data_of, cells[1:]), " "]
+    return [
+        cell if after and not text_presentation(cell.data) else cell.pen.space
+        for cell, after in zip(cells, followed, strict=True)
+        if cell.data
+    ]
+
+
+def _starts(cells: list[Cell], columns: int) -> Sequence[int]:
+    """Where the rows of a line begin. A wide character is not cut, and one that U+FE0E has made narrow is written like
+    a wide one: it does not fit into the last column."""
+    text = "".join(map(data_of, cells))
+    if len(cells) <= columns and not text_presentation(cells[-1].data if len(cells) == columns > 1 else ""):
+        return (0,)
+    if columns == 1 or (len(text) == len(cells) and text.isascii()):
+        return range(0, len(cells), columns)
+    starts = [0]
+    at = 0
+    while True:
+        end = min(at + columns, len(cells))
+        if (end < len(cells) and not cells[end].data) or (
+            end - at == columns and text_presentation(cells[end - 1].data)
+        ):
+            end -= 1
+        if end >= len(cells):
+            return starts
+        starts.append(end)
+        at = end
