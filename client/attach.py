@@ -10,6 +10,7 @@ from sesh.client.display import Display
 from sesh.client.outcome import AttachOptions, Outcome
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
+from sesh.quitkey import KEY, quit_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ class _Client:
         """Attach to the first session and to those that follow, and restore the terminal whatever happens."""
         attachment = self._attachment = self._attach(connection, name, host, replace=self.options.replace)
         attachment.first_notice = self.options.first_notice
+        if quit_key.taken():
+            attachment.typed_ahead(KEY)
         lines: list[str] = []
         try:
             outcome = self._run_attachments()

@@ -110,6 +110,11 @@ class Attachment:
         attachment.session_id, attachment.position = self.session_id, self.position
         return attachment
 
+    def typed_ahead(self, key: bytes) -> None:
+        """A key was typed before the terminal was raw: the detach key leaves; any other was lost."""
+        if ("detach",) in [event[:1] for event in self._keys.feed(key)]:
+            self._detach()
+
     def go_offline(self) -> None:
         """The link is lost: send nothing until there is another one."""
         self._write_closed, self._outcome, self._ending = True, None, None

@@ -33,7 +33,16 @@ def main() -> int:
 
 def start() -> None:
     """The program's whole life. Skips the interpreter's shutdown if no thread is left: the kernel frees everything."""
-    code = main()
+    from sesh.lean import signal
+    from sesh.quitkey import quit_key
+
+    with quit_key:
+        code = main()
+        signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # there is nothing left to quit
+        _exit(code)
+
+
+def _exit(code: int) -> None:
     if "threading" not in sys.modules:
         import os
 

@@ -85,6 +85,7 @@ def reset_signals() -> None:
     """Undoes what the caller did to signals and umask. Those in `HELD` stay blocked until the loop is there."""
     os.umask(0o077)
     signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the kernel would discard the program's wait status
     signal.pthread_sigmask(signal.SIG_SETMASK, HELD)
 

@@ -219,7 +219,7 @@ def open_link(
 def _open(destination: Destination, caller: dict[str, Any], asking: bool, detached: bool, timeout: float) -> Link:
     """The link; `detached`: the process that carries it has no terminal, and gets none of its signals.
 
-    An ssh that may have to ask keeps the terminal but ignores Ctrl-C, which is for the user of the link.
+    An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
     argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking)
     ignore_interrupt = not detached and destination.via is None and _in_main_thread()
@@ -233,7 +233,8 @@ def _open(destination: Destination, caller: dict[str, Any], asking: bool, detach
             child_ends.callback(os.close, stdout)
             on_failure.callback(os.close, inbound)
             if ignore_interrupt:
-                child_ends.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.SIG_IGN))
+                for number in (signal.SIGINT, signal.SIGQUIT):
+                    child_ends.callback(signal.signal, number, signal.signal(number, signal.SIG_IGN))
             try:
                 process = subprocess.Popen(
                     argv,

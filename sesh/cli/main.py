@@ -6,6 +6,7 @@ from sesh import __version__, protocol
 from sesh.cli import parser, printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import NotFound, SeshError
+from sesh.quitkey import quit_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 def run(argv: list[str]) -> int:
     """Carries out the command line of this process; the exit code. Raises SeshError."""
     line = parser.split(argv)
+    if not line.row.attaches:
+        quit_key.release()
     try:
         if line.help:
             return _help(line)

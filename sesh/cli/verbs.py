@@ -36,12 +36,12 @@ class Verb:
     all plain words as one list instead. `run`: module and function of sesh.cli that carry it out; `ops.module.function`
     where an op does it all and its answer is only shown as JSON. `fast`: parsed without typer, for what scripts call
     often. `session`: it names one existing session, which is looked for on known remotes too. `command`: what stands
-    after `--` is a command. `hosts`: it deals with all named hosts itself.
+    after `--` is a command. `hosts`: it deals with all named hosts itself. `attaches`: it may lead to an attachment.
     """
 
     __slots__ = (
-        "command", "examples", "fast", "gather", "help", "hosts", "name", "options", "run", "session", "short",
-        "usage", "words",
+        "attaches", "command", "examples", "fast", "gather", "help", "hosts", "name", "options", "run", "session",
+        "short", "usage", "words",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 (a row of the table)
@@ -59,10 +59,12 @@ class Verb:
         session: bool = False,
         command: bool = False,
         hosts: bool = False,
+        attaches: bool = False,
     ) -> None:
         self.name, self.short, self.run, self.usage, self.help, self.examples = name, short, run, usage, help, examples
         self.words, self.options, self.gather = words, options, gather
         self.fast, self.session, self.command, self.hosts = fast, session, command, hosts
+        self.attaches = attaches
 
     @property
     def spelled(self) -> dict[str, Option]:
@@ -103,12 +105,13 @@ VERBS = (
         "Attach to NAME; if there is none, create it in DIR with CMD or your shell. `-` is the session attached last.",
         "sesh work", "sesh dev ~/project", "sesh build -- make -j8", "sesh -",
         words=("name?", "directory?"), gather="places", options=(*_ATTACHING, _ENV, _LABEL), fast=True, command=True,
+        attaches=True,
     ),
     Verb(
         "--attach", "-a", "attach.attach", "NAME [OPTIONS]",
         "Attach to NAME, which must exist (-A NAME creates it, as plain NAME does).",
         "sesh --attach work", "sesh --attach --read-only work",
-        words=("name",), options=_ATTACHING, fast=True, session=True,
+        words=("name",), options=_ATTACHING, fast=True, session=True, attaches=True,
     ),
     Verb(
         "--open", "", "attach.open_", "NAME [DIR] [OPTIONS] [-- CMD…]",
@@ -131,7 +134,7 @@ VERBS = (
             _ENV,
             _LABEL,
         ),
-        fast=True, command=True,
+        fast=True, command=True, attaches=True,
     ),
     Verb(
         "--list", "-l", "views.list_", "[--label K=V]…",
@@ -149,7 +152,7 @@ VERBS = (
         "--pick", "", "lists.pick", "[OPTIONS]",
         "Choose a session with arrow keys or letters, its screen beside the list.",
         "sesh --pick", "sesh @gpu --pick", "sesh --pick --label team=web",
-        options=(*_ATTACHING, _LABEL), fast=True, hosts=True,
+        options=(*_ATTACHING, _LABEL), fast=True, hosts=True, attaches=True,
     ),
     Verb(
         "--detach", "-x", "ops.sessions.detach", "[NAME]",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
@@ -10,15 +11,36 @@ import random
 import re
 import shlex
 import signal
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.support import Home, Terminal, rounds, wait_until
+from tests.support import Home, Terminal, processes, rounds, wait_until
 
 Open = Callable[..., Terminal]
 READY = "ready>"
+QUIT_AGAIN = f"""
+import os, signal, sys
+sys.path[:0] = {sys.path!r}
+
+def struck(owner, name):
+    whole = getattr(owner, name)
+    def first_struck(*words):
+        os.kill(os.getpid(), signal.SIGQUIT)
+        return whole(*words)
+    setattr(owner, name, first_struck)
+
+from sesh.cli import attach
+from sesh.client.terminal import RawTerminal
+struck(RawTerminal, "_restore_handlers")
+struck(attach, "code")
+struck(os, "_exit")
+from sesh.__main__ import start
+start()
+"""
+"""Ctrl-\\ once more at each step behind the end of raw mode."""
 
 
 def rows(terminal: Terminal) -> list[str]:
@@ -49,6 +71,39 @@ def test_leaving_in_the_middle_of_a_flood_is_immediate_and_tidy(terminal: Open) 
         window.wait_for_raw(b"y\r\ny\r\n")
         window.type(b"\x03")
         window.wait_for_raw(READY.encode(), start=len(window.raw))
+
+
+def test_the_detach_key_typed_before_the_terminal_is_raw_leaves_the_session_that_it_made(
+    home: Home, terminal: Open
+) -> None:
+    """The kernel makes SIGQUIT of it then: the client died of it, with a core dump."""
+    with open(os.path.join(home.directory, ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a session is not made meanwhile
+        with terminal("work") as window:
+            wait_until(
+                lambda: [pid for pid in home.processes() if pid != window.pid and not processes.has_terminal(pid)]
+            )
+            window.type(b"\x1c")
+            window.wait_for_raw(b"^\\")
+            assert window.alive
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            assert window.exit_code() == 0
+            assert "[detached from work]" in window.text()
+    assert session(home)["attached"] == 0
+
+
+def test_the_detach_key_typed_again_while_the_client_leaves_changes_nothing(home: Home, terminal: Open) -> None:
+    """It was SIGQUIT once the terminal was not raw any more."""
+    home.command = [sys.executable, "-c", QUIT_AGAIN]
+    with terminal("work") as window:
+        window.wait_for(READY)
+        window.type(b"\x1c")
+        assert window.exit_code() == 0
+        assert "[detached from work]" in window.text()
+    with terminal("work", "--", "true") as window:
+        window.wait_for(READY)
+        window.type("exit 3\r")
+        assert window.exit_code() == 3
 
 
 @pytest.mark.needs("vim")

@@ -1,0 +1,57 @@
+r"""Ctrl-\ while the terminal is not raw: the kernel makes SIGQUIT of it, which would end sesh with a core dump.
+
+Someone may type it before the terminal of an attachment is raw, or once more when it is so no longer. The first kind is
+noted, and leaves the session as soon as it is there; the second kind has nothing to do any more.
+"""
+
+from __future__ import annotations
+
+from sesh.lean import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+KEY = b"\x1c"
+
+
+class QuitKey:
+    """Notes SIGQUIT within its block, in which other programs that are started get their own.
+
+    `typed`: whether it came.
+    """
+
+    def __init__(self) -> None:
+        self.typed = False
+        self._before: Any = None
+
+    def __enter__(self) -> QuitKey:
+        self.typed = False
+        try:
+            self._before = signal.signal(signal.SIGQUIT, self._note)
+        except ValueError:
+            self._before = None  # not the main thread, which gets no signals
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGQUIT, self._before)
+            self._before = None
+
+    def release(self) -> None:
+        """Ends the block for a verb that attaches nothing: SIGQUIT is what it was, also one that came meanwhile."""
+        self.__exit__()
+        if self.typed:
+            signal.raise_signal(signal.SIGQUIT)
+
+    def taken(self) -> bool:
+        """Whether the key was typed; it counts once."""
+        typed, self.typed = self.typed, False
+        return typed
+
+    def _note(self, *_: object) -> None:
+        self.typed = True
+
+
+quit_key = QuitKey()
+"""That of this process."""
