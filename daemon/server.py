@@ -63,6 +63,8 @@ class Server:
         """Whether frames wait for the next turn."""
         self._screens_due = False
         """Whether clients wait for the emulator."""
+        self.on_probation = False
+        """Whether the image before can take over again: then a fault costs no connection, and its frame waits."""
         self._only_passed = False
         """Whether the last turn passed bytes on and did nothing else: what is waited for has not changed."""
         self._wakeup, self._waker = os.pipe()
@@ -72,7 +74,14 @@ class Server:
             self.admit(Connection(creator, creator=True))
 
     def run(self) -> None:
-        """Runs until nothing is left to do."""
+        """Runs until nothing is left to do. `begin` comes before."""
+        while not self.over:
+            self.turn()
+        if self.ending.done:
+            results.sync(self.session.facts["id"])
+
+    def begin(self) -> None:
+        """What comes before the first turn: from now on signals are heard."""
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
@@ -83,10 +92,11 @@ class Server:
         if deadline is not None and self.session.running:
             self.session.timers.set("timeout", max(0.0, deadline - time.time()), self.ending.time_out)
         self.ending.child_ended()  # it may have ended before there was a handler
-        while not (self._stopping or self.ending.over()):
-            self._turn()
-        if self.ending.done:
-            results.sync(self.session.facts["id"])
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._stopping or self.ending.over()
 
     @property
     def named(self) -> bool:
@@ -100,7 +110,7 @@ class Server:
 
     # -- the loop
 
-    def _turn(self) -> None:
+    def turn(self) -> None:
         """Waits for something to happen and handles it; the emulator gets the moments in between."""
         session = self.session
         guard, log, model = session.faults.guard, session.log, session.model
@@ -287,7 +297,8 @@ class Server:
             self.drop(connection)
             return False
         except Exception:
-            self.drop(connection)
+            if not self.on_probation:
+                self.drop(connection)
             raise
 
     def _handle_frames(self, connection: Connection) -> bool:
@@ -299,12 +310,19 @@ class Server:
         until, alone = 0.0, False
         while backlog and connection.listening:
             kind, payload = backlog.popleft()
-            if kind == protocol.INPUT and connection.client is not None:
-                alone = self.handler.input(connection.client, payload)
-                if not backlog:
-                    return alone and not until
-            else:
-                self._handle_frame(connection, kind, payload)
+            try:
+                if kind == protocol.INPUT and connection.client is not None:
+                    alone = self.handler.input(connection.client, payload)
+                    if not backlog:
+                        return alone and not until
+                else:
+                    self._handle_frame(connection, kind, payload)
+            except Exception:
+                if kind == protocol.HELLO:
+                    self.drop(connection)  # half attached, it is of no use to anyone
+                elif self.on_probation:
+                    backlog.appendleft((kind, payload))
+                raise
             now = time.monotonic()
             until = until or now + TURN
             if now >= until:

@@ -111,9 +111,9 @@ class ClientHandler:
         number, data = protocol.split_number(payload)
         if number <= client.last_input:
             return False
-        client.last_input = number
         pump = self._pump
         if client.read_only or not pump.running:
+            client.last_input = number
             self.acknowledge(client, number, len(data), at_once=True)
             return False
         keys = client.replies.filter(data, time.monotonic())
@@ -126,6 +126,7 @@ class ClientHandler:
         if client.replies.held:
             self.release_later(client)
         taken = pump.enter(keys)
+        client.last_input = number  # only now: after an error the frame may be handled again
         if taken < len(keys) or pump.input.size:
             pump.input.add(client.number, keys[taken:], InputTaken(self, client, number, len(data)))
             pump.drain()

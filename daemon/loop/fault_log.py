@@ -19,11 +19,15 @@ class FaultLog:
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=KEPT)
+        self.on_fault: Callable[[BaseException], None] | None = None
+        """Called with each error that is noted."""
 
     def note(self, what: str, error: BaseException | None = None) -> None:
         """Adds one line, with the error's kind and the place where it was raised."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._lines.append(f"{stamp} {what}" if error is None else f"{stamp} {what}: {_describe(error)}")
+        if error is not None and self.on_fault is not None:
+            self.on_fault(error)
 
     def guard(self, call: Callable[..., Any], what: str, *args: Any) -> Any:
         """Calls `call`. A fault in it is noted and costs this step, not the session; the result is None then."""

@@ -46,7 +46,7 @@ class Pty:
         self.descriptor = process.fd
         self.pid = process.pid
         os.set_blocking(self.descriptor, False)
-        self.path = os.ptsname(self.descriptor) if hasattr(os, "ptsname") else _slave_path(self.descriptor)
+        self.path = slave_path(self.descriptor)
         self._slave = self._open_slave()
         self.device = platform.device_number(os.stat(self.path).st_rdev)
 
@@ -242,8 +242,10 @@ def load_ptyprocess() -> Any:
     return PtyProcess
 
 
-def _slave_path(descriptor: int) -> str:
-    """The path of the slave side, for a Python whose os has no ptsname (before 3.13)."""
+def slave_path(descriptor: int) -> str:
+    """The path of the slave side of a pty."""
+    if hasattr(os, "ptsname"):  # since Python 3.13
+        return str(os.ptsname(descriptor))
     if platform.LINUX:
         number = int.from_bytes(ioctl(descriptor, 0x80045430, bytes(4)), byteorder)  # TIOCGPTN
         return f"/dev/pts/{number}"

@@ -100,8 +100,10 @@ class Pump:
             if not block:
                 return True
         start = self.log.head
-        findings = self.scanner.find(block)
-        self.log.append(block)
+        try:
+            findings = self.scanner.find(block)
+        finally:
+            self.log.append(block)
         self.last_activity = time.time()
         self.timers.ensure("checkpoint", CHECKPOINT_AFTER, self._checkpoint)
         if self.on_output is not None:

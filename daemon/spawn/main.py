@@ -122,6 +122,7 @@ def _serve(session: Session, listener: Listener, creator: socket.socket) -> None
         raise
     gc.freeze()  # what has been loaded by now lives as long as the daemon
     gc.enable()
+    server.begin()
     server.run()
 
 

@@ -1,9 +1,10 @@
 """`--reload`: the daemon executes itself as another sesh, and what runs in it notices nothing.
 
-First a trial: the other sesh, in a process of its own, loads the daemon's whole state. Then, with all signals blocked,
-the state goes into memory that outlives `exec`, as do the descriptors. Until the moment before its loop begins, the new
-image can execute the old one again, which loads its state from the same memory. Meanwhile output, input and connections
-wait in the kernel.
+First a trial: the other sesh, in processes of its own, loads the daemon's whole state and serves a copy of the session
+(see `trial`). Then, with all signals blocked, the state goes into memory that outlives `exec`, as do the descriptors.
+Until its loop begins, the new image can execute the old one again, which loads its state from the same memory; in the
+first seconds of its loop it can do so with the state as it stands then (see `probation`). Meanwhile output, input and
+connections wait in the kernel.
 
 The image before, which may be of an older sesh, calls `trial` and `adopt`: their names and arguments stay as they are.
 """
@@ -11,12 +12,13 @@ The image before, which may be of an older sesh, calls `trial` and `adopt`: thei
 from __future__ import annotations
 
 import os
+import sys
 import time
 
 from sesh import __version__, paths, platform, protocol
 from sesh.daemon.upgrade import state as states
 from sesh.errors import Busy, ExitCode, Refused, SeshError
-from sesh.lean import signal, socket
+from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ PASSED = b"sesh can take over"
 """What the trial prints when the new version can load the state."""
 _TRIAL = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.reload import trial; trial()"
 _BACK = "import sys; sys.path[:] = {path!r}; from sesh.daemon.upgrade.reload import adopt; adopt({memory}, {why})()"
+"""What executes the sesh before."""
 _GO = """
 import os, sys
 sys.path[:] = {path!r}
@@ -45,6 +48,7 @@ except BaseException as error:
     os.execv({python!r}, [{python!r}, "-I", "-c", {back!r}.replace("WHY_NOT", repr(why))])
 serve()
 """
+"""What becomes the other sesh; `serve()` leads back itself."""
 
 
 def begin(server: Server, connection: Connection, number: int, python: str, path: list[str]) -> None:
@@ -164,7 +168,8 @@ class _Reload:
         state = states.dump(self._server)
         connections = list(self._server.connections.values())
         place = connections.index(self._connection) if self._connection in connections else None
-        return {**state, "request": [place, self._number]}
+        back = {"python": sys.executable, "path": [each for each in sys.path if each]}
+        return {**state, "request": [place, self._number], "back": back}
 
     def _execute(self) -> None:
         """Becomes the other sesh. Raises Refused where that is not possible."""
@@ -176,10 +181,9 @@ class _Reload:
             kept += states.descriptors(state)
             for descriptor in kept:
                 os.set_inheritable(descriptor, True)
-            import sys
-
-            back = _BACK.format(path=[each for each in sys.path if each], memory=kept[0], why="WHY_NOT")
+            back = _BACK.format(path=state["back"]["path"], memory=kept[0], why="WHY_NOT")
             code = _GO.format(path=self._path, memory=kept[0], python=sys.executable, back=back)
+            signal.setitimer(signal.ITIMER_REAL, 0)  # of the probation, which this image may still be on
             os.execve(self._python, [self._python, "-I", "-c", code], dict(os.environ))
         except OSError as error:
             raise Refused(f"cannot execute {self._python}: {error.strerror}; {self._unchanged()}") from error
@@ -219,47 +223,84 @@ def _read_memory(memory: int) -> dict[str, Any]:
 
 
 def trial() -> None:
-    """In the trial's process: loads the state on fd 0, on stand-ins for its descriptors, and reports on fd 1."""
-    state = _read_memory(0)
-    kept = []
-    states.check_format(state)
-    for place in [state["listener"], *state["connections"]]:
-        kept.append(socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM))
-        place["descriptor"] = kept[-1][0].fileno()
-    for part in ("pty", "stdin"):
-        if state[part] is not None:
-            state[part]["descriptor"] = state[part]["slave"] = os.open(os.devnull, os.O_RDWR)
-    states.load(state, load_begin)
-    os.write(1, PASSED + b"\n")
-    os._exit(0)
+    """In the trial's process: tries this sesh with the state on fd 0, and reports on fd 1."""
+    from sesh.daemon.upgrade import trial as room
+
+    why = room.run(_read_memory(0), load_begin)
+    os.write(1, f"{why}\n".encode("utf-8", "replace") if why else PASSED + b"\n")
+    os._exit(1 if why else 0)
 
 
 def adopt(memory: int, failed: str = "") -> Callable[[], None]:
     """In the new image: the daemon whose state `memory` holds, as a function that serves to the end.
 
     `failed`: why the sesh that was to take over could not, where this is the old one again. What this raises leads back
-    to the old image; once it has returned, nothing does.
+    to the old image; later the function does so itself, for as long as the new sesh is on probation.
     """
+    from sesh.daemon.upgrade.probation import Probation
+
     state = _read_memory(memory)
     server, connections = states.load(state, load_begin)
     place, number = state["request"]
-    name = server.session.name
+    asking = connections[place] if place is not None else None
+    name, faults = server.session.name, server.session.faults
     platform.set_process_title(f"sesh: {name}")
     paths.hold_package()
-    if place is not None and failed:
-        refused = Refused(f"the new version could not take over ({failed}); {name} goes on unchanged")
-        connections[place].refuse(number, refused)
-    elif place is not None:
-        connections[place].respond(number, name=name, version=__version__)
-    for descriptor in states.descriptors(state):
+    for descriptor in [*states.descriptors(state), memory]:
         os.set_inheritable(descriptor, False)
-    os.close(memory)
-    faults = server.session.faults
     faults.note(f"not reloaded: {failed}" if failed else f"reloaded as sesh {__version__}")
+
+    def answer() -> None:
+        nonlocal asking
+        if asking is not None and failed:
+            asking.refuse(number, Refused(f"the new version could not take over ({failed}); {name} goes on unchanged"))
+        elif asking is not None:
+            asking.respond(number, name=name, version=__version__)
+        asking = None
 
     def serve() -> None:
         faults.guard(lambda: server.session.write_record(durable=True), "the record")
+        if failed or "back" not in state:  # an older sesh does not say where it was
+            answer()
+            server.begin()
+        else:
+            Probation(server, answer, lambda why: _go_back(server, state, memory, why, asking, number)).run()
+        os.close(memory)
         server.run()
         os._exit(0)
 
     return serve
+
+
+def _go_back(
+    server: Server, before: dict[str, Any], memory: int, why: str, asking: Connection | None, number: int
+) -> None:
+    """Becomes the sesh again that wrote the state `before` into `memory`. Returns where that is not possible."""
+    from sesh.daemon.upgrade.probation import stand_in
+
+    faults, back = server.session.faults, before["back"]
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    state = faults.guard(_dump_for, "the way back", server, before, asking, number)
+    kept: list[int] = []
+    try:
+        fresh = _memory(state) if state is not None else memory
+        kept += [fresh, *states.descriptors(state or before)]
+        for descriptor in kept:
+            stand_in(descriptor)
+            os.set_inheritable(descriptor, True)
+        code = _BACK.format(path=back["path"], memory=fresh, why=repr(why))
+        os.execve(back["python"], [back["python"], "-I", "-c", code], dict(os.environ))
+    except OSError as error:
+        faults.note(f"the sesh before cannot be executed again after {why}", error)
+        for descriptor in kept:
+            os.set_inheritable(descriptor, False)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _dump_for(server: Server, before: dict[str, Any], asking: Connection | None, number: int) -> dict[str, Any]:
+    """The state as it stands, for the sesh that wrote the state `before`. Raises ValueError if it cannot read that."""
+    states.check_format(before)
+    state = states.dump(server)
+    connections = list(server.connections.values())
+    return {**state, "request": [connections.index(asking) if asking in connections else None, number]}

@@ -1,0 +1,123 @@
+"""`--reload` to a sesh that is broken: daemon, program and clients outlive it, whatever it is that fails, and when."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import Home, Result, wait_until
+from tests.terminal.test_reload import other, pids
+
+Sesh = Callable[..., Result]
+
+BROKEN = """
+import os, sys, time
+def broken(*_, **__):
+    raise RuntimeError("it is broken")
+"""
+HANGS = "def hang(*_):\n    while True:\n        pass\n"
+WAYS = {
+    "import": ("daemon/loop/poller.py", "broken()"),
+    "load": ("daemon/upgrade/state.py", "load = broken"),
+    "listener": ("daemon/clients/listener.py", "Listener.accept = broken"),
+    "read": ("daemon/pty/pump.py", "Pump.take = broken"),
+    "write": ("daemon/pty/pump.py", "Pump.enter = broken"),
+    "send": ("daemon/clients/connection.py", "Connection.flush = broken"),
+    "attach": ("daemon/clients/handler.py", "ClientHandler._attach = broken"),
+    "input": ("daemon/clients/handler.py", "ClientHandler.input = broken"),
+    "resize": ("daemon/clients/handler.py", "ClientHandler._resize = broken"),
+    "screen": ("daemon/clients/relay.py", "Relay.serve = broken"),
+    "request": ("daemon/requests.py", "REQUESTS['summary'] = broken"),
+    "timer": ("daemon/loop/timers.py", "Timers.run = broken"),
+    "turn": ("daemon/server.py", "Server._update_poller = broken"),
+    "hang": ("daemon/server.py", HANGS + "Server._work = hang"),
+    "sleep": ("daemon/server.py", "Server.turn = lambda self: time.sleep(1000)"),
+    "exit": ("daemon/server.py", "Server._work = lambda *_: sys.exit(3)"),
+    "end": ("daemon/server.py", "Server.turn = lambda self: os._exit(0)"),
+    "abort": ("daemon/server.py", "Server.turn = lambda self: os.abort()"),
+    "ending": ("daemon/ending.py", "Ending.begin = broken"),
+}
+"""What is broken: the file, and what is added to it."""
+LATER = ["read", "write", "send", "input", "screen", "request", "timer", "turn", "hang", "exit", "listener"]
+"""What can be broken in earnest only, and still be undone."""
+LINES = 'stty -echo; PS1=; i=0; echo rea""ding; while read -r x; do i=$((i+1)); echo "line $i $x"; done\r'
+
+
+def earnest(text: str) -> str:
+    """The same where the daemon has become that sesh, and not in the trial."""
+    return "if 'serve()' in sys.orig_argv[-1]:\n" + re.sub("^", "    ", text, flags=re.MULTILINE)
+
+
+def used(home: Home, reload: Callable[[], object]) -> bool:
+    """Reloads a session while somebody types in it; all arrives once and in order, in the same processes.
+
+    Whether the daemon went back to its old version.
+    """
+    person = home.terminal("work")
+    person.wait_for("ready>")
+    person.type(LINES)
+    person.wait_for("reading")
+    before = pids(home, "work")
+    person.type("a\r")
+    reload()
+    home.sesh("--list")
+    for at, word in enumerate("bcd"):
+        person.type(f"{word}\r")
+        person.wait_for(f"line {at + 2} {word}", timeout=40)
+    assert pids(home, "work") == before
+    went_back = any("not reloaded: " in line for line in home.sesh("--status", "work", "--json").json()["faults"])
+    assert re.findall(r"line (\d+) (\w)", person.text()) == [("1", "a"), ("2", "b"), ("3", "c"), ("4", "d")]
+    person.type("\x04exit 5\r")
+    assert person.exit_code() == 5
+    return went_back
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+def test_a_version_that_is_broken_is_refused_and_the_session_goes_on(sesh: Sesh, home: Home, way: str) -> None:
+    path, text = WAYS[way]
+    sesh("--open", "work")
+    mine = home.command
+
+    def reload() -> None:
+        home.command = other(home, "broken", path, BROKEN + text)
+        answer = sesh("--reload", "work", timeout=60)
+        home.command = mine
+        assert (answer.code, answer.stderr.count("\n")) == (1, 1)
+        assert "cannot take over" in answer.stderr
+        assert "work goes on unchanged" in answer.stderr
+        assert ("it is broken" in answer.stderr) == ("broken" in text), answer.stderr
+
+    used(home, reload)
+
+
+@pytest.mark.parametrize("way", LATER)
+def test_what_fails_in_earnest_only_leads_back_to_the_old_version(sesh: Sesh, home: Home, way: str) -> None:
+    path, text = WAYS[way]
+    sesh("--open", "work")
+    mine = home.command
+
+    def reload() -> None:
+        home.command = other(home, "late", path, BROKEN + earnest(text))
+        answer = sesh("--reload", "work", timeout=60)
+        home.command = mine
+        if answer.code:
+            assert "could not take over" in answer.stderr
+
+    assert used(home, reload)
+
+
+def test_a_trial_leaves_nothing_behind(sesh: Sesh, home: Home) -> None:
+    temporary = os.path.join(home.path, "tmp")
+    os.mkdir(temporary)
+    home.env["TMPDIR"] = temporary
+    sesh("--open", "work")
+    before = sorted(os.listdir(home.directory))
+    assert sesh("--reload", "work").code == 0
+    home.command = other(home, "broken", "daemon/server.py", BROKEN + WAYS["end"][1])
+    assert sesh("--reload", "work").code == 1
+    assert os.listdir(temporary) == []
+    assert sorted(os.listdir(home.directory)) == before
+    wait_until(lambda: len(home.processes()) == 2)
