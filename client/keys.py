@@ -316,8 +316,9 @@ class KeyParser:
         end += 1
         if buffer[at:end] == b"\x1b[M":
             coordinates = buffer[end : end + 3]
-            if coordinates and min(coordinates) < 0x20:
-                return _Token(end, is_key=False)
+            for place, byte in enumerate(coordinates):
+                if byte < 0x20:
+                    return _Token(end + place, is_key=False)
             return _Token(end + len(coordinates), complete=len(coordinates) == 3, is_key=False)
         token = _Token(end, is_key=buffer[at + 2] not in b"<=>?" and buffer[end - 1] not in b"IOcnty")
         found = parse_csi(buffer[at:end]) if token.is_key else None

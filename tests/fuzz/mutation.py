@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 #: Bytes at which formats break: ends of strings, of lines and of numbers, and the largest of one, two and four bytes.
 ODD = (
     b"\0", b"\x1b", b"\n", b"\r", b"\x7f", b"\x80", b"\xff", b"\xff\xff", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff",
-    b"\xed\xa0\x80", b"\xc3", b"\xf0\x9f", b"\xef\xbb\xbf", b'"', b"'", b"\\", b"\\u0000", b"{", b"}", b"[",
+    b"\xed\xa0\x80", b"\xc3", b"\xf0\x9f", b"\xef\xbb\xbf", b'"', b"'", b"\\", b"\\ud800", b"\\u0000", b"{", b"}", b"[",
     b"]", b",", b":", b";", b"=", b"#", b"/", b"..", b"%s", b"-1", b"0", b"1e999", b"NaN", b"99999999999999999999",
     b"null", b"true", "²".encode(), "\u202e".encode(), "\x9b".encode(),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,12 +46,26 @@ def new(script: Script) -> Emulator:
     return Emulator(*script.size, max_lines=script.bounds[0], max_bytes=script.bounds[1])
 
 
-def fed(script: Script, rng: random.Random | None = None) -> Emulator:
-    """The emulator at the end of a script, whose output came whole or, with `rng`, in pieces."""
+def feed_in_time(emulator: Emulator, data: bytes, seconds: float) -> float:
+    """Feeds it in calls of at most so many seconds, as a daemon does; the processor time of the dearest call."""
+    dearest = 0.0
+    while data:
+        began = time.process_time()
+        taken = emulator.feed(data, seconds)
+        dearest = max(dearest, time.process_time() - began)
+        assert 0 < taken <= len(data)
+        data = data[taken:]
+    return dearest
+
+
+def fed(script: Script, rng: random.Random | None = None, seconds: float | None = None) -> Emulator:
+    """The emulator at the end of a script, whose output came whole, with `rng` in pieces, or in calls of `seconds`."""
     emulator = new(script)
     for step in script.steps:
         if isinstance(step, tuple):
             emulator.resize(*step)
+        elif seconds is not None:
+            feed_in_time(emulator, step, seconds)
         else:
             for piece in cut(rng, step) if rng is not None else (step,):
                 emulator.feed(piece)
@@ -81,12 +96,13 @@ def check_bounds(emulator: Emulator) -> None:
 
 
 def check_chunks(case: bytes) -> None:
-    """The same bytes cut at any place give the same state."""
+    """The same bytes cut at any place give the same state, also where the emulator stops as its time is over."""
     script = grammar.script(case)
     whole = fed(script)
-    pieces = fed(script, random.Random(zlib.crc32(case)))
-    assert pieces.state() == whole.state()
-    assert pieces.tokenizer.unfinished == whole.tokenizer.unfinished
+    rng = random.Random(zlib.crc32(case))
+    for other in (fed(script, rng), fed(script, seconds=rng.choice((0.0, 0.0, 1e-5, 1e-3)))):
+        assert other.state() == whole.state()
+        assert other.tokenizer.unfinished == whole.tokenizer.unfinished
 
 
 def check_paths(case: bytes) -> None:
@@ -108,7 +124,10 @@ def check_replay(case: bytes) -> None:
     copy = Emulator(*size, max_lines=_ALL, max_bytes=_ALL)
     copy.feed(replay(emulator, lines=_ALL))
     assert copy.errors == 0, repr(copy.last_error)
-    assert essence(copy, size[1]) == essence(emulator)
+    here, there = essence(emulator), essence(copy, size[1])
+    if size[0] == 1:  # a terminal of one column takes no wide character, which lines from a wider one may hold
+        del here["scrollback"], there["scrollback"]
+    assert there == here
     again = Emulator.from_state(json.loads(json.dumps(emulator.state())))
     assert again.state() == emulator.state()
     for more in (b"\r\n\x1b[31mmore", "e\u0301\x1b8x".encode()):

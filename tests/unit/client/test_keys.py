@@ -110,7 +110,7 @@ def test_a_paste_is_recognised_also_where_its_beginning_came_too_late() -> None:
     assert keys.feed(b"\x1c") == [DETACH]
 
 
-@pytest.mark.parametrize("report", [b"\x1b[M\x1c\x1c", b"\x1b[?;\x1b", b"\x1b[<0;\x1b"])
+@pytest.mark.parametrize("report", [b"\x1b[M\x1c\x1c", b"\x1b[M!\x1c", b"\x1b[?;\x1b", b"\x1b[<0;\x1b"])
 def test_a_report_that_breaks_off_between_two_keys_means_the_same_however_it_is_cut(report: bytes) -> None:
     """It passed before the first key or behind it, as the bytes came."""
     for first in (b"\x02", b"\x1b[98;5u"):
