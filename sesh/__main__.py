@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 TYPE_CHECKING = False
@@ -71,11 +72,14 @@ def _fill_standard_streams() -> None:
 
 def _internal(error: Exception, argv: list[str]) -> SeshError:
     """The error for what nobody foresaw: 125 where a job's code could be mistaken for it, else 1."""
-    from sesh.errors import ExitCode, InternalError
+    from sesh.errors import ExitCode, InternalError, Refused
 
     what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
     waits = any(word in ("--exec", "-e", "--run") for word in argv[: argv.index("--") if "--" in argv else None])
     code = ExitCode.SESH_FAILED if waits else ExitCode.FAILED
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        of = "this machine" if error.errno == errno.ENFILE else "this process"
+        return Refused(f"{of} has too many files open", hint="raise the limit: ulimit -n 1024", exit_code=code)
     return InternalError(f"internal error: {what}; set SESH_DEBUG=1 to see more", exit_code=code)
 
 

@@ -8,8 +8,8 @@ import select
 import stat
 import time
 
-from sesh import __version__, paths, protocol
-from sesh.errors import ProtocolError, Silent, TimedOut, Unreachable, rebuild
+from sesh import __version__, paths, platform, protocol
+from sesh.errors import ProtocolError, Refused, Silent, TimedOut, Unreachable, rebuild
 from sesh.lean import socket
 
 TYPE_CHECKING = False
@@ -213,6 +213,9 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
         try:
             if finish(opened, deadline):
                 return adopt(opened)
+        except Refused:
+            opened.close()
+            raise
         except TimedOut:
             opened.close()
             raise Silent(
@@ -243,12 +246,17 @@ def begin(name: str) -> socket.socket | None:
         opened.close()
         if error.errno in (errno.ENOENT, errno.ECONNREFUSED):
             return None
+        if error.errno in paths.TOO_MANY_FILES:
+            raise
         raise Unreachable(f"{paths.socket_path(name)}: {error.strerror}") from error
     return opened
 
 
 def finish(opened: socket.socket, deadline: float) -> bool:
-    """Whether a connection that `begin` started stands; False where the listener's backlog is full. Raises TimedOut."""
+    """Whether a connection that `begin` started stands; False where the listener's backlog is full.
+
+    Raises TimedOut, and Refused where another user listens: the directory may have been exchanged since it was checked.
+    """
     try:
         opened.getpeername()
     except OSError as error:
@@ -256,7 +264,14 @@ def finish(opened: socket.socket, deadline: float) -> bool:
             raise
         return False
     _wait(opened.fileno(), select.POLLOUT, deadline)
-    return opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+    if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        return False
+    listens = platform.peer_uid(opened)
+    if listens != os.geteuid():
+        raise Refused(
+            f"another user (uid {listens}) listens in {paths.directory()}; set SESH_DIR to a directory of yours"
+        )
+    return True
 
 
 def adopt(opened: socket.socket) -> Connection:

@@ -9,6 +9,7 @@ to show above the program's output), gate (whether the command starts only after
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import time
@@ -156,9 +157,16 @@ def _set_up(spec: Spec) -> tuple[Session, Listener]:
 def refusal(error: OSError) -> Refused:
     """The error for what the system would not do."""
     why = error.strerror or str(error)
-    place = f"{error.filename}: " if isinstance(error.filename, str) else ""
-    hint = f"make {paths.directory()} writable" if isinstance(error, PermissionError) else ""
-    return Refused(f"cannot set up the session: {place}{why}", hint=hint)
+    # What is written to a descriptor names no file: it is one of the directory's.
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+    named = error.filename if isinstance(error.filename, str) else paths.directory() if full else ""
+    if isinstance(error, PermissionError):
+        hint = f"make {paths.directory()} writable"
+    elif error.errno in paths.TOO_MANY_FILES:
+        hint = "raise the limit: ulimit -n 1024"
+    else:
+        hint = "free some space there, or set SESH_DIR to another directory" if full else ""
+    return Refused(f"cannot set up the session: {named}{': ' if named else ''}{why}", hint=hint)
 
 
 def _start_session(spec: Spec) -> Session:

@@ -29,6 +29,15 @@ def end_all(names: Sequence[str]) -> dict[str, SeshError]:
 
 
 def _end(names: Sequence[str]) -> dict[str, SeshError]:
+    """Ends sessions at the same time, as many as can be connected to; the next ones after them."""
+    failed: dict[str, SeshError] = {}
+    most = wire.most_connections()
+    for at in range(0, len(names), most):
+        failed |= _end_portion(names[at : at + most])
+    return failed
+
+
+def _end_portion(names: Sequence[str]) -> dict[str, SeshError]:
     failed: dict[str, SeshError] = {}
     asked: dict[str, wire.Connection] = {}
     for name in names:

@@ -299,6 +299,8 @@ class SessionIndex:
         self._next_here = time.monotonic() + HERE
         followed = {name for name, _ in self._ears.values()}
         for each in self.here:
+            if len(self._ears) >= wire.most_connections() // 2:
+                break  # the others are asked again after a while
             if each.get("responding") is False or each["name"] in followed:
                 continue
             try:

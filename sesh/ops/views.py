@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sesh import paths, protocol, wire
 from sesh.errors import Ended, Lost, NotFound, ProtocolError, Silent, TimedOut, Unreachable, UsageError, rebuild
 from sesh.names import printable
@@ -31,10 +33,15 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
 
 
 @op
-def overview(_caller: Caller) -> dict[str, Any]:
+def overview(caller: Caller) -> dict[str, Any]:
     """The `sessions` of this machine, the files that are not trusted (`refusals`), and the user's `home`."""
     sessions = listing.summaries()
-    return {"sessions": sessions, "refusals": listing.refusals(), "home": paths.home()}
+    refusals = listing.refusals()
+    if caller.origin is None and not caller.local:
+        from sesh.remote import known
+
+        refusals += known.damage() if os.path.isdir(known.directory()) else []
+    return {"sessions": sessions, "refusals": refusals, "home": paths.home()}
 
 
 @op

@@ -65,7 +65,14 @@ def _asked(names: Sequence[str], patience: float) -> Iterator[tuple[str, Summary
     while waiting or asked:
         while waiting and len(asked) < most:
             name = waiting.pop()
-            connection = _ask(name)
+            try:
+                connection = _ask(name)
+            except OSError as error:
+                if error.errno not in paths.TOO_MANY_FILES or not asked:
+                    raise
+                waiting.append(name)
+                most = len(asked)
+                break
             if connection is None:
                 yield name, None
                 continue

@@ -270,7 +270,12 @@ def test_an_error_of_the_system_names_the_path_and_the_remedy(home: Home, monkey
         f"cannot set up the session: {path}: Permission denied; make {home.directory} writable"
     )
     full = OSError(28, "No space left on device")
-    assert str(main.refusal(full)) == "cannot set up the session: No space left on device"
+    assert str(main.refusal(full)) == (
+        f"cannot set up the session: {paths.directory()}: No space left on device; "
+        "free some space there, or set SESH_DIR to another directory"
+    )
+    many = OSError(24, "Too many open files")
+    assert str(main.refusal(many)) == "cannot set up the session: Too many open files; raise the limit: ulimit -n 1024"
 
 
 def test_r08_of_several_launches_of_one_name_at_once_exactly_one_succeeds(daemons: Daemons, home: Home) -> None:

@@ -210,3 +210,13 @@ def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(sesh: Se
     refused = sesh("--wait", "work", "--for", "(a+)+$", "--json", timeout=90)
     assert (refused.code, refused.json()["error"]["code"]) == (1, "refused")
     assert "takes too long" in refused.stdout
+
+
+def test_the_result_of_a_kept_session_goes_with_its_new_name(sesh: Sesh) -> None:
+    """It stayed under the name before, where the next session of that name seemed to have ended so."""
+    assert sesh("--exec", "before", "--keep", "--", "sh", "-c", "exit 7").code == 7
+    assert sesh("--rename", "before", "after").code == 0
+    assert sesh("--kill", "after").code == 0
+    assert sesh("--wait", "after", "--exit").code == 7
+    gone = sesh("--wait", "before", "--exit")
+    assert (gone.code, "no session before" in gone.stderr) == (1, True)

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from sesh import paths, protocol, wire
+from sesh import paths, platform, protocol, wire
 from sesh.errors import Busy, NotFound, ProtocolError, Refused, SeshError, TimedOut, Unreachable
 
 WELCOME = protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "9", "name": "work"})
@@ -167,6 +167,18 @@ def test_a_socket_that_nobody_listens_on_is_an_absent_session(listener: socket.s
     listener.close()
     with pytest.raises(NotFound):
         wire.connect("work")
+
+
+def test_a_daemon_of_another_user_is_not_spoken_to(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory may be exchanged between the look at it and the connection: who listens is asked of the kernel."""
+    monkeypatch.setattr(platform, "peer_uid", lambda _: os.geteuid() + 1)
+    with pytest.raises(Refused, match=rf"another user \(uid {os.geteuid() + 1}\) listens .*; set SESH_DIR"):
+        wire.connect("work")
+    listener.settimeout(5)
+    accepted, _ = listener.accept()
+    accepted.settimeout(5)
+    assert accepted.recv(1) == b"", "nothing was said to it"
+    accepted.close()
 
 
 def test_what_is_no_socket_of_ours_is_refused(sessions: Path) -> None:

@@ -1,0 +1,82 @@
+"""Many sessions at the price of one: a process that listens in the place of each one's daemon, and answers as these do.
+
+`python -m tests.support.crowd COUNT` makes the sessions s000, s001, … in SESH_DIR, prints a line, and answers until all
+have been killed.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import selectors
+import socket
+import sys
+from typing import Any
+
+from sesh import __version__, paths, platform, protocol
+from sesh.store import records
+
+
+class _Peer:
+    def __init__(self, connection: socket.socket, name: str) -> None:
+        self.connection, self.name = connection, name
+        self.decoder = protocol.Decoder()
+
+
+def _answer(peer: _Peer, request: dict[str, Any]) -> bool:
+    """Answers a request; whether the session goes on."""
+    answer: dict[str, Any] = {"id": request["id"], "ok": True}
+    summary = {"name": peer.name, "state": "running", "attached": 0, "command": ["sh"], "cwd": "/", "labels": {}}
+    if request["verb"] in ("summary", "status"):
+        answer["session"] = {**summary, "id": peer.name, "daemon_pid": os.getpid(), "created": "2026-01-01T00:00:00Z"}
+    elif request["verb"] == "kill":
+        with paths.locked(paths.directory()):
+            records.remove(peer.name)
+    if request["verb"] != "events":
+        peer.connection.sendall(protocol.message(protocol.RESPONSE, answer))
+    return bool(request["verb"] != "kill")
+
+
+def main(count: int) -> None:
+    """Serves `count` sessions to their end."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096) if hard >= 0 else 4096, hard))
+    folder = paths.ready_directory()
+    poll = selectors.DefaultSelector()
+    left = {f"s{number:03}" for number in range(count)}
+    for name in left:
+        with paths.masked(0o177):
+            listening = socket.socket(socket.AF_UNIX)
+            listening.bind(os.path.join(folder, name + paths.SOCKET))
+        listening.listen(16)
+        poll.register(listening, selectors.EVENT_READ, name)
+        records.write({
+            "name": name, "id": name, "machine": platform.machine(), "boot": platform.boot_id(),
+            "daemon_pid": os.getpid(), "daemon_start": platform.start_time(os.getpid()), "version": __version__,
+        })  # fmt: skip
+    print("ready", flush=True)
+    while left:
+        for key, _ in poll.select():
+            if isinstance(key.data, str):
+                connection, _address = key.fileobj.accept()  # type: ignore[union-attr]
+                poll.register(connection, selectors.EVENT_READ, _Peer(connection, key.data))
+                continue
+            peer: _Peer = key.data
+            try:
+                data = peer.connection.recv(1 << 16)
+            except OSError:
+                data = b""
+            for kind, payload in peer.decoder.feed(data) if data else ():
+                if kind == protocol.HELLO:
+                    facts = {"protocol": protocol.PROTOCOL, "version": __version__, "id": peer.name, "name": peer.name}
+                    peer.connection.sendall(protocol.message(protocol.WELCOME, {**facts, "can": ["reload"]}))
+                elif kind == protocol.REQUEST and not _answer(peer, protocol.parse(payload)):
+                    left.discard(peer.name)
+                    data = b""
+            if not data:
+                poll.unregister(peer.connection)
+                peer.connection.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
