@@ -36,6 +36,8 @@ class Connection:
         self.welcome: dict[str, Any] = {}
         self.carried = bytearray()
         """DATA that has come before the REQUEST which it belongs to, for the side that answers requests."""
+        self.audience = -1
+        """A descriptor that all that comes is written to: `receive` ends when nobody reads it any more."""
         self._decoder = protocol.Decoder()
         self._frames: list[tuple[int, bytes]] = []
         self._requests = 0
@@ -83,11 +85,12 @@ class Connection:
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """The next frame, as (type, payload).
 
-        Raises Unreachable where the other side closed, TimedOut past the deadline (monotonic), ProtocolError.
+        Raises Unreachable where the other side closed, TimedOut past the deadline (monotonic), ProtocolError, and
+        BrokenPipeError where nobody reads what it is received for (`audience`).
         """
         while not self._frames:
-            if deadline is not None:
-                _wait(self.inbound, select.POLLIN, deadline)
+            if deadline is not None or self.audience >= 0:
+                _wait(self.inbound, select.POLLIN, deadline, self.audience)
             try:
                 data = os.read(self.inbound, _READ)
             except BlockingIOError:
@@ -288,19 +291,30 @@ def ask(
     return connect(name).only(verb, data, timeout=timeout, **words)
 
 
-def ready(descriptor: int, events: int, deadline: float | None) -> bool:
-    """Waits until the descriptor is ready; False past the deadline (monotonic)."""
+def ready(descriptor: int, events: int, deadline: float | None, audience: int = -1) -> bool:
+    """Waits until the descriptor is ready; False past the deadline (monotonic).
+
+    Raises BrokenPipeError where nobody reads `audience` any more.
+    """
     poll = select.poll()
     poll.register(descriptor, events)
-    if deadline is None:
-        return bool(poll.poll())
-    while not poll.poll(min(max(0.0, deadline - time.monotonic()) * 1000, _LONGEST_POLL)):
-        if not time.monotonic() < deadline:
-            return False
-    return True
+    if audience >= 0:
+        poll.register(audience, 0)
+    while True:
+        left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, _LONGEST_POLL)
+        found = poll.poll(left)
+        if found or not (deadline is None or time.monotonic() < deadline):
+            heard_out(found, audience)
+            return bool(found)
 
 
-def _wait(descriptor: int, events: int, deadline: float | None) -> None:
-    """Blocks until the descriptor is ready. Raises TimedOut past the deadline."""
-    if not ready(descriptor, events, deadline):
+def heard_out(found: list[tuple[int, int]], audience: int) -> None:
+    """Raises BrokenPipeError where poll(2), asked for nothing, has found that nobody reads `audience` any more."""
+    if any(descriptor == audience for descriptor, _ in found):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+def _wait(descriptor: int, events: int, deadline: float | None, audience: int = -1) -> None:
+    """Blocks until the descriptor is ready. Raises TimedOut past the deadline, BrokenPipeError as `ready`."""
+    if not ready(descriptor, events, deadline, audience):
         raise TimedOut("the session's daemon did not answer in time", hint="`$sesh --status` shows its pid")

@@ -25,6 +25,7 @@ class Person(Caller):
     """
 
     ssh_prompts = None
+    audience = printing.STDOUT
 
     def __init__(self, host: str | None = None, *, local: bool = False) -> None:
         self.host, self.local = host, local

@@ -105,7 +105,10 @@ def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) ->
             poll = select.poll()
             for descriptor in (interrupts.inbound, *index.descriptors):
                 poll.register(descriptor, select.POLLIN)
+            poll.register(printing.STDOUT, 0)
             ready = {descriptor for descriptor, _ in poll.poll(index.due * 1000)}
+            if printing.STDOUT in ready:
+                raise BrokenPipeError  # nobody reads it any more
             if interrupts.inbound in ready:
                 os.read(interrupts.inbound, 16)
                 return ExitCode.INTERRUPTED

@@ -39,6 +39,8 @@ class Caller:
     """Whether ssh may ask for a password; None where a person sits at the terminal."""
     watched = False
     """Whether a person sees at once what is noted."""
+    audience = -1
+    """The descriptor that what is followed is written to: it is followed until nobody reads that any more."""
     local = False
     session_id: str | None = None
     _warned: frozenset[str] = frozenset()

@@ -225,6 +225,7 @@ def follow(route: Route, name: str, since: int | None = None) -> Iterator[Event]
     """
     connection = route.connect(name)
     while True:
+        connection.audience = route.audience
         try:
             with connection:
                 connection.send(_request(since))
@@ -282,13 +283,13 @@ def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
 
 
 @op
-def all_events(_caller: Caller) -> Iterator[Event]:
+def all_events(caller: Caller) -> Iterator[Event]:
     """The events of all sessions of this machine, those that begin meanwhile included, without end.
 
     In between come items with a `note` alone: the line that says that the daemon of a session died.
     """
     paths.ready_directory()
-    following = _Following(platform.watch_directory(paths.directory()))
+    following = _Following(platform.watch_directory(paths.directory()), caller.audience)
     known: set[str] = set()
     since: int | None = None
     while True:
@@ -307,17 +308,20 @@ def all_events(_caller: Caller) -> Iterator[Event]:
 class _Following:
     """The sessions that are followed, a connection each. `due`: whether there may be new ones.
 
-    `watch`: the descriptor that becomes readable when there may be; negative where the kernel has none.
+    `watch`: the descriptor that becomes readable when there may be; negative where the kernel has none. `audience`: see
+    `Caller`.
     """
 
-    def __init__(self, watch: int) -> None:
+    def __init__(self, watch: int, audience: int) -> None:
         self.due = False
-        self._watch = watch
+        self._watch, self._audience = watch, audience
         self._connections: dict[int, wire.Connection] = {}
         self._ids: dict[int, str] = {}
         self._poll = select.poll()
         if watch >= 0:
             self._poll.register(watch, select.POLLIN)
+        if audience >= 0:
+            self._poll.register(audience, 0)
 
     def add(self, name: str, since: int | None) -> Iterator[Event]:
         """Follows a session; one that is followed already, under its old name, is not followed twice."""
@@ -340,6 +344,7 @@ class _Following:
     def turn(self) -> Iterator[Event]:
         """Waits for something to come, and yields the events of it."""
         ready = self._poll.poll(None if self._watch >= 0 else _SCAN_INTERVAL * 1000)
+        wire.heard_out(ready, self._audience)
         self.due = self._watch < 0
         for descriptor, _ in ready:
             if descriptor == self._watch:
@@ -385,6 +390,7 @@ def follow_all(target: Target) -> Iterator[Event]:
     while True:
         try:
             with through:
+                through.audience = caller.audience
                 yield from _streamed(through)
             return
         except Lost:

@@ -160,12 +160,16 @@ class Waiter:
             poll.register(sink.descriptor, select.POLLOUT)
         else:
             poll.register(self._connection.inbound, select.POLLIN)
+            if self._output is not None:
+                poll.register(self._output.descriptor, 0)
             if self._forwarder is not None and self._forwarder.hungry and self._result is None:
                 poll.register(0, select.POLLIN)
         patient = self._again is None or sink is not None
         ready = poll.poll(None if patient else max(0.0, self._keepalive.due - time.monotonic()) * 1000)
         if not ready:
             self._silent()
+        if sink is None and self._output is not None:
+            wire.heard_out(ready, self._output.descriptor)
         for descriptor, _ in ready:
             if descriptor == self._interrupts.inbound:
                 self._signals(self._interrupts.taken())

@@ -25,6 +25,8 @@ class Route:
     host: str | None = None
     reconnects = False
     """Whether a connection that raises Lost can be had again."""
+    audience = -1
+    """For who follows a session: see `Caller`."""
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
         self.sleep = sleep

@@ -35,7 +35,9 @@ class Target:
 
     def route(self, name: str) -> Route:
         """The way to the daemon of a session, for verbs that speak with it for a while: a context manager."""
-        return Route()
+        route = Route()
+        route.audience = self.caller.audience
+        return route
 
     def sync(self) -> None:
         """Pushes the user's files to a host before something begins there; nothing to do here."""
@@ -100,7 +102,9 @@ class HostTarget(Target):
         except SeshError as error:
             error.host = error.host or self.host
             raise
-        return RemoteRoute(self.caller, self.destination, name, through)
+        route = RemoteRoute(self.caller, self.destination, name, through)
+        route.audience = self.caller.audience
+        return route
 
     def sync(self) -> None:
         """Pushes the user's files there; what fails is noted, and keeps nobody from going on."""

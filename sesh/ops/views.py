@@ -132,6 +132,7 @@ class Follower:
         connection = route.connect(name)
         self.connected = True
         while True:
+            connection.audience = route.audience
             try:
                 with connection:
                     self._read(connection, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import signal
 import subprocess
 from collections.abc import Callable
@@ -126,3 +127,28 @@ def test_a_reader_who_stops_reading_does_not_stop_the_session(sesh: Sesh, home: 
     assert wait_until(lambda: "still" in sesh("--screen", "work").stdout)
     process.send_signal(signal.SIGCONT)
     process.kill()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--logs", "work", "-f"],
+        ["--events", "work", "--since", "0"],
+        ["--events"],
+        ["--watch", "--json"],
+        ["--exec", "--follow", "--", "sh", "-c", "echo one; exec sleep 100"],
+    ],
+    ids=["logs", "events of one", "events of all", "watch", "exec"],
+)
+def test_who_follows_ends_as_soon_as_nobody_reads_it(home: Home, words: list[str]) -> None:
+    """`| head -1` came back only when something more was printed."""
+    assert home.sesh("--open", "work", "--", "sh", "-c", "echo one; exec sleep 100").code == 0
+    following = home.start(*words)
+    assert following.stdout is not None
+    names = ["work", "other"]
+    while words == ["--events"] and not select.select([following.stdout], [], [], 0.5)[0]:
+        assert home.sesh("--rename", *names).code == 0
+        names.reverse()
+    assert following.stdout.readline()
+    following.stdout.close()
+    assert following.wait(10) == 141
