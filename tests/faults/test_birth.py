@@ -99,6 +99,12 @@ def test_a_daemon_in_an_interpreter_of_its_own_shows_its_name_too(daemons: Daemo
 
 
 @linux
+def test_a_daemon_that_systemd_run_starts_shows_its_name_too(daemons: Daemons, home: Home) -> None:
+    run_newborn(home, "launch.own_scope = lambda: ['/usr/bin/env']\n" + BY_FORK)
+    assert words(daemons.pid("work")) == "sesh: work sesh: work"
+
+
+@linux
 def test_a_long_name_is_cut_to_the_room_that_there_is(daemons: Daemons) -> None:
     name = "n" * 64
     assert daemons.start(name, *SLEEP)

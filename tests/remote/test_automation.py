@@ -49,6 +49,20 @@ def test_events_and_lines_come_while_they_happen(home: Home, farm: Farm) -> None
     assert (events.wait(20), lines.wait(20)) == (0, 0)
 
 
+def test_lines_from_over_there_that_nobody_reads_any_more_are_followed_no_longer(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    home.sesh("@box", "--open", "work", "--", "sh", "-c", "echo begun; exec sleep 1000")
+    following = [
+        home.start("@box", *words) for words in (("--logs", "work", "-f"), ("--events", "work", "--since", "0"))
+    ]
+    for each in following:
+        assert each.stdout is not None
+        assert each.stdout.readline()
+        each.stdout.close()
+    assert [each.wait(20) for each in following] == [141, 141]
+    home.sesh("@box", "--kill", "work")
+
+
 def test_who_stops_following_leaves_nothing_running_over_there(home: Home, farm: Farm) -> None:
     far = farm.host("box")
     home.sesh("@box", "--open", "work", "--", "sh", "-c", "echo begun; exec sleep 1000")
