@@ -41,6 +41,8 @@ class Connection:
         self._decoder = protocol.Decoder()
         self._frames: list[tuple[int, bytes]] = []
         self._requests = 0
+        self._overdue: float | None = None
+        """The deadline past which there was a read: one is allowed, for what has come in time."""
 
     def __enter__(self) -> Connection:
         return self
@@ -70,10 +72,13 @@ class Connection:
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
         """Writes all of `data`. Raises Unreachable where nobody reads, TimedOut past the deadline (monotonic)."""
-        view = memoryview(data)
+        view, overdue = memoryview(data), False
         while view:
             if deadline is not None:
                 _wait(self.outbound, select.POLLOUT, deadline)
+                if overdue:
+                    raise _too_late()
+                overdue = time.monotonic() > deadline
             try:
                 # What is said to be writable takes so much without blocking, a pipe too.
                 view = view[os.write(self.outbound, view if deadline is None else view[: select.PIPE_BUF]) :]
@@ -91,6 +96,10 @@ class Connection:
         while not self._frames:
             if deadline is not None or self.audience >= 0:
                 _wait(self.inbound, select.POLLIN, deadline, self.audience)
+                if deadline is not None and time.monotonic() > deadline:
+                    if self._overdue == deadline:
+                        raise _too_late()
+                    self._overdue = deadline
             try:
                 data = os.read(self.inbound, _READ)
             except BlockingIOError:
@@ -317,4 +326,8 @@ def heard_out(found: list[tuple[int, int]], audience: int) -> None:
 def _wait(descriptor: int, events: int, deadline: float | None, audience: int = -1) -> None:
     """Blocks until the descriptor is ready. Raises TimedOut past the deadline, BrokenPipeError as `ready`."""
     if not ready(descriptor, events, deadline, audience):
-        raise TimedOut("the session's daemon did not answer in time", hint="`$sesh --status` shows its pid")
+        raise _too_late()
+
+
+def _too_late() -> TimedOut:
+    return TimedOut("the session's daemon did not answer in time", hint="`$sesh --status` shows its pid")

@@ -6,8 +6,9 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -252,3 +253,48 @@ def test_a_deadline_years_away_is_no_error(pair: tuple[wire.Connection, socket.s
     connection, far = pair
     far.sendall(WELCOME)
     assert connection.expect_welcome(time.monotonic() + seconds)["name"] == "work"
+
+
+def test_a_deadline_passes_while_the_other_side_keeps_sending(pair: Pair) -> None:
+    """Each frame that came in time was another wait: an answer was waited for without end."""
+    connection, far = pair
+    stop = Event()
+
+    def send() -> None:
+        with suppress(OSError):
+            while not stop.is_set():
+                far.sendall(protocol.frame(protocol.PONG, b"1") * 10_000)
+
+    thread = Thread(target=send)
+    thread.start()
+    try:
+        with pytest.raises(TimedOut):
+            connection.answer(1, soon(0.2))
+    finally:
+        stop.set()
+        connection.close()
+        thread.join()
+
+
+def test_a_deadline_passes_while_the_other_side_keeps_reading(pair: Pair) -> None:
+    connection, far = pair
+
+    def read() -> None:
+        with suppress(OSError):
+            while far.recv(4096):
+                continue
+
+    thread = Thread(target=read)
+    thread.start()
+    try:
+        with pytest.raises(TimedOut):
+            connection.send(bytes(1 << 29), soon(0.1))
+    finally:
+        connection.close()
+        thread.join()
+
+
+def test_what_came_in_time_is_read_past_the_deadline(pair: Pair) -> None:
+    connection, far = pair
+    far.sendall(response(1, ok=True))
+    assert connection.answer(1, soon(-1))[0]["ok"] is True
