@@ -62,7 +62,8 @@ def test_each_verb_that_asks_many_daemons_asks_them_in_portions(crowd: list[str]
 
 def test_where_not_one_daemon_can_be_asked_one_line_says_what_to_do(home: Home, sesh: Sesh) -> None:
     """It was an internal error with `ulimit -n 10`."""
-    sesh("--open", "work")
+    for number in range(8):
+        sesh("--open", f"work{number}", "--", "sleep", "1000")
     limited = [["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh"] for limit in range(5, 16)]
     ordinary, codes = home.command, []
     for words in limited:
