@@ -27,6 +27,11 @@ def is_seconds(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LONGEST
 
 
+def is_decimal(word: str) -> bool:
+    """Whether a word is an integer in digits, 0 or more, of a length that means anything."""
+    return word.isdecimal() and word.isascii() and len(word) <= 18
+
+
 def integer(value: Any, what: str, low: int = 0, high: int = MOST) -> int:
     """`value` itself. Raises UsageError where it is no integer within bounds; `what` it is, for the message."""
     if not is_integer(value, low, high):

@@ -243,7 +243,11 @@ def network_filesystem(path: str) -> str:
 
 
 def groups_of_session(leader: int) -> list[int]:
-    """The process groups of the session that `leader` leads, its own among them, dead ones left out."""
+    """The process groups of the session that `leader` leads, its own first, dead ones left out.
+
+    A shell has to hear of its end before its job: otherwise it goes on with the next command of its line. Its number is
+    the lowest only as long as those of processes have not begun again.
+    """
     groups: set[int] = set()
     if LINUX:
         for entry in os.listdir("/proc"):
@@ -251,7 +255,7 @@ def groups_of_session(leader: int) -> list[int]:
                 fields = _stat(entry)
                 if len(fields) > 3 and fields[3] == str(leader) and fields[0] not in "ZX":
                     groups.add(int(fields[2]))
-        return sorted(groups)
+        return sorted(groups, key=lambda group: (group != leader, group))
     for line in _ps("-axo", "pid=,pgid=,stat=").splitlines():
         pid, group, state = line.split()[:3]
         if state[0] == "Z":
@@ -261,7 +265,7 @@ def groups_of_session(leader: int) -> list[int]:
                 groups.add(int(group))
         except OSError:
             continue
-    return sorted(groups)
+    return sorted(groups, key=lambda group: (group != leader, group))
 
 
 def boot_id() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import wording
+from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.errors import ExitCode, NotFound, SeshError, UsageError
 from sesh.names import printable
@@ -52,7 +52,7 @@ def _checked(
     timeout: str | None = None,
 ) -> dict[str, Any]:
     """The conditions as `met` takes them. Raises UsageError."""
-    if start is not None and not (start.isdecimal() and start.isascii()):
+    if start is not None and not bounds.is_decimal(start):
         raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")
     if start is not None and since_start:
         raise UsageError("--from and --since-start cannot be combined")
@@ -92,7 +92,7 @@ def events(cli: Invocation, name: str | None = None, *, since: str | None = None
     """`--events [NAME] [--since N] [--log]`: of NAME until it ends, without NAME of all sessions until Ctrl-C."""
     if log:
         return _log(cli, name)
-    if since is not None and not (since.isdecimal() and since.isascii()):
+    if since is not None and not bounds.is_decimal(since):
         raise UsageError(f"{printable(since)} is not an event number", hint="write: $sesh --events NAME --since 0")
     if name is not None:
         return _one(cli, find.checked(name, "--events"), int(since) if since is not None else None)

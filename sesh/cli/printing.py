@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 
+from sesh import bounds
 from sesh.errors import Refused, for_host
 
 TYPE_CHECKING = False
@@ -104,8 +105,8 @@ def coloured(descriptor: int) -> bool:
 def width(terminal: int) -> int:
     """The columns of a terminal, COLUMNS first. By hand: shutil loads the compressors with it."""
     wanted = os.environ.get("COLUMNS", "")
-    if wanted.isdecimal() and int(wanted) > 0:
-        return int(wanted)
+    if bounds.is_decimal(wanted) and int(wanted) > 0:
+        return min(int(wanted), 10_000)
     try:
         return os.get_terminal_size(terminal).columns or 80
     except OSError:

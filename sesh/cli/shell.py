@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import wording
+from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -66,7 +66,7 @@ def history(cli: Invocation, name: str, count: str | None = None, *, ansi: bool 
     find.checked(name, "--history")
     if count is None:
         return _print_history(cli, cli.target.call("shell.history", name=name))
-    if not (count.isdecimal() and count.isascii()):
+    if not bounds.is_decimal(count):
         raise UsageError(f"{printable(count)} is not the number of a command", hint=f"see: $sesh --history {name}")
     facts = cli.target.call("shell.history_output", name=name, number=int(count))
     output = facts["output"] if ansi else shell.plain(facts["output"])

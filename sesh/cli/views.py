@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import wording
+from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
 from sesh.errors import ExitCode, NotFound, SeshError, UsageError, for_host
@@ -28,7 +28,6 @@ _DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY)
 """What a narrow terminal is spared, in this order."""
 _NARROWEST, _SHORTEST = 12, 4
 _LINES = 300
-_DIGITS = 9
 SKIPPED = "unreachable less than a minute ago; not asked again"
 
 
@@ -266,7 +265,7 @@ def logs(cli: Invocation, name: str, count: str | None = None, *, follow: bool =
     find.checked(name, "--logs")
     lines = _LINES
     if count is not None:
-        if not (count.isdecimal() and count.isascii() and len(count) <= _DIGITS):
+        if not bounds.is_decimal(count):
             raise UsageError(f"{printable(count)} is not a number of lines", hint=f"write: $sesh --logs {name} 100")
         lines = int(count)
     if follow:

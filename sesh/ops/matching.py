@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import sys
+import time
 
 from sesh import wire, wording
 from sesh.errors import Refused, TimedOut, UsageError
@@ -24,6 +25,8 @@ LONGEST = 10_000
 """Characters of a pattern."""
 PATIENCE = 5.0
 """Seconds of processor time for one portion of text."""
+_SLOW = 1.0
+"""Seconds after which it is the pattern that takes the time."""
 PORTION = 64 << 10
 """Characters of text in one portion, as a rule; a line is never cut."""
 _SIMPLER = "write the pattern without a repeat within a repeat, as in (a+)+"
@@ -108,7 +111,7 @@ class Pattern:
         return None
 
     def _ask(self, text: str, deadline: float | None) -> str:
-        asked = [text]
+        asked, began = [text], time.monotonic()
         if self._socket is None:
             self._socket = self._start()
             asked = [self.text, text]
@@ -118,7 +121,8 @@ class Pattern:
             size = int.from_bytes(_receive(self._socket, 8, deadline), "big")
             return _receive(self._socket, size, deadline).decode("utf-8", "surrogatepass")
         except TimedOut as late:
-            late.hint = _SIMPLER
+            if time.monotonic() - began > _SLOW:
+                late.hint = _SIMPLER
             raise
         except OSError:
             raise self._died() from None

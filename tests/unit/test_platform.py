@@ -75,6 +75,15 @@ def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) ->
             process.kill()
 
 
+@pytest.mark.skipif(not platform.LINUX, reason="reads /proc")
+def test_the_leaders_group_comes_first_also_where_its_number_is_not_the_lowest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell whose job is ended first goes on with the next command of its line."""
+    processes = {"90": ["S", "1", "90", "90"], "12": ["S", "90", "12", "90"], "300": ["T", "90", "300", "90"]}
+    monkeypatch.setattr(os, "listdir", lambda _: ["12", "300", "90", "self"])
+    monkeypatch.setattr(platform, "_stat", processes.__getitem__)
+    assert platform.groups_of_session(90) == [90, 12, 300]
+
+
 def test_the_groups_of_a_session_are_all_of_them_and_no_other(sleeper: subprocess.Popen[bytes]) -> None:
     groups = wait_until(lambda: [each for each in [platform.groups_of_session(sleeper.pid)] if len(each) == 2])[0]
     assert sleeper.pid in groups
