@@ -19,8 +19,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from sesh.vt.grammar import LIMIT, LINK, SGR, SGR_PARAMETERS, parameter
-from sesh.vt.graphemes import ZWJ, clusters, joined
+from sesh.vt.grammar import LIMIT, LINK, PARAMETERS, SGR, SGR_PARAMETERS, parameter
+from sesh.vt.graphemes import RUNS, ZWJ, clusters, joined
 
 #: Code points that a cell keeps: a base and 16 marks. No real text has more.
 CLUSTER_LIMIT = 17
@@ -232,7 +232,7 @@ def with_link(pen: Pen, link: str) -> Pen:
 
 
 def _changed(style: Style, text: str) -> Style:
-    items = text.split(";")
+    items = text.split(";", PARAMETERS)[:PARAMETERS]
     fields: dict[str, object] = {}
     link = style.link
     at = 0
@@ -369,6 +369,12 @@ def decode(text: str) -> list[Cell]:
         if words is not None:
             if words.isascii():
                 cells.extend(map(pen.cell, words))
+            elif not any(other for _, _, other in RUNS.findall(words)):
+                for narrow, wide, _ in RUNS.findall(words):
+                    cells.extend(map(pen.cell, narrow))
+                    stub = pen.stub
+                    for cell in map(pen.cell, wide):
+                        cells += (cell, stub)
             else:
                 for cluster, width in clusters(words):
                     cells.append(pen.cell(cluster))

@@ -49,6 +49,8 @@ LINK = r"\x1b\]8;([^\x1b]*)\x1b\\"
 
 #: Characters of a sequence that are kept while it is unfinished; a sequence of so many or more is ignored.
 LIMIT = 65536
+#: Parameters of a sequence that count; terminals ignore what comes behind so many, each with a bound of its own.
+PARAMETERS = 256
 
 
 def parameter(text: str) -> int:

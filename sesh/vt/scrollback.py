@@ -24,6 +24,8 @@ LINE_LIMIT = 65536
 
 #: Single lines that are packed together.
 PACKED_TOGETHER = 256
+#: Cells of a long line that are encoded at once.
+ENCODED_TOGETHER = 4096
 #: Lines of a block that are taken from it at once.
 TAKEN_TOGETHER = 256
 
@@ -186,7 +188,7 @@ class Scrollback:
                     self._store(encode(line.text(at, at + 1)).encode())
                     return
                 self._parts, self._length, self._pen, self._last = [], 0, DEFAULT, ""
-            count = min(rows - at, max(1, (LINE_LIMIT - self._length) // line.columns))
+            count = min(rows - at, max(1, min(LINE_LIMIT - self._length, ENCODED_TOGETHER) // line.columns))
             while True:
                 encoder = Encoder(self._pen, self._last)
                 encoder.cells(line.text(at, at + count))

@@ -258,20 +258,21 @@ class Printing(Editing):
     # -- runs of one grapheme -----------------------------------------------------------------------------
 
     def repeat(self, count: int = 1) -> None:
-        """REP: print the last grapheme again, nothing where a control came after it (xterm.js): no more often than the
-        screen has cells, and one that is not simply put beside itself no more often than a row has columns."""
+        """REP: print the last grapheme again, nothing where a control came after it (xterm.js). It prints no more than
+        the screen holds; and no more than a row holds between left and right margins, or of a grapheme that is not
+        simply put beside itself (VTE prints no more than fits into the row, whatever it is)."""
         if not self.joinable:
             return
         grapheme = self.last_grapheme()[1]
-        count = min(count or 1, self.columns * self.lines)
+        count = min(count or 1, self.columns * (1 if self.narrow else self.lines))
         regular = self.wrap and not self.insert and not self.narrow and self.columns > 1
         if regular or len(grapheme) == 1:
-            width = _width_in_run(grapheme)
-            if width:
+            if width := _width_in_run(grapheme):
                 self._print_run(grapheme, width, count)
                 return
-            width = regular and _width_in_run(grapheme * 2)
-            if width:  # half a flag: with the one before it, and then in pairs
+            if regular and (
+                width := _width_in_run(grapheme * 2)
+            ):  # half a flag: with the one before it, and then in pairs
                 self._print(grapheme)
                 self._print_run(grapheme * 2, width, (count - 1) // 2)
                 count = (count - 1) % 2

@@ -30,6 +30,7 @@ from sesh.vt.grammar import (
     ESCAPE,
     ESCAPE_START,
     LIMIT,
+    PARAMETERS,
     SGR,
     STRING_END,
     STRINGS,
@@ -158,7 +159,7 @@ class Dispatcher:
         kind = prefix + intermediates + final
         if kind in {"h", "l", "?h", "?l"}:
             switch = self.screen.set_mode if final == "h" else self.screen.reset_mode
-            numbers = tuple(parameter(part) for part in text.split(";") if ":" not in part)
+            numbers = tuple(parameter(part) for part in text.split(";", PARAMETERS)[:PARAMETERS] if ":" not in part)
             return partial(switch, private=bool(prefix)), numbers
         found = self._csi.get(kind)
         if found is None or ":" in text:
@@ -193,8 +194,9 @@ class Dispatcher:
             self.screen.define_charset(sequence[2:], kind)
 
 
-#: Bytes that are tokenized at once, and tokens that are acted on without a look at the clock.
-PIECE, TOGETHER = 4096, 32
+#: Bytes that are tokenized at once, those of a piece that cannot be divided at any token, and tokens that are acted on
+#: without a look at the clock.
+PIECE, SMALL, TOGETHER = 4096, 64, 32
 #: Control sequences whose calls are cached.
 CACHE = 4096
 
@@ -283,39 +285,59 @@ class Tokenizer:
 
     def _feed(self, data: bytes, until: float | None) -> int:
         """Act on a piece, or on a start of it once it is `until`; returns how many bytes that is."""
-        pending, begun = self.pending, self.decoder.getstate()[0]
+        pending, state = self.pending, self.decoder.getstate()
         text = self.decoder.decode(data)
         if pending:
             if len(pending) >= LIMIT and not _ENDS[pending[1] in STRINGS].search(text):
                 return len(data)  # more of what is ignored already, usually an image
             text = pending + text
             self.pending = ""
+        divisible = until is not None and len(data) > SMALL
+        if divisible and "\ufffd" in text:
+            return self._feed_small(data, until, pending, state)
         found = TOKEN.findall(text)
         tokens = iter(found)
         while left := length_hint(tokens):
-            if until is not None and left < len(found) and perf_counter() >= until:
-                start = pending.encode() + begun
-                taken = self._size(text, len(found) - left, start + data)
-                if taken > len(start):
-                    self.decoder.reset()
-                    return taken - len(start)
-                until = None  # the tokens cannot be found in the bytes: this piece is not divided
+            if divisible and left < len(found) and perf_counter() >= (until or 0.0):
+                if taken := self._taken(text, len(found) - left, pending.encode() + state[0], data):
+                    return taken
+                divisible = False
             try:
                 again = self._run(islice(tokens, TOGETHER))
             except Exception as error:
                 self._note(error)
                 continue
             if again:
+                if divisible and len(found) == 1:
+                    return self._feed_small(data, until, pending, state)
+                if divisible and (taken := self._taken(text, len(found) - 1, pending.encode() + state[0], data)):
+                    return taken
                 tokens = iter(TOKEN.findall(_WITH_CONTROLS.sub(_hoist, again)))
-                until = None
+                divisible = False
         return len(data)
 
-    @staticmethod
-    def _size(text: str, count: int, data: bytes) -> int:
-        """The bytes that the first `count` tokens of `text` take in `data`, 0 where some of them are no UTF-8."""
+    def _feed_small(self, data: bytes, until: float | None, pending: str, state: tuple[bytes, int]) -> int:
+        """The same where tokens cannot be found in the bytes, for what is no UTF-8 and for controls within a sequence:
+        by small pieces, from the state before the piece on."""
+        self.pending = pending
+        self.decoder.setstate(state)
+        at = 0
+        while at < len(data):
+            at += self._feed(data[at : at + SMALL], None)
+            if until is not None and perf_counter() >= until:
+                break
+        return at
+
+    def _taken(self, text: str, count: int, start: bytes, data: bytes) -> int:
+        """The bytes of `data` that the first `count` tokens of `text` take, which began with `start`. What comes
+        behind them is to be fed again. 0 where the tokens end elsewhere in the bytes."""
         end = next(islice(TOKEN.finditer(text), count - 1, None)).end()
-        start = text[:end].encode()
-        return len(start) if data.startswith(start) else 0
+        acted = text[:end].encode()
+        if len(acted) <= len(start) or not (start + data).startswith(acted):
+            return 0
+        self.pending = ""
+        self.decoder.reset()
+        return len(acted) - len(start)
 
     def _run(self, tokens: Any) -> str:
         """Act on tokens. Returns the text from a sequence with a control in it on, which has to be tokenized anew."""

@@ -66,11 +66,12 @@ class Wrapped:
 
 def _narrowed(cells: list[Cell]) -> list[Cell]:
     """Cells for rows of one column: what needs two becomes a blank."""
-    if "" not in map(data_of, cells) and "".join(map(data_of, cells)).isascii():
+    text = "".join(map(data_of, cells))
+    if len(text) == len(cells) and text.isascii():
         return cells
     followed = [*map(data_of, cells[1:]), " "]
     return [
-        cell if after and not text_presentation(cell.data) else cell.pen.space
+        cell if after and (len(cell.data) == 1 or not text_presentation(cell.data)) else cell.pen.space
         for cell, after in zip(cells, followed, strict=True)
         if cell.data
     ]

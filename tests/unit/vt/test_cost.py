@@ -31,7 +31,7 @@ class OneByOne(Screen):
     def repeat(self, count: int = 1) -> None:
         if self.joinable:
             grapheme = self.last_grapheme()[1]
-            for _ in range(min(count or 1, self.columns * self.lines)):
+            for _ in range(min(count or 1, self.columns * (1 if self.narrow else self.lines))):
                 self._print(grapheme)
 
 
@@ -132,7 +132,27 @@ def test_a_call_stops_when_its_time_is_over_and_what_is_left_can_be_fed_later() 
             left = left[taken:]
             calls += 1
         assert parts.state() == whole.state()
-    assert calls > 100
+    assert calls > 300
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x1b[?69h\x1b[2;19s\x1b[" + b"\n" * 3000 + b"m",
+        b"\x1b[?69h\x1b[2;19s\x1b[3\nm\xff" + b"\n" * 3000,
+        "é中\ufffd\x1b[3\r1mé".encode() * 300,
+    ],
+)
+def test_what_is_no_utf8_and_controls_within_a_sequence_do_not_prolong_a_call(data: bytes) -> None:
+    whole, parts = Emulator(20, 4), Emulator(20, 4)
+    whole.feed(data)
+    left, longest = data, 0
+    while left:
+        taken = parts.feed(left, 0.0)
+        longest = max(longest, taken)
+        left = left[taken:]
+    assert longest <= 2 * tokenizer.SMALL + tokenizer.TOGETHER * 2
+    assert parts.state() == whole.state()
 
 
 def test_a_call_stops_within_bulk_output_too() -> None:
