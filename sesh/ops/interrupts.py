@@ -26,7 +26,8 @@ class Interrupts:
     """The signals of this process as bytes to be polled for: `inbound` becomes readable, `taken` reads them.
 
     While nobody polls, `away` is called by each of them; until somebody sets it, the third Ctrl-C in a row raises
-    Interrupted with `left`. A context manager: the signals are its own within it, save those that the process ignores.
+    Interrupted with `left`; so does SIGQUIT at any time, if its effect was the default. A context manager: the signals
+    are its own within it, save those that the process ignores.
     In a thread, which gets no signals, nothing ever comes.
     """
 
@@ -53,6 +54,9 @@ class Interrupts:
             if before != signal.SIG_IGN:
                 self._before.append((number, before))
                 signal.signal(number, self._noted)
+        if signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
+            self._before.append((signal.SIGQUIT, signal.SIG_DFL))
+            signal.signal(signal.SIGQUIT, self._leave)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -98,6 +102,10 @@ class Interrupts:
     def _noted(self, number: int, _frame: FrameType | None) -> None:
         if self.away is not None:
             self.away(number)
+
+    def _leave(self, _number: int, _frame: FrameType | None) -> None:
+        r"""Ctrl-\ stops the waiting at once, as it leaves a session."""
+        raise Interrupted(self.left)
 
     def heard(self) -> None:
         """Polling begins: what came before is counted when it is delivered."""

@@ -188,6 +188,19 @@ def test_a_third_ctrl_c_stops_waiting_and_says_how_to_go_on(home: Home) -> None:
     assert home.names() == ["job"]
 
 
+@pytest.mark.parametrize("tie", [[], ["--tie"]])
+def test_the_detach_key_leaves_a_job_and_says_how_to_go_on(home: Home, tie: list[str]) -> None:
+    """It killed the one who waited by SIGQUIT, with a core dump."""
+    process = home.start("--exec", "job", *tie, "--follow", "--", "sh", "-c", "echo ready; exec sleep 60")
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(signal.SIGQUIT)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert err.decode() == "sesh: job keeps running; to watch: sesh job, to end it: sesh --kill job\n"
+    assert home.names() == ["job"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None:
     process = home.start("--exec", "job", "--tie", "--follow", "--", "sh", "-c", "echo ready; exec sleep 60")
