@@ -25,10 +25,11 @@ from sesh.vt.graphemes import RUNS, ZWJ, clusters, joined
 #: Code points that a cell keeps: a base and 16 marks. No real text has more.
 CLUSTER_LIMIT = 17
 
-#: Bounds of the caches: all pens; the cells of one pen; the pens that SGR makes of it. A full cache is emptied.
-PENS = 4096
-CELLS = 4096
-TRANSITIONS = 1024
+#: Bounds of the caches: pens without a link; with one, for hardly any link comes twice; and what all pens hold
+#: together, their cells and the pens that SGR makes of them, for each pen may be used with each character. A full cache
+#: is emptied.
+PENS, LINKED = 2048, 128
+ENTRIES = 16384
 
 
 class Style(NamedTuple):
@@ -82,8 +83,7 @@ class _Cells(dict[str, Cell]):
     pen: Pen
 
     def __missing__(self, data: str) -> Cell:
-        if len(self) >= CELLS:
-            self.clear()
+        _count_entry(self.pen)
         cell = self[data] = Cell(data, *self.pen.style, self.pen)
         return cell
 
@@ -103,12 +103,12 @@ class Pen:
         self.link = style.link
         self.sgr = sgr_parameters(style)
         self.sequence = f"\x1b[{self.sgr}m"
+        self.after_sgr: dict[str, Pen] = {}
         self.cells = _Cells()
         self.cells.pen = self
         self.cell = self.cells.__getitem__
         self.space = self.cell(" ")
         self.stub = self.cell("")
-        self.after_sgr: dict[str, Pen] = {}
         plain = Style(bg=style.bg)
         self.erased: Pen = self if plain == style else pen_of(plain)
 
@@ -116,22 +116,43 @@ class Pen:
         return f"Pen({self.sgr!r}, {self.link!r})"
 
 
+class _Held:
+    """How much the caches of all pens hold together."""
+
+    entries = 0
+
+
+def _count_entry(pen: Pen) -> None:
+    """Count what comes into a cache of `pen`; empty those of all pens where they hold too much."""
+    _Held.entries += 1
+    if _Held.entries > ENTRIES:
+        _empty((*_pens.values(), *_linked.values(), pen))
+        _Held.entries = 1  # pens that no cache holds any more have taken theirs with them
+
+
 _pens: dict[Style, Pen] = {}
+_linked: dict[Style, Pen] = {}
 
 
 def pen_of(style: Style) -> Pen:
     """The pen of a style; the same object for the same style as long as the cache holds it."""
-    pen = _pens.get(style)
+    cache = _linked if style.link else _pens
+    pen = cache.get(style)
     if pen is None:
-        if len(_pens) >= PENS:
+        if len(cache) >= (LINKED if style.link else PENS):
             # Pens refer to one another through `after_sgr`: break the chains, so that the old ones can be freed.
-            for old in _pens.values():
-                old.after_sgr.clear()
-                old.cells.clear()
-            _pens.clear()
+            _empty(cache.values())
+            cache.clear()
             _pens[DEFAULT.style] = DEFAULT  # it is compared by identity
-        pen = _pens[style] = Pen(style)
+        pen = cache[style] = Pen(style)
     return pen
+
+
+def _empty(pens: Iterable[Pen]) -> None:
+    for pen in pens:
+        _Held.entries -= len(pen.after_sgr) + len(pen.cells)
+        pen.after_sgr.clear()
+        pen.cells.clear()
 
 
 def _colour_parameters(form: str, base: int) -> str:
@@ -220,8 +241,7 @@ def apply_sgr(pen: Pen, text: str) -> Pen:
         return pen
     found = pen_of(_changed(pen.style, text))
     if len(text) < 64:
-        if len(pen.after_sgr) >= TRANSITIONS:
-            pen.after_sgr.clear()
+        _count_entry(pen)
         pen.after_sgr[text] = found
     return found
 

@@ -15,12 +15,13 @@ from functools import partial
 from sesh import wire
 from sesh.api import Session as Api
 from tests.remote.farm import Far
+from tests.soak import programs
 from tests.soak.attaching import Attached
 from tests.soak.ground import SETTLING, Session, Sessions, answers
-from tests.soak.programs import MIB
 from tests.support import Terminal, wait_until
 
 DETACH = b"\x1c"
+FLOOD_ENDS = 60.0
 SIZES = ((80, 24), (132, 43), (40, 12), (80, 25))
 NUMBERED = "i=0; while :; do i=$((i+1)); echo line-$i-; read -rt 0.02 x; done"
 
@@ -128,11 +129,12 @@ class Acts:
     def flood(self, size: int) -> None:
         """A program prints some MiB, into a client that counts every byte, or with nobody there."""
         session = self._any("flood")
-        kind = self.dice.choice(sorted(self.sessions.material))
+        self.flooded(session)
+        kind = self.dice.choices(*zip(*programs.WEIGHTS.items(), strict=True))[0]
         data = self.sessions.material[kind]
-        times = max(1, size // MIB)
+        times = max(1, size // programs.MIB)
         session.floods += 1
-        end = b"%s END %07d" % (session.token.encode(), session.floods)
+        session.flooding = True
         line = f"{kind} {times}\n".encode()
         if self.dice.random() < 0.5:
             with Attached(session.name) as client:
@@ -144,11 +146,16 @@ class Acts:
             wire.ask(session.name, "send", line, timeout=SETTLING)
             if session.reloads and self.dice.random() < 0.1:
                 self.reload(session)
-        wait_until(lambda: end in self._screen(session), 60, what=f"{end!r} on the screen")
         self.output += len(data) * times
 
+    def flooded(self, session: Session) -> None:
+        """Waits until the last flood of a session is over, and its end on the screen."""
+        end = b"%s END %07d" % (session.token.encode(), session.floods)
+        wait_until(lambda: end in self._screen(session), FLOOD_ENDS, what=f"{end!r} on the screen")
+        session.flooding = False
+
     def _screen(self, session: Session) -> bytes:
-        return wire.ask(session.name, "screen", timeout=60)[1]
+        return wire.ask(session.name, "screen", timeout=FLOOD_ENDS)[1]
 
     # -- the life of sessions
 

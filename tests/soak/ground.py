@@ -44,6 +44,8 @@ class Session:
     daemon: int = 0
     floods: int = 0
     """How often it has been flooded."""
+    flooding: bool = False
+    """Whether the last flood may still go on."""
     seen: int = 0
     """The newest line that it has shown."""
 
@@ -92,6 +94,7 @@ class Sessions:
         if program:
             words = [program, self.home.write(f"text-{session.token}", f"{session.token}\n" * 2000)]
         session.name, session.floods, session.seen = session.token, 0, 0
+        session.flooding = False
         if session.kind == "job":
             self.begin_job(session)
         else:
@@ -126,6 +129,8 @@ class Sessions:
 
     def look(self, session: Session, shown: bytes) -> None:
         """Checks a screen: it is that of this session, and not an old one."""
+        if session.flooding:
+            return
         assert session.token.encode() in shown, f"{session} does not show its token: {shown!r}"
         if session.kind in ("steady", "full-screen"):
             numbers = re.findall(rb"%s (?:\x1b\[[0-9;]*m)*(\d{7})" % session.token.encode(), shown)

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from sesh.daemon.clients.model import PACK_AFTER
 from tests.remote.farm import Far
@@ -67,7 +68,7 @@ class Course:
         """Does rounds for so long, with so many attach cycles and bytes of output a second."""
         for session in self.ground.every:
             if session.reloads:
-                self.do("reloads", lambda session=session: self.acts.reload(session))  # type: ignore[misc]
+                self.do("reloads", partial(self.acts.reload, session))
         self.began = start = time.monotonic()
         self.rest = PACK_AFTER + 1 if seconds >= SHORT * 3600 else 0.0
         scale = min(1.0, seconds / FEW_ACTS)
@@ -81,7 +82,7 @@ class Course:
             for _ in range(min(MOST_AT_ONCE, int(attaches * (now - start)) - len(self.acts.took))):
                 self.do("attach cycles", self.acts.attach)
             for _ in range(min(MOST_FLOODS, int((output * (now - start) - self.acts.output) / FLOODS) + 1)):
-                self.do("floods", lambda: self.acts.flood(FLOODS))
+                self.do("floods", partial(self.acts.flood, FLOODS))
             for name, (act, every) in self.acts.every.items():
                 if now >= due[name]:
                     due[name] = now + every * scale
@@ -116,6 +117,8 @@ class Course:
 
     def sample(self) -> None:
         """Waits until all is quiet, and counts."""
+        for session in self.ground.of("flood"):
+            self.do("ends of floods", partial(self.acts.flooded, session))
         try:
             wait_until(self.ground.settled, SETTLING, what="nobody is attached any more")
         except AssertionError as error:
