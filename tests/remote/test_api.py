@@ -126,18 +126,21 @@ def test_a_link_that_is_lost_is_mended_under_what_waits(here: Home, farm: Farm) 
     far = farm.host("box", proxied=True)
     work = Session.open("work", "box")
     work.wait(prompt=True, timeout=20)
-    found: dict[str, object] = {}
+    stop, found = Stop(), dict[str, object]()
+    until = "until [ -e ~/go ]; do sleep 0.1; done"
+    job = Session("job", "box")
     calls = [
-        lambda: found.update(run=work.run("sleep 3; echo $((6 * 7))").output),
-        lambda: found.update(wait=Session("job", "box").wait(timeout=40).exit_code),
-        lambda: found.update(events=[event["event"] for event in Session("job", "box").events()][-1]),
+        lambda: found.update(run=work.run(f"{until}; echo $((6 * 7))", stop=stop).output),
+        lambda: found.update(wait=job.wait(timeout=40, stop=stop).exit_code),
+        lambda: found.update(events=[event["event"] for event in job.events(stop=stop)][-1]),
     ]
-    Session.job("sleep 3; exit 4", "job", "box")
+    Session.job(f"{until}; exit 4", "job", "box")
     threads = [threading.Thread(target=call) for call in calls]
     for thread in threads:
         thread.start()
-    wait_until(lambda: farm_runs(far, "sleep 3") == 2, timeout=20)
+    wait_until(lambda: len(stop._ways) == len(calls), timeout=20)  # each has its link: a first one is not mended
     far.proxy.cut()
+    far.run("touch ~/go")
     for thread in threads:
         thread.join(40)
     assert found == {"run": "42\n", "wait": 4, "events": "exited"}
