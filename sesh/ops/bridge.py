@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 16
 _MOST = 1 << 20
+_LONGEST_ID = 64
 
 
 class LinkCaller(Caller):
@@ -113,7 +114,6 @@ def _request(near: wire.Connection, origin: Origin, asked: dict[str, Any]) -> wi
         origin,
         asks=asked.get("asks") is True,
         answers=[str(answer)[:1] for answer in answers] if isinstance(answers, list) else [],
-        session_id=str(asked.get("session_id") or "") or None,
     )
     if asked.get("verb") == "op":
         _carried_out(near, number, lambda send: _op(caller, asked, data, send))
@@ -134,10 +134,11 @@ def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:
     """What a request that leads to a session is answered: values, bytes that go with them, a connection."""
     verb = asked.get("verb")
     if verb == "connect":
-        name, session_id = str(asked.get("name") or ""), str(asked.get("session_id") or "")
+        name, session_id = str(asked.get("name") or ""), _checked_id(asked.get("session_id"))
         return _connected(name, session_id, passing=asked.get("passing") is True)
     if verb != "enter":
         raise UsageError(f"this sesh {__version__} does not know this request; run: sesh --upgrade")
+    caller.session_id = _checked_id(asked.get("session_id")) or None
     if caller.session_id and (begun := _begun(caller.session_id)) is not None:
         return begun
     arguments = asked.get("arguments")
@@ -192,14 +193,20 @@ def _question(asked: Question) -> dict[str, Any]:
 
 def _begun(session_id: str) -> Led | None:
     """What `enter` has led to before: the session with this id, or its result; None where there is neither."""
-    if not session_id.isalnum():
-        raise UsageError("the id for a session is letters and digits")
     for name in paths.names():
         if _session_id(name) == session_id:
             return {"name": name, "session_id": session_id}, b"", find.required(name)
     if (result := results.by_id(session_id)) is not None:
         return {"name": result.get("name"), "result": result}, results.output(result), None
     return None
+
+
+def _checked_id(word: object) -> str:
+    """The id of a session in a request, empty where there is none. Raises UsageError for what is none."""
+    session_id = str(word or "")
+    if session_id and not (session_id.isalnum() and session_id.isascii() and len(session_id) <= _LONGEST_ID):
+        raise UsageError(f"the id of a session is letters and digits, {_LONGEST_ID} at the most")
+    return session_id
 
 
 def _session_id(name: str) -> str:
@@ -216,8 +223,9 @@ def _connected(name: str, session_id: str, *, passing: bool) -> Led:
                 paths.remember(name)
             return {"name": name, "session_id": _session_id(name)}, b"", connection
         probe, _ = wire.ask(name, "status")
-        if probe["session"].get("id") == session_id:
-            return {"name": name, "daemon_pid": probe["session"].get("daemon_pid")}, b"", connection
+        session = find.described(probe)
+        if session.get("id") == session_id:
+            return {"name": name, "daemon_pid": session.get("daemon_pid")}, b"", connection
         connection.close()
     except NotFound:
         if not session_id:

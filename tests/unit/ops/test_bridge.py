@@ -94,6 +94,16 @@ def test_it_answers_pings_also_while_an_op_runs(far_end: Bridge) -> None:
     assert sorted(kinds) == sorted([protocol.PONG, protocol.DATA, protocol.RESPONSE])
 
 
+@pytest.mark.parametrize("word", ["a\0b", "a" * 300, "../x", "é", ["a"]])
+@pytest.mark.parametrize("verb", ["connect", "enter"])
+def test_an_id_that_is_none_is_refused(home: Home, far_end: Bridge, verb: str, word: object) -> None:
+    """A NUL and 300 characters ended in an internal error."""
+    words: dict[str, Any] = {"op": "enter.go", "arguments": {"name": "work"}, "name": "work", "session_id": word}
+    with pytest.raises(UsageError, match="letters and digits"):
+        far_end.greeted().request(verb, deadline=deadline(), **words)
+    assert home.names() == []
+
+
 def test_a_session_s_daemon_is_led_to_and_answers_itself(home: Home, far_end: Bridge) -> None:
     connection = far_end.greeted()
     answer, _ = connection.request(
