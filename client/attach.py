@@ -10,6 +10,7 @@ from sesh.client.display import Display
 from sesh.client.outcome import AttachOptions, Outcome
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
+from sesh.keepalive import Backoff
 from sesh.quitkey import KEY, quit_key
 
 TYPE_CHECKING = False
@@ -56,6 +57,7 @@ class _Client:
     def __init__(self, display: Display, options: AttachOptions, connect: Connect, reconnect: Reconnect | None) -> None:
         self.display, self.options, self._connect, self._reconnect = display, options, connect, reconnect
         self._attachment: Attachment
+        self._backoff = Backoff()
         self._previous: Attachment | None = None
         """While a switch is on its way: the attachment to leave when the next session has answered."""
         self._token = ""
@@ -117,7 +119,7 @@ class _Client:
         since = lost.position - self.display.unfinished()
         from sesh.client.reconnect import Reconnector
 
-        reconnector = Reconnector(lost, self.display, reconnect, since)
+        reconnector = Reconnector(lost, self.display, reconnect, since, self._backoff)
         result = reconnector.run()
         if isinstance(result, Outcome):
             return result

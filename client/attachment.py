@@ -346,7 +346,7 @@ class Attachment:
         elif kind == protocol.PING:
             self._send(protocol.frame(protocol.PONG, payload))
         elif kind in _JSON_FRAMES:
-            self._handle_message(kind, protocol.parse(payload))
+            self._handle_message(kind, self.connection.message(kind, payload))
 
     def _handle_welcome(self) -> None:
         self._welcome_by, self.session_id = 0.0, str(self.welcome.get("id") or "")

@@ -7,8 +7,7 @@ import select
 
 from sesh import wire
 from sesh.client.outcome import Outcome
-from sesh.errors import Ended, SeshError, TimedOut, Unreachable
-from sesh.keepalive import backoff
+from sesh.errors import Ended, LocalFault, SeshError, TimedOut, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from sesh.client.attachment import Attachment
     from sesh.client.display import Display
+    from sesh.keepalive import Backoff
 
     Reconnect = Callable[[str, str, str, int, float], wire.Connection]
 
@@ -30,8 +30,11 @@ class Reconnector:
     `reconnect` makes one attempt (see `attach`) and may block; `since` is the position of the first missing byte.
     """
 
-    def __init__(self, attachment: Attachment, display: Display, reconnect: Reconnect, since: int) -> None:
+    def __init__(
+        self, attachment: Attachment, display: Display, reconnect: Reconnect, since: int, backoff: Backoff
+    ) -> None:
         self.attachment, self.display, self._reconnect, self._since = attachment, display, reconnect, since
+        self._backoff = backoff
         self.notice_shown = False
         """Whether a notice covers a row of the screen, which then has to be redrawn."""
         self._result: wire.Connection | Exception | None = None
@@ -90,12 +93,15 @@ class Reconnector:
     def _try(self, given_up: threading.Event, outbound: int) -> None:
         """In the thread: try until it works, or until something other than the link is wrong."""
         result: wire.Connection | Exception | None = None
-        for pause in backoff():
+        for pause in self._backoff.pauses():
             if given_up.wait(pause):
                 break
             try:
                 result = self._attempt()
+                self._backoff.opened()
                 break
+            except LocalFault as error:  # a full disk, no descriptor or process left: that may pass too
+                self._local_error = error.reason
             except (Unreachable, TimedOut):
                 self._local_error = ""
             except OSError as error:  # a full disk, no descriptor or process left: that may pass too

@@ -135,7 +135,8 @@ def record_names(host: str, summaries: Iterable[Mapping[str, Any]]) -> bool:
     False where that cannot be written. Raises Refused for an unsafe directory.
     """
     rows = [{key: _plain(summary.get(key)) for key in ("name", "state", "cwd")} for summary in summaries]
-    return write(path_of(host, _NAMES), {"word": host, "sessions": rows[:MAX_NAMES]})
+    named = [row for row in rows if is_name(row["name"])]
+    return write(path_of(host, _NAMES), {"word": host, "sessions": named[:MAX_NAMES]})
 
 
 def names(host: str) -> list[dict[str, str]]:

@@ -172,6 +172,12 @@ class Unreachable(SeshError):
     code = "unreachable"
 
 
+class LocalFault(Unreachable):
+    """This machine lacks what a link takes: a descriptor, a process, room on a disk. `reason`: the system's words."""
+
+    reason = ""
+
+
 class Lost(Unreachable):
     """The link to another host broke: the session there may still run."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 TYPE_CHECKING = False
@@ -10,7 +11,9 @@ if TYPE_CHECKING:
 
 PING_AFTER, LOST_AFTER = 4.0, 12.0
 """Seconds of silence before a ping, and before the link counts as lost: the user hears of it within 15 s."""
-_LONGEST_PAUSE = 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
+STOOD = 10.0
+"""Seconds after which a link that was opened again counts as one that stands."""
 
 
 class Keepalive:
@@ -34,9 +37,24 @@ class Keepalive:
         return not silent
 
 
-def backoff() -> Iterator[float]:
-    """Seconds to wait before each attempt to reconnect, without end: 0.25, 0.5, … up to 10."""
-    pause = 0.25
-    while True:
-        yield pause
-        pause = min(pause * 2, _LONGEST_PAUSE)
+class Backoff:
+    """The pauses before the attempts to open a link again: 0.25 s, 0.5, … up to 10, and up to a quarter more by chance.
+
+    They begin anew with a link that has stood for `STOOD` seconds: where links die at once the pauses go on growing.
+    """
+
+    def __init__(self) -> None:
+        self._pause = _FIRST_PAUSE
+        self._opened_at = -STOOD
+
+    def opened(self) -> None:
+        """Note that the link stands again."""
+        self._opened_at = time.monotonic()
+
+    def pauses(self) -> Iterator[float]:
+        """Seconds to wait before each attempt, without end."""
+        if time.monotonic() >= self._opened_at + STOOD:
+            self._pause = _FIRST_PAUSE
+        while True:
+            pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
+            yield pause * (1 + os.urandom(1)[0] / 1024)  # many clients of one host shall not all come at once

@@ -8,7 +8,7 @@ import stat
 import time
 
 from sesh.errors import Exists, NotFound, Refused
-from sesh.names import is_name
+from sesh.names import check_host, check_name, is_name
 from sesh.platform import LINUX, LONGEST_SOCKET_PATH, start_time
 
 PRIVATE = 0o700
@@ -376,7 +376,13 @@ def sync(path: str) -> None:
 
 
 def remember(name: str, host: str | None = None) -> None:
-    """Notes the session attached last (`@HOST NAME` for one elsewhere); a full disk keeps nobody from attaching."""
+    """Notes the session attached last (`@HOST NAME` for one elsewhere); a full disk keeps nobody from attaching.
+
+    Raises InvalidName, InvalidHost: a host may have answered with them.
+    """
+    check_name(name)
+    if host is not None:
+        check_host(host)
     entry = name if host is None else f"@{host} {name}"
     kept = [entry, *(other for other in recent() if other != entry)][:32]
     try:

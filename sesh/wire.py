@@ -8,7 +8,7 @@ import select
 import stat
 import time
 
-from sesh import __version__, paths, platform, protocol
+from sesh import __version__, gate, paths, platform, protocol
 from sesh.errors import ProtocolError, Refused, Silent, TimedOut, Unreachable, rebuild
 from sesh.lean import socket
 
@@ -30,6 +30,9 @@ class Connection:
 
     It owns the descriptors (the same one twice for a socket) and is a context manager that closes them.
     """
+
+    far = False
+    """Whether a host is at the other end, whose text is not to be trusted."""
 
     def __init__(self, inbound: int, outbound: int) -> None:
         self.inbound, self.outbound = inbound, outbound
@@ -126,6 +129,10 @@ class Connection:
         """The decoder, with what has come of an unfinished frame."""
         return self._decoder
 
+    def message(self, kind: int, payload: bytes) -> dict[str, Any]:
+        """What a frame of the other side's says, checked at the gate. Raises ProtocolError."""
+        return gate.message(kind, payload, far=self.far)
+
     def hello(self, role: str, deadline: float | None = None, **more: Any) -> dict[str, Any]:
         """Sends HELLO and returns the daemon's WELCOME. Raises ProtocolError where the versions do not fit."""
         self.send(greeting(role, **more), deadline)
@@ -140,10 +147,10 @@ class Connection:
     def accept(self, kind: int, payload: bytes) -> bool:
         """Whether a frame is the WELCOME that answers a HELLO. Raises the error where it is a refusal instead."""
         if kind == protocol.RESPONSE:
-            raise rebuild(protocol.parse(payload).get("error"))
+            raise rebuild(self.message(kind, payload).get("error"))
         if kind != protocol.WELCOME:
             return False
-        self.welcome = protocol.parse(payload)
+        self.welcome = self.message(kind, payload)
         if self.welcome.get("protocol") != protocol.PROTOCOL:
             raise ProtocolError(
                 f"the session's daemon is sesh {self.welcome.get('version')}, "
@@ -171,11 +178,11 @@ class Connection:
         while True:
             kind, payload = self.receive(deadline)
             if kind == protocol.DATA:
-                carried += payload
+                gate.carry(carried, payload)
             elif kind == protocol.OUTPUT and output is not None:
                 output(*protocol.split_number(payload))
             elif kind == protocol.RESPONSE:
-                response = protocol.parse(payload)
+                response = self.message(kind, payload)
                 if response.get("id") == asked:
                     if "error" in response:
                         raise rebuild(response["error"])

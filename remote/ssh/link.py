@@ -14,7 +14,7 @@ import threading
 import time
 from contextlib import ExitStack
 
-from sesh import protocol, wire
+from sesh import gate, protocol, wire
 from sesh.errors import Lost, NotDeployed, SeshError, TimedOut, Unreachable
 from sesh.remote.ssh import master, ssh
 
@@ -44,6 +44,8 @@ class Link(wire.Connection):
     connected to, where known. `keepalive`: with one, `receive` pings the other side, and `send` and `receive` raise
     Lost where the link broke, as against the session's end.
     """
+
+    far = True
 
     def __init__(
         self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes], inbound: int, outbound: int
@@ -87,6 +89,8 @@ class Link(wire.Connection):
             if error.answered:
                 raise
             raise Lost(f"lost the link to @{host}", hint=f"check what was done: sesh @{host}") from error
+        if answer[0].get("name") is None and "question" not in answer[0]:
+            raise gate.malformed("RESPONSE", ".name is missing")
         self.welcome = {}
         self.session_id = str(answer[0].get("session_id") or "")
         return answer
@@ -168,7 +172,8 @@ class Link(wire.Connection):
         while protocol.BRIDGE not in seen:
             poll = select.poll()
             poll.register(self.inbound, select.POLLIN)
-            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            left = deadline - time.monotonic()
+            if left <= 0 or not poll.poll(left * 1000):
                 raise Unreachable(f"{self.destination.host} does not answer: its sesh did not start in time")
             data = os.read(self.inbound, 4096)
             if not data:
@@ -196,15 +201,24 @@ class Link(wire.Connection):
 
 
 def open_link(
-    destination: Destination, caller: dict[str, Any], *, ask: bool | None = None, timeout: float = START_TIMEOUT
+    destination: Destination,
+    caller: dict[str, Any],
+    *,
+    ask: bool | None = None,
+    timeout: float = START_TIMEOUT,
+    bounded: bool = False,
 ) -> Link:
     """A link to the sesh on a host, with HELLO and WELCOME exchanged.
 
     `caller`: what that sesh has to know of this machine. `ask`: whether ssh may prompt; None: where there is a
-    terminal. Raises Unreachable, NotDeployed, ProtocolError; OSError where this machine lacks what it takes.
+    terminal. `timeout`: seconds for each step; `bounded`: for all of them, also where ssh asks somebody. Raises
+    Unreachable, NotDeployed, ProtocolError; OSError where this machine lacks what it takes.
     """
     asking = ssh.can_prompt() if ask is None else ask
-    master.ensure(destination, ask=asking, timeout=None if asking else timeout)
+    deadline = time.monotonic() + timeout
+    master.ensure(destination, ask=asking, timeout=None if asking and not bounded else timeout)
+    if bounded:
+        timeout = deadline - time.monotonic()
     _masters[destination.host] = master.identity(destination)
     # Over a standing connection ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)

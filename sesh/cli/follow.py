@@ -21,7 +21,7 @@ def wait(cli: Invocation, name: str, **conditions: Any) -> int:
     find.checked(name, "--wait")
     words = _checked(**conditions)
     try:
-        with cli.target.route(name) as route:
+        with cli.target.route(name, words["limit"]) as route:
             answer = met(route, name, **words)
     except NotFound as missing:
         if cli.host is None:

@@ -80,7 +80,7 @@ def _rows(index: SessionIndex, wanted: dict[str, str], width: int, *, coloured: 
     lines = drawn.lines(here, now) if here or any(shown.values()) else []
     for word, rows in shown.items():
         if rows:
-            lines += [drawn.remark(word), *drawn.lines(rows, now)]
+            lines += [drawn.remark(word, index.remarks.get(word, "")), *drawn.lines(rows, now)]
     lines += [drawn.remark(word, rows) for word, rows in index.there.items() if isinstance(rows, str)]
     missing = "no session has these labels" if wanted else "no sessions; `sesh NAME` creates one"
     return lines or [wording.cut(missing, width)]

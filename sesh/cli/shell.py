@@ -33,7 +33,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
         seconds = jobs.seconds(timeout)
     live = None if cli.json or no_wait else shell.LiveOutput(printing.write, ansi=ansi)
     left = f"the command keeps running in {name}; to watch: $sesh {name}"
-    with shell.RunErrors(), cli.target.route(name) as route, Interrupts(tie=False, left=left) as interrupts:
+    with shell.RunErrors(), cli.target.route(name, seconds) as route, Interrupts(tie=False, left=left) as interrupts:
         facts, output = shell.run(
             route, name, cli.tail, seconds, wait=not no_wait, live=live, interrupted_by=shell.CtrlC(interrupts)
         )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 
-from sesh import __version__, protocol, wire
-from sesh.errors import Refused, TimedOut, Unreachable, UsageError, rebuild
+from sesh import __version__, gate, protocol, wire
+from sesh.errors import ProtocolError, Refused, TimedOut, Unreachable, UsageError, rebuild
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,34 +47,58 @@ def request(caller: Caller, through: Link, name: str, data: dict[str, Any], dead
     """
     check_version(through)
     answers: list[str] = []
-    while True:
+    while len(answers) <= gate.MOST_QUESTIONS:
         through.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
         result = bytearray()
         for kind, payload in heard(through, deadline):
             if kind == protocol.DATA:
-                result += payload
+                gate.carry(result, payload)
             elif kind == protocol.RESPONSE:
-                answer = checked(protocol.parse(payload))
+                answer = checked(through.message(kind, payload))
                 break
         else:
             raise Unreachable(f"lost the link to @{through.destination.host}")
         show_notes(caller, answer)
         if "question" not in answer:
-            return decoded(bytes(result))
+            return _let_in(caller, through, name, result)
         answers.append(answered(caller, answer))
+    raise _too_many_questions()
+
+
+def _let_in(caller: Caller, through: Link, name: str, result: bytearray) -> Any:
+    """What a host has answered for an op, through the gate; rows that do not pass are noted."""
+    from sesh.ops import op_shapes
+
+    check = gate.Check(far=True)
+    found = op_shapes.checked(name, result, check)
+    if check.left_out:
+        caller.note(op_shapes.left_out(check, through.destination.host))
+    return found
+
+
+def _too_many_questions() -> ProtocolError:
+    return ProtocolError(f"the other side asked more than {gate.MOST_QUESTIONS} questions; nothing more is answered")
 
 
 def enter(
-    caller: Caller, through: Link, op: str, data: dict[str, Any], *, session_id: str = ""
+    caller: Caller,
+    through: Link,
+    op: str,
+    data: dict[str, Any],
+    *,
+    session_id: str = "",
+    deadline: float | None = None,
 ) -> tuple[dict[str, Any], bytes]:
     """Has the other end of a link carry out an op that leads to a session: from then on its daemon is spoken to.
 
     Questions to the person are answered here. The answer names the session, or holds the `result` of one that began
     with `session_id` and has ended; the bytes are its output. Raises Lost.
     """
+    from sesh.remote.ssh.link import SESSION_TIMEOUT
+
     check_version(through)
     answers: list[str] = []
-    while True:
+    while len(answers) <= gate.MOST_QUESTIONS:
         words: dict[str, Any] = {
             "op": op,
             "arguments": data,
@@ -82,11 +106,13 @@ def enter(
             "answers": answers,
             "session_id": session_id,
         }
-        answer, output = through.open_session("enter", **words)
+        left = SESSION_TIMEOUT if deadline is None else min(SESSION_TIMEOUT, deadline - time.monotonic())
+        answer, output = through.open_session("enter", timeout=left, **words)
         show_notes(caller, answer)
         if "question" not in answer:
             return answer, output
         answers.append(answered(caller, answer))
+    raise _too_many_questions()
 
 
 def check_version(through: Link) -> None:
@@ -98,19 +124,20 @@ def check_version(through: Link) -> None:
 
 def show_notes(caller: Caller, answer: dict[str, Any]) -> None:
     """Shows what the other side noted."""
-    for note in answer.get("notes") or []:
-        text, again = note
-        caller.note(str(text))
+    for text, again in answer.get("notes") or []:
+        caller.note(text)
         if again:
-            caller.remember(str(text))
+            caller.remember(text)
 
 
 def answered(caller: Caller, question: dict[str, Any]) -> str:
-    """The person's answer to a question of the other side."""
-    from sesh.wording import plain
-
-    answers = [(str(letter)[:1], plain(label)) for letter, label in question["answers"]]
-    return caller.ask(plain(question["question"]), answers, str(question.get("default"))[:1])
+    """The person's answer to a question of the other side. Raises ProtocolError where it cannot be asked."""
+    answers = [(letter, label) for letter, label in question.get("answers") or []]
+    default = str(question.get("default"))
+    letters = [letter for letter, _ in answers]
+    if default not in letters or not all(letters) or len(set(letters)) < len(letters):
+        raise gate.malformed("RESPONSE", ".answers cannot be chosen from")
+    return caller.ask(question["question"], answers, default)
 
 
 def encoded(result: Any) -> bytes:

@@ -271,8 +271,7 @@ def _summary(connection: Connection) -> Summary | None:
         answer, _ = connection.request("summary", deadline=deadline)
     except SeshError:
         return None
-    session: Summary = answer["session"]
-    return session
+    return find.described(answer)
 
 
 def _about(session: Summary) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import paths, wire
+from sesh import gate, paths, wire
 from sesh.errors import Exists, InvalidName, NotFound, Refused, Silent, TimedOut, UsageError
 from sesh.names import check_name, printable
 from sesh.store import listing, records
@@ -83,15 +83,27 @@ def ask(
         return connection.answer(1, deadline)
 
 
-def welcomed(connection: wire.Connection, name: str) -> dict[str, Any]:
-    """The WELCOME that answers a HELLO sent before. Raises Silent where a daemon that is there does not say it."""
+def welcomed(connection: wire.Connection, name: str, deadline: float | None = None) -> dict[str, Any]:
+    """The WELCOME that answers a HELLO sent before. Raises Silent where a daemon that is there does not say it.
+
+    `deadline` (monotonic): past it TimedOut is raised.
+    """
+    until = time.monotonic() + PATIENCE
     try:
-        return connection.expect_welcome(time.monotonic() + PATIENCE)
+        return connection.expect_welcome(until if deadline is None else min(until, deadline))
     except TimedOut as error:
-        if error.answered:
+        if error.answered or (deadline is not None and time.monotonic() >= deadline):
             raise
         message = f"the daemon of {name} does not answer; `$sesh --status {name}` shows its pid"
         raise Silent(message) from None
+
+
+def described(answer: dict[str, Any]) -> Summary:
+    """How a session describes itself, in a daemon's answer. Raises ProtocolError where that is not in it."""
+    session = answer.get("session")
+    if isinstance(session, dict):
+        return session
+    raise gate.malformed("RESPONSE", ".session is missing")
 
 
 def lost_record(name: str) -> Summary | None:

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 
 from sesh import paths, platform, protocol, wire
 from sesh.errors import Ended, Lost, Refused, SeshError, Silent, TimedOut, Unreachable, rebuild
+from sesh.keepalive import Backoff
 from sesh.names import printable
 from sesh.ops import calls, find
 from sesh.ops.caller import op
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     Event = dict[str, Any]
 
-_GRACE = 5.0
+_GRACE = 0.5
 """Seconds by which the daemon may be late to say that the time is up."""
 _ALL_LINES = 1_000_000
 _WAIT = 9
@@ -70,7 +71,7 @@ def met(
     exit_ = exit_ or (not prompt and idle is None and pattern is None)
     search = Pattern(pattern) if pattern is not None else None
     connection = route.connect(name)
-    deadline = None if limit is None else time.monotonic() + limit
+    deadline = route.deadline if route.deadline is not None or limit is None else time.monotonic() + limit
     words = {"exit": True, "prompt": prompt or None, "idle": idle, "timeout": limit}
     try:
         with search or nullcontext():
@@ -136,11 +137,11 @@ class _Wait:
         deadline = self._deadline
         late = None if deadline is None else deadline + _GRACE
         connection.send(wire.greeting("request"))
-        welcome = find.welcomed(connection, self._name)
+        welcome = find.welcomed(connection, self._name, late)
         columns = 80
         if self._pattern is not None:
             summary, _ = connection.request("summary", deadline=late)
-            columns = int(summary["session"]["columns"])
+            columns = int(find.described(summary).get("columns") or columns)
             if self._begin == "start" and self._lines is None:
                 self._search_kept(connection, late)
             words = {**words, "follow": True}
@@ -156,7 +157,7 @@ class _Wait:
                 position, data = protocol.split_number(payload)
                 self._search(position, data, columns)
             elif kind == protocol.RESPONSE:
-                answer = protocol.parse(payload)
+                answer = connection.message(kind, payload)
                 if answer.get("id") == _WAIT:
                     if "error" in answer:
                         raise rebuild(answer["error"])
@@ -181,7 +182,7 @@ class _Wait:
     def _search_kept(self, connection: wire.Connection, deadline: float | None) -> None:
         """Searches all lines that the session still keeps."""
         answer, data = connection.request("logs", deadline=deadline, lines=_ALL_LINES)
-        position = int(answer["position"])
+        position = int(answer.get("position") or 0)
         self._test([(text, position) for text in data.decode("utf-8", "replace").split("\n")])
 
     def _search(self, position: int, data: bytes, columns: int) -> None:
@@ -258,9 +259,9 @@ def _next(connection: wire.Connection) -> Event | None:
         except Unreachable:
             raise DaemonDied(f"the daemon of {connection.welcome.get('name')} died") from None
         if kind == protocol.DATA:
-            return protocol.parse(payload)
+            return connection.message(kind, payload)
         if kind == protocol.RESPONSE:
-            if "error" in (answer := protocol.parse(payload)):
+            if "error" in (answer := connection.message(kind, payload)):
                 raise rebuild(answer["error"])
             return None
 
@@ -363,10 +364,10 @@ class _Following:
     def _events(self, connection: wire.Connection, frames: list[tuple[int, bytes]]) -> Iterator[Event]:
         for kind, payload in frames:
             if kind == protocol.DATA:
-                yield protocol.parse(payload)
+                yield connection.message(kind, payload)
             elif kind == protocol.RESPONSE:
                 self._drop(connection.inbound)
-                if "error" in (answer := protocol.parse(payload)):
+                if "error" in (answer := connection.message(kind, payload)):
                     raise rebuild(answer["error"])
                 return
 
@@ -386,7 +387,7 @@ def follow_all(target: Target) -> Iterator[Event]:
     from sesh.ops import links
 
     host, caller = target.host, target.caller
-    through = target.open()
+    through, backoff = target.open(), Backoff()
     while True:
         try:
             with through:
@@ -399,7 +400,7 @@ def follow_all(target: Target) -> Iterator[Event]:
             if error.answered:
                 raise
             raise Unreachable(f"sesh on @{host} ended, and with it the events") from None
-        through = links.reopened(caller, target.destination)
+        through = links.reopened(caller, target.destination, backoff)
         caller.note(f"reconnected to @{host}")
 
 
@@ -415,7 +416,7 @@ def _streamed(through: Link) -> Iterator[Event]:
         if kind == protocol.DATA:
             yield calls.decoded(payload)
         elif kind == protocol.RESPONSE:
-            if "error" in (answer := protocol.parse(payload)):
+            if "error" in (answer := through.message(kind, payload)):
                 raise rebuild(answer["error"])
             return
 

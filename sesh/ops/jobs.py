@@ -9,7 +9,7 @@ import os
 import select
 import time
 
-from sesh import keepalive, protocol, wire
+from sesh import gate, keepalive, protocol, wire
 from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable, rebuild
 from sesh.lean import signal
 from sesh.ops import enter
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 
 _WAIT, _OTHERS, _FEED = 1, 2, 1 << 20
+_GRACE = 2.5
+"""Seconds by which a host may be late to say that a job's time was up; ending the job takes up to two."""
 
 
 class Waiter:
@@ -67,8 +69,10 @@ class Waiter:
         session_id: str = "",
         again: Again | None = None,
         forwarder: StdinForwarder | None = None,
+        deadline: float | None = None,
     ) -> None:
         self.name = name
+        self._late = None if deadline is None else deadline + _GRACE
         self._connection, self._interrupts, self._again = connection, interrupts, again
         self._caller = caller
         self._output: Sink | None = None
@@ -99,6 +103,8 @@ class Waiter:
         self._interrupts.heard()
         self._guarded(self._begin)
         while self._result is None:
+            if self._late is not None and time.monotonic() >= self._late:
+                raise TimedOut(f"{self.name}: timed out; its host does not say how it ended")
             self._guarded(self._turn)
         if self._output is not None:
             self._output.end()
@@ -165,7 +171,8 @@ class Waiter:
             if self._forwarder is not None and self._forwarder.hungry and self._result is None:
                 poll.register(0, select.POLLIN)
         patient = self._again is None or sink is not None
-        ready = poll.poll(None if patient else max(0.0, self._keepalive.due - time.monotonic()) * 1000)
+        due = [] if patient else [self._keepalive.due, *([] if self._late is None else [self._late])]
+        ready = poll.poll(max(0.0, min(due) - time.monotonic()) * 1000 if due else None)
         if not ready:
             self._silent()
         if sink is None and self._output is not None:
@@ -204,15 +211,17 @@ class Waiter:
                 self._position = position + len(data)
                 self._output.take(data)
             elif kind == protocol.DATA:
-                self._retained += payload
+                gate.carry(self._retained, payload)
             elif kind == protocol.RESPONSE:
-                response = protocol.parse(payload)
+                response = self._connection.message(kind, payload)
                 if response.get("id") == _FEED and self._forwarder is not None:
                     self._forwarder.answered(response)
                 elif response.get("id") != _WAIT:
                     self._retained.clear()
                 elif "error" in response:
                     raise rebuild(response["error"])
+                elif response.get("exit_code") is None:
+                    raise gate.malformed("RESPONSE", ".exit_code is missing")
                 else:
                     self._result = response
 
@@ -259,13 +268,15 @@ def run(
 
     What keeps it from running is 125, save what has a code of its own.
     """
+    limit = data.get("timeout")
+    deadline = None if limit is None or target.host is None else time.monotonic() + limit
     forwarder = None
     if stdin:
         forwarder = StdinForwarder(mends=target.host is not None)
     began = False
     try:
         with interrupts:
-            name, connection, session_id, again = _begin(target, {**data, "stdin": stdin}, interrupts, sleep)
+            name, connection, session_id, again = _begin(target, {**data, "stdin": stdin}, interrupts, sleep, deadline)
             began = True
             with Waiter(
                 connection,
@@ -275,6 +286,7 @@ def run(
                 session_id=session_id,
                 again=again,
                 forwarder=forwarder,
+                deadline=deadline,
             ) as waiter:
                 return name, *waiter.result(sink, wanted=wanted)
     except Ended as ended:  # before anybody could wait for it
@@ -293,6 +305,7 @@ def _begin(
     data: dict[str, Any],
     interrupts: Interrupts,
     sleep: Callable[[float], None],
+    deadline: float | None,
 ) -> tuple[str, wire.Connection, str, Again | None]:
     """A job begun: its name, a connection to its daemon, its session's id, and the way back over a lost link."""
     from sesh.ops.target import HostTarget
@@ -302,8 +315,9 @@ def _begin(
     from sesh.ops import links
 
     target.sync()
-    name, through = links.begin(target.caller, target.open(), "enter.job", data, interrupts)
+    name, through = links.begin(target.caller, target.open(deadline), "enter.job", data, interrupts, deadline)
     route = links.RemoteRoute(target.caller, target.destination, name, through, sleep)
+    route.deadline = None if deadline is None else deadline + _GRACE
     return name, through, through.session_id, route.rejoin
 
 

@@ -6,8 +6,18 @@ import os
 import time
 
 from sesh import keepalive, paths
-from sesh.errors import Ended, InternalError, Interrupted, Lost, NotDeployed, SeshError, TimedOut, Unreachable
-from sesh.keepalive import Keepalive, backoff
+from sesh.errors import (
+    Ended,
+    InternalError,
+    Interrupted,
+    LocalFault,
+    Lost,
+    NotDeployed,
+    SeshError,
+    TimedOut,
+    Unreachable,
+)
+from sesh.keepalive import Backoff, Keepalive
 from sesh.ops import calls
 from sesh.ops.caller import YES_NO
 from sesh.ops.route import Route
@@ -53,22 +63,45 @@ def origin(place: Destination) -> dict[str, Any]:
     }
 
 
-def opened(caller: Caller, place: Destination, *, ask: bool | None = None, offer: bool = False) -> Link:
+def opened(
+    caller: Caller,
+    place: Destination,
+    *,
+    ask: bool | None = None,
+    offer: bool = False,
+    deadline: float | None = None,
+) -> Link:
     """A link to sesh on a host.
 
     `ask`: whether ssh may prompt, None for what suits the caller. `offer`: whether the person may be asked to install
-    sesh there if it is missing. Raises Unreachable, NotDeployed.
+    sesh there if it is missing. `deadline`: for all of it (monotonic). Raises Unreachable, NotDeployed, TimedOut.
     """
     ask = caller.ssh_prompts if ask is None else ask
     try:
-        through = link.open_link(place, origin(place), ask=ask)
+        through = _link(place, ask=ask, deadline=deadline)
     except NotDeployed as error:
         if not (offer and caller.can_ask):
             raise
         _deploy(caller, place, error)
-        through = link.open_link(place, origin(place), ask=ask)
+        through = _link(place, ask=ask, deadline=deadline)
     known.record(place, str(through.remote_info.get("version") or ""))
     return through
+
+
+def _link(place: Destination, *, ask: bool | None, deadline: float | None) -> Link:
+    try:
+        left = link.START_TIMEOUT if deadline is None else min(link.START_TIMEOUT, deadline - time.monotonic())
+        return link.open_link(place, origin(place), ask=ask, timeout=left, bounded=deadline is not None)
+    except (Unreachable, TimedOut):
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TimedOut(f"timed out: @{place.host} did not answer in time") from None
+        raise
+    except OSError as error:
+        fault = LocalFault(
+            f"cannot open a link to @{place.host}: {error.strerror or error}", hint="see: $sesh --doctor"
+        )
+        fault.reason = error.strerror or str(error)
+        raise fault from error
 
 
 def _deploy(caller: Caller, place: Destination, missing: NotDeployed) -> None:
@@ -97,20 +130,23 @@ def to_session(caller: Caller, host: str, name: str, *, passing: bool = False) -
     return through
 
 
-def back(caller: Caller, name: str, host: str, session_id: str, since: int, heard: float) -> Link:
+def back(
+    caller: Caller, name: str, host: str, session_id: str, since: int, heard: float, deadline: float | None = None
+) -> Link:
     """One attempt to come back to a session whose link was lost: a new connection to that session, by its id.
 
-    `since`: the position of the first byte that is missing; `heard`: when anything came last (monotonic). Raises Ended
-    where the session has ended meanwhile, Unreachable where the attempt failed.
+    `since`: the position of the first byte that is missing; `heard`: when anything came last; `deadline`: for the
+    attempt (both monotonic). Raises Ended where the session has ended meanwhile, Unreachable where the attempt failed.
     """
     if (name, host) not in _lost:
         _lost.add((name, host))
         eventlog.log("disconnect", host=host, session=name, reason="lost")
     place = destination(caller, host)
     link.drop_master(place)
-    through = opened(caller, place, ask=False)
+    through = opened(caller, place, ask=False, deadline=deadline)
+    left = link.START_TIMEOUT if deadline is None else min(link.START_TIMEOUT, deadline - time.monotonic())
     try:
-        answer, output = through.open_session("connect", timeout=link.START_TIMEOUT, name=name, session_id=session_id)
+        answer, output = through.open_session("connect", timeout=left, name=name, session_id=session_id)
     except SeshError:
         through.close()
         raise
@@ -146,6 +182,7 @@ class RemoteRoute(Route):
         super().__init__(sleep)
         self.host = destination.host
         self._caller, self._name, self._link = caller, name, through
+        self._backoff = Backoff()
 
     def connect(self, name: str) -> Connection:
         """The link."""
@@ -188,12 +225,16 @@ class RemoteRoute(Route):
     def _back(self, session_id: str, since: int, heard: float) -> Link:
         host, name = str(self.host), self._name
         self._caller.note(f"lost the link to @{host}; {name} keeps running, reconnecting")
-        for pause in backoff():
-            self.sleep(pause)
+        for pause in self._backoff.pauses():
+            left = pause if self.deadline is None else self.deadline - time.monotonic()
+            if left <= 0:
+                raise TimedOut(f"timed out: @{host} is still unreachable")
+            self.sleep(min(pause, left))
             try:
-                self._link = back(self._caller, name, host, session_id, since, heard)
+                self._link = back(self._caller, name, host, session_id, since, heard, self.deadline)
             except (Unreachable, TimedOut):
                 continue
+            self._backoff.opened()
             self._caller.note(f"reconnected to @{host}")
             return self._link
         raise Unreachable(f"@{host} is still unreachable", hint=f"to wait again: sesh @{host} --wait {name} --exit")
@@ -203,22 +244,30 @@ def _session_id(connection: Connection) -> str:
     return str(connection.welcome.get("id") or (connection.session_id if isinstance(connection, Link) else ""))
 
 
-def begin(caller: Caller, through: Link, op: str, data: dict[str, Any], interrupts: Interrupts) -> tuple[str, Link]:
+def begin(
+    caller: Caller,
+    through: Link,
+    op: str,
+    data: dict[str, Any],
+    interrupts: Interrupts,
+    deadline: float | None = None,
+) -> tuple[str, Link]:
     """Has a host begin a job by an op that leads to a session: its name, and a link to it.
 
     The session bears an id that was chosen here: a link that is lost before the answer is opened again, and what has
-    begun is found again and not begun twice. Raises Ended (with the name in it) where it has ended meanwhile.
+    begun is found again and not begun twice. Raises Ended (with the name in it) where it has ended meanwhile, TimedOut
+    past the deadline (monotonic).
     """
     destination = through.destination
-    session_id = os.urandom(8).hex()
+    session_id, backoff = os.urandom(8).hex(), Backoff()
     while True:
         try:
-            answer, output = calls.enter(caller, through, op, data, session_id=session_id)
+            answer, output = calls.enter(caller, through, op, data, session_id=session_id, deadline=deadline)
         except Lost:
             through.close()
             host = destination.host
             caller.note(f"lost the link to @{host} before the job was known to have started; reconnecting")
-            through = _interruptibly(caller, destination, interrupts)
+            through = _interruptibly(caller, destination, interrupts, backoff, deadline)
             continue
         except BaseException:
             through.close()
@@ -229,7 +278,9 @@ def begin(caller: Caller, through: Link, op: str, data: dict[str, Any], interrup
         return str(answer["name"]), through
 
 
-def _interruptibly(caller: Caller, destination: Destination, interrupts: Interrupts) -> Link:
+def _interruptibly(
+    caller: Caller, destination: Destination, interrupts: Interrupts, backoff: Backoff, deadline: float | None
+) -> Link:
     """A link in the place of one that was lost; Ctrl-C stops the trying."""
 
     def stop(_number: int) -> None:
@@ -237,18 +288,23 @@ def _interruptibly(caller: Caller, destination: Destination, interrupts: Interru
 
     before, interrupts.away = interrupts.away, stop
     try:
-        return reopened(caller, destination)
+        return reopened(caller, destination, backoff, deadline)
     finally:
         interrupts.away = before
 
 
-def reopened(caller: Caller, destination: Destination) -> Link:
-    """A link in the place of one that was lost, tried for until it stands."""
-    for pause in backoff():
-        time.sleep(pause)
+def reopened(caller: Caller, destination: Destination, backoff: Backoff, deadline: float | None = None) -> Link:
+    """A link in the place of one that was lost, tried for until it stands. Raises TimedOut past the deadline."""
+    for pause in backoff.pauses():
+        left = pause if deadline is None else deadline - time.monotonic()
+        if left <= 0:
+            raise TimedOut(f"timed out: @{destination.host} is still unreachable")
+        time.sleep(min(pause, left))
         link.drop_master(destination)
         try:
-            return opened(caller, destination, ask=False)
+            through = opened(caller, destination, ask=False, deadline=deadline)
         except (Unreachable, TimedOut):
             continue
+        backoff.opened()
+        return through
     raise Unreachable(f"@{destination.host} is still unreachable", hint=f"check with: sesh @{destination.host}")

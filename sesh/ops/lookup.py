@@ -11,15 +11,16 @@ import select
 import time
 
 from sesh import paths, platform, wire
-from sesh.errors import Refused, SeshError, Unreachable, UsageError
+from sesh.errors import InternalError, Refused, SeshError, Unreachable, UsageError
 from sesh.ops import calls
+from sesh.ops.caller import Caller
 from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sesh.ops.caller import Caller
+    from sesh.config import Config
     from sesh.store.listing import Summary
 
     Answer = tuple[str, list[Summary] | SeshError]
@@ -62,6 +63,22 @@ def _noted(word: str) -> None:
         return
 
 
+class _Listener(Caller):
+    """The caller of the questions to one host: what is noted meanwhile is gathered, for one who may show it."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self.notes: list[str] = []
+
+    def note(self, line: str) -> None:
+        """Gathers a line."""
+        self.notes.append(line)
+
+    def settings(self) -> Config:
+        """The person's settings."""
+        return self._caller.settings()
+
+
 class Asking:
     """Questions to several hosts, each in a thread of its own; answers are taken as they come."""
 
@@ -72,6 +89,8 @@ class Asking:
 
         self.waiting = set(words)
         self.deadline = time.monotonic() + PATIENCE
+        self.remarks: dict[str, str] = {}
+        """What there is to say of a host that has answered."""
         self._answers: list[Answer] = []
         self._untold = len(words)
         self.inbound, self._outbound = os.pipe()
@@ -82,13 +101,18 @@ class Asking:
         from sesh.remote import known
 
         answer: list[Summary] | SeshError
+        listener = _Listener(self._caller)
         try:
-            answer = [{**each, "host": word} for each in sessions_of(self._caller, word, self.deadline)]
+            answer = [{**each, "host": word} for each in sessions_of(listener, word, self.deadline)]
             known.record_names(word, answer)
         except SeshError as error:
             answer = error
         except OSError as error:
             answer = Unreachable(f"cannot ask {word}: {error.strerror}")
+        except Exception as error:  # a fault of our own: the other hosts answer all the same
+            answer = InternalError(f"internal error, {type(error).__name__}: {error}")
+        if listener.notes:
+            self.remarks[word] = "; ".join(listener.notes)
         if isinstance(answer, Unreachable):
             _noted(word)
         self._answers.append((word, answer))
@@ -133,7 +157,8 @@ def sessions_of(caller: Caller, word: str, deadline: float) -> list[Summary]:
     place = links.destination(caller, word)
     with link.open_link(place, links.origin(place), ask=False, timeout=deadline - time.monotonic()) as through:
         rows = calls.request(caller, through, "sessions.summaries", {}, deadline)
-    return [each for each in rows if isinstance(each, dict)]
+    found: list[Summary] = rows
+    return found
 
 
 def summaries(caller: Caller, words: list[str]) -> Iterator[Answer]:
@@ -146,7 +171,10 @@ def summaries(caller: Caller, words: list[str]) -> Iterator[Answer]:
     while asking.waiting:
         if not poll.poll(asking.left() * 1000):
             break
-        yield from asking.take()
+        for word, answer in asking.take():
+            if remark := asking.remarks.get(word):
+                caller.note(remark)
+            yield word, answer
     for word in asking.given_up():
         yield word, Unreachable(f"{word} does not answer")
 
@@ -180,6 +208,8 @@ def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> d
                 os.read(0, 4096)
                 return {name: [] for name in names}
             for word, answer in asking.take():
+                if remark := asking.remarks.get(word):
+                    caller.note(remark)
                 there = [] if isinstance(answer, SeshError) else [each.get("name") for each in answer]
                 for name in found.keys() & there:
                     found[name].append(word)
@@ -231,6 +261,8 @@ class SessionIndex:
     def __init__(self, caller: Caller, hosts: list[str] | None = None) -> None:
         self.here: list[Summary] = []
         self.there: dict[str, list[Summary] | str] = {}
+        self.remarks: dict[str, str] = {}
+        """What there is to say of a host's answer, such as rows that were left out."""
         self._caller, self._hosts = caller, hosts
         self._ears: dict[int, tuple[str, wire.Connection]] = {}
         self._watch = -1
@@ -327,6 +359,7 @@ class SessionIndex:
             if asking.inbound in ready:
                 for word, answer in asking.take():
                     self.there[word] = _rows_or_reason(answer)
+                    self.remarks[word] = asking.remarks.get(word, "")
             if asking.waiting and asking.left() <= 0 and asking is not self._late:
                 self._late = asking
                 self.there |= dict.fromkeys(asking.given_up(), "unreachable")

@@ -111,14 +111,14 @@ class Recording:
         """Asks for everything, and writes the header. Output is asked for first, so that none is missing."""
         deadline = time.monotonic() + _ANSWER_TIMEOUT
         self._ask_output({} if since_start else {"from": "head"})
-        self._position = self._start = int(self._output.welcome["position"])
+        self._position = self._start = int(self._output.welcome.get("position") or 0)
         events = self._events
         assert events is not None  # noqa: S101 (only reconnecting may lose it)
         events.send(wire.greeting("request") + wire.asking("summary", _SUMMARY), deadline)
         events.expect_welcome(deadline)
-        summary = events.answer(_SUMMARY, deadline)[0]["session"]
-        command = summary.get("command") or ["sh"]
-        cast.header(self._name, int(summary["columns"]), int(summary["rows"]), str(command[0]))
+        summary = find.described(events.answer(_SUMMARY, deadline)[0])
+        command, columns, rows = summary.get("command") or ["sh"], summary.get("columns"), summary.get("rows")
+        cast.header(self._name, int(columns or 80), int(rows or 24), str(command[0]))
         if since_start:
             self._position = -1  # as far back as there is anything
         else:
@@ -199,11 +199,11 @@ class Recording:
             if kind == protocol.OUTPUT:
                 self._take_output(cast, *protocol.split_number(payload))
             elif kind == protocol.DATA and connection is self._events:
-                event = protocol.parse(payload)
-                if event.get("event") == "resized":
+                event = connection.message(kind, payload)
+                if event.get("event") == "resized" and "columns" in event and "rows" in event:
                     cast.resized(int(event["columns"]), int(event["rows"]))
             elif kind == protocol.RESPONSE and connection is self._output:
-                answer = protocol.parse(payload)
+                answer = connection.message(kind, payload)
                 if "error" in answer:
                     raise rebuild(answer["error"])
                 if answer.get("id") == _WAIT:

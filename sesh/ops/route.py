@@ -23,6 +23,8 @@ class Route:
     """
 
     host: str | None = None
+    deadline: float | None = None
+    """Until when connections are made and answers waited for (monotonic)."""
     reconnects = False
     """Whether a connection that raises Lost can be had again."""
     audience = -1

@@ -87,7 +87,7 @@ def _summary(name: str) -> Summary | None:
     try:
         with connection:
             connection.hello("request", deadline=deadline)
-            summary: Summary = connection.request("summary", deadline=deadline)[0]["session"]
+            summary = find.described(connection.request("summary", deadline=deadline)[0])
     except Unreachable:
         return None
     return summary

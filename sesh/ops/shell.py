@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Answer = tuple[dict[str, Any], bytes]
     InterruptedBy = Callable[[Callable[[], None]], AbstractContextManager[object]]
 
+_GRACE, _FAR_GRACE = 10.0, 1.0
+"""Seconds by which a daemon here, and one on a host, may be late to say that the time is up."""
 _LONGEST = 4096
 """Bytes that may be the beginning of an escape sequence and wait for the rest of it."""
 _RUN = 1
@@ -87,14 +89,17 @@ def run(
     exit code is lost; all that keeps it from being run has the exit code 125.
     """
     request = _Request(words, timeout, wait=wait, repeatable=route.reconnects, live=live)
+    if route.deadline is not None:
+        request.deadline = route.deadline
+    late = None if request.deadline is None else request.deadline + (_GRACE if route.host is None else _FAR_GRACE)
     with RunErrors():
         try:
             connection = route.connect(name)
             while True:
                 with connection:
                     try:
-                        request.send(connection, name)
-                        return _answered(connection, live, interrupted_by)
+                        request.send(connection, name, late)
+                        return _answered(connection, live, interrupted_by, late)
                     except Lost:
                         connection = route.reconnect(connection, 0)
         except Ended as ended:
@@ -105,7 +110,9 @@ def run(
             raise InternalError(f"the daemon of {name} died; the command's exit code is lost") from None
 
 
-def _answered(connection: wire.Connection, live: LiveOutput | None, interrupted_by: InterruptedBy | None) -> Answer:
+def _answered(
+    connection: wire.Connection, live: LiveOutput | None, interrupted_by: InterruptedBy | None, late: float | None
+) -> Answer:
     """Waits for the answer, and interrupts the command meanwhile if that is wanted."""
 
     def interrupt() -> None:
@@ -116,7 +123,7 @@ def _answered(connection: wire.Connection, live: LiveOutput | None, interrupted_
 
     def answer() -> Answer:
         try:
-            return connection.answer(_RUN, output=None if live is None else live.take)
+            return connection.answer(_RUN, late, output=None if live is None else live.take)
         except KeyboardInterrupt:
             interrupt()
             raise
@@ -196,24 +203,24 @@ class _Request:
         self, words: Sequence[str], timeout: float | None, *, wait: bool, repeatable: bool, live: LiveOutput | None
     ) -> None:
         self._data = "\0".join(words).encode("utf-8", "surrogateescape")
-        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self.deadline = None if timeout is None else time.monotonic() + timeout
         self._words: dict[str, Any] = {"wait": wait}
         if repeatable:
             self._words["key"] = os.urandom(8).hex()
         self._sent, self._live = False, live
 
-    def send(self, connection: wire.Connection, name: str) -> None:
+    def send(self, connection: wire.Connection, name: str, late: float | None) -> None:
         """Sends it, the time that is left with it. Raises InternalError where it would be run a second time."""
-        left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         since = None if self._live is None else self._live.position
         asked = wire.asking("run", _RUN, self._data, timeout=left, since=since, **self._words)
         if not self._sent:
             self._sent = True
             connection.send(wire.greeting("request") + asked)
-            find.welcomed(connection, name)
+            find.welcomed(connection, name, late)
             return
         connection.send(wire.greeting("request"))
-        if "rejoin" not in (find.welcomed(connection, name).get("can") or ()):
+        if "rejoin" not in (find.welcomed(connection, name, late).get("can") or ()):
             raise InternalError(
                 "the link and the command's exit code were lost",
                 hint=f"to see what it did: $sesh --logs {name}",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from sesh import protocol
-from sesh.errors import SeshError, Unreachable
+from sesh.errors import Lost, SeshError, TimedOut, Unreachable
 from sesh.ops import calls
 from sesh.ops.route import Route
 
@@ -33,10 +35,14 @@ class Target:
         """The same for an op that yields its results one by one."""
         yield from calls.carry_out(self.caller, op, data)
 
-    def route(self, name: str) -> Route:
-        """The way to the daemon of a session, for verbs that speak with it for a while: a context manager."""
+    def route(self, name: str, limit: float | None = None) -> Route:
+        """The way to the daemon of a session, for verbs that speak with it for a while: a context manager.
+
+        `limit`: seconds for all of it, connecting too.
+        """
         route = Route()
         route.audience = self.caller.audience
+        route.deadline = None if limit is None else time.monotonic() + limit
         return route
 
     def sync(self) -> None:
@@ -57,11 +63,11 @@ class HostTarget(Target):
         self.destination: Destination = links.destination(caller, host)
         self._offer = offer
 
-    def open(self) -> Link:
-        """A link. Raises Unreachable, NotDeployed."""
+    def open(self, deadline: float | None = None) -> Link:
+        """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic)."""
         from sesh.ops import links
 
-        return links.opened(self.caller, self.destination, offer=self._offer)
+        return links.opened(self.caller, self.destination, offer=self._offer, deadline=deadline)
 
     def call(self, op: str, /, **data: Any) -> Any:
         """Has the host carry out an op; its result. Raises what it raises there, Unreachable."""
@@ -80,22 +86,30 @@ class HostTarget(Target):
                 through.send(calls.frames(op, data, asks=False, answers=[]))
                 for kind, payload in calls.heard(through):
                     if kind == protocol.DATA:
-                        yield calls.decoded(payload)
+                        yield through.message(kind, payload)
                     elif kind == protocol.RESPONSE:
-                        calls.checked(protocol.parse(payload))
+                        calls.checked(through.message(kind, payload))
                         return
         except SeshError as error:
             error.host = error.host or self.host
             raise
 
-    def route(self, name: str) -> Route:
+    def route(self, name: str, limit: float | None = None) -> Route:
         """The way to a session there. Raises NotFound."""
         from sesh.ops.links import RemoteRoute
+        from sesh.remote.ssh.link import SESSION_TIMEOUT
 
+        deadline = None if limit is None else time.monotonic() + limit
         try:
-            through = self.open()
+            through = self.open(deadline)
+            left = SESSION_TIMEOUT if deadline is None else min(SESSION_TIMEOUT, deadline - time.monotonic())
             try:
-                through.open_session("connect", name=name, passing=True)
+                through.open_session("connect", timeout=left, name=name, passing=True)
+            except Lost:
+                through.close()
+                if deadline is None or time.monotonic() < deadline:
+                    raise
+                raise TimedOut(f"timed out: @{self.host} did not answer in time") from None
             except BaseException:
                 through.close()
                 raise
@@ -103,7 +117,7 @@ class HostTarget(Target):
             error.host = error.host or self.host
             raise
         route = RemoteRoute(self.caller, self.destination, name, through)
-        route.audience = self.caller.audience
+        route.audience, route.deadline = self.caller.audience, deadline
         return route
 
     def sync(self) -> None:

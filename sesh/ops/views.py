@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths, protocol, wire
+from sesh import gate, paths, protocol, wire
 from sesh.errors import Ended, Lost, NotFound, ProtocolError, Silent, TimedOut, Unreachable, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import find
@@ -49,7 +49,7 @@ def status(caller: Caller, name: str) -> Summary:
     """All facts of a session: from its daemon, or from its record if it is lost or does not answer. Raises NotFound."""
     session: Summary | None
     try:
-        session = dict(find.ask(name, "status", timeout=_STATUS_TIMEOUT)[0]["session"])
+        session = dict(find.described(find.ask(name, "status", timeout=_STATUS_TIMEOUT)[0]))
     except (TimedOut, Unreachable):
         if (session := listing.unanswered(name)) is None:
             raise paths.absent(name) from None
@@ -110,6 +110,8 @@ def logs(_caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str
 
 
 _WAIT, _LOGS = 1, 2
+_FOLLOWED = {"position", "columns", "open", "blank", "column", "alternate", "unfinished"}
+"""What a daemon says with the last lines where it knows how to go on from there."""
 
 
 class Follower:
@@ -158,26 +160,29 @@ class Follower:
         connection.send(wire.greeting("request") + asked)
         find.welcomed(connection, name)
         early: list[tuple[int, bytes]] = []
-        carried = bytearray()
+        carried, held = bytearray(), 0
         while True:
             kind, payload = connection.receive()
             if kind == protocol.OUTPUT:
                 position, data = protocol.split_number(payload)
                 if self._lines is None:
                     early.append((position, data))
+                    held += len(data)
+                    if held > gate.LARGEST:
+                        raise gate.malformed("OUTPUT", "came instead of the last lines")
                 else:
                     self._take(self._lines, position, data)
             elif kind == protocol.DATA:
-                carried += payload
+                gate.carry(carried, payload)
             elif kind == protocol.RESPONSE:
-                answer = protocol.parse(payload)
+                answer = connection.message(kind, payload)
                 if "error" in answer:
                     raise rebuild(answer["error"])
                 if answer.get("id") == _WAIT and self._lines is not None:
                     self._take_rest(self._lines)
                     return
                 if answer.get("id") == _LOGS:
-                    self._lines = self._begin(answer, carried.decode("utf-8", "replace"))
+                    self._lines = self._begin(answer, gate.lines(bytes(carried), far=connection.far))
                     for position, data in early:
                         self._take(self._lines, position, data)
                     early.clear()
@@ -194,7 +199,7 @@ class Follower:
 
     def _begin(self, answer: dict[str, Any], text: str) -> LineReader:
         """Writes the lines that are there. The last one, if the cursor stands on it, is yet to be finished."""
-        if "columns" not in answer:
+        if not answer.keys() >= _FOLLOWED:
             raise ProtocolError("this session's daemon is too old for -f; omit it, or reload the session")
         from sesh.vt.lines import LineReader
 
@@ -210,7 +215,8 @@ class Follower:
     def _drain(self, connection: wire.Connection) -> None:
         """Writes the lines of a session that has ended."""
         answer, data = connection.answer(_LOGS)
-        self._write_last(data.decode("utf-8", "replace").removesuffix("\n").split("\n") if answer.get("lines") else [])
+        text = gate.lines(data, far=connection.far)
+        self._write_last(text.removesuffix("\n").split("\n") if answer.get("lines") else [])
 
     def _write_last(self, lines: list[str]) -> None:
         if self._count and lines:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.keepalive import LOST_AFTER, PING_AFTER, Keepalive, backoff
+from sesh.keepalive import LOST_AFTER, PING_AFTER, STOOD, Backoff, Keepalive
 
 
 @pytest.fixture
@@ -76,7 +76,18 @@ def test_a_machine_that_slept_asks_before_it_gives_up(clock: list[float]) -> Non
 
 
 def test_the_pauses_between_attempts_grow_to_ten_seconds_and_never_end() -> None:
-    first = list(itertools.islice(backoff(), 20))
-    assert first[:4] == [0.25, 0.5, 1.0, 2.0]
-    assert first == sorted(first)
-    assert first[-1] == 10
+    first = list(itertools.islice(Backoff().pauses(), 20))
+    for pause, least in zip(first, [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, *[10.0] * 14], strict=True):
+        assert least <= pause <= least * 1.25
+
+
+def test_pauses_go_on_growing_where_links_die_at_once_and_begin_anew_once_one_has_stood(clock: list[float]) -> None:
+    backoff = Backoff()
+    found = []
+    for _ in range(5):
+        found.append(next(iter(backoff.pauses())))
+        backoff.opened()
+        clock[0] += STOOD / 2
+    assert [round(pause / least - 0.125) for pause, least in zip(found, [0.25, 0.5, 1, 2, 4], strict=True)] == [1] * 5
+    clock[0] += STOOD
+    assert next(iter(backoff.pauses())) < 0.32

@@ -16,6 +16,7 @@ from sesh.client import reconnect
 from sesh.client.outcome import Outcome
 from sesh.client.reconnect import Reconnector
 from sesh.errors import Ended, NotDeployed, TimedOut, Unreachable
+from sesh.keepalive import Backoff
 from tests.support import wait_until
 
 
@@ -52,7 +53,7 @@ class Person:
 
 @pytest.fixture
 def person(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
-    monkeypatch.setattr(reconnect, "backoff", lambda: itertools.repeat(0.001))
+    monkeypatch.setattr(Backoff, "pauses", lambda _: itertools.repeat(0.001))
     own = Person()
     yield own
     own.close()
@@ -60,7 +61,7 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
 
 def reconnected(person: Person, reconnect: Callable[..., Any]) -> tuple[Outcome | wire.Connection, Reconnector]:
     attachment: Any = person
-    reconnector = Reconnector(attachment, attachment, reconnect, 42)
+    reconnector = Reconnector(attachment, attachment, reconnect, 42, Backoff())
     return reconnector.run(), reconnector
 
 

@@ -31,7 +31,7 @@ class Machine:
     def __init__(self, kept: dict[str, Any] | None) -> None:
         self.kept = kept
 
-    def route(self, name: str) -> Route:
+    def route(self, name: str, limit: float | None = None) -> Route:
         return Ending()
 
     def call(self, op: str, **data: Any) -> Any:

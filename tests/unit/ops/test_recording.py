@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sesh import protocol
+from sesh import gate, protocol
 from sesh.errors import Lost, NotFound
 from sesh.ops import find, links
 from sesh.ops.caller import Caller
@@ -39,6 +39,10 @@ class Script:
         if isinstance(part, Exception):
             raise part
         return part
+
+    def message(self, kind: int, payload: bytes) -> dict[str, Any]:
+        """What a frame says."""
+        return gate.message(kind, payload, far=True)
 
     def close(self) -> None:
         """Closes the pipe, once."""

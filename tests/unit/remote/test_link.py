@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh.errors import NotDeployed, Unreachable
+from sesh.errors import LocalFault, NotDeployed, Unreachable
+from sesh.ops import links
+from sesh.ops.caller import Caller
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import open_link
 
@@ -77,3 +79,16 @@ def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: ty
 def test_a_command_that_is_not_there_leaves_nothing_open() -> None:
     with pytest.raises(Unreachable, match="cannot run"):
         open_link(Destination("box", via=[f"{sys.executable}-missing"]), {}, ask=False)
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_descriptors_that_run_out_are_one_line_for_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was an OSError, and so an internal error."""
+
+    def none_left() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe", none_left)
+    with pytest.raises(LocalFault, match="cannot open a link to @box: Too many open files") as caught:
+        links.opened(Caller(), through("true"))
+    assert (caught.value.code, caught.value.reason) == ("unreachable", "Too many open files")

@@ -1,0 +1,243 @@
+"""A host that means harm, at the far end of a link. `python -m tests.faults.bridges ATTACK`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from sesh import protocol, wire
+
+ESCAPES = "\x1b]52;c;aGVsbG8=\x07\x1b]0;owned\x07\x9b31m"
+"""A clipboard write, a title, and a control sequence by C1."""
+GOOD: dict[str, Any] = {
+    "name": "good",
+    "state": "running",
+    "attached": 0,
+    "command": ["sh"],
+    "cwd": "/",
+    "labels": {},
+    "columns": 80,
+    "rows": 24,
+}
+ODD_ROWS: dict[str, Any] = {
+    "labels": {**GOOD, "labels": [1]},
+    "missing": {"state": "running"},
+    "newline": {**GOOD, "name": "a\nb"},
+    "escape": {**GOOD, "name": "a\x1b[31m"},
+    "nan": {**GOOD, "attached": float("nan")},
+    "huge": {**GOOD, "columns": 10**30},
+    "type": {**GOOD, "command": 3},
+    "text": "a row",
+}
+
+
+def deep(levels: int) -> bytes:
+    """JSON nested so deep."""
+    return b"[" * levels + b"]" * levels
+
+
+class Bridge:
+    """One link: it greets, and answers each request as the attack wants."""
+
+    def __init__(self) -> None:
+        self.connection = wire.Connection(0, os.dup(1))
+        os.dup2(2, 1)
+
+    def greet(self, **welcome: Any) -> None:
+        self.connection.send(protocol.BRIDGE)
+        self.take(protocol.HELLO)
+        words = {"protocol": protocol.PROTOCOL, "version": "9", "can": ["session_id", "op"], "home": "/", **welcome}
+        self.say(protocol.WELCOME, **words)
+
+    def take(self, kind: int) -> dict[str, Any]:
+        """The next frame of that kind."""
+        while True:
+            found, payload = self.connection.receive()
+            if found == protocol.PING:
+                self.connection.send(protocol.frame(protocol.PONG, payload))
+            if found == kind:
+                return protocol.parse(payload)
+
+    def say(self, kind: int, **words: Any) -> None:
+        self.connection.send(protocol.message(kind, words))
+
+    def data(self, payload: bytes) -> None:
+        for at in range(0, len(payload), protocol.CHUNK):
+            self.connection.send(protocol.frame(protocol.DATA, payload[at : at + protocol.CHUNK]))
+
+    def answers(self, result: object = None, raw: bytes | None = None, **words: Any) -> None:
+        """Answers every op with the same result, until the link is closed."""
+        while True:
+            number = self.take(protocol.REQUEST).get("id")
+            self.data(json.dumps(result).encode() if raw is None else raw)
+            self.say(protocol.RESPONSE, **{"id": number, "ok": True, "notes": [], **words})
+
+    def leads(self, **words: Any) -> None:
+        """Leads to a session, as far as the client can tell."""
+        number = self.take(protocol.REQUEST).get("id")
+        facts = {"id": number, "ok": True, "name": "work", "session_id": "abc", "notes": [], **words}
+        self.say(protocol.RESPONSE, **facts)
+
+    def daemon(self, **welcome: Any) -> None:
+        """Greets as the daemon of that session does."""
+        self.take(protocol.HELLO)
+        words = {"protocol": protocol.PROTOCOL, "version": "9", "id": "abc", "name": "work", "position": 0, **welcome}
+        self.say(protocol.WELCOME, **{"last_input": 0, **words})
+
+    def attached(self, **welcome: Any) -> None:
+        """Attaches a client, to an empty screen."""
+        self.leads()
+        self.daemon(**welcome)
+        self.connection.send(protocol.numbered(protocol.SCREEN, 0, b"hello\r\n"))
+
+
+def overview(*rows: object) -> dict[str, Any]:
+    """An answer that both kinds of list take."""
+    return {"sessions": list(rows), "refusals": [], "home": "/"}
+
+
+def unbounded(bridge: Bridge) -> None:
+    bridge.greet()
+    bridge.take(protocol.REQUEST)
+    frame = protocol.frame(protocol.DATA, b"x" * protocol.CHUNK)
+    while True:
+        bridge.connection.send(frame)
+
+
+def dies(bridge: Bridge) -> None:
+    with open(os.environ["ATTEMPTS"], "a", encoding="utf-8") as file:
+        file.write(".")
+    bridge.greet()
+    bridge.leads()
+    bridge.take(protocol.HELLO)
+    os._exit(255)
+
+
+def silent(bridge: Bridge) -> None:
+    bridge.greet()
+    signal.pause()
+
+
+def mute(_bridge: Bridge) -> None:
+    signal.pause()
+
+
+def prattles(bridge: Bridge) -> None:
+    """Login files that print without end."""
+    while True:
+        bridge.connection.send(b"welcome to this machine\n" * 1000)
+
+
+def rows(bridge: Bridge, *kinds: str) -> None:
+    bridge.greet()
+    each = [GOOD, *(ODD_ROWS[kind] for kind in kinds or ODD_ROWS)]
+    number = bridge.take(protocol.REQUEST)
+    found: object = overview(*each) if number.get("op") == "views.overview" else each
+    bridge.data(json.dumps(found).encode())
+    bridge.say(protocol.RESPONSE, id=number.get("id"), ok=True, notes=[])
+    bridge.connection.receive()
+
+
+def attaches(kind: int, **words: Any) -> Callable[[Bridge], None]:
+    def attack(bridge: Bridge) -> None:
+        bridge.greet()
+        bridge.attached()
+        bridge.say(kind, **words)
+        while True:
+            bridge.connection.receive()
+
+    return attack
+
+
+def answered(result: object = None, raw: bytes | None = None, **words: Any) -> Callable[[Bridge], None]:
+    def attack(bridge: Bridge) -> None:
+        bridge.greet()
+        bridge.answers(result, raw, **words)
+
+    return attack
+
+
+def job(**words: Any) -> Callable[[Bridge], None]:
+    """A job that ends in an odd way."""
+
+    def attack(bridge: Bridge) -> None:
+        bridge.greet()
+        bridge.leads()
+        bridge.daemon()
+        number = bridge.take(protocol.REQUEST).get("id")
+        bridge.say(protocol.RESPONSE, **{"id": number, "ok": True, **words})
+        bridge.connection.receive()
+
+    return attack
+
+
+def greets(**welcome: Any) -> Callable[[Bridge], None]:
+    def attack(bridge: Bridge) -> None:
+        bridge.greet(**welcome)
+        bridge.answers(overview(GOOD))
+
+    return attack
+
+
+def noted(bridge: Bridge) -> None:
+    bridge.greet()
+    bridge.leads(notes=[[f"look {ESCAPES}here", True]] * 3)
+    bridge.daemon()
+    bridge.connection.send(protocol.numbered(protocol.SCREEN, 0, b"hello\r\n"))
+    bridge.say(protocol.EXIT, code=0, name="work")
+    bridge.connection.receive()
+
+
+def misframes(bridge: Bridge) -> None:
+    bridge.greet()
+    bridge.take(protocol.REQUEST)
+    bridge.connection.send(b"\x11\xff\xff\xff\xff" + b"x" * 100)
+    bridge.connection.receive()
+
+
+ATTACKS: dict[str, Callable[[Bridge], None]] = {
+    "data": unbounded,
+    "dies": dies,
+    "silent": silent,
+    "mute": mute,
+    "prattles": prattles,
+    "rows": rows,
+    **{f"row-{kind}": lambda bridge, kind=kind: rows(bridge, kind) for kind in ODD_ROWS},  # type: ignore[misc]
+    "million": answered(raw=b"[" + b"{}," * 1_000_000 + b"{}]"),
+    "deep": answered(raw=deep(100_000)),
+    "not-json": answered(raw=b'{"sessions":,}'),
+    "no-object": answered(result=7),
+    "notes": answered(overview(GOOD), notes=[[f"n{number}{ESCAPES}", False] for number in range(500)]),
+    "odd-notes": answered(overview(GOOD), notes=[3]),
+    "odd-error": answered(error={"code": ["x"], "message": 3}),
+    "error": answered(error={"code": "refused", "message": f"no{ESCAPES}", "exit": 0}),
+    "misframes": misframes,
+    "odd-welcome": greets(version=[1], can={"op": 1}),
+    "odd-protocol": greets(protocol="one"),
+    "noted": noted,
+    "exit-text": attaches(protocol.EXIT, code="3"),
+    "exit-range": attaches(protocol.EXIT, code=-(10**20)),
+    "exit-name": attaches(protocol.EXIT, code=3, name=f"x{ESCAPES}"),
+    "exit-list": attaches(protocol.EXIT, code=3, name=["x"]),
+    "detach-name": attaches(protocol.DETACH, name="a\nb"),
+    "switch": attaches(protocol.SWITCH, name="other", host="elsewhere"),
+    "notice": attaches(protocol.NOTICE, text=f"hi{ESCAPES}there", hold=True),
+    "job-text": job(exit_code="0"),
+    "job-range": job(exit_code=70000),
+    "job-missing": job(),
+    "odd-name": lambda bridge: (bridge.greet(), bridge.leads(name="a\nevil"))[0],  # type: ignore[func-returns-value]
+    "asks": answered(question=f"really{ESCAPES}?", answers=[["y", f"Yes{ESCAPES}"], ["n", "No"]], default="y"),
+    "odd-question": answered(question="q", answers=[["y"]], default="z"),
+}
+
+
+if __name__ == "__main__":
+    try:
+        ATTACKS[sys.argv[1]](Bridge())
+        signal.pause()
+    except Exception:  # the client has gone
+        os._exit(0)

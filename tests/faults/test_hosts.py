@@ -1,0 +1,171 @@
+"""Hosts that mean harm: what comes from them costs neither memory nor a terminal, and is told in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import pytest
+
+from sesh import gate
+from tests.support import ROOT, Home, Result, Terminal, wait_until
+
+ODD_ROWS = ("labels", "missing", "newline", "escape", "nan", "huge", "type", "text")
+ACTS = ("\x1b]52", "\x1b]0;", "\x9b", "\x07")
+
+
+class Evil:
+    """`@evil`, reached by a program that attacks whoever comes."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.attempts = os.path.join(home.path, "attempts")
+        home.env |= {"PYTHONPATH": ROOT, "ATTEMPTS": self.attempts, "SESH_NO_SYNC": "1"}
+
+    def does(self, attack: str) -> None:
+        words = f"{sys.executable} -m tests.faults.bridges {attack}"
+        self.home.write(".config/sesh/config.toml", f"[remotes.evil]\nvia = {json.dumps(words)}\n")
+
+    def sesh(self, attack: str, *words: str) -> Result:
+        """`sesh @evil WORDS` under that attack: no traceback, and nothing that a terminal acts upon."""
+        self.does(attack)
+        done = self.home.sesh("@evil", *words)
+        assert_harmless(done.stdout + done.stderr)
+        return done
+
+    def attaches(self, attack: str) -> Terminal:
+        self.does(attack)
+        return self.home.terminal("@evil", "work")
+
+
+def assert_harmless(printed: str) -> None:
+    assert "Traceback" not in printed
+    assert "internal error" not in printed
+    assert not any(each in printed for each in ACTS)
+
+
+@pytest.fixture
+def evil(home: Home) -> Evil:
+    return Evil(home)
+
+
+def test_data_without_end_takes_bounded_memory(evil: Evil) -> None:
+    """Five gigabytes came in eight seconds."""
+    evil.does("data")
+    client = evil.home.start("@evil", "--list")
+    assert client.stderr is not None
+    said = client.stderr.read()
+    _, status, usage = os.wait4(client.pid, 0)
+    client.returncode = os.waitstatus_to_exitcode(status)
+    assert b"40 MiB" in said
+    client.communicate()
+    peak = usage.ru_maxrss << (0 if sys.platform == "darwin" else 10)
+    assert peak < 3 * gate.LARGEST, peak
+
+
+@pytest.mark.parametrize("kind", ODD_ROWS)
+def test_a_malformed_row_is_left_out_and_said(evil: Evil, kind: str) -> None:
+    done = evil.sesh(f"row-{kind}", "--list")
+    assert (done.code, "good" in done.stdout) == (0, True)
+    assert done.stderr == "sesh: @evil: one row was left out: malformed, or too many\n"
+
+
+def test_a_host_s_odd_rows_leave_the_list_of_this_machine_whole(evil: Evil) -> None:
+    assert evil.sesh("row-nan", "--list").code == 0  # from now on it is a known remote
+    evil.home.sesh("--open", "mine")
+    for attack in ("rows", "million", "deep", "no-object", "not-json", "odd-welcome", "misframes", "row-missing"):
+        evil.does(attack)
+        for name in os.listdir(evil.home.path + "/.local/state/sesh/remotes"):
+            if name.endswith(".failed"):
+                os.unlink(f"{evil.home.path}/.local/state/sesh/remotes/{name}")
+        done = evil.home.sesh("--list")
+        assert (done.code, "mine" in done.stdout) == (0, True), done
+        assert_harmless(done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("attack", "said"),
+    [
+        ("million", "values in one answer"),
+        ("deep", "not JSON"),
+        ("not-json", "not JSON"),
+        ("no-object", "views.overview is not an object"),
+        ("odd-notes", "RESPONSE.notes[0]"),
+        ("odd-error", "RESPONSE.error.code"),
+        ("error", "RESPONSE.error.exit"),
+        ("misframes", "does not speak sesh's protocol"),
+        ("odd-welcome", "WELCOME.version"),
+        ("odd-protocol", "incompatible"),
+        ("odd-question", "RESPONSE.answers[0]"),
+    ],
+)
+def test_what_is_not_of_its_shape_is_one_line(evil: Evil, attack: str, said: str) -> None:
+    done = evil.sesh(attack, "--list")
+    assert (done.code, done.stderr.count("\n"), said in done.stderr) == (1, 1, True), done
+
+
+def test_notes_are_printable_and_not_without_end(evil: Evil) -> None:
+    done = evil.sesh("notes", "--list")
+    assert done.code == 0
+    assert done.stderr.count("\n") == gate.MOST_NOTES
+
+
+@pytest.mark.parametrize("attack", ["job-text", "job-range", "job-missing", "odd-name"])
+def test_a_job_with_an_odd_code_or_name_is_one_line_and_125(evil: Evil, attack: str) -> None:
+    done = evil.sesh(attack, "--exec", "w", "--", "true")
+    assert (done.code, done.stderr.count("\n"), "malformed" in done.stderr) == (125, 1, True), done
+
+
+@pytest.mark.parametrize("attack", ["exit-text", "exit-range", "exit-name", "exit-list", "detach-name"])
+def test_an_odd_end_of_a_session_is_one_line_and_changes_no_file(evil: Evil, attack: str) -> None:
+    terminal = evil.attaches(attack)
+    assert terminal.exit_code() == 1
+    assert "malformed" in terminal.text()
+    assert_harmless(bytes(terminal.raw).decode("utf-8", "replace"))
+    with open(os.path.join(evil.home.directory, ".recent"), encoding="utf-8") as file:
+        assert file.read() == "@evil work\n"
+
+
+def test_notes_and_notices_reach_the_terminal_as_text(evil: Evil) -> None:
+    terminal = evil.attaches("noted")
+    terminal.exit_code()
+    assert_harmless(bytes(terminal.raw).decode("utf-8", "replace"))
+    terminal = evil.attaches("notice")
+    terminal.wait_for("hi")
+    assert_harmless(bytes(terminal.raw).decode("utf-8", "replace"))
+    terminal.type(b"\x1c")
+    terminal.exit_code()
+
+
+def test_a_host_cannot_send_its_client_elsewhere(evil: Evil) -> None:
+    terminal = evil.attaches("switch")
+    terminal.wait_for("hello")
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    assert "detached from work" in terminal.text()
+
+
+def test_a_question_is_asked_as_text(evil: Evil) -> None:
+    terminal = evil.attaches("asks")
+    terminal.wait_for("really")
+    assert_harmless(bytes(terminal.raw).decode("utf-8", "replace").replace("\x07", ""))
+    terminal.type(b"\x03")
+    assert terminal.exit_code() == 130
+
+
+@pytest.mark.parametrize("attack", ["dies", "silent", "mute", "prattles"])
+@pytest.mark.parametrize("verb", ["--wait", "--run", "--exec"])
+def test_a_timeout_bounds_connecting_too(evil: Evil, attack: str, verb: str) -> None:
+    """It took eight seconds, and twenty to begin with."""
+    done = evil.sesh(attack, verb, "work", "--timeout", "1", *(["--", "true"] if verb != "--wait" else []))
+    assert done.code == 124, done
+
+
+def test_a_link_that_dies_at_once_is_tried_ever_more_seldom(evil: Evil) -> None:
+    """It was tried twice a second for ever. Six attempts, the pauses doubled, take ten seconds and more."""
+    done = evil.sesh("dies", "--wait", "work", "--exit", "--timeout", "6")
+    assert done.code == 124
+    with open(evil.attempts, encoding="utf-8") as file:
+        assert 3 <= len(file.read()) <= 6
+    wait_until(lambda: not evil.home.processes())

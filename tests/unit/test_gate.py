@@ -1,0 +1,140 @@
+"""The gate: what passes is of its shape, within its bounds and printable; for anything else there is one error."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh import gate, protocol
+from sesh.errors import ProtocolError
+from sesh.ops import op_shapes
+from tests.support import ROOT
+
+KINDS = (
+    protocol.WELCOME,
+    protocol.RESPONSE,
+    protocol.NOTICE,
+    protocol.EXIT,
+    protocol.DETACH,
+    protocol.SWITCH,
+    protocol.DATA,
+)
+_ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_KEYS = st.sampled_from(
+    [*gate.FACTS, "sessions", "refusals", "home", "code", "text", "error", "message", "notes", "labels", "state",
+     "session", "question", "answers", "default", "columns", "rows", "cells", "cursor", "killed", "failed", "output",
+     "$bytes", "event"]
+)  # fmt: skip
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["work", "\x1b]0;t\x07", "a\nb"]),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(_KEYS | st.text(max_size=5), inner, max_size=6),
+    max_leaves=30,
+)
+
+
+def texts(found: Any) -> list[str]:
+    """All text in a value, save styled lines and what is not shown."""
+    if isinstance(found, str):
+        return [found]
+    if isinstance(found, dict):
+        return [each for key, value in found.items() if key != "unfinished" for each in [key, *texts(value)]]
+    return [text for each in found for text in texts(each)] if isinstance(found, list) else []
+
+
+@given(st.sampled_from(KINDS), _VALUES)
+def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int, value: Any) -> None:
+    try:
+        found = gate.message(kind, json.dumps(value).encode(), far=True)
+    except ProtocolError as error:
+        found = {"error": str(error)}
+    assert not any(_ACTS.search(text) for text in texts(found))
+    if kind == protocol.EXIT:
+        assert found.get("code") in (None, *range(256))
+    if kind == protocol.RESPONSE:
+        assert found.get("exit_code") in (None, *range(256))
+
+
+@given(st.sampled_from(sorted(op_shapes._SHAPES)), _VALUES)
+def test_an_answer_passes_in_its_shape_or_is_a_protocol_error(op: str, value: Any) -> None:
+    check = gate.Check(far=True)
+    try:
+        found = op_shapes.checked(op, json.dumps(value).encode(), check)
+    except ProtocolError:
+        return
+    if op in ("views.logs", "views.screen"):
+        found = json.loads(re.sub(gate._STYLES.removesuffix("|"), "", json.dumps(found, ensure_ascii=False)))
+    assert not any(_ACTS.search(text) for text in texts(found))
+
+
+@given(st.sampled_from(KINDS), st.binary(max_size=200))
+def test_bytes_that_are_no_message_are_a_protocol_error(kind: int, payload: bytes) -> None:
+    try:
+        gate.message(kind, payload, far=True)
+    except ProtocolError:
+        return
+
+
+@given(st.sampled_from(sorted(op_shapes._SHAPES)), st.binary(max_size=200))
+def test_bytes_that_are_no_answer_are_a_protocol_error(op: str, payload: bytes) -> None:
+    try:
+        op_shapes.checked(op, payload, gate.Check(far=True))
+    except ProtocolError:
+        return
+
+
+@given(st.text())
+def test_styled_lines_hold_text_and_sgr_alone(text: str) -> None:
+    found = gate.lines(f"\x1b[1m{text}\x1b]52;c;x\x07\x1b[2J\x1b[0m".encode("utf-8", "replace"), far=True)
+    assert found.startswith("\x1b[1m")
+    assert found.endswith("\x1b[0m")
+    assert not _ACTS.search(re.sub(gate._STYLES.removesuffix("|"), "", found))
+    assert "]52" not in re.findall("\x1b[^m]*", found)
+
+
+def test_every_op_has_the_shape_of_what_it_answers() -> None:
+    """One that is added has to say what a host may answer."""
+    named = set()
+    for path in sorted(Path(ROOT, "sesh", "ops").glob("*.py")):
+        for name in re.findall(r"^@op\ndef (\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE):
+            named.add(f"{path.stem}.{name}")
+    assert {each for each in named if not each.startswith("enter.")} == set(op_shapes._SHAPES)
+
+
+def test_rows_beyond_the_bound_are_left_out_and_counted() -> None:
+    check = gate.Check(far=True)
+    row = {"name": "a", "state": "running"}
+    data = json.dumps([row] * (gate.MOST_ROWS + 5)).encode()
+    assert len(op_shapes.checked("sessions.summaries", data, check)) == gate.MOST_ROWS
+    assert check.left_out == 5
+
+
+def test_values_that_would_cost_much_memory_are_refused_and_text_that_looks_like_them_is_not() -> None:
+    with pytest.raises(ProtocolError, match="values in one answer"):
+        gate.value(b"[" + b"[]," * gate.MOST_VALUES + b"[]]")
+    text = "[,{" * gate.MOST_VALUES
+    assert gate.value(json.dumps([text, '\\"']).encode()) == [text, '\\"']
+
+
+def test_data_beyond_the_bound_is_refused() -> None:
+    held = bytearray(gate.LARGEST - 1)
+    gate.carry(held, b"x")
+    with pytest.raises(ProtocolError, match="40 MiB"):
+        gate.carry(held, b"x")
+
+
+def test_text_of_this_machine_passes_as_it_is() -> None:
+    """A directory whose name is no UTF-8, or holds an escape, is still found."""
+    facts = {"name": "a", "state": "running", "cwd": "/caf\udce9\x1b", "command": ["x" * 9000]}
+    payload = protocol.encode({"id": 1, "session": facts})
+    assert gate.message(protocol.RESPONSE, payload, far=False)["session"] == facts
