@@ -295,3 +295,24 @@ def test_what_cannot_be_remembered_keeps_nobody_from_attaching(ready: Path) -> N
 def test_errors_say_what_to_do() -> None:
     assert "`sesh web` creates it" in str(paths.absent("web"))
     assert "`sesh web`" in str(paths.taken("web"))
+
+
+def test_a_durable_file_is_on_the_disk_before_its_name_and_the_name_before_it_returns(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a loss of power the name could lead to an empty file."""
+    done: list[str] = []
+    replace = os.replace
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append(os.readlink(f"/proc/self/fd/{descriptor}")))
+
+    def renamed(*names: str) -> None:
+        done.append("rename")
+        replace(*names)
+
+    monkeypatch.setattr(os, "replace", renamed)
+    paths.write_whole(str(ready / "a.json"), b"1", durable=True)
+    assert done == [str(ready / f".a.json.{os.getpid()}"), "rename", str(ready)]
+    done.clear()
+    paths.write_whole(str(ready / "a.json"), b"2")
+    assert done == ["rename"]
+    assert (ready / "a.json").read_bytes() == b"2"

@@ -136,6 +136,18 @@ def test_a_record_is_not_followed_through_a_link(place: Path, tmp_path: Path) ->
     assert words() == []
 
 
+def test_a_damaged_record_is_named_and_costs_no_other(place: Path) -> None:
+    known.record(there("good"))
+    for content in ("{", '{"word": 5}', '{"word": "a", "key": "b"}', "[" * 100_000):
+        path = place / ("0" * 24 + ".json")
+        path.write_text(content)
+        path.chmod(0o600)
+        assert words() == ["good"]
+        (why,) = known.damage()
+        assert f"{path} is damaged" in why
+        assert why.endswith("move it away")
+
+
 def test_a_home_that_cannot_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nothing")
     assert not known.record(there("box"))
