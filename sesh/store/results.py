@@ -13,7 +13,7 @@ import time
 from sesh import paths, protocol
 from sesh.errors import Refused
 from sesh.store import shapes
-from sesh.store.shapes import number, text, truth, whole, words
+from sesh.store.shapes import number, table, text, truth, whole, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _LARGEST = 4 << 20
 _SHAPE = {
     "exit_code": whole, "signal": whole, "duration": number, "timed_out": truth, "truncated": truth, "cpu": number,
     "memory": number, "name": text, "id": text, "command": words, "ended": number, "position": whole, "events": whole,
-    "reason": text, "run": whole, "job": truth,
+    "reason": text, "run": table, "job": truth,
 }  # fmt: skip
 
 

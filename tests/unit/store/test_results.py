@@ -67,3 +67,10 @@ def test_junk_where_a_result_should_be_is_no_result(tmp_path: Path) -> None:
         assert results.by_id("../../etc/passwd") is None
         assert results.newest("job") == result(2)
         assert str(path) in results.damage()[0]
+
+
+def test_the_result_of_a_session_that_a_run_ended_is_read() -> None:
+    """What the run came to stands in it as an object."""
+    whole = {**result(1), "run": {"key": "ab", "exit_code": 9, "n": 1}}
+    results.keep(whole, None)
+    assert results.by_id(f"{1:016x}") == whole
