@@ -353,13 +353,16 @@ class Encoder:
                     parts.append(text)
                     self.last = text[-1]
                 continue
-            for data in texts:
-                if data:
-                    # Some terminals join more behind a ZWJ than others.
-                    if self.last and (joined(self.last, 1, data[0]) or self.last[-1] == ZWJ):
-                        parts.append(pen.sequence)
-                    parts.append(data)
-                    self.last = data
+            for data, same in groupby(filter(None, texts)):
+                # Some terminals join more behind a ZWJ than others.
+                if self.last and (joined(self.last, 1, data[0]) or self.last[-1] == ZWJ):
+                    parts.append(pen.sequence)
+                parts.append(data)
+                again = len(list(same)) - 1
+                if again:
+                    between = pen.sequence if joined(data, 1, data[0]) or data[-1] == ZWJ else ""
+                    parts.append((between + data) * again)
+                self.last = data
 
     def run(self, cell: Cell, count: int) -> None:
         """Write a blank cell `count` times."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.vt import scrollback, tokenizer
+from sesh.vt import cell, scrollback, tokenizer
 from sesh.vt.emulator import Emulator
+from sesh.vt.graphemes import joined
 from sesh.vt.row import Row
 from sesh.vt.screen import Screen
 from tests.unit.vt.streams import piece, stream
@@ -94,6 +96,24 @@ def test_a_run_draws_few_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     emulator.feed(b"a\x1b[99999999b" * 500)
     assert emulator.scrolled > 50
     assert made < 5 * 500  # drawn one by one, each of them fills sixty rows
+
+
+def test_a_row_of_one_character_goes_to_the_scrollback_as_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of its cells was looked at: rows of a rule or of a wide character cost 30 times those of plain text."""
+    calls = 0
+
+    def counted(*arguments: Any) -> int:
+        nonlocal calls
+        calls += 1
+        return joined(*arguments)
+
+    monkeypatch.setattr(cell, "joined", counted)
+    emulator = Emulator(200, 4)
+    emulator.feed("─\x1b[1999b\r\n中\x1b[1999b\r\n".encode() * 4)
+    assert emulator.scrollback.lines > 4
+    assert calls < 2000
+    emulator.feed("🇫\r\n\u094d".encode() * 4)
+    assert "🇫" in "".join(emulator.last_lines(20))
 
 
 def test_a_screen_that_is_filled_or_erased_again_and_again_makes_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
