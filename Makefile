@@ -11,7 +11,7 @@ WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
 
-.PHONY: help run test test-all test-packages fidelity fuzz soak check bench bench-quick pictures man install uninstall clean
+.PHONY: help run test test-all test-packages fidelity fuzz soak faults check bench bench-quick pictures man install uninstall clean
 
 help:
 	@echo 'make run        the session "main" in this terminal; without a terminal, a demonstration'
@@ -19,6 +19,7 @@ help:
 	@echo 'make test-all   the unit and terminal suites on each Python from 3.10 to 3.13 that this machine has'
 	@echo 'make fidelity   how exactly screens are restored, judged by an independent emulator'
 	@echo 'make fuzz       random and grammar-made input for all that takes bytes (MINUTES=5); failures become seeds'
+	@echo 'make faults     every system call of daemons and clients fails, one after the other and in pairs (PAIRS=500)'
 	@echo 'make soak       50 sessions in use for an hour (HOURS=0.5: for half of one): what grows, and what goes wrong'
 	@echo 'make check      ruff, its formatter, mypy --strict, and the structure tests'
 	@echo 'make bench      sesh compared with tmux, screen and dtach (bench-quick: the main rows, in a minute)'
@@ -57,6 +58,9 @@ fidelity: test-packages
 soak: test-packages
 	LONG=1 $(BIN)/pytest -q -k 'r11 or r16' tests/faults tests/terminal
 	$(BIN)/python -m tests.soak --hours $(or $(HOURS),1) $(ARGS)
+
+faults: $(STAMP)
+	$(BIN)/python -m tests.faults.inject --pairs $(or $(PAIRS),500) $(ARGS)
 
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz all --minutes $(or $(MINUTES),5) $(ARGS)

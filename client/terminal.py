@@ -68,7 +68,7 @@ class RawTerminal:
             os.set_blocking(descriptor, blocking)
         self._blocking = {}
         if self.outbound != self._given_outbound:
-            os.close(self.outbound)
+            _close(self.outbound)
             self.outbound = self._given_outbound
         self._restore_handlers()
 
@@ -191,8 +191,8 @@ class RawTerminal:
         self._handlers = {}
         if self.signals >= 0:
             signal.set_wakeup_fd(self._old_wakeup)
-            os.close(self.signals)
-            os.close(self._wakeup)
+            _close(self.signals)
+            _close(self._wakeup)
             self.signals = self._wakeup = -1
 
     def _on_signal(self, _number: int, _frame: object) -> None:
@@ -206,6 +206,14 @@ class RawTerminal:
             return set(os.read(self.signals, 4096))
         except BlockingIOError:
             return set()
+
+
+def _close(descriptor: int) -> None:
+    """Closes a descriptor; what the kernel reports then keeps nobody from leaving, and it is closed even so."""
+    try:
+        os.close(descriptor)
+    except OSError:
+        return
 
 
 def _reopen(descriptor: int) -> int:

@@ -116,13 +116,14 @@ class Ending:
         if pump.pty is None or not session.running:
             return
         for _ in range(_FINAL_READS):  # a process that still writes must not keep the session from ending
-            if not pump.take():
+            if not pump.take() and pump.open:
                 break
+            pump.reopen()
         session.end(pump.pty.status or 0)
         if session.runs is not None:
             session.runs.program_ended(session.exit_code)
         session.emit("exited", exit_code=session.exit_code, signal=session.exit_signal, reason=self._reason())
-        self._host.close_pump()
+        session.faults.guard(self._host.close_pump, "the terminal")
         session.faults.guard(self._keep_result, "the result")
         self._finish()
 
@@ -152,7 +153,7 @@ class Ending:
     def _finish(self) -> None:
         """Keeps the session readable, or removes it; then answers those who wait."""
         session = self.session
-        for timer in ("end", "timeout", "checkpoint"):
+        for timer in ("end", "timeout", "checkpoint", "reopen"):
             session.timers.clear(timer)
         if session.facts["keep"]:
             session.faults.guard(lambda: session.write_record(durable=True), "the record")

@@ -107,6 +107,10 @@ class Requests:
             )
             connection.refuse(request.number, error)
         elif name in NEEDS_SCREEN and not session.faults.guard(session.model.catch_up, "the emulator"):
+            if not session.model.loaded:
+                failure = InternalError("the session's emulator cannot be loaded now; try again")
+                connection.refuse(request.number, failure)
+                return
             self.deferred.append((session.log.head, time.monotonic(), handler, request))
         else:
             self._carry_out(handler, request)

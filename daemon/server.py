@@ -39,6 +39,8 @@ CROWDED = 0.2
 """Seconds for which no connection is accepted after the process ran out of descriptors."""
 STRANGER = 60.0
 """Seconds after which the log of faults names another user's attempt to connect again."""
+AGAIN = 0.1
+"""Seconds until a step of the loop that failed is tried again."""
 
 
 class Server:
@@ -50,13 +52,16 @@ class Server:
     def __init__(
         self, session: Session, listener: Listener, creator: socket.socket | None, load_reload: Callable[[], Reload]
     ) -> None:
+        self._poller = new_poller()
+        self._wakeup, self._waker = os.pipe()
+        os.set_blocking(self._wakeup, False)
+        os.set_blocking(self._waker, False)
         self.session, self.listener = session, listener
         self.connections: dict[int, Connection] = {}
         self.handler = ClientHandler(session, session.pump, session.relay)
         self.requests = Requests(self)
         self.ending = Ending(session, self)
         self._load_reload = session.preload = load_reload
-        self._poller = new_poller()
         self._stopping = False
         """Whether the machine shuts down; then the session is left behind as lost."""
         self._frames_left = False
@@ -67,9 +72,6 @@ class Server:
         """Whether the image before can take over again: then a fault costs no connection, and its frame waits."""
         self._only_passed = False
         """Whether the last turn passed bytes on and did nothing else: what is waited for has not changed."""
-        self._wakeup, self._waker = os.pipe()
-        os.set_blocking(self._wakeup, False)
-        os.set_blocking(self._waker, False)
         if creator is not None:
             self.admit(Connection(creator, creator=True))
 
@@ -116,8 +118,8 @@ class Server:
         guard, log, model = session.faults.guard, session.log, session.model
         passing = self._only_passed
         if not passing:
-            self._screens_due = guard(session.relay.serve, "a screen") is True
-            self._update_poller()
+            self._screens_due = self._tried(session.relay.serve, "a screen")
+            self._tried(self._update_poller, "what is waited for")
         seconds = session.timers.wait_time() if passing and not model.has_work else self._wait_time()
         self._frames_left = self._only_passed = False
         ready = self._poller.wait(seconds)
@@ -131,7 +133,7 @@ class Server:
             self._only_passed = True
             return
         if not ready and (self._screens_due or model.has_work):
-            guard(model.step, "the emulator")
+            self._tried(model.step, "the emulator")
         guard(session.timers.run, "a timer")
         if self.requests.deferred:
             guard(self.requests.resume, "a late answer")
@@ -145,13 +147,24 @@ class Server:
         if log.head + model.position > session.packer.due_at:
             session.packer.arm()
 
+    def _tried(self, step: Callable[[], object], what: str) -> bool:
+        """Whether a step of the loop returned True. One that fails is noted, and the loop soon comes back to it."""
+        try:
+            return step() is True
+        except Exception as error:
+            self.session.faults.note(f"a fault in {what}", error)
+            self.session.timers.ensure("again", AGAIN, lambda: None)
+            return False
+
     def _wait_time(self) -> float | None:
         """Seconds for which the turn may wait for something to happen, None for ever."""
         if self._screens_due or self.requests.deferred or self._frames_left or self.ending.due():
             return 0.0
         seconds = self.session.timers.wait_time()
         model = self.session.model
-        return min(model.wait_time(), 1.0 if seconds is None else seconds) if model.has_work else seconds
+        if not model.has_work or self.session.timers.is_set("again"):
+            return seconds
+        return min(model.wait_time(), 1.0 if seconds is None else seconds)
 
     def _work(self, connection: Connection) -> None:
         """Handles a connection's frames, sends what it is to get, and closes it where that was all."""
@@ -376,11 +389,19 @@ class Server:
         """Gives the session another name. Raises Exists, Refused."""
         session, old = self.session, self.session.name
         self.restore_socket()  # something may have removed the socket that is to be moved
-        self.listener.rename(name, lambda: session.change(name=name))
+        try:
+            self.listener.rename(name, lambda: session.change(name=name))
+        except OSError as error:
+            if session.name != old:  # its record is there, and its socket stayed
+                session.facts["name"] = old
+                session.faults.guard(os.unlink, "the removal of a record", paths.record_path(name))
+            raise Refused(f"cannot rename {old}: {error.strerror}; nothing was changed") from error
         try:
             os.unlink(paths.record_path(old))
         except FileNotFoundError:
             pass  # somebody has removed it
+        except OSError as error:
+            session.faults.note("a record stays under the name before", error)
         if not session.running:
             session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
         session.emit("renamed", before=old)
@@ -415,6 +436,6 @@ class Server:
     def release(self) -> None:
         """Gives the session's name back, and removes its files."""
         self._poller.forget(self.listener.socket.fileno())
-        self.listener.release()
+        self.listener.release(self.session.facts["id"])
         self.session.remove_checkpoint()
         self.session.remove_agent_link()

@@ -34,13 +34,16 @@ def main() -> int:
 
 def start() -> None:
     """The program's whole life. Skips the interpreter's shutdown if no thread is left: the kernel frees everything."""
-    from sesh.lean import signal
-    from sesh.quitkey import quit_key
+    try:
+        from sesh.lean import signal
+        from sesh.quitkey import quit_key
 
-    with quit_key:
-        code = main()
-        signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # there is nothing left to quit
-        _exit(code)
+        with quit_key:
+            code = main()
+            signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # there is nothing left to quit
+            _exit(code)
+    except OSError as error:  # what words errors cannot be loaded either
+        sys.exit(f"sesh: cannot load {error.filename or 'a module'}: {error.strerror}; try again")
 
 
 def _exit(code: int) -> None:
@@ -80,6 +83,9 @@ def _internal(error: Exception, argv: list[str]) -> SeshError:
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         of = "this machine" if error.errno == errno.ENFILE else "this process"
         return Refused(f"{of} has too many files open", hint="raise the limit: ulimit -n 1024", exit_code=code)
+    if isinstance(error, OSError) and error.errno in (errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT):
+        place = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        return Refused(f"{place}{error.strerror}; try again when the system has recovered", exit_code=code)
     return InternalError(f"internal error: {what}; set SESH_DEBUG=1 to see more", exit_code=code)
 
 

@@ -277,11 +277,18 @@ class locked:  # noqa: N801
             raise
         except OSError as error:
             raise Refused(f"cannot lock {self._path}: {error.strerror}; check it and move it away") from error
-        os.fchmod(self._descriptor, OWN)  # the umask may have taken more than it should
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            os.fchmod(self._descriptor, OWN)  # the umask may have taken more than it should
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        except OSError:
+            self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+        try:
+            os.close(self._descriptor)
+        except OSError:
+            pass  # nothing was written to it, and the kernel has let go of the lock
 
 
 def hold_package() -> None:

@@ -40,16 +40,19 @@ def peer_uid(peer: socket.socket) -> int:
 def _read(path: str) -> bytes:
     """What a file of /proc holds; empty where it is not there or not ours to read."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return _read_whole(path)
     except OSError:
         return b""
+
+
+def _read_whole(path: str) -> bytes:
+    """What a file of /proc or /etc holds. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         read = b""
         while block := os.read(descriptor, 65536):
             read += block
         return read
-    except OSError:
-        return b""
     finally:
         os.close(descriptor)
 

@@ -65,9 +65,13 @@ class Connection:
 
     def close(self) -> None:
         """Closes both descriptors; a second call does nothing."""
-        for descriptor in {self.inbound, self.outbound} - {-1}:
-            os.close(descriptor)
+        descriptors = {self.inbound, self.outbound} - {-1}
         self.inbound = self.outbound = -1
+        for descriptor in descriptors:
+            try:
+                os.close(descriptor)
+            except OSError:
+                continue  # it is closed even so, and nothing that was sent depends on it
 
     def broken(self) -> bool:
         """Whether what ended was the way to the daemon, which may be found again, and not the daemon itself."""

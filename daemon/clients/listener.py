@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BACKLOG = 128
 _STALE_AFTER = 60.0
+_RELEASES = 3
+"""How often it is tried to remove a session's files."""
 
 
 class Listener:
@@ -95,16 +97,24 @@ class Listener:
             before.close()  # only now: the new one must not get its number
             return True
 
-    def release(self) -> None:
-        """Removes the session's files, where they are still its own, and closes the socket."""
+    def release(self, number: str = "") -> None:
+        """Removes the session's files, where they are still its own, and closes the socket. `number`: its id.
+
+        Files that stayed would look like a session that was lost: what fails is tried again. Raises OSError, Refused.
+        """
         if self.socket.fileno() < 0:
             return
-        try:
-            with paths.locked(self.folder):
-                if self._ours():
-                    records.remove(self.name)
-        except FileNotFoundError:
-            pass  # the whole directory is gone, and the files with it
+        for left in reversed(range(_RELEASES)):
+            try:
+                with paths.locked(self.folder):
+                    if self._ours():
+                        records.remove(self.name, number)
+                break
+            except FileNotFoundError:
+                break  # the whole directory is gone, and the files with it
+            except (OSError, Refused):
+                if not left:
+                    raise
         self.close()
 
     def close(self) -> None:
@@ -130,11 +140,17 @@ class Listener:
         whole = os.path.join(self.folder, temporary)
         if os.path.lexists(whole):
             os.unlink(whole)  # left by a dead process of the same pid
-        with paths.masked(0o177), paths.reachable(self.folder, temporary) as address:
-            opened.bind(address)
-            opened.listen(BACKLOG)
-        found = os.lstat(whole)
-        os.rename(whole, self._path(self.name))
+        try:
+            with paths.masked(0o177), paths.reachable(self.folder, temporary) as address:
+                opened.bind(address)
+                opened.listen(BACKLOG)
+            found = os.lstat(whole)
+            os.rename(whole, self._path(self.name))
+        except OSError:
+            opened.close()
+            if os.path.lexists(whole):
+                os.unlink(whole)
+            raise
         return opened, (found.st_dev, found.st_ino)
 
 

@@ -131,11 +131,14 @@ class Model:
     def step(self) -> None:
         """Feeds the emulator one slice, of a length that takes a few milliseconds.
 
-        A fault of the emulator costs that slice, so that it cannot block the program forever.
+        A fault of the emulator costs that slice, so that it cannot block the program forever. Raises OSError where it
+        cannot be loaded now; that costs nothing, and the program waits.
         """
         try:
             emulator = self.emulator
             self._apply_resizes()
+        except OSError:
+            raise
         except Exception:
             self.position = self._log.head
             raise

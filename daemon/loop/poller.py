@@ -31,15 +31,27 @@ class Poller:
         return events
 
     def watch(self, watched: dict[int, int]) -> None:
-        """Waits for these descriptors from now on, and for no others. The caller must not change the dict later."""
+        """Waits for these descriptors from now on, and for no others. The caller must not change the dict later.
+
+        Raises OSError where the kernel has no memory for all of them; those that are left come with the next call.
+        """
         before, self._watched = self._watched, watched
         for descriptor in before.keys() - watched.keys():
             self._unregister(descriptor)
+        failed: OSError | None = None
         for descriptor, events in watched.items():
-            if descriptor not in before:
-                self._kernel.register(descriptor, self._events(events))
-            elif before[descriptor] != events:
-                self._kernel.modify(descriptor, self._events(events))
+            try:
+                if descriptor not in before:
+                    self._kernel.register(descriptor, self._events(events))
+                elif before[descriptor] != events:
+                    self._kernel.modify(descriptor, self._events(events))
+            except OSError as error:
+                failed = error
+                self._watched = {each: self._watched[each] for each in self._watched if each != descriptor}
+                if descriptor in before:
+                    self._watched[descriptor] = before[descriptor]
+        if failed is not None:
+            raise failed
 
     def forget(self, descriptor: int) -> None:
         """Stops waiting for a descriptor, before it is closed. One that is not waited for is ignored."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import termios
-from errno import EACCES, EAGAIN, EIO, EMFILE, ENFILE, ENOENT, ENOEXEC, ENOSPC, ENOTDIR, ENXIO
+from errno import EACCES, EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOENT, ENOEXEC, ENOSPC, ENOTDIR, ENXIO
 from fcntl import ioctl
 from sys import byteorder
 
@@ -150,11 +150,15 @@ class Pty:
     def resize(self, columns: int, rows: int, width: int, height: int) -> None:
         """Sets the size of the program's window; the kernel sends SIGWINCH only where it changes."""
         packed = b"".join(value.to_bytes(2, byteorder) for value in (rows, columns, width, height))
-        try:
-            ioctl(self.descriptor, termios.TIOCSWINSZ, packed)
-        except OSError as error:
-            if error.errno != EIO:
-                raise
+        while True:
+            try:
+                ioctl(self.descriptor, termios.TIOCSWINSZ, packed)
+            except OSError as error:
+                if error.errno == EINTR:
+                    continue
+                if error.errno != EIO:
+                    raise
+            return
 
     def foreground(self) -> int:
         """The foreground process group of the terminal, 0 where it has none."""
@@ -213,15 +217,17 @@ class Pty:
 
     def close(self) -> None:
         """Closes the pty; processes that still hold the slave side get the kernel's SIGHUP."""
-        if self.descriptor >= 0:
-            if self._process is not None:
-                self._process.fileobj.close()  # it owns the descriptor, and would close the number once more
+        descriptor, slave = self.descriptor, self._slave
+        self.descriptor = self._slave = -1  # also where closing reports an error: the kernel has closed it even then
+        try:
+            if self._process is not None and descriptor >= 0:
                 self._process.fd, self._process.closed = -1, True
-            else:
-                os.close(self.descriptor)
-            if self._slave >= 0:
-                os.close(self._slave)
-            self.descriptor = self._slave = -1
+                self._process.fileobj.close()  # it owns the descriptor, and would close the number once more
+            elif descriptor >= 0:
+                os.close(descriptor)
+        finally:
+            if slave >= 0:
+                os.close(slave)
 
 
 def load_ptyprocess() -> Any:

@@ -40,6 +40,8 @@ MAX_ANSWERS = 4 << 10
 """Bytes of automatic answers that may wait for the program; further ones are dropped, as a terminal does."""
 OWN_WRITERS = frozenset(("answers", "run"))
 """Writers of the daemon itself: what they type is not a line that a person would continue."""
+REOPEN_AFTER = 1.0
+"""Seconds after which a terminal that could not be read is read again, while the program runs."""
 CHECKPOINT_AFTER = 1.0
 """Seconds after output came until `checkpoint` is called."""
 
@@ -92,6 +94,8 @@ class Pump:
         if self.pty is None or not self.open:
             return False
         blocks, self.open = self.pty.read()
+        if not self.open and self.running:
+            self.timers.ensure("reopen", REOPEN_AFTER, self.reopen)
         if not blocks:
             return False
         block = blocks[0] if len(blocks) == 1 else b"".join(blocks)
@@ -112,6 +116,10 @@ class Pump:
             self._found(finding, start + finding.end)
         self.delivered = self._deliver(block) and not findings and self.filter is None and self.open
         return True
+
+    def reopen(self) -> None:
+        """Reads from the terminal again after that failed."""
+        self.open = self.running
 
     def show(self, data: bytes) -> None:
         """Adds output that was held back, and passes it on."""
@@ -371,11 +379,11 @@ class StdinPipe:
 
     def close(self) -> None:
         """Lets the job see the end of its input."""
-        if self.open:
-            os.close(self.descriptor)
-            self.descriptor = -1
+        descriptor, self.descriptor = self.descriptor, -1
         self._waiting = memoryview(b"")
         self._answer()
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _answer(self) -> None:
         feeder, request, self._request = self.feeder, self._request, 0

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _SPEC_TIMEOUT = 10.0
 """Seconds that a fork of the zygote waits for its spec."""
+_PATIENCE, _PAUSE = 10.0, 0.05
+"""Seconds for which a daemon tries to build its loop, and between two tries."""
 
 
 def run_forked(channel: int, spec: Spec) -> None:
@@ -83,20 +85,22 @@ def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
     """Reports to the creator that the session is there, or why not, and serves it; never returns."""
     try:
         platform.set_process_title(f"sesh: {spec['name']}")
-        detach(channel, lifetime_pipe)
-        reset_signals()
-        paths.hold_package()
-        first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, CHANNEL)
         try:
+            detach(channel, lifetime_pipe)
+            channel = CHANNEL
+            reset_signals()
+            paths.hold_package()
             session, listener = _set_up(spec)
-        except SeshError as error:
-            first.sendall(_refused(error))
+        except (SeshError, OSError) as error:
+            known = error if isinstance(error, SeshError) else refusal(error)
+            wire.Connection(channel, channel).send(_refused(known))
             os._exit(1)
+        first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, CHANNEL)
         try:
             first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))
         except OSError:
-            pass  # the creator has died; its session lives
-        _serve(session, listener, first)
+            first.close()  # the creator has died; its session lives
+        _serve(session, listener, first if first.fileno() >= 0 else None)
     except BaseException as error:
         if os.environ.get("SESH_DEBUG"):
             import traceback
@@ -112,15 +116,26 @@ def _refused(error: SeshError) -> bytes:
     return protocol.message(protocol.RESPONSE, {"id": 0, "error": error.facts()})
 
 
-def _serve(session: Session, listener: Listener, creator: socket.socket) -> None:
-    """Serves the session to its end. The server's modules load here: the creator has its answer and need not wait."""
-    try:
-        from sesh.daemon.server import Server
+def _serve(session: Session, listener: Listener, creator: socket.socket | None) -> None:
+    """Serves the session to its end. The server's modules load here: the creator has its answer and need not wait.
 
-        server = Server(session, listener, creator, _load_reload)
-    except BaseException:
-        listener.release()
-        raise
+    Its program runs already, so what fails only for lack of descriptors or memory is tried again for a while.
+    """
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            from sesh.daemon.server import Server
+
+            server = Server(session, listener, creator, _load_reload)
+            break
+        except OSError:
+            if time.monotonic() > until:
+                listener.release()
+                raise
+            time.sleep(_PAUSE)
+        except BaseException:
+            listener.release()
+            raise
     gc.freeze()  # what has been loaded by now lives as long as the daemon
     gc.enable()
     server.begin()
@@ -136,10 +151,10 @@ def _load_reload() -> Reload:
 
 def _set_up(spec: Spec) -> tuple[Session, Listener]:
     """A session with its program running, and its listening socket. Raises SeshError."""
-    from sesh.daemon.clients.listener import Listener
-
     listener = None
     try:
+        from sesh.daemon.clients.listener import Listener
+
         listener = Listener.claim(spec["name"])
         session = _start_session(spec)
         session.write_record()

@@ -104,11 +104,15 @@ def _number(name: str) -> str:
     return number if isinstance(number, str) and number.isalnum() else "none"
 
 
-def remove(name: str) -> None:
-    """Removes a session's files, its checkpoint too. The caller holds the directory's lock; nobody listens any more."""
-    number = _number(name)
+def remove(name: str, number: str = "") -> None:
+    """Removes a session's files, its checkpoint too. The caller holds the directory's lock; nobody listens any more.
+
+    `number`: its id, where the caller knows it; else the record does. The socket goes last: by it a daemon knows the
+    files as its own, where a removal that failed is tried again.
+    """
+    number = number or _number(name)
     own = (agent_path(number), checkpoint_path(number), environment_path(number))
-    for path in (*own, paths.socket_path(name), paths.record_path(name)):
+    for path in (*own, paths.record_path(name), paths.socket_path(name)):
         try:
             os.unlink(path)
         except FileNotFoundError:

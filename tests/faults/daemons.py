@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from sesh import platform, protocol, wire
@@ -18,11 +19,16 @@ from tests.support import ROOT, Home, processes, wait_until
 
 
 class Creator:
-    """One process that creates sessions; `before` are shell words that prepare it, such as `umask 0 && exec`."""
+    """One process that creates sessions; `before` are shell words that prepare it, such as `umask 0 && exec`.
 
-    def __init__(self, home: Home, before: str = "exec", **env: str) -> None:
+    `program`: the module that it runs, with its arguments.
+    """
+
+    def __init__(
+        self, home: Home, before: str = "exec", program: Sequence[str] = ("tests.faults.creator",), **env: str
+    ) -> None:
         self.process = subprocess.Popen(
-            ["/bin/sh", "-c", f'{before} "$@"', "sh", sys.executable, "-m", "tests.faults.creator"],
+            ["/bin/sh", "-c", f'{before} "$@"', "sh", sys.executable, "-m", *program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -47,6 +53,12 @@ class Creator:
         if "code" in answer:
             raise rebuild(answer)
         return dict(answer)
+
+    @property
+    def answers(self) -> int:
+        """The descriptor that outcomes come from."""
+        assert self.process.stdout is not None
+        return self.process.stdout.fileno()
 
     def close(self) -> None:
         """Ends the process; the sessions live on."""

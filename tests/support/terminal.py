@@ -156,7 +156,7 @@ class Terminal:
 
     def exit_code(self, timeout: float = 10) -> int:
         """The program's exit code, negative for a signal, once it has ended; all that it printed has come then."""
-        self.wait_until(self._ended, timeout, f"the end of {' '.join(self.command)}")
+        self.wait_until(self.ended, timeout, f"the end of {' '.join(self.command)}")
         if self._line >= 0:
             # With our end closed the kernel says when there is nothing left to read.
             self.termios()
@@ -168,7 +168,8 @@ class Terminal:
         assert self._status is not None
         return os.waitstatus_to_exitcode(self._status)
 
-    def _ended(self) -> bool:
+    def ended(self) -> bool:
+        """Whether the program has ended."""
         if self._status is None:
             self._status = reap(self.pid, 0)
         return self._status is not None
@@ -176,7 +177,7 @@ class Terminal:
     @property
     def alive(self) -> bool:
         """Whether the program still runs."""
-        return not self._ended()
+        return not self.ended()
 
     # -- acting
 

@@ -1,0 +1,55 @@
+"""A program that has the shim in it: `creator`, whose daemons fail as their plan says, or `client`, which is sesh.
+
+`creator` reads a request a line and answers with a line, as `tests.faults.creator` does; the request's `plan` is for
+the daemon that is forked for it, from its first instruction on. `client PLAN WORDS…` is `sesh WORDS…` with a plan.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from tests.faults import shim
+
+_SOONER = {
+    "sesh.daemon.pty.pump": {"CHECKPOINT_AFTER": 0.02},
+    "sesh.daemon.checkpoint": {"QUIET": 0.02},
+}
+"""Waiting times, in seconds, so that a scenario need not last."""
+
+
+def _creator() -> None:
+    import importlib
+
+    from sesh.daemon.spawn import main
+    from tests.faults import creator
+
+    for module, values in _SOONER.items():
+        for name, value in values.items():
+            setattr(importlib.import_module(module), name, value)
+    run_forked = main.run_forked
+
+    def run(channel: int, spec: main.Spec) -> None:
+        shim.shim.arm({**spec.pop("plan"), "signal": shim.SIGCHLD})
+        run_forked(channel, spec)
+
+    main.run_forked = run
+    creator.main()
+
+
+def _client(plan: str, words: list[str]) -> None:
+    sys.argv[:] = ["sesh", *words]
+    shim.shim.arm({**json.loads(plan), "signal": shim.SIGWINCH})
+    from sesh.__main__ import start
+
+    start()
+
+
+if __name__ == "__main__":
+    os.environ["SESH_DEBUG"] = os.environ.get("SESH_DEBUG", "")
+    shim.install()
+    if sys.argv[1] == "creator":
+        _creator()
+    else:
+        _client(sys.argv[2], sys.argv[3:])
