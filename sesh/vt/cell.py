@@ -365,13 +365,13 @@ class Encoder:
                 self.last = data
 
     def run(self, cell: Cell, count: int) -> None:
-        """Write a blank cell `count` times."""
+        """Write an ASCII cell `count` times."""
         if count:
             self.set_pen(cell.pen)
             if self.last.endswith(ZWJ):
                 self.parts.append(cell.pen.sequence)
-            self.parts.append(" " * count)
-            self.last = " "
+            self.parts.append(cell.data * count)
+            self.last = cell.data
 
 
 def encode(cells: Iterable[Cell], *, reset: bool = False) -> str:

@@ -15,7 +15,7 @@ class Row(list[Cell]):
     wrapped: the row goes on with the logical line of the row above (xterm.js: isWrapped).
     spacer: the last cell may be there only because a wide character did not fit and wrapped (see `ends_in_spacer`).
     shared: it stands in several places, and is never changed (see `uniform`); `line` is then its text, if known.
-    Hints for speed: from `used` on, all cells are `rest`, a blank; `styled`: cells may have pens that are not the
+    Hints for speed: from `used` on, all cells are `rest`, an ASCII one; `styled`: cells may have pens that are not the
     default; `wide`: there may be wide characters.
     """
 
@@ -137,19 +137,23 @@ class Row(list[Cell]):
             return self.trimmed()
         return self[:-1] if self.ends_in_spacer(following) else self[:]
 
+    def write(self, encoder: Encoder) -> None:
+        """Write all cells."""
+        encoder.cells(self[: self.used])
+        encoder.run(self.rest, len(self) - self.used)
+
     def encoded(self) -> str:
         """The text of the cells without the default blanks at the end (see `cell`)."""
         if self.line is not None:
             return self.line
-        if not self.styled and (text := "".join(map(data_of, self[: self.used]))).isascii():
-            text = text.rstrip(" ")
-        elif self.rest is BLANK:
-            text = encode(self.trimmed())
-        else:
+        if self.rest is not BLANK:
             encoder = Encoder()
-            encoder.cells(self[: self.used])
-            encoder.run(self.rest, len(self) - self.used)
+            self.write(encoder)
             text = str(encoder)
+        elif not self.styled and (text := "".join(map(data_of, self[: self.used]))).isascii():
+            text = text.rstrip(" ")
+        else:
+            text = encode(self.trimmed())
         if self.shared:
             self.line = text
         return text
@@ -169,7 +173,10 @@ def uniform(pen: Pen, grapheme: str, width: int, columns: int, wrapped: bool = F
     row = Row(columns, pen.erased)
     count = columns // width
     row[: count * width] = [pen.cell(grapheme), pen.stub][:width] * count
-    row.used = columns
+    if grapheme.isascii() and row[0] != BLANK:
+        row.rest, row.used = row[0], 0
+    else:
+        row.rest, row.used = BLANK, columns
     row.styled = pen is not DEFAULT
     row.wide = width > 1
     row.spacer = count * width < columns

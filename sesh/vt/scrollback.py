@@ -132,7 +132,9 @@ class Scrollback:
             self._extend(row[:-1])
             self._maybe_spacer = row[-1]
         else:
-            self._extend(row)
+            encoder = Encoder(self._pen, self._last)
+            row.write(encoder)
+            self._add(encoder)
         if continued and self._length < LINE_LIMIT:
             return True
         self.close()
@@ -166,7 +168,7 @@ class Scrollback:
         if row.spacer or self._parts is None:
             return 0
         encoder = Encoder(self._pen, self._last)
-        encoder.cells(row)
+        row.write(encoder)
         text = str(encoder)
         if encoder.pen is not self._pen or encoder.last != self._last:
             return 0
@@ -254,6 +256,10 @@ class Scrollback:
     def _extend(self, cells: Sequence[Cell]) -> None:
         encoder = Encoder(self._pen, self._last)
         encoder.cells(cells)
+        self._add(encoder)
+
+    def _add(self, encoder: Encoder) -> None:
+        """What an encoder wrote that began at the end of the open line."""
         text = str(encoder)
         parts = self._parts if self._parts is not None else []
         parts.append(text)
