@@ -195,7 +195,9 @@ class _Trial:
                 self._await(person, protocol.ACK, protocol.OUTPUT)
                 wider = columns + 1 if columns < 1000 else columns - 1
                 self._doing = "a resize"
-                person.send(protocol.frame(protocol.RESIZE, protocol.size_payload(wider, rows)), deadline)
+                # A resize alone brings no screen where the alternate one shows: the program draws that anew.
+                resize = protocol.frame(protocol.RESIZE, protocol.size_payload(wider, rows))
+                person.send(resize + protocol.frame(protocol.REDRAW), deadline)
                 self._await(person, protocol.SCREEN)
                 self._doing = "a client that detaches"
                 person.send(protocol.frame(protocol.PING, b"1") + protocol.message(protocol.DETACH, {}), deadline)

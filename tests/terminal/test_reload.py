@@ -164,6 +164,13 @@ def test_a_program_that_ends_amid_reloads_has_its_code_delivered(sesh: Sesh, hom
         assert job.wait(20) == 10 + number
 
 
+def test_a_session_on_the_alternate_screen_is_reloaded_too(sesh: Sesh, home: Home) -> None:
+    person = home.terminal("work", "--", "sh", "-c", "printf '\\033[?1049hfull screen'; exec cat")
+    person.wait_for("full screen")
+    assert sesh("--reload", "work", "--json").json() == {"ok": True, "reloaded": ["work"]}
+    assert sesh("--screen", "work").stdout.startswith("full screen")
+
+
 def test_a_kept_session_is_reloaded_too(sesh: Sesh, home: Home) -> None:
     assert sesh("--exec", "job", "--keep", "--", "sh", "-c", "echo done; exit 3").code == 3
     assert sesh("--reload", "--json").json() == {"ok": True, "reloaded": ["job"]}
