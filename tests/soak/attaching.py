@@ -58,7 +58,8 @@ class Attached:
             raise AssertionError(f"the session has ended: {payload!r}")
         if kind == protocol.SCREEN:
             position = protocol.split_number(payload)[0]
-            assert position == self.position, f"a screen of {position}, expected of {self.position}"
+            assert position >= self.position, f"a screen of {position}, after {self.position}"
+            self.position = position
         elif kind == protocol.OUTPUT:
             position, data = protocol.split_number(payload)
             assert position == self.position, f"output at {position}, expected at {self.position}"

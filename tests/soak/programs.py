@@ -47,7 +47,7 @@ draw() {
 }
 trap draw WINCH
 stty -echo
-printf '\\e[?1049h\\e[?25l\\e[?1000h'
+printf '\\e[?1049h\\e[?7l\\e[?25l\\e[?1000h'
 i=0
 while :; do
     draw
