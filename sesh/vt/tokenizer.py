@@ -222,10 +222,10 @@ _CONTROL = re.compile(f"[{_INNER}]")
 
 
 def _hoist(match: re.Match[str]) -> str:
-    """Move the controls within a sequence to its front."""
+    """Move the controls within a sequence to its front, behind the ST of a string that its ESC ends."""
     sequence = match[0]
     controls = "".join(_CONTROL.findall(sequence))
-    return controls + _CONTROL.sub("", sequence)
+    return f"\x1b\\{controls}{_CONTROL.sub('', sequence)}" if controls else sequence
 
 
 class Tokenizer:

@@ -114,6 +114,18 @@ def test_controls_within_a_sequence_act_before_it() -> None:
     assert emulator.pen_sgr() == "0;31"
 
 
+@pytest.mark.parametrize("string", [b"\x1bP1", b"\x1b]2;title", b"\x1b_x"])
+def test_a_control_behind_the_escape_that_ends_a_string_acts(string: bytes) -> None:
+    """It went to the string's end where a sequence before it had a control in it, too."""
+    data = b"a\x1b\x07" + string[1:] + b"\x1b\nb"
+    assert fed(data).text()[:2] == ["a", ""]
+    assert fed(data).cursor == (1, 1)
+    pieces = Emulator(20, 4)
+    for byte in data:
+        pieces.feed(bytes([byte]))
+    assert pieces.state() == fed(data).state()
+
+
 @pytest.mark.parametrize("data", [b"\x1b[31", b"\x1b]0;ti", b"\x1bP1;2", "é".encode()[:1], b"\x1b", b"\x1b("])
 def test_unfinished_bytes_are_kept_and_sent_on(data: bytes) -> None:
     emulator = fed(b"text" + data)
