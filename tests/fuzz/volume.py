@@ -13,7 +13,7 @@ from sesh.daemon.clients.model import STEP_TIME
 from sesh.daemon.pty.queries import QueryScanner
 from sesh.vt.emulator import Emulator
 from tests.faults.daemons import resident
-from tests.fuzz import frames, grammar, loop
+from tests.fuzz import frames, grammar, loop, terminals
 from tests.fuzz.target import Target
 from tests.fuzz.terminals import check_bounds, feed_in_time, path
 from tests.unit.vt.streams import cut
@@ -58,11 +58,28 @@ class Pair:
                 self.slow.feed(block[at : at + size])
                 at += size
 
-    def check(self) -> None:
-        """Both are in the same state, without errors, and within their bounds."""
-        for emulator in (self.quick, self.slow):
-            check_bounds(emulator)
-        assert self.quick.state() == self.slow.state(), "the paths differ"
+    def failure(self, rng: random.Random, block: bytes) -> Exception | None:
+        """What is wrong after a further block: the states differ, there are errors, or bounds are passed."""
+        try:
+            self.feed(rng, block)
+            for emulator in (self.quick, self.slow):
+                check_bounds(emulator)
+            assert self.quick.state() == self.slow.state(), "the paths differ"
+        except Exception as error:
+            return error
+        return None
+
+
+def kept(size: tuple[int, int], block: bytes) -> str:
+    """How to repeat what failed after a block, where the block alone brings it about in one of the targets."""
+    case = bytes([grammar.SIZES.index(size), 0]) + block
+    for target in terminals.TARGETS:
+        with target.open() as check:
+            error = loop.failure(check, case)
+            if error is not None:
+                smaller = loop.cut_down(check, case, loop.kind_of(error), 60.0)
+                return f"to repeat it: {loop.how_to_repeat(loop.keep(target, smaller))}"
+    return "it takes what came before, too: run it again with that seed"
 
 
 def output(megabytes: float, seed: int) -> int:
@@ -75,8 +92,10 @@ def output(megabytes: float, seed: int) -> int:
         size = rng.choice(_SIZES)
         pair, scanner, done, spent = Pair(size), QueryScanner(), 0, time.process_time()
         for block in blocks(rng, kind, share):
-            pair.feed(rng, block)
-            pair.check()
+            error = pair.failure(rng, block)
+            if error is not None:
+                print(f"{kind} FAILED at {done} bytes (seed {seed}): {error!r}\n{kept(size, block)}")
+                return 1
             scanner = QueryScanner(scanner.carry)
             scanner.find(block)
             done += len(block)
