@@ -44,13 +44,14 @@ class Ledger:
     def _reset(self) -> None:
         """Start from a terminal in its default state, as after RIS (which leaves the titles alone)."""
         self._private: dict[int, bool] = {}
+        self._saved_modes: dict[int, bool] = {}
         self._ansi: dict[int, bool] = {}
         self._alternate_mode = 0  # 47, 1047 or 1049: the mode that switched the alternate screen on
         self._cursor_saved = False  # on the main screen (DECSC)
         self._margins = self._tabs = self._keypad = self._shifted = self._utf8_off = self._link = self._pointer = False
         self._progress = False
         self._charsets: set[bytes] = set()
-        self._ever_coloured = self._pen = False
+        self._ever_coloured = self._pen = self._cursor_restored = False
         self._shape = 0
         self._pushes = [0, 0]  # of kitty's keyboard flags, on the main and the alternate screen
         self._flags_set = [False, False]  # kitty's keyboard flags set without a push
@@ -85,7 +86,9 @@ class Ledger:
             private, switch = found.group(1, 2)
             final, escape = found[7], found[found.re.groups]
             single = _SINGLE.get(private)
-            if single is not None:
+            if switch in (b"r", b"s"):
+                self._save_or_restore_modes(_numbers(private), switch == b"s")
+            elif single is not None:
                 self._private[single] = switch == b"h"
             elif escape in (b"n", b"o"):  # LS2, LS3
                 locked = found.start()
@@ -146,12 +149,10 @@ class Ledger:
         for _ in range(64):
             at = data.rfind(b"\x1b[", 0, at)
             if at < 0:
-                self._pen = self._pen or b"\x1b8" in data
                 return
             found = pen.match(data, at)
             if found:
-                # DECRC restores the pen saved with the cursor, which may be any
-                self._pen = bool(found[1].strip(b"0;")) or data.find(b"\x1b8", at) >= 0
+                self._pen = bool(found[1].strip(b"0;"))
                 return
         self._pen = True
 
@@ -195,6 +196,14 @@ class Ledger:
                 if number == 1049 and leaving:
                     self._save_or_restore_cursor(False)
 
+    def _save_or_restore_modes(self, numbers: list[int], save: bool) -> None:
+        """XTSAVE, XTRESTORE."""
+        for number in _PRIVATE.intersection(numbers):
+            if save:
+                self._saved_modes[number] = self._private.get(number, _ON.get(number, False))
+            elif number in self._saved_modes:
+                self._private[number] = self._saved_modes[number]
+
     def _save_or_restore_cursor(self, save: bool) -> None:
         """DECSC saves auto-wrap, origin mode and charsets; after DECRC any that was changed then counts as changed."""
         here = int(self.alternate)
@@ -203,6 +212,7 @@ class Ledger:
             self._saved_cursors[here] = (off, origin, self._shifted, frozenset(self._charsets))
             self._cursor_saved = self._cursor_saved or not here
             return
+        self._cursor_restored = True
         off, origin, shifted, charsets = self._saved_cursors[here]
         self._private |= {number: on for number, on, was in ((7, False, off), (6, True, origin)) if was}
         self._charsets |= charsets
@@ -301,6 +311,8 @@ class Ledger:
         if self._link:
             out.append(b"\x1b]8;;\x1b\\")
         out += self._undo_keyboard(int(self.alternate))
+        if not self.alternate and (keys := self._undo_keyboard(1)):  # left there by a program
+            out += [b"\x1b[?1049h", *keys, b"\x1b[?1049l"]
         for number, on in self._private.items():
             if on != _ON.get(number, False) and number not in (6, 25, 69, 2026):
                 out.append(b"\x1b[?%d%c" % (number, b"l" if on else b"h"))
@@ -362,7 +374,8 @@ class Ledger:
         out += [b"\x1b%sB" % place for place in sorted(self._charsets | charsets)]
         if self._utf8_off:
             out.append(b"\x1b%G")
-        if self._pen or (self._ever_coloured and self.alternate):
+        # A cursor comes back with the pen that it was saved with, which may be any.
+        if self._pen or (self._ever_coloured and (self.alternate or self._cursor_restored)):
             out.append(b"\x1b[m")
         return out
 
@@ -399,7 +412,7 @@ def _patterns() -> list[Pattern[bytes]]:
 
         change = (
             rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmnov-z`]|\()"  # rule out the most frequent others first: it is faster
-            rb"(?:\[(?:\?([0-9;]*)([hl])|([<=>])([0-9;:]*)([ufmn])|([0-9;]*)(?:([hlrgstu])| q)|(!p))"
+            rb"(?:\[(?:\?([0-9;]*)([hlrs])|([<=>])([0-9;:]*)([ufmn])|([0-9;]*)(?:([hlrgstu])| q)|(!p))"
             rb"|\](?:([0-24589]|1[0-9]|22|10[45]|11[0-9])(?:;([^\x07\x1b\x18\x1a]*)|(?=[\x07\x1b])))"
             rb"|([)*+./\-])([ -/]*[0-~])|(%[@G])|([=>78Hcno]))"
         )
