@@ -144,6 +144,7 @@ def test_time_that_runs_out_is_124_and_an_error_in_json(sesh: Sesh) -> None:
 @pytest.mark.usefixtures("work")
 def test_a_pattern_that_takes_forever_costs_the_session_nothing(sesh: Sesh, home: Home) -> None:
     """The regular expression of one wait could have run in the daemon, and held up everybody."""
+    home.patience = 30  # the search ends when it has had its processor time, also where its waiter was killed
     waiting = home.start("--wait", "work", "--for", r"(a+)+$ never")
     typed(sesh, "printf 'a%.0s' $(seq 60); echo b")
     assert sesh("--send", "work", "echo al''ive", "--enter").code == 0
