@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sesh.errors import SeshError
     from sesh.lean import socket
     from sesh.vt.render.viewport import Viewport
+    from sesh.vt.screen import Stacks
 
     Size = tuple[int, int, int, int]
 
@@ -256,9 +257,9 @@ class Client(Reader):
     """An attached client, made from its HELLO: its terminal, how it is fed, and what it has typed."""
 
     __slots__ = (
-        "alternate", "auth_sock", "creator", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode",
-        "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies", "since", "size", "token",
-        "tty", "unacknowledged", "viewport", "wants_screen",
+        "auth_sock", "creator", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode",
+        "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies", "shown", "since", "size",
+        "token", "tty", "unacknowledged", "viewport", "wants_screen",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: dict[str, Any]) -> None:
@@ -284,8 +285,8 @@ class Client(Reader):
         """Lines of scrollback that it gets at most."""
         self.lines = 0
         """Lines of scrollback that come before its next screen."""
-        self.alternate = False
-        """Whether a drawn client's terminal is on the alternate screen."""
+        self.shown: tuple[bool, Stacks] | None = None
+        """Of a drawn client that was raw: whether its terminal is on the alternate screen, and what is pushed."""
         self.left_at = -1
         """The position up to which it had been fed when it was set aside; -1 while it is fed."""
         self.notice = ""

@@ -100,7 +100,7 @@ class ClientHandler:
         elif client.mode == RAW and same_size and was_raw and since >= log.base:
             client.needs, client.position = "", since
         else:
-            client.needs, client.left_at = RESYNC, since
+            client.needs, client.left_at, client.lines = RESYNC, since, client.max_lines
 
     def input(self, client: Client, payload: bytes) -> bool:
         """Handles an INPUT frame: types its keys, without replies that the program has not asked this terminal for.

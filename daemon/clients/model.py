@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.vt.emulator import Emulator
+    from sesh.vt.screen import Stacks
+
+    State = tuple[int, bool, Stacks]
 
 EMULATOR_LAG = 16 << 20
 """Bytes that the emulator may be behind; beyond it the program waits."""
@@ -65,9 +68,10 @@ class Model:
         self._initial_size = (columns, rows)
         self._emulator: Emulator | None = None
         self._resizes: deque[tuple[int, int, int]] = deque()
-        self._passed: deque[tuple[int, int, bool]] = deque(maxlen=2048)
-        """Positions that the emulator came to, with the lines scrolled by then and the screen in use."""
-        self._marks: dict[int, tuple[int, bool] | None] = {}
+        self._passed: deque[tuple[int, State]] = deque(maxlen=2048)
+        """Positions that the emulator came to, and its state there: the lines scrolled by then, whether the alternate
+        screen was on, what was pushed."""
+        self._marks: dict[int, State | None] = {}
         self._slice = 16 << 10
         self._examined, self._not_plain = log.base, 0
         """Up to where bytes that are not plain text were counted, and how many there were."""
@@ -208,7 +212,10 @@ class Model:
             "size": [self.columns, self.rows],
             "born": list(self._initial_size),
             "resizes": [list(each) for each in self._resizes],
-            "marks": [[position, list(state) if state else None] for position, state in self._marks.items()],
+            "marks": [
+                [position, [state[0], state[1], list(state[2])] if state else None]
+                for position, state in self._marks.items()
+            ],
             "emulator": self._emulator.state() if self._emulator is not None else None,
         }
 
@@ -218,16 +225,21 @@ class Model:
         self.columns, self.rows = state["size"]
         self._initial_size = (state["born"][0], state["born"][1])
         self._resizes = deque((at, columns, rows) for at, columns, rows in state["resizes"])
-        self._marks = {position: (known[0], known[1]) if known else None for position, known in state["marks"]}
+        self._marks = dict.fromkeys(position for position, _ in state["marks"])
         if state["emulator"] is not None:
             from sesh.vt.emulator import Emulator
+            from sesh.vt.screen import Stacks
 
             self._emulator = Emulator.from_state(state["emulator"])
+            for position, known in state["marks"]:
+                if known:
+                    main, alternate, titles = known[2] if len(known) > 2 else (0, 0, ())
+                    self._marks[position] = (known[0], known[1], Stacks(main, alternate, tuple(titles)))
 
     def mark(self, position: int) -> None:
         """Remembers the state at `position`, up to where a client was fed that may come back."""
         if position == self.position and self._emulator is not None:
-            self._marks[position] = (self._emulator.scrolled, self._emulator.alternate)
+            self._marks[position] = _state_of(self._emulator)
         elif position > self.position:
             self._marks[position] = None
         while len(self._marks) > _MAX_MARKS:
@@ -235,24 +247,28 @@ class Model:
 
     def scrolled_since(self, position: int) -> int:
         """How many lines have scrolled off since `position`, up to where the emulator is, or a few more."""
-        return max(0, self.emulator.scrolled - self._state_at(position)[0])
+        state = self._state_at(position)
+        return max(0, self.emulator.scrolled - (state[0] if state else 0))
 
-    def alternate_at(self, position: int) -> bool:
-        """Whether the alternate screen was on at `position`."""
-        return self._state_at(position)[1]
+    def shown_at(self, position: int) -> tuple[bool, Stacks]:
+        """Whether the alternate screen was on at `position`, and what was pushed."""
+        from sesh.vt.screen import Stacks
 
-    def _state_at(self, position: int) -> tuple[int, bool]:
-        """The lines scrolled, and whether the alternate screen was on, at the last known position up to this one."""
+        state = self._state_at(position)
+        return state[1:] if state else (False, Stacks())
+
+    def _state_at(self, position: int) -> State | None:
+        """The state at the last known position up to this one."""
         marked = self._marks.get(position)
         if marked is not None:
             return marked
-        before = [(scrolled, alternate) for passed, scrolled, alternate in self._passed if passed <= position]
-        return before[-1] if before else (0, False)
+        before = [state for passed, state in self._passed if passed <= position]
+        return before[-1] if before else None
 
     def _remember(self) -> None:
         """Remembers the state at this position."""
-        state = (self.emulator.scrolled, self.emulator.alternate)
-        self._passed.append((self.position, *state))
+        state = _state_of(self.emulator)
+        self._passed.append((self.position, state))
         if self.position in self._marks:
             self._marks[self.position] = state
 
@@ -327,6 +343,10 @@ class Model:
             os.close(reading)
             os.waitpid(child, 0)
         return (int(words[0]), int(words[1])) if len(words) == 2 else None
+
+
+def _state_of(emulator: Emulator) -> State:
+    return emulator.scrolled, emulator.alternate, emulator.stacks
 
 
 class Packer:

@@ -112,6 +112,7 @@ class Clients:
         """Feeds a client again that was set aside or held, beginning with what it missed."""
         client.mode = RAW if client.size[:2] == self.size[:2] else DRAWN
         client.viewport = None
+        client.lines = client.max_lines
         client.need(RESYNC)
 
     def too_slow(self, log: OutputLog) -> list[Client]:

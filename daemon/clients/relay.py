@@ -22,6 +22,9 @@ FRAME_TIME = 1 / 30
 """Seconds between two screens for a drawn client."""
 TRIM_FROM = RETAINED + (64 << 10)
 """Bytes in the log from which on it is trimmed: a few are dropped at once."""
+ATTACH_TIME, BEHIND_TIME = 2.0, 0.5
+"""Seconds that a client waits for the emulator to catch up before it gets a screen of where the emulator is; and for
+each further one."""
 FOLLOWER_LAG = 16 << 20
 """Bytes that a follower of a job's output may be behind."""
 
@@ -108,7 +111,8 @@ class Relay:
     def serve(self) -> bool:
         """Sends screens to the clients that need one, once the emulator has come far enough.
 
-        True while some still wait: then the emulator is to be fed, and the program not to be read from.
+        True while some still wait: then the emulator is to be fed, and the program not to be read from. What the
+        emulator has not seen when a client attaches reaches it as screens: the bytes would act again.
         """
         waiting = [client for client in self.clients.all if client.needs and client.mode in (RAW, DRAWN)]
         if not waiting:
@@ -128,12 +132,13 @@ class Relay:
         now = time.monotonic()
         left = False
         for client in waiting:
-            if client.needs == ATTACH and model.lag and now - client.needed_at > CATCH_UP_TIME:
-                self._send_screen(client)
-            elif not model.lag and (client.needs != REPAINT or client.position >= model.position):
-                self._send_screen(client)
+            if not model.lag:
+                if client.needs != REPAINT or client.position >= model.position:
+                    self._send_screen(client)
             else:
-                left = left or bool(model.lag)
+                left = True
+                if client.needs in (ATTACH, RESYNC) and now - client.needed_at > ATTACH_TIME:
+                    self._send_screen(client)
             self._show_notice(client)
         return left
 
@@ -183,7 +188,7 @@ class Relay:
 
     def _send_screen(self, client: Client) -> None:
         """Sends the screen that a client needs, and feeds it from there on."""
-        from sesh.vt.render.replay import repaint, replay
+        from sesh.vt.render.replay import NOTHING_PUSHED, repaint, replay
 
         if client.mode == RAW and client.connection.unsent > CLIENT_LAG:
             self._set_aside(client)  # it requests screens and takes none
@@ -196,23 +201,28 @@ class Relay:
         left_at, client.left_at = client.left_at, -1
         if client.mode == DRAWN:
             if need == ENTER:  # it was raw until now, so its terminal is on the screen of its position
-                client.alternate = model.alternate_at(client.position)
+                client.shown = model.shown_at(client.position)
             client.position = model.position
             self._draw(client, clear=need == ATTACH)
             return
         if need == ATTACH:
             screen = replay(emulator, lines=client.lines)
         elif need == ENTER:
-            screen = repaint(emulator, was_alternate=client.alternate)
+            alternate, pushed = client.shown or (False, NOTHING_PUSHED)
+            screen = repaint(emulator, was_alternate=alternate, pushed=pushed)
         elif need == RESYNC and left_at >= 0:
-            lines = min(model.scrolled_since(left_at), client.max_lines)
-            screen = repaint(emulator, lines=lines, was_alternate=model.alternate_at(left_at))
+            lines = min(model.scrolled_since(left_at), client.lines)
+            alternate, pushed = model.shown_at(left_at)
+            screen = repaint(emulator, lines=lines, was_alternate=alternate, pushed=pushed)
         elif need == REPAINT and emulator.alternate and not client.wants_screen:
             return  # the program redraws it
         else:
             screen = repaint(emulator)
         client.wants_screen = False
         client.position = model.position
+        if model.lag:  # what lies between here and the log's head will reach it as another screen
+            client.left_at = client.position
+            client.needs, client.needed_at = RESYNC, time.monotonic() - ATTACH_TIME + BEHIND_TIME
         client.connection.queue(*protocol.pieces(protocol.SCREEN, model.position, screen, advance=False))
         client.connection.feed(self.log)
 

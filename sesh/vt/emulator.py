@@ -10,7 +10,7 @@ from typing import Any
 
 from sesh.vt.cell import DEFAULT, Encoder, Pen, apply_sgr, closed, data_of, decode, encode, plain, with_link
 from sesh.vt.row import Row, logical_lines
-from sesh.vt.screen import SavedCursor, Screen
+from sesh.vt.screen import SavedCursor, Screen, Stacks
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.tokenizer import Tokenizer
 
@@ -18,7 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-VERSION = 2
+#: `from_state` also takes version 2, which knew less.
+VERSION = 3
 
 #: Attributes of the screen that are plain data already.
 _PLAIN = (
@@ -49,9 +50,11 @@ def dump(screen: Screen, tokenizer: Tokenizer) -> dict[str, object]:
         "ever_set_resources": sorted(screen.ever_set_resources),
         "ever_changed": sorted(screen.ever_changed),
         "saved": _dump_saved(screen.saved),
-        "main_saved": _dump_saved(screen.main_saved),
+        "hidden_saved": _dump_saved(screen.hidden_saved),
         "kitty_stack": list(screen.kitty_stack),
-        "main_kitty_stack": list(screen.main_kitty_stack),
+        "hidden_kitty_stack": list(screen.hidden_kitty_stack),
+        "alternate_rows": None if screen.alternate_rows is None else _dump_rows(screen.alternate_rows),
+        "saved_modes": {str(number): on for number, on in sorted(screen.saved_modes.items())},
         "key_resources": {str(key): value for key, value in sorted(screen.key_resources.items())},
         "titles": [[part, icon, title] for part, (icon, title) in screen.titles],
         "palette": {str(key): value for key, value in sorted(screen.palette.items())},
@@ -82,8 +85,11 @@ def load(screen: Screen, tokenizer: Tokenizer, state: dict[str, Any]) -> None:
     screen.ever_set_modes = set(state["ever_set_modes"])
     screen.ever_set_resources = set(state["ever_set_resources"])
     screen.ever_changed = set(state["ever_changed"])
-    screen.saved, screen.main_saved = _load_saved(state["saved"]), _load_saved(state["main_saved"])
-    screen.kitty_stack, screen.main_kitty_stack = list(state["kitty_stack"]), list(state["main_kitty_stack"])
+    screen.saved, screen.hidden_saved = _load_saved(state["saved"]), _load_saved(state["hidden_saved"])
+    screen.kitty_stack, screen.hidden_kitty_stack = list(state["kitty_stack"]), list(state["hidden_kitty_stack"])
+    rows = state["alternate_rows"]
+    screen.alternate_rows = None if rows is None else _load_rows(rows, screen.columns)
+    screen.saved_modes = {int(key): on for key, on in state["saved_modes"].items()}
     screen.key_resources = {int(key): value for key, value in state["key_resources"].items()}
     screen.titles = [(part, (icon, title)) for part, icon, title in state["titles"]]
     screen.palette = {int(key): value for key, value in state["palette"].items()}
@@ -102,12 +108,12 @@ def _load_pen(pair: list[str]) -> Pen:
 
 
 def _dump_saved(saved: SavedCursor) -> list[object]:
-    return [saved.row, saved.column, _dump_pen(saved.pen), list(saved.charsets), saved.gl, saved.origin, saved.wrap]
+    return [saved.row, saved.column, _dump_pen(saved.pen), list(saved.charsets), saved.gl, saved.origin]
 
 
 def _load_saved(data: list[Any]) -> SavedCursor:
-    row, column, pen, charsets, gl, origin, wrap = data
-    return SavedCursor(row, column, _load_pen(pen), tuple(charsets), gl, origin, wrap)
+    row, column, pen, charsets, gl, origin = data[:6]
+    return SavedCursor(row, column, _load_pen(pen), tuple(charsets), gl, origin)
 
 
 def _dump_rows(rows: list[Row]) -> list[list[object]]:
@@ -207,8 +213,10 @@ class Emulator:
 
     @property
     def cursor(self) -> tuple[int, int]:
-        """Row and column of the cursor, from 0; the last column where a wrap is pending."""
+        """Row and column of the cursor, from 0; the last column, or the right margin, where a wrap is pending."""
         cursor = self.screen.cursor
+        if self.screen.margin_wrap == (cursor.y, cursor.x):
+            return cursor.y, cursor.x - 1
         return cursor.y, min(cursor.x, self.columns - 1)
 
     @property
@@ -231,6 +239,14 @@ class Emulator:
     def kitty_flags(self) -> int:
         """The kitty keyboard flags in force."""
         return self.screen.kitty_flags
+
+    @property
+    def stacks(self) -> Stacks:
+        """How much the program has pushed."""
+        screen = self.screen
+        shown, hidden = len(screen.kitty_stack) - 1, len(screen.hidden_kitty_stack) - 1
+        flags = (hidden, shown) if screen.alternate else (shown, hidden)
+        return Stacks(*flags, tuple(part for part, _ in screen.titles))
 
     @property
     def scrolled(self) -> int:
@@ -288,6 +304,9 @@ class Emulator:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Emulator:
         """The emulator that `state()` was called on. Raises ValueError for a state of another version."""
+        if state.get("version") == 2:
+            hidden = {"hidden_saved": state["main_saved"], "hidden_kitty_stack": state["main_kitty_stack"]}
+            state = {**state, **hidden, "alternate_rows": None, "saved_modes": {}, "version": VERSION}
         if state.get("version") != VERSION:
             raise ValueError(f"state of version {state.get('version')!r}, not {VERSION}")
         bounds = state["scrollback"]

@@ -262,10 +262,11 @@ class Grid(PyteScreen):
         self.margin_wrap = None
 
     def back_tab(self, count: int = 1) -> None:
-        """CBT: to the previous stop."""
+        """CBT: to the previous stop; in origin mode the left margin stops it."""
         self.cancel_wrap()
         at = bisect_left(self._sorted_stops, self.cursor.x) - (count or 1)
-        self.cursor.x = self._sorted_stops[at] if at >= 0 else 0
+        stop = self._sorted_stops[at] if at >= 0 else 0
+        self.cursor.x = max(stop, self.left) if self.origin and self.cursor.x >= self.left else stop
 
     def set_tab_stop(self) -> None:
         """HTS."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import accumulate
 
-from sesh.vt.cell import BLANK, DEFAULT, Cell, decode
+from sesh.vt.cell import DEFAULT, Cell, decode
 from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.wrapping import Wrapped
@@ -61,7 +61,7 @@ def reflow(
         count += older[-1].rows
     wrapped = older[::-1] + wrapped
     found = _positions(wrapped, [(line + len(older), cell) for line, cell in places])
-    gone = max(0, min(count - lines, found[0][0]))
+    gone = max(0, min(count - _spare(wrapped, len(older) + places[0][0]) - lines, found[0][0]))
     left = gone
     new: list[Row] = []
     for line in wrapped:
@@ -82,7 +82,7 @@ def reflow(
 
 
 def _unwrap(rows: list[Row], marks: list[Position]) -> tuple[list[list[Cell]], list[Position]]:
-    """The logical lines, and where `marks` are in them; the line with the first mark reaches up to it at least."""
+    """The logical lines, and where `marks` are in them, or behind their ends."""
     texts: list[list[Cell]] = []
     places: list[Position] = [(0, 0)] * len(marks)
     for y, row in enumerate(rows):
@@ -93,9 +93,17 @@ def _unwrap(rows: list[Row], marks: list[Position]) -> tuple[list[list[Cell]], l
             if marked_row == y:
                 places[index] = (len(texts) - 1, len(text) + column)
         text.extend(row.line_part(rows[y + 1] if y + 1 < len(rows) else None))
-    line, cell = places[0]
-    texts[line].extend([BLANK] * (cell - len(texts[line])))
     return texts, places
+
+
+def _spare(lines: list[Wrapped], cursor: int) -> int:
+    """How many rows there are at the end, below the line with the cursor, that are blank in whatever colour."""
+    count = 0
+    for line in reversed(lines[cursor + 1 :]):
+        if any(cell.data != " " or cell.pen.erased is not cell.pen for cell in line.cells):
+            break
+        count += line.rows
+    return count
 
 
 def _positions(lines: list[Wrapped], places: list[Position]) -> list[Position]:
@@ -108,5 +116,6 @@ def _positions(lines: list[Wrapped], places: list[Position]) -> list[Position]:
             continue
         line = lines[at]
         row = min(bisect_right(line.starts, cell), line.rows) - 1
-        found.append((firsts[at] + row, min(cell - line.starts[row], line.columns)))
+        last = line.columns if cell <= len(line.cells) else line.columns - 1
+        found.append((firsts[at] + row, min(cell - line.starts[row], last)))
     return found

@@ -168,8 +168,9 @@ def blank(pen: Pen, columns: int, wrapped: bool = False) -> Row:
 
 
 @lru_cache(64)
-def uniform(pen: Pen, grapheme: str, width: int, columns: int, wrapped: bool = False) -> Row:
-    """The row full of one grapheme, shared like a blank one. Where the last column has no room, it is a spacer."""
+def uniform(pen: Pen, grapheme: str, width: int, columns: int, wrapped: bool = False, last: Cell | None = None) -> Row:
+    """The row full of one grapheme, shared like a blank one. Where the last column has no room, it is a spacer, or
+    `last`."""
     row = Row(columns, pen.erased)
     count = columns // width
     row[: count * width] = [pen.cell(grapheme), pen.stub][:width] * count
@@ -180,6 +181,8 @@ def uniform(pen: Pen, grapheme: str, width: int, columns: int, wrapped: bool = F
     row.styled = pen is not DEFAULT
     row.wide = width > 1
     row.spacer = count * width < columns
+    if row.spacer and last is not None:
+        row[-1], row.spacer = last, False
     row.wrapped, row.shared = wrapped, True
     return row
 

@@ -14,6 +14,10 @@ from sesh.vt.cell import DEFAULT, Pen, with_link
 from sesh.vt.reflow import crop, reflow
 from sesh.vt.text import ASCII, Printing
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.vt.row import Row
+
 #: Which mouse events are reported, one mode at a time; resetting any of them turns reports off (xterm).
 MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
 #: How they are encoded, one mode at a time; resetting one that is not set does nothing (xterm).
@@ -24,6 +28,8 @@ OFF_BY_DEFAULT = (1, 5, 45, 1004, 2004, 2026, 2027, 2031, 2048, 9001)
 #: Modes whose default the terminal's user chooses (blinking, alternate scroll, xterm's meta keys): remembered, on or
 #: off, once a program has set or reset them.
 USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
+#: Modes that are on by default: wrapping and the cursor.
+ON_BY_DEFAULT = (7, 25)
 #: Never replayed: the terminal would not show the replay.
 SYNCHRONIZED_OUTPUT = 2026
 #: Pushes that are kept of the kitty keyboard stack and of the title stack.
@@ -31,9 +37,10 @@ STACK_LIMIT = 16
 
 
 class SavedCursor(NamedTuple):
-    """What DECSC saves: the cursor (column = columns: a wrap is pending), pen, charsets, origin and wrap mode.
+    """What DECSC saves: the cursor (column = columns: a wrap is pending), pen, charsets and origin mode.
 
-    The hyperlink is not saved (as in kitty, ghostty, xterm.js).
+    The hyperlink is not saved (as in kitty, ghostty, xterm.js), nor is DECAWM (as in xterm, VTE, foot and others; the
+    VT510's manual and kitty have it).
     """
 
     row: int = 0
@@ -42,7 +49,15 @@ class SavedCursor(NamedTuple):
     charsets: tuple[str, ...] = (ASCII,) * 4
     gl: int = 0
     origin: bool = False
-    wrap: bool = True
+
+
+class Stacks(NamedTuple):
+    """How much is pushed: kitty's keyboard flags on the main and on the alternate screen, and titles, by part (see
+    `grammar.pop`)."""
+
+    main_flags: int = 0
+    alternate_flags: int = 0
+    titles: tuple[int, ...] = ()
 
 
 class Modes(Printing):
@@ -55,12 +70,16 @@ class Modes(Printing):
         #: DECLRMM: CSI s sets the left and right margin.
         self.left_right_mode = False
         self.keypad = False
-        #: What DECSC saved on the screen that shows; and on the main screen while the alternate screen shows.
+        #: What DECSC saved on the screen that shows, and on the other one.
         self.saved = SavedCursor()
-        self.main_saved = SavedCursor()
-        #: The stack of kitty keyboard flags, the current ones last; the same for the main screen.
+        self.hidden_saved = SavedCursor()
+        #: The stack of kitty keyboard flags of the screen that shows, the current ones last; and of the other one.
         self.kitty_stack = [0]
-        self.main_kitty_stack = [0]
+        self.hidden_kitty_stack = [0]
+        #: The rows of the alternate screen, where the main screen shows and mode 47 left them there.
+        self.alternate_rows: list[Row] | None = None
+        #: Private modes that XTSAVE saved.
+        self.saved_modes: dict[int, bool] = {}
         #: XTMODKEYS by resource; only 4 (modifyOtherKeys) is in use today.
         self.key_resources: dict[int, int] = {}
         self.cursor_style = 0
@@ -172,43 +191,64 @@ class Modes(Printing):
                 self.restore_cursor()
         if number != 1048:
             if on:
-                self.enter_alternate()
+                self.enter_alternate(clear=number == 1049)
             else:
-                self.leave_alternate()
+                self.leave_alternate(keep=number == 47)
                 if number == 1049:
                     self.restore_cursor()
 
-    def enter_alternate(self) -> None:
-        """Show an empty alternate screen, with its own saved cursor and keyboard flags; the cursor does not move."""
+    def enter_alternate(self, *, clear: bool) -> None:
+        """Show the alternate screen, with its own saved cursor and keyboard flags; the cursor does not move. It is
+        empty, or with `clear` left out as mode 47 left it."""
         if self.main is None:
+            rows, self.alternate_rows = self.alternate_rows, None
             self.main = self.buffer
-            self.buffer = self.blank_rows(self.lines, self.erased)
-            self.main_saved, self.saved = self.saved, SavedCursor()
-            self.main_kitty_stack, self.kitty_stack = self.kitty_stack, [0]
+            self.buffer = self.blank_rows(self.lines, self.erased) if clear or not rows else rows
+            self._swap_screens()
 
-    def leave_alternate(self) -> None:
-        """Show the main screen as it was; the alternate screen is dropped."""
+    def leave_alternate(self, *, keep: bool) -> None:
+        """Show the main screen as it was; the content of the alternate screen is dropped unless `keep` says otherwise.
+
+        xterm keeps it also after ?1049l, and empties the screen when ?1049h enters it again.
+        """
         if self.main is not None:
+            self.alternate_rows = self.buffer if keep else None
             self.buffer = self.main
             self.main = None
-            self.saved, self.main_saved = self.main_saved, SavedCursor()
-            self.kitty_stack, self.main_kitty_stack = self.main_kitty_stack, [0]
+            self._swap_screens()
+
+    def _swap_screens(self) -> None:
+        self.saved, self.hidden_saved = self.hidden_saved, self.saved
+        self.kitty_stack, self.hidden_kitty_stack = self.hidden_kitty_stack, self.kitty_stack
+
+    def save_modes(self, *modes: int) -> None:
+        """XTSAVE, CSI ? modes s. Not for those that switch the screen, nor for what the terminal's user chose."""
+        for number in modes:
+            known = number in self.modes if number in USER_DEFAULT else self.get_mode(number) is not None
+            if known and number not in {47, 1047, 1049, SYNCHRONIZED_OUTPUT}:
+                self.saved_modes[number] = bool(self.get_mode(number))
+
+    def restore_modes(self, *modes: int) -> None:
+        """XTRESTORE, CSI ? modes r: what was never saved stays as it is."""
+        for number in modes:
+            on = self.saved_modes.get(number)
+            if on is not None and on != self.get_mode(number):
+                self._switch_private(number, on)
 
     def save_cursor(self) -> None:
         """DECSC, SCOSC: each screen has one saved cursor; saving again replaces it."""
         cursor = self.cursor
         column = min(self.columns, cursor.x)
         pen = with_link(self.pen, "")
-        self.saved = SavedCursor(cursor.y, column, pen, self.charsets, self.gl, self.origin, self.wrap)
+        self.saved = SavedCursor(cursor.y, column, pen, self.charsets, self.gl, self.origin)
 
     def restore_cursor(self) -> None:
         """DECRC, SCORC: also resets what was off when it was saved; with nothing saved, the defaults."""
         saved = self.saved
-        self.origin, self.wrap = saved.origin, saved.wrap
+        self.origin = saved.origin
         row, column = saved.row, saved.column
         if self.origin:
-            row = min(max(row, self.top), self.bottom)
-            column = min(max(column, self.left), self.right)
+            row, column = min(row, self.bottom), min(column, self.right)
         self.move_to(row, column)
         if saved.column >= self.columns and not self.origin:
             self.cursor.x = self.columns
@@ -288,8 +328,9 @@ class Screen(Modes):
     """A pyte Screen that remembers everything a terminal does."""
 
     def reset(self) -> None:
-        """RIS: everything empty and at its default, but the scrollback and the titles, which xterm keeps."""
+        """RIS: everything empty and at its default, the scrollback too, but not the titles (xterm)."""
         super().reset()
+        self.scrollback.clear()
         self.cwd = ""
         #: Titles pushed by XTWINOPS 22, oldest first: (BOTH, ICON or WINDOW; (icon name, title)).
         self.titles: list[tuple[int, tuple[str, str]]] = getattr(self, "titles", [])
@@ -381,18 +422,25 @@ class Screen(Modes):
             self.buffer, marks = reflow(self.buffer, self.scrollback, marks, columns, lines)
             (cursor.y, cursor.x), (row, column) = marks
             self.saved = saved._replace(row=row, column=column)
+            self.hidden_saved = self._cropped(self.hidden_saved, columns, lines)
+            if self.alternate_rows:
+                self.alternate_rows = crop(self.alternate_rows, columns, lines)
         else:
             self.buffer = crop(self.buffer, columns, lines)
-            column = columns if saved.column >= self.columns else min(saved.column, columns)
-            self.saved = saved._replace(row=min(saved.row, lines - 1), column=column)
+            self.saved = self._cropped(saved, columns, lines)
             if cursor.x >= self.columns or cursor.x >= columns:
                 cursor.x = columns - 1
             cursor.y = min(cursor.y, lines - 1)
-            hidden = self.main_saved
+            hidden = self.hidden_saved
             self.main, marks = reflow(self.main, self.scrollback, [(hidden.row, hidden.column)], columns, lines)
-            self.main_saved = hidden._replace(row=marks[0][0], column=marks[0][1])
+            self.hidden_saved = hidden._replace(row=marks[0][0], column=marks[0][1])
         stops = {stop for stop in self.tabstops if stop < columns}
         self.tabstops = stops | {stop for stop in range(8, columns, 8) if stop >= self.columns}
         self.columns, self.lines = columns, lines
         self.joinable = False
         self.clear_margins()
+
+    def _cropped(self, saved: SavedCursor, columns: int, lines: int) -> SavedCursor:
+        """A saved cursor of the alternate screen on one of another size; a pending wrap stays one."""
+        column = columns if saved.column >= self.columns else min(saved.column, columns)
+        return saved._replace(row=min(saved.row, lines - 1), column=column)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell
 from sesh.vt.edit import Editing
 from sesh.vt.graphemes import RUNS, WIDTH, attaches, clusters, joined, text_presentation
-from sesh.vt.row import uniform
+from sesh.vt.row import Row, uniform
 
 #: DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9).
 _GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
@@ -180,11 +180,15 @@ class Printing(Editing):
         self.index(wrapped=whole and self.left == 0)
         cursor.x = left
 
-    def _wrap_wide(self, limit: int) -> bool:
-        """Wrap before a character of two columns that does not fit. Returns False where it never will."""
+    def _wrap_wide(self, limit: int, *, moved: bool = False) -> bool:
+        """Wrap before a character of two columns that does not fit. Returns False where it never will.
+
+        `moved`: its first code points fitted, and took the cell.
+        """
         if not self.wrap or limit - (self.left if self.cursor.x > self.left else 0) < 2:
             return False
-        if self.cursor.x < limit:
+        # What the cell shows stays there (xterm, kitty, VTE, tmux); a blank takes the background (xterm.js).
+        if self.cursor.x < limit and (moved or self.buffer[self.cursor.y][self.cursor.x].data == " "):
             row = self.own_row(self.cursor.y)
             row.fill(self.cursor.x, limit, self.erased)
             row.spacer = limit == self.columns
@@ -242,7 +246,7 @@ class Printing(Editing):
         limit = self.columns if x > self.right else self.right + 1
         behind, self.cursor.x = self.cursor.x, x
         if x + 2 > limit:
-            if self._wrap_wide(limit):
+            if self._wrap_wide(limit, moved=True):
                 self._put([pen.cell(cluster), pen.stub], limit, wide=True)
             else:
                 self.cursor.x = behind  # it can neither grow nor wrap: the mark is dropped
@@ -290,7 +294,7 @@ class Printing(Editing):
             limit = self._right_limit()
             if limit - cursor.x < width:
                 if width > 1:
-                    if not self._wrap_wide(limit):
+                    if not self._wrap_wide(limit, moved=WIDTH[grapheme[0]] == 1):
                         self.joinable = False
                         return
                 elif self.wrap:
@@ -313,15 +317,24 @@ class Printing(Editing):
     def _fill_rows(self, grapheme: str, width: int, count: int) -> None:
         """Fill `count` rows, this one and those that it wraps to; more are to come."""
         y = self.cursor.y
-        self.buffer[y] = uniform(self.pen, grapheme, width, self.columns, self.buffer[y].wrapped)
         row = uniform(self.pen, grapheme, width, self.columns, True)
         last = self.bottom if y <= self.bottom else self.lines - 1
         down = min(count - 1, last - y)
-        self.buffer[y + 1 : y + 1 + down] = [row] * down
+        self.buffer[y] = self._filled(self.buffer[y], grapheme, width, self.buffer[y].wrapped)
+        if self.columns % width:
+            below = self.buffer[y + 1 : y + 1 + down]
+            self.buffer[y + 1 : y + 1 + down] = [self._filled(old, grapheme, width, True) for old in below]
+        else:
+            self.buffer[y + 1 : y + 1 + down] = [row] * down
         self.cursor.y = y + down
         self.cursor.x = self.columns // width * width
         if down < count - 1 and last == self.bottom:
             self.scroll_rows(count - 1 - down, row)
+
+    def _filled(self, old: Row, grapheme: str, width: int, wrapped: bool) -> Row:
+        """A row full of a grapheme; what stood in a last column without room for it stays, as in `_wrap_wide`."""
+        last = old[-1] if old[-1].data.strip() and WIDTH[grapheme[0]] == 2 else None
+        return uniform(self.pen, grapheme, width, self.columns, wrapped, last)
 
 
 @lru_cache(256)

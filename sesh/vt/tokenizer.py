@@ -109,8 +109,6 @@ class Dispatcher:
             "d": (screen.cursor_to_line, 1),
             "e": (screen.position_down, 1),
             "f": (screen.cursor_position, 2),
-            "j": (screen.cursor_back, 1),
-            "k": (screen.cursor_up, 1),
         }
 
     def _editing(self, screen: Screen) -> dict[str, tuple[Callable[..., Any], int]]:
@@ -161,6 +159,9 @@ class Dispatcher:
             switch = self.screen.set_mode if final == "h" else self.screen.reset_mode
             numbers = tuple(parameter(part) for part in text.split(";", PARAMETERS)[:PARAMETERS] if ":" not in part)
             return partial(switch, private=bool(prefix)), numbers
+        if kind in {"?s", "?r"}:
+            numbers = tuple(map(parameter, text.split(";", PARAMETERS)[:PARAMETERS])) if ":" not in text else ()
+            return (self.screen.save_modes if final == "s" else self.screen.restore_modes), numbers
         found = self._csi.get(kind)
         if found is None or ":" in text:
             return self.nothing, ()

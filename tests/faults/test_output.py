@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import time
+
+import pytest
 
 from sesh import protocol, wire
 from sesh.daemon.clients.model import EMULATOR_LAG
 from tests.faults.daemons import Daemons, resident
-from tests.support import wait_until
+from tests.support import Home, wait_until
 
 LAST = 10_900_000
 """`seq 1 LAST` is a hundred megabytes on a terminal, where each line ends with two bytes."""
@@ -92,6 +95,38 @@ def test_a_look_in_a_flood_shows_one_point_of_it_soon(daemons: Daemons) -> None:
         assert len(whole) >= 20
     assert min(took) < 1
     daemons.ask("work", "kill")
+
+
+BURST = r"""
+read go; printf '\033]52;c;aGk=\007\033[6n'
+seq -f "$(printf '\033[K')line %.0f" 1 200000; : >done; exec cat
+"""
+
+
+@pytest.mark.parametrize(
+    ("patch", "lines"), [("model:LULL=1000", 1000), ("model:LULL=1000", 0), ("relay:ATTACH_TIME=0", 1000)]
+)
+def test_who_attaches_while_the_emulator_is_behind_gets_screens_and_none_of_the_old_bytes(
+    daemons: Daemons, home: Home, patch: str, lines: int
+) -> None:
+    """All that the emulator had not seen within 0.05 s came as it was: megabytes, a clipboard write and a query."""
+    creator = daemons.creator(TEST_PATCH=f"sesh.daemon.clients.{patch}")
+    creator.create("work", "/bin/sh", "-c", f"stty -echo; {BURST}", directory=home.path)
+    creator.outcome()
+    daemons.ask("work", "send", b"\n")
+    wait_until(lambda: os.path.exists(f"{home.path}/done"), 20, what="the burst")
+    client = daemons.attach("work", replay=lines > 0)
+    client.wait(protocol.SCREEN)
+    client.type(b"now\n")
+    client.wait_output(b"now", timeout=30)
+    screens = b"".join(payload for kind, payload in client.frames if kind == protocol.SCREEN)
+    assert b"line 199999" in screens
+    assert (b"line 199001" in screens) == (lines > 0)
+    assert len(screens) < 200_000
+    assert len(client.output) < 20_000
+    for part in (screens, bytes(client.output)):
+        assert b"\x1b]52" not in part
+        assert b"\x1b[6n" not in part
 
 
 def test_the_retained_output_is_at_least_the_last_quarter_megabyte(daemons: Daemons) -> None:

@@ -137,12 +137,11 @@ def _restores_otherwise(dialect: Dialect, text: str) -> bool:
         return False
     screen = dialect.emulator.screen
     to_main = text == "\x1b[?1049l" and screen.alternate
-    saved = screen.main_saved if to_main else screen.saved
+    saved = screen.hidden_saved if to_main else screen.saved
     where = screen.alternate and not to_main
     rows_moved = dialect._saved_at[where] != dialect._pushed and saved != SavedCursor()
     stale = where and saved == SavedCursor() and dialect._saved_on_alternate
-    apart = (saved.origin, saved.wrap, saved.charsets, saved.gl) != (
-        screen.origin, screen.wrap, screen.charsets, screen.gl)  # fmt: skip
+    apart = (saved.origin, saved.charsets, saved.gl) != (screen.origin, screen.charsets, screen.gl)
     now, then = screen.pen.style, saved.pen.style
     unsaved = (then.underline, then.underline_colour) != (now.underline, now.underline_colour)
     return rows_moved or stale or apart or unsaved or now.link != "" or saved.column >= screen.columns
@@ -253,6 +252,16 @@ def _goes_back_otherwise(dialect: Dialect, text: str) -> bool:
     return text == "\b" and not screen.wrap and bool(screen.modes.get(45))
 
 
+def _wraps_otherwise(dialect: Dialect, text: str) -> bool:
+    screen = dialect.emulator.screen
+    wide = any(WIDTH[char] == 2 or char == "\ufe0f" for char in text) or text.endswith("b")
+    return wide and (screen.insert or any(row[-1].data != " " for row in screen.buffer[screen.cursor.y :]))
+
+
+def _enters_otherwise(dialect: Dialect, text: str) -> bool:
+    return text in {"\x1b[?47h", "\x1b[?1047h"} and dialect.emulator.screen.alternate_rows is not None
+
+
 SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
     "DECRC follows rows that scrolled, leaves origin, wrapping, G0 to G3, kinds of underline as they are, an open link "
     "not, and forgets a wait to wrap": _restores_otherwise,
@@ -263,6 +272,8 @@ SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
     "no effect on the alternate screen": _resets_otherwise,
     "DECALN uses the pen; SU keeps rows out of the scrollback; SD fills without background": _fills_otherwise,
     "ICH and DECIC leave halves of wide characters": _splits_otherwise,
+    "a wide character that does not fit takes what stands in the last column away": _wraps_otherwise,
+    "the alternate screen is empty whenever it is entered": _enters_otherwise,
     "an underline colour is mixed with the one before, and with what SGR 59 leaves": _underlines_otherwise,
     "each screen has its own tab stops": _screens_tabs,
     "CBT, HTS, TBC, DECIC and DECDC of a cursor that waits to wrap do nothing": _stops_otherwise,

@@ -9,7 +9,7 @@ from tests.fidelity.xterm import Xterm
 from tests.support import Glass
 
 _HELD = (
-    "kitty_stack", "main_kitty_stack", "key_resources", "titles", "title", "icon_name", "palette", "dynamic",
+    "kitty_stack", "hidden_kitty_stack", "key_resources", "titles", "title", "icon_name", "palette", "dynamic",
     "cursor_style", "top", "bottom", "left", "right", "tabs", "charsets", "gl", "pen", "wrap", "insert", "origin",
     "linefeed_mode", "keypad", "left_right_mode", "main", "pending", "partial",
 )  # fmt: skip

@@ -89,7 +89,7 @@ def check_bounds(emulator: Emulator) -> None:
     assert len(emulator.icon) <= 1024
     assert len(emulator.cwd) <= 4096
     assert len(emulator.tokenizer.pending) <= 1 << 16
-    for stack in (screen.titles, screen.kitty_stack, screen.main_kitty_stack):
+    for stack in (screen.titles, screen.kitty_stack, screen.hidden_kitty_stack):
         assert len(stack) <= STACK_LIMIT + 1
     assert len(screen.palette) + len(screen.dynamic) <= 300
     assert all(len(value) <= 1024 for value in (*screen.palette.values(), *screen.dynamic.values()))

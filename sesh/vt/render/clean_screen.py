@@ -26,11 +26,11 @@ _REPLAY_SAFE = (
 
 
 def clean_screen(rows: int) -> bytes:
-    """Scroll all `rows` rows into the terminal's own scrollback; the cursor is at home then.
+    """Scroll all `rows` rows into the terminal's own scrollback; the cursor is at home then, and saved there (DECSC).
 
     Line feeds from the last row do it: nothing is erased (no ED), so nothing that was on the screen is lost.
     """
-    return CANCEL + NEUTRAL + b"\x1b[%d;1H" % rows + b"\n" * rows + b"\x1b[H"
+    return CANCEL + NEUTRAL + b"\x1b[%d;1H" % rows + b"\n" * rows + b"\x1b[H\x1b7"
 
 
 def replay_safe(data: bytes, columns: int, rows: int) -> bool:

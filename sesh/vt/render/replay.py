@@ -13,7 +13,7 @@ import re
 from sesh.vt.cell import DEFAULT, Encoder, closed, decode, plain
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import Row
-from sesh.vt.screen import SYNCHRONIZED_OUTPUT, SavedCursor
+from sesh.vt.screen import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, SavedCursor, Stacks
 from sesh.vt.text import ASCII
 from sesh.vt.wrapping import Wrapped
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
     from sesh.vt.screen import Screen
 
+NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
 #: Input modes that are always turned off before they are set; others only if the program has ever used them.
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
@@ -37,12 +38,14 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> byte
     return start + _reset_input(emulator.screen) + _restore(emulator, lines)
 
 
-def repaint(emulator: Emulator, *, lines: int = 0, was_alternate: bool | None = None) -> bytes:
+def repaint(
+    emulator: Emulator, *, lines: int = 0, was_alternate: bool | None = None, pushed: Stacks = NOTHING_PUSHED
+) -> bytes:
     """For a terminal that shows the session already: the visible rows, drawn over what it shows.
 
     `lines`: as many of the last logical lines of scrollback come before them and scroll off. `was_alternate`: the
-    terminal missed output, and this is the screen that it is on; both screens are drawn then. With None, it missed
-    nothing and is on the right screen.
+    terminal missed output, and this is the screen that it is on; both screens are drawn then, and the stacks are made
+    anew: `pushed` is what they hold there. With None, it missed nothing and is on the right screen.
     """
     screen = emulator.screen
     missed = was_alternate is not None or lines > 0
@@ -50,30 +53,41 @@ def repaint(emulator: Emulator, *, lines: int = 0, was_alternate: bool | None = 
     leave = b"\x1b[?1049l" if on_alternate and (missed or not screen.alternate) else b""
     # Leaving the alternate screen restores a pen and charsets: NEUTRAL comes after it.
     start = CANCEL + leave + NEUTRAL + _reset_input(screen) + b"\x1b[H"
-    return start + _restore(emulator, lines, over=True, main=missed)
+    return start + _restore(emulator, lines, over=True, main=missed, pushed=pushed if missed else None)
 
 
-def _restore(emulator: Emulator, lines: int, *, over: bool = False, main: bool = True) -> bytes:
+def _restore(
+    emulator: Emulator,
+    lines: int,
+    *,
+    over: bool = False,
+    main: bool = True,
+    pushed: Stacks | None = NOTHING_PUSHED,
+) -> bytes:
     """Everything from the first row on. `over`: the terminal shows the session; `main`: the main screen is drawn even
-    where the alternate one shows."""
+    where the alternate one shows; `pushed`: what the terminal's stacks hold, None where that is right already."""
     screen = emulator.screen
+    flags = (None, None) if pushed is None else pushed[:2]
     screen.settle_scrollback()
     out = Encoder()
     if screen.main is None:
         _scrollback(out, screen, lines, over)
-        _save_cursor(out, screen, screen.saved, screen.buffer, always=over)
+        _save_cursor(out, screen, screen.saved, screen.buffer)
+        _hidden_alternate(out, screen, flags[1])
     else:
         if main:
             _scrollback(out, screen, lines, over)
-            out.sequence(kitty_flags(screen.main_kitty_stack[-1:] if over else screen.main_kitty_stack))
-            _save_cursor(out, screen, screen.main_saved, screen.main, by="\x1b[?1049h")
+            out.sequence(_flags(screen.hidden_kitty_stack, flags[0]))
+            _save_cursor(out, screen, screen.hidden_saved, screen.main, by="\x1b[?1049h")
         out.set_pen(DEFAULT)
         out.sequence("\x1b[H")
         # The alternate screen came up in the background that the main screen's cursor was saved with.
-        _rows(out, screen.buffer, False, over or screen.main_saved.pen.erased != DEFAULT)
-        _save_cursor(out, screen, screen.saved, screen.buffer, always=over)
+        _rows(out, screen.buffer, False, over or screen.hidden_saved.pen.erased != DEFAULT)
+        _save_cursor(out, screen, screen.saved, screen.buffer)
     out.set_pen(DEFAULT)
-    for part in (_strings(screen, over), _tabs(screen, over), _margins(screen), _modes(screen), _keys(screen, over)):
+    strings = _strings(screen, over, None if pushed is None else pushed.titles)
+    keys = _keys(screen, flags[screen.alternate])
+    for part in (strings, _saved_modes(screen), _tabs(screen, over), _margins(screen), _modes(screen), keys):
         if part:
             out.sequence(part)
     _cursor(out, screen)
@@ -142,21 +156,35 @@ def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
 # -- cursors --------------------------------------------------------------------------------------------------
 
 
-def _save_cursor(
-    out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Row], by: str = "\x1b7", always: bool = False
-) -> None:
-    """Bring the cursor into the saved state, then save it: with DECSC, or with the switch of screens that saves it."""
-    if saved == SavedCursor() and by == "\x1b7" and not always:
+def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None) -> None:
+    """What the alternate screen keeps while the main screen shows, once a program has left anything there."""
+    saved, rows = screen.hidden_saved, screen.alternate_rows
+    flags = _flags(screen.hidden_kitty_stack, pushed)
+    if saved == SavedCursor() and rows is None and not flags:
         return
-    out.sequence(("\x1b[?6h" if saved.origin else "") + ("" if saved.wrap else "\x1b[?7l"))
+    out.set_pen(DEFAULT)
+    out.sequence("\x1b[?1049h\x1b[H")
+    blank = [Row(screen.columns)] * screen.lines
+    _rows(out, rows or blank, False, False)
+    _save_cursor(out, screen, saved, rows or blank)
+    out.set_pen(DEFAULT)
+    out.sequence(flags + ("\x1b[?47l" if rows else "\x1b[?1049l"))
+
+
+def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Row], by: str = "\x1b7") -> None:
+    """Bring the cursor into the saved state, then save it: with DECSC, or with the switch of screens that saves it.
+
+    Also where nothing was saved: the terminal may hold what another program saved.
+    """
+    out.sequence("\x1b[?6h" * saved.origin)
     row = min(saved.row, screen.lines - 1)
     if saved.column >= screen.columns:
         _reprint(out, rows[row], row, screen.columns)
     else:
         out.sequence(f"\x1b[{row + 1};{saved.column + 1}H")
     out.set_pen(saved.pen)
-    out.sequence(_charsets(saved.charsets, saved.gl) + by)
-    out.sequence(f"\x1b[?6l\x1b[?7h{_charsets((ASCII,) * 4, 0, every=True)}")
+    own = _charsets(saved.charsets, saved.gl)
+    out.sequence(own + by + "\x1b[?6l" * saved.origin + (_charsets((ASCII,) * 4, 0, every=True) if own else ""))
 
 
 def _reprint(out: Encoder, row: Row, y: int, end: int, top: int = 0, left: int = 0) -> None:
@@ -214,14 +242,16 @@ def _title(icon: str, title: str) -> str:
     return f"\x1b]1;{icon}\x1b\\\x1b]2;{title}\x1b\\"
 
 
-def _strings(screen: Screen, over: bool) -> str:
-    """Titles, directory and colours. `over`: the terminal has the stack of titles, and may have older colours."""
+def _strings(screen: Screen, over: bool, pushed: tuple[int, ...] | None) -> str:
+    """Titles, directory and colours. `over`: the terminal may have older colours; `pushed`: its stack of titles, by
+    part, which is made anew."""
     out = []
     if over:
         if "palette" in screen.ever_changed:
             out.append("\x1b]104\x1b\\")
         out += [f"\x1b]1{index}\x1b\\" for index in range(10, 20) if f"colour {index}" in screen.ever_changed]
-    else:
+    if pushed is not None:
+        out += [f"\x1b[23;{part}t" for part in reversed(pushed)]
         out += [_title(icon, title) + f"\x1b[22;{part}t" for part, (icon, title) in screen.titles]
     if screen.title or screen.icon_name or "title" in screen.ever_changed:
         out.append(_title(screen.icon_name, screen.title))
@@ -255,6 +285,13 @@ def _margins(screen: Screen) -> str:
     return out
 
 
+def _saved_modes(screen: Screen) -> str:
+    """What XTSAVE saved: each mode is set so, saved, and set back to its default, from which `_modes` goes on."""
+    saved = sorted(screen.saved_modes.items())
+    out = [f"\x1b[?{number}{'h' if on else 'l'}\x1b[?{number}s" for number, on in saved]
+    return "".join(out + [f"\x1b[?{number}{'h' if number in ON_BY_DEFAULT else 'l'}" for number, _ in saved])
+
+
 def _modes(screen: Screen) -> str:
     modes = sorted((number, on) for number, on in screen.modes.items() if number != SYNCHRONIZED_OUTPUT)
     out = [f"\x1b[?{number}{'h' if on else 'l'}" for number, on in modes]
@@ -277,9 +314,16 @@ def kitty_flags(stack: list[int]) -> str:
     return f"\x1b[={stack[0]};1u" + "".join(f"\x1b[>{flags}u" for flags in stack[1:])
 
 
-def _keys(screen: Screen, over: bool) -> str:
-    """Keyboard protocols and cursor style. `over`: the terminal has the stack of kitty keyboard flags."""
-    out = kitty_flags(screen.kitty_stack[-1:] if over else screen.kitty_stack)
+def _flags(stack: list[int], pushed: int | None) -> str:
+    """The stack of kitty keyboard flags where the terminal has `pushed` entries; with None, the current ones alone."""
+    if pushed is None:
+        return kitty_flags(stack[-1:])
+    return f"\x1b[<{pushed}u" * (pushed > 0) + kitty_flags(stack)
+
+
+def _keys(screen: Screen, pushed: int | None) -> str:
+    """Keyboard protocols and cursor style."""
+    out = _flags(screen.kitty_stack, pushed)
     out += "".join(f"\x1b[>{resource};{value}m" for resource, value in sorted(screen.key_resources.items()))
     if screen.cursor_style:
         out += f"\x1b[{screen.cursor_style} q"

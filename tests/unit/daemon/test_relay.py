@@ -11,9 +11,9 @@ import pytest
 from sesh import protocol
 from sesh.daemon.clients import relay as relays
 from sesh.daemon.clients.connection import ASIDE, DRAWN, RAW, RESYNC, Client, Reader
-from sesh.daemon.clients.model import CATCH_UP_TIME, EMULATOR_LAG, Model
+from sesh.daemon.clients.model import EMULATOR_LAG, Model
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
-from sesh.daemon.clients.relay import Relay
+from sesh.daemon.clients.relay import ATTACH_TIME, Relay
 from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.output_log import OutputLog
 from tests.support import Glass
@@ -291,23 +291,29 @@ def test_what_every_reader_has_passed_is_forgotten(stage: Stage) -> None:
     assert stage.log.base <= reader.position
 
 
-def test_an_attach_does_not_wait_longer_than_a_moment_for_the_emulator(
+def test_an_attach_waits_for_the_emulator_and_after_two_seconds_gets_screens_of_where_it_is(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.attach()
     stage.print(b"first\r\n")
     stage.model.catch_up()
-    monkeypatch.setattr(stage.model, "step", lambda: None)
-    stage.print(b"second\r\n")
-    link = stage.link()
-    client = link.attached(9)
-    stage.clients.add(client)
-    assert stage.relay.serve()
-    assert stage.relay.paused()
-    later(monkeypatch, CATCH_UP_TIME + 0.01)
-    stage.relay.serve()
+    with monkeypatch.context() as still:
+        still.setattr(stage.model, "step", lambda: None)
+        stage.print(b"second\r\n")
+        link = stage.link()
+        client = link.attached(9)
+        stage.clients.add(client)
+        assert stage.relay.serve()
+        assert stage.relay.paused()
+        assert link.take() == []
+        later(still, ATTACH_TIME + 0.01)
+        assert stage.relay.serve()
+        assert shown(link.take())[:2] == ["first", ""]
+        assert not client.fed()
+    assert not stage.relay.serve()
+    assert client.fed()
     frames = link.take()
-    assert client.needs == ""
+    assert {kind for kind, _ in frames} == {protocol.SCREEN}
     assert shown(frames)[:2] == ["first", "second"]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from sesh.vt.cell import Cell
 from sesh.vt.emulator import Emulator
+from sesh.vt.render.replay import replay
 
 
 def fed(data: str | bytes, columns: int = 20, rows: int = 5) -> Emulator:
@@ -136,10 +137,10 @@ def test_p10_there_is_one_saved_cursor_for_each_buffer() -> None:
     assert emulator.cursor == (3, 4)
 
 
-def test_p10_restoring_brings_back_what_was_off_too() -> None:
+def test_p10_restoring_brings_back_what_was_off_too_but_not_the_wrap_mode() -> None:
     emulator = fed("\x1b7\x1b[?6h\x1b[?7l\x1b[31m\x1b(0\x1b8q")
     assert not emulator.mode(6)
-    assert emulator.mode(7)
+    assert not emulator.mode(7)
     assert emulator.pen_sgr() == "0"
     assert emulator.text()[0] == "q"
 
@@ -165,8 +166,8 @@ def test_p10_a_pending_wrap_is_saved() -> None:
         ("\x1b[2Ix", [" " * 16 + "x", "", "", "", ""]),
         ("\x1b[20G\x1b[2Zx", [" " * 8 + "x", "", "", "", ""]),
         ("ab\x1b[3`x", ["abx", "", "", "", ""]),
-        ("abc\x1b[jx", ["abx", "", "", "", ""]),
-        ("a\n\nb\x1b[kx", ["a", "  x", " b", "", ""]),
+        ("abc\x1b[jx", ["abcx", "", "", "", ""]),
+        ("a\n\nb\x1b[kx", ["a", "", " bx", "", ""]),
         ("ab\x1b[H\x1b6x", ["xab", "", "", "", ""]),
         ("abc\x1b[1;2H\x1b[2'}x", ["ax bc", "", "", "", ""]),
         ("abc\x1b[1;2H\x1b['~", ["ac", "", "", "", ""]),
@@ -404,3 +405,76 @@ def test_sizes_are_clamped() -> None:
 def test_rows_below_counts_the_rows_under_the_cursor() -> None:
     assert fed("a\r\nb\r\nc\x1b[H").rows_below() == 2
     assert fed("a\r\nb").rows_below() == 0
+
+
+# -- as in xterm, each traced to its bytes --------------------------------------------------------------------
+
+
+def restored(data: str, *, more: str = "", before: str = "\x1b[3;3H\x1b[31m\x1b7\x1b[m") -> Emulator:
+    """A terminal on which `before` was printed by somebody else, after a replay of `data`, then `more`."""
+    terminal = fed(before)
+    terminal.feed(replay(fed(data)) + more.encode())
+    return terminal
+
+
+@pytest.mark.parametrize("data", ["\x1b7\x1b[35m", "\x1b[?1049h\x1b[?1049l"])
+def test_a_cursor_saved_at_home_is_restored_too(data: str) -> None:
+    """The terminal still held what another program had saved, such as `tput sc` before sesh."""
+    terminal = restored(data, more="\x1b8R")
+    assert terminal.text()[0] == "R"
+    assert terminal.pen_sgr() == "0"
+
+
+def test_the_alternate_screen_keeps_its_saved_cursor_and_kitty_flags_over_a_switch() -> None:
+    data = "\x1b[?1049h\x1b[2;9H\x1b7\x1b[>7u\x1b[?1049l"
+    for emulator in (fed(data), restored(data)):
+        assert emulator.kitty_flags == 0
+        emulator.feed(b"\x1b[?1049h\x1b8")
+        assert (emulator.cursor, emulator.kitty_flags) == ((1, 8), 7)
+
+
+def test_mode_47_leaves_the_alternate_screen_as_it_is() -> None:
+    data = "main\x1b[?47h\x1b[Hhi\x1b[?47l"
+    for emulator in (fed(data), restored(data)):
+        assert emulator.text()[0] == "main"
+        emulator.feed(b"\x1b[?47h")
+        assert emulator.text()[0] == "hi"
+        emulator.feed(b"\x1b[?47l\x1b[?1049h")
+        assert emulator.text()[0] == ""
+
+
+def test_modes_are_saved_and_restored_by_xtsave_and_xtrestore() -> None:
+    data = "\x1b[?7l\x1b[?7;2004;1049s\x1b[?7;2004h"
+    for emulator in (fed(data), restored(data)):
+        assert (emulator.mode(7), emulator.mode(2004)) == (True, True)
+        emulator.feed(b"\x1b[?7;2004;1049;1000r")
+        assert (emulator.mode(7), emulator.mode(2004), emulator.alternate) == (False, False, False)
+
+
+def test_what_stands_in_the_last_column_stays_before_a_wide_character() -> None:
+    assert fed("\x1b[1;20Hz\x1b[1;20H界").text()[:2] == [" " * 19 + "z", "界"]
+
+
+def test_a_wrap_that_is_pending_at_the_right_margin_is_reported_at_the_margin() -> None:
+    assert fed("\x1b[?69h\x1b[3;5s\x1b[1;5Ha").cursor == (0, 4)
+
+
+def test_tabbing_back_stops_at_the_left_margin_in_origin_mode() -> None:
+    assert fed("\x1b[?6h\x1b[?69h\x1b[3;6s\x1b[1;2HX\x1b[ZA").text()[0] == "  AX"
+
+
+def test_a_cursor_saved_in_origin_mode_returns_above_margins_that_came_later() -> None:
+    assert fed("\x1b[?6h\x1b7\x1b[2;4r\x1b8X").text()[0] == "X"
+
+
+def test_a_cursor_right_of_the_text_makes_no_new_row_on_a_narrower_screen() -> None:
+    emulator = fed("\x1b[1;10H", 10, 5)
+    emulator.resize(5, 5)
+    assert emulator.cursor == (0, 4)
+
+
+def test_coloured_blank_rows_below_go_before_text_above() -> None:
+    emulator = fed("\x1b[44m\x1b[2J11\r\n22", 3, 5)
+    emulator.resize(3, 3)
+    assert emulator.text() == ["11", "22", ""]
+    assert cell(emulator, 2, 0).bg == "4"

@@ -55,8 +55,8 @@ def test_p18_scrolling_on_the_alternate_screen_stays_out() -> None:
     assert fed("\x1b[?1049h" + numbered(9) + "\x1b[?1049l").scrollback.lines == 0
 
 
-def test_p18_ris_keeps_the_scrollback() -> None:
-    assert fed(numbered(6) + "\x1bc").scrollback.last(9) == ["line 0", "line 1", "line 2"]
+def test_p18_ris_clears_the_scrollback() -> None:
+    assert fed(numbered(6) + "\x1bc").scrollback.last(9) == []
 
 
 def test_ed_3_clears_it_and_nothing_else() -> None:

@@ -126,6 +126,23 @@ def test_a_control_behind_the_escape_that_ends_a_string_acts(string: bytes) -> N
     assert pieces.state() == fed(data).state()
 
 
+@pytest.mark.parametrize(
+    ("data", "rows"),
+    [
+        (b"a\x1b[\nm\x1b]0;t\x1b[\nmb", ["a", "", " b", "", ""]),
+        (b"a\x1b[\nm\x1b\n]0;t\x1b[\nmb\x1b]0;\nt\x1b\\", ["a", "", "", " b", ""]),
+    ],
+)
+def test_controls_within_a_sequence_are_not_moved_into_the_string_before_it(data: bytes, rows: list[str]) -> None:
+    """After one interrupted sequence, the controls of later ones went into a string that their ESC had ended."""
+    whole, cut_up = fed(data), Emulator(20, 4)
+    for byte in data:
+        cut_up.feed(bytes((byte,)))
+    assert whole.text()[:4] == rows[:4]
+    assert whole.title == "t"
+    assert whole.state() == cut_up.state()
+
+
 @pytest.mark.parametrize("data", [b"\x1b[31", b"\x1b]0;ti", b"\x1bP1;2", "é".encode()[:1], b"\x1b", b"\x1b("])
 def test_unfinished_bytes_are_kept_and_sent_on(data: bytes) -> None:
     emulator = fed(b"text" + data)
