@@ -55,6 +55,8 @@ class Ending:
         self.done = False
         """Whether the program has ended, and the session's files are removed or it is kept."""
         self._requests: list[tuple[Connection, int]] = []
+        self._hung_up = False
+        """Whether they have been sent SIGHUP."""
         self._since = 0.0
         """When the session was asked to end; then, when it had ended."""
 
@@ -77,9 +79,16 @@ class Ending:
             return
         self.killed = True
         self._since = time.monotonic()
-        pty.signal_session(signal.SIGHUP)
-        pty.signal_session(signal.SIGCONT)
         session.timers.set("end", 0, self._check_processes)
+        session.faults.guard(self._hang_up, "the ending")
+
+    def _hang_up(self) -> None:
+        """Sends SIGHUP and SIGCONT. Raises OSError where the processes cannot be listed now; then it comes again."""
+        pty = self.session.pump.pty
+        if pty is not None and not self._hung_up:
+            pty.signal_session(signal.SIGHUP)
+            pty.signal_session(signal.SIGCONT)
+            self._hung_up = True
 
     def time_out(self) -> None:
         """Ends a job whose time is over."""
@@ -94,15 +103,15 @@ class Ending:
         pty = self.session.pump.pty
         if pty is None:
             return
+        self.session.timers.set("end", POLL, self._check_processes)  # first: looking can fail
+        self._hang_up()
         waited = time.monotonic() - self._since
         alive = platform.groups_of_session(pty.pid)
         if not alive or waited > 2 * KILL_AFTER:
             if pty.reap() or not alive:
                 self._program_ended()
-                return
         elif waited > KILL_AFTER:
             pty.signal_session(signal.SIGKILL)
-        self.session.timers.set("end", POLL, self._check_processes)
 
     def child_ended(self) -> None:
         """After SIGCHLD: whether it was the program that ended by itself."""

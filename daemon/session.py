@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -54,6 +55,7 @@ class Session:
         self.packer = Packer(self.log, self.model, self.timers)
         self.events = Events()
         self.missed = Missed()
+        self._identity: dict[str, Any] = {}
         self.title = ""
         self.exit_code: int | None = None
         self.exit_signal: int | None = None
@@ -340,11 +342,7 @@ class Session:
         return {
             "name": self.name,
             "id": facts["id"],
-            "machine": platform.machine(),
-            "machine_name": os.uname().nodename,
-            "boot": platform.boot_id(),
-            "daemon_pid": os.getpid(),
-            "daemon_start": platform.start_time(os.getpid()),
+            **self._get_identity(),
             "pid": facts["pid"],
             "created": timestamp(facts["created"]),
             "last_activity": timestamp(self.pump.last_activity),
@@ -361,6 +359,21 @@ class Session:
             "exit_code": self.exit_code,
             "version": __version__,
         }
+
+    def _get_identity(self) -> dict[str, Any]:
+        """Which process of which machine this daemon is; asked for once. Raises OSError where that cannot be read."""
+        if not self._identity:
+            start = platform.start_time(os.getpid())
+            if not start:
+                raise OSError(errno.EAGAIN, "the system does not say when this process began")
+            self._identity = {
+                "machine": platform.machine(),
+                "machine_name": os.uname().nodename,
+                "boot": platform.boot_id(),
+                "daemon_pid": os.getpid(),
+                "daemon_start": start,
+            }
+        return self._identity
 
     def write_record(self, *, durable: bool = False) -> None:
         """Writes NAME.json. Raises OSError."""

@@ -67,7 +67,11 @@ def _ps(*words: str) -> str:
 
 def _stat(pid: int | str) -> list[str]:
     """The fields of /proc/PID/stat from the third on, the state; the name before may hold blanks and parentheses."""
-    return _read(f"/proc/{pid}/stat").rpartition(b")")[2].decode("ascii", "replace").split()
+    return _fields(_read(f"/proc/{pid}/stat"))
+
+
+def _fields(content: bytes) -> list[str]:
+    return content.rpartition(b")")[2].decode("ascii", "replace").split()
 
 
 def start_time(pid: int) -> str:
@@ -249,13 +253,17 @@ def groups_of_session(leader: int) -> list[int]:
     """The process groups of the session that `leader` leads, its own first, dead ones left out.
 
     A shell has to hear of its end before its job: otherwise it goes on with the next command of its line. Its number is
-    the lowest only as long as those of processes have not begun again.
+    the lowest only as long as those of processes have not begun again. Raises OSError where the system does not say: no
+    process must be taken for a dead one because no descriptor is left to look at it.
     """
     groups: set[int] = set()
     if LINUX:
         for entry in os.listdir("/proc"):
             if entry.isdecimal():
-                fields = _stat(entry)
+                try:
+                    fields = _fields(_read_whole(f"/proc/{entry}/stat"))
+                except (FileNotFoundError, ProcessLookupError, PermissionError):
+                    continue  # it has ended, or is hidden: another user's
                 if len(fields) > 3 and fields[3] == str(leader) and fields[0] not in "ZX":
                     groups.add(int(fields[2]))
         return sorted(groups, key=lambda group: (group != leader, group))
@@ -272,9 +280,9 @@ def groups_of_session(leader: int) -> list[int]:
 
 
 def boot_id() -> str:
-    """A word that changes with each start of the machine."""
+    """A word that changes with each start of the machine. Raises OSError where no descriptor is left to read it."""
     if LINUX:
-        return _read("/proc/sys/kernel/random/boot_id").decode("ascii", "replace").strip()
+        return _known("/proc/sys/kernel/random/boot_id")
     import subprocess
 
     done = subprocess.run(["sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False)
@@ -296,8 +304,19 @@ def shutting_down() -> bool:
 
 
 def machine() -> str:
-    """A word for this machine, to tell it from others that share the home directory."""
-    return _read("/etc/machine-id").decode("ascii", "replace").strip() or os.uname().nodename
+    """A word for this machine, to tell it from others that share the home directory.
+
+    Raises OSError where no descriptor is left to read it: with another word, its sessions would be another machine's.
+    """
+    return _known("/etc/machine-id") or os.uname().nodename
+
+
+def _known(path: str) -> str:
+    """A word that the system has in a file, empty where it has none. Raises OSError."""
+    try:
+        return _read_whole(path).decode("ascii", "replace").strip()
+    except (FileNotFoundError, PermissionError):
+        return ""
 
 
 def give_back() -> None:

@@ -93,8 +93,10 @@ def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
             session, listener = _set_up(spec)
         except (SeshError, OSError) as error:
             known = error if isinstance(error, SeshError) else refusal(error)
-            wire.Connection(channel, channel).send(_refused(known))
-            os._exit(1)
+            try:
+                wire.Connection(channel, channel).send(_refused(known))
+            finally:  # where the creator has died, nobody needs to know
+                os._exit(1)
         first = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, CHANNEL)
         try:
             first.sendall(protocol.message(protocol.RESPONSE, {"id": 0, "ok": True, "session": spec["name"]}))

@@ -40,6 +40,11 @@ FOUND: dict[str, tuple[str, str, dict[str, Any]]] = {
         "rename daemon/clients/listener.py",
         {"error": "ENOSPC", "nth": 2},
     ),
+    "the processes of a session cannot be listed at first": (
+        "killed",
+        "listdir sesh/platform.py",
+        {"error": "EMFILE", "times": 2},
+    ),
     "a client's descriptors report errors at the end": (
         "client",
         "close client/terminal.py",

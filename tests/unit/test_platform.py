@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import signal
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fcntl import ioctl
 from pathlib import Path
 
@@ -78,9 +79,9 @@ def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) ->
 @pytest.mark.skipif(not platform.LINUX, reason="reads /proc")
 def test_the_leaders_group_comes_first_also_where_its_number_is_not_the_lowest(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shell whose job is ended first goes on with the next command of its line."""
-    processes = {"90": ["S", "1", "90", "90"], "12": ["S", "90", "12", "90"], "300": ["T", "90", "300", "90"]}
+    stats = {"90": b"(sh) S 1 90 90", "12": b"(cat) S 90 12 90", "300": b"(vi) T 90 300 90"}
     monkeypatch.setattr(os, "listdir", lambda _: ["12", "300", "90", "self"])
-    monkeypatch.setattr(platform, "_stat", processes.__getitem__)
+    monkeypatch.setattr(platform, "_read_whole", lambda path: stats[path.split("/")[2]])
     assert platform.groups_of_session(90) == [90, 12, 300]
 
 
@@ -206,3 +207,18 @@ def test_systemd_tells_whether_the_machine_goes_down(
     assert platform.shutting_down() is down
     monkeypatch.setattr(platform, "_SYSTEMD", str(tmp_path / "none"))
     assert not platform.shutting_down()
+
+
+@pytest.mark.skipif(not platform.LINUX, reason="reads /proc")
+@pytest.mark.parametrize("ask", [lambda: platform.groups_of_session(1), platform.machine, platform.boot_id])
+def test_what_cannot_be_read_for_lack_of_descriptors_is_not_taken_for_absent(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object]
+) -> None:
+    """Else processes would count as dead, and a session as another machine's."""
+
+    def fails(_: str) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(platform, "_read_whole", fails)
+    with pytest.raises(OSError, match="Too many"):
+        ask()
