@@ -21,6 +21,8 @@ EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """Signals that end the client: it restores the terminal and exits with 128 plus the signal's number."""
 _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _READ_SIZE = 1 << 13
+_RESTORES = 3
+"""How often it is tried to restore the line discipline: a raw terminal is of no use to anybody."""
 
 
 class RawTerminal:
@@ -91,11 +93,14 @@ class RawTerminal:
 
     def cooked(self) -> None:
         """Restore the line discipline, if the terminal is still there."""
-        if self._attributes is not None:
+        if self._attributes is None:
+            return
+        for _ in range(_RESTORES):
             try:
                 self._set(self._attributes)
+                break
             except OSError:
-                return
+                continue
 
     def _set(self, attributes: list[Any]) -> None:
         while True:

@@ -94,7 +94,7 @@ _LOST_ANYWAY = ("close",)
 _write, _open, _close, _fstat, _getpid, _kill, _exit = (
     os.write, os.open, os.close, os.fstat, os.getpid, os.kill, os._exit
 )  # fmt: skip
-_get_blocking, _isatty = os.get_blocking, os.isatty
+_get_blocking, _dup = os.get_blocking, os.dup
 
 
 class Fault:
@@ -187,6 +187,8 @@ class Shim:
             return real(*_shortened(name, args), **words)
         if name in _LOST_ANYWAY:
             real(*args, **words)
+        if error in ("EPIPE", "ECONNRESET"):
+            _break(args[0])
         number = getattr(errno, error)
         if name in ("tcgetattr", "tcsetattr"):
             import termios
@@ -241,6 +243,21 @@ def _kind(descriptor: int) -> str:
     if stat.S_ISCHR(mode):
         return "tty"
     return "pipe" if stat.S_ISFIFO(mode) else "file"
+
+
+def _break(broken: Any) -> None:
+    """A connection that reports that it is broken stays so, for both sides."""
+    import _socket
+
+    try:
+        if not isinstance(broken, int):
+            broken.shutdown(_socket.SHUT_RDWR)
+        elif _kind(broken) == "socket":
+            copy = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, _dup(broken))
+            copy.shutdown(_socket.SHUT_RDWR)
+            copy.close()
+    except OSError:
+        return  # it is broken already
 
 
 def _possible(name: str, args: tuple[Any, ...]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import shutil
 import socket
@@ -533,12 +534,15 @@ def killed(run: Run) -> None:
     run.gone()
 
 
+_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[78\\]|[\x18\r]")
+
+
 def client(run: Run) -> None:
     """The attached client itself fails: it types, changes its size, shows much, and leaves by the key for it."""
     plan = json.dumps({"faults": run.faults, "report": run.stage.report})
     words = [sys.executable, "-m", "tests.faults.injected", "client", plan, run.name]
     terminal = run.stage.home.terminal(command=words, cwd=ROOT)
-    before = terminal.termios()
+    before = terminal.first_termios
 
     def shows(text: str) -> bool:
         """Whether a text came to be shown before the client ended."""
@@ -559,13 +563,15 @@ def client(run: Run) -> None:
         raise Complaint(f"the client: {error}") from error
     if code != 0:
         run.excuse(f"the client's code is {code}")
-    lines = bytes(terminal.raw).decode(errors="replace").replace("\r", "").split("\n")
+    lines = _SEQUENCE.sub("", bytes(terminal.raw).decode(errors="replace")).split("\n")
     said = [line for line in lines if line.startswith(("[", "sesh: "))]
     if code < 0 or code not in (0, 1, 125) or "Traceback" in "".join(lines):
         run.complaints.append(f"the client ended with {code}: {lines[-15:]}")
     if said and said[0].endswith("using the defaults"):
         del said[0]  # the settings could not be read
-    refused = any(" write client/terminal.py" in fault for fault in run.fired())  # then nobody can be told
+    refused = any(
+        " write client/terminal.py" in fault or " write sesh/cli/" in fault for fault in run.fired()
+    )  # then nobody can be told
     if (len(said) != 1 or "internal error" in said[0]) and not (refused and not said):
         run.complaints.append(f"the client says {said}; {lines[-3:]}")
     elif code:

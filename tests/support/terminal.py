@@ -50,7 +50,8 @@ class Terminal:
         self._master, self._line = pty.openpty()
         os.set_blocking(self._master, False)
         self._resize(columns, rows, pixels)
-        self._last_termios = termios.tcgetattr(self._line)
+        self.first_termios = self._last_termios = termios.tcgetattr(self._line)
+        """The attributes before the program began."""
         self.tty = os.ttyname(self._line)
         self.pid = self._spawn(dict(os.environ if env is None else env), cwd)
 
