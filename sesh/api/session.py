@@ -439,8 +439,8 @@ class Session:
                 )
             stop.sleep(seconds)
 
-        with self._target.route(self.name) as route:
-            route.sleep = sleep
+        with self._target.route(self.name, timeout) as route:
+            route.sleep, route.deadline = sleep, None  # from here on `timeout` counts for the op itself
             yield route
 
 
