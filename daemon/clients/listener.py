@@ -148,8 +148,10 @@ class Listener:
             os.rename(whole, self._path(self.name))
         except OSError:
             opened.close()
-            if os.path.lexists(whole):
+            try:
                 os.unlink(whole)
+            except FileNotFoundError:
+                pass  # it was not even made
             raise
         return opened, (found.st_dev, found.st_ino)
 

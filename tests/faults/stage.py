@@ -404,7 +404,7 @@ class Person:
                 while shows and self.seen().count(shows.encode()) <= already:
                     if not self._next(line):
                         break
-                if not self.client.closed:
+                if not self.client.closed and (not shows or self.seen().count(shows.encode()) > already):
                     return
             except Unreachable:
                 pass
@@ -420,6 +420,8 @@ class Person:
         deadline = time.monotonic() + PATIENCE
         while not self._step(0.2) and not self.client.closed:
             if time.monotonic() > deadline:
+                if any(fault.startswith("EIO write daemon/pty/pty.py") for fault in self._run.fired()):
+                    return False  # to the daemon the terminal was gone, and what was typed with it
                 raise Complaint(f"{line!r} shows nothing; {self.seen()[-200:]!r}")
         return not self.client.closed
 
@@ -569,9 +571,8 @@ def client(run: Run) -> None:
         run.complaints.append(f"the client ended with {code}: {lines[-15:]}")
     if said and said[0].endswith("using the defaults"):
         del said[0]  # the settings could not be read
-    refused = any(
-        " write client/terminal.py" in fault or " write sesh/cli/" in fault for fault in run.fired()
-    )  # then nobody can be told
+    # Nobody can be told where the terminal takes nothing.
+    refused = any(" write client/terminal.py" in fault or " write sesh/cli/" in fault for fault in run.fired())
     if (len(said) != 1 or "internal error" in said[0]) and not (refused and not said):
         run.complaints.append(f"the client says {said}; {lines[-3:]}")
     elif code:

@@ -50,6 +50,7 @@ FOUND: dict[str, tuple[str, str, dict[str, Any]]] = {
         "close client/terminal.py",
         {"error": "EIO", "times": 3},
     ),
+    "a terminal cannot be restored at first": ("client", "tcsetattr client/terminal.py", {"error": "EIO", "nth": 2}),
     "a client cannot load what it begins with": ("client", "import sesh/__main__.py", {"error": "EMFILE", "times": 9}),
 }
 """What broke: the scenario, a part of the site, and the fault."""
