@@ -146,7 +146,7 @@ class Row(list[Cell]):
         """The text of the cells without the default blanks at the end (see `cell`)."""
         if self.line is not None:
             return self.line
-        if self.rest is not BLANK:
+        if self.rest is not BLANK and self.used < len(self):
             encoder = Encoder()
             self.write(encoder)
             text = str(encoder)

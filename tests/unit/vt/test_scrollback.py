@@ -34,6 +34,12 @@ def test_a_line_that_is_partly_on_screen_is_one_line() -> None:
     assert emulator.last_lines(9) == ["x" * 45]
 
 
+def test_a_default_blank_at_the_end_of_a_row_full_of_colour_is_left_out() -> None:
+    """A replay, which leaves it out, gave another scrollback."""
+    emulator = fed("\x1b[41mx\r\n\r\n\x1b[41mab\x1b[m \r\n", columns=3, rows=1)
+    assert emulator.scrollback.last(1) == ["\x1b[0;41mab"]
+
+
 def test_lines_keep_colours_and_links() -> None:
     emulator = fed("\x1b[31mred\x1b[0m \x1b]8;;http://x\x07go\x1b]8;;\x07\r\n" + "\r\n" * 3)
     assert emulator.last_lines(9, ansi=True)[0] == "\x1b[0;31mred\x1b[m \x1b]8;;http://x\x1b\\go\x1b[m\x1b]8;;\x1b\\"
