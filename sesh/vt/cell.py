@@ -76,27 +76,22 @@ class Cell(NamedTuple):
     pen: Pen
 
 
-class _Cells(dict[str, Cell]):
-    """The cells of one pen, by their text."""
-
-    __slots__ = ("pen",)
-    pen: Pen
-
-    def __missing__(self, data: str) -> Cell:
-        _count_entry(self.pen)
-        cell = self[data] = Cell(data, *self.pen.style, self.pen)
-        return cell
-
-
-class Pen:
+class Pen(dict[str, Cell]):
     """A style with what is derived from it; there is one pen for each style, as long as the cache holds it.
 
-    `cell` makes the cell for a text, `space` is its blank, `stub` the right half of a wide cell. `erased` is the pen
-    of cells erased with this one (background colour erase, BCE). `sgr` are the parameters that set it from any
-    other pen, `sequence` is the whole SGR. `after_sgr` holds the pens that SGR makes of this one.
+    It is also the cache of its cells, by their text. `cell` makes the cell for a text, `space` is its blank, `stub` the
+    right half of a wide cell. `erased` is the pen of cells erased with this one (background colour erase, BCE). `sgr`
+    are the parameters that set it from any other pen, `sequence` is the whole SGR. `after_sgr` holds the pens that SGR
+    makes of this one. Nothing but these two caches refers to the pen itself: once they are empty it is freed without
+    the garbage collector, which would stop everything for long.
     """
 
-    __slots__ = ("cell", "cells", "erased", "link", "sequence", "sgr", "space", "after_sgr", "style", "stub")
+    __slots__ = ("_erased", "link", "sequence", "sgr", "after_sgr", "style")
+
+    __hash__ = object.__hash__  # type: ignore[assignment]  # pens are compared by identity
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+    cell = dict.__getitem__
 
     def __init__(self, style: Style) -> None:
         self.style = style
@@ -104,13 +99,29 @@ class Pen:
         self.sgr = sgr_parameters(style)
         self.sequence = f"\x1b[{self.sgr}m"
         self.after_sgr: dict[str, Pen] = {}
-        self.cells = _Cells()
-        self.cells.pen = self
-        self.cell = self.cells.__getitem__
-        self.space = self.cell(" ")
-        self.stub = self.cell("")
         plain = Style(bg=style.bg)
-        self.erased: Pen = self if plain == style else pen_of(plain)
+        self._erased = None if plain == style else pen_of(plain)
+
+    def __missing__(self, data: str) -> Cell:
+        _count_entry(self)
+        cell = self[data] = Cell(data, *self.style, self)
+        return cell
+
+    @property
+    def erased(self) -> Pen:
+        """The pen of cells erased with this one."""
+        erased = self._erased
+        return self if erased is None else erased
+
+    @property
+    def space(self) -> Cell:
+        """Its blank."""
+        return self[" "]
+
+    @property
+    def stub(self) -> Cell:
+        """The right half of a wide cell."""
+        return self[""]
 
     def __repr__(self) -> str:
         return f"Pen({self.sgr!r}, {self.link!r})"
@@ -150,9 +161,11 @@ def pen_of(style: Style) -> Pen:
 
 def _empty(pens: Iterable[Pen]) -> None:
     for pen in pens:
-        _Held.entries -= len(pen.after_sgr) + len(pen.cells)
+        _Held.entries -= len(pen.after_sgr) + len(pen)
         pen.after_sgr.clear()
-        pen.cells.clear()
+        pen.clear()
+        if pen is DEFAULT:
+            pen[" "] = BLANK  # it is compared by identity
 
 
 def _colour_parameters(form: str, base: int) -> str:

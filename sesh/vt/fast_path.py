@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Bytes below which a block is not looked at.
 SMALLEST = 4096
 
+#: Bytes that are never too many for one call, and line ends and sequences that are about as much as fits into one.
+WHOLE, BUSY = 32 << 10, 64 << 10
+
 END = b"\r\n"
 _SGR = re.compile(SGR_PARAMETERS)
 _SGR_BYTES = re.compile(SGR_PARAMETERS.encode())
@@ -49,6 +52,17 @@ class Bulk(NamedTuple):
     lines: bytes
     line_count: int
     tail: bytes
+
+
+def bulk_limit(data: bytes) -> int:
+    """How much of `data` to look at in a call that is not to take long: less where there is much in it, or lines that
+    are overwritten, which are looked at one by one."""
+    if len(data) <= WHOLE:
+        return len(data)
+    ends = data.count(b"\n")
+    if data.count(b"\r") != ends:
+        return WHOLE
+    return min(len(data), max(WHOLE, len(data) * BUSY // (ends + data.count(b"\x1b") + 1)))
 
 
 def split(screen: Screen, data: bytes) -> Bulk | None:

@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import Any
 
 from sesh.vt.cell import apply_sgr
-from sesh.vt.fast_path import SMALLEST, scroll_through, split
+from sesh.vt.fast_path import SMALLEST, bulk_limit, scroll_through, split
 from sesh.vt.grammar import (
     ABORTED,
     CSI,
@@ -251,6 +251,8 @@ class Tokenizer:
         """Act on `data`, or on a start of it once `seconds` are over; returns how many bytes that is. Never raises:
         after an error the rest of the sequence that caused it is skipped."""
         until = None if seconds is None else perf_counter() + seconds
+        if until is not None:
+            data = data[: bulk_limit(data)]
         left = data
         if len(data) >= SMALLEST:
             try:

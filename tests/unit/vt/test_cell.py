@@ -13,7 +13,7 @@ from sesh.vt.emulator import Emulator
 def remembered() -> int:
     """What the caches of all pens hold."""
     pens = [*cell._pens.values(), *cell._linked.values()]
-    return sum(len(pen.cells) + len(pen.after_sgr) for pen in pens)
+    return sum(len(pen) + len(pen.after_sgr) for pen in pens)
 
 
 def test_colours_and_characters_in_all_combinations_are_not_all_remembered() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 from typing import Any
@@ -183,6 +184,29 @@ def test_a_call_stops_within_bulk_output_too() -> None:
     while at < len(lines):
         at += parts.feed(lines[at : at + 9000], 0.0)
     assert parts.state() == whole.state()
+
+
+@pytest.mark.parametrize("line", [b"a\rb\r\n", b"\r\n", b"\x1b[44;1m white \x1b[0m\r\n", b"10%\r20%\r\n"])
+def test_a_call_takes_less_of_bulk_output_that_costs_more(line: bytes) -> None:
+    data = line * (1 << 20)
+    assert Emulator(80, 24).feed(data[: 1 << 20], 10.0) <= 1 << 19
+    assert Emulator(80, 24).feed(data[: 1 << 20]) == 1 << 20
+    plain = b"a line of text, as long as most of them are\r\n" * (1 << 15)
+    assert Emulator(80, 24).feed(plain[: 1 << 20], 10.0) == 1 << 20
+
+
+def test_styles_that_are_dropped_are_freed_without_the_garbage_collector() -> None:
+    """A collection of what 4,000 styles leave behind took 100 ms."""
+    emulator = Emulator(80, 24)
+    colours = "".join(f"\x1b[38;2;{n % 256};{n // 256};7mx" for n in range(9000))
+    emulator.feed(colours.encode())
+    gc.collect()
+    gc.disable()
+    try:
+        emulator.feed(colours.replace(";7mx", ";8mx").encode())
+        assert gc.collect() < 2000
+    finally:
+        gc.enable()
 
 
 def test_the_clock_is_looked_at_every_few_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
