@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 
 from tests.soak.soak import soak
@@ -24,6 +25,9 @@ def main() -> int:
     parser.add_argument("--megabytes", type=float, default=2.5, help="MB of output a second (default: 2.5)")
     parser.add_argument("--seed", type=int, default=1, help="decides what is done when (default: 1)")
     words = parser.parse_args()
+    for number in (signal.SIGHUP, signal.SIGQUIT):  # nohup and `&` leave them ignored, and children inherit that
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     home = Home()
     os.environ.clear()
     os.environ.update(home.env)
