@@ -43,7 +43,7 @@ draw() {
         printf '\\e[%d;1H\\e[3%dm%*s\\e[m\\e[K' $row $((row % 8)) $((i % 40 + 5)) "$i"
         row=$((row + 1))
     done
-    printf '\\e[?2026l'
+    printf '\\e[H\\e[?2026l'  # a smaller terminal shows the part where the cursor is
 }
 trap draw WINCH
 stty -echo
