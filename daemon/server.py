@@ -132,7 +132,7 @@ class Server:
         if ready and passing and len(ready) == 1 and seconds != 0.0:
             self._only_passed = True
             return
-        if not ready and (self._screens_due or model.has_work):
+        if (model.has_work and model.overdue()) if ready else (model.has_work or self._screens_due):
             self._tried(model.step, "the emulator")
         guard(session.timers.run, "a timer")
         if self.requests.deferred:

@@ -26,6 +26,8 @@ BURST = 12 << 20
 """While output comes in, the emulator leaves the processor to the relay up to this lag."""
 LULL = 0.03
 """Seconds without output after which a burst is over."""
+OVERDUE, LIGHT = 0.1, 1 << 20
+"""Seconds after which the emulator waits for no lull, if not more than so many bytes came for each second."""
 UNLOADED_LAG = 64 << 10
 """Bytes for which the emulator is not loaded: a small session that nobody looks at stays small."""
 UNLOADED_PLAIN_LAG = 1 << 20
@@ -72,6 +74,8 @@ class Model:
         """Positions that the emulator came to, and its state there: the lines scrolled by then, whether the alternate
         screen was on, what was pushed."""
         self._marks: dict[int, State | None] = {}
+        self._behind_since: float | None = None
+        """Since when it has been behind."""
         self._slice = 16 << 10
         self._examined, self._not_plain = log.base, 0
         """Up to where bytes that are not plain text were counted, and how many there were."""
@@ -116,9 +120,17 @@ class Model:
 
     def wait_time(self) -> float:
         """Seconds that the work may wait: while a burst comes in, the relay has the processor for itself."""
-        if self.lag >= BURST:
+        if self.lag >= BURST or self.overdue():
             return 0.0
         return max(0.0, self._log.appended_at + LULL - time.monotonic())
+
+    def overdue(self) -> bool:
+        """Whether output that is no burst, and never stops, has kept the emulator waiting."""
+        now = time.monotonic()
+        if self._behind_since is None:
+            self._behind_since = now
+        waited = now - self._behind_since
+        return waited >= OVERDUE and self.lag <= waited * LIGHT
 
     def resize(self, columns: int, rows: int) -> None:
         """Changes the screen's size from the log's head on."""
@@ -161,6 +173,8 @@ class Model:
         self.position -= len(block) - taken
         took = time.perf_counter() - began
         self._remember()
+        if not self.lag:
+            self._behind_since = None
         if took < _QUICK and len(block) == self._slice:
             self._slice = min(self._slice * 2, _LARGEST)
         elif took > _SLOW or taken < len(block):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 
 import pytest
 from hypothesis import given
@@ -231,3 +232,37 @@ def test_an_emulator_that_cannot_be_loaded_holds_nothing_up(monkeypatch: pytest.
         bare.step()
     assert bare.lag == 0
     assert not bare.has_work
+
+
+class Clock:
+    """The time that a model sees."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+
+def test_light_output_that_never_stops_does_not_keep_the_emulator_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    log, behind = model()
+    assert not behind.emulator.alternate  # it is loaded
+    most = 0
+    for _ in range(1000):
+        log.append(b"a line of light output\r\n")
+        clock.now += models.LULL / 2
+        if behind.wait_time() == 0.0:
+            assert behind.overdue()
+            behind.step()
+        most = max(most, behind.lag)
+    assert most < 1000
+
+
+def test_a_burst_has_the_processor_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    log, behind = model()
+    assert not behind.emulator.alternate
+    while behind.lag < models.BURST - (1 << 20):
+        log.append(bytes(1 << 16))
+        clock.now += models.LULL / 4
+        assert behind.wait_time() > 0.0
+        assert not behind.overdue()
