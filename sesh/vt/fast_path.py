@@ -2,10 +2,11 @@
 
 A block is split into head, lines and tail. The head and the tail, each of at least as many lines as the screen has
 rows, go through the tokenizer. Nothing of the lines between them is on the screen in the end, so they only have to be
-right in the scrollback. That is so while they hold nothing but printable text of fixed widths, SGR, tabs over blank
-cells, and CR LF. A background would fill the rows that scroll in, so a line with one must end without it and fit the
-width. A line without SGR that is overwritten after a CR is overwritten here first. Everything else, in the block or in
-the state of the screen, is left to the tokenizer. The result is exactly the same; a property test compares the two.
+right in the scrollback. That is so while they hold nothing but printable text, SGR, tabs over blank cells, and CR LF.
+Characters that join are joined when a line is read. A background would fill the rows that scroll in, so a line with one
+must end without it and fit the width. A line without SGR that is overwritten after a CR is overwritten here first.
+Everything else, in the block or in the state of the screen, is left to the tokenizer. The result is exactly the same; a
+property test compares the two.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from sesh.vt.cell import BLANK, DEFAULT, Pen, apply_sgr
+from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell, Pen, apply_sgr, encode
 from sesh.vt.grammar import SGR_PARAMETERS
-from sesh.vt.graphemes import NARROW, WIDE
+from sesh.vt.graphemes import NARROW, RUNS, WIDE, WIDTH, ZWJ, attaches, joined
 from sesh.vt.scrollback import LINE_LIMIT
 
 TYPE_CHECKING = False
@@ -38,7 +39,12 @@ _SUSPECT = re.compile(
 )
 _TAB_OR_ESCAPE = re.compile(rb"[\t\x1b]")
 _ASCII = bytes(range(0x20, 0x7F)) + b"\r\n\t\x1b"
+_UTF8 = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\r\n\x1b"
+_C1 = re.compile(b"\xc2[\x80-\x9f]")
+#: A character that may join others or have any width.
 _OTHER = re.compile(f"[^{NARROW}{WIDE}\r\n\x1b]")
+#: Behind these a line as it is kept may have an SGR that keeps graphemes apart.
+_PARTING = (ZWJ.encode(), "\ufe0e".encode())
 
 
 class Bulk(NamedTuple):
@@ -141,13 +147,17 @@ def _overwritten_line(line: bytes, columns: int) -> bytes:
 def _is_short(data: bytes) -> bool:
     """Whether no line is so long that the scrollback would end it."""
     half = LINE_LIMIT // 4
-    if all(data.find(END, at, at + half) >= 0 for at in range(0, len(data) - half, half)):
-        return True
-    return max(map(len, data.split(END))) < LINE_LIMIT // 2
+    if not all(data.find(END, at, at + half) >= 0 for at in range(0, len(data) - half, half)):
+        return max(map(len, data.split(END))) < LINE_LIMIT // 2 and not _is_parted(data)
+    return not _is_parted(data) or max(map(len, data.split(END))) < LINE_LIMIT // (_LONGEST_SGR + _UNDERLINE_COLOUR)
+
+
+def _is_parted(data: bytes) -> bool:
+    return any(each in data for each in _PARTING)
 
 
 def _is_text(screen: Screen, data: bytes) -> bool:
-    """Whether lines hold only text of fixed widths, and sequences of whatever kind."""
+    """Whether lines hold only text, and sequences of whatever kind."""
     ends = data.count(END)
     if data.count(b"\r") != ends or data.count(b"\n") != ends:
         return False
@@ -156,12 +166,13 @@ def _is_text(screen: Screen, data: bytes) -> bool:
         return False
     if data.isascii():
         return not data.translate(None, _ASCII)
-    if tabs:
+    if tabs or data.translate(None, _UTF8) or _C1.search(data):
         return False
     try:
-        return not _OTHER.search(data.decode())
+        data.decode()
     except UnicodeDecodeError:
         return False
+    return True
 
 
 def _is_coloured(screen: Screen, data: bytes) -> bool:
@@ -263,6 +274,8 @@ class RawLines:
 def _max_size(raw: bytes, count: int, pen: Pen) -> int:
     """An upper bound of the bytes of the rendered lines: an SGR for each change of pen and each line."""
     sequences = raw.count(b"\x1b")
+    if not raw.isascii():
+        sequences += sum(map(raw.count, _PARTING))
     plain = len(raw) + _LONGEST_TAB * raw.count(b"\t")
     if not sequences and pen is DEFAULT:
         return plain
@@ -287,6 +300,8 @@ def _rendered(raw: bytes, pen: Pen, columns: int) -> list[bytes]:
     for line in raw.decode().split("\r\n"):
         if "\t" in line:
             text, pen = _with_tabs(line, pen, columns)
+        elif not line.isascii() and _OTHER.search(line):
+            text, pen = _with_joining(line, pen)
         elif "\x1b" in line or pen is not DEFAULT:
             text, pen = _with_sgr(line, pen)
         else:
@@ -312,6 +327,48 @@ def _with_sgr(line: str, pen: Pen) -> tuple[str, Pen]:
                 now = pen
             out.append(words)
     return _without_trailing_blanks("".join(out), now), pen
+
+
+def _with_joining(line: str, pen: Pen) -> tuple[str, Pen]:
+    """The same for a line with characters that may join or have any width, as `text` prints them into blank rows."""
+    cells: list[Cell] = []
+    joinable = False
+    for index, part in enumerate(_SGR.split(line)):
+        if index & 1:
+            pen = pen.after_sgr.get(part) or apply_sgr(pen, part)
+            joinable = False
+            continue
+        for narrow, wide, other in RUNS.findall(part):
+            if other:
+                joinable = _join(cells, other, pen, joinable)
+                continue
+            if narrow:
+                cells += map(pen.cell, narrow)
+            else:
+                cells += [half for char in wide for half in (pen.cell(char), pen.stub)]
+            joinable = True
+    while cells and cells[-1] == BLANK:
+        cells.pop()
+    return encode(cells), pen
+
+
+def _join(cells: list[Cell], char: str, pen: Pen, joinable: bool) -> bool:
+    """Put a character behind `cells`, or into the last one; returns whether the next one may join it."""
+    columns = 2 if cells and not cells[-1].data else 1
+    last = cells[-columns] if cells else BLANK
+    fits = len(last.data) < CLUSTER_LIMIT
+    if joinable and (new := joined(last.data, columns, char)):
+        if fits:
+            cells[-columns:] = [last.pen.cell(last.data + char), last.pen.stub][:new]
+            return new >= columns
+        return True
+    width = WIDTH[char]
+    if width:
+        cells += [pen.cell(char), pen.stub][:width]
+        return True
+    if cells and not joinable and attaches(char) and fits:
+        cells[-columns] = last.pen.cell(last.data + char)
+    return joinable
 
 
 def _with_tabs(line: str, pen: Pen, columns: int) -> tuple[str, Pen]:

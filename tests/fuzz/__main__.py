@@ -3,6 +3,7 @@
 all [--minutes N] [--seed S] [TARGET…]    every target by turns, the model of sessions, the echo; failures are kept
 repeat FILE…                              kept cases again
 output [--megabytes N]                    output of every kind, fast path against full path
+paths [--count N]                         short random streams of all scripts, fast path against full path
 frames [--count N]                        frames to a live daemon
 echo [--minutes N] [KIND…]                how long a person waits for a key's echo meanwhile
 model [--minutes N]                       sessions with several clients against a model
@@ -25,7 +26,7 @@ def _arguments() -> argparse.Namespace:
         prog="python -m tests.fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("all", "echo", "model", "output", "frames"):
+    for name in ("all", "echo", "model", "output", "paths", "frames"):
         command = commands.add_parser(name)
         command.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
         if name in ("all", "echo", "model"):
@@ -33,6 +34,7 @@ def _arguments() -> argparse.Namespace:
     commands.choices["all"].add_argument("targets", nargs="*", metavar="TARGET", default=[])
     commands.choices["echo"].add_argument("kinds", nargs="*", metavar="KIND", default=[])
     commands.choices["output"].add_argument("--megabytes", type=float, default=100.0)
+    commands.choices["paths"].add_argument("--count", type=int, default=100_000)
     commands.choices["frames"].add_argument("--count", type=int, default=1_000_000)
     commands.add_parser("repeat").add_argument("files", nargs="+", type=Path, metavar="FILE")
     return parser.parse_args()
@@ -81,6 +83,8 @@ def main() -> int:
         return _repeat(given.files)
     if given.command == "output":
         return volume.output(given.megabytes, given.seed)
+    if given.command == "paths":
+        return volume.paths(given.count, given.seed)
     if given.command == "frames":
         return volume.million(given.count, given.seed, TARGETS["frames"])
     if given.command == "echo":

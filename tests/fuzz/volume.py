@@ -16,6 +16,7 @@ from tests.faults.daemons import resident
 from tests.fuzz import frames, grammar, loop, terminals
 from tests.fuzz.target import Target
 from tests.fuzz.terminals import check_bounds, feed_in_time, path
+from tests.unit.vt import test_fast_path
 from tests.unit.vt.streams import cut
 
 _PIECE = 64 << 10
@@ -109,6 +110,18 @@ def output(megabytes: float, seed: int) -> int:
     print(
         f"{total / 1e6:.1f} MB of {len(kinds)} kinds in {time.monotonic() - began:.0f} s (seed {seed}): no exception, "
         f"no difference between the paths, resident now {resident_now() >> 20} MB"
+    )
+    return 0
+
+
+def paths(count: int, seed: int) -> int:
+    """So many short random streams of all scripts, by the fast path and without it; prints how many took it."""
+    taken, began = 0, time.monotonic()
+    for number in range(seed, seed + count):
+        taken += test_fast_path.compare(number)
+    print(
+        f"{count} streams in {time.monotonic() - began:.0f} s (seeds from {seed}), {taken} blocks by the fast path: no "
+        f"difference"
     )
     return 0
 
