@@ -72,8 +72,8 @@ def _restore(
     out = Encoder()
     if screen.main is None:
         _scrollback(out, screen, lines, over)
+        _hidden_alternate(out, screen, flags[1])  # which saves and restores a cursor of the main screen
         _save_cursor(out, screen, screen.saved, screen.buffer)
-        _hidden_alternate(out, screen, flags[1])
     else:
         if main:
             _scrollback(out, screen, lines, over)

@@ -177,6 +177,16 @@ def test_characters_can_join_the_last_grapheme_after_a_replay() -> None:
     assert client.text()[0] == "👩\u200d👧"
 
 
+def test_the_saved_cursor_survives_where_the_alternate_screen_was_used() -> None:
+    """Showing the terminal what the hidden screen keeps saved another cursor in its place."""
+    emulator = fed(b"\x1b(0ab\x1b7\x1b[?1049h\x1b[3;3H\x1b7\x1b[?1049l\x1b(B")
+    client = fed(replay(emulator))
+    assert essence(client)["saved"] == essence(emulator)["saved"]
+    for each in (emulator, client):
+        each.feed(b"\x1b8q")
+    assert client.text() == emulator.text()
+
+
 def test_a_pending_wrap_survives() -> None:
     client = fed(replay(fed(b"x" * 20)))
     client.feed(b"y")
