@@ -37,6 +37,8 @@ class Attached:
         whole = False
         while not whole or self.position < self.welcome["position"]:
             kind, payload = self.connection.receive(deadline)
+            if kind == protocol.NOTICE:  # what was missed is shown, and nothing more comes until a key is pressed
+                break
             if kind == protocol.SCREEN:
                 self.position, data = protocol.split_number(payload)
                 screen += data

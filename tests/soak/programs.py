@@ -87,7 +87,7 @@ def material() -> dict[str, bytes]:
     )
     screens = b"".join(b"\x1b[%d;%dH\x1b[4%dm%07d\x1b[K" % (n % 24 + 1, n % 70 + 1, n % 8, n) for n in range(50_000))
     wide = "".join(f"{n:07d} Grüße, 日本語のテキスト, привет, 🙂\r\n" for n in range(18_000)).encode()
-    noise = zlib.compress(plain, 0)[:MIB].replace(b"\x0e", b"").replace(b"\x05", b"")
+    noise = zlib.compress(plain, 0)[:MIB].translate(None, b"\x05\x07\x0e")
     yes = b"y\r\n" * (MIB // 3)
     kinds = {"plain": plain, "colour": colour, "screens": screens, "wide": wide, "noise": noise, "yes": yes}
     return {name: data[:MIB] for name, data in kinds.items()}
