@@ -17,6 +17,7 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
 from sesh.daemon.pty.queries import QUERIES
 from sesh.errors import SIGNAL_BASE, Refused
+from sesh.lean import deque
 from sesh.store import records
 
 TYPE_CHECKING = False
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from sesh.daemon.waits import Waits
 
 MAX_TITLE = 1024
+ANSWER_TIME = 0.01
+"""Seconds of a turn in which the emulator is fed so that a query can be answered."""
+MAX_UNANSWERED = 1000
+"""Queries that wait for the emulator; those beyond are not answered."""
 _WITH_HOOKS = ("bell", "exited", "notification", "command_ended")
 _MAX_COMMAND = 32 << 10
 
@@ -63,6 +68,8 @@ class Session:
         self.timed_out = False
         self.usage: tuple[float | None, int | None] = (None, None)
         """Seconds of processor time and bytes of memory that the ended program used."""
+        self._unanswered: deque[tuple[Finding, int]] = deque()
+        """Queries that wait for the emulator, with the positions behind them."""
         self.preload: Callable[[], object] = lambda: None
         """Called some time after output came, to load what must be loaded before its files may be replaced."""
         self.runs: RunQueue | None = None
@@ -129,15 +136,26 @@ class Session:
             return
         if self.pump.input.waiting("answers") >= MAX_ANSWERS or (self.runs is not None and self.runs.no_answers()):
             return
+        if len(self._unanswered) < MAX_UNANSWERED:
+            self._unanswered.append((finding, position))
+        self._answer()
+
+    def _answer(self) -> None:
+        """Answers queries in their order. One that the emulator is too far behind of waits, and all after it."""
         from sesh.daemon.pty.answers import answer, needs_terminal
 
-        terminal = None
-        if needs_terminal(finding.kind):
-            self.model.reach(position)
-            terminal = self.model.emulator
-        reply = answer(finding.kind, finding.body, terminal)
-        if reply:
-            self.pump.type("answers", reply)
+        while self._unanswered:
+            finding, position = self._unanswered[0]
+            terminal = None
+            if needs_terminal(finding.kind):
+                if not self.model.reach(position, ANSWER_TIME):
+                    self.timers.ensure("answers", 0, self._answer)
+                    return
+                terminal = self.model.emulator
+            self._unanswered.popleft()
+            reply = answer(finding.kind, finding.body, terminal)
+            if reply:
+                self.pump.type("answers", reply)
 
     def output_settled(self) -> None:
         self.preload()

@@ -49,7 +49,7 @@ _MAX_MARKS = 64
 _PLAIN = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
 _RARE = 64
 """Text is plain with at most one other byte in so many."""
-_COUNT_TIME = 5.0
+_COUNT_TIME = 0.5
 """Seconds that the child process that counts the scrollback may take."""
 
 
@@ -197,17 +197,20 @@ class Model:
         self._apply_resizes()
         return not self.lag
 
-    def reach(self, position: int) -> None:
-        """Feeds the emulator exactly up to `position`."""
+    def reach(self, position: int, seconds: float = CATCH_UP_TIME) -> bool:
+        """Feeds the emulator up to `position` and no further, for at most `seconds`; whether it has come there."""
         emulator = self.emulator
-        while self.position < position:
-            self._apply_resizes()
-            end = min(position, self._resizes[0][0]) if self._resizes else position
-            block, self.position = self._log.bytes(self.position, end), end
-            emulator.feed(block)
+        until = time.monotonic() + seconds
+        self._apply_resizes()
+        while self.position < position and time.monotonic() < until:
+            end = min(position, self.position + self._slice)
+            if self._resizes:
+                end = min(end, self._resizes[0][0])
+            self.position += emulator.feed(self._log.bytes(self.position, end), STEP_TIME)
             self._remember()
             self._tell()
-        self._apply_resizes()
+            self._apply_resizes()
+        return self.position >= position
 
     def apply_size(self) -> None:
         """Gives the emulator the session's current size, even where it has not come to the last resize yet."""
@@ -339,9 +342,9 @@ class Model:
         if child == 0:
             try:
                 signal.set_wakeup_fd(-1)  # its signals are not the daemon's
-                self.reach(self._log.head)
-                scrollback = self.emulator.scrollback
-                os.write(writing, b"%d %d" % (scrollback.lines, scrollback.bytes))
+                if self.reach(self._log.head, _COUNT_TIME):
+                    scrollback = self.emulator.scrollback
+                    os.write(writing, b"%d %d" % (scrollback.lines, scrollback.bytes))
             finally:
                 os._exit(0)
         os.close(writing)

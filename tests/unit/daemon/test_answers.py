@@ -185,3 +185,22 @@ def test_answers_that_the_program_does_not_read_are_dropped_beyond_some_kilobyte
     assert MAX_ANSWERS <= session.pump.input.size < MAX_ANSWERS + 100
     session.pump.input.add("send", b"typed")
     assert session.pump.input.waiting("send") == 5
+
+
+def test_a_query_behind_much_output_waits_for_the_emulator_and_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody was heard until the emulator had come to the query: seconds, behind megabytes of dear output."""
+    monkeypatch.setattr("sesh.daemon.session.ANSWER_TIME", 0.0)
+    facts = {"name": "work", "id": "00ff", "created": 0.0, "directory": "/", "command": ["yes"], "pid": 1}
+    session = Session({**facts, "labels": {}, "keep": False, "job": False}, (80, 24, 0, 0), None)
+    session.pump.pty = Deaf()  # type: ignore[assignment]
+    session.log.append(b"\x1b[K\r\n" * 40000 + b"x")
+    head = session.log.head
+    session._found(Finding("cpr", b"6n", 0), head)
+    session._found(Finding("da1", b"c", 0), head)
+    assert session.timers.is_set("answers")
+    assert session.pump.input.size == 0
+    monkeypatch.setattr("sesh.daemon.session.ANSWER_TIME", 10.0)
+    session._answer()
+    (unit,) = {bytes(view) for _, view, _ in session.pump.input.units()} - {b"\x1b[24;2R"}
+    assert unit.startswith(b"\x1b[?")
+    assert next(bytes(view) for _, view, _ in session.pump.input.units()) == b"\x1b[24;2R"
