@@ -14,6 +14,7 @@ SeshError                      what happened and what to do, in one line
 ├── CannotStart                127  not_found (126 refused: it is there and cannot be executed)
 ├── Unreachable                1    unreachable
 │   ├── Lost                   1    unreachable (the link broke; what runs on the host goes on)
+│   ├── LocalFault             1    unreachable (this machine lacks a descriptor, a process, or room for it)
 │   └── Silent                 1    unreachable (the daemon is there and does not answer)
 ├── NotDeployed                1    not_deployed
 ├── ProtocolError              1    protocol

@@ -18,7 +18,7 @@ from sesh.daemon.spawn import main
 from sesh.errors import CannotStart, Exists, InvalidName, NotFound, Refused, SeshError
 from sesh.store import records
 from tests.faults.daemons import Daemons, children, gone, kill
-from tests.support import Home, Terminal, wait_until
+from tests.support import Home, Terminal, processes, wait_until
 
 SLEEP = ("/bin/sleep", "100")
 CREATE = """
@@ -49,6 +49,7 @@ def status_of(text: str) -> dict[str, int]:
 
 def test_r35_a_daemon_keeps_nothing_of_its_creators_terminal_and_directory(daemons: Daemons) -> None:
     pid = daemons.sh("work", "sleep 100")
+    wait_until(lambda: processes.rested([pid]), what="a daemon that has loaded all its modules")
     links = {}
     for number in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):  # one that was open for that moment only

@@ -36,9 +36,12 @@ def test_a_layout_of_several_hosts_is_written_here_and_made_again_there(home: Ho
 def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, farm: Farm) -> None:
     far = farm.host("one")
     assert home.sesh("@one", "--exec", "done", "--keep", "--", "true").code == 0
-    dry = home.sesh("@one", "--sweep", "--dry-run", "--json").json()
+    assert home.sesh("@one", "--sweep", "--dry-run", "--json").json()["pieces"] == [], (
+        "nobody can be asked, and it is new"
+    )
+    dry = home.sesh("@one", "--sweep", "--dry-run", "--older", "0s", "--json").json()
     assert (dry["host"], [(each["kind"], each["what"]) for each in dry["pieces"]]) == ("one", [("ended", "done")])
-    swept = home.sesh("@one", "--sweep")
+    swept = home.sesh("@one", "--sweep", "--older", "0s")
     assert (swept.code, swept.stdout.splitlines()[-1]) == (0, "1 of 1 cleared")
     far.sesh("--open", "lonely")
     pid = json.loads(far.sesh("--status", "lonely", "--json").stdout)["daemon_pid"]
@@ -58,7 +61,7 @@ def test_a_shared_connection_without_its_socket_is_a_stray(home: Home, farm: Far
     folder = os.path.join(home.directory, ".control")
     for entry in os.listdir(folder):
         os.unlink(os.path.join(folder, entry))
-    (piece,) = home.sesh("--sweep", "--all", "--json").json()["pieces"]
+    (piece,) = home.sesh("--sweep", "--all", "--older", "0s", "--json").json()["pieces"]
     assert (piece["kind"], piece["pid"], piece["cleared"]) == ("connection", master, True)
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from sesh import errors
-from sesh.errors import CannotStart, Ended, ExitCode, InternalError, Lost, NotFound, SeshError, Silent, rebuild
+from sesh.errors import (
+    CannotStart,
+    Ended,
+    ExitCode,
+    InternalError,
+    LocalFault,
+    Lost,
+    NotFound,
+    SeshError,
+    Silent,
+    rebuild,
+)
 
 CODES = {
     "not_found", "exists", "busy", "timeout", "interrupted", "invalid_name", "invalid_host", "usage", "unreachable",
@@ -37,7 +48,7 @@ def test_an_error_comes_over_the_wire_as_itself(kind: type[SeshError]) -> None:
     sent = kind("what, and what to do")
     got = rebuild(sent.facts())
     assert (got.code, str(got), got.exit_code) == (sent.code, "what, and what to do", sent.exit_code)
-    if kind not in (CannotStart, Ended, Lost, Silent):  # these say more than their code does
+    if kind not in (CannotStart, Ended, LocalFault, Lost, Silent):  # these say more than their code does
         assert type(got) is kind
 
 
