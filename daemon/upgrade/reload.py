@@ -266,6 +266,8 @@ def adopt(memory: int, failed: str = "") -> Callable[[], None]:
         else:
             Probation(server, answer, lambda why: _go_back(server, state, memory, why, asking, number)).run()
         os.close(memory)
+        state.clear()  # it has every line once more
+        platform.give_back()
         server.run()
         os._exit(0)
 

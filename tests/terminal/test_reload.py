@@ -93,6 +93,32 @@ def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) ->
     assert numbered(output.decode()) == list(range(1, int(reported[1]) + 1))
 
 
+COUNTED = """
+_run = Server.run
+def run(self):
+    import gc
+    held = [each for each in gc.get_objects() if type(each) is list and len(each) > 500 and type(each[-1]) is str]
+    self.session.faults.note(f"{len(held)} lists of lines")
+    _run(self)
+Server.run = run
+"""
+"""For daemon/server.py: tells by its faults what it holds when the reload is over."""
+
+
+def test_a_daemon_does_not_go_on_holding_the_state_that_it_was_handed(sesh: Sesh, home: Home) -> None:
+    assert sesh("--open", "work", "--", "sh", "-c", "seq -f 'line %04g' 2000; exec cat").code == 0
+    wait_until(lambda: "line 2000" in sesh("--screen", "work").stdout)
+    home.command = other(home, "counted", "daemon/server.py", COUNTED)
+    assert sesh("--reload", "work").code == 0
+    told = wait_until(lambda: [line for line in faults(home, "work") if "lists of lines" in line])
+    assert told[0].endswith(" 0 lists of lines")
+    assert "line 1500" in sesh("--logs", "work", "1000").stdout
+
+
+def faults(home: Home, name: str) -> list[str]:
+    return list(home.sesh("--status", name, "--json").json()["faults"])
+
+
 def test_an_attached_client_stays_and_sees_every_line_once(sesh: Sesh, home: Home) -> None:
     person = home.terminal("work")
     person.wait_for("ready>")
