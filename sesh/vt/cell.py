@@ -20,7 +20,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from sesh.vt.grammar import LIMIT, LINK, PARAMETERS, SGR, SGR_PARAMETERS, parameter
-from sesh.vt.graphemes import RUNS, ZWJ, clusters, joined
+from sesh.vt.graphemes import GRAPHEMES, OTHER, RUNS, SEAM, STUB, ZWJ, clusters, expanded, joined
 
 #: Code points that a cell keeps: a base and 16 marks. No real text has more.
 CLUSTER_LIMIT = 17
@@ -104,7 +104,7 @@ class Pen(dict[str, Cell]):
 
     def __missing__(self, data: str) -> Cell:
         _count_entry(self)
-        cell = self[data] = Cell(data, *self.style, self)
+        cell = self[data] = self.stub if data == STUB else Cell(GRAPHEMES.get(data, data), *self.style, self)
         return cell
 
     @property
@@ -366,16 +366,29 @@ class Encoder:
                     parts.append(text)
                     self.last = text[-1]
                 continue
-            for data, same in groupby(filter(None, texts)):
-                # Some terminals join more behind a ZWJ than others.
-                if self.last and (joined(self.last, 1, data[0]) or self.last[-1] == ZWJ):
-                    parts.append(pen.sequence)
-                parts.append(data)
-                again = len(list(same)) - 1
-                if again:
-                    between = pen.sequence if joined(data, 1, data[0]) or data[-1] == ZWJ else ""
-                    parts.append((between + data) * again)
-                self.last = data
+            self._graphemes(texts)
+
+    def _graphemes(self, texts: Iterable[str]) -> None:
+        parts, between = self.parts, self.pen.sequence
+        for data, same in groupby(filter(None, texts)):
+            # Some terminals join more behind a ZWJ than others.
+            if self.last and (joined(self.last, 1, data[0]) or self.last[-1] == ZWJ):
+                parts.append(between)
+            parts.append(data)
+            again = len(list(same)) - 1
+            if again:
+                parts.append(((between if joined(data, 1, data[0]) or data[-1] == ZWJ else "") + data) * again)
+            self.last = data
+
+    def text(self, pen: Pen, text: str) -> None:
+        """Write text of a row (see `row`)."""
+        if pen is not self.pen:
+            self.set_pen(pen)
+        if SEAM.match(self.last[-1:]) or (OTHER.search(text) and SEAM.search(text)):
+            self._graphemes([GRAPHEMES.get(char, char) for char in text])
+        elif last := text[-1:].strip(STUB) or text[-2:-1]:
+            self.parts.append(expanded(text))
+            self.last = GRAPHEMES.get(last, last)
 
     def run(self, cell: Cell, count: int) -> None:
         """Write an ASCII cell `count` times."""

@@ -88,13 +88,13 @@ class Scrolling(Grid):
             self.scroll_row()
         elif y < self.lines - 1:
             cursor.y = y = y + 1
-            if self.buffer[y].wrapped:
-                self.own_row(y).wrapped = False
+            if self.rows[y].wrapped:
+                self.unshared_row(y).wrapped = False
 
     def scroll_row(self, wrapped: bool = False) -> None:
         """The region up by one row; the row that leaves it goes to the scrollback if it can. `wrapped`: the row that
         comes in goes on with the line of the row above."""
-        buffer = self.buffer
+        buffer = self.rows
         top, bottom = self.top, self.bottom
         row = buffer.pop(top)
         if top == 0 and self.main is None:
@@ -103,13 +103,13 @@ class Scrolling(Grid):
             if bottom == 0:
                 wrapped = wrapped and still_open
             if not still_open and buffer and buffer[0].wrapped:
-                self.own_row(0).wrapped = False
+                self.unshared_row(0).wrapped = False
         elif top == bottom:
             wrapped = False  # the row above is not the one that it would go on with
         elif buffer[top].wrapped:
-            self.own_row(top).wrapped = False
+            self.unshared_row(top).wrapped = False
         if bottom + 1 < self.lines and buffer[bottom].wrapped:
-            self.own_row(bottom).wrapped = False
+            self.unshared_row(bottom).wrapped = False
         if row.shared:
             row = blank(self.pen.erased, self.columns, wrapped)
         else:
@@ -119,7 +119,7 @@ class Scrolling(Grid):
 
     def scroll_rows(self, count: int, row: Row) -> None:
         """As `scroll_row` so many times, in a region of several rows; `row`, a shared one, comes in each time."""
-        buffer, top = self.buffer, self.top
+        buffer, top = self.rows, self.top
         rows = buffer[top : self.bottom + 1] + [row] * count
         gone = rows[:count]
         buffer[top : self.bottom + 1] = rows[count:]
@@ -162,9 +162,9 @@ class Scrolling(Grid):
             if self.narrow:
                 self._shift_block(y, count)
             else:
-                del self.buffer[y : y + count]
+                del self.rows[y : y + count]
                 end = self.bottom + 1 - count
-                self.buffer[end:end] = self.blank_rows(count, self.erased)
+                self.rows[end:end] = self.blank_rows(count, self.erased)
                 self._break_lines(y)
             self.move_to(y, self.left)
 
@@ -186,8 +186,8 @@ class Scrolling(Grid):
             self._shift_block(y, -count)
             return
         end = self.bottom + 1
-        del self.buffer[end - count : end]
-        self.buffer[y:y] = self.blank_rows(count, self.erased)
+        del self.rows[end - count : end]
+        self.rows[y:y] = self.blank_rows(count, self.erased)
         if y + count < self.lines:
             self.set_wrapped(y + count, False)
         self._break_lines(y)
@@ -217,30 +217,30 @@ class Editing(Scrolling):
     def erase_in_line(self, how: int = 0, *_: Any, **__: Any) -> None:
         """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is behind all cells."""
         y, x = self.cursor.y, self.cursor.x
-        if how == 2 or (how == 0 and x == 0 and not self.buffer[y].spacer):
-            self.buffer[y] = blank(self.erased, self.columns)
+        if how == 2 or (how == 0 and x == 0 and not self.rows[y].spacer):
+            self.rows[y] = blank(self.erased, self.columns)
         elif how == 0:
-            row = self.own_row(y)
+            row = self.unshared_row(y)
             row.fill(x, self.columns, self.erased)
             row.wrapped = row.wrapped and x > 0
         elif how == 1:
-            self.own_row(y).fill(0, min(x + 1, self.columns), self.erased)
+            self.unshared_row(y).fill(0, min(x + 1, self.columns), self.erased)
 
     def erase_in_display(self, how: int = 0, *_: Any, **__: Any) -> None:
         """ED, DECSED: 0 below, 1 above, 2 all, 3 the scrollback (XTerm)."""
         y = self.cursor.y
         if how == 0:
             self.erase_in_line(0)
-            self.buffer[y + 1 :] = self.blank_rows(self.lines - y - 1, self.erased)
+            self.rows[y + 1 :] = self.blank_rows(self.lines - y - 1, self.erased)
         elif how == 1:
-            self.buffer[:y] = self.blank_rows(y, self.erased)
-            row = self.own_row(y)
+            self.rows[:y] = self.blank_rows(y, self.erased)
+            row = self.unshared_row(y)
             row.fill(0, min(self.cursor.x + 1, self.columns), self.erased)
             row.wrapped = False
             if self.cursor.x + 1 >= self.columns and y + 1 < self.lines:
                 self.set_wrapped(y + 1, False)
         elif how == 2:
-            self.buffer[:] = self.blank_rows(self.lines, self.erased)
+            self.rows[:] = self.blank_rows(self.lines, self.erased)
         elif how == 3:
             self.scrollback.clear()
             self.set_continued(False)
@@ -249,7 +249,7 @@ class Editing(Scrolling):
         """ECH."""
         self.cancel_wrap()
         x = self.cursor.x
-        self.own_row(self.cursor.y).fill(x, min(x + (count or 1), self.columns), self.erased)
+        self.unshared_row(self.cursor.y).fill(x, min(x + (count or 1), self.columns), self.erased)
 
     def insert_characters(self, count: int | None = None) -> None:
         """ICH: cells pushed past the right margin are lost."""
@@ -289,16 +289,17 @@ class Editing(Scrolling):
         """Change the rows of the region, those that are one and the same only once."""
         changed: dict[int, Row] = {}
         for y in range(self.top, self.bottom + 1):
-            row = self.buffer[y]
+            row = self.rows[y]
             if not row.shared:
-                change(row)
+                change(self.own_row(y))
                 continue
             new = changed.get(id(row))
             if new is None:
                 new = changed[id(row)] = row.own()
+                new.text = None
                 change(new)
                 new.shared = True
-            self.buffer[y] = new
+            self.rows[y] = new
 
     def back_index(self) -> None:
         """DECBI: left one column; from the left margin, the content moves right instead."""
@@ -322,4 +323,4 @@ class Editing(Scrolling):
         """DECALN: the screen full of E, no margins, the cursor at home."""
         self.clear_margins()
         self.move_to(0, 0)
-        self.buffer[:] = [uniform(DEFAULT, "E", 1, self.columns)] * self.lines
+        self.rows[:] = [uniform(DEFAULT, "E", 1, self.columns)] * self.lines

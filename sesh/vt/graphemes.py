@@ -17,12 +17,56 @@ ZWJ = "\u200d"
 
 #: Ranges of characters that are one column wide and never join the one before: they are drawn in runs.
 NARROW = (
-    " -~\xa1-\xa8\xaa-\xac\xaf-\u02ff\u0370-\u0377\u0384-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u203b"
+    " -~\xa1-\xa8\xaa-\xac\xaf-\u02ff\u0370-\u0377\u0384-\u0482\u048a-\u052f\u05d0-\u05ea\u0620-\u064a\u0671-\u06d3"
+    "\u1e00-\u1eff\u2010-\u2027\u2030-\u203b"
     "\u2190-\u2193\u2200-\u22ff\u2500-\u25a9\u2800-\u28ff\ue000-\uf8ff"
 )
 #: The same, two columns wide.
-WIDE = "\u3041-\u3096\u30a1-\u30fa\u3400-\u4dbf\u4e00-\u9fff\uff01-\uff60"
+WIDE = "\u3000-\u3029\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
 RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
+
+
+#: A character that may join others or have any width.
+OTHER = re.compile(f"[^{NARROW}{WIDE}\0]")
+
+#: Characters of combining class 9, after which a consonant joins (Unicode 16), and some more.
+_VIRAMAS = (
+    "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d3b\u0d3c\u0d4d\u0dca\u0e3a\u0eba\u0f84\u1039\u103a\u1714\u1715"
+    "\u1734\u17d2\u1a60\u1b44\u1baa\u1bab\u1bf2\u1bf3\u2d7f\ua806\ua82c\ua8c4\ua953\ua9c0\uaaf6\uabed\U00010a00-\U00011fff\U0001612f"
+)
+
+#: Rows hold a character for each column (see `row`). The right half of a wide one is STUB. A grapheme of several code
+#: points has a surrogate as its stand-in, which cannot come from UTF-8; there are so many of each kind, those that may
+#: join what stands beside them and all others.
+STUB = "\0"
+STAND_INS = 1024
+_stand_ins: dict[str, str] = {"": STUB}
+_next = {True: 0xD800, False: 0xDC00}
+#: A character in the text of a row that may join what stands beside it.
+SEAM = re.compile(f"[\ud800-\udbff{ZWJ}\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff{_VIRAMAS}]")
+#: The graphemes of what stands for them.
+GRAPHEMES = {STUB: ""}
+_STANDS_IN = re.compile("[\0\ud800-\udfff]")
+
+
+def character(grapheme: str) -> str:
+    """The one character for a grapheme in the text of a row; empty where no stand-in is left."""
+    if len(grapheme) == 1:
+        return grapheme
+    known = _stand_ins.get(grapheme, "")
+    if not known:
+        joins = "\U0001f3fb" <= grapheme[0] <= "\U0001f3ff" or bool(SEAM.match(grapheme[-1]))
+        code = _next[joins]
+        if code % STAND_INS < STAND_INS - 1:
+            _next[joins] += 1
+            known = _stand_ins[grapheme] = chr(code)
+            GRAPHEMES[known] = grapheme
+    return known
+
+
+def expanded(text: str) -> str:
+    """The text of a row with the graphemes themselves."""
+    return _STANDS_IN.sub(lambda match: GRAPHEMES[match[0]], text)
 
 
 class _Widths(dict[str, int]):

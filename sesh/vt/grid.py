@@ -57,7 +57,8 @@ def _tab_stops(columns: int) -> frozenset[int]:
 class Grid(PyteScreen):
     """Rows, cursor, pen, margins and tab stops."""
 
-    buffer: list[Row]  # type: ignore[assignment]
+    #: The rows. Their cells may have to be settled first (see `row`): `buffer` does so.
+    rows: list[Row]
     pen: Pen
 
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
@@ -83,13 +84,32 @@ class Grid(PyteScreen):
         #: What the program ever changed, by name: a terminal that shows the session may still have it.
         self.ever_changed: set[str] = getattr(self, "ever_changed", set())
 
+    @property  # type: ignore[override]
+    def buffer(self) -> list[Row]:
+        """The rows, with their cells as they are now."""
+        for row in self.rows:
+            if row.stale:
+                row.settle()
+        return self.rows
+
+    @buffer.setter
+    def buffer(self, rows: list[Row]) -> None:
+        self.rows = rows
+
     # -- rows ---------------------------------------------------------------------------------------------
 
-    def own_row(self, y: int) -> Row:
+    def unshared_row(self, y: int) -> Row:
         """Row `y` to change it: one that is shared is replaced by one of the same cells first."""
-        row = self.buffer[y]
+        row = self.rows[y]
         if row.shared:
-            row = self.buffer[y] = row.own()
+            row = self.rows[y] = row.own()
+        return row
+
+    def own_row(self, y: int) -> Row:
+        """Row `y` to change its cells."""
+        row = self.unshared_row(y)
+        row.settle()
+        row.text = None
         return row
 
     def blank_rows(self, count: int, pen: Pen) -> list[Row]:
@@ -98,8 +118,8 @@ class Grid(PyteScreen):
 
     def set_wrapped(self, y: int, wrapped: bool) -> None:
         """Whether row `y` goes on with the line of the row above."""
-        if self.buffer[y].wrapped is not wrapped:
-            self.own_row(y).wrapped = wrapped
+        if self.rows[y].wrapped is not wrapped:
+            self.unshared_row(y).wrapped = wrapped
 
     def set_continued(self, continued: bool) -> None:
         """Whether the first row of the main screen goes on with the newest line of the scrollback."""

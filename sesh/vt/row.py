@@ -4,50 +4,113 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 
-from sesh.vt.cell import BLANK, DEFAULT, Cell, Encoder, Pen, data_of, encode
-from sesh.vt.graphemes import text_presentation
+from sesh.vt.cell import BLANK, DEFAULT, Cell, Encoder, Pen, pen_of_cell
+from sesh.vt.graphemes import GRAPHEMES, STUB, character, text_presentation
 
 
 class Row(list[Cell]):
     """A row of cells, always as long as the screen is wide.
 
+    Text is written, erased and scrolled off as `text`, one character for each column (see `graphemes.character`), with
+    `pens`, one for each of them where the row is `styled`. Cells are made from it where somebody reads them
+    (`settle`; `Screen.buffer` does it), or changes them as cells (`Screen.own_row`): then `text` is None.
+
     wrapped: the row goes on with the logical line of the row above (xterm.js: isWrapped).
     spacer: the last cell may be there only because a wide character did not fit and wrapped (see `ends_in_spacer`).
     shared: it stands in several places, and is never changed (see `uniform`); `line` is then its text, if known.
-    Hints for speed: from `used` on, all cells are `rest`, an ASCII one; `styled`: cells may have pens that are not the
-    default; `wide`: there may be wide characters.
+    Hints for speed: from `used` (or the end of `text`) on, all cells are `rest`, an ASCII one; `styled`: cells may have
+    pens that are not the default; `wide`: there may be wide characters; `stale`: the cells are not those of `text`.
     """
 
-    __slots__ = ("line", "rest", "shared", "spacer", "styled", "used", "wide", "wrapped")
+    __slots__ = ("line", "pens", "rest", "shared", "spacer", "stale", "styled", "text", "used", "wide", "wrapped")
 
     def __init__(self, columns: int, pen: Pen = DEFAULT) -> None:
         super().__init__([pen.space] * columns)
-        self.wrapped = self.spacer = self.wide = self.shared = False
+        self.wrapped = self.spacer = self.wide = self.shared = self.stale = False
         self.styled = pen is not DEFAULT
         self.rest = pen.space
         self.used = 0
         self.line: str | None = None
+        self.text: str | None = None
+        self.pens: list[Pen] = []
 
     def own(self) -> Row:
         """A row with the same cells that may be changed."""
         row = Row(0)
         row[:] = self
         row.wrapped, row.spacer, row.wide, row.styled = self.wrapped, self.spacer, self.wide, self.styled
-        row.rest, row.used = self.rest, self.used
+        row.rest, row.used, row.stale = self.rest, self.used, self.stale
+        row.text, row.pens = self.text, self.pens[:]
         return row
+
+    # -- text and cells -----------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Bring the cells up to date."""
+        if self.stale and self.text is not None:
+            text = self.text
+            self.used = len(text)
+            if self.styled:
+                cells = [pen.cell(char) for pen, char in zip(self.pens, text, strict=True)]
+            else:
+                cells = list(map(DEFAULT.cell, text))
+            self[:] = cells + [self.rest] * (len(self) - len(text))
+            self.stale = False
+
+    def as_text(self) -> bool:
+        """Have the row as text. Returns whether that is possible: there are only so many stand-ins."""
+        if self.text is None:
+            cells = self[: self.used]
+            characters = [character(cell[0]) for cell in cells]
+            if not all(characters):
+                return False
+            self.text = "".join(characters)
+            self.pens = list(map(pen_of_cell, cells)) if self.styled else []
+        return True
+
+    def put(self, x: int, data: str, pen: Pen) -> None:
+        """Write text at `x`, a character for each column."""
+        end = x + len(data)
+        if self.wide:
+            self.blank_halves_outside(x, end, pen)
+        text = self.text or ""
+        size = len(text)
+        if x > size:
+            text += self.rest[0] * (x - size)
+        if pen is not DEFAULT or self.styled:
+            pens = self.pens
+            if not self.styled:
+                self.styled = True
+                pens = self.pens = [DEFAULT] * size
+            if x > size:
+                pens += [self.rest.pen] * (x - size)
+            pens[x:end] = [pen] * (end - x)
+        self.text = text[:x] + data + text[end:]
+        if STUB in data:
+            self.wide = True
+        self.stale = True
+
+    def grapheme(self, x: int) -> str:
+        """The text of a cell."""
+        if self.text is None:
+            return self[x].data
+        if x >= len(self.text):
+            return self.rest.data
+        char = self.text[x]
+        return GRAPHEMES.get(char, char)
+
+    # -- erasing ------------------------------------------------------------------------------------------
 
     def clear(self, pen: Pen = DEFAULT) -> None:
         """Make it a blank row, as erasing with `pen` leaves it."""
-        space = pen.space
-        if space is self.rest:
-            self[: self.used] = [space] * self.used
-        else:
-            self[:] = [space] * len(self)
-            self.rest = space
-        self.used = 0
+        self.text = ""
+        self.pens = []
+        self.rest = pen.space
         self.styled = pen is not DEFAULT
         self.wrapped = self.spacer = self.wide = False
+        self.stale = True
 
     def fill(self, start: int, end: int, pen: Pen) -> None:
         """Blank the cells from `start` up to `end` with `pen`, and what this leaves of wide characters at the edges."""
@@ -55,6 +118,21 @@ class Row(list[Cell]):
             return
         self.blank_halves_outside(start, end, pen)
         space = pen.space
+        text = self.text
+        if text is not None:
+            if end >= len(self) or (space is self.rest and end >= len(text)):
+                if start > len(text) and space is not self.rest:
+                    self.put(len(text), self.rest[0] * (start - len(text)), self.rest.pen)
+                self.text = (self.text or "")[:start]
+                del self.pens[start:]
+                self.rest = space
+                if pen is not DEFAULT and not self.styled:
+                    self.pens = [DEFAULT] * len(self.text)
+                    self.styled = True
+                self.stale = True
+            else:
+                self.put(start, " " * (end - start), pen)
+            return
         if space is self.rest:
             end = min(end, self.used)
             if start < end:
@@ -74,12 +152,24 @@ class Row(list[Cell]):
         """Before `start` up to `end` are overwritten: blank the other half of each wide character half in there."""
         if not self.wide:
             return
+        if self.text is not None:
+            for x in (start, end):
+                if 0 < x < len(self.text) and self.text[x] == STUB:
+                    self._put_blank(x - (x == start), pen)
+            return
         if 0 < start < len(self) and not self[start].data:
             self[start - 1] = pen.space
             self.styled = self.styled or pen is not DEFAULT
         if end < len(self) and not self[end].data:
             self[end] = pen.space
             self.styled = self.styled or pen is not DEFAULT
+
+    def _put_blank(self, x: int, pen: Pen) -> None:
+        self.wide = False  # both halves are known
+        self.put(x, " ", pen)
+        self.wide = True
+
+    # -- cells --------------------------------------------------------------------------------------------
 
     def blank_across(self, pen: Pen, *edges: int) -> None:
         """Blank each wide character that lies across one of `edges`, each given by the column to its right."""
@@ -122,6 +212,7 @@ class Row(list[Cell]):
 
     def trimmed(self) -> list[Cell]:
         """The cells without the default blanks at the end."""
+        self.settle()
         end = self.used if self.rest is BLANK else len(self)
         while end and self[end - 1] == BLANK:
             end -= 1
@@ -129,6 +220,7 @@ class Row(list[Cell]):
 
     def ends_in_spacer(self, following: Row | None) -> bool:
         """Whether the last cell is there only because the wide character that `following` begins with did not fit."""
+        self.settle()
         return self.spacer and following is not None and following.wrapped and is_spacer(self[-1], following)
 
     def line_part(self, following: Row | None) -> list[Cell]:
@@ -137,23 +229,45 @@ class Row(list[Cell]):
             return self.trimmed()
         return self[:-1] if self.ends_in_spacer(following) else self[:]
 
-    def write(self, encoder: Encoder) -> None:
-        """Write all cells."""
-        encoder.cells(self[: self.used])
-        encoder.run(self.rest, len(self) - self.used)
+    def write(self, encoder: Encoder, *, trimmed: bool = False) -> None:
+        """Write all cells; `trimmed`: without the default blanks at the end."""
+        if self.text is None:
+            if trimmed:
+                encoder.cells(self.trimmed())
+            else:
+                encoder.cells(self[: self.used])
+                encoder.run(self.rest, len(self) - self.used)
+            return
+        text, pens = self.text, self.pens
+        count = len(text)
+        if trimmed and (self.rest is BLANK or count == len(self)):
+            text = text.rstrip(" ")
+            if self.styled:
+                while count > len(text) and pens[count - 1] is DEFAULT:
+                    count -= 1
+                text = self.text[:count]
+            pens = pens[:count]
+        if not self.styled:
+            if text:
+                encoder.text(DEFAULT, text)
+        else:
+            at = 0
+            for pen, group in groupby(pens):
+                end = at + len(list(group))
+                encoder.text(pen, text[at:end])
+                at = end
+        if not trimmed or self.rest is not BLANK:
+            encoder.run(self.rest, len(self) - len(self.text))
 
     def encoded(self) -> str:
         """The text of the cells without the default blanks at the end (see `cell`)."""
         if self.line is not None:
             return self.line
-        if self.rest is not BLANK and self.used < len(self):
-            encoder = Encoder()
-            self.write(encoder)
-            text = str(encoder)
-        elif not self.styled and (text := "".join(map(data_of, self[: self.used]))).isascii():
-            text = text.rstrip(" ")
-        else:
-            text = encode(self.trimmed())
+        if not self.styled and self.text is not None and self.rest is BLANK and self.text.isascii() and not self.wide:
+            return self.text.rstrip(" ")
+        encoder = Encoder()
+        self.write(encoder, trimmed=True)
+        text = str(encoder)
         if self.shared:
             self.line = text
         return text
@@ -163,7 +277,7 @@ class Row(list[Cell]):
 def blank(pen: Pen, columns: int, wrapped: bool = False) -> Row:
     """The row that erasing with `pen` leaves, shared by all that need it: to erase a screen costs no cells."""
     row = Row(columns, pen)
-    row.wrapped, row.shared = wrapped, True
+    row.wrapped, row.shared, row.text = wrapped, True, ""
     return row
 
 
@@ -189,6 +303,7 @@ def uniform(pen: Pen, grapheme: str, width: int, columns: int, wrapped: bool = F
 
 def is_spacer(cell: Cell, following: Row) -> bool:
     """Whether wrapping before the first character of `following` leaves this cell behind."""
+    following.settle()
     if len(following) < 2 or cell.data != " " or (following[1].data and not text_presentation(following[0].data)):
         return False
     return cell.pen.style == following[0].pen.erased.style

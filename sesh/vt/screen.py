@@ -158,7 +158,7 @@ class Modes(Printing):
             self.cancel_wrap()
         elif cursor.x > 0:
             cursor.x -= 1
-        elif self.top < cursor.y <= self.bottom and self.buffer[cursor.y].wrapped:
+        elif self.top < cursor.y <= self.bottom and self.rows[cursor.y].wrapped:
             above, row = self.buffer[cursor.y - 1], self.buffer[cursor.y]
             cursor.y -= 1
             cursor.x = self.columns - 1 - above.ends_in_spacer(row)

@@ -126,8 +126,12 @@ class Scrollback:
             self._count(1)
             self._parts, self._length, self._pen, self._last = [], 0, DEFAULT, ""
         self._settle_spacer(row)
+        if row.spacer:
+            row.settle()
         if not continued:
-            self._extend(row.trimmed())
+            encoder = Encoder(self._pen, self._last)
+            row.write(encoder, trimmed=True)
+            self._add(encoder)
         elif row.spacer and row[-1].data == " ":
             self._extend(row[:-1])
             self._maybe_spacer = row[-1]

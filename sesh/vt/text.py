@@ -7,11 +7,24 @@ and the British set; the others are remembered by their designators and draw as 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell
+from sesh.vt.columns import UNKNOWN, columns
 from sesh.vt.edit import Editing
-from sesh.vt.graphemes import RUNS, WIDTH, attaches, clusters, joined, text_presentation
+from sesh.vt.graphemes import (
+    GRAPHEMES,
+    OTHER,
+    RUNS,
+    STUB,
+    WIDTH,
+    attaches,
+    character,
+    clusters,
+    joined,
+    text_presentation,
+)
 from sesh.vt.row import Row, uniform
 
 #: DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9).
@@ -21,6 +34,9 @@ TRANSLATIONS: dict[str, dict[int, str]] = {
     "0": {0x5F + at: char for at, char in enumerate(_GRAPHICS)},
     "A": {0x23: "£"},
 }
+
+#: A word with the blanks before it: what can be laid out apart.
+_PIECE = re.compile(" *[^ ]+| +")
 
 #: G0 to G3 by the intermediate of the escape that designates a set of 94 characters (SCS).
 G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
@@ -79,27 +95,42 @@ class Printing(Editing):
         cursor = self.cursor
         x = cursor.x
         end = x + len(data)
-        if data.isascii() and end <= self.columns and not self.insert and self.right == self.columns - 1:
-            row = self.buffer[cursor.y]
-            if row.shared:
-                row = self.own_row(cursor.y)
-            pen = self.pen
-            if row.wide:
-                row.blank_halves_outside(x, end, pen)
-            row[x:end] = map(pen.cell, data)
-            cursor.x = end
-            if end > row.used:
-                row.used = end
-            if pen is not DEFAULT:
-                row.styled = True
-            self.joinable = True
-        else:
+        if end > self.columns or self.insert or self.right != self.columns - 1 or not data.isascii():
             self._print(data)
+            return
+        row = self.rows[cursor.y]
+        if row.text is None or row.shared:
+            row = self.unshared_row(cursor.y)
+            if not row.as_text():
+                self._print(data)
+                return
+        pen = self.pen
+        text = row.text or ""
+        if x > len(text) or row.wide or row.styled or pen is not DEFAULT:
+            row.put(x, data, pen)
+        else:
+            row.text = text[:x] + data + text[end:]
+            row.stale = True
+        cursor.x = end
+        self.joinable = True
 
     def _print(self, data: str) -> None:
         if data.isascii():
             self._print_narrow(data)
             return
+        if not (self.insert or self.narrow or (self.joinable and OTHER.match(data))):
+            text = columns(data)
+            if UNKNOWN in text:
+                if len(pieces := _PIECE.findall(data)) > 1:
+                    for piece in pieces:
+                        self._print(piece)
+                    return
+            elif self.cursor.x + len(text) <= self.columns:
+                self._put(text, self.columns)
+                return
+            elif self.wrap and self.columns > 1:
+                self._print_wrapping(text)
+                return
         for narrow, wide, other in RUNS.findall(data):
             if narrow:
                 self._print_narrow(narrow)
@@ -107,6 +138,28 @@ class Printing(Editing):
                 self._print_wide(wide)
             else:
                 self._print_joining(other)
+
+    def _print_wrapping(self, text: str) -> None:
+        """Print text, a character for each column, which does not fit into the row."""
+        cursor, columns, at = self.cursor, self.columns, 0
+        while len(text) - at > (room := columns - cursor.x):
+            end = at + room
+            if not room or text[end] != STUB:
+                if room:
+                    self._put(text[at:end], columns)
+                self._wrap()
+                at = end
+                continue
+            if room > 1:
+                self._put(text[at : end - 1], columns)
+            at = end - 1
+            first = GRAPHEMES.get(text[at], text[at])[0]
+            moved = WIDTH[first] == 1
+            if moved:  # it is printed before the grapheme becomes wide
+                self._put(first, columns)
+                cursor.x -= 1
+            self._wrap_wide(columns, moved=moved)
+        self._put(text[at:], columns)
 
     def _right_limit(self) -> int:
         """The column where printing stops: behind the right margin, if the cursor is left of that, else the width."""
@@ -132,13 +185,12 @@ class Printing(Editing):
                 data = data[: at + limit - cursor.x - 1] + data[-1]
                 count = len(data)
             size = min(limit - cursor.x, count - at)
-            self._put(list(map(self.pen.cell, data[at : at + size])), limit)
+            self._put(data[at : at + size], limit)
             at += size
 
     def _print_wide(self, data: str) -> None:
         """Print characters of two columns that join nothing."""
         at, count = 0, len(data)
-        cell, stub = self.pen.cell, self.pen.stub
         while at < count:
             limit = self._right_limit()
             room = (limit - self.cursor.x) // 2
@@ -147,11 +199,23 @@ class Printing(Editing):
                     self.joinable = False
                     return
                 continue
-            cells = [half for char in data[at : at + room] for half in (cell(char), stub)]
-            self._put(cells, limit, wide=True)
+            self._put(STUB.join(data[at : at + room]) + STUB, limit)
             at += room
 
-    def _put(self, cells: list[Cell], limit: int, wide: bool = False) -> None:
+    def _put(self, text: str, limit: int) -> None:
+        """Put text, a character for each column, at the cursor, where it fits before `limit`."""
+        cursor = self.cursor
+        row = self.unshared_row(cursor.y)
+        if self.insert or not row.as_text():
+            self._put_cells(list(map(self.pen.cell, text)), limit, STUB in text)
+            return
+        end = cursor.x + len(text)
+        row.put(cursor.x, text, self.pen)
+        cursor.x = end
+        self.joinable = True
+        self.margin_wrap = (cursor.y, end) if end == limit < self.columns else None
+
+    def _put_cells(self, cells: list[Cell], limit: int, wide: bool = False) -> None:
         """Put cells at the cursor, where they fit before `limit`."""
         cursor = self.cursor
         row = self.own_row(cursor.y)
@@ -188,8 +252,8 @@ class Printing(Editing):
         if not self.wrap or limit - (self.left if self.cursor.x > self.left else 0) < 2:
             return False
         # What the cell shows stays there (xterm, kitty, VTE, tmux); a blank takes the background (xterm.js).
-        if self.cursor.x < limit and (moved or self.buffer[self.cursor.y][self.cursor.x].data == " "):
-            row = self.own_row(self.cursor.y)
+        if self.cursor.x < limit and (moved or self.rows[self.cursor.y].grapheme(self.cursor.x) == " "):
+            row = self.unshared_row(self.cursor.y)
             row.fill(self.cursor.x, limit, self.erased)
             row.spacer = limit == self.columns
         self.cursor.x = max(self.cursor.x, limit - 1)
@@ -200,11 +264,11 @@ class Printing(Editing):
 
     def last_grapheme(self) -> tuple[int, str]:
         """Column and text of the grapheme left of the cursor."""
-        row = self.buffer[self.cursor.y]
+        row = self.rows[self.cursor.y]
         x = self.cursor.x - 1
-        if x > 0 and not row[x].data:
+        if x > 0 and not row.grapheme(x):
             x -= 1
-        return x, row[x].data
+        return x, row.grapheme(x)
 
     def _print_joining(self, char: str) -> None:
         """Print a character that may have any width and may join the grapheme before it."""
@@ -230,6 +294,12 @@ class Printing(Editing):
 
     def _join(self, x: int, cluster: str, old: int, new: int) -> None:
         """The grapheme at `x` becomes `cluster`; its width may change."""
+        row = self.unshared_row(self.cursor.y)
+        char = character(cluster)
+        if new == old and row.text is not None and char and x < len(row.text):
+            row.text = row.text[:x] + char + row.text[x + 1 :]
+            row.stale = True
+            return
         row = self.own_row(self.cursor.y)
         pen = row[x].pen
         if new == old:
@@ -247,7 +317,7 @@ class Printing(Editing):
         behind, self.cursor.x = self.cursor.x, x
         if x + 2 > limit:
             if self._wrap_wide(limit, moved=True):
-                self._put([pen.cell(cluster), pen.stub], limit, wide=True)
+                self._put_cells([pen.cell(cluster), pen.stub], limit, wide=True)
             else:
                 self.cursor.x = behind  # it can neither grow nor wrap: the mark is dropped
             return
@@ -256,7 +326,7 @@ class Printing(Editing):
             self.insert_cells(row, x + 1, 1)
         row.blank_halves_outside(x, x + 2, pen)
         insert, self.insert = self.insert, False
-        self._put([pen.cell(cluster), pen.stub], limit, wide=True)
+        self._put_cells([pen.cell(cluster), pen.stub], limit, wide=True)
         self.insert = insert
 
     # -- runs of one grapheme -----------------------------------------------------------------------------
@@ -309,7 +379,7 @@ class Printing(Editing):
                     continue
                 limit = self._right_limit()
             size = min((limit - cursor.x) // width, count)
-            self._put(unit * size, limit, wide=width > 1)
+            self._put_cells(unit * size, limit, wide=width > 1)
             if width == 1 and not self.wrap:
                 return  # the rest overwrites the last one
             count -= size

@@ -1,0 +1,62 @@
+"""Printable text as a row holds it: a character for each column (see `row`)."""
+
+from __future__ import annotations
+
+import re
+
+from sesh.vt.cell import CLUSTER_LIMIT
+from sesh.vt.graphemes import NARROW, OTHER, RUNS, STUB, WIDE, WIDTH, character, joined
+
+#: In a layout: the text can only be printed character by character.
+UNKNOWN = "\1"
+#: Words whose layout is remembered, and the longest of them.
+WORDS, LONGEST = 4096, 64
+
+_NOT_NARROW = re.compile(f"[^{NARROW}]")
+_WIDE_RUN = re.compile(f"[{WIDE}]+")
+
+
+class _Layouts(dict[str, str]):
+    """Layouts of words in which characters may join or have any width."""
+
+    def __missing__(self, word: str) -> str:
+        found = _laid_out(word)
+        if len(word) <= LONGEST:
+            if len(self) >= WORDS:
+                self.clear()
+            self[word] = found
+        return found
+
+
+_layouts = _Layouts()
+
+
+def columns(text: str) -> str:
+    """A character for each column that `text` takes in a row with room for it, or something with UNKNOWN in it. Its
+    first character must join nothing."""
+    if not _NOT_NARROW.search(text):
+        return text
+    if OTHER.search(text):
+        return " ".join(map(_layouts.__getitem__, text.split(" ")))
+    return _WIDE_RUN.sub(lambda match: STUB.join(match[0]) + STUB, text)
+
+
+def _laid_out(word: str) -> str:
+    graphemes: list[tuple[str, int]] = []
+    for narrow, wide, other in RUNS.findall(word):
+        if not other:
+            graphemes += [(char, 1 if narrow else 2) for char in narrow or wide]
+            continue
+        if graphemes:
+            last, width = graphemes[-1]
+            new = joined(last, width, other)
+            if new:
+                if new < width:
+                    return UNKNOWN
+                if len(last) < CLUSTER_LIMIT:
+                    graphemes[-1] = (last + other, new)
+                continue
+        if not WIDTH[other]:
+            return UNKNOWN
+        graphemes.append((other, WIDTH[other]))
+    return "".join([(character(each) or UNKNOWN) + STUB * (width - 1) for each, width in graphemes])
