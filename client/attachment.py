@@ -236,8 +236,8 @@ class Attachment:
             if event[0] == "detach":
                 self._detach()
                 return
-            if self._ending is None and not self.options.read_only:
-                if self._resuming and not self.welcome:
+            if (self._ending is None or self._link_lost) and not self.options.read_only:
+                if self._link_lost or (self._resuming and not self.welcome):
                     self._input.hold(event[1])
                     continue
                 for frame in self._input.add(event[1]):
@@ -245,10 +245,15 @@ class Attachment:
             if self._notice_by:
                 self._clear_notice()
 
+    @property
+    def _link_lost(self) -> bool:
+        """Whether the link was lost, and what had come over it is still being shown."""
+        return self._ending is not None and self._ending.kind == "lost" and self.host is not None
+
     def _detach(self) -> None:
         """Leave, and give the daemon a moment to say how it left the screen."""
         if self._ending is not None:
-            self._outcome = self._ending
+            self._outcome = Outcome("detached", self.name, self.host) if self._link_lost else self._ending
             return
         self._leave_by = time.monotonic() + _GOODBYE_TIMEOUT
         self._send(protocol.message(protocol.DETACH, {}))

@@ -105,6 +105,22 @@ def test_numbered_lines_come_once_each_through_three_cuts(
     assert terminal.exit_code() == 0
 
 
+@pytest.mark.parametrize("key", [DETACH, b"echo a''nother\r"])
+def test_keys_count_while_the_last_output_of_a_lost_link_is_shown(home: Home, farm: Farm, key: bytes) -> None:
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    passed = far.proxy.passed
+    terminal.type("head -c 600000 /dev/zero | tr '\\0' x; echo\r")
+    wait_until(lambda: far.proxy.passed > passed + 600_000 and far.settled())
+    far.proxy.cut()
+    wait_until(far.settled)
+    terminal.type(key)  # the terminal has not read the output yet
+    if key == DETACH:
+        assert terminal.exit_code() == 0
+    else:
+        shows(terminal, "another")
+
+
 def test_what_is_typed_while_the_link_is_down_arrives_once(home: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
