@@ -123,7 +123,7 @@ class Record:
             rate, risen = self.rise(lambda sample, kind=kind: sample.memory.get(kind, 0.0))  # type: ignore[misc]
             if risen / count > (LOADED_LATE if hours < SHORT else MEMORY_NOISE + MEMORY_PER_HOUR * hours):
                 found.append(f"the memory of a session of {kind} grows {rate / count:.0f} KiB an hour")
-        for what in ("descriptors", "files", "processes") if hours > SHORT else ("descriptors",):
+        for what in ("descriptors", "processes") if hours > SHORT else ("descriptors",):  # files: see `litter`
             half = len(self.kept) // 2
             least = [min(getattr(each, what) for each in part) for part in (self.kept[:half], self.kept[half:]) if part]
             if len(least) == 2 and least[1] > least[0]:

@@ -115,6 +115,11 @@ class Course:
         self.record.faults.append(f"after {time.monotonic() - self.began:.0f} s: {text}")
         self.say(self.record.faults[-1])
 
+    def tidy(self) -> bool:
+        """Whether nothing lies about that belongs to no session."""
+        self.acts.end_half()  # its daemon may have come up after its creator was killed
+        return not self.ground.litter()
+
     def sample(self) -> None:
         """Waits until all is quiet, and counts."""
         for session in self.ground.of("flood"):
@@ -133,7 +138,7 @@ class Course:
                 self.fault(f"{session}: {type(error).__name__}: {error}")
         hours = (time.monotonic() - self.began) / 3600
         try:
-            wait_until(lambda: not self.ground.litter(), SETTLING, 0.5)
+            wait_until(self.tidy, SETTLING, 0.5)
         except AssertionError:
             for what in self.ground.litter():
                 self.fault(what)
