@@ -20,7 +20,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from sesh.vt.grammar import LIMIT, LINK, PARAMETERS, SGR, SGR_PARAMETERS, parameter
-from sesh.vt.graphemes import GRAPHEMES, OTHER, RUNS, SEAM, STUB, ZWJ, clusters, expanded, joined
+from sesh.vt.graphemes import GRAPHEMES, OTHER, RUNS, SEAM, STUB, ZWJ, character, clusters, expanded, joined
 
 #: Code points that a cell keeps: a base and 16 marks. No real text has more.
 CLUSTER_LIMIT = 17
@@ -246,13 +246,19 @@ _COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
 
 
 def apply_sgr(pen: Pen, text: str) -> Pen:
-    """The pen after SGR with the parameters `text`. SGR does not change the link."""
+    """The pen after SGR with the parameters `text`, or after several, which `text` has whole between the parameters of
+    the first and those of the last. SGR does not change the link."""
     known = pen.after_sgr.get(text)
     if known is not None:
         return known
-    if len(text) + 3 > LIMIT:
+    if "m" in text:
+        found = pen
+        for each in text.split("m\x1b["):
+            found = apply_sgr(found, each)
+    elif len(text) + 3 > LIMIT:
         return pen
-    found = pen_of(_changed(pen.style, text))
+    else:
+        found = pen_of(_changed(pen.style, text))
     if len(text) < 64:
         _count_entry(pen)
         pen.after_sgr[text] = found
@@ -384,7 +390,7 @@ class Encoder:
         """Write text of a row (see `row`)."""
         if pen is not self.pen:
             self.set_pen(pen)
-        if SEAM.match(self.last[-1:]) or (OTHER.search(text) and SEAM.search(text)):
+        if SEAM.match(character(self.last) or ZWJ) or (OTHER.search(text) and SEAM.search(text)):
             self._graphemes([GRAPHEMES.get(char, char) for char in text])
         elif last := text[-1:].strip(STUB) or text[-2:-1]:
             self.parts.append(expanded(text))

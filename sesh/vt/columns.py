@@ -7,8 +7,8 @@ import re
 from sesh.vt.cell import CLUSTER_LIMIT
 from sesh.vt.graphemes import NARROW, OTHER, RUNS, STUB, WIDE, WIDTH, character, joined
 
-#: In a layout: the text can only be printed character by character.
-UNKNOWN = "\1"
+#: The layout of a word that can only be printed character by character.
+_UNKNOWN = "\1"
 #: Words whose layout is remembered, and the longest of them.
 WORDS, LONGEST = 4096, 64
 
@@ -32,12 +32,13 @@ _layouts = _Layouts()
 
 
 def columns(text: str) -> str:
-    """A character for each column that `text` takes in a row with room for it, or something with UNKNOWN in it. Its
-    first character must join nothing."""
+    """A character for each column that `text` takes in a row with room for it; empty where it can only be printed
+    character by character. Its first character must join nothing."""
     if not _NOT_NARROW.search(text):
         return text
     if OTHER.search(text):
-        return " ".join(map(_layouts.__getitem__, text.split(" ")))
+        found = " ".join(map(_layouts.__getitem__, text.split(" ")))
+        return "" if _UNKNOWN in found else found
     return _WIDE_RUN.sub(lambda match: STUB.join(match[0]) + STUB, text)
 
 
@@ -52,11 +53,11 @@ def _laid_out(word: str) -> str:
             new = joined(last, width, other)
             if new:
                 if new < width:
-                    return UNKNOWN
+                    return _UNKNOWN
                 if len(last) < CLUSTER_LIMIT:
                     graphemes[-1] = (last + other, new)
                 continue
         if not WIDTH[other]:
-            return UNKNOWN
+            return _UNKNOWN
         graphemes.append((other, WIDTH[other]))
-    return "".join([(character(each) or UNKNOWN) + STUB * (width - 1) for each, width in graphemes])
+    return "".join([(character(each) or _UNKNOWN) + STUB * (width - 1) for each, width in graphemes])

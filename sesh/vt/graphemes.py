@@ -43,10 +43,11 @@ STAND_INS = 1024
 _stand_ins: dict[str, str] = {"": STUB}
 _next = {True: 0xD800, False: 0xDC00}
 #: A character in the text of a row that may join what stands beside it.
+_JOINING_END = re.compile(f"[{ZWJ}{_VIRAMAS}]")
 SEAM = re.compile(f"[\ud800-\udbff{ZWJ}\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff{_VIRAMAS}]")
 #: The graphemes of what stands for them.
 GRAPHEMES = {STUB: ""}
-_STANDS_IN = re.compile("[\0\ud800-\udfff]")
+_STANDS_IN = re.compile("[\ud800-\udfff]")
 
 
 def character(grapheme: str) -> str:
@@ -55,7 +56,7 @@ def character(grapheme: str) -> str:
         return grapheme
     known = _stand_ins.get(grapheme, "")
     if not known:
-        joins = "\U0001f3fb" <= grapheme[0] <= "\U0001f3ff" or bool(SEAM.match(grapheme[-1]))
+        joins = "\U0001f3fb" <= grapheme[0] <= "\U0001f3ff" or bool(_JOINING_END.match(grapheme[-1]))
         code = _next[joins]
         if code % STAND_INS < STAND_INS - 1:
             _next[joins] += 1
@@ -66,7 +67,7 @@ def character(grapheme: str) -> str:
 
 def expanded(text: str) -> str:
     """The text of a row with the graphemes themselves."""
-    return _STANDS_IN.sub(lambda match: GRAPHEMES[match[0]], text)
+    return _STANDS_IN.sub(lambda match: GRAPHEMES[match[0]], text.replace(STUB, ""))
 
 
 class _Widths(dict[str, int]):

@@ -169,8 +169,9 @@ class Grid(PyteScreen):
 
     def move_to(self, row: int, column: int) -> None:
         """Put the cursor there, clipped to the screen, whatever the origin mode; no wrap is pending then."""
-        self.cursor.y = min(max(row, 0), self.lines - 1)
-        self.cursor.x = min(max(column, 0), self.columns - 1)
+        cursor, last, right = self.cursor, self.lines - 1, self.columns - 1
+        cursor.y = 0 if row < 0 else min(last, row)
+        cursor.x = 0 if column < 0 else min(right, column)
         self.margin_wrap = None
 
     def cancel_wrap(self) -> None:
@@ -188,7 +189,10 @@ class Grid(PyteScreen):
         if self.origin:
             row = min(row + self.top, self.bottom)
             column = min(column + self.left, self.right)
-        self.move_to(row, column)
+        cursor, last, right = self.cursor, self.lines - 1, self.columns - 1
+        cursor.y = min(last, row)
+        cursor.x = min(right, column)
+        self.margin_wrap = None
 
     def cursor_to_column(self, column: int | None = None) -> None:
         """CHA, HPA."""

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 
 from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell
-from sesh.vt.columns import UNKNOWN, columns
+from sesh.vt.columns import columns
 from sesh.vt.edit import Editing
 from sesh.vt.graphemes import (
     GRAPHEMES,
@@ -62,6 +62,8 @@ class Printing(Editing):
     def define_charset(self, code: str, mode: str) -> None:
         """SCS: `mode` is the intermediate that names one of G0 to G3, `code` the designator of the set."""
         slot = G_SETS[mode]
+        if self.charsets[slot] == code and "charsets" in self.ever_changed:
+            return
         self.charsets = (*self.charsets[:slot], code, *self.charsets[slot + 1 :])
         self.ever_changed.add("charsets")
         self._update_translation()
@@ -92,11 +94,14 @@ class Printing(Editing):
                 return
         if self.translation is not None:
             data = data.translate(self.translation)
+        text = data
+        if not data.isascii():
+            text = "" if self.joinable and OTHER.match(data) else columns(data)
         cursor = self.cursor
         x = cursor.x
-        end = x + len(data)
-        if end > self.columns or self.insert or self.right != self.columns - 1 or not data.isascii():
-            self._print(data)
+        end = x + len(text)
+        if not text or end > self.columns or self.insert or self.right != self.columns - 1:
+            self._print(data, text)
             return
         row = self.rows[cursor.y]
         if row.text is None or row.shared:
@@ -105,22 +110,25 @@ class Printing(Editing):
                 self._print(data)
                 return
         pen = self.pen
-        text = row.text or ""
-        if x > len(text) or row.wide or row.styled or pen is not DEFAULT:
-            row.put(x, data, pen)
-        else:
-            row.text = text[:x] + data + text[end:]
+        old = row.text or ""
+        if row.wide or text is not data or x > len(old) or (pen is not DEFAULT and not row.styled):
+            row.put(x, text, pen)
+        else:  # the same, without a call
+            if row.styled:
+                row.pens[x:end] = [pen] * (end - x)
+            row.text = old[:x] + text + old[end:]
             row.stale = True
         cursor.x = end
         self.joinable = True
 
-    def _print(self, data: str) -> None:
+    def _print(self, data: str, text: str = "") -> None:
+        """Print characters; `text`: what `columns` makes of them, where that is known."""
         if data.isascii():
             self._print_narrow(data)
             return
         if not (self.insert or self.narrow or (self.joinable and OTHER.match(data))):
-            text = columns(data)
-            if UNKNOWN in text:
+            text = text or columns(data)
+            if not text:
                 if len(pieces := _PIECE.findall(data)) > 1:
                     for piece in pieces:
                         self._print(piece)

@@ -38,7 +38,7 @@ from sesh.vt.grammar import (
     parameter,
 )
 from sesh.vt.screen import Screen
-from sesh.vt.text import G_SETS
+from sesh.vt.text import ASCII, G_SETS
 
 _CSI = re.compile(rf"{CSI_PARTS}\Z")
 
@@ -88,6 +88,7 @@ class Dispatcher:
             "\x1bn": partial(screen.shift, 2),
             "\x1bo": partial(screen.shift, 3),
             "\x1b#8": screen.alignment_display,
+            "\x1b(B": partial(screen.define_charset, ASCII, "("),  # with each reset of the pen, by terminfo
         }
 
     @staticmethod
@@ -204,15 +205,17 @@ CACHE = 4096
 _TEXT = "[^\x00-\x1f\x7f-\x9f]"
 #: C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing.
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
+#: What frames are made of: a move, SGRs, text and EL are one token.
+_MOVE, _ERASE = r"\x1b\[[0-9;?]*[@-ln-~]", r"\x1b\[[0-2]?K"
 TOKEN = re.compile(
     rf"""
-      ({SGR})?({_TEXT}+)(\r\n)?       # 1 SGR, 2 text, 3 line end
-    | ({SGR})                         # 4 SGR
-    | (\r\n|[\x00-\x1a\x1c-\x1f])     # 5 control
-    | ({CSI})                         # 6 control sequence
-    | ({ESCAPE})                      # 7 control string or other escape
-    | ({UNFINISHED})                  # 8 the start of one
-    | (\x1b(?:{CSI_START}|{ESCAPE_START})[{_INNER}](?s:.*))   # 9 one with a control in it, and all that follows
+      ({_MOVE})?((?:{SGR})*)({_TEXT}+)(\r\n|{_ERASE})?   # 1 control sequence, 2 SGRs, 3 text, 4 line end or EL
+    | ((?:{SGR})+)                    # 5 SGRs
+    | (\r\n|[\x00-\x1a\x1c-\x1f])     # 6 control
+    | ({CSI})                         # 7 control sequence
+    | ({ESCAPE})                      # 8 control string or other escape
+    | ({UNFINISHED})                  # 9 the start of one
+    | (\x1b(?:{CSI_START}|{ESCAPE_START})[{_INNER}](?s:.*))   # 10 one with a control in it, and all that follows
     | {ABORTED}                       # nothing
     """,
     re.VERBOSE,
@@ -342,20 +345,28 @@ class Tokenizer:
         self.decoder.reset()
         return len(acted) - len(start)
 
-    def _run(self, tokens: Any) -> str:
+    def _run(self, tokens: Any) -> str:  # noqa: C901 (a call for each token would cost more)
         """Act on tokens. Returns the text from a sequence with a control in it on, which has to be tokenized anew."""
         screen = self.screen
         draw = screen.draw
         calls = self._calls
         controls, escapes = self.dispatcher.controls, self.dispatcher.escapes
-        for sgr, text, end, alone, control, csi, escape, unfinished, interrupted in tokens:
+        for move, sgr, text, end, alone, control, csi, escape, unfinished, interrupted in tokens:
             if text:
+                if move:
+                    call, arguments = calls.get(move) or self._resolve(move)
+                    call(*arguments)
+                    screen.joinable = False
                 if sgr:
                     screen.pen = screen.pen.after_sgr.get(sgr[2:-1]) or apply_sgr(screen.pen, sgr[2:-1])
                     screen.joinable = False
                 draw(text)
                 if end:
-                    screen.newline()
+                    if end == "\r\n":
+                        screen.newline()
+                    else:
+                        call, arguments = calls.get(end) or self._resolve(end)
+                        call(*arguments)
                     screen.joinable = False
                 continue
             if csi:

@@ -1,0 +1,88 @@
+"""Rows are text for who writes and cells for who reads: that never shows."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from sesh.vt import cell, columns, graphemes
+from sesh.vt.emulator import Emulator
+from sesh.vt.row import Row
+from tests.unit.vt.streams import piece
+from tests.unit.vt.test_fast_path import SCRIPTS
+
+SIZES = ((2, 3), (5, 2), (10, 4), (20, 5), (80, 24))
+
+
+def pieces(rng: random.Random) -> list[bytes]:
+    """Words of all scripts, and everything else."""
+    words = rng.random() * 0.8
+    return [
+        "".join(rng.choices((*SCRIPTS, "ab cd", " "), k=rng.randint(1, 9))).encode()
+        if rng.random() < words
+        else piece(rng)
+        for _ in range(rng.randint(5, 120))
+    ]
+
+
+def fed(size: tuple[int, int], stream: list[bytes], *, cells: bool) -> Emulator:
+    """`cells`: all rows are made rows of cells before each piece."""
+    emulator = Emulator(*size)
+    for each in stream:
+        if cells:
+            for y in range(emulator.rows):
+                emulator.screen.own_row(y)
+        emulator.feed(each)
+    assert emulator.errors == 0, emulator.last_error
+    return emulator
+
+
+def test_rows_of_text_and_rows_of_cells_come_out_the_same() -> None:
+    for seed in range(150):
+        rng = random.Random(seed)
+        size, stream = rng.choice(SIZES), pieces(rng)
+        assert fed(size, stream, cells=False).state() == fed(size, stream, cells=True).state(), seed
+
+
+def test_where_no_stand_in_is_left_graphemes_come_out_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = [(rng.choice(SIZES), pieces(rng)) for rng in map(random.Random, range(60))]
+    states = [fed(*each, cells=False).state() for each in streams]
+    monkeypatch.setattr(graphemes, "_stand_ins", {"": graphemes.STUB})
+    monkeypatch.setattr(graphemes, "STAND_INS", 1)
+    monkeypatch.setattr(columns, "_layouts", columns._Layouts())
+    assert not graphemes.character("e\u0301")
+    assert [fed(*each, cells=False).state() for each in streams] == states
+
+
+def test_a_stand_in_is_made_once_and_only_so_many_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphemes, "_stand_ins", {"": graphemes.STUB})
+    monkeypatch.setattr(graphemes, "GRAPHEMES", {graphemes.STUB: ""})
+    monkeypatch.setattr(graphemes, "_next", {True: 0xD800, False: 0xDC00})
+    made = [graphemes.character(f"a\u0301{chr(0x4E00 + number)}") for number in range(3000)]
+    assert len(set(made)) == graphemes.STAND_INS  # those, and that there is none
+    assert graphemes.character("a\u0301\u4e00") == made[0]
+    assert graphemes.expanded(f"x{made[1]}y") == "xa\u0301\u4e01y"
+
+
+def test_text_in_any_script_makes_no_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator = Emulator(20, 4)
+    emulator.feed("\x1b[32mé 中文\x1b[m e\u0301 👩\u200d💻".encode())  # what is remembered of the pens
+    made = 0
+    settle = Row.settle
+
+    def counted(row: Row) -> None:
+        nonlocal made
+        made += row.stale
+        settle(row)
+
+    monkeypatch.setattr(Row, "settle", counted)
+    monkeypatch.setattr(cell.Encoder, "cells", None)
+    line = (
+        "\x1b[1;1H\x1b[Kplain é\x1b[32m中文 한국어\x1b[m \x1b[2;3He\u0301 👩\u200d💻 🇫🇷 क्षेत्र ─│ \x1b[3;1H"
+        + "中" * 30
+        + "\r\n"
+    )
+    emulator.feed(line.encode() * 50)
+    assert (emulator.errors, made) == (0, 0)
+    assert emulator.scrolled > 20
