@@ -1,54 +1,107 @@
-"""The emulator alone: how fast it takes each kind of output, with the fast path for bulk output and without it."""
+"""The emulator alone: how fast it takes each kind of output, with the fast path for bulk output and without it, by
+processor time; beside pyte, and beside compiled emulators where they can be installed."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+import sys
 
+from bench import material, scripts
 from bench.field import Field
 from bench.figures import OURS, Row
-from bench.material import KINDS
+
+CORES = {"pyte": "pyte", "pyghostty": "pyghostty", "avt": "pyavt"}
+"""Modules of other emulators, and the packages on PyPI that they are in."""
 
 SCRIPT = """
 import json, sys, time
-from sesh.vt import tokenizer
-from sesh.vt.emulator import Emulator
 
-path, size, whole = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "full"
-if whole:
-    tokenizer.SMALLEST = 1 << 60
-data = open(path, "rb").read(size).replace(b"\\n", b"\\r\\n")
-emulator = Emulator(80, 24)
-emulator.feed(data[: 1 << 16])
+core, path, size, folder = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+if core in ("fast", "full"):
+    from sesh.vt import tokenizer
+    from sesh.vt.emulator import Emulator
+    if core == "full":
+        tokenizer.SMALLEST = 1 << 60
+    feed = Emulator(80, 24).feed
+else:
+    sys.path.insert(0, folder)
+    if core == "pyte":
+        import pyte
+        feed = pyte.ByteStream(pyte.HistoryScreen(80, 24, history=10000)).feed
+    elif core == "pyghostty":
+        import pyghostty
+        feed = pyghostty.Terminal(80, 24, 10000).feed
+    else:
+        import avt
+        terminal = avt.Vt(80, 24, 10000)
+        feed = lambda data: terminal.feed_str(data.decode("utf-8", "replace"))
+with open(path, "rb") as file:
+    piece = file.read().replace(b"\\n", b"\\r\\n")
+data = piece * max(1, size // len(piece))
+feed(data[: 1 << 14])
 best = 0.0
 for _ in range(3):
-    began = time.perf_counter()
+    began = time.process_time()
     for at in range(0, len(data), 1 << 20):
-        emulator.feed(data[at : at + (1 << 20)])
-    best = max(best, len(data) / 1e6 / (time.perf_counter() - began))
+        feed(data[at : at + (1 << 20)])
+    best = max(best, len(data) / 1e6 / (time.process_time() - began))
 print(json.dumps(best))
 """
-GOALS = {("plain", "fast"): 60, ("colour", "fast"): 60, ("colour", "full"): 4, ("full-screen", "full"): 6}
+KINDS = (*material.KINDS, *scripts.LINES, *scripts.FRAMES)
+FULL_SCREEN = ("full-screen", *scripts.FRAMES)
+SIZES = {"fast": 4 << 20, "full": 1 << 20, "pyte": 1 << 16}
+"""Bytes that are given; one piece of the material at least."""
+
+
+def _goal(kind: str, way: str) -> int:
+    if kind in ("plain", "colour"):
+        return 60 if way == "fast" else 4
+    return 20 if way == "fast" or kind in FULL_SCREEN else 6
 
 
 def emulate(field: Field) -> list[Row]:
-    """MB/s of each kind; `full`: without the fast path."""
+    """MB/s of each kind; `full`: without the fast path, as all frames are."""
+    folder = os.path.join(field.root, "cores")
+    cores = _installed(field, folder)
+    for kind in KINDS:
+        made = material.piece(kind) if kind in material.KINDS else scripts.piece(kind)
+        with open(_path(field, kind), "wb") as file:
+            file.write(made)
     rows = []
     for way in ("fast", "full"):
         for kind in KINDS:
-            if (kind, way) == ("full-screen", "fast"):
+            if way == "fast" and kind in FULL_SCREEN:
                 continue
-            goal = GOALS.get((kind, way))
+            goal = _goal(kind, way)
             title = f"emulator, {kind}, {way} path"
-            row = Row(
-                f"emulator-{way}-{kind}", title, "MB/s", True, f"{goal}" if goal else "",
-                (lambda _, goal=goal: float(goal)) if goal else None,  # type: ignore[misc]
-            )  # fmt: skip
-            size = str((4 << 20) if way == "fast" else (1 << 20))
-            words = [field.python, "-I", "-c", SCRIPT, os.path.join(field.material, kind), size, way]
-            for _ in range(field.rounds(5, 1)):
-                result = subprocess.run(words, capture_output=True, text=True, check=True)
-                row.add(OURS, float(json.loads(result.stdout)))
+            row = Row(f"emulator-{way}-{kind}", title, "MB/s", True, f"{goal}", lambda _, goal=goal: float(goal))  # type: ignore[misc]
+            for _ in range(field.rounds(3, 1)):
+                row.add(OURS, _speed(field, way, kind, folder))
+            if way == "full":
+                for core in cores:
+                    row.add(core, _speed(field, core, kind, folder))
             rows.append(row)
     return rows
+
+
+def _installed(field: Field, folder: str) -> list[str]:
+    """Installs what can be had of the other emulators; their names."""
+    for package in CORES.values():
+        words = [sys.executable, "-m", "pip", "install", "-q", "--target", folder, package]
+        subprocess.run(words, capture_output=True, check=False)
+    found = [core for core in CORES if os.path.isdir(os.path.join(folder, core))]
+    for core in CORES:
+        if core not in found:
+            field.log(f"    {core} cannot be installed, so not compared")
+    return found
+
+
+def _path(field: Field, kind: str) -> str:
+    return os.path.join(field.root, f"emulated.{kind}")
+
+
+def _speed(field: Field, core: str, kind: str, folder: str) -> float:
+    words = [field.python, "-I", "-c", SCRIPT, core, _path(field, kind), str(SIZES.get(core, 4 << 20)), folder]
+    return float(json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout))
