@@ -121,7 +121,7 @@ def _vim(writer: Writer) -> Iterator[str]:
     for at in range(800):
         yield f"\x1b[?25l\x1b[1;23r\x1b[23;1H\n\x1b[1;24r\x1b[23;1H\x1b[33m{at:>4} \x1b[m\x1b[38;5;130mdef\x1b[m "
         yield f"{writer.text(12)}(\x1b[36m{writer.text(8)}\x1b[m, {writer.text(20)}):\x1b[24;63H{at},1"
-        yield f"\x1b[11C{at % 100}%\x1b[23;6H\x1b[?25h"
+        yield f"\x1b[8C{at % 100}%\x1b[23;6H\x1b[?25h"
     yield "\x1b[r\x1b[?1049l"
 
 

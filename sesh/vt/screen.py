@@ -91,13 +91,14 @@ class Modes(Printing):
 
     def set_mode(self, *modes: int, **kwargs: Any) -> None:
         """SM, DECSET."""
-        self._switch(modes, True, bool(kwargs.get("private")))
+        self.switch_modes(modes, True, bool(kwargs.get("private")))
 
     def reset_mode(self, *modes: int, **kwargs: Any) -> None:
         """RM, DECRST."""
-        self._switch(modes, False, bool(kwargs.get("private")))
+        self.switch_modes(modes, False, bool(kwargs.get("private")))
 
-    def _switch(self, modes: tuple[int, ...], on: bool, private: bool) -> None:
+    def switch_modes(self, modes: tuple[int, ...], on: bool, private: bool) -> None:
+        """SM, RM, DECSET, DECRST."""
         for number in modes:
             if private:
                 self._switch_private(number, on)
@@ -107,7 +108,9 @@ class Modes(Printing):
                 self.linefeed_mode = on
 
     def _switch_private(self, number: int, on: bool) -> None:
-        if number in OFF_BY_DEFAULT:
+        if number == 25:
+            self.cursor.hidden = not on
+        elif number in OFF_BY_DEFAULT:
             if on:
                 self.modes[number] = True
                 self.ever_set_modes.add(number)
@@ -122,8 +125,6 @@ class Modes(Printing):
             self.cursor_position()
         elif number == 7:
             self.wrap = on
-        elif number == 25:
-            self.cursor.hidden = not on
         elif number == 66:
             self.set_keypad(on)
         elif number == 69:

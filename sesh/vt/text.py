@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell
-from sesh.vt.columns import columns
+from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell, apply_sgr
+from sesh.vt.columns import columns, is_narrow
 from sesh.vt.edit import Editing
 from sesh.vt.graphemes import (
     GRAPHEMES,
@@ -37,6 +37,8 @@ TRANSLATIONS: dict[str, dict[int, str]] = {
 
 #: A word with the blanks before it: what can be laid out apart.
 _PIECE = re.compile(" *[^ ]+| +")
+#: SGRs, with their parameters as `apply_sgr` takes them.
+_SGRS = re.compile("\x1b\\[([0-9;:]*(?:m\x1b\\[[0-9;:]*)*)m")
 
 #: G0 to G3 by the intermediate of the escape that designates a set of 94 characters (SCS).
 G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
@@ -120,6 +122,61 @@ class Printing(Editing):
             row.stale = True
         cursor.x = end
         self.joinable = True
+
+    def draw_pens(self, data: str) -> None:
+        """Write printable characters with SGRs among them, before which ASCII may be designated as G0."""
+        if "\x1b(" in data:
+            if self.charsets[0] != ASCII:
+                before, _, behind = data.partition("\x1b(B")
+                self.draw_pens(before)
+                self.define_charset(ASCII, "(")
+                self.draw_pens(behind)
+                return
+            self.ever_changed.add("charsets")
+            data = data.replace("\x1b(B", "")
+        parts = _SGRS.split(data)
+        texts = parts[::2]
+        text = "".join(texts)
+        x, y = self.cursor.x, self.cursor.y
+        end = x + len(text)
+        row = self.rows[y]
+        old = row.text
+        if (
+            old is None
+            or row.shared
+            or row.wide
+            or x > len(old)
+            or end > self.columns
+            or self.insert
+            or self.single_shift
+            or self.translation is not None
+            or self.right != self.columns - 1
+            or not is_narrow(text)
+        ):
+            self._draw_parts(parts)
+            return
+        pen = self.pen
+        pens = [pen] * len(texts[0])
+        for sgr, words in zip(parts[1::2], texts[1:], strict=True):
+            pen = pen.after_sgr.get(sgr) or apply_sgr(pen, sgr)
+            pens += [pen] * len(words)
+        self.pen = pen
+        if not row.styled:
+            row.styled = True
+            row.pens = [DEFAULT] * len(old)
+        row.pens[x:end] = pens
+        row.text = old[:x] + text + old[end:]
+        row.stale = True
+        self.cursor.x = end
+        self.joinable = True
+
+    def _draw_parts(self, parts: list[str]) -> None:
+        for index, part in enumerate(parts):
+            if index & 1:
+                self.pen = self.pen.after_sgr.get(part) or apply_sgr(self.pen, part)
+                self.joinable = False
+            elif part:
+                self.draw(part)
 
     def _print(self, data: str, text: str = "") -> None:
         """Print characters; `text`: what `columns` makes of them, where that is known."""

@@ -157,9 +157,8 @@ class Dispatcher:
         prefix, text, intermediates, final = match.groups()
         kind = prefix + intermediates + final
         if kind in {"h", "l", "?h", "?l"}:
-            switch = self.screen.set_mode if final == "h" else self.screen.reset_mode
             numbers = tuple(parameter(part) for part in text.split(";", PARAMETERS)[:PARAMETERS] if ":" not in part)
-            return partial(switch, private=bool(prefix)), numbers
+            return partial(self.screen.switch_modes, numbers, final == "h", bool(prefix)), ()
         if kind in {"?s", "?r"}:
             numbers = tuple(map(parameter, text.split(";", PARAMETERS)[:PARAMETERS])) if ":" not in text else ()
             return (self.screen.save_modes if final == "s" else self.screen.restore_modes), numbers
@@ -205,17 +204,20 @@ CACHE = 4096
 _TEXT = "[^\x00-\x1f\x7f-\x9f]"
 #: C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing.
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
-#: What frames are made of: a move, SGRs, text and EL are one token.
+#: What frames are made of: a move, text in some pens and EL are one token.
 _MOVE, _ERASE = r"\x1b\[[0-9;?]*[@-ln-~]", r"\x1b\[[0-2]?K"
+_SGRS = f"(?:{SGR})+"
+_MORE = rf"(?:(?:(?:\x1b\(B)?{SGR})+{_TEXT}+)"
 TOKEN = re.compile(
     rf"""
-      ({_MOVE})?((?:{SGR})*)({_TEXT}+)(\r\n|{_ERASE})?   # 1 control sequence, 2 SGRs, 3 text, 4 line end or EL
-    | ((?:{SGR})+)                    # 5 SGRs
-    | (\r\n|[\x00-\x1a\x1c-\x1f])     # 6 control
-    | ({CSI})                         # 7 control sequence
-    | ({ESCAPE})                      # 8 control string or other escape
-    | ({UNFINISHED})                  # 9 the start of one
-    | (\x1b(?:{CSI_START}|{ESCAPE_START})[{_INNER}](?s:.*))   # 10 one with a control in it, and all that follows
+      ({_MOVE})?({_SGRS})?({_TEXT}+)({_MORE}{{1,15}})?(\r\n|{_ERASE})?
+                                      # 1 control sequence, 2 SGRs, 3 text, 4 SGRs and text, 5 line end or EL
+    | ({_SGRS})                       # 6 SGRs
+    | (\r\n|[\x00-\x1a\x1c-\x1f])     # 7 control
+    | ({CSI})                         # 8 control sequence
+    | ({ESCAPE})                      # 9 control string or other escape
+    | ({UNFINISHED})                  # 10 the start of one
+    | (\x1b(?:{CSI_START}|{ESCAPE_START})[{_INNER}](?s:.*))   # 11 one with a control in it, and all that follows
     | {ABORTED}                       # nothing
     """,
     re.VERBOSE,
@@ -345,13 +347,13 @@ class Tokenizer:
         self.decoder.reset()
         return len(acted) - len(start)
 
-    def _run(self, tokens: Any) -> str:  # noqa: C901 (a call for each token would cost more)
+    def _run(self, tokens: Any) -> str:  # noqa: C901, PLR0912 (a call for each token would cost more)
         """Act on tokens. Returns the text from a sequence with a control in it on, which has to be tokenized anew."""
         screen = self.screen
-        draw = screen.draw
+        draw, draw_pens = screen.draw, screen.draw_pens
         calls = self._calls
         controls, escapes = self.dispatcher.controls, self.dispatcher.escapes
-        for move, sgr, text, end, alone, control, csi, escape, unfinished, interrupted in tokens:
+        for move, sgr, text, more, end, alone, control, csi, escape, unfinished, interrupted in tokens:
             if text:
                 if move:
                     call, arguments = calls.get(move) or self._resolve(move)
@@ -360,7 +362,10 @@ class Tokenizer:
                 if sgr:
                     screen.pen = screen.pen.after_sgr.get(sgr[2:-1]) or apply_sgr(screen.pen, sgr[2:-1])
                     screen.joinable = False
-                draw(text)
+                if more:
+                    draw_pens(text + more)
+                else:
+                    draw(text)
                 if end:
                     if end == "\r\n":
                         screen.newline()

@@ -15,15 +15,27 @@ from tests.unit.vt.test_fast_path import SCRIPTS
 SIZES = ((2, 3), (5, 2), (10, 4), (20, 5), (80, 24))
 
 
+BETWEEN = (
+    "", "\x1b[31m", "\x1b[1m\x1b[4m", "\x1b(B\x1b[m", "\x1b(B", "\x1b(0", "\x1b[K", "\x1b[44m", "\x1b[m", "\x1b[2;3H",
+    "\r\n",
+)  # fmt: skip
+WORDS = ("a", "bcd", " ", "é", "│─", "qx", "~word")
+
+
 def pieces(rng: random.Random) -> list[bytes]:
-    """Words of all scripts, and everything else."""
+    """Words of all scripts, text in many pens, and everything else."""
+    out = []
     words = rng.random() * 0.8
-    return [
-        "".join(rng.choices((*SCRIPTS, "ab cd", " "), k=rng.randint(1, 9))).encode()
-        if rng.random() < words
-        else piece(rng)
-        for _ in range(rng.randint(5, 120))
-    ]
+    for _ in range(rng.randint(5, 120)):
+        if rng.random() < 0.1:
+            chosen = (*WORDS, rng.choice(SCRIPTS))
+            run = [rng.choice(BETWEEN) + rng.choice(chosen) for _ in range(rng.randint(2, 25))]
+            out.append("".join(run).encode())
+        elif rng.random() < words:
+            out.append("".join(rng.choices((*SCRIPTS, "ab cd", " "), k=rng.randint(1, 9))).encode())
+        else:
+            out.append(piece(rng))
+    return out
 
 
 def fed(size: tuple[int, int], stream: list[bytes], *, cells: bool) -> Emulator:
