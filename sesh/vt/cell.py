@@ -398,7 +398,7 @@ class Encoder:
 
     def run(self, cell: Cell, count: int) -> None:
         """Write an ASCII cell `count` times."""
-        if count:
+        if count > 0:
             self.set_pen(cell.pen)
             if self.last.endswith(ZWJ):
                 self.parts.append(cell.pen.sequence)

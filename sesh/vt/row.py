@@ -229,16 +229,33 @@ class Row(list[Cell]):
             return self.trimmed()
         return self[:-1] if self.ends_in_spacer(following) else self[:]
 
-    def write(self, encoder: Encoder, *, trimmed: bool = False) -> None:
-        """Write all cells; `trimmed`: without the default blanks at the end."""
+    def first_pen(self) -> Pen:
+        """The pen of the first cell."""
+        if self.text is None:
+            return self[0].pen
+        if not self.text:
+            return self.rest.pen
+        return self.pens[0] if self.styled else DEFAULT
+
+    def last(self) -> Cell:
+        """The last cell."""
+        if self.text is None:
+            return self[-1]
+        if len(self.text) < len(self):
+            return self.rest
+        return (self.pens[-1] if self.styled else DEFAULT).cell(self.text[-1])
+
+    def write(self, encoder: Encoder, *, trimmed: bool = False, spacer: bool = False) -> None:
+        """Write all cells; `trimmed`: without the default blanks at the end; `spacer`: without the last one."""
+        end = len(self) - spacer
         if self.text is None:
             if trimmed:
                 encoder.cells(self.trimmed())
             else:
-                encoder.cells(self[: self.used])
-                encoder.run(self.rest, len(self) - self.used)
+                encoder.cells(self[: min(self.used, end)])
+                encoder.run(self.rest, end - self.used)
             return
-        text, pens = self.text, self.pens
+        text, pens = self.text[:end], self.pens[:end]
         count = len(text)
         if trimmed and (self.rest is BLANK or count == len(self)):
             text = text.rstrip(" ")
@@ -253,11 +270,11 @@ class Row(list[Cell]):
         else:
             at = 0
             for pen, group in groupby(pens):
-                end = at + len(list(group))
-                encoder.text(pen, text[at:end])
-                at = end
+                after = at + len(list(group))
+                encoder.text(pen, text[at:after])
+                at = after
         if not trimmed or self.rest is not BLANK:
-            encoder.run(self.rest, len(self) - len(self.text))
+            encoder.run(self.rest, end - len(self.text))
 
     def encoded(self) -> str:
         """The text of the cells without the default blanks at the end (see `cell`)."""
@@ -303,10 +320,12 @@ def uniform(pen: Pen, grapheme: str, width: int, columns: int, wrapped: bool = F
 
 def is_spacer(cell: Cell, following: Row) -> bool:
     """Whether wrapping before the first character of `following` leaves this cell behind."""
-    following.settle()
-    if len(following) < 2 or cell.data != " " or (following[1].data and not text_presentation(following[0].data)):
+    if len(following) < 2 or cell.data != " ":
         return False
-    return cell.pen.style == following[0].pen.erased.style
+    first = following.grapheme(0)
+    if following.grapheme(1) and not text_presentation(first):
+        return False
+    return cell.pen.style == following.first_pen().erased.style
 
 
 def logical_lines(rows: Sequence[Row]) -> list[list[Cell]]:

@@ -126,19 +126,12 @@ class Scrollback:
             self._count(1)
             self._parts, self._length, self._pen, self._last = [], 0, DEFAULT, ""
         self._settle_spacer(row)
-        if row.spacer:
-            row.settle()
-        if not continued:
-            encoder = Encoder(self._pen, self._last)
-            row.write(encoder, trimmed=True)
-            self._add(encoder)
-        elif row.spacer and row[-1].data == " ":
-            self._extend(row[:-1])
-            self._maybe_spacer = row[-1]
-        else:
-            encoder = Encoder(self._pen, self._last)
-            row.write(encoder)
-            self._add(encoder)
+        spacer = continued and row.spacer and row.grapheme(len(row) - 1) == " "
+        encoder = Encoder(self._pen, self._last)
+        row.write(encoder, trimmed=not continued, spacer=spacer)
+        self._add(encoder)
+        if spacer:
+            self._maybe_spacer = row.last()
         if continued and self._length < LINE_LIMIT:
             return True
         self.close()
