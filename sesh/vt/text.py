@@ -37,8 +37,6 @@ TRANSLATIONS: dict[str, dict[int, str]] = {
 
 #: A word with the blanks before it: what can be laid out apart.
 _PIECE = re.compile(" *[^ ]+| +")
-#: SGRs, with their parameters as `apply_sgr` takes them.
-_SGRS = re.compile("\x1b\\[([0-9;:]*(?:m\x1b\\[[0-9;:]*)*)m")
 
 #: G0 to G3 by the intermediate of the escape that designates a set of 94 characters (SCS).
 G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
@@ -134,8 +132,15 @@ class Printing(Editing):
                 return
             self.ever_changed.add("charsets")
             data = data.replace("\x1b(B", "")
-        parts = _SGRS.split(data)
-        texts = parts[::2]
+        first, *parts = data.split("\x1b[")
+        pen = self.pen
+        texts, pens = [first], [pen] * len(first)
+        for part in parts:
+            sgr, _, words = part.partition("m")
+            pen = pen.after_sgr.get(sgr) or apply_sgr(pen, sgr)
+            if words:
+                texts.append(words)
+                pens += [pen] * len(words)
         text = "".join(texts)
         x, y = self.cursor.x, self.cursor.y
         end = x + len(text)
@@ -153,13 +158,8 @@ class Printing(Editing):
             or self.right != self.columns - 1
             or not is_narrow(text)
         ):
-            self._draw_parts(parts)
+            self._draw_parts(first, parts)
             return
-        pen = self.pen
-        pens = [pen] * len(texts[0])
-        for sgr, words in zip(parts[1::2], texts[1:], strict=True):
-            pen = pen.after_sgr.get(sgr) or apply_sgr(pen, sgr)
-            pens += [pen] * len(words)
         self.pen = pen
         if not row.styled:
             row.styled = True
@@ -170,13 +170,16 @@ class Printing(Editing):
         self.cursor.x = end
         self.joinable = True
 
-    def _draw_parts(self, parts: list[str]) -> None:
-        for index, part in enumerate(parts):
-            if index & 1:
-                self.pen = self.pen.after_sgr.get(part) or apply_sgr(self.pen, part)
-                self.joinable = False
-            elif part:
-                self.draw(part)
+    def _draw_parts(self, first: str, parts: list[str]) -> None:
+        """The same one by one; each of `parts` begins with the parameters of an SGR."""
+        if first:
+            self.draw(first)
+        for part in parts:
+            sgr, _, words = part.partition("m")
+            self.pen = apply_sgr(self.pen, sgr)
+            self.joinable = False
+            if words:
+                self.draw(words)
 
     def _print(self, data: str, text: str = "") -> None:
         """Print characters; `text`: what `columns` makes of them, where that is known."""

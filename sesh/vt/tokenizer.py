@@ -210,7 +210,7 @@ _SGRS = f"(?:{SGR})+"
 _MORE = rf"(?:(?:(?:\x1b\(B)?{SGR})+{_TEXT}+)"
 TOKEN = re.compile(
     rf"""
-      ({_MOVE})?({_SGRS})?({_TEXT}+)({_MORE}{{1,15}})?(\r\n|{_ERASE})?
+      (?:({_MOVE})|(?={_SGRS}{_TEXT}|{_TEXT}))(?:({_SGRS})?({_TEXT}+)({_MORE}{{1,15}})?(\r\n|{_ERASE})?)?
                                       # 1 control sequence, 2 SGRs, 3 text, 4 SGRs and text, 5 line end or EL
     | ({_SGRS})                       # 6 SGRs
     | (\r\n|[\x00-\x1a\x1c-\x1f])     # 7 control
@@ -374,8 +374,8 @@ class Tokenizer:
                         call(*arguments)
                     screen.joinable = False
                 continue
-            if csi:
-                call, arguments = calls.get(csi) or self._resolve(csi)
+            if move or csi:
+                call, arguments = calls.get(move or csi) or self._resolve(move or csi)
                 call(*arguments)
             elif alone:
                 screen.pen = screen.pen.after_sgr.get(alone[2:-1]) or apply_sgr(screen.pen, alone[2:-1])
