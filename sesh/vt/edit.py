@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sesh.vt.cell import DEFAULT
-from sesh.vt.grid import Grid, Margins
+from sesh.vt.grid import Grid
 from sesh.vt.row import Row, blank, uniform
 
 
@@ -19,13 +19,12 @@ class Scrolling(Grid):
 
     def set_margins(self, top: int | None = None, bottom: int | None = None, *_: Any) -> None:
         """DECSTBM: 1-based; ignored for fewer than two rows; the cursor goes home."""
-        first = max((top or 1) - 1, 0)
-        last = min((bottom or self.lines) - 1, self.lines - 1)
-        if first >= last:
-            return
-        self.top, self.bottom = first, last
-        self.margins = None if (first, last) == (0, self.lines - 1) else Margins(first, last)
-        self.cursor_position()
+        first, last = (top or 1) - 1, self.lines - 1
+        if bottom and bottom <= last:
+            last = bottom - 1
+        if first < last:
+            self.top, self.bottom = first, last
+            self.cursor_position()
 
     def set_left_right_margins(self, left: int = 0, right: int = 0) -> None:
         """DECSLRM: 1-based; ignored for fewer than two columns; the cursor goes home."""

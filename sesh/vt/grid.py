@@ -21,10 +21,10 @@ from sesh.vt.scrollback import Scrollback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pyte.screens import Cursor, Margins
+    from pyte.screens import Cursor
     from pyte.screens import Screen as PyteScreen
 
-__all__ = ["Cursor", "Grid", "Margins"]
+__all__ = ["Cursor", "Grid"]
 
 
 def _width(char: str) -> int:
@@ -41,7 +41,7 @@ if not TYPE_CHECKING:
         sys.modules["wcwidth"] = ModuleType("wcwidth")
         sys.modules["wcwidth"].wcwidth = _width
     try:
-        from pyte.screens import Cursor, Margins
+        from pyte.screens import Cursor
         from pyte.screens import Screen as PyteScreen
     finally:
         if _absent:
@@ -134,7 +134,6 @@ class Grid(PyteScreen):
     def clear_margins(self) -> None:
         """The whole screen scrolls; the cursor stays."""
         self.top, self.bottom = 0, self.lines - 1
-        self.margins = None
         self.set_left_right(0, self.columns - 1)
         #: Where a character at a right margin left the cursor with a wrap pending: (row, column).
         self.margin_wrap: tuple[int, int] | None = None
@@ -241,8 +240,10 @@ class Grid(PyteScreen):
     def cursor_forward(self, count: int | None = None) -> None:
         """CUF: stops at the right margin if it starts at or left of it."""
         self.cancel_wrap()
-        x = self.cursor.x
-        self.move_to(self.cursor.y, min(x + (count or 1), self.right if x <= self.right else self.columns - 1))
+        cursor = self.cursor
+        limit = self.right if cursor.x <= self.right else self.columns - 1
+        x = cursor.x + (count or 1)
+        cursor.x = min(limit, x)
 
     def cursor_back(self, count: int | None = None) -> None:
         """CUB: stops at the left margin if it starts at or right of it."""

@@ -137,7 +137,8 @@ class Printing(Editing):
         texts, pens = [first], [pen] * len(first)
         for part in parts:
             sgr, _, words = part.partition("m")
-            pen = pen.after_sgr.get(sgr) or apply_sgr(pen, sgr)
+            after = pen.after_sgr
+            pen = after[sgr] if sgr in after else apply_sgr(pen, sgr)
             if words:
                 texts.append(words)
                 pens += [pen] * len(words)

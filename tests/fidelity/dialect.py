@@ -201,7 +201,7 @@ def _resets_otherwise(dialect: Dialect, text: str) -> bool:
 def _fills_otherwise(dialect: Dialect, text: str) -> bool:
     screen = dialect.emulator.screen
     if text == "\x1b#8":
-        return screen.pen is not DEFAULT or screen.origin or screen.margins is not None
+        return screen.pen is not DEFAULT or screen.origin or (screen.top, screen.bottom) != (0, screen.lines - 1)
     if _row(dialect, text, "S"):
         return not screen.alternate and screen.top == 0
     return _row(dialect, text, "T") is not None and screen.erased is not DEFAULT

@@ -84,7 +84,8 @@ def test_a_viewport_shows_what_the_emulator_holds() -> None:
             for y, model in enumerate(rows):
                 for x, cell in enumerate(model[view.left : view.left + size[0]]):
                     seen = client.screen.buffer[y][x]
-                    assert seen == cell or (x in {0, size[0] - 1} and seen.data == " ")
+                    # Without the pens: a cache that was full in between has made them anew.
+                    assert seen[:-1] == cell[:-1] or (x in {0, size[0] - 1} and seen.data == " ")
 
 
 def test_a_terminal_that_shows_this_session_already_is_drawn_over_and_not_scrolled_away() -> None:
