@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sesh.vt.cell import CLUSTER_LIMIT
-from sesh.vt.graphemes import NARROW, OTHER, RUNS, STUB, WIDE, WIDTH, character, joined
+from sesh.vt.graphemes import NARROW, OTHER, RUNS, STUB, WIDTH, character, joined
 
 #: The layout of a word that can only be printed character by character.
 _UNKNOWN = "\1"
@@ -13,7 +13,6 @@ _UNKNOWN = "\1"
 WORDS, LONGEST = 4096, 64
 
 _NOT_NARROW = re.compile(f"[^{NARROW}]")
-_WIDE_RUN = re.compile(f"[{WIDE}]+")
 
 
 class _Layouts(dict[str, str]):
@@ -44,7 +43,7 @@ def columns(text: str) -> str:
     if OTHER.search(text):
         found = " ".join(map(_layouts.__getitem__, text.split(" ")))
         return "" if _UNKNOWN in found else found
-    return _WIDE_RUN.sub(lambda match: STUB.join(match[0]) + STUB, text)
+    return RUNS.sub(lambda match: match[1] or STUB.join(match[2]) + STUB, text)
 
 
 def _laid_out(word: str) -> str:

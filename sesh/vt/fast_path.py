@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell, Pen, apply_sgr, encode
 from sesh.vt.grammar import SGR_PARAMETERS
-from sesh.vt.graphemes import NARROW, RUNS, WIDE, WIDTH, ZWJ, attaches, joined
+from sesh.vt.graphemes import OTHER, RUNS, WIDTH, ZWJ, attaches, joined
 from sesh.vt.scrollback import LINE_LIMIT
 
 TYPE_CHECKING = False
@@ -41,8 +41,6 @@ _TAB_OR_ESCAPE = re.compile(rb"[\t\x1b]")
 _ASCII = bytes(range(0x20, 0x7F)) + b"\r\n\t\x1b"
 _UTF8 = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\r\n\x1b"
 _C1 = re.compile(b"\xc2[\x80-\x9f]")
-#: A character that may join others or have any width.
-_OTHER = re.compile(f"[^{NARROW}{WIDE}\r\n\x1b]")
 #: Behind these a line as it is kept may have an SGR that keeps graphemes apart.
 _PARTING = (ZWJ.encode(), "\ufe0e".encode())
 
@@ -300,7 +298,7 @@ def _rendered(raw: bytes, pen: Pen, columns: int) -> list[bytes]:
     for line in raw.decode().split("\r\n"):
         if "\t" in line:
             text, pen = _with_tabs(line, pen, columns)
-        elif not line.isascii() and _OTHER.search(line):
+        elif not line.isascii() and OTHER.search(line):
             text, pen = _with_joining(line, pen)
         elif "\x1b" in line or pen is not DEFAULT:
             text, pen = _with_sgr(line, pen)

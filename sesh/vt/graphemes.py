@@ -27,7 +27,7 @@ RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
 
 
 #: A character that may join others or have any width.
-OTHER = re.compile(f"[^{NARROW}{WIDE}\0]")
+OTHER = re.compile(f"[^{NARROW}{WIDE}\0\r\n\x1b]")
 
 #: Characters of combining class 9, after which a consonant joins (Unicode 16), and some more.
 _VIRAMAS = (
