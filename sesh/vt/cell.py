@@ -390,7 +390,11 @@ class Encoder:
         """Write text of a row (see `row`)."""
         if pen is not self.pen:
             self.set_pen(pen)
-        if SEAM.match(character(self.last) or ZWJ) or (OTHER.search(text) and SEAM.search(text)):
+        if text.isascii() and self.last.isascii() and STUB not in text:
+            if text:
+                self.parts.append(text)
+                self.last = text[-1]
+        elif SEAM.match(character(self.last) or ZWJ) or (OTHER.search(text) and SEAM.search(text)):
             self._graphemes([GRAPHEMES.get(char, char) for char in text])
         elif last := text[-1:].strip(STUB) or text[-2:-1]:
             self.parts.append(expanded(text))
