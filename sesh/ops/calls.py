@@ -35,7 +35,9 @@ def carry_out(caller: Caller, name: str, data: dict[str, Any]) -> Any:
     if getattr(found, "is_op", False) is not True:
         raise UsageError(f"this is sesh {__version__}, which does not know {name}; run: sesh --upgrade")
     code = found.__code__
-    if not set(data) <= set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]):
+    known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]  # the first one is the caller
+    optional = {*known[code.co_argcount - 1 - len(found.__defaults__ or ()) : code.co_argcount - 1]}
+    if not {*known} - optional - {*(found.__kwdefaults__ or ())} <= {*data} <= {*known}:
         raise UsageError(f"this is sesh {__version__}, which knows another {name}; run: sesh --upgrade")
     return found(caller, **data)
 

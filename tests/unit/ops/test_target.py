@@ -51,6 +51,13 @@ def test_data_that_an_op_does_not_know_is_refused() -> None:
         Target(Caller()).call("sessions.there", name="x", future=True)
 
 
+@pytest.mark.parametrize("name", ["sessions.there", "jobs.result", "sessions.label"])
+def test_data_that_an_op_lacks_is_refused(name: str) -> None:
+    """It was an internal error of the other side."""
+    with pytest.raises(UsageError, match=f"knows another {name}"):
+        Target(Caller()).call(name)
+
+
 def test_an_op_of_this_machine_is_called_and_raises_as_it_is() -> None:
     with pytest.raises(NotFound, match="no session nosuch"):
         Target(Caller()).call("sessions.there", name="nosuch", required=True)
