@@ -210,7 +210,7 @@ class Server:
             if events & WRITE:
                 pump.drain()
             if events & READ:
-                pump.take()
+                pump.take(self.session.model.portion)
                 return events == READ and pump.delivered
         elif pump.stdin is not None and descriptor == pump.stdin.descriptor:
             if pump.stdin.write():

@@ -6,6 +6,7 @@ import os
 import time
 
 from sesh import platform
+from sesh.daemon.pty.pty import TURN
 from sesh.lean import deque, signal
 
 TYPE_CHECKING = False
@@ -100,6 +101,15 @@ class Model:
     def lag(self) -> int:
         """Bytes of the log that the emulator has not seen."""
         return self._log.head - self.position
+
+    @property
+    def portion(self) -> int:
+        """Bytes to read from the program at once.
+
+        Where it goes at the emulator's pace, that is what the emulator takes in one slice: the echo of a key is read
+        behind it.
+        """
+        return TURN if self._log.head - self.position < EMULATOR_LAG - TURN else min(TURN, self._slice)
 
     @property
     def has_work(self) -> bool:

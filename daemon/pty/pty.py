@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _READ = 1 << 14
 _FULL = 2048
 """A shorter read has left nothing behind: the kernel hands a pty's output over in pieces of some 4 KB."""
-_TURN = 1 << 16
+TURN = 1 << 16
 """Bytes read from the pty in one turn of the loop."""
 _OUTPUT_FLAGS, _LOCAL_FLAGS = 1, 3
 """Places in what `tcgetattr` returns."""
@@ -123,13 +123,16 @@ class Pty:
             pty.resize(*size)
         return pty
 
-    def read(self) -> tuple[list[bytes], bool]:
-        """What the program has written, in blocks, and whether the terminal is still open on its side."""
+    def read(self, most: int = TURN) -> tuple[list[bytes], bool]:
+        """What the program has written, in blocks, and whether the terminal is still open on its side.
+
+        At most about `most` bytes: a block more where the last one began before.
+        """
         blocks: list[bytes] = []
         taken = 0
-        while taken < _TURN:
+        while taken < most:
             try:
-                block = os.read(self.descriptor, _READ)
+                block = os.read(self.descriptor, min(_READ, most))
             except OSError as error:
                 return blocks, error.errno == EAGAIN
             if not block:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from sesh.daemon.pty.pty import TURN
 from sesh.daemon.pty.queries import QueryScanner
 from sesh.lean import OrderedDict, deque
 
@@ -88,12 +89,12 @@ class Pump:
         self.sent_at: int | None = None
         """The log's head when a request last typed something; None before that."""
 
-    def take(self) -> bool:
-        """Reads what the program has written and passes it on; False where there was nothing to read."""
+    def take(self, most: int = TURN) -> bool:
+        """Reads about `most` bytes that the program has written, and passes them on; False where nothing came."""
         self.delivered = False
         if self.pty is None or not self.open:
             return False
-        blocks, self.open = self.pty.read()
+        blocks, self.open = self.pty.read(most)
         if not self.open and self.running:
             self.timers.ensure("reopen", REOPEN_AFTER, self.reopen)
         if not blocks:

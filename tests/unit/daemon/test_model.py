@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sesh.daemon.clients import model as models
 from sesh.daemon.clients.model import UNLOADED_LAG, UNLOADED_PLAIN_LAG, Model
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.pty.pty import TURN
 from sesh.vt.emulator import Emulator
 
 WORDS = [
@@ -39,6 +40,15 @@ STEPS = st.lists(
 def model(columns: int = 80, rows: int = 24) -> tuple[OutputLog, Model]:
     log = OutputLog()
     return log, Model(log, columns, rows)
+
+
+def test_a_program_that_waits_for_the_emulator_is_read_in_slices() -> None:
+    """64 KiB were read at once: the echo of a key, behind them, took as long as the emulator took for all of them."""
+    log, behind = model()
+    log.append(b"x" * (models.EMULATOR_LAG - TURN - 1))
+    assert behind.portion == TURN
+    log.append(b"x" * TURN)
+    assert behind.portion <= 16 << 10
 
 
 @given(STEPS)
