@@ -4,7 +4,7 @@
 set -eu
 data=${XDG_DATA_HOME:-$HOME/.local/share}
 settings=${XDG_CONFIG_HOME:-$HOME/.config}
-here=$(cd "$(dirname "$0")/../completions" && pwd)
+here=$(cd "$(dirname "$0")/../sesh/completions" && pwd)
 
 each() {
     script=$1 place=$2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sesh import CALLED
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.client.keys import DetachKey
@@ -72,7 +74,7 @@ class Outcome:
         if self.kind == "lost":
             if self.host and self.reason != "died":
                 return f"lost the connection to @{self.host}; {self.name} may still run there"
-            command = f"sesh @{self.host} {self.name}" if self.host else f"sesh {self.name}"
+            command = f"{CALLED} @{self.host} {self.name}" if self.host else f"{CALLED} {self.name}"
             return f"{self.name} was lost: its daemon died; {command} restarts it"
         if self.kind != "ended":
             why = {"replaced": ": replaced by another client"}.get(self.reason, "")

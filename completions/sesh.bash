@@ -25,7 +25,7 @@ _sesh_words() {
 _sesh() {
     local IFS=$' \t\n' program=sesh kind line word told current=${COMP_WORDS[COMP_CWORD]} cut width
     local -a _sesh_typed words tolds
-    case ${1-} in */*) program=$1 ;; esac
+    case ${1-} in */* | sesh-mux) program=$1 ;; esac
     _sesh_words
     local whole=${_sesh_typed[${#_sesh_typed[@]}-1]}
     COMPREPLY=() words=() tolds=()
@@ -86,4 +86,4 @@ _sesh() {
     esac
 }
 
-complete -F _sesh sesh
+complete -F _sesh sesh sesh-mux

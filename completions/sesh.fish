@@ -4,7 +4,7 @@ function __sesh_complete
     set -l typed (commandline -opc)
     set -l current (commandline -ct)
     set -l program sesh
-    string match -q '*/*' -- $typed[1]; and set program $typed[1]
+    string match -qr '/|^sesh-mux$' -- $typed[1]; and set program $typed[1]
     set -l lines (command $program --complete fish -- $typed[2..-1] "$current" 2>/dev/null)
     set -l kind $lines[1]
     switch "$kind"
@@ -22,3 +22,4 @@ end
 
 complete -c sesh -e
 complete -c sesh -f -k -a '(__sesh_complete)'
+complete -c sesh-mux -w sesh

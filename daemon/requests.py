@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import __version__, bounds, names, protocol
+from sesh import CALLED, __version__, bounds, names, protocol
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
 from sesh.errors import Busy, InternalError, Refused, SeshError, UsageError
@@ -310,7 +310,7 @@ def switch(daemon: Daemon, request: Request) -> None:
     name = names.check_name(request.text("to"))
     target = names.check_host(host) if isinstance(host, str) else None
     if client is not None and client.remote and target is not None:
-        raise Refused(f"this client is attached over another link; detach, then: sesh @{target} {name}")
+        raise Refused(f"this client is attached over another link; detach, then: {CALLED} @{target} {name}")
     if client is not None and request.words.get("probe") is not True:
         client.connection.queue(protocol.message(protocol.SWITCH, {"name": name, "host": target}))
     request.respond(switched=client is not None)

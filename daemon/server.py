@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, platform, protocol
+from sesh import PROGRAM, paths, platform, protocol
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.handler import ClientHandler
 from sesh.daemon.ending import Ending
@@ -405,7 +405,7 @@ class Server:
         if not session.running:
             session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
         session.emit("renamed", before=old)
-        platform.set_process_title(f"sesh: {name}")
+        platform.set_process_title(f"{PROGRAM}: {name}")
         variables.update(session.facts["id"], name, {}, renamed=True)
 
     def reload(self, connection: Connection, number: int, python: str, path: list[str]) -> None:

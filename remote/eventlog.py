@@ -23,7 +23,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import lean, paths
+from sesh import CALLED, lean, paths
 from sesh.remote import known
 
 _STDERR = 2
@@ -97,6 +97,6 @@ def prose(text: str) -> None:
 def _print(text: str) -> None:
     line = "".join(character for character in " ".join(text.split()) if character.isprintable())
     try:
-        os.write(_STDERR, f"sesh: {line}\n".encode())
+        os.write(_STDERR, f"{CALLED}: {line}\n".encode())
     except OSError:
         return  # nobody reads it

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import sys
 
+from sesh import CALLED
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.errors import SeshError
@@ -43,7 +45,7 @@ def start() -> None:
             signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # there is nothing left to quit
             _exit(code)
     except OSError as error:  # what words errors cannot be loaded either
-        sys.exit(f"sesh: cannot load {error.filename or 'a module'}: {error.strerror}; try again")
+        sys.exit(f"{CALLED}: cannot load {error.filename or 'a module'}: {error.strerror}; try again")
 
 
 def _exit(code: int) -> None:

@@ -25,6 +25,8 @@ from __future__ import annotations
 
 from errno import EAGAIN
 
+from sesh import CALLED
+
 
 class ExitCode:
     """What a sesh process says to the one that waits for it; any other value is the program's own.
@@ -85,7 +87,7 @@ class SeshError(Exception):
 
 def for_host(text: str, host: str | None) -> str:
     """`text` with each `$sesh` as the command that is to be typed here: `sesh`, or `sesh @HOST` for another host."""
-    return text.replace("$sesh", f"sesh @{host}" if host else "sesh") if "$sesh" in text else text
+    return text.replace("$sesh", f"{CALLED} @{host}" if host else CALLED) if "$sesh" in text else text
 
 
 class UsageError(SeshError):

@@ -14,7 +14,7 @@ import gc
 import os
 import time
 
-from sesh import lean, paths, platform, protocol, wire
+from sesh import PROGRAM, lean, paths, platform, protocol, wire
 from sesh.daemon.spawn.daemonize import CHANNEL, HELD, detach, leave_session, reset_signals
 from sesh.errors import InternalError, Refused, SeshError
 from sesh.lean import signal, socket
@@ -84,7 +84,7 @@ def _receive_spec(connection: wire.Connection, deadline: float | None) -> Spec:
 def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
     """Reports to the creator that the session is there, or why not, and serves it; never returns."""
     try:
-        platform.set_process_title(f"sesh: {spec['name']}")
+        platform.set_process_title(f"{PROGRAM}: {spec['name']}")
         try:
             detach(channel, lifetime_pipe)
             channel = CHANNEL

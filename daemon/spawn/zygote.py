@@ -16,7 +16,7 @@ import sys
 import time
 
 import sesh
-from sesh import __version__, lean, paths, platform, protocol, wire
+from sesh import PROGRAM, __version__, lean, paths, platform, protocol, wire
 from sesh.daemon.spawn.daemonize import fork, python, reset_signals, spawn_detached
 from sesh.errors import ProtocolError, Refused, TimedOut, Unreachable
 from sesh.lean import signal, socket
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ANSWER_TIMEOUT = 0.25
 """Seconds in which a zygote has to answer; after that the creator starts its daemon without it."""
-TITLE = "sesh: zygote"
+TITLE = f"{PROGRAM}: zygote"
 """What `ps` shows of it."""
 _LOCK = ".lock"
 _SAMPLE = "".join(map(chr, range(32, 127))) + "\r\n\x1b[1;31mred\x1b[0;38;5;99;48;5;17mblue\x1b[m\x1b[H\x1b[2J"

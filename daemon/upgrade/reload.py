@@ -15,7 +15,7 @@ import os
 import sys
 import time
 
-from sesh import __version__, paths, platform, protocol
+from sesh import PROGRAM, __version__, paths, platform, protocol
 from sesh.daemon.upgrade import state as states
 from sesh.errors import Busy, ExitCode, Refused, SeshError
 from sesh.lean import signal
@@ -244,7 +244,7 @@ def adopt(memory: int, failed: str = "") -> Callable[[], None]:
     place, number = state["request"]
     asking = connections[place] if place is not None else None
     name, faults = server.session.name, server.session.faults
-    platform.set_process_title(f"sesh: {name}")
+    platform.set_process_title(f"{PROGRAM}: {name}")
     paths.hold_package()
     for descriptor in [*states.descriptors(state), memory]:
         os.set_inheritable(descriptor, False)

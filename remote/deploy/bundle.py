@@ -312,7 +312,7 @@ def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
     folder = os.path.join(cache_directory(), label)
     if (cached := _wheel_in(folder)) is not None:
         return cached
-    argv = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "-q"]
+    argv = [*_pip(), "--disable-pip-version-check", "--no-input", "download", "-q"]
     argv += ["--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version", python.version]
     if python.abi.endswith("t"):
         argv += ["--abi", python.abi, "--abi", "none"]
@@ -335,6 +335,17 @@ def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
     return str(_wheel_in(folder))
 
 
+def _pip() -> list[str]:
+    """The command of pip: this environment's; uv makes environments without one, then another that is in PATH."""
+    from importlib.util import find_spec
+    from shutil import which
+
+    if find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    found = which("pip3") or which("pip")
+    return [found] if found else ["uv", "tool", "run", "pip"]
+
+
 def _run_pip(argv: list[str]) -> str:
     """Run pip; the reason where it failed, in one line."""
     try:
@@ -347,6 +358,8 @@ def _run_pip(argv: list[str]) -> str:
             timeout=PIP_TIMEOUT,
             check=False,
         )
+    except FileNotFoundError:
+        return "there is no pip"
     except subprocess.TimeoutExpired:
         return f"pip took more than {PIP_TIMEOUT:g} s"
     reasons = [line for line in done.stderr.splitlines() if line.startswith("ERROR") or "No module named" in line]

@@ -13,6 +13,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from sesh import PROGRAM
 from sesh.errors import Interrupted, InvalidHost, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, survey
@@ -212,6 +213,7 @@ class _Deploy:
             "version": made.version,
             "manifest": made.hash,
             "python": python.path,
+            "program": PROGRAM,
             "force": self.force,
         }
         found = self._execute(carrier, python, {**order, "action": "look"})
@@ -219,7 +221,7 @@ class _Deploy:
         if found["whole"] and found["program"] == "current":
             return
         if found["program"] == "foreign" and not self.force:
-            message = f"~/.local/bin/sesh on {self.host} was not installed by sesh and stays; --force replaces it"
+            message = f"~/.local/bin/{PROGRAM} on {self.host} was not installed by sesh and stays; --force replaces it"
             raise DeployError("switch", message, foreign=True)
         if found["whole"]:
             self._execute(carrier, python, {**order, "action": "switch"})

@@ -17,10 +17,10 @@ TIMEOUT = 60.0
 _SHORT_PATH = "/tmp"  # noqa: S108 (a socket's path must be short; mkdtemp makes what lies there)
 
 
-def trials(version: str) -> list[tuple[int, str, tuple[str, ...]]]:
+def trials(program: str, version: str) -> list[tuple[int, str, tuple[str, ...]]]:
     """(exit code, part of stdout, arguments): each part of sesh that could be missing on the host is used once."""
     return [
-        (0, f"sesh {version}\n", ("--version",)),
+        (0, f"{program} {version}\n", ("--version",)),
         (1, '"not_found"', ("--local", "--json", "--status", "smoke")),
         (0, "", ("--exec", "--", "true")),
         (0, "it works\n", ("--exec", "--print", "--", "echo", "it works")),
@@ -62,12 +62,12 @@ def run(launcher: str, arguments: tuple[str, ...], variables: dict[str, str]) ->
 def smoke(launcher: str, version: str) -> str:
     """What does not work, in one line; empty where everything does."""
     folder = tempfile.mkdtemp(prefix="sesh-", dir=_SHORT_PATH if os.access(_SHORT_PATH, os.W_OK | os.X_OK) else None)
-    variables = environment(folder)
+    program, variables = os.path.basename(launcher), environment(folder)
     try:
-        for code, out, arguments in trials(version):
+        for code, out, arguments in trials(program, version):
             found, printed, last = run(launcher, arguments, variables)
             if found != code or out not in printed:
-                return f"`sesh {' '.join(arguments)}` ended with {found} instead of {code}: {last}"
+                return f"`{program} {' '.join(arguments)}` ended with {found} instead of {code}: {last}"
         return ""
     finally:
         if os.path.isdir(variables["SESH_DIR"]):

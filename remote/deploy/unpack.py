@@ -59,7 +59,7 @@ class Installer:
         self.home = os.path.expanduser("~")
         self.data = os.path.join(self.home, ".local", "share", "sesh")
         self.versions = os.path.join(self.data, "versions")
-        self.program = os.path.join(self.home, ".local", "bin", "sesh")
+        self.program = os.path.join(self.home, ".local", "bin", order["program"])
         self.final = os.path.join(self.versions, order["name"])
         self.step = "upload"
         self._created: list[str] = []  # folders, the outermost first
@@ -227,7 +227,7 @@ class Installer:
 
     def _smoke_test(self, version: str, temporary: str) -> None:
         """Run the version's smoke test, through a launcher as its users run it."""
-        launcher = os.path.join(temporary, "sesh")
+        launcher = os.path.join(temporary, self.order["program"])
         _write(launcher, self.launcher(version), 0o755)
         program = os.path.join(version, "lib", "sesh", "remote", "deploy", "smoke.py")
         argv = [self.order["python"], "-I", "-S", "-B", program, launcher, self.order["version"]]

@@ -14,7 +14,7 @@ import threading
 import time
 from contextlib import ExitStack
 
-from sesh import gate, protocol, wire
+from sesh import CALLED, DISTRIBUTION, PROGRAM, gate, protocol, wire
 from sesh.errors import Lost, NotDeployed, SeshError, TimedOut, Unreachable
 from sesh.remote.ssh import master, ssh
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from sesh.keepalive import Keepalive
     from sesh.remote.ssh.destination import Destination
 
-BRIDGE_COMMAND = 'exec sh -c \'x=~/.local/bin/sesh; [ -x "$x" ] || x=sesh; exec "$x" --bridge\''
+BRIDGE_COMMAND = (
+    f"exec sh -c 'x=~/.local/bin/{PROGRAM}; "
+    f'[ -x "$x" ] || x=$(command -v {DISTRIBUTION} || echo {PROGRAM}); exec "$x" --bridge\''
+)
 """For the login shell there; POSIX shells, fish and csh read it alike. Everything else goes in frames."""
 START_TIMEOUT = 20.0
 """Seconds for the bridge to start, once ssh is connected."""
@@ -88,7 +91,7 @@ class Link(wire.Connection):
         except Unreachable as error:
             if error.answered:
                 raise
-            raise Lost(f"lost the link to @{host}", hint=f"check what was done: sesh @{host}") from error
+            raise Lost(f"lost the link to @{host}", hint=f"check what was done: {CALLED} @{host}") from error
         if answer[0].get("name") is None and "question" not in answer[0]:
             raise gate.malformed("RESPONSE", ".name is missing")
         self.welcome = {}
@@ -194,7 +197,7 @@ class Link(wire.Connection):
             return ssh.failure(self.destination, stderr)
         lowered = stderr.lower()
         if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
-            return NotDeployed(f"{host} has no sesh", hint=f"install it with: sesh --deploy @{host}")
+            return NotDeployed(f"{host} has no sesh", hint=f"install it with: {CALLED} --deploy @{host}")
         last = (stderr.strip() or printed.decode("utf-8", "replace").strip()).splitlines()[-1:]
         reason = f": {last[0]}" if last else ""
         return Unreachable(f"sesh on {host} did not start (exit {code}){reason}")

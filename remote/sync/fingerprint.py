@@ -12,6 +12,7 @@ import os
 import stat
 import time
 
+from sesh import CALLED
 from sesh.errors import NotFound, Refused
 
 TYPE_CHECKING = False
@@ -145,7 +146,7 @@ def _relative(line: str) -> str:
         raise Refused("it is HOME itself; name what to sync in it")
     path = "/".join(parts)
     if any(path == own or path.startswith(f"{own}/") for own in OWN):
-        raise Refused("belongs to sesh", hint="`sesh --deploy` installs sesh there")
+        raise Refused("belongs to sesh", hint=f"`{CALLED} --deploy` installs sesh there")
     return path
 
 

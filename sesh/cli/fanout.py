@@ -6,7 +6,7 @@ import os
 import select
 import signal
 
-from sesh import wording
+from sesh import CALLED, wording
 from sesh.cli import printing
 from sesh.errors import SeshError, UsageError
 from sesh.ops import child
@@ -71,7 +71,7 @@ class HostRun:
     def reason(self) -> str:
         """What it said last on stderr."""
         lines = self.notes.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1].removeprefix("sesh: ") if lines else ""
+        return lines[-1].removeprefix(f"{CALLED}: ") if lines else ""
 
 
 def _carry_out(cli: Invocation, options: dict[str, Any], host: str) -> int:
@@ -87,7 +87,7 @@ def _carry_out(cli: Invocation, options: dict[str, Any], host: str) -> int:
 def run(cli: Invocation, options: dict[str, Any]) -> int:
     """`sesh @a @b --exec NAME … -- CMD`, or `--run`: the exit code. Raises UsageError for verbs that go to one host."""
     if cli.verb not in VERBS:
-        raise UsageError("only --exec and --run take several hosts: sesh @a @b --exec NAME -- CMD")
+        raise UsageError(f"only --exec and --run take several hosts: {CALLED} @a @b --exec NAME -- CMD")
     printed = cli.verb == "--run" or not {"printed", "follow", "detached"}.isdisjoint(options)
     shown = printed and not cli.json
     coloured = os.isatty(printing.STDOUT) and not os.environ.get("NO_COLOR")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh.cli import printing
+from sesh.errors import for_host
 from sesh.ops.caller import Caller
 
 TYPE_CHECKING = False
@@ -47,7 +48,7 @@ class Person(Caller):
 
     def remember(self, line: str) -> None:
         """Keeps a line for `greeting`."""
-        line = line.replace("$sesh", "sesh")
+        line = for_host(line, None)
         self._remembered = [*(each for each in self._remembered if each != line), line][-_REMEMBERED:]
 
     @property

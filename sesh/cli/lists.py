@@ -10,7 +10,7 @@ import os
 import select
 import time
 
-from sesh import wording
+from sesh import CALLED, wording
 from sesh.cli import attach, console, printing, views
 from sesh.cli.console import Stage
 from sesh.errors import ExitCode, Interrupted, NotFound, Refused, SeshError
@@ -82,7 +82,7 @@ def _rows(index: SessionIndex, wanted: dict[str, str], width: int, *, coloured: 
         if rows:
             lines += [drawn.remark(word, index.remarks.get(word, "")), *drawn.lines(rows, now)]
     lines += [drawn.remark(word, rows) for word, rows in index.there.items() if isinstance(rows, str)]
-    missing = "no session has these labels" if wanted else "no sessions; `sesh NAME` creates one"
+    missing = "no session has these labels" if wanted else f"no sessions; `{CALLED} NAME` creates one"
     return lines or [wording.cut(missing, width)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import __version__, protocol
+from sesh import PROGRAM, __version__, protocol
 from sesh.cli import parser, printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import NotFound, SeshError
@@ -89,7 +89,7 @@ def version(cli: Invocation) -> int:
     """`--version`."""
     if cli.json:
         return cli.value({"version": __version__, "protocol": protocol.PROTOCOL})
-    printing.text(f"sesh {__version__}")
+    printing.text(f"{PROGRAM} {__version__}")
     return 0
 
 

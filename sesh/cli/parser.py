@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from sesh import CALLED
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, VALUE, Verb
 from sesh.errors import UsageError
 from sesh.names import check_host
@@ -80,7 +81,7 @@ def split(argv: list[str]) -> Line:
                 line.help = True
                 continue
             if found and named:
-                raise UsageError(f"write the verb before the name: {' '.join(['sesh', found, *line.words])}")
+                raise UsageError(f"write the verb before the name: {' '.join([CALLED, found, *line.words])}")
             if found:
                 verb = line.verb = "" if found == "-A" else found
                 line.create = found == "-A"

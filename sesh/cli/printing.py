@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 
-from sesh import bounds
+from sesh import CALLED, bounds
 from sesh.errors import Refused, for_host
 
 TYPE_CHECKING = False
@@ -47,7 +47,7 @@ def note(line: str, host: str | None = None) -> None:
     from sesh import wording
 
     try:
-        write(encoded(f"sesh: {wording.one_line(for_host(line, host))}\n"), STDERR)
+        write(encoded(f"{CALLED}: {wording.one_line(for_host(line, host))}\n"), STDERR)
     except (BrokenPipeError, Refused):
         return
 

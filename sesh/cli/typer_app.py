@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from sesh import CALLED, PROGRAM
 from sesh.cli import parser, suggestions
 from sesh.cli.verbs import BY_NAME, EVERYWHERE, FLAG, MANY, VERBS, Verb
 from sesh.errors import Interrupted, UsageError
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 VERBLESS = "NAME"
 """The command of a line without a verb. No line spells it: the group puts it there."""
+_COMMAND = re.compile(rf"(?<=  ){PROGRAM}(?=\s|$)|(?<=[`( ]){PROGRAM}(?= --| @| NAME|`)")
+"""A command of sesh in a text of help."""
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _EPILOG = """Ctrl-\\ leaves a session, which keeps running; `sesh NAME` returns to it. All after -- is the command.
 
@@ -151,7 +155,7 @@ def _callback(verb: Verb) -> Callable[..., Given]:
 def parse(argv: list[str]) -> dict[str, Any]:
     """The options and plain words of a line by their keys. Raises UsageError, in one line, for what is wrong."""
     try:
-        found = app().main(args=argv, prog_name="sesh", standalone_mode=False)
+        found = app().main(args=argv, prog_name=CALLED, standalone_mode=False)
     except TyperException as error:
         raise _one_line(error, parser.split(argv)) from None
     if not isinstance(found, tuple):
@@ -190,11 +194,11 @@ def _commanded(line: parser.Line) -> str:
 def help_of(line: parser.Line) -> str:
     """The text of help: of the line's verb, of one that is named without its dashes, of NAME, else of the whole."""
     group = app()
-    context = group.context_class(group, info_name="sesh", **group.context_settings)
+    context = group.context_class(group, info_name=CALLED, **group.context_settings)
     verb = line.verb or suggestions.verb_like(line.words[0] if line.words else "")
     if not verb and (line.create or line.words):
         verb = VERBLESS
     command = group.commands.get(verb)
-    if command is None:
-        return group.get_help(context)
-    return command.get_help(command.context_class(command, info_name=verb, parent=context, **command.context_settings))
+    if command is not None:
+        context = command.context_class(command, info_name=verb, parent=context, **command.context_settings)
+    return _COMMAND.sub(CALLED, (command or group).get_help(context))

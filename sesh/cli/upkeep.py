@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import DISTRIBUTION, wording
+from sesh import CALLED, DISTRIBUTION, wording
 from sesh.cli import printing
 from sesh.errors import Refused, SeshError, UsageError, for_host, rebuild
 from sesh.names import printable
@@ -45,11 +45,11 @@ def import_(cli: Invocation, file: str | None = None) -> int:
     file = None if file == _STDIN else file
     entries = layout.parse(_read(file), printable(file) if file is not None else "stdin")
     if len(cli.hosts) > 1:
-        raise UsageError(f"one host at a time: sesh @{cli.hosts[0]} --import FILE")
+        raise UsageError(f"one host at a time: {CALLED} @{cli.hosts[0]} --import FILE")
     if cli.host is not None:
         others = sorted({each["host"] for each in entries} - {None, cli.host})
         for other in others:
-            cli.note(f"the sessions on @{other} are skipped; to create them: sesh --import, without @{cli.host}")
+            cli.note(f"the sessions on @{other} are skipped; to create them: {CALLED} --import, without @{cli.host}")
         entries = [{**each, "host": cli.host} for each in entries if each["host"] not in others]
     if cli.caller.local:
         entries = [each for each in entries if each["host"] is None]
@@ -107,9 +107,9 @@ def _report(cli: Invocation, rows: list[Row]) -> int:
 def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -> int:
     """`--deploy @HOST… [--force]`: 1 if it failed for any host."""
     if hosts:
-        raise UsageError(f"a host begins with @: sesh --deploy @{printable(hosts[0])}")
+        raise UsageError(f"a host begins with @: {CALLED} --deploy @{printable(hosts[0])}")
     if not cli.hosts:
-        raise UsageError("no host given; write: sesh --deploy @HOST")
+        raise UsageError(f"no host given; write: {CALLED} --deploy @HOST")
     return _report_hosts(cli, _deploy(cli, cli.hosts, force=force))
 
 
@@ -120,12 +120,12 @@ def upgrade(cli: Invocation) -> int:
     if cli.line.hosts:
         raise UsageError(
             "--upgrade takes no host: it deploys to all known remotes",
-            hint=f"for one: sesh --deploy @{cli.line.hosts[0]}",
+            hint=f"for one: {CALLED} --deploy @{cli.line.hosts[0]}",
         )
     words = [each.host for each in known.all()]
     if not words:
         if not cli.json:
-            cli.note("there are no known remotes; start with: sesh --deploy @HOST")
+            cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
         return cli.done(hosts=[])
     return _report_hosts(cli, _deploy(cli, cli.caller.settings().hosts_of(words), force=False), upgrading=True)
 
@@ -144,7 +144,7 @@ def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: 
     if cli.json:
         printing.value({"ok": not failed, "hosts": rows})
     elif upgrading and (changed := [f"@{row['host']}" for row in rows if row.get("changed")]):
-        cli.note(f"running sessions keep their old version until: sesh {changed[0]} --reload")
+        cli.note(f"running sessions keep their old version until: {CALLED} {changed[0]} --reload")
     return 1 if failed else 0
 
 
@@ -174,7 +174,7 @@ def _check_host(cli: Invocation, host: str) -> list[Row]:
     try:
         found: list[Row] = HostTarget(cli.caller, host).call("checks.all_")
     except SeshError as error:
-        remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"sesh --deploy @{host}"}
+        remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{CALLED} --deploy @{host}"}
         return [checks.error_row("link", error, remedies.get(error.code, ""))]
     return [checks.row("link", checks.OK, f"@{host} is reachable and has sesh"), *_skew(host), *found]
 
@@ -188,7 +188,7 @@ def _skew(host: str) -> list[Row]:
     if version in ("", __version__):
         return []
     message = f"@{host} has sesh {version}, this is {__version__}; newer features may be missing"
-    return [checks.row("version", checks.WARNING, message, f"sesh --deploy @{host}")]
+    return [checks.row("version", checks.WARNING, message, f"{CALLED} --deploy @{host}")]
 
 
 def _report_checks(cli: Invocation, hosts: dict[str | None, list[Row]]) -> int:
@@ -339,18 +339,19 @@ def mcp(cli: Invocation) -> int:
     import sys
     from importlib.util import find_spec
 
-    install = f"install it with: {sys.executable} -m pip install '{DISTRIBUTION}[mcp]'"
-
+    pip = f"{sys.executable} -m pip install" if find_spec("pip") else f"uv pip install --python {sys.executable}"
+    install = f"install it with: {pip} '{DISTRIBUTION}[mcp]'"
     if cli.line.hosts:
         raise UsageError(
-            f"--mcp runs on this machine; its tools take a host, such as {cli.line.hosts[0]}", hint="write: sesh --mcp"
+            f"--mcp runs on this machine; its tools take a host, such as {cli.line.hosts[0]}",
+            hint=f"write: {CALLED} --mcp",
         )
     if find_spec("mcp") is None:
         raise Refused("--mcp needs the Model Context Protocol SDK", hint=install)
     if find_spec("mcp.server.mcpserver") is None:
         raise Refused("--mcp needs version 2 of the package mcp, but an older one is installed", hint=install)
     if os.isatty(0):
-        raise Refused("--mcp is for programs, not terminals", hint="add `sesh --mcp` to your agent's settings")
+        raise Refused("--mcp is for programs, not terminals", hint=f"add `{CALLED} --mcp` to your agent's settings")
     from sesh.mcp.serve import serve
 
     code = serve()

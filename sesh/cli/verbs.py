@@ -363,7 +363,7 @@ VERBS = (
     ),
     Verb(
         "--completions", "", "complete.completions", "bash|zsh|fish",
-        "Print the completion script for a shell; `make install` installs it.",
+        "Print the completion script for a shell; installing sesh puts it where most shells look.",
         'eval "$(sesh --completions bash)"', "sesh --completions fish | source",
         words=("shell",),
     ),

@@ -18,7 +18,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, TextContent
 
-from sesh import __version__, wording
+from sesh import PROGRAM, __version__, wording
 from sesh.api import SeshError, Stop
 from sesh.errors import Interrupted
 from sesh.mcp import worklog
@@ -27,11 +27,11 @@ from sesh.mcp.tools import Tools
 _MOST = 200
 """Calls at a time; more of them wait."""
 
-_ABOUT = """Named shell sessions that stay alive, on this machine and on any host that ssh can reach.
+_ABOUT = f"""Named shell sessions that stay alive, on this machine and on any host that ssh can reach.
 
 `open` makes sure that a session runs; `run` runs a command in its shell and returns exactly its output and exit code;
 `exec` runs a job in its own session. For interactive programs: `send`, then `wait`, then `logs` or `screen`. Every tool
-takes a host. People can watch and type with `sesh NAME`. An error has a code and says what to do."""
+takes a host. People can watch and type with `{PROGRAM} NAME`. An error has a code and says what to do."""
 
 
 class Calls:
@@ -87,7 +87,7 @@ class _Heard:
 
 def build(calls: Calls) -> MCPServer[Any]:
     """The server with its tools."""
-    server: MCPServer[Any] = MCPServer("sesh", instructions=_ABOUT, version=__version__, log_level="WARNING")
+    server: MCPServer[Any] = MCPServer(PROGRAM, instructions=_ABOUT, version=__version__, log_level="WARNING")
     tools = Tools()
     for name, function in vars(Tools).items():
         if hints := getattr(function, "hints", None):

@@ -20,7 +20,7 @@ import os
 import select
 import signal
 
-from sesh import __version__, paths, protocol, wire
+from sesh import CALLED, __version__, paths, protocol, wire
 from sesh.errors import InternalError, NotFound, SeshError, Unreachable, UsageError
 from sesh.ops import calls, child, find
 from sesh.ops.caller import Caller, Question
@@ -137,7 +137,7 @@ def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:
         name, session_id = str(asked.get("name") or ""), _checked_id(asked.get("session_id"))
         return _connected(name, session_id, passing=asked.get("passing") is True)
     if verb != "enter":
-        raise UsageError(f"this sesh {__version__} does not know this request; run: sesh --upgrade")
+        raise UsageError(f"this sesh {__version__} does not know this request; run: {CALLED} --upgrade")
     caller.session_id = _checked_id(asked.get("session_id")) or None
     if caller.session_id and (begun := _begun(caller.session_id)) is not None:
         return begun

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import __version__, gate, protocol, wire
+from sesh import CALLED, __version__, gate, protocol, wire
 from sesh.errors import ProtocolError, Refused, TimedOut, Unreachable, UsageError, rebuild
 
 TYPE_CHECKING = False
@@ -33,12 +33,12 @@ def carry_out(caller: Caller, name: str, data: dict[str, Any]) -> Any:
     except ModuleNotFoundError:
         pass
     if getattr(found, "is_op", False) is not True:
-        raise UsageError(f"this is sesh {__version__}, which does not know {name}; run: sesh --upgrade")
+        raise UsageError(f"this is sesh {__version__}, which does not know {name}; run: {CALLED} --upgrade")
     code = found.__code__
     known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]  # the first one is the caller
     optional = {*known[code.co_argcount - 1 - len(found.__defaults__ or ()) : code.co_argcount - 1]}
     if not {*known} - optional - {*(found.__kwdefaults__ or ())} <= {*data} <= {*known}:
-        raise UsageError(f"this is sesh {__version__}, which knows another {name}; run: sesh --upgrade")
+        raise UsageError(f"this is sesh {__version__}, which knows another {name}; run: {CALLED} --upgrade")
     return found(caller, **data)
 
 
@@ -121,7 +121,9 @@ def check_version(through: Link) -> None:
     """Raises Refused where the sesh at the other end is too old to be asked for ops."""
     if "op" not in (through.remote_info.get("can") or ()):
         word, version = through.destination.host, str(through.remote_info.get("version") or "")[:40]
-        raise Refused(f"@{word} has an older sesh ({version!a})", hint=f"install this one there: sesh --deploy @{word}")
+        raise Refused(
+            f"@{word} has an older sesh ({version!a})", hint=f"install this one there: {CALLED} --deploy @{word}"
+        )
 
 
 def show_notes(caller: Caller, answer: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from sesh import __version__, config, paths, platform
+from sesh import CALLED, __version__, config, paths, platform
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops.caller import op
@@ -70,7 +70,7 @@ def _python(_caller: Caller) -> Iterator[Row]:
         ("fabric", "--deploy uses ssh only", WARNING),
     ):
         if find_spec(name) is None:
-            yield row("packages", state, f"{name} is missing: {loss}", "reinstall sesh: make install")
+            yield row("packages", state, f"{name} is missing: {loss}", "reinstall sesh")
     if sys.version_info[:2] == OLDEST and find_spec("tomli") is None:
         yield row("packages", WARNING, "config.toml cannot be read", "pip install tomli, or use Python 3.11")
 
@@ -227,7 +227,7 @@ def _versions(_caller: Caller) -> Iterator[Row]:
     stale = [each for each in known.all() if each.version and each.version != __version__]
     for each in stale:
         message = f"@{each.host} has sesh {printable(each.version)}, this is {__version__}"
-        yield row("versions", WARNING, message, f"sesh --deploy @{each.host}")
+        yield row("versions", WARNING, message, f"{CALLED} --deploy @{each.host}")
     if not others and not stale:
         yield row("versions", OK, f"sesh {__version__} everywhere")
     if len(found) > _MANY:

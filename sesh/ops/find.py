@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import gate, paths, wire
+from sesh import CALLED, gate, paths, wire
 from sesh.errors import Exists, InvalidName, NotFound, Refused, Silent, TimedOut, UsageError
 from sesh.names import check_name, printable
 from sesh.store import listing, records
@@ -36,8 +36,8 @@ def checked(word: str, verb: str = "") -> str:
         verb = f"{verb} " if verb else ""
         kind = InvalidName if verb else UsageError
         raise kind(
-            f"{printable(word)} is not a session name; for the host: sesh @{printable(word)}, "
-            f"for a session on it: sesh @{printable(host)} {verb}{printable(name)}"
+            f"{printable(word)} is not a session name; for the host: {CALLED} @{printable(word)}, "
+            f"for a session on it: {CALLED} @{printable(host)} {verb}{printable(name)}"
         )
     return check_name(word)
 

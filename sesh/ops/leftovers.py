@@ -15,7 +15,7 @@ import stat
 import time
 from functools import partial
 
-from sesh import paths, platform, wire, wording
+from sesh import DISTRIBUTION, PROGRAM, paths, platform, wire, wording
 from sesh.errors import Refused, SeshError
 from sesh.ops.caller import op
 from sesh.store import listing, records, results
@@ -292,7 +292,7 @@ def _versions() -> Iterator[Leftover]:
     if not os.path.isdir(folder) or platform.network_filesystem(folder) or _is_shared():
         return  # another machine that shares the home directory may run from any of them
     try:
-        launcher_text = os.fsdecode(paths.read_regular(os.path.join(home, ".local", "bin", "sesh"), 1 << 20))
+        launcher_text = os.fsdecode(paths.read_regular(os.path.join(home, ".local", "bin", PROGRAM), 1 << 20))
     except OSError:
         return  # which one is in use is unknown
     own = os.path.realpath(__file__)
@@ -404,7 +404,7 @@ def bridges() -> Iterator[Leftover]:
         if words[-1:] != ["--bridge"] or parent not in reapers or pid in ancestors or not _is_sesh(words):
             continue
         if listening.keys().isdisjoint(_descriptors(pid)) and platform.directory_of(pid) != "/":
-            found.append(Orphan("bridge", "sesh --bridge, without its ssh", pid))
+            found.append(Orphan("bridge", f"{PROGRAM} --bridge, without its ssh", pid))
     until = time.monotonic() + _CLOSING_TIME
     while found and time.monotonic() < until:
         time.sleep(0.02)
@@ -413,7 +413,7 @@ def bridges() -> Iterator[Leftover]:
 
 
 def _is_sesh(words: list[str]) -> bool:
-    return any(os.path.basename(word) in ("sesh", "start.py") for word in words[:-1])
+    return any(os.path.basename(word) in (PROGRAM, DISTRIBUTION, "start.py") for word in words[:-1])
 
 
 # -- shared connections

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import keepalive, paths
+from sesh import CALLED, keepalive, paths
 from sesh.errors import (
     Ended,
     InternalError,
@@ -237,7 +237,7 @@ class RemoteRoute(Route):
             self._backoff.opened()
             self._caller.note(f"reconnected to @{host}")
             return self._link
-        raise Unreachable(f"@{host} is still unreachable", hint=f"to wait again: sesh @{host} --wait {name} --exit")
+        raise Unreachable(f"@{host} is still unreachable", hint=f"to wait again: {CALLED} @{host} --wait {name} --exit")
 
 
 def _session_id(connection: Connection) -> str:
@@ -284,7 +284,7 @@ def _interruptibly(
     """A link in the place of one that was lost; Ctrl-C stops the trying."""
 
     def stop(_number: int) -> None:
-        raise Interrupted("the job may or may not have started", hint=f"check with: sesh @{destination.host}")
+        raise Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{destination.host}")
 
     before, interrupts.away = interrupts.away, stop
     try:
@@ -307,4 +307,4 @@ def reopened(caller: Caller, destination: Destination, backoff: Backoff, deadlin
             continue
         backoff.opened()
         return through
-    raise Unreachable(f"@{destination.host} is still unreachable", hint=f"check with: sesh @{destination.host}")
+    raise Unreachable(f"@{destination.host} is still unreachable", hint=f"check with: {CALLED} @{destination.host}")

@@ -10,7 +10,7 @@ import os
 import select
 import time
 
-from sesh import paths, platform, wire
+from sesh import CALLED, paths, platform, wire
 from sesh.errors import InternalError, Refused, SeshError, Unreachable, UsageError
 from sesh.ops import calls
 from sesh.ops.caller import Caller
@@ -231,7 +231,7 @@ def chosen(caller: Caller, name: str, words: list[str]) -> str | None:
         return words[0] if words else None
     if not caller.can_ask:
         several = ", ".join(f"@{word}" for word in words)
-        raise UsageError(f"{name} runs on {several}; choose one: sesh @{words[0]} {name}")
+        raise UsageError(f"{name} runs on {several}; choose one: {CALLED} @{words[0]} {name}")
     answers = [(str(number), f"{number} @{word}") for number, word in enumerate(words[:9], 1)]
     answer = caller.ask(f"{name} runs on several hosts:", [*answers, ("c", "Cancel")], "1")
     if not answer.isdecimal():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -13,37 +12,34 @@ from pathlib import Path
 
 import pytest
 
-from sesh import DISTRIBUTION, __version__
-from tests.house.source import ROOMS, modules
-from tests.support import ROOT
+from sesh import DISTRIBUTION, PROGRAM, __version__
+from tests.house.distribution import build
+from tests.house.source import modules, python_files
+
+DATA = {
+    "share/man/man1/sesh.1",
+    "share/man/man1/sesh-mux.1",
+    "share/bash-completion/completions/sesh.bash",
+    "share/bash-completion/completions/sesh-mux.bash",
+    "share/zsh/site-functions/_sesh",
+    "share/fish/vendor_completions.d/sesh.fish",
+    "share/fish/vendor_completions.d/sesh-mux.fish",
+}
+"""What lies where other programs look for it, below the prefix."""
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the sdist, and the wheel that was built from it."""
-    pytest.importorskip("build", reason="the build front end is not installed")
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(os.path.join(ROOT, name), source)
-    for name in ("sesh", *ROOMS):
-        if os.path.isdir(os.path.join(ROOT, name)):
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(os.path.join(ROOT, name), source / name, symlinks=True, ignore=ignored)
-    run = subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "-o", out, source],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return out
+    return build(tmp_path_factory.mktemp("built"))
 
 
 def test_the_wheel_holds_sesh_alone_and_every_module_of_it(built: Path) -> None:
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
-    information = f"{DISTRIBUTION.replace('-', '_')}-{__version__}.dist-info"
-    assert {name.split("/")[0] for name in names} == {"sesh", information}
+    stem = f"{DISTRIBUTION.replace('-', '_')}-{__version__}"
+    assert {name.split("/")[0] for name in names} == {"sesh", f"{stem}.dist-info", f"{stem}.data"}
+    assert {name.partition("/data/")[2] for name in names if name.startswith(f"{stem}.data/")} == DATA
     expected = {os.path.join("sesh", m.path) if m.room else m.path for m in modules()}
     assert {name for name in names if name.endswith(".py")} == expected
     assert "sesh/py.typed" in names
@@ -55,14 +51,16 @@ def test_the_wheel_bears_the_name_of_the_distribution_and_has_both_programs(buil
         (metadata,) = (wheel.read(name) for name in wheel.namelist() if name.endswith("/METADATA"))
         (scripts,) = (wheel.read(name) for name in wheel.namelist() if name.endswith("/entry_points.txt"))
     assert f"\nName: {DISTRIBUTION}\n" in metadata.decode()
-    assert re.findall(r"^(\S+) = sesh\.__main__:start$", scripts.decode(), re.MULTILINE) == ["sesh", DISTRIBUTION]
+    assert re.findall(r"^(\S+) = sesh\.__main__:start$", scripts.decode(), re.MULTILINE) == [PROGRAM, DISTRIBUTION]
 
 
 def test_the_sdist_holds_what_the_wheel_is_made_of(built: Path) -> None:
     with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert {os.path.join("sesh", m.path) if m.room else m.path for m in modules()} <= names
-    assert {"pyproject.toml", "LICENSE"} <= names
+    assert {"pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md", "Makefile", ".ci/venv.sh", "docs/sesh.1"} <= names
+    assert {path for folder in ("tests", "docs", "examples") for path in python_files(folder)} <= names
+    assert not {name for name in names if "__pycache__" in name or name.startswith("tests/fidelity/node_modules")}
 
 
 def test_the_wheel_runs_away_from_the_checkout(built: Path, tmp_path: Path) -> None:

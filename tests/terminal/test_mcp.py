@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import stat
+import sys
 import time
 from typing import Any
 
@@ -243,7 +245,11 @@ def test_a_file_tells_what_was_done_in_a_session_and_keeps_no_password(home: Hom
 def test_without_the_sdk_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """`sesh` on PyPI is another project, which it told people to install."""
     cli = Invocation(split(["--mcp"]))
-    for installed in ((), ("mcp",)):
+    for installed, words in (
+        (("pip",), "-m pip install"),
+        (("pip", "mcp"), "-m pip install"),
+        ((), f"uv pip install --python {sys.executable}"),
+    ):
         monkeypatch.setattr(importlib.util, "find_spec", lambda name, there=installed: name in there or None)
-        with pytest.raises(Refused, match=r"pip install 'sesh-mux\[mcp\]'"):
+        with pytest.raises(Refused, match=re.escape(f"{words} 'sesh-mux[mcp]'")):
             upkeep.mcp(cli)

@@ -197,6 +197,18 @@ def test_a_wheel_is_fetched_once(fresh: None, monkeypatch: pytest.MonkeyPatch) -
     assert "--abi cp313t" in " ".join(calls[0])
 
 
+def test_where_the_environment_has_no_pip_another_one_fetches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As in the environments that uv makes."""
+    assert bundle._pip() == [sys.executable, "-m", "pip"]
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert bundle._pip() == ["uv", "tool", "run", "pip"]
+    assert bundle._run_pip(bundle._pip()) == "there is no pip"
+    (tmp_path / "pip").write_text("#!/bin/sh\n", encoding="utf-8")
+    (tmp_path / "pip").chmod(0o755)
+    assert bundle._pip() == [str(tmp_path / "pip")]
+
+
 @pytest.mark.parametrize(
     ("tag", "platform", "version", "flags", "fit"),
     [

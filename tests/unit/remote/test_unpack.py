@@ -48,6 +48,7 @@ class Host:
             "version": bundle.version,
             "manifest": bundle.hash,
             "python": sys.executable,
+            "program": "sesh",
             "force": False,
             "size": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),

@@ -1,0 +1,94 @@
+"""The sdist and the wheel as `python -m build` makes them, those of what sesh needs, and how they are installed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from email.parser import HeaderParser
+from pathlib import Path
+
+from sesh import DISTRIBUTION
+from sesh.remote.deploy.bundle import Requirement, holds
+from sesh.remote.deploy.survey import Platform, Python
+from tests.support import ROOT, Home, need
+
+NOWHERE = "http://127.0.0.1:9"
+"""A proxy that nobody listens at: whatever asks for the network fails."""
+
+_LEFT = shutil.ignore_patterns(
+    ".git", ".venv*", "__pycache__", "node_modules", "build", "dist", "*.egg-info", ".*_cache", ".hypothesis"
+)
+
+
+def build(folder: Path) -> Path:
+    """A directory with the sdist, and the wheel that was built from it, of a copy of the checkout."""
+    shutil.copytree(ROOT, folder / "source", symlinks=True, ignore=_LEFT)
+    run = subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "-o", folder / "dist", folder / "source"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder / "dist"
+
+
+def wheelhouse(folder: Path) -> Path:
+    """A directory with wheels of all that sesh requires, packed from what is installed here: no network is needed."""
+    here, python = os.uname(), Python(sys.executable, ".".join(map(str, sys.version_info[:3])))
+    environment = Platform(here.sysname, here.machine).environment(python)
+    wanted, packed = [DISTRIBUTION], {DISTRIBUTION}
+    while wanted:
+        for line in importlib.metadata.distribution(wanted.pop()).requires or ():
+            requirement = Requirement(line)
+            if requirement.name in packed or not holds(requirement.marker, environment):
+                continue
+            packed.add(requirement.name)
+            wanted.append(requirement.name)
+            _pack(importlib.metadata.distribution(requirement.name), folder)
+    return folder
+
+
+def _pack(found: importlib.metadata.Distribution, folder: Path) -> None:
+    """Makes a wheel of an installed distribution, without the programs that pip puts beside it."""
+    tags = HeaderParser().parsestr(found.read_text("WHEEL") or "").get_all("Tag", [])
+    interpreters, abi, systems = (
+        ".".join(dict.fromkeys(part)) for part in zip(*(tag.split("-") for tag in tags), strict=True)
+    )
+    name = f"{found.name.replace('-', '_').replace('.', '_')}-{found.version}-{interpreters}-{abi}-{systems}.whl"
+    with zipfile.ZipFile(folder / name, "w") as wheel:
+        for path in found.files or ():
+            if (
+                ".." in path.parts
+                or path.suffix == ".pyc"
+                or path.name in ("INSTALLER", "REQUESTED", "direct_url.json")
+            ):
+                continue
+            wheel.write(str(path.locate()), str(path))
+
+
+def tool(name: str) -> str:
+    """A program that the development environment has, or the machine."""
+    beside = os.path.join(os.path.dirname(sys.executable), name)
+    return beside if os.path.exists(beside) else need(name)
+
+
+def install(home: Home, *command: str) -> None:
+    """Runs an installer in the home of the test, without a network; sesh is then found as a person finds it."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        home.env[name] = NOWHERE
+    home.env |= {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
+    done = subprocess.run(command, env=home.env, cwd=home.path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    os.unlink(os.path.join(home.path, "bin", "sesh"))
+    home.env["PATH"] = f"{home.path}/.local/bin:{os.environ['PATH']}"
+
+
+def uv_install(home: Home, wheel: Path, others: Path) -> None:
+    """`uv tool install` of the wheel, offline."""
+    offline = ("--offline", "--no-index", "--find-links", str(others), "--python", sys.executable)
+    install(home, tool("uv"), "tool", "install", *offline, str(wheel))
