@@ -43,9 +43,9 @@ _masters: dict[str, object] = {}
 class Link(wire.Connection):
     """A connection to sesh on another host. Closing it ends the command that carries it.
 
-    `remote_info`: what that sesh says of itself and its machine. `session_id`: of the session that the link was
-    connected to, where known. `keepalive`: with one, `receive` pings the other side, and `send` and `receive` raise
-    Lost where the link broke, as against the session's end.
+    `remote_info`: what that sesh says of itself and its machine. `session_id`, `session_name`: of the session that
+    the link was connected to, where known. `keepalive`: with one, `receive` pings the other side, and `send` and
+    `receive` raise Lost where the link broke, as against the session's end.
     """
 
     far = True
@@ -56,7 +56,7 @@ class Link(wire.Connection):
         super().__init__(inbound, outbound)
         self.destination = destination
         self.remote_info: dict[str, Any] = {}
-        self.session_id = ""
+        self.session_id = self.session_name = ""
         self.keepalive: Keepalive | None = None
         self._process, self._stderr = process, stderr
 
@@ -96,6 +96,7 @@ class Link(wire.Connection):
             raise gate.malformed("RESPONSE", ".name is missing")
         self.welcome = {}
         self.session_id = str(answer[0].get("session_id") or "")
+        self.session_name = str(answer[0].get("name") or "")
         return answer
 
     def abort(self) -> None:

@@ -8,8 +8,8 @@ It answers HELLO with WELCOME (`home`, what it `can`, and who it is), then reque
 - `enter` {op, arguments, asks, answers, session_id}: an op that leads to a session (attach, create, a job): its name
   and `session_id`; from then on the bytes of the session's daemon pass through untouched. `session_id`: that of a
   session which is created; if one has that id it is that one, or its `result`: asked again, nothing is done twice.
-- `connect` {name, session_id, passing}: the same for a session that is known; one that has ended is answered with its
-  `result`. `passing`: nobody is going to be attached.
+- `connect` {name, session_id, passing}: the same for a session that is known, by its id where one is given, for it may
+  have another name by now; one that has ended is answered with its `result`. `passing`: nobody is going to be attached.
 
 PING is answered with PONG at any time, also while an op runs.
 """
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 16
 _MOST = 1 << 20
 _LONGEST_ID = 64
+_LOOKS = 5
+"""How often a session is looked for that is renamed again and again meanwhile."""
 
 
 class LinkCaller(Caller):
@@ -193,11 +195,26 @@ def _question(asked: Question) -> dict[str, Any]:
 
 def _begun(session_id: str) -> Led | None:
     """What `enter` has led to before: the session with this id, or its result; None where there is neither."""
-    for name in paths.names():
-        if _session_id(name) == session_id:
-            return {"name": name, "session_id": session_id}, b"", find.required(name)
-    if (result := results.by_id(session_id)) is not None:
-        return {"name": result.get("name"), "result": result}, results.output(result), None
+    if (found := _by_id(session_id)) is not None:
+        name, connection = found
+        return {"name": name, "session_id": session_id}, b"", connection
+    return _ended(session_id)
+
+
+def _ended(session_id: str) -> Led | None:
+    """How the session with this id has ended, and what it printed; None where that is not known."""
+    result = results.by_id(session_id)
+    return ({"name": result.get("name"), "result": result}, results.output(result), None) if result else None
+
+
+def _by_id(session_id: str, known_as: str = "") -> tuple[str, wire.Connection] | None:
+    """The session with this id that runs, whatever its name is now, and a connection to it.
+
+    `known_as`: its name as far as the other side knows.
+    """
+    for name in [known_as, *paths.names()]:
+        if name and _session_id(name) == session_id and (connection := find.running(name)) is not None:
+            return name, connection
     return None
 
 
@@ -215,23 +232,25 @@ def _session_id(name: str) -> str:
 
 
 def _connected(name: str, session_id: str, *, passing: bool) -> Led:
-    """A connection to a session by its name, or, where that one has ended, how it did."""
-    try:
+    """A connection to a session by its name, or by its id and whatever its name is now; else how it has ended."""
+    if not session_id:
         connection = find.required(find.checked(name))
-        if not session_id:
-            if not passing:
-                paths.remember(name)
-            return {"name": name, "session_id": _session_id(name)}, b"", connection
-        probe, _ = wire.ask(name, "status")
-        session = find.described(probe)
+        if not passing:
+            paths.remember(name)
+        return {"name": name, "session_id": _session_id(name)}, b"", connection
+    for _ in range(_LOOKS):
+        if (found := _by_id(session_id, find.checked(name))) is None:
+            break
+        name, connection = found
+        try:
+            session = find.described(wire.ask(name, "status")[0])
+        except NotFound:
+            session = {}
         if session.get("id") == session_id:
             return {"name": name, "daemon_pid": session.get("daemon_pid")}, b"", connection
-        connection.close()
-    except NotFound:
-        if not session_id:
-            raise
-    if result := results.by_id(session_id):
-        return {"name": name, "result": result}, results.output(result), None
+        connection.close()  # it was renamed, or has ended, since its record was read
+    if (ended := _ended(session_id)) is not None:
+        return ended
     raise NotFound(f"{name} has ended; its result is unknown")
 
 

@@ -71,7 +71,6 @@ class Waiter:
         forwarder: StdinForwarder | None = None,
         deadline: float | None = None,
     ) -> None:
-        self.name = name
         self._late = None if deadline is None else deadline + _GRACE
         self._connection, self._interrupts, self._again = connection, interrupts, again
         self._caller = caller
@@ -84,7 +83,11 @@ class Waiter:
         self._keepalive = keepalive.Keepalive(enabled=again is not None)
         self._ending = False
         self._forwarder = forwarder
-        interrupts.left = f"{name} keeps running; to watch: $sesh {name}, to end it: $sesh --kill {name}"
+        self._called(name)
+
+    def _called(self, name: str) -> None:
+        self.name = name
+        self._interrupts.left = f"{name} keeps running; to watch: $sesh {name}, to end it: $sesh --kill {name}"
 
     def __enter__(self) -> Waiter:
         return self
@@ -132,6 +135,7 @@ class Waiter:
         self._connection.send(wire.greeting("request") + asked)
         self._connection.expect_welcome(None if self._again is None else time.monotonic() + keepalive.LOST_AFTER)
         self._keepalive = keepalive.Keepalive(enabled=self._again is not None)
+        self._called(str(self._connection.welcome.get("name") or self.name))
         if self._forwarder is not None:
             self._forwarder.send(self._connection)
         self._frames(self._connection.leftovers())
@@ -288,7 +292,8 @@ def run(
                 forwarder=forwarder,
                 deadline=deadline,
             ) as waiter:
-                return name, *waiter.result(sink, wanted=wanted)
+                result, output = waiter.result(sink, wanted=wanted)
+                return waiter.name, result, output
     except Ended as ended:  # before anybody could wait for it
         if sink is not None:
             sink.take(ended.output)

@@ -155,7 +155,9 @@ def back(
         through.close()
         raise Ended(f"{name} has ended", answer["result"], output)
     gap = round(time.monotonic() - heard, 3)
-    eventlog.log("reconnect", host=host, session=name, gap=gap, since=since, joined=answer.get("daemon_pid"))
+    eventlog.log(
+        "reconnect", host=host, session=through.session_name, gap=gap, since=since, joined=answer.get("daemon_pid")
+    )
     return through
 
 
@@ -235,7 +237,9 @@ class RemoteRoute(Route):
             except (Unreachable, TimedOut):
                 continue
             self._backoff.opened()
-            self._caller.note(f"reconnected to @{host}")
+            self._name = self._link.session_name
+            renamed = f"; {name} is now called {self._name}" if self._name != name else ""
+            self._caller.note(f"reconnected to @{host}{renamed}")
             return self._link
         raise Unreachable(f"@{host} is still unreachable", hint=f"to wait again: {CALLED} @{host} --wait {name} --exit")
 

@@ -251,6 +251,46 @@ def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost
     assert far.names() == ["work"]
 
 
+def test_a_session_that_was_renamed_is_found_again_by_its_id(home: Home, farm: Farm) -> None:
+    """It was `[old is no more]`, while new ran on."""
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "old")
+    waits = home.start("@box", "--wait", "old", "--exit")
+    job = home.start(
+        "@box", "--exec", "job", "--print", "--", "sh", "-c", "while [ ! -e go ]; do sleep 0.02; done; echo out; exit 7"
+    )
+    wait_until(lambda: sorted(far.names()) == ["job", "old"])
+    logs = home.start("@box", "--logs", "old", "-f")
+    assert logs.stdout is not None
+    terminal.type("echo be''fore\r")
+    shows(terminal, "before")
+    while b"before" not in logs.stdout.readline():
+        pass
+    terminal.type("sesh --rename new\r")
+    wait_until(lambda: far.sesh("--rename", "job", "task").code == 0 and sorted(far.names()) == ["new", "task"])
+    accepted = far.proxy.accepted
+    far.proxy.refuse()
+    far.proxy.cut()
+    shows(terminal, LOST)
+    far.write("go", "")
+    assert far.sesh("--open", "old").code == 0  # another one takes the name that is free now
+    far.proxy.restore()
+    terminal.type("echo af''ter\r")
+    shows(terminal, "after")
+    wait_until(lambda: far.proxy.accepted > accepted)
+    out, error = job.communicate(timeout=20)
+    assert (job.returncode, out) == (7, b"out\n"), error
+    while b"after" not in logs.stdout.readline():
+        pass
+    terminal.type("exit 5\r")
+    assert terminal.exit_code(20) == 5
+    assert "[new ended: 5]" in terminal.text()
+    waits.communicate(timeout=20)
+    assert waits.returncode == 5
+    logs.communicate(timeout=20)
+    far.sesh("--kill", "old")
+
+
 def daemon_pid(far: Far, name: str) -> int:
     pid: int = far.sesh("--status", name, "--json").json()["daemon_pid"]
     return pid
