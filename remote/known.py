@@ -109,10 +109,15 @@ def all() -> list[KnownRemote]:  # noqa: A001 - read as known.all()
     return list(found.values())
 
 
-def forget(key: str) -> None:
-    """Remove the record of a remote, by its key, and what sync remembers of it."""
-    for suffix in (_RECORD, SYNCED):
-        _remove(path_of(key, suffix))
+def forget(host: str) -> bool:
+    """Remove all that is known of a host as typed; False where nothing was. Raises Refused (unsafe directory)."""
+    found = [remote.key for _, remote in _records() if remote.host == host]
+    for key in found:
+        for suffix in (_RECORD, SYNCED):
+            _remove(path_of(key, suffix))
+    for suffix in (_FAILED, _NAMES):
+        _remove(path_of(host, suffix))
+    return bool(found)
 
 
 def record_failure(host: str) -> bool:
@@ -139,12 +144,25 @@ def record_names(host: str, summaries: Iterable[Mapping[str, Any]]) -> bool:
     return write(path_of(host, _NAMES), {"word": host, "sessions": named[:MAX_NAMES]})
 
 
+def add_name(host: str, name: str) -> bool:
+    """Note one more session of a host, which was just attached or created; False where that cannot be written."""
+    rows = names(host)
+    if name in [row["name"] for row in rows]:
+        return True
+    return record_names(host, [*rows, {"name": name, "state": "running"}])
+
+
 def names(host: str) -> list[dict[str, str]]:
     """Name, state and directory of the sessions that a host had when it was last asked."""
     rows = read(path_of(host, _NAMES)).get("sessions")
     found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     plain = [{key: _plain(row.get(key)) for key in ("name", "state", "cwd")} for row in found]
     return [row for row in plain if is_name(row["name"])]
+
+
+def names_at(host: str) -> float:
+    """When a host last said which sessions it has (seconds since the epoch); 0 where it never did."""
+    return _modified(path_of(host, _NAMES)) / 1e9
 
 
 def read(path: str) -> dict[str, Any]:

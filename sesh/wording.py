@@ -68,6 +68,14 @@ def age(moment: object, now: float) -> str:
     return f"{passed}s"
 
 
+def ago(passed: float) -> str:
+    """How long ago something was that many seconds ago: `just now`, `3 min ago`, `2 h ago`, `4 days ago`."""
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if passed >= size * (2 if unit == "days" else 1):
+            return f"{int(passed // size)} {unit} ago"
+    return "just now"
+
+
 def seconds(moment: object) -> float | None:
     """Seconds since the epoch of `2026-01-31T12:00:00Z`, with or without a fraction; None for anything else.
 

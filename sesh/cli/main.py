@@ -44,13 +44,13 @@ def carry_out(cli: Invocation, options: dict[str, Any]) -> int:
     except NotFound as error:
         if cli.hosts or not verb.session or error.answered:
             raise
-        host = _elsewhere(cli, options)
+        host, missing = _elsewhere(cli, options, error)
         if host is None and cli.verb == "--wait":
             from sesh.cli import follow
 
-            return follow.kept(cli, error, **options)
+            return follow.kept(cli, missing, **options)
         if host is None:
-            raise
+            raise missing from None
     cli.at(host)
     try:
         return verb.function()(cli, **options)
@@ -59,14 +59,22 @@ def carry_out(cli: Invocation, options: dict[str, Any]) -> int:
         raise
 
 
-def _elsewhere(cli: Invocation, options: dict[str, Any]) -> str | None:
-    """The known remote that has the one session which a line names; None where there is none."""
+def _elsewhere(cli: Invocation, options: dict[str, Any], missing: NotFound) -> tuple[str | None, NotFound]:
+    """The known remote that has the one session which a line names; else None, and the error: `missing`, or a better
+    one where a host had it that does not answer.
+    """
     names = options.get("names") or [options.get("name")]
     if len(names) != 1 or not names[0]:
-        return None
+        return None, missing
     from sesh.ops import lookup
 
-    return lookup.find(cli.caller, names[0])
+    try:
+        return lookup.find(cli.caller, names[0], cli.verb), missing
+    except SeshError as error:
+        error.exit_code = missing.exit_code
+        if not isinstance(error, NotFound):
+            raise
+        return None, error
 
 
 def _help(line: parser.Line) -> int:

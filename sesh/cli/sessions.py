@@ -38,10 +38,11 @@ def _kill_elsewhere(cli: Invocation, failed: dict[str, SeshError]) -> None:
         return
     from sesh.ops import lookup
 
-    for name, hosts in lookup.located(cli.caller, absent).items():
+    for name, found in lookup.located(cli.caller, absent).items():
         try:
-            host = lookup.chosen(cli.caller, name, hosts)
+            host = lookup.chosen(cli.caller, name, found.hosts, "--kill")
             if host is None:
+                failed[name] = found.missing(name) or failed[name]
                 continue
             from sesh.ops.target import HostTarget
 

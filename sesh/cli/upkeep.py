@@ -6,7 +6,7 @@ import os
 
 from sesh import CALLED, DISTRIBUTION, wording
 from sesh.cli import printing
-from sesh.errors import Refused, SeshError, UsageError, for_host, rebuild
+from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host, rebuild
 from sesh.names import printable
 from sesh.ops import checks, layout
 from sesh.ops.target import HostTarget, Target
@@ -128,6 +128,21 @@ def upgrade(cli: Invocation) -> int:
             cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
         return cli.done(hosts=[])
     return _report_hosts(cli, _deploy(cli, cli.caller.settings().hosts_of(words), force=False), upgrading=True)
+
+
+def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
+    """`--forget @HOST…`: known remotes that are asked no more; each is tried, 1 if any was not known."""
+    from sesh.remote import known
+
+    if hosts:
+        raise UsageError(f"a host begins with @: sesh --forget @{printable(hosts[0])}")
+    if not cli.hosts:
+        raise UsageError("no host given; write: sesh --forget @HOST")
+    unknown = [word for word in cli.hosts if not known.forget(word)]
+    if unknown:
+        words = ", ".join(f"@{word}" for word in unknown)
+        raise NotFound(f"{words} is no known remote", hint="`$sesh --doctor` names those that are known")
+    return cli.done(hosts=list(cli.hosts))
 
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostResult]:

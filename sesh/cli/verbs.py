@@ -356,6 +356,12 @@ VERBS = (
         hosts=True,
     ),
     Verb(
+        "--forget", "", "upkeep.forget", "@HOST…",
+        "Forget a known remote: lists and lookups do not ask it any more. Nothing is changed on the host.",
+        "sesh --forget @box",
+        words=("hosts*",), hosts=True,
+    ),
+    Verb(
         "--reload", "", "sessions.reload", "[NAME…]",
         "Have running daemons adopt this version of sesh, without ending what runs in them; without NAME all of them.",
         "sesh --reload", "sesh --reload work", "sesh @gpu --reload",

@@ -143,6 +143,10 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     sessions = [each for each in found["sessions"] if bears(each, wanted)]
     for reason in found["refusals"]:
         cli.note(reason)
+    if cli.host is not None:
+        from sesh.remote import known
+
+        known.record_names(cli.host, found["sessions"])
     remotes = lookup.hosts(cli.caller) if cli.host is None else []
     if cli.json:
         rows = [{**each, "host": cli.host} for each in sessions]

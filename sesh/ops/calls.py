@@ -96,6 +96,7 @@ def enter(
     Questions to the person are answered here. The answer names the session, or holds the `result` of one that began
     with `session_id` and has ended; the bytes are its output. Raises Lost.
     """
+    from sesh.remote import known
     from sesh.remote.ssh.link import SESSION_TIMEOUT
 
     check_version(through)
@@ -112,6 +113,8 @@ def enter(
         answer, output = through.open_session("enter", timeout=left, **words)
         show_notes(caller, answer)
         if "question" not in answer:
+            if op != "enter.job":
+                known.add_name(through.destination.host, str(answer.get("name")))
             return answer, output
         answers.append(answered(caller, answer))
     raise _too_many_questions()

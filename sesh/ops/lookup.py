@@ -11,7 +11,7 @@ import select
 import time
 
 from sesh import CALLED, paths, platform, wire
-from sesh.errors import InternalError, Refused, SeshError, Unreachable, UsageError
+from sesh.errors import InternalError, LocalFault, NotFound, Refused, SeshError, TimedOut, Unreachable
 from sesh.ops import calls
 from sesh.ops.caller import Caller
 from sesh.store import listing
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 2.0
 """Seconds for all hosts together."""
+_WAITED = 10.0
+"""Seconds for one attempt to reach a host that a person waits for."""
 QUIET = 0.3
 """Seconds of looking before a line says which hosts are asked."""
 
@@ -179,59 +181,135 @@ def summaries(caller: Caller, words: list[str]) -> Iterator[Answer]:
         yield word, Unreachable(f"{word} does not answer")
 
 
-def find(caller: Caller, name: str, *, creates: bool = False) -> str | None:
+class Found:
+    """Where a name was found: the `hosts` that have it, in their order, and those that do not answer and had it.
+
+    `silent`: such a host as typed, and when it last said what it has (seconds since the epoch).
+    """
+
+    __slots__ = ("hosts", "silent")
+
+    def __init__(self) -> None:
+        self.hosts: list[str] = []
+        self.silent: list[tuple[str, float]] = []
+
+    def missing(self, name: str) -> NotFound | None:
+        """The error for a name that was found nowhere, where a host had it that does not answer."""
+        if self.hosts or not self.silent:
+            return None
+        word = self.silent[0][0]
+        return NotFound(f"no session {name} here; {word}, where it was, does not answer", hint="try again later")
+
+
+def find(caller: Caller, name: str, verb: str = "", *, creates: bool = False) -> str | None:
     """The known remote that has a session of this name; None where none has.
 
-    `creates`: the name would be created here, which a person may have done at once by Enter. Raises UsageError where
-    several have it and nobody can be asked, Refused where the person declines.
+    `verb`: for the hint; `creates`: the name would be created here, which a person may have done at once by Enter.
+    Raises Refused where several have it and nobody can be asked, or the person declines; NotFound where a host had it
+    that does not answer, unless the name would be created.
     """
-    return chosen(caller, name, located(caller, [name], creates=creates)[name])
+    found = located(caller, [name], creates=creates)[name]
+    if found.hosts:
+        return chosen(caller, name, found.hosts, verb)
+    missing = found.missing(name)
+    if missing is None:
+        return None
+    if not creates:
+        raise missing
+    if not caller.can_ask:
+        caller.note(f"{found.silent[0][0]}, where {name} was, does not answer")
+        return None
+    return _waited(caller, name, *found.silent[0])
 
 
-def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> dict[str, list[str]]:
-    """The known remotes that have sessions of these names, in their order; none where a person did not want to wait."""
-    found: dict[str, list[str]] = {name: [] for name in names}
+def _waited(caller: Caller, name: str, word: str, seen: float) -> str | None:
+    """The host, once it answers, where the person wants to wait for it; None to create the session here."""
+    from sesh import wording
+    from sesh.keepalive import Backoff
+
+    ago = wording.ago(time.time() - seen)
+    answers = (("w", "Wait"), ("h", "Create here"))
+    answer = caller.ask(f"{word} does not answer; {name} was there {ago}", answers, "w")
+    if answer == "h":
+        return None
+    if not answer:
+        raise Refused("nothing was done")
+    caller.note(f"waiting for @{word}; Ctrl-C stops")
+    for pause in Backoff().pauses():
+        time.sleep(pause)
+        try:
+            rows = sessions_of(_Listener(caller), word, time.monotonic() + _WAITED)
+        except (Unreachable, TimedOut, LocalFault):
+            continue
+        if name in [each.get("name") for each in rows]:
+            return word
+        caller.note(f"@{word} answers, and has no {name} any more")
+        break
+    return None
+
+
+def located(caller: Caller, names: Sequence[str], *, creates: bool = False) -> dict[str, Found]:
+    """Where the sessions of these names are among the known remotes; nowhere if a person did not want to wait."""
+    found = {name: Found() for name in names}
     words = hosts(caller)
+    silent = skipped(caller)
+    if words:
+        asking = Asking(caller, words)
+        poll = select.poll()
+        poll.register(asking.inbound, select.POLLIN)
+        speak: float | None = time.monotonic() + QUIET
+        impatient = creates and caller.can_ask
+        if impatient:
+            poll.register(0, select.POLLIN)
+        while asking.waiting and asking.left() > 0:
+            wait = asking.left() if speak is None else min(asking.left(), max(0.0, speak - time.monotonic()))
+            for descriptor, _ in poll.poll(wait * 1000):
+                if descriptor != asking.inbound:
+                    os.read(0, 4096)
+                    return {name: Found() for name in names}
+                for word, answer in asking.take():
+                    if remark := asking.remarks.get(word):
+                        caller.note(remark)
+                    if isinstance(answer, SeshError):
+                        silent.append(word)
+                        continue
+                    for name in found.keys() & {each.get("name") for each in answer}:
+                        found[name].hosts.append(word)
+            if speak is not None and time.monotonic() >= speak and asking.waiting:
+                speak = None
+                if not caller.watched:
+                    continue
+                others = ", ".join(f"@{word}" for word in sorted(asking.waiting))
+                caller.note(
+                    f"looking for {', '.join(names)} on {others}" + ("; Enter creates it here" if impatient else "")
+                )
+        silent += asking.given_up()
+    for each in found.values():
+        each.hosts.sort()
+    _remember_silent(found, silent)
+    return found
+
+
+def _remember_silent(found: dict[str, Found], words: list[str]) -> None:
+    """Adds the hosts that do not answer to the names that they had when they were last asked."""
     if not words:
-        return found
-    asking = Asking(caller, words)
-    poll = select.poll()
-    poll.register(asking.inbound, select.POLLIN)
-    speak: float | None = time.monotonic() + QUIET
-    impatient = creates and caller.can_ask
-    if impatient:
-        poll.register(0, select.POLLIN)
-    while asking.waiting and asking.left() > 0:
-        wait = asking.left() if speak is None else min(asking.left(), max(0.0, speak - time.monotonic()))
-        for descriptor, _ in poll.poll(wait * 1000):
-            if descriptor != asking.inbound:
-                os.read(0, 4096)
-                return {name: [] for name in names}
-            for word, answer in asking.take():
-                if remark := asking.remarks.get(word):
-                    caller.note(remark)
-                there = [] if isinstance(answer, SeshError) else [each.get("name") for each in answer]
-                for name in found.keys() & there:
-                    found[name].append(word)
-        if speak is not None and time.monotonic() >= speak and asking.waiting:
-            speak = None
-            if not caller.watched:
-                continue
-            others = ", ".join(f"@{word}" for word in sorted(asking.waiting))
-            caller.note(
-                f"looking for {', '.join(names)} on {others}" + ("; Enter creates it here" if impatient else "")
-            )
-    asking.given_up()
-    return {name: sorted(words) for name, words in found.items()}
+        return
+    from sesh.remote import known
+
+    for word in sorted(words):
+        rows, seen = known.names(word), known.names_at(word)
+        for name in found.keys() & {row["name"] for row in rows}:
+            found[name].silent.append((word, seen))
 
 
-def chosen(caller: Caller, name: str, words: list[str]) -> str | None:
-    """The host to use: the only one, or the one that a person chooses."""
+def chosen(caller: Caller, name: str, words: list[str], verb: str = "") -> str | None:
+    """The host to use: the only one, or the one that a person chooses. `verb`: for the hint."""
     if len(words) < 2:
         return words[0] if words else None
     if not caller.can_ask:
         several = ", ".join(f"@{word}" for word in words)
-        raise UsageError(f"{name} runs on {several}; choose one: {CALLED} @{words[0]} {name}")
+        line = " ".join(filter(None, (CALLED, f"@{words[0]}", verb, name)))
+        raise Refused(f"{name} runs on {several}; choose one: {line}")
     answers = [(str(number), f"{number} @{word}") for number, word in enumerate(words[:9], 1)]
     answer = caller.ask(f"{name} runs on several hosts:", [*answers, ("c", "Cancel")], "1")
     if not answer.isdecimal():

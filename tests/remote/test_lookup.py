@@ -81,9 +81,11 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, farm: Farm)
     two.sesh("--open", "work")
     for words in (["--status", "work"], ["--kill", "work"], ["--attach", "work"]):
         done = home.sesh(*words)
-        assert done.code == 2, words
-        assert "@one, @two" in done.stderr
+        assert done.code == 1, words
+        assert f"work runs on @one, @two; choose one: sesh @one {' '.join(words)}" in done.stderr
         assert done.stderr.count("\n") == 1
+    assert home.sesh("--run", "work", "--", "true").code == 125
+    assert home.sesh("--status", "work", "--json").json()["error"]["code"] == "refused"
     terminal = home.terminal("--attach", "work")
     terminal.wait_for("1 @one   2 @two   Cancel")
     terminal.type("2")
@@ -145,6 +147,55 @@ def test_a_slow_host_is_told_of_and_need_not_be_waited_for(home: Home, farm: Far
     stopped.type(b"\x03")
     assert stopped.exit_code() == 130
     assert home.names() == ["work"]
+
+
+def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_word(home: Home, farm: Farm) -> None:
+    """An empty one was made here, which hid the real one from then on."""
+    far = farm.host("box", proxied=True)
+    far.sesh("--open", "solo", "--", "sh", "-c", "echo real; exec cat")
+    known(home, far)
+    far.proxy.refuse()
+    far.proxy.cut()
+    for words in (["--status", "solo"], ["--kill", "solo"], ["--logs", "solo"], ["--wait", "solo", "--exit"]):
+        done = home.sesh(*words)
+        assert (done.code, "no session solo here; box, where it was, does not answer" in done.stderr) == (1, True), (
+            words
+        )
+    assert home.sesh("--run", "solo", "--", "true").code == 125
+    here = home.terminal("solo", columns=100)
+    here.wait_for("box does not answer; solo was there just now")
+    here.type("\x1b")
+    assert here.exit_code() == 1
+    assert home.names() == []
+    waits = home.terminal("solo", columns=100)
+    waits.wait_for("Wait")
+    waits.type("w")
+    waits.wait_for("waiting for @box; Ctrl-C stops")
+    far.proxy.restore()
+    waits.wait_until(lambda: "real" in waits.text(), 20)
+    waits.type(b"\x1c")
+    waits.exit_code()
+    far.proxy.refuse()
+    far.proxy.cut()
+    here = home.terminal("solo", columns=100)
+    here.wait_for("Create here")
+    here.type("h")
+    here.wait_for(PROMPT)
+    assert home.names() == ["solo"]
+
+
+def test_a_known_remote_can_be_forgotten(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    known(home, far)
+    far.sesh("--open", "work")
+    assert home.sesh("--forget", "@box").code == 0
+    calls = len(farm.calls())
+    assert home.sesh("--status", "work").code == 1
+    assert len(farm.calls()) == calls
+    again = home.sesh("--forget", "@box")
+    assert (again.code, "@box is no known remote" in again.stderr) == (1, True)
+    assert home.sesh("--forget").code == 2
+    assert far.names() == ["work"]
 
 
 def test_a_host_that_does_not_answer_costs_two_seconds_once(home: Home, farm: Farm) -> None:

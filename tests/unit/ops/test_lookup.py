@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sesh.errors import Refused, Unreachable, UsageError
+from sesh.errors import NotFound, Refused, Unreachable
 from sesh.ops import lookup
 from sesh.ops.caller import Caller
 from sesh.remote import known
@@ -20,6 +20,8 @@ class World:
 
     def __init__(self) -> None:
         self.hosts: dict[str, Any] = {}
+        self.before: dict[str, list[str]] = {}
+        """What they had when they were asked last."""
         self.asked: list[str] = []
         self.failed: set[str] = set()
         self.over = threading.Event()
@@ -42,6 +44,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(lookup, "PATIENCE", 10.0)
     monkeypatch.setattr(lookup, "sessions_of", own.sessions_of)
     monkeypatch.setattr(known, "record_names", lambda *_: True)
+    monkeypatch.setattr(known, "names", lambda word: [{"name": name} for name in own.before.get(word, [])])
     monkeypatch.setattr(known, "record_failure", own.failed.add)
     monkeypatch.setattr(known, "failed_recently", lambda word: word in own.failed)
     yield own
@@ -65,14 +68,15 @@ def test_the_one_host_that_has_it_is_found(world: World) -> None:
 
 def test_several_names_cost_one_question_a_host(world: World) -> None:
     world.hosts = {"a": ["one"], "b": ["two", "one"]}
-    assert lookup.located(CALLER, ["one", "two", "three"]) == {"one": ["a", "b"], "two": ["b"], "three": []}
+    found = lookup.located(CALLER, ["one", "two", "three"])
+    assert {name: each.hosts for name, each in found.items()} == {"one": ["a", "b"], "two": ["b"], "three": []}
     assert sorted(world.asked) == ["a", "b"]
 
 
 def test_several_hosts_that_have_it_are_named_where_nobody_can_be_asked(world: World) -> None:
     world.hosts = {"a": ["work"], "b": ["work"]}
-    with pytest.raises(UsageError, match="@a, @b"):
-        lookup.find(CALLER, "work")
+    with pytest.raises(Refused, match="@a, @b; choose one: sesh @a --status work"):
+        lookup.find(CALLER, "work", "--status")
 
 
 def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_are_skipped_then(
@@ -87,6 +91,17 @@ def test_hosts_that_fail_or_say_nothing_keep_nobody_waiting_and_are_skipped_then
     assert lookup.hosts(CALLER) == ["here"]
     assert lookup.skipped(CALLER) == ["late", "down", "odd"]
     assert capfd.readouterr().err == ""
+
+
+def test_a_host_that_had_it_and_does_not_answer_is_named(world: World) -> None:
+    world.hosts = {"late": Unreachable("no"), "other": []}
+    world.before = {"late": ["work"], "other": ["gone"]}
+    for _ in range(2):  # the second time it is not asked
+        with pytest.raises(NotFound, match="no session work here; late, where it was, does not answer"):
+            lookup.find(CALLER, "work")
+    assert lookup.find(CALLER, "gone") is None
+    world.hosts["third"] = ["work"]
+    assert lookup.find(CALLER, "work") == "third"
 
 
 def test_a_host_that_refuses_is_asked_again(world: World) -> None:
@@ -111,4 +126,4 @@ def test_no_answer_of_many_is_lost(world: World) -> None:
     """Threads add answers while others are taken."""
     world.hosts = {f"h{number}": ["work"] for number in range(60)}
     for _ in range(5):
-        assert len(lookup.located(CALLER, ["work"])["work"]) == 60
+        assert len(lookup.located(CALLER, ["work"])["work"].hosts) == 60

@@ -186,5 +186,8 @@ def test_names_are_kept_for_completion_without_what_a_terminal_would_act_upon() 
 
 def test_a_remote_can_be_forgotten() -> None:
     known.record(there("box"))
-    known.forget("me@10.0.0.1:22")
-    assert known.all() == []
+    known.record_names("box", [{"name": "work", "state": "running", "cwd": "/"}])
+    known.record_failure("box")
+    assert known.forget("box")
+    assert (known.all(), known.names("box"), known.failed_recently("box")) == ([], [], False)
+    assert not known.forget("box")
