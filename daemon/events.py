@@ -47,7 +47,7 @@ class Events:
         """Adds an event. Strings are cut, and lose what a terminal would act upon."""
         self.last += 1
         plain = {key: _plain(value) if isinstance(value, str) else value for key, value in facts.items()}
-        whole = {"seq": self.last, "ts": _timestamp(time.time()), "event": event, "session": session, **plain}
+        whole = {"seq": self.last, "ts": protocol.timestamp(time.time()), "event": event, "session": session, **plain}
         self._kept.append(whole)
         if self.on_event is not None:
             self.on_event(whole)
@@ -88,7 +88,7 @@ class Events:
         first = self._kept[0]
         if seen < first["seq"] - 1:
             missed = {"event": "missed", "session": first["session"], "count": first["seq"] - 1 - seen}
-            connection.queue(_frame({"seq": first["seq"] - 1, "ts": _timestamp(time.time()), **missed}))
+            connection.queue(_frame({"seq": first["seq"] - 1, "ts": protocol.timestamp(time.time()), **missed}))
             seen = first["seq"] - 1
         for event in list(self._kept)[seen - self.last :]:
             if connection.unsent >= MAX_UNREAD:
@@ -104,12 +104,6 @@ def _frame(event: Event) -> bytes:
 
 def _plain(text: str) -> str:
     return "".join(each for each in text[: 4 * MAX_TEXT] if each.isprintable())[:MAX_TEXT]
-
-
-def _timestamp(seconds: float) -> str:
-    """A time as RFC 3339 in UTC, to the millisecond."""
-    whole, part = divmod(int(seconds * 1000), 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{part:03d}Z"
 
 
 MAX_NOTIFICATION = 160

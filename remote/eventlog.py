@@ -1,7 +1,7 @@
 """The log of what happens with remotes, for programs: JSON Lines in the file named by `SESH_EVENT_LOG`.
 
 Without the variable they go to `sesh/events.jsonl` of `XDG_STATE_HOME` (`~/.local/state`), once a remote is known, and
-the user gets prose on stderr; that file is kept small. `sesh --events --log` shows either.
+the user gets prose on stderr (what failed in any case); that file is kept small. `sesh --events --log` shows either.
 
 Every line has `ts` (RFC 3339, UTC), `event` and the fields of that event:
 
@@ -88,9 +88,9 @@ def _prepare(name: str) -> bool:
     return True
 
 
-def prose(text: str) -> None:
-    """Print a line on stderr, unless a program reads the events instead."""
-    if not wanted():
+def prose(text: str, *, failed: bool = False) -> None:
+    """Print a line on stderr, unless a program reads the events instead; what `failed` is told in any case."""
+    if failed or not wanted():
         _print(text)
 
 

@@ -382,6 +382,8 @@ event = table(
         "ts": word(64),
         "event": word(100),
         "session": optional(line),
+        "id": optional(word(64)),
+        "begun": word(64),
         "exit_code": optional(marked_code),
         "signal": optional(_signal),
         "columns": _size,

@@ -333,8 +333,8 @@ def deploy_all(
     """Deploy to several hosts in parallel; the results in their order. A failure on one stops no other.
 
     `bars`: a progress bar for each on stderr; None: where that is a terminal and no program reads the events. Without
-    bars each host gets a line when it is done. `ask`: whether ssh may prompt; None: where there is a terminal. Hosts
-    that must ask are connected one after the other, before the bars are drawn.
+    bars each host gets a line when it is done, or when it failed. `ask`: whether ssh may prompt; None: where there is a
+    terminal. Hosts that must ask are connected one after the other, before the bars are drawn.
     """
     ask = ssh.can_prompt() if ask is None else ask
     bars = os.isatty(_STDERR) and not eventlog.wanted() if bars is None else bars
@@ -399,7 +399,7 @@ def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier
 
 
 class _LineReport:
-    """A line for each host when it is done; none where a program reads the events."""
+    """A line for each host when it is done; only for those that failed where a program reads the events."""
 
     def __enter__(self) -> None:
         """Nothing to prepare."""
@@ -411,7 +411,7 @@ class _LineReport:
         return lambda _step, _done, _total: None
 
     def finish(self, _index: int, result: HostResult) -> None:
-        eventlog.prose(str(result))
+        eventlog.prose(str(result), failed=result.error is not None)
 
 
 class _BarReport(_LineReport):

@@ -17,7 +17,7 @@ from sesh.names import printable
 from sesh.ops import calls, find
 from sesh.ops.caller import op
 from sesh.ops.matching import Pattern
-from sesh.store import results
+from sesh.store import records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sesh.ops.caller import Caller
     from sesh.ops.route import Route
-    from sesh.ops.target import Target
+    from sesh.ops.target import HostTarget, Target
     from sesh.remote.ssh.link import Link
     from sesh.vt.lines import LineReader
 
@@ -284,26 +284,38 @@ def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
 
 
 @op
-def all_events(caller: Caller) -> Iterator[Event]:
+def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str = "") -> Iterator[Event]:
     """The events of all sessions of this machine, those that begin meanwhile included, without end.
 
-    In between come items with a `note` alone: the line that says that the daemon of a session died.
+    The first item is the moment from which they count (`begun`). In between come items with a `note` alone: a line that
+    says that a daemon died. Events have the session's `id`. After a lost link they go on: `since` has the number of the
+    last event by the session's id, and `begun` is what the first item was.
     """
     paths.ready_directory()
     following = _Following(platform.watch_directory(paths.directory()), caller.audience)
     known: set[str] = set()
-    since: int | None = None
+    again = since is not None
+    yield {"begun": begun or protocol.timestamp(time.time())}
     while True:
         there = {name for name in paths.names() if os.path.exists(paths.socket_path(name))}
         for name in sorted(there - known):
             try:
-                yield from following.add(name, since)
+                yield from following.add(name, since, begun)
             except SeshError:
                 there.discard(name)  # it has ended already, or is another user's
-        known, since = there, 0
+        if again:
+            yield from _ended_meanwhile(following, since or {})
+        known, since, again = there, {}, False
         while not following.due:
             yield from following.turn()
         following.due = False
+
+
+def _ended_meanwhile(following: _Following, since: dict[str, int]) -> Iterator[Event]:
+    """Notes of the sessions that were followed and have ended since."""
+    for session_id in since:
+        if not following.has(session_id) and (result := results.by_id(session_id)) is not None:
+            yield {"note": f"{result.get('name')} has ended meanwhile: {result.get('exit_code')}"}
 
 
 class _Following:
@@ -318,25 +330,36 @@ class _Following:
         self._watch, self._audience = watch, audience
         self._connections: dict[int, wire.Connection] = {}
         self._ids: dict[int, str] = {}
+        self._begun = ""
         self._poll = select.poll()
         if watch >= 0:
             self._poll.register(watch, select.POLLIN)
         if audience >= 0:
             self._poll.register(audience, 0)
 
-    def add(self, name: str, since: int | None) -> Iterator[Event]:
-        """Follows a session; one that is followed already, under its old name, is not followed twice."""
+    def has(self, session_id: str) -> bool:
+        """Whether a session is followed."""
+        return session_id in self._ids.values()
+
+    def add(self, name: str, since: dict[str, int] | None, begun: str) -> Iterator[Event]:
+        """Follows a session; one that is followed already, under its old name, is not followed twice.
+
+        `since`: the last numbers by id; one that is not in it is followed from its first event after `begun` on. None:
+        from now on.
+        """
+        number = None if since is None else since.get(str((records.readable(name) or {}).get("id")), 0)
         connection = wire.connect(name, timeout=1.0)
         try:
-            connection.send(_request(since))
+            connection.send(_request(number))
             find.welcomed(connection, name)
         except SeshError:
             connection.close()
             raise
         session_id = str(connection.welcome.get("id"))
-        if session_id in self._ids.values():
+        if self.has(session_id):
             connection.close()
             return
+        self._begun = begun
         self._connections[connection.inbound] = connection
         self._ids[connection.inbound] = session_id
         self._poll.register(connection.inbound, select.POLLIN)
@@ -364,7 +387,9 @@ class _Following:
     def _events(self, connection: wire.Connection, frames: list[tuple[int, bytes]]) -> Iterator[Event]:
         for kind, payload in frames:
             if kind == protocol.DATA:
-                yield connection.message(kind, payload)
+                event = connection.message(kind, payload)
+                if str(event.get("ts")) > self._begun:
+                    yield {**event, "id": connection.welcome.get("id")}
             elif kind == protocol.RESPONSE:
                 self._drop(connection.inbound)
                 if "error" in (answer := connection.message(kind, payload)):
@@ -378,43 +403,76 @@ class _Following:
 
 
 def follow_all(target: Target) -> Iterator[Event]:
-    """The items of `all_events` of any machine. A lost link is opened again; what happens meanwhile is missing."""
+    """The events of all sessions of a machine, and notes, as from `all_events`. Over a lost link they go on."""
     from sesh.ops.target import HostTarget
 
     if not isinstance(target, HostTarget):
-        yield from target.stream("follow.all_events")
+        for item in target.stream("follow.all_events"):
+            if "begun" not in item:
+                yield {key: value for key, value in item.items() if key != "id"}
         return
-    from sesh.ops import links
+    from sesh.remote import eventlog
 
-    host, caller = target.host, target.caller
-    through, backoff = target.open(), Backoff()
+    through = target.open()
+    eventlog.log("connect", host=target.host, session=None)
+    try:
+        yield from _all_there(target, through)
+    finally:
+        eventlog.log("disconnect", host=target.host, session=None, reason="closed")
+
+
+def _all_there(target: HostTarget, through: Link) -> Iterator[Event]:
+    """The same for a host, with links in the place of those that are lost."""
+    from sesh.ops import links
+    from sesh.remote import eventlog
+
+    host, caller, backoff = target.host, target.caller, Backoff()
+    words: dict[str, Any] = {}
     while True:
         try:
             with through:
                 through.audience = caller.audience
-                yield from _streamed(through)
+                for item in _streamed(through, words):
+                    if "begun" in item:
+                        words = {"since": words.get("since", {}), "begun": item["begun"]}
+                        continue
+                    _note(words.get("since", {}), item.pop("id", None), item)
+                    yield item
             return
         except Lost:
-            caller.note(f"lost the link to @{host}; reconnecting; events until then are not shown")
+            eventlog.log("disconnect", host=host, session=None, reason="lost")
+            lost_at = time.monotonic()
+            caller.note(f"lost the link to @{host}; reconnecting")
         except Unreachable as error:
             if error.answered:
                 raise
             raise Unreachable(f"sesh on @{host} ended, and with it the events") from None
         through = links.reopened(caller, target.destination, backoff)
+        eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
         caller.note(f"reconnected to @{host}")
 
 
-def _streamed(through: Link) -> Iterator[Event]:
+def _note(since: dict[str, int], session_id: str | None, event: Event) -> None:
+    """Notes an event as the last one of its session; the last of all ends that."""
+    if session_id is None:
+        return
+    if event.get("event") == "exited":
+        since.pop(session_id, None)
+    elif event.get("seq") is not None:
+        since[session_id] = event["seq"]
+
+
+def _streamed(through: Link, words: dict[str, Any]) -> Iterator[Event]:
     """The items of the other side's `all_events`. Raises Lost if it is the link that ends."""
     from sesh.keepalive import Keepalive
 
     through.keepalive = Keepalive(enabled=True)
     calls.check_version(through)
-    through.send(wire.asking("op", _EVENTS, calls.encoded({}), op="follow.all_events", asks=False, answers=[]))
+    through.send(wire.asking("op", _EVENTS, calls.encoded(words), op="follow.all_events", asks=False, answers=[]))
     while True:
         kind, payload = through.receive()
         if kind == protocol.DATA:
-            yield calls.decoded(payload)
+            yield through.message(kind, payload)
         elif kind == protocol.RESPONSE:
             if "error" in (answer := through.message(kind, payload)):
                 raise rebuild(answer["error"])

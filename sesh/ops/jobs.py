@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sesh.ops.caller import Caller
     from sesh.ops.interrupts import Interrupts
-    from sesh.ops.links import Reconnected
+    from sesh.ops.links import Reconnected, RemoteRoute
     from sesh.ops.target import Target
 
     Again = Callable[[wire.Connection, str, int, float], Reconnected]
@@ -280,20 +280,25 @@ def run(
     began = False
     try:
         with interrupts:
-            name, connection, session_id, again = _begin(target, {**data, "stdin": stdin}, interrupts, sleep, deadline)
+            name, connection, session_id, route = _begin(target, {**data, "stdin": stdin}, interrupts, sleep, deadline)
             began = True
-            with Waiter(
+            waiter = Waiter(
                 connection,
                 name,
                 interrupts,
                 target.caller,
                 session_id=session_id,
-                again=again,
+                again=route.rejoin if route is not None else None,
                 forwarder=forwarder,
                 deadline=deadline,
-            ) as waiter:
-                result, output = waiter.result(sink, wanted=wanted)
-                return waiter.name, result, output
+            )
+            try:
+                with waiter:
+                    result, output = waiter.result(sink, wanted=wanted)
+            finally:
+                if route is not None:
+                    route.close()
+            return waiter.name, result, output
     except Ended as ended:  # before anybody could wait for it
         if sink is not None:
             sink.take(ended.output)
@@ -311,8 +316,8 @@ def _begin(
     interrupts: Interrupts,
     sleep: Callable[[float], None],
     deadline: float | None,
-) -> tuple[str, wire.Connection, str, Again | None]:
-    """A job begun: its name, a connection to its daemon, its session's id, and the way back over a lost link."""
+) -> tuple[str, wire.Connection, str, RemoteRoute | None]:
+    """A job begun: its name, a connection to its daemon, its session's id, and the route to it on another host."""
     from sesh.ops.target import HostTarget
 
     if not isinstance(target, HostTarget):
@@ -323,7 +328,7 @@ def _begin(
     name, through = links.begin(target.caller, target.open(deadline), "enter.job", data, interrupts, deadline)
     route = links.RemoteRoute(target.caller, target.destination, name, through, sleep)
     route.deadline = None if deadline is None else deadline + _GRACE
-    return name, through, through.session_id, route.rejoin
+    return name, through, through.session_id, route
 
 
 @op

@@ -185,6 +185,8 @@ class RemoteRoute(Route):
         self.host = destination.host
         self._caller, self._name, self._link = caller, name, through
         self._backoff = Backoff()
+        self._logged = True
+        eventlog.log("connect", host=self.host, session=name)
 
     def connect(self, name: str) -> Connection:
         """The link."""
@@ -218,6 +220,9 @@ class RemoteRoute(Route):
     def close(self) -> None:
         """Closes the newest link."""
         self._link.close()
+        if self._logged:
+            self._logged = False
+            eventlog.log("disconnect", host=self.host, session=self._name, reason="closed")
 
     def _watched(self, through: Link) -> Link:
         through.keepalive = Keepalive(enabled=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -327,6 +328,27 @@ def test_events_of_a_link_are_for_programs(home: Home, farm: Farm) -> None:
         ("connect", "box", "work"),
         ("disconnect", "box", "work"),
     ]
+
+
+def test_every_lasting_link_is_an_event(home: Home, farm: Farm) -> None:
+    """Only attachments were."""
+    farm.host("box")
+    log = os.path.join(home.path, "events")
+    home.env["SESH_EVENT_LOG"] = log
+    assert home.sesh("@box", "--open", "work").code == 0
+    assert home.sesh("@box", "--run", "work", "--", "true").code == 0
+    assert home.sesh("@box", "--exec", "job", "--", "true").code == 0
+    following = home.start("@box", "--events", "--json")
+
+    def told() -> list[tuple[str, str | None]]:
+        with open(log, encoding="utf-8") as file:
+            return [(each["event"], each["session"]) for each in map(json.loads, file)]
+
+    wait_until(lambda: ("connect", None) in told())
+    following.send_signal(signal.SIGINT)
+    following.communicate()
+    for session in ("work", "job", None):
+        assert told().count(("connect", session)) == told().count(("disconnect", session)) >= 1
 
 
 def test_more_sessions_than_one_connection_may_carry(home: Home, farm: Farm) -> None:

@@ -28,6 +28,13 @@ def test_several_hosts_get_sesh_and_one_that_fails_is_told_of_by_its_step(home: 
     assert "already" in again.stderr
 
 
+def test_a_deployment_that_fails_is_told_also_where_a_program_reads_the_events(home: Home, farm: Farm) -> None:
+    """Nothing was printed."""
+    done = home.sesh("--deploy", "@nowhere.invalid", env={"SESH_EVENT_LOG": f"{home.path}/events"}, timeout=60)
+    assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "nowhere.invalid" in done.stderr
+
+
 def test_upgrade_goes_to_all_known_remotes_and_passes_over_a_sesh_that_is_not_ours(home: Home, farm: Farm) -> None:
     assert home.sesh("--upgrade").code == 0
     farm.host("ours", installed=False)

@@ -177,15 +177,34 @@ def test_each_line_is_printed_once_through_cuts(home: Home, farm: Farm) -> None:
 
 
 def test_the_events_of_all_sessions_go_on_too(home: Home, box: Far) -> None:
+    """What happened during the outage was missing."""
+    assert box.sesh("--label", "work", "a=b").code == 0
+    assert box.sesh("--open", "quiet", "--", "cat").code == 0
+    assert box.sesh("--open", "short", "--", "cat").code == 0
     following = home.start("@box", "--events", "--json")
     settled(box)
+    assert box.sesh("--run", "work", "--", "true").code == 0
+    while json.loads(line_of(following.stdout))["event"] != "command_ended":
+        pass
     away(box)
     assert b"lost the link" in line_of(following.stderr)
+    assert box.sesh("--run", "work", "--", "false").code == 1
+    assert box.sesh("--open", "other", "--", "cat").code == 0
+    assert box.sesh("--kill", "short").code == 0
     box.proxy.restore()
     assert b"reconnected to" in line_of(following.stderr)
-    assert home.sesh("@box", "--open", "other", "--", "cat").code == 0
-    while json.loads(line_of(following.stdout))["session"] != "other":
-        pass
+    assert home.sesh("@box", "--open", "last", "--", "cat").code == 0
+    seen = []
+    while not seen or seen[-1] != ("last", "created"):
+        event = json.loads(line_of(following.stdout))
+        seen.append((event["session"], event["event"]))
+        assert "id" not in event
+    assert sorted(seen) == [
+        ("last", "created"),
+        ("other", "created"),
+        ("work", "command_ended"),
+        ("work", "command_started"),
+    ]
     following.send_signal(signal.SIGINT)
     assert outcome(following)[0] == 130
 
