@@ -135,9 +135,9 @@ def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
     from sesh.remote import known
 
     if hosts:
-        raise UsageError(f"a host begins with @: sesh --forget @{printable(hosts[0])}")
+        raise UsageError(f"a host begins with @: {CALLED} --forget @{printable(hosts[0])}")
     if not cli.hosts:
-        raise UsageError("no host given; write: sesh --forget @HOST")
+        raise UsageError(f"no host given; write: {CALLED} --forget @HOST")
     unknown = [word for word in cli.hosts if not known.forget(word)]
     if unknown:
         words = ", ".join(f"@{word}" for word in unknown)

@@ -194,7 +194,7 @@ def test_the_events_of_all_sessions_go_on_too(home: Home, box: Far) -> None:
     box.proxy.restore()
     assert b"reconnected to" in line_of(following.stderr)
     assert home.sesh("@box", "--open", "last", "--", "cat").code == 0
-    seen = []
+    seen: list[tuple[str, str]] = []
     while not seen or seen[-1] != ("last", "created"):
         event = json.loads(line_of(following.stdout))
         seen.append((event["session"], event["event"]))

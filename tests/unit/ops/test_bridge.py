@@ -185,6 +185,7 @@ def test_a_bridge_waits_for_an_op_without_waking(home: Home, far_end: Bridge) ->
         return next(line for line in status.read_text().splitlines() if line.startswith("voluntary"))
 
     assert connection.receive()[0] == protocol.DATA  # from when on it follows
+    wait_until(lambda: "State:\tS" in status.read_text())
     before = switches()
     assert not select.select([connection.inbound], [], [], 0.3)[0]
     assert switches() == before
