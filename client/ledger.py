@@ -14,8 +14,8 @@ _ON = {7: True, 25: True}
 """Private modes that are on by default: auto-wrap and the cursor. All others here are off."""
 
 _PRIVATE = frozenset((
-    1, 5, 6, 7, 9, 12, 25, 45, 66, 67, 69, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004, 2026, 2031, 2048,
-    5522, 9001,
+    1, 5, 6, 7, 9, 12, 25, 45, 66, 67, 69, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 1045, 2004, 2026, 2031,
+    2048, 5522, 9001,
 ))  # fmt: skip
 """Private modes to undo. Where terminals differ in the default (1007, 1034, 2027), the program's choice stays."""
 

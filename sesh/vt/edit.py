@@ -284,6 +284,14 @@ class Editing(Scrolling):
         if self._in_region():
             self._change_rows(lambda row: self.delete_cells(row, self.cursor.x, count or 1))
 
+    def scroll_left(self, count: int = 1) -> None:
+        """SL: the region to the left; the cursor stays."""
+        self._change_rows(lambda row: self.delete_cells(row, self.left, count or 1))
+
+    def scroll_right(self, count: int = 1) -> None:
+        """SR: the region to the right; the cursor stays."""
+        self._change_rows(lambda row: self.insert_cells(row, self.left, count or 1))
+
     def _change_rows(self, change: Callable[[Row], None]) -> None:
         """Change the rows of the region, those that are one and the same only once."""
         changed: dict[int, Row] = {}

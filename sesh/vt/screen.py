@@ -24,7 +24,7 @@ MOUSE_TRACKING = (9, 1000, 1001, 1002, 1003)
 MOUSE_ENCODING = (1005, 1006, 1015, 1016)
 #: Modes that are off by default: cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output,
 #: grapheme clusters, colour scheme and in-band size reports, win32 input.
-OFF_BY_DEFAULT = (1, 5, 45, 1004, 2004, 2026, 2027, 2031, 2048, 9001)
+OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2027, 2031, 2048, 9001)
 #: Modes whose default the terminal's user chooses (blinking, alternate scroll, xterm's meta keys): remembered, on or
 #: off, once a program has set or reset them.
 USER_DEFAULT = (12, 1007, 1034, 1035, 1036, 1039)
@@ -151,9 +151,12 @@ class Modes(Printing):
 
     def backspace(self) -> None:
         """BS. With reverse wrap (mode 45) and DECAWM, from the first column back to the end of the row that wrapped
-        into this one, and a pending wrap is only cancelled (XTerm from patch 383 on, xterm.js)."""
+        into this one, and a pending wrap is only cancelled (XTerm from patch 383 on, xterm.js). With mode 1045 to the
+        end of whatever row is above, and from the first row to the last one."""
         cursor = self.cursor
-        if not (self.modes.get(45) and self.wrap) or self.narrow:
+        if self.wrap and self.modes.get(1045):
+            self._backspace_around()
+        elif not (self.modes.get(45) and self.wrap) or self.narrow:
             self.cursor_back(1)
         elif cursor.x >= self.columns:
             self.cancel_wrap()
@@ -164,6 +167,16 @@ class Modes(Printing):
             cursor.y -= 1
             cursor.x = self.columns - 1 - above.ends_in_spacer(row)
             self.set_wrapped(cursor.y + 1, False)
+
+    def _backspace_around(self) -> None:
+        cursor = self.cursor
+        left, right = (self.left, self.right) if self.left <= cursor.x <= self.right else (0, self.columns - 1)
+        if self.pending_wrap:
+            self.cancel_wrap()
+        elif cursor.x != left:
+            self.cursor_back(1)
+        else:
+            self.move_to(self.bottom if cursor.y == self.top else cursor.y - 1 if cursor.y else self.lines - 1, right)
 
     def get_mode(self, number: int, private: bool = True) -> bool | None:
         """Whether a mode is set; None for an unknown one."""

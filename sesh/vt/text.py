@@ -12,7 +12,6 @@ from functools import lru_cache
 
 from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell, apply_sgr
 from sesh.vt.columns import columns, is_narrow
-from sesh.vt.edit import Editing
 from sesh.vt.graphemes import (
     GRAPHEMES,
     OTHER,
@@ -25,6 +24,7 @@ from sesh.vt.graphemes import (
     joined,
     text_presentation,
 )
+from sesh.vt.rectangles import Rectangles
 from sesh.vt.row import Row, uniform
 
 #: DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9).
@@ -43,7 +43,7 @@ G_SETS = {"(": 0, ")": 1, "*": 2, "+": 3}
 ASCII = "B"
 
 
-class Printing(Editing):
+class Printing(Rectangles):
     """Printing characters, REP, G0 to G3."""
 
     def reset(self) -> None:

@@ -129,6 +129,12 @@ class Dispatcher:
             "b": (screen.repeat, 1),
             "'}": (screen.insert_columns, 1),
             "'~": (screen.delete_columns, 1),
+            " @": (screen.scroll_left, 1),
+            " A": (screen.scroll_right, 1),
+            "$v": (screen.copy_rectangle, 8),
+            "$x": (screen.fill_rectangle, 5),
+            "$z": (screen.erase_rectangle, 4),
+            "${": (screen.wipe_rectangle, 4),
         }
 
     def _state(self, screen: Screen) -> dict[str, tuple[Callable[..., Any], int]]:

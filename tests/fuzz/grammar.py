@@ -75,6 +75,12 @@ def _colour(rng: random.Random) -> str:
     )
 
 
+def _rectangle(rng: random.Random) -> str:
+    """DECCRA, DECFRA, DECERA or DECSERA, SL or SR, with numbers near the edges."""
+    numbers = ";".join(rng.choice(("", "0", "1", "2", "5", "24", "80", "99999")) for _ in range(rng.randrange(9)))
+    return f"\x1b[{numbers}{rng.choice(('$v', '$x', '$z', '${', ' @', ' A'))}"
+
+
 def _repeat(rng: random.Random) -> str:
     count = rng.choice(("", "0", "1", "2", "7", "79", "80", "81", "4000", "65535", "99999999"))
     character = rng.choice((*TEXTS, "a", "-", "中", "\u0301", "\x1b[41m ", "\r\n", "🇫", "\x1b(0q"))
@@ -215,6 +221,7 @@ KINDS: dict[str, Kind] = {
     "erase": _one_of(_csi("JKX", 1, ("", "", "?")), _some, _csi("H", 2)),
     "regions": _one_of(_csi("rsSTLM^", 2), _listed("\x1bM", "\x1bD", "\x1bE", "\n", "\x1b[?69h", "\x1b[?69l"), _some),
     "edit": _one_of(_csi("@PLMX", 1), _csi("}~", 1, ("'",)), _listed("\x1b6", "\x1b9", "\x1b[4h", "\x1b[4l"), _some),
+    "rectangles": _one_of(_rectangle, _some, _csi("Hr", 2), _listed("\x1b[?6h", "\x1b[?6l", "\x1b[44m")),
     "tabs": _one_of(_csi("gIZ"), _listed("\t", "\t\t", "\x1bH", "\x1b[3g", "\x1b[?5W"), _some, _csi("G")),
     "wide": lambda rng: (rng.choice(_WIDE) * rng.choice((1, 1, 3, 30))).encode(),
     "emoji": lambda rng: (rng.choice(_EMOJI) * rng.choice((1, 1, 2, 20))).encode(),

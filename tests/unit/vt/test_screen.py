@@ -172,10 +172,35 @@ def test_p10_a_pending_wrap_is_saved() -> None:
         ("abc\x1b[1;2H\x1b[2'}x", ["ax bc", "", "", "", ""]),
         ("abc\x1b[1;2H\x1b['~", ["ac", "", "", "", ""]),
         ("a\x1b)0\x1b*0\x1bnq\x1boq", ["a─q", "", "", "", ""]),
+        ("abc\r\nde\x1b[2 @", ["c", "", "", "", ""]),
+        ("abc\r\nde\x1b[ Ax", [" abc", " dx", "", "", ""]),
+        ("\x1b[120;2;3;3;5$x", ["", "  xxx", "  xxx", "", ""]),
+        (
+            "\x1b[66$x\x1b[2;2;4;19$z",
+            ["B" * 20, "B" + " " * 18 + "B", "B" + " " * 18 + "B", "B" + " " * 18 + "B", "B" * 20],
+        ),
+        ("abc\r\ndef\x1b[1;2;2;3;1;2;3$v", ["abc", "debc", "  ef", "", ""]),
+        ("中x\x1b[1;2;1;3;1;3;1$v", ["中x", "", " x", "", ""]),
+        ("a中中b\x1b[1;3;1;4${", ["a    b", "", "", "", ""]),
+        ("\x1b[?6h\x1b[2;4r\x1b[69;9;1;99;3$xy", ["", "y", "", "", ""]),
+        ("\x1b[7;1;1;2;2$x\x1b[66;3;1;2;2$xa", ["a", "", "", "", ""]),
     ],
 )
 def test_p11_sequences_beyond_pyte(data: str, shown: list[str]) -> None:
     assert fed(data).text() == shown
+
+
+def test_an_erased_rectangle_takes_the_background_and_a_wiped_one_keeps_its_attributes() -> None:
+    emulator = fed("\x1b[1;31mab\r\ncd\x1b[m\x1b[44m\x1b[1;1;1;2$z\x1b[2;1;2;2${")
+    assert (cell(emulator, 0, 0).bg, cell(emulator, 0, 0).bold) == ("4", False)
+    assert (cell(emulator, 1, 0).data, cell(emulator, 1, 0).fg, cell(emulator, 1, 0).bold) == (" ", "1", True)
+
+
+def test_mode_1045_lets_backspace_go_back_over_every_line_end() -> None:
+    assert fed("\x1b[?1045ha\r\n\bx").text()[0] == "a" + " " * 18 + "x"
+    assert fed("\x1b[?1045h\bx").text()[4] == " " * 19 + "x"
+    assert fed("\x1b[?1045h" + "a" * 20 + "\bx").text()[0] == "a" * 19 + "x"
+    assert fed("\x1b[?1045h\x1b[?7l\r\n\bx").text()[:2] == ["", "x"]
 
 
 def test_p11_decstr_resets_modes_and_keeps_the_text() -> None:
