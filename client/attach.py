@@ -189,6 +189,7 @@ class _Client:
             "replay": options.replay,
             "lines": options.lines,
             "remote": host is not None,
+            "title": options.title,
         }
         if connection.agent:
             hello["auth_sock"] = connection.agent

@@ -33,7 +33,7 @@ _NOTICE_SECONDS = 3.0  # a notice stays so long, or until a key is pressed
 _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # in each form that terminals send
 _OFFLINE_LIMIT = 4096  # bytes that may be typed while the link is down
 _IDLE_MS = 10  # the ledger reads a burst after it was shown: at the same time they would slow each other down
-_JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH)
+_JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TITLE)
 
 
 class Attachment:
@@ -184,6 +184,8 @@ class Attachment:
             if not ready:
                 display.update_ledger()
         else:
+            if display.title_due:
+                display.show_title()
             due = [self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self.keepalive.due]
             left = max(0.0, min(filter(None, due)) - time.monotonic()) if any(due) else None
             ready = self._poller.poll(None if left is None else math.ceil(left * 1000))
@@ -358,6 +360,7 @@ class Attachment:
         self.name = str(self.welcome.get("name") or self.name)
         if self.on_welcome is not None:
             self.on_welcome()
+        self._show_title("")
         if self._resuming:
             self._send(b"".join(self._input.resume(int(self.welcome.get("last_input") or 0))))
 
@@ -367,6 +370,8 @@ class Attachment:
             self.name = str(message.get("name") or self.name)
         if kind == protocol.NOTICE:
             self._handle_notice(message)
+        elif kind == protocol.TITLE:
+            self._show_title(str(message.get("text") or ""))
         elif kind == protocol.EXIT:
             self.rows_below = _rows(message.get("rows_below", 0))
             code, number, reason = message.get("code"), message.get("signal"), message.get("reason")
@@ -380,6 +385,12 @@ class Attachment:
             host = message.get("host")
             self.switch_target = (str(message.get("name") or ""), host if isinstance(host, str) else None)
             self._outcome = Outcome("switch", self.name, self.host)
+
+    def _show_title(self, runs: str) -> None:
+        """Show the session, and what runs in it, in the title of the window."""
+        if self.options.title:
+            place = f"{self.name}@{self.host}" if self.host else self.name
+            self.display.title(f"{place} \N{EM DASH} {runs}" if runs else place)
 
     def _end(self, outcome: Outcome, *, at_once: bool = False) -> None:
         """End the attachment when all output is shown, or at once where nobody can see it."""

@@ -36,6 +36,10 @@ class Display:
         self._unread: list[bytes] = []
         self._last_bytes = b""
         self._notice_shown = False
+        self.title_due = False
+        """Whether `show_title` has something to write."""
+        self._title = ""
+        self._title_shown = False
 
     # -- output
 
@@ -44,7 +48,7 @@ class Display:
         if not data:
             return
         self.started = True
-        self._last_bytes = data[-2:]
+        self._last_bytes = data[-3:]
         self._unread.append(data)
         self.unread += len(data)
         written = 0 if self._queue else self.terminal.write(data)
@@ -78,6 +82,8 @@ class Display:
         data = self._unread.pop(0)
         self.unread -= len(data)
         self._ledger.feed(data)
+        if self._title and self._ledger.retitled:
+            self.title_due = True
 
     def _finish_ledger(self) -> None:
         while self.unread:
@@ -91,6 +97,20 @@ class Display:
         self._notice_shown = True
         at_last_row = b"\x1b7\x1b[?6l\x1b[%d;1H" % _LAST_ROW
         self._enqueue(_ABORT_SEQUENCE + at_last_row + b"\x1b[0;7m\x1b[2K%s\x1b[0m\x1b8" % shown)
+        self.flush()
+
+    def title(self, text: str) -> None:
+        """Show a title in the window from now on, also after the program has set another."""
+        text = _printable(text)
+        self.title_due = self.title_due or text != self._title
+        self._title = text
+
+    def show_title(self) -> None:
+        """Write the title that is due, if what was shown last ends neither in a sequence nor in a character."""
+        if not self.started or self.unread or not self._ledger.at_rest or _ends_within_character(self._last_bytes):
+            return
+        self.title_due, self._title_shown = False, True
+        self._enqueue(self._ledger.own_title(self._title.encode("utf-8", "replace")))
         self.flush()
 
     def line(self, text: str) -> None:
@@ -119,11 +139,13 @@ class Display:
         if self._queue or rows_below is None:
             rows_below = 0 if alternate else _LAST_ROW  # the alternate screen was entered on the last row in use
         undo = self._ledger.undo(self.terminal.size()[0])
+        if self._title_shown:  # a terminal that keeps no titles has at least not this one
+            undo = b"%s\x1b]2;\x1b\\%s" % (_ABORT_SEQUENCE, undo)
         if self._notice_shown:
             undo = b"%s\x1b7\x1b[%d;1H\x1b[2K\x1b8" % (undo, _LAST_ROW)
         if rows_below:
             undo += b"\x1b[%dB" % rows_below
-        on_fresh_row = self._last_bytes == b"\r\n" and not rows_below and not alternate
+        on_fresh_row = self._last_bytes.endswith(b"\r\n") and not rows_below and not alternate
         undo += b"\r" if on_fresh_row else b"\r\n"
         self._reset()
         return self.terminal.write_all(undo, _WRITE_TIMEOUT)
@@ -134,7 +156,8 @@ class Display:
         self._unread, self.unread = [], 0
         self._ledger = Ledger()
         self._last_bytes = b""
-        self.started = self._notice_shown = False
+        self.started = self._notice_shown = self._title_shown = False
+        self.title_due = bool(self._title)
 
     def suspend(self) -> bool:
         """Restore the terminal for a while, silently; returns the argument for `resume`."""
@@ -148,6 +171,14 @@ class Display:
         """Make room for the SCREEN that comes next: scroll away what the terminal shows, which keeps it."""
         rows = self.terminal.size()[1] or 24
         self.show(b"\x1b[?1049h" if alternate else b"\x1b[%d;1H%s\x1b[H" % (_LAST_ROW, b"\n" * rows))
+
+
+def _ends_within_character(tail: bytes) -> bool:
+    """Whether the last bytes begin a character of UTF-8 and lack its end."""
+    for length, byte in enumerate(reversed(tail), 1):
+        if byte & 0xC0 != 0x80:
+            return byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4)
+    return False
 
 
 def _printable(text: str) -> str:

@@ -38,7 +38,10 @@ class Ledger:
 
     def __init__(self) -> None:
         self._carry = b""
+        self._in_string = False  # in one that is longer than what is kept of a sequence
         self._titles = _Titles()
+        self.retitled = False
+        """Whether the stream has changed, pushed or popped the title since `own_title`."""
         self._reset()
 
     def _reset(self) -> None:
@@ -69,10 +72,25 @@ class Ledger:
         """Length of the incomplete sequence at the end of the stream."""
         return len(self._carry)
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether no sequence is unfinished."""
+        return not (self._carry or self._in_string)
+
+    def own_title(self, text: bytes) -> bytes:
+        """The bytes that show a title of sesh's own; `undo` gives back the one before. For a stream at rest."""
+        shown = b"\x1b]2;%s\x1b\\" % text
+        shown = shown if self._titles.pushed else b"\x1b[22;0t" + shown
+        self.feed(shown)
+        self.retitled = False
+        return shown
+
     def feed(self, block: bytes) -> None:
         """Follow a block of the stream; blocks may split a sequence anywhere."""
         data = self._carry + block if self._carry else block
         self._carry = b""
+        if self._in_string and (b"\x1b" in data or b"\x07" in data or b"\x18" in data or b"\x1a" in data):
+            self._in_string = False
         if b"\x1b" not in data:
             self._shift(data, -1)
             return
@@ -80,6 +98,7 @@ class Ledger:
         cut = self._unfinished_at(data, unfinished)
         if cut < len(data):
             self._carry = data[cut:] if len(data) - cut <= _MAX_SEQUENCE else b""
+            self._in_string = not self._carry
             data = data[:cut]
         locked, since = -1, 0
         for found in change.finditer(data):
@@ -225,6 +244,7 @@ class Ledger:
             self._tabs = True
         elif final == b"t":
             self._titles.operate(*([*map(_number, numbers.split(b";")), 0])[:2])
+            self.retitled = True
         else:
             for number in _numbers(numbers):
                 if number in _ANSI:
@@ -270,6 +290,7 @@ class Ledger:
         number = int(command)
         if number <= 2:
             self._titles.change(number, body)
+            self.retitled = True
         elif number == 8:
             self._link = bool(body.partition(b";")[2])
         elif number == 9:
@@ -432,6 +453,11 @@ class _Titles:
     def __init__(self) -> None:
         self._changed = b""  # by which OSC: 2 the window's, 0 both; empty for neither
         self._stack: list[tuple[int, bytes]] = []  # what was pushed (see `grammar.pop`), with `_changed` at that time
+
+    @property
+    def pushed(self) -> bool:
+        """Whether a title is pushed."""
+        return bool(self._stack)
 
     def change(self, number: int, text: bytes) -> None:
         """OSC 0, 1 and 2; an empty text undoes a change."""

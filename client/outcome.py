@@ -14,10 +14,10 @@ class AttachOptions:
 
     `read_only`: send no input. `replace`: detach the other clients. `replay`: show scrollback, `lines` of it at most
     (None leaves that to the daemon). `detach_key`: None for none. `first_notice`: shown over the first screen, which
-    covers what was printed before.
+    covers what was printed before. `title`: show what runs in the title of the window.
     """
 
-    __slots__ = ("detach_key", "first_notice", "lines", "read_only", "replace", "replay")
+    __slots__ = ("detach_key", "first_notice", "lines", "read_only", "replace", "replay", "title")
 
     def __init__(
         self,
@@ -27,7 +27,9 @@ class AttachOptions:
         replay: bool = True,
         detach_key: DetachKey | None = None,
         lines: int | None = None,
+        title: bool = False,
     ) -> None:
+        self.title = title
         self.read_only, self.replace, self.replay = read_only, replace, replay
         self.lines = lines
         self.detach_key = detach_key

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sesh.daemon.checkpoint import Checkpointer
     from sesh.daemon.clients.connection import Client, Size
+    from sesh.daemon.clients.titles import Titles
     from sesh.daemon.hooks import Hooks
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.queries import Finding
@@ -62,6 +63,8 @@ class Session:
         self.missed = Missed()
         self._identity: dict[str, Any] = {}
         self.title = ""
+        self.titled_by = 0
+        """The foreground process group when the program set its title."""
         self.exit_code: int | None = None
         self.exit_signal: int | None = None
         self.ended_at: float | None = None
@@ -77,6 +80,7 @@ class Session:
         self.marks: CommandMarks | None = None
         self.waits: Waits | None = None
         self.hooks: Hooks | None = None
+        self.titles: Titles | None = None
         self._checkpointer: Checkpointer | None = None
         self.emit("created", command=_shorten(facts["command"]), directory=facts["directory"])
         self.events.on_event = self._on_event
@@ -118,9 +122,11 @@ class Session:
             self._query(finding, position)
         elif kind == "title":
             title = _printable(finding.body)
+            self.titled_by = self.pump.pty.foreground() if self.pump.pty is not None else 0
             if title != self.title:
                 self.title = title
                 self.emit("title", title=title)
+            self.tell_titles()
         elif kind == "bell":
             self.emit("bell")
         elif kind == "notification":
@@ -187,6 +193,8 @@ class Session:
 
         self.emit("attached", **client.as_event())
         self._use_agent()
+        self.watch_titles()
+        self.tell_titles()
         if not client.read_only:
             variables.update(self.facts["id"], self.name, variables.displays(hello.get("displays")))
 
@@ -196,6 +204,7 @@ class Session:
             self.missed.begin(self.log.head)
         self.emit("detached", **client.as_event())
         self._use_agent()
+        self.watch_titles()
 
     def _use_agent(self) -> None:
         from sesh.daemon.shell import variables
@@ -249,6 +258,20 @@ class Session:
 
             self.hooks = Hooks(self.facts, self.faults, self.clients.__len__)
         return self.hooks
+
+    def watch_titles(self) -> None:
+        """After a client has come or gone: what runs is looked at while one shows it."""
+        if self.titles is None and any(client.titled for client in self.clients.all):
+            from sesh.daemon.clients.titles import Titles
+
+            self.titles = Titles(self, self.pump, self.relay)
+        if self.titles is not None:
+            self.titles.watch()
+
+    def tell_titles(self) -> None:
+        """Tells the clients that show it what runs, behind the output that came so far."""
+        if self.titles is not None:
+            self.titles.tell_soon()
 
     def checkpointer(self) -> Checkpointer:
         """Writes the session's checkpoints."""

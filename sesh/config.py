@@ -3,6 +3,7 @@
 detach_key = 'C-\\'            # tmux's names, one key or two, or none; SESH_DETACH_KEY goes before
 replay_lines = 1000           # lines of scrollback that an attachment shows
 persist = true                # whether lost sessions can be read again
+title = false                 # whether the window's title shows the session and what runs in it
 [groups]
 web = ["@web1", "deploy@web2"]
 [remotes.box]
@@ -30,7 +31,7 @@ REPLAY_LINES = 1_000
 MOST_REPLAY_LINES = 1_000_000
 LARGEST = 1 << 20
 """Bytes of the file."""
-KEYS = ("detach_key", "replay_lines", "persist", "groups", "remotes", "hooks")
+KEYS = ("detach_key", "replay_lines", "persist", "title", "groups", "remotes", "hooks")
 HOOKS = ("on_bell", "on_exit", "on_notification", "on_command_failed")
 
 
@@ -67,13 +68,16 @@ class Config:
     `hooks`: shell source by the name of the hook. `warnings`: what was not taken.
     """
 
-    __slots__ = ("_places", "detach_key", "groups", "hooks", "path", "persist", "remotes", "replay_lines", "warnings")
+    __slots__ = (
+        "_places", "detach_key", "groups", "hooks", "path", "persist", "remotes", "replay_lines", "title", "warnings",
+    )  # fmt: skip
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.detach_key = ""
         self.replay_lines = REPLAY_LINES
         self.persist = True
+        self.title = False
         self.groups: dict[str, list[str]] = {}
         self.remotes: dict[str, list[str]] = {}
         self.hooks: dict[str, str] = {}
@@ -119,10 +123,16 @@ class Config:
             self.warn(f"replay_lines must be a number from 0 to {MOST_REPLAY_LINES}", "replay_lines")
 
     def _take_persist(self, value: object) -> None:
+        self._take_flag("persist", value)
+
+    def _take_title(self, value: object) -> None:
+        self._take_flag("title", value)
+
+    def _take_flag(self, key: str, value: object) -> None:
         if isinstance(value, bool):
-            self.persist = value
+            setattr(self, key, value)
         else:
-            self.warn("persist must be true or false", "persist")
+            self.warn(f"{key} must be true or false", key)
 
     def _take_groups(self, value: dict[str, Any]) -> None:
         for name, members in value.items():

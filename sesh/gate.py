@@ -436,6 +436,7 @@ _messages: dict[int, tuple[str, Shape]] = {
     ),
     protocol.RESPONSE: ("RESPONSE", _response),
     protocol.NOTICE: ("NOTICE", table({"text": line, "name": session_name})),
+    protocol.TITLE: ("TITLE", table({"text": line, "name": session_name})),
     protocol.EXIT: (
         "EXIT",
         table(

@@ -17,6 +17,7 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | DETACH   | both   | JSON: from the client nothing; from the daemon reason, rows_below, queries              |
 | EXIT     | daemon | JSON: code, signal, name, reason                                                        |
 | SWITCH   | daemon | JSON: name, host: attach there                                                          |
+| TITLE    | daemon | JSON: name, text (what runs), for a client whose HELLO has `title`                      |
 | PING     | both   | anything                                                                                |
 | PONG     | both   | what the PING carried                                                                   |
 | REQUEST  | client | JSON: id, verb, and the verb's own keys                                                 |
@@ -56,6 +57,7 @@ OUTPUT, SCREEN, NOTICE = 0x05, 0x06, 0x07
 RESIZE, REDRAW, DETACH, EXIT, SWITCH = 0x08, 0x09, 0x0A, 0x0B, 0x0C
 PING, PONG = 0x0D, 0x0E
 REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
+TITLE = 0x12
 
 
 def header(kind: int, size: int) -> bytes:

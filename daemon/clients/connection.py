@@ -259,7 +259,7 @@ class Client(Reader):
     __slots__ = (
         "auth_sock", "creator", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode",
         "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies", "shown", "since", "size",
-        "token", "tty", "unacknowledged", "viewport", "wants_screen",
+        "titled", "token", "told", "tty", "unacknowledged", "viewport", "wants_screen",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: dict[str, Any]) -> None:
@@ -272,6 +272,10 @@ class Client(Reader):
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True
         self.remote = hello.get("remote") is True
+        self.titled = hello.get("title") is True
+        """Whether it shows what runs in the title of its window."""
+        self.told: tuple[str, str] = ("", "")
+        """The session's name, and what runs, as it was told."""
         self.creator = connection.creator
         """Whether the session was just made for it."""
         self.since = time.time()

@@ -12,6 +12,8 @@ from sesh.daemon.pty.output_log import RETAINED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sesh.daemon.clients.connection import Client, Reader
     from sesh.daemon.clients.model import Model
     from sesh.daemon.clients.registry import Clients
@@ -37,6 +39,8 @@ class Relay:
         self.followers: list[Reader] = []
         self.seen = False
         """Whether any client was ever shown the session."""
+        self.on_output: Callable[[], None] | None = None
+        """Called after output was passed on, while a client shows what runs."""
         self._drawn_at = 0.0
 
     def deliver(self, block: bytes = b"") -> bool:
@@ -59,6 +63,8 @@ class Relay:
                 follower.connection.pass_on(log, block)
         if drawn:
             self.timers.ensure("draw", max(0.0, self._drawn_at + FRAME_TIME - time.monotonic()), self.draw)
+        if self.on_output is not None:
+            self.on_output()
         if late:
             for client in self.clients.too_slow(log):
                 self._set_aside(client)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Places = dict[Connection, int]
 
 FORMAT = 2
-_CLIENT = tuple(name for name in Client.__slots__ if name not in ("replies", "viewport"))
+_CLIENT = tuple(name for name in Client.__slots__ if name not in ("replies", "viewport", "titled", "told"))
 _CONNECTION = ("descriptor", "creator", "role", "closing", "progress_at", "unanswered")
 _REPLY_BYTES = ("_begun",)
 """Attributes of `ReplyFilter` that are bytes."""
@@ -85,6 +85,7 @@ def dump(server: Server) -> State:
         "done": server.ending.done,
         "connections": [_dump_connection(connection) for connection in server.connections.values()],
         "clients": [places[client.connection] for client in session.clients.all],
+        "titled": [places[client.connection] for client in session.clients.all if client.titled],
         "turn": [session.clients.turn, session.clients.last_number],
         "followers": [places[reader.connection] for reader in session.relay.followers],
         "events": [last, events, [[places[each], seen] for each, seen in followers.items() if each in places]],
@@ -111,6 +112,10 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
         server.admit(connection)
     session.clients.turn, session.clients.last_number = state["turn"]
     session.clients.all += [client for at in state["clients"] if (client := connections[at].client) is not None]
+    for at in state.get("titled", ()):  # an older sesh does not know it
+        if (client := connections[at].client) is not None:
+            client.titled = True
+    session.watch_titles()
     session.relay.followers += [reader for at in state["followers"] if (reader := connections[at].reader) is not None]
     last, events, followers = state["events"]
     session.events.restore(last, events, {connections[at]: seen for at, seen in followers})
@@ -276,9 +281,9 @@ def dump_session(session: Session) -> State:
     """A session without its descriptors, its clients and its input.
 
     Shape: `facts`, `size` (columns, rows, width, height), `log` (base, bytes), `model` (see `Model.dump`), `scanner`
-    (an unfinished sequence), `seen`, `title`, `last_activity`, `sent_at`, `end` (code, signal, time, whether it ran out
-    of time, processor time, memory), `departed` (clients that may come back), `missed`, `history`, `marks` (the typed
-    command that is under way).
+    (an unfinished sequence), `seen`, `title`, `titled_by`, `last_activity`, `sent_at`, `end` (code, signal, time,
+    whether it ran out of time, processor time, memory), `departed` (clients that may come back), `missed`, `history`,
+    `marks` (the typed command that is under way).
     """
     pump, log = session.pump, session.log
     return {
@@ -289,6 +294,7 @@ def dump_session(session: Session) -> State:
         "scanner": pack(pump.scanner.carry),
         "seen": session.relay.seen,
         "title": session.title,
+        "titled_by": session.titled_by,
         "last_activity": pump.last_activity,
         "sent_at": pump.sent_at,
         "end": [session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *session.usage],
@@ -310,6 +316,7 @@ def load_session(state: State, pty: Pty | None) -> Session:
     pump.scanner.carry = unpack(state["scanner"])
     session.relay.seen = state["seen"]
     session.title = state["title"]
+    session.titled_by = state.get("titled_by", 0)  # an older sesh does not know it
     pump.last_activity = state["last_activity"]
     pump.sent_at = state["sent_at"]
     session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *usage = state["end"]

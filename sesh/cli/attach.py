@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sesh import paths
 from sesh.cli import printing
 from sesh.errors import NotFound, Refused, Unreachable, UsageError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
 _DETACH_KEY = "C-\\"
+_WITHOUT_TITLE = ("", "dumb", "linux")
+"""Terminals that have no window."""
 
 
 class View:
@@ -46,9 +50,14 @@ class View:
         from sesh.client.attach import AttachOptions
 
         key = None if self.no_detach_key else detach_key(cli)
-        lines = cli.caller.settings().replay_lines
+        settings = cli.caller.settings()
         return AttachOptions(
-            read_only=self.read_only, replace=self.replace, replay=not self.no_replay, detach_key=key, lines=lines
+            read_only=self.read_only,
+            replace=self.replace,
+            replay=not self.no_replay,
+            detach_key=key,
+            lines=settings.replay_lines,
+            title=settings.title and os.environ.get("TERM", "") not in _WITHOUT_TITLE,
         )
 
     def words(self) -> str:

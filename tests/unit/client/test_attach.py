@@ -435,6 +435,42 @@ def test_r13_an_idle_client_does_nothing(home: Home, daemon: FakeDaemon) -> None
         wait_until(lambda: all(processes.rested([terminal.pid]) for _ in range(6)), what="0.3 s of sleep")
 
 
+# -- the title of the window
+
+
+@pytest.mark.parametrize("part", [b"\x1b[3", b"\x1b]52;c;", b"\xe2\x94", b"\xf0", b"\x1bPq" + b"~" * 20000])
+def test_a_title_waits_until_neither_a_sequence_nor_a_character_is_unfinished(
+    home: Home, daemon: FakeDaemon, part: bytes
+) -> None:
+    with client(home, "title=yes") as terminal:
+        peer = daemon.accept()
+        assert peer.hello["title"] is True
+        peer.welcome(PROMPT)
+        terminal.wait_for_raw(b"\x1b]2;work\x1b\\")
+        peer.output(0, part)
+        peer.tell(protocol.TITLE, name="work", text="vim\x1b[2J")
+        peer.send(protocol.PING)
+        peer.expect(protocol.PONG)
+        terminal.wait_until(lambda: len(part) <= len(terminal.raw) - bytes(terminal.raw).rfind(part[:1]))
+        wait_until(lambda: processes.rested([terminal.pid]))
+        terminal.pump()
+        at = len(terminal.raw)
+        assert bytes(terminal.raw).endswith(part)
+        peer.output(len(part), b"\x1b\\")
+        terminal.wait_for_raw("\x1b]2;work — vim[2J\x1b\\".encode(), start=at)
+        assert bytes(terminal.raw)[at:].startswith(b"\x1b\\\x1b]2;")
+
+
+def test_a_title_that_the_programs_pop_brought_back_gives_way_to_sesh_s(home: Home, daemon: FakeDaemon) -> None:
+    with client(home, "title=yes") as terminal:
+        peer = daemon.accept()
+        peer.welcome(PROMPT)
+        terminal.wait_for_raw(b"\x1b[22;0t\x1b]2;work\x1b\\")
+        at = len(terminal.raw)
+        peer.output(0, b"\x1b[23;0tx")
+        terminal.wait_for_raw(b"x\x1b[22;0t\x1b]2;work\x1b\\", start=at)
+
+
 # -- notices
 
 
