@@ -16,6 +16,7 @@ from contextlib import ExitStack
 
 from sesh import CALLED, DISTRIBUTION, PROGRAM, gate, protocol, wire
 from sesh.errors import Lost, NotDeployed, SeshError, TimedOut, Unreachable
+from sesh.names import printable
 from sesh.remote.ssh import master, ssh
 
 TYPE_CHECKING = False
@@ -25,11 +26,19 @@ if TYPE_CHECKING:
     from sesh.keepalive import Keepalive
     from sesh.remote.ssh.destination import Destination
 
+_OTHER = f"another {PROGRAM}: "
 BRIDGE_COMMAND = (
     f"exec sh -c 'x=~/.local/bin/{PROGRAM}; "
-    f'[ -x "$x" ] || x=$(command -v {DISTRIBUTION} || echo {PROGRAM}); exec "$x" --bridge\''
+    f'[ -x "$x" ] || x=$(command -v {DISTRIBUTION}) || {{ x=$(command -v {PROGRAM}) && '
+    f'{{ head -c 999 "$x" | grep -q {PROGRAM}.__main__ || {{ echo "{_OTHER}$x" >&2; exit 127; }}; }}; }}; '
+    f'exec "${{x:-{PROGRAM}}}" --bridge\''
 )
-"""For the login shell there; POSIX shells, fish and csh read it alike. Everything else goes in frames."""
+"""For the login shell there; POSIX shells, fish and csh read it alike. Everything else goes in frames.
+
+A program in PATH that bears the name of this one, and is none of its launchers, is not run.
+"""
+_FOREIGN = ("unknown flag: --bridge", "not defined: -bridge", "unrecognized option", "unknown option", "illegal option")
+"""What another program of the name says in ~/.local/bin."""
 START_TIMEOUT = 20.0
 """Seconds for the bridge to start, once ssh is connected."""
 SESSION_TIMEOUT = 60.0
@@ -197,6 +206,12 @@ class Link(wire.Connection):
         if code == ssh.FAILED and self.destination.via is None:
             return ssh.failure(self.destination, stderr)
         lowered = stderr.lower()
+        _, other, path = stderr.partition(_OTHER)
+        if other or any(word in lowered for word in _FOREIGN):
+            found = path.split("\n")[0].strip() or f"~/.local/bin/{PROGRAM}"
+            do = f"install this one too: {CALLED} --deploy" if other else f"to replace that: {CALLED} --deploy --force"
+            message = f"{host} has no sesh, and {printable(found)} there is another program"
+            return NotDeployed(message, hint=f"{do} @{host}")
         if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
             return NotDeployed(f"{host} has no sesh", hint=f"install it with: {CALLED} --deploy @{host}")
         last = (stderr.strip() or printed.decode("utf-8", "replace").strip()).splitlines()[-1:]

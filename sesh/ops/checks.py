@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from sesh import CALLED, __version__, config, paths, platform
+from sesh import CALLED, DISTRIBUTION, PROGRAM, __version__, config, paths, platform
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops.caller import op
@@ -26,6 +26,8 @@ _ROOM = 16 << 20
 """Bytes that should be free where sessions keep their files."""
 _MANY = 256
 """Sessions."""
+_VERSION_TIME = 5.0
+"""Seconds for a program to say its version."""
 
 
 def row(check: str, state: str, message: str, remedy: str = "") -> Row:
@@ -191,6 +193,35 @@ def _path(_caller: Caller) -> Iterator[Row]:
         yield row("path", OK, f"{own} is in PATH")
 
 
+def _program(_caller: Caller) -> Iterator[Row]:
+    """Whether `sesh` in PATH is this one: a session picker for tmux, among others, has the same name."""
+    import shutil
+    import subprocess
+
+    seen: set[str] = set()
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        found = shutil.which(PROGRAM, path=folder) if os.path.isabs(folder) else None
+        if found is None or os.path.realpath(found) in seen:
+            continue
+        first = not seen
+        seen.add(os.path.realpath(found))
+        try:
+            done = subprocess.run(
+                [found, "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=_VERSION_TIME, check=False
+            )
+            said = done.stdout.decode("utf-8", "replace").strip()
+        except (OSError, subprocess.TimeoutExpired):
+            said = ""
+        word, _, version = said.partition(" ")
+        if word == PROGRAM and version[:1].isdecimal():
+            yield row("program", OK, f"{printable(found)}, version {printable(version)}")
+            continue
+        what = "the session picker for tmux" if said.startswith(f"{PROGRAM} version") else "another program"
+        order = "" if first else f", behind this {PROGRAM} in PATH"
+        remedy = f"type {DISTRIBUTION} for this one, or have its directory come first in PATH" if first else ""
+        yield row("program", WARNING, f"{printable(found)} is {what}{order}", remedy)
+
+
 def _logout(_caller: Caller) -> Iterator[Row]:
     """Whether logging out ends what runs."""
     from sesh.daemon.spawn.launch import logind_kills
@@ -276,6 +307,7 @@ CHECKS: dict[str, Callable[[Caller], Iterator[Row]]] = {
     "terminal": _terminal,
     "locale": _locale,
     "path": _path,
+    "program": _program,
     "logout": _logout,
     "ssh": _ssh,
     "versions": _versions,

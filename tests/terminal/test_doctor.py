@@ -78,3 +78,22 @@ def test_daemons_of_another_version_are_named(sesh: Sesh, home: Home) -> None:
     home.write(".sesh/work.json", json.dumps({**record, "version": "0.0.9"}), mode=0o600)
     checks = rows(sesh("--doctor", "--json"))
     assert checks["versions"]["remedy"] == "sesh --reload work"
+
+
+@pytest.mark.parametrize(
+    ("says", "what"),
+    [("sesh version v2.28.0", "the session picker for tmux"), ("usage: sesh [-h]", "another program")],
+)
+def test_another_program_of_the_name_is_noticed_and_only_asked_for_its_version(
+    sesh: Sesh, home: Home, says: str, what: str
+) -> None:
+    other = home.write("other/sesh", f"#!/bin/sh\necho $* >>{home.path}/asked\necho '{says}'\n", 0o755)
+    first = sesh("--doctor", "--json", env={"PATH": f"{home.path}/other:{home.env['PATH']}"})
+    (found,) = (each for each in first.json()["checks"] if each["message"].startswith(other))
+    assert (first.code, found["check"], found["state"]) == (0, "program", "warning")
+    assert found["message"] == f"{other} is {what}"
+    assert "type sesh-mux" in found["remedy"]
+    behind = sesh("--doctor", env={"PATH": f"{home.env['PATH']}:{home.path}/other"}).stdout
+    assert f"{other} is {what}, behind this sesh in PATH" in behind
+    with open(os.path.join(home.path, "asked"), encoding="utf-8") as file:
+        assert set(file.read().splitlines()) == {"--version"}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,7 @@ from sesh.errors import LocalFault, NotDeployed, Unreachable
 from sesh.ops import links
 from sesh.ops.caller import Caller
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import open_link
+from sesh.remote.ssh.link import BRIDGE_COMMAND, open_link
 
 
 def descriptors() -> list[str]:
@@ -65,6 +67,16 @@ def test_a_full_disk_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> Non
     ("script", "error", "message"),
     [
         ("echo no sesh: not found >&2; exit 127", NotDeployed, "box has no sesh"),
+        (
+            "echo another sesh: /usr/bin/sesh >&2; exit 127",
+            NotDeployed,
+            "/usr/bin/sesh there is another .* sesh --deploy @box",
+        ),
+        (
+            "echo unknown flag: --bridge >&2; exit 1",
+            NotDeployed,
+            "bin/sesh there is another .* sesh --deploy --force @box",
+        ),
         ("echo broken >&2; exit 3", Unreachable, r"sesh on box did not start \(exit 3\): broken"),
         ("exec sleep 60", Unreachable, "box does not answer"),
         (r"printf '\000sesh-bridge-1\000\n'; exec sleep 60", Unreachable, "box does not answer"),
@@ -73,6 +85,32 @@ def test_a_full_disk_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_bridge_that_does_not_start_leaves_nothing_open(script: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         open_link(through(script), {}, ask=False, timeout=1.0)
+
+
+def test_the_bridge_is_looked_for_under_both_names_and_another_program_is_not_run(tmp_path: Path) -> None:
+    own = "#!/bin/sh\n# from sesh.__main__ import start\necho $0 $1\n"
+    foreign = f"#!/bin/sh\ntouch {tmp_path}/ran\n"
+
+    def found(**programs: str) -> str:
+        """What runs, or is said, where these programs lie: `home` in ~/.local/bin, the others in PATH."""
+        with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+            places = {"home": ".local/bin/sesh", "mux": "bin/sesh-mux", "sesh": "bin/sesh"}
+            for place, text in programs.items():
+                path = Path(folder, places[place])
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+                path.chmod(0o755)
+            env = {"HOME": folder, "PATH": f"{folder}/bin:/usr/bin:/bin"}
+            command = ["sh", "-c", BRIDGE_COMMAND]
+            done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+            return (done.stdout or done.stderr).replace(folder, "").strip()
+
+    assert found(home=own, mux=own, sesh=own) == "/.local/bin/sesh --bridge"
+    assert found(mux=own, sesh=foreign) == "/bin/sesh-mux --bridge"
+    assert found(sesh=own) == "/bin/sesh --bridge"
+    assert found(sesh=foreign) == "another sesh: /bin/sesh"
+    assert "not found" in found()
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.usefixtures("nothing_left")
