@@ -369,8 +369,9 @@ class Screen(Modes):
             self.ever_changed.add("cwd")
         elif number == "8":
             params, _, uri = rest.partition(";")
-            fits = uri and len(uri) <= LINK_LIMIT and len(params) <= TEXT_LIMIT
-            self.pen = with_link(self.pen, f"{_sanitized(params)};{_sanitized(uri, LINK_LIMIT)}" if fits else "")
+            target = _sanitized(uri, LINK_LIMIT)
+            fits = target and len(uri) <= LINK_LIMIT and len(params) <= TEXT_LIMIT
+            self.pen = with_link(self.pen, f"{_sanitized(params)};{target}" if fits else "")
         elif number == "4":
             self._set_palette(rest)
         elif number == "104":

@@ -503,3 +503,7 @@ def test_coloured_blank_rows_below_go_before_text_above() -> None:
     emulator.resize(3, 3)
     assert emulator.text() == ["11", "22", ""]
     assert cell(emulator, 2, 0).bg == "4"
+
+
+def test_a_link_whose_address_is_only_controls_is_none() -> None:
+    assert fed("\x1b]8;;\x9b\x07x").screen.pen.link == ""
