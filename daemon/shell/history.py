@@ -122,6 +122,8 @@ class History:
 MAX_COMMAND = 4096
 """Characters of a command that are kept."""
 _END = b"\x1b]133;D"
+_REPLAYED = b";sesh=replay"
+"""The end of a mark C or D that a replay sends (see `vt.marks`), of another sesh that runs in this session."""
 _BEFORE = re.compile(rb"\A(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
 """What fish prints behind the mark, before the command begins."""
 _PARTIAL_LINE = re.compile(
@@ -162,6 +164,8 @@ class CommandMarks:
     def found(self, body: bytes, position: int) -> None:
         """Handles a mark; `body`: all behind `133;`, `position`: behind it in the log."""
         letter = body[:1]
+        if body.endswith(_REPLAYED):
+            return  # nothing begins or ends now
         if letter == b"C":
             self._begin(body, position)
         elif letter == b"D" and self._begun is not None:

@@ -19,7 +19,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from sesh.vt.grammar import LIMIT, LINK, PARAMETERS, SGR, SGR_PARAMETERS, parameter
+from sesh.vt.grammar import LIMIT, LINK, MARK, PARAMETERS, SGR, SGR_PARAMETERS, parameter
 from sesh.vt.graphemes import GRAPHEMES, OTHER, RUNS, SEAM, STUB, ZWJ, character, clusters, expanded, joined
 
 #: Code points that a cell keeps: a base and 16 marks. No real text has more.
@@ -327,8 +327,8 @@ def _set_colour(fields: dict[str, object], name: str, form: str, parts: list[str
 data_of = itemgetter(0)
 pen_of_cell = itemgetter(Cell._fields.index("pen"))
 
-_PART = re.compile(rf"{SGR_PARAMETERS}|{LINK}|([^\x1b]+)")
-_SEQUENCE = re.compile(rf"{SGR}|{LINK}")
+_PART = re.compile(rf"{SGR_PARAMETERS}|{LINK}|{MARK}|([^\x1b]+)")
+_SEQUENCE = re.compile(rf"{SGR}|{LINK}|{MARK}")
 
 
 class Encoder:
@@ -419,12 +419,12 @@ def encode(cells: Iterable[Cell], *, reset: bool = False) -> str:
     return str(encoder)
 
 
-def decode(text: str) -> list[Cell]:
-    """The cells of an encoded text."""
+def decode(text: str, marks: list[tuple[int, str]] | None = None) -> list[Cell]:
+    """The cells of an encoded text; its marks are added to `marks`, each with the number of cells before it."""
     pen = DEFAULT
     cells: list[Cell] = []
     for match in _PART.finditer(text):
-        sgr, link, words = match.groups()
+        sgr, link, mark, words = match.groups()
         if words is not None:
             if words.isascii():
                 cells.extend(map(pen.cell, words))
@@ -441,13 +441,15 @@ def decode(text: str) -> list[Cell]:
                         cells.append(pen.stub)
         elif sgr is not None:
             pen = apply_sgr(pen, sgr)
-        else:
+        elif link is not None:
             pen = with_link(pen, "" if link == ";" else link)
+        elif marks is not None:
+            marks.append((len(cells), mark))
     return cells
 
 
 def plain(text: str) -> str:
-    """An encoded text without its SGR and links."""
+    """An encoded text without its SGR, links and marks."""
     return _SEQUENCE.sub("", text) if "\x1b" in text else text
 
 

@@ -217,7 +217,10 @@ class Editing(Scrolling):
         """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is behind all cells."""
         y, x = self.cursor.y, self.cursor.x
         if how == 2 or (how == 0 and x == 0 and not self.rows[y].spacer):
+            marks = self.rows[y].marks
             self.rows[y] = blank(self.erased, self.columns)
+            if marks:  # a shell marks a row, then erases it (zsh)
+                self.unshared_row(y).marks = tuple(mark for mark in marks if mark[0] == 0)
         elif how == 0:
             row = self.unshared_row(y)
             row.fill(x, self.columns, self.erased)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sesh.vt.cell import DEFAULT, Encoder, Pen, apply_sgr, closed, data_of, decode, encode, plain, with_link
+from sesh.vt.marks import unmarked, write
 from sesh.vt.row import Row, logical_lines
 from sesh.vt.screen import SavedCursor, Screen, Stacks
 from sesh.vt.scrollback import Scrollback
@@ -18,8 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: `from_state` also takes version 2, which knew less.
-VERSION = 3
+#: `from_state` also takes versions 2 and 3, which knew less.
+VERSION = 4
 
 #: Attributes of the screen that are plain data already.
 _PLAIN = (
@@ -119,17 +120,25 @@ def _load_saved(data: list[Any]) -> SavedCursor:
 def _dump_rows(rows: list[Row]) -> list[list[object]]:
     followings = [*rows[1:], None]
     return [
-        [encode(row.trimmed()), row.wrapped, row.ends_in_spacer(following)]
+        [_encoded(row), row.wrapped, row.ends_in_spacer(following)]
         for row, following in zip(rows, followings, strict=True)
     ]
+
+
+def _encoded(row: Row) -> str:
+    encoder = Encoder()
+    write(encoder, row.trimmed(), row.marks)
+    return str(encoder)
 
 
 def _load_rows(data: list[list[Any]], columns: int) -> list[Row]:
     rows = []
     for text, wrapped, spacer in data:
         row = Row(columns)
-        cells = decode(text)
+        marks: list[tuple[int, str]] = []
+        cells = decode(text, marks)
         row[: len(cells)] = cells
+        row.marks = tuple(marks)
         row.reset_hints()
         row.used = len(cells)
         row.wrapped = wrapped
@@ -286,6 +295,7 @@ class Emulator:
         while lines and not lines[-1]:
             lines.pop()
         texts = (texts + [encode(line) for line in lines])[-count:]
+        texts = list(map(unmarked, texts))
         return [closed(text) if ansi else plain(text) for text in texts]
 
     def rows_below(self) -> int:
@@ -306,7 +316,9 @@ class Emulator:
         """The emulator that `state()` was called on. Raises ValueError for a state of another version."""
         if state.get("version") == 2:
             hidden = {"hidden_saved": state["main_saved"], "hidden_kitty_stack": state["main_kitty_stack"]}
-            state = {**state, **hidden, "alternate_rows": None, "saved_modes": {}, "version": VERSION}
+            state = {**state, **hidden, "alternate_rows": None, "saved_modes": {}, "version": 3}
+        if state.get("version") == 3:
+            state = {**state, "version": VERSION}
         if state.get("version") != VERSION:
             raise ValueError(f"state of version {state.get('version')!r}, not {VERSION}")
         bounds = state["scrollback"]

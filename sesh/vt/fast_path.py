@@ -93,7 +93,7 @@ def scroll_through(screen: Screen, lines: bytes, count: int) -> bool:
     """
     cursor = screen.cursor
     last = screen.buffer[-1]
-    blank = not (last.used or last.wrapped) and last.rest is BLANK
+    blank = not (last.used or last.wrapped or last.marks) and last.rest is BLANK
     if not _is_applicable(screen) or cursor.y != screen.lines - 1 or cursor.x or not blank:
         return False
     if screen.lines > 1:

@@ -42,10 +42,13 @@ STRINGS = "]PX^_k"
 STRING_END = r"[\x07\x18\x1a\x1b]"
 CSI_END = r"[^\x20-?]"
 
-#: SGR; the same with its parameters as a group; OSC 8 with its body (`parameters;URI`) as a group.
+#: SGR; the same with its parameters as a group; OSC 8 with its body (`parameters;URI`) as a group; a prompt mark (OSC
+#: 133) as it is kept.
 SGR = r"\x1b\[[0-9;:]*m"
 SGR_PARAMETERS = r"\x1b\[([0-9;:]*)m"
 LINK = r"\x1b\]8;([^\x1b]*)\x1b\\"
+MARK_START = "\x1b]133;"
+MARK = r"\x1b\]133;([^\x1b]*)\x1b\\"
 
 #: Characters of a sequence that are kept while it is unfinished; a sequence of so many or more is ignored.
 LIMIT = 65536

@@ -16,6 +16,7 @@ from functools import lru_cache
 from types import ModuleType
 
 from sesh.vt.cell import DEFAULT, Pen
+from sesh.vt.marks import within_line
 from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
 
@@ -119,7 +120,10 @@ class Grid(PyteScreen):
     def set_wrapped(self, y: int, wrapped: bool) -> None:
         """Whether row `y` goes on with the line of the row above."""
         if self.rows[y].wrapped is not wrapped:
-            self.unshared_row(y).wrapped = wrapped
+            row = self.unshared_row(y)
+            row.wrapped = wrapped
+            if row.marks and wrapped:
+                row.marks = within_line(row.marks)
 
     def set_continued(self, continued: bool) -> None:
         """Whether the first row of the main screen goes on with the newest line of the scrollback."""

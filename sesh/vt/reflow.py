@@ -12,6 +12,7 @@ from bisect import bisect_right
 from itertools import accumulate
 
 from sesh.vt.cell import DEFAULT, Cell, decode
+from sesh.vt.marks import Mark
 from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.wrapping import Wrapped
@@ -36,28 +37,31 @@ def crop(rows: list[Row], columns: int, lines: int) -> list[Row]:
 
 
 def reflow(
-    rows: list[Row], scrollback: Scrollback, marks: list[Position], columns: int, lines: int
+    rows: list[Row], scrollback: Scrollback, points: list[Position], columns: int, lines: int
 ) -> tuple[list[Row], list[Position]]:
-    """The rows at another size, and where `marks` are then: the cursor, which is never dropped, and others.
+    """The rows at another size, and where `points` are then: the cursor, which is never dropped, and others.
 
     Lines come from the scrollback and go there.
     """
-    at_bottom = marks[0][0] >= len(rows) - 1
-    texts, places = _unwrap(rows, marks)
+    at_bottom = points[0][0] >= len(rows) - 1
+    texts, places, marks = _unwrap(rows, points)
     if rows[0].wrapped and scrollback.open:
-        start = decode(scrollback.take_back() or "")
+        before: list[Mark] = []
+        start = decode(scrollback.take_back() or "", before)
         texts[0] = start + texts[0]
+        marks[0] = before + [(cell + len(start), body) for cell, body in marks[0]]
         places = [(line, cell + len(start) if line == 0 else cell) for line, cell in places]
     while len(texts) - 1 > places[0][0] and not texts[-1]:
         texts.pop()
-    wrapped = [Wrapped(text, columns) for text in texts]
+    wrapped = [Wrapped(text, columns, marks[at]) for at, text in enumerate(texts)]
     count = sum(line.rows for line in wrapped)
     older: list[Wrapped] = []
     while at_bottom and count < lines:
         line_text = scrollback.take_back()
         if line_text is None:
             break
-        older.append(Wrapped(decode(line_text), columns))
+        before = []
+        older.append(Wrapped(decode(line_text, before), columns, before))
         count += older[-1].rows
     wrapped = older[::-1] + wrapped
     found = _positions(wrapped, [(line + len(older), cell) for line, cell in places])
@@ -81,19 +85,25 @@ def reflow(
     return new, [(min(row, lines - 1), min(column, columns)) for row, column in found]
 
 
-def _unwrap(rows: list[Row], marks: list[Position]) -> tuple[list[list[Cell]], list[Position]]:
-    """The logical lines, and where `marks` are in them, or behind their ends."""
+def _unwrap(rows: list[Row], points: list[Position]) -> tuple[list[list[Cell]], list[Position], list[list[Mark]]]:
+    """The logical lines; where `points` are in them, or behind their ends; and their prompt marks."""
     texts: list[list[Cell]] = []
-    places: list[Position] = [(0, 0)] * len(marks)
+    places: list[Position] = [(0, 0)] * len(points)
+    marks: list[list[Mark]] = []
     for y, row in enumerate(rows):
         if y == 0 or not row.wrapped:
             texts.append([])
+            marks.append([])
         text = texts[-1]
-        for index, (marked_row, column) in enumerate(marks):
-            if marked_row == y:
+        for index, (point_row, column) in enumerate(points):
+            if point_row == y:
                 places[index] = (len(texts) - 1, len(text) + column)
-        text.extend(row.line_part(rows[y + 1] if y + 1 < len(rows) else None))
-    return texts, places
+        following = rows[y + 1] if y + 1 < len(rows) else None
+        part = row.line_part(following)
+        most = len(part) if following is not None and following.wrapped else len(row)
+        marks[-1] += [(len(text) + min(column, most), body) for column, body in row.marks]
+        text.extend(part)
+    return texts, places, marks
 
 
 def _spare(lines: list[Wrapped], cursor: int) -> int:

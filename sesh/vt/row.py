@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
 
+from sesh.vt import marks as prompt_marks
 from sesh.vt.cell import BLANK, DEFAULT, Cell, Encoder, Pen, pen_of_cell
 from sesh.vt.graphemes import GRAPHEMES, STUB, character, text_presentation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.vt.marks import Marks
 
 
 class Row(list[Cell]):
@@ -19,12 +24,15 @@ class Row(list[Cell]):
 
     wrapped: the row goes on with the logical line of the row above (xterm.js: isWrapped).
     spacer: the last cell may be there only because a wide character did not fit and wrapped (see `ends_in_spacer`).
+    marks: the prompt marks in it (see `marks`).
     shared: it stands in several places, and is never changed (see `uniform`); `line` is then its text, if known.
     Hints for speed: from `used` (or the end of `text`) on, all cells are `rest`, an ASCII one; `styled`: cells may have
     pens that are not the default; `wide`: there may be wide characters; `stale`: the cells are not those of `text`.
     """
 
-    __slots__ = ("line", "pens", "rest", "shared", "spacer", "stale", "styled", "text", "used", "wide", "wrapped")
+    __slots__ = (
+        "line", "marks", "pens", "rest", "shared", "spacer", "stale", "styled", "text", "used", "wide", "wrapped",
+    )  # fmt: skip
 
     def __init__(self, columns: int, pen: Pen = DEFAULT) -> None:
         super().__init__([pen.space] * columns)
@@ -35,6 +43,7 @@ class Row(list[Cell]):
         self.line: str | None = None
         self.text: str | None = None
         self.pens: list[Pen] = []
+        self.marks: Marks = ()
 
     def own(self) -> Row:
         """A row with the same cells that may be changed."""
@@ -42,7 +51,7 @@ class Row(list[Cell]):
         row[:] = self
         row.wrapped, row.spacer, row.wide, row.styled = self.wrapped, self.spacer, self.wide, self.styled
         row.rest, row.used, row.stale = self.rest, self.used, self.stale
-        row.text, row.pens = self.text, self.pens[:]
+        row.text, row.pens, row.marks = self.text, self.pens[:], self.marks
         return row
 
     # -- text and cells -----------------------------------------------------------------------------------
@@ -110,12 +119,16 @@ class Row(list[Cell]):
         self.rest = pen.space
         self.styled = pen is not DEFAULT
         self.wrapped = self.spacer = self.wide = False
+        self.marks = ()
         self.stale = True
 
     def fill(self, start: int, end: int, pen: Pen) -> None:
         """Blank the cells from `start` up to `end` with `pen`, and what this leaves of wide characters at the edges."""
         if start >= end:
             return
+        if self.marks:
+            behind = end if end < len(self) else end + 1
+            self.marks = tuple(mark for mark in self.marks if not start < mark[0] < behind)
         self.blank_halves_outside(start, end, pen)
         space = pen.space
         text = self.text
@@ -246,8 +259,12 @@ class Row(list[Cell]):
         return (self.pens[-1] if self.styled else DEFAULT).cell(self.text[-1])
 
     def write(self, encoder: Encoder, *, trimmed: bool = False, spacer: bool = False) -> None:
-        """Write all cells; `trimmed`: without the default blanks at the end; `spacer`: without the last one."""
+        """Write cells and marks; `trimmed`: without the default blanks at the end; `spacer`: without the last cell."""
         end = len(self) - spacer
+        if self.marks:
+            self.settle()
+            prompt_marks.write(encoder, self.trimmed() if trimmed else self[:end], self.marks, ends=trimmed)
+            return
         if self.text is None:
             if trimmed:
                 encoder.cells(self.trimmed())
@@ -277,11 +294,12 @@ class Row(list[Cell]):
             encoder.run(self.rest, end - len(self.text))
 
     def encoded(self) -> str:
-        """The text of the cells without the default blanks at the end (see `cell`)."""
+        """The text of cells and marks without the default blanks at the end (see `cell`)."""
         if self.line is not None:
             return self.line
-        if not self.styled and self.text is not None and self.rest is BLANK and self.text.isascii() and not self.wide:
-            return self.text.rstrip(" ")
+        text = self.text
+        if not (self.styled or self.wide or self.marks) and text is not None and self.rest is BLANK and text.isascii():
+            return text.rstrip(" ")
         encoder = Encoder()
         self.write(encoder, trimmed=True)
         text = str(encoder)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sesh.vt import grammar
 from sesh.vt.cell import DEFAULT, Pen, with_link
+from sesh.vt.marks import parsed, with_mark
 from sesh.vt.reflow import crop, reflow
 from sesh.vt.text import ASCII, Printing
 
@@ -376,8 +377,26 @@ class Screen(Modes):
             self._set_palette(rest)
         elif number == "104":
             self._reset_palette(rest)
+        elif number == "133":
+            self._mark(parsed(rest))
         elif number.isascii() and number.isdigit() and len(number) < 4:
             self._dynamic_colours(int(number), rest)
+
+    def _mark(self, body: str) -> None:
+        """A prompt mark (see `marks`); on the alternate screen there are no prompts."""
+        if not body or self.main is not None:
+            return
+        y, column = self.cursor.y, min(self.cursor.x, self.columns)
+        if body[0] == "A":
+            column = 0
+            while y > 0 and self.rows[y].wrapped:
+                y -= 1
+            if self.rows[y].wrapped:
+                return
+        elif self.rows[y].wrapped:
+            column = max(column, 1)
+        row = self.unshared_row(y)
+        row.marks = with_mark(row.marks, column, body)
 
     def _set_palette(self, rest: str) -> None:
         parts = rest.split(";")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Protocol
 
-from sesh.vt.cell import DEFAULT, Cell, Encoder, Pen, apply_sgr, decode, encode, with_link
+from sesh.vt.cell import DEFAULT, Cell, Encoder, Pen, apply_sgr, decode, with_link
 from sesh.vt.row import Row, is_spacer
 
 TYPE_CHECKING = False
@@ -184,13 +184,15 @@ class Scrollback:
             if self._parts is None:
                 self._count(1)
                 if at == line.rows - 1:
-                    self._store(encode(line.text(at, at + 1)).encode())
+                    encoder = Encoder()
+                    line.write(encoder, at, at + 1)
+                    self._store(str(encoder).encode())
                     return
                 self._parts, self._length, self._pen, self._last = [], 0, DEFAULT, ""
             count = min(rows - at, max(1, min(LINE_LIMIT - self._length, ENCODED_TOGETHER) // line.columns))
             while True:
                 encoder = Encoder(self._pen, self._last)
-                encoder.cells(line.text(at, at + count))
+                line.write(encoder, at, at + count)
                 text = str(encoder)
                 if count == 1 or self._length + len(text) < LINE_LIMIT:
                     break

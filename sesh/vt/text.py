@@ -442,7 +442,7 @@ class Printing(Rectangles):
                     cursor.x = limit - 1
                 if self.wrap and not self.narrow:
                     full = (count - 1) // (self.columns // width)
-                    if full:
+                    if full and not any(row.marks for row in self.rows):
                         self._fill_rows(grapheme, width, full)
                         count -= full * (self.columns // width)
                     continue

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sesh.vt.cell import BLANK, Cell, data_of
+from sesh.vt import marks as prompt_marks
+from sesh.vt.cell import BLANK, Cell, Encoder, data_of
 from sesh.vt.graphemes import text_presentation
 from sesh.vt.row import Row
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.vt.marks import Mark, Marks
 
 
 class Wrapped:
     """A logical line wrapped at `columns`: where its rows begin, without the rows themselves."""
 
-    __slots__ = ("cells", "columns", "starts")
+    __slots__ = ("_marks", "cells", "columns", "starts")
 
-    def __init__(self, cells: list[Cell], columns: int) -> None:
-        self.columns = columns
+    def __init__(self, cells: list[Cell], columns: int, marks: Sequence[Mark] = ()) -> None:
+        self.columns, self._marks = columns, marks
         self.cells = _narrowed(cells) if columns == 1 else cells
         self.starts = _starts(self.cells, columns)
 
@@ -45,6 +50,23 @@ class Wrapped:
                 cells.pop()
         return cells
 
+    def write(self, encoder: Encoder, first: int, last: int) -> None:
+        """Write the rows from `first` up to `last`, with their marks."""
+        prompt_marks.write(encoder, self.text(first, last), self._marks_of(first, last))
+
+    def _marks_of(self, first: int, last: int) -> Marks:
+        """The marks in the rows from `first` up to `last`, counted from their first cell. One between two rows belongs
+        to the first of them."""
+        if not self._marks:
+            return ()
+        start, end = self.starts[first], self.end(last - 1)
+        most = self.starts[last - 1] - start + self.columns
+        return tuple(
+            (min(cell - start, most), body)
+            for cell, body in self._marks
+            if (cell > start or not first) and (cell <= end or last == self.rows)
+        )
+
     def made(self, first: int, last: int) -> list[Row]:
         """The rows from `first` up to `last`."""
         rows = []
@@ -60,6 +82,7 @@ class Wrapped:
                 row.spacer = True
                 row.used = self.columns
             row.wrapped = at > 0
+            row.marks = self._marks_of(at, at + 1)
             rows.append(row)
         return rows
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -167,3 +168,26 @@ def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home
 def test_an_unknown_shell_is_refused_with_those_that_are_known(sesh: Sesh) -> None:
     refused = sesh("--shell-init", "tcsh")
     assert (refused.code, refused.stderr) == (2, "sesh: there is no integration for tcsh; use bash, zsh, fish\n")
+
+
+@pytest.mark.usefixtures("shell")
+def test_who_attaches_again_gets_the_prompt_marks_of_the_lines_in_place(sesh: Sesh, home: Home) -> None:
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    typed(terminal, sesh, ["echo one", "seq 100", "false"])
+    sesh("--wait", "work", "--prompt", "--timeout", "15")
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    again = home.terminal("work")
+    again.wait_for("code 1")
+    marks = re.findall(rb"\x1b\]133;([^\x1b]*)\x1b\\", again.raw)
+    assert [mark[:1] for mark in marks if mark[:1] in b"CD"] == [b"C", b"D"] * 3
+    assert marks[-1] == b"B"
+    shown = re.sub(rb"\x1b\[[0-9;]*m", b"", again.raw)
+    for command in (b"echo one", b"seq 100", b"false"):
+        assert re.search(rb"\x1b\]133;A[^\x1b]*\x1b\\[^\n]*ready> [^\n]*\x1b\]133;B\x1b\\[^\n]*" + command, shown)
+    path = home.write("shown", bytes(again.raw))
+    again.type(f"cat {path}\r")
+    wait_until(lambda: len(history(sesh)) >= 4)
+    assert [entry["command"] for entry in history(sesh)][-2:] == [["false"], [f"cat {path}"]]
+    assert history(sesh)[-1]["exit_code"] == 0

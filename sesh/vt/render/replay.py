@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from sesh.vt.cell import DEFAULT, Encoder, closed, decode, plain
+from sesh.vt.marks import to_replay, write
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import Row
 from sesh.vt.screen import ON_BY_DEFAULT, SYNCHRONIZED_OUTPUT, SavedCursor, Stacks
@@ -91,7 +92,7 @@ def _restore(
         if part:
             out.sequence(part)
     _cursor(out, screen)
-    return str(out).encode() + emulator.tokenizer.unfinished
+    return to_replay(str(out)).encode() + emulator.tokenizer.unfinished
 
 
 # -- content --------------------------------------------------------------------------------------------------
@@ -143,11 +144,11 @@ def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
             out.sequence("\x1b[K")
         cells = row.line_part(following)
         if following is not None and following.wrapped:
-            out.cells(cells)
+            write(out, cells, row.marks, ends=False)
             continue
         if wrapped and not cells:
             cells = row[:1]
-        out.cells(cells)
+        write(out, cells, row.marks)
         if wrapped and len(cells) < len(row) and (erase or cells[0].pen.erased != DEFAULT):
             out.set_pen(DEFAULT)
             out.sequence("\x1b[K")

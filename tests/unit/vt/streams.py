@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
+from sesh.vt.cell import BLANK, Encoder, decode
 from sesh.vt.emulator import Emulator
+from sesh.vt.marks import Mark, write
 
 #: Text of all kinds: ASCII, Latin, wide, combining, selectors, flags, families, conjuncts, zero width.
 TEXTS = (
@@ -37,7 +40,9 @@ PRIVATE = (
 STRINGS = (
     "\x1b]0;title\x07", "\x1b]2;t\x1b\\", "\x1b]1;icon\x07", "\x1b]7;file://h/p%20q\x07", "\x1b]8;;http://x/\x07",
     "\x1b]8;id=1;http://y/\x1b\\", "\x1b]8;;\x07", "\x1b]4;1;#ff0000;2;red\x07", "\x1b]4;3;?\x07", "\x1b]104;1\x07",
-    "\x1b]104\x07", "\x1b]10;#fff;#000\x07", "\x1b]11;?\x07", "\x1b]110\x07", "\x1b]12;rgb:1/2/3\x07", "\x1b]133;A\x07",
+    "\x1b]104\x07", "\x1b]10;#fff;#000\x07", "\x1b]11;?\x07", "\x1b]110\x07", "\x1b]12;rgb:1/2/3\x07",
+    "\x1b]133;A\x07", "\x1b]133;A;cl=m;k=s\x1b\\", "\x1b]133;B\x07", "\x1b]133;C;cmdline_url=ls\x07",
+    "\x1b]133;D;1\x07",
     "\x1b]52;c;aGk=\x07", "\x1bPq#0\x1b\\", "\x1b_Gx\x1b\\", "\x1b^p\x1b\\", "\x1bXs\x1b\\", "\x1b]0;cut\x18",
     "\x1bkscr\x1b\\",
     "\x1b[>1u", "\x1b[>5u", "\x1b[<u", "\x1b[<2u", "\x1b[=3;1u", "\x1b[=4;2u", "\x1b[=1;3u", "\x1b[?u", "\x1b[>4;2m",
@@ -105,5 +110,33 @@ def essence(emulator: Emulator, blank: int = 0) -> dict[str, Any]:
     lines = state["scrollback"]["lines"]
     if lines[:blank] == [""] * blank:
         lines = lines[blank:]
-    out["scrollback"] = (lines, state["scrollback"]["open"])
+    main = "screen" if out["main"] is None else "main"
+    open_line = state["scrollback"]["open"] or ""
+    paired = _without_orphans([*lines, open_line, *(row[0] for row in out[main])], open_line)
+    out["scrollback"] = (paired[: len(lines)], state["scrollback"]["open"] and paired[len(lines)])
+    out[main] = [[text, *row[1:]] for text, row in zip(paired[len(lines) + 1 :], out[main], strict=True)]
+    return out
+
+
+def _without_orphans(texts: list[str], open_line: str) -> list[str]:
+    """Encoded lines without the marks D (OSC 133) that come before the first C."""
+    begun = False
+
+    def kept(mark: re.Match[str]) -> str:
+        nonlocal begun
+        begun = begun or mark[1] == "C"
+        return mark[0] if begun else ""
+
+    out = []
+    for text in texts:
+        paired = re.sub(r"\x1b\]133;([CD])[^\x1b]*\x1b\\", kept, text)
+        if paired != text and text is not open_line:  # blanks led to the mark
+            marks: list[Mark] = []
+            cells = decode(paired, marks)
+            while cells and cells[-1] == BLANK and (not marks or len(cells) > marks[-1][0]):
+                cells.pop()
+            encoder = Encoder()
+            write(encoder, cells, marks)
+            paired = str(encoder)
+        out.append(paired)
     return out
