@@ -126,7 +126,7 @@ def svg(screen: Screen) -> str:
     """The picture."""
     palette = Palette(screen["colours"])
     width, height = screen["columns"] * WIDTH + 2 * _MARGIN, screen["rows"] * HEIGHT + 2 * _MARGIN
-    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    size = f'xml:space="preserve" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{_FONT}" font-size="{_SIZE}">',
         f"<title>{escape(_printable(screen['title']))}</title>",
