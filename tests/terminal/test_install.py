@@ -56,7 +56,8 @@ def test_pipx_installs_the_wheel_offline_with_both_programs_and_the_manual_page(
     pip = f"--no-index --find-links {others}"
     install(home, tool("pipx"), "install", "--python", sys.executable, f"--pip-args={pip}", str(wheel))
     try_out(home, Path(home.path, ".local", "share", "pipx", "venvs"))
-    assert Path(home.path, ".local", MANUAL).is_file(), "pipx links manual pages to where man looks"
+    linked = (MANUAL, *(f"share/{path}" for path in COMPLETIONS))
+    assert [path for path in linked if not Path(home.path, ".local", path).is_file()] == [], "pipx links them"
 
 
 def test_uv_installs_the_wheel_offline_with_both_programs(home: Home, wheels: tuple[Path, Path]) -> None:
