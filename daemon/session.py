@@ -53,6 +53,7 @@ class Session:
         self.faults = FaultLog()
         self.log = OutputLog()
         self.model = Model(self.log, size[0], size[1], self.faults.note)
+        self.model.set_pixels(size[2], size[3])
         self.clients = Clients(size, self._resize)
         self.relay = Relay(self.log, self.model, self.clients, self.timers)
         self.pump = Pump(
@@ -113,6 +114,7 @@ class Session:
         if pty is not None and pty.descriptor >= 0:
             pty.resize(*size)
         self.model.resize(size[0], size[1])
+        self.model.set_pixels(size[2], size[3])
         self.emit("resized", columns=size[0], rows=size[1])
 
     def _found(self, finding: Finding, position: int) -> None:

@@ -68,6 +68,8 @@ class Model:
         """What notes an error of the emulator, and whether it has been told of one."""
         self.position = log.base
         self.columns, self.rows = columns, rows
+        self._cell: tuple[int, int] | None = None
+        """Width and height of a cell in pixels, where the terminal has told."""
         self._initial_size = (columns, rows)
         self._emulator: Emulator | None = None
         self._resizes: deque[tuple[int, int, int]] = deque()
@@ -95,6 +97,7 @@ class Model:
             from sesh.vt.emulator import Emulator
 
             self._emulator = Emulator(*self._initial_size)
+            self._emulator.set_cell(self._cell)
         return self._emulator
 
     @property
@@ -141,6 +144,13 @@ class Model:
             self._behind_since = now
         waited = now - self._behind_since
         return waited >= OVERDUE and self.lag <= waited * LIGHT
+
+    def set_pixels(self, width: int, height: int) -> None:
+        """The screen's size in pixels, 0 where unknown: images count in it, from where the emulator is."""
+        across, down = width // max(1, self.columns), height // max(1, self.rows)
+        self._cell = (across, down) if across and down else None
+        if self._emulator is not None:
+            self._emulator.set_cell(self._cell)
 
     def resize(self, columns: int, rows: int) -> None:
         """Changes the screen's size from the log's head on."""

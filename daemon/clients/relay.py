@@ -27,6 +27,8 @@ TRIM_FROM = RETAINED + (64 << 10)
 ATTACH_TIME, BEHIND_TIME = 2.0, 0.5
 """Seconds that a client waits for the emulator to catch up before it gets a screen of where the emulator is; and for
 each further one."""
+_AFTER_IMAGE = float("inf")
+"""A client that gets a screen within an image waits for its end, and gets another one then."""
 FOLLOWER_LAG = 16 << 20
 """Bytes that a follower of a job's output may be behind."""
 
@@ -139,6 +141,8 @@ class Relay:
         left = False
         for client in waiting:
             if not model.lag:
+                if client.needed_at == _AFTER_IMAGE and model.emulator.in_image:
+                    continue
                 if client.needs != REPAINT or client.position >= model.position:
                     self._send_screen(client)
             else:
@@ -229,6 +233,10 @@ class Relay:
         if model.lag:  # what lies between here and the log's head will reach it as another screen
             client.left_at = client.position
             client.needs, client.needed_at = RESYNC, time.monotonic() - ATTACH_TIME + BEHIND_TIME
+        elif emulator.in_image:  # the rest of it would be text, and nobody knows where the cursor is behind it
+            client.left_at = client.position
+            client.needs, client.needed_at = RESYNC, _AFTER_IMAGE
+            model.mark(client.position)
         client.connection.queue(*protocol.pieces(protocol.SCREEN, model.position, screen, advance=False))
         client.connection.feed(self.log)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sesh.vt.cell import DEFAULT, Encoder, Pen, apply_sgr, closed, data_of, decode, encode, plain, with_link
+from sesh.vt.images import CELL, begins
 from sesh.vt.marks import unmarked, write
 from sesh.vt.row import Row, logical_lines
 from sesh.vt.screen import SavedCursor, Screen, Stacks
@@ -64,6 +65,8 @@ def dump(screen: Screen, tokenizer: Tokenizer) -> dict[str, object]:
         "partial": partial.decode("latin-1"),
         "decoder": flags,
         "errors": tokenizer.errors,
+        "skipped": tokenizer.skipped,
+        "images": screen.images.state(),
         **{name: getattr(screen, name) for name in _PLAIN},
     }
 
@@ -98,6 +101,8 @@ def load(screen: Screen, tokenizer: Tokenizer, state: dict[str, Any]) -> None:
     tokenizer.pending = state["pending"]
     tokenizer.decoder.setstate((state["partial"].encode("latin-1"), state["decoder"]))
     tokenizer.errors = state["errors"]
+    tokenizer.skipped = state["skipped"]
+    screen.images.load(state["images"])
 
 
 def _dump_pen(pen: Pen) -> list[str]:
@@ -178,6 +183,10 @@ class Emulator:
         """Change the size, clamped to 1 to 1000; the main screen is reflowed, the alternate screen is not."""
         self.screen.resize(_clamped(rows), _clamped(columns))
 
+    def set_cell(self, size: tuple[int, int] | None) -> None:
+        """The width and height of a cell in pixels; None where unknown."""
+        self.screen.images.cell = size or CELL
+
     # -- what is set --------------------------------------------------------------------------------------
 
     @property
@@ -189,6 +198,13 @@ class Emulator:
     def rows(self) -> int:
         """Height in cells."""
         return self.screen.lines
+
+    @property
+    def in_image(self) -> bool:
+        """Whether an image has begun and not ended: what comes next belongs to it. One in parts that was given up has
+        ended once something else is printed."""
+        images = self.screen.images
+        return begins(self.tokenizer.pending) or (images.loading is not None and images.place == self.screen.place)
 
     @property
     def errors(self) -> int:
@@ -319,6 +335,7 @@ class Emulator:
             state = {**state, **hidden, "alternate_rows": None, "saved_modes": {}, "version": 3}
         if state.get("version") == 3:
             state = {**state, "version": VERSION}
+        state = {"skipped": 0, "images": [list(CELL), None, [], {}], **state}
         if state.get("version") != VERSION:
             raise ValueError(f"state of version {state.get('version')!r}, not {VERSION}")
         bounds = state["scrollback"]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from sesh.vt import grammar
 from sesh.vt.cell import DEFAULT, Pen, with_link
+from sesh.vt.images import Images
 from sesh.vt.marks import parsed, with_mark
 from sesh.vt.reflow import crop, reflow
 from sesh.vt.text import ASCII, Printing
@@ -349,6 +350,8 @@ class Screen(Modes):
         self.cwd = ""
         #: Titles pushed by XTWINOPS 22, oldest first: (BOTH, ICON or WINDOW; (icon name, title)).
         self.titles: list[tuple[int, tuple[str, str]]] = getattr(self, "titles", [])
+        self.images: Images = getattr(self, "images", Images())
+        self.images.loading = None
         #: Colours that the program changed, as it wrote them: OSC 4 by index, OSC 10 to 19 by number.
         self.palette: dict[int, str] = {}
         self.dynamic: dict[int, str] = {}
@@ -397,6 +400,32 @@ class Screen(Modes):
             column = max(column, 1)
         row = self.unshared_row(y)
         row.marks = with_mark(row.marks, column, body)
+
+    # -- images -------------------------------------------------------------------------------------------
+
+    def sixel(self, sequence: str, skipped: int) -> None:
+        """A sixel image: as many rows down as it covers. `skipped`: bands in its midst that are left out."""
+        x = self.cursor.x
+        for _ in range(self.images.sixel(sequence, skipped) - 1):
+            self.index()
+        self.cursor.x = min(x, self.cursor.x)
+
+    @property
+    def place(self) -> list[int]:
+        """Where the cursor is, and how many lines have scrolled off: it changes with whatever is printed."""
+        return [self.cursor.y, self.cursor.x, self.scrollback.scrolled]
+
+    def graphics(self, body: str) -> None:
+        """A command of kitty's graphics: right and down by the cells that the image covers."""
+        self.images.place = self.place
+        cells = self.images.kitty(body)
+        if cells is None:
+            return
+        columns, rows = cells
+        x = min(self.cursor.x, self.columns) + columns
+        for _ in range(rows - 1 + (x >= self.columns)):
+            self.index()
+        self.move_to(self.cursor.y, 0 if x >= self.columns else x)
 
     def _set_palette(self, rest: str) -> None:
         parts = rest.split(";")

@@ -4,8 +4,9 @@ One regular expression splits a block, and `findall` returns whole runs of text,
 What a block leaves unfinished is kept, within a bound, and can be sent on to a terminal as it is.
 
 The grammar is that of `grammar`; C1 is dropped. As in DEC's parser, controls within a sequence act before it. A
-sequence of LIMIT characters or more is ignored. So is one that is in none of the tables (DEC STD 070, XTerm ctlseqs,
-the keyboard protocol of kitty): queries, and all that acts on more than the screen, such as bells and the clipboard.
+sequence of LIMIT characters or more is ignored, but for the size of an image. So is one that is in none of the tables
+(DEC STD 070, XTerm ctlseqs, kitty's protocols): queries, and all that acts on more than the screen, such as bells and
+the clipboard.
 """
 
 from __future__ import annotations
@@ -197,8 +198,17 @@ class Dispatcher:
         kind = sequence[1]
         if kind == "]":
             self.screen.operating_command(sequence[2:].removesuffix("\x07"))
+        elif kind in "P_":
+            self.image(sequence)
         elif kind in G_SETS and len(sequence) in {3, 4}:
             self.screen.define_charset(sequence[2:], kind)
+
+    def image(self, sequence: str, skipped: int = 0) -> None:
+        """Act on a string that may be an image. `skipped`: bands of sixel in its midst that are left out."""
+        if sequence[1] == "P":
+            self.screen.sixel(sequence, skipped)
+        elif sequence[2:3] == "G":
+            self.screen.graphics(sequence[2:])
 
 
 #: Bytes that are tokenized at once, those of a piece that cannot be divided at any token, and tokens that are acted on
@@ -249,6 +259,8 @@ class Tokenizer:
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         #: The start of an unfinished sequence, as text.
         self.pending = ""
+        #: Bands of sixel in what came behind `pending` and was not kept.
+        self.skipped = 0
         self.errors = 0
         self.last_error: Exception | None = None
         self._calls: dict[str, Call] = {}
@@ -303,7 +315,8 @@ class Tokenizer:
         text = self.decoder.decode(data)
         if pending:
             if len(pending) >= LIMIT and not _ENDS[pending[1] in STRINGS].search(text):
-                return len(data)  # more of what is ignored already, usually an image
+                self.skipped += text.count("-")
+                return len(data)  # more of what is not kept, usually an image
             text = pending + text
             self.pending = ""
         divisible = until is not None and len(data) > SMALL
@@ -395,8 +408,11 @@ class Tokenizer:
                     action()
                 elif len(escape) - escape.endswith("\x07") < LIMIT:
                     self.dispatcher.escape(escape)
+                elif escape[1] in "P_":
+                    self.dispatcher.image(escape, self.skipped)
             elif unfinished:
                 self.pending = unfinished[:LIMIT]
+                self.skipped = self.skipped + unfinished.count("-", LIMIT) if len(unfinished) >= LIMIT else 0
                 continue
             elif interrupted:
                 return str(interrupted)

@@ -1,4 +1,4 @@
-"""Images go to the terminals that are there, byte for byte, and have no part in a restore."""
+"""Images go to the terminals that are there, byte for byte; a restore has blank rows in their place."""
 
 from __future__ import annotations
 
@@ -37,6 +37,33 @@ def test_an_image_passes_untouched_and_is_left_out_of_a_restore(home: Home, term
     window.type(b"\x1c")
     assert window.exit_code() == 0
     again = terminal("work")
-    again.wait_for("beforeafter")
+    again.wait_for("after")
     assert len(again.raw) < 10_000
     assert not any(opener in again.raw for opener in (b"\x1bP", b"\x1b_", b"\x1b]1337"))
+
+
+PARTS = {
+    "sixel": (b'\x1bPq"1;1;30;70#0~~', b"-~~-~~\x1b\\"),
+    "kitty": (b"\x1b_Ga=T,f=24,s=30,v=70,q=2;AAAA", b"AAAA\x1b\\"),
+    "kitty in parts": (b"\x1b_Ga=T,f=24,s=30,v=70,q=2,m=1;AAAA\x1b\\", b"\x1b_Gm=0;AAAA\x1b\\"),
+}
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_who_attaches_in_the_midst_of_an_image_gets_nothing_of_it(home: Home, terminal: Open, kind: str) -> None:
+    begin, end = PARTS[kind]
+    paths = home.write("begin", b"top\r\nbefore\r\n" + begin), home.write("end", end + b"\r\nafter")
+    script = f"stty -opost -echo -icanon; cat {paths[0]}; head -c 1 >/dev/null; cat {paths[1]}; sleep 1000"
+    first = terminal("work", "--", "sh", "-c", script)
+    first.wait_until(lambda: begin in first.raw, what="the start of the image")
+    second = terminal("work")
+    second.wait_for("before")
+    first.type("x")
+    first.wait_until(lambda: first.raw.endswith(b"after"), what="the end of the image")
+    second.wait_for("after")
+    assert begin + end in first.raw
+    assert not any(part in second.raw for part in (b"~~", b"AAAA", b"\x1bP", b"\x1b_"))
+    third = terminal("work")
+    third.wait_for("after")
+    assert second.screen() == third.screen()
+    assert [line.strip() for line in second.screen()[:8]] == ["top", "before", "", "", "", "", "after", ""]

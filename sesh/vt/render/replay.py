@@ -31,7 +31,7 @@ _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
 
 def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> bytes:
     """For a terminal of the emulator's size that attaches: the last `lines` logical lines of scrollback, the screen,
-    and everything that is set. Unfinished bytes come last, as they were received.
+    and everything that is set. Unfinished bytes come last, as they were received, but nothing of an image.
 
     `clear`: the terminal shows something else, which is scrolled away first.
     """
@@ -92,7 +92,7 @@ def _restore(
         if part:
             out.sequence(part)
     _cursor(out, screen)
-    return to_replay(str(out)).encode() + emulator.tokenizer.unfinished
+    return to_replay(str(out)).encode() + (b"" if emulator.in_image else emulator.tokenizer.unfinished)
 
 
 # -- content --------------------------------------------------------------------------------------------------

@@ -43,7 +43,10 @@ STRINGS = (
     "\x1b]104\x07", "\x1b]10;#fff;#000\x07", "\x1b]11;?\x07", "\x1b]110\x07", "\x1b]12;rgb:1/2/3\x07",
     "\x1b]133;A\x07", "\x1b]133;A;cl=m;k=s\x1b\\", "\x1b]133;B\x07", "\x1b]133;C;cmdline_url=ls\x07",
     "\x1b]133;D;1\x07",
-    "\x1b]52;c;aGk=\x07", "\x1bPq#0\x1b\\", "\x1b_Gx\x1b\\", "\x1b^p\x1b\\", "\x1bXs\x1b\\", "\x1b]0;cut\x18",
+    "\x1b]52;c;aGk=\x07", "\x1bPq#0\x1b\\", "\x1b_Gx\x1b\\",
+    "\x1bPq#0~~-~~-~~-~~-~~\x1b\\", '\x1bP0;1q"1;1;30;70#1~', "\x1b_Ga=T,f=24,s=30,v=50;AAAA\x1b\\",
+    "\x1b_Ga=T,f=100,c=4,r=3,m=1;AAAA\x1b\\", "\x1b_Gm=1;AAAA\x1b\\", "\x1b_Gm=0;AAAA\x1b\\", "\x1b_Gm=0;AAA",
+    "\x1b^p\x1b\\", "\x1bXs\x1b\\", "\x1b]0;cut\x18",
     "\x1bkscr\x1b\\",
     "\x1b[>1u", "\x1b[>5u", "\x1b[<u", "\x1b[<2u", "\x1b[=3;1u", "\x1b[=4;2u", "\x1b[=1;3u", "\x1b[?u", "\x1b[>4;2m",
     "\x1b[>4m", "\x1b[>4;1m", "\x1b[2 q", "\x1b[5 q", "\x1b[0 q", "\x1b[!p", "\x1b[22;0t",
@@ -99,13 +102,15 @@ def cut(rng: random.Random, data: bytes) -> list[bytes]:
 
 
 #: What a restore does not bring back: what acts, what only counts, and what the program once used.
-_LEFT_OUT = {"ever_set_modes", "ever_set_resources", "ever_changed", "errors", "scrollback"}
+_LEFT_OUT = {"ever_set_modes", "ever_set_resources", "ever_changed", "errors", "scrollback", "images", "skipped"}
 
 
 def essence(emulator: Emulator, blank: int = 0) -> dict[str, Any]:
     """The state that a replay restores. `blank` lines came before everything else, from scrolling the screen away."""
     state: dict[str, Any] = emulator.state()
     out = {key: value for key, value in state.items() if key not in _LEFT_OUT}
+    if emulator.in_image:
+        out |= {"pending": "", "partial": "", "decoder": 0}
     out["modes"] = {number: on for number, on in out["modes"].items() if number != "2026"}
     lines = state["scrollback"]["lines"]
     if lines[:blank] == [""] * blank:

@@ -1,0 +1,148 @@
+"""Images move the cursor as they do on a terminal, and no replay has a part of one."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.replay import replay
+
+BANDS = "~~-~~-~~-~~-~~-~~-~~"  # 42 pixels
+PNG = base64.b64encode(
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (45).to_bytes(4, "big") + (61).to_bytes(4, "big") + b"\x08\x06"
+)
+ANY = base64.b64encode(bytes(300)).decode()
+
+
+def fed(*parts: str, columns: int = 20, rows: int = 10, cell: tuple[int, int] | None = None) -> Emulator:
+    emulator = Emulator(columns, rows)
+    emulator.set_cell(cell)
+    for part in parts:
+        emulator.feed(part.encode())
+    assert emulator.errors == 0, emulator.last_error
+    return emulator
+
+
+def sixel(body: str) -> str:
+    return f"\x1bPq{body}\x1b\\"
+
+
+def kitty(control: str, payload: str = ANY) -> str:
+    return f"\x1b_G{control};{payload}\x1b\\"
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        (BANDS, 3),
+        ('"1;1;30;45' + "~", 3),
+        ('"1;1;30;6' + BANDS, 3),
+        ("?-?-@", 1),
+        ("?-?-?-@-", 1),
+        ("@-@-@-@-@-@-@", 2),
+        ("#0;2;90;90;90!30~$#1!30?-!30~-!30~-!30~", 2),
+        ('"1;1;9;40', 2),
+        ("", 1),
+        ("$-$-$-$-", 1),
+    ],
+)
+def test_after_sixel_the_cursor_is_in_the_last_row_and_the_column_of_the_image(body: str, rows: int) -> None:
+    assert fed("\x1b[2;4H", sixel(body)).cursor == (rows, 3)
+
+
+def test_a_sixel_image_takes_the_rows_that_the_size_of_a_cell_in_pixels_makes() -> None:
+    assert fed(sixel('"1;1;30;45~'), cell=(6, 13)).cursor == (3, 0)  # xterm 379
+    assert fed(sixel('"1;1;30;45~'), cell=(6, 45)).cursor == (0, 0)
+
+
+def test_an_image_at_the_bottom_scrolls_and_is_restored_as_blank_rows() -> None:
+    emulator = fed("one\r\ntwo\r\n", sixel('"1;1;30;70~'), "\r\nafter", rows=4)
+    assert emulator.text() == ["", "", "", "after"]
+    assert emulator.last_lines(9) == ["one", "two", "", "", "", "", "after"]
+    copy = fed(replay(emulator).decode(), rows=4)
+    assert copy.text() == emulator.text()
+    assert copy.cursor == emulator.cursor
+
+
+def test_a_long_sixel_image_has_its_height_whether_it_says_it_or_not() -> None:
+    body = "".join(f"#1!30~$#2{'~' * 9000}-" for _ in range(20))
+    for data in (sixel(body), sixel('"1;1;9000;120' + body)):
+        assert len(data) > 100_000
+        emulator = fed(data)
+        assert emulator.cursor == (5, 0)
+        cut = Emulator(20, 10)
+        for at in range(0, len(data), 777):
+            cut.feed(data[at : at + 777].encode())
+            cut = Emulator.from_state(json.loads(json.dumps(cut.state())))
+        assert cut.state() == emulator.state()
+
+
+@pytest.mark.parametrize(
+    ("control", "cursor"),
+    [
+        ("a=T,f=24,s=45,v=61", (4, 8)),
+        ("a=T,f=100", (4, 8)),
+        ("a=T,c=4,r=2", (2, 7)),
+        ("a=T,f=32,s=45,v=61,c=9", (7, 12)),
+        ("a=T,f=32,s=10,v=61,r=2", (2, 4)),
+        ("a=T,f=24,s=45,v=61,X=6,Y=10", (4, 9)),
+        ("a=T,f=24,s=450,v=61,w=10,h=21", (2, 4)),
+        ("a=T,f=24,s=45,v=61,C=1", (1, 3)),
+        ("a=T,f=24,s=45,v=61,U=1", (1, 3)),
+        ("a=T,f=100,o=z", (1, 3)),
+        ("a=T,f=100,t=f", (1, 3)),
+        ("a=t,f=24,s=45,v=61", (1, 3)),
+        ("a=q,i=1,f=24,s=45,v=61", (1, 3)),
+        ("f=24,s=45,v=61", (1, 3)),
+        ("a=d", (1, 3)),
+        ("a=T,s=-1,v=x,c=,r=99999999999", (1, 3)),
+    ],
+)
+def test_after_graphics_of_kitty_the_cursor_is_right_of_the_last_row(control: str, cursor: tuple[int, int]) -> None:
+    assert fed("\x1b[2;4H", kitty(control, PNG.decode())).cursor == cursor
+
+
+def test_graphics_up_to_the_right_edge_continue_in_the_row_below_and_scroll() -> None:
+    emulator = fed("top\r\n\x1b[10;15H", kitty("a=T,c=9,r=3"), "x")
+    assert emulator.text()[9] == "x"
+    assert emulator.last_lines(99)[0] == "top"
+
+
+def test_an_image_that_comes_in_parts_moves_the_cursor_at_its_end() -> None:
+    emulator = fed(kitty("a=T,f=100,m=1", PNG.decode()), kitty("m=1"))
+    assert (emulator.cursor, emulator.in_image) == ((0, 0), True)
+    emulator.feed(kitty("m=0").encode())
+    assert (emulator.cursor, emulator.in_image) == ((3, 5), False)
+
+
+def test_an_image_that_was_sent_before_is_placed_in_its_size() -> None:
+    emulator = fed(kitty("a=t,i=7,f=24,s=45,v=61"), kitty("a=p,i=7", ""))
+    assert emulator.cursor == (3, 5)
+    assert fed(kitty("a=p,i=8", "")).cursor == (0, 0)
+    for number in range(1, 1000):
+        emulator.feed(kitty(f"a=t,i={number},f=24,s=1,v=1", "").encode())
+    assert len(json.dumps(emulator.state()["images"])) < 3000
+
+
+@pytest.mark.parametrize(
+    "start",
+    ['\x1bP0;1q"1;1;9;90#0~~', "\x1b_Ga=T,f=100;AAAA", "\x1b]1337;File=inline=1:AAAA", kitty("a=T,f=100,m=1"),
+     kitty("a=T,f=100,m=1") + "\x1b_Gm", sixel(BANDS)[:-2] + "~" * 100_000],
+)  # fmt: skip
+def test_a_replay_in_the_midst_of_an_image_has_nothing_of_it(start: str) -> None:
+    emulator = fed("text\x1b[m", start)
+    assert emulator.in_image
+    assert replay(emulator) == replay(fed("text\x1b[m"))
+
+
+def test_an_image_of_any_size_costs_no_more_than_a_thousand_rows() -> None:
+    assert fed(sixel('"1;1;9;65535~')).scrolled < 1000
+    assert fed(kitty("a=T,c=99999,r=99999")).scrolled < 1000
+
+
+def test_an_image_in_parts_that_was_given_up_is_over_with_the_next_text() -> None:
+    emulator = fed(kitty("a=T,f=100,m=1"), "\r\n$ ")
+    assert not emulator.in_image
