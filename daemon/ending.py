@@ -8,7 +8,7 @@ from sesh import platform, protocol
 from sesh.daemon.clients.connection import ASIDE, DRAWN, HELD, RAW, Client
 from sesh.daemon.clients.registry import STALLED
 from sesh.lean import signal
-from sesh.store import results
+from sesh.store import records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
         def release(self) -> None: ...
 
+        def leave(self) -> None: ...
+
+        def forget(self) -> None: ...
+
 
 KILL_AFTER = 2.0
 """Seconds between SIGHUP and SIGKILL."""
@@ -54,6 +58,8 @@ class Ending:
         """Whether the session was asked to end: then every process of it is ended, not only the program."""
         self.done = False
         """Whether the program has ended, and the session's files are removed or it is kept."""
+        self.unseen = False
+        """Whether it ended while nobody was attached, so that its files stay when the daemon is gone."""
         self._requests: list[tuple[Connection, int]] = []
         self._hung_up = False
         """Whether they have been sent SIGHUP."""
@@ -134,7 +140,18 @@ class Ending:
         session.emit("exited", exit_code=session.exit_code, signal=session.exit_signal, reason=self._reason())
         session.faults.guard(self._host.close_pump, "the terminal")
         session.faults.guard(self._keep_result, "the result")
+        if self._outlives():
+            self.unseen = bool(session.facts.get("persist"))
+            session.facts["keep"] = not self.unseen
         self._finish()
+
+    def _outlives(self) -> bool:
+        """Whether the session stays listed: nobody saw its end, which was not asked for (see `Config.keep`)."""
+        session, facts = self.session, self.session.facts
+        if facts["job"] or facts["keep"] or self.killed or session.clients:
+            return False
+        left_by_itself = bool(facts.get("shell")) and not session.exit_code
+        return {"never": False, "always": not left_by_itself}.get(str(facts.get("outlive")), bool(session.exit_code))
 
     def _reason(self) -> str:
         """Why the session has ended, in a word."""
@@ -164,11 +181,14 @@ class Ending:
         session = self.session
         for timer in ("end", "timeout", "checkpoint", "reopen"):
             session.timers.clear(timer)
-        if session.facts["keep"]:
+        if session.facts["keep"] or self.unseen:
             session.faults.guard(lambda: session.write_record(durable=True), "the record")
             if session.facts.get("persist"):
                 session.faults.guard(lambda: session.checkpointer().write(), "the checkpoint")
-        else:
+        if self.unseen:
+            session.faults.guard(self._host.leave, "the release")
+            session.faults.guard(records.forget_ended, "the oldest sessions that have ended")
+        elif not session.facts["keep"]:
             session.faults.guard(self._host.release, "the release")
         self.done = True
         self._since = time.monotonic()  # a client that was slow before has time to take the rest, and the result
@@ -221,6 +241,9 @@ class Ending:
         if client.mode == DRAWN:
             self.session.relay.draw()
         session = self.session
+        if self.unseen:  # its creator attaches only now, and sees it
+            self.unseen = False
+            session.faults.guard(self._host.forget, "the release")
         message = {"name": session.name, "code": session.exit_code, "signal": session.exit_signal}
         client.connection.queue(protocol.message(protocol.EXIT, {**message, "reason": self._reason()}))
         self._host.handler.dismiss(client)

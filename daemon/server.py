@@ -15,7 +15,7 @@ from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.shell import variables
 from sesh.errors import ProtocolError, Refused, SeshError
 from sesh.lean import signal
-from sesh.store import results
+from sesh.store import records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -433,6 +433,16 @@ class Server:
         if pump.pty is not None:
             self._poller.forget(pump.pty.descriptor)
         pump.close()
+
+    def leave(self) -> None:
+        """Stops listening; the session's files stay, for those who want to know how it ended."""
+        self._poller.forget(self.listener.socket.fileno())
+        self.listener.leave()
+        self.session.remove_agent_link()
+
+    def forget(self) -> None:
+        """Removes the files that `leave` left."""
+        records.forget(self.session.name, self.session.facts["id"])
 
     def release(self) -> None:
         """Gives the session's name back, and removes its files."""

@@ -42,6 +42,8 @@ MAX_UNANSWERED = 1000
 """Queries that wait for the emulator; those beyond are not answered."""
 _WITH_HOOKS = ("bell", "exited", "notification", "command_ended")
 _MAX_COMMAND = 32 << 10
+MAX_HISTORY = 32 << 10
+"""Characters of the commands that a checkpoint keeps."""
 
 
 class Session:
@@ -303,6 +305,7 @@ class Session:
             "last_activity": timestamp(self.pump.last_activity),
             "cwd": platform.directory_of(self.facts["pid"]) if running_here else "",
             "title": self.title,
+            "history": self.history.newest(MAX_HISTORY) if self.history is not None else [],
         }
 
     # -- the end
@@ -354,6 +357,7 @@ class Session:
             "command": _shorten(facts["command"]),
             "title": self.title,
             "exit_code": self.exit_code,
+            "ended": timestamp(self.ended_at) if self.ended_at is not None else None,
             "columns": self.clients.size[0],
             "rows": self.clients.size[1],
             "labels": facts["labels"],
@@ -399,7 +403,10 @@ class Session:
             "terminals": platform.terminal_filesystem(),
             "keep": facts["keep"],
             "shell": bool(facts.get("shell")),
+            "job": facts["job"],
             "exit_code": self.exit_code,
+            "signal": self.exit_signal,
+            "ended": timestamp(self.ended_at) if self.ended_at is not None else None,
             "version": __version__,
         }
 

@@ -4,6 +4,7 @@ detach_key = 'C-\\'            # tmux's names, one key or two, or none; SESH_DET
 replay_lines = 1000           # lines of scrollback that an attachment shows
 persist = true                # whether lost sessions can be read again
 title = false                 # whether the window's title shows the session and what runs in it
+keep = "failed"               # sessions that ended unseen: "failed", "always", "never"
 [groups]
 web = ["@web1", "deploy@web2"]
 [remotes.box]
@@ -31,7 +32,8 @@ REPLAY_LINES = 1_000
 MOST_REPLAY_LINES = 1_000_000
 LARGEST = 1 << 20
 """Bytes of the file."""
-KEYS = ("detach_key", "replay_lines", "persist", "title", "groups", "remotes", "hooks")
+KEEP = ("failed", "always", "never")
+KEYS = ("detach_key", "replay_lines", "persist", "keep", "title", "groups", "remotes", "hooks")
 HOOKS = ("on_bell", "on_exit", "on_notification", "on_command_failed")
 
 
@@ -65,11 +67,13 @@ class Config:
 
     `detach_key`: empty where none is set; the reader of the key calls `warn` if it is invalid. `groups`: hosts by the
     group's name, neither with `@`. `remotes`: the words of the command that reaches a host, by the host's name.
-    `hooks`: shell source by the name of the hook. `warnings`: what was not taken.
+    `hooks`: shell source by the name of the hook. `keep`: which sessions stay listed for a week that ended while nobody
+    was attached: those that failed, all (but for shells that were left with 0), none. `warnings`: what was not taken.
     """
 
     __slots__ = (
-        "_places", "detach_key", "groups", "hooks", "path", "persist", "remotes", "replay_lines", "title", "warnings",
+        "_places", "detach_key", "groups", "hooks", "keep", "path", "persist", "remotes", "replay_lines", "title",
+        "warnings",
     )  # fmt: skip
 
     def __init__(self, path: str) -> None:
@@ -78,6 +82,7 @@ class Config:
         self.replay_lines = REPLAY_LINES
         self.persist = True
         self.title = False
+        self.keep = KEEP[0]
         self.groups: dict[str, list[str]] = {}
         self.remotes: dict[str, list[str]] = {}
         self.hooks: dict[str, str] = {}
@@ -133,6 +138,12 @@ class Config:
             setattr(self, key, value)
         else:
             self.warn(f"{key} must be true or false", key)
+
+    def _take_keep(self, value: object) -> None:
+        if value in KEEP:
+            self.keep = str(value)
+        else:
+            self.warn(f"keep must be one of {', '.join(KEEP)}, in quotes", "keep")
 
     def _take_groups(self, value: dict[str, Any]) -> None:
         for name, members in value.items():

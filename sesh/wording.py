@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time as clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def state(session: dict[str, Any]) -> str:
     if session.get("machine"):
         return f"on {plain(session['machine'])}"
     if session["state"] == "exited":
-        return f"exited {session.get('exit_code')}"
+        ended = seconds(session.get("ended"))
+        return f"exited {session.get('exit_code')}" + (f" ({ago(clock.time() - ended)})" if ended is not None else "")
     if session["state"] != "running":
         return plain(session["state"])
     if session.get("responding") is False:

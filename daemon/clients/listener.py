@@ -117,6 +117,13 @@ class Listener:
                     raise
         self.close()
 
+    def leave(self) -> None:
+        """Removes the socket, where it is still its own, and stops listening; the other files stay. Raises OSError."""
+        with paths.locked(self.folder):
+            if self._ours():
+                os.unlink(self._path(self.name))
+        self.close()
+
     def close(self) -> None:
         """Stops listening; the files stay."""
         self.socket.close()

@@ -32,6 +32,8 @@ MAX_ENTRIES = 100
 MAX_OUTPUT = 256 << 10
 MAX_OUTPUT_IN_ALL = 4 << 20
 """Bytes of output kept, of one command and of all."""
+_FACTS_SIZE = 150
+"""Characters that a command's other facts take as JSON."""
 
 
 class History:
@@ -48,6 +50,16 @@ class History:
     def __iter__(self) -> Iterator[tuple[Entry, bytes]]:
         """Each command and what is kept of its output, the newest last."""
         return iter(self._entries)
+
+    def newest(self, room: int) -> list[Entry]:
+        """The newest commands, the oldest of them first, whose texts have at most so many characters."""
+        found: list[Entry] = []
+        for entry, _ in reversed(self._entries):
+            room -= sum(map(len, map(str, entry["command"]))) + len(str(entry["cwd"])) + _FACTS_SIZE
+            if room < 0:
+                break
+            found.append(entry)
+        return found[::-1]
 
     def dump(self) -> tuple[int, Entry | None, list[tuple[Entry, bytes]], list[list[Any]]]:
         """Count, last answer, commands, answers: all of it but for the bytes as plain data."""

@@ -3,8 +3,8 @@
 What the session is to be comes as its spec, plain data: name, directory (empty for the creator's), umask, command (a
 list, None for the user's shell), environment (the creator's), extra (variables that win), columns, rows, width, height
 (0 without a terminal), labels, keep, job, timeout (seconds, for a job), stdin (whether the job reads what its creator
-sends), login, term, colorterm, id (None for a new one), persist (whether the daemon writes checkpoints), before (text
-to show above the program's output), gate (whether the command starts only after Enter).
+sends), login, term, colorterm, id (None for a new one), persist (whether the daemon writes checkpoints), outlive
+(`Config.keep`), before (text to show above the program's output), gate (whether the command starts only after Enter).
 """
 
 from __future__ import annotations
@@ -216,6 +216,7 @@ def _start_session(spec: Spec) -> Session:
         "job": bool(spec.get("job")),
         "shell": not spec.get("command"),
         "persist": spec.get("persist") is True,
+        "outlive": spec.get("outlive"),
         "deadline": created + float(spec["timeout"]) if spec.get("timeout") is not None else None,
         "pid": pty.pid,
     }

@@ -118,7 +118,7 @@ def go(
             join=bool(view.get("join")),
         )
     entry = enter.Entry(cli.caller, name, spec, **_suggested(name, directory))
-    if entry.connection is None and not entry.lost and printing.on_terminal():
+    if entry.connection is None and not entry.dormant and printing.on_terminal():
         from sesh.ops import lookup
 
         host = lookup.find(cli.caller, name, creates=True)

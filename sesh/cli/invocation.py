@@ -56,10 +56,12 @@ class Person(Caller):
         """What an attachment lays over its first screen, empty for nothing."""
         return "; ".join(self._remembered)
 
-    def ask(self, question: str, answers: Answers, default: str) -> str:
+    def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """The letter that the person chooses; empty for none."""
         from sesh.cli import console
 
+        if above:
+            printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
         return console.ask(question, answers, default)
 
 

@@ -60,11 +60,11 @@ class LinkCaller(Caller):
         if self.notes and self.notes[-1][0] == line:
             self.notes[-1] = (line, True)
 
-    def ask(self, question: str, answers: Answers, default: str) -> str:
+    def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """The next answer. Raises Question, which leads to it, where there is none yet."""
         if self._answers:
             return self._answers.pop(0)
-        raise Question(question, answers, default)
+        raise Question(question, answers, default, above)
 
 
 def serve() -> int:
@@ -190,7 +190,8 @@ def _chunks(data: bytes) -> list[bytes]:
 
 def _question(asked: Question) -> dict[str, Any]:
     """A question on its way to the person."""
-    return {"question": asked.text, "answers": [list(each) for each in asked.answers], "default": asked.default}
+    answers = [list(each) for each in asked.answers]
+    return {"question": asked.text, "answers": answers, "default": asked.default, "above": asked.above}
 
 
 def _begun(session_id: str) -> Led | None:

@@ -51,12 +51,13 @@ class Caller:
     def remember(self, line: str) -> None:
         """Keeps a line for the first screen of the session that is entered now: it covers what was noted."""
 
-    def ask(self, question: str, answers: Answers, default: str) -> str:
+    def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """The letter of the answer that the person chooses, empty where they choose none. Only where `can_ask`.
 
-        `answers`: a small letter or digit and what it means, each. Raises Interrupted.
+        `answers`: a small letter or digit and what it means, each; `above`: text with SGR that is shown before. Raises
+        Interrupted.
         """
-        raise Question(question, answers, default)
+        raise Question(question, answers, default, above)
 
     def agrees(self, question: str) -> bool:
         """Whether the person answers a question with yes; Enter means no."""
@@ -85,8 +86,10 @@ class Caller:
 
 
 class Question(SeshError):
-    """What only the person can decide: the `text`, the `answers` (letter and meaning), the `default` one."""
+    """What only the person can decide: the `text`, the `answers` (letter and meaning), the `default` one; what is shown
+    `above`.
+    """
 
-    def __init__(self, text: str, answers: Answers, default: str) -> None:
+    def __init__(self, text: str, answers: Answers, default: str, above: str = "") -> None:
         super().__init__(text)
-        self.text, self.answers, self.default = text, answers, default
+        self.text, self.answers, self.default, self.above = text, answers, default, above

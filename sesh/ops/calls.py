@@ -144,7 +144,7 @@ def answered(caller: Caller, question: dict[str, Any]) -> str:
     letters = [letter for letter, _ in answers]
     if default not in letters or not all(letters) or len(set(letters)) < len(letters):
         raise gate.malformed("RESPONSE", ".answers cannot be chosen from")
-    return caller.ask(question["question"], answers, default)
+    return caller.ask(question["question"], answers, default, str(question.get("above") or ""))
 
 
 def encoded(result: Any) -> bytes:

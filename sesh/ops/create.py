@@ -66,7 +66,7 @@ def order(
         "job": False,
         "timeout": None,
         "login": origin is not None,
-        "persist": _persists(caller),
+        **_settings(caller),
         "id": caller.session_id,
     }
 
@@ -77,9 +77,12 @@ def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
     return dict(check_variable(word) for word in env), dict(check_label(word) for word in label)
 
 
-def _persists(caller: Caller) -> bool:
-    """Whether sessions are kept for when their daemon has died; without settings nothing is loaded for that."""
-    return not os.path.exists(paths.settings_file()) or caller.settings().persist
+def _settings(caller: Caller) -> Order:
+    """What becomes of a session that loses its daemon, or ends unseen; without a file nothing is loaded."""
+    if not os.path.exists(paths.settings_file()):
+        return {"persist": True, "outlive": "failed"}
+    settings = caller.settings()
+    return {"persist": settings.persist, "outlive": settings.keep}
 
 
 def size(terminal: int) -> tuple[int, int, int, int]:

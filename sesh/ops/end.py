@@ -44,7 +44,7 @@ def _end_portion(names: Sequence[str]) -> dict[str, SeshError]:
         try:
             asked[name] = _request_end(name)
         except SeshError as error:
-            if not forget_lost(name):
+            if not forget(name):
                 failed[name] = error
     deadline = time.monotonic() + _END_TIMEOUT
     for name, connection in asked.items():
@@ -87,7 +87,7 @@ def _daemon_died(name: str, deadline: float) -> bool:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)  # no event tells of its end
-    forget_lost(name)
+    forget(name)
     return True
 
 
@@ -112,17 +112,17 @@ def _kill_daemon(name: str) -> bool:
             os.killpg(group, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             continue
-    return forget_lost(name)
+    return forget(name)
 
 
-def forget_lost(name: str) -> bool:
-    """Removes the files of a session whose daemon died; False if it is not lost, or another machine's."""
+def forget(name: str) -> bool:
+    """Removes the files of a dormant session; False if it is none, or another machine's."""
     try:
         folder = paths.directory()
-        if not paths.trusted(folder) or find.lost_record(name) is None:
+        if not paths.trusted(folder) or find.dormant(name) is None:
             return False
         with paths.locked(folder):
-            if find.lost_record(name) is None:
+            if find.dormant(name) is None:
                 return False
             records.remove(name)
     except (Refused, OSError):

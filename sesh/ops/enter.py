@@ -13,7 +13,7 @@ from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError, Unreacha
 from sesh.names import differ_by_one, printable
 from sesh.ops import find
 from sesh.ops.caller import op
-from sesh.store import listing
+from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,13 +48,13 @@ def go(
 class Entry:
     """The way into the session NAME, in two steps: what stands against it is raised first, what it takes is done then.
 
-    `connection`: to the session that runs, None where there is none; `lost`: whether its daemon died.
+    `connection`: to the session that runs, None where there is none; `dormant`: whether it has no daemon.
     """
 
     def __init__(self, caller: Caller, name: str, spec: create.Spec, meant: str, remark: str) -> None:
         self.name = find.checked(name)
         self.connection = find.running(name)
-        self.lost = self.connection is None and find.lost_record(name) is not None
+        self.dormant = self.connection is None and find.dormant(name) is not None
         self._caller, self._spec, self._meant, self._remark = caller, spec, meant, remark
         self._plain = spec.get("directory") is None and spec.get("command") is None
         self._order: create.Order | None = None
@@ -74,7 +74,7 @@ class Entry:
         if self._order is None:
             self.check()
         name, connection = self.name, self.connection
-        if connection is None and not self.lost:
+        if connection is None and not self.dormant:
             name, connection = _near(self._caller, name)
         if connection is not None:
             apply(self._caller, name, self._spec)
@@ -84,16 +84,16 @@ class Entry:
         return name, self._created()
 
     def _created(self) -> Connection:
-        """A new session, or the one of that name created by another process meanwhile; a lost one is restarted."""
+        """A new session, one of that name created by another process meanwhile, or a dormant one started again."""
         from sesh.ops import create
 
         if self._order is None:
             raise Unreachable(f"{self.name} has just ended; try again")
         try:
-            if (known := find.lost_record(self.name)) is not None:
-                from sesh.ops import lost
+            if (known := find.dormant(self.name)) is not None:
+                from sesh.ops import dormant
 
-                return lost.begun(self._caller, self._order, self.name, known, plain=self._plain)
+                return dormant.enter(self._caller, self._order, self.name, known, plain=self._plain)
             return create.start(self._order, self.name)
         except Exists:
             connection = find.required(self.name)
@@ -210,12 +210,34 @@ def made(
     if name is None:
         return *create.start_numbered(what), True
     found = find.running(find.checked(name, "--new"))
+    if found is None and (known := find.dormant(name)) is not None:
+        return *_instead(caller, name, known, what, choice, asks=asks), True
     if found is None:
         try:
             return name, create.start(what, name), True
         except Exists:
             found = find.required(name)
     return _settled(caller, name, found, what, choice, asks=asks)
+
+
+def _instead(caller: Caller, name: str, known: Summary, what: create.Order, choice: str, *, asks: bool) -> Entered:
+    """A new session where a dormant one has the name: in its place, or beside it. Raises Exists, Refused."""
+    from sesh.ops import create
+
+    if not choice:
+        if not (asks and caller.can_ask):
+            raise find.occupied(known, "--replace", "--new-name")
+        answers = (("r", "Replace"), ("n", f"New: {create.next_name(name)}"), ("c", "Cancel"))
+        choice = {"r": "replace", "n": "new"}.get(caller.ask(find.how(known), answers, "n"), "")
+        if not choice:
+            raise Refused("nothing was done")
+    if choice == "join":
+        raise find.occupied(known)
+    if choice == "new":
+        return _beside(name, what)
+    from sesh.ops import dormant
+
+    return name, dormant.start(caller, what, name, known, again=False)
 
 
 def _settled(
@@ -321,7 +343,20 @@ def job(
     what = create.order(caller, **(spec or {}))
     what |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
     try:
-        return create.start_numbered(what) if name is None else (name, create.start(what, name))
+        if name is None:
+            return create.start_numbered(what)
+        if (known := find.dormant(name)) is not None:
+            return name, _job_instead(caller, name, known, what)
+        return name, create.start(what, name)
     except SeshError as error:
         error.exit_code = ExitCode.SESH_FAILED if error.exit_code == ExitCode.FAILED else error.exit_code
         raise
+
+
+def _job_instead(caller: Caller, name: str, known: Summary, what: create.Order) -> Connection:
+    """A job in the place of one that was lost, for what runs it each night; no other session is replaced by a job."""
+    from sesh.ops import dormant
+
+    if (records.readable(name) or {}).get("job") is not True:
+        raise find.occupied(known)
+    return dormant.start(caller, what, name, known, again=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import CALLED, gate, paths, wire
+from sesh import CALLED, gate, paths, wire, wording
 from sesh.errors import Exists, InvalidName, NotFound, Refused, Silent, TimedOut, UsageError
 from sesh.names import check_name, printable
 from sesh.store import listing, records
@@ -43,7 +43,7 @@ def checked(word: str, verb: str = "") -> str:
 
 
 def running(name: str) -> wire.Connection | None:
-    """A connection to the session, also a kept one; None where there is none, or a lost one.
+    """A connection to the session, also a kept one; None where there is none, or a dormant one.
 
     Raises Refused for another machine's, Unreachable for one that runs and does not accept.
     """
@@ -52,7 +52,7 @@ def running(name: str) -> wire.Connection | None:
     except NotFound:
         pass
     summary = listing.unanswered(name)
-    if summary is None or summary["state"] == "lost":
+    if summary is None or summary["state"] != "running":
         return None
     if "machine" in summary:
         raise elsewhere(name, summary)
@@ -65,10 +65,11 @@ def running(name: str) -> wire.Connection | None:
 
 
 def required(name: str) -> wire.Connection:
-    """A connection to a session that must be there. Raises NotFound, also for a lost one, and as `running` does."""
+    """A connection to a session that must be there. Raises NotFound, also for a dormant one, and as `running` does."""
     found = running(name)
     if found is None:
-        raise lost(name) if lost_record(name) else paths.absent(name)
+        known = dormant(name)
+        raise without_daemon(known) if known is not None else paths.absent(name)
     return found
 
 
@@ -106,17 +107,34 @@ def described(answer: dict[str, Any]) -> Summary:
     raise gate.malformed("RESPONSE", ".session is missing")
 
 
-def lost_record(name: str) -> Summary | None:
-    """What is known of a session whose daemon died; None where the name is free, runs, or is another machine's."""
+def dormant(name: str) -> Summary | None:
+    """What is known of a session that has no daemon: it was lost, or it ended unseen. None for all others."""
     summary = listing.unanswered(name)
-    return summary if summary is not None and summary["state"] == "lost" else None
+    return summary if summary is not None and summary["state"] in ("lost", "exited") else None
 
 
-def lost(name: str) -> NotFound:
-    """The error for a session whose daemon died."""
-    return NotFound(
-        f"{name} was lost: its daemon died", hint=f"`$sesh {name}` restarts it, `$sesh --kill {name}` forgets it"
-    )
+def how(known: Summary) -> str:
+    """What became of a dormant session, in words."""
+    name = known["name"]
+    if known["state"] == "exited":
+        return f"{name} {wording.state(known)}"
+    if known["lost"]["reason"] == "reboot":
+        return f"{name} was lost when this machine restarted"
+    return f"{name} was lost: its daemon died"
+
+
+def without_daemon(known: Summary) -> NotFound:
+    """The error for a dormant session."""
+    again = "restarts it" if known["state"] == "lost" else "shows it and starts it again"
+    return NotFound(how(known), hint=f"`$sesh {known['name']}` {again}, `$sesh --kill {known['name']}` forgets it")
+
+
+def occupied(known: Summary, *choices: str) -> Exists:
+    """The error for a name that a dormant session has; `choices`: the options that say what to do."""
+    if choices:
+        return Exists(f"{how(known)}; choose {' or '.join(choices)}")
+    name = known["name"]
+    return Exists(how(known), hint=f"`$sesh --open {name}` starts it again, `$sesh --kill {name}` frees the name")
 
 
 def taken(name: str) -> Exists:

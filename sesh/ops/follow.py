@@ -94,7 +94,8 @@ def met(
 @op
 def ended(_caller: Caller, name: str) -> dict[str, Any] | None:
     """How a session that is gone has ended, in the form of `met`; None if that is not known."""
-    result = results.newest(name) if find.lost_record(name) is None else None
+    known = find.dormant(name)
+    result = results.newest(name) if known is None or known["state"] == "exited" else None
     return _met_exit(result) if result is not None else None
 
 

@@ -10,7 +10,7 @@ import os
 
 from sesh.errors import Exists, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, printable
-from sesh.ops import create, find, lookup
+from sesh.ops import create, dormant, find, lookup
 from sesh.ops.caller import op
 from sesh.store import listing, shapes
 
@@ -183,7 +183,10 @@ def _make(caller: Caller, entry: Entry) -> dict[str, Any]:
             command=None if _is_shell(entry["command"]) else entry["command"],
             label=[f"{key}={value}" for key, value in entry["labels"].items()],
         )
-        create.start(order, name).close()
+        if (known := find.dormant(name)) is not None:
+            dormant.start(caller, order, name, known, again=True).close()
+        else:
+            create.start(order, name).close()
     except SeshError as error:
         if isinstance(error, Exists) and not find.ended(name):
             return row  # another process was faster

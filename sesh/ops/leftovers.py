@@ -174,7 +174,7 @@ def _settled_for(name: str, kind: str) -> float:
     try:
         with paths.locked(paths.directory()):
             record = records.readable(name)
-            if record is None or records.alive(record) != (kind == "ended"):
+            if record is None or (kind == "lost" and records.alive(record)):
                 return 0.0
             if kind == "lost" and not record.get("found_lost"):
                 records.write(record | {"found_lost": True})

@@ -58,13 +58,20 @@ def open_(
 ) -> bool:
     """Makes sure that a session runs; whether it was created now.
 
-    Raises Exists for one that has ended and is kept, CannotStart, Refused, UsageError, Unreachable.
+    A dormant one is started again, unless DIR or CMD is given. Raises Exists for one that has ended and is kept,
+    CannotStart, Refused, UsageError, Unreachable.
     """
     from sesh.ops import create, enter
 
     session = _summary(name)
     if session is None:
         what = create.order(caller, **(spec or {}))
+        if (known := find.dormant(name)) is not None:
+            from sesh.ops import dormant
+
+            again = not {"directory", "command"} & {key for key, value in (spec or {}).items() if value is not None}
+            dormant.start(caller, what, name, known, again=again).close()
+            return True
         try:
             create.start(what, name).close()
             return True
@@ -159,7 +166,14 @@ def rename(_caller: Caller, name: str | None, new: str) -> dict[str, Any]:
         if occupant is not None:
             occupant.close()
             raise find.taken(new)
-        find.ask(old, "rename", to=new)
+        if (known := find.dormant(new)) is not None:
+            raise find.occupied(known)
+        if find.dormant(old) is not None:
+            from sesh.ops import dormant
+
+            dormant.rename(old, new)
+        else:
+            find.ask(old, "rename", to=new)
         _rename_recent(old, new)
     return {"name": new, "renamed_from": old}
 
@@ -209,7 +223,11 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> dict[str, Any]:
 
 def _with_daemon() -> list[str]:
     """The sessions of this machine that have a daemon."""
-    return [str(each["name"]) for each in listing.summaries() if each["state"] != "lost" and "machine" not in each]
+    return [
+        str(each["name"])
+        for each in listing.summaries()
+        if "machine" not in each and find.dormant(str(each["name"])) is None
+    ]
 
 
 def _reload(name: str) -> None:

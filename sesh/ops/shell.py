@@ -261,10 +261,23 @@ def _asked(name: str, number: int | None) -> Answer:
             return _kept(name, number) or find.ask(name, "history", n=number)
         return find.ask(name, "history", n=number)
     except NotFound:
-        kept = _kept(name, number)
+        kept = _kept(name, number) or _kept_commands(name, number)
         if kept is None:
             raise
         return kept
+
+
+def _kept_commands(name: str, number: int | None) -> Answer | None:
+    """What is kept of the commands of a dormant session; None if it is none. Raises NotFound for one's output."""
+    if find.dormant(name) is None:
+        return None
+    from sesh.ops import dormant
+
+    if number is not None:
+        raise NotFound(
+            f"the output of command {number} went with the daemon of {name}", hint=f"see: $sesh --logs {name}"
+        )
+    return {}, protocol.encode({"commands": dormant.history(name)})
 
 
 def _kept(name: str, number: int | None) -> Answer | None:

@@ -46,7 +46,7 @@ def overview(caller: Caller) -> dict[str, Any]:
 
 @op
 def status(caller: Caller, name: str) -> Summary:
-    """All facts of a session: from its daemon, or from its record if it is lost or does not answer. Raises NotFound."""
+    """All facts of a session: from its daemon, or from its record if it has none or is silent. Raises NotFound."""
     session: Summary | None
     try:
         session = dict(find.described(find.ask(name, "status", timeout=_STATUS_TIMEOUT)[0]))
@@ -54,7 +54,7 @@ def status(caller: Caller, name: str) -> Summary:
         if (session := listing.unanswered(name)) is None:
             raise paths.absent(name) from None
     except NotFound:
-        if (session := find.lost_record(name)) is None:
+        if (session := find.dormant(name)) is None:
             raise
     if "daemon_pid" not in session:
         record = records.read(name) or {}
@@ -78,11 +78,11 @@ def screen(_caller: Caller, name: str, form: str = "text") -> dict[str, Any]:
     try:
         data = find.ask(name, "screen", format=_FORMATS[form])[1]
     except NotFound:
-        if find.lost_record(name) is None:
+        if find.dormant(name) is None:
             raise
-        from sesh.ops import lost
+        from sesh.ops import dormant
 
-        data = lost.screen(name, _FORMATS[form])
+        data = dormant.screen(name, _FORMATS[form])
     if _FORMATS[form] != "json":
         text = data.decode("utf-8", "replace")
         return {"text": text, "lines": text.split("\n")}
@@ -101,11 +101,11 @@ def logs(_caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str
     try:
         data = find.ask(name, "logs", timeout=_LOGS_TIMEOUT, lines=lines, ansi=ansi)[1]
     except NotFound:
-        if find.lost_record(name) is None:
+        if find.dormant(name) is None:
             raise
-        from sesh.ops import lost
+        from sesh.ops import dormant
 
-        return lost.last_lines(name, lines, ansi=ansi)
+        return dormant.last_lines(name, lines, ansi=ansi)
     return data.decode("utf-8", "replace").removesuffix("\n").split("\n") if data else []
 
 

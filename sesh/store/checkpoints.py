@@ -1,8 +1,9 @@
 """What a session looked like not long ago, in a file beside its record: read when its daemon has died.
 
 A checkpoint is `.checkpoint.ID` in the directory of sessions, 0600: one line of JSON, then bytes as a terminal takes
-them. The JSON: `format`, `written` and `last_activity` (RFC 3339), `cwd`, `title`, and `model`, the sizes at which the
-bytes are to be shown. It holds what the screen and the scrollback held, and nothing else of the session.
+them. The JSON: `format`, `written` and `last_activity` (RFC 3339), `cwd`, `title`, `history` (the newest commands), and
+`model`, the sizes at which the bytes are to be shown. It holds what the screen and the scrollback held, and the
+commands of its shell.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ LARGEST = 1 << 20
 """Bytes of a checkpoint, its first line apart."""
 _LONGEST_HEADER = 64 << 10
 _SHAPE = {"written": shapes.text, "last_activity": shapes.text, "cwd": shapes.text, "title": shapes.text,
-          "model": shapes.table}  # fmt: skip
+          "model": shapes.table, "history": shapes.tables}  # fmt: skip
 
 
 def write(number: str, header: Header, data: bytes) -> None:

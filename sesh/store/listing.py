@@ -140,7 +140,8 @@ def _more(session: Summary) -> Summary:
 
 
 def unanswered(name: str) -> Summary | None:
-    """What the record tells of a session whose daemon did not answer: lost, another machine's, or running and silent.
+    """What the record tells of a session whose daemon did not answer: lost, ended unseen, another machine's, or running
+    and silent.
 
     None where the session ended meanwhile. Raises Refused where the record is not to be believed.
     """
@@ -148,7 +149,8 @@ def unanswered(name: str) -> Summary | None:
     if record is None:
         return None
     foreign = not records.here(record)
-    living = not foreign and records.alive(record)
+    ended = record.get("exit_code") is not None
+    living = not foreign and records.alive(record) and (not ended or record.get("keep") is True)
     if living and _recovered(name, record):
         connection = _ask(name)
         summary = _answer(connection, time.monotonic() + PATIENCE) if connection is not None else None
@@ -159,21 +161,24 @@ def unanswered(name: str) -> Summary | None:
         "name": name,
         "host": None,
         "title": None,
-        "state": "running" if foreign or living else "lost",
+        "state": "running" if foreign or living else "exited" if ended else "lost",
         "attached": 0,
         "current": False,
         "labels": record.get("labels") or {},
         "responding": False,
     }
-    if summary["state"] == "lost":
-        summary |= _kept(record)
+    if summary["state"] == "exited":
+        summary["ended"] = record.get("ended")
+        del summary["responding"]
+    if not (foreign or living):
+        summary |= _kept(record, lost=not ended)
     if foreign:
         summary["machine"] = record.get("machine_name") or record.get("machine")
     return summary
 
 
-def _kept(record: Record) -> Summary:
-    """What is known of a session's last moments, and how it was lost: `reboot` or `crash`; `saved`: its checkpoint's
+def _kept(record: Record, *, lost: bool) -> Summary:
+    """What is known of a session's last moments, and how it was `lost`: `reboot` or `crash`; `saved`: its checkpoint's
     time, None where there is no checkpoint.
     """
     from sesh import platform
@@ -181,6 +186,8 @@ def _kept(record: Record) -> Summary:
 
     header = checkpoints.header(record.get("id"))
     known = {key: header[key] for key in ("cwd", "title", "last_activity") if header.get(key)}
+    if not lost:
+        return known
     reason = "crash" if record.get("boot") == platform.boot_id() else "reboot"
     return {**known, "lost": {"reason": reason, "saved": header.get("written")}}
 

@@ -1,12 +1,14 @@
 """The metadata of a session, NAME.json: what anyone may know of it without asking its daemon. No secret stands in it.
 
 Keys: name, id, machine, machine_name, boot, daemon_pid, daemon_start, pid, created, last_activity, cwd, command,
-labels, columns, rows, tty, tty_number, terminals, keep, exit_code, version.
+labels, columns, rows, tty, tty_number, terminals, keep, shell, job, exit_code, signal, ended, version. One with an
+exit_code and no daemon is that of a session that ended unseen.
 """
 
 from __future__ import annotations
 
 import os
+import time
 
 from sesh import paths, platform, protocol
 from sesh.errors import Refused
@@ -20,13 +22,15 @@ if TYPE_CHECKING:
     Record = dict[str, Any]
 
 
+OLDEST = 7 * 86400.0
+"""Seconds for which a session that ended unseen is kept."""
 _LARGEST = 4 << 20
 """Bytes: a command may be long."""
 _SHAPE = {
     "id": text, "machine": text, "machine_name": text, "boot": text, "daemon_pid": whole, "daemon_start": text,
     "pid": whole, "created": text, "last_activity": text, "cwd": text, "command": words, "labels": pairs,
     "columns": whole, "rows": whole, "tty": text, "tty_number": whole, "terminals": whole, "keep": truth,
-    "shell": truth, "exit_code": whole, "version": text,
+    "shell": truth, "job": truth, "exit_code": whole, "signal": whole, "ended": text, "version": text,
 }  # fmt: skip
 
 
@@ -117,3 +121,26 @@ def remove(name: str, number: str = "") -> None:
             os.unlink(path)
         except FileNotFoundError:
             continue
+
+
+def forget(name: str, number: str) -> None:
+    """Removes the files of session `number` (its id), if they still bear this name and have no daemon to remove them.
+
+    Raises OSError, Refused.
+    """
+    with paths.locked(paths.directory()):
+        if (readable(name) or {}).get("id") == number:
+            remove(name, number)
+
+
+def forget_ended() -> None:
+    """Forgets the sessions that ended unseen more than `OLDEST` seconds ago. Raises OSError, Refused."""
+    old = time.time() - OLDEST
+    for name in paths.names():
+        try:
+            written = os.lstat(paths.record_path(name)).st_mtime
+        except FileNotFoundError:
+            continue
+        record = readable(name) if written < old else None
+        if record is not None and record.get("exit_code") is not None and here(record) and not alive(record):
+            forget(name, str(record.get("id")))

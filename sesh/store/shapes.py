@@ -58,6 +58,11 @@ def table(value: object) -> bool:
     return isinstance(value, dict)
 
 
+def tables(value: object) -> bool:
+    """Objects, whose reader checks what is in them."""
+    return isinstance(value, list) and all(map(table, value))
+
+
 def read(path: str, shape: Shape, largest: int) -> dict[str, Any] | None:
     """The JSON object in a file of sesh's own; None where there is no file. Raises Refused, as `parse` too."""
     data = paths.read_own(path, largest)

@@ -12,7 +12,7 @@ from typing import Any
 from sesh import config, platform
 from sesh.daemon import checkpoint
 from sesh.errors import NotFound, Refused, SeshError, UsageError
-from sesh.ops import follow, layout, leftovers, lost
+from sesh.ops import dormant, follow, layout, leftovers
 from sesh.ops.caller import Caller
 from sesh.remote import eventlog, known
 from sesh.remote.sync import fingerprint, sync
@@ -192,7 +192,7 @@ def _records() -> Iterator[Check]:
             _outcome(records.read, "work")
             for row in leftovers._sessions():
                 row.facts()
-            _outcome(lost.screen, "work", "text")
+            _outcome(dormant.screen, "work", "text")
 
         yield check
 
@@ -232,8 +232,8 @@ def _checkpoints() -> Iterator[Check]:
                 except ValueError:
                     return
                 assert emulator.errors == 0, repr(emulator.last_error)
-            _outcome(lost.last_lines, "work", 50, ansi=True)
-            _outcome(lost.screen, "work", "json")
+            _outcome(dormant.last_lines, "work", 50, ansi=True)
+            _outcome(dormant.screen, "work", "json")
 
         yield check
 

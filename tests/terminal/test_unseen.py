@@ -1,0 +1,198 @@
+"""Sessions that ended while nobody was attached: listed, readable, started again, for a week."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from tests.support import PROMPT, Home, wait_until
+
+CRASH = ("sh", "-c", "echo boom; exit 3")
+
+
+def crashed(home: Home, name: str = "srv", *command: str) -> None:
+    assert home.sesh("--open", name, "--", *(command or CRASH)).code == 0
+    ended(home, name)
+
+
+def state(home: Home, name: str) -> str:
+    return next((each["state"] for each in home.sesh("--list", "--json").json() if each["name"] == name), "gone")
+
+
+def ended(home: Home, name: str) -> None:
+    wait_until(lambda: state(home, name) != "running")
+
+
+def test_a_program_that_ends_unseen_leaves_its_session(home: Home) -> None:
+    """The session vanished, and `sesh srv` opened a fresh shell without a word."""
+    crashed(home)
+    row = home.sesh("--list", "--json").json()[0]
+    assert (row["state"], row["exit_code"], row["command"], row["attached"]) == ("exited", 3, list(CRASH), 0)
+    assert row["ended"].endswith("Z")
+    assert "exited 3 (just now)" in home.sesh("--list").stdout
+    assert home.sesh("--screen", "srv").stdout.startswith("boom\n")
+    assert home.sesh("--logs", "srv").stdout == "boom\n"
+    status = home.sesh("--status", "srv", "--json").json()
+    assert (status["state"], status["exit_code"], status["clients"]) == ("exited", 3, [])
+    assert home.sesh("--wait", "srv", "--exit").code == 3
+    assert home.sesh("--send", "srv", "x").code == 1
+    assert home.sesh("--kill", "srv").code == 0
+    assert (home.names(), home.sesh("--screen", "srv").code) == ([], 1)
+
+
+def test_no_daemon_stays_for_it(home: Home) -> None:
+    home.sesh("--open", "srv", "--", *CRASH)
+    ended(home, "srv")
+    pid = home.sesh("--status", "srv", "--json").json()["daemon_pid"]
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
+    assert not os.path.exists(os.path.join(home.directory, "srv.sock"))
+
+
+def test_its_commands_can_be_listed(home: Home) -> None:
+    home.sesh("--open", "work")
+    assert home.sesh("--run", "work", "--", "echo", "hi").code == 0
+    home.sesh("--send", "work", "exit 4", "--enter")
+    ended(home, "work")
+    listed = home.sesh("--history", "work", "--json").json()
+    assert [(each["command"], each["exit_code"]) for each in listed] == [(["echo", "hi"], 0)]
+    assert home.sesh("--history", "work", "1").code == 1
+
+
+def test_an_end_that_was_seen_or_wanted_leaves_nothing(home: Home) -> None:
+    home.sesh("--open", "zero", "--", "true")
+    wait_until(lambda: home.names() == [])
+    home.sesh("--open", "killed", "--", "sleep", "1000")
+    assert home.sesh("--kill", "killed").code == 0
+    assert home.sesh("--exec", "job", "--", "false").code == 1
+    terminal = home.terminal("seen", "--", "sh", "-c", "exit 5")
+    assert terminal.exit_code() == 5
+    terminal = home.terminal("typed")
+    terminal.wait_for(PROMPT)
+    terminal.type("exit 6\r")
+    assert terminal.exit_code() == 6
+    wait_until(lambda: home.names() == [])
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"), [("never", []), ("failed", ["bad", "shell3"]), ("always", ["bad", "good", "shell3"])]
+)
+def test_which_are_kept_is_a_setting(home: Home, keep: str, kept: list[str]) -> None:
+    home.write(".config/sesh/config.toml", f'keep = "{keep}"\n')
+    home.sesh("--open", "bad", "--", "false")
+    home.sesh("--open", "good", "--", "true")
+    home.sesh("--open", "shell0")
+    home.sesh("--open", "shell3")
+    home.sesh("--send", "shell0", "exit 0", "--enter")
+    home.sesh("--send", "shell3", "exit 3", "--enter")
+    wait_until(lambda: {each["state"] for each in home.sesh("--list", "--json").json()} <= {"exited"})
+    assert home.names() == kept
+
+
+def test_without_checkpoints_its_daemon_keeps_it(home: Home) -> None:
+    home.write(".config/sesh/config.toml", "persist = false\n")
+    crashed(home)
+    assert home.sesh("--logs", "srv").stdout == "boom\n"
+    assert not [each for each in os.listdir(home.directory) if each.startswith(".checkpoint")]
+
+
+def test_a_script_s_open_starts_it_again_and_says_so(home: Home) -> None:
+    home.write("go", "")
+    crashed(home, "srv", "sh", "-c", "echo out; [ ! -e go ] || exit 3; exec cat")
+    home.sesh("--label", "srv", "a=b")
+    os.unlink(os.path.join(home.path, "go"))
+    done = home.sesh("--open", "srv")
+    assert done.code == 0
+    assert done.stderr.startswith("sesh: srv exited 3 (")
+    assert done.stderr.endswith("; started again\n")
+    wait_until(lambda: home.sesh("--logs", "srv").stdout.count("out\n") == 2)
+    assert "── srv exited 3, 20" in home.sesh("--logs", "srv").stdout
+    assert state(home, "srv") == "running"
+
+
+def test_nothing_takes_its_place_in_silence(home: Home) -> None:
+    crashed(home)
+    job = home.sesh("--exec", "srv", "--", "true", "--json")
+    assert (job.code, "srv exited 3" in job.stderr) == (125, True)
+    new = home.sesh("--new", "srv", "-d", "--json")
+    assert (new.code, new.json()["error"]["code"]) == (1, "exists")
+    assert home.sesh("--new", "srv", "-d", "--new-name").stdout == "srv-2\n"
+    taken = home.sesh("--rename", "srv-2", "srv")
+    assert (taken.code, "srv exited 3" in taken.stderr) == (1, True)
+    other = home.sesh("--open", "srv", "--", "cat")
+    assert (other.code, "created a new one" in other.stderr) == (0, True)
+    assert state(home, "srv") == "running"
+
+
+def test_it_can_be_renamed(home: Home) -> None:
+    crashed(home)
+    assert home.sesh("--rename", "srv", "web").code == 0
+    assert home.names() == ["web"]
+    assert home.sesh("--logs", "web").stdout == "boom\n"
+    assert home.sesh("--wait", "web", "--exit").code == 3
+
+
+def test_a_person_sees_its_last_screen_and_is_asked(home: Home) -> None:
+    crashed(home, "srv", "sh", "-c", "echo boom; read -t 1 x; exit 3")
+    closing = home.terminal("srv")
+    closing.wait_for("Start again")
+    assert "boom" in closing.text()
+    assert "srv exited 3" in closing.text()
+    closing.type("\x1b")
+    assert closing.exit_code() == 1
+    again = home.terminal("srv")
+    again.wait_for("Close")
+    again.type("s")
+    again.wait_until(lambda: "[srv ended: " in again.text(), 10)
+    crashed(home)
+    closing = home.terminal("srv")
+    closing.wait_for("Close")
+    closing.type("c")
+    assert closing.exit_code() == 3
+    assert home.names() == []
+
+
+def test_new_asks_what_is_to_become_of_it(home: Home) -> None:
+    crashed(home)
+    terminal = home.terminal("--new", "srv")
+    terminal.wait_for("Replace")
+    terminal.type("r")
+    terminal.wait_for(PROMPT)
+    assert state(home, "srv") == "running"
+
+
+def test_a_lost_session_is_not_replaced_in_silence_either(home: Home) -> None:
+    home.sesh("--open", "work")
+    assert home.sesh("--run", "work", "--", "echo", "before").code == 0
+    pid = home.sesh("--status", "work", "--json").json()["daemon_pid"]
+    wait_until(lambda: any(each.startswith(".checkpoint") for each in os.listdir(home.directory)))
+    os.kill(pid, 9)
+    wait_until(lambda: state(home, "work") == "lost")
+    assert home.sesh("--exec", "work", "--", "true").code == 125
+    assert home.sesh("--new", "work", "-d").code == 1
+    assert home.sesh("--rename", "work", "again").code == 0
+    assert [each["command"] for each in home.sesh("--history", "again", "--json").json()] == [["echo", "before"]]
+    done = home.sesh("--open", "again")
+    assert (done.code, done.stderr) == (0, "sesh: again was lost: its daemon died; started again\n")
+    assert "before" in home.sesh("--logs", "again").stdout
+
+
+def test_a_job_that_was_lost_is_replaced_by_the_next_one_of_its_name(home: Home) -> None:
+    """A job that cron starts each night must not fail for ever after a loss of power."""
+    job = home.start("--exec", "backup", "--", "sleep", "1000")
+    wait_until(lambda: home.names() == ["backup"])
+    os.kill(home.sesh("--status", "backup", "--json").json()["daemon_pid"], 9)
+    job.communicate()
+    done = home.sesh("--exec", "backup", "--", "sh", "-c", "exit 4")
+    assert (done.code, "backup was lost" in done.stderr) == (4, True)
+
+
+def test_after_a_week_it_is_forgotten(home: Home) -> None:
+    crashed(home)
+    crashed(home, "recent")
+    old = time.time() - 8 * 86400
+    os.utime(os.path.join(home.directory, "srv.json"), (old, old))
+    crashed(home, "newest")
+    assert home.names() == ["newest", "recent"]
+    assert len([each for each in os.listdir(home.directory) if each.startswith(".checkpoint")]) == 2
