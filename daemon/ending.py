@@ -135,18 +135,20 @@ class Ending:
                 break
             pump.reopen()
         session.end(pump.pty.status or 0)
+        # Who had `--run` end its shell is told how.
+        told = session.runs is not None and (session.runs.active is not None or session.runs.was_active)
         if session.runs is not None:
             session.runs.program_ended(session.exit_code)
         session.emit("exited", exit_code=session.exit_code, signal=session.exit_signal, reason=self._reason())
         session.faults.guard(self._host.close_pump, "the terminal")
         session.faults.guard(self._keep_result, "the result")
-        if self._outlives():
+        if not told and self._outlives():
             self.unseen = bool(session.facts.get("persist"))
             session.facts["keep"] = not self.unseen
         self._finish()
 
     def _outlives(self) -> bool:
-        """Whether the session stays listed: nobody saw its end, which was not asked for (see `Config.keep`)."""
+        """Whether the session stays listed: nobody was attached, and its end was not asked for (see `Config.keep`)."""
         session, facts = self.session, self.session.facts
         if facts["job"] or facts["keep"] or self.killed or session.clients:
             return False

@@ -27,7 +27,7 @@ def server(sessions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     pty = Pty.spawn("/bin/sh", ["sh", "-c", "read x; exit 3"], "/", {}, (80, 24, 0, 0), 0o022)
     facts: dict[str, Any] = {
         "name": "work", "id": "00ff", "created": 1000.5, "directory": "/", "command": ["sh"], "labels": {},
-        "keep": False, "job": False, "pid": pty.pid,
+        "keep": False, "job": False, "outlive": "never", "pid": pty.pid,
     }  # fmt: skip
     own = Server(Session(facts, (80, 24, 0, 0), pty), Listener.claim("work"), None, load_begin)
     yield own

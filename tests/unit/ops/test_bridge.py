@@ -125,7 +125,7 @@ def test_a_session_is_known_again_by_its_id_and_its_end_is_told(home: Home, far_
         connection.request("connect", deadline=deadline(), name="work", session_id="0123456789abcdef")
     number, _ = connection.request("enter", deadline=deadline(), op="enter.attach", arguments={"name": "work"})
     home.sesh("--send", "work", "--enter")
-    wait_until(lambda: home.names() == [])
+    home.sesh("--wait", "work", "--exit")
     other = Bridge(home)
     answer, _ = other.greeted().request("connect", deadline=deadline(), name="work", session_id=number["session_id"])
     assert answer["result"]["exit_code"] == 3
