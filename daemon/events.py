@@ -140,6 +140,10 @@ class Missed:
         self.bells = self.notifications = self.commands = self.failed = 0
         self.text = ""
 
+    def unseen(self) -> dict[str, Any]:
+        """What lists mark a session with."""
+        return {"bells": self.bells, "notification": self.text or None, "failed": self.failed}
+
     @property
     def any(self) -> bool:
         """Whether something has happened that a person wants to know. Output alone is on the screen."""

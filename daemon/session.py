@@ -361,18 +361,17 @@ class Session:
             "columns": self.clients.size[0],
             "rows": self.clients.size[1],
             "labels": facts["labels"],
+            "foreground": self.foreground(),
+            "unseen": self.missed.unseen() if not self.clients else Missed().unseen(),
         }
 
     def status(self) -> dict[str, Any]:
         """Everything known of the session."""
         lines, size = self.model.scrollback_size()
-        pty = self.pump.pty
-        group = pty.foreground() if pty is not None and self.running else 0
         return {
             **self.summary(),
             "clients": [{**client.as_status(), "since": timestamp(client.since)} for client in self.clients.all],
             "scrollback": {"lines": lines, "bytes": size},
-            "foreground": {"pid": group, "command": _shorten(platform.command_of(group))} if group else None,
             "daemon_pid": os.getpid(),
             "version": __version__,
             "link": None,
@@ -380,6 +379,19 @@ class Session:
             "position": self.log.head,
             "faults": self.faults.lines(),
         }
+
+    def foreground(self) -> dict[str, Any] | None:
+        """The program that has the terminal: its process group, its command, and the title that it has set.
+
+        The session's own shell has none: what it writes as a title (user, host and directory) is not what runs.
+        """
+        pty, shell = self.pump.pty, int(self.facts["pid"])
+        group = pty.foreground() if pty is not None and self.running else 0
+        if not group:
+            return None
+        titled = self.title and group == self.titled_by and not (group == shell and self.facts.get("shell"))
+        command = _shorten(platform.command_of_group(group, shell))
+        return {"pid": group, "command": command, "title": self.title if titled else None}
 
     def record(self) -> dict[str, Any]:
         """The content of NAME.json."""

@@ -342,7 +342,10 @@ session = table(
             table({"pid": optional(natural), "tty": optional(line), "columns": _size, "rows": _size, "since": moment})
         ),
         "scrollback": optional(table({"lines": natural, "bytes": natural})),
-        "foreground": optional(table({"pid": optional(natural), "command": optional(either(command, text))})),
+        "foreground": optional(
+            table({"pid": optional(natural), "command": optional(either(command, text)), "title": optional(line)})
+        ),
+        "unseen": optional(table({"bells": natural, "notification": optional(line), "failed": natural})),
         "daemon_pid": optional(natural),
         "version": optional(word(64)),
         "id": optional(word(64)),

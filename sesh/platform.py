@@ -17,6 +17,8 @@ _LOCAL_PEERCRED = 0x001
 _SO_ACCEPTCON = 1 << 16
 _NETWORK = ("nfs", "cifs", "smb", "afs", "ceph", "lustre", "gpfs", "beegfs", "gluster", "fuse.gluster", "fuse.sshfs")
 _IN_MOVED_TO, _IN_CREATE = 0x80, 0x100
+_LONGEST_COMMAND = 64 << 10
+_MOST_CHILDREN = 1000
 _LONGEST_COMM = 15
 """Bytes of the name that the kernel keeps of a process (TASK_COMM_LEN, less the closing NUL)."""
 _SYSTEMD = "/run/systemd/system"
@@ -37,22 +39,22 @@ def peer_uid(peer: socket.socket) -> int:
     return int.from_bytes(credentials[4:8], sys.byteorder)
 
 
-def _read(path: str) -> bytes:
-    """What a file of /proc holds; empty where it is not there or not ours to read."""
+def _read(path: str, most: int | None = None) -> bytes:
+    """What a file of /proc holds, its first `most` bytes; empty where it is not there or not ours to read."""
     try:
-        return _read_whole(path)
+        return _read_whole(path, most)
     except OSError:
         return b""
 
 
-def _read_whole(path: str) -> bytes:
+def _read_whole(path: str, most: int | None = None) -> bytes:
     """What a file of /proc or /etc holds. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         read = b""
-        while block := os.read(descriptor, 65536):
+        while (most is None or len(read) < most) and (block := os.read(descriptor, 65536)):
             read += block
-        return read
+        return read[:most]
     finally:
         os.close(descriptor)
 
@@ -129,11 +131,27 @@ def directory_of(pid: int) -> str:
 
 
 def command_of(pid: int) -> list[str]:
-    """The words that a process was started with, empty if unknown."""
+    """The words that a process was started with, as many of them as 64 KiB hold; empty if unknown."""
     if LINUX:
-        words = _read(f"/proc/{pid}/cmdline").rstrip(b"\0").split(b"\0")
+        words = _read(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
     return _ps("-o", "args=", "-p", str(pid)).split()
+
+
+def command_of_group(group: int, shell: int) -> list[str]:
+    """The words of a process group's leader; where it has ended before the others, those of the first that goes on.
+
+    `shell`: the process whose children the group's are. A pipe's first command is often the first to end.
+    """
+    if words := command_of(group):
+        return words
+    if LINUX:
+        children = _read(f"/proc/{shell}/task/{shell}/children").split()[:_MOST_CHILDREN]
+        members = [int(pid) for pid in children if _stat(int(pid))[2:3] == [str(group)]]
+    else:
+        rows = [line.split() for line in _ps("-axo", "pid=,pgid=").splitlines()]
+        members = [int(row[0]) for row in rows if row[1:] == [str(group)]]
+    return next(filter(None, map(command_of, members)), [])
 
 
 _title_room: list[tuple[int, int]] = []

@@ -7,9 +7,12 @@ import time as clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
+_UNQUOTED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-")
+_LONGEST_NOTIFICATION = 30
+"""Columns of a notification in a list."""
 _DAYS_TO_EPOCH = 719468
 _END_OF_TIME = 1 << 50
 """Seconds from the epoch that no clock shows."""
@@ -56,6 +59,49 @@ def state(session: dict[str, Any]) -> str:
         return "not answering"
     clients = session.get("attached") or 0
     return "detached" if not clients else "attached" if clients == 1 else f"attached {clients}"
+
+
+def runs(session: dict[str, Any]) -> str:
+    """What runs in a session: the command in the foreground, as it may be typed, and the title that it has set.
+
+    Before it in brackets what has happened unseen. Where nothing is known of a foreground (the session has ended, its
+    sesh is an older one), the command that it was started with.
+    """
+    foreground = session.get("foreground") or {}
+    command = foreground.get("command") or session.get("command") or []
+    line = one_line(command_line(command) if isinstance(command, list) else command)
+    title = one_line(foreground.get("title") or "")
+    line = f"{line} · {title}" if title and title != line else line
+    return f"[{news}] {line}" if (news := unseen(session)) else line
+
+
+def command_line(command: Sequence[str]) -> str:
+    """The words of a running program as a line for a shell, the program without its directory and a login's dash.
+
+    Some programs (npm, sshd) overwrite their words with one text, which stands as it is.
+    """
+    program, *words = command or [""]
+    program = os.path.basename(program) if program[:1] == "/" else program.removeprefix("-")
+    if not words and " " in program:
+        return program
+    return " ".join(map(shell_word, [program, *words]))
+
+
+def shell_word(word: str) -> str:
+    """A word, quoted for a shell where it has to be; shlex takes longer to load than a list to draw."""
+    if word and (word.isalnum() or _UNQUOTED.issuperset(word)):
+        return word
+    return "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def unseen(session: dict[str, Any]) -> str:
+    """What has happened in a session since somebody was attached, in words; empty where nothing did."""
+    found = session.get("unseen") or {}
+    failed, bells, notification = (found.get(key) or 0 for key in ("failed", "bells", "notification"))
+    words = [f"{failed} failed" if failed > 1 else "failed"] if failed else []
+    words += [f"{bells} bells" if bells > 1 else "bell"] if bells else []
+    words += [cut(one_line(str(notification)), _LONGEST_NOTIFICATION)] if notification else []
+    return ", ".join(words)
 
 
 def age(moment: object, now: float) -> str:

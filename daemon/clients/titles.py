@@ -6,9 +6,7 @@ looked at once some time after that.
 
 from __future__ import annotations
 
-import os
-
-from sesh import platform, protocol
+from sesh import platform, protocol, wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +62,5 @@ class Titles:
         group = self._pump.pty.foreground() if self._pump.pty is not None else 0
         if self._owner.title and group == self._owner.titled_by:
             return self._owner.title[:LONGEST]
-        program, *words = platform.command_of(group) or [self._owner.title]
-        command = " ".join([os.path.basename(program).removeprefix("-"), *words])
-        return "".join(each if each.isprintable() else " " for each in command[:LONGEST])
+        command = platform.command_of(group)
+        return wording.one_line(wording.command_line(command) if command else self._owner.title)[:LONGEST]

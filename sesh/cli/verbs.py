@@ -138,7 +138,8 @@ VERBS = (
     ),
     Verb(
         "--list", "-l", "views.list_", "[--label K=V]…",
-        "List the sessions; the current one is marked *. --label lists only sessions with that label.",
+        "List the sessions and what runs in them. The current one is marked *; ! and the words in brackets tell what "
+        "happened since you were attached. --label lists only sessions with that label.",
         "sesh", "sesh --list --json", "sesh --list --label team=web",
         options=(_LABEL, Option("--watch", "watch", "Keep the list up to date.")), fast=True,
     ),

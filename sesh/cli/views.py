@@ -35,16 +35,21 @@ def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
     """The cells of each session, in the order of HEADINGS; `now`: seconds since the epoch."""
     return [
         (
-            "*" if session.get("current") else "",
+            mark(session),
             plain(session["name"]),
             state(session),
             age(session.get("created"), now),
             age(session.get("last_activity"), now),
             at_home(plain(session.get("cwd") or "")),
-            plain(" ".join(session.get("command") or [])),
+            wording.runs(session),
         )
         for session in sessions
     ]
+
+
+def mark(session: Summary) -> str:
+    """What stands before a session's name: `*` where it is the current one, `!` where something happened unseen."""
+    return "*" if session.get("current") else "!" if wording.unseen(session) else ""
 
 
 class Table:
@@ -221,6 +226,7 @@ def _described(session: Summary) -> list[str]:
         "foreground": f"{foreground.get('pid')}: {_words(foreground.get('command'))}" if foreground else None,
         "directory": session.get("cwd"),
         "title": session.get("title") or None,
+        "unseen": wording.unseen(session) or None,
         "created": _moment(session.get("created"), now),
         "last activity": _moment(session.get("last_activity"), now),
         "size": f"{session.get('columns')}x{session.get('rows')}",

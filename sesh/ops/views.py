@@ -59,7 +59,7 @@ def status(caller: Caller, name: str) -> Summary:
     if "daemon_pid" not in session:
         record = records.read(name) or {}
         known = {"daemon_pid": record.get("daemon_pid"), "version": record.get("version")}
-        session |= {"clients": [], "scrollback": None, "foreground": None, **known, "link": None}
+        session |= {"clients": [], "scrollback": None, **known, "link": None}
     here = listing.current()
     session["current"] = here is not None and here["name"] == session["name"]
     if caller.origin is not None:

@@ -27,7 +27,7 @@ PATIENCE = 1.0
 
 KEYS = (
     "name", "host", "state", "attached", "current", "pid", "created", "last_activity", "cwd", "command", "title",
-    "exit_code", "columns", "rows", "labels",
+    "exit_code", "columns", "rows", "labels", "foreground", "unseen",
 )  # fmt: skip
 
 

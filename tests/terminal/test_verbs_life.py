@@ -104,7 +104,7 @@ def test_the_list_is_a_table_for_people_and_an_array_for_programs(sesh: Sesh) ->
         "command",
         "title",
     ]
-    keys += ["exit_code", "columns", "rows", "labels"]
+    keys += ["exit_code", "columns", "rows", "labels", "foreground", "unseen"]
     assert list(sesh("--list", "--json").json()[0])[: len(keys)] == keys
 
 

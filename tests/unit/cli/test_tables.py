@@ -53,6 +53,29 @@ def test_the_state_is_a_word_or_two(more: dict[str, object], shown: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({}, "make serve"),
+        ({"foreground": None, "unseen": None}, "make serve"),
+        ({"foreground": {"pid": 5, "command": ["/usr/bin/vim", "my notes.md"], "title": None}}, "vim 'my notes.md'"),
+        ({"foreground": {"pid": 5, "command": ["npm run dev"], "title": "npm run dev"}}, "npm run dev"),
+        ({"foreground": {"pid": 5, "command": ["-bash"], "title": None}}, "bash"),
+        ({"foreground": {"pid": 5, "command": [], "title": None}}, "make serve"),
+        ({"foreground": {"pid": 5, "command": ["vim"], "title": "a\x1b[2J\u202e"}}, "vim · a[2J"),
+        ({"unseen": {"bells": 1, "notification": None, "failed": 0}}, "[bell] make serve"),
+        (
+            {"unseen": {"bells": 2, "notification": "x" * 99, "failed": 3}},
+            f"[3 failed, 2 bells, {'x' * 29}…] make serve",
+        ),
+    ],
+)
+def test_the_command_is_what_has_the_terminal_with_its_title_and_what_happened_unseen(
+    more: dict[str, object], shown: str
+) -> None:
+    assert wording.runs(session(**more)) == shown
+
+
+@pytest.mark.parametrize(
     ("seconds", "shown"),
     [(0, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (86399, "23h"), (400000, "4d"), (-9, "0s")],
 )

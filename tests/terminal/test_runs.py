@@ -1,0 +1,114 @@
+"""What runs in a session and what has happened there unseen, as lists show it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support import Home, Result, Terminal, wait_until
+
+Open = Callable[..., Terminal]
+Sesh = Callable[..., Result]
+NOTHING = {"bells": 0, "notification": None, "failed": 0}
+
+
+def row(sesh: Sesh, name: str = "work") -> dict[str, Any]:
+    return next(each for each in sesh("--list", "--json").json() if each["name"] == name)
+
+
+def line(sesh: Sesh, name: str = "work") -> str:
+    """The session's line of the list, behind its directory."""
+    return next(each for each in sesh().stdout.splitlines() if each.lstrip("!* ").startswith(f"{name} "))
+
+
+def runs(sesh: Sesh, *command: str) -> None:
+    """Waits until that has the terminal."""
+    wait_until(lambda: (row(sesh)["foreground"] or {}).get("command") == list(command))
+
+
+def test_the_list_shows_the_foreground_program_else_the_shell(sesh: Sesh) -> None:
+    sesh("--open", "work")
+    wait_until(lambda: row(sesh)["foreground"]["pid"] == row(sesh)["pid"])
+    assert line(sesh).endswith("  bash")
+    sesh("--send", "work", "cat 'my notes.md' -", "--enter")
+    runs(sesh, "cat", "my notes.md", "-")
+    assert line(sesh).endswith("  cat 'my notes.md' -")
+    shown = row(sesh)
+    assert shown["command"] != shown["foreground"]["command"], "what was started stays what was started"
+    assert shown["foreground"]["pid"] != shown["pid"]
+    assert shown["foreground"]["title"] is None
+    sesh("--send", "work", "--key", "C-c")
+    wait_until(lambda: line(sesh).endswith("  bash"))
+
+
+def test_a_title_stands_beside_the_program_that_set_it_and_the_shells_does_not(sesh: Sesh) -> None:
+    sesh("--open", "work")
+    sesh("--run", "work", "--", "printf '\\033]2;ann@box: ~\\007'")
+    wait_until(lambda: row(sesh)["title"] == "ann@box: ~")
+    assert line(sesh).endswith("  bash")
+    sesh("--send", "work", "sh -c 'printf \"\\033]2;three mails\\007\"; read x'", "--enter")
+    wait_until(lambda: (row(sesh)["foreground"] or {}).get("title"))
+    assert line(sesh).endswith(" · three mails")
+    sesh("--send", "work", "--enter")
+    wait_until(lambda: line(sesh).endswith("  bash"))
+
+
+def test_the_rest_of_a_pipe_is_shown_when_its_first_command_has_ended(sesh: Sesh) -> None:
+    sesh("--open", "work")
+    sesh("--send", "work", "true | cat - /dev/tty", "--enter")
+    runs(sesh, "cat", "-", "/dev/tty")
+
+
+def test_endless_words_and_controls_are_cut_and_shown_plainly(sesh: Sesh) -> None:
+    sesh("--open", "work", "--", "sh", "-c", "read x # \x1b[2J\nread y \u202e", "x" * 100_000)
+    shown = row(sesh)["foreground"]["command"]
+    assert 30_000 < sum(map(len, shown)) < 40_000
+    assert line(sesh).isprintable()
+
+
+def test_what_happened_while_nobody_was_attached_is_marked_until_somebody_attaches(
+    sesh: Sesh, terminal: Open, home: Home
+) -> None:
+    sesh("--open", "work")
+    assert row(sesh)["unseen"] == NOTHING
+    sesh("--send", "work", "printf '\\a\\a\\033]9;build done\\007'", "--enter")
+    assert sesh("--run", "work", "--", "false").code == 1
+    wait_until(lambda: row(sesh)["unseen"] == {"bells": 2, "notification": "build done", "failed": 1})
+    assert line(sesh).startswith("! work")
+    assert "  [failed, 2 bells, build done] bash" in line(sesh)
+    assert "unseen:        failed, 2 bells, build done" in sesh("--status", "work").stdout
+    opened = terminal("work")
+    opened.wait_for("2 bells")
+    assert row(sesh)["unseen"] == NOTHING
+    opened.type("\x1c")
+    opened.exit_code()
+    wait_until(lambda: row(sesh)["attached"] == 0)
+    assert row(sesh)["unseen"] == NOTHING
+    assert line(sesh).endswith("  bash")
+
+
+def test_watch_shows_what_runs_and_the_marks(sesh: Sesh, terminal: Open) -> None:
+    sesh("--open", "work")
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"\n work .* bash$", re.MULTILINE))
+    sesh("--send", "work", "printf '\\a'; cat notes.md -", "--enter")
+    opened.wait_for(re.compile(r"\n! ?work .* \[bell\] cat notes.md -$", re.MULTILINE))
+
+
+@pytest.mark.usefixtures("home")
+def test_a_session_that_has_ended_shows_the_command_that_it_was_started_with(sesh: Sesh) -> None:
+    sesh("--exec", "job", "--keep", "--", "sh", "-c", "exit 3")
+    shown = row(sesh, "job")
+    assert shown["foreground"] is None
+    assert line(sesh, "job").endswith("sh -c 'exit 3'")
+
+
+def test_reloading_keeps_what_is_unseen(sesh: Sesh) -> None:
+    sesh("--open", "work")
+    sesh("--send", "work", "printf '\\a'", "--enter")
+    wait_until(lambda: row(sesh)["unseen"]["bells"] == 1)
+    assert sesh("--reload", "work").code == 0
+    assert row(sesh)["unseen"] == {"bells": 1, "notification": None, "failed": 0}
