@@ -8,6 +8,7 @@ from sesh import names, protocol, wire
 from sesh.client.attachment import Attachment
 from sesh.client.display import Display
 from sesh.client.outcome import AttachOptions, Outcome
+from sesh.client.shown import Shown
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SIGNAL_BASE, SeshError, UsageError
 from sesh.keepalive import Backoff
@@ -62,8 +63,7 @@ class _Client:
         """While a switch is on its way: the attachment to leave when the next session has answered."""
         self._token = ""
         """Identifies this client to the daemon of the session over any number of connections."""
-        self._positions: dict[tuple[str | None, str], tuple[str, int]] = {}
-        """By host and name of each session switched away from: its id, and the position of the next byte."""
+        self._shown = Shown(display.terminal.path(), afresh=options.repeat)
 
     def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
         """Attach to the first session and to those that follow, and restore the terminal whatever happens."""
@@ -83,8 +83,16 @@ class _Client:
             self.display.leave(lines, rows_below, open_queries=attachment.open_queries)
             for each in (self._previous, self._attachment):
                 if each is not None:
-                    each.close()
+                    self._left(each)
         return outcome
+
+    def _left(self, attachment: Attachment) -> None:
+        """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
+        attachment.close()
+        if attachment.ended:
+            self._shown.forget(attachment.session_id)
+        elif attachment.session_id:
+            self._shown.leave(attachment.session_id, attachment.position)
 
     def _run_attachments(self) -> Outcome:
         """Run attachments until one is the last."""
@@ -142,7 +150,6 @@ class _Client:
             return
         self._previous = old
         self._attachment = self._attach(connection, *target)
-        self._attachment.on_welcome = self._leave_previous
 
     def _connect_to(self, old: Attachment, name: str, host: str | None) -> wire.Connection:
         """A connection to the next session; ssh may have to ask something, so it gets the terminal as it was."""
@@ -155,20 +162,23 @@ class _Client:
         finally:
             self.display.terminal.raw()
 
-    def _leave_previous(self) -> None:
+    def _welcomed(self) -> None:
+        """The session has answered: leave the one before it, and set off what is new on a terminal that knows it."""
         old, self._previous = self._previous, None
         if old is not None:
-            self._positions[(old.host, old.name)] = (old.session_id, old.position)
-            self.display.suspend()
-            old.close()
+            self.display.suspend(old.rows_below)
+            self._left(old)
+        since = self._shown.since(self._attachment.session_id)
+        if since and self.options.replay:
+            self.display.rule(f"── {self._attachment.place}, since {since} ──")
 
     def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Attachment:
         self._token = os.urandom(8).hex()
-        hello = self._hello(connection, host, replace=replace)
-        if (host, name) in self._positions:
-            hello["id"], hello["since"] = self._positions[(host, name)]
-            hello["redraw"] = True
-        return Attachment(connection, self.display, name, host, self.options, wire.greeting("attach", **hello))
+        hello = self._hello(connection, host, replace=replace) | {"seen": self._shown.positions}
+        greeting = wire.greeting("attach", **hello)
+        attachment = Attachment(connection, self.display, name, host, self.options, greeting)
+        attachment.on_welcome = self._welcomed
+        return attachment
 
     def _hello(self, connection: wire.Connection, host: str | None, *, replace: bool = False) -> dict[str, Any]:
         """The HELLO of this client."""

@@ -66,6 +66,8 @@ class Attachment:
         self.rows_below: int | None = None
         self.open_queries = False
         """For `Display.leave`."""
+        self.ended = False
+        """Whether the session has ended."""
         self.first_notice = ""
         self.keepalive = Keepalive(enabled=host is not None)
         self._keys = KeyParser(options.detach_key)
@@ -89,6 +91,11 @@ class Attachment:
     def welcome(self) -> dict[str, Any]:
         """The daemon's WELCOME, empty until it has come."""
         return self.connection.welcome
+
+    @property
+    def place(self) -> str:
+        """The session, and its host where that is another."""
+        return f"{self.name}@{self.host}" if self.host else self.name
 
     def run(self) -> Outcome:
         """Carry bytes until the attachment ends.
@@ -373,7 +380,7 @@ class Attachment:
         elif kind == protocol.TITLE:
             self._show_title(str(message.get("text") or ""))
         elif kind == protocol.EXIT:
-            self.rows_below = _rows(message.get("rows_below", 0))
+            self.rows_below, self.ended = _rows(message.get("rows_below", 0)), True
             code, number, reason = message.get("code"), message.get("signal"), message.get("reason")
             self._end(Outcome.ended(self.name, self.host, code, number, reason))
         elif kind == protocol.DETACH:
@@ -382,15 +389,14 @@ class Attachment:
             self._leave_by = self._leave_by or time.monotonic() + _GOODBYE_TIMEOUT
             self._end(Outcome("detached", self.name, self.host, reason=str(message.get("reason") or "")))
         elif kind == protocol.SWITCH and not self._leave_by:
-            host = message.get("host")
+            host, self.rows_below = message.get("host"), _rows(message.get("rows_below"))
             self.switch_target = (str(message.get("name") or ""), host if isinstance(host, str) else None)
             self._outcome = Outcome("switch", self.name, self.host)
 
     def _show_title(self, runs: str) -> None:
         """Show the session, and what runs in it, in the title of the window."""
         if self.options.title:
-            place = f"{self.name}@{self.host}" if self.host else self.name
-            self.display.title(f"{place} \N{EM DASH} {runs}" if runs else place)
+            self.display.title(f"{self.place} \N{EM DASH} {runs}" if runs else self.place)
 
     def _end(self, outcome: Outcome, *, at_once: bool = False) -> None:
         """End the attachment when all output is shown, or at once where nobody can see it."""

@@ -18,6 +18,9 @@ _LATE_REPLIES = 0.1
 """Seconds in which the terminal may still answer a query that the program made."""
 _ABORT_SEQUENCE = b"\x18\x1b\\"
 _LAST_ROW = 9999
+_FRESH_ROW = (b"\r\n", b"\r\n\x1b[?2004l\r")
+"""What leaves the cursor on a fresh row: a shell that has taken a line in may turn bracketed paste off after that."""
+_TAIL = max(map(len, _FRESH_ROW))
 
 
 class Display:
@@ -48,7 +51,8 @@ class Display:
         if not data:
             return
         self.started = True
-        self._last_bytes = data[-3:]
+        tail = data[-_TAIL:]
+        self._last_bytes = tail if len(tail) == _TAIL else (self._last_bytes + tail)[-_TAIL:]
         self._unread.append(data)
         self.unread += len(data)
         written = 0 if self._queue else self.terminal.write(data)
@@ -93,10 +97,10 @@ class Display:
 
     def notice(self, text: str) -> None:
         """Lay a line over the last row, in reverse video; the next SCREEN erases it."""
-        shown = _fitted(text, self.terminal.size()[0] or 80).encode("utf-8", "replace")
+        from sesh.vt.render.overlay import overlay
+
         self._notice_shown = True
-        at_last_row = b"\x1b7\x1b[?6l\x1b[%d;1H" % _LAST_ROW
-        self._enqueue(_ABORT_SEQUENCE + at_last_row + b"\x1b[0;7m\x1b[2K%s\x1b[0m\x1b8" % shown)
+        self._enqueue(_ABORT_SEQUENCE + overlay(text, self.terminal.size()[0] or 80))
         self.flush()
 
     def title(self, text: str) -> None:
@@ -116,6 +120,14 @@ class Display:
     def line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""
         self.terminal.write_all(f"[{_printable(text)}]\r\n".encode("utf-8", "replace"), _WRITE_TIMEOUT)
+
+    def rule(self, text: str) -> None:
+        """Print a line that sets off what follows, on a terminal that does not show the session."""
+        from sesh.vt.render.clean_screen import fresh_row
+
+        columns = self.terminal.size()[0] or 80
+        line = f"{_printable(text)[:columns]}\r\n".encode("utf-8", "replace")
+        self.terminal.write_all(fresh_row(columns) + line, _WRITE_TIMEOUT)
 
     # -- leaving
 
@@ -145,7 +157,7 @@ class Display:
             undo = b"%s\x1b7\x1b[%d;1H\x1b[2K\x1b8" % (undo, _LAST_ROW)
         if rows_below:
             undo += b"\x1b[%dB" % rows_below
-        on_fresh_row = self._last_bytes.endswith(b"\r\n") and not rows_below and not alternate
+        on_fresh_row = self._last_bytes.endswith(_FRESH_ROW) and not rows_below and not alternate
         undo += b"\r" if on_fresh_row else b"\r\n"
         self._reset()
         return self.terminal.write_all(undo, _WRITE_TIMEOUT)
@@ -159,18 +171,20 @@ class Display:
         self.started = self._notice_shown = self._title_shown = False
         self.title_due = bool(self._title)
 
-    def suspend(self) -> bool:
+    def suspend(self, rows_below: int | None = None) -> bool:
         """Restore the terminal for a while, silently; returns the argument for `resume`."""
         self._finish_ledger()
         alternate = self._ledger.alternate
         if self.started:
-            self._undo(None)
+            self._undo(rows_below)
         return alternate
 
     def resume(self, alternate: bool) -> None:
         """Make room for the SCREEN that comes next: scroll away what the terminal shows, which keeps it."""
-        rows = self.terminal.size()[1] or 24
-        self.show(b"\x1b[?1049h" if alternate else b"\x1b[%d;1H%s\x1b[H" % (_LAST_ROW, b"\n" * rows))
+        from sesh.vt.render.clean_screen import clean_screen
+
+        columns, rows = self.terminal.size()[:2]
+        self.show(b"\x1b[?1049h" if alternate else clean_screen(columns or 80, rows or 24))
 
 
 def _ends_within_character(tail: bytes) -> bool:
@@ -184,15 +198,3 @@ def _ends_within_character(tail: bytes) -> bool:
 def _printable(text: str) -> str:
     """The text without control characters."""
     return "".join(character for character in text if character.isprintable())
-
-
-def _fitted(text: str, columns: int) -> str:
-    """As much of the text as surely fits into so many columns, with each non-ASCII character counted as wide."""
-    shown = " "
-    room = columns - 2
-    for character in _printable(text):
-        room -= 1 if character.isascii() else 2
-        if room < 0:
-            break
-        shown += character
-    return shown + " "

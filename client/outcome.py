@@ -13,11 +13,12 @@ class AttachOptions:
     """How a client attaches.
 
     `read_only`: send no input. `replace`: detach the other clients. `replay`: show scrollback, `lines` of it at most
-    (None leaves that to the daemon). `detach_key`: None for none. `first_notice`: shown over the first screen, which
-    covers what was printed before. `title`: show what runs in the title of the window.
+    (None leaves that to the daemon); `repeat`: also what this terminal was shown before. `detach_key`: None for none.
+    `first_notice`: shown over the first screen, which covers what was printed before. `title`: show what runs in the
+    title of the window.
     """
 
-    __slots__ = ("detach_key", "first_notice", "lines", "read_only", "replace", "replay", "title")
+    __slots__ = ("detach_key", "first_notice", "lines", "read_only", "repeat", "replace", "replay", "title")
 
     def __init__(
         self,
@@ -28,10 +29,11 @@ class AttachOptions:
         detach_key: DetachKey | None = None,
         lines: int | None = None,
         title: bool = False,
+        repeat: bool = False,
     ) -> None:
         self.title = title
         self.read_only, self.replace, self.replay = read_only, replace, replay
-        self.lines = lines
+        self.lines, self.repeat = lines, repeat
         self.detach_key = detach_key
         self.first_notice = ""
 

@@ -242,6 +242,7 @@ class Ending:
     def _send_exit(self, client: Client) -> None:
         if client.mode == DRAWN:
             self.session.relay.draw()
+        self.session.relay.uncover(client)
         session = self.session
         if self.unseen:  # its creator attaches only now, and sees it
             self.unseen = False

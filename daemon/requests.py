@@ -312,7 +312,8 @@ def switch(daemon: Daemon, request: Request) -> None:
     if client is not None and client.remote and target is not None:
         raise Refused(f"this client is attached over another link; detach, then: {CALLED} @{target} {name}")
     if client is not None and request.words.get("probe") is not True:
-        client.connection.queue(protocol.message(protocol.SWITCH, {"name": name, "host": target}))
+        message = {"name": name, "host": target, "rows_below": daemon.handler.rows_below(client)}
+        client.connection.queue(protocol.message(protocol.SWITCH, message))
     request.respond(switched=client is not None)
 
 

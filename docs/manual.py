@@ -61,7 +61,10 @@ _VARIABLES = (
     ("NO_COLOR", "No colours in sesh's own output."),
 )
 _FILES = (
-    ("~/.config/sesh/config.toml", "Settings: detach_key, replay_lines, persist, title, [groups], [remotes], [hooks]."),
+    (
+        "~/.config/sesh/config.toml",
+        "Settings: detach_key, replay_lines, replay, persist, title, [groups], [remotes], [hooks].",
+    ),
     (
         "~/.config/sesh/sync",
         "Files to push before a session starts on another host, one path relative to HOME per line.",

@@ -2,6 +2,7 @@
 
 detach_key = 'C-\\'            # tmux's names, one key or two, or none; SESH_DETACH_KEY goes before
 replay_lines = 1000           # lines of scrollback that an attachment shows
+replay = "new"                # or "all": also lines that the terminal was shown before
 persist = true                # whether lost sessions can be read again
 title = false                 # whether the window's title shows the session and what runs in it
 keep = "failed"               # sessions that ended unseen: "failed", "always", "never"
@@ -33,7 +34,7 @@ MOST_REPLAY_LINES = 1_000_000
 LARGEST = 1 << 20
 """Bytes of the file."""
 KEEP = ("failed", "always", "never")
-KEYS = ("detach_key", "replay_lines", "persist", "keep", "title", "groups", "remotes", "hooks")
+KEYS = ("detach_key", "replay_lines", "replay", "persist", "keep", "title", "groups", "remotes", "hooks")
 HOOKS = ("on_bell", "on_exit", "on_notification", "on_command_failed")
 
 
@@ -72,14 +73,15 @@ class Config:
     """
 
     __slots__ = (
-        "_places", "detach_key", "groups", "hooks", "keep", "path", "persist", "remotes", "replay_lines", "title",
-        "warnings",
+        "_places", "detach_key", "groups", "hooks", "keep", "path", "persist", "remotes", "replay", "replay_lines",
+        "title", "warnings",
     )  # fmt: skip
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.detach_key = ""
         self.replay_lines = REPLAY_LINES
+        self.replay = "new"
         self.persist = True
         self.title = False
         self.keep = KEEP[0]
@@ -126,6 +128,12 @@ class Config:
             self.replay_lines = value
         else:
             self.warn(f"replay_lines must be a number from 0 to {MOST_REPLAY_LINES}", "replay_lines")
+
+    def _take_replay(self, value: object) -> None:
+        if value in ("new", "all"):
+            self.replay = str(value)
+        else:
+            self.warn('replay must be "new" or "all"', "replay")
 
     def _take_persist(self, value: object) -> None:
         self._take_flag("persist", value)

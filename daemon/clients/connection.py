@@ -259,7 +259,7 @@ class Client(Reader):
     __slots__ = (
         "auth_sock", "creator", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode",
         "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies", "shown", "since", "size",
-        "titled", "token", "told", "tty", "unacknowledged", "viewport", "wants_screen",
+        "titled", "token", "told", "tty", "unacknowledged", "uncover", "viewport", "wants_screen",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: dict[str, Any]) -> None:
@@ -292,9 +292,11 @@ class Client(Reader):
         self.shown: tuple[bool, Stacks] | None = None
         """Of a drawn client that was raw: whether its terminal is on the alternate screen, and what is pushed."""
         self.left_at = -1
-        """The position up to which it had been fed when it was set aside; -1 while it is fed."""
+        """The position up to which it had been fed when it was set aside, or its terminal left; -1 while it is fed."""
         self.notice = ""
-        """A line of sesh's own, to be shown once it has its screen."""
+        """A line of sesh's own, to be laid over the last row of its next screen."""
+        self.uncover = b""
+        """While such a line lies there: the bytes that draw the screen without it."""
         self.wants_screen = False
         """Whether it asked for the screen itself, and so gets the alternate screen too."""
         self.viewport: Viewport | None = None

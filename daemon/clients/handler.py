@@ -41,7 +41,7 @@ class ClientHandler:
     """Handles the frames of attached clients, from HELLO to DETACH."""
 
     def __init__(self, owner: Owner, pump: Pump, relay: Relay) -> None:
-        self._owner, self._pump = owner, pump
+        self._owner, self._pump, self._relay = owner, pump, relay
         self._log, self._model, self._clients, self._timers = relay.log, relay.model, relay.clients, relay.timers
 
     def hello(self, connection: Connection, hello: dict[str, Any]) -> None:
@@ -74,8 +74,7 @@ class ClientHandler:
         self.creator_served(connection)
         connection.client = connection.reader = client
         client.lines = client.max_lines if hello.get("replay") is not False else 0
-        same_session = hello.get("id") == welcome["id"]
-        self._resume(client, hello, same_session=same_session, was_raw=was_raw or left_at < 0)
+        self._resume(client, hello, welcome["id"], was_raw=was_raw or left_at < 0)
         self._owner.attached(client, hello)
 
     def creator_served(self, connection: Connection) -> None:
@@ -83,21 +82,28 @@ class ClientHandler:
         connection.creator = False
         self._timers.clear(("hello", connection.descriptor))
 
-    def _resume(self, client: Client, hello: dict[str, Any], *, same_session: bool, was_raw: bool) -> None:
-        """Feeds a client from where it was, if it comes back to the same session, else from a screen of its own."""
-        log, model = self._log, self._model
-        since = hello.get("since")
-        known = same_session and bounds.is_integer(since, 0, log.head)
+    def _resume(self, client: Client, hello: dict[str, Any], session: str, *, was_raw: bool) -> None:
+        """Feeds a client from where it was, if it comes back to the same session, else from a screen of its own.
+
+        `since`: the position of a client whose link was lost; `seen`: those of its terminal by session, which shows
+        something else since.
+        """
+        log, seen = self._log, hello.get("seen")
+        since = hello.get("since") if hello.get("id") == session else None
+        if hello.get("redraw") is True:  # as earlier versions say that they come back by a switch
+            since, seen = None, {session: since}
+        resumes = bounds.is_integer(since, 0, log.head)
         same_size = client.size[:2] == self._clients.size[:2]
-        if not (known or client.creator or self._clients) and self._pump.running:
+        if not (resumes or client.creator or self._clients) and self._pump.running:
             client.notice = self._owner.missed_line()
         self._clients.add(client)
-        if not known or not isinstance(since, int):
+        if not resumes or not isinstance(since, int):
+            left_at = seen.get(session) if isinstance(seen, dict) else None
+            if isinstance(left_at, int) and bounds.is_integer(left_at, 0, log.head):
+                client.left_at = left_at
             return
-        model.catch_up()
-        if hello.get("redraw") is True:
-            client.lines = min(model.scrolled_since(since), client.max_lines)
-        elif client.mode == RAW and same_size and was_raw and since >= log.base:
+        self._model.catch_up()
+        if client.mode == RAW and same_size and was_raw and since >= log.base:
             client.needs, client.position = "", since
         else:
             client.needs, client.left_at, client.lines = RESYNC, since, client.max_lines
@@ -122,6 +128,7 @@ class ClientHandler:
             alone = not self._clients.typed(client) and alone
             if pump.on_key is not None:
                 pump.on_key()
+            self._relay.uncover(client)
             pump.last_activity = time.time()
         if client.replies.held:
             self.release_later(client)
@@ -182,16 +189,21 @@ class ClientHandler:
 
     def detach(self, client: Client, reason: str) -> None:
         """Detaches a client: tells it why, and what it needs to leave its terminal tidy."""
-        rows_below: int | None = None
-        if client.mode == RAW and not client.connection.blocked:
-            client.connection.feed(self._log)
-            self._model.catch_up()
-            emulator = self._model.emulator
-            rows_below = 0 if emulator.alternate else emulator.rows_below()
+        rows_below = self.rows_below(client)
         pending = client.replies.pending(time.monotonic())
         message = {"reason": reason, "rows_below": rows_below, "queries": pending}
         client.connection.queue(protocol.message(protocol.DETACH, message))
         self.dismiss(client)
+
+    def rows_below(self, client: Client) -> int | None:
+        """Shows a client what there is, and how many rows are in use below its cursor then; None where unknown."""
+        self._relay.uncover(client)
+        if client.mode != RAW or client.connection.blocked:
+            return None
+        client.connection.feed(self._log)
+        self._model.catch_up()
+        emulator = self._model.emulator
+        return 0 if emulator.alternate else emulator.rows_below()
 
     def dismiss(self, client: Client) -> None:
         """Forgets a client, and closes its connection once it has what is on its way."""

@@ -46,7 +46,7 @@ _QUICK, _SLOW = 0.006, 0.015
 _SMALLEST, _LARGEST = 4 << 10, 1 << 20
 _SMALL_LAG = 64 << 10
 """The largest slice while the lag is small: the heap never shrinks below what the largest slice needed."""
-_MAX_MARKS = 64
+_MAX_MARKS = 256
 _PLAIN = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
 _RARE = 64
 """Text is plain with at most one other byte in so many."""

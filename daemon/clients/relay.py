@@ -55,6 +55,8 @@ class Relay:
         for client in self.clients.all:
             connection = client.connection
             if client.mode == RAW:
+                if client.uncover:
+                    self.uncover(client)
                 if not connection.blocked:
                     connection.pass_on(log, block)
                 late = late or connection.blocked
@@ -128,7 +130,6 @@ class Relay:
         if all(self._from_start(client) for client in waiting):
             for client in waiting:
                 self._send_from_start(client)
-                self._show_notice(client)
             return False
         model = self.model
         until = min(client.needed_at for client in waiting) + CATCH_UP_TIME
@@ -149,14 +150,15 @@ class Relay:
                 left = True
                 if client.needs in (ATTACH, RESYNC) and now - client.needed_at > ATTACH_TIME:
                     self._send_screen(client)
-            self._show_notice(client)
         return left
 
-    def _show_notice(self, client: Client) -> None:
-        """Shows a client its notice, now that it has its screen."""
-        if client.notice and not client.needs and client.mode in (RAW, DRAWN):
-            text, client.notice = client.notice, ""
-            self.hold(client, text)
+    def uncover(self, client: Client) -> None:
+        """Takes the line away that lies over a client's last row; `flush` or the next output sends that."""
+        if client.mode == DRAWN and client.viewport is not None and client.viewport.covered:
+            self.timers.ensure("draw", 0, self.draw)
+        screen, client.uncover = client.uncover, b""
+        if screen and client.mode == RAW:
+            client.connection.queue(*protocol.pieces(protocol.SCREEN, client.position, screen, advance=False))
 
     def hold(self, client: Client, text: str) -> None:
         """Shows a client a line of sesh's own; it gets what the program prints meanwhile afterwards."""
@@ -173,6 +175,8 @@ class Relay:
         return (
             client.needs == ATTACH
             and client.mode == RAW
+            and client.left_at < 0
+            and not client.notice
             and not self.seen
             and self.log.base == 0
             and not self.model.loaded
@@ -193,11 +197,13 @@ class Relay:
         self.seen = True
         client.needs = ""
         client.position = 0
-        client.connection.queue(*protocol.pieces(protocol.SCREEN, 0, clean_screen(client.size[1]), advance=False))
+        start = clean_screen(*client.size[:2])
+        client.connection.queue(*protocol.pieces(protocol.SCREEN, 0, start, advance=False))
         client.connection.feed(self.log)
 
     def _send_screen(self, client: Client) -> None:
         """Sends the screen that a client needs, and feeds it from there on."""
+        from sesh.vt.render.overlay import overlay
         from sesh.vt.render.replay import NOTHING_PUSHED, repaint, replay
 
         if client.mode == RAW and client.connection.unsent > CLIENT_LAG:
@@ -209,6 +215,7 @@ class Relay:
         emulator = model.emulator
         need, client.needs = client.needs, ""
         left_at, client.left_at = client.left_at, -1
+        covered, client.uncover = client.uncover, b""
         if client.mode == DRAWN:
             if need == ENTER:  # it was raw until now, so its terminal is on the screen of its position
                 client.shown = model.shown_at(client.position)
@@ -216,7 +223,8 @@ class Relay:
             self._draw(client, clear=need == ATTACH)
             return
         if need == ATTACH:
-            screen = replay(emulator, lines=client.lines)
+            new = client.lines if left_at < 0 else min(model.scrolled_since(left_at), client.lines)
+            screen = replay(emulator, lines=new)
         elif need == ENTER:
             alternate, pushed = client.shown or (False, NOTHING_PUSHED)
             screen = repaint(emulator, was_alternate=alternate, pushed=pushed)
@@ -224,7 +232,7 @@ class Relay:
             lines = min(model.scrolled_since(left_at), client.lines)
             alternate, pushed = model.shown_at(left_at)
             screen = repaint(emulator, lines=lines, was_alternate=alternate, pushed=pushed)
-        elif need == REPAINT and emulator.alternate and not client.wants_screen:
+        elif need == REPAINT and emulator.alternate and not (client.wants_screen or covered):
             return  # the program redraws it
         else:
             screen = repaint(emulator)
@@ -237,6 +245,9 @@ class Relay:
             client.left_at = client.position
             client.needs, client.needed_at = RESYNC, _AFTER_IMAGE
             model.mark(client.position)
+        elif client.notice:
+            screen += overlay(client.notice, client.size[0])
+            client.notice, client.uncover = "", repaint(emulator)
         client.connection.queue(*protocol.pieces(protocol.SCREEN, model.position, screen, advance=False))
         client.connection.feed(self.log)
 
@@ -264,6 +275,9 @@ class Relay:
         if not client.connection.flush():
             return
         screen = client.viewport.draw(self.model.emulator)
+        if client.notice:
+            screen += client.viewport.cover(client.notice)
+            client.notice = ""
         client.position = self.model.position
         if screen:
             client.connection.queue(*protocol.pieces(protocol.SCREEN, self.model.position, screen, advance=False))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Places = dict[Connection, int]
 
 FORMAT = 2
-_CLIENT = tuple(name for name in Client.__slots__ if name not in ("replies", "viewport", "titled", "told"))
+_CLIENT = tuple(name for name in Client.__slots__ if name not in ("replies", "viewport", "titled", "told", "uncover"))
 _CONNECTION = ("descriptor", "creator", "role", "closing", "progress_at", "unanswered")
 _REPLY_BYTES = ("_begun",)
 """Attributes of `ReplyFilter` that are bytes."""
@@ -72,6 +72,8 @@ def dump(server: Server) -> State:
     session, pump = server.session, server.session.pump
     for connection in [each for each in server.connections.values() if each.closed]:
         server.drop(connection)
+    for client in session.clients.all:
+        session.relay.uncover(client)
     places = {connection: at for at, connection in enumerate(server.connections.values())}
     last, events, followers = session.events.dump()
     return {

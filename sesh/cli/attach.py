@@ -30,7 +30,7 @@ _WITHOUT_TITLE = ("", "dumb", "linux")
 class View:
     """How to attach: the attach options of the command line. Raises UsageError where they contradict each other."""
 
-    __slots__ = ("no_detach_key", "no_replay", "read_only", "replace")
+    __slots__ = ("no_detach_key", "no_replay", "read_only", "replace", "replay")
 
     def __init__(
         self,
@@ -38,11 +38,15 @@ class View:
         join: bool = False,
         replace: bool = False,
         read_only: bool = False,
+        replay: bool = False,
         no_replay: bool = False,
         no_detach_key: bool = False,
     ) -> None:
         if join and replace:
             raise UsageError("--join and --replace cannot be combined")
+        if replay and no_replay:
+            raise UsageError("--replay and --no-replay cannot be combined")
+        self.replay = replay
         self.replace, self.read_only, self.no_replay, self.no_detach_key = replace, read_only, no_replay, no_detach_key
 
     def options(self, cli: Invocation) -> AttachOptions:
@@ -57,6 +61,7 @@ class View:
             replay=not self.no_replay,
             detach_key=key,
             lines=settings.replay_lines,
+            repeat=self.replay or settings.replay == "all",
             title=settings.title and os.environ.get("TERM", "") not in _WITHOUT_TITLE,
         )
 

@@ -93,6 +93,7 @@ _JOIN = Option("--join", "join", "Attach beside other clients (the default).")
 _REPLACE = Option("--replace", "replace", "Detach the other clients.")
 _VIEW = (
     Option("--read-only -r", "read_only", "Only watch; keys are ignored."),
+    Option("--replay", "replay", "Replay scrollback that this terminal has seen before too."),
     Option("--no-replay", "no_replay", "Do not replay scrollback; show only the screen."),
     Option("--no-detach-key -C", "no_detach_key", "Pass the detach key to the program; leave with `sesh --detach`."),
 )

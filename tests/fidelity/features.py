@@ -40,7 +40,7 @@ class Feature(NamedTuple):
         """What the independent emulator shows otherwise after a restore than after the bytes themselves."""
         for more in (b"", self.more.encode()):
             there = seen(xterm.hold(COLUMNS, ROWS, self.written, more, widths=self.widths))
-            here = seen(xterm.hold(COLUMNS, ROWS, self.restored(), more, widths=self.widths), blank=ROWS)
+            here = seen(xterm.hold(COLUMNS, ROWS, self.restored(), more, widths=self.widths))
             parts = [part for part in there if there[part] != here[part]]
             if parts:
                 return parts
@@ -53,7 +53,7 @@ class Feature(NamedTuple):
             there.feed(self.written + more)
             here.feed(self.restored() + more)
             one: dict[str, Any] = essence(there)
-            other = essence(here, ROWS)
+            other = essence(here)
             parts = [part for part in one if one[part] != other[part]]
             if parts:
                 return parts

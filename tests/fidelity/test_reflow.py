@@ -53,7 +53,7 @@ def test_lines_wrap_anew_as_in_another_emulator(xterm: Xterm, batch: int) -> Non
         data = "".join(rng.choice(NARROW) for _ in range(rng.choice((3, 10, 40)))).encode() + b"\x1b[mend"
         size = rng.choice(WIDTHS), rng.choice(HEIGHTS)
         there = seen(xterm.hold(columns, rows, data, size))
-        here = seen(xterm.hold(*size, resized(data, columns, rows, size)), blank=size[1])
+        here = seen(xterm.hold(*size, resized(data, columns, rows, size)))
         assert [here[part] for part in ("screen", "lines")] == [there[part] for part in ("screen", "lines")], seed
 
 
@@ -65,7 +65,7 @@ def test_what_scrolled_off_comes_at_the_width_of_whoever_attaches(xterm: Xterm, 
         data = "".join(rng.choice(LINES) for _ in range(rng.choice((10, 60, 200)))).encode() + b"\x1b[mend"
         sizes = [(rng.choice(WIDTHS), rng.choice(HEIGHTS)) for _ in range(rng.randint(1, 3))]
         there = seen(xterm.hold(*sizes[-1], data, widths="11"))
-        here = seen(xterm.hold(*sizes[-1], resized(data, 20, 5, *sizes), widths="11"), blank=sizes[-1][1])
+        here = seen(xterm.hold(*sizes[-1], resized(data, 20, 5, *sizes), widths="11"))
         assert here["lines"] == there["lines"], seed
 
 

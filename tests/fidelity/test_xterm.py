@@ -50,7 +50,7 @@ def differing(xterm: Xterm, seed: int, left_out: Counter[str] | None = None) -> 
         dialect.goes_on = goes_on
         more = stream(rng, 10, dialect) if goes_on else b""
         there = seen(xterm.hold(columns, rows, data, more, widths=dialect.widths), dialect)
-        here = seen(xterm.hold(columns, rows, restored, more, widths=dialect.widths), dialect, blank=rows)
+        here = seen(xterm.hold(columns, rows, restored, more, widths=dialect.widths), dialect)
         parts = [part for part in there if there[part] != here[part]]
         if parts:
             return parts

@@ -80,14 +80,11 @@ class Xterm:
         self.process.communicate()
 
 
-def lines(held: dict[str, Any], blank: int = 0) -> list[list[Any]]:
-    """Scrollback and main screen as logical lines of cells, without trailing blanks.
-
-    `blank` rows came first, from scrolling the terminal's own screen away.
-    """
+def lines(held: dict[str, Any]) -> list[list[Any]]:
+    """Scrollback and main screen as logical lines of cells, without trailing blanks."""
     rows = held["normal"]["scrollback"] + held["normal"]["screen"]
     out: list[list[Any]] = []
-    for row in rows[blank:]:
+    for row in rows:
         if row["wrapped"] and out:
             out[-1] += row["cells"]
         else:
@@ -108,8 +105,8 @@ def _forget_pens_of_leftovers(rows: list[dict[str, Any]], anywhere: bool) -> Non
                 cell[1:] = [BLANK[1], "0,-1," + ",".join(cell[2].split(",")[2:]), "", ""]
 
 
-def seen(held: dict[str, Any], dialect: Dialect | None = None, *, blank: int = 0) -> dict[str, Any]:
-    """What of the oracle's answer is compared, after a stream that `dialect` followed; `blank` as for `lines`."""
+def seen(held: dict[str, Any], dialect: Dialect | None = None) -> dict[str, Any]:
+    """What of the oracle's answer is compared, after a stream that `dialect` followed."""
     alternate = held["alternate"]
     normal = held["normal"]
     rows = normal["scrollback"] + normal["screen"] + (alternate or {}).get("screen", [])
@@ -123,5 +120,5 @@ def seen(held: dict[str, Any], dialect: Dialect | None = None, *, blank: int = 0
     out["screen"] = [row["cells"] for row in normal["screen"]]
     out["alternate"] = alternate and [row["cells"] for row in alternate["screen"]]
     if dialect is None or not dialect.loose:
-        out["lines"] = lines(held, blank)
+        out["lines"] = lines(held)
     return out

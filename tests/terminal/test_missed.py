@@ -57,6 +57,42 @@ def test_who_comes_back_is_told_in_one_line_what_rang_and_what_was_said(sesh: Se
     assert b"away" not in again.raw, "nothing has happened since"
 
 
+def test_each_return_shows_what_was_missed_with_the_screen(sesh: Sesh, home: Home) -> None:
+    left(home)
+    for _ in range(5):
+        rung(sesh, "work", r"printf 'a\ab\n'")
+        terminal = home.terminal("work")
+        terminal.wait_for(PROMPT)  # the screen and the line come together
+        assert "1 bell" in last_row(terminal)
+        terminal.type(b"\x1c")
+        assert terminal.exit_code() == 0
+        assert "away" not in terminal.text(), "it does not stay in the scrollback"
+
+
+def test_what_is_printed_while_the_line_shows_comes_at_once_and_takes_it_away(sesh: Sesh, home: Home) -> None:
+    left(home)
+    rung(sesh, "work", r"seq 50; printf 'a\ab\n'")
+    terminal = home.terminal("work")
+    terminal.wait_for("away ")
+    before = terminal.cursor
+    sesh("--send", "work", r"sleep 0.3; printf '\033[31mred\033[m %s\n' out; sleep 100", "--enter")
+    terminal.wait_for("red out")
+    assert "away" not in terminal.text()
+    assert "50" in terminal.screen()
+    assert before != terminal.cursor
+
+
+def test_one_who_only_watches_on_a_terminal_of_another_size_sees_the_line_too(sesh: Sesh, home: Home) -> None:
+    left(home)
+    rung(sesh, "work", r"printf 'a\ab\n'")
+    terminal = home.terminal("work", "--read-only", columns=60, rows=12)
+    terminal.wait_for("1 bell")
+    assert "away" in last_row(terminal)
+    sesh("--send", "work", "echo later $((40+2))", "--enter")
+    terminal.wait_for("later 42")
+    terminal.wait_until(lambda: "away" not in "\n".join(terminal.screen()))
+
+
 def test_output_alone_is_no_news(sesh: Sesh, home: Home) -> None:
     left(home)
     rung(sesh, "work", "seq 100; echo end")

@@ -18,7 +18,7 @@ Sesh = Callable[..., Result]
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("replay = 5\n", "config.toml:1:1: unknown key replay"),
+        ("relay = 5\n", "config.toml:1:1: unknown key relay"),
         ("persist = true\n[hooks]\n  on_bel = 'x'\n", "config.toml:3:3: unknown key on_bel"),
         ("detach_key = 'C-b d\n", "config.toml:"),
         ("persist = 'no'\n[groups]\nweb = 3\n", "config.toml:1:1: persist must be true or false"),

@@ -8,9 +8,11 @@ from __future__ import annotations
 #: Ends any unfinished sequence: CAN, and ST for a string.
 CANCEL = b"\x18\x1b\\"
 
-#: Resets what would change how content is drawn: origin, left and right margins, insert, new line mode, wrap, margins,
-#: pen, link, charsets.
-NEUTRAL = b"\x1b[?6l\x1b[?69l\x1b[4l\x1b[20l\x1b[?7h\x1b[r\x1b[m\x1b]8;;\x1b\\\x1b(B\x1b)B\x0f"
+#: Reset margins and origin mode, which moves the cursor; and what else would change how content is drawn: insert, new
+#: line mode, wrap, pen, link, charsets.
+_MARGINS = b"\x1b[?6l\x1b[?69l\x1b[r"
+_DRAWING = b"\x1b[4l\x1b[20l\x1b[?7h\x1b[m\x1b]8;;\x1b\\\x1b(B\x1b)B\x0f"
+NEUTRAL = _MARGINS + _DRAWING
 
 #: Bytes of output up to which `replay_safe` may be asked.
 REPLAY_SAFE_LIMIT = 64 << 10
@@ -25,12 +27,21 @@ _REPLAY_SAFE = (
 )
 
 
-def clean_screen(rows: int) -> bytes:
-    """Scroll all `rows` rows into the terminal's own scrollback; the cursor is at home then, and saved there (DECSC).
+def fresh_row(columns: int) -> bytes:
+    """Go to the first column of an empty row: the cursor's own where it is in the first column, else the next one.
 
-    Line feeds from the last row do it: nothing is erased (no ED), so nothing that was on the screen is lost.
+    As many blanks as there are columns wrap only if they begin elsewhere. What was shown ends at the cursor, as below a
+    shell's command line; the rest of the screen becomes blank.
     """
-    return CANCEL + NEUTRAL + b"\x1b[%d;1H" % rows + b"\n" * rows + b"\x1b[H\x1b7"
+    return CANCEL + b"\x1b7" + _MARGINS + b"\x1b8" + _DRAWING + b" " * columns + b"\r\x1b[J"
+
+
+def clean_screen(columns: int, rows: int) -> bytes:
+    """Scroll what the terminal shows into its own scrollback; the cursor is at home then, and saved there (DECSC).
+
+    Line feeds from the cursor's row do it: as many rows scroll off as lie above it, and no blank ones.
+    """
+    return fresh_row(columns) + b"\n" * (rows - 1) + b"\x1b[?6l\x1b[H\x1b7"
 
 
 def replay_safe(data: bytes, columns: int, rows: int) -> bool:

@@ -35,7 +35,7 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> byte
 
     `clear`: the terminal shows something else, which is scrolled away first.
     """
-    start = clean_screen(emulator.rows) if clear else b""
+    start = clean_screen(emulator.columns, emulator.rows) if clear else b""
     return start + _reset_input(emulator.screen) + _restore(emulator, lines)
 
 

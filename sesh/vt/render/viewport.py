@@ -8,6 +8,7 @@ from __future__ import annotations
 from sesh.vt.cell import DEFAULT, Encoder
 from sesh.vt.graphemes import text_presentation
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
+from sesh.vt.render.overlay import overlay
 from sesh.vt.render.replay import kitty_flags
 from sesh.vt.row import Row
 from sesh.vt.screen import MOUSE_ENCODING, MOUSE_TRACKING
@@ -37,6 +38,15 @@ class Viewport:
         self._sent: list[str] | None = None
         self._modes: dict[str, str] = {}
         self._cursor = ""
+        self.covered = False
+        """Whether a line of sesh's own lies over the last row."""
+
+    def cover(self, text: str) -> bytes:
+        """The bytes that lay a line over the last row until the next `draw`."""
+        if self._sent is not None:
+            self._sent[-1] = self._cursor = ""
+        self.covered = True
+        return overlay(text, self.columns)
 
     def draw(self, emulator: Emulator) -> bytes:
         """The bytes that bring the terminal up to date; empty where nothing has changed."""
@@ -44,7 +54,7 @@ class Viewport:
         self._follow(*emulator.cursor, screen.columns, screen.lines)
         out: list[str] = []
         if self._sent is None:
-            out.append((clean_screen(self.rows) if self._clear else CANCEL + NEUTRAL).decode())
+            out.append((clean_screen(self.columns, self.rows) if self._clear else CANCEL + NEUTRAL).decode())
             self._sent = [_BLANK if self._clear else ""] * self.rows
         visible = screen.buffer[self.top : self.top + self.rows]
         texts = [self._text(row) for row in visible] + [_BLANK] * (self.rows - len(visible))
@@ -53,6 +63,7 @@ class Viewport:
                 out.append(f"\x1b[{y + 1};1H{text}")
         changed = bool(out)
         self._sent = texts
+        self.covered = False
         out.extend(self._input(screen))
         row, column = emulator.cursor
         visibility = "\x1b[?25l" if screen.cursor.hidden else "\x1b[?25h"

@@ -105,16 +105,14 @@ def cut(rng: random.Random, data: bytes) -> list[bytes]:
 _LEFT_OUT = {"ever_set_modes", "ever_set_resources", "ever_changed", "errors", "scrollback", "images", "skipped"}
 
 
-def essence(emulator: Emulator, blank: int = 0) -> dict[str, Any]:
-    """The state that a replay restores. `blank` lines came before everything else, from scrolling the screen away."""
+def essence(emulator: Emulator) -> dict[str, Any]:
+    """The state that a replay restores."""
     state: dict[str, Any] = emulator.state()
     out = {key: value for key, value in state.items() if key not in _LEFT_OUT}
     if emulator.in_image:
         out |= {"pending": "", "partial": "", "decoder": 0}
     out["modes"] = {number: on for number, on in out["modes"].items() if number != "2026"}
     lines = state["scrollback"]["lines"]
-    if lines[:blank] == [""] * blank:
-        lines = lines[blank:]
     main = "screen" if out["main"] is None else "main"
     open_line = state["scrollback"]["open"] or ""
     paired = _without_orphans([*lines, open_line, *(row[0] for row in out[main])], open_line)

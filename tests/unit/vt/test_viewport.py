@@ -95,4 +95,4 @@ def test_a_terminal_that_shows_this_session_already_is_drawn_over_and_not_scroll
     over = Viewport(10, 3, clear=False).draw(emulator)
     assert b"\n" not in over
     assert over.count(b"\x1b[K") == 3
-    assert Viewport(10, 3).draw(emulator).count(b"\n") == 3
+    assert Viewport(10, 3).draw(emulator).count(b"\n") == 2

@@ -1,0 +1,92 @@
+"""What this terminal was shown of each session, so that its scrollback never gets the same line twice.
+
+A terminal is known by its tty together with the pid and the start time of its session leader: the shell in it, or the
+program that was started in place of one. It has a file in the directory of sessions, `.terminal.PID`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh import paths, platform
+from sesh.errors import Refused
+
+_PREFIX = ".terminal."
+_LARGEST = 64 << 10
+MAX_SESSIONS, MAX_TERMINALS = 32, 64
+"""Sessions that are remembered of a terminal, and terminals: those that were left last."""
+
+
+class Shown:
+    """By the id of each session that this terminal has left: the position in its output, and when that was.
+
+    `tty`: the terminal's path, empty where it has none; `afresh`: as if nothing had been shown.
+    """
+
+    def __init__(self, tty: str, *, afresh: bool = False) -> None:
+        leader = os.getsid(0)
+        began = platform.start_time(leader) if tty and leader > 0 else ""
+        self._terminal = f"{tty}\t{began}" if began else ""
+        self._entry = f"{_PREFIX}{leader}"
+        self._left: dict[str, tuple[int, int]] = {} if afresh or not began else self._read()
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """By the id of each session: the position of the first byte that was not shown."""
+        return {session: position for session, (position, _) in self._left.items()}
+
+    def since(self, session: str) -> str:
+        """When the session was left, as a clock shows it today, else with the date; empty where it was not shown."""
+        if session not in self._left:
+            return ""
+        left = time.localtime(self._left[session][1])
+        today = left[:3] == time.localtime()[:3]
+        return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", left)
+
+    def leave(self, session: str, position: int) -> None:
+        """Remember that the terminal leaves a session, having shown its output up to `position`."""
+        self._left.pop(session, None)
+        self._left[session] = (position, int(time.time()))
+        self._write()
+
+    def forget(self, session: str) -> None:
+        """The session has ended."""
+        if self._left.pop(session, None) is not None:
+            self._write()
+
+    def _read(self) -> dict[str, tuple[int, int]]:
+        """What the file says of this terminal; nothing where it is of an earlier one, or damaged."""
+        left = {}
+        try:
+            content = paths.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
+            first, *rest = content.decode().splitlines() or [""]
+            for line in rest if first == self._terminal else ():
+                session, position, at = line.split()
+                left[session] = (int(position), int(at))
+            return left
+        except (Refused, OSError, ValueError):
+            return {}
+
+    def _write(self) -> None:
+        """Write the file. What cannot be remembered is shown again, which keeps nobody from leaving."""
+        if not self._terminal:
+            return
+        for session in list(self._left)[:-MAX_SESSIONS]:
+            del self._left[session]
+        lines = [self._terminal, *(f"{session} {position} {at}" for session, (position, at) in self._left.items())]
+        try:
+            folder = paths.ready_directory()
+            path = os.path.join(folder, self._entry)
+            if not os.path.lexists(path):
+                _make_room(folder)
+            paths.write_whole(path, "".join(f"{line}\n" for line in lines).encode())
+        except (Refused, OSError):
+            return
+
+
+def _make_room(folder: str) -> None:
+    """Remove the files of those terminals that were left longest ago, where there are too many."""
+    found = [os.path.join(folder, entry) for entry in os.listdir(folder) if entry.startswith(_PREFIX)]
+    for path in sorted(found, key=lambda path: os.lstat(path).st_mtime)[: max(0, len(found) - MAX_TERMINALS + 1)]:
+        os.unlink(path)

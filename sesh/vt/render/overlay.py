@@ -1,0 +1,28 @@
+"""A line of sesh's own over the last row of a terminal. It loads no emulator."""
+
+from __future__ import annotations
+
+_LAST_ROW = 9999
+
+
+def overlay(text: str, columns: int) -> bytes:
+    """The bytes that lay a line over the last row, in reverse video; what the row showed has to be drawn again later.
+
+    The saved cursor (DECSC) is lost.
+    """
+    shown = _fitted(text, columns).encode("utf-8", "replace")
+    return b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0;7m\x1b[2K%s\x1b[0m\x1b8" % (_LAST_ROW, shown)
+
+
+def _fitted(text: str, columns: int) -> str:
+    """As much of the text as surely fits into so many columns, with each non-ASCII character counted as wide."""
+    shown = " "
+    room = columns - 2
+    for character in text:
+        if not character.isprintable():
+            continue
+        room -= 1 if character.isascii() else 2
+        if room < 0:
+            break
+        shown += character
+    return shown + " "

@@ -1,0 +1,177 @@
+"""What stands in the terminal's own scrollback after a person came and went: no line of a session twice."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import PROMPT, Home, Result, Terminal
+
+Sesh = Callable[..., Result]
+Shell = Callable[..., Terminal]
+SHELL = "outside>"
+LEAVE = b"\x1c"
+
+
+@pytest.fixture
+def shell(home: Home) -> Shell:
+    """A terminal with a shell in it, whose prompt is no session's."""
+    path = home.write("outer", f"PS1='{SHELL} '\nunset HISTFILE PROMPT_COMMAND\n")
+
+    def start(columns: int = 80, rows: int = 24) -> Terminal:
+        terminal = home.terminal(command=["bash", "--noprofile", "--rcfile", path], columns=columns, rows=rows)
+        terminal.wait_for(SHELL)
+        return terminal
+
+    return start
+
+
+def told(terminal: Terminal) -> list[str]:
+    return [line.rstrip() for line in terminal.text().splitlines()]
+
+
+def last(terminal: Terminal) -> str:
+    """The last line in use."""
+    return next((row for row in reversed(terminal.screen()) if row), "")
+
+
+def enter(terminal: Terminal, *words: str) -> None:
+    """Attaches from the shell, and waits until the session's prompt shows."""
+    terminal.type(f"sesh {' '.join(words)}\r")
+    terminal.wait_until(lambda: last(terminal) == PROMPT, what="the session's prompt")
+
+
+def leave(terminal: Terminal) -> None:
+    terminal.type(LEAVE)
+    terminal.wait_until(lambda: last(terminal) == SHELL, what="the shell's prompt")
+
+
+def printed(sesh: Sesh, source: str, name: str = "work") -> None:
+    """Has the session print something, and waits until its shell is at its prompt again."""
+    sesh("--send", name, source, "--enter")
+    assert sesh("--wait", name, "--prompt", "--timeout", "10").code == 0
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (33, 9)])
+def test_no_line_of_a_session_stands_twice_in_the_scrollback_of_one_terminal(
+    shell: Shell, sesh: Sesh, columns: int, rows: int
+) -> None:
+    terminal = shell(columns, rows)
+    enter(terminal, "work")
+    for turn in range(20):
+        terminal.type(f"seq -f 'in-{turn}-%g' 30\r")
+        terminal.wait_for(re.compile(rf"^in-{turn}-30\n{PROMPT}$", re.MULTILINE))
+        leave(terminal)
+        terminal.type(f"echo outside-$(({turn}))\r")
+        terminal.wait_for(re.compile(rf"^outside-{turn}$", re.MULTILINE))
+        printed(sesh, f"seq -f 'away-{turn}-%g' 30")
+        enter(terminal, "work")
+    lines = told(terminal)
+    count = Counter(lines)
+    for turn in range(20):
+        # What the screen showed when it was left may stand once more above.
+        shown = 2
+        for number in range(1, 31):
+            assert 1 <= count[f"in-{turn}-{number}"] <= (shown if number > 30 - rows else 1), (turn, number)
+            assert count[f"away-{turn}-{number}"] == 1, (turn, number)
+        assert count[f"outside-{turn}"] == 1
+    assert lines.count("") <= sum(not row for row in terminal.screen()), "blank rows were pushed"
+    assert sum(line.startswith("── work, since ") for line in lines) == 20
+
+
+def test_a_terminal_that_comes_for_the_first_time_gets_the_scrollback_without_a_rule(shell: Shell, sesh: Sesh) -> None:
+    sesh("--open", "work")
+    printed(sesh, "seq -f 'early-%g' 100")
+    terminal = shell()
+    enter(terminal, "work")
+    assert all(f"early-{number}" in told(terminal) for number in range(1, 101))
+    assert "──" not in terminal.text()
+
+
+def test_the_rule_says_since_when_and_stands_before_what_is_new(shell: Shell, sesh: Sesh) -> None:
+    terminal = shell()
+    enter(terminal, "work")
+    leave(terminal)
+    printed(sesh, "seq -f 'new-%g' 60")
+    enter(terminal, "work")
+    lines = told(terminal)
+    (rule,) = [at for at, line in enumerate(lines) if re.fullmatch(r"── work, since \d\d:\d\d ──", line)]
+    assert lines[rule - 1] == f"{SHELL} sesh work"
+    assert rule < lines.index("new-1") < lines.index("new-60")
+
+
+@pytest.mark.parametrize("how", ["option", "setting"])
+def test_replay_brings_what_the_terminal_was_shown_before(shell: Shell, home: Home, how: str) -> None:
+    if how == "setting":
+        home.write(".config/sesh/config.toml", 'replay = "all"\n')
+    terminal = shell()
+    enter(terminal, "work")
+    terminal.type("seq -f 'line-%g' 60\r")
+    terminal.wait_for("line-60")
+    leave(terminal)
+    enter(terminal, "work", *(["--replay"] if how == "option" else []))
+    assert told(terminal).count("line-1") == 2
+    leave(terminal)
+    if how == "option":
+        enter(terminal, "work")
+        assert told(terminal).count("line-1") == 2
+
+
+def test_another_terminal_gets_all_and_a_renamed_session_is_known_again(shell: Shell, sesh: Sesh) -> None:
+    terminal = shell()
+    enter(terminal, "work")
+    terminal.type("seq -f 'line-%g' 60\r")
+    terminal.wait_for("line-60")
+    leave(terminal)
+    assert sesh("--rename", "work", "play").code == 0
+    enter(terminal, "play")
+    assert told(terminal).count("line-1") == 1
+    assert "── play, since " in terminal.text()
+    other = shell()
+    enter(other, "play")
+    assert told(other).count("line-1") == 1
+    assert "──" not in other.text()
+
+
+def test_a_switch_and_the_way_back_push_no_blank_rows_and_repeat_nothing(shell: Shell, sesh: Sesh) -> None:
+    sesh("--open", "play")
+    printed(sesh, "seq -f 'play-%g' 5", "play")
+    terminal = shell()
+    enter(terminal, "work")
+    terminal.type("seq -f 'work-%g' 40\r")
+    terminal.wait_for("work-40")
+    for _ in range(3):
+        terminal.type("sesh play\r")
+        terminal.wait_until(lambda: last(terminal) == PROMPT and "play-5" in "\n".join(terminal.screen()))
+        terminal.type("sesh work\r")
+        terminal.wait_until(lambda: last(terminal) == PROMPT and "work-40" in "\n".join(terminal.screen()))
+    lines = told(terminal)
+    assert lines.count("work-1") == 1
+    assert lines.count("") <= sum(not row for row in terminal.screen())
+
+
+def test_files_of_terminals_are_private_and_bounded_in_number(shell: Shell, sesh: Sesh, home: Home) -> None:
+    for number in range(70):
+        home.write(f".sesh/.terminal.{number}", "", mode=0o600)
+    terminal = shell()
+    enter(terminal, "work")
+    leave(terminal)
+    found = [entry for entry in os.scandir(home.directory) if entry.name.startswith(".terminal.")]
+    assert len(found) == 64
+    (own,) = [entry for entry in found if entry.name == f".terminal.{terminal.pid}"]
+    assert own.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_note_of_a_terminal_only_costs_a_repetition(shell: Shell, sesh: Sesh, home: Home) -> None:
+    terminal = shell()
+    enter(terminal, "work")
+    leave(terminal)
+    home.write(f".sesh/.terminal.{terminal.pid}", b"\xff\x00 no such thing\n", mode=0o600)
+    enter(terminal, "work")
+    leave(terminal)
+    enter(terminal, "work")
+    assert terminal.text().count("── work, since ") == 1
