@@ -25,7 +25,7 @@ from tests.unit.vt.streams import cut, piece
 Open = Callable[..., Terminal]
 WAYS = ("key", "SIGTERM", "daemon killed")
 #: What stands in a random stream's way: a control within a sequence, a single shift with no character behind it.
-_ODD = {b"\x1b[3\n1m", b"\x1b(\n0", b"\x1bN", b"\x1bO"}
+_ODD = {b"\x1b[3\n1m", b"\x1b[3\x7f1m", b"\x1b(\n0", b"\x1bN", b"\x1bO"}
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.unit.vt.streams import ESCAPES, PRIVATE, SGR, STRINGS, TEXTS
+from tests.unit.vt.streams import ESCAPES, IMAGES, PRIVATE, SGR, STRINGS, TEXTS
 
 Kind = Callable[[random.Random], bytes]
 
@@ -177,7 +177,7 @@ def _garbage(rng: random.Random) -> bytes:
         return f"\x1b[{rng.choice(_ABSURD)}{chr(rng.randint(0x40, 0x7E))}".encode()
     if kind < 0.8:
         return rng.choice(("é", "中", "👩")).encode()[: rng.randint(1, 3)]
-    return rng.choice((*STRINGS, *(f"\x1b{each}" for each in ESCAPES))).encode()
+    return rng.choice((*STRINGS, *IMAGES, *(f"\x1b{each}" for each in ESCAPES))).encode()
 
 
 def _bulk(rng: random.Random) -> bytes:

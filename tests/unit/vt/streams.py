@@ -31,6 +31,11 @@ ESCAPES = (
     "7", "8", "D", "E", "H", "M", "6", "9", "=", ">", "c", "(0", "(B", ")0", "(A", "*0", "+0", "n", "o", "N", "O", "#8",
     " F", "%@", "-A", "\\",
 )  # fmt: skip
+#: Images, whole and in parts; xterm.js without an addon ignores them.
+IMAGES = (
+    "\x1bPq#0~~-~~-~~-~~-~~\x1b\\", '\x1bP0;1q"1;1;30;70#1~', "\x1b_Ga=T,f=24,s=30,v=50;AAAA\x1b\\",
+    "\x1b_Ga=T,f=100,c=4,r=3,m=1;AAAA\x1b\\", "\x1b_Gm=1;AAAA\x1b\\", "\x1b_Gm=0;AAAA\x1b\\", "\x1b_Gm=0;AAA",
+)  # fmt: skip
 FINALS = "@ABCDEFGHIJKLMPSTXZ^`abdefgrsuw"
 MODES = (4, 20)
 PRIVATE = (
@@ -43,10 +48,7 @@ STRINGS = (
     "\x1b]104\x07", "\x1b]10;#fff;#000\x07", "\x1b]11;?\x07", "\x1b]110\x07", "\x1b]12;rgb:1/2/3\x07",
     "\x1b]133;A\x07", "\x1b]133;A;cl=m;k=s\x1b\\", "\x1b]133;B\x07", "\x1b]133;C;cmdline_url=ls\x07",
     "\x1b]133;D;1\x07",
-    "\x1b]52;c;aGk=\x07", "\x1bPq#0\x1b\\", "\x1b_Gx\x1b\\",
-    "\x1bPq#0~~-~~-~~-~~-~~\x1b\\", '\x1bP0;1q"1;1;30;70#1~', "\x1b_Ga=T,f=24,s=30,v=50;AAAA\x1b\\",
-    "\x1b_Ga=T,f=100,c=4,r=3,m=1;AAAA\x1b\\", "\x1b_Gm=1;AAAA\x1b\\", "\x1b_Gm=0;AAAA\x1b\\", "\x1b_Gm=0;AAA",
-    "\x1b^p\x1b\\", "\x1bXs\x1b\\", "\x1b]0;cut\x18",
+    "\x1b]52;c;aGk=\x07", "\x1bPq#0\x1b\\", "\x1b_Gx\x1b\\", "\x1b^p\x1b\\", "\x1bXs\x1b\\", "\x1b]0;cut\x18",
     "\x1bkscr\x1b\\",
     "\x1b[>1u", "\x1b[>5u", "\x1b[<u", "\x1b[<2u", "\x1b[=3;1u", "\x1b[=4;2u", "\x1b[=1;3u", "\x1b[?u", "\x1b[>4;2m",
     "\x1b[>4m", "\x1b[>4;1m", "\x1b[2 q", "\x1b[5 q", "\x1b[0 q", "\x1b[!p", "\x1b[22;0t",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 
 import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
+from tests.unit.vt.streams import IMAGES, cut, essence, piece
 
 BANDS = "~~-~~-~~-~~-~~-~~-~~"  # 42 pixels
 PNG = base64.b64encode(
@@ -146,3 +148,18 @@ def test_an_image_of_any_size_costs_no_more_than_a_thousand_rows() -> None:
 def test_an_image_in_parts_that_was_given_up_is_over_with_the_next_text() -> None:
     emulator = fed(kitty("a=T,f=100,m=1"), "\r\n$ ")
     assert not emulator.in_image
+
+
+def test_among_anything_else_images_are_restored_and_may_be_cut_anywhere() -> None:
+    for seed in range(300):
+        rng = random.Random(seed)
+        data = b"".join(rng.choice(IMAGES).encode() if rng.random() < 0.3 else piece(rng) for _ in range(30))
+        emulator, other = Emulator(20, 5), Emulator(20, 5)
+        emulator.feed(data)
+        assert emulator.errors == 0, emulator.last_error
+        for part in cut(rng, data):
+            other.feed(part)
+        assert other.state() == emulator.state()
+        copy = Emulator(20, 5)
+        copy.feed(replay(emulator, lines=10**9, clear=False))
+        assert essence(copy) == essence(emulator)
