@@ -5,8 +5,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shlex
+from collections.abc import Iterator
 from glob import glob
+from itertools import takewhile
 
+from sesh.cli import parser, typer_app
+from sesh.errors import SeshError
 from tests.house.source import read
 from tests.support import ROOT
 
@@ -34,6 +39,41 @@ def broken(page: str) -> list[str]:
         if not there or (anchor and anchor not in anchors(target)):
             found.append(f"{page}: {link}")
     return found
+
+
+def words_of(line: str) -> list[str]:
+    """The words of a line's first command, as a shell splits them."""
+    found = shlex.shlex(line, posix=True, punctuation_chars=True)
+    found.whitespace_split = True
+    return list(takewhile(lambda word: not set(word) <= set("();<>|&"), found))
+
+
+def commands(page: str) -> Iterator[str]:
+    """The commands of sesh on a page, in blocks and in the text; those with an ellipsis are none."""
+    text = read(page)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    blocks = [block for language, block in fenced if language in ("", "sh", "bash")]
+    indented = re.findall(r"^    (?:\$ )?(sesh(?:-mux)? .*)$", text, re.MULTILINE)
+    spans = re.findall(r"`(sesh(?:-mux)? [^`]*)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    for line in [line for block in blocks for line in block.splitlines()] + indented + spans:
+        if re.match(r"sesh(?:-mux)? ", line) and not re.search(
+            r"…|\.\.\.|\[|\bversion\b|--VERB|^sesh --?\w+$|\$\(", line
+        ):
+            yield line
+
+
+def test_every_command_on_the_pages_is_one_that_sesh_understands() -> None:
+    wrong = []
+    for page in PAGES:
+        for command in commands(page):
+            try:
+                words = words_of(command)[1:]
+                line = parser.split(words)
+                if not line.help and parser.parse(line) is None:
+                    typer_app.parse(words)
+            except (SeshError, ValueError) as error:
+                wrong.append(f"{page}: {command}: {error}")
+    assert wrong == []
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
