@@ -268,7 +268,7 @@ class Session:
         if self.titles is None and any(client.titled for client in self.clients.all):
             from sesh.daemon.clients.titles import Titles
 
-            self.titles = Titles(self, self.pump, self.relay)
+            self.titles = Titles(self, self.relay)
         if self.titles is not None:
             self.titles.watch()
 

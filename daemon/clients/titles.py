@@ -6,14 +6,13 @@ looked at once some time after that.
 
 from __future__ import annotations
 
-from sesh import platform, protocol, wording
+from sesh import protocol, wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from sesh.daemon.clients.relay import Relay
-    from sesh.daemon.pty.pump import Pump
 
     class Owner(Protocol):
         """`title`: what the program last asked for; `titled_by`: the foreground process group at that time."""
@@ -24,18 +23,21 @@ if TYPE_CHECKING:
         @property
         def name(self) -> str: ...
 
+        def foreground(self) -> dict[str, Any] | None:
+            """The program that has the terminal."""
+
 
 SETTLED = 0.2
 """Seconds after output came until the foreground is looked at: a shell starts a command after it has echoed it."""
-LONGEST = 200
-"""Characters."""
+LONGEST, MOST_WORDS = 200, 50
+"""Characters of a title, words of a command in it."""
 
 
 class Titles:
     """Tells the clients that want it what runs, whenever that is something else than they were told."""
 
-    def __init__(self, owner: Owner, pump: Pump, relay: Relay) -> None:
-        self._owner, self._pump, self._relay = owner, pump, relay
+    def __init__(self, owner: Owner, relay: Relay) -> None:
+        self._owner, self._relay = owner, relay
 
     def watch(self) -> None:
         """Begins where the first client wants to know, ends with the last one."""
@@ -58,9 +60,8 @@ class Titles:
                 client.connection.queue(protocol.message(protocol.TITLE, {"name": name, "text": text}))
 
     def _runs(self) -> str:
-        """The title, where the program that set it still has the terminal; else the command that has it."""
-        group = self._pump.pty.foreground() if self._pump.pty is not None else 0
-        if self._owner.title and group == self._owner.titled_by:
-            return self._owner.title[:LONGEST]
-        command = platform.command_of(group)
-        return wording.one_line(wording.command_line(command) if command else self._owner.title)[:LONGEST]
+        """The title, if the program that set it has the terminal, be it the shell; else the command that has it."""
+        found = self._owner.foreground() or {"pid": 0, "command": []}
+        titled = self._owner.title and found["pid"] == self._owner.titled_by
+        command = wording.command_line(found["command"][:MOST_WORDS])
+        return wording.one_line(self._owner.title if titled or not command else command)[:LONGEST]
