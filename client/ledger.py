@@ -26,6 +26,8 @@ _ANSI = {2: False, 4: False, 12: True, 20: False}
 
 _MAX_SEQUENCE = 8192
 """Bytes of an unfinished sequence that are kept; no sequence that matters here is longer."""
+_INNER = bytes(each for each in range(0x20) if each not in b"\x18\x1a\x1b")
+"""Controls that act within a sequence, which goes on behind them."""
 _LAST_ROW = b"\x1b[9999;1H"
 _MAX_COLUMNS = 512
 """Columns up to which tab stops are set again where the terminal's width is unknown."""
@@ -153,8 +155,8 @@ class Ledger:
         """Note the last charset designated as G0; programs change it too often to look at each change."""
         designated = len(data)
         while (designated := data.rfind(b"\x1b(", 0, designated)) >= 0:
-            charset = data[designated + 2 : designated + 3]
-            if charset >= b" ":  # else a control has broken it off
+            charset = data[designated + 2 : designated + 32].lstrip(_INNER)[:1]
+            if charset >= b" ":  # else ESC, CAN or SUB has broken it off
                 self._designate(b"(", charset)
                 return
 

@@ -262,6 +262,10 @@ def _enters_otherwise(dialect: Dialect, text: str) -> bool:
     return text in {"\x1b[?47h", "\x1b[?1047h"} and dialect.emulator.screen.alternate_rows is not None
 
 
+def _lacks(dialect: Dialect, text: str) -> bool:
+    return re.fullmatch(r"\x1b\[[\d;]*(?:\$[xvz{]| [@A])|\x1b\[\?1045[hl]", text) is not None
+
+
 SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
     "DECRC follows rows that scrolled, leaves origin, wrapping, G0 to G3, kinds of underline as they are, an open link "
     "not, and forgets a wait to wrap": _restores_otherwise,
@@ -280,6 +284,7 @@ SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
     "ED 1 from the last cell of all ends in an error": _crashes,
     "REP beyond as many cells as the screen has goes on": _repeats_beyond,
     "ESC % @ resets the charsets": _designates_otherwise,
+    "rectangles, SL, SR and mode 1045 have no effect": _lacks,
     "mode 45 holds without wrapping, too": _goes_back_otherwise,
 }
 

@@ -97,7 +97,7 @@ def lines(held: dict[str, Any]) -> list[list[Any]]:
     return out
 
 
-def _forget_pens_of_leftovers(rows: list[dict[str, Any]], anywhere: bool) -> None:
+def forget_pens_of_leftovers(rows: list[dict[str, Any]], anywhere: bool) -> None:
     """The cell that a wide character left over at the end of a row has its whole pen there, its background here."""
     for row in rows:
         for cell in row["cells"] if anywhere else row["cells"][-1:]:
@@ -111,7 +111,7 @@ def seen(held: dict[str, Any], dialect: Dialect | None = None) -> dict[str, Any]
     normal = held["normal"]
     rows = normal["scrollback"] + normal["screen"] + (alternate or {}).get("screen", [])
     if dialect is not None and dialect.leftovers:
-        _forget_pens_of_leftovers(rows, dialect.moved)
+        forget_pens_of_leftovers(rows, dialect.moved)
     if dialect is not None and dialect.linkless:
         for row in rows:
             for cell in row["cells"]:

@@ -154,6 +154,10 @@ def test_a_charset_is_put_back_though_another_choice_breaks_off_after_it() -> No
     assert undo(b"\x1b(0", b"\x1b(\n") == b"\x1b(B"
 
 
+def test_a_charset_is_put_back_though_a_control_comes_within_its_choice() -> None:
+    assert undo(b"\x1b(\x130") == b"\x1b(B"
+
+
 def test_an_endless_string_costs_bounded_memory() -> None:
     ledger = Ledger()
     ledger.feed(b"\x1b]52;c;")
