@@ -10,6 +10,8 @@ WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
+# Its second name, for whoever has another program called sesh.
+SECOND := $(PROGRAM)-mux
 
 .PHONY: help run test test-all test-packages fidelity fuzz soak faults check bench bench-quick pictures man install uninstall clean
 
@@ -98,6 +100,7 @@ install:
 	@'$(DATA)/venv/bin/python' .ci/launcher.py
 	@rm -rf build
 	@rm -f '$(PROGRAM)' && ln -s '$(DATA)/venv/bin/sesh' '$(PROGRAM)'
+	@if [ ! -e '$(SECOND)' ] && [ ! -L '$(SECOND)' ]; then ln -s '$(DATA)/venv/bin/sesh' '$(SECOND)'; fi
 	@sh .ci/completions.sh install
 	@sh .ci/manual.sh install
 	@echo 'installed: $(PROGRAM)'
@@ -105,7 +108,8 @@ install:
 	    *) echo 'note: $(HOME)/.local/bin is not in your PATH; add it in your shell'"'"'s profile' ;; esac
 
 uninstall:
-	@if [ "$$(readlink '$(PROGRAM)')" = '$(DATA)/venv/bin/sesh' ]; then rm -f '$(PROGRAM)'; fi
+	@for link in '$(PROGRAM)' '$(SECOND)'; do \
+	    if [ "$$(readlink "$$link")" = '$(DATA)/venv/bin/sesh' ]; then rm -f "$$link"; fi; done
 	@sh .ci/completions.sh uninstall
 	@sh .ci/manual.sh uninstall
 	@rm -rf '$(DATA)/venv'

@@ -22,5 +22,7 @@ each() {
 action=$1
 case $action in install | uninstall) ;; *) echo 'completions.sh install|uninstall' >&2; exit 2 ;; esac
 each sesh.bash "$data/bash-completion/completions/sesh"
+each sesh.bash "$data/bash-completion/completions/sesh-mux"
 each _sesh "$data/zsh/site-functions/_sesh"
 each sesh.fish "$settings/fish/completions/sesh.fish"
+each sesh.fish "$settings/fish/completions/sesh-mux.fish"

@@ -99,9 +99,11 @@ def test_the_scripts_are_installed_where_the_shells_look_and_nothing_foreign_is_
     }
     mine = home.write(places[shell], "# mine\n")
     others = [os.path.join(home.path, place) for name, place in places.items() if name != shell]
+    second = [".local/share/bash-completion/completions/sesh-mux", ".config/fish/completions/sesh-mux.fish"]
     for action in ("install", "install", "uninstall"):
         done = subprocess.run(["sh", script, action], env=home.env, capture_output=True, text=True, check=True)
         assert done.stderr == f"completions: {mine} was not installed by sesh and stays\n"
         assert [os.path.exists(path) for path in others] == [action == "install"] * 2
+        assert [os.path.exists(os.path.join(home.path, path)) for path in second] == [action == "install"] * 2
     with open(mine) as kept:
         assert kept.read() == "# mine\n"
