@@ -78,15 +78,35 @@ class Shown:
         try:
             folder = paths.ready_directory()
             path = os.path.join(folder, self._entry)
-            if not os.path.lexists(path):
-                _make_room(folder)
+            first = not os.path.lexists(path)
             paths.write_whole(path, "".join(f"{line}\n" for line in lines).encode())
+            if first:
+                _make_room(folder)
         except (Refused, OSError):
             return
 
 
 def _make_room(folder: str) -> None:
-    """Remove the files of those terminals that were left longest ago, where there are too many."""
-    found = [os.path.join(folder, entry) for entry in os.listdir(folder) if entry.startswith(_PREFIX)]
-    for path in sorted(found, key=lambda path: os.lstat(path).st_mtime)[: max(0, len(found) - MAX_TERMINALS + 1)]:
+    """Remove the files of terminals that are gone, and of those that were left longest ago where there are too many."""
+    living = []
+    for entry in os.listdir(folder):
+        pid = entry.removeprefix(_PREFIX)
+        if entry != pid and pid.isdecimal():
+            path = os.path.join(folder, entry)
+            if _lives(int(pid)):
+                living.append(path)
+            else:
+                os.unlink(path)
+    for path in sorted(living, key=lambda path: os.lstat(path).st_mtime)[: max(0, len(living) - MAX_TERMINALS)]:
         os.unlink(path)
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process has this pid."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is another user's
+    return True

@@ -90,7 +90,7 @@ class Stage:
             if name.startswith(".crash"):
                 with open(os.path.join(self.home.directory, name), encoding="utf-8") as file:
                     run.complaints.append("crashed: " + "".join(file.read().splitlines(keepends=True)[-12:]))
-            elif name not in (".lock", ".results", ".recent"):
+            elif name not in (".lock", ".results", ".recent") and not name.startswith(".terminal."):
                 # A file whose removal the kernel refuses stays: one of a name before, and in pairs one half made.
                 unlinks = [each for each in run.fired() if " unlink " in each]
                 refused = any("daemon/server.py" in each for each in unlinks) or (unlinks and len(run.fired()) > 1)

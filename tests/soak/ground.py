@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from sesh import wire
+from sesh.client.shown import MAX_TERMINALS
 from sesh.daemon.spawn import zygote
 from sesh.errors import SeshError
 from sesh.store import records
@@ -164,6 +165,9 @@ class Sessions:
             known |= {f"{session.name}.sock", f"{session.name}.json"}
             known |= {f".{what}.{number}" for what in ("checkpoint", "env", "agent")}
         found = [name for name in os.listdir(self.home.directory) if name not in known]
+        terminals = [name for name in found if name.startswith(".terminal.")]
+        if len(terminals) <= MAX_TERMINALS:
+            found = [name for name in found if name not in terminals]
         daemons = {session.daemon for session in self.every} | set(self.zygotes())
         strangers = [pid for pid in self.home.processes() if not figures.forebears(pid) & daemons]
         found += [processes.describe(pid) for pid in strangers if processes.called(pid) != "ssh"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
+from sesh.client.shown import MAX_TERMINALS
 from tests.support import PROMPT, Home, Result, Terminal
 
 Sesh = Callable[..., Result]
@@ -155,13 +157,17 @@ def test_a_switch_and_the_way_back_push_no_blank_rows_and_repeat_nothing(shell: 
 
 
 def test_files_of_terminals_are_private_and_bounded_in_number(shell: Shell, sesh: Sesh, home: Home) -> None:
-    for number in range(70):
-        home.write(f".sesh/.terminal.{number}", "", mode=0o600)
+    living = subprocess.check_output(["ps", "-axo", "pid="], text=True).split()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for pid in [gone.pid, *living]:
+        home.write(f".sesh/.terminal.{pid}", "", mode=0o600)
     terminal = shell()
     enter(terminal, "work")
     leave(terminal)
     found = [entry for entry in os.scandir(home.directory) if entry.name.startswith(".terminal.")]
-    assert len(found) == 64
+    assert len(found) <= MAX_TERMINALS
+    assert f".terminal.{gone.pid}" not in [entry.name for entry in found]
     (own,) = [entry for entry in found if entry.name == f".terminal.{terminal.pid}"]
     assert own.stat().st_mode & 0o777 == 0o600
 
