@@ -59,3 +59,21 @@ def test_words_that_are_no_hosts_are_met_with_what_to_type(home: Home) -> None:
     assert "sesh --deploy @box" in home.sesh("--deploy", "box").stderr
     assert home.sesh("--deploy").code == 2
     assert home.sesh("--upgrade", "@box").code == 2
+
+
+def test_the_doctor_names_another_sesh_on_a_host_with_or_without_this_one(home: Home, farm: Farm) -> None:
+    other = "#!/bin/sh\n[ $1 = --version ] && echo sesh version v2.28.0 && exit\ntouch ~/ran\n"
+    both, bare = farm.host("both"), farm.host("bare", installed=False)
+    for far in (both, bare):
+        far.write("go/sesh", other, 0o755)
+        far.write(".bashrc", "PATH=~/go:$PATH\n")
+    found = home.sesh("@both", "--doctor", "--json").json()["checks"]
+    (row,) = (each for each in found if each["check"] == "program" and each["state"] == "warning")
+    assert row["message"] == f"{both.home}/go/sesh is the session picker for tmux"
+    missing = home.sesh("@bare", "--doctor", "--json")
+    assert missing.code == 1
+    (row,) = missing.json()["checks"]
+    assert row["message"] == f"bare has no sesh, and {bare.home}/go/sesh there is another program"
+    assert row["remedy"] == "install this one too: sesh --deploy @bare"
+    assert not both.exists("ran")
+    assert not bare.exists("ran")
