@@ -54,6 +54,25 @@ def test_a_session_is_left_and_found_again(home: Home, farm: Farm, shell: str) -
     assert far.names() == []
 
 
+def test_a_terminal_that_comes_back_gets_no_line_a_second_time(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    terminal = home.terminal(command=["sh"], env={"PS1": "outside> "})
+
+    def at(prompt: str) -> bool:
+        return next((row for row in reversed(terminal.screen()) if row), "") == prompt
+
+    for turn in range(3):
+        terminal.type("sesh @box work\r")
+        terminal.wait_until(lambda: at(PROMPT), 20)
+        terminal.type(f"seq -f 'line-{turn}-%g' 60\r")
+        shows(terminal, f"line-{turn}-60")
+        terminal.type(DETACH)
+        terminal.wait_until(lambda: at("outside>"))
+    lines = [line.rstrip() for line in terminal.text().splitlines()]
+    assert [lines.count(f"line-{turn}-1") for turn in range(3)] == [1, 1, 1]
+    assert sum(line.startswith("── work@box, since ") for line in lines) == 2
+
+
 def test_the_size_follows_the_terminal(home: Home, farm: Farm) -> None:
     farm.host("box")
     terminal = attached(home, "@box", "work", columns=91, rows=17)

@@ -128,6 +128,29 @@ def test_a_later_client_gets_the_screen_and_then_the_bytes_from_there_on(stage: 
     assert client.mode == RAW
 
 
+def test_a_line_over_the_last_row_comes_with_the_screen_and_holds_no_output(stage: Stage) -> None:
+    stage.print(b"first\r\n\x1b[31m" + b"x\r\n" * 40)
+    link = stage.link()
+    client = link.attached(1, columns=80, rows=24)
+    client.notice = "away 3 h"
+    stage.clients.add(client)
+    stage.serve()
+    frames = link.take()
+    assert shown(frames)[-1] == " away 3 h"
+    assert client.mode == RAW
+    stage.print(b"more")
+    frames += link.take()
+    assert frames[-1][0] == protocol.OUTPUT
+    assert shown(frames)[-2:] == ["x", "more"]
+    glass = Glass(80, 24)
+    for _, payload in frames:
+        glass.feed(protocol.split_number(payload)[1])
+    assert glass.buffer[23][0].fg == "red"
+    assert not any("away" in line for line in glass.scrollback)
+    stage.print(b"!")
+    assert [kind for kind, _ in link.take()] == [protocol.OUTPUT]
+
+
 def test_a_client_of_another_size_gets_pictures(stage: Stage) -> None:
     watcher, client = stage.attach(40, 10, read_only=True)
     stage.print(b"hello\r\nworld")
