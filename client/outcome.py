@@ -82,7 +82,7 @@ class Outcome:
             return f"{self.name} was lost: its daemon died; {command} restarts it"
         if self.kind != "ended":
             why = {"replaced": ": replaced by another client"}.get(self.reason, "")
-            return f"detached from {self.name}{why}"
+            return f"detached from {self.name}{f'@{self.host}' if self.host else ''}{why}"
         why = f" ({self.reason})" if self.reason in ("killed", "timed out") else ""
         if self.signal:
             return f"{self.name} ended by {_signal_name(self.signal)}{why}"

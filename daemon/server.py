@@ -405,6 +405,9 @@ class Server:
         if not session.running:
             session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
         session.emit("renamed", before=old)
+        told = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
+        for client in session.clients.all:
+            client.connection.queue(told)
         session.tell_titles()
         platform.set_process_title(f"{PROGRAM}: {name}")
         variables.update(session.facts["id"], name, {}, renamed=True)

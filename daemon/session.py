@@ -356,6 +356,7 @@ class Session:
             "cwd": cwd or facts["directory"],
             "command": _shorten(facts["command"]),
             "title": self.title,
+            "shell": bool(facts.get("shell")),
             "exit_code": self.exit_code,
             "ended": timestamp(self.ended_at) if self.ended_at is not None else None,
             "columns": self.clients.size[0],

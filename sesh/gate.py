@@ -332,6 +332,7 @@ session = table(
         "title": optional(line),
         "exit_code": optional(code),
         "ended": optional(moment),
+        "shell": optional(flag),
         "columns": optional(_size),
         "rows": optional(_size),
         "labels": optional(labels),

@@ -152,8 +152,8 @@ def _suggested(name: str, directory: str | None) -> dict[str, str]:
         from sesh.cli import suggestions
 
         meant = suggestions.verb_line(name, [directory]) if directory else ""
-        return {"meant": meant, "remark": suggestions.remark(name)}
-    return {"meant": "", "remark": ""}
+        return {"meant": meant, "other": suggestions.other_line(name)}
+    return {"meant": "", "other": ""}
 
 
 def attach(cli: Invocation, name: str, **view: bool) -> int:
@@ -378,6 +378,15 @@ def open_(
     return made(cli, name, created=created)
 
 
+def _hint(cli: Invocation, name: str) -> None:
+    """Says what was perhaps meant by a session that was created under a name that looks like a verb."""
+    if name.isalpha():
+        from sesh.cli import suggestions
+
+        if other := suggestions.other_line(name):
+            cli.note(f"{name} is a session now; did you mean: {other}?")
+
+
 def _new_detached(cli: Invocation, data: dict[str, Any]) -> int:
     """`--new` where nothing is attached: prints the name."""
     target = cli.target
@@ -391,6 +400,8 @@ def _new_detached(cli: Invocation, data: dict[str, Any]) -> int:
 
 def made(cli: Invocation, name: str, *, created: bool) -> int:
     """Says which session there is now, in JSON; 0."""
+    if created:
+        _hint(cli, name)
     if cli.json:
         printing.value({"ok": True, "name": name, "session": name, "host": cli.host, "created": created})
     return 0

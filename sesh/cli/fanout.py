@@ -107,7 +107,7 @@ def run(cli: Invocation, options: dict[str, Any]) -> int:
     if cli.json:
         cli.value([each.value(codes[each.host]) for each in runs])
     else:
-        printing.text(_summary(runs, codes))
+        printing.write(printing.encoded(f"{_summary(runs, codes)}\n"), printing.STDERR)
     return 0 if not any(codes.values()) else 1
 
 

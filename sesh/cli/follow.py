@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh import bounds, wording
 from sesh.cli import printing
-from sesh.errors import ExitCode, NotFound, SeshError, UsageError
+from sesh.errors import NotFound, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops import find, matching
 from sesh.ops.follow import DaemonDied, follow, follow_all, met
@@ -105,7 +105,7 @@ def events(cli: Invocation, name: str | None = None, *, since: str | None = None
             else:
                 _print(cli, item)
     except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
+        return printing.interrupted()
     return 0
 
 
@@ -117,7 +117,7 @@ def _one(cli: Invocation, name: str, since: int | None) -> int:
         except DaemonDied as died:
             cli.note(str(died))
         except KeyboardInterrupt:
-            return ExitCode.INTERRUPTED
+            return printing.interrupted()
     return 0
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
+from sesh import CALLED
 from sesh.cli import printing
-from sesh.errors import for_host
+from sesh.errors import UsageError, for_host
 from sesh.ops.caller import Caller
 
 TYPE_CHECKING = False
@@ -62,7 +63,7 @@ class Person(Caller):
 
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
-        return console.ask(question, answers, default)
+        return console.ask(for_host(question, self.host), answers, default)
 
 
 class Invocation:
@@ -114,6 +115,17 @@ class Invocation:
         """Prints one JSON value; 0."""
         printing.value(thing)
         return 0
+
+    def session(self, name: str | None, verb: str) -> str:
+        """The session that a line means: NAME, else the one that it is typed in. Raises UsageError, InvalidName."""
+        from sesh.ops import find
+        from sesh.store import listing
+
+        if name is not None:
+            return find.checked(name, verb)
+        if self.host is not None:
+            raise UsageError(f"no session given; write: {CALLED} @{self.host} {verb} NAME")
+        return listing.required(verb)
 
     def done(self, **facts: Any) -> int:
         """The end of a verb that only acts: `{"ok": true, …}` where JSON is wanted, else silence; 0."""

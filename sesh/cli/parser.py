@@ -117,8 +117,6 @@ def kind_of(verb: str | None, word: str) -> int | None:
     if verb is not None:
         option = BY_NAME[verb].spelled.get(word)
         return option.kind if option is not None else None
-    if word == "-C":
-        return FLAG
     return next((row.spelled[word].kind for row in BY_NAME.values() if word in row.spelled), None)
 
 

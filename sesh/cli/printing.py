@@ -6,7 +6,7 @@ import os
 import select
 
 from sesh import CALLED, bounds
-from sesh.errors import Refused, for_host
+from sesh.errors import ExitCode, Refused, for_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +50,18 @@ def note(line: str, host: str | None = None) -> None:
         write(encoded(f"{CALLED}: {wording.one_line(for_host(line, host))}\n"), STDERR)
     except (BrokenPipeError, Refused):
         return
+
+
+def interrupted() -> int:
+    """Ctrl-C has ended what was followed: the terminal has printed `^C`, and the prompt shall not stand behind it."""
+    fresh_line()
+    return ExitCode.INTERRUPTED
+
+
+def fresh_line() -> None:
+    """Leaves a line that the terminal has begun; nothing where there is none."""
+    if os.isatty(STDERR):
+        write(b"\n", STDERR)
 
 
 def value(thing: Any) -> None:

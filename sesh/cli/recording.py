@@ -42,7 +42,9 @@ def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, 
                 if os.isatty(printing.STDERR) and not cli.json:
                     cli.note(f"recording {name} into {file}; Ctrl-C stops")
                 recording.follow(cast)
-        except (_Stopped, BrokenPipeError):
+        except _Stopped:
+            printing.fresh_line()
+        except BrokenPipeError:
             pass  # what came so far is a recording
         if recording.skipped:
             cli.note(f"{recording.skipped} bytes were skipped: they came faster than they could be read")

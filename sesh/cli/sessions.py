@@ -78,6 +78,11 @@ def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
 def reload(cli: Invocation, names: Sequence[str] = ()) -> int:
     """`--reload [NAME…]`: without names all that run here; each is tried, 1 if any could not."""
     answer = cli.target.call("sessions.reload", names=list(names))
+    if not cli.json:
+        for name in answer["reloaded"]:
+            printing.text(f"{name} runs the installed sesh now")
+        if not (answer["reloaded"] or answer["failed"]):
+            printing.text("no session runs")
     return _report(cli, answer["reloaded"], _errors(answer), "reloaded")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.errors import UsageError
@@ -61,9 +63,9 @@ def _report(cli: Invocation, name: str, facts: dict[str, Any], output: bytes, *,
     return int(code) if isinstance(code, int) else 0
 
 
-def history(cli: Invocation, name: str, count: str | None = None, *, ansi: bool = False) -> int:
-    """`--history NAME [N]`: the commands that were run in a session's shell; with N the output of that one."""
-    find.checked(name, "--history")
+def history(cli: Invocation, name: str | None = None, count: str | None = None, *, ansi: bool = False) -> int:
+    """`--history [NAME [N]]`: the commands that were run in a session's shell; with N the output of that one."""
+    name = cli.session(name, "--history")
     if count is None:
         return _print_history(cli, cli.target.call("shell.history", name=name))
     if not bounds.is_decimal(count):
@@ -82,6 +84,7 @@ def _print_history(cli: Invocation, commands: list[dict[str, Any]]) -> int:
         return cli.value(commands)
     for each in commands:
         code = "-" if each["exit_code"] is None else each["exit_code"]
-        command = wording.one_line(" ".join(each["command"]))
+        words = each["command"]  # a single one is shell source
+        command = wording.one_line(words[0] if len(words) == 1 else shlex.join(words))
         printing.text(f"{each['n']:>4}  {code:>3}  {each['duration']:>8.2f}s  {command}")
     return 0

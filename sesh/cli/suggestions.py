@@ -10,8 +10,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_OTHERWISE = {"ls": "--list", "rm": "--kill", "ps": "--list", "create": "--new", "start": "--new", "stop": "--kill"}
-_NAMELESS = ("--list", "--help", "--version", "--kill-all")
+_OTHERWISE = {
+    "ls": "--list", "ps": "--list", "rm": "--kill", "stop": "--kill", "create": "--new", "start": "--new",
+    "connect": "--attach", "last": "-",
+}  # fmt: skip
+"""The words of other programs."""
+_NAMELESS = ("--list", "--help", "--version", "--kill-all", "-")
 
 
 def verb_like(name: str) -> str:
@@ -37,14 +41,12 @@ def verb_line(name: str, words: Sequence[str]) -> str:
     return f"$sesh {verb}" if verb in _NAMELESS else f"$sesh {verb} {_shown(words)}"
 
 
-def remark(name: str) -> str:
-    """A line for the person who creates a session that is named like a verb; empty for any other."""
+def other_line(name: str) -> str:
+    """What was probably meant by a session's name that looks like a verb; empty for any other."""
     verb = verb_like(name)
     if not verb:
         return ""
-    meaning = {"--list": "to list sessions", "--help": "for help", "--version": "for the version"}
-    placed = "" if verb in _NAMELESS else " NAME" if verb != "--new" else ""
-    return f"this creates a session named {name}; {meaning.get(verb, 'for the verb')}: $sesh {verb}{placed}"
+    return f"$sesh {verb}{'' if verb in (*_NAMELESS, '--new') else ' NAME'}"
 
 
 def _shown(words: Sequence[str]) -> str:

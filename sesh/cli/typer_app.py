@@ -174,7 +174,10 @@ def _one_line(error: TyperException, line: parser.Line) -> UsageError:
         more = f"write TEXT that begins with a dash after --: $sesh {verb} NAME -- TEXT"
     elif (unknown or "extra arg" in message) and (meant := _commanded(line)):
         return UsageError(f"write the command after --: {meant}")
-    elif unknown and not verb and (near := get_close_matches(getattr(error, "option_name", ""), BY_NAME, 1)):
+    elif unknown and getattr(error, "option_name", "") == "-C":
+        row = f"{verb} NAME" if verb else "NAME"
+        return UsageError("-C is an option of --exec; here DIR follows NAME", hint=f"write: $sesh {row} DIR")
+    elif unknown and not verb and (near := get_close_matches(getattr(error, "option_name", ""), BY_NAME, 1, 0.75)):
         message, _, _ = message.partition(" (")  # typer proposes options of the form without a verb
         more = f"did you mean $sesh {near[0]}?"
     return UsageError(f"{message[:1].lower()}{message[1:]}", hint=more)

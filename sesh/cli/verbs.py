@@ -95,7 +95,7 @@ _VIEW = (
     Option("--read-only -r", "read_only", "Only watch; keys are ignored."),
     Option("--replay", "replay", "Replay scrollback that this terminal has seen before too."),
     Option("--no-replay", "no_replay", "Do not replay scrollback; show only the screen."),
-    Option("--no-detach-key -C", "no_detach_key", "Pass the detach key to the program; leave with `sesh --detach`."),
+    Option("--no-detach-key", "no_detach_key", "Pass the detach key to the program; leave with `sesh --detach`."),
 )
 _ATTACHING = (_JOIN, _REPLACE, *_VIEW)
 _TIMEOUT = Option("--timeout", "timeout", "Exit with 124 after S seconds.", "S")
@@ -253,17 +253,17 @@ VERBS = (
         fast=True, session=True,
     ),
     Verb(
-        "--screen", "", "views.screen", "NAME [--format F]",
-        "Print the current screen.",
+        "--screen", "", "views.screen", "[NAME] [--format F]",
+        "Print the current screen; without NAME that of the session it is typed in.",
         "sesh --screen work", "sesh --screen work --format svg > work.svg",
-        words=("name",), options=(Option("--format", "form", "text, ansi, json, svg or html.", "F"),), fast=True,
+        words=("name?",), options=(Option("--format", "form", "text, ansi, json, svg or html.", "F"),), fast=True,
         session=True,
     ),
     Verb(
-        "--logs", "", "views.logs", "NAME [N] [-f] [--ansi]",
-        "Print the last N lines of scrollback and screen (300).",
+        "--logs", "", "views.logs", "[NAME [N]] [-f] [--ansi]",
+        "Print the last N lines of scrollback and screen (300); without NAME those of the session it is typed in.",
         "sesh --logs work 50", "sesh --logs work -f", "sesh --logs work --ansi | less -R",
-        words=("name", "count?"),
+        words=("name?", "count?"),
         options=(
             Option("-f", "follow", "Then print new lines as they come, until it ends."),
             Option("--ansi", "ansi", "Keep colours."),
@@ -271,16 +271,17 @@ VERBS = (
         fast=True, session=True,
     ),
     Verb(
-        "--history", "", "shell.history", "NAME [N]",
-        "List the commands of --run, and typed ones (see --shell-init); with N, print that command's output.",
+        "--history", "", "shell.history", "[NAME [N]]",
+        "List the commands of --run, and typed ones (see --shell-init); with N, print that command's output. "
+        "Without NAME those of the session it is typed in.",
         "sesh --history work", "sesh --history work 3",
-        words=("name", "count?"), options=(_ANSI,), fast=True, session=True,
+        words=("name?", "count?"), options=(_ANSI,), fast=True, session=True,
     ),
     Verb(
-        "--status", "", "views.status", "NAME",
-        "Print everything known about a session.",
+        "--status", "", "views.status", "[NAME]",
+        "Print everything known about a session; without NAME the one it is typed in.",
         "sesh --status work", "sesh --status work --json",
-        words=("name",), fast=True, session=True,
+        words=("name?",), fast=True, session=True,
     ),
     Verb(
         "--message", "", "sessions.message", "NAME TEXT…",

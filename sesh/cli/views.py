@@ -8,9 +8,9 @@ import time
 from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
-from sesh.errors import ExitCode, NotFound, SeshError, UsageError, for_host
+from sesh.errors import NotFound, SeshError, UsageError, for_host
 from sesh.names import check_label, printable
-from sesh.ops import find, lookup
+from sesh.ops import lookup
 from sesh.ops.views import bears
 from sesh.wording import age, at_home, columns, cut, plain, state
 
@@ -203,9 +203,9 @@ def _at_home(session: Summary, home: str) -> Summary:
     return session
 
 
-def status(cli: Invocation, name: str) -> int:
-    """`--status NAME`: everything known of it, also of one that is lost or does not answer."""
-    find.checked(name, "--status")
+def status(cli: Invocation, name: str | None = None) -> int:
+    """`--status [NAME]`: everything known of it, also of one that is lost or does not answer."""
+    name = cli.session(name, "--status")
     session = cli.target.call("views.status", name=name)
     if cli.json:
         return cli.value({**session, "host": cli.host})
@@ -259,9 +259,9 @@ def _words(command: object) -> str:
     return " ".join(str(word) for word in command) if isinstance(command, list) else str(command)
 
 
-def screen(cli: Invocation, name: str, *, form: str = "text") -> int:
-    """`--screen NAME [--format F]`: the visible rows."""
-    find.checked(name, "--screen")
+def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
+    """`--screen [NAME] [--format F]`: the visible rows."""
+    name = cli.session(name, "--screen")
     shown = cli.target.call("views.screen", name=name, form=form)
     if cli.json or form == "json":
         return cli.value({"session": name, "host": cli.host, "format": form, **shown})
@@ -270,9 +270,11 @@ def screen(cli: Invocation, name: str, *, form: str = "text") -> int:
     return 0
 
 
-def logs(cli: Invocation, name: str, count: str | None = None, *, follow: bool = False, ansi: bool = False) -> int:
-    """`--logs NAME [N] [-f] [--ansi]`: the last lines of scrollback and screen."""
-    find.checked(name, "--logs")
+def logs(
+    cli: Invocation, name: str | None = None, count: str | None = None, *, follow: bool = False, ansi: bool = False
+) -> int:
+    """`--logs [NAME [N]] [-f] [--ansi]`: the last lines of scrollback and screen."""
+    name = cli.session(name, "--logs")
     lines = _LINES
     if count is not None:
         if not bounds.is_decimal(count):
@@ -305,7 +307,7 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
             raise
         write(cli.target.call("views.logs", name=name, lines=count, ansi=ansi))
     except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
+        return printing.interrupted()
     return 0
 
 

@@ -36,13 +36,14 @@ def go(
     name: str,
     spec: create.Spec | None = None,
     meant: str = "",
-    remark: str = "",
+    other: str = "",
 ) -> Entered:
     """The session NAME, created if there is none.
 
-    `meant`: the line that was probably meant, should DIR not be there; `remark`: what to note if it is created.
+    `meant`: the line that was probably meant, should DIR not be there; `other`: the one that was perhaps meant by a
+    name that looks like a verb.
     """
-    return Entry(caller, name, spec or {}, meant, remark).enter()
+    return Entry(caller, name, spec or {}, meant, other).enter()
 
 
 class Entry:
@@ -51,11 +52,11 @@ class Entry:
     `connection`: to the session that runs, None where there is none; `dormant`: whether it has no daemon.
     """
 
-    def __init__(self, caller: Caller, name: str, spec: create.Spec, meant: str, remark: str) -> None:
+    def __init__(self, caller: Caller, name: str, spec: create.Spec, meant: str, other: str) -> None:
         self.name = find.checked(name)
         self.connection = find.running(name)
         self.dormant = self.connection is None and find.dormant(name) is not None
-        self._caller, self._spec, self._meant, self._remark = caller, spec, meant, remark
+        self._caller, self._spec, self._meant, self._other = caller, spec, meant, other
         self._plain = spec.get("directory") is None and spec.get("command") is None
         self._order: create.Order | None = None
 
@@ -79,8 +80,8 @@ class Entry:
         if connection is not None:
             apply(self._caller, name, self._spec)
             return name, connection
-        if self._remark:
-            self._caller.entering(self._remark)
+        if self._other and not self.dormant:
+            _confirm(self._caller, name, self._other)
         return name, self._created()
 
     def _created(self) -> Connection:
@@ -128,6 +129,16 @@ def check_directory(caller: Caller, name: str, directory: str | None, meant: str
     if meant:
         raise Refused(f"{create.no_directory(place)}; did you mean {meant}?")
     raise Refused(create.no_directory(place), hint=f"to run a command: $sesh {name} -- {printable(directory)}")
+
+
+def _confirm(caller: Caller, name: str, other: str) -> None:
+    """Asks before a session is created whose name looks like a verb, or notes it. Raises Refused."""
+    if not caller.can_ask:
+        caller.note(f"this creates a session named {name}; did you mean: {other}?")
+        return
+    answers = (("c", "Create it"), ("n", "Nothing"))
+    if caller.ask(f"{name} is no session yet. Create it, or did you mean: {other}?", answers, "c") != "c":
+        raise Refused("nothing was done")
 
 
 def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
@@ -340,9 +351,9 @@ def job(
     name = find.checked(name, "--exec") if name is not None else None
     if timeout is not None:
         timeout = bounds.seconds(timeout, "timeout")
-    what = create.order(caller, **(spec or {}))
-    what |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
     try:
+        what = create.order(caller, **(spec or {}))
+        what |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
         if name is None:
             return create.start_numbered(what)
         if (known := find.dormant(name)) is not None:

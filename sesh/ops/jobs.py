@@ -277,11 +277,9 @@ def run(
     forwarder = None
     if stdin:
         forwarder = StdinForwarder(mends=target.host is not None)
-    began = False
     try:
         with interrupts:
             name, connection, session_id, route = _begin(target, {**data, "stdin": stdin}, interrupts, sleep, deadline)
-            began = True
             waiter = Waiter(
                 connection,
                 name,
@@ -305,7 +303,7 @@ def run(
             sink.end()
         return ended.message, dict(ended.result), ended.output
     except SeshError as error:
-        if error.exit_code == ExitCode.FAILED and (began or error.code != "refused"):
+        if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.SESH_FAILED
         raise
 

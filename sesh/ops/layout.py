@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from sesh import wording
 from sesh.errors import Exists, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, printable
 from sesh.ops import create, dormant, find, lookup
@@ -57,8 +58,8 @@ def _entry(session: Summary, host: str | None) -> Entry:
     return {
         "name": str(session["name"]),
         "host": host,
-        "directory": session.get("cwd"),
-        "command": session.get("command"),
+        "directory": wording.at_home(session.get("cwd") or "") or None if host is None else session.get("cwd"),
+        "command": None if session.get("shell") else session.get("command"),
         "labels": dict(session.get("labels") or {}),
     }
 

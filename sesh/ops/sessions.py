@@ -246,12 +246,16 @@ def _reload(name: str) -> None:
 
 
 @op
-def kill(_caller: Caller, names: Sequence[str] = ()) -> dict[str, Any]:
+def kill(caller: Caller, names: Sequence[str] = ()) -> dict[str, Any]:
     """Ends sessions, without names the one that the caller types in: those that were `killed`, what `failed`.
 
-    Raises the error of a single session.
+    Raises the error of a single session; Refused where the person does not want to end the one they are in.
     """
-    chosen = [find.checked(name, "--kill") for name in dict.fromkeys(names)] or [listing.required("--kill")]
+    chosen = [find.checked(name, "--kill") for name in dict.fromkeys(names)]
+    if not chosen:
+        chosen = [listing.required("--kill")]
+        if caller.can_ask and not caller.agrees(f"end {chosen[0]}, this session, and all that runs in it?"):
+            raise Refused("no session was ended")
     return _outcome(chosen, end.end_all(chosen), "killed")
 
 

@@ -165,6 +165,7 @@ def unanswered(name: str) -> Summary | None:
         "attached": 0,
         "current": False,
         "labels": record.get("labels") or {},
+        "shell": record.get("shell") is True,
         "responding": False,
     }
     if summary["state"] == "exited":
