@@ -7,7 +7,7 @@ import os
 import select
 import time
 
-from sesh import protocol
+from sesh import CALLED, protocol
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import AttachOptions, Outcome
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sesh.client.hint import Hint
     from sesh.client.terminal import RawTerminal
     from sesh.wire import Connection
 
@@ -82,6 +83,8 @@ class Attachment:
         self._welcome_by = time.monotonic() + _HELLO_TIMEOUT
         self._flush_by = self._notice_by = self._leave_by = 0.0
         self._notice_text = ""
+        self._hint: Hint | None = None  # until a key is pressed
+        self._watching_said = False
         self._idle = False  # the last wait brought nothing
         self._read_size = _READ_SIZE
         os.set_blocking(connection.inbound, False)
@@ -241,10 +244,16 @@ class Attachment:
         self._flush_by = time.monotonic() + FLUSH_DELAY if self._keys.holding else 0.0
 
     def _handle_keys(self, events: list[Any]) -> None:
+        if events and self._hint is not None:
+            self._end_hint()
         for event in events:
             if event[0] == "detach":
                 self._detach()
                 return
+            if self.options.read_only and not self._watching_said:
+                self._watching_said = True
+                self._show_notice("this client only watches: keys are not passed on")
+                continue
             if (self._ending is None or self._link_lost) and not self.options.read_only:
                 if self._link_lost or (self._resuming and not self.welcome):
                     self._input.hold(event[1])
@@ -347,6 +356,8 @@ class Attachment:
         if kind in (protocol.OUTPUT, protocol.SCREEN):
             position, data = protocol.split_number(payload)
             self.position = position + (len(data) if kind == protocol.OUTPUT else 0)
+            if self._hint is not None:
+                data = self._with_hint(kind, data)
             self.display.show(data)
             if self.first_notice and kind == protocol.SCREEN:
                 self._notice_text, self.first_notice = self.first_notice, ""
@@ -367,6 +378,8 @@ class Attachment:
         self.name = str(self.welcome.get("name") or self.name)
         if self.on_welcome is not None:
             self.on_welcome()
+        if self.welcome.get("new") is True and not self._resuming:
+            self._begin_hint()
         self._show_title("")
         if self._resuming:
             self._send(b"".join(self._input.resume(int(self.welcome.get("last_input") or 0))))
@@ -406,6 +419,39 @@ class Attachment:
             self._outcome = self._outcome or outcome
 
     # -- notices
+
+    def _begin_hint(self) -> None:
+        """A new session: its first screen will say which one it is, and how to leave."""
+        key = self.options.detach_key
+        if not self.options.read_only and not self.first_notice:
+            from sesh.client.hint import Hint
+
+            columns, rows = self.terminal.size()[:2]
+            leaves = key.name if key is not None else f"{CALLED} --detach"
+            self._hint = Hint(f"new session {self.name} · {leaves} leaves", columns or 80, rows or 24)
+
+    def _with_hint(self, kind: int, data: bytes) -> bytes:
+        """What comes from the daemon, with the hint; it goes when another screen comes, or output needs its row."""
+        hint = self._hint
+        if hint is None:
+            return data
+        if kind == protocol.SCREEN:
+            if hint.shown:
+                self._hint = None
+                return data
+            data += hint.begin()
+        elif hint.shown:
+            data = hint.around(data)
+        if not hint.shown:
+            self._hint = None
+        self.display.covered = hint.shown
+        return data
+
+    def _end_hint(self) -> None:
+        """A key was pressed."""
+        if self._hint is not None:
+            self.display.show(self._hint.end())
+            self._hint, self.display.covered = None, False
 
     def _handle_notice(self, message: dict[str, Any]) -> None:
         text = str(message.get("text") or "")

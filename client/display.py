@@ -38,7 +38,8 @@ class Display:
         self._ledger = Ledger()
         self._unread: list[bytes] = []
         self._last_bytes = b""
-        self._notice_shown = False
+        self.covered = False
+        """Whether a line of sesh's own covers the last row."""
         self.title_due = False
         """Whether `show_title` has something to write."""
         self._title = ""
@@ -99,7 +100,7 @@ class Display:
         """Lay a line over the last row, in reverse video; the next SCREEN erases it."""
         from sesh.vt.render.overlay import overlay
 
-        self._notice_shown = True
+        self.covered = True
         self._enqueue(_ABORT_SEQUENCE + overlay(text, self.terminal.size()[0] or 80))
         self.flush()
 
@@ -153,7 +154,7 @@ class Display:
         undo = self._ledger.undo(self.terminal.size()[0])
         if self._title_shown:  # a terminal that keeps no titles has at least not this one
             undo = b"%s\x1b]2;\x1b\\%s" % (_ABORT_SEQUENCE, undo)
-        if self._notice_shown:
+        if self.covered:
             undo = b"%s\x1b7\x1b[%d;1H\x1b[2K\x1b8" % (undo, _LAST_ROW)
         if rows_below:
             undo += b"\x1b[%dB" % rows_below
@@ -168,7 +169,7 @@ class Display:
         self._unread, self.unread = [], 0
         self._ledger = Ledger()
         self._last_bytes = b""
-        self.started = self._notice_shown = self._title_shown = False
+        self.started = self.covered = self._title_shown = False
         self.title_due = bool(self._title)
 
     def suspend(self, rows_below: int | None = None) -> bool:

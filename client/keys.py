@@ -132,12 +132,15 @@ _MODIFIER_KEYS = range(57441, 57455)
 
 
 class DetachKey:
-    """The key, or the two keys in succession, that detach. `leads`: the first bytes of all forms of the first key."""
+    """The key, or the two keys in succession, that detach. `leads`: the first bytes of all forms of the first key.
 
-    __slots__ = ("first", "leads", "second")
+    `name`: as a person is told it.
+    """
 
-    def __init__(self, first: Key, second: Key | None = None) -> None:
-        self.first, self.second = first, second
+    __slots__ = ("first", "leads", "name", "second")
+
+    def __init__(self, first: Key, second: Key | None = None, name: str = "") -> None:
+        self.first, self.second, self.name = first, second, name
         self.leads = tuple({b"\x1b", *(sequence[:1] for sequence in first.legacy)})
 
     @classmethod
@@ -153,7 +156,7 @@ class DetachKey:
         first, *rest = (Key.parse(word) for word in words)
         if not rest and first.plain:
             raise UsageError(f"you could no longer type {words[0]}; add C- or a second key")
-        return cls(first, rest[0] if rest else None)
+        return cls(first, rest[0] if rest else None, " ".join(words).replace("C-", "Ctrl-").replace("M-", "Alt-"))
 
 
 class _Token:

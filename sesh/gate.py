@@ -433,6 +433,7 @@ _messages: dict[int, tuple[str, Shape]] = {
                 "name": session_name,
                 "position": natural,
                 "last_input": natural,
+                "new": flag,
                 "events": natural,
                 "can": items(word(64), 100),
                 "home": text,

@@ -67,7 +67,8 @@ class ClientHandler:
                 self.forget(other)  # the same client over a new link, before the old one was found dead
                 other.connection.fail()
         client.last_input, left_at, was_raw = self._clients.departed.pop(client.token, (0, -1, False))
-        connection.queue(protocol.message(protocol.WELCOME, {**welcome, "last_input": client.last_input}))
+        welcome = {**welcome, "last_input": client.last_input, "new": connection.creator}
+        connection.queue(protocol.message(protocol.WELCOME, welcome))
         if hello.get("replace") is True:
             for other in list(self._clients.all):
                 self.detach(other, "replaced")

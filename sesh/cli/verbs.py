@@ -260,15 +260,28 @@ VERBS = (
         session=True,
     ),
     Verb(
-        "--logs", "", "views.logs", "[NAME [N]] [-f] [--ansi]",
+        "--logs", "", "views.logs", "[NAME [N]] [-f] [--ansi] [--pager]",
         "Print the last N lines of scrollback and screen (300); without NAME those of the session it is typed in.",
         "sesh --logs work 50", "sesh --logs work -f", "sesh --logs work --ansi | less -R",
         words=("name?", "count?"),
         options=(
             Option("-f", "follow", "Then print new lines as they come, until it ends."),
             Option("--ansi", "ansi", "Keep colours."),
+            Option("--pager", "pager", "Show all lines that are kept in $PAGER, at the end."),
         ),
         fast=True, session=True,
+    ),
+    Verb(
+        "--grep", "", "search.grep", "REGEX [NAME…] [-C N] [-i]",
+        "Search scrollback and screen of the sessions, also of those that have ended or were lost; exits with 1 if "
+        "nothing was found. On a terminal Enter opens the text there in $PAGER.",
+        "sesh --grep 'error|failed'", "sesh --grep -i warning build -C 2", "sesh @gpu --grep loss train",
+        words=("pattern", "names*"),
+        options=(
+            Option("-C", "context", "Show N lines around each hit.", "N"),
+            Option("-i", "ignore_case", "Take large and small letters for the same."),
+        ),
+        hosts=True,
     ),
     Verb(
         "--history", "", "shell.history", "[NAME [N]]",

@@ -271,10 +271,20 @@ def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> i
 
 
 def logs(
-    cli: Invocation, name: str | None = None, count: str | None = None, *, follow: bool = False, ansi: bool = False
+    cli: Invocation,
+    name: str | None = None,
+    count: str | None = None,
+    *,
+    follow: bool = False,
+    ansi: bool = False,
+    pager: bool = False,
 ) -> int:
-    """`--logs [NAME [N]] [-f] [--ansi]`: the last lines of scrollback and screen."""
+    """`--logs [NAME [N]] [-f] [--ansi] [--pager]`: the last lines of scrollback and screen."""
     name = cli.session(name, "--logs")
+    if pager:
+        from sesh.cli import search
+
+        return search.logs(cli, name)
     lines = _LINES
     if count is not None:
         if not bounds.is_decimal(count):

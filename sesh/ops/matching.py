@@ -19,7 +19,7 @@ from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 LONGEST = 10_000
 """Characters of a pattern."""
@@ -46,20 +46,24 @@ def message():
 search = re.compile(message()).search
 signal.signal(signal.SIGPROF, signal.SIG_DFL)
 while True:
-    found, lines = None, message().split("\\n")
+    found, text, numbers = None, message(), []
+    every, lines = text[:1] == "*", text[1:].split("\\n")
     signal.setitimer(signal.ITIMER_PROF, {PATIENCE})
     for number, line in enumerate(lines):
         found = search(line) if line else None
-        if found is not None:
+        if found is not None and every:
+            numbers.append(str(number))
+        elif found is not None:
             break
     signal.setitimer(signal.ITIMER_PROF, 0)
-    answer = "" if found is None else f"{{number}}\\n{{found[0]}}"
+    answer = " ".join(numbers) if every else "" if found is None else f"{{number}}\\n{{found[0]}}"
     data = memoryview(answer.encode("utf-8", "surrogatepass"))
     data = memoryview(len(data).to_bytes(8, "big") + data)
     while data:
         data = data[os.write(0, data):]
 """
-"""What the other process does: a pattern comes, then texts, and each is answered with the first line that matches."""
+"""What the other process does: a pattern comes, then texts, and each is answered with the first line that matches, or
+with the numbers of all where the text begins with `*`."""
 
 
 class Pattern:
@@ -97,18 +101,21 @@ class Pattern:
             return None
         if self._plain:
             return next(((at, self.text) for at, line in enumerate(lines) if line and self.text in line), None)
-        first = 0
-        while first < len(lines):
-            after, size = first, 0
-            while after < len(lines) and (after == first or size + len(lines[after]) < PORTION):
-                size += len(lines[after]) + 1
-                after += 1
-            answer = self._ask("\n".join(lines[first:after]), deadline)
+        for first, text in _portions(lines):
+            answer = self._ask(f".{text}", deadline)
             if answer:
                 number, _, match = answer.partition("\n")
                 return first + int(number), match
-            first = after
         return None
+
+    def numbers(self, lines: Sequence[str]) -> list[int]:
+        """The numbers of all lines with a match. Raises Refused if the pattern takes too long."""
+        if self._plain:
+            return [at for at, line in enumerate(lines) if line and self.text in line]
+        found: list[int] = []
+        for first, text in _portions(lines):
+            found += [first + int(word) for word in self._ask(f"*{text}", None).split()]
+        return found
 
     def _ask(self, text: str, deadline: float | None) -> str:
         asked, began = [text], time.monotonic()
@@ -167,6 +174,18 @@ class Pattern:
             os.close(nothing)
         ours.setblocking(False)
         return ours
+
+
+def _portions(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Lines in portions: the number of the first one, and the text."""
+    first = 0
+    while first < len(lines):
+        after, size = first, 0
+        while after < len(lines) and (after == first or size + len(lines[after]) < PORTION):
+            size += len(lines[after]) + 1
+            after += 1
+        yield first, "\n".join(lines[first:after])
+        first = after
 
 
 def _send(opened: socket.socket, text: str, deadline: float | None) -> None:

@@ -81,6 +81,18 @@ _entry = table(
     },
     ("name", "host", "directory", "command", "labels"),
 )
+_hit = table(
+    {
+        "session": session_name,
+        "line": natural,
+        "text": text,
+        "before": items(text),
+        "after": items(text),
+        "command": optional(gate.command),
+        "started": optional(line),
+    },
+    ("session", "line", "text", "before", "after", "command", "started"),
+)
 _leftover = table(
     {
         "kind": word(40),
@@ -108,6 +120,7 @@ _SHAPES: dict[str, Shape] = {
     "layout.sessions": rows(_entry),
     "leftovers.clear": rows(_leftover),
     "leftovers.find": rows(_leftover),
+    "search.grep": table({"hits": rows(_hit), "failed": _errors}, ("hits", "failed")),
     "sessions.detach": table({"name": session_name, "detached": optional(natural)}, ("name", "detached")),
     "sessions.job": session_name,
     "sessions.kill": table({"killed": items(session_name), "failed": _errors}, ("killed", "failed")),
@@ -129,7 +142,15 @@ _SHAPES: dict[str, Shape] = {
     "views.screen": either(_cells, table({"text": styled, "lines": items(styled)}, ("text",))),
     "views.status": gate.session,
 }
-_LARGE = ("follow.log", "jobs.result", "shell.history", "shell.history_output", "views.logs", "views.screen")
+_LARGE = (
+    "follow.log",
+    "jobs.result",
+    "search.grep",
+    "shell.history",
+    "shell.history_output",
+    "views.logs",
+    "views.screen",
+)
 
 
 def checked(op: str, data: bytes | bytearray, check: gate.Check) -> Any:

@@ -38,8 +38,8 @@ def told(terminal: Terminal) -> list[str]:
 
 
 def last(terminal: Terminal) -> str:
-    """The last line in use."""
-    return next((row for row in reversed(terminal.screen()) if row), "")
+    """The last line in use, but for the one that a new session shows at the bottom."""
+    return next((row for row in reversed(terminal.screen()) if row and "new session" not in row), "")
 
 
 def enter(terminal: Terminal, *words: str) -> None:

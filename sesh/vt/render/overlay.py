@@ -5,13 +5,18 @@ from __future__ import annotations
 _LAST_ROW = 9999
 
 
-def overlay(text: str, columns: int) -> bytes:
-    """The bytes that lay a line over the last row, in reverse video; what the row showed has to be drawn again later.
+REVERSE, DIM = b"7", b"2"
+CLEAR = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW
+"""What blanks the last row; the saved cursor is lost."""
 
-    The saved cursor (DECSC) is lost.
+
+def overlay(text: str, columns: int, style: bytes = REVERSE) -> bytes:
+    """The bytes that lay a line over the last row; what the row showed has to be drawn again later.
+
+    `style`: SGR parameters. The saved cursor (DECSC) is lost.
     """
     shown = _fitted(text, columns).encode("utf-8", "replace")
-    return b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0;7m\x1b[2K%s\x1b[0m\x1b8" % (_LAST_ROW, shown)
+    return b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0;%sm\x1b[2K%s\x1b[0m\x1b8" % (_LAST_ROW, style, shown)
 
 
 def _fitted(text: str, columns: int) -> str:

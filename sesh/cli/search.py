@@ -1,0 +1,174 @@
+"""`--grep`: what sessions have shown, searched; and the pager, which shows all of a session's lines."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from sesh import CALLED, bounds, wording
+from sesh.cli import console, printing
+from sesh.errors import SeshError, UsageError, rebuild
+from sesh.names import printable
+from sesh.ops.search import MOST_LINES
+from sesh.ops.target import HostTarget, Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.cli.console import Stage
+    from sesh.cli.invocation import Invocation
+    from sesh.client.terminal import RawTerminal
+
+    Hit = dict[str, Any]
+
+_LEAVING = ("q", "escape", "C-c", "C-d", "hangup")
+_STEPS = {"up": -1, "k": -1, "C-p": -1, "C-k": -1, "down": 1, "j": 1, "C-n": 1, "C-j": 1, "tab": 1, "backtab": -1}
+_PAGER = "less"
+
+
+def grep(
+    cli: Invocation, pattern: str, names: Sequence[str] = (), *, context: str = "0", ignore_case: bool = False
+) -> int:
+    """`--grep REGEX [NAME…] [-C N] [-i]`: 0 where something was found, 1 where nothing was."""
+    if not bounds.is_decimal(context):
+        raise UsageError(f"{printable(context)} is not a number of lines", hint="write: $sesh --grep REGEX -C 2")
+    hits, failed = _found(
+        cli, {"pattern": pattern, "names": list(names), "context": int(context), "ignore_case": ignore_case}
+    )
+    if cli.json:
+        cli.value(hits)
+    elif hits and printing.on_terminal() and not console.dumb():
+        _choose(cli, hits, pattern)
+        _print(hits)
+    else:
+        _print(hits)
+    for line in failed:
+        cli.note(line)
+    return 0 if hits else 1
+
+
+def _found(cli: Invocation, data: dict[str, Any]) -> tuple[list[Hit], list[str]]:
+    """The hits of all machines that the line is for, and what went wrong. Raises the error of a single machine."""
+    hits: list[Hit] = []
+    failed: list[str] = []
+    hosts: list[str | None] = [*cli.hosts] or [None]
+    for host in hosts:
+        try:
+            answer = _target(cli, host).call("search.grep", **data)
+        except SeshError as error:
+            if len(cli.hosts) < 2:
+                raise
+            failed.append(f"@{host}: {error}")
+            continue
+        hits += [{**each, "host": host} for each in answer["hits"]]
+        failed += [rebuild(facts).line(host) for facts in answer["failed"].values()]
+    return hits, failed
+
+
+def _target(cli: Invocation, host: str | None) -> Target:
+    return Target(cli.caller) if host is None else HostTarget(cli.caller, host)
+
+
+def _print(hits: Sequence[Hit]) -> None:
+    """As grep prints: `session:line:text`, and `session-line-text` for what stands around it, `--` between groups."""
+    before: tuple[str, str | None, int] | None = None
+    out: list[str] = []
+    for hit in hits:
+        name, at = _place(hit), int(hit["line"])
+        first = at - len(hit["before"])
+        if (hit["before"] or hit["after"]) and before is not None and before != (name, hit["host"], first):
+            out.append("--")
+        out += [f"{name}-{number}-{wording.plain(line)}" for number, line in enumerate(hit["before"], first)]
+        out.append(f"{name}:{at}:{wording.plain(hit['text'])}")
+        out += [f"{name}-{number}-{wording.plain(line)}" for number, line in enumerate(hit["after"], at + 1)]
+        before = (name, hit["host"], at + len(hit["after"]) + 1)
+    if out:
+        printing.text("\n".join(out))
+
+
+def _place(hit: Hit) -> str:
+    return f"@{hit['host']} {hit['session']}" if hit["host"] else str(hit["session"])
+
+
+def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
+    """The hits as a list: Enter opens the session's whole text in the pager, at the line."""
+    from sesh.cli.console import Stage
+    from sesh.client.terminal import RawTerminal
+
+    at = first = 0
+    with RawTerminal() as terminal, Stage(terminal) as stage:
+        while True:
+            width, height = stage.size
+            room = max(1, height - 1)
+            first = min(max(first, at - room + 1), at)
+            rows = [
+                _row(hit, width, marked=first + number == at) for number, hit in enumerate(hits[first : first + room])
+            ]
+            head = f"{at + 1} of {len(hits)} for {wording.plain(pattern)}  Enter opens the text there, q leaves"
+            stage.draw([f"\x1b[2m{wording.cut(head, width)}", *rows])
+            for key in stage.wait()[0]:
+                if key in _LEAVING:
+                    return
+                if key in ("resize", "resume"):
+                    stage.forget()
+                elif key == "enter":
+                    _open(cli, hits[at], stage, terminal)
+                else:
+                    step = {"pageup": -room, "pagedown": room, "home": -len(hits), "end": len(hits)}.get(
+                        key, _STEPS.get(key, 0)
+                    )
+                    at = min(max(at + step, 0), len(hits) - 1)
+
+
+def _row(hit: Hit, width: int, *, marked: bool) -> str:
+    command = f"  [{wording.plain(' '.join(hit['command']))}]" if hit.get("command") else ""
+    text = wording.cut(f"{_place(hit)}:{hit['line']}  {wording.plain(hit['text'])}{command}", width)
+    return f"\x1b[7m{text}" if marked else text
+
+
+def _open(cli: Invocation, hit: Hit, stage: Stage, terminal: RawTerminal) -> None:
+    """The pager at a hit, with the terminal as it was before; then the list again."""
+    lines = _target(cli, hit["host"]).call("views.logs", name=hit["session"], lines=MOST_LINES, ansi=True)
+    stage.__exit__()
+    terminal.cooked()
+    try:
+        page(lines, f"+{hit['line']}")
+    finally:
+        terminal.raw()
+        stage.__enter__()
+
+
+def page(lines: Sequence[str], place: str) -> None:
+    """Shows lines in `$PAGER`, else in less; `place`: where less begins (`+G`: at the end). Raises UsageError."""
+    import shutil
+    import signal
+    import subprocess
+
+    named = os.environ.get("PAGER") or _PAGER
+    try:
+        words = shlex.split(named)
+    except ValueError as error:
+        raise UsageError(f"PAGER cannot be read: {error}") from None
+    if not words or shutil.which(words[0]) is None:
+        raise UsageError(f"there is no {printable(words[0]) if words else 'pager'}", hint="name another one in PAGER")
+    if os.path.basename(words[0]) == "less":
+        words += ["-R", place]
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the pager's
+    try:
+        with subprocess.Popen(words, stdin=subprocess.PIPE) as pager:
+            try:
+                pager.communicate("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+            except BrokenPipeError:
+                pass  # the person has seen enough
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def logs(cli: Invocation, name: str) -> int:
+    """`--logs NAME --pager`: all lines that are kept, in the pager, at the end."""
+    if not printing.on_terminal():
+        raise UsageError("--pager needs a terminal", hint=f"write: {CALLED} --logs {name} --ansi | less -R")
+    page(cli.target.call("views.logs", name=name, lines=MOST_LINES, ansi=True), "+G")
+    return 0

@@ -1,0 +1,105 @@
+"""Searching what sessions have shown: scrollback and screen, of those that run and of those that are dormant."""
+
+from __future__ import annotations
+
+import shlex
+
+from sesh.errors import NotFound, Refused, SeshError
+from sesh.ops import find, shell, views
+from sesh.ops.caller import op
+from sesh.ops.matching import Pattern
+from sesh.store import listing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.ops.caller import Caller
+
+    Hit = dict[str, Any]
+
+MOST_LINES = 1_000_000
+MOST_HITS = 10_000
+"""Hits of one session."""
+MOST_CONTEXT = 1_000
+
+
+@op
+def grep(
+    caller: Caller, pattern: str, names: Sequence[str] = (), context: int = 0, ignore_case: bool = False
+) -> dict[str, Any]:
+    """The lines that match a regular expression, of the sessions named, or of all: `hits`, and what `failed` by name.
+
+    A hit: `session`, `line` (from 1, among the lines that are kept), `text`, `before` and `after` (as many lines as
+    `context` says), and the `command` that printed it with the moment it `started`, where that is known. Raises
+    UsageError, Refused where the pattern takes too long.
+    """
+    chosen = [find.checked(name, "--grep") for name in dict.fromkeys(names)]
+    if not chosen:
+        find.note_damage(caller)
+        chosen = [str(each["name"]) for each in listing.summaries() if "machine" not in each]
+    hits: list[Hit] = []
+    failed: dict[str, SeshError] = {}
+    with Pattern(f"(?i){pattern}" if ignore_case else pattern) as search:
+        for name in chosen:
+            try:
+                hits += _hits(caller, name, search, min(max(context, 0), MOST_CONTEXT))
+            except NotFound as error:
+                if names:
+                    failed[name] = error
+            except Refused:
+                raise
+            except SeshError as error:
+                failed[name] = error
+    if len(chosen) == 1 and chosen[0] in failed:
+        raise failed[chosen[0]]
+    return {"hits": hits, "failed": {name: error.facts() for name, error in failed.items()}}
+
+
+def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]:
+    lines = views.logs(caller, name, MOST_LINES)
+    numbers = search.numbers(lines)[-MOST_HITS:]
+    commands = _commands(caller, name) if numbers else []
+    found = []
+    for at in numbers:
+        command = _printed_by(lines, at, commands)
+        found.append(
+            {
+                "session": name,
+                "line": at + 1,
+                "text": lines[at],
+                "before": lines[max(0, at - context) : at],
+                "after": lines[at + 1 : at + 1 + context],
+                "command": command.get("command"),
+                "started": command.get("started"),
+            }
+        )
+    return found
+
+
+def _commands(caller: Caller, name: str) -> list[tuple[str, Hit]]:
+    """The commands that were typed in a session, as they stand behind a prompt; the newest first."""
+    try:
+        entries = shell.history(caller, name)
+    except SeshError:
+        return []
+    typed = []
+    for each in reversed(entries):
+        words = [str(word) for word in each.get("command") or []]
+        text = words[0] if len(words) == 1 else shlex.join(words)
+        if text.strip():
+            typed.append((text.splitlines()[-1].rstrip(), each))
+    return typed
+
+
+def _printed_by(lines: Sequence[str], at: int, commands: Sequence[tuple[str, Hit]]) -> Hit:
+    """The command that stands last above a line, or on it; empty where none does."""
+    if not commands:
+        return {}
+    ends = tuple(text for text, _ in commands)
+    for number in range(at, -1, -1):
+        line = lines[number].rstrip()
+        if line.endswith(ends):
+            return next(entry for text, entry in commands if line.endswith(text))
+    return {}

@@ -1,0 +1,92 @@
+"""`--grep` and `--logs --pager`: what scrolled by, found and read."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+from tests.support import Home, Result, wait_until
+
+Sesh = Callable[..., Result]
+
+
+def printing(sesh: Sesh, name: str, text: str) -> None:
+    assert sesh("--open", name, "--", "sh", "-c", f"{text}; exec cat").code == 0
+
+
+def test_lines_of_all_sessions_are_found_with_their_numbers(home: Home, sesh: Sesh) -> None:
+    printing(sesh, "a", "seq 100; echo needle one")
+    printing(sesh, "b", "echo Needle two; seq 100")
+    wait_until(lambda: sesh("--logs", "a", "1").stdout == "needle one\n" and "100" in sesh("--logs", "b", "1").stdout)
+    assert sesh("--grep", "needle").stdout == "a:101:needle one\n"
+    assert sesh("--grep", "n[e]+dle", "-i").stdout == "a:101:needle one\nb:1:Needle two\n"
+    assert sesh("--grep", "needle", "b").code == 1
+    assert sesh("--grep", "^99$", "b", "-C", "1").stdout == "b-99-98\nb:100:99\nb-101-100\n"
+    assert sesh("--grep", "nothing").code == 1
+    assert sesh("--grep", "x", "missing").code == 1
+    assert sesh("--grep", "(").code == 2
+    hits = sesh("--grep", "needle", "--json").json()
+    assert hits == [
+        {
+            "session": "a", "line": 101, "text": "needle one", "before": [], "after": [], "command": None,
+            "started": None, "host": None,
+        }
+    ]  # fmt: skip
+
+
+def test_the_command_that_printed_a_line_is_named(home: Home, sesh: Sesh) -> None:
+    home.write(".bashrc", "PS1='$ '\neval \"$(sesh --shell-init bash)\"\n")
+    sesh("--open", "work")
+    sesh("--send", "work", "echo one | tr o 0", "--enter")
+    sesh("--wait", "work", "--prompt")
+    wait_until(lambda: sesh("--history", "work", "--json").json())
+    hit = sesh("--grep", "^0ne$", "work", "--json").json()[0]
+    assert hit["command"] == ["echo one | tr o 0"]
+    assert hit["started"].endswith("Z")
+
+
+def test_sessions_that_have_ended_or_were_lost_are_searched_too(home: Home, sesh: Sesh) -> None:
+    sesh("--open", "ended", "--", "sh", "-c", "echo trace; exit 3")
+    printing(sesh, "lost", "echo trace")
+    wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
+    wait_until(lambda: len([name for name in os.listdir(home.directory) if name.startswith(".checkpoint")]) == 2)
+    os.kill(sesh("--status", "lost", "--json").json()["daemon_pid"], signal.SIGKILL)
+    wait_until(lambda: {each["state"] for each in sesh("--list", "--json").json()} == {"exited", "lost"})
+    assert sesh("--grep", "trace").stdout == "ended:1:trace\nlost:1:trace\n"
+
+
+def test_a_pattern_that_explodes_is_stopped(home: Home, sesh: Sesh) -> None:
+    printing(sesh, "work", "echo " + "a" * 60 + "b")
+    wait_until(lambda: "aab" in sesh("--logs", "work").stdout)
+    done = sesh("--grep", "(a+)+$", timeout=30)
+    assert (done.code, "takes too long" in done.stderr) == (1, True)
+
+
+def test_enter_opens_the_text_there(home: Home, sesh: Sesh) -> None:
+    printing(sesh, "work", "seq 500")
+    wait_until(lambda: "500" in sesh("--logs", "work", "1").stdout)
+    pager = home.write("less", '#!/bin/sh\necho "given: $*"; grep -c "" ; read x </dev/tty\n')
+    os.chmod(pager, 0o700)
+    terminal = home.terminal("--grep", "^[34]00$", env={"PAGER": pager})
+    terminal.wait_for("work:400")
+    terminal.type("\x1b[B\r")
+    terminal.wait_for("given: -R +400")
+    terminal.wait_for("500")
+    terminal.type("\r")
+    terminal.wait_for("2 of 2 for")
+    terminal.type("q")
+    assert terminal.exit_code() == 0
+    assert "work:300:300" in terminal.text()
+
+
+def test_all_lines_are_shown_in_the_pager_at_the_end(home: Home, sesh: Sesh) -> None:
+    printing(sesh, "work", "seq 5000")
+    wait_until(lambda: "5000" in sesh("--logs", "work", "1").stdout)
+    pager = home.write("less", '#!/bin/sh\necho "given: $*"; tail -n 1\n')
+    os.chmod(pager, 0o700)
+    terminal = home.terminal("--logs", "work", "--pager", env={"PAGER": pager})
+    assert terminal.exit_code() == 0
+    assert "given: -R +G" in terminal.text()
+    assert "5000" in terminal.text()
+    assert sesh("--logs", "work", "--pager").code == 2
