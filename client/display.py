@@ -112,7 +112,7 @@ class Display:
 
     def show_title(self) -> None:
         """Write the title that is due, if what was shown last ends neither in a sequence nor in a character."""
-        if not self.started or self.unread or not self._ledger.at_rest or _ends_within_character(self._last_bytes):
+        if not self.started or self.unread or not self._ledger.at_rest or ends_within_character(self._last_bytes):
             return
         self.title_due, self._title_shown = False, True
         self._enqueue(self._ledger.own_title(self._title.encode("utf-8", "replace")))
@@ -188,7 +188,7 @@ class Display:
         self.show(b"\x1b[?1049h" if alternate else clean_screen(columns or 80, rows or 24))
 
 
-def _ends_within_character(tail: bytes) -> bool:
+def ends_within_character(tail: bytes) -> bool:
     """Whether the last bytes begin a character of UTF-8 and lack its end."""
     for length, byte in enumerate(reversed(tail), 1):
         if byte & 0xC0 != 0x80:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from sesh.client.display import ends_within_character
 from sesh.vt.render.overlay import CLEAR, DIM, overlay
 
 _HARMLESS = re.compile(
@@ -50,8 +51,8 @@ class Hint:
         return data + overlay(self._text, self._columns, DIM) if _ERASED.search(data) else data
 
     def _stays(self, data: bytes) -> bool:
-        """Whether output cannot reach the last row, and ends in no sequence."""
-        if _HARMLESS.sub(b"", data) or _SWITCH.search(data):
+        """Whether output cannot reach the last row, and ends in no sequence and no character."""
+        if _HARMLESS.sub(b"", data) or _SWITCH.search(data) or ends_within_character(data[-4:]):
             return False
         self._part += len(data)
         self._room -= data.count(b"\n") + self._part // self._columns

@@ -123,6 +123,8 @@ def test_a_name_that_none_has_is_created(terminal: Open, sesh: Sesh, home: Home)
     opened.type("brandnew")
     opened.wait_for("Enter create brandnew")
     opened.type("\r")
+    opened.wait_for("new session brandnew · Ctrl-\\ leaves")
+    opened.type(" ")
     opened.wait_until(lambda: picture(opened).strip() == PROMPT, what="the session alone")
     assert home.names() == ["brandnew", "work"]
 

@@ -150,7 +150,7 @@ def test_the_detach_key_is_chosen_or_given_to_the_program(terminal: Open, home: 
     assert home.names() == ["work"]
     del home.env["SESH_DETACH_KEY"]
     loop = "trap 'echo got-it' QUIT; echo up; while :; do sleep 0.05; done"
-    held = terminal("held", "-C", "--", "sh", "-c", loop)
+    held = terminal("held", "--no-detach-key", "--", "sh", "-c", loop)
     held.wait_for("up")
     held.type(LEAVE)
     held.wait_for("got-it")
@@ -217,6 +217,14 @@ def test_inside_a_session_verbs_need_no_name(terminal: Open, sesh: Sesh, home: H
     assert opened.exit_code() == 0
     assert other.alive
     other.type("sesh --kill\n")
+    other.wait_for("end uno, this session, and all that runs in it?")
+    other.type("n")
+    other.wait_for("no session was ended")
+    other.type("sesh --screen >/dev/null && sesh --logs 1 >/dev/null; sesh --logs | tail -n 1; sesh --history --json\n")
+    other.wait_for("[]")
+    other.type("sesh --kill\n")
+    other.wait_until(lambda: other.text().count("end uno, this session") == 2)
+    other.type("y")
     other.wait_for("[uno ended")
     assert home.names() == []
 
@@ -332,10 +340,52 @@ def test_kill_all_asks_on_a_terminal(terminal: Open, sesh: Sesh, home: Home) -> 
     wait_until(lambda: home.names() == [])
 
 
-def test_a_new_session_named_like_a_verb_comes_with_a_hint(terminal: Open) -> None:
+def test_a_new_session_named_like_a_verb_is_asked_about(terminal: Open, sesh: Sesh, home: Home) -> None:
     opened = terminal("ls")
-    opened.wait_for_raw(b"this creates a session named ls; to list sessions: sesh --list")
+    opened.wait_for("ls is no session yet. Create it, or did you mean: sesh --list?")
+    opened.type("n")
+    assert opened.exit_code() == 1
+    assert home.names() == []
+    opened = terminal("ls")
+    opened.wait_for("Create it")
+    opened.type("c")
     left(inside(opened), "ls")
+    left(inside(terminal("ls")), "ls")
+    assert "last is a session now; did you mean: sesh -?" in sesh("--open", "last").stderr
+    assert sesh("--open", "last").stderr == ""
+
+
+def test_a_new_session_says_how_to_leave_it_until_a_key_is_pressed(terminal: Open, sesh: Sesh) -> None:
+    line = "new session work · Ctrl-\\ leaves"
+    opened = terminal("work")
+    inside(opened)
+    opened.wait_until(lambda: opened.screen()[-1].strip() == line)
+    opened.type("x")
+    opened.wait_until(lambda: line not in opened.text())
+    left(opened, "work")
+    assert line not in opened.text()
+    again = inside(terminal("work"))
+    assert line not in again.text()
+    flood = terminal("flood", "--", "sh", "-c", "sleep 0.2; seq 100; exec cat")
+    flood.wait_for("100")
+    assert "new session" not in flood.text()
+    terminal("kept", "--no-detach-key", "--", "sleep", "9").wait_for("new session kept · sesh --detach leaves")
+
+
+def test_a_client_that_only_watches_says_so_once(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "work", "--", "cat")
+    watching = terminal("work", "--read-only")
+    watching.wait_until(lambda: sesh("--status", "work", "--json").json()["attached"] == 1)
+    watching.type("a")
+    watching.wait_for("this client only watches")
+    left(watching, "work")
+
+
+def test_after_a_rename_the_client_says_so(terminal: Open, sesh: Sesh) -> None:
+    opened = inside(terminal("old"))
+    sesh("--rename", "old", "new")
+    left(opened, "new")
+    assert "[old is called new now]" in opened.text()
 
 
 def test_the_list_fits_the_terminal(terminal: Open, sesh: Sesh) -> None:

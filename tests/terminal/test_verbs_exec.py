@@ -129,7 +129,7 @@ def test_a_name_that_runs_is_no_job(sesh: Sesh) -> None:
         (["--", "no-such-program"], 127, "not found"),
         (["--", ""], 127, "sesh: '': command not found"),
         (["--", "/etc/passwd"], 126, "cannot execute"),
-        (["-C", "/no/such", "--", "true"], 1, "there is no directory /no/such"),
+        (["-C", "/no/such", "--", "true"], 125, "there is no directory /no/such"),
         (["a/b", "--", "true"], 2, "not a valid session name"),
         (["--timeout", "soon", "--", "true"], 2, "seconds"),
         (["--timeout", "-1", "--", "true"], 2, "seconds"),
@@ -269,5 +269,5 @@ def test_the_sesh_of_each_of_several_hosts_is_this_very_one(home: Home) -> None:
     words = [sys.executable, "-I", "-c", program, "@a", "@b", "--exec", "--", "true"]
     done = subprocess.run(words, cwd=home.path, env=home.env, capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1
-    assert [line.split(maxsplit=2)[:2] for line in done.stdout.splitlines()] == [["a", "failed"], ["b", "failed"]]
-    assert done.stdout.count("no way there") == 2
+    assert [line.split(maxsplit=2)[:2] for line in done.stderr.splitlines()] == [["a", "failed"], ["b", "failed"]]
+    assert done.stderr.count("no way there") == 2
