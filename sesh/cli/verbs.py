@@ -272,7 +272,7 @@ VERBS = (
         fast=True, session=True,
     ),
     Verb(
-        "--grep", "", "search.grep", "REGEX [NAME…] [-C N] [-i]",
+        "--grep", "", "grep.grep", "REGEX [NAME…] [-C N] [-i]",
         "Search scrollback and screen of the sessions, also of those that have ended or were lost; exits with 1 if "
         "nothing was found. On a terminal Enter opens the text there in $PAGER.",
         "sesh --grep 'error|failed'", "sesh --grep -i warning build -C 2", "sesh @gpu --grep loss train",

@@ -282,9 +282,9 @@ def logs(
     """`--logs [NAME [N]] [-f] [--ansi] [--pager]`: the last lines of scrollback and screen."""
     name = cli.session(name, "--logs")
     if pager:
-        from sesh.cli import search
+        from sesh.cli import grep
 
-        return search.logs(cli, name)
+        return grep.logs(cli, name)
     lines = _LINES
     if count is not None:
         if not bounds.is_decimal(count):

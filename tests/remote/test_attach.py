@@ -44,7 +44,7 @@ def test_a_session_is_left_and_found_again(home: Home, farm: Farm, shell: str) -
         shows(terminal, f"mark-{far.user}")
         terminal.type(DETACH)
         assert terminal.exit_code() == 0
-        assert "[detached from work]" in terminal.text()
+        assert "[detached from work@box]" in terminal.text()
         assert terminal.termios() == fresh
     with home.terminal("@box", "work", columns=100, rows=30) as terminal:
         shows(terminal, f"mark-{far.user}")
@@ -118,7 +118,7 @@ def test_two_clients_see_the_same_and_one_may_only_watch(home: Home, farm: Farm)
     assert "replaced" in one.text()
     assert home.sesh("@box", "--detach", "work").code == 0
     assert three.exit_code() == 0
-    assert "[detached from work]" in three.text()
+    assert "[detached from work@box]" in three.text()
 
 
 def test_a_program_s_own_codes_are_told_from_those_of_the_link(home: Home, farm: Farm) -> None:
@@ -174,7 +174,7 @@ def test_switching_inside_a_remote_session_stays_on_its_host(home: Home, farm: F
     shows(terminal, "you are already in one")
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
-    assert "[detached from one]" in terminal.text()
+    assert "[detached from one@box]" in terminal.text()
     assert home.names() == []
 
 
@@ -188,7 +188,7 @@ def test_a_local_session_s_client_goes_to_a_host_and_back(home: Home, farm: Farm
     shows(terminal, f"on={far.user} in=there")
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
-    assert "[detached from there]" in terminal.text()
+    assert "[detached from there@box]" in terminal.text()
     again = attached(home, "here")
     again.type("sesh @box there\r")
     again.wait_until(lambda: far.sesh("--status", "there", "--json").json().get("attached") == 1)
@@ -214,7 +214,7 @@ def test_detaching_by_a_word_typed_inside(home: Home, farm: Farm) -> None:
     terminal = attached(home, "@box", "work")
     terminal.type("sesh --detach\r")
     assert terminal.exit_code() == 0
-    assert "[detached from work]" in terminal.text()
+    assert "[detached from work@box]" in terminal.text()
     assert other.alive
 
 

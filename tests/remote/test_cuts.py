@@ -167,7 +167,9 @@ def test_silence_is_noticed_within_fifteen_seconds(home: Home, farm: Farm) -> No
     shows(terminal, "back-42", timeout=20)
 
 
-@pytest.mark.parametrize(("key", "code", "line"), [(DETACH, 0, "[detached from work]"), (b"\x03", 1, "may still run")])
+@pytest.mark.parametrize(
+    ("key", "code", "line"), [(DETACH, 0, "[detached from work@box]"), (b"\x03", 1, "may still run")]
+)
 def test_a_person_who_does_not_want_to_wait_leaves(home: Home, farm: Farm, key: bytes, code: int, line: str) -> None:
     far = farm.host("box", proxied=True)
     fresh = home.terminal(command=["true"]).termios()

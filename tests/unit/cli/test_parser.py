@@ -149,7 +149,7 @@ def test_json_is_wanted_by_word_and_by_variable(monkeypatch: pytest.MonkeyPatch)
         ("--open web -- make", {"name": "web"}),
         ("--kill a b", {"names": ["a", "b"]}),
         ("--kill -- a", {"names": ["a"]}),
-        ("web d -r -C", {"places": ["web", "d"], "read_only": True, "no_detach_key": True}),
+        ("web d -r --no-detach-key", {"places": ["web", "d"], "read_only": True, "no_detach_key": True}),
         ("", {"places": []}),
         ("--list", {}),
     ],
@@ -169,7 +169,7 @@ def test_what_must_start_fast_is_parsed_without_typer(argv: str, found: dict[str
         "--list web",
         "-rC web",
         "--attach",
-        "--status",
+        "--label",
     ],
 )
 def test_what_is_not_plainly_right_is_left_to_typer(argv: str) -> None:
