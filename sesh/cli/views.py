@@ -222,7 +222,7 @@ def _described(session: Summary) -> list[str]:
         "name": session["name"],
         "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
         "lost": _lost(session) if session.get("lost") else None,
-        "program": f"{session.get('pid')}: {' '.join(session.get('command') or [])}",
+        "program": f"{session.get('pid')}: {wording.command_line(session.get('command') or [])}",
         "foreground": f"{foreground.get('pid')}: {_words(foreground.get('command'))}" if foreground else None,
         "directory": session.get("cwd"),
         "title": session.get("title") or None,

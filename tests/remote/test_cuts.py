@@ -233,7 +233,7 @@ def test_a_session_that_ended_during_the_outage_gives_its_code(home: Home, farm:
     far.proxy.cut()
     shows(terminal, LOST)
     far.write("go", "")
-    wait_until(lambda: far.names() == [])
+    wait_until(lambda: far.sesh("--status", "work", "--json").json()["state"] == "exited")  # nobody was attached
     far.proxy.restore()
     assert terminal.exit_code(20) == 9
     assert "[work ended: 9]" in terminal.text()

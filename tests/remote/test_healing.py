@@ -73,7 +73,7 @@ def test_what_comes_while_the_link_is_down_is_not_missed(
     away(box)
     box.write("go", "")
     if words == ["--exit"]:
-        wait_until(lambda: box.names() == [])
+        assert box.sesh("--wait", "work", "--exit").code == 5
     else:
         wait_until(lambda: box.sesh("--wait", "work", "--prompt", "--timeout", "5").code == 0)
     box.proxy.restore()
