@@ -20,7 +20,7 @@ def test_waits_are_met_over_there(home: Home, farm: Farm) -> None:
     assert home.sesh("@box", "--wait", "work", "--for", "never", "--timeout", "0.3").code == 124
     home.sesh("@box", "--send", "work", "exit 5", "--enter")
     assert home.sesh("@box", "--wait", "work", "--exit").code == 5
-    wait_until(lambda: not far.names())
+    assert far.sesh("--status", "work", "--json").json()["state"] == "exited"  # nobody was attached
     assert home.sesh("@box", "--wait", "work", "--exit").code == 5
 
 

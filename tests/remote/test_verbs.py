@@ -108,7 +108,9 @@ def test_a_session_lives_its_life_from_afar(home: Home, farm: Farm) -> None:
         {"ok": True, "name": "work", "session": "work", "host": "box", "created": True},
     )
     assert home.sesh("@box", "--send", "work", "echo one; exit 3", "--enter").code == 0
-    wait_until(lambda: not far.names())
+    assert home.sesh("@box", "--wait", "work", "--exit").code == 3
+    assert "exited 3 (" in home.sesh("@box").stdout
+    assert home.sesh("@box", "--kill", "work").code == 0
     missing = home.sesh("@box", "--status", "work")
     assert (missing.code, missing.stdout) == (1, "")
     assert "no session work" in missing.stderr
@@ -217,7 +219,7 @@ def test_jobs_over_there_end_with_their_own_code(home: Home, farm: Farm) -> None
     assert home.sesh("@box", "--exec", "--", "no-such-command").code == 127
     assert home.sesh("@box", "--exec", "--", "/etc/passwd").code == 126
     assert home.sesh("@box", "--exec", "--timeout", "0.2", "--", "sleep", "1000").code == 124
-    assert home.sesh("@box", "--exec", "-C", "/no/such", "--", "true").code == 1
+    assert home.sesh("@box", "--exec", "-C", "/no/such", "--", "true").code == 125
     assert home.sesh("@box", "--exec", "a b", "--", "true").code == 2
     assert home.sesh("@box", "--exec", "x").code == 2
     home.sesh("@box", "--open", "taken", "--", "cat")

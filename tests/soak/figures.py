@@ -14,6 +14,8 @@ MEMORY_NOISE = 512.0
 """KiB by which a session's memory may grow over the whole run: what was printed last differs at the two ends."""
 SHORT, LOADED_LATE = 0.2, 12288.0
 """Hours in which not all has been done to each session; KiB that it may grow by then."""
+RESTARTING = 4
+"""Descriptors by which few samples differ: of a session that was just starting, not all are open."""
 
 
 @dataclass
@@ -126,7 +128,7 @@ class Record:
         for what in ("descriptors", "processes") if hours > SHORT else ("descriptors",):  # files: see `litter`
             half = len(self.kept) // 2
             least = [min(getattr(each, what) for each in part) for part in (self.kept[:half], self.kept[half:]) if part]
-            if len(least) == 2 and least[1] > least[0]:
+            if len(least) == 2 and least[1] > least[0] + (RESTARTING if hours < SHORT else 0):
                 found.append(f"the {what} have grown from {least[0]} to {least[1]}")
         return found
 
