@@ -103,6 +103,8 @@ def _report(error: SeshError, cause: BaseException, argv: list[str]) -> int:
 
         traceback.print_exception(type(cause), cause, cause.__traceback__)
     try:
+        if getattr(error, "typed", False):
+            printing.fresh_line()
         printing.failure(error, json=parser.wants_json(argv))
     except (BrokenPipeError, Refused):
         printing.note(str(error))  # stdout is closed or full; stderr may not be

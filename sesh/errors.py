@@ -156,9 +156,10 @@ class TimedOut(SeshError):
 
 
 class Interrupted(SeshError):
-    """A person stopped it."""
+    """A person stopped it. `typed`: by a key that the terminal has shown, as `^C`."""
 
     code = "interrupted"
+    typed = False
     exit_code = ExitCode.INTERRUPTED
 
 

@@ -34,7 +34,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
 
         seconds = jobs.seconds(timeout)
     live = None if cli.json or no_wait else shell.LiveOutput(printing.write, ansi=ansi)
-    left = f"the command keeps running in {name}; to watch: $sesh {name}"
+    left = f"the command goes on in {name}; watch it: $sesh {name}"
     with shell.RunErrors(), cli.target.route(name, seconds) as route, Interrupts(tie=False, left=left) as interrupts:
         facts, output = shell.run(
             route, name, cli.tail, seconds, wait=not no_wait, live=live, interrupted_by=shell.CtrlC(interrupts)
@@ -59,7 +59,7 @@ def _report(cli: Invocation, name: str, facts: dict[str, Any], output: bytes, *,
         if facts.get("truncated"):
             cli.note("the command wrote more; only the end was kept")
         if facts.get("timed_out"):
-            cli.note(f"the command keeps running in {name}; to wait for it: $sesh --wait {name} --prompt")
+            cli.note(f"the command goes on in {name}; to wait for it: $sesh --wait {name} --prompt")
     return int(code) if isinstance(code, int) else 0
 
 

@@ -92,7 +92,12 @@ class Interrupts:
             self._times.clear()
         self._times.append(now)
         if len(self._times) >= _MOST:
-            raise Interrupted(self.left)
+            raise self._stopped()
+
+    def _stopped(self) -> Interrupted:
+        stopped = Interrupted(self.left)
+        stopped.typed = True
+        return stopped
 
     def _early(self, number: int) -> None:
         """While nothing can be interrupted: counted, and reset once it is delivered."""
@@ -105,7 +110,7 @@ class Interrupts:
 
     def _leave(self, _number: int, _frame: FrameType | None) -> None:
         r"""Ctrl-\ stops the waiting at once, as it leaves a session."""
-        raise Interrupted(self.left)
+        raise self._stopped()
 
     def heard(self) -> None:
         """Polling begins: what came before is counted when it is delivered."""

@@ -87,7 +87,7 @@ class Waiter:
 
     def _called(self, name: str) -> None:
         self.name = name
-        self._interrupts.left = f"{name} keeps running; to watch: $sesh {name}, to end it: $sesh --kill {name}"
+        self._interrupts.left = f"{name} goes on; watch it: $sesh {name}, end it: $sesh --kill {name}"
 
     def __enter__(self) -> Waiter:
         return self

@@ -69,7 +69,7 @@ def test_three_presses_of_ctrl_c_stop_the_waiting_and_the_job_goes_on(ends: tupl
     thread = played(daemon, part)
     with (
         Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter,
-        pytest.raises(Interrupted, match="job keeps running; to watch: sesh job, to end it: sesh --kill job"),
+        pytest.raises(Interrupted, match="job goes on; watch it: sesh job, end it: sesh --kill job"),
     ):
         waiter.result(None, wanted=False)
     thread.join(10)
