@@ -169,6 +169,7 @@ class Ending:
             "name": session.name,
             "id": facts["id"],
             "command": facts["command"],
+            "directory": facts["directory"],
             "ended": session.ended_at,
             "position": log.head,
             "events": session.events.last,

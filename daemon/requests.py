@@ -163,10 +163,13 @@ def status(daemon: Daemon, request: Request) -> None:
 
 @_request
 def detach(daemon: Daemon, request: Request) -> None:
-    """Detaches the client that typed last, or all of them."""
-    clients = daemon.session.clients
-    leader = clients.leader
-    chosen = ([leader] if leader else []) if request.words.get("which") == "last" else list(clients.all)
+    """Detaches the client that typed last, all others, or all of them."""
+    leader, which = daemon.session.clients.leader, request.words.get("which")
+    chosen = [
+        client
+        for client in daemon.session.clients.all
+        if which not in ("last", "others") or (client is leader) == (which == "last")
+    ]
     for client in chosen:
         daemon.handler.detach(client, "detached")
     request.respond(detached=len(chosen))

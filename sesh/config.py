@@ -4,6 +4,7 @@ detach_key = 'C-\\'            # tmux's names, one key or two, or none; SESH_DET
 replay_lines = 1000           # lines of scrollback that an attachment shows
 replay = "new"                # or "all": also lines that the terminal was shown before
 persist = true                # whether lost sessions can be read again
+pick = false                  # whether `sesh` alone opens the picker
 title = false                 # whether the window's title shows the session and what runs in it
 keep = "failed"               # sessions that ended unseen: "failed", "always", "never"
 [groups]
@@ -34,7 +35,7 @@ MOST_REPLAY_LINES = 1_000_000
 LARGEST = 1 << 20
 """Bytes of the file."""
 KEEP = ("failed", "always", "never")
-KEYS = ("detach_key", "replay_lines", "replay", "persist", "keep", "title", "groups", "remotes", "hooks")
+KEYS = ("detach_key", "replay_lines", "replay", "persist", "keep", "pick", "title", "groups", "remotes", "hooks")
 HOOKS = ("on_bell", "on_exit", "on_notification", "on_command_failed")
 
 
@@ -73,8 +74,8 @@ class Config:
     """
 
     __slots__ = (
-        "_places", "detach_key", "groups", "hooks", "keep", "path", "persist", "remotes", "replay", "replay_lines",
-        "title", "warnings",
+        "_places", "detach_key", "groups", "hooks", "keep", "path", "persist", "pick", "remotes", "replay",
+        "replay_lines", "title", "warnings",
     )  # fmt: skip
 
     def __init__(self, path: str) -> None:
@@ -84,6 +85,7 @@ class Config:
         self.replay = "new"
         self.persist = True
         self.title = False
+        self.pick = False
         self.keep = KEEP[0]
         self.groups: dict[str, list[str]] = {}
         self.remotes: dict[str, list[str]] = {}
@@ -137,6 +139,9 @@ class Config:
 
     def _take_persist(self, value: object) -> None:
         self._take_flag("persist", value)
+
+    def _take_pick(self, value: object) -> None:
+        self._take_flag("pick", value)
 
     def _take_title(self, value: object) -> None:
         self._take_flag("title", value)

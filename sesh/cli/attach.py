@@ -6,6 +6,7 @@ import os
 
 from sesh import paths
 from sesh.cli import printing
+from sesh.cli.verbs import BY_NAME
 from sesh.errors import NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
 from sesh.ops import calls, enter, find
@@ -103,6 +104,14 @@ def go(
             raise UsageError(f"no NAME given; write: {instead}, or $sesh --new for the lowest free number")
         from sesh.cli import views
 
+        if printing.on_terminal() and not cli.json and cli.caller.settings().pick:
+            from sesh.cli import console
+
+            if not console.dumb():
+                try:
+                    return BY_NAME["--pick"].function()(cli)
+                except NotFound:
+                    pass  # the list says so
         return views.list_(cli)
     name, directory = places[0], places[1] if len(places) > 1 else None
     if len(places) > 2:

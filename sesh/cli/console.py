@@ -31,7 +31,7 @@ PATIENCE = 0.05
 
 _LETTERS = {"A": "up", "B": "down", "C": "right", "D": "left", "F": "end", "H": "home", "Z": "backtab"}
 _NUMBERS = {1: "home", 3: "delete", 4: "end", 5: "pageup", 6: "pagedown", 7: "home", 8: "end"}
-_CONTROLS = {9: "tab", 10: "enter", 13: "enter", 27: "escape", 8: "backspace", 127: "backspace"}
+_CONTROLS = {9: "tab", 13: "enter", 27: "escape", 8: "backspace", 127: "backspace"}
 _INTERRUPT = "C-c"
 _LONGEST = 64
 
@@ -330,7 +330,7 @@ class _Row:
                     return ""
                 if key == "C-c":
                     raise Interrupted("interrupted")
-                if key == "enter":
+                if key in ("enter", "C-j"):
                     return self._answers[self._at][0]
                 if key in _FORWARD or key in _BACK:
                     self._mark((self._at + (1 if key in _FORWARD else -1)) % len(self._answers))

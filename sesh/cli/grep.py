@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from sesh.cli.console import Stage
     from sesh.cli.invocation import Invocation
-    from sesh.client.terminal import RawTerminal
 
     Hit = dict[str, Any]
 
@@ -114,7 +113,7 @@ def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
                 if key in ("resize", "resume"):
                     stage.forget()
                 elif key == "enter":
-                    _open(cli, hits[at], stage, terminal)
+                    read(stage, _target(cli, hits[at]["host"]), hits[at]["session"], f"+{hits[at]['line']}")
                 else:
                     step = {"pageup": -room, "pagedown": room, "home": -len(hits), "end": len(hits)}.get(
                         key, _STEPS.get(key, 0)
@@ -128,15 +127,15 @@ def _row(hit: Hit, width: int, *, marked: bool) -> str:
     return f"\x1b[7m{text}" if marked else text
 
 
-def _open(cli: Invocation, hit: Hit, stage: Stage, terminal: RawTerminal) -> None:
-    """The pager at a hit, with the terminal as it was before; then the list again."""
-    lines = _target(cli, hit["host"]).call("views.logs", name=hit["session"], lines=MOST_LINES, ansi=True)
+def read(stage: Stage, where: Target, name: str, place: str) -> None:
+    """All lines of a session in the pager, with the terminal as it was before; then the list again. As `page`."""
+    lines = where.call("views.logs", name=name, lines=MOST_LINES, ansi=True)
     stage.__exit__()
-    terminal.cooked()
+    stage.terminal.cooked()
     try:
-        page(lines, f"+{hit['line']}")
+        page(lines, place)
     finally:
-        terminal.raw()
+        stage.terminal.raw()
         stage.__enter__()
 
 

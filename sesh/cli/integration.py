@@ -2,13 +2,18 @@
 
 Before each prompt the shell then takes over what has changed (the display of the newest client, the session's name in
 `SESH_SESSION`), and it marks prompts and commands (FinalTerm's OSC 133), so that `--history` knows what was typed and
-terminals can jump from prompt to prompt. Outside of a session the script does nothing; evaluated twice, it acts once;
+terminals can jump from prompt to prompt. Outside of a session it does nothing of that; evaluated twice, it acts once;
 what the user's own prompt functions find in `$?` stays as it was.
+
+Everywhere the script defines widgets, functions for a key of the user's choice, and binds none. What is typed at the
+prompt is there again afterwards.
 """
 
 from __future__ import annotations
 
+from sesh import CALLED
 from sesh.cli import printing
+from sesh.cli.verbs import BY_NAME
 from sesh.errors import UsageError
 from sesh.names import printable
 
@@ -190,15 +195,45 @@ end
 end
 """
 
-SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
+_WIDGETS = {
+    # A function's name with a dash is an error in POSIX mode.
+    "bash": """if [[ $- == *i* ]] && ! shopt -qo posix; then
+sesh-WORD() { CALLED --WORD; }
+fi
+""",
+    # Standard input of a widget is /dev/null. The key has put the terminal into a mode of zsh's.
+    "zsh": """if [[ -o interactive ]]; then
+sesh-WORD() {
+  zle -I
+  CALLED --WORD <$TTY
+}
+zle -N sesh-WORD
+fi
+""",
+    "fish": """if status is-interactive
+function sesh-WORD
+    CALLED --WORD
+    commandline -f repaint
+end
+end
+""",
+}
+SHELLS = ("bash", "zsh", "fish")
+
+
+def script(shell: str) -> str:
+    """The script for one of SHELLS."""
+    integration = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}[shell]
+    words = [word for word in ("pick", "next") if f"--{word}" in BY_NAME]
+    widgets = [_WIDGETS[shell].replace("WORD", word).replace("CALLED", CALLED) for word in words]
+    return "".join([integration, *widgets])
 
 
 def shell_init(cli: Invocation, shell: str) -> int:
     """`--shell-init SHELL`: prints the script."""
-    script = SCRIPTS.get(shell)
-    if script is None:
-        raise UsageError(f"there is no integration for {printable(shell)}; use {', '.join(SCRIPTS)}")
+    if shell not in SHELLS:
+        raise UsageError(f"there is no integration for {printable(shell)}; use {', '.join(SHELLS)}")
     if cli.json:
-        return cli.value({"shell": shell, "script": script})
-    printing.write(script.encode())
+        return cli.value({"shell": shell, "script": script(shell)})
+    printing.write(script(shell).encode())
     return 0

@@ -145,16 +145,28 @@ VERBS = (
         options=(_LABEL, Option("--watch", "watch", "Keep the list up to date.")), fast=True,
     ),
     Verb(
-        "--watch", "", "lists.watch", "[--label K=V]…",
+        "--watch", "", "watch.watch", "[--label K=V]…",
         "List the sessions and keep the list up to date; leave with q or Ctrl-C.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
         options=(_LABEL,), fast=True, hosts=True,
     ),
     Verb(
-        "--pick", "", "lists.pick", "[OPTIONS]",
-        "Choose a session with arrow keys or letters, its screen beside the list.",
+        "--pick", "", "picker.pick", "[OPTIONS]",
+        "Choose a session with arrow keys or letters, its screen beside the list; or a directory to begin one in.\n\n"
+        "The session attached last comes first. Letters search names, hosts, directories, commands and titles. Ctrl-X "
+        "kills the marked session, Ctrl-R restarts it (both ask), Ctrl-E renames it, Ctrl-O detaches its clients, "
+        "Ctrl-L shows its lines in the pager. Below the sessions stand directories, zoxide's where you have it, else "
+        "those of past sessions: Enter creates a session there, as --here does.",
         "sesh --pick", "sesh @gpu --pick", "sesh --pick --label team=web",
         options=(*_ATTACHING, _LABEL), fast=True, hosts=True, attaches=True,
+    ),
+    Verb(
+        "--here", "", "picker.here", "[DIR] [OPTIONS]",
+        "Attach to the session named after this directory's repository, created here if there is none.\n\n"
+        "In a worktree of git the name is REPO-BRANCH, outside of any repository that of the directory. If a session "
+        "of another directory has the name, it is NAME-2.",
+        "sesh --here", "sesh --here ~/src/app", "sesh @gpu --here",
+        words=("directory?",), options=_ATTACHING, fast=True, attaches=True,
     ),
     Verb(
         "--detach", "-x", "ops.sessions.detach", "[NAME]",

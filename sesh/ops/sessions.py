@@ -14,7 +14,7 @@ from sesh import paths, wire
 from sesh.errors import Exists, Refused, SeshError, Unreachable, UsageError
 from sesh.ops import end, find
 from sesh.ops.caller import op
-from sesh.store import listing
+from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,9 +142,12 @@ def job(
 
 
 @op
-def detach(_caller: Caller, name: str | None = None) -> dict[str, Any]:
-    """Detaches all clients of a session; without a name the client that typed here. Their number is `detached`."""
-    which = "all" if name is not None else "last"
+def detach(_caller: Caller, name: str | None = None, others: bool = False) -> dict[str, Any]:
+    """Detaches all clients of a session; without a name the client that typed here. Their number is `detached`.
+
+    `others`: all but the one that typed last.
+    """
+    which = "others" if others else "all" if name is not None else "last"
     name = find.checked(name, "--detach") if name is not None else listing.required("--detach")
     answer, _ = find.ask(name, "detach", which=which)
     return {"name": name, "detached": answer.get("detached")}
@@ -243,6 +246,38 @@ def _reload(name: str) -> None:
 
 
 # -- ending
+
+
+@op
+def restart(caller: Caller, name: str) -> dict[str, Any]:
+    """Ends a session and starts it again under its name: the same command in the same directory, with its labels.
+
+    A shell starts in the directory that it is in now. The environment is the caller's. Raises what keeps it from
+    starting before it is ended, where that is known: no such directory, the session that the caller types in.
+    """
+    from sesh.ops import create
+
+    what = create.order(caller)
+    if (known := find.dormant(find.checked(name))) is not None:
+        from sesh.ops import dormant
+
+        dormant.start(caller, what, name, known, again=True).close()
+        return {"name": name}
+    session, record = _summary(name), records.read(name)
+    if session is None or record is None:
+        raise paths.absent(name)
+    here = listing.current()
+    if here is not None and here["name"] == name:
+        raise Refused(f"you are in {name}, and it cannot restart itself; detach first")
+    shell = record.get("shell") is True
+    directory = str((session if shell else record).get("cwd") or "")
+    if not os.path.isdir(directory):
+        raise Refused(f"{create.no_directory(directory)} any more; {name} goes on")
+    for error in end.end_all([name]).values():
+        raise error
+    again = {"directory": directory, "command": None if shell else record["command"], "labels": record["labels"]}
+    create.start({**what, **again}, name).close()
+    return {"name": name}
 
 
 @op

@@ -1,8 +1,8 @@
 """How sessions ended: kept for a week, the newest hundred, so that a code is never lost with who waited for it.
 
 A result is `.results/ID.json` in the directory of sessions: what the daemon says of the end (`exit_code`, `signal`,
-`duration`, `timed_out`, `truncated`, `cpu`, `memory`) with `name`, `id`, `command`, `ended` (seconds since 1970) and
-`job`; a job's retained output lies beside it as `ID.out`.
+`duration`, `timed_out`, `truncated`, `cpu`, `memory`) with `name`, `id`, `command`, `directory`, `ended` (seconds since
+1970) and `job`; a job's retained output lies beside it as `ID.out`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
 _SHAPE = {
     "exit_code": whole, "signal": whole, "duration": number, "timed_out": truth, "truncated": truth, "cpu": number,
-    "memory": number, "name": text, "id": text, "command": words, "ended": number, "position": whole, "events": whole,
-    "reason": text, "run": table, "job": truth,
+    "memory": number, "name": text, "id": text, "command": words, "directory": text, "ended": number, "position": whole,
+    "events": whole, "reason": text, "run": table, "job": truth,
 }  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def carry_out(home: Home, line: str) -> str:
     """Types a command as a person does, and leaves what it leads to; why it did not work, empty where it did."""
     words = argv(line)
     split = parser.split(words)
-    if split.verb == "--pick" or (split.row.attaches and (split.words or split.verb == "--new")):
+    if split.verb == "--pick" or (split.row.attaches and (split.words or split.verb in ("--new", "--here"))):
         terminal = home.terminal(command=["sh", "-c", line])
         if split.verb == "--pick":
             rest(terminal)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 
 import pytest
 
-from sesh.cli.lists import matching
+from sesh.cli.picker import matching
 from tests.support import PROMPT, Home, Result, Terminal
 
 Open = Callable[..., Terminal]
@@ -16,10 +17,18 @@ Sesh = Callable[..., Result]
 
 @pytest.fixture
 def three(home: Home) -> None:
-    """Three sessions: alpha, build (which has printed in colour) and web-site."""
+    """Three sessions, the last attached first: alpha, build (which has printed in colour) and web-site."""
     home.sesh("--open", "alpha", "/tmp")
     home.sesh("--open", "build", "--", "sh", "-c", "printf '\\033[31mcompiling\\033[m all'; exec sleep 60")
     home.sesh("--open", "web-site")
+    attached(home, "alpha", "build", "web-site")
+
+
+def attached(home: Home, *names: str) -> None:
+    """Makes these sessions those attached last, the newest first."""
+    note = f"{home.directory}/.recent"
+    with open(os.open(note, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+        file.write("".join(f"{name}\n" for name in names))
 
 
 def picture(opened: Terminal) -> str:
@@ -171,3 +180,125 @@ def test_what_was_typed_fits_names_hosts_and_places(
 def test_what_begins_so_comes_before_what_only_holds_it() -> None:
     costs = [matching("we", name, None) for name in ("web", "a-web", "wide-eyes")]
     assert costs == sorted(costs, key=lambda cost: cost or 0)
+
+
+@pytest.mark.usefixtures("three")
+def test_keys_of_the_picker_act_on_the_marked_session(terminal: Open, sesh: Sesh, home: Home) -> None:
+    opened = terminal("--pick", columns=120)
+    opened.wait_for("^X kill")
+    opened.type("\x18")
+    opened.wait_for("kill alpha? [y/N]")
+    opened.type("n")
+    opened.wait_for("3/3")
+    opened.type("\x18y")
+    opened.wait_for("alpha was ended")
+    opened.wait_for("2/2")
+    opened.type("\x05-2\r")
+    opened.wait_for("build is build-2 now")
+    before = sesh("--status", "build-2", "--json").json()["pid"]
+    opened.type("\x12y")
+    opened.wait_for("build-2 was restarted")
+    assert sesh("--status", "build-2", "--json").json()["pid"] != before
+    other = home.terminal("web-site")
+    other.wait_for(PROMPT)
+    opened.type("web")
+    opened.wait_for("1/2")
+    opened.type("\x0f")
+    assert other.exit_code() == 0
+    opened.type("\x1b")
+    assert opened.exit_code() == 1
+    assert sorted(home.names()) == ["build-2", "web-site"]
+
+
+def test_the_footer_fits_forty_columns(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "work")
+    opened = terminal("--pick", columns=40, rows=10)
+    opened.wait_for("1/1")
+    assert max(len(line) for line in opened.screen()) <= 40
+    assert "^X kill" in opened.screen()[-1]
+    opened.type("\x1b")
+
+
+def test_all_lines_of_a_session_open_in_the_pager(terminal: Open, sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work", "--", "sh", "-c", "seq 300; exec cat")
+    pager = home.write("less", '#!/bin/sh\necho "given: $*"; grep -c ""; read x </dev/tty\n')
+    os.chmod(pager, 0o700)
+    opened = terminal("--pick", env={"PAGER": pager})
+    opened.wait_for("1/1")
+    opened.type("\x0c")
+    opened.wait_for("given: -R +G")
+    opened.wait_for(re.compile("^300$", re.MULTILINE))
+    opened.type("\r")
+    opened.wait_for("1/1")
+    opened.type("\x1b")
+
+
+def test_directories_stand_below_the_sessions_and_get_one_named_after_their_repository(
+    terminal: Open, sesh: Sesh, home: Home
+) -> None:
+    os.makedirs(os.path.join(home.path, "src/shop/.git"))
+    os.makedirs(os.path.join(home.path, "src/shop/deep"))
+    zoxide = home.write("bin/zoxide", f"#!/bin/sh\necho {home.path}/src/shop/deep\n")
+    os.chmod(zoxide, 0o700)
+    sesh("--open", "work")
+    opened = terminal("--pick", env={"PATH": f"{home.path}/bin:{os.environ['PATH']}"})
+    opened.wait_for("~/src/shop/deep")
+    opened.type("shop")
+    opened.wait_for("Enter create shop in ~/src/shop/deep")
+    opened.type("\r")
+    opened.wait_for("new session shop")
+    opened.type("pwd\r")
+    opened.wait_for(f"{home.path}/src/shop/deep")
+
+
+def test_here_is_the_session_of_the_repository(terminal: Open, sesh: Sesh, home: Home) -> None:
+    for place in ("one/app", "two/app"):
+        os.makedirs(os.path.join(home.path, place, ".git"))
+    first = terminal("--here", cwd=f"{home.path}/one/app")
+    first.wait_for("new session app ")
+    first.type("\x1c")
+    assert first.exit_code() == 0
+    again = terminal("--here", cwd=f"{home.path}/one/app")
+    again.wait_for(PROMPT)
+    again.type("echo in-$SESH_SESSION\r")
+    again.wait_for("in-app")
+    second = terminal("--here", f"{home.path}/two/app")
+    second.wait_for("new session app-2 ")
+    assert sorted(home.names()) == ["app", "app-2"]
+
+
+def test_a_worktree_s_session_is_named_after_its_branch(terminal: Open, home: Home) -> None:
+    home.write("app/.git/worktrees/fix/HEAD", "ref: refs/heads/fix/it\n")
+    home.write("fix/.git", f"gitdir: {home.path}/app/.git/worktrees/fix\n")
+    opened = terminal("--here", f"{home.path}/fix")
+    opened.wait_for("new session app-fix-it ")
+
+
+def test_sesh_alone_opens_the_picker_where_that_is_set(terminal: Open, sesh: Sesh, home: Home) -> None:
+    home.write(".config/sesh/config.toml", "pick = true\n")
+    sesh("--open", "work")
+    opened = terminal()
+    opened.wait_for("1/1")
+    opened.type("\r")
+    opened.wait_for(PROMPT)
+    assert "work" in sesh().stdout  # without a terminal it is the list
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_key_of_one_s_own_opens_the_picker_at_the_prompt(home: Home, sesh: Sesh, shell: str) -> None:
+    binds = {"bash": "bind -x '\"\\C-g\": sesh-pick'", "zsh": "bindkey '^G' sesh-pick", "fish": "bind \\cg sesh-pick"}
+    init = "sesh --shell-init fish | source" if shell == "fish" else f'eval "$(sesh --shell-init {shell})"'
+    rc = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}[shell]
+    with open(os.path.join(home.path, rc), "a", encoding="utf-8") as file:
+        file.write(f"{init}\n{binds[shell]}\n")
+    sesh("--open", "work", "--", "sh", "-c", "echo chosen; exec cat")
+    opened = home.terminal(command=[shell, "-i"])
+    opened.wait_for(PROMPT)
+    opened.type("\x07")
+    opened.wait_for("1/1")
+    opened.type("\r")
+    opened.wait_until(lambda: picture(opened).strip().startswith("chosen"), what="the session")
+    opened.type("\x1c")
+    opened.wait_for("[detached from work]")
+    opened.type("echo ba''ck\r")
+    opened.wait_for("back")

@@ -15,7 +15,7 @@ from sesh.cli.console import Keys
         (b"j", ["j"]),
         (b"wo rk", ["w", "o", " ", "r", "k"]),
         ("é日😀".encode(), ["é", "日", "😀"]),
-        (b"\r\n\t\x7f\x08", ["enter", "enter", "tab", "backspace", "backspace"]),
+        (b"\r\n\t\x7f\x08", ["enter", "C-j", "tab", "backspace", "backspace"]),
         (b"\x1b[A\x1b[B\x1bOC\x1bOD", ["up", "down", "right", "left"]),
         (b"\x1b[H\x1b[4~\x1b[5~\x1b[6~\x1b[3~\x1b[Z", ["home", "end", "pageup", "pagedown", "delete", "backtab"]),
         (b"\x03\x04\x15", ["C-c", "C-d", "C-u"]),

@@ -1,0 +1,146 @@
+"""What stands beside a list: the screen of a session, fetched aside, clipped to the room that there is."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh import wording
+from sesh.errors import SeshError
+from sesh.ops.caller import Caller
+from sesh.ops.target import HostTarget, Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    Key = tuple[str | None, str]
+    Screen = dict[str, Any]
+
+FRESH = (1.0, 4.0)
+"""Seconds after which the screen of a session here, and of one elsewhere, is fetched again while it is looked at."""
+_PATIENCE = 1.5
+_MOST = 8
+"""Screens that are fetched at the same time: a host that does not answer keeps nobody else waiting."""
+_ON = {"bold": "1", "dim": "2", "italic": "3", "blink": "5", "reverse": "7", "strike": "9", "overline": "53"}
+_UNDERLINES = {"single": "4", "double": "21", "curly": "4:3", "dotted": "4:4", "dashed": "4:5"}
+
+
+class Aside:
+    """Calls in threads of their own, a context manager; `inbound` becomes readable when one has returned."""
+
+    def __enter__(self) -> Aside:
+        self.inbound, self._outbound = os.pipe()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.inbound)
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Calls a function; it raises nothing."""
+        import threading
+
+        threading.Thread(target=self._carry_out, args=(function,), daemon=True).start()
+
+    def _carry_out(self, function: Callable[[], object]) -> None:
+        function()
+        try:
+            os.write(self._outbound, b".")
+        except BrokenPipeError:
+            return  # nobody waits for it any more
+
+    def take(self) -> None:
+        """Reads and drops what `inbound` has sent."""
+        os.read(self.inbound, 64)
+
+
+def target(host: str | None) -> Target:
+    """The machine that has a session of a list; nobody is asked anything there."""
+    return Target(Caller()) if host is None else HostTarget(Caller(), host)
+
+
+class Previews:
+    """The screens of sessions by (host, name), or in a line why there is none."""
+
+    def __init__(self, aside: Aside) -> None:
+        self.screens: dict[Key, Screen | str] = {}
+        self._aside = aside
+        self._times: dict[Key, float] = {}
+        self._asked: set[Key] = set()
+
+    def want(self, key: Key) -> float:
+        """Fetches a screen that is not known, or not any more; seconds until it is to be wanted again."""
+        now = time.monotonic()
+        due = self._times.get(key, 0.0) + FRESH[key[0] is not None]
+        if now < due:
+            return due - now
+        if key not in self._asked and len(self._asked) < _MOST:
+            self._asked.add(key)
+            self._aside.call(lambda: self._fetch(key))
+        return FRESH[0]
+
+    def forget(self, key: Key) -> None:
+        """Has a screen fetched again as soon as it is wanted."""
+        self._times.pop(key, None)
+
+    def _fetch(self, key: Key) -> None:
+        host, name = key
+        found: Screen | str
+        try:
+            found = target(host).call("views.screen", name=name, form="json")
+        except (SeshError, OSError) as error:
+            found = wording.one_line(str(error))
+        self.screens[key] = found
+        self._times[key] = time.monotonic()
+        self._asked.discard(key)
+
+
+def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: bool) -> list[str]:
+    """So many rows of a screen, none wider than `columns`: the lower part of it, with the row of the cursor."""
+    if screen is None or isinstance(screen, str):
+        return [wording.cut(wording.plain(screen or ""), columns)] + [""] * (rows - 1)
+    lines: Sequence[Sequence[dict[str, Any]]] = screen["cells"]
+    used = max((at for at, runs in enumerate(lines) if runs), default=-1)
+    last = max(used, int(screen["cursor"]["row"])) + 1
+    first = max(0, last - rows)
+    shown = [_row(runs, columns, coloured=coloured) for runs in lines[first : first + rows]]
+    return shown + [""] * (rows - len(shown))
+
+
+def _row(runs: Sequence[dict[str, Any]], columns: int, *, coloured: bool) -> str:
+    """One row of cells as text with SGR, cut at its right."""
+    drawn, at = "", 0
+    for run in runs:
+        start = int(run["column"])
+        if start >= columns:
+            break
+        text = _clipped(wording.plain(run["text"]), columns - start)
+        codes = _codes(run, coloured=coloured)
+        drawn += " " * (start - at) + (f"\x1b[{codes}m{text}\x1b[m" if codes else text)
+        at = start + wording.columns(text)
+    return drawn
+
+
+def _clipped(text: str, columns: int) -> str:
+    """As much of the text as fits, without a mark where it was cut."""
+    return text if wording.columns(text) <= columns else wording.cut(text, columns + 1)[:-1]
+
+
+def _codes(run: dict[str, Any], *, coloured: bool) -> str:
+    """The SGR parameters of a run of cells."""
+    codes = [code for key, code in _ON.items() if run.get(key)]
+    codes += ["8"] if run.get("conceal") else []
+    codes += [_UNDERLINES[run["underline"]]] if run.get("underline") in _UNDERLINES else []
+    if coloured:
+        codes += [_colour(38, run["fg"])] if "fg" in run else []
+        codes += [_colour(48, run["bg"])] if "bg" in run else []
+    return ";".join(codes)
+
+
+def _colour(kind: int, value: int | str) -> str:
+    """SGR for a colour: one of the 256, or `#rrggbb`."""
+    if isinstance(value, int):
+        return f"{kind};5;{value}"
+    parts = (str(int(value[at : at + 2], 16)) for at in (1, 3, 5))
+    return f"{kind};2;{';'.join(parts)}"

@@ -1,0 +1,139 @@
+"""Directories to begin a session in, and the name of a directory's session: that of its repository.
+
+In a worktree of git it is `repo-branch`, outside of any repository the name of the directory itself.
+"""
+
+from __future__ import annotations
+
+import os
+
+from sesh import paths, platform
+from sesh.errors import Refused
+from sesh.names import LONGEST_NAME, is_name
+from sesh.ops.caller import op
+from sesh.store import records, results
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.ops.caller import Caller
+
+MOST = 500
+"""Directories that are proposed."""
+_PATIENCE = 1.0
+"""Seconds for zoxide to answer."""
+_MARKS = (".git", ".jj", ".hg")
+_ROOM = 6
+"""Characters of a name that are left for what tells it from others: `-12345`."""
+_LARGEST = 1 << 16
+"""Bytes of a file that leads from a worktree to its repository."""
+
+
+@op
+def here(caller: Caller, directory: str) -> dict[str, Any]:
+    """The session of a directory: its `name`, the `directory`, and whether it is `there`, also where it has ended.
+
+    A name that a session of another directory has is left to it: `name-2` and so on. Raises Refused where there is no
+    such directory.
+    """
+    from sesh.ops import create
+
+    place = create.checked_directory(caller, directory)
+    root, wanted = repository(place)
+    taken = set(paths.names())
+    name, number = wanted, 1
+    while name in taken and not _stands_in(name, root):
+        number += 1
+        name = f"{wanted}-{number}"
+    return {"name": name, "directory": place, "there": name in taken}
+
+
+def _stands_in(name: str, root: str) -> bool:
+    """Whether a session began in that repository or directory, or is there now."""
+    record = records.readable(name)
+    if record is None or not records.here(record):
+        return False
+    now = platform.directory_of(record.get("pid") or 0) if records.alive(record) else ""
+    return any(place and repository(place)[0] == root for place in (str(record.get("cwd") or ""), now))
+
+
+def repository(directory: str) -> tuple[str, str]:
+    """The root of the repository that a directory lies in, else the directory; and the name of its session.
+
+    A repository in the home directory, as some have for their settings, is not that of all directories below.
+    """
+    at = real = os.path.realpath(directory)
+    home = os.path.realpath(paths.home())
+    while at == real or at != home:
+        if any(os.path.lexists(os.path.join(at, mark)) for mark in _MARKS):
+            return at, valid(_named(at))
+        if at == os.path.dirname(at):
+            break
+        at = os.path.dirname(at)
+    return real, valid(os.path.basename(real) or "root")
+
+
+def _named(root: str) -> str:
+    """The name of a repository; in a worktree the main one's, and the branch (gitrepository-layout(5))."""
+    pointer = _line(os.path.join(root, ".git"))
+    inner = os.path.normpath(os.path.join(root, pointer.partition("gitdir: ")[2].strip()))
+    if not pointer.startswith("gitdir: ") or os.path.basename(os.path.dirname(inner)) != "worktrees":
+        return os.path.basename(root)
+    common = os.path.dirname(os.path.dirname(inner))
+    repository = os.path.basename(common).removesuffix(".git")
+    if repository[:1] in ("", "."):  # `.git`, or a bare one beside its worktrees, such as `.bare`
+        repository = os.path.basename(os.path.dirname(common))
+    head = _line(os.path.join(inner, "HEAD"))
+    return f"{repository}-{head.removeprefix('ref: refs/heads/') if head[:5] == 'ref: ' else head[:7]}"
+
+
+def _line(path: str) -> str:
+    """The first line of a file, empty where it cannot be read."""
+    try:
+        content = paths.read_regular(path, _LARGEST)
+    except OSError:
+        return ""
+    return os.fsdecode(content).partition("\n")[0].strip()
+
+
+def valid(text: str) -> str:
+    """A name as near to `text` as the rule of names allows."""
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    words = "".join(each if each in "_.+" or each.isalnum() else " " for each in plain).split()
+    name = "-".join(words).lstrip(".+-")[: LONGEST_NAME - _ROOM].rstrip(".+-")
+    return name if is_name(name) else "session"
+
+
+def directories() -> list[str]:
+    """Directories where a person may want a session, the likeliest first: zoxide's, else those of past sessions."""
+    found = dict.fromkeys(_of_zoxide() or _of_past_sessions())
+    return [each for each in found if each[:1] == "/"][:MOST]
+
+
+def _of_zoxide() -> list[str]:
+    """What zoxide's database holds, none where there is no zoxide."""
+    import shutil
+    import subprocess
+
+    program = shutil.which("zoxide")
+    if program is None:
+        return []
+    words = [program, "query", "-l"]
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [os.fsdecode(line) for line in done.stdout.splitlines()[:MOST]]
+
+
+def _of_past_sessions() -> list[str]:
+    """Where sessions that have ended began, the last one first; jobs left out."""
+    try:
+        ended = [each for each in results.every() if each.get("directory") and not each.get("job")]
+    except Refused:
+        return []
+    ended.sort(key=lambda each: float(each.get("ended") or 0), reverse=True)
+    return [str(each["directory"]) for each in ended if os.path.isdir(str(each["directory"]))]
