@@ -136,7 +136,7 @@ class Ending:
             pump.reopen()
         session.end(pump.pty.status or 0)
         # Who had `--run` end its shell is told how.
-        told = session.runs is not None and (session.runs.active is not None or session.runs.was_active)
+        told = session.runs is not None and session.runs.ends_shell(session.exit_code)
         if session.runs is not None:
             session.runs.program_ended(session.exit_code)
         session.emit("exited", exit_code=session.exit_code, signal=session.exit_signal, reason=self._reason())

@@ -7,6 +7,7 @@ for the exit code of its last command. While no run is under way, nothing of thi
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -46,6 +47,8 @@ NESTED = 0.4
 MARK_TIMEOUT = 0.2
 """Seconds for the rest of a mark."""
 MAX_PROMPT = 4 << 10
+JUST_NOW = 1.0
+"""Seconds after its answer within which the shell's end, with the same code, is a command's doing."""
 
 
 class RunQueue:
@@ -58,6 +61,8 @@ class RunQueue:
         self.timers, self.history = timers, history
         self.queue: deque[Run] = deque()
         self.active: Run | None = None
+        self._finished: tuple[float, int | None] = (-math.inf, None)
+        """When the last run was answered (monotonic), and its code."""
         self.was_active = False
         """Whether a run was active when the last block came: the shell's own mark of its end may stand in it."""
         self.secret = os.urandom(6).hex()
@@ -155,6 +160,12 @@ class RunQueue:
         """Whether queries in the output are not answered: a program that wants an answer turns echo off first."""
         run, pty = self.active, self._pump.pty
         return run is not None and run.state == RUNNING and pty is not None and pty.echoes()
+
+    def ends_shell(self, code: int | None) -> bool:
+        """Whether the end of the shell, with this code, is the doing of a command, whose caller is told or just was:
+        fish answers before it ends."""
+        at, answered = self._finished
+        return self.active is not None or (answered == code and time.monotonic() < at + JUST_NOW)
 
     def program_ended(self, code: int | None) -> None:
         """The session's program has ended, and with it the command under way; the others are refused."""
@@ -387,7 +398,9 @@ class RunQueue:
         """The command has ended; `code` is None where it is unknown."""
         pty = self._pump.pty
         run.translated = run.translated and (pty is None or pty.translates())
-        run.duration = time.monotonic() - run.began_at
+        now = time.monotonic()
+        self._finished = (now, code)
+        run.duration = now - run.began_at
         self.history.add_run(run, code, run.output(ended=True))
         self._emit("command_ended", exit_code=code, command=run.words, n=run.number)
         self.between = b""

@@ -85,7 +85,7 @@ def test_r35_what_a_program_pushes_into_its_terminal_reaches_no_other(home: Home
         window.type(f"sesh --exec job --keep -- {sys.executable} {script}; sesh --logs job; echo en''d\n")
         window.wait_for("end")
         assert re.search("own: (pushed|not allowed)", window.text())
-        assert window.screen()[window.cursor[0]] == "ready>"
+        window.wait_until(lambda: window.screen()[window.cursor[0]] == "ready>")
     assert home.sesh("--kill", "job").code == 0
 
 
