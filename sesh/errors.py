@@ -110,9 +110,10 @@ class InvalidHost(UsageError):
 
 
 class NotFound(SeshError):
-    """There is no such session."""
+    """There is no such session. `dormant`: it is here, and has no daemon."""
 
     code = "not_found"
+    dormant = False
 
 
 class Ended(NotFound):

@@ -44,7 +44,7 @@ def carry_out(cli: Invocation, options: dict[str, Any]) -> int:
     except NotFound as error:
         if cli.hosts or not verb.session or error.answered:
             raise
-        host, missing = _elsewhere(cli, options, error)
+        host, missing = (None, error) if error.dormant else _elsewhere(cli, options, error)
         if host is None and cli.verb == "--wait":
             from sesh.cli import follow
 

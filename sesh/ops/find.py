@@ -126,7 +126,9 @@ def how(known: Summary) -> str:
 def without_daemon(known: Summary) -> NotFound:
     """The error for a dormant session."""
     again = "restarts it" if known["state"] == "lost" else "shows it and starts it again"
-    return NotFound(how(known), hint=f"`$sesh {known['name']}` {again}, `$sesh --kill {known['name']}` forgets it")
+    error = NotFound(how(known), hint=f"`$sesh {known['name']}` {again}, `$sesh --kill {known['name']}` forgets it")
+    error.dormant = True
+    return error
 
 
 def occupied(known: Summary, *choices: str) -> Exists:

@@ -62,6 +62,19 @@ def test_what_is_here_goes_first_and_local_asks_nobody(home: Home, farm: Farm) -
     assert far.names() == ["work"]
 
 
+def test_a_session_that_ended_here_is_not_looked_for_elsewhere(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    known(home, far)
+    home.sesh("--open", "work", "--", "false")
+    wait_until(lambda: home.sesh("--status", "work", "--json").json()["state"] == "exited")
+    far.sesh("--open", "work")
+    calls = len(farm.calls())
+    done = home.sesh("--send", "work", "x")
+    assert (done.code, "work exited 1" in done.stderr) == (1, True)
+    assert home.sesh("--wait", "work", "--exit").code == 1
+    assert len(farm.calls()) == calls
+
+
 def test_verbs_that_create_never_look_elsewhere(home: Home, farm: Farm) -> None:
     far = farm.host("box")
     known(home, far)
