@@ -22,7 +22,7 @@ from sesh.ops.views import bears
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from sesh.cli.invocation import Invocation
@@ -132,13 +132,13 @@ def _entries(index: SessionIndex, wanted: dict[str, str]) -> dict[Key, Summary]:
 def matching(query: str, name: str, host: str | None, *more: str) -> int | None:
     """How well a session fits what was typed, the smaller the better; None where it does not.
 
-    The letters of each word of `query` must be found in their order in the name, in the host before it (`@gpu`), or in
-    one of `more`: its directory, what runs in it.
+    The letters of each word of `query` must be found in their order in the name or in the host before it (`@gpu`), or
+    the word in one of `more`, which are long: its directory, what runs in it.
     """
     total = 0
     for word in query.lower().split():
         costs = [_cost(word, name.lower()), _cost(word, f"@{host} {name}".lower()) if host else None]
-        found = [_cost(word, each.lower()) for each in more]
+        found = [_cost(word, each.lower()) for each in more if word in each.lower()]
         costs += [None if cost is None else 100 + cost for cost in found]
         fitting = [cost for cost in costs if cost is not None]
         if not fitting:
@@ -187,6 +187,8 @@ class _Picker:
         """What the last line asks, `kill`, `restart` or `rename`, and of which session."""
         self._typed = ""
         """The new name, as far as it is typed."""
+        self._renamed: dict[Key, Key] = {}
+        """What sessions that were renamed were before."""
         self._said = ""
         """What became of the last act."""
         self._top = 0
@@ -226,7 +228,7 @@ class _Picker:
 
     def _sift(self) -> None:
         """The sessions that fit what was typed, the best first, else the one attached last; directories below them."""
-        entries = _entries(self._index, self._wanted)
+        entries = self._entries()
         found = []
         for key, each in entries.items():
             place = wording.at_home(each.get("cwd") or "")
@@ -246,6 +248,14 @@ class _Picker:
         if self._mark not in self._shown:
             others = (key for key, each in self._shown.items() if not each.get("current"))
             self._mark = next(others, next(iter(self._shown), None))
+
+    def _entries(self) -> dict[Key, Summary]:
+        """The sessions; one that was renamed has its new name before the list of all is asked for again."""
+        entries = _entries(self._index, self._wanted)
+        for new, old in self._renamed.items():
+            if old in entries and new not in entries:
+                entries[new] = {**entries.pop(old), "name": new[1]}
+        return entries
 
     def _rank(self, key: Key, session: Summary) -> tuple[int, float]:
         """Where a session stands among all, from when it was first seen: the list does not move under the mark."""
@@ -342,24 +352,30 @@ class _Picker:
         except SeshError as error:
             self._said = str(error)
             return
-        if name != key[1]:
-            self._ranks[key[0], name] = self._ranks[key]
-            self._act(key, "sessions.rename", f"{_title(key)} is {name} now", name=key[1], new=name)
-            self._mark = (key[0], name)
+        if name == key[1]:
+            return
+        new = (key[0], name)
+
+        def renamed() -> None:
+            self._renamed[new], self._ranks[new], self._mark = key, self._ranks[key], new
+
+        self._act(key, "sessions.rename", f"{_title(key)} is {name} now", renamed, name=key[1], new=name)
 
     def _detach(self, key: Key) -> None:
         """Detaches the clients of a session; of the current one all but the one that looks at this list."""
-        others = {"others": True} if self._shown[key].get("current") else {}
+        others: dict[str, Any] = {"others": True} if self._shown[key].get("current") else {}
         self._act(key, "sessions.detach", f"{_title(key)} has no other client now", name=key[1], **others)
 
-    def _act(self, key: Key, op: str, done: str, **data: Any) -> None:
-        """Has an op carried out aside; the last line tells what became of it."""
+    def _act(self, key: Key, op: str, done: str, then: Callable[[], None] | None = None, **data: Any) -> None:
+        """Has an op carried out aside; the last line tells what became of it. `then`: called where it worked."""
         self._said = "…"
 
         def act() -> None:
             try:
                 answer = target(key[0]).call(op, **data)
                 failed = answer.get("failed") or {}
+                if then is not None and not failed:
+                    then()
                 self._said = str(next(iter(failed.values()))["message"]) if failed else done
             except (SeshError, OSError) as error:
                 self._said = wording.one_line(str(error))
@@ -380,7 +396,7 @@ class _Picker:
             shown = drawn(self._beside(), room, body, coloured=self._coloured)
             lines = [f"{line}\x1b[2m│\x1b[m {more}" for line, more in zip(lines, shown, strict=True)]
         sessions = sum(map(self._is_session, self._shown))
-        count = f"{sessions}/{len(_entries(self._index, self._wanted))}"
+        count = f"{sessions}/{len(self._entries())}"
         asked = wording.cut(f"> {wording.plain(self._query)}", max(1, columns - len(count) - 3), keeps_end=True)
         gap = " " * max(1, columns - wording.columns(asked) - 1 - len(count))
         head = f"\x1b[1m{asked}\x1b[m\x1b[7m \x1b[m{gap[1:]}\x1b[2m{count}"

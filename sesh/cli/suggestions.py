@@ -15,6 +15,8 @@ _OTHERWISE = {
     "connect": "--attach", "last": "-",
 }  # fmt: skip
 """The words of other programs."""
+_UNLIKELY = frozenset(("ls", "ps", "rm", "list", "help", "new", "kill", "attach", "connect", "last"))
+"""Names that somebody who types them hardly wants for a session."""
 _NAMELESS = ("--list", "--help", "--version", "--kill-all", "-")
 
 
@@ -44,7 +46,7 @@ def verb_line(name: str, words: Sequence[str]) -> str:
 def other_line(name: str) -> str:
     """What was probably meant by a session's name that looks like a verb; empty for any other."""
     verb = verb_like(name)
-    if not verb:
+    if not verb or name not in _UNLIKELY:
         return ""
     return f"$sesh {verb}{'' if verb in (*_NAMELESS, '--new') else ' NAME'}"
 
