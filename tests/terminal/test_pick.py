@@ -113,7 +113,7 @@ def test_inside_a_session_it_leads_to_another_one(terminal: Open, sesh: Sesh) ->
     opened = terminal("work")
     opened.wait_for(PROMPT)
     opened.type("sesh --pick\r")
-    opened.wait_for(re.compile(r"\n\*work +attached .*│ *\n"))
+    opened.wait_for(re.compile(r"\n\*work +attached .*│"))
     opened.type("\x1b[B")
     opened.wait_for("you are here")
     opened.type("\x1b[A")
