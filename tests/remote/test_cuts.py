@@ -269,7 +269,8 @@ def test_a_session_that_was_renamed_is_found_again_by_its_id(home: Home, farm: F
     while b"before" not in logs.stdout.readline():
         pass
     terminal.type("sesh --rename new\r")
-    wait_until(lambda: far.sesh("--rename", "job", "task").code == 0 and sorted(far.names()) == ["new", "task"])
+    assert far.sesh("--rename", "job", "task").code == 0
+    wait_until(lambda: sorted(far.names()) == ["new", "task"])
     accepted = far.proxy.accepted
     far.proxy.refuse()
     far.proxy.cut()
