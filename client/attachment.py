@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.client.hint import Hint
+    from sesh.client.predict.predictor import Predictor
     from sesh.client.terminal import RawTerminal
     from sesh.wire import Connection
 
@@ -84,6 +85,11 @@ class Attachment:
         self._flush_by = self._notice_by = self._leave_by = 0.0
         self._notice_text = ""
         self._hint: Hint | None = None  # until a key is pressed
+        self._predictor: Predictor | None = None
+        if host is not None and options.predict != "never" and not options.read_only:
+            from sesh.client.predict.predictor import Predictor
+
+            self._predictor = Predictor(self._send, self.terminal.size, always=options.predict == "always")
         self._watching_said = False
         self._idle = False  # the last wait brought nothing
         self._read_size = _READ_SIZE
@@ -118,6 +124,8 @@ class Attachment:
         attachment = Attachment(connection, self.display, self.name, self.host, self.options, hello)
         attachment._input, attachment._keys, attachment._resuming = self._input, self._keys, True
         attachment.session_id, attachment.position = self.session_id, self.position
+        if attachment._predictor is not None and self._predictor is not None:
+            attachment._predictor.round_trip = self._predictor.round_trip
         return attachment
 
     def typed_ahead(self, key: bytes) -> None:
@@ -193,6 +201,8 @@ class Attachment:
             self._idle = not ready
             if not ready:
                 display.update_ledger()
+                if self._predictor is not None and not display.unread:
+                    self._predictor.quiet()
         else:
             if display.title_due:
                 display.show_title()
@@ -260,6 +270,8 @@ class Attachment:
                     continue
                 for frame in self._input.add(event[1]):
                     self._send(frame)
+                if self._predictor is not None:
+                    self.display.draw(self._predictor.typed(self._input.number, event[1]))
             if self._notice_by:
                 self._clear_notice()
 
@@ -273,6 +285,7 @@ class Attachment:
         if self._ending is not None:
             self._outcome = Outcome("detached", self.name, self.host) if self._link_lost else self._ending
             return
+        self._stop_predicting()
         self._leave_by = time.monotonic() + _GOODBYE_TIMEOUT
         self._send(protocol.message(protocol.DETACH, {}))
         if self._write_closed or not self.welcome:
@@ -286,6 +299,7 @@ class Attachment:
                 self._end(Outcome("signal", self.name, self.host, signal=number), at_once=True)
                 return
         if signal.SIGTSTP in signals:
+            self._stop_predicting()
             self.alternate = self.display.suspend()
             self.terminal.suspend()
             self.terminal.take_signals()
@@ -304,6 +318,7 @@ class Attachment:
         self._send(protocol.frame(protocol.REDRAW))
 
     def _resize(self) -> None:
+        self._stop_predicting()
         self._send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
 
     # -- to the daemon
@@ -356,9 +371,12 @@ class Attachment:
         if kind in (protocol.OUTPUT, protocol.SCREEN):
             position, data = protocol.split_number(payload)
             self.position = position + (len(data) if kind == protocol.OUTPUT else 0)
+            before = after = b""
+            if self._predictor is not None:
+                before, after = self._predicted(kind, position, data)
             if self._hint is not None:
                 data = self._with_hint(kind, data)
-            self.display.show(data)
+            self.display.show(data, before, after)
             if self.first_notice and kind == protocol.SCREEN:
                 self._notice_text, self.first_notice = self.first_notice, ""
                 self._show_notice(self._notice_text)
@@ -370,6 +388,9 @@ class Attachment:
                 self._send(frame)
         elif kind == protocol.PING:
             self._send(protocol.frame(protocol.PONG, payload))
+        elif kind in (protocol.ECHOED, protocol.MODEL, protocol.PONG):
+            if self._predictor is not None:
+                self.display.draw(self._predictor.handle(kind, payload))
         elif kind in _JSON_FRAMES:
             self._handle_message(kind, self.connection.message(kind, payload))
 
@@ -402,6 +423,7 @@ class Attachment:
             self._leave_by = self._leave_by or time.monotonic() + _GOODBYE_TIMEOUT
             self._end(Outcome("detached", self.name, self.host, reason=str(message.get("reason") or "")))
         elif kind == protocol.SWITCH and not self._leave_by:
+            self._stop_predicting()
             host, self.rows_below = message.get("host"), _rows(message.get("rows_below"))
             self.switch_target = (str(message.get("name") or ""), host if isinstance(host, str) else None)
             self._outcome = Outcome("switch", self.name, self.host)
@@ -415,8 +437,25 @@ class Attachment:
         """End the attachment when all output is shown, or at once where nobody can see it."""
         if self._ending is None:
             self._ending = outcome
+            self._stop_predicting()
         if at_once:
             self._outcome = self._outcome or outcome
+
+    # -- prediction
+
+    def _predicted(self, kind: int, position: int, data: bytes) -> tuple[bytes, bytes]:
+        """What is drawn before and after what comes from the daemon."""
+        if self._predictor is None:
+            return b"", b""
+        if kind == protocol.OUTPUT:
+            return self._predictor.output(position, data)
+        self._predictor.measure()
+        return self._predictor.withdraw(), b""
+
+    def _stop_predicting(self) -> None:
+        """Something else than output will change the screen, or nothing will."""
+        if self._predictor is not None:
+            self.display.draw(self._predictor.withdraw())
 
     # -- notices
 
@@ -472,6 +511,7 @@ class Attachment:
 
     def _show_notice(self, text: str) -> None:
         """Lay a line over the last row for a few seconds, or until a key is pressed."""
+        self._stop_predicting()
         self.display.notice(text)
         self._notice_by = time.monotonic() + _NOTICE_SECONDS
 
@@ -529,7 +569,8 @@ class UnacknowledgedInput:
         self._unsent = bytearray()
         self._in_flight: list[tuple[int, bytes]] = []
         self._bytes_in_flight = 0
-        self._number = 0
+        self.number = 0
+        """The newest frame's."""
 
     @property
     def full(self) -> bool:
@@ -577,7 +618,7 @@ class UnacknowledgedInput:
         return frames
 
     def _frame(self, data: bytes) -> bytes:
-        self._number += 1
-        self._in_flight.append((self._number, data))
+        self.number += 1
+        self._in_flight.append((self.number, data))
         self._bytes_in_flight += len(data)
-        return protocol.numbered(protocol.INPUT, self._number, data)
+        return protocol.numbered(protocol.INPUT, self.number, data)

@@ -47,20 +47,28 @@ class Display:
 
     # -- output
 
-    def show(self, data: bytes) -> None:
-        """Show output, or queue what the terminal does not take now. Raises OSError where it has gone."""
+    def show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
+        """Show output, or queue what the terminal does not take now. Raises OSError where it has gone.
+
+        `before`, `after`: what is drawn along with it and leaves no mode, pen or cursor changed.
+        """
         if not data:
+            self.draw(before + after)
             return
         self.started = True
         tail = data[-_TAIL:]
         self._last_bytes = tail if len(tail) == _TAIL else (self._last_bytes + tail)[-_TAIL:]
         self._unread.append(data)
         self.unread += len(data)
-        written = 0 if self._queue else self.terminal.write(data)
-        if written < len(data):
-            self._enqueue(data, written)
+        self.draw(before + data + after if before or after else data)
         while self.unread > _MAX_UNREAD:
             self.update_ledger()
+
+    def draw(self, data: bytes) -> None:
+        """Write what the ledger need not follow. Raises OSError where the terminal has gone."""
+        written = 0 if self._queue or not data else self.terminal.write(data)
+        if written < len(data):
+            self._enqueue(data, written)
 
     def _enqueue(self, data: bytes, written: int = 0) -> None:
         self._queue.append(memoryview(data)[written:])

@@ -15,10 +15,10 @@ class AttachOptions:
     `read_only`: send no input. `replace`: detach the other clients. `replay`: show scrollback, `lines` of it at most
     (None leaves that to the daemon); `repeat`: also what this terminal was shown before. `detach_key`: None for none.
     `first_notice`: shown over the first screen, which covers what was printed before. `title`: show what runs in the
-    title of the window.
+    title of the window. `predict`: show what keys will do before their echo comes, on a link to another host.
     """
 
-    __slots__ = ("detach_key", "first_notice", "lines", "read_only", "repeat", "replace", "replay", "title")
+    __slots__ = ("detach_key", "first_notice", "lines", "predict", "read_only", "repeat", "replace", "replay", "title")
 
     def __init__(
         self,
@@ -30,7 +30,9 @@ class AttachOptions:
         lines: int | None = None,
         title: bool = False,
         repeat: bool = False,
+        predict: str = "never",
     ) -> None:
+        self.predict = predict
         self.title = title
         self.read_only, self.replace, self.replay = read_only, replace, replay
         self.lines, self.repeat = lines, repeat

@@ -350,7 +350,7 @@ class Server:
             self.handler.hello(connection, protocol.parse(payload))
         elif not connection.role:
             raise ProtocolError("a connection did not begin with HELLO")
-        elif connection.unsent > MAX_UNSENT and kind in (protocol.PING, protocol.REQUEST):
+        elif connection.unsent > MAX_UNSENT and kind in (protocol.PING, protocol.REQUEST, protocol.MODEL):
             raise ProtocolError("a connection makes requests and reads no answers")
         elif kind == protocol.PING:
             connection.queue(protocol.frame(protocol.PONG, payload))

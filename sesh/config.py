@@ -6,6 +6,7 @@ replay = "new"                # or "all": also lines that the terminal was shown
 persist = true                # whether lost sessions can be read again
 pick = false                  # whether `sesh` alone opens the picker
 title = false                 # whether the window's title shows the session and what runs in it
+predict = "adaptive"          # keys of sessions on slow links before their echo: or "always", "never"
 keep = "failed"               # sessions that ended unseen: "failed", "always", "never"
 [groups]
 web = ["@web1", "deploy@web2"]
@@ -35,7 +36,10 @@ MOST_REPLAY_LINES = 1_000_000
 LARGEST = 1 << 20
 """Bytes of the file."""
 KEEP = ("failed", "always", "never")
-KEYS = ("detach_key", "replay_lines", "replay", "persist", "keep", "pick", "title", "groups", "remotes", "hooks")
+PREDICT = ("adaptive", "always", "never")
+KEYS = (
+    "detach_key", "replay_lines", "replay", "persist", "keep", "pick", "title", "predict", "groups", "remotes", "hooks",
+)  # fmt: skip
 HOOKS = ("on_bell", "on_exit", "on_notification", "on_command_failed")
 
 
@@ -70,11 +74,12 @@ class Config:
     `detach_key`: empty where none is set; the reader of the key calls `warn` if it is invalid. `groups`: hosts by the
     group's name, neither with `@`. `remotes`: the words of the command that reaches a host, by the host's name.
     `hooks`: shell source by the name of the hook. `keep`: which sessions stay listed for a week that ended while nobody
-    was attached: those that failed, all (but for shells that were left with 0), none. `warnings`: what was not taken.
+    was attached: those that failed, all (but for shells that were left with 0), none.
+    `predict`: whether attachments to other hosts show keys before their echo. `warnings`: what was not taken.
     """
 
     __slots__ = (
-        "_places", "detach_key", "groups", "hooks", "keep", "path", "persist", "pick", "remotes", "replay",
+        "_places", "detach_key", "groups", "hooks", "keep", "path", "persist", "pick", "predict", "remotes", "replay",
         "replay_lines", "title", "warnings",
     )  # fmt: skip
 
@@ -87,6 +92,7 @@ class Config:
         self.title = False
         self.pick = False
         self.keep = KEEP[0]
+        self.predict = PREDICT[0]
         self.groups: dict[str, list[str]] = {}
         self.remotes: dict[str, list[str]] = {}
         self.hooks: dict[str, str] = {}
@@ -153,10 +159,16 @@ class Config:
             self.warn(f"{key} must be true or false", key)
 
     def _take_keep(self, value: object) -> None:
-        if value in KEEP:
-            self.keep = str(value)
+        self._take_choice("keep", KEEP, value)
+
+    def _take_predict(self, value: object) -> None:
+        self._take_choice("predict", PREDICT, value)
+
+    def _take_choice(self, key: str, choices: tuple[str, ...], value: object) -> None:
+        if value in choices:
+            setattr(self, key, value)
         else:
-            self.warn(f"keep must be one of {', '.join(KEEP)}, in quotes", "keep")
+            self.warn(f"{key} must be one of {', '.join(choices)}, in quotes", key)
 
     def _take_groups(self, value: dict[str, Any]) -> None:
         for name, members in value.items():

@@ -22,6 +22,8 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | PONG     | both   | what the PING carried                                                                   |
 | REQUEST  | client | JSON: id, verb, and the verb's own keys                                                 |
 | RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}; done                           |
+| ECHOED   | daemon | INPUT's number, position of the output that holds its echo (8 bytes each), flags (1)    |
+| MODEL    | both   | client: nothing; daemon: position (8 bytes), what makes a model of the screen there     |
 | DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows; of `events` one event        |
 
 At the far end of a link a bridge answers first, in the daemon's place; OUTPUT then carries what a command prints, with
@@ -58,6 +60,10 @@ RESIZE, REDRAW, DETACH, EXIT, SWITCH = 0x08, 0x09, 0x0A, 0x0B, 0x0C
 PING, PONG = 0x0D, 0x0E
 REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 TITLE = 0x12
+ECHOED, MODEL = 0x13, 0x14
+
+ECHOES, BY_LINE = 1, 2
+"""Flags of ECHOED: whether the session's terminal echoes (ECHO), and reads by lines (ICANON)."""
 
 
 def header(kind: int, size: int) -> bytes:
@@ -96,6 +102,18 @@ def split_number(payload: bytes) -> tuple[int, bytes]:
     if len(payload) < 8:
         raise ProtocolError("the other side sent a truncated frame")
     return int.from_bytes(payload[:8], "big"), payload[8:]
+
+
+def echoed(number: int, position: int, flags: int) -> bytes:
+    """An ECHOED frame."""
+    return frame(ECHOED, number.to_bytes(8, "big") + position.to_bytes(8, "big") + bytes((flags,)))
+
+
+def split_echoed(payload: bytes) -> tuple[int, int, int]:
+    """Number, position and flags of an ECHOED. Raises ProtocolError where it is too short."""
+    if len(payload) < 17:
+        raise ProtocolError("the other side sent a truncated frame")
+    return int.from_bytes(payload[:8], "big"), int.from_bytes(payload[8:16], "big"), payload[16]
 
 
 def message(kind: int, values: Mapping[str, Any]) -> bytes:

@@ -154,6 +154,8 @@ class ClientHandler:
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
         """Tells a client that the program has its INPUT: with the next output, or at once where it is much."""
+        if self._relay.echoes is not None:
+            self._relay.echoes.taken(client, number)
         client.unacknowledged += size
         if client.connection.closed:
             return
@@ -169,6 +171,12 @@ class ClientHandler:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
+        elif kind == protocol.MODEL:
+            if self._relay.echoes is None:
+                from sesh.daemon.clients.echoes import Echoes
+
+                self._relay.echoes = Echoes(self._relay, self._pump)
+            self._relay.echoes.model(client)
         elif kind == protocol.REDRAW:
             if client.mode == HELD:
                 self._clients.bring_back(client)
@@ -219,6 +227,8 @@ class ClientHandler:
         client.connection.client = None
         client.connection.reader = None
         self._timers.clear(("held", client.number))
+        if self._relay.echoes is not None:
+            self._relay.echoes.forget(client)
         position = client.position if client.left_at < 0 else client.left_at
         self._model.mark(position)
         self._clients.remove(client, position)

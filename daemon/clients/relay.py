@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sesh.daemon.clients.connection import Client, Reader
+    from sesh.daemon.clients.echoes import Echoes
     from sesh.daemon.clients.model import Model
     from sesh.daemon.clients.registry import Clients
     from sesh.daemon.loop.timers import Timers
@@ -41,6 +42,8 @@ class Relay:
         self.followers: list[Reader] = []
         self.seen = False
         """Whether any client was ever shown the session."""
+        self.echoes: Echoes | None = None
+        """Made for the first client that predicts."""
         self.on_output: Callable[[], None] | None = None
         """Called after output was passed on, while a client shows what runs."""
         self._drawn_at = 0.0
@@ -52,6 +55,8 @@ class Relay:
         """
         log = self.log
         drawn = late = False
+        if self.echoes is not None:
+            self.echoes.tell_flags()
         for client in self.clients.all:
             connection = client.connection
             if client.mode == RAW:
@@ -72,11 +77,16 @@ class Relay:
         if late:
             for client in self.clients.too_slow(log):
                 self._set_aside(client)
+        self._skip_stuck()
+        return not (drawn or late or self.followers) and log.head - log.base <= TRIM_FROM
+
+    def _skip_stuck(self) -> None:
+        """Goes on at the log's head with the followers that are too far behind and do not read."""
+        log = self.log
         for follower in self.followers:
             if follower.behind(log) > FOLLOWER_LAG and self._stuck(follower):
                 follower.skipped += log.head - follower.position
                 follower.position = log.head
-        return not (drawn or late or self.followers) and log.head - log.base <= TRIM_FROM
 
     def paused(self) -> bool:
         """Whether the program has to wait: for the emulator, for a screen that a client needs, or for the leader."""

@@ -9,7 +9,7 @@ from errno import EACCES, EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOENT, ENOEXEC, E
 from fcntl import ioctl
 from sys import byteorder
 
-from sesh import platform
+from sesh import platform, protocol
 from sesh.errors import CannotStart, ExitCode, Refused, no_process
 from sesh.lean import signal
 from sesh.names import printable
@@ -183,6 +183,14 @@ class Pty:
             return bool(termios.tcgetattr(self.descriptor)[_LOCAL_FLAGS] & termios.ECHO)
         except (OSError, termios.error):
             return False
+
+    def flags(self) -> int:
+        """ECHO and ICANON, as ECHOED carries them; 0 where the terminal is gone."""
+        try:
+            flags = termios.tcgetattr(self.descriptor)[_LOCAL_FLAGS]
+        except (OSError, termios.error):
+            return 0
+        return (protocol.ECHOES if flags & termios.ECHO else 0) | (protocol.BY_LINE if flags & termios.ICANON else 0)
 
     def translates(self) -> bool:
         """Whether the terminal writes `\\r\\n` where a program writes `\\n`."""

@@ -7,6 +7,7 @@ import os
 from sesh import paths
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
+from sesh.config import PREDICT
 from sesh.errors import NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
 from sesh.ops import calls, enter, find
@@ -31,7 +32,7 @@ _WITHOUT_TITLE = ("", "dumb", "linux")
 class View:
     """How to attach: the attach options of the command line. Raises UsageError where they contradict each other."""
 
-    __slots__ = ("no_detach_key", "no_replay", "read_only", "replace", "replay")
+    __slots__ = ("no_detach_key", "no_replay", "predict", "read_only", "replace", "replay")
 
     def __init__(
         self,
@@ -42,7 +43,11 @@ class View:
         replay: bool = False,
         no_replay: bool = False,
         no_detach_key: bool = False,
+        predict: str | None = None,
     ) -> None:
+        if predict not in (None, *PREDICT):
+            raise UsageError(f"--predict must be one of {', '.join(PREDICT)}")
+        self.predict = predict
         if join and replace:
             raise UsageError("--join and --replace cannot be combined")
         if replay and no_replay:
@@ -63,6 +68,7 @@ class View:
             detach_key=key,
             lines=settings.replay_lines,
             repeat=self.replay or settings.replay == "all",
+            predict=self.predict or settings.predict,
             title=settings.title and os.environ.get("TERM", "") not in _WITHOUT_TITLE,
         )
 
@@ -95,7 +101,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
 
 
 def go(
-    cli: Invocation, places: Sequence[str] = (), *, env: Sequence[str] = (), label: Sequence[str] = (), **view: bool
+    cli: Invocation, places: Sequence[str] = (), *, env: Sequence[str] = (), label: Sequence[str] = (), **view: Any
 ) -> int:
     """`sesh`, `sesh NAME [DIR] [-- CMD…]` and `sesh -`: the list; or attach, having created what was not there."""
     if not places:
@@ -165,7 +171,7 @@ def _suggested(name: str, directory: str | None) -> dict[str, str]:
     return {"meant": "", "other": ""}
 
 
-def attach(cli: Invocation, name: str, **view: bool) -> int:
+def attach(cli: Invocation, name: str, **view: Any) -> int:
     """`--attach NAME`: attach to what is there. Raises NotFound."""
     how = View(**view)
     if name == "-":
@@ -197,7 +203,7 @@ def new(
     new_name: bool = False,
     env: Sequence[str] = (),
     label: Sequence[str] = (),
-    **view: bool,
+    **view: Any,
 ) -> int:
     """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach."""
     how = View(**view)

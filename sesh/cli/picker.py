@@ -48,7 +48,7 @@ _HINTS = (
 _MOVES = {"up": -1, "C-p": -1, "C-k": -1, "backtab": -1, "down": 1, "C-n": 1, "C-j": 1, "tab": 1}
 
 
-def pick(cli: Invocation, *, label: Sequence[str] = (), **view: bool) -> int:
+def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Any) -> int:
     """`--pick [--label K=V]… [OPTIONS]`: attaches to the session that is chosen; the exit code is that of attaching.
 
     1 where nothing is chosen. Raises Refused without a terminal, NotFound where there is nothing to choose from.
@@ -87,7 +87,7 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: bool) -> int:
     return attach.go(cli, [name], **options)
 
 
-def here(cli: Invocation, directory: str | None = None, **view: bool) -> int:
+def here(cli: Invocation, directory: str | None = None, **view: Any) -> int:
     """`--here [DIR] [OPTIONS]`: attaches to the session of a directory's repository, which is created if missing."""
     if directory is None:
         from sesh.ops import create
@@ -96,7 +96,7 @@ def here(cli: Invocation, directory: str | None = None, **view: bool) -> int:
     return into_place(cli, directory, **view)
 
 
-def into_place(cli: Invocation, directory: str, **view: bool) -> int:
+def into_place(cli: Invocation, directory: str, **view: Any) -> int:
     """Attaches to the session of a directory, created there if missing; the exit code."""
     found = cli.target.call("places.here", directory=directory)
     options: dict[str, Any] = {**view}

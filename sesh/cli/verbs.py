@@ -95,6 +95,12 @@ _VIEW = (
     Option("--read-only -r", "read_only", "Only watch; keys are ignored."),
     Option("--replay", "replay", "Replay scrollback that this terminal has seen before too."),
     Option("--no-replay", "no_replay", "Do not replay scrollback; show only the screen."),
+    Option(
+        "--predict",
+        "predict",
+        "On slow links to other hosts, show keys before their echo: adaptive, always, never.",
+        "WHEN",
+    ),
     Option("--no-detach-key", "no_detach_key", "Pass the detach key to the program; leave with `sesh --detach`."),
 )
 _ATTACHING = (_JOIN, _REPLACE, *_VIEW)

@@ -91,7 +91,7 @@ def _restore(
     for part in (strings, _saved_modes(screen), _tabs(screen, over), _margins(screen), _modes(screen), keys):
         if part:
             out.sequence(part)
-    _cursor(out, screen)
+    put_cursor(out, screen)
     return to_replay(str(out)).encode() + (b"" if emulator.in_image else emulator.tokenizer.unfinished)
 
 
@@ -197,7 +197,7 @@ def _reprint(out: Encoder, row: Row, y: int, end: int, top: int = 0, left: int =
     out.cells(row[x:end])
 
 
-def _cursor(out: Encoder, screen: Screen) -> None:
+def put_cursor(out: Encoder, screen: Screen) -> None:
     """The cursor, a pending wrap, the grapheme that characters may join, charsets, insert mode and pen: at the end."""
     cursor = screen.cursor
     top, left = (screen.top, screen.left) if screen.origin else (0, 0)

@@ -1,0 +1,310 @@
+"""Guesses: what the keys that are on their way will do to the row of the cursor. Pure: no I/O, no clock.
+
+The rules are those of mosh's predictive echo (its paper: Winstein and Balakrishnan, USENIX ATC 2012). Guesses belong to
+an epoch, which begins after each key whose effect is unknown; those of an epoch are shown once one of them has come
+true. A key is judged when the session has acknowledged it, which it does some time after the program got it. Where a
+guess was wrong, the keys that are not acknowledged yet are guessed again, from where the cursor is.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sesh.vt.graphemes import NARROW
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class View(Protocol):
+        """The screen as the session's output has made it."""
+
+        @property
+        def columns(self) -> int:
+            """Its width."""
+
+        @property
+        def cursor(self) -> tuple[int, int]:
+            """Row and column of the cursor, from 0."""
+
+        def grapheme(self, row: int, column: int) -> str:
+            """The text of a cell; empty for the right half of a wide character."""
+
+
+MOST_IN_FLIGHT = 64
+"""Keys that are guessed and not acknowledged; what is typed beyond them waits for its echo."""
+LEFT, RIGHT, ERASE = "left", "right", "erase"
+_MOVES = (LEFT, RIGHT)
+_KEYS = re.compile(rb"(\x1b[\[O]D)|(\x1b[\[O]C)|([\x7f\x08])|([ -~]|[\xc2-\xf4][\x80-\xbf]+)|(.)", re.DOTALL)
+_NARROW = re.compile(f"[{NARROW}]")
+_BLANK = " "
+
+
+class Guess:
+    """What one key will do: `cells` that change in `row`, by column, and the `column` of the cursor after it."""
+
+    __slots__ = ("before", "cells", "column", "epoch", "key", "number", "row", "seen")
+
+    def __init__(self, number: int, key: str, epoch: int, row: int, column: int, cells: dict[int, str]) -> None:
+        self.number, self.key, self.epoch, self.row, self.column, self.cells = number, key, epoch, row, column, cells
+        self.before: dict[int, str] = {}
+        """What the cells held when it was guessed."""
+        self.seen = False
+        """Whether its echo has come."""
+
+
+class Line:
+    """A part of a row that surely belongs to the line that is typed: columns from `start` up to `end`."""
+
+    __slots__ = ("end", "row", "start")
+
+    def __init__(self, row: int, start: int, end: int) -> None:
+        self.row, self.start, self.end = row, start, end
+
+
+class Guesses:
+    """The keys on their way. `view` is the screen at the last output; call `output` after each change of it."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._guesses: list[Guess] = []
+        self._waiting: list[tuple[int, str]] = []
+        """Keys whose place is not known yet: number and key."""
+        self._barrier = 0
+        """The number of the input that must be acknowledged before the place of the next key is known; 0 for none."""
+        self._epoch, self._confirmed, self._moved = 1, 0, 0
+        """The epoch of the next guess; the newest in which the program has echoed, and in which it moved the cursor."""
+        self._typed = self._acknowledged = 0
+        self._line: Line | None = None
+        self.hidden = False
+        """Whether the terminal shows nothing of what is typed (ICANON without ECHO)."""
+        self.right = self.wrong = 0
+        """How many glyphs that were shown came true, and how many did not."""
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is guessed, or waits to be."""
+        return bool(self._guesses or self._waiting)
+
+    # -- what happens
+
+    def typed(self, number: int, data: bytes) -> None:
+        """Input was sent under this number."""
+        self._typed = number
+        for match in _KEYS.finditer(data):
+            kind = match.lastindex
+            if kind == 4:
+                text = match[4].decode("utf-8", "replace")
+                self._key(number, text if _NARROW.fullmatch(text) else "")
+            else:
+                self._key(number, {1: LEFT, 2: RIGHT, 3: ERASE}.get(kind or 0, ""))
+                if kind == 5:
+                    return  # a control or the rest of a sequence: all behind it belongs to what is unknown
+
+    def give_up(self, number: int) -> None:
+        """Input of unknown effect was sent: nothing is known until it has been acknowledged."""
+        self._typed = number
+        self._guesses.clear()
+        self._unknown(number)
+
+    def acknowledged(self, number: int) -> None:
+        """The view shows what the input up to `number` brought."""
+        self._acknowledged = number
+        judged = [guess for guess in self._guesses if guess.number <= number]
+        if judged:
+            if self._true(judged):
+                self._guesses = self._guesses[len(judged) :]
+            else:
+                self._missed(number)
+        if self._barrier and number >= self._barrier:
+            self._barrier = 0
+            waiting, self._waiting = self._waiting, []
+            for each, key in waiting:
+                if each > number:
+                    self._key(each, key)
+
+    def output(self, *, scrolls: bool) -> None:
+        """The view has changed; `scrolls`: its rows may have moved."""
+        if not self._guesses:
+            return
+        row = self._view.cursor[0]
+        if scrolls or any(guess.row != row for guess in self._guesses):
+            self._again_after_echo()
+            return
+        for guess in self._guesses:
+            if not guess.seen and self._holds(guess) and self._credit(guess):
+                guess.seen = True
+                self._confirmed = max(self._confirmed, guess.epoch)
+                self._moved = max(self._moved, self._confirmed)
+
+    def hide(self, hidden: bool) -> None:
+        """The terminal begins, or ceases, to show nothing of what is typed."""
+        if hidden != self.hidden:
+            self.hidden = hidden
+            self._again_after_echo()
+
+    # -- what is shown
+
+    def shown(self) -> tuple[int, dict[int, str], int] | None:
+        """Row, graphemes by column, and column of the cursor, as they differ from the view; None where nothing does."""
+        cells: dict[int, str] = {}
+        last = None
+        for guess in self._guesses:
+            if guess.epoch > (self._moved if guess.key in _MOVES else self._confirmed):
+                break
+            for at, text in guess.cells.items():
+                if guess.seen:
+                    cells.pop(at, None)
+                else:
+                    cells[at] = text
+            last = guess
+        if last is None or self.hidden:
+            return None
+        grapheme = self._view.grapheme
+        cells = {column: text for column, text in cells.items() if grapheme(last.row, column) != text}
+        if not cells and self._view.cursor == (last.row, last.column):
+            return None
+        return last.row, cells, last.column
+
+    # -- guessing
+
+    def _key(self, number: int, key: str) -> None:
+        if self.hidden or not key or len(self._guesses) + len(self._waiting) >= MOST_IN_FLIGHT:
+            self._unknown(number)
+        elif self._barrier:
+            self._waiting.append((number, key))
+        elif not self._guess(number, key):
+            self._unknown(number)
+
+    def _unknown(self, number: int) -> None:
+        """The effect of this key, and with it the place of those behind it, is unknown until it is acknowledged."""
+        self._barrier = number
+        self._epoch += 1
+        self._waiting.clear()
+        self._line = None
+
+    def _guess(self, number: int, key: str) -> bool:
+        """Guesses one key from where the last guess leaves the cursor; False where its effect is not known."""
+        row, column = self._view.cursor
+        if self._guesses:
+            row, column = self._guesses[-1].row, self._guesses[-1].column
+        line = self._line
+        if line is not None and (line.row != row or not line.start <= column <= line.end):
+            line = self._line = None
+        change = {LEFT: self._left, RIGHT: self._right, ERASE: self._erase}.get(key)
+        if change is not None:
+            done = change(row, column, line)
+        else:
+            done = self._print(row, column, line, key)
+        if done is None:
+            return False
+        guess = Guess(number, key, self._epoch, row, *done)
+        guess.before = {at: self._view.grapheme(row, at) for at in guess.cells}
+        self._guesses.append(guess)
+        return True
+
+    def _print(self, row: int, column: int, line: Line | None, key: str) -> tuple[int, dict[int, str]] | None:
+        """A character: what is known to be the line moves right; anything else is overwritten."""
+        if line is None:
+            line = self._line = Line(row, column, column)
+        end = line.end + 1
+        if end >= self._view.columns:  # nothing is guessed in the last column: the line may wrap there
+            return None
+        cells = {at + 1: self._text(row, at) for at in range(column, line.end)}
+        cells[column] = key
+        line.end = end
+        return column + 1, cells
+
+    def _erase(self, row: int, column: int, line: Line | None) -> tuple[int, dict[int, str]] | None:
+        """Backspace: within the line, or at the end of what stands in the row."""
+        if line is not None and column > line.start:
+            cells = {at - 1: self._text(row, at) for at in range(column, line.end)}
+            line.end -= 1
+            cells[line.end] = _BLANK
+            return column - 1, cells
+        if not column or self._blank(row, column - 1) or not self._ends(row, column):
+            return None
+        self._line = Line(row, column - 1, column - 1)
+        return column - 1, {column - 1: _BLANK}
+
+    def _left(self, row: int, column: int, line: Line | None) -> tuple[int, dict[int, str]] | None:
+        if line is not None and column > line.start:
+            return column - 1, {}
+        if not column or self._blank(row, column - 1) or not self._text(row, column - 1):
+            return None
+        if line is not None:
+            line.start = column - 1
+        elif self._ends(row, column):
+            self._line = Line(row, column - 1, column)
+        return column - 1, {}
+
+    def _right(self, row: int, column: int, line: Line | None) -> tuple[int, dict[int, str]] | None:
+        if line is None or column >= line.end:
+            return None
+        return column + 1, {}
+
+    def _text(self, row: int, column: int) -> str:
+        """What a cell will hold when all guesses have come true."""
+        for guess in reversed(self._guesses):
+            if column in guess.cells and guess.row == row:
+                return guess.cells[column]
+        return self._view.grapheme(row, column)
+
+    def _blank(self, row: int, column: int) -> bool:
+        return self._text(row, column) == _BLANK
+
+    def _ends(self, row: int, column: int) -> bool:
+        """Whether nothing stands from this column on."""
+        return all(self._blank(row, at) for at in range(column, self._view.columns))
+
+    # -- judging
+
+    def _holds(self, guess: Guess) -> bool:
+        """Whether the view holds what was guessed."""
+        return all(self._view.grapheme(guess.row, at) == text for at, text in guess.cells.items())
+
+    def _credit(self, guess: Guess) -> bool:
+        """Whether the program echoes if the cells hold what was guessed: not where they held it before, nor where a
+        blank was typed."""
+        return any(text != guess.before[at] for at, text in guess.cells.items()) and guess.key != _BLANK
+
+    def _true(self, judged: list[Guess]) -> bool:
+        """Whether the acknowledged guesses have come true, as far as no later one touches the same cells."""
+        later = self._guesses[len(judged) :]
+        touched = {at for guess in later for at in guess.cells}
+        grapheme = self._view.grapheme
+        final: dict[int, str] = {}
+        for guess in judged:
+            final.update(guess.cells)
+        right = all(grapheme(judged[0].row, at) == text for at, text in final.items() if at not in touched)
+        places = {(guess.row, guess.column) for guess in (judged[-1], *later)}
+        if right and (self._barrier or self._view.cursor in places):
+            for guess in judged:
+                if self._credit(guess):
+                    self._confirmed = max(self._confirmed, guess.epoch)
+            if judged[-1].key in _MOVES or self._confirmed == judged[-1].epoch:
+                self._moved = max(self._moved, judged[-1].epoch)
+            self.right += sum(guess.epoch <= self._confirmed for guess in judged)
+            return True
+        return False
+
+    def _missed(self, number: int) -> None:
+        """A guess was wrong: the keys that are not acknowledged yet are guessed again, in an epoch of their own."""
+        if not self._barrier:
+            self.wrong += sum(
+                guess.epoch <= self._confirmed and guess.number <= number and not self._holds(guess)
+                for guess in self._guesses
+            )
+        again = [(guess.number, guess.key) for guess in self._guesses if guess.number > number]
+        self._guesses.clear()
+        if self._barrier:
+            return  # what came after an unknown key is not known either
+        self._epoch += 1
+        self._line = None
+        for each, key in again:
+            self._key(each, key)
+
+    def _again_after_echo(self) -> None:
+        """Nothing is known until all that was typed has been acknowledged."""
+        self._guesses.clear()
+        self._unknown(self._typed if self._typed > self._acknowledged else 0)

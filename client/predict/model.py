@@ -1,0 +1,49 @@
+"""The client's own model of the screen, in step with what the terminal shows; it loads the emulator."""
+
+from __future__ import annotations
+
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.patch import patchable
+
+_SCROLLS = (b"\n", b"\x0b", b"\x0c", b"\x1bD", b"\x1bE", b"\x1bM")
+
+
+class Model:
+    """The screen at `position` of the session's output, from what the daemon sent to make one like it."""
+
+    def __init__(self, columns: int, rows: int, position: int, screen: bytes) -> None:
+        self._emulator = Emulator(columns, rows, max_lines=1)
+        self._emulator.feed(screen)
+        self.screen = self._emulator.screen
+        self.position = position
+        self.scrolls = False
+        """Whether what was fed last may have moved rows."""
+
+    def feed(self, position: int, data: bytes) -> None:
+        """Output that begins at `position`; what the model has is skipped. Raises ValueError where some is missing."""
+        if position > self.position:
+            raise ValueError(f"output from {position} on, after {self.position}")
+        data = data[self.position - position :]
+        alternate = self._emulator.alternate
+        self._emulator.feed(data)
+        self.position += len(data)
+        self.scrolls = alternate != self._emulator.alternate or any(each in data for each in _SCROLLS)
+
+    @property
+    def columns(self) -> int:
+        """Its width."""
+        return self._emulator.columns
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """Row and column of the cursor, from 0."""
+        return self._emulator.cursor
+
+    def grapheme(self, row: int, column: int) -> str:
+        """The text of a cell; empty for the right half of a wide character."""
+        return self.screen.rows[row].grapheme(column)
+
+    @property
+    def patchable(self) -> bool:
+        """Whether cells can be drawn on the terminal now."""
+        return patchable(self._emulator)

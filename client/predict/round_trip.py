@@ -1,0 +1,23 @@
+"""The round trip of a link, smoothed, and whether it is so long that keys are predicted and underlined."""
+
+from __future__ import annotations
+
+_ON, _OFF = 0.030, 0.020
+"""Seconds of round trip above which keys are predicted, and below which they no longer are."""
+_UNDERLINE, _NO_UNDERLINE = 0.080, 0.050
+_SHARE = 1 / 8  # of a new sample (RFC 6298, as SRTT)
+
+
+class RoundTrip:
+    """`smoothed`: seconds, None before the first sample. `long`, `very_long`: with some hysteresis."""
+
+    def __init__(self) -> None:
+        self.smoothed: float | None = None
+        self.long = self.very_long = False
+
+    def sample(self, seconds: float) -> None:
+        """One round trip was measured."""
+        before = self.smoothed
+        self.smoothed = seconds if before is None else before + _SHARE * (seconds - before)
+        self.long = self.smoothed > (_OFF if self.long else _ON)
+        self.very_long = self.smoothed > (_NO_UNDERLINE if self.very_long else _UNDERLINE)

@@ -1,0 +1,83 @@
+"""A few cells of one row drawn over what a terminal shows, and taken back, so that nothing else on it changes.
+
+For terminals that show exactly what the emulator holds.
+"""
+
+from __future__ import annotations
+
+from sesh.vt.cell import Encoder, pen_of
+from sesh.vt.render.replay import put_cursor
+from sesh.vt.screen import SYNCHRONIZED_OUTPUT
+from sesh.vt.text import ASCII
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.vt.emulator import Emulator
+    from sesh.vt.row import Row
+    from sesh.vt.screen import Screen
+
+
+def patchable(emulator: Emulator) -> bool:
+    """Whether cells can be drawn now: the output ends in no sequence, and no mode changes what drawing does."""
+    screen, tokenizer = emulator.screen, emulator.tokenizer
+    return not (
+        tokenizer.unfinished
+        or emulator.in_image
+        or screen.insert
+        or screen.origin
+        or screen.left_right_mode
+        or screen.pending_wrap
+        or screen.single_shift
+        or screen.gl
+        or screen.charsets != (ASCII,) * 4
+        or screen.pen.link
+        or screen.modes.get(SYNCHRONIZED_OUTPUT)
+    )
+
+
+def drawn(screen: Screen, y: int, cells: dict[int, str], column: int, *, underlined: bool) -> bytes:
+    """Draw these graphemes of one column each in row `y`, and put the cursor into `column` of it.
+
+    A grapheme takes the pen of what stands before it, a blank that of the program.
+    """
+    out = Encoder(screen.pen)
+    row = _row(screen, y)
+    style = screen.pen.style
+    for x in sorted(cells):
+        if x - 1 not in cells:
+            out.sequence(f"\x1b[{y + 1};{x + 1}H")
+            style = screen.pen.style if not x or row[x - 1].data in (" ", "") else row[x - 1].pen.style
+        look = style._replace(link="")
+        if underlined and cells[x] != " ":
+            look = look._replace(underscore=True, underline=1)
+        out.cells([pen_of(look).cell(cells[x])])
+    out.set_pen(screen.pen)
+    out.sequence(f"\x1b[{y + 1};{column + 1}H")
+    return str(out).encode()
+
+
+def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
+    """Draw the cells from column `start` up to `end` as they are, and put cursor and pen where the program has them."""
+    out = Encoder(screen.pen)
+    row = _row(screen, y)
+    if start < end:
+        while start > 0 and not row[start].data:
+            start -= 1
+        while end < len(row) and not row[end].data:
+            end += 1
+        text = end
+        while text > start and row[text - 1] is row.rest:
+            text -= 1
+        out.sequence(f"\x1b[{y + 1};{start + 1}H")
+        out.cells(row[start:text])
+        if text < end:
+            out.set_pen(row.rest.pen)
+            out.sequence(f"\x1b[{end - text}X")
+    put_cursor(out, screen)
+    return str(out).encode()
+
+
+def _row(screen: Screen, y: int) -> Row:
+    row = screen.rows[y]
+    row.settle()
+    return row
