@@ -43,12 +43,14 @@ _BLANK = " "
 class Guess:
     """What one key will do: `cells` that change in `row`, by column, and the `column` of the cursor after it."""
 
-    __slots__ = ("before", "cells", "column", "epoch", "key", "number", "row", "seen")
+    __slots__ = ("before", "cells", "column", "cursor", "epoch", "key", "number", "row", "seen")
 
     def __init__(self, number: int, key: str, epoch: int, row: int, column: int, cells: dict[int, str]) -> None:
         self.number, self.key, self.epoch, self.row, self.column, self.cells = number, key, epoch, row, column, cells
         self.before: dict[int, str] = {}
         """What the cells held when it was guessed."""
+        self.cursor = (row, column)
+        """Where the cursor was then."""
         self.seen = False
         """Whether its echo has come."""
 
@@ -132,7 +134,7 @@ class Guesses:
             self._again_after_echo()
             return
         for guess in self._guesses:
-            if not guess.seen and self._holds(guess) and self._credit(guess):
+            if not guess.seen and self._credit(guess):
                 guess.seen = True
                 self._confirmed = max(self._confirmed, guess.epoch)
                 self._moved = max(self._moved, self._confirmed)
@@ -200,6 +202,7 @@ class Guesses:
             return False
         guess = Guess(number, key, self._epoch, row, *done)
         guess.before = {at: self._view.grapheme(row, at) for at in guess.cells}
+        guess.cursor = self._view.cursor
         self._guesses.append(guess)
         return True
 
@@ -264,9 +267,10 @@ class Guesses:
         return all(self._view.grapheme(guess.row, at) == text for at, text in guess.cells.items())
 
     def _credit(self, guess: Guess) -> bool:
-        """Whether the program echoes if the cells hold what was guessed: not where they held it before, nor where a
-        blank was typed."""
-        return any(text != guess.before[at] for at, text in guess.cells.items()) and guess.key != _BLANK
+        """Whether the view shows that the program echoes: it holds what was guessed, and did not before. A blank that
+        was typed shows nothing."""
+        changes = any(text != guess.before[at] for at, text in guess.cells.items())
+        return changes and guess.key != _BLANK and self._holds(guess)
 
     def _true(self, judged: list[Guess]) -> bool:
         """Whether the acknowledged guesses have come true, as far as no later one touches the same cells."""
@@ -282,8 +286,10 @@ class Guesses:
             for guess in judged:
                 if self._credit(guess):
                     self._confirmed = max(self._confirmed, guess.epoch)
-            if judged[-1].key in _MOVES or self._confirmed == judged[-1].epoch:
-                self._moved = max(self._moved, judged[-1].epoch)
+            last = judged[-1]
+            moved = last.key in _MOVES and (last.row, last.column) == self._view.cursor != last.cursor
+            if moved or self._confirmed == last.epoch:
+                self._moved = max(self._moved, last.epoch)
             self.right += sum(guess.epoch <= self._confirmed for guess in judged)
             return True
         return False

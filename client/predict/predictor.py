@@ -42,7 +42,8 @@ class Predictor:
         self._send, self._size, self._always = send, size, always
         self.round_trip = RoundTrip()
         self._measured_at = 0.0
-        self._pings: dict[bytes, float] = {}
+        self._ping = b""
+        """What the last ping carried, until it is answered."""
         self._model: Model | None = None
         self._guesses: Guesses | None = None
         self._drawn: tuple[int, dict[int, str], int, bool] | None = None
@@ -77,15 +78,14 @@ class Predictor:
         now = time.monotonic()
         if now - self._measured_at >= _MEASURE_EVERY:
             self._measured_at = now
-            name = len(self._pings).to_bytes(2, "big") + b"predict"
-            self._pings = {name: now}
-            self._send(protocol.frame(protocol.PING, name))
+            self._ping = b"%f" % now
+            self._send(protocol.frame(protocol.PING, self._ping))
 
     def pong(self, payload: bytes) -> bytes:
         """The answer to a ping came."""
-        sent_at = self._pings.pop(payload, None)
-        if sent_at is not None:
-            self.round_trip.sample(time.monotonic() - sent_at)
+        if payload and payload == self._ping:
+            self._ping = b""
+            self.round_trip.sample(time.monotonic() - self._measured_at)
         if not self._wanted:
             return self.withdraw()
         self.quiet()

@@ -34,13 +34,13 @@ def main(words: list[str]) -> int:
         now = time.monotonic()
         while waiting and waiting[0][0] <= now:
             _, _, side, data = heapq.heappop(waiting)
+            if not data:
+                os.close(sides[side])
             while data:
                 try:
                     data = data[os.write(sides[side], data) :]
                 except BrokenPipeError:
                     return process.wait()
-            if not data and side not in open_sides and not any(each[2] == side for each in waiting) and side == 0:
-                process.stdin.close()
         readable = [side for side in open_sides if not rate or free[side] < now + 0.02]
         due = [waiting[0][0]] if waiting else []
         due += [free[side] - 0.02 for side in open_sides if side not in readable]
@@ -48,14 +48,13 @@ def main(words: list[str]) -> int:
         for side in select.select(readable, [], [], timeout)[0]:
             data = os.read(side, 2500 if rate else 65536)
             now = time.monotonic()
-            if not data:
-                open_sides.discard(side)
-                if side != 0:
-                    open_sides.clear()
-                continue
             free[side] = max(free[side], now) + (len(data) / rate if rate else 0.0)
             number += 1
             heapq.heappush(waiting, (free[side] + delay, number, side, data))
+            if not data:
+                open_sides.discard(side)
+                if side:
+                    open_sides.clear()
     return process.wait()
 
 

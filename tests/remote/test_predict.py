@@ -1,0 +1,264 @@
+"""Keys on slow links: what they will do is shown before their echo, and nothing is left of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support import PROMPT, Home, Terminal, find, wait_until
+from tests.support.processes import describe, marked
+
+SLOW_LINK = os.path.join(os.path.dirname(__file__), os.pardir, "support", "slow_link.py")
+
+
+class Slow:
+    """`@slow` is this machine, behind a link of 100 ms of round trip that can be stopped."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        command = f"{sys.executable} {os.path.abspath(SLOW_LINK)} 100"
+        home.write(".config/sesh/config.toml", f"[remotes.slow]\nvia = {json.dumps(command)}\n")
+        home.env["PATH"] = f"{os.path.dirname(sys.executable)}:{home.env['PATH']}"
+
+    def attach(self, *options: str, name: str = "work") -> Terminal:
+        """A terminal on a session over there, at its prompt."""
+        self.home.sesh("--open", name)
+        terminal = self.home.terminal("@slow", name, *options)
+        terminal.wait_for(PROMPT, 30)
+        return terminal
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Nothing passes the link."""
+        links = [pid for pid in marked("TEST_HOME", self.home.root) if "slow_link" in describe(pid)]
+        for pid in links:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in links:
+                os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def slow(home: Home) -> Slow:
+    return Slow(home)
+
+
+def predicting(slow: Slow, *options: str) -> Terminal:
+    """A terminal that shows keys before their echo: it has asked for a model, and seen the echo of one key."""
+    terminal = slow.attach(*options)
+    terminal.type("x")
+    terminal.wait_for(f"{PROMPT} x")
+    wait_until(lambda: typed_early(terminal), 20)
+    return terminal
+
+
+def typed_early(terminal: Terminal) -> bool:
+    """Types a key; whether it was drawn apart from the program's output."""
+    mark = len(terminal.raw)
+    before = terminal.screen()
+    terminal.type("x")
+    terminal.wait_until(lambda: terminal.screen() != before)
+    drawn = b"\x1b[?2026h" in terminal.raw[mark:]
+    settled(terminal)
+    return drawn
+
+
+def settled(terminal: Terminal) -> None:
+    """Waits until nothing has come for several round trips."""
+    quiet = [b""]
+
+    def same() -> bool:
+        last, quiet[0] = quiet[0], bytes(terminal.raw)
+        return last == quiet[0]
+
+    wait_until(same, 20, 0.4, pause=terminal._wait)
+
+
+def test_a_key_shows_while_its_echo_is_on_its_way(slow: Slow) -> None:
+    terminal = predicting(slow)
+    with slow.stopped():
+        terminal.type("abc")
+        terminal.wait_for("xabc")
+        terminal.type("\x7f\x7f")
+        terminal.wait_until(lambda: "xabc" not in terminal.text())
+        terminal.wait_for(re.compile(r"xa$", re.MULTILINE))
+    settled(terminal)
+    terminal.wait_for(re.compile(r"xa$", re.MULTILINE))
+
+
+def test_what_was_guessed_is_underlined_on_a_link_of_100_ms(slow: Slow) -> None:
+    terminal = predicting(slow)
+    with slow.stopped():
+        terminal.type("q")
+        terminal.wait_for_raw(re.compile(rb"\x1b\[0;4mq"))
+    settled(terminal)
+    row, column = terminal.cursor
+    assert not terminal.glass.buffer[row][column - 1].underscore
+
+
+def test_nothing_shows_early_with_never(slow: Slow) -> None:
+    terminal = slow.attach("--predict", "never")
+    terminal.type("abc")
+    terminal.wait_for("abc")
+    assert b"\x1b[?2026" not in terminal.raw
+
+
+def test_the_settings_turn_it_off_too(slow: Slow, home: Home) -> None:
+    with open(os.path.join(home.path, ".config/sesh/config.toml"), "r+", encoding="utf-8") as file:
+        text = file.read()
+        file.seek(0)
+        file.write(f'predict = "never"\n{text}')
+    terminal = slow.attach()
+    terminal.type("abc")
+    terminal.wait_for("abc")
+    assert b"\x1b[?2026" not in terminal.raw
+
+
+def test_a_session_here_has_no_prediction_at_all(home: Home) -> None:
+    home.sesh("--open", "work")
+    terminal = home.terminal("work", "--predict", "always")
+    terminal.wait_for(PROMPT)
+    terminal.type("abc")
+    terminal.wait_for("abc")
+    assert b"\x1b[?2026" not in terminal.raw
+
+
+def test_an_unknown_word_is_refused(home: Home) -> None:
+    done = home.sesh("work", "--predict", "sometimes")
+    assert done.code == 2
+    assert "adaptive, always, never" in done.stderr
+
+
+def test_a_guess_goes_when_the_user_leaves(slow: Slow) -> None:
+    """What was typed last may never have come: the terminal is left without it."""
+    terminal = predicting(slow)
+    with slow.stopped():
+        terminal.type("secondguess")
+        terminal.wait_for("secondguess")
+        terminal.type(b"\x1c")
+        terminal.wait_for("[detached from work@slow]")
+        assert "secondguess" not in terminal.text()
+
+
+def test_a_paste_waits_for_its_echo(slow: Slow) -> None:
+    terminal = predicting(slow)
+    mark = len(terminal.raw)
+    with slow.stopped():
+        terminal.type("Q" * 150)
+        terminal.type("Z")
+        wait_until(lambda: not terminal.pump(0.05), 5)
+        assert "Q" not in terminal.text()
+    terminal.wait_until(lambda: "QZ" in "".join(terminal.screen()))
+    assert b"\x1b[0;4mQ" not in terminal.raw[mark:]
+
+
+def test_typing_is_guessed_again_after_a_flood(slow: Slow) -> None:
+    terminal = predicting(slow)
+    terminal.type(b"\x15seq 60000\r")
+    terminal.wait_for(re.compile(rf"60000\n{PROMPT}$", re.MULTILINE), 30)
+    settled(terminal)
+    wait_until(lambda: typed_early(terminal), 20)
+
+
+def test_a_guess_goes_when_the_size_changes(slow: Slow) -> None:
+    terminal = predicting(slow)
+    with slow.stopped():
+        terminal.type("guessed")
+        terminal.wait_for("guessed")
+        terminal.resize(70, 20)
+        terminal.wait_until(lambda: "guessed" not in terminal.text())
+    terminal.wait_for("guessed")
+    settled(terminal)
+    wait_until(lambda: typed_early(terminal), 20)
+
+
+def test_prediction_goes_on_with_the_next_version_of_the_daemon(slow: Slow, home: Home) -> None:
+    terminal = predicting(slow)
+    assert home.sesh("--reload", "work").code == 0
+    wait_until(lambda: typed_early(terminal), 30)
+    settled(terminal)
+    with slow.stopped():
+        terminal.type("abc")
+        terminal.wait_for("xabc")
+
+
+SILENT = {
+    "read": "read -s -p 'Secret: ' answer; echo; echo got=${#answer}",
+    "getpass": "python3 -c \"import getpass; print('got=%d' % len(getpass.getpass('Secret: ')))\"",
+    "raw": "stty -echo -icanon; printf 'Secret: '; answer=$(head -c 30); stty sane; echo; echo got=${#answer}",
+}
+
+
+@pytest.mark.parametrize("way", SILENT)
+def test_nothing_of_a_secret_is_drawn(slow: Slow, way: str) -> None:
+    terminal = predicting(slow)
+    terminal.type(b"\x15")
+    settled(terminal)
+    terminal.type(f"{SILENT[way]}\r")
+    terminal.wait_for(re.compile(r"^Secret:", re.MULTILINE))
+    mark = len(terminal.raw)
+    terminal.type("ZQJ" * 10)
+    settled(terminal)
+    terminal.type("ZQ\x7f\x7f" if way != "raw" else "")
+    settled(terminal)
+    assert not re.search(rb"[ZQJ]", terminal.raw[mark:])
+    terminal.type("\r")
+    terminal.wait_for("got=30")
+    assert not re.search(rb"[ZQJ]", terminal.raw[mark:])
+
+
+def test_keys_that_are_typed_before_a_secret_is_asked_for_are_not_drawn_either(slow: Slow) -> None:
+    """Enter, and the password at once, before the prompt has come: the terminal still echoed when Enter was typed."""
+    terminal = predicting(slow)
+    terminal.type(b"\x15")
+    settled(terminal)
+    terminal.type("stty -echo; sleep 0.3; read -s -p 'Secret: ' answer; stty echo; echo; echo got=${#answer}")
+    settled(terminal)
+    mark = len(terminal.raw)
+    terminal.type("\r")
+    for _ in range(20):
+        terminal.type("Z")
+        terminal._wait(0.03)
+    terminal.type("\r")
+    terminal.wait_for("got=20")
+    assert b"Z" not in terminal.raw[mark:]
+
+
+@pytest.mark.skipif(not find("vim"), reason="vim is not here")
+def test_text_typed_into_vim_shows_early(slow: Slow) -> None:
+    terminal = predicting(slow)
+    terminal.type(b"\x15vim -u NONE -N note\r")
+    terminal.wait_for("note")
+    terminal.type("i")
+    terminal.wait_for("INSERT")
+    terminal.type("x")
+    terminal.wait_for(re.compile(r"^x", re.MULTILINE))
+    wait_until(lambda: typed_early(terminal), 20)
+    with slow.stopped():
+        terminal.type("abc")
+        terminal.wait_for("xabc")
+    settled(terminal)
+    terminal.wait_for("xabc")
+
+
+def test_the_program_gets_what_was_typed(slow: Slow, home: Home) -> None:
+    terminal = predicting(slow)
+    terminal.type(b"\x15cat >typed\r")
+    settled(terminal)
+    keys = "one two\x7f\x7f\x7fthree\x1b[D\x1b[D\x1b[C\r\x04"
+    for key in keys:
+        terminal.type(key)
+        terminal._wait(0.01)
+    path = os.path.join(home.path, "typed")
+    wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 0)
+    with open(path, "rb") as file:
+        assert file.read() == b"one three\x1b[D\x1b[D\x1b[C\n"
