@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-from bench import building, emulation, growth, resting, starting, streaming
+from bench import building, emulation, growth, predicting, resting, starting, streaming
 from bench.contenders import missing
 from bench.field import Field
 from bench.figures import Row, as_json, as_table, machine
@@ -25,6 +25,7 @@ PARTS = {
     "crowd": streaming.crowded,
     "emulator": emulation.emulate,
     "rest": resting.rest,
+    "predict": predicting.predict,
     "sustained": streaming.sustained,
     "growth": growth.grow,
 }

@@ -6,6 +6,7 @@ output [--megabytes N]                    output of every kind, fast path agains
 paths [--count N]                         short random streams of all scripts, fast path against full path
 frames [--count N]                        frames to a live daemon
 echo [--minutes N] [KIND…]                how long a person waits for a key's echo meanwhile
+typing [--count N] [--keys N]             typing on a slow link, with prediction and without; keys at silent prompts
 model [--minutes N]                       sessions with several clients against a model
 """
 
@@ -26,7 +27,7 @@ def _arguments() -> argparse.Namespace:
         prog="python -m tests.fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("all", "echo", "model", "output", "paths", "frames"):
+    for name in ("all", "echo", "model", "output", "paths", "frames", "typing"):
         command = commands.add_parser(name)
         command.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
         if name in ("all", "echo", "model"):
@@ -35,6 +36,8 @@ def _arguments() -> argparse.Namespace:
     commands.choices["echo"].add_argument("kinds", nargs="*", metavar="KIND", default=[])
     commands.choices["output"].add_argument("--megabytes", type=float, default=100.0)
     commands.choices["paths"].add_argument("--count", type=int, default=100_000)
+    commands.choices["typing"].add_argument("--count", type=int, default=1000)
+    commands.choices["typing"].add_argument("--keys", type=int, default=10_000)
     commands.choices["frames"].add_argument("--count", type=int, default=1_000_000)
     commands.add_parser("repeat").add_argument("files", nargs="+", type=Path, metavar="FILE")
     return parser.parse_args()
@@ -89,6 +92,10 @@ def main() -> int:
         return volume.million(given.count, given.seed, TARGETS["frames"])
     if given.command == "echo":
         return echo.main(given.minutes * 60, given.seed, tuple(given.kinds) or tuple(grammar.KINDS))
+    if given.command == "typing":
+        from tests.fuzz import typing
+
+        return typing.main(given.count, given.keys, given.seed)
     if given.command == "model":
         return _model(given.minutes, given.seed)
     return _all(given.minutes, given.seed, given.targets)

@@ -2,49 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from tests.support import PROMPT, Home, Terminal, find, wait_until
-from tests.support.processes import describe, marked
-
-SLOW_LINK = os.path.join(os.path.dirname(__file__), os.pardir, "support", "slow_link.py")
-
-
-class Slow:
-    """`@slow` is this machine, behind a link of 100 ms of round trip that can be stopped."""
-
-    def __init__(self, home: Home) -> None:
-        self.home = home
-        command = f"{sys.executable} {os.path.abspath(SLOW_LINK)} 100"
-        home.write(".config/sesh/config.toml", f"[remotes.slow]\nvia = {json.dumps(command)}\n")
-        home.env["PATH"] = f"{os.path.dirname(sys.executable)}:{home.env['PATH']}"
-
-    def attach(self, *options: str, name: str = "work") -> Terminal:
-        """A terminal on a session over there, at its prompt."""
-        self.home.sesh("--open", name)
-        terminal = self.home.terminal("@slow", name, *options)
-        terminal.wait_for(PROMPT, 30)
-        return terminal
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """Nothing passes the link."""
-        links = [pid for pid in marked("TEST_HOME", self.home.root) if "slow_link" in describe(pid)]
-        for pid in links:
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for pid in links:
-                os.kill(pid, signal.SIGCONT)
+from tests.support.slow import Slow
 
 
 @pytest.fixture

@@ -259,19 +259,8 @@ def test_a_long_round_trip_is_told_with_hysteresis() -> None:
     trip.sample(0.025)
     assert not trip.long
     trip.sample(0.200)
-    assert trip.long
-    assert not trip.very_long
-    for _ in range(40):
-        trip.sample(0.200)
-    assert trip.very_long
-    for _ in range(40):
-        trip.sample(0.060)
-    assert trip.very_long
-    assert trip.long
-    for _ in range(40):
-        trip.sample(0.025)
-    assert trip.long
-    assert not trip.very_long
-    for _ in range(40):
-        trip.sample(0.010)
-    assert not trip.long
+    assert (trip.long, trip.very_long) == (True, False)
+    for milliseconds, expected in ((200, (True, True)), (60, (True, True)), (25, (True, False)), (10, (False, False))):
+        for _ in range(40):
+            trip.sample(milliseconds / 1000)
+        assert (trip.long, trip.very_long) == expected

@@ -21,8 +21,8 @@ def main(words: list[str]) -> int:
     delay = float(words.pop(0)) / 2000
     rate = float(words.pop(0)) if words[0].isdecimal() else 0.0
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdin is not None
-    assert process.stdout is not None
+    if process.stdin is None or process.stdout is None:
+        return 1
     sides = {0: process.stdin.fileno(), process.stdout.fileno(): 1}
     free = dict.fromkeys(sides, 0.0)
     waiting: list[tuple[float, int, int, bytes]] = []

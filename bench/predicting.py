@@ -1,0 +1,118 @@
+"""How long a key takes to show on a link with a round trip: with prediction, and without."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import statistics
+import string
+import sys
+import time
+
+from bench.field import Field
+from bench.figures import Row
+from bench.window import Late, Window, run
+
+KEYS_PER_SECOND = 9
+ROUND_TRIPS = (100, 200, 300)
+GOAL = 5.0
+"""Milliseconds."""
+_PROGRAMS = {
+    "bash": ["bash", "--norc"],
+    "zsh": ["zsh", "-f"],
+    "fish": ["fish", "--no-config"],
+    "python": ["python3", "-q"],
+    "vim": ["vim", "-u", "NONE", "-N", "note"],
+}
+_SLOW_LINK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "slow_link.py")
+
+
+def predict(field: Field) -> list[Row]:
+    """One row for each program and round trip; a quick run has one."""
+    pairs = [(program, trip) for program in _PROGRAMS for trip in ROUND_TRIPS]
+    return [_row(field, program, trip) for program, trip in (pairs[1:2] if field.quick else pairs)]
+
+
+def _row(field: Field, program: str, trip: int) -> Row:
+    row = Row(
+        f"predict_{program}_{trip}", f"key to glyph: {program}, {trip} ms", "ms", said="≤ 5 ms", goal=lambda _: GOAL
+    )
+    spent = {}
+    for name, option in (("sesh", "always"), ("without", "never")):
+        try:
+            taken, early, spent[name] = _typed(field, program, trip, option)
+        except Late as error:
+            row.notes.append(str(error))
+            continue
+        for each in taken:
+            row.add(name, each * 1000)
+        if name == "sesh":
+            ninth = statistics.quantiles(taken, n=10)[8] * 1000
+            row.notes.append(f"{early:.0%} before the echo; 90 %: {ninth:.0f} ms")
+    if len(spent) == 2:
+        row.notes.append(f"{(spent['sesh'] - spent['without']) * 1000:.2f} ms of processor time a key")
+    return row
+
+
+def _typed(field: Field, program: str, trip: int, option: str) -> tuple[list[float], float, float]:
+    """Seconds from key to glyph, the share of keys that showed before an echo could come, and seconds of processor
+    time for each key. Raises Late."""
+    sesh = field.sesh
+    folder = os.path.join(sesh.root, ".config", "sesh")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "config.toml"), "w", encoding="utf-8") as file:
+        file.write(f"[remotes.slow]\nvia = '{sys.executable} {_SLOW_LINK} {trip}'\n")
+    environment = {**sesh.environment, "PATH": f"{os.path.dirname(sesh.program)}:{sesh.environment['PATH']}"}
+    session = field.name()
+    run([sesh.program, "--open", session, "--", *_PROGRAMS[program]], environment)
+    window = Window([sesh.program, "@slow", session, "--predict", option], environment)
+    try:
+        window.settle(2.0 + trip / 200)
+        if program == "vim":
+            window.type(b"i")
+        for key in b"xyz":  # the first keys measure the link and fetch the model
+            window.type(bytes((key,)))
+            window.settle(0.3 + trip / 250)
+        before = _processor_time(window.pid)
+        taken = _take(window, 60)
+        spent = (_processor_time(window.pid) - before) / 60
+    finally:
+        window.close(*sesh.detach)
+        sesh.kill(session)
+    return taken, sum(each < trip / 1000 for each in taken) / len(taken), spent
+
+
+def _take(window: Window, keys: int) -> list[float]:
+    """Types so many letters as a person does; seconds until each was shown."""
+    chance = random.Random(1)  # noqa: S311
+    poll = select.poll()
+    poll.register(window.master, select.POLLIN)
+    waiting: dict[int, float] = {}
+    taken: list[float] = []
+    letters = string.ascii_lowercase.encode()
+    due = time.perf_counter()
+    typed = 0
+    while len(taken) < keys:
+        now = time.perf_counter()
+        if typed < keys and now >= due:
+            waiting[letters[typed % 26]] = now
+            window.type(letters[typed % 26 : typed % 26 + 1])
+            typed += 1
+            due = now + max(0.03, chance.gauss(1 / KEYS_PER_SECOND, 0.03))
+        if now > due + 5:
+            raise Late("a key was not shown")
+        if poll.poll(max(0.0, min(0.05, due - time.perf_counter())) * 1000):
+            data = window.read()
+            now = time.perf_counter()
+            taken += [now - waiting.pop(letter) for letter in list(waiting) if letter in data]
+    return taken
+
+
+def _processor_time(pid: int) -> float:
+    """Seconds of processor time; 0 where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="utf-8") as file:
+            return int(file.read().split()[0]) / 1e9
+    except OSError:
+        return 0.0

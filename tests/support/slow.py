@@ -1,0 +1,46 @@
+"""`@slow`: this machine behind a link with a round trip, which can be stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.support.home import PROMPT, Home
+from tests.support.processes import describe, marked
+from tests.support.terminal import Terminal
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_SLOW_LINK = os.path.join(_ROOT, "bench", "slow_link.py")
+
+
+class Slow:
+    """`@slow` of a home, with so many milliseconds of round trip and, where given, so many bytes per second."""
+
+    def __init__(self, home: Home, round_trip: int = 100, rate: int = 0) -> None:
+        self.home = home
+        command = f"{sys.executable} {_SLOW_LINK} {round_trip}" + (f" {rate}" if rate else "")
+        home.write(".config/sesh/config.toml", f"[remotes.slow]\nvia = {json.dumps(command)}\n")
+        home.env["PATH"] = f"{os.path.dirname(sys.executable)}:{home.env['PATH']}"
+
+    def attach(self, *options: str, name: str = "work") -> Terminal:
+        """A terminal on a session over there, at its prompt."""
+        self.home.sesh("--open", name)
+        terminal = self.home.terminal("@slow", name, *options)
+        terminal.wait_for(PROMPT, 30)
+        return terminal
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Nothing passes the link."""
+        links = [pid for pid in marked("TEST_HOME", self.home.root) if "slow_link" in describe(pid)]
+        for pid in links:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in links:
+                os.kill(pid, signal.SIGCONT)
