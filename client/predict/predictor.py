@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sesh.client.predict.guesses import Guesses
-    from sesh.client.predict.model import Model
+    from sesh.client.predict.replica import Replica
 
 _MEASURE_EVERY = 1.0
 """Seconds between two measurements of the round trip, while keys are typed."""
@@ -44,7 +44,7 @@ class Predictor:
         self._measured_at = 0.0
         self._ping = b""
         """What the last ping carried, until it is answered."""
-        self._model: Model | None = None
+        self._model: Replica | None = None
         self._guesses: Guesses | None = None
         self._drawn: tuple[int, dict[int, str], int, bool] | None = None
         """What is drawn over the screen: row, graphemes by column, the cursor's column, whether underlined."""
@@ -106,7 +106,7 @@ class Predictor:
             self._asked += 1
             self._asked_at = now
             self._send(protocol.frame(protocol.MODEL))
-            from sesh.client.predict import guesses, model  # noqa: F401  # loaded while the answer is on its way
+            from sesh.client.predict import guesses, replica  # noqa: F401  # loaded while the answer is on its way
 
     def modelled(self, position: int, screen: bytes) -> None:
         """The daemon sent what makes a model of the screen at `position`; empty where it could not."""
@@ -115,10 +115,10 @@ class Predictor:
             self._unwanted -= 1
         elif screen and self._wanted:
             from sesh.client.predict.guesses import Guesses
-            from sesh.client.predict.model import Model
+            from sesh.client.predict.replica import Replica
 
             columns, rows = self._size()[:2]
-            self._model = Model(columns or 80, rows or 24, position, screen)
+            self._model = Replica(columns or 80, rows or 24, position, screen)
             self._guesses = Guesses(self._model)
             self._guesses.hide(self._hidden)
             if self._typed > self._echoed:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from sesh.daemon.clients.connection import Connection, Size
+    from sesh.daemon.clients.echoes import Echoes
     from sesh.daemon.clients.relay import Relay
     from sesh.daemon.pty.pump import Pump
 
@@ -42,6 +43,8 @@ class ClientHandler:
 
     def __init__(self, owner: Owner, pump: Pump, relay: Relay) -> None:
         self._owner, self._pump, self._relay = owner, pump, relay
+        self._echoes: Echoes | None = None
+        """Made for the first client that predicts."""
         self._log, self._model, self._clients, self._timers = relay.log, relay.model, relay.clients, relay.timers
 
     def hello(self, connection: Connection, hello: dict[str, Any]) -> None:
@@ -154,8 +157,8 @@ class ClientHandler:
 
     def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
         """Tells a client that the program has its INPUT: with the next output, or at once where it is much."""
-        if self._relay.echoes is not None:
-            self._relay.echoes.taken(client, number)
+        if self._echoes is not None:
+            self._echoes.taken(client, number)
         client.unacknowledged += size
         if client.connection.closed:
             return
@@ -172,11 +175,12 @@ class ClientHandler:
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
         elif kind == protocol.MODEL:
-            if self._relay.echoes is None:
+            if self._echoes is None:
                 from sesh.daemon.clients.echoes import Echoes
 
-                self._relay.echoes = Echoes(self._relay, self._pump)
-            self._relay.echoes.model(client)
+                self._echoes = Echoes(self._relay, self._pump)
+                self._relay.before_output = self._echoes.tell_flags
+            self._echoes.model(client)
         elif kind == protocol.REDRAW:
             if client.mode == HELD:
                 self._clients.bring_back(client)
@@ -227,8 +231,8 @@ class ClientHandler:
         client.connection.client = None
         client.connection.reader = None
         self._timers.clear(("held", client.number))
-        if self._relay.echoes is not None:
-            self._relay.echoes.forget(client)
+        if self._echoes is not None:
+            self._echoes.forget(client)
         position = client.position if client.left_at < 0 else client.left_at
         self._model.mark(position)
         self._clients.remove(client, position)

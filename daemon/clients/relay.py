@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sesh.daemon.clients.connection import Client, Reader
-    from sesh.daemon.clients.echoes import Echoes
     from sesh.daemon.clients.model import Model
     from sesh.daemon.clients.registry import Clients
     from sesh.daemon.loop.timers import Timers
@@ -42,8 +41,8 @@ class Relay:
         self.followers: list[Reader] = []
         self.seen = False
         """Whether any client was ever shown the session."""
-        self.echoes: Echoes | None = None
-        """Made for the first client that predicts."""
+        self.before_output: Callable[[], None] | None = None
+        """Called before output is passed on, while a client predicts."""
         self.on_output: Callable[[], None] | None = None
         """Called after output was passed on, while a client shows what runs."""
         self._drawn_at = 0.0
@@ -55,8 +54,8 @@ class Relay:
         """
         log = self.log
         drawn = late = False
-        if self.echoes is not None:
-            self.echoes.tell_flags()
+        if self.before_output is not None:
+            self.before_output()
         for client in self.clients.all:
             connection = client.connection
             if client.mode == RAW:

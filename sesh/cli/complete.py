@@ -16,6 +16,7 @@ import time
 from sesh import wording
 from sesh.cli import parser, printing
 from sesh.cli.verbs import MANY, VALUE, VERBS
+from sesh.config import PREDICT
 from sesh.errors import SeshError, UsageError
 from sesh.names import printable
 from sesh.ops.caller import Caller
@@ -136,6 +137,8 @@ def _value(option: str) -> Answer:
         return "words", dict.fromkeys(_KEYS, "")
     if option == "--format":
         return "words", dict.fromkeys(_FORMATS, "")
+    if option == "--predict":
+        return "words", dict.fromkeys(PREDICT, "")
     if option == "--env":
         import os
 

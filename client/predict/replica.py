@@ -8,7 +8,7 @@ from sesh.vt.render.patch import patchable
 _SCROLLS = (b"\n", b"\x0b", b"\x0c", b"\x1bD", b"\x1bE", b"\x1bM")
 
 
-class Model:
+class Replica:
     """The screen at `position` of the session's output, from what the daemon sent to make one like it."""
 
     def __init__(self, columns: int, rows: int, position: int, screen: bytes) -> None:
