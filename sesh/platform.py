@@ -42,12 +42,12 @@ def peer_uid(peer: socket.socket) -> int:
 def _read(path: str, most: int | None = None) -> bytes:
     """What a file of /proc holds, its first `most` bytes; empty where it is not there or not ours to read."""
     try:
-        return _read_whole(path, most)
+        return read_proc(path, most)
     except OSError:
         return b""
 
 
-def _read_whole(path: str, most: int | None = None) -> bytes:
+def read_proc(path: str, most: int | None = None) -> bytes:
     """What a file of /proc or /etc holds. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -67,8 +67,11 @@ def _ps(*words: str) -> str:
     return done.stdout
 
 
-def _stat(pid: int | str) -> list[str]:
-    """The fields of /proc/PID/stat from the third on, the state; the name before may hold blanks and parentheses."""
+def stat_of(pid: int | str) -> list[str]:
+    """The fields of /proc/PID/stat from the third on, the state; the name before may hold blanks and parentheses.
+
+    Empty where there is no such process. A thread is `PID/task/TID`.
+    """
     return _fields(_read(f"/proc/{pid}/stat"))
 
 
@@ -79,7 +82,7 @@ def _fields(content: bytes) -> list[str]:
 def start_time(pid: int) -> str:
     """When a process began, as a word to compare: a pid used again has another. Empty where it does not live."""
     if LINUX:
-        fields = _stat(pid)
+        fields = stat_of(pid)
         return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
     return _ps("-o", "lstart=", "-p", str(pid)).strip()
 
@@ -90,7 +93,7 @@ def controlling_tty() -> int:
     On Linux it is the kernel's own encoding (`tty_nr` of proc(5)); compare with `device_number`.
     """
     if LINUX:
-        fields = _stat("self")
+        fields = stat_of("self")
         return int(fields[4]) if len(fields) > 4 else 0
     name = _ps("-o", "tty=", "-p", str(os.getpid())).strip()
     try:
@@ -147,7 +150,7 @@ def command_of_group(group: int, shell: int) -> list[str]:
         return words
     if LINUX:
         children = _read(f"/proc/{shell}/task/{shell}/children").split()[:_MOST_CHILDREN]
-        members = [int(pid) for pid in children if _stat(int(pid))[2:3] == [str(group)]]
+        members = [int(pid) for pid in children if stat_of(int(pid))[2:3] == [str(group)]]
     else:
         rows = [line.split() for line in _ps("-axo", "pid=,pgid=").splitlines()]
         members = [int(row[0]) for row in rows if row[1:] == [str(group)]]
@@ -181,7 +184,7 @@ def _argument_memory() -> tuple[int, int]:
     Raises ValueError where that is unknown.
     """
     if LINUX:
-        fields = _stat("self")
+        fields = stat_of("self")
         start, end = (int(fields[45]), int(fields[46])) if len(fields) > 46 else (0, 0)  # arg_start, arg_end
     else:
         import ctypes
@@ -228,7 +231,7 @@ def own_processes() -> list[tuple[int, int, list[str]]]:
                 continue
         except OSError:
             continue  # it ended just now
-        fields = _stat(entry)
+        fields = stat_of(entry)
         if len(fields) > 1 and fields[0] not in "ZX":
             found.append((int(entry), int(fields[1]), command_of(int(entry))))
     return found
@@ -279,7 +282,7 @@ def groups_of_session(leader: int) -> list[int]:
         for entry in os.listdir("/proc"):
             if entry.isdecimal():
                 try:
-                    fields = _fields(_read_whole(f"/proc/{entry}/stat"))
+                    fields = _fields(read_proc(f"/proc/{entry}/stat"))
                 except (FileNotFoundError, ProcessLookupError, PermissionError):
                     continue  # it has ended, or is hidden: another user's
                 if len(fields) > 3 and fields[3] == str(leader) and fields[0] not in "ZX":
@@ -332,7 +335,7 @@ def machine() -> str:
 def _known(path: str) -> str:
     """A word that the system has in a file, empty where it has none. Raises OSError."""
     try:
-        return _read_whole(path).decode("ascii", "replace").strip()
+        return read_proc(path).decode("ascii", "replace").strip()
     except (FileNotFoundError, PermissionError):
         return ""
 

@@ -81,7 +81,7 @@ def test_the_leaders_group_comes_first_also_where_its_number_is_not_the_lowest(m
     """A shell whose job is ended first goes on with the next command of its line."""
     stats = {"90": b"(sh) S 1 90 90", "12": b"(cat) S 90 12 90", "300": b"(vi) T 90 300 90"}
     monkeypatch.setattr(os, "listdir", lambda _: ["12", "300", "90", "self"])
-    monkeypatch.setattr(platform, "_read_whole", lambda path: stats[path.split("/")[2]])
+    monkeypatch.setattr(platform, "read_proc", lambda path: stats[path.split("/")[2]])
     assert platform.groups_of_session(90) == [90, 12, 300]
 
 
@@ -219,6 +219,6 @@ def test_what_cannot_be_read_for_lack_of_descriptors_is_not_taken_for_absent(
     def fails(_: str) -> bytes:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(platform, "_read_whole", fails)
+    monkeypatch.setattr(platform, "read_proc", fails)
     with pytest.raises(OSError, match="Too many"):
         ask()
