@@ -2,7 +2,7 @@
 
 An event is `{"seq", "ts", "event", "session", …}`. `seq` counts from 1 for each session, `ts` is RFC 3339 in UTC to the
 millisecond. The events: `created attached detached command_started command_ended bell title notification renamed
-resized exited`, and `missed` (`count`), which is made for one follower, of what went by while it did not read.
+resized exited activity`, and `missed` (`count`), which is made for one follower, of what went by while it did not read.
 Nothing that somebody typed is among them.
 
 `Missed` counts the events while no client is attached, and shows them to the next client in one line.

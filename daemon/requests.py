@@ -201,6 +201,7 @@ def send(daemon: Daemon, request: Request) -> None:
     if request.words.get("more") is not True:
         pump.sent_at = session.log.head
     pump.last_activity = time.time()
+    session.typed(data)
     if pump.on_output is not None:
         pump.on_output()
     writer = ("send", request.number, request.connection.descriptor)
@@ -306,6 +307,20 @@ def label(daemon: Daemon, request: Request) -> None:
 
 
 @_request
+def state(daemon: Daemon, request: Request) -> None:
+    """The program says how it stands. `bound`: that it works holds for its job alone."""
+    from sesh.daemon.activity.rules import STATES
+
+    session, word = daemon.session, request.text("state")
+    if word not in STATES:
+        raise UsageError(f"unknown state {names.printable(word)}; use {', '.join(STATES)}")
+    if not session.running:
+        raise Refused(f"the program of {session.name} has ended")
+    session.activity.say(word, request.text("question"), bound=request.words.get("bound") is True)
+    request.respond()
+
+
+@_request
 def switch(daemon: Daemon, request: Request) -> None:
     """Sends the client that typed last to another session; with `probe` only says whether that is possible."""
     client = daemon.session.clients.leader
@@ -341,7 +356,8 @@ def wait(daemon: Daemon, request: Request) -> None:
         connection.reader = Reader(connection, first)
         session.relay.followers.append(connection.reader)
         connection.feed(session.log)
-    if wanted["prompt"] or wanted["idle"] is not None or wanted["timeout"] is not None:
+    others = (wanted["idle"], wanted["timeout"])
+    if wanted["prompt"] or wanted["waiting"] or any(each is not None for each in others):
         session.get_waits().add(connection, request.number, **wanted)
 
 
@@ -352,6 +368,7 @@ def conditions(session: Session, request: Request) -> dict[str, Any]:
         since = session.pump.sent_at
     return {
         "prompt": request.words.get("prompt") is True,
+        "waiting": request.words.get("waiting") is True,
         "idle": request.seconds("idle"),
         "timeout": request.seconds("timeout"),
         "since": since if isinstance(since, int) else None,

@@ -7,6 +7,7 @@ import os
 import time
 
 from sesh import __version__, paths, platform
+from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.model import Model, Packer
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
@@ -59,8 +60,15 @@ class Session:
         self.clients = Clients(size, self._resize)
         self.relay = Relay(self.log, self.model, self.clients, self.timers)
         self.pump = Pump(
-            pty, self.log, self.timers, deliver=self.relay.deliver, found=self._found, checkpoint=self.output_settled
+            pty,
+            self.log,
+            self.timers,
+            deliver=self.relay.deliver,
+            stirred=self._stirred,
+            found=self._found,
+            checkpoint=self.output_settled,
         )
+        self.activity = Activity(self)
         self.packer = Packer(self.log, self.model, self.timers)
         self.events = Events()
         self.missed = Missed()
@@ -134,8 +142,13 @@ class Session:
         elif kind == "bell":
             self.emit("bell")
         elif kind == "notification":
-            self.emit("notification", text=_printable(finding.body))
+            text = _printable(finding.body)
+            self.emit("notification", text=text)
+            self.activity.say("waiting", text)
+        elif kind == "progress":
+            self.activity.progressed(finding.body)
         elif kind == "mark":
+            self.activity.marked(finding.body)
             self.get_marks().found(finding.body, position)
 
     def _query(self, finding: Finding, position: int) -> None:
@@ -166,6 +179,13 @@ class Session:
             reply = answer(finding.kind, finding.body, terminal)
             if reply:
                 self.pump.type("answers", reply)
+
+    def _stirred(self) -> None:
+        self.activity.stirred()
+
+    def typed(self, data: bytes) -> None:
+        """A person or a script has typed these keys."""
+        self.activity.typed(entered=b"\r" in data or b"\n" in data)
 
     def output_settled(self) -> None:
         self.preload()
@@ -251,8 +271,9 @@ class Session:
         if self.waits is None:
             from sesh.daemon.waits import Waits
 
-            self.waits = Waits(self.pump, self.timers)
-            self.pump.on_output = self.waits.activity
+            self.waits = Waits(self.pump, self.timers, self.activity)
+            self.pump.on_output = self.waits.stirred
+            self.activity.on_look = self.waits.looked
         return self.waits
 
     def get_hooks(self) -> Hooks:
@@ -323,6 +344,7 @@ class Session:
             self.exit_code = SIGNAL_BASE + self.exit_signal
         else:
             self.exit_code = os.WEXITSTATUS(status)
+        self.activity.ended(failed=bool(self.exit_code))
 
     def result(self) -> dict[str, Any]:
         """How the program ended, for those who wait for it."""
@@ -364,6 +386,7 @@ class Session:
             "labels": facts["labels"],
             "foreground": self.foreground(),
             "unseen": self.missed.unseen() if not self.clients else Missed().unseen(),
+            "activity": self.activity.as_json(),
         }
 
     def status(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Requests that wait for something before the session's end: for a shell at its prompt, for a silent program.
+"""Requests that wait for something before the session's end: a shell at its prompt, a program that is silent or asks.
 
 They are `wait` requests, which are answered at the session's end at the latest (see `ending`). While none is there,
 nothing of this costs anything. A client that waits for text follows the output and searches it itself: a pattern that
@@ -13,6 +13,9 @@ from sesh.errors import TimedOut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.daemon.activity.activity import Activity
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.pump import Pump
@@ -28,12 +31,20 @@ FED = 0.05
 class Wait:
     """One request. `since`: the position that output must have passed before a prompt counts, None for none."""
 
-    __slots__ = ("connection", "idle", "prompt", "request", "since")
+    __slots__ = ("connection", "idle", "prompt", "request", "since", "waiting")
 
     def __init__(
-        self, connection: Connection, request: int, *, prompt: bool, idle: float | None, since: int | None
+        self,
+        connection: Connection,
+        request: int,
+        *,
+        prompt: bool,
+        waiting: bool,
+        idle: float | None,
+        since: int | None,
     ) -> None:
         self.connection, self.request, self.prompt, self.idle, self.since = connection, request, prompt, idle, since
+        self.waiting = waiting
 
     @property
     def pending(self) -> bool:
@@ -44,8 +55,8 @@ class Wait:
 class Waits:
     """The pending waits of one session."""
 
-    def __init__(self, pump: Pump, timers: Timers) -> None:
-        self._pump, self._timers = pump, timers
+    def __init__(self, pump: Pump, timers: Timers, activity: Activity) -> None:
+        self._pump, self._timers, self._activity = pump, timers, activity
         self.all: list[Wait] = []
         self._active_at = 0.0
         """When the program last wrote, or was last sent something (monotonic)."""
@@ -60,12 +71,13 @@ class Waits:
         idle: float | None,
         timeout: float | None,
         since: int | None,
+        waiting: bool = False,
     ) -> None:
         """Adds a request that is in `connection.waits` already; `idle` and `timeout` are seconds."""
         self._prune()
         if not self.all:
             self._active_at = time.monotonic() - max(0.0, time.time() - self._pump.last_activity)
-        wait = Wait(connection, request, prompt=prompt, idle=idle, since=since)
+        wait = Wait(connection, request, prompt=prompt, waiting=waiting, idle=idle, since=since)
         self.all.append(wait)
         if timeout is not None:
             self._timers.set(("wait", request, connection.descriptor), timeout, lambda: self._time_out(wait))
@@ -74,8 +86,10 @@ class Waits:
         if prompt:
             self._pause = QUIET
             self._timers.set("prompt", 0, self._check_prompt)
+        if waiting:
+            self._timers.set("waiting", 0, self._check_waiting)
 
-    def activity(self) -> None:
+    def stirred(self) -> None:
         """The program has written, or was sent something."""
         if not self.all:
             return
@@ -83,6 +97,11 @@ class Waits:
         self._pause = QUIET
         if any(wait.prompt for wait in self.all):
             self._timers.set("prompt", QUIET, self._check_prompt)
+
+    def looked(self) -> None:
+        """It was looked how the session stands."""
+        if self._activity.waits and any(wait.waiting for wait in self.all):
+            self._timers.set("waiting", 0, self._check_waiting)
 
     def _prune(self) -> None:
         """Forgets the waits that are over, and their timers."""
@@ -115,6 +134,17 @@ class Waits:
             self._timers.set("prompt", self._pause, self._check_prompt)
             self._pause = min(self._pause * 2, MAX_PAUSE)
 
+    def _check_waiting(self) -> None:
+        """Answers those who wait until a person is needed; what a program does in silence is looked at now and then."""
+        self._prune()
+        question = self._activity.standing().question
+        if self._activity.waits:
+            left = [wait for wait in self.all if wait.waiting and not self._answer(wait, "waiting", question=question)]
+        else:
+            left = [wait for wait in self.all if wait.waiting]
+        if left:
+            self._timers.set("waiting", FED if self._activity.waits else MAX_PAUSE, self._check_waiting)
+
     def _check_idle(self, wait: Wait) -> None:
         """Answers a wait where the program has been silent for long enough."""
         if not wait.pending or wait.idle is None:
@@ -124,13 +154,13 @@ class Waits:
             key = ("idle", wait.request, wait.connection.descriptor)
             self._timers.set(key, max(left, FED), lambda: self._check_idle(wait))
 
-    def _answer(self, wait: Wait, met: str) -> bool:
+    def _answer(self, wait: Wait, met: str, **more: Any) -> bool:
         """Answers a wait, once all output is on its way to its client, who may find its text there; whether it did."""
         reader = wait.connection.reader
         if reader is not None and reader.position < self._pump.log.head:
             return False
         del wait.connection.waits[wait.request]
-        wait.connection.respond(wait.request, met=met, position=self._pump.log.head)
+        wait.connection.respond(wait.request, met=met, position=self._pump.log.head, **more)
         self._prune()
         return True
 

@@ -317,6 +317,11 @@ command = items(text)
 error = table({"code": word(40), "message": line, "what": line, "hint": line, "exit": whole(1, 255)})
 _signal = whole(0, 127)
 _size = whole(0, 0xFFFF)
+activity = table(
+    {"state": word(20), "why": optional(word(20)), "since": optional(moment), "question": optional(word(1024))},
+    ("state",),
+)
+"""How a session stands."""
 session = table(
     {
         "name": session_name,
@@ -346,6 +351,7 @@ session = table(
         "foreground": optional(
             table({"pid": optional(natural), "command": optional(either(command, text)), "title": optional(line)})
         ),
+        "activity": optional(activity),
         "unseen": optional(table({"bells": natural, "notification": optional(line), "failed": natural})),
         "daemon_pid": optional(natural),
         "version": optional(word(64)),
@@ -366,6 +372,7 @@ FACTS: dict[str, Shape] = {
     "reason": optional(word(100)),
     "met": optional(word(20)),
     "match": optional(line),
+    "question": optional(line),
     "duration": optional(number),
     "timed_out": optional(flag),
     "truncated": optional(flag),
@@ -394,6 +401,9 @@ event = table(
         "columns": _size,
         "rows": _size,
         "note": line,
+        "state": word(20),
+        "why": optional(word(20)),
+        "question": optional(word(1024)),
     }
 )
 _response = table(

@@ -61,6 +61,12 @@ def state(session: dict[str, Any]) -> str:
     return "detached" if not clients else "attached" if clients == 1 else f"attached {clients}"
 
 
+def activity(session: dict[str, Any]) -> str:
+    """How a session stands in a word: working, waiting, idle, done, failed; quiet where that is all that is known."""
+    found = session.get("activity") or {}
+    return plain("quiet" if found.get("why") == "quiet" else found.get("state") or "")
+
+
 def runs(session: dict[str, Any]) -> str:
     """What runs in a session: the command in the foreground, as it may be typed, and the title that it has set.
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
         def detached(self, client: Client) -> None: ...
 
+        def typed(self, data: bytes) -> None:
+            """A person or a script has typed these keys."""
+
 
 HOLD = 0.1
 """Seconds for which the unfinished reply of a terminal is held back."""
@@ -134,6 +137,7 @@ class ClientHandler:
                 pump.on_key()
             self._relay.uncover(client)
             pump.last_activity = time.time()
+            self._owner.typed(keys)
         if client.replies.held:
             self.release_later(client)
         taken = pump.enter(keys)

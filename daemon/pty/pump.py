@@ -51,8 +51,8 @@ class Pump:
     """The program's two directions, and when something last passed.
 
     `deliver` sends the block that was added to the log to its readers, and returns whether all of them have it.
-    `found` is called with each finding of the query scanner and the position behind it. `checkpoint` is called some
-    time after output came.
+    `stirred` is called where the program has written, or a unit was typed. `found` is called with each finding of the
+    query scanner and the position behind it. `checkpoint` is called some time after output came.
     """
 
     def __init__(
@@ -62,11 +62,12 @@ class Pump:
         timers: Timers,
         *,
         deliver: Callable[[bytes], bool],
+        stirred: Callable[[], None],
         found: Callable[[Finding, int], None],
         checkpoint: Callable[[], None],
     ) -> None:
         self.pty, self.log, self.timers = pty, log, timers
-        self._deliver, self._found, self._checkpoint = deliver, found, checkpoint
+        self._deliver, self._stirred, self._found, self._checkpoint = deliver, stirred, found, checkpoint
         self.scanner = QueryScanner()
         self.input = InputQueue()
         self.typed_line: TypedLine | None = None
@@ -111,6 +112,7 @@ class Pump:
             self.log.append(block)
         self.last_activity = time.time()
         self.timers.ensure("checkpoint", CHECKPOINT_AFTER, self._checkpoint)
+        self._stirred()
         if self.on_output is not None:
             self.on_output()
         for finding in findings:
@@ -130,6 +132,7 @@ class Pump:
 
     def type(self, writer: Hashable, data: bytes, done: Callable[[bool], None] | None = None) -> None:
         """Types a unit of bytes; `done` as for `InputQueue.add`."""
+        self._stirred()
         taken = self.write_now(data) if writer in OWN_WRITERS else self.enter(data)
         if taken < len(data) or self.input.size:
             self.input.add(writer, data[taken:], done)

@@ -1,4 +1,4 @@
-"""Finds queries, titles, bells, notifications and prompt marks in the program's output.
+"""Finds queries, titles, bells, notifications, progress and prompt marks in the program's output.
 
 The daemon must know of a query before it passes the block on, so that the answer finds it open. The sources are
 ECMA-48, XTerm's control sequences, kitty's protocols (keyboard, graphics, colours and notifications), iTerm2's OSC 9,
@@ -43,6 +43,9 @@ _KINDS = (
 )  # fmt: skip
 _OSC, _STRING, _BELL = 19, 20, 21
 
+REPLAYED = b";sesh=replay"
+"""The end of a mark that a replay sends (see `vt.marks`), of another sesh that runs in this session."""
+
 _ESCAPE, _BEL, _BACKSLASH = 0x1B, 0x07, 0x5C
 _OPENERS = b"]P_X^"
 _GIVEN_UP = b"\xff"  # replaces the content of a string too long to carry; no known string begins with it
@@ -53,8 +56,8 @@ class Finding:
 
     `body` of a query is what follows the introducer: of a control sequence all after `CSI`, of a string all up to its
     terminator (a colour's body keeps the terminator, since its answer ends as the question did). `body` of a notice is
-    its text: the title, the directory's URL, the notification, `D;0` of a mark. `end` is the offset in the block behind
-    the last byte. A string that asks for several colours gives one finding for each.
+    its text: the title, the directory's URL, the notification, `D;0` of a mark, `1;50` of a progress. `end` is the
+    offset in the block behind the last byte. A string that asks for several colours gives one finding for each.
     """
 
     __slots__ = ("body", "end", "kind")
@@ -217,6 +220,8 @@ def _parse_string(string: bytes, terminator: bytes, end: int) -> list[Finding]:
 
 def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
     """The kind and the text of an operating system command that is a notice; an empty kind for all others."""
+    if number == b"9" and (text == b"4" or text.startswith(b"4;")):
+        return "progress", text[2:]
     if number in (b"9", b"99", b"777"):
         shown = _notification(number, text)
         return ("notification", shown) if shown is not None else ("", b"")
@@ -228,8 +233,8 @@ def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
 def _notification(number: bytes, text: bytes) -> bytes | None:
     """The text of a notification (OSC 9, 99, 777); None where the command shows none."""
     if number == b"9":
-        progress = text == b"4" or text.startswith(b"4;")
-        return None if progress else text
+        command, separator, _ = text.partition(b";")
+        return None if separator and command.isdigit() and len(command) < 3 else text  # 9;9;C:\: one of ConEmu's
     if number == b"777":
         command, _, shown = text.partition(b";")
         return shown.replace(b";", b": ", 1) if command == b"notify" else None

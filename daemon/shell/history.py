@@ -13,6 +13,7 @@ import time
 from collections import deque
 
 from sesh import platform
+from sesh.daemon.pty.queries import REPLAYED
 from sesh.errors import SeshError, rebuild
 
 TYPE_CHECKING = False
@@ -134,8 +135,6 @@ class History:
 MAX_COMMAND = 4096
 """Characters of a command that are kept."""
 _END = b"\x1b]133;D"
-_REPLAYED = b";sesh=replay"
-"""The end of a mark C or D that a replay sends (see `vt.marks`), of another sesh that runs in this session."""
 _BEFORE = re.compile(rb"\A(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
 """What fish prints behind the mark, before the command begins."""
 _PARTIAL_LINE = re.compile(
@@ -176,7 +175,7 @@ class CommandMarks:
     def found(self, body: bytes, position: int) -> None:
         """Handles a mark; `body`: all behind `133;`, `position`: behind it in the log."""
         letter = body[:1]
-        if body.endswith(_REPLAYED):
+        if body.endswith(REPLAYED):
             return  # nothing begins or ends now
         if letter == b"C":
             self._begin(body, position)

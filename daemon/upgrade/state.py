@@ -246,7 +246,7 @@ def _dump_waits(session: Session, places: Places) -> list[list[Any]]:
             places[wait.connection],
             wait.request,
             session.timers.remaining(("wait", wait.request, wait.connection.descriptor)),
-            {"prompt": wait.prompt, "idle": wait.idle, "since": wait.since},
+            {"prompt": wait.prompt, "waiting": wait.waiting, "idle": wait.idle, "since": wait.since},
         ]
         for wait in session.waits.all
         if wait.pending and wait.connection in places
@@ -285,7 +285,7 @@ def dump_session(session: Session) -> State:
     Shape: `facts`, `size` (columns, rows, width, height), `log` (base, bytes), `model` (see `Model.dump`), `scanner`
     (an unfinished sequence), `seen`, `title`, `titled_by`, `last_activity`, `sent_at`, `end` (code, signal, time,
     whether it ran out of time, processor time, memory), `departed` (clients that may come back), `missed`, `history`,
-    `marks` (the typed command that is under way).
+    `marks` (the typed command that is under way), `activity`.
     """
     pump, log = session.pump, session.log
     return {
@@ -304,6 +304,7 @@ def dump_session(session: Session) -> State:
         "missed": session.missed.dump(),
         "history": _dump_history(session),
         "marks": session.marks.dump() if session.marks is not None else None,
+        "activity": session.activity.dump(),
     }
 
 
@@ -332,6 +333,8 @@ def load_session(state: State, pty: Pty | None) -> Session:
         session.get_history().restore(count, last, [(entry, unpack(output)) for entry, output in entries], answers)
     if state["marks"] is not None:
         session.get_marks().restore(*state["marks"])
+    if "activity" in state:  # an older sesh does not know it
+        session.activity.restore(*state["activity"])
     return session
 
 

@@ -34,7 +34,7 @@ def wait(cli: Invocation, name: str, **conditions: Any) -> int:
 
 def kept(cli: Invocation, missing: SeshError, name: str, **conditions: Any) -> int:
     """The end of a session that is gone, if its end is waited for. Raises `missing` if nothing is known of it."""
-    others = any(conditions.get(each) is not None for each in ("prompt", "idle", "pattern"))
+    others = any(conditions.get(each) is not None for each in ("prompt", "waiting", "idle", "pattern"))
     answer = cli.target.call("follow.ended", name=name) if conditions.get("exit_") or not others else None
     if answer is None:
         raise missing
@@ -45,6 +45,7 @@ def _checked(
     *,
     exit_: bool = False,
     prompt: bool = False,
+    waiting: bool = False,
     idle: str | None = None,
     pattern: str | None = None,
     start: str | None = None,
@@ -59,6 +60,7 @@ def _checked(
     return {
         "exit_": exit_,
         "prompt": prompt,
+        "waiting": waiting,
         "idle": _seconds(idle, "--idle"),
         "pattern": matching.checked(pattern) if pattern is not None else None,
         "begin": int(start) if start is not None else "start" if since_start else "sent",

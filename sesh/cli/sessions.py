@@ -156,6 +156,15 @@ def _stdin() -> Iterator[bytes]:
         yield data
 
 
+def state(cli: Invocation, state: str, text: Sequence[str] = ()) -> int:
+    """`--state STATE [TEXT]`: how the program that types it stands; 1 outside of any session."""
+    if cli.hosts:
+        raise UsageError("--state is typed inside a session, also one of a host", hint="write: $sesh --state STATE")
+    from sesh.ops import inside
+
+    return cli.done(name=inside.state(state, " ".join(text)), state=state)
+
+
 def message(cli: Invocation, name: str, texts: Sequence[str]) -> int:
     """`--message NAME TEXT`: a line for the attached clients."""
     find.checked(name, "--message")

@@ -246,11 +246,12 @@ VERBS = (
         "Wait until one of the conditions holds, and print which. Looks at output since the last --send or "
         "--run, else from now on.",
         "sesh --wait build --exit", "sesh --wait work --prompt --timeout 60",
-        "sesh --wait web --for 'listening on port [0-9]+' --idle 30",
+        "sesh --wait web --for 'listening on port [0-9]+' --idle 30", "sesh --wait agent --waiting",
         words=("name",),
         options=(
             Option("--exit", "exit_", "The session has ended; exit with its exit code (the default)."),
             Option("--prompt", "prompt", "Its shell is at its prompt."),
+            Option("--waiting", "waiting", "It waits for a person."),
             Option("--idle", "idle", "It printed nothing for S seconds.", "S"),
             Option("--for", "pattern", "A line matches REGEX.", "REGEX"),
             Option("--from", "start", "Count output from POS, the position that --send --json prints.", "POS"),
@@ -313,6 +314,12 @@ VERBS = (
         "Print everything known about a session; without NAME the one it is typed in.",
         "sesh --status work", "sesh --status work --json",
         words=("name?",), fast=True, session=True,
+    ),
+    Verb(
+        "--state", "", "sessions.state", "STATE [TEXT…]",
+        "Typed by a program inside a session: how it stands (working, waiting, idle, done, failed), and what it asks.",
+        'sesh --state waiting "may I push?"', "sesh --state working", 'sesh --state done "all tests passed"',
+        words=("state", "text*"), fast=True,
     ),
     Verb(
         "--message", "", "sessions.message", "NAME TEXT…",

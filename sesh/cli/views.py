@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
     from sesh.store.listing import Summary
 
-HEADINGS = ("", "NAME", "STATE", "AGE", "IDLE", "DIRECTORY", "COMMAND")
-_NAME, _STATE, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(1, 7)
-_DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY)
+HEADINGS = ("", "NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
+_NAME, _STATE, _ACTIVITY, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(1, 8)
+_DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY)
 """What a narrow terminal is spared, in this order."""
 _NARROWEST, _SHORTEST = 12, 4
 _LINES = 300
+_SIGNALS = {"waiting": "1;33", "failed": "31"}
+"""The SGR parameters of how a session stands, where a person is to look."""
 SKIPPED = "unreachable less than a minute ago; not asked again"
 
 
@@ -38,6 +40,7 @@ def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
             mark(session),
             plain(session["name"]),
             state(session),
+            wording.activity(session),
             age(session.get("created"), now),
             age(session.get("last_activity"), now),
             at_home(plain(session.get("cwd") or "")),
@@ -73,7 +76,8 @@ class Table:
             drawn.append(self._line(HEADINGS, widths, ["2"] * len(HEADINGS)))
             self._headed = True
         for session, line in zip(sessions, cells, strict=True):
-            codes = ["1", "1" if session.get("current") else "", colour(session), "2", "2", "", ""]
+            own, signal = "1" if session.get("current") else "", _SIGNALS.get(line[_ACTIVITY], "")
+            codes = ["1", own, colour(session), signal, "2", "2", "", ""]
             drawn.append(self._line(line, widths, codes))
         return drawn
 
@@ -222,6 +226,7 @@ def _described(session: Summary) -> list[str]:
         "name": session["name"],
         "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
         "lost": _lost(session) if session.get("lost") else None,
+        "activity": _stands(session.get("activity") or {}, now) or None,
         "program": f"{session.get('pid')}: {wording.command_line(session.get('command') or [])}",
         "foreground": f"{foreground.get('pid')}: {_words(foreground.get('command'))}" if foreground else None,
         "directory": session.get("cwd"),
@@ -241,6 +246,22 @@ def _described(session: Summary) -> list[str]:
         text = f"{client.get('pid')} on {client.get('tty')}, {size}, since {client.get('since')}{watching}"
         lines.append(f"{'client:':<15}{wording.plain(text)}")
     return lines
+
+
+def _stands(activity: dict[str, Any], now: float) -> str:
+    """How a session stands, why, and since when; what it asks."""
+    why = {"hook": "it says so", "tty-read": "it reads its terminal", "prompt": "its shell is at the prompt"}
+    why |= {"quiet": "it neither prints nor computes", "output": "it prints", "busy": "it computes"}
+    why |= {"exit": "it has ended"}
+    if not activity:
+        return ""
+    words = [str(activity["state"]), why.get(str(activity.get("why")), ""), _since(activity.get("since"), now)]
+    said = ", ".join(filter(None, words))
+    return f"{said}: {activity['question']}" if activity.get("question") else said
+
+
+def _since(moment: object, now: float) -> str:
+    return f"since {moment} ({found} ago)" if (found := wording.age(moment, now)) else ""
 
 
 def _moment(moment: object, now: float) -> str:

@@ -51,12 +51,13 @@ class _Match(Exception):
         self.text, self.position = text, position
 
 
-def met(
+def met(  # noqa: PLR0913 (so many conditions)
     route: Route,
     name: str,
     *,
     exit_: bool = False,
     prompt: bool = False,
+    waiting: bool = False,
     idle: float | None = None,
     pattern: str | None = None,
     begin: int | str = "sent",
@@ -64,15 +65,16 @@ def met(
 ) -> dict[str, Any]:
     """Waits for the condition that comes first: which it was (`met`), with `match`, `exit_code` and `position`.
 
-    Without a condition it waits for the end. `idle`: seconds without output. `pattern`: what a line matches. `begin`:
-    the position from which output counts, `sent` for that of the last `--send`, `start` for all that is kept. `limit`:
-    seconds. Raises NotFound, TimedOut, Refused if the session ends and that was not a condition, DaemonDied.
+    Without a condition it waits for the end. `waiting`: for a person; what it asks is the `match`. `idle`: seconds
+    without output. `pattern`: what a line matches. `begin`: the position from which output counts, `sent` for that of
+    the last `--send`, `start` for all that is kept. `limit`: seconds. Raises NotFound, TimedOut, Refused if the session
+    ends and that was not a condition, DaemonDied.
     """
-    exit_ = exit_ or (not prompt and idle is None and pattern is None)
+    exit_ = exit_ or not (prompt or waiting or idle is not None or pattern is not None)
     search = Pattern(pattern) if pattern is not None else None
     connection = route.connect(name)
     deadline = route.deadline if route.deadline is not None or limit is None else time.monotonic() + limit
-    words = {"exit": True, "prompt": prompt or None, "idle": idle, "timeout": limit}
+    words = {"exit": True, "prompt": prompt or None, "waiting": waiting or None, "idle": idle, "timeout": limit}
     try:
         with search or nullcontext():
             answer = _answered(route, connection, _Wait(name, search, begin, deadline), words)
@@ -84,8 +86,9 @@ def met(
         raise DaemonDied(f"the daemon of {name} died while you waited") from None
     except TimedOut as late:
         raise TimedOut(f"{name}: timed out", hint=late.hint) from None
-    if answer.get("met") in ("prompt", "idle"):
-        return {"met": str(answer["met"]), "match": None, "exit_code": None, "position": answer.get("position")}
+    if answer.get("met") in ("prompt", "idle", "waiting"):
+        known = {"met": str(answer["met"]), "exit_code": None, "position": answer.get("position")}
+        return known | {"match": answer.get("question") or None}
     if not exit_:
         raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
     return _met_exit(answer)

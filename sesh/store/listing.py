@@ -27,7 +27,7 @@ PATIENCE = 1.0
 
 KEYS = (
     "name", "host", "state", "attached", "current", "pid", "created", "last_activity", "cwd", "command", "title",
-    "exit_code", "columns", "rows", "labels", "foreground", "unseen",
+    "exit_code", "columns", "rows", "labels", "foreground", "unseen", "activity",
 )  # fmt: skip
 
 
@@ -170,12 +170,19 @@ def unanswered(name: str) -> Summary | None:
     }
     if summary["state"] == "exited":
         summary["ended"] = record.get("ended")
+        summary["activity"] = _ended(record)
         del summary["responding"]
     if not (foreign or living):
         summary |= _kept(record, lost=not ended)
     if foreign:
         summary["machine"] = record.get("machine_name") or record.get("machine")
     return summary
+
+
+def _ended(record: Record) -> Summary:
+    """How a session stands that has ended."""
+    state = "failed" if record.get("exit_code") else "done"
+    return {"state": state, "why": "exit", "since": record.get("ended"), "question": None}
 
 
 def _kept(record: Record, *, lost: bool) -> Summary:
@@ -213,13 +220,13 @@ def current() -> Record | None:
     An inherited variable, a container with terminals of its own or another multiplexer in between never counts.
     """
     tty = platform.controlling_tty()
-    if not tty:
-        return None
-    for name in paths.names():
-        record = records.readable(name)
-        if record and record.get("tty_number") == tty and _same_terminals(record):
-            return record
-    return None
+    every = (records.readable(name) for name in paths.names()) if tty else ()
+    return next((record for record in every if record is not None and holds(record, tty)), None)
+
+
+def holds(record: Record, tty: int) -> bool:
+    """Whether a session's terminal is this one (see `platform.controlling_tty`)."""
+    return tty != 0 and record.get("tty_number") == tty and _same_terminals(record)
 
 
 def _same_terminals(record: Record) -> bool:

@@ -86,7 +86,7 @@ def test_the_list_is_a_table_for_people_and_an_array_for_programs(sesh: Sesh) ->
     sesh("--open", "b", "--label", "k=v", "--", "sleep", "60")
     sesh("--open", "a", "--", "sleep", "61")
     lines = sesh().stdout.splitlines()
-    assert lines[0].split() == ["NAME", "STATE", "AGE", "IDLE", "DIRECTORY", "COMMAND"]
+    assert lines[0].split() == ["NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND"]
     assert [line.split()[0:2] for line in lines[1:]] == [["a", "detached"], ["b", "detached"]]
     assert lines[1].endswith("sleep 61")
     assert [each["name"] for each in sesh("-l", "--json", "--label", "k=v").json()] == ["b"]
@@ -104,7 +104,7 @@ def test_the_list_is_a_table_for_people_and_an_array_for_programs(sesh: Sesh) ->
         "command",
         "title",
     ]
-    keys += ["exit_code", "columns", "rows", "labels", "foreground", "unseen"]
+    keys += ["exit_code", "columns", "rows", "labels", "foreground", "unseen", "activity"]
     assert list(sesh("--list", "--json").json()[0])[: len(keys)] == keys
 
 

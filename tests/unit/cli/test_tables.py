@@ -53,6 +53,19 @@ def test_the_state_is_a_word_or_two(more: dict[str, object], shown: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("activity", "shown"),
+    [
+        (None, ""),
+        ({"state": "waiting", "why": "hook"}, "waiting"),
+        ({"state": "idle", "why": "prompt"}, "idle"),
+        ({"state": "idle", "why": "quiet"}, "quiet"),
+    ],
+)
+def test_how_it_stands_is_a_word(activity: object, shown: str) -> None:
+    assert wording.activity(session(activity=activity)) == shown
+
+
+@pytest.mark.parametrize(
     ("more", "shown"),
     [
         ({}, "make serve"),
@@ -116,16 +129,17 @@ def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str,
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (80, "* web   attached 2  2d   3m    /srv/a/long/way/to/the/site  make serve all of it"),
-        (60, "* web   attached 2  2d   3m    …ay/to/the/site  make serve …"),
-        (40, "* web   attached 2  3m    …y/to/the/site"),
+        (90, "* web   attached 2  waiting   2d   3m    /srv/a/long/way/to/the/site  make serve all of it"),
+        (70, "* web   attached 2  waiting   2d   3m    …ay/to/the/site  make serve …"),
+        (50, "* web   attached 2  waiting   3m    …y/to/the/site"),
+        (30, "* web   attached 2  waiting"),
         (20, "* web   attached 2"),
         (13, "* web   atta…"),
         (5, "web"),
     ],
 )
 def test_a_narrow_terminal_is_spared_what_matters_least(width: int, line: str) -> None:
-    more = {"current": True, "attached": 2, "cwd": "/srv/a/long/way/to/the/site"}
+    more = {"current": True, "attached": 2, "cwd": "/srv/a/long/way/to/the/site", "activity": {"state": "waiting"}}
     shown = views.Table(width).lines([session(command=["make", "serve", "all", "of", "it"], **more)], NOW)
     assert shown[1] == line
 

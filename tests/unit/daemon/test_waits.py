@@ -115,5 +115,5 @@ def test_a_prompt_counts_only_when_something_was_printed_since(
     session.timers.run()
     assert (looks, list(link.connection.waits)) == ([], [7])
     session.log.append(b"make\r\n$ ")
-    session.get_waits().activity()
+    session.get_waits().stirred()
     assert answer(session, link)["met"] == "prompt"

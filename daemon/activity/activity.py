@@ -1,0 +1,250 @@
+"""How the session stands, kept up to date: looked at some times after output stopped, and never while it rests.
+
+The program, or its shell, says how it stands (`say`, `progressed`, `marked`); for all else the kernel is asked who
+reads the terminal. Whoever asks for a list gets a fresh answer where the last one may be old.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from sesh import platform
+from sesh.daemon.pty.queries import REPLAYED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    from sesh.daemon.activity.rules import Said, Seen, Standing
+    from sesh.daemon.loop.timers import Timers
+    from sesh.daemon.pty.pty import Pty
+    from sesh.daemon.pty.pump import Pump
+    from sesh.daemon.pty.reading import Foreground
+
+    class Owner(Protocol):
+        """The session, as far as its activity needs it."""
+
+        facts: dict[str, Any]
+        pump: Pump
+        timers: Timers
+
+        def emit(self, event: str, **facts: Any) -> None: ...
+
+
+FIRST_LOOK = 0.2
+"""Seconds after output came until the first look, as `rules.SETTLED`, which is loaded only then."""
+FRESH = 1.0
+"""Seconds for which a look is new enough for whoever asks."""
+_TAIL = 1024
+"""Bytes of the output in which a question is looked for."""
+_COMPUTES = 0.01
+"""The share of a processor from which on a program computes."""
+_UNSEEN = ("output", "busy", "quiet")
+"""Reasons that may be gone without any output: what a program does in silence."""
+_SOON = 0.01
+"""Seconds until the next look at the least: a timer may be early by a rounding."""
+_PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
+"""States of OSC 9;4 (ConEmu): a bar, an error, a bar without an end."""
+
+
+class Activity:
+    """How one session stands. `on_look` is called after each look, and each word of the program."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner, self._timers = owner, owner.timers
+        self.on_look: Callable[[], None] | None = None
+        self._standing: Standing | None = None
+        self._said: Said | None = None
+        self._stirred_at = self._looked_at = time.monotonic()
+        self._due = False
+        """Whether the first look after output is still to come."""
+        self._begun = 0
+        """The process group of the shell that has said that a command began (OSC 133), until it says more; else 0."""
+        self._prompted = 0
+        """The process group that has said that it is at its prompt (OSC 133), until a line is entered; else 0."""
+        self._used: tuple[int, list[int]] = (0, [])
+        """Ticks of processor time at the last look, and the processes that had used them."""
+        if owner.pump.pty is not None:
+            self.stirred()
+
+    # -- what happens
+
+    def stirred(self) -> None:
+        """The program has printed, or something was typed."""
+        self._stirred_at = time.monotonic()
+        if not self._due:
+            self._due = True
+            self._timers.set("activity", FIRST_LOOK, self._look)
+
+    def typed(self, *, entered: bool) -> None:
+        """A person or a script has typed, `entered` with Enter: what the program said it waits for is answered."""
+        if entered:
+            self._prompted = 0
+        if self._said is not None and self._said.state != "working":
+            self._said = None
+        self.stirred()
+
+    def say(self, state: str, question: str = "", *, bound: bool = True) -> None:
+        """The program says how it stands. `bound`: that it works holds for its job alone."""
+        from sesh import wording
+        from sesh.daemon.activity.rules import MAX_QUESTION, Said
+
+        shown = wording.one_line(question)[:MAX_QUESTION]
+        self._said = Said(state, time.time(), shown, self._group() if bound else 0)
+        self._take(self._word())
+
+    def progressed(self, body: bytes) -> None:
+        """The program has shown its progress: the text behind `9;4;` of an OSC."""
+        from sesh.daemon.activity.rules import Said
+
+        word = body.partition(b";")[0]
+        state = _PROGRESS.get(word)
+        if state is not None:
+            if self._said is None or self._said.state != state:
+                self._said = Said(state, time.time(), "", self._group(), True)
+                self._take(self._word())
+        elif word == b"0" and self._said is not None and self._said.progress:
+            self._said = None
+
+    def marked(self, body: bytes) -> None:
+        """The shell has printed a mark: a command begins (C), or it is at its prompt. `body`: all behind `133;`."""
+        if not body.endswith(REPLAYED):
+            group = self._group()
+            self._begun, self._prompted = (group, 0) if body[:1] == b"C" else (0, group)
+
+    def ended(self, *, failed: bool) -> None:
+        """The program has ended; the event `exited` tells of it."""
+        from sesh.daemon.activity.rules import DONE, EXIT, FAILED, Standing
+
+        self._timers.clear("activity")
+        self._due, self._said = False, None
+        self._standing = Standing(FAILED if failed else DONE, EXIT, time.time())
+
+    def _word(self) -> Standing:
+        """How it stands by its own word."""
+        from sesh.daemon.activity.rules import Seen, judge
+
+        return judge(self._now(), self._said, Seen(0.0), time.time())
+
+    # -- how it stands
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a person, and nobody has answered meanwhile."""
+        said = self._said is not None and self._said.state == "waiting"
+        return said or (not self._due and self._standing is not None and self._standing.state == "waiting")
+
+    def standing(self) -> Standing:
+        """How it stands. Where that may have changed unseen since the last look, it is looked at again."""
+        resting = not self._due and not self._timers.is_set("activity")
+        if resting and self._now().why in _UNSEEN and time.monotonic() - self._looked_at > FRESH:
+            self._look()
+        return self._now()
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as lists and `--status` show it."""
+        return self.standing().as_json()
+
+    def dump(self) -> list[Any]:
+        """All of it as plain data."""
+        standing, said = self._now().dump(), self._said.dump() if self._said is not None else None
+        return [standing, said, self._begun, self._prompted]
+
+    def restore(self, standing: list[Any], said: list[Any] | None, begun: int, prompted: int) -> None:
+        """Goes on from what `dump` returned."""
+        from sesh.daemon.activity.rules import Said, Standing
+
+        self._standing, self._begun, self._prompted = Standing(*standing), begun, prompted
+        self._said = Said(*said) if said is not None else None
+
+    def _now(self) -> Standing:
+        if self._standing is None:
+            from sesh.daemon.activity.rules import OUTPUT, WORKING, Standing
+
+            self._standing = Standing(WORKING, OUTPUT, self._owner.facts["created"])
+        return self._standing
+
+    def _group(self) -> int:
+        pty = self._owner.pump.pty
+        return pty.foreground() if pty is not None else 0
+
+    # -- looking
+
+    def _look(self) -> None:
+        """Looks how it stands, and says when to look again."""
+        from sesh.daemon.activity import rules
+
+        before, said = self._now(), self._said
+        silent = time.monotonic() - self._stirred_at
+        if rules.streams(before, said, silent):
+            self._timers.set("activity", max(FIRST_LOOK - silent, _SOON), self._look)
+            return
+        seen = self._seen(silent)
+        if said is not None and not rules.holds(said, seen):
+            self._said = said = None
+        self._due = silent < FIRST_LOOK
+        self._take(rules.judge(before, said, seen, time.time()))
+        again = rules.next_look(self._now(), silent)
+        if again is not None:
+            self._timers.set("activity", max(again - silent, _SOON), self._look)
+
+    def _take(self, standing: Standing) -> None:
+        """Keeps how it stands now; that is an event where it is something else than before."""
+        before, self._standing = self._now(), standing
+        if (before.state, before.question) != (standing.state, standing.question):
+            self._owner.emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
+        if self.on_look is not None:
+            self.on_look()
+
+    def _seen(self, silent: float) -> Seen:
+        """Asks the terminal and the kernel."""
+        from sesh.daemon.activity.rules import Seen
+        from sesh.daemon.pty import reading
+
+        pump = self._owner.pump
+        pty, leader = pump.pty, int(self._owner.facts["pid"])
+        now = time.monotonic()
+        elapsed, self._looked_at = now - self._looked_at, now
+        group = pty.foreground() if pty is not None and pump.running else 0
+        if pty is None or not group:
+            return Seen(silent)
+        raw = pty.raw()
+        own = group == leader and bool(self._owner.facts.get("shell"))
+        prompt = group == self._prompted or _at_prompt(pty, raw=raw, own=own)
+        if prompt and group != self._begun:
+            return Seen(silent, group=group, prompt=True)
+        found = reading.foreground(group, leader, pty.device)
+        asks = prompt or ((found.reads or not found.told) and not raw and (found.reads or not pty.echoes()))
+        reads = found.reads or asks
+        return Seen(
+            silent,
+            group=group,
+            reads=reads,
+            asks=asks,
+            busy=self._computed(found, elapsed),
+            begun=bool(self._begun),
+            question=self._question(line=not raw) if reads else "",
+        )
+
+    def _computed(self, found: Foreground, elapsed: float) -> bool:
+        """Whether the foreground has used the processor since the last look, or is made up of others now."""
+        (ticks, members), self._used = self._used, (found.ticks, found.members)
+        seconds = (found.ticks - ticks) / os.sysconf("SC_CLK_TCK")
+        return found.runs or found.members != members or seconds > _COMPUTES * elapsed
+
+    def _question(self, *, line: bool) -> str:
+        from sesh.daemon.activity.rules import question
+
+        log = self._owner.pump.log
+        return question(log.bytes(max(log.base, log.head - _TAIL)), line=line)
+
+
+def _at_prompt(pty: Pty, *, raw: bool, own: bool) -> bool:
+    """Whether a shell waits for a command line; without /proc only the session's own is known to be one."""
+    if not platform.LINUX:
+        return own and raw
+    from sesh.daemon.shell.shells import at_prompt
+
+    return at_prompt(pty)

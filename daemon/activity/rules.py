@@ -1,0 +1,149 @@
+"""The rules by which a session stands as it does: from what was seen and said, a state with its reason. Pure.
+
+The order of trust: the word of the program itself; the kernel, which knows who reads the terminal; silence. Nothing
+here knows a program, and nothing is read from the screen but the words of a question.
+"""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+WORKING, WAITING, IDLE, DONE, FAILED = "working", "waiting", "idle", "done", "failed"
+STATES = (WORKING, WAITING, IDLE, DONE, FAILED)
+HOOK, READ, PROMPT, QUIET, OUTPUT, BUSY, EXIT = "hook", "tty-read", "prompt", "quiet", "output", "busy", "exit"
+"""Why: the program said it; it reads this terminal; its shell is at the prompt; it neither prints nor computes; it
+printed just now; it computes; it has ended."""
+
+SETTLED = 0.2
+"""Seconds without output after which it has stopped."""
+LOOKS = (SETTLED, 0.5, 1.0, 2.0, 4.0, 7.0, 10.0)
+"""Seconds after output stopped at which is looked, until it is known how the session stands."""
+QUIET_AFTER = LOOKS[-1]
+MAX_QUESTION = 200
+"""Characters of a question."""
+
+
+class Standing:
+    """How a session stands: one of STATES, why, since when (seconds since the epoch), and what it asks."""
+
+    __slots__ = ("question", "since", "state", "why")
+
+    def __init__(self, state: str, why: str, since: float, question: str = "") -> None:
+        self.state, self.why, self.since, self.question = state, why, since, question
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Standing) and self.dump() == other.dump()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Standing{tuple(self.dump())!r}"
+
+    def dump(self) -> list[Any]:
+        """All of it as plain data, in the order in which the constructor takes it."""
+        return [self.state, self.why, self.since, self.question]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as lists and `--status` show it."""
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.since))
+        return {"state": self.state, "why": self.why, "since": since, "question": self.question or None}
+
+
+class Said:
+    """The program's own word: one of STATES, since when, the question, and the process group that it speaks for.
+
+    `group` is 0 where the word holds whoever has the terminal. `progress`: it came as OSC 9;4, which takes back only
+    what it said itself.
+    """
+
+    __slots__ = ("group", "progress", "question", "since", "state")
+
+    def __init__(self, state: str, since: float, question: str = "", group: int = 0, progress: bool = False) -> None:
+        self.state, self.since, self.question, self.group, self.progress = state, since, question, group, progress
+
+    def dump(self) -> list[Any]:
+        """All of it as plain data, in the order in which the constructor takes it, `progress` last."""
+        return [self.state, self.since, self.question, self.group, self.progress]
+
+
+class Seen:
+    """One look at a session.
+
+    `silent`: seconds since the program printed, or was typed to. `group`: who has the terminal. `prompt`: it is a shell
+    that waits for a command line. `reads`: it waits for a key and for nothing else. `asks`: it waits for a line, or for
+    a secret, so that there is no doubt. `busy`: it has used the processor since the last look. `begun`: its shell has
+    said that a command began. `question`: the words before the cursor.
+    """
+
+    __slots__ = ("asks", "begun", "busy", "group", "prompt", "question", "reads", "silent")
+
+    def __init__(
+        self,
+        silent: float,
+        *,
+        group: int = 0,
+        prompt: bool = False,
+        reads: bool = False,
+        asks: bool = False,
+        busy: bool = False,
+        begun: bool = False,
+        question: str = "",
+    ) -> None:
+        self.silent, self.group, self.prompt, self.reads, self.asks = silent, group, prompt, reads, asks
+        self.busy, self.begun, self.question = busy, begun, question
+
+
+def holds(said: Said, seen: Seen) -> bool:
+    """Whether the program's own word still holds. That it works ends with its job, and where it asks for a line."""
+    return said.state != WORKING or (said.group in (0, seen.group) and not seen.asks)
+
+
+def judge(before: Standing, said: Said | None, seen: Seen, now: float) -> Standing:
+    """How the session stands. `said` must hold; `now`: seconds since the epoch."""
+    if said is not None:
+        again = (before.state, before.question) == (said.state, said.question)
+        return Standing(said.state, HOOK, before.since if again else said.since, said.question)
+    if seen.prompt:
+        state, why = IDLE, PROMPT
+    elif seen.reads or seen.asks:
+        state, why = WAITING, READ
+    elif seen.silent < QUIET_AFTER:
+        state, why = WORKING, HOOK if seen.begun else OUTPUT
+    else:
+        state, why = (WORKING, BUSY) if seen.busy else (IDLE, QUIET)
+    question = seen.question if state == WAITING else ""
+    # Where it stood so before, it still does.
+    since = before.since if before.state == state else now - seen.silent
+    return Standing(state, why, since, question)
+
+
+def streams(before: Standing, said: Said | None, silent: float) -> bool:
+    """Whether it goes on as before without a look: it works, and prints."""
+    return silent < SETTLED and before.state == WORKING and (said is None or said.state == WORKING)
+
+
+def next_look(standing: Standing, silent: float) -> float | None:
+    """Seconds after output stopped at which to look again; None where nothing is left to learn until there is some."""
+    if silent < SETTLED:
+        return SETTLED
+    if standing.state != WORKING and standing.why != QUIET:
+        return None
+    return next((each for each in LOOKS if each > silent), None)
+
+
+def question(tail: bytes, *, line: bool) -> str:
+    """The words before the cursor, from the end of the output. `line`: the program reads a line, and so asks for one.
+
+    Else, where the cursor was moved about, nothing is known of what stands before it.
+    """
+    import re
+
+    rest = re.sub(rb"\x1b\[[0-9;:]*[mK]|\x1b\[\?[0-9;]*[hl]|\x07", b"", tail.rpartition(b"\n")[2].rpartition(b"\r")[2])
+    if line:
+        rest = re.split(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|.)", rest)[-1]
+    text = rest.decode("utf-8", "replace").strip()
+    return text[-MAX_QUESTION:] if text.isprintable() else ""

@@ -1,0 +1,42 @@
+"""What a program inside a session tells its daemon."""
+
+from __future__ import annotations
+
+import os
+
+from sesh import paths, platform, wire
+from sesh.errors import Refused
+from sesh.names import is_name
+from sesh.store import listing, records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.store.records import Record
+
+
+def state(word: str, question: str) -> str:
+    """Says how the program stands that called; the session's name. Raises Refused outside of any, UsageError."""
+    record = _session()
+    if record is None:
+        raise Refused("--state is for a program inside a session, and this is none")
+    name = str(record["name"])
+    # A command line typed at a shell's prompt has a process group of its own, and speaks for whoever comes after it.
+    wire.ask(name, "state", state=word, question=question, bound=os.getpgrp() != os.getpid())
+    return name
+
+
+def _session() -> Record | None:
+    """The record of the session that the caller runs in: that of its terminal, else the one that its variables name.
+
+    A program may have closed its terminal, or have one of another multiplexer's: what it says is meant all the same.
+    """
+    name = os.environ.get("SESH_SESSION", "")
+    named = records.readable(name) if is_name(name) else None
+    if named is not None and listing.holds(named, platform.controlling_tty()):
+        return named
+    found = listing.current()
+    if found is not None:
+        return found
+    path = os.environ.get("SESH_ENV_FILE", "")
+    every = (records.readable(name) for name in paths.names()) if path else ()
+    return next((each for each in every if each and records.environment_path(str(each.get("id"))) == path), None)

@@ -1,0 +1,246 @@
+"""How a session stands: what real programs look like from outside, and what they say themselves."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support import Home, Result, Terminal, wait_until
+
+Sesh = Callable[..., Result]
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+
+
+@pytest.fixture
+def work(sesh: Sesh) -> None:
+    """A shell at its first prompt."""
+    sesh("--open", "work")
+    assert sesh("--wait", "work", "--prompt", "--timeout", "15").code == 0
+
+
+def stands(sesh: Sesh, name: str = "work") -> tuple[str, str, str | None]:
+    found = sesh("--status", name, "--json").json()["activity"]
+    return found["state"], found["why"], found["question"]
+
+
+def becomes(sesh: Sesh, state: str, why: str, question: str | None = None, timeout: float = 10) -> None:
+    """Waits until the session stands so."""
+    wait_until(lambda: stands(sesh) == (state, why, question), timeout, portrait=lambda: repr(stands(sesh)))
+
+
+@pytest.mark.usefixtures("work")
+def test_a_shell_is_idle_a_command_works_and_a_question_waits(sesh: Sesh) -> None:
+    becomes(sesh, "idle", "prompt")
+    sesh("--send", "work", "while :; do echo x; sleep 0.05; done", "--enter")
+    becomes(sesh, "working", "output")
+    sesh("--send", "work", "--key", "C-c")
+    becomes(sesh, "idle", "prompt")
+    sesh("--send", "work", "read -p 'sure? ' x", "--enter")
+    becomes(sesh, "waiting", "tty-read", "sure?")
+    listed = sesh("--list", "--json").json()[0]["activity"]
+    assert set(listed) == {"state", "why", "since", "question"}
+    assert "waiting" in sesh("--list").stdout
+    assert "activity:      waiting, it reads its terminal, since " in sesh("--status", "work").stdout
+    sesh("--send", "work", "y", "--enter")
+    becomes(sesh, "idle", "prompt")
+
+
+@pytest.mark.usefixtures("work")
+def test_a_wait_until_a_person_is_needed_says_what_is_asked(sesh: Sesh, home: Home) -> None:
+    assert sesh("--wait", "work", "--waiting", "--timeout", "1").code == 124
+    waiter = home.start("--wait", "work", "--waiting", "--timeout", "15", "--json")
+    sesh("--send", "work", "sleep 0.5; read -s -p 'Password: ' x; sleep 0.6; echo; read -p 'again? ' y", "--enter")
+    answer = waiter.communicate(timeout=20)[0]
+    assert (waiter.returncode, b'"met": "waiting"' in answer, b'"match": "Password:"' in answer) == (0, True, True)
+    # The password shows nothing on the screen, and was an answer all the same.
+    sesh("--send", "work", "secret", "--enter")
+    assert sesh("--wait", "work", "--waiting", "--timeout", "15").stdout == "waiting: again?\n"
+    assert sesh("--wait", "work", "--waiting", "--timeout", "15").stdout == "waiting: again?\n"
+
+
+def test_a_wait_for_a_person_ends_with_the_session(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work", "--", "sleep", "60")
+    waiter = home.start("--wait", "work", "--waiting", "--timeout", "15")
+    wait_until(lambda: any("socket:" in link for link in _links(waiter)))
+    sesh("--kill", "work")
+    _, said = waiter.communicate(timeout=15)
+    assert waiter.returncode == 1
+    assert b"work" in said
+
+
+def _links(process: subprocess.Popen[bytes]) -> list[str]:
+    found = []
+    for number in os.listdir(f"/proc/{process.pid}/fd"):
+        try:
+            found.append(os.readlink(f"/proc/{process.pid}/fd/{number}"))
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def test_a_session_that_has_ended_is_done_or_failed(sesh: Sesh) -> None:
+    for name, code, state in (("good", 0, "done"), ("bad", 3, "failed")):
+        sesh("--exec", name, "--keep", "--", "sh", "-c", f"exit {code}")
+        assert stands(sesh, name)[:2] == (state, "exit")
+
+
+# -- the program's own word
+
+
+@pytest.mark.usefixtures("work")
+def test_a_program_says_how_it_stands_until_somebody_types(sesh: Sesh) -> None:
+    assert sesh("--run", "work", "--", "sesh", "--state", "waiting", "may I push?").code == 0
+    assert stands(sesh) == ("waiting", "hook", "may I push?")
+    assert sesh("--wait", "work", "--waiting", "--timeout", "5").stdout == "waiting: may I push?\n"
+    sesh("--send", "work", "true", "--enter")
+    becomes(sesh, "idle", "prompt")
+    answer = sesh("--run", "work", "--", "sesh", "--state", "perplexed")
+    assert answer.code == 2
+    assert "unknown state perplexed; use working, waiting, idle, done, failed" in answer.stdout
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize(
+    ("printed", "state", "question"),
+    [
+        (r"\033]9;may I push?\a", "waiting", "may I push?"),
+        (r"\033]777;notify;agent;may I push?\a", "waiting", "agent: may I push?"),
+        (r"\033]99;;may I push?\033\\", "waiting", "may I push?"),
+        (r"\033]9;4;3\a", "working", None),
+        (r"\033]9;4;2;70\a", "failed", None),
+    ],
+)
+def test_what_programs_tell_terminals_counts(sesh: Sesh, printed: str, state: str, question: str | None) -> None:
+    sesh("--send", "work", f"printf '{printed}'", "--enter")
+    becomes(sesh, state, "hook", question)
+    assert sesh("--screen", "work").code == 0
+
+
+@pytest.mark.usefixtures("work")
+def test_a_state_is_told_in_the_list_the_events_and_by_text_that_steers_no_terminal(sesh: Sesh, home: Home) -> None:
+    process = home.start("--events", "work", "--json")
+    assert process.stdout is not None
+    wait_until(lambda: any("socket:" in link for link in _links(process)))
+    sesh("--run", "work", "--", "sesh", "--state", "waiting", "a\x1b[2J\nb " + "x" * 500)
+    events: list[bytes] = []
+    while not any(b'"activity"' in line for line in events):
+        events.append(process.stdout.readline())
+    told = stands(sesh)[2]
+    assert told is not None
+    assert told.startswith("a[2J b xxx")
+    assert len(told) == 200
+    assert told.encode() in events[-1]
+
+
+def test_outside_of_a_session_there_is_nobody_to_tell(sesh: Sesh) -> None:
+    answer = sesh("--state", "waiting", "x")
+    assert (answer.code, answer.stdout) == (1, "")
+    assert answer.stderr == "sesh: --state is for a program inside a session, and this is none\n"
+
+
+@pytest.mark.usefixtures("work")
+def test_a_word_reaches_its_session_without_a_terminal_and_after_a_rename(sesh: Sesh) -> None:
+    """As from an agent that runs its hooks in sessions of their own."""
+    sesh("--run", "work", "--", "cd /; agent() { setsid -w sesh --state working </dev/null; }")
+    sesh("--rename", "work", "play")
+    sesh("--open", "work")
+    sesh("--run", "play", "--", "agent")
+    assert stands(sesh, "play")[:2] == ("working", "hook")
+
+
+# -- at rest
+
+
+def test_a_session_at_rest_is_not_looked_at(sesh: Sesh) -> None:
+    sesh("--open", "shell")
+    sesh("--open", "asks", "--", "sh", "-c", "printf 'sure? '; read x")
+    pids = [sesh("--status", name, "--json").json()["daemon_pid"] for name in ("shell", "asks")]
+    for name in ("shell", "asks"):
+        wait_until(lambda name=name: stands(sesh, name)[1] in ("prompt", "tty-read"))  # type: ignore[misc]
+
+    def switches() -> list[int]:
+        found = []
+        for pid in pids:
+            with open(f"/proc/{pid}/status", encoding="ascii") as file:
+                found.append(sum(int(line.split()[1]) for line in file if "ctxt_switches" in line))
+        return found
+
+    rested: list[list[int]] = [[], switches()]
+
+    def rests() -> bool:
+        rested.append(switches())
+        return rested[-1] == rested[-2]
+
+    wait_until(rests, timeout=15, interval=4)
+
+
+# -- real programs
+
+ASKS = [
+    ("sh -c 'printf \"Continue? [y/N] \"; read x'", "Continue? [y/N]"),
+    (f"{shlex.quote(sys.executable)} -c 'input(\"go on? \")'", "go on?"),
+    (f"{shlex.quote(sys.executable)} -c 'import getpass; getpass.getpass()'", "Password:"),
+    (f"{shlex.quote(sys.executable)} -c 'import select; select.select([0], [], [])'", None),
+    ("cat", None),
+]
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize(("line", "question"), ASKS)
+def test_a_program_that_reads_waits(sesh: Sesh, line: str, question: str | None) -> None:
+    sesh("--send", "work", f"clear; {line}", "--enter")
+    wait_until(lambda: stands(sesh)[:2] == ("waiting", "tty-read"), portrait=lambda: repr(stands(sesh)))
+    assert question is None or stands(sesh)[2] == question
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sleep 60",
+        "tail -f /dev/null",
+        f"{shlex.quote(sys.executable)} -c 'while True: __import__(\"select\").select([0], [], [], 0.5)'",
+        "(sleep 60; true) | cat",
+    ],
+)
+def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(sesh: Sesh, line: str) -> None:
+    sesh("--send", "work", line, "--enter")
+    becomes(sesh, "working", "output")
+    becomes(sesh, "idle", "quiet", timeout=20)
+
+
+@pytest.mark.needs("vim", "less")
+@pytest.mark.usefixtures("work")
+def test_an_editor_and_a_pager_wait_and_a_key_in_them_changes_nothing(
+    sesh: Sesh, terminal: Callable[..., Terminal]
+) -> None:
+    for line, leave in (("less /etc/passwd", "q"), ("vim -u NONE /etc/passwd", ":q!\r")):
+        sesh("--send", "work", line, "--enter")
+        wait_until(lambda: stands(sesh)[:2] == ("waiting", "tty-read"), portrait=lambda: repr(stands(sesh)))
+        before = sesh("--status", "work", "--json").json()["activity"]["since"]
+        screen = terminal("work", "--no-replay")
+        screen.wait_for("root")
+        for _ in range(3):
+            screen.type("j")
+            screen.pump(0.1)
+        wait_until(lambda: stands(sesh)[:2] == ("waiting", "tty-read"))
+        assert sesh("--status", "work", "--json").json()["activity"]["since"] == before
+        screen.type(leave)
+        becomes(sesh, "idle", "prompt")
+        screen.close()
+
+
+def test_it_is_handed_over_to_another_sesh(sesh: Sesh) -> None:
+    sesh("--open", "work")
+    sesh("--wait", "work", "--prompt", "--timeout", "15")
+    sesh("--run", "work", "--", "sesh", "--state", "waiting", "may I push?")
+    before: Any = sesh("--status", "work", "--json").json()["activity"]
+    assert sesh("--reload", "work").code == 0
+    assert sesh("--status", "work", "--json").json()["activity"] == before

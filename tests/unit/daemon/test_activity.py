@@ -1,0 +1,436 @@
+"""How a session stands: the rules, and when it is looked. The clock and the kernel are stand-ins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.daemon.activity import activity as module
+from sesh.daemon.activity import rules
+from sesh.daemon.activity.activity import FIRST_LOOK, Activity
+from sesh.daemon.activity.rules import Said, Seen, Standing
+from sesh.daemon.loop import timers
+from sesh.daemon.loop.timers import Timers
+from sesh.daemon.pty.reading import Foreground
+
+SHELL, JOB = 100, 200
+
+
+class Clock:
+    """A time that passes only where a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    time = monotonic
+
+
+class Pty:
+    descriptor, device = 0, 0
+
+    def __init__(self) -> None:
+        self.group, self.canonical, self.shows = SHELL, False, True
+
+    def foreground(self) -> int:
+        return self.group
+
+    def raw(self) -> bool:
+        return not self.canonical
+
+    def echoes(self) -> bool:
+        return self.shows
+
+
+class World:
+    """A session whose terminal and kernel say what a test wants; `seen` are its events."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.facts = {"pid": SHELL, "created": clock.now, "shell": True}
+        self.timers = Timers()
+        self.pump = self
+        self.running = True
+        self.pty = Pty()
+        self.prompt = False
+        self.found = Foreground()
+        self.looks = 0
+        self.log = self
+        self.base = self.head = 0
+        self.tail = b""
+        self.seen: list[tuple[str, str]] = []
+        self.activity = Activity(self)  # type: ignore[arg-type]
+
+    def bytes(self, _start: int) -> bytes:
+        return self.tail
+
+    def emit(self, event: str, **facts: Any) -> None:
+        assert event == "activity"
+        self.seen.append((facts["state"], facts["why"]))
+
+    def look(self, *_: object) -> Foreground:
+        self.looks += 1
+        return self.found
+
+    def passes(self, seconds: float) -> None:
+        """Time passes, and timers run at their time."""
+        until = self.clock.now + seconds
+        while (left := self.timers.wait_time()) is not None and self.clock.now + left <= until:
+            self.clock.now += left
+            self.timers.run()
+        self.clock.now = until
+
+    def runs(self, *, reads: bool = False, ticks: int = 0, told: bool = True) -> None:
+        """A program has the terminal from now on."""
+        self.prompt, self.pty.group = False, JOB
+        self.found = Foreground()
+        self.found.reads, self.found.ticks, self.found.told = reads, ticks, told
+
+    @property
+    def stands(self) -> tuple[str, str]:
+        standing = self.activity.standing()
+        return standing.state, standing.why
+
+
+@contextmanager
+def world() -> Iterator[World]:
+    clock = Clock()
+    with patch.object(module, "time", clock), patch.object(timers, "time", clock):
+        made = World(clock)
+        with (
+            patch("sesh.daemon.activity.activity._at_prompt", lambda *_, **__: made.prompt),
+            patch("sesh.daemon.pty.reading.foreground", made.look),
+        ):
+            yield made
+
+
+# -- the kernel's word
+
+
+def test_a_shell_at_its_prompt_is_idle_and_is_not_looked_at_again() -> None:
+    with world() as here:
+        here.prompt = True
+        here.passes(FIRST_LOOK)
+        assert here.stands == ("idle", "prompt")
+        assert here.timers.wait_time() is None
+        here.passes(3600)
+        assert here.looks == 0
+
+
+def test_a_program_that_reads_the_terminal_waits_with_the_words_before_the_cursor() -> None:
+    with world() as here:
+        here.runs(reads=True)
+        here.tail = b"make: done\r\nContinue? [Y/n] "
+        here.passes(FIRST_LOOK)
+        assert here.stands == ("waiting", "tty-read")
+        assert here.activity.as_json()["question"] == "Continue? [Y/n]"
+        assert here.timers.wait_time() is None
+
+
+def test_a_secret_that_is_asked_by_another_user_is_seen_by_the_terminal_alone() -> None:
+    with world() as here:
+        here.runs(told=False)
+        here.pty.canonical, here.pty.shows = True, False
+        here.tail = b"[sudo] password for ann: "
+        here.passes(FIRST_LOOK)
+        assert here.stands == ("waiting", "tty-read")
+        assert here.activity.as_json()["question"] == "[sudo] password for ann:"
+
+
+def test_silence_is_told_after_ten_seconds_and_is_never_called_waiting() -> None:
+    with world() as here:
+        here.runs()
+        here.passes(rules.QUIET_AFTER - 0.1)
+        assert here.stands == ("working", "output")
+        here.passes(0.2)
+        assert here.stands == ("idle", "quiet")
+        assert here.looks <= len(rules.LOOKS)
+        assert here.timers.wait_time() is None
+
+
+def test_a_silent_program_that_computes_works() -> None:
+    with world() as here:
+        here.runs()
+        for _ in range(12):
+            here.found.ticks += os.sysconf("SC_CLK_TCK")
+            here.passes(1)
+        assert here.stands == ("working", "busy")
+        assert here.timers.wait_time() is None
+
+
+def test_who_asks_learns_what_changed_in_silence() -> None:
+    with world() as here:
+        here.runs()
+        here.passes(11)
+        here.runs(reads=True)
+        here.passes(60)
+        assert here.seen[-1] == ("idle", "quiet")
+        assert here.stands == ("waiting", "tty-read")
+        looks = here.looks
+        assert here.stands == ("waiting", "tty-read")
+        assert here.looks == looks
+
+
+def test_an_answer_is_followed_by_another_look_though_nothing_is_printed() -> None:
+    with world() as here:
+        here.runs(reads=True)
+        here.passes(1)
+        assert here.activity.waits
+        here.activity.typed(entered=True)
+        assert [here.activity.waits] == [False]
+        here.runs()
+        here.passes(FIRST_LOOK)
+        assert here.stands == ("working", "output")
+
+
+# -- never flapping
+
+
+@given(st.lists(st.tuples(st.floats(0.001, FIRST_LOOK - 0.001), st.booleans(), st.booleans()), max_size=300))
+def test_it_works_for_as_long_as_output_streams_whatever_else_is_seen(steps: list[tuple[float, bool, bool]]) -> None:
+    with world() as here:
+        here.runs()
+        for gap, reads, prompt in steps:
+            here.found.reads, here.prompt = reads, prompt
+            here.passes(gap)
+            here.activity.stirred()
+            assert here.activity._now().state == "working"
+        assert here.seen == []
+        assert here.looks == 0
+
+
+@given(st.lists(st.floats(0.001, rules.QUIET_AFTER - 0.5), max_size=50))
+def test_a_program_that_prints_now_and_then_works_all_the_time(gaps: list[float]) -> None:
+    with world() as here:
+        here.runs()
+        for gap in gaps:
+            here.passes(gap)
+            here.activity.stirred()
+        assert here.seen == []
+
+
+@given(st.lists(st.floats(0.001, 5), max_size=100))
+def test_a_shell_at_its_prompt_stays_idle_while_a_background_job_prints(gaps: list[float]) -> None:
+    with world() as here:
+        here.prompt = True
+        here.passes(1)
+        for gap in gaps:
+            here.activity.stirred()
+            here.passes(gap)
+        assert here.seen == [("idle", "prompt")]
+
+
+@given(
+    st.sampled_from(rules.STATES),
+    st.booleans(),
+    st.floats(0, 100),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_what_follows_from_the_same_is_the_same_and_begins_once(
+    state: str, said: bool, silent: float, prompt: bool, reads: bool, asks: bool, busy: bool
+) -> None:
+    seen = Seen(silent, group=1, prompt=prompt, reads=reads, asks=asks, busy=busy)
+    word = Said(state, 5.0, "go on?", 1) if said else None
+    if word is not None and not rules.holds(word, seen):
+        word = None
+    once = rules.judge(Standing(state, "output", 1.0), word, seen, 1000.0)
+    again = rules.judge(once, word, seen, 2000.0)
+    assert again == once
+    assert once.state in rules.STATES
+    assert (once.why == "quiet") <= (once.state == "idle")
+    assert (once.why == "tty-read") == (word is None and not prompt and (reads or asks))
+    nothing_left = rules.next_look(once, silent) is None
+    assert nothing_left or silent < rules.QUIET_AFTER
+
+
+# -- the program's own word
+
+
+def test_the_program_s_word_counts_for_more_than_what_is_seen() -> None:
+    with world() as here:
+        here.runs()
+        here.activity.say("waiting", "may I push?")
+        assert here.stands == ("waiting", "hook")
+        assert here.activity.waits
+        for _ in range(50):
+            here.activity.stirred()
+            here.passes(0.1)
+        here.passes(30)
+        assert here.stands == ("waiting", "hook")
+        assert here.seen == [("waiting", "hook")]
+
+
+def test_a_question_is_answered_by_typing() -> None:
+    with world() as here:
+        here.runs()
+        here.activity.say("waiting", "may I push?")
+        here.activity.typed(entered=False)
+        assert not here.activity.waits
+        here.passes(1)
+        assert here.stands == ("working", "output")
+
+
+def test_typing_ahead_does_not_end_the_word_that_it_works() -> None:
+    with world() as here:
+        here.runs()
+        here.activity.say("working")
+        here.activity.typed(entered=True)
+        here.passes(60)
+        assert here.stands == ("working", "hook")
+
+
+@pytest.mark.parametrize(("bound", "then"), [(True, ("idle", "prompt")), (False, ("working", "hook"))])
+def test_that_it_works_holds_for_its_job(bound: bool, then: tuple[str, str]) -> None:
+    with world() as here:
+        here.runs()
+        here.activity.say("working", bound=bound)
+        here.prompt, here.pty.group = True, SHELL
+        here.activity.stirred()
+        here.passes(1)
+        assert here.stands == then
+
+
+def test_what_a_job_said_last_stays_until_somebody_types() -> None:
+    with world() as here:
+        here.runs()
+        here.activity.say("done", "all tests passed")
+        here.prompt, here.pty.group = True, SHELL
+        here.activity.stirred()
+        here.passes(60)
+        assert here.activity.as_json()["question"] == "all tests passed"
+        here.activity.typed(entered=False)
+        here.passes(1)
+        assert here.stands == ("idle", "prompt")
+
+
+def test_a_line_that_is_asked_for_outweighs_that_it_works() -> None:
+    with world() as here:
+        here.runs(reads=True)
+        here.activity.say("working")
+        here.pty.canonical = False
+        here.activity.stirred()
+        here.passes(1)
+        assert here.stands == ("working", "hook")
+        here.pty.canonical = True
+        here.activity.stirred()
+        here.passes(1)
+        assert here.stands == ("waiting", "tty-read")
+
+
+def test_the_same_word_again_is_no_news() -> None:
+    with world() as here:
+        here.runs()
+        for _ in range(3):
+            here.activity.say("working")
+            here.passes(5)
+        assert here.activity.standing().since == 1000.0
+        assert here.seen == []
+        assert here.stands == ("working", "hook")
+
+
+def test_progress_is_a_word_and_is_taken_back() -> None:
+    with world() as here:
+        here.runs()
+        here.activity.progressed(b"1;50")
+        assert here.stands == ("working", "hook")
+        here.activity.progressed(b"2;50")
+        assert here.stands == ("failed", "hook")
+        here.activity.progressed(b"0")
+        here.activity.stirred()
+        here.passes(1)
+        assert here.stands == ("working", "output")
+        here.activity.say("waiting", "go on?")
+        here.activity.progressed(b"0")
+        here.activity.progressed(b"7")
+        assert here.stands == ("waiting", "hook")
+
+
+def test_marks_tell_a_prompt_that_no_shell_here_shows_until_a_line_is_entered() -> None:
+    """As of a shell at the other end of ssh."""
+    with world() as here:
+        here.runs()
+        here.activity.marked(b"A")
+        here.activity.stirred()
+        here.passes(1)
+        assert here.stands == ("idle", "prompt")
+        here.activity.typed(entered=False)
+        here.passes(1)
+        assert here.stands == ("idle", "prompt")
+        here.activity.typed(entered=True)
+        here.passes(1)
+        assert here.stands == ("working", "output")
+        here.activity.marked(b"A;sesh=replay")
+        here.activity.stirred()
+        here.passes(1)
+        assert here.stands == ("working", "output")
+
+
+def test_a_shell_that_reads_a_line_within_a_command_asks() -> None:
+    """As fish's `read` does, which looks like its prompt but for the mark."""
+    with world() as here:
+        here.prompt = True
+        here.activity.marked(b"C")
+        here.passes(1)
+        assert here.stands == ("waiting", "tty-read")
+        here.activity.marked(b"D;0")
+        here.activity.stirred()
+        here.passes(1)
+        assert here.stands == ("idle", "prompt")
+
+
+def test_a_command_that_the_shell_says_has_begun_works() -> None:
+    with world() as here:
+        here.activity.marked(b"C")
+        here.runs()
+        here.passes(1)
+        assert here.stands == ("working", "hook")
+
+
+def test_all_of_it_goes_over_to_another_image() -> None:
+    with world() as here:
+        here.runs()
+        here.activity.say("waiting", "may I push?")
+        other = Activity(here)  # type: ignore[arg-type]
+        other.restore(*here.activity.dump())
+        assert other.dump() == here.activity.dump()
+        assert other.waits
+
+
+# -- the words before the cursor
+
+
+@pytest.mark.parametrize(
+    ("tail", "shown"),
+    [
+        (b"Password: ", "Password:"),
+        (b"line\r\nDo you want to continue? [Y/n] ", "Do you want to continue? [Y/n]"),
+        (b"\x1b[1;32mname:\x1b[0m (app) ", "name: (app)"),
+        (b"\x1b[?2004h>>> ", ">>>"),
+        (b"\x1b[24;1H\x1b[7mnotes.txt\x1b[27m\x1b[K", ""),
+        (b"", ""),
+        (b"x" * 500, "x" * rules.MAX_QUESTION),
+    ],
+)
+def test_a_question_is_the_line_of_the_cursor_where_it_is_one(tail: bytes, shown: str) -> None:
+    assert rules.question(tail, line=False) == shown
+
+
+def test_of_a_program_that_reads_a_line_the_last_words_are_the_question() -> None:
+    assert rules.question(b"\x1b[H\x1b[2J\x1b[3JContinue? ", line=True) == "Continue?"
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_a_question_never_steers_a_terminal(tail: bytes, line: bool) -> None:
+    assert rules.question(tail, line=line).isprintable()
