@@ -67,6 +67,12 @@ def activity(session: dict[str, Any]) -> str:
     return plain("quiet" if found.get("why") == "quiet" else found.get("state") or "")
 
 
+def asks(session: dict[str, Any]) -> str:
+    """What the program in a session asks a person, empty where it does not wait or its words are not known."""
+    found = session.get("activity") or {}
+    return one_line(str(found.get("question") or "")) if found.get("state") == "waiting" else ""
+
+
 def runs(session: dict[str, Any]) -> str:
     """What runs in a session: the command in the foreground, as it may be typed, and the title that it has set.
 

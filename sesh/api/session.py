@@ -74,8 +74,9 @@ class Result:
 class Met:
     """What a wait has come to.
 
-    `met`: `exit`, `prompt`, `idle` or `for`. `match`: the text that was looked for. `exit_code`: of a session that has
-    ended. `position`: where in the session's output that was, for the next wait's `since`.
+    `met`: `exit`, `prompt`, `waiting`, `idle` or `for`. `match`: the text that was looked for, or what is asked.
+    `exit_code`: of a session that has ended. `position`: where in the session's output that was, for the next wait's
+    `since`.
     """
 
     met: str
@@ -335,6 +336,7 @@ class Session:
         *,
         exit: bool = False,  # noqa: A002 (the word of the command line)
         prompt: bool = False,
+        waiting: bool = False,
         idle: float | None = None,
         pattern: str | None = None,
         since: int | Literal["start"] | None = None,
@@ -343,9 +345,10 @@ class Session:
     ) -> Met:
         """Waits until the first of the conditions holds; without any, for the end.
 
-        `exit`: it has ended, also days ago. `prompt`: its shell reads a command line. `idle`: it printed nothing for so
-        many seconds. `pattern`: a line holds a match of the regular expression. What counts is the output after the
-        last `send` or `run` of anybody, or from `since` on: a position, or "start" for all that is kept.
+        `exit`: it has ended, also days ago. `prompt`: its shell reads a command line. `waiting`: it waits for a person;
+        what it asks is the `match`. `idle`: it printed nothing for so many seconds. `pattern`: a line holds a match of
+        the regular expression. What counts is the output after the last `send` or `run` of anybody, or from `since` on:
+        a position, or "start" for all that is kept.
 
         Raises TimedOut after `timeout` seconds, Refused where it ends and that was not waited for, Interrupted where
         `stop` ended the waiting, UsageError for an invalid pattern.
@@ -363,6 +366,7 @@ class Session:
                         self.name,
                         exit_=exit,
                         prompt=prompt,
+                        waiting=waiting,
                         idle=silence,
                         pattern=pattern,
                         begin=begin,
@@ -373,7 +377,7 @@ class Session:
             gone = self.host is None or isinstance(error, (NotFound, follow.DaemonDied))
             if stop.stopped or not gone:
                 raise
-            if not exit and (prompt or idle is not None or pattern is not None):
+            if not exit and (prompt or waiting or idle is not None or pattern is not None):
                 raise
             ended = self._target.call("follow.ended", name=self.name)
             if ended is None:

@@ -404,11 +404,12 @@ class _Picker:
         self._stage.draw([head, *lines, *about, self._last(columns)][:rows])
 
     def _about(self, columns: int) -> str:
-        """The whole directory of what is marked, and what runs there, which the list may have no room for."""
+        """What the marked session asks, its whole directory and what runs there, which the list has no room for."""
         if self._mark is None or self._mark[0] == _NEW:
             return ""
         *_, place, runs = self._cells(self._mark, 0)
-        return f"\x1b[2m{wording.cut(f'{place}  {runs}', columns)}"
+        asked = wording.asks(self._shown[self._mark])
+        return f"\x1b[2m{wording.cut('  '.join(filter(None, (asked, place, runs))), columns)}"
 
     def _last(self, columns: int) -> str:
         """The last line: a question, what became of the last act, or what the keys do."""
@@ -447,16 +448,18 @@ class _Picker:
         return lines + [" " * width] * (rows - len(lines))
 
     def _cells(self, key: Key, now: float) -> tuple[str, ...]:
-        """What a row shows: a mark, the name and host, the state, how long it has been idle, its place, what runs."""
+        """What a row shows: a mark, name and host, state, how it stands, how long it is idle, its place, what runs."""
         if key[0] == _DIRECTORY:
-            return "+", self._name_for(key[1]), "new", "", wording.at_home(wording.plain(key[1])), ""
+            return "+", self._name_for(key[1]), "new", "", "", wording.at_home(wording.plain(key[1])), ""
         if key[0] == _NEW:
-            return "+", key[1], "new", "", "", ""
+            return "+", key[1], "new", "", "", "", ""
         session = self._shown[key]
         state = wording.state(session).partition(" (")[0]
         place = wording.at_home(wording.plain(session.get("cwd") or ""))
         idle = wording.age(session.get("last_activity"), now)
-        return views.mark(session), _title(key), state, idle, place, wording.runs(session)
+        stands = wording.activity(session)
+        stands = "" if stands in ("idle", "quiet") else stands  # room is scarce, and its age stands beside it
+        return views.mark(session), _title(key), state, stands, idle, place, wording.runs(session)
 
     def _row(self, key: Key, cells: tuple[str, ...], widths: Sequence[int], width: int) -> str:
         """One row, its state coloured, or all of it inverse where it is marked."""
@@ -467,23 +470,24 @@ class _Picker:
                 continue
             text = wording.cut(cell, column, keeps_end=at == _PLACE)
             text += " " * (column - wording.columns(text) + (_GAP if at else 0))
-            coloured = at == _STATE and code and self._coloured and key != self._mark
-            line += f"\x1b[{code}m{text}\x1b[m" if coloured else text
+            colour = code if at == _STATE else views.SIGNALS.get(cell, "") if at == _ACTIVITY else ""
+            coloured = colour and self._coloured and key != self._mark
+            line += f"\x1b[{colour}m{text}\x1b[m" if coloured else text
             room += column + (_GAP if at else 0)
         return f"\x1b[7m{line}{' ' * (width - room)}\x1b[m" if key == self._mark else line + " " * (width - room)
 
 
-_NAME, _STATE, _IDLE, _PLACE, _RUNS = range(1, 6)
+_NAME, _STATE, _ACTIVITY, _IDLE, _PLACE, _RUNS = range(1, 7)
 _GAP = 2
 
 
 def _widths(cells: Sequence[tuple[str, ...]], width: int) -> list[int]:
     """The width of each cell of the rows, 0 for one that has no room; with gaps they are not wider than `width`."""
-    wanted = [max((wording.columns(row[at]) for row in cells), default=0) for at in range(6)]
-    widths = [1, min(wanted[_NAME], max(_NARROW, width // 3)), 0, 0, 0, 0]
+    wanted = [max((wording.columns(row[at]) for row in cells), default=0) for at in range(7)]
+    widths = [1, min(wanted[_NAME], max(_NARROW, width // 3)), 0, 0, 0, 0, 0]
     widths[_NAME] = min(widths[_NAME], width - 1 - _GAP)
     left = width - 1 - widths[_NAME] - _GAP
-    for at, least in ((_STATE, 4), (_IDLE, wanted[_IDLE])):
+    for at, least in ((_STATE, 4), (_ACTIVITY, wanted[_ACTIVITY]), (_IDLE, wanted[_IDLE])):
         if left >= least + _GAP and wanted[at]:
             widths[at] = min(wanted[at], left - _GAP)
             left -= widths[at] + _GAP

@@ -28,7 +28,7 @@ _DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY)
 """What a narrow terminal is spared, in this order."""
 _NARROWEST, _SHORTEST = 12, 4
 _LINES = 300
-_SIGNALS = {"waiting": "1;33", "failed": "31"}
+SIGNALS = {"waiting": "1;33", "failed": "31"}
 """The SGR parameters of how a session stands, where a person is to look."""
 SKIPPED = "unreachable less than a minute ago; not asked again"
 
@@ -76,7 +76,7 @@ class Table:
             drawn.append(self._line(HEADINGS, widths, ["2"] * len(HEADINGS)))
             self._headed = True
         for session, line in zip(sessions, cells, strict=True):
-            own, signal = "1" if session.get("current") else "", _SIGNALS.get(line[_ACTIVITY], "")
+            own, signal = "1" if session.get("current") else "", SIGNALS.get(line[_ACTIVITY], "")
             codes = ["1", own, colour(session), signal, "2", "2", "", ""]
             drawn.append(self._line(line, widths, codes))
         return drawn

@@ -58,7 +58,11 @@ class Tools:
 
     @tool(READING)
     def list_(self, host: Host = None, remotes: bool = False) -> Rows:
-        """List the sessions of this machine, or of one host; with remotes=true also those of all known hosts."""
+        """List the sessions of this machine, or of one host; with remotes=true also those of all known hosts.
+
+        `activity` tells how each stands: its state is working, waiting (for a person; question is what it asks), idle,
+        done or failed; `why` is hook (the program says so), tty-read, prompt, quiet, output, busy or exit.
+        """
         return Rows(sessions=wording.encodable(sessions(host, remotes=remotes)))
 
     @tool(DOING)
@@ -164,8 +168,11 @@ class Tools:
         self,
         name: Name,
         until: Annotated[
-            list[Literal["exit", "prompt"]],
-            Field(description="exit: it has ended; prompt: its shell is at the prompt."),
+            list[Literal["exit", "prompt", "waiting"]],
+            Field(
+                description="exit: it has ended; prompt: its shell is at the prompt; waiting: it waits for a person, "
+                "and match is what it asks."
+            ),
         ] = [],  # noqa: B006
         pattern: Annotated[
             str | None, Field(description="Or a line of output matches this regular expression.")
@@ -186,6 +193,7 @@ class Tools:
                 met = session.wait(
                     exit="exit" in until,
                     prompt="prompt" in until,
+                    waiting="waiting" in until,
                     idle=idle,
                     pattern=pattern,
                     since=since,
@@ -398,7 +406,9 @@ class Waited(BaseModel):
 
     session: str
     host: str | None
-    met: str = Field(description="exit, prompt, idle, for; or timeout: none of them yet, and the session goes on.")
+    met: str = Field(
+        description="exit, prompt, waiting, idle, for; or timeout: none of them yet, and the session goes on."
+    )
     match: str | None
     exit_code: int | None
     position: int | None = Field(description="Pass it as `since` to continue from here.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -153,6 +154,16 @@ def test_a_word_reaches_its_session_without_a_terminal_and_after_a_rename(sesh: 
     sesh("--open", "work")
     sesh("--run", "play", "--", "agent")
     assert stands(sesh, "play")[:2] == ("working", "hook")
+
+
+def test_the_picker_shows_who_waits_and_what_is_asked(sesh: Sesh, terminal: Callable[..., Terminal]) -> None:
+    sesh("--open", "agent", "--", "sh", "-c", "printf 'may I push? '; read x")
+    sesh("--wait", "agent", "--waiting", "--timeout", "10")
+    opened = terminal("--pick")
+    opened.wait_for(re.compile(r"agent +detached +waiting .*│"))
+    opened.wait_for(re.compile(r"^may I push\?  ~ ", re.MULTILINE))
+    opened.type("\x1b")
+    assert opened.exit_code() == 1
 
 
 # -- at rest

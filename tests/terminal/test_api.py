@@ -48,6 +48,19 @@ def test_a_tilde_that_no_shell_has_taken_is_the_home(home: Home) -> None:
     assert Session("job").exec("pwd", directory="~").output == f"{home.path}\n"
 
 
+def test_a_session_that_waits_for_a_person_says_what_it_asks() -> None:
+    work = Session.open("work")
+    work.wait(prompt=True, timeout=20)
+    work.send("read -p 'go on? ' answer", enter=True)
+    met = work.wait(waiting=True, timeout=20)
+    assert (met.met, met.match) == ("waiting", "go on?")
+    assert work.status()["activity"]["question"] == "go on?"
+    assert [each["activity"]["state"] for each in sessions()] == ["waiting"]
+    work.send("y", enter=True)
+    with pytest.raises(TimedOut):
+        work.wait(waiting=True, timeout=1)
+
+
 def test_time_that_runs_out_is_no_error_of_a_command_and_one_of_a_wait() -> None:
     work = Session.open("work")
     late = work.run("sleep 1; echo late", timeout=0.1)

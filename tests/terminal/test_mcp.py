@@ -57,6 +57,10 @@ def test_an_agent_works_in_a_session_that_a_person_sees(home: Home) -> None:
         sent = await agent.call("send", name="work", text="read -p 'who? ' who", enter=True)
         met = await agent.call("wait", name="work", pattern="who\\? $", since=sent["position"])
         assert met["met"] == "for"
+        asked = await agent.call("wait", name="work", until=["waiting"])
+        assert (asked["met"], asked["match"]) == ("waiting", "who?")
+        for found in (await agent.call("list"), await agent.call("status", name="work")):
+            assert found["sessions"][0]["activity"]["state"] == "waiting"
         assert (await agent.call("wait", name="work", pattern="never", timeout=0.2))["met"] == "timeout"
         await agent.call("send", name="work", text="Ada", enter=True)
         await agent.call("wait", name="work", until=["prompt"])
