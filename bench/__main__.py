@@ -29,7 +29,7 @@ PARTS = {
     "sustained": streaming.sustained,
     "growth": growth.grow,
 }
-THOROUGH = ("crowd", "sustained", "growth")
+THOROUGH = ("crowd", "sustained", "growth", "predict")
 """What the quick run leaves out."""
 
 

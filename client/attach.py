@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.client.reconnect import Reconnect
+    from sesh.client.race import Reconnect
 
     Connect = Callable[[str, str | None], wire.Connection]
 
@@ -38,10 +38,9 @@ def attach(
     """Attach the terminal on descriptors 0 and 1 to the session at the other end of `connection`, until that ends.
 
     No HELLO was sent on `connection`, and it is closed in the end. `connect` makes a connection to another session by
-    name and host, for a switch. `reconnect` makes one attempt to replace a lost link: it gets name, host, session id,
-    the position of the first missing byte and the time of the last received one (monotonic), and raises Ended where
-    the session has ended meanwhile. The closing line is printed here. A signal that ends this process becomes
-    SystemExit with 128 and its number, after the terminal was restored.
+    name and host, for a switch. `reconnect` makes one attempt to replace a lost link (see `client.race`), and
+    raises Ended where the session has ended meanwhile. The closing line is printed here. A signal that ends this
+    process becomes SystemExit with 128 and its number, after the terminal was restored.
 
     Raises Refused where there is no terminal, what the daemon answers to HELLO, Unreachable, ProtocolError.
     """
@@ -120,7 +119,7 @@ class _Client:
         lost = self._attachment
         if lost.host is None or not lost.session_id:
             return outcome
-        if not lost.connection.broken():
+        if lost.raced is None and not lost.connection.broken():
             outcome.reason = "died"
             return outcome
         lost.connection.close()
@@ -129,12 +128,14 @@ class _Client:
 
         reconnector = Reconnector(lost, self.display, reconnect, since, self._backoff)
         result = reconnector.run()
+        lost.close()
         if isinstance(result, Outcome):
             return result
         hello = self._hello(result, lost.host)
         hello |= {"client": self._token, "id": lost.session_id, "since": since}
         redraw = protocol.frame(protocol.REDRAW) if reconnector.notice_shown else b""
         self._attachment = lost.reconnected(result, wire.greeting("attach", **hello) + redraw)
+        self._attachment.watch_link(reconnect, self._backoff)
         return None
 
     def _switch(self) -> None:
@@ -178,6 +179,8 @@ class _Client:
         greeting = wire.greeting("attach", **hello)
         attachment = Attachment(connection, self.display, name, host, self.options, greeting)
         attachment.on_welcome = self._welcomed
+        if host is not None and self._reconnect is not None:
+            attachment.watch_link(self._reconnect, self._backoff)
         return attachment
 
     def _hello(self, connection: wire.Connection, host: str | None, *, replace: bool = False) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import AttachOptions, Outcome
 from sesh.client.terminal import EXIT_SIGNALS
+from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable
 from sesh.keepalive import Keepalive
 from sesh.lean import signal
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
     from sesh.client.hint import Hint
     from sesh.client.predict.predictor import Predictor
+    from sesh.client.race import Attempts, Race, Reconnect
     from sesh.client.terminal import RawTerminal
+    from sesh.client.wake import Wake
+    from sesh.keepalive import Backoff
     from sesh.wire import Connection
 
 _READ_SIZE, _FLOOD_READ_SIZE = 16 << 10, 32 << 10  # larger buffers only in a flood: allocating them takes time
@@ -32,6 +36,8 @@ _HELLO_TIMEOUT = 10.0
 _GOODBYE_TIMEOUT = 0.2
 """Seconds for the daemon to say how it left the screen, and for the terminal to take pending output."""
 _NOTICE_SECONDS = 3.0  # a notice stays so long, or until a key is pressed
+ASK_AFTER, ANSWER_AFTER = 1.0, 0.5
+"""Seconds of silence on a link after which a key asks whether it lives; and, beside a round trip, after a key."""
 _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # in each form that terminals send
 _OFFLINE_LIMIT = 4096  # bytes that may be typed while the link is down
 _IDLE_MS = 10  # the ledger reads a burst after it was shown: at the same time they would slow each other down
@@ -76,7 +82,12 @@ class Attachment:
         self._input = UnacknowledgedInput()
         self._outbox = bytearray(hello)
         self._poller = Poller()
-        self._interest: tuple[bool, ...] = ()
+        self._interest: tuple[int, ...] = ()
+        self.raced: Connection | Exception | None = None
+        """Another link that was opened beside this one, and was there first; or how the session has ended."""
+        self._race: Race | None = None
+        self._wake: Wake | None = None
+        self._answer_by = 0.0  # when the link is asked, where nothing has come since a key
         self._outcome: Outcome | None = None
         self._ending: Outcome | None = None  # the outcome as soon as all output is shown
         self._read_closed = self._write_closed = False
@@ -128,6 +139,23 @@ class Attachment:
             attachment._predictor.round_trip = self._predictor.round_trip
         return attachment
 
+    def watch_link(self, reconnect: Reconnect, backoff: Backoff) -> None:
+        """From now on ask the link at once where it may be dead, and open another beside it by `reconnect`."""
+        from sesh.client.race import Race
+
+        def attempt(started: Callable[[Callable[[], None]], None]) -> Connection:
+            heard = self.keepalive.heard_at
+            return reconnect(self.name, self.host or "", self.session_id, self.position, heard, beside=started)
+
+        self._race = Race(lambda: self._send(protocol.frame(protocol.PING)), attempt, backoff)
+
+    def take_attempts(self) -> Attempts | None:
+        """The attempts that are under way to open another link; they are the caller's now."""
+        if self._race is None:
+            return None
+        attempts, self._race.attempts = self._race.attempts, None
+        return attempts
+
     def typed_ahead(self, key: bytes) -> None:
         """A key was typed before the terminal was raw: the detach key leaves; any other was lost."""
         if ("detach",) in [event[:1] for event in self._keys.feed(key)]:
@@ -156,6 +184,7 @@ class Attachment:
 
     def close(self) -> None:
         """Detach and close the connection, silently."""
+        self._stop_watching_link()
         self._send(protocol.message(protocol.DETACH, {}))
         self.connection.close()
 
@@ -184,6 +213,8 @@ class Attachment:
             self._send(b"")
         if connection.inbound in ready and self._interest[0] and self._outcome is None:
             self._receive()
+        if self._race is not None and self.welcome and self._outcome is None:
+            self._watch_race(self._race, ready)
         if self._flush_by or self._notice_by or self._leave_by or self._welcome_by or self.keepalive.due:
             self._run_timers()
 
@@ -192,7 +223,8 @@ class Attachment:
         display = self.display
         receive = not self._read_closed and self._ending is None and display.pending < MAX_PENDING
         read_keys = not (self._leave_by or self._input.full)
-        interest = (receive, read_keys, display.pending > 0, len(self._outbox) > 0)
+        racing = self._race.descriptor if self._race is not None else -1
+        interest = (receive, read_keys, display.pending > 0, len(self._outbox) > 0, racing)
         if interest != self._interest:
             self._interest = interest
             self._watch(*interest)
@@ -206,19 +238,23 @@ class Attachment:
         else:
             if display.title_due:
                 display.show_title()
+            race_due = self._race.due if self._race is not None else 0.0
             due = [self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self.keepalive.due]
+            due += [race_due, self._answer_by]
             left = max(0.0, min(filter(None, due)) - time.monotonic()) if any(due) else None
             ready = self._poller.poll(None if left is None else math.ceil(left * 1000))
         return dict(ready)
 
-    def _watch(self, receive: bool, read_keys: bool, show: bool, send: bool) -> None:
+    def _watch(self, receive: int, read_keys: int, show: int, send: int, racing: int) -> None:
         terminal, connection = self.terminal, self.connection
         self._poller.watch(
             (terminal.signals, select.POLLIN, True),
-            (connection.inbound, select.POLLIN, receive),
-            (terminal.inbound, select.POLLIN, read_keys),
-            (terminal.outbound, select.POLLOUT, show),
-            (connection.outbound, select.POLLOUT, send),
+            (connection.inbound, select.POLLIN, receive > 0),
+            (terminal.inbound, select.POLLIN, read_keys > 0),
+            (terminal.outbound, select.POLLOUT, show > 0),
+            (connection.outbound, select.POLLOUT, send > 0),
+            (racing, select.POLLIN, racing >= 0),
+            *((descriptor, select.POLLIN, True) for descriptor in (self._wake.descriptors if self._wake else ())),
         )
 
     def _run_timers(self) -> None:
@@ -256,6 +292,11 @@ class Attachment:
     def _handle_keys(self, events: list[Any]) -> None:
         if events and self._hint is not None:
             self._end_hint()
+        if events and self._race is not None:
+            now = time.monotonic()
+            if now > self.keepalive.heard_at + ASK_AFTER:
+                self._doubt_link()
+            self._answer_by = self._answer_by or now + ANSWER_AFTER + self._round_trip
         for event in events:
             if event[0] == "detach":
                 self._detach()
@@ -305,6 +346,7 @@ class Attachment:
             self.terminal.take_signals()
             self._redisplay()
         elif signal.SIGCONT in signals:
+            self._doubt_link()
             self.terminal.raw()
             self._resize()
             self._send(protocol.frame(protocol.REDRAW))
@@ -361,6 +403,9 @@ class Attachment:
         self._read_size = _FLOOD_READ_SIZE if len(data) == self._read_size else _READ_SIZE
         if self.keepalive.due:
             self.keepalive.heard()
+        if self._race is not None:
+            self._answer_by = 0.0
+            self._race.heard()
         for kind, payload in self.connection.decoder.feed(data):
             self._handle_frame(kind, payload)
 
@@ -440,6 +485,46 @@ class Attachment:
             self._stop_predicting()
         if at_once:
             self._outcome = self._outcome or outcome
+
+    # -- whether the link lives
+
+    def _doubt_link(self) -> None:
+        """Something says that the link may be dead."""
+        if self._race is not None and self.welcome and self._ending is None:
+            self._race.doubt(self._round_trip)
+
+    @property
+    def _round_trip(self) -> float:
+        """Seconds, where they were measured."""
+        predictor = self._predictor
+        return (predictor.round_trip.smoothed or 0.0) if predictor is not None else 0.0
+
+    def _watch_race(self, race: Race, ready: dict[int, int]) -> None:
+        if self._wake is None:
+            from sesh.client.wake import Wake
+
+            self._wake = Wake()
+            self._interest = ()
+        for descriptor in self._wake.descriptors:
+            if descriptor in ready and self._wake.happened(descriptor):
+                self._doubt_link()
+        now = time.monotonic()
+        if self._answer_by and now >= self._answer_by:
+            self._answer_by = 0.0
+            self._doubt_link()
+        if race.due and now >= race.due:
+            race.run()
+        if race.descriptor in ready and self._ending is None:
+            self.raced = race.won()
+            if self.raced is not None:
+                self._end(Outcome("lost", self.name, self.host, reason="raced"), at_once=True)
+
+    def _stop_watching_link(self) -> None:
+        if self._race is not None:
+            self._race.close()
+        if self._wake is not None:
+            self._wake.close()
+            self._wake = None
 
     # -- prediction
 
@@ -550,75 +635,3 @@ class Poller:
             if self._watched.get(descriptor) != events:
                 self._register(descriptor, events)
         self._watched = wanted
-
-
-WINDOW = 256 << 10
-"""Bytes of input in flight: sent and not acknowledged."""
-LIMIT = 16 << 20
-"""Bytes of unsent input before the terminal is not read any more."""
-_MAX_FRAME = 64 << 10
-
-
-class UnacknowledgedInput:
-    """Input that has not reached the program yet: numbered, kept until it is acknowledged, sent again on reconnect.
-
-    Pure: it makes INPUT frames, and the attachment sends them.
-    """
-
-    def __init__(self) -> None:
-        self._unsent = bytearray()
-        self._in_flight: list[tuple[int, bytes]] = []
-        self._bytes_in_flight = 0
-        self.number = 0
-        """The newest frame's."""
-
-    @property
-    def full(self) -> bool:
-        """Whether so much is unsent that the terminal is not to be read."""
-        return len(self._unsent) >= LIMIT
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that were typed and not sent yet."""
-        return len(self._unsent)
-
-    def add(self, data: bytes) -> list[bytes]:
-        """Take typed bytes; the frames to send now."""
-        if not self._unsent and 0 < len(data) <= _MAX_FRAME and self._bytes_in_flight + len(data) <= WINDOW:
-            return [self._frame(data)]
-        self._unsent += data
-        return self._frames()
-
-    def hold(self, data: bytes) -> None:
-        """Take typed bytes while nothing can be sent; `resume` sends them."""
-        self._unsent += data
-
-    def acknowledge(self, number: int) -> list[bytes]:
-        """Forget the frames up to `number`, which have reached the program; the frames to send now."""
-        arrived = 0
-        while arrived < len(self._in_flight) and self._in_flight[arrived][0] <= number:
-            self._bytes_in_flight -= len(self._in_flight[arrived][1])
-            arrived += 1
-        del self._in_flight[:arrived]
-        return self._frames() if self._unsent else []
-
-    def resume(self, last: int) -> list[bytes]:
-        """The frames to send over a new connection, where the daemon received those up to number `last`."""
-        self._in_flight = [(number, data) for number, data in self._in_flight if number > last]
-        self._bytes_in_flight = sum(len(data) for _, data in self._in_flight)
-        again = [protocol.numbered(protocol.INPUT, number, data) for number, data in self._in_flight]
-        return again + self._frames()
-
-    def _frames(self) -> list[bytes]:
-        frames = []
-        while self._unsent and self._bytes_in_flight < WINDOW:
-            data = bytes(self._unsent[: min(_MAX_FRAME, WINDOW - self._bytes_in_flight)])
-            del self._unsent[: len(data)]
-            frames.append(self._frame(data))
-        return frames
-
-    def _frame(self, data: bytes) -> bytes:
-        self.number += 1
-        self._in_flight.append((self.number, data))
-        self._bytes_in_flight += len(data)
-        return protocol.numbered(protocol.INPUT, self.number, data)

@@ -71,8 +71,9 @@ def path_of(key: str, suffix: str) -> str:
     return os.path.join(directory(), hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:24] + suffix)
 
 
-def record(destination: Destination, version: str | None = None) -> bool:
-    """Record that the destination was reached just now, and the version of sesh there where that is known.
+def record(destination: Destination, version: str | None = None, *, asks: bool | None = None) -> bool:
+    """Record that the destination was reached just now, the version of sesh there, and whether somebody is asked to log
+    in, where that is known.
 
     False where the file cannot be written, which matters to nobody. Raises Refused for an unsafe directory.
     """
@@ -90,6 +91,7 @@ def record(destination: Destination, version: str | None = None) -> bool:
             "first_used": before.get("first_used") or now,
             "last_used": now,
             "version": version or before.get("version") or "",
+            "asks": bool(before.get("asks")) if asks is None else asks,
         },
         durable=True,
     )
@@ -99,6 +101,11 @@ def record(destination: Destination, version: str | None = None) -> bool:
         if other.host == destination.host and other.key != destination.key:
             _remove(path)
     return written
+
+
+def asks(destination: Destination) -> bool:
+    """Whether somebody was asked to log in there the last time."""
+    return read(path_of(destination.key, _RECORD)).get("asks") is True
 
 
 def all() -> list[KnownRemote]:  # noqa: A001 - read as known.all()

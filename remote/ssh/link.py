@@ -21,6 +21,7 @@ from sesh.remote.ssh import master, ssh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import IO, Any
 
     from sesh.keepalive import Keepalive
@@ -66,6 +67,8 @@ class Link(wire.Connection):
         self.destination = destination
         self.remote_info: dict[str, Any] = {}
         self.session_id = self.session_name = ""
+        self.asked: bool | None = None
+        """Whether somebody was asked to log in; None where no one logged in for this link, or it is not known."""
         self.keepalive: Keepalive | None = None
         self._process, self._stderr = process, stderr
 
@@ -235,26 +238,47 @@ def open_link(
     """
     asking = ssh.can_prompt() if ask is None else ask
     deadline = time.monotonic() + timeout
-    master.ensure(destination, ask=asking, timeout=None if asking and not bounded else timeout)
+    asked = master.ensure(destination, ask=asking, timeout=None if asking and not bounded else timeout)
     if bounded:
         timeout = deadline - time.monotonic()
     _masters[destination.host] = master.identity(destination)
     # Over a standing connection ssh asks nothing, and the terminal's Ctrl-C must not reach the process.
     detached = not asking or master.is_shared(destination)
     try:
-        return _open(destination, caller, asking, detached, timeout)
+        link = _open(destination, caller, asking, detached, timeout)
     except ssh.AuthenticationFailed:
         if not (asking and detached):
             raise
-        return _open(destination, caller, asking, False, timeout)  # refused over that connection: log in again
+        link = _open(destination, caller, asking, False, timeout)  # refused over that connection: log in again
+    link.asked = asked
+    return link
 
 
-def _open(destination: Destination, caller: dict[str, Any], asking: bool, detached: bool, timeout: float) -> Link:
+def open_beside(
+    destination: Destination, caller: dict[str, Any], started: Callable[[Callable[[], None]], None]
+) -> Link:
+    """A link that shares no connection with others, and for which nobody is asked anything.
+
+    `started` gets what ends the attempt. Raises as `open_link` does, AuthenticationFailed among that.
+    """
+    return _open(destination, caller, False, True, START_TIMEOUT, alone=True, started=started)
+
+
+def _open(
+    destination: Destination,
+    caller: dict[str, Any],
+    asking: bool,
+    detached: bool,
+    timeout: float,
+    *,
+    alone: bool = False,
+    started: Callable[[Callable[[], None]], None] | None = None,
+) -> Link:
     """The link; `detached`: the process that carries it has no terminal, and gets none of its signals.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
-    argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking)
+    argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking, alone=alone)
     ignore_interrupt = not detached and destination.via is None and _in_main_thread()
     with ExitStack() as on_failure:
         stderr = on_failure.enter_context(tempfile.TemporaryFile())
@@ -282,6 +306,8 @@ def _open(destination: Destination, caller: dict[str, Any], asking: bool, detach
         on_failure.pop_all()
         link = Link(destination, process, stderr, inbound, outbound)
         on_failure.callback(link.close)
+        if started is not None:
+            started(link.abort)
         link.start(caller, time.monotonic() + timeout)
         on_failure.pop_all()
     return link

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PERSIST = "8h"
 _TIME = re.compile(r"(\d+[smhdw]?)+|yes|no", re.ASCII | re.IGNORECASE)
 _CONTROL_TIMEOUT = 2
+_LOGIN = re.compile(r'^Authenticated to .* using "([a-z-]+)"', re.MULTILINE)
+_ASKING = ("password", "keyboard-interactive")
 
 
 def is_shared(destination: Destination) -> bool:
@@ -34,21 +36,23 @@ def is_shared(destination: Destination) -> bool:
     )
 
 
-def ensure(destination: Destination, *, ask: bool | None = None, timeout: float | None = None) -> None:
+def ensure(destination: Destination, *, ask: bool | None = None, timeout: float | None = None) -> bool | None:
     """Make sure that the host's control master is there; a new one is opened by itself, its stdio on /dev/null.
 
     `ask`: whether ssh may prompt (on the terminal, before anything is raw); None: where there is a terminal.
     `timeout`: seconds, also for another process that is opening it. Where connections to the host are not shared it
-    does nothing. Raises Unreachable with ssh's own reason, in one line; Refused.
+    does nothing. Returns whether somebody was asked to log in; None where that is not known. Raises Unreachable with
+    ssh's own reason, in one line; Refused.
     """
     if not is_shared(destination) or is_alive(destination):
-        return
+        return None
     ask = ssh.can_prompt() if ask is None else ask
     deadline = None if timeout is None else time.monotonic() + timeout
     with Lock(destination, deadline):
         if not is_alive(destination):
             _remove_stale_socket(destination)
-            _open(destination, ask, deadline)
+            return _open(destination, ask, deadline)
+    return None
 
 
 def is_alive(destination: Destination) -> bool:
@@ -108,18 +112,22 @@ def _control(destination: Destination, command: str) -> bool:
 # -- opening
 
 
-def _open(destination: Destination, ask: bool, deadline: float | None) -> None:
-    """Open the control master: by autossh where the user chose that and nothing needs to be asked, else by ssh."""
+def _open(destination: Destination, ask: bool, deadline: float | None) -> bool | None:
+    """Open the control master: by autossh where the user chose that and nothing needs to be asked, else by ssh.
+
+    Whether somebody was asked, as `ensure` returns it.
+    """
     if os.path.basename(os.environ.get("SESH_SSH") or "") == "autossh":
         with tempfile.TemporaryFile() as stderr:
             if _open_by_autossh(destination, stderr, deadline):
-                return
+                return False
             printed = _text(stderr)
         if not (ask and "Permission denied" in printed):
             raise ssh.failure(destination, printed)
     with tempfile.TemporaryFile() as stderr:
         if not _run_ssh(destination, stderr, ask, deadline) or is_alive(destination):
-            return
+            login = _LOGIN.search(_text(stderr))
+            return None if login is None else login[1] in _ASKING
         printed = _text(stderr)
     if not ssh.reasons(printed):
         printed = _jump_host_errors(destination, printed, deadline)
@@ -129,6 +137,8 @@ def _open(destination: Destination, ask: bool, deadline: float | None) -> None:
 def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None) -> int:
     """Run ssh until it has gone to the background or failed; its exit code. Raises Unreachable."""
     argv = [program(), *ssh.options(destination, ask=ask), "-f", "-N", "-T", *_options(destination)]
+    if destination.setting("loglevel").upper() == "INFO":
+        argv += ["-o", "LogLevel=VERBOSE"]  # which says by which method it has logged in
     try:
         # Without a controlling terminal, neither ssh nor the ssh of a jump host can ask.
         process = subprocess.Popen(

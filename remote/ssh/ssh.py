@@ -31,6 +31,10 @@ _NEEDED = (
 
 _NOISE = (
     "Warning:",
+    "Authenticated to ",
+    "Authenticated using ",
+    "Transferred: ",
+    "Bytes per second: ",
     "**",
     "debug",
     "mux_client",

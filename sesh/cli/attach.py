@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
     from sesh.client.attach import AttachOptions, Outcome
     from sesh.client.keys import DetachKey
+    from sesh.client.race import Reconnect
     from sesh.store.records import Record
     from sesh.wire import Connection
+
+    Started = Callable[[Callable[[], None]], None]
 
 _DETACH_KEY = "C-\\"
 _WITHOUT_TITLE = ("", "dumb", "linux")
@@ -361,13 +364,15 @@ def _opener(cli: Invocation) -> Callable[[str, str | None], Connection]:
     return opened
 
 
-def _returner(cli: Invocation) -> Callable[[str, str, str, int, float], Connection]:
-    """What brings a client back to a session on a host whose link was lost."""
+def _returner(cli: Invocation) -> Reconnect:
+    """What brings a client back to a session on a host whose link was lost, or may be."""
 
-    def returned(name: str, host: str, session_id: str, since: int, heard: float) -> Connection:
+    def returned(
+        name: str, host: str, session_id: str, since: int, heard: float, *, beside: Started | None = None
+    ) -> Connection:
         from sesh.ops import links
 
-        return links.back(cli.caller, name, host, session_id, since, heard)
+        return links.back(cli.caller, name, host, session_id, since, heard, beside=beside)
 
     return returned
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 
 from sesh import CALLED, keepalive, paths
@@ -13,6 +14,7 @@ from sesh.errors import (
     LocalFault,
     Lost,
     NotDeployed,
+    Refused,
     SeshError,
     TimedOut,
     Unreachable,
@@ -25,6 +27,7 @@ from sesh.remote import eventlog, known
 from sesh.remote.ssh import link
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
+from sesh.remote.ssh.ssh import AuthenticationFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from sesh.remote.ssh.link import Link
     from sesh.wire import Connection
 
+    Started = Callable[[Callable[[], None]], None]
     Reconnected = tuple[Connection | None, dict[str, Any] | None, bytes]
 
 _lost: set[tuple[str, str]] = set()
@@ -84,7 +88,7 @@ def opened(
             raise
         _deploy(caller, place, error)
         through = _link(place, ask=ask, deadline=deadline)
-    known.record(place, str(through.remote_info.get("version") or ""))
+    known.record(place, str(through.remote_info.get("version") or ""), asks=through.asked)
     return through
 
 
@@ -131,25 +135,40 @@ def to_session(caller: Caller, host: str, name: str, *, passing: bool = False) -
 
 
 def back(
-    caller: Caller, name: str, host: str, session_id: str, since: int, heard: float, deadline: float | None = None
+    caller: Caller,
+    name: str,
+    host: str,
+    session_id: str,
+    since: int,
+    heard: float,
+    deadline: float | None = None,
+    *,
+    beside: Started | None = None,
 ) -> Link:
     """One attempt to come back to a session whose link was lost: a new connection to that session, by its id.
 
     `since`: the position of the first byte that is missing; `heard`: when anything came last; `deadline`: for the
     attempt (both monotonic). Raises Ended where the session has ended meanwhile, Unreachable where the attempt failed.
+
+    `beside`: the old link may still live, and is left alone; its control master is given up where the new one stands.
+    What is handed to `beside` ends the attempt. Raises Refused where somebody would have to log in.
     """
-    if (name, host) not in _lost:
-        _lost.add((name, host))
-        eventlog.log("disconnect", host=host, session=name, reason="lost")
     place = destination(caller, host)
-    link.drop_master(place)
-    through = opened(caller, place, ask=False, deadline=deadline)
+    if beside is None:
+        _note_loss(name, host)
+        link.drop_master(place)
+        through = opened(caller, place, ask=False, deadline=deadline)
+    else:
+        through = _opened_beside(place, beside)
     left = link.START_TIMEOUT if deadline is None else min(link.START_TIMEOUT, deadline - time.monotonic())
     try:
         answer, output = through.open_session("connect", timeout=left, name=name, session_id=session_id)
     except SeshError:
         through.close()
         raise
+    if beside is not None:
+        _note_loss(name, host)
+        threading.Thread(target=link.drop_master, args=(place,), daemon=True).start()
     _lost.discard((name, host))
     if "result" in answer:
         through.close()
@@ -159,6 +178,26 @@ def back(
         "reconnect", host=host, session=through.session_name, gap=gap, since=since, joined=answer.get("daemon_pid")
     )
     return through
+
+
+def _note_loss(name: str, host: str) -> None:
+    if (name, host) not in _lost:
+        _lost.add((name, host))
+        eventlog.log("disconnect", host=host, session=name, reason="lost")
+
+
+def _opened_beside(place: Destination, started: Started) -> Link:
+    """A link that shares nothing with those that stand. Raises Refused where somebody would have to log in."""
+    alone = "nobody is asked to log in again while a link may still live"
+    if known.asks(place):
+        raise Refused(alone)
+    try:
+        return link.open_beside(place, origin(place), started)
+    except AuthenticationFailed:
+        known.record(place, asks=True)
+        raise Refused(alone) from None
+    except OSError as error:
+        raise Unreachable(f"cannot open a link to @{place.host}: {error.strerror or error}") from error
 
 
 def switched(caller: Caller, name: str, host: str) -> Link:

@@ -25,6 +25,7 @@ class _Way:
         self.size = 0
         self.ended = False  # the source will send no more
         self.closed = False  # and the sink knows
+        self.stranded = False
 
     def ready(self, now: float) -> bool:
         return bool(self.held) and self.held[0][0] <= now
@@ -34,9 +35,10 @@ class Proxy:
     """Listens on `port` of 127.0.0.1 and passes on to `target`, another port there, until told otherwise.
 
     `cut` resets all connections, `refuse` lets nobody connect, `silence` keeps everything open and passes nothing (new
-    connections too), `delay` holds each block back for some seconds, `restore` makes all of it good: what a silence
-    held back is passed on then, as a network does. `accepted` counts those that ever came, `connections` those that
-    stand, `passed` the bytes of both ways. Every method has taken effect when it returns.
+    connections too), `strand` does that to those that stand, `delay` holds each block back for some seconds, `restore`
+    makes all of it good: what a silence held back is passed on then, as a network does. `accepted` counts those that
+    ever came, `connections` those that stand, `passed` the bytes of both ways. Every method has taken effect when it
+    returns.
     """
 
     def __init__(self, target: int) -> None:
@@ -90,6 +92,14 @@ class Proxy:
         """Nothing passes any more, not even an end; connections are kept, and new ones taken."""
         with self._lock:
             self._silent = True
+        self._ring()
+
+    def strand(self) -> None:
+        """Nothing passes any more over the connections that stand, for ever; new ones are as good as ever. So it is
+        after a change of address, and behind a NAT that has forgotten."""
+        with self._lock:
+            for way in self._ways:
+                way.stranded = True
         self._ring()
 
     def delay(self, seconds: float) -> None:
@@ -147,6 +157,8 @@ class Proxy:
         wait: float | None = None
         wanted: dict[socket.socket, int] = {}
         for way in () if self._silent else self._ways:
+            if way.stranded:
+                continue
             if not way.ended and way.size < _AHEAD:
                 wanted[way.source] = wanted.get(way.source, 0) | selectors.EVENT_READ
             if way.ready(now):
@@ -163,7 +175,7 @@ class Proxy:
         if self._bell in able:
             os.read(self._bell, _BLOCK)
         for way in [] if self._silent else list(self._ways):
-            if way not in self._ways:
+            if way not in self._ways or way.stranded:
                 continue  # its connection broke a moment ago
             try:
                 self._carry(way, able, now)

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tests.support.home import PROMPT, Home
 from tests.support.processes import describe, marked
@@ -43,4 +43,5 @@ class Slow:
             yield
         finally:
             for pid in links:
-                os.kill(pid, signal.SIGCONT)
+                with suppress(ProcessLookupError):  # given up meanwhile
+                    os.kill(pid, signal.SIGCONT)

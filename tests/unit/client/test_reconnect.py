@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from sesh import wire
-from sesh.client import reconnect
+from sesh.client import race, reconnect
 from sesh.client.outcome import Outcome
+from sesh.client.race import Attempts, Race
 from sesh.client.reconnect import Reconnector
-from sesh.errors import Ended, NotDeployed, TimedOut, Unreachable
+from sesh.errors import Ended, NotDeployed, Refused, TimedOut, Unreachable
 from sesh.keepalive import Backoff
 from tests.support import wait_until
 
@@ -33,6 +34,11 @@ class Person:
         self.notices: list[str] = []
         self.leaves: Outcome | None = Outcome("detached", "work", "box")
         self.down = 0
+        self.raced: wire.Connection | Exception | None = None
+        self.attempts: Attempts | None = None
+
+    def take_attempts(self) -> Attempts | None:
+        return self.attempts
 
     def go_offline(self) -> None:
         self.down += 1
@@ -196,3 +202,96 @@ def test_without_a_descriptor_to_wait_on_the_attachment_ends_with_the_reason(
         found, _ = reconnected(person, raised())
     assert isinstance(found, Outcome)
     assert (found.kind, person.closing_lines) == ("lost", ["cannot reconnect: Too many open files"])
+
+
+# -- another link beside one that may be dead
+
+
+class Doubted:
+    """A link that may be dead: how often it was asked, and the race for another."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, attempt: Callable[..., wire.Connection]) -> None:
+        monkeypatch.setattr(race, "ANSWER_TIME", 0.0)
+        monkeypatch.setattr(race, "_STALE", 0.0)
+        monkeypatch.setattr(Backoff, "pauses", lambda _: itertools.repeat(0.001))
+        self.asked = 0
+        self.race = Race(self.ask, attempt, Backoff())
+
+    def ask(self) -> None:
+        self.asked += 1
+
+    def won(self) -> wire.Connection | Exception:
+        found: list[wire.Connection | Exception] = []
+
+        def now() -> bool:
+            result = self.race.won()
+            if result is not None:
+                found.append(result)
+            return bool(found)
+
+        wait_until(now)
+        return found[0]
+
+
+def test_a_link_in_doubt_is_asked_once_and_another_is_opened_where_it_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = connection()
+    doubted = Doubted(monkeypatch, raised(Unreachable("not yet"), there))
+    doubted.race.doubt(0.0)
+    doubted.race.doubt(0.0)
+    assert doubted.asked == 1
+    assert doubted.race.due
+    doubted.race.run()
+    assert doubted.won() is there
+    assert doubted.race.descriptor == -1
+    there.close()
+
+
+def test_the_other_link_is_closed_where_the_first_one_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = connection()
+    go, ended = threading.Event(), threading.Event()
+
+    def attempt(started: Callable[[Callable[[], None]], None]) -> wire.Connection:
+        started(ended.set)
+        go.wait(10)
+        return late
+
+    doubted = Doubted(monkeypatch, attempt)
+    doubted.race.doubt(0.0)
+    doubted.race.run()
+    doubted.race.heard()
+    assert ended.wait(10)
+    assert doubted.race.won() is None
+    go.set()
+    wait_until(lambda: late.inbound == -1)
+    assert doubted.race.due == 0
+
+
+def test_a_link_that_answers_in_time_is_not_raced(monkeypatch: pytest.MonkeyPatch) -> None:
+    doubted = Doubted(monkeypatch, raised())
+    doubted.race.doubt(0.0)
+    doubted.race.heard()
+    assert doubted.race.due == 0
+    assert doubted.race.attempts is None
+
+
+def test_where_somebody_would_be_asked_the_link_is_only_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    doubted = Doubted(monkeypatch, raised(Refused("nobody is asked")))
+    monkeypatch.setattr(race, "ASK_EVERY", 0.0)
+    doubted.race.doubt(0.0)
+    doubted.race.run()
+    attempts = doubted.race.attempts
+    assert attempts is not None
+    wait_until(lambda: attempts.result is not None)
+    assert doubted.race.won() is None
+    doubted.race.doubt(0.0)
+    assert doubted.asked == 2
+    assert doubted.race.due == 0
+
+
+def test_a_session_that_has_ended_meanwhile_wins_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    doubted = Doubted(monkeypatch, raised(Ended("ended", {"exit_code": 3})))
+    doubted.race.doubt(0.0)
+    doubted.race.run()
+    assert isinstance(doubted.won(), Ended)

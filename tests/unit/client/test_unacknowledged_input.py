@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.client.attachment import LIMIT, WINDOW, UnacknowledgedInput
+from sesh.client.unacknowledged_input import LIMIT, WINDOW, UnacknowledgedInput
 
 
 def read(frames: list[bytes]) -> list[tuple[int, bytes]]:

@@ -1,0 +1,76 @@
+"""Input that has not reached the program yet: what may be in flight, and what is sent again over another link."""
+
+from __future__ import annotations
+
+from sesh import protocol
+
+WINDOW = 256 << 10
+"""Bytes of input in flight: sent and not acknowledged."""
+LIMIT = 16 << 20
+"""Bytes of unsent input before the terminal is not read any more."""
+_MAX_FRAME = 64 << 10
+
+
+class UnacknowledgedInput:
+    """Input that has not reached the program yet: numbered, kept until it is acknowledged, sent again on reconnect.
+
+    Pure: it makes INPUT frames, and the attachment sends them.
+    """
+
+    def __init__(self) -> None:
+        self._unsent = bytearray()
+        self._in_flight: list[tuple[int, bytes]] = []
+        self._bytes_in_flight = 0
+        self.number = 0
+        """The newest frame's."""
+
+    @property
+    def full(self) -> bool:
+        """Whether so much is unsent that the terminal is not to be read."""
+        return len(self._unsent) >= LIMIT
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that were typed and not sent yet."""
+        return len(self._unsent)
+
+    def add(self, data: bytes) -> list[bytes]:
+        """Take typed bytes; the frames to send now."""
+        if not self._unsent and 0 < len(data) <= _MAX_FRAME and self._bytes_in_flight + len(data) <= WINDOW:
+            return [self._frame(data)]
+        self._unsent += data
+        return self._frames()
+
+    def hold(self, data: bytes) -> None:
+        """Take typed bytes while nothing can be sent; `resume` sends them."""
+        self._unsent += data
+
+    def acknowledge(self, number: int) -> list[bytes]:
+        """Forget the frames up to `number`, which have reached the program; the frames to send now."""
+        arrived = 0
+        while arrived < len(self._in_flight) and self._in_flight[arrived][0] <= number:
+            self._bytes_in_flight -= len(self._in_flight[arrived][1])
+            arrived += 1
+        del self._in_flight[:arrived]
+        return self._frames() if self._unsent else []
+
+    def resume(self, last: int) -> list[bytes]:
+        """The frames to send over a new connection, where the daemon received those up to number `last`."""
+        self._in_flight = [(number, data) for number, data in self._in_flight if number > last]
+        self._bytes_in_flight = sum(len(data) for _, data in self._in_flight)
+        again = [protocol.numbered(protocol.INPUT, number, data) for number, data in self._in_flight]
+        return again + self._frames()
+
+    def _frames(self) -> list[bytes]:
+        frames = []
+        while self._unsent and self._bytes_in_flight < WINDOW:
+            data = bytes(self._unsent[: min(_MAX_FRAME, WINDOW - self._bytes_in_flight)])
+            del self._unsent[: len(data)]
+            frames.append(self._frame(data))
+        return frames
+
+    def _frame(self, data: bytes) -> bytes:
+        self.number += 1
+        self._in_flight.append((self.number, data))
+        self._bytes_in_flight += len(data)
+        return protocol.numbered(protocol.INPUT, self.number, data)

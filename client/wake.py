@@ -1,0 +1,128 @@
+"""What says that a link may be dead: the machine has slept, or its addresses or routes have changed.
+
+Linux: a timer that the kernel cancels when the clock jumps, as it does on waking (timerfd_create(2), and whether the
+machine slept is the growth of CLOCK_BOOTTIME beside CLOCK_MONOTONIC), and a netlink socket (rtnetlink(7)). macOS: a
+routing socket (route(4)); there waking shows as a change of routes. Nothing is polled, and nothing wakes up by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+from sesh import platform
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same of IPv6
+_AF_ROUTE = 17
+_CANCEL_ON_SET = 1 | 2  # TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET
+_FAR = 1 << 40
+"""Seconds since 1970 at which the timer would expire."""
+_SLEPT = 0.5
+"""Seconds of sleep that count."""
+
+
+class Wake:
+    """Descriptors that become readable; what the system does not have is left out. A context manager."""
+
+    def __init__(self) -> None:
+        self._changes = _routing_socket()
+        self._timer, self._arm = _clock_timer()
+        self._slept = _sleep_so_far()
+        self.descriptors = [self._changes.fileno()] if self._changes is not None else []
+        if self._timer >= 0:
+            self.descriptors.append(self._timer)
+
+    def __enter__(self) -> Wake:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def happened(self, descriptor: int) -> bool:
+        """Whether links are to be asked, where this descriptor was readable."""
+        if descriptor == self._timer:
+            try:
+                os.read(descriptor, 8)
+            except OSError:
+                pass  # ECANCELED: the clock has jumped; and from now on it is armed no more
+            self._arm()
+            return self.slept()
+        if self._changes is not None:
+            try:
+                while self._changes.recv(1 << 16):
+                    continue
+            except BlockingIOError:
+                pass
+            except OSError:
+                return True  # ENOBUFS: so many changes that some were lost
+        return True
+
+    def slept(self) -> bool:
+        """Whether the machine has slept since the last question."""
+        before, self._slept = self._slept, _sleep_so_far()
+        return self._slept - before > _SLEPT
+
+    def close(self) -> None:
+        """Close the descriptors."""
+        if self._changes is not None:
+            self._changes.close()
+        if self._timer >= 0:
+            os.close(self._timer)
+        self._changes, self._timer, self.descriptors = None, -1, []
+
+
+def _sleep_so_far() -> float:
+    """Seconds that the machine has slept since it was started."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def _routing_socket() -> socket.socket | None:
+    try:
+        if platform.LINUX:
+            routing = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+            routing.bind((0, _ADDRESSES_AND_ROUTES))
+        else:
+            routing = socket.socket(_AF_ROUTE, socket.SOCK_RAW, 0)
+    except (OSError, AttributeError):
+        return None
+    routing.setblocking(False)
+    return routing
+
+
+def _clock_timer() -> tuple[int, Callable[[], None]]:
+    """A timer that is readable when the clock jumps, and what arms it again; -1 where the system has none."""
+    try:
+        if hasattr(os, "timerfd_create"):  # since Python 3.13
+            timer: int = os.timerfd_create(time.CLOCK_REALTIME, flags=os.O_NONBLOCK | os.O_CLOEXEC)
+
+            def arm() -> None:
+                os.timerfd_settime(timer, flags=_CANCEL_ON_SET, initial=_FAR)  # type: ignore[attr-defined,unused-ignore]
+
+        else:
+            timer, arm = _clock_timer_by_ctypes()
+        arm()
+    except (OSError, AttributeError, ImportError):
+        return -1, lambda: None
+    return timer, arm
+
+
+def _clock_timer_by_ctypes() -> tuple[int, Callable[[], None]]:
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    timer = library.timerfd_create(time.CLOCK_REALTIME, os.O_NONBLOCK | os.O_CLOEXEC)
+    if timer < 0:
+        raise OSError("timerfd_create")
+    expiry = (ctypes.c_long * 4)(0, 0, _FAR, 0)  # struct itimerspec: interval, first expiry
+
+    def arm() -> None:
+        library.timerfd_settime(timer, _CANCEL_ON_SET, expiry, None)
+
+    return timer, arm

@@ -1,0 +1,164 @@
+"""A link that may be dead is asked at once, and another one is opened beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from sesh.client.wake import Wake
+from sesh.remote import known
+from sesh.remote.ssh.destination import Destination
+from tests.remote.accounts import ROOT
+from tests.remote.farm import Far, Farm
+from tests.support import PROMPT, Home, Terminal, find, wait_until
+from tests.support.slow import Slow
+
+BEFORE_LOST = 8.0
+"""Seconds: fewer than those after which a silent link counts as lost without any question."""
+ADDRESS = "127.91.7.3/32"
+
+
+@pytest.fixture
+def far(farm: Farm) -> Far:
+    return farm.host("box", proxied=True)
+
+
+def attached(home: Home) -> Terminal:
+    terminal = home.terminal("@box", "work")
+    terminal.wait_for(PROMPT, 15)
+    terminal.type("echo rea''dy\r")
+    terminal.wait_for("ready")
+    return terminal
+
+
+def typed(far: Far) -> None:
+    """What the host's own user types into the session."""
+    assert far.sesh("--send", "work", "from the other side").code == 0
+
+
+def test_a_key_typed_into_silence_finds_another_way(home: Home, far: Far) -> None:
+    terminal = attached(home)
+    for number in range(3):
+        far.proxy.strand()
+        rest_of_a_second(terminal)
+        terminal.type(f"echo ke''y{number}\r")
+        shows(terminal, f"key{number}")
+    assert terminal.text().count("echo ke") == 3
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    assert "lost" not in terminal.text()
+
+
+def shows(terminal: Terminal, line: str) -> None:
+    terminal.wait_until(lambda: re.search(rf"^{line}$", terminal.text(), re.MULTILINE), BEFORE_LOST)
+
+
+def rest_of_a_second(terminal: Terminal) -> None:
+    """A link is silent once nothing has come for a second."""
+    while terminal.pump(1.1):
+        continue
+
+
+@pytest.mark.skipif(not (ROOT and find("ip")), reason="addresses can only be changed by root")
+def test_a_changed_address_finds_another_way_unasked(home: Home, far: Far, address: list[str]) -> None:
+    terminal = attached(home)
+    far.proxy.strand()
+    subprocess.run([*address, "add", ADDRESS, "dev", "lo"], check=True)
+    typed(far)
+    terminal.wait_until(lambda: "from the other side" in terminal.text(), BEFORE_LOST)
+
+
+@pytest.fixture
+def address() -> Iterator[list[str]]:
+    """`ip addr`; the address of the test is gone afterwards."""
+    command = [str(find("ip")), "addr"]
+    yield command
+    subprocess.run([*command, "del", ADDRESS, "dev", "lo"], capture_output=True, check=False)
+
+
+def test_a_client_that_was_stopped_asks_its_link_when_it_goes_on(home: Home, far: Far) -> None:
+    terminal = attached(home)
+    os.kill(terminal.pid, signal.SIGSTOP)
+    far.proxy.strand()
+    typed(far)
+    os.kill(terminal.pid, signal.SIGCONT)
+    terminal.wait_until(lambda: "from the other side" in terminal.text(), BEFORE_LOST)
+
+
+def test_a_link_that_only_paused_is_kept(home: Home, farm: Farm, far: Far) -> None:
+    """The other link stands nearly when the first one answers: that one stays, and nothing is left of the other."""
+    terminal = attached(home)
+    client = far.sesh("--status", "work", "--json").json()["clients"][0]["id"]
+    far.proxy.silence()
+    rest_of_a_second(terminal)
+    accepted = far.proxy.accepted
+    terminal.type("echo pau''sed\r")
+    wait_until(lambda: far.proxy.accepted > accepted, BEFORE_LOST)
+    far.proxy.restore()
+    terminal.wait_for("paused")
+    assert far.sesh("--status", "work", "--json").json()["clients"][0]["id"] == client
+    wait_until(lambda: far.proxy.connections == 1, BEFORE_LOST)
+    wait_until(lambda: len(farm.masters()) == 2, BEFORE_LOST)  # the control master, and the link over it
+
+
+def test_nothing_is_lost_and_nothing_left_after_many_changes(home: Home, farm: Farm, far: Far) -> None:
+    changes = 50 if os.environ.get("LONG") else 6
+    terminal = attached(home)
+    terminal.type("cat >typed\r")
+    rest_of_a_second(terminal)
+    for number in range(changes):
+        far.proxy.strand()
+        rest_of_a_second(terminal)
+        terminal.type(f"line {number}\r")
+        shows(terminal, f"line {number}")
+    terminal.type(b"\x04")
+    wait_until(lambda: far.exists("typed") and far.read("typed").count("\n") == changes)
+    assert far.read("typed") == "".join(f"line {number}\n" for number in range(changes))
+    assert len(re.findall(r"^line \d+$", terminal.text(), re.MULTILINE)) == changes
+    wait_until(lambda: len(farm.masters()) <= 2, BEFORE_LOST)
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0
+    assert len(far.sesh("--status", "work", "--json").json()["clients"]) == 0
+
+
+def test_a_host_where_somebody_would_be_asked_is_not_raced(here: Home, farm: Farm, far: Far) -> None:
+    terminal = attached(here)
+    place = Destination("box")
+    known.record(place, asks=True)
+    far.proxy.strand()
+    rest_of_a_second(terminal)
+    accepted = far.proxy.accepted
+    terminal.type("x")
+    wait_until(lambda: not terminal.pump(1.5), BEFORE_LOST)
+    assert far.proxy.accepted == accepted
+
+
+def test_a_login_by_key_asks_nobody_and_is_remembered_so(here: Home, far: Far) -> None:
+    attached(here)
+    assert known.asks(Destination("box")) is False
+
+
+def test_a_command_that_reaches_a_host_is_raced_too(home: Home) -> None:
+    slow = Slow(home, 100)
+    terminal = slow.attach()
+    rest_of_a_second(terminal)
+    with slow.stopped():
+        terminal.type("x")
+        terminal.wait_until(lambda: "x" in terminal.text(), BEFORE_LOST)
+
+
+def test_clocks_and_routes_are_watched_without_a_wakeup() -> None:
+    with Wake() as wake:
+        assert not wake.slept()
+        if sys.platform.startswith("linux"):
+            assert len(wake.descriptors) == 2
+        before = wake._slept
+        wake._slept = before - 30
+        assert wake.slept()
+        assert not wake.slept()
