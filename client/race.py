@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 ANSWER_TIME = 0.3
-"""Seconds, and a round trip, in which a link that was asked has to answer before another is opened beside it."""
+"""Seconds in which a link that was asked has to answer before another is opened beside it; at least a round trip."""
 ASK_EVERY = 1.0
 """The least seconds between two questions that are not answered."""
 _STALE = 0.05
@@ -154,7 +154,7 @@ class Race:
         self._asked_at = now
         self._ask()
         if not self._refused:
-            self.due = now + ANSWER_TIME + round_trip
+            self.due = now + max(ANSWER_TIME, round_trip)
 
     def heard(self) -> None:
         """Something came over the link: it lives."""

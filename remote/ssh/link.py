@@ -71,6 +71,8 @@ class Link(wire.Connection):
         """Whether somebody was asked to log in; None where no one logged in for this link, or it is not known."""
         self.keepalive: Keepalive | None = None
         self._process, self._stderr = process, stderr
+        self._asked_for: tuple[str, dict[str, Any]] | None = None
+        """The request that was sent along with HELLO."""
 
     def __enter__(self) -> Link:
         return self
@@ -95,7 +97,11 @@ class Link(wire.Connection):
         """
         host = self.destination.host
         try:
-            answer = self.request(verb, deadline=time.monotonic() + timeout, **arguments)
+            if self._asked_for == (verb, arguments):
+                self._asked_for, self._requests = None, 1
+                answer = self.answer(1, time.monotonic() + timeout)
+            else:
+                answer = self.request(verb, deadline=time.monotonic() + timeout, **arguments)
         except TimedOut as error:
             if error.answered:
                 raise
@@ -174,11 +180,19 @@ class Link(wire.Connection):
         except subprocess.TimeoutExpired:
             return True
 
-    def start(self, caller: dict[str, Any], deadline: float) -> None:
-        """Wait for the bridge and exchange HELLO and WELCOME. Raises NotDeployed, Unreachable, ProtocolError."""
+    def start(
+        self, caller: dict[str, Any], deadline: float, asked_for: tuple[str, dict[str, Any]] | None = None
+    ) -> None:
+        """Wait for the bridge and exchange HELLO and WELCOME. Raises NotDeployed, Unreachable, ProtocolError.
+
+        `asked_for`: verb and arguments of an `open_session` that follows; it goes along, which saves a round trip.
+        """
         self._skip_login_output(deadline)
+        self._asked_for = asked_for
+        first = wire.asking(asked_for[0], 1, **asked_for[1]) if asked_for is not None else b""
         try:
-            self.remote_info = self.hello("bridge", deadline, near=caller)
+            self.send(wire.greeting("bridge", near=caller) + first, deadline)
+            self.remote_info = self.expect_welcome(deadline)
         except TimedOut as error:
             raise Unreachable(f"{self.destination.host} does not answer") from error
 
@@ -255,13 +269,18 @@ def open_link(
 
 
 def open_beside(
-    destination: Destination, caller: dict[str, Any], started: Callable[[Callable[[], None]], None]
+    destination: Destination,
+    caller: dict[str, Any],
+    started: Callable[[Callable[[], None]], None],
+    verb: str,
+    arguments: dict[str, Any],
 ) -> Link:
-    """A link that shares no connection with others, and for which nobody is asked anything.
+    """A link that shares no connection with others, and for which nobody is asked anything; `open_session` with this
+    verb and these arguments is to follow.
 
     `started` gets what ends the attempt. Raises as `open_link` does, AuthenticationFailed among that.
     """
-    return _open(destination, caller, False, True, START_TIMEOUT, alone=True, started=started)
+    return _open(destination, caller, False, True, START_TIMEOUT, started=started, asked_for=(verb, arguments))
 
 
 def _open(
@@ -271,14 +290,14 @@ def _open(
     detached: bool,
     timeout: float,
     *,
-    alone: bool = False,
     started: Callable[[Callable[[], None]], None] | None = None,
+    asked_for: tuple[str, dict[str, Any]] | None = None,
 ) -> Link:
     """The link; `detached`: the process that carries it has no terminal, and gets none of its signals.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
-    argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking, alone=alone)
+    argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking, alone=started is not None)
     ignore_interrupt = not detached and destination.via is None and _in_main_thread()
     with ExitStack() as on_failure:
         stderr = on_failure.enter_context(tempfile.TemporaryFile())
@@ -308,7 +327,7 @@ def _open(
         on_failure.callback(link.close)
         if started is not None:
             started(link.abort)
-        link.start(caller, time.monotonic() + timeout)
+        link.start(caller, time.monotonic() + timeout, asked_for)
         on_failure.pop_all()
     return link
 

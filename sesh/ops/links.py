@@ -159,7 +159,7 @@ def back(
         link.drop_master(place)
         through = opened(caller, place, ask=False, deadline=deadline)
     else:
-        through = _opened_beside(place, beside)
+        through = _opened_beside(place, beside, {"name": name, "session_id": session_id})
     left = link.START_TIMEOUT if deadline is None else min(link.START_TIMEOUT, deadline - time.monotonic())
     try:
         answer, output = through.open_session("connect", timeout=left, name=name, session_id=session_id)
@@ -186,13 +186,14 @@ def _note_loss(name: str, host: str) -> None:
         eventlog.log("disconnect", host=host, session=name, reason="lost")
 
 
-def _opened_beside(place: Destination, started: Started) -> Link:
-    """A link that shares nothing with those that stand. Raises Refused where somebody would have to log in."""
+def _opened_beside(place: Destination, started: Started, wanted: dict[str, Any]) -> Link:
+    """A link that shares nothing with those that stand, and has asked for its session already. Raises Refused where
+    somebody would have to log in."""
     alone = "nobody is asked to log in again while a link may still live"
     if known.asks(place):
         raise Refused(alone)
     try:
-        return link.open_beside(place, origin(place), started)
+        return link.open_beside(place, origin(place), started, "connect", wanted)
     except AuthenticationFailed:
         known.record(place, asks=True)
         raise Refused(alone) from None
