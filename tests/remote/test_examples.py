@@ -94,7 +94,7 @@ def test_the_container_runs_a_session_that_is_ended_with_it(home: Home) -> None:
 
 def test_scripts_are_plain_sh_and_can_be_executed() -> None:
     scripts = [os.path.join(here, name) for here, _, names in os.walk(EXAMPLES) for name in names if name[-3:] == ".sh"]
-    assert len(scripts) == 4
+    assert len(scripts) == 5
     for script in scripts:
         assert os.access(script, os.X_OK), script
         subprocess.run(shlex.split(f"sh -n {script}"), check=True)

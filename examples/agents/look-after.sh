@@ -1,0 +1,19 @@
+#!/bin/sh
+# Looks after the sessions with a label, in a session of its own: sesh keeper -- ./look-after.sh team=mine
+# It allows what ALLOWED matches, and asks its person about all else.
+: "${ALLOWED:=^may I run: (make|npm|cargo) test}"
+rows='.[] | select(.activity.state == "waiting") | "\(.name)\t\(.activity.question // "")"'
+tab=$(printf '\t')
+
+while found=$(sesh --list --json --label "$1") && [ "$found" != "[]" ]; do
+    asked=$(printf '%s\n' "$found" | jq -r "$rows" | while IFS=$tab read -r name question; do
+        if printf '%s\n' "$question" | grep -Eq "$ALLOWED"; then
+            sesh --send "$name" y --enter
+        else
+            printf '%s: %s  ' "$name" "$question"
+        fi
+    done)
+    if [ "$asked" ]; then sesh --state waiting "$asked"; else sesh --state working; fi
+    timeout "${PAUSE:-10}" sesh --events | grep -q ' activity '
+done
+sesh --state done "no session with $1 is left"
