@@ -147,7 +147,7 @@ class Attachment:
             heard = self.keepalive.heard_at
             return reconnect(self.name, self.host or "", self.session_id, self.position, heard, beside=started)
 
-        self._race = Race(lambda: self._send(protocol.frame(protocol.PING)), attempt, backoff)
+        self._race = Race(lambda question: self._send(protocol.frame(protocol.PING, question)), attempt, backoff)
 
     def take_attempts(self) -> Attempts | None:
         """The attempts that are under way to open another link; they are the caller's now."""
@@ -434,8 +434,7 @@ class Attachment:
         elif kind == protocol.PING:
             self._send(protocol.frame(protocol.PONG, payload))
         elif kind in (protocol.ECHOED, protocol.MODEL, protocol.PONG):
-            if self._predictor is not None:
-                self.display.draw(self._predictor.handle(kind, payload))
+            self._handle_answer(kind, payload)
         elif kind in _JSON_FRAMES:
             self._handle_message(kind, self.connection.message(kind, payload))
 
@@ -485,6 +484,13 @@ class Attachment:
             self._stop_predicting()
         if at_once:
             self._outcome = self._outcome or outcome
+
+    def _handle_answer(self, kind: int, payload: bytes) -> None:
+        """Handle a frame for the race or the predictor."""
+        if kind == protocol.PONG and self._race is not None:
+            self._race.answered(payload)
+        if self._predictor is not None:
+            self.display.draw(self._predictor.handle(kind, payload))
 
     # -- whether the link lives
 

@@ -125,19 +125,20 @@ class Attempts:
 class Race:
     """Whether the link of an attachment still lives: asked at once where that is in doubt, and raced by another.
 
-    `ask` sends a PING. `attempt` opens another link beside it. `due`: when to call `run` (monotonic), 0 for never.
+    `ask` sends a PING with these bytes, `attempt` opens another link beside it. `due`: when to call `run` (monotonic),
+    0 for never.
     """
 
     def __init__(
         self,
-        ask: Callable[[], None],
+        ask: Callable[[bytes], None],
         attempt: Callable[[Callable[[Callable[[], None]], None]], wire.Connection],
         backoff: Backoff,
     ) -> None:
         self._ask, self._attempt, self._backoff = ask, attempt, backoff
         self.due = 0.0
         self.attempts: Attempts | None = None
-        self._asked_at = 0.0
+        self._asked_at, self._question = 0.0, b""
         self._refused = False
         """Whether somebody would be asked to log in, so that no other link is opened unasked."""
 
@@ -151,16 +152,24 @@ class Race:
         now = time.monotonic()
         if self.attempts is not None or now < self._asked_at + ASK_EVERY:
             return
-        self._asked_at = now
-        self._ask()
+        self._asked_at, self._question = now, b"%f" % now
+        self._ask(self._question)
         if not self._refused:
             self.due = now + max(ANSWER_TIME, round_trip)
 
     def heard(self) -> None:
-        """Something came over the link: it lives."""
+        """Something came over the link: it lives, if that was not on its way before the question."""
         if self._asked_at and time.monotonic() > self._asked_at + _STALE:
-            self.due = self._asked_at = 0.0
-            self.close()
+            self._lives()
+
+    def answered(self, payload: bytes) -> None:
+        """A PONG came."""
+        if payload and payload == self._question:
+            self._lives()
+
+    def _lives(self) -> None:
+        self.due, self._asked_at, self._question = 0.0, 0.0, b""
+        self.close()
 
     def run(self) -> None:
         """It has not answered in time: open another link beside it."""

@@ -46,6 +46,10 @@ SESSION_TIMEOUT = 60.0
 """Seconds for the bridge to connect the link to a session, which it may have to create."""
 _MAX_NOISE = 1 << 20
 _EXIT_TIMEOUT = 1.0
+_EARLY_TIMEOUT = 5.0
+"""Seconds for the bridge to answer what was sent before it had begun."""
+_swallowing: set[str] = set()
+"""Hosts whose login files read what is sent before the bridge has begun."""
 _masters: dict[str, object] = {}
 """By host: the identity of the control master that the newest link of this process uses."""
 
@@ -185,15 +189,26 @@ class Link(wire.Connection):
     ) -> None:
         """Wait for the bridge and exchange HELLO and WELCOME. Raises NotDeployed, Unreachable, ProtocolError.
 
-        `asked_for`: verb and arguments of an `open_session` that follows; it goes along, which saves a round trip.
+        `asked_for`: verb and arguments of an `open_session` that follows. It goes along, and both go before the bridge
+        has begun, which saves two round trips; unless login files were found to read them.
         """
-        self._skip_login_output(deadline)
         self._asked_for = asked_for
-        first = wire.asking(asked_for[0], 1, **asked_for[1]) if asked_for is not None else b""
+        first = wire.greeting("bridge", near=caller)
+        if asked_for is not None:
+            first += wire.asking(asked_for[0], 1, **asked_for[1])
+        early = asked_for is not None and self.destination.host not in _swallowing
+        if early:
+            self.send(first, deadline)
+        self._skip_login_output(deadline)
+        if early:
+            deadline = min(deadline, time.monotonic() + _EARLY_TIMEOUT)
         try:
-            self.send(wire.greeting("bridge", near=caller) + first, deadline)
+            if not early:
+                self.send(first, deadline)
             self.remote_info = self.expect_welcome(deadline)
         except TimedOut as error:
+            if early:
+                _swallowing.add(self.destination.host)
             raise Unreachable(f"{self.destination.host} does not answer") from error
 
     def _skip_login_output(self, deadline: float) -> None:

@@ -36,6 +36,8 @@ def rounds(home: Home, farm: Farm, word: str, trip: int, count: int) -> list[flo
         os.kill(terminal.pid, signal.SIGCONT)
         terminal.wait_until(lambda word=f"round{number}": word in terminal.text(), 30)  # type: ignore[misc]
         taken.append(time.monotonic() - began)
+        if taken[-1] > 2 * GOALS[trip]:
+            print(f"round {number}: {taken[-1]:.2f} s", bytes(terminal.raw[-300:]), flush=True)
     return sorted(taken)
 
 

@@ -217,8 +217,9 @@ class Doubted:
         self.asked = 0
         self.race = Race(self.ask, attempt, Backoff())
 
-    def ask(self) -> None:
+    def ask(self, question: bytes) -> None:
         self.asked += 1
+        self.question = question
 
     def won(self) -> wire.Connection | Exception:
         found: list[wire.Connection | Exception] = []
@@ -274,6 +275,19 @@ def test_a_link_that_answers_in_time_is_not_raced(monkeypatch: pytest.MonkeyPatc
     doubted.race.heard()
     assert doubted.race.due == 0
     assert doubted.race.attempts is None
+
+
+def test_an_answer_counts_also_where_it_comes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a link of 20 ms the answer came while what had been on its way might still come, and was passed over."""
+    doubted = Doubted(monkeypatch, raised())
+    monkeypatch.setattr(race, "_STALE", 60.0)
+    doubted.race.doubt(0.0)
+    doubted.race.heard()
+    assert doubted.race.due
+    doubted.race.answered(b"another")
+    assert doubted.race.due
+    doubted.race.answered(doubted.question)
+    assert doubted.race.due == 0
 
 
 def test_where_somebody_would_be_asked_the_link_is_only_asked(monkeypatch: pytest.MonkeyPatch) -> None:
