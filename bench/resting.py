@@ -15,8 +15,8 @@ from bench.window import Window
 
 COUNT = 20
 IDLE = 10.0
-SETTLING = 4.0
-"""Seconds until everyone has done what is done when output has gone quiet."""
+SETTLING = 11.0
+"""Seconds until everyone has done what is done when output has gone quiet: sesh looks for ten how a session stands."""
 
 
 def pss(pid: int) -> float:

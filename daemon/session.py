@@ -201,7 +201,7 @@ class Session:
             "name": self.name,
             "position": self.log.head,
             "events": self.events.last,
-            "can": ["rejoin", "reload"],
+            "can": ["rejoin", "reload", "activity"],
         }
 
     def missed_line(self) -> str:

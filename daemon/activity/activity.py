@@ -181,6 +181,7 @@ class Activity:
         if rules.streams(before, said, silent):
             self._timers.set("activity", max(FIRST_LOOK - silent, _SOON), self._look)
             return
+        self._due = False  # first: where looking fails, the next output has it tried again
         seen = self._seen(silent)
         if said is not None and not rules.holds(said, seen):
             self._said = said = None

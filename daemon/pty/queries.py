@@ -180,10 +180,9 @@ class QueryScanner:
     def _carry_string(self, carry: bytes, more: bytes) -> None:
         """Carries a string that has not ended, up to its limit."""
         half = b"\x1b" if more.endswith(b"\x1b") else b""
-        if carry[2:3] != _GIVEN_UP and len(carry) + len(more) - len(half) <= LONGEST_STRING:
-            self.carry = carry + more
-        else:
-            self.carry = (carry or more)[:2] + _GIVEN_UP + half
+        whole = carry + more
+        known = whole[2:3] != _GIVEN_UP and len(whole) - len(half) <= LONGEST_STRING
+        self.carry = whole if known else whole[:2] + _GIVEN_UP + half
 
 
 def _terminator(data: bytes, at: int) -> bytes | None:

@@ -175,6 +175,10 @@ def _placed(line: Line, plain: list[str], current: str) -> Answer:
         return "words", labels()
     if place == "shell":
         return "words", dict.fromkeys(SCRIPTS, "")
+    if place == "state":
+        from sesh.daemon.activity.rules import STATES
+
+        return "words", dict.fromkeys(STATES, "")
     if line.verb in ("--deploy", "--sweep", "--doctor") and not current:
         return "words", hosts()
     return _NOTHING

@@ -142,6 +142,8 @@ class _Wait:
         late = None if deadline is None else deadline + _GRACE
         connection.send(wire.greeting("request"))
         welcome = find.welcomed(connection, self._name, late)
+        if words.get("waiting") and "activity" not in (welcome.get("can") or ()):
+            raise Refused(f"{self._name} runs an older sesh", hint=f"reload it: $sesh --reload {self._name}")
         columns = 80
         if self._pattern is not None:
             summary, _ = connection.request("summary", deadline=late)

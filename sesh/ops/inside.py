@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from sesh import paths, platform, wire
-from sesh.errors import Refused
-from sesh.names import is_name
+from sesh.daemon.activity.rules import STATES
+from sesh.errors import Refused, UsageError
+from sesh.names import is_name, printable
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
@@ -16,12 +17,18 @@ if TYPE_CHECKING:
 
 def state(word: str, question: str) -> str:
     """Says how the program stands that called; the session's name. Raises Refused outside of any, UsageError."""
+    if word not in STATES:
+        raise UsageError(f"unknown state {printable(word)}; use {', '.join(STATES)}")
     record = _session()
     if record is None:
         raise Refused("--state is for a program inside a session, and this is none")
     name = str(record["name"])
     # A command line typed at a shell's prompt has a process group of its own, and speaks for whoever comes after it.
-    wire.ask(name, "state", state=word, question=question, bound=os.getpgrp() != os.getpid())
+    bound = os.getpgrp() != os.getpid()
+    try:
+        wire.ask(name, "state", state=word, question=question, bound=bound)
+    except UsageError as error:  # of an older daemon; agents take the exit code 2 of a hook for a veto
+        raise Refused(error.message, hint=error.hint) from None
     return name
 
 

@@ -49,6 +49,7 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> None:
         ("--screen work --format s|", "words", ["svg"]),
         ("--send work --key C-c --key PageD|", "words", ["PageDown"]),
         ("--completions |", "words", ["bash", "zsh", "fish"]),
+        ("--state w|", "words", ["working", "waiting"]),
         ("--import |", "files", []),
         ("work -- |", "command 2", []),
         ("@gpu --exec job --print -- make -|", "command 5", []),

@@ -6,7 +6,7 @@ import itertools
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.pty.queries import LONGEST_STRING, QUERIES, Finding, QueryScanner
@@ -173,6 +173,9 @@ PIECES = st.one_of(
 
 
 @settings(max_examples=1000)
+@example([b"\x1b]", b"\xff["], [])
+@example([b"\x1b]", b"\xff["], [2])
+@example([b"\x1b]", b"\xff["], [3])
 @given(st.lists(PIECES, max_size=12), st.lists(st.integers(0, 200), max_size=12))
 def test_any_chunking_finds_the_same(pieces: list[bytes], cuts: list[int]) -> None:
     data = b"".join(pieces)
