@@ -167,6 +167,13 @@ VERBS = (
         options=(*_ATTACHING, _LABEL), fast=True, hosts=True, attaches=True,
     ),
     Verb(
+        "--next", "", "waiting.next_", "[OPTIONS]",
+        "Go to the session that has waited longest for you, here or on a known remote; once more, to the next.\n\n"
+        "Inside a session it switches this terminal. Where no session waits it says so, and fails with 1.",
+        "sesh --next", "sesh @gpu --next", "sesh --next --label team=web",
+        options=(*_ATTACHING, _LABEL), fast=True, hosts=True, attaches=True,
+    ),
+    Verb(
         "--here", "", "picker.here", "[DIR] [OPTIONS]",
         "Attach to the session named after this directory's repository, created here if there is none.\n\n"
         "In a worktree of git the name is REPO-BRANCH, outside of any repository that of the directory. If a session "

@@ -1,0 +1,74 @@
+"""`--next`: to the session that has waited longest for a person."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.cli.waiting import following
+from tests.support import PROMPT, Home, Result
+
+Sesh = Callable[..., Result]
+
+asks = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+NAMES = st.sampled_from([(None, "a"), (None, "b"), ("box", "a"), ("box", "c")])
+
+
+@given(st.dictionaries(NAMES, st.integers(0, 5)), NAMES)
+def test_each_one_that_waits_comes_once_in_a_round(waiting: dict[tuple[str | None, str], float], last: object) -> None:
+    seen = []
+    at = last
+    for _ in waiting:
+        at = following(waiting, at)  # type: ignore[arg-type]
+        seen.append(at)
+    assert sorted(map(repr, seen)) == sorted(map(repr, waiting))
+    if waiting and last not in waiting:
+        assert waiting[seen[0]] == min(waiting.values())  # type: ignore[index]
+
+
+def asking(sesh: Sesh, name: str) -> None:
+    """A session that waits for an answer."""
+    sesh("--open", name, "--", "sh", "-c", f"printf '{name} asks? '; read x; echo got $x; read x")
+    assert sesh("--wait", name, "--waiting", "--timeout", "15").code == 0
+
+
+@asks
+def test_it_goes_to_the_one_that_has_waited_longest_and_then_to_the_next(sesh: Sesh, home: Home) -> None:
+    for name in ("one", "two"):
+        asking(sesh, name)
+    sesh("--open", "idle")
+    for name in ("one", "two", "one"):
+        terminal = home.terminal("--next")
+        terminal.wait_for(f"{name} asks?")
+        terminal.type(b"\x1c")
+        assert terminal.exit_code() == 0
+        assert f"detached from {name}" in terminal.text()
+
+
+@asks
+def test_inside_a_session_it_switches(sesh: Sesh, home: Home) -> None:
+    asking(sesh, "one")
+    sesh("--open", "work")
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    terminal.type("sesh --next\r")
+    terminal.wait_for("one asks?")
+    terminal.type("yes\r")
+    terminal.wait_for("got yes")
+
+
+def test_where_none_waits_it_says_so(sesh: Sesh, home: Home) -> None:
+    sesh("--open", "work", "--", "sleep", "60")
+    terminal = home.terminal("--next")
+    assert terminal.exit_code() == 1
+    assert "no session waits for you" in terminal.text()
+
+
+def test_without_a_terminal_it_is_refused(sesh: Sesh) -> None:
+    done = sesh("--next")
+    assert done.code == 1
+    assert "needs a terminal" in done.stderr
