@@ -203,6 +203,7 @@ class _Client:
             "lines": options.lines,
             "remote": host is not None,
             "title": options.title,
+            "tells": True,
         }
         if connection.agent:
             hello["auth_sock"] = connection.agent

@@ -7,7 +7,7 @@ import os
 import select
 import time
 
-from sesh import CALLED, protocol
+from sesh import CALLED, protocol, wording
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outcome import AttachOptions, Outcome
@@ -41,7 +41,7 @@ ASK_AFTER, ANSWER_AFTER = 1.0, 0.5
 _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # in each form that terminals send
 _OFFLINE_LIMIT = 4096  # bytes that may be typed while the link is down
 _IDLE_MS = 10  # the ledger reads a burst after it was shown: at the same time they would slow each other down
-_JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TITLE)
+_JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TITLE, protocol.TELL)
 
 
 class Attachment:
@@ -236,8 +236,8 @@ class Attachment:
                 if self._predictor is not None and not display.unread:
                     self._predictor.quiet()
         else:
-            if display.title_due:
-                display.show_title()
+            if display.title_due or display.told:
+                display.show_own()
             race_due = self._race.due if self._race is not None else 0.0
             due = [self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self.keepalive.due]
             due += [race_due, self._answer_by]
@@ -451,12 +451,17 @@ class Attachment:
 
     def _handle_message(self, kind: int, message: dict[str, Any]) -> None:
         """Handle one of the frames whose payload is JSON."""
-        if kind != protocol.SWITCH:
+        if kind not in (protocol.SWITCH, protocol.TELL):
             self.name = str(message.get("name") or self.name)
         if kind == protocol.NOTICE:
             self._handle_notice(message)
         elif kind == protocol.TITLE:
             self._show_title(str(message.get("text") or ""))
+        elif kind == protocol.TELL:
+            from sesh.client.notification import notification
+
+            name, state, question = (str(message.get(key) or "") for key in ("name", "state", "question"))
+            self.display.tell(notification(wording.needs(name, state, question, self.host), os.environ))
         elif kind == protocol.EXIT:
             self.rows_below, self.ended = _rows(message.get("rows_below", 0)), True
             code, number, reason = message.get("code"), message.get("signal"), message.get("reason")

@@ -41,7 +41,9 @@ class Display:
         self.covered = False
         """Whether a line of sesh's own covers the last row."""
         self.title_due = False
-        """Whether `show_title` has something to write."""
+        """Whether `show_own` has a title to write."""
+        self.told = b""
+        """What `show_own` has to tell the person."""
         self._title = ""
         self._title_shown = False
 
@@ -118,12 +120,20 @@ class Display:
         self.title_due = self.title_due or text != self._title
         self._title = text
 
-    def show_title(self) -> None:
-        """Write the title that is due, if what was shown last ends neither in a sequence nor in a character."""
+    def tell(self, notification: bytes) -> None:
+        """Have the terminal tell the person something, between two sequences of the program."""
+        self.told += notification
+
+    def show_own(self) -> None:
+        """Write what is due of our own, if what was shown last ends neither in a sequence nor in a character."""
         if not self.started or self.unread or not self._ledger.at_rest or ends_within_character(self._last_bytes):
             return
-        self.title_due, self._title_shown = False, True
-        self._enqueue(self._ledger.own_title(self._title.encode("utf-8", "replace")))
+        if self.title_due:
+            self.title_due, self._title_shown = False, True
+            self._enqueue(self._ledger.own_title(self._title.encode("utf-8", "replace")))
+        if self.told:
+            told, self.told = self.told, b""
+            self._enqueue(told)
         self.flush()
 
     def line(self, text: str) -> None:

@@ -32,6 +32,8 @@ MAX_RUNNING = 8
 BURST, PER_SECOND = 10, 1.0
 """Hooks that may start at once, and how many a second after that."""
 _NOT_STARTED = 120
+_LONGEST = 1024
+"""Characters of what a hook gets of a question."""
 
 
 class Hooks:
@@ -47,6 +49,19 @@ class Hooks:
         kind = KINDS.get(event["event"], "")
         if not kind or (kind == "on_command_failed" and event.get("exit_code") in (0, None)) or not _mentioned(kind):
             return
+        variables = self._variables(kind, event)
+        self._fork(kind, lambda: _become_hook(kind, variables, self._facts["directory"]))
+
+    def tell(self, kind: str, event: Mapping[str, Any]) -> None:
+        """Tells the person on a terminal; where there is none, or it cannot, starts the hook (empty: there is none)."""
+        variables = self._variables(kind or "on_bell", event)
+        for key in ("state", "why", "question"):
+            variables[f"SESH_{key.upper()}"] = str(event.get(key) or "")[:_LONGEST].replace("\0", "")
+        told = {"name": self._facts["name"], "state": event["state"], "question": variables["SESH_QUESTION"]}
+        self._fork(kind or "telling", lambda: _tell_or_become_hook(kind, told, variables, self._facts["directory"]))
+
+    def _fork(self, kind: str, become: Callable[[], NoReturn]) -> None:
+        """Starts a child that becomes something, if not too many were started lately."""
         now = time.monotonic()
         self._left = min(float(BURST), self._left + (now - self._counted_at) * PER_SECOND)
         self._counted_at = now
@@ -54,14 +69,13 @@ class Hooks:
             self._faults.note(f"hook {kind} skipped: too many hooks")
             return
         self._left -= 1
-        variables = self._variables(kind, event)
         try:
             pid = os.fork()
         except OSError as error:
             self._faults.note(f"the hook {kind} was not started", error)
             return
         if pid == 0:
-            _become_hook(kind, variables, self._facts["directory"])
+            become()
         self._running[pid] = kind
 
     def dump(self) -> dict[int, str]:
@@ -116,21 +130,67 @@ def _mentioned(kind: str) -> bool:
 def _become_hook(kind: str, variables: dict[str, str], directory: str) -> NoReturn:
     """In the child: reads the settings, and becomes the shell that runs the hook; exits with 0 where there is none."""
     try:
-        os.setsid()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(nothing, descriptor)
-        os.closerange(3, 1 << 16)
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
-            signal.signal(number, signal.SIG_DFL)
-        source = config.load().hooks.get(kind)
-        if source is None:
-            os._exit(0)
-        try:
-            os.chdir(directory)
-        except OSError:
-            pass  # it was removed: the root directory will do
-        os.execve("/bin/sh", ["sh", "-c", source], {**os.environ, **variables})
+        _detach()
+        _become(config.load().hooks.get(kind), variables, directory)
     finally:
         os._exit(_NOT_STARTED)
+
+
+def _tell_or_become_hook(kind: str, told: dict[str, str], variables: dict[str, str], directory: str) -> NoReturn:
+    """In the child: tells the person on a terminal, else becomes the hook. Nothing in the settings' quiet hours."""
+    try:
+        _detach()
+        settings = config.load()
+        now = time.localtime()
+        if config.in_quiet_hours(settings.quiet, now.tm_hour * 60 + now.tm_min):
+            os._exit(0)
+        if kind == "on_done" or not _told(told):
+            _become(settings.hooks.get(kind), variables, directory)
+        os._exit(0)
+    finally:
+        os._exit(_NOT_STARTED)
+
+
+def _told(told: dict[str, Any]) -> bool:
+    """Has the client that was typed in last, of all sessions of this machine, tell the person; whether it does."""
+    from sesh import wire
+    from sesh.errors import SeshError
+
+    typed: list[tuple[float, str]] = []
+    for name in paths.names():
+        try:
+            at = wire.connect(name, 1.0).only("typed", timeout=1.0)[0].get("at")
+        except (SeshError, OSError):
+            continue
+        if isinstance(at, (int, float)):
+            typed.append((at, name))
+    for _, name in sorted(typed, reverse=True):
+        try:
+            if wire.connect(name, 1.0).only("tell", timeout=1.0, **told)[0].get("told") is True:
+                return True
+        except (SeshError, OSError):
+            continue
+    return False
+
+
+def _detach() -> None:
+    """Leaves the daemon's session, its descriptors and its signals behind."""
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    os.closerange(3, 1 << 16)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _become(source: str | None, variables: dict[str, str], directory: str) -> NoReturn:
+    """Becomes the shell that runs a hook; exits with 0 where there is none."""
+    if source is None:
+        os._exit(0)
+    try:
+        os.chdir(directory)
+    except OSError:
+        pass  # it was removed: the root directory will do
+    os.execve("/bin/sh", ["sh", "-c", source], {**os.environ, **variables})

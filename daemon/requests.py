@@ -38,6 +38,8 @@ MAX_DATA = 4 << 20
 MAX_LINES = 1_000_000
 MAX_LABELS = 64
 MAX_WAITS = 16
+MAX_TOLD = 1024
+"""Characters of what a person is told."""
 RELINK_TIME = 600.0
 """Seconds in which a lost link may be restored before the job that is fed over it sees the end of its input."""
 CATCH_UP, CATCH_UP_PRINTING = 5.0, 0.02
@@ -333,6 +335,24 @@ def switch(daemon: Daemon, request: Request) -> None:
         message = {"name": name, "host": target, "rows_below": daemon.handler.rows_below(client)}
         client.connection.queue(protocol.message(protocol.SWITCH, message))
     request.respond(switched=client is not None)
+
+
+@_request
+def typed(daemon: Daemon, request: Request) -> None:
+    """When somebody typed last on a terminal that can tell a person something; None for never."""
+    client = daemon.session.clients.leader
+    request.respond(at=client.typed_at if client is not None and client.tells else None)
+
+
+@_request
+def tell(daemon: Daemon, request: Request) -> None:
+    """Has the client that typed last tell the person how another session stands."""
+    client = daemon.session.clients.leader
+    able = client is not None and client.tells
+    if client is not None and able:
+        told = {key: request.text(key)[:MAX_TOLD] for key in ("name", "state", "question")}
+        client.connection.queue(protocol.message(protocol.TELL, told))
+    request.respond(told=able)
 
 
 @_request

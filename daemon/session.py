@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.queries import Finding
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
+    from sesh.daemon.telling import Telling
     from sesh.daemon.waits import Waits
 
 MAX_TITLE = 1024
@@ -42,6 +43,7 @@ ANSWER_TIME = 0.01
 MAX_UNANSWERED = 1000
 """Queries that wait for the emulator; those beyond are not answered."""
 _WITH_HOOKS = ("bell", "exited", "notification", "command_ended")
+_TOLD = ("activity", "bell", "exited")
 _MAX_COMMAND = 32 << 10
 MAX_HISTORY = 32 << 10
 """Characters of the commands that a checkpoint keeps."""
@@ -91,6 +93,7 @@ class Session:
         self.marks: CommandMarks | None = None
         self.waits: Waits | None = None
         self.hooks: Hooks | None = None
+        self.telling: Telling | None = None
         self.titles: Titles | None = None
         self._checkpointer: Checkpointer | None = None
         self.emit("created", command=_shorten(facts["command"]), directory=facts["directory"])
@@ -115,6 +118,8 @@ class Session:
     def _on_event(self, event: dict[str, Any]) -> None:
         if not self.clients:
             self.missed.note(event)
+        if event["event"] in _TOLD:
+            self.faults.guard(lambda: self.get_telling().event(event), "telling")
         if event["event"] in _WITH_HOOKS and os.path.exists(paths.settings_file()):
             self.faults.guard(lambda: self.get_hooks().run(event), "a hook")
 
@@ -283,6 +288,14 @@ class Session:
 
             self.hooks = Hooks(self.facts, self.faults, self.clients.__len__)
         return self.hooks
+
+    def get_telling(self) -> Telling:
+        """What tells a person that the session needs one."""
+        if self.telling is None:
+            from sesh.daemon.telling import Telling
+
+            self.telling = Telling(self)
+        return self.telling
 
     def watch_titles(self) -> None:
         """After a client has come or gone: what runs is looked at while one shows it."""

@@ -7,13 +7,14 @@ persist = true                # whether lost sessions can be read again
 pick = false                  # whether `sesh` alone opens the picker
 title = false                 # whether the window's title shows the session and what runs in it
 predict = "adaptive"          # keys of sessions on slow links before their echo: or "always", "never"
+quiet = "22:00-07:00"         # when nobody is told of a session that needs one; none by default
 keep = "failed"               # sessions that ended unseen: "failed", "always", "never"
 [groups]
 web = ["@web1", "deploy@web2"]
 [remotes.box]
 via = "docker exec -i box"    # instead of ssh; its words as a shell would split them
 [hooks]                       # shell commands
-on_bell = "notify-send bell"  # and on_exit, on_notification, on_command_failed
+on_bell = "notify-send bell"  # and on_exit, on_notification, on_command_failed, on_waiting, on_failed, on_done
 """
 
 from __future__ import annotations
@@ -38,9 +39,12 @@ LARGEST = 1 << 20
 KEEP = ("failed", "always", "never")
 PREDICT = ("adaptive", "always", "never")
 KEYS = (
-    "detach_key", "replay_lines", "replay", "persist", "keep", "pick", "title", "predict", "groups", "remotes", "hooks",
+    "detach_key", "replay_lines", "replay", "persist", "keep", "pick", "title", "predict", "quiet", "groups", "remotes",
+    "hooks",
 )  # fmt: skip
-HOOKS = ("on_bell", "on_exit", "on_notification", "on_command_failed")
+HOOKS = (
+    "on_bell", "on_exit", "on_notification", "on_command_failed", "on_waiting", "on_failed", "on_done",
+)  # fmt: skip
 
 
 def directory() -> str:
@@ -75,12 +79,13 @@ class Config:
     group's name, neither with `@`. `remotes`: the words of the command that reaches a host, by the host's name.
     `hooks`: shell source by the name of the hook. `keep`: which sessions stay listed for a week that ended while nobody
     was attached: those that failed, all (but for shells that were left with 0), none.
-    `predict`: whether attachments to other hosts show keys before their echo. `warnings`: what was not taken.
+    `predict`: whether attachments to other hosts show keys before their echo. `quiet`: when nobody is told
+    that a session needs somebody (see `in_quiet_hours`). `warnings`: what was not taken.
     """
 
     __slots__ = (
-        "_places", "detach_key", "groups", "hooks", "keep", "path", "persist", "pick", "predict", "remotes", "replay",
-        "replay_lines", "title", "warnings",
+        "_places", "detach_key", "groups", "hooks", "keep", "path", "persist", "pick", "predict", "quiet", "remotes",
+        "replay", "replay_lines", "title", "warnings",
     )  # fmt: skip
 
     def __init__(self, path: str) -> None:
@@ -93,6 +98,7 @@ class Config:
         self.pick = False
         self.keep = KEEP[0]
         self.predict = PREDICT[0]
+        self.quiet = ""
         self.groups: dict[str, list[str]] = {}
         self.remotes: dict[str, list[str]] = {}
         self.hooks: dict[str, str] = {}
@@ -163,6 +169,12 @@ class Config:
 
     def _take_predict(self, value: object) -> None:
         self._take_choice("predict", PREDICT, value)
+
+    def _take_quiet(self, value: object) -> None:
+        if isinstance(value, str) and (not value or quiet_span(value) is not None):
+            self.quiet = value
+        else:
+            self.warn('quiet must be two times of day in quotes, such as "22:00-07:00"', "quiet")
 
     def _take_choice(self, key: str, choices: tuple[str, ...], value: object) -> None:
         if value in choices:
@@ -249,6 +261,28 @@ def load(path: str | None = None) -> Config:
     else:
         config.take(tables, places)
     return config
+
+
+def quiet_span(text: str) -> tuple[int, int] | None:
+    """The minutes of the day at which `22:00-07:00` begins and ends; None for what has another form."""
+    found = []
+    for part in text.split("-"):
+        hours, colon, minutes = part.strip().partition(":")
+        if not (colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == 2):
+            return None
+        found.append(int(hours) * 60 + int(minutes))
+    if len(found) != 2 or max(found) > 24 * 60:
+        return None
+    return found[0], found[1]
+
+
+def in_quiet_hours(text: str, minute: int) -> bool:
+    """Whether a minute of the day lies in the quiet hours, which may go over midnight."""
+    span = quiet_span(text) if text else None
+    if span is None:
+        return False
+    begin, end = span
+    return begin <= minute < end if begin <= end else minute >= begin or minute < end
 
 
 def _split(command: object) -> list[str]:

@@ -454,6 +454,7 @@ _messages: dict[int, tuple[str, Shape]] = {
     protocol.RESPONSE: ("RESPONSE", _response),
     protocol.NOTICE: ("NOTICE", table({"text": line, "name": session_name})),
     protocol.TITLE: ("TITLE", table({"text": line, "name": session_name})),
+    protocol.TELL: ("TELL", table({"name": session_name, "state": word(100), "question": line})),
     protocol.EXIT: (
         "EXIT",
         table(

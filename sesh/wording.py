@@ -192,3 +192,12 @@ def _each(text: Iterable[str]) -> list[int]:
     from wcwidth import wcwidth
 
     return [1 if character == "\ufe0f" else max(0, wcwidth(character)) for character in text]
+
+
+_NEEDS = {"waiting": "waits", "failed": "failed", "done": "is done", "bell": "rings"}
+
+
+def needs(name: str, state: str, question: str | None, host: str | None = None) -> str:
+    """What a person is told of a session that needs one, in one line."""
+    place = f"{name}@{host}" if host else name
+    return f"{place} {_NEEDS.get(state, state)}" + (f": {one_line(question)}" if question else "")

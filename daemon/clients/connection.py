@@ -257,9 +257,9 @@ class Client(Reader):
     """An attached client, made from its HELLO: its terminal, how it is fed, and what it has typed."""
 
     __slots__ = (
-        "auth_sock", "creator", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode",
+        "auth_sock", "creator", "focused", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode",
         "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies", "shown", "since", "size",
-        "titled", "token", "told", "tty", "unacknowledged", "uncover", "viewport", "wants_screen",
+        "tells", "titled", "token", "told", "tty", "typed_at", "unacknowledged", "uncover", "viewport", "wants_screen",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: dict[str, Any]) -> None:
@@ -279,6 +279,12 @@ class Client(Reader):
         self.creator = connection.creator
         """Whether the session was just made for it."""
         self.since = time.time()
+        self.tells = hello.get("tells") is True
+        """Whether its terminal can tell a person something."""
+        self.typed_at = self.since
+        """When it last typed; attaching counts."""
+        self.focused: bool | None = None
+        """Whether its terminal has the focus; None for unknown."""
         self.last_typed = 0
         """When it last typed, as a number that grows with each typing of any client; 0 for never."""
         self.mode = RAW

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 HOLD = 0.1
 """Seconds for which the unfinished reply of a terminal is held back."""
+_FOCUS = (b"\x1b[I", b"\x1b[O")
 ACK_FROM = WINDOW >> 3
 """Bytes of input from which on an ACK goes out at once; for fewer, it goes with the next output."""
 
@@ -130,8 +131,13 @@ class ClientHandler:
             self.acknowledge(client, number, len(data), at_once=True)
             return False
         keys = client.replies.filter(data, time.monotonic())
+        if data[-3:] in _FOCUS:
+            client.focused = data[-1:] == b"I"
         alone = pump.filter is None
         if client.replies.typed:
+            client.typed_at = time.time()
+            if client.focused is False:
+                client.focused = True
             alone = not self._clients.typed(client) and alone
             if pump.on_key is not None:
                 pump.on_key()

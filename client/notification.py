@@ -1,0 +1,34 @@
+"""How terminals show a person a line: OSC 9, 99 or 777, or a bell where they know none. Pure.
+
+Sources: iTerm2's proprietary escape codes (OSC 9), kitty's desktop notifications (OSC 99), and the `notify` of
+rxvt-unicode that VTE and foot took over (OSC 777).
+"""
+
+from __future__ import annotations
+
+from sesh import CALLED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_OSC_9 = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
+"""Names in TERM_PROGRAM."""
+_MOST = 200
+"""Characters that are shown."""
+_BELL = b"\a"
+
+
+def notification(line: str, environment: Mapping[str, str]) -> bytes:
+    """What shows a line on the terminal that an environment stands for."""
+    shown = "".join(character for character in line if character.isprintable())[:_MOST].encode("utf-8", "replace")
+    term = environment.get("TERM", "")
+    if environment.get("TMUX") or term.startswith(("screen", "tmux")):
+        return _BELL
+    if environment.get("KITTY_WINDOW_ID") or "kitty" in term:
+        return b"\x1b]99;;%s\x1b\\" % shown
+    if environment.get("TERM_PROGRAM") in _OSC_9 or "ghostty" in term or "wezterm" in term:
+        return b"\x1b]9;%s\x1b\\" % shown
+    if environment.get("VTE_VERSION") or term.startswith(("foot", "rxvt")):
+        return b"\x1b]777;notify;%s;%s\x1b\\" % (CALLED.encode(), shown.replace(b";", b","))
+    return _BELL

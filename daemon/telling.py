@@ -1,0 +1,81 @@
+"""Tells the person, once, that the session needs one: on the terminal that was typed in last, else by the user's hooks.
+
+Nothing is told while somebody looks: while a client is attached whose terminal is not known to be out of focus. A child
+process asks the daemons of this machine which terminal that is, so that nothing here waits.
+"""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Protocol
+
+    from sesh.daemon.clients.registry import Clients
+    from sesh.daemon.hooks import Hooks
+    from sesh.daemon.loop.timers import Timers
+
+    class Owner(Protocol):
+        """The session."""
+
+        facts: dict[str, Any]
+        clients: Clients
+        timers: Timers
+
+        def get_hooks(self) -> Hooks: ...
+
+
+BETWEEN = 60.0
+"""Seconds between two tellings of one session, at the least."""
+_STATES = {"waiting": "on_waiting", "failed": "on_failed", "done": "on_done"}
+"""The hook of each state."""
+
+
+class Telling:
+    """What one session has to tell."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner, self._timers = owner, owner.timers
+        self._told_at = -BETWEEN
+        self._later: Mapping[str, Any] | None = None
+        """What is to be told once the last telling is long enough ago."""
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Tells of an event, if it says that a person is needed, or is good to know."""
+        kind = event["event"]
+        if kind == "activity":
+            self._later = None
+            if event["state"] in _STATES:
+                self._tell(event)
+        elif kind == "bell":
+            if self._later is None:
+                self._tell({**event, "state": "bell", "why": "bell", "question": None})
+        elif kind == "exited":
+            code = event.get("exit_code")
+            state = "done" if code == 0 else "failed"
+            question = f"exited {code}" if code is not None else f"ended by signal {event.get('signal')}"
+            self._tell({**event, "state": state, "why": "exit", "question": question})
+
+    @property
+    def _seen(self) -> bool:
+        """Whether somebody looks at the session."""
+        return any(client.focused is not False for client in self._owner.clients.all)
+
+    def _tell(self, event: Mapping[str, Any]) -> None:
+        if self._seen or (self._owner.facts.get("labels") or {}).get("mute") == "1":
+            return
+        left = self._told_at + BETWEEN - time.monotonic()
+        if left > 0 and event["event"] != "exited":
+            if self._later is None or event["state"] != "bell":
+                self._later = event
+                self._timers.set("tell", left, self._tell_later)
+            return
+        self._told_at = time.monotonic()
+        self._owner.get_hooks().tell(_STATES.get(event["state"], ""), event)
+
+    def _tell_later(self) -> None:
+        later, self._later = self._later, None
+        if later is not None:
+            self._tell(later)

@@ -1,0 +1,168 @@
+"""A session that needs a person tells so once, where the person is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from sesh.client.notification import notification
+from sesh.config import in_quiet_hours
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
+
+Sesh = Callable[..., Result]
+
+ASKS = ("sh", "-c", "printf 'push it? '; read x; sleep 60")
+KITTY = {"KITTY_WINDOW_ID": "1"}
+TOLD = b"\x1b]99;;job waits: push it?\x1b\\"
+
+
+def here(home: Home, name: str = "work") -> Terminal:
+    """A person at a terminal of kitty's, in a session."""
+    terminal = home.terminal(name, env=KITTY)
+    terminal.wait_for(PROMPT)
+    return terminal
+
+
+def needs(sesh: Sesh, *words: str, name: str = "job") -> None:
+    """A session nobody looks at that begins to wait for a person."""
+    assert sesh("--open", name, *words, "--", *ASKS).code == 0
+    wait_until(lambda: sesh("--status", name, "--json").json()["activity"]["state"] == "waiting")
+
+
+def hooks(home: Home, **sources: str) -> None:
+    lines = "".join(f"{name} = '''{source}'''\n" for name, source in sources.items() if name.startswith("on_"))
+    others = "".join(f'{name} = "{value}"\n' for name, value in sources.items() if not name.startswith("on_"))
+    home.write(".config/sesh/config.toml", f"{others}[hooks]\n{lines}")
+
+
+def written(home: Home, name: str) -> str:
+    path = os.path.join(home.path, name)
+    wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 0)
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def test_it_is_told_on_the_terminal_that_was_typed_in_last(sesh: Sesh, home: Home) -> None:
+    others = here(home, "other")
+    terminal = here(home)
+    terminal.type("x")
+    needs(sesh)
+    terminal.wait_for_raw(TOLD)
+    assert terminal.raw.count(b"\x1b]99;") == 1
+    others.pump(0.1)
+    assert b"\x1b]99;" not in others.raw
+
+
+def test_a_session_that_is_looked_at_tells_nothing(sesh: Sesh, home: Home) -> None:
+    hooks(home, on_waiting="echo told >>told")
+    terminal = here(home)
+    terminal.type("read -p 'push it? ' x\r")
+    wait_until(lambda: sesh("--status", "work", "--json").json()["activity"]["state"] == "waiting")
+    needs(sesh)  # which is told, after anything that the other one would have told
+    terminal.wait_for_raw(TOLD)
+    assert terminal.raw.count(b"\x1b]99;") == 1
+    assert not os.path.exists(os.path.join(home.path, "told"))
+
+
+def test_a_terminal_out_of_focus_is_told_of_its_own_session(sesh: Sesh, home: Home) -> None:
+    terminal = here(home)
+    terminal.type("printf '\\033[?1004h'; sleep 0.5; echo; read -p 'push it? ' x\r")
+    wait_until(lambda: 1004 in terminal.modes)
+    terminal.type("\x1b[O")
+    terminal.wait_for_raw(b"\x1b]99;;work waits: push it?\x1b\\")
+
+
+def test_without_a_terminal_the_hook_is_run_with_what_is_asked(sesh: Sesh, home: Home) -> None:
+    hooks(home, on_waiting='echo "$SESH_STATE|$SESH_WHY|$SESH_QUESTION|$SESH_SESSION|${SESH_HOST:+host}" >told')
+    needs(sesh)
+    assert written(home, "told") == "waiting|tty-read|push it?|job|host\n"
+
+
+def test_with_a_terminal_the_hook_is_not_run(sesh: Sesh, home: Home) -> None:
+    hooks(home, on_waiting="echo told >>told", on_failed="echo failed >>failed")
+    terminal = here(home)
+    needs(sesh)
+    terminal.wait_for_raw(TOLD)
+    terminal.type("exit\r")
+    terminal.exit_code()
+    sesh("--open", "broken", "--", "sh", "-c", "exit 3")
+    assert written(home, "failed") == "failed\n"
+    assert not os.path.exists(os.path.join(home.path, "told"))
+
+
+def test_a_session_that_fails_is_told_with_its_code(sesh: Sesh, home: Home) -> None:
+    terminal = here(home)
+    sesh("--open", "broken", "--", "sh", "-c", "exit 3")
+    terminal.wait_for_raw(b"\x1b]99;;broken failed: exited 3\x1b\\")
+
+
+def test_what_is_done_runs_its_hook(sesh: Sesh, home: Home) -> None:
+    hooks(home, on_done='echo "$SESH_QUESTION" >done')
+    sesh("--open", "agent", "--", "sh", "-c", "sesh --state done 'all tests passed'; sleep 60")
+    assert written(home, "done") == "all tests passed\n"
+
+
+def test_a_bell_is_told_once_a_minute_at_most(sesh: Sesh, home: Home) -> None:
+    terminal = here(home)
+    sesh("--open", "job", "--", "sh", "-c", "for i in 1 2 3; do sleep 0.2; printf '\\a'; done; exec sleep 60")
+    terminal.wait_for_raw(b"\x1b]99;;job rings\x1b\\")
+    wait_until(lambda: len([0 for line in sesh("--status", "job", "--json").json().get("unseen") or []]) >= 0)
+    needs(sesh, name="last")
+    terminal.wait_for_raw(b"\x1b]99;;last waits")
+    assert terminal.raw.count(b"job rings") == 1
+
+
+def test_a_muted_session_tells_nothing(sesh: Sesh, home: Home) -> None:
+    terminal = here(home)
+    needs(sesh, "--label", "mute=1", name="muted")
+    needs(sesh)
+    terminal.wait_for_raw(TOLD)
+    assert b"muted" not in terminal.raw
+
+
+def test_nothing_is_told_in_quiet_hours(sesh: Sesh, home: Home) -> None:
+    hooks(home, quiet="00:00-24:00", on_waiting="echo told >told", on_exit="echo over >over")
+    needs(sesh)
+    sesh("--kill", "job")
+    assert written(home, "over") == "over\n"
+    assert not os.path.exists(os.path.join(home.path, "told"))
+
+
+@pytest.mark.parametrize(
+    ("span", "minute", "quiet"),
+    [
+        ("22:00-07:00", 23 * 60, True),
+        ("22:00-07:00", 7 * 60 - 1, True),
+        ("22:00-07:00", 7 * 60, False),
+        ("12:00-13:00", 12 * 60, True),
+        ("12:00-13:00", 13 * 60, False),
+        ("", 0, False),
+    ],
+)
+def test_quiet_hours_may_go_over_midnight(span: str, minute: int, quiet: bool) -> None:
+    assert in_quiet_hours(span, minute) is quiet
+
+
+@pytest.mark.parametrize(
+    ("environment", "shown"),
+    [
+        ({"TERM": "xterm-kitty"}, b"\x1b]99;;job waits\x1b\\"),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, b"\x1b]9;job waits\x1b\\"),
+        ({"TERM": "xterm-ghostty"}, b"\x1b]9;job waits\x1b\\"),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, b"\x1b]777;notify;sesh;job waits\x1b\\"),
+        ({"TERM": "foot"}, b"\x1b]777;notify;sesh;job waits\x1b\\"),
+        ({"TERM": "xterm-256color"}, b"\a"),
+        ({"TERM": "tmux-256color", "TMUX": "x", "KITTY_WINDOW_ID": "1"}, b"\a"),
+    ],
+)
+def test_each_terminal_is_told_in_its_own_way(environment: dict[str, str], shown: bytes) -> None:
+    assert notification("job waits", environment) == shown
+
+
+def test_what_is_told_cannot_act_on_the_terminal() -> None:
+    told = notification("a\x1b]52;c;eA==\x07b\n" + "x" * 5000, {"TERM": "foot"})
+    assert told.count(b"\x1b") == 2
+    assert b"\n" not in told
+    assert len(told) < 400
