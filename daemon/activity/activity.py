@@ -236,8 +236,11 @@ class Activity:
         return found.runs or found.members != members or seconds > _COMPUTES * elapsed
 
     def _question(self, *, line: bool) -> str:
+        """The words before the cursor; while somebody types behind them, those before that: no event tells of keys."""
         from sesh.daemon.activity.rules import question
 
+        if self._owner.pump.line_begun:
+            return self._now().question
         log = self._owner.pump.log
         return question(log.bytes(max(log.base, log.head - _TAIL)), line=line)
 

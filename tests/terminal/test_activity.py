@@ -66,6 +66,25 @@ def test_a_wait_until_a_person_is_needed_says_what_is_asked(sesh: Sesh, home: Ho
     assert sesh("--wait", "work", "--waiting", "--timeout", "15").stdout == "waiting: again?\n"
 
 
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize(
+    "asks", ["read -p 'name? ' x", f"{shlex.quote(sys.executable)} -iqc 'import sys; sys.ps1=\"name? \"'"]
+)
+def test_what_is_typed_is_in_no_event_and_no_question(sesh: Sesh, home: Home, asks: str) -> None:
+    sesh("--send", "work", asks, "--enter")
+    becomes(sesh, "waiting", "tty-read", "name?")
+    for key in "Adelaide":
+        sesh("--send", "work", key)
+    sesh("--wait", "work", "--for", "name\\? Adelaide$", "--since-start", "--timeout", "10")
+    assert sesh("--wait", "work", "--waiting", "--timeout", "10").stdout == "waiting: name?\n"
+    process = home.start("--events", "work", "--since", "0", "--json")
+    wait_until(lambda: any("socket:" in link for link in _links(process)))
+    sesh("--kill", "work")
+    told, _ = process.communicate(timeout=15)
+    assert b'"question": "name?"' in told
+    assert b"Adelaide" not in told
+
+
 def test_a_wait_for_a_person_ends_with_the_session(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work", "--", "sleep", "60")
     waiter = home.start("--wait", "work", "--waiting", "--timeout", "15")

@@ -67,6 +67,7 @@ class World:
         self.log = self
         self.base = self.head = 0
         self.tail = b""
+        self.line_begun = False
         self.seen: list[tuple[str, str]] = []
         self.activity = Activity(self)  # type: ignore[arg-type]
 
@@ -134,6 +135,18 @@ def test_a_program_that_reads_the_terminal_waits_with_the_words_before_the_curso
         assert here.stands == ("waiting", "tty-read")
         assert here.activity.as_json()["question"] == "Continue? [Y/n]"
         assert here.timers.wait_time() is None
+
+
+def test_what_is_typed_is_no_part_of_the_question() -> None:
+    with world() as here:
+        here.runs(reads=True)
+        here.tail = b"name? "
+        here.passes(1)
+        here.tail, here.line_begun = b"name? Ad", True
+        here.activity.typed(entered=False)
+        here.passes(1)
+        assert here.activity.as_json()["question"] == "name?"
+        assert len(here.seen) == 1
 
 
 def test_a_secret_that_is_asked_by_another_user_is_seen_by_the_terminal_alone() -> None:
