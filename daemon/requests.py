@@ -256,10 +256,12 @@ def screen(daemon: Daemon, request: Request) -> None:
 
 @_request
 def modes(daemon: Daemon, request: Request) -> None:
-    """The modes that decide what keys send: `cursor`, whether cursor keys are the application's (DECCKM)."""
-    model = daemon.session.model
+    """The modes that decide what keys send: `cursor`, whether cursor keys are the application's (DECCKM); `line`,
+    whether the terminal reads lines (ICANON)."""
+    model, pty = daemon.session.model, daemon.session.pump.pty
     model.catch_up(0)
-    request.respond(cursor=model.emulator.mode(1) is True, position=model.position)
+    line = pty is None or not pty.raw()
+    request.respond(cursor=model.emulator.mode(1) is True, line=line, position=model.position)
 
 
 @_request

@@ -6,7 +6,7 @@ here knows a program, and nothing is read from the screen but the words of a que
 
 from __future__ import annotations
 
-import time
+from sesh import protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Standing:
 
     def as_json(self) -> dict[str, Any]:
         """The same as lists and `--status` show it."""
-        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.since))
+        since = protocol.timestamp(self.since)
         return {"state": self.state, "why": self.why, "since": since, "question": self.question or None}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import time
 
+from sesh import wording
 from sesh.cli import attach, printing
 from sesh.errors import NotFound, Refused
 from sesh.names import check_label
@@ -79,5 +80,4 @@ def _waits(session: Summary) -> bool:
 
 
 def _since(session: Summary) -> float:
-    since = session["activity"].get("since")
-    return float(since) if isinstance(since, (int, float)) else 0.0
+    return wording.seconds(session["activity"].get("since")) or 0.0

@@ -1,4 +1,4 @@
-"""`--watch`: the list, kept up to date on a terminal, or as lines of JSON."""
+"""`--watch`: the list, kept up to date on a terminal, or as lines of JSON; who waits stands above, to be answered."""
 
 from __future__ import annotations
 
@@ -8,25 +8,41 @@ import time
 
 from sesh import CALLED, wording
 from sesh.cli import console, printing, views
-from sesh.errors import ExitCode, Refused
+from sesh.cli.preview import Aside, target
+from sesh.errors import ExitCode, Refused, SeshError
 from sesh.names import check_label
 from sesh.ops.lookup import SessionIndex
 from sesh.ops.views import bears
+from sesh.wording import age, cut, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from sesh.cli.console import Stage
     from sesh.cli.invocation import Invocation
+    from sesh.store.listing import Summary
+
+    Key = tuple[str | None, str]
 
 _LEAVING = ("C-c", "q", "escape", "C-d", "hangup")
+_AT_ONCE = ("y", "n", *"123456789")
+"""Keys that are an answer by themselves."""
+_HINTS = (
+    "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  q quit",
+    "Enter y n 1-9 answer  / line  a attach  q quit",
+    "y n / answer  a attach",
+)
+_HEADS = {"waiting": "waiting for you", "failed": "failed"}
+"""The states that stand above the list, with their headings."""
 
 
 def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
     """`--watch [--label K=V]…`: on a terminal redrawn where something changed; with `--json` a list a line each time.
 
-    q, Escape or Ctrl-C leave, and the last list stays on the terminal. Raises Refused without a terminal.
+    Sessions that wait can be answered. q, Escape or Ctrl-C leave, and the last list stays on the terminal. Raises
+    Refused without a terminal.
     """
     wanted = dict(check_label(word) for word in label)
     hosts = cli.hosts or None
@@ -40,39 +56,197 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
     from sesh.cli.console import Stage
     from sesh.client.terminal import RawTerminal
 
-    with RawTerminal() as terminal, SessionIndex(cli.caller, hosts) as index:
+    with RawTerminal() as terminal, Aside() as aside, SessionIndex(cli.caller, hosts) as index:
+        watcher = _Watcher(index, aside, wanted)
         with Stage(terminal) as stage:
-            keys: list[str] = []
-            while not any(key in _LEAVING for key in keys):
-                width, height = stage.size
-                rows = _rows(index, wanted, width, coloured=printing.coloured(printing.STDOUT))
-                if len(rows) > height:
-                    rows[height - 1 :] = [wording.cut(f" … {len(rows) - height + 1} more", width)]
-                stage.draw(rows)
-                keys, ready = stage.wait(index.descriptors, index.due)
-                index.take(ready)
-                if "resize" in keys or "resume" in keys:
-                    stage.forget()
-        last = _rows(index, wanted, terminal.size()[0] or 80, coloured=printing.coloured(printing.STDOUT))
+            chosen = watcher.run(stage)
+        width = terminal.size()[0] or 80
+        last = [*watcher.needing(width), *watcher.rest(width)]
         terminal.write_all("".join(f"{row}\r\n" for row in last).encode("utf-8", "replace"), 2.0)
-    return 0
+    if chosen is None:
+        return 0
+    from sesh.cli import attach
+
+    cli.hosts, cli.caller.host = ([chosen[0]], chosen[0]) if chosen[0] is not None else ([], None)
+    return attach.attach(cli, chosen[1])
 
 
-def _rows(index: SessionIndex, wanted: dict[str, str], width: int, *, coloured: bool) -> list[str]:
-    """The list as `--list` prints it."""
-    now = time.time()
-    drawn = views.Table(width, coloured=coloured)
-    groups = {word: rows for word, rows in index.there.items() if not isinstance(rows, str)}
-    shown = {word: [each for each in rows if bears(each, wanted)] for word, rows in groups.items()}
-    here = [each for each in index.here if bears(each, wanted)]
-    drawn.measure([*here, *(each for rows in shown.values() for each in rows)], now)
-    lines = drawn.lines(here, now) if here or any(shown.values()) else []
-    for word, rows in shown.items():
-        if rows:
-            lines += [drawn.remark(word, index.remarks.get(word, "")), *drawn.lines(rows, now)]
-    lines += [drawn.remark(word, rows) for word, rows in index.there.items() if isinstance(rows, str)]
-    missing = "no session has these labels" if wanted else f"no sessions; `{CALLED} NAME` creates one"
-    return lines or [wording.cut(missing, width)]
+class _Watcher:
+    """The sessions, the one that is marked of those that need a person, and the answer as far as it is typed."""
+
+    def __init__(self, index: SessionIndex, aside: Aside, wanted: dict[str, str]) -> None:
+        self._index, self._aside, self._wanted = index, aside, wanted
+        self._coloured = printing.coloured(printing.STDOUT)
+        self._mark: Key | None = None
+        self._typed: str | None = None
+        """The line that is typed in answer; None while there is none."""
+        self._said = ""
+        """What became of the last answer."""
+
+    def run(self, stage: Stage) -> Key | None:
+        """Shows the list until the person leaves; the session to attach to, None for none."""
+        while True:
+            width, height = stage.size
+            stage.draw(self._picture(width, height))
+            keys, ready = stage.wait([self._aside.inbound, *self._index.descriptors], self._index.due)
+            if self._aside.inbound in ready:
+                self._aside.take()
+            self._index.take(ready - {self._aside.inbound})
+            if "resize" in keys or "resume" in keys:
+                stage.forget()
+            for key in keys:
+                if self._typed is None and key in _LEAVING:
+                    return None
+                if self._typed is None and key == "a" and self._mark is not None:
+                    return self._mark
+                self._pressed(key)
+
+    # -- keys
+
+    def _pressed(self, key: str) -> None:
+        needing = list(self._needing())
+        if self._typed is not None:
+            self._write(key)
+        elif key in ("up", "down") and needing:
+            at = needing.index(self._mark) if self._mark in needing else 0
+            self._mark = needing[(at + (1 if key == "down" else -1)) % len(needing)]
+        elif self._waits(self._mark):
+            if key == "/":
+                self._typed = ""
+            elif key in _AT_ONCE or key == "enter":
+                self._answer("" if key == "enter" else key)
+
+    def _write(self, key: str) -> None:
+        """A key of the line that is typed in answer."""
+        typed = self._typed or ""
+        if key in ("escape", "C-c", "C-d", "hangup"):
+            self._typed = None
+        elif key == "enter":
+            self._typed = None
+            self._answer(typed)
+        elif key == "backspace":
+            self._typed = typed[:-1]
+        elif len(key) == 1:
+            self._typed = typed + key
+
+    def _answer(self, text: str) -> None:
+        """Types an answer into the marked session, in a thread."""
+        key = self._mark
+        if key is None:
+            return
+        self._said = "…"
+
+        def act() -> None:
+            from sesh.ops import send
+
+            try:
+                send.answer(target(key[0]), key[1], text)
+                self._said = f"{_title(key)} was answered"
+            except (SeshError, OSError) as error:
+                self._said = wording.one_line(str(error))
+
+        self._aside.call(act)
+
+    # -- the picture
+
+    def _picture(self, width: int, height: int) -> list[str]:
+        needing = self._needing()
+        if self._mark not in needing:
+            self._mark = next(iter(needing), None)
+            self._typed = None
+        above = self.needing(width, marked=self._mark)
+        below = self.rest(width)
+        foot = [self._foot(width)] if needing or self._said else []
+        room = height - len(foot)
+        rows = [*above, *below]
+        if len(rows) > room > 0:
+            rows[room - 1 :] = [cut(f" … {len(rows) - room + 1} more", width)]
+        return [*rows[: max(0, room)], *foot]
+
+    def _foot(self, width: int) -> str:
+        if self._typed is not None and self._mark is not None:
+            return cut(f"answer {_title(self._mark)}: {self._typed}_", width)
+        if self._said:
+            said, self._said = self._said, self._said if self._said == "…" else ""
+            return cut(said, width)
+        fitting = next((hint for hint in _HINTS if len(hint) <= width), _HINTS[-1])
+        return self._coloured_text(cut(fitting, width), "2")
+
+    def needing(self, width: int, *, marked: Key | None = None) -> list[str]:
+        """Who needs a person, by how they stand, each with what it asks; the longest first."""
+        now, lines = time.time(), []
+        needing = self._needing()
+        names = max((wording.columns(_title(key)) for key in needing), default=0)
+        for state, head in _HEADS.items():
+            group = {key: each for key, each in needing.items() if _state(each) == state}
+            if group:
+                lines.append(self._coloured_text(head, views.SIGNALS.get(state, "")))
+            for key, each in group.items():
+                activity = each.get("activity") or {}
+                since = activity.get("since")
+                said = plain(str(activity.get("question") or "")) or wording.runs(each)
+                mark, name = ">" if key == marked else " ", cut(_title(key), min(names, width // 2))
+                gap = " " * (min(names, width // 2) - wording.columns(name))
+                lines.append(cut(f"{mark} {name}{gap}  {age(since, now):>4}  {said}", width))
+        return [*lines, ""] if lines else []
+
+    def rest(self, width: int) -> list[str]:
+        """All others as `--list` prints them, those that work before those that rest."""
+        now, needing = time.time(), self._needing()
+        drawn = views.Table(width, coloured=self._coloured)
+        groups = {word: rows for word, rows in self._index.there.items() if not isinstance(rows, str)}
+        here = _ordered(each for each in self._bearing(self._index.here) if (None, str(each["name"])) not in needing)
+        shown = {
+            word: _ordered(each for each in self._bearing(rows) if (word, str(each["name"])) not in needing)
+            for word, rows in groups.items()
+        }
+        drawn.measure([*here, *(each for rows in shown.values() for each in rows)], now)
+        lines = drawn.lines(here, now) if here or any(shown.values()) else []
+        for word, rows in shown.items():
+            if rows:
+                lines += [drawn.remark(word, self._index.remarks.get(word, "")), *drawn.lines(rows, now)]
+        lines += [drawn.remark(word, rows) for word, rows in self._index.there.items() if isinstance(rows, str)]
+        missing = "no session has these labels" if self._wanted else f"no sessions; `{CALLED} NAME` creates one"
+        return lines or ([] if needing else [cut(missing, width)])
+
+    # -- the sessions
+
+    def _needing(self) -> dict[Key, Summary]:
+        """The sessions that wait or have failed, in the order of their groups, the longest first."""
+        every: list[tuple[Key, Summary]] = [((None, str(each["name"])), each) for each in self._index.here]
+        for word, rows in self._index.there.items():
+            every += [((word, str(each["name"])), each) for each in rows if not isinstance(each, str)]
+        order = list(_HEADS)
+        found = [(key, each) for key, each in every if _state(each) in order and bears(each, self._wanted)]
+        found.sort(key=lambda pair: (order.index(_state(pair[1])), _since(pair[1])))
+        return dict(found)
+
+    def _waits(self, key: Key | None) -> bool:
+        found = self._needing().get(key) if key is not None else None
+        return found is not None and _state(found) == "waiting"
+
+    def _bearing(self, rows: Sequence[Summary]) -> list[Summary]:
+        return [each for each in rows if bears(each, self._wanted)]
+
+    def _coloured_text(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code else text
+
+
+def _ordered(sessions: Any) -> list[Summary]:
+    return sorted(sessions, key=lambda each: _state(each) != "working")
+
+
+def _state(session: Summary) -> str:
+    activity = session.get("activity") or {}
+    return str(activity.get("state") or "") if session["state"] == "running" else ""
+
+
+def _since(session: Summary) -> str:
+    return str((session.get("activity") or {}).get("since") or "")
+
+
+def _title(key: Key) -> str:
+    return f"{plain(key[1])}@{plain(key[0])}" if key[0] is not None else plain(key[1])
 
 
 def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) -> int:

@@ -142,6 +142,18 @@ def type_into(
     return sent, position
 
 
+def answer(target: Target, name: str, text: str) -> None:
+    """Types an answer to what a program asks, with Enter where it reads lines; a menu takes a key alone.
+
+    Raises NotFound, Refused, Busy.
+    """
+    with target.route(name) as route, route.connect(name) as connection:
+        connection.send(wire.greeting("request"), _soon())
+        find.welcomed(connection, name)
+        by_line = len(text) != 1 or connection.request("modes", deadline=_soon())[0].get("line") is not False
+        connection.request("send", text.encode() + b"\r" * by_line, _soon())
+
+
 def _application_mode(connection: Connection) -> bool:
     """Whether the program has the cursor keys in application mode; a daemon that does not know says no."""
     try:

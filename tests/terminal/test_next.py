@@ -38,10 +38,10 @@ def asking(sesh: Sesh, name: str) -> None:
 
 @asks
 def test_it_goes_to_the_one_that_has_waited_longest_and_then_to_the_next(sesh: Sesh, home: Home) -> None:
-    for name in ("one", "two"):
+    for name in ("second", "first"):
         asking(sesh, name)
     sesh("--open", "idle")
-    for name in ("one", "two", "one"):
+    for name in ("second", "first", "second"):
         terminal = home.terminal("--next")
         terminal.wait_for(f"{name} asks?")
         terminal.type(b"\x1c")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.support import PROMPT, Home, Result, Terminal
+
+tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
 Open = Callable[..., Terminal]
 Sesh = Callable[..., Result]
@@ -119,3 +122,60 @@ def test_a_program_gets_a_list_a_line(home: Home) -> None:
     watching.send_signal(signal.SIGINT)
     watching.communicate(timeout=10)
     assert watching.returncode == 130
+
+
+ASKS = "printf 'push it? '; read x; echo got=$x; printf 'really? '; read x; echo got=$x; sleep 60"
+MENU = "stty -icanon; printf '1) yes 2) no '; x=$(head -c 1); echo got=$x; printf 'more? '; x=$(head -c 1); echo got=$x"
+
+
+def asking(sesh: Sesh, name: str, source: str) -> None:
+    sesh("--open", name, "--", "sh", "-c", source)
+    assert sesh("--wait", name, "--waiting", "--timeout", "15").code == 0
+
+
+@tells
+def test_who_waits_stands_above_the_list_and_is_answered_in_place(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "calm", "--", "sleep", "60")
+    asking(sesh, "job", ASKS)
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"^waiting for you\n> job +\d+s  push it\?\n\n NAME.*\n calm", re.DOTALL))
+    opened.type("y")
+    opened.wait_for(re.compile(r"> job +\d+s  really\?"))
+    assert "got=y" in sesh("--screen", "job").stdout
+    opened.type("/not yet\r")
+    opened.wait_until(lambda: "got=not yet" in sesh("--screen", "job").stdout)
+    opened.wait_until(lambda: "waiting for you" not in "\n".join(opened.screen()))
+
+
+@tells
+def test_a_menu_gets_a_key_and_no_enter(terminal: Open, sesh: Sesh) -> None:
+    asking(sesh, "menu", MENU)
+    opened = terminal("--watch")
+    opened.wait_for("> menu")
+    opened.type("2")
+    opened.wait_for(re.compile(r"> menu +\d+s +more\?"))
+    assert sesh("--screen", "menu").stdout.count("got=") == 1
+
+
+@tells
+def test_the_marked_one_of_several_is_answered_or_attached_to(terminal: Open, sesh: Sesh) -> None:
+    asking(sesh, "one", ASKS)
+    asking(sesh, "two", ASKS)
+    opened = terminal("--watch", columns=40)
+    opened.wait_for(re.compile(r"> one .*\n  two "))
+    assert all(len(row) <= 40 for row in opened.screen())
+    opened.type("\x1b[B")
+    opened.wait_for(re.compile(r"  one .*\n> two "))
+    opened.type("\r")
+    opened.wait_until(lambda: "really?" in sesh("--screen", "two").stdout)
+    assert "really?" not in sesh("--screen", "one").stdout
+    opened.wait_for(re.compile(r"> two +\d+s +really\?"))
+    opened.type("a")
+    opened.wait_until(lambda: sesh("--status", "two", "--json").json()["attached"] == 1)
+    opened.wait_for("really?")
+
+
+def test_a_session_that_says_it_failed_stands_above_the_list(terminal: Open, sesh: Sesh) -> None:
+    sesh("--open", "agent", "--", "sh", "-c", "sesh --state failed 'no key'; sleep 60")
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"^failed\n> agent +\d+s  no key"))
