@@ -64,6 +64,8 @@ class Activity:
         """The process group of the shell that has said that a command began (OSC 133), until it says more; else 0."""
         self._prompted = 0
         """The process group that has said that it is at its prompt (OSC 133), until a line is entered; else 0."""
+        self._asked = ""
+        """The words before the cursor when nobody had typed behind them yet; empty once a line was entered."""
         self._used: tuple[int, list[int]] = (0, [])
         """Ticks of processor time at the last look, and the processes that had used them."""
         if owner.pump.pty is not None:
@@ -81,7 +83,7 @@ class Activity:
     def typed(self, *, entered: bool) -> None:
         """A person or a script has typed, `entered` with Enter: what the program said it waits for is answered."""
         if entered:
-            self._prompted = 0
+            self._prompted, self._asked = 0, ""
         if self._said is not None and self._said.state != "working":
             self._said = None
         self.stirred()
@@ -158,6 +160,7 @@ class Activity:
 
         self._standing, self._begun, self._prompted = Standing(*standing), begun, prompted
         self._said = Said(*said) if said is not None else None
+        self._asked = self._standing.question
 
     def _now(self) -> Standing:
         if self._standing is None:
@@ -239,10 +242,10 @@ class Activity:
         """The words before the cursor; while somebody types behind them, those before that: no event tells of keys."""
         from sesh.daemon.activity.rules import question
 
-        if self._owner.pump.line_begun:
-            return self._now().question
-        log = self._owner.pump.log
-        return question(log.bytes(max(log.base, log.head - _TAIL)), line=line)
+        if not self._owner.pump.line_begun:
+            log = self._owner.pump.log
+            self._asked = question(log.bytes(max(log.base, log.head - _TAIL)), line=line)
+        return self._asked
 
 
 def _at_prompt(pty: Pty, *, raw: bool, own: bool) -> bool:

@@ -16,13 +16,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_READ, _READV, _POLL, _PPOLL, _SELECT, _PSELECT, _EPOLL, _EPOLL2, _AGAIN = range(9)
+READ, _READV, _POLL, _PPOLL, _SELECT, _PSELECT, _EPOLL, _EPOLL2, _AGAIN = range(9)
+SEVERAL = range(_POLL, _AGAIN + 1)
+"""The kinds of call that wait for several descriptors. _AGAIN goes on with one, as after Ctrl-Z and fg."""
 _CALLS = {
     "x86_64": {
-        0: _READ, 19: _READV, 7: _POLL, 271: _PPOLL, 23: _SELECT, 270: _PSELECT, 232: _EPOLL, 281: _EPOLL,
+        0: READ, 19: _READV, 7: _POLL, 271: _PPOLL, 23: _SELECT, 270: _PSELECT, 232: _EPOLL, 281: _EPOLL,
         441: _EPOLL2, 219: _AGAIN,
     },
-    "aarch64": {63: _READ, 65: _READV, 73: _PPOLL, 72: _PSELECT, 22: _EPOLL, 441: _EPOLL2, 128: _AGAIN},
+    "aarch64": {63: READ, 65: _READV, 73: _PPOLL, 72: _PSELECT, 22: _EPOLL, 441: _EPOLL2, 128: _AGAIN},
 }  # fmt: skip
 _CALLS["riscv64"] = _CALLS["loongarch64"] = _CALLS["aarch64"]
 """The numbers of the calls that wait for descriptors, by the machine's name (syscalls(2))."""
@@ -70,7 +72,7 @@ def calls() -> dict[int, int] | None:
     return _CALLS.get(os.uname().machine) if platform.LINUX else None
 
 
-def call_of(thread: str) -> list[int] | None:
+def call_of(thread: str) -> list[int]:
     """The number of the call that a thread (`/proc/PID` or `/proc/PID/task/TID`) sleeps in, and its arguments.
 
     Empty while it runs. Raises OSError where the kernel does not tell.
@@ -84,31 +86,31 @@ def call_of(thread: str) -> list[int] | None:
 def foreground(group: int, leader: int, device: int) -> Foreground:
     """Looks at the process group in the foreground of the terminal `device` (as in `tty_nr`), in `leader`'s session."""
     found = Foreground()
+    found.told = calls() is not None
     for pid, fields in _members(group, leader):
         found.members.append(pid)
         found.ticks += sum(map(int, fields[11:15]))
         try:
             found.reads = _waits_for_a_key(pid, device, found) or found.reads
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has just ended
         except OSError:
-            found.told = False
+            found.told = found.told and not platform.stat_of(pid)  # one that has just ended has nothing to tell
     return found
 
 
 def _members(group: int, leader: int) -> Iterator[tuple[int, list[str]]]:
-    """The processes of a group, with the fields of their `stat` from the state on; found from parent to child."""
-    due = [group, *_children(leader)] if group != leader else [leader]
+    """The processes of a group, with the fields of their `stat` from the state on; from parent to child, its leader's
+    first. That may have ended before the others, as the first command of a pipe does.
+    """
+    due = [leader, group]
     seen: set[int] = set()
     while due and len(seen) < MOST_PROCESSES:
-        pid = due.pop(0)
+        pid = due.pop()
         if pid in seen:
             continue
         seen.add(pid)
         fields = platform.stat_of(pid)
-        if len(fields) < 15 or fields[0] in "ZX" or fields[2] != str(group):
-            continue
-        yield pid, fields
+        if len(fields) > 14 and fields[0] not in "ZX" and fields[2] == str(group):
+            yield pid, fields
         due += _children(pid)
 
 
@@ -156,7 +158,7 @@ def _sleep(pid: int, call: list[int]) -> Sleep | None:
     if kind is None or len(call) < 7:
         return None
     first, second, third, fourth, fifth = call[1:6]
-    if kind in (_READ, _READV):
+    if kind in (READ, _READV):
         return Sleep([first & _INT])
     if kind in (_POLL, _AGAIN):
         return Sleep(_polled(pid, first, second), _milliseconds(third))

@@ -11,6 +11,7 @@ import termios
 from sys import byteorder
 
 from sesh import platform
+from sesh.daemon.pty import reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 
 BASH, ZSH, FISH, DASH, ASH = "bash", "zsh", "fish", "dash", "ash"
 _KINDS = {"bash": BASH, "rbash": BASH, "zsh": ZSH, "fish": FISH, "dash": DASH, "ash": ASH, "busybox": ASH}
-_READS = {
-    "x86_64": (0, frozenset((7, 23, 232, 270, 271, 281))),
-    "aarch64": (63, frozenset((22, 72, 73))),
-}
-"""The numbers of read(2), and of poll, select and epoll_wait in all their forms."""
 _READ_OF_ONE = 1
 
 
@@ -93,20 +89,18 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
     if not edits and kind != DASH:
         return False
     try:
-        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
-            words = file.read().split()
+        call = reading.call_of(f"/proc/{pid}")
     except OSError:
         return True  # the kernel does not say: the terminal's mode has to do
-    numbers = _READS.get(os.uname().machine)
-    if numbers is None:
-        return words[:1] != ["running"]
-    if len(words) < 4 or not words[0].isdecimal():
+    known = reading.calls()
+    if known is None:
+        return bool(call)
+    if len(call) < 4:
         return False
-    read, waits = numbers
-    number, count = int(words[0]), int(words[3], 16)
+    reads = known.get(call[0]) == reading.READ
     if kind == DASH and not edits:
-        return number == read and int(words[1], 16) == 0 and count > _READ_OF_ONE
-    return number in waits or (number == read and kind != BASH)
+        return reads and call[1] == 0 and call[3] > _READ_OF_ONE
+    return kind != BASH if reads else known.get(call[0]) in reading.SEVERAL
 
 
 def at_prompt(pty: Pty) -> bool:

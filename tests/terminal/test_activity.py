@@ -150,7 +150,7 @@ def test_a_state_is_told_in_the_list_the_events_and_by_text_that_steers_no_termi
     wait_until(lambda: any("socket:" in link for link in _links(process)))
     sesh("--run", "work", "--", "sesh", "--state", "waiting", "a\x1b[2J\nb " + "x" * 500)
     events: list[bytes] = []
-    while not any(b'"activity"' in line for line in events):
+    while not any(b'"activity"' in line and b'"waiting"' in line for line in events):
         events.append(process.stdout.readline())
     told = stands(sesh)[2]
     assert told is not None

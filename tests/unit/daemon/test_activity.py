@@ -147,6 +147,15 @@ def test_what_is_typed_is_no_part_of_the_question() -> None:
         here.passes(1)
         assert here.activity.as_json()["question"] == "name?"
         assert len(here.seen) == 1
+        here.found.reads = False
+        here.activity.stirred()
+        here.passes(1)
+        here.found.reads = True
+        here.passes(1)
+        assert here.activity.as_json()["question"] == "name?"
+        here.activity.typed(entered=True)
+        here.passes(1)
+        assert here.activity.as_json()["question"] is None
 
 
 def test_a_secret_that_is_asked_by_another_user_is_seen_by_the_terminal_alone() -> None:
@@ -203,6 +212,13 @@ def test_an_answer_is_followed_by_another_look_though_nothing_is_printed() -> No
         here.runs()
         here.passes(FIRST_LOOK)
         assert here.stands == ("working", "output")
+
+
+def test_without_proc_the_shell_s_own_prompt_is_known_by_the_terminal_s_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS, where nothing says who reads a terminal."""
+    monkeypatch.setattr("sesh.platform.LINUX", False)
+    told = {(raw, own): module._at_prompt(Pty(), raw=raw, own=own) for raw in (True, False) for own in (True, False)}  # type: ignore[arg-type]
+    assert [key for key, prompt in told.items() if prompt] == [(True, True)]
 
 
 # -- never flapping

@@ -20,11 +20,21 @@ pytestmark = pytest.mark.skipif(
     reading.calls() is None or not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads"
 )
 
-_BEGIN = (
-    "import os, select, socket, sys, threading, time\nr, w = os.pipe()\na, b = socket.socketpair()\nos.write(1, b'!')\n"
-)
+_BEGIN = """
+import os, select, signal, socket, sys, threading, time
+r, w = os.pipe()
+a, b = socket.socketpair()
+os.write(1, b'!')
+"""
 _THREAD = "threading.Thread(target=lambda: os.read(0, 1), daemon=True).start()\n"
 
+# A shell within a shell, whose job's leader has ended: the job is nobody's but its grandparent's to find.
+_PIPE = (
+    "signal.signal(signal.SIGTTOU, signal.SIG_IGN)\nif os.fork(): time.sleep(60)\nfirst = os.fork()\n"
+    "os.setpgid(first, first)\nif not first: os._exit(0)\nsecond = os.fork()\nos.setpgid(second or 0, first)\n"
+    "if second: os.tcsetpgrp(0, first); os.waitpid(first, 0); time.sleep(60)\n"
+    "while os.tcgetpgrp(0) != first: pass\nos.read(0, 1)"
+)
 WAITS = {
     "read": "os.read(0, 1)",
     "read of /dev/tty": "os.read(os.open('/dev/tty', os.O_RDWR), 1)",
@@ -36,6 +46,7 @@ WAITS = {
     "epoll with its own event": "p = select.epoll(); p.register(0, 1); p.register(os.eventfd(0), 1); p.poll()",
     "a thread reads": f"{_THREAD}threading.Event().wait()",
     "a thread reads, another has a clock": f"{_THREAD}select.select([r], [], [], 60)",
+    "the first of a pipe has ended": _PIPE,
     "its child reads": "os.fork() or os.read(0, 1); os.wait()",
 }
 WAITS_FOR_ELSE = {
@@ -101,6 +112,19 @@ def test_a_program_that_computes_runs_and_its_time_is_counted() -> None:
         first = foreground(pid, pid, device)
         wait_until(lambda: foreground(pid, pid, device).ticks > first.ticks + 5)
         wait_until(lambda: foreground(pid, pid, device).runs)
+
+
+@pytest.mark.parametrize("error", [PermissionError, FileNotFoundError])
+def test_a_kernel_that_does_not_tell_says_nothing_false(monkeypatch: pytest.MonkeyPatch, error: type[OSError]) -> None:
+    def call_of(_: str) -> list[int]:
+        raise error
+
+    with running("os.read(0, 1)") as (pid, _, device):
+        monkeypatch.setattr(reading, "call_of", call_of)
+        found = wait_until(lambda: None if (each := foreground(pid, pid, device)).told else each)  # once it sleeps
+        assert (found.members, found.reads, found.told) == ([pid], False, False)
+        monkeypatch.setattr(platform, "LINUX", False)
+        assert foreground(pid, pid, device).told is False
 
 
 def test_a_group_that_is_gone_is_empty() -> None:
