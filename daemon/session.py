@@ -190,7 +190,7 @@ class Session:
 
     def typed(self, data: bytes) -> None:
         """A person or a script has typed these keys."""
-        self.activity.typed(entered=b"\r" in data or b"\n" in data)
+        self.activity.typed(data)
 
     def output_settled(self) -> None:
         self.preload()

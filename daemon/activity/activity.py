@@ -66,6 +66,8 @@ class Activity:
         """The process group that has said that it is at its prompt (OSC 133), until a line is entered; else 0."""
         self._asked = ""
         """The words before the cursor when nobody had typed behind them yet; empty once a line was entered."""
+        self._keys, self._typed_at = 0, 0
+        """Bytes that were typed behind these words, and where the output was at the last of them."""
         self._used: tuple[int, list[int]] = (0, [])
         """Ticks of processor time at the last look, and the processes that had used them."""
         if owner.pump.pty is not None:
@@ -80,9 +82,10 @@ class Activity:
             self._due = True
             self._timers.set("activity", FIRST_LOOK, self._look)
 
-    def typed(self, *, entered: bool) -> None:
-        """A person or a script has typed, `entered` with Enter: what the program said it waits for is answered."""
-        if entered:
+    def typed(self, keys: bytes) -> None:
+        """A person or a script has typed: what the program said it waits for is answered."""
+        self._keys, self._typed_at = self._keys + len(keys), self._owner.pump.log.head
+        if b"\r" in keys or b"\n" in keys:
             self._prompted, self._asked = 0, ""
         if self._said is not None and self._said.state != "working":
             self._said = None
@@ -160,7 +163,7 @@ class Activity:
 
         self._standing, self._begun, self._prompted = Standing(*standing), begun, prompted
         self._said = Said(*said) if said is not None else None
-        self._asked = self._standing.question
+        self._asked, self._keys = self._standing.question, 2
 
     def _now(self) -> Standing:
         if self._standing is None:
@@ -239,11 +242,16 @@ class Activity:
         return found.runs or found.members != members or seconds > _COMPUTES * elapsed
 
     def _question(self, *, line: bool) -> str:
-        """The words before the cursor; while somebody types behind them, those before that: no event tells of keys."""
+        """The words before the cursor; while somebody types behind them, those before that: no event tells of keys.
+
+        One key that is followed by a new line was an answer by itself.
+        """
         from sesh.daemon.activity.rules import question
 
-        if not self._owner.pump.line_begun:
-            log = self._owner.pump.log
+        log = self._owner.pump.log
+        answered = not line and self._keys == 1 and b"\n" in log.bytes(max(log.base, self._typed_at))
+        if answered or self._keys == 0 or not self._owner.pump.line_begun:
+            self._keys = 0
             self._asked = question(log.bytes(max(log.base, log.head - _TAIL)), line=line)
         return self._asked
 

@@ -39,7 +39,7 @@ def test_the_list_of_one_host_fits_the_terminal_here(home: Home, farm: Farm) -> 
     known(home, far)
     far.sesh("--open", "work", "--", "sh", "-c", "sleep 60 # which is longer than the terminal is wide")
     for words in (("@box",), ("@box", "--list")):
-        listed = home.terminal(*words, columns=50)
+        listed = home.terminal(*words, columns=60)
         listed.wait_for(re.compile(r"^ NAME .*\n work +detached .*…$", re.MULTILINE))
         assert listed.exit_code() == 0
     assert "wide" in home.sesh("@box").stdout, "a pipe gets all of it"
@@ -52,7 +52,7 @@ def test_the_watched_list_and_the_picker_show_other_hosts(home: Home, farm: Farm
     far = farm.host("box")
     known(home, far)
     home.sesh("--open", "here")
-    far.sesh("--open", "work", "--", "sh", "-c", "echo seen from afar; exec cat")
+    far.sesh("--open", "work", "--", "sh", "-c", "echo seen from afar; sleep 60")
     watched = home.terminal("--watch")
     watched.wait_for(re.compile(r"\n here +detached .*\n@box\n work +detached", re.DOTALL))
     watched.type("q")

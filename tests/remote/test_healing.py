@@ -154,9 +154,11 @@ def test_the_end_of_a_session_is_told_also_where_nobody_was_there(home: Home, bo
     wait_until(lambda: box.names() == [])
     box.proxy.restore()
     _, out, error = outcome(following)
-    missed, last = (json.loads(line) for line in out.splitlines())
+    *before, missed, last = (json.loads(line) for line in out.splitlines())
     assert (missed["event"], last["event"], last["exit_code"]) == ("missed", "exited", 6), error
-    assert (missed["count"], last["seq"]) == (last["seq"] - 1 - 1, missed["seq"] + 1)
+    assert last["seq"] == missed["seq"] + 1
+    # The state of a new session may have been told before anybody followed, or after.
+    assert missed["seq"] - missed["count"] in ([before[-1]["seq"]] if before else [1, 2])
 
 
 def test_each_line_is_printed_once_through_cuts(home: Home, farm: Farm) -> None:
@@ -197,8 +199,9 @@ def test_the_events_of_all_sessions_go_on_too(home: Home, box: Far) -> None:
     seen: list[tuple[str, str]] = []
     while not seen or seen[-1] != ("last", "created"):
         event = json.loads(line_of(following.stdout))
-        seen.append((event["session"], event["event"]))
         assert "id" not in event
+        if event["event"] != "activity":
+            seen.append((event["session"], event["event"]))
     assert sorted(seen) == [
         ("last", "created"),
         ("other", "created"),

@@ -143,7 +143,7 @@ def test_what_is_typed_is_no_part_of_the_question() -> None:
         here.tail = b"name? "
         here.passes(1)
         here.tail, here.line_begun = b"name? Ad", True
-        here.activity.typed(entered=False)
+        here.activity.typed(b"Ad")
         here.passes(1)
         assert here.activity.as_json()["question"] == "name?"
         assert len(here.seen) == 1
@@ -153,9 +153,25 @@ def test_what_is_typed_is_no_part_of_the_question() -> None:
         here.found.reads = True
         here.passes(1)
         assert here.activity.as_json()["question"] == "name?"
-        here.activity.typed(entered=True)
+        here.activity.typed(b"\r")
         here.passes(1)
         assert here.activity.as_json()["question"] is None
+
+
+def test_a_key_that_was_an_answer_by_itself_makes_way_for_the_next_question() -> None:
+    """The state went on with the question before, as no line had been entered since."""
+    with world() as here:
+        here.runs(reads=True)
+        here.tail = b"1) yes 2) no "
+        here.passes(1)
+        here.activity.typed(b"2")
+        here.tail, here.line_begun = b"1) yes 2) no 2got=2\nmore? ", True
+        here.passes(1)
+        assert here.activity.as_json()["question"] == "more?"
+        here.activity.typed(b"Ad")
+        here.tail += b"Ad\n$ Ad"
+        here.passes(1)
+        assert here.activity.as_json()["question"] == "more?", "two keys may be of a line"
 
 
 def test_a_secret_that_is_asked_by_another_user_is_seen_by_the_terminal_alone() -> None:
@@ -207,7 +223,7 @@ def test_an_answer_is_followed_by_another_look_though_nothing_is_printed() -> No
         here.runs(reads=True)
         here.passes(1)
         assert here.activity.waits
-        here.activity.typed(entered=True)
+        here.activity.typed(b"\r")
         assert [here.activity.waits] == [False]
         here.runs()
         here.passes(FIRST_LOOK)
@@ -305,7 +321,7 @@ def test_a_question_is_answered_by_typing() -> None:
     with world() as here:
         here.runs()
         here.activity.say("waiting", "may I push?")
-        here.activity.typed(entered=False)
+        here.activity.typed(b"x")
         assert not here.activity.waits
         here.passes(1)
         assert here.stands == ("working", "output")
@@ -315,7 +331,7 @@ def test_typing_ahead_does_not_end_the_word_that_it_works() -> None:
     with world() as here:
         here.runs()
         here.activity.say("working")
-        here.activity.typed(entered=True)
+        here.activity.typed(b"\r")
         here.passes(60)
         assert here.stands == ("working", "hook")
 
@@ -339,7 +355,7 @@ def test_what_a_job_said_last_stays_until_somebody_types() -> None:
         here.activity.stirred()
         here.passes(60)
         assert here.activity.as_json()["question"] == "all tests passed"
-        here.activity.typed(entered=False)
+        here.activity.typed(b"x")
         here.passes(1)
         assert here.stands == ("idle", "prompt")
 
@@ -394,10 +410,10 @@ def test_marks_tell_a_prompt_that_no_shell_here_shows_until_a_line_is_entered() 
         here.activity.stirred()
         here.passes(1)
         assert here.stands == ("idle", "prompt")
-        here.activity.typed(entered=False)
+        here.activity.typed(b"x")
         here.passes(1)
         assert here.stands == ("idle", "prompt")
-        here.activity.typed(entered=True)
+        here.activity.typed(b"\r")
         here.passes(1)
         assert here.stands == ("working", "output")
         here.activity.marked(b"A;sesh=replay")
