@@ -19,9 +19,8 @@ class Scrolling(Grid):
 
     def set_margins(self, top: int | None = None, bottom: int | None = None, *_: Any) -> None:
         """DECSTBM: 1-based; ignored for fewer than two rows; the cursor goes home."""
-        first, last = (top or 1) - 1, self.lines - 1
-        if bottom and bottom <= last:
-            last = bottom - 1
+        first = top - 1 if top else 0
+        last = bottom - 1 if bottom and bottom < self.lines else self.lines - 1
         if first < last:
             self.top, self.bottom = first, last
             self.cursor_position()
@@ -222,8 +221,10 @@ class Editing(Scrolling):
             if marks:  # a shell marks a row, then erases it (zsh)
                 self.unshared_row(y).marks = tuple(mark for mark in marks if mark[0] == 0)
         elif how == 0:
-            row = self.unshared_row(y)
-            row.fill(x, self.columns, self.erased)
+            row = self.rows[y]
+            if row.shared:
+                row = self.unshared_row(y)
+            row.fill(x, self.columns, self.pen.erased)
             row.wrapped = row.wrapped and x > 0
         elif how == 1:
             self.unshared_row(y).fill(0, min(x + 1, self.columns), self.erased)

@@ -188,13 +188,14 @@ class Grid(PyteScreen):
 
     def cursor_position(self, line: int | None = None, column: int | None = None) -> None:
         """CUP, HVP: 1-based; in origin mode relative to the margins and kept within them."""
-        row, column = (line or 1) - 1, (column or 1) - 1
+        row = line - 1 if line else 0
+        column = column - 1 if column else 0
         if self.origin:
             row = min(row + self.top, self.bottom)
             column = min(column + self.left, self.right)
-        cursor, last, right = self.cursor, self.lines - 1, self.columns - 1
-        cursor.y = min(last, row)
-        cursor.x = min(right, column)
+        cursor = self.cursor
+        cursor.y = row if row < self.lines else self.lines - 1
+        cursor.x = column if column < self.columns else self.columns - 1
         self.margin_wrap = None
 
     def cursor_to_column(self, column: int | None = None) -> None:

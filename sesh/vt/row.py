@@ -101,6 +101,23 @@ class Row(list[Cell]):
             self.wide = True
         self.stale = True
 
+    def put_pens(self, x: int, data: str, pens: list[Pen]) -> None:
+        """Write text at `x`, each character with a pen of its own, into a row without wide characters. `pens` becomes
+        the row's."""
+        text = self.text or ""
+        size, end = len(text), x + len(data)
+        if x == 0 and end >= size:
+            self.text, self.pens = data, pens
+        else:
+            if not self.styled:
+                self.pens = [DEFAULT] * size
+            if x > size:
+                text += self.rest[0] * (x - size)
+                self.pens += [self.rest.pen] * (x - size)
+            self.pens[x:end] = pens
+            self.text = text[:x] + data + text[end:]
+        self.styled = self.stale = True
+
     def grapheme(self, x: int) -> str:
         """The text of a cell."""
         if self.text is None:
@@ -129,7 +146,8 @@ class Row(list[Cell]):
         if self.marks:
             behind = end if end < len(self) else end + 1
             self.marks = tuple(mark for mark in self.marks if not start < mark[0] < behind)
-        self.blank_halves_outside(start, end, pen)
+        if self.wide:
+            self.blank_halves_outside(start, end, pen)
         space = pen.space
         text = self.text
         if text is not None:

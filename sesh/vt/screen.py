@@ -103,13 +103,14 @@ class Modes(Printing):
         """SM, RM, DECSET, DECRST."""
         for number in modes:
             if private:
-                self._switch_private(number, on)
+                self.switch_private_mode(number, on)
             elif number == 4:
                 self.insert = on
             elif number == 20:
                 self.linefeed_mode = on
 
-    def _switch_private(self, number: int, on: bool) -> None:
+    def switch_private_mode(self, number: int, on: bool) -> None:
+        """DECSET, DECRST of one mode."""
         if number == 25:
             self.cursor.hidden = not on
         elif number in OFF_BY_DEFAULT:
@@ -249,7 +250,7 @@ class Modes(Printing):
         for number in modes:
             on = self.saved_modes.get(number)
             if on is not None and on != self.get_mode(number):
-                self._switch_private(number, on)
+                self.switch_private_mode(number, on)
 
     def save_cursor(self) -> None:
         """DECSC, SCOSC: each screen has one saved cursor; saving again replaces it."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import groupby
 
-from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell, apply_sgr
+from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell, Pen, apply_sgr
 from sesh.vt.columns import columns, is_narrow
 from sesh.vt.graphemes import (
     GRAPHEMES,
@@ -122,16 +123,14 @@ class Printing(Rectangles):
         self.joinable = True
 
     def draw_pens(self, data: str) -> None:
-        """Write printable characters with SGRs among them, before which ASCII may be designated as G0."""
+        """Write printable characters with SGRs among them, and ASCII designated as G0."""
         if "\x1b(" in data:
-            if self.charsets[0] != ASCII:
-                before, _, behind = data.partition("\x1b(B")
-                self.draw_pens(before)
-                self.define_charset(ASCII, "(")
-                self.draw_pens(behind)
+            if self.charsets[0] == ASCII:
+                self.ever_changed.add("charsets")
+                data = data.replace("\x1b(B\x1b[", "\x1b[")
+            if "\x1b(" in data:
+                self._draw_apart(data.split("\x1b(B"))
                 return
-            self.ever_changed.add("charsets")
-            data = data.replace("\x1b(B", "")
         first, *parts = data.split("\x1b[")
         pen = self.pen
         texts, pens = [first], [pen] * len(first)
@@ -143,33 +142,61 @@ class Printing(Rectangles):
                 texts.append(words)
                 pens += [pen] * len(words)
         text = "".join(texts)
-        x, y = self.cursor.x, self.cursor.y
-        end = x + len(text)
-        row = self.rows[y]
-        old = row.text
+        fits = self.cursor.x + len(text) <= self.columns
         if (
-            old is None
-            or row.shared
-            or row.wide
-            or x > len(old)
-            or end > self.columns
-            or self.insert
+            self.insert
             or self.single_shift
             or self.translation is not None
             or self.right != self.columns - 1
-            or not is_narrow(text)
+            or not (fits or self.wrap)
+            or not (text.isascii() or is_narrow(text))
         ):
             self._draw_parts(first, parts)
             return
+        if fits:
+            self._put_pens(text, pens)
+        else:
+            self._wrap_pens(text, pens)
         self.pen = pen
-        if not row.styled:
-            row.styled = True
-            row.pens = [DEFAULT] * len(old)
-        row.pens[x:end] = pens
-        row.text = old[:x] + text + old[end:]
-        row.stale = True
-        self.cursor.x = end
-        self.joinable = True
+        self.joinable = not data.endswith("m")
+
+    def _wrap_pens(self, text: str, pens: list[Pen]) -> None:
+        """Print narrow characters, with a pen for each, which do not fit into the row."""
+        cursor, at = self.cursor, 0
+        while len(text) - at > (room := self.columns - cursor.x):
+            end = at + room
+            if room:
+                self._put_pens(text[at:end], pens[at:end])
+            self.pen = pens[end]
+            self._wrap()
+            at = end
+        self._put_pens(text[at:], pens[at:])
+
+    def _put_pens(self, text: str, pens: list[Pen]) -> None:
+        """Put narrow characters, with a pen for each, at the cursor, where they fit into the row."""
+        cursor = self.cursor
+        row = self.rows[cursor.y]
+        if row.shared:
+            row = self.unshared_row(cursor.y)
+        if row.wide or not row.as_text():
+            at = 0
+            for pen, group in groupby(pens):
+                self.pen = pen
+                end = at + len(list(group))
+                self._put(text[at:end], self.columns)
+                at = end
+            return
+        row.put_pens(cursor.x, text, pens)
+        cursor.x += len(text)
+
+    def _draw_apart(self, pieces: list[str]) -> None:
+        """Write pieces of text and SGRs; before each but the first ASCII is designated as G0."""
+        for at, piece in enumerate(pieces):
+            if at:
+                self.define_charset(ASCII, "(")
+                self.joinable = False
+            if piece:
+                (self.draw_pens if "\x1b" in piece else self.draw)(piece)
 
     def _draw_parts(self, first: str, parts: list[str]) -> None:
         """The same one by one; each of `parts` begins with the parameters of an SGR."""

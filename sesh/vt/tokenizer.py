@@ -39,21 +39,21 @@ from sesh.vt.grammar import (
     parameter,
 )
 from sesh.vt.screen import Screen
-from sesh.vt.text import ASCII, G_SETS
+from sesh.vt.text import G_SETS
 
 _CSI = re.compile(rf"{CSI_PARTS}\Z")
 
 #: A function and its arguments.
-Call = tuple[Callable[..., Any], tuple[int, ...]]
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Dispatcher:
-    """The tables, bound to one screen: `controls` (C0 and CR LF), `escapes`, and control sequences by `csi`."""
+    """The tables, bound to one screen: `controls` (C0, CR LF and EL); other sequences by `csi` and `escape`."""
 
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
         self.controls = self._controls(screen)
-        self.escapes = self._escapes(screen)
+        self._escapes = self._escape_table(screen)
         self._csi = {**self._movement(screen), **self._editing(screen), **self._state(screen)}
 
     @staticmethod
@@ -68,10 +68,14 @@ class Dispatcher:
             "\r": screen.carriage_return,
             "\x0e": partial(screen.shift, 1),
             "\x0f": partial(screen.shift, 0),
+            "\x1b[K": screen.erase_in_line,
+            "\x1b[0K": screen.erase_in_line,
+            "\x1b[1K": partial(screen.erase_in_line, 1),
+            "\x1b[2K": partial(screen.erase_in_line, 2),
         }
 
     @staticmethod
-    def _escapes(screen: Screen) -> dict[str, Callable[[], Any]]:
+    def _escape_table(screen: Screen) -> dict[str, Callable[[], Any]]:
         return {
             "\x1b6": screen.back_index,
             "\x1b7": screen.save_cursor,
@@ -89,7 +93,6 @@ class Dispatcher:
             "\x1bn": partial(screen.shift, 2),
             "\x1bo": partial(screen.shift, 3),
             "\x1b#8": screen.alignment_display,
-            "\x1b(B": partial(screen.define_charset, ASCII, "("),  # with each reset of the pen, by terminfo
         }
 
     @staticmethod
@@ -165,6 +168,8 @@ class Dispatcher:
         kind = prefix + intermediates + final
         if kind in {"h", "l", "?h", "?l"}:
             numbers = tuple(parameter(part) for part in text.split(";", PARAMETERS)[:PARAMETERS] if ":" not in part)
+            if prefix and len(numbers) == 1:
+                return self.screen.switch_private_mode, (numbers[0], final == "h")
             return partial(self.screen.switch_modes, numbers, final == "h", bool(prefix)), ()
         if kind in {"?s", "?r"}:
             numbers = tuple(map(parameter, text.split(";", PARAMETERS)[:PARAMETERS])) if ":" not in text else ()
@@ -193,15 +198,16 @@ class Dispatcher:
 
     # -- escapes ------------------------------------------------------------------------------------------
 
-    def escape(self, sequence: str) -> None:
-        """Act on an escape that is not in `escapes`, or on a string, which holds its terminator if that is BEL."""
+    def escape(self, sequence: str) -> Call:
+        """What an escape calls, or a string, which holds its terminator if that is BEL."""
         kind = sequence[1]
         if kind == "]":
-            self.screen.operating_command(sequence[2:].removesuffix("\x07"))
-        elif kind in "P_":
-            self.image(sequence)
-        elif kind in G_SETS and len(sequence) in {3, 4}:
-            self.screen.define_charset(sequence[2:], kind)
+            return self.screen.operating_command, (sequence[2:].removesuffix("\x07"),)
+        if kind in "P_":
+            return self.image, (sequence,)
+        if kind in G_SETS and len(sequence) in {3, 4}:
+            return self.screen.define_charset, (sequence[2:], kind)
+        return self._escapes.get(sequence, self.nothing), ()
 
     def image(self, sequence: str, skipped: int = 0) -> None:
         """Act on a string that may be an image. `skipped`: bands of sixel in its midst that are left out."""
@@ -214,30 +220,28 @@ class Dispatcher:
 #: Bytes that are tokenized at once, those of a piece that cannot be divided at any token, and tokens that are acted on
 #: without a look at the clock.
 PIECE, SMALL, TOGETHER = 4096, 64, 32
-#: Control sequences whose calls are cached.
-CACHE = 4096
+#: Sequences whose calls are remembered, those up to a length.
+CACHE, LONGEST = 4096, 64
 
-_TEXT = "[^\x00-\x1f\x7f-\x9f]"
+_TEXT, _C0 = "[^\x00-\x1f\x7f-\x9f]", "[\x00-\x1a\x1c-\x1f]"
 #: C0 controls that act within a sequence too: all but ESC, CAN and SUB; and DEL and C1, which do nothing.
 _INNER = "\x00-\x17\x19\x1c-\x1f\x7f-\x9f"
-#: What frames are made of: a move, text in some pens and EL are one token.
-_MOVE, _ERASE = r"\x1b\[[0-9;?]*[@-ln-~]", r"\x1b\[[0-2]?K"
-_SGRS = f"(?:{SGR})+"
-_MORE = rf"(?:(?:(?:\x1b\(B)?{SGR})+{_TEXT}+)"
+#: What frames are made of is one token: sequences that move the cursor or cost no more, SGRs, text in some pens, and a
+#: control or EL.
+_MOVE, _ERASE = r"\x1b\[[0-9;?]*[A-HJKXZ`ac-fhlr]", r"\x1b\[[0-2]?K"
+_SEQUENCES = rf"(?:{_MOVE}){{1,8}}|(?!{SGR})(?:{CSI}|{ESCAPE})"
+_IN_PENS = rf"{_TEXT}*(?:\x1b(?:\[[0-9;:]*m|\(B){_TEXT}*){{0,15}}"
 TOKEN = re.compile(
     rf"""
-      (?:({_MOVE})|(?={_SGRS}{_TEXT}|{_TEXT}))(?:({_SGRS})?({_TEXT}+)({_MORE}{{1,15}})?(\r\n|{_ERASE})?)?
-                                      # 1 control sequence, 2 SGRs, 3 text, 4 SGRs and text, 5 line end or EL
-    | ({_SGRS})                       # 6 SGRs
-    | (\r\n|[\x00-\x1a\x1c-\x1f])     # 7 control
-    | ({CSI})                         # 8 control sequence
-    | ({ESCAPE})                      # 9 control string or other escape
-    | ({UNFINISHED})                  # 10 the start of one
-    | (\x1b(?:{CSI_START}|{ESCAPE_START})[{_INNER}](?s:.*))   # 11 one with a control in it, and all that follows
+      (?:({_SEQUENCES})|(?=[^\x1b\x7f-\x9f]|{SGR}))((?:{SGR})+)?({_IN_PENS})(\r\n|{_C0}|{_ERASE})?
+                                      # 1 moves or one sequence, 2 SGRs, 3 text with SGRs, 4 control or EL
+    | ({UNFINISHED})                  # 5 the start of a sequence
+    | (\x1b(?:{CSI_START}|{ESCAPE_START})[{_INNER}](?s:.*))   # 6 one with a control in it, and all that follows
     | {ABORTED}                       # nothing
     """,
     re.VERBOSE,
 )
+_MOVES = re.compile(_MOVE)
 _ENDS = (re.compile(CSI_END), re.compile(STRING_END))
 _WITH_CONTROLS = re.compile(rf"\x1b[{_INNER}]*(?:\[[\x20-?{_INNER}]*|[\x20-/{_INNER}]*)")
 _CONTROL = re.compile(f"[{_INNER}]")
@@ -263,7 +267,7 @@ class Tokenizer:
         self.skipped = 0
         self.errors = 0
         self.last_error: Exception | None = None
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, list[Call]] = {}
 
     @property
     def unfinished(self) -> bytes:
@@ -366,66 +370,54 @@ class Tokenizer:
         self.decoder.reset()
         return len(acted) - len(start)
 
-    def _run(self, tokens: Any) -> str:  # noqa: C901, PLR0912 (a call for each token would cost more)
+    def _run(self, tokens: Any) -> str:
         """Act on tokens. Returns the text from a sequence with a control in it on, which has to be tokenized anew."""
         screen = self.screen
         draw, draw_pens = screen.draw, screen.draw_pens
-        calls = self._calls
-        controls, escapes = self.dispatcher.controls, self.dispatcher.escapes
-        for move, sgr, text, more, end, alone, control, csi, escape, unfinished, interrupted in tokens:
-            if text:
-                if move:
-                    call, arguments = calls.get(move) or self._resolve(move)
-                    call(*arguments)
-                    screen.joinable = False
-                if sgr:
-                    screen.pen = screen.pen.after_sgr.get(sgr[2:-1]) or apply_sgr(screen.pen, sgr[2:-1])
-                    screen.joinable = False
-                if more:
-                    draw_pens(text + more)
-                else:
-                    draw(text)
-                if end:
-                    if end == "\r\n":
-                        screen.newline()
-                    else:
-                        call, arguments = calls.get(end) or self._resolve(end)
+        calls, controls = self._calls, self.dispatcher.controls
+        for sequences, sgrs, text, end, unfinished, interrupted in tokens:
+            if sequences:
+                for call, arguments in calls.get(sequences) or self._resolve(sequences):
+                    try:
                         call(*arguments)
-                    screen.joinable = False
-                continue
-            if move or csi:
-                call, arguments = calls.get(move or csi) or self._resolve(move or csi)
-                call(*arguments)
-            elif alone:
-                screen.pen = screen.pen.after_sgr.get(alone[2:-1]) or apply_sgr(screen.pen, alone[2:-1])
-            elif control:
-                action = controls.get(control)
+                    except Exception as error:
+                        self._note(error)
+                screen.joinable = False
+            if sgrs:
+                screen.pen = screen.pen.after_sgr.get(sgrs[2:-1]) or apply_sgr(screen.pen, sgrs[2:-1])
+                screen.joinable = False
+            if text:
+                (draw_pens if "\x1b" in text else draw)(text)
+            if end:
+                action = controls.get(end)
                 if action is not None:
                     action()
-            elif escape:
-                action = escapes.get(escape)
-                if action is not None:
-                    action()
-                elif len(escape) - escape.endswith("\x07") < LIMIT:
-                    self.dispatcher.escape(escape)
-                elif escape[1] in "P_":
-                    self.dispatcher.image(escape, self.skipped)
+                screen.joinable = False
             elif unfinished:
                 self.pending = unfinished[:LIMIT]
                 self.skipped = self.skipped + unfinished.count("-", LIMIT) if len(unfinished) >= LIMIT else 0
-                continue
             elif interrupted:
                 return str(interrupted)
-            screen.joinable = False
+            elif not text:
+                screen.joinable = False  # behind an aborted sequence too
         return ""
 
-    def _resolve(self, csi: str) -> Call:
-        """What a control sequence calls; remembered where it is short."""
-        if len(csi) > LIMIT:
-            return self.dispatcher.nothing, ()
-        call = self.dispatcher.csi(csi)
-        if len(csi) < 32:
-            if len(self._calls) >= CACHE:
-                self._calls.clear()
-            self._calls[csi] = call
-        return call
+    def _resolve(self, sequences: str) -> list[Call]:
+        """What moves or one sequence of any kind call; remembered where they are short."""
+        calls, dispatcher = self._calls, self.dispatcher
+        moves = _MOVES.findall(sequences)
+        if len(moves) > 1:
+            found = [call for move in moves for call in calls.get(move) or self._resolve(move)]
+        elif sequences[1] == "[":
+            found = [dispatcher.csi(sequences)] if len(sequences) <= LIMIT else []
+        elif len(sequences) - sequences.endswith("\x07") < LIMIT:
+            found = [dispatcher.escape(sequences)]
+        elif sequences[1] in "P_":
+            found = [(dispatcher.image, (sequences, self.skipped))]
+        else:
+            found = []
+        if len(sequences) < LONGEST:
+            if len(calls) >= CACHE:
+                calls.clear()
+            calls[sequences] = found
+        return found

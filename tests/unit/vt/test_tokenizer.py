@@ -9,6 +9,7 @@ import pytest
 
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
+from sesh.vt.tokenizer import TOKEN
 from tests.unit.vt.streams import cut, stream
 
 
@@ -148,6 +149,46 @@ def test_unfinished_bytes_are_kept_and_sent_on(data: bytes) -> None:
     emulator = fed(b"text" + data)
     assert emulator.tokenizer.unfinished == data
     assert replay(emulator).endswith(data)
+
+
+def frame(rng: random.Random) -> str:
+    """What a full-screen program writes: moves, short text in several pens, erasing; some of it wraps."""
+    out = []
+    for _ in range(rng.randint(1, 8)):
+        out.append(f"\x1b[{rng.randint(0, 5)};{rng.randint(0, 13)}H" * rng.randint(0, 2))
+        for _ in range(rng.randint(0, 5)):
+            out.append(rng.choice(("", "\x1b[m", "\x1b[44m", "\x1b[39m\x1b[1m", "\x1b(B\x1b[m", "\x1b(B")))
+            out.append(rng.choice(("", "a", "word ", "│──", "x" * 9, "中", "e\u0301", "\u0301")))
+        out.append(
+            rng.choice(("", "", "\x1b[K", "\x1b[1K", "\x1b[J", "\r\n", "\n", "\t", "\x1b[2P", "\x1b[3b", "\x1bM"))
+        )
+        out.append(rng.choice(("", "", "", "\x1b[2;3r", "\x1b[r", "\x1b[?25l", "\x1b(0", "\x1b[4h\x1b[?7l", "\x1b[!p")))
+    return "".join(out)
+
+
+def test_a_frame_in_one_block_leaves_what_it_leaves_byte_by_byte() -> None:
+    """Moves, SGRs, text and EL are acted on together where they come together."""
+    rng = random.Random(21)
+    for _ in range(400):
+        data = "".join(frame(rng) for _ in range(4)).encode()
+        pieces = Emulator(12, 4)
+        for byte in data:
+            pieces.feed(bytes((byte,)))
+        assert fed(data, 12, 4).state() == pieces.state()
+
+
+def test_text_in_several_pens_wraps_with_the_pen_of_the_character_that_does_not_fit() -> None:
+    emulator = fed(b"\x1b[4H\x1b[41mabc\x1b[42mdefghi\x1b[43mjkl\x1b[44m", 5, 4)
+    assert [emulator.screen.buffer[y][4].bg for y in range(1, 4)] == ["2", "3", "3"]
+    assert emulator.text() == ["", "abcde", "fghij", "kl"]
+    assert emulator.pen_sgr() == "0;44"
+
+
+def test_what_a_frame_is_made_of_is_few_tokens() -> None:
+    scroll = "\x1b[?25l\x1b[1;23r\x1b[23;1H\n"
+    line = "\x1b[1;24r\x1b[23;1H\x1b[33m 12 \x1b[m\x1b[38;5;130mdef\x1b[m name(\x1b[36mword\x1b[m):\x1b[K"
+    reset = "\x1b[5;1H\x1b(B\x1b[m\x1b[1;34mname\x1b(B\x1b[m │\r\n"
+    assert [len(TOKEN.findall(each)) for each in (scroll, line, reset)] == [1, 1, 1]
 
 
 def test_any_chunking_gives_the_same_state() -> None:
