@@ -9,9 +9,12 @@ the column back after U+FE0E; xterm, VTE and xterm.js do not), so the tables dec
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from functools import lru_cache
-from unicodedata import category, combining
+from unicodedata import category
+
+from sesh.vt.breaks import KINDS, STARTS, VIRAMAS
 
 ZWJ = "\u200d"
 
@@ -29,12 +32,6 @@ RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
 #: A character that may join others or have any width.
 OTHER = re.compile(f"[^{NARROW}{WIDE}\0\r\n\x1b]")
 
-#: Characters of combining class 9, after which a consonant joins (Unicode 16), and some more.
-_VIRAMAS = (
-    "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d3b\u0d3c\u0d4d\u0dca\u0e3a\u0eba\u0f84\u1039\u103a\u1714\u1715"
-    "\u1734\u17d2\u1a60\u1b44\u1baa\u1bab\u1bf2\u1bf3\u2d7f\ua806\ua82c\ua8c4\ua953\ua9c0\uaaf6\uabed\U00010a00-\U00011fff\U0001612f"
-)
-
 #: Rows hold a character for each column (see `row`). The right half of a wide one is STUB. A grapheme of several code
 #: points has a surrogate as its stand-in, which cannot come from UTF-8; there are so many of each kind, those that may
 #: join what stands beside them and all others.
@@ -43,8 +40,8 @@ STAND_INS = 1024
 _stand_ins: dict[str, str] = {"": STUB}
 _next = {True: 0xD800, False: 0xDC00}
 #: A character in the text of a row that may join what stands beside it.
-_JOINING_END = re.compile(f"[{ZWJ}{_VIRAMAS}]")
-SEAM = re.compile(f"[\ud800-\udbff{ZWJ}\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff{_VIRAMAS}]")
+_JOINING_END = re.compile(f"[{ZWJ}{VIRAMAS}]")
+SEAM = re.compile(f"[\ud800-\udbff{ZWJ}\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff{VIRAMAS}]")
 #: The graphemes of what stands for them.
 GRAPHEMES = {STUB: ""}
 _STANDS_IN = re.compile("[\ud800-\udfff]")
@@ -89,13 +86,20 @@ class _Widths(dict[str, int]):
 
 WIDTH = _Widths()
 
-_PICTOGRAPH = re.compile(
-    "[\xa9\xae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u2388\u23cf\u23e9-\u23f3"
-    "\u23f8-\u23fa\u24c2\u25aa\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u2605\u2607-\u2612\u2614-\u2685"
-    "\u2690-\u2705\u2708-\u2712\u2714\u2716\u271d\u2721\u2728\u2733\u2734\u2744\u2747\u274c\u274e"
-    "\u2753-\u2755\u2757\u2763-\u2767\u2795-\u2797\u27a1\u27b0\u27bf\u2934\u2935\u2b05-\u2b07\u2b1b\u2b1c"
-    "\u2b50\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001f3fa\U0001f400-\U0001faff]"
-)
+
+class _Kinds(dict[str, str]):
+    """The kinds of `breaks` by character."""
+
+    def __missing__(self, char: str) -> str:
+        if len(self) > 8192:
+            self.clear()
+        kind = self[char] = KINDS[bisect_right(STARTS, ord(char)) - 1]
+        return kind
+
+
+KIND = _Kinds()
+#: The kinds of spacing marks (Mc).
+_SPACING = frozenset(",ELS")
 
 
 def _table(source: Mapping[str, tuple[tuple[int, int], ...]]) -> frozenset[str]:
@@ -132,18 +136,19 @@ def joined(cluster: str, width: int, char: str) -> int:
             return 2 if last in _widened() else width
         if char == "\ufe0e":
             return 1 if cluster in _narrowed() else width
-        return 2 if category(char) == "Mc" else width
+        return 2 if KIND[char] in _SPACING else width
     if last < "\u0300" or char < "\u0900":
         return 0
-    if last == ZWJ and _PICTOGRAPH.match(char) and _PICTOGRAPH.match(cluster):
+    kind = KIND[char]
+    if last == ZWJ and kind == KIND[cluster[0]] == "g":
         return width
-    if "\U0001f1e6" <= char <= "\U0001f1ff":
-        return 2 if len(cluster) == 1 and "\U0001f1e6" <= last <= "\U0001f1ff" else 0
+    if kind == "r":
+        return 2 if len(cluster) == 1 and KIND[last] == "r" else 0
     if "\U0001f3fb" <= char <= "\U0001f3ff":
-        return width if _PICTOGRAPH.match(last) or (last == "\ufe0f" and _PICTOGRAPH.match(cluster)) else 0
-    # A virama (combining class 9) joins the consonant after it: a conjunct, at most two columns wide.
+        return width if KIND[last] == "g" or (last == "\ufe0f" and KIND[cluster[0]] == "g") else 0
+    # A virama joins the letter after it: a conjunct, at most two columns wide.
     virama = cluster[-2:-1] if last == ZWJ else last
-    return 2 if virama and combining(virama) == 9 and category(char) == "Lo" else 0
+    return 2 if virama and virama in VIRAMAS and kind in "ko" else 0
 
 
 def text_presentation(cluster: str) -> bool:
