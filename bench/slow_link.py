@@ -40,7 +40,9 @@ def main(words: list[str]) -> int:
                 try:
                     data = data[os.write(sides[side], data) :]
                 except BrokenPipeError:
-                    return process.wait()
+                    if side:
+                        return process.wait()
+                    break  # the command has ended; what it said is still on its way
         readable = [side for side in open_sides if not rate or free[side] < now + 0.02]
         due = [waiting[0][0]] if waiting else []
         due += [free[side] - 0.02 for side in open_sides if side not in readable]

@@ -204,6 +204,7 @@ class _Client:
             "remote": host is not None,
             "title": options.title,
             "tells": True,
+            "got": host is not None,
         }
         if connection.agent:
             hello["auth_sock"] = connection.agent

@@ -38,6 +38,10 @@ _GOODBYE_TIMEOUT = 0.2
 _NOTICE_SECONDS = 3.0  # a notice stays so long, or until a key is pressed
 ASK_AFTER, ANSWER_AFTER = 1.0, 0.5
 """Seconds of silence on a link after which a key asks whether it lives; and, beside a round trip, after a key."""
+_TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
+"""Bytes, and seconds, after which the daemon is told what has come over a link; four times as many at once."""
+_RESIZED_AFTER = 0.1
+"""Seconds that a window keeps its size until a session behind a link is told of it."""
 _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # in each form that terminals send
 _OFFLINE_LIMIT = 4096  # bytes that may be typed while the link is down
 _IDLE_MS = 10  # the ledger reads a burst after it was shown: at the same time they would slow each other down
@@ -85,6 +89,9 @@ class Attachment:
         self._interest: tuple[int, ...] = ()
         self.raced: Connection | Exception | None = None
         """Another link that was opened beside this one, and was there first; or how the session has ended."""
+        self._got = self._told_got = 0  # bytes of OUTPUT and SCREEN, and those that the daemon was told of
+        self._told_got_at = 0.0
+        self._resize_by = 0.0
         self._race: Race | None = None
         self._wake: Wake | None = None
         self._answer_by = 0.0  # when the link is asked, where nothing has come since a key
@@ -215,7 +222,8 @@ class Attachment:
             self._receive()
         if self._race is not None and self.welcome and self._outcome is None:
             self._watch_race(self._race, ready)
-        if self._flush_by or self._notice_by or self._leave_by or self._welcome_by or self.keepalive.due:
+        due = self._flush_by or self._notice_by or self._leave_by or self._welcome_by or self._resize_by
+        if due or self.keepalive.due:
             self._run_timers()
 
     def _wait(self) -> dict[int, int]:
@@ -233,6 +241,7 @@ class Attachment:
             self._idle = not ready
             if not ready:
                 display.update_ledger()
+                self._tell_got(0.0)
                 if self._predictor is not None and not display.unread:
                     self._predictor.quiet()
         else:
@@ -240,7 +249,7 @@ class Attachment:
                 display.show_own()
             race_due = self._race.due if self._race is not None else 0.0
             due = [self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self.keepalive.due]
-            due += [race_due, self._answer_by]
+            due += [race_due, self._answer_by, self._resize_by]
             left = max(0.0, min(filter(None, due)) - time.monotonic()) if any(due) else None
             ready = self._poller.poll(None if left is None else math.ceil(left * 1000))
         return dict(ready)
@@ -264,6 +273,8 @@ class Attachment:
             self._handle_keys(self._keys.flush())
         if self._notice_by and now >= self._notice_by:
             self._clear_notice()
+        if self._resize_by and now >= self._resize_by:
+            self._resize()
         if self._leave_by and now >= self._leave_by:
             self._outcome = self._outcome or self._ending or Outcome("detached", self.name, self.host)
         if self._welcome_by and now >= self._welcome_by and self._outcome is None and not self._leave_by:
@@ -286,6 +297,8 @@ class Attachment:
         if not data:
             self._end(Outcome("detached", self.name, self.host, reason="hangup"), at_once=True)
             return
+        if self._resize_by:
+            self._resize()
         self._handle_keys(self._keys.feed(data))
         self._flush_by = time.monotonic() + FLUSH_DELAY if self._keys.holding else 0.0
 
@@ -350,8 +363,11 @@ class Attachment:
             self.terminal.raw()
             self._resize()
             self._send(protocol.frame(protocol.REDRAW))
-        elif signal.SIGWINCH in signals:
+        elif signal.SIGWINCH in signals and self.host is None:
             self._resize()
+        elif signal.SIGWINCH in signals:
+            self._stop_predicting()
+            self._resize_by = time.monotonic() + _RESIZED_AFTER
 
     def _redisplay(self) -> None:
         """Show the session again on a terminal that showed something else meanwhile (after `Display.suspend`)."""
@@ -360,6 +376,7 @@ class Attachment:
         self._send(protocol.frame(protocol.REDRAW))
 
     def _resize(self) -> None:
+        self._resize_by = 0.0
         self._stop_predicting()
         self._send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
 
@@ -408,6 +425,18 @@ class Attachment:
             self._race.heard()
         for kind, payload in self.connection.decoder.feed(data):
             self._handle_frame(kind, payload)
+        if self._got > self._told_got + _TELL_GOT:
+            self._tell_got(_TELL_GOT_AFTER)
+
+    def _tell_got(self, after: float) -> None:
+        """Tell the daemon what has come over a link, some time after the last telling."""
+        untold = self._got - self._told_got
+        if self.host is None or untold < (_TELL_GOT >> 1 if self._told_got else 1):
+            return
+        now = time.monotonic()
+        if untold >= 4 * _TELL_GOT or now >= self._told_got_at + after:
+            self._told_got, self._told_got_at = self._got, now
+            self._send(protocol.numbered(protocol.GOT, self._got, b""))
 
     def _handle_frame(self, kind: int, payload: bytes) -> None:
         """Handle one frame; ignore those of unknown types."""
@@ -415,6 +444,7 @@ class Attachment:
             return
         if kind in (protocol.OUTPUT, protocol.SCREEN):
             position, data = protocol.split_number(payload)
+            self._got += len(data)
             self.position = position + (len(data) if kind == protocol.OUTPUT else 0)
             before = after = b""
             if self._predictor is not None:

@@ -259,7 +259,8 @@ class Ending:
         now = time.monotonic()
         for connection in list(self._host.connections.values()):
             last = max(connection.progress_at, self._since)
-            stuck = connection.unsent and connection.blocked and now - last > STALLED
+            held_up = connection.blocked if connection.unsent else self._has_more(connection)
+            stuck = held_up and now - last > STALLED
             waiting = connection.unsent or connection.waits or connection.creator or connection.client is not None
             if stuck or not waiting:
                 self._host.drop(connection)

@@ -24,6 +24,7 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}; done                           |
 | ECHOED   | daemon | INPUT's number, position of the output that holds its echo (8 bytes each), flags (1)    |
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), what makes a model of the screen there     |
+| GOT      | client | bytes of OUTPUT and SCREEN that have come in all (8 bytes), over a link                 |
 | TELL     | daemon | JSON: name, state, question of another session, for the person to know                  |
 | DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows; of `events` one event        |
 
@@ -61,7 +62,7 @@ RESIZE, REDRAW, DETACH, EXIT, SWITCH = 0x08, 0x09, 0x0A, 0x0B, 0x0C
 PING, PONG = 0x0D, 0x0E
 REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 TITLE = 0x12
-ECHOED, MODEL, TELL = 0x13, 0x14, 0x15
+ECHOED, MODEL, TELL, GOT = 0x13, 0x14, 0x15, 0x16
 
 ECHOES, BY_LINE = 1, 2
 """Flags of ECHOED: whether the session's terminal echoes (ECHO), and reads by lines (ICANON)."""

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from sesh.daemon.clients.flow import Flow
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.errors import SeshError
     from sesh.lean import socket
@@ -41,8 +42,15 @@ class Reader:
         return log.head - self.position + self.connection.unsent
 
     def fed(self) -> bool:
-        """Whether the reader gets OUTPUT now."""
+        """Whether the reader gets OUTPUT, by what it is."""
         return True
+
+    def room(self) -> int:
+        """Bytes of OUTPUT that it is to be sent at once; 0 for none now."""
+        return protocol.CHUNK if self.fed() else 0
+
+    def was_sent(self, size: int) -> None:
+        """Notes that so many bytes of OUTPUT or SCREEN were sent."""
 
 
 class Connection:
@@ -90,7 +98,9 @@ class Connection:
         if self.backlog or self.closed or self.closing:
             return True
         reader = self.reader
-        return not self.blocked and (self.unsent > 0 or (reader is not None and reader.position < log.head))
+        return not self.blocked and (
+            self.unsent > 0 or (reader is not None and reader.position < log.head and reader.room() > 0)
+        )
 
     def receive(self) -> bool:
         """Puts the frames that have come into the backlog; False where the other side closed. Raises ProtocolError."""
@@ -137,25 +147,31 @@ class Connection:
         """Sends what waits, then OUTPUT from the reader's position on, as far as the socket takes it."""
         while self.flush() and not self.closed:
             reader = self.reader
-            if reader is None or not reader.fed() or reader.position >= log.head:
+            room = reader.room() if reader is not None else 0
+            if reader is None or not room or reader.position >= log.head:
                 return
             if reader.position < log.base:
                 reader.skipped += log.base - reader.position
                 reader.position = log.base
-            views = log.read(reader.position, protocol.CHUNK)
+            views = log.read(reader.position, room)
             size = sum(map(len, views))
             self.queue_ack()
             self.queue(protocol.numbered_header(protocol.OUTPUT, reader.position, size), *views)
             reader.position += size
+            reader.was_sent(size)
+
+    def queue_screen(self, position: int, screen: bytes) -> None:
+        """Queues a SCREEN that stands for this position."""
+        self.queue(*protocol.pieces(protocol.SCREEN, position, screen, advance=False))
+        if self.reader is not None:
+            self.reader.was_sent(len(screen))
 
     def pass_on(self, log: OutputLog, block: bytes) -> None:
         """Sends the block that was appended last, at once where nothing waits before it; else as `feed` does."""
         reader = self.reader
         position, size = log.head - len(block), len(block)
-        if self._out or self.closed or reader is None or reader.position != position or not 0 < size <= protocol.CHUNK:
+        if self._out or self.closed or reader is None or reader.position != position or not 0 < size <= reader.room():
             self.feed(log)
-            return
-        if not reader.fed():
             return
         before = protocol.numbered_header(protocol.OUTPUT, position, size)
         if self._acknowledged:
@@ -169,6 +185,7 @@ class Connection:
         except OSError:  # `flush` finds out which
             sent = 0
         reader.position += size
+        reader.was_sent(size)
         if sent:
             self.progress_at = time.monotonic()
         if sent < len(before) + size:
@@ -257,7 +274,7 @@ class Client(Reader):
     """An attached client, made from its HELLO: its terminal, how it is fed, and what it has typed."""
 
     __slots__ = (
-        "auth_sock", "creator", "focused", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode",
+        "auth_sock", "creator", "flow", "focused", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode",
         "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies", "shown", "since", "size",
         "tells", "titled", "token", "told", "tty", "typed_at", "unacknowledged", "uncover", "viewport", "wants_screen",
     )  # fmt: skip
@@ -272,6 +289,12 @@ class Client(Reader):
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True
         self.remote = hello.get("remote") is True
+        self.flow: Flow | None = None
+        """How much may be on its way over its link, where it says what it has got."""
+        if self.remote and hello.get("got") is True:
+            from sesh.daemon.clients.flow import Flow
+
+            self.flow = Flow()
         self.titled = hello.get("title") is True
         """Whether it shows what runs in the title of its window."""
         self.told: tuple[str, str] = ("", "")
@@ -314,6 +337,15 @@ class Client(Reader):
 
     def fed(self) -> bool:
         return self.mode == RAW and self.needs in ("", REPAINT)
+
+    def room(self) -> int:
+        if not self.fed():
+            return 0
+        return protocol.CHUNK if self.flow is None else self.flow.room
+
+    def was_sent(self, size: int) -> None:
+        if self.flow is not None:
+            self.flow.add(size, time.monotonic())
 
     def need(self, what: str) -> None:
         """Notes that the client needs a screen; a greater need that it has already is kept."""

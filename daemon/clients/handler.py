@@ -184,6 +184,10 @@ class ClientHandler:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
+        elif kind == protocol.GOT:
+            if client.flow is not None:
+                client.flow.arrived(protocol.split_number(payload)[0], time.monotonic())
+                self._relay.writable(client)
         elif kind == protocol.MODEL:
             if self._echoes is None:
                 from sesh.daemon.clients.echoes import Echoes

@@ -113,6 +113,8 @@ class Clients:
         client.mode = RAW if client.size[:2] == self.size[:2] else DRAWN
         client.viewport = None
         client.lines = client.max_lines
+        if client.flow is not None:
+            client.lines = client.flow.lines(client.lines, client.size[0])
         client.need(RESYNC)
 
     def too_slow(self, log: OutputLog) -> list[Client]:

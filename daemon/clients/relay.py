@@ -64,6 +64,8 @@ class Relay:
                 if not connection.blocked:
                     connection.pass_on(log, block)
                 late = late or connection.blocked
+                if client.flow is not None and client.fed() and client.flow.too_late(log.head - client.position):
+                    self._set_aside(client)
             elif client.mode == DRAWN:
                 drawn = True
         for follower in self.followers:
@@ -118,9 +120,9 @@ class Relay:
         self.model.mark(client.position)
 
     def writable(self, client: Client) -> None:
-        """Goes on with a client whose socket takes bytes again."""
+        """Goes on with a client whose socket, or whose link, takes bytes again."""
         client.connection.feed(self.log)
-        if client.connection.unsent:
+        if client.connection.unsent or (client.flow is not None and not client.flow.drained):
             return
         if client.mode == ASIDE:
             self.clients.bring_back(client)
@@ -167,7 +169,7 @@ class Relay:
             self.timers.ensure("draw", 0, self.draw)
         screen, client.uncover = client.uncover, b""
         if screen and client.mode == RAW:
-            client.connection.queue(*protocol.pieces(protocol.SCREEN, client.position, screen, advance=False))
+            client.connection.queue_screen(client.position, screen)
 
     def hold(self, client: Client, text: str) -> None:
         """Shows a client a line of sesh's own; it gets what the program prints meanwhile afterwards."""
@@ -207,7 +209,7 @@ class Relay:
         client.needs = ""
         client.position = 0
         start = clean_screen(*client.size[:2])
-        client.connection.queue(*protocol.pieces(protocol.SCREEN, 0, start, advance=False))
+        client.connection.queue_screen(0, start)
         client.connection.feed(self.log)
 
     def _send_screen(self, client: Client) -> None:
@@ -257,7 +259,7 @@ class Relay:
         elif client.notice:
             screen += overlay(client.notice, client.size[0])
             client.notice, client.uncover = "", repaint(emulator)
-        client.connection.queue(*protocol.pieces(protocol.SCREEN, model.position, screen, advance=False))
+        client.connection.queue_screen(model.position, screen)
         client.connection.feed(self.log)
 
     def draw(self) -> None:
@@ -281,7 +283,7 @@ class Relay:
 
         if client.viewport is None:
             client.viewport = Viewport(*client.size[:2], clear=clear)
-        if not client.connection.flush():
+        if not client.connection.flush() or (client.flow is not None and not client.flow.room):
             return
         screen = client.viewport.draw(self.model.emulator)
         if client.notice:
@@ -289,7 +291,7 @@ class Relay:
             client.notice = ""
         client.position = self.model.position
         if screen:
-            client.connection.queue(*protocol.pieces(protocol.SCREEN, self.model.position, screen, advance=False))
+            client.connection.queue_screen(self.model.position, screen)
             client.connection.flush()
 
     def trim(self) -> None:

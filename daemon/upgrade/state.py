@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     Places = dict[Connection, int]
 
 FORMAT = 2
-_CLIENT = tuple(name for name in Client.__slots__ if name not in ("replies", "viewport", "titled", "told", "uncover"))
+_CLIENT = tuple(
+    name for name in Client.__slots__ if name not in ("flow", "replies", "viewport", "titled", "told", "uncover")
+)
 _CONNECTION = ("descriptor", "creator", "role", "closing", "progress_at", "unanswered")
 _REPLY_BYTES = ("_begun",)
 """Attributes of `ReplyFilter` that are bytes."""
@@ -208,13 +210,18 @@ def _load_connection(state: State) -> Connection:
 def _dump_client(client: Client) -> State:
     replies = _attributes(client.replies, ReplyFilter.__slots__)
     packed = {name: pack(replies[name]) for name in _REPLY_BYTES}
-    return {**_attributes(client, _CLIENT), "replies": {**replies, **packed}}
+    flow = client.flow.dump() if client.flow is not None else None
+    return {**_attributes(client, _CLIENT), "replies": {**replies, **packed}, "flow": flow}
 
 
 def _load_client(connection: Connection, state: State) -> Client:
-    replies = state.pop("replies")
+    replies, flow = state.pop("replies"), state.pop("flow", None)
+    if flow is not None:
+        from sesh.daemon.clients.flow import Flow
+
+        flow = Flow(*flow)
     client = Client(connection, state["number"], {})
-    _set_attributes(client, {**state, "size": tuple(state["size"])})
+    _set_attributes(client, {**state, "flow": flow, "size": tuple(state["size"])})
     _set_attributes(client.replies, {**replies, **{name: unpack(replies[name]) for name in _REPLY_BYTES}})
     return client
 

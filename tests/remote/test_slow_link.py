@@ -1,0 +1,77 @@
+"""Floods and resizes over a link that is slow: no key waits behind old output, and the screen is right in the end."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support import PROMPT, Home, wait_until
+from tests.support.slow import Slow
+
+RATE = 125_000
+"""Bytes a second: 1 Mbit/s."""
+
+
+@pytest.fixture
+def slow(home: Home) -> Slow:
+    return Slow(home, 100, RATE)
+
+
+@pytest.mark.parametrize("flood", ["yes 'a line of some length'", "seq 1000000000"])
+def test_ctrl_c_in_a_flood_waits_for_no_old_output(slow: Slow, flood: str) -> None:
+    """Megabytes stood in the buffers of the way, which is many seconds."""
+    terminal = slow.attach()
+    terminal.type(f"{flood}\r")
+    terminal.wait_until(lambda: len(terminal.raw) > 2 * RATE, 20)
+    mark = len(terminal.raw)
+    terminal.type("\x03")
+    terminal.wait_for_raw(PROMPT.encode(), 20, mark)
+    assert len(terminal.raw) - mark < RATE
+
+
+def test_the_screen_is_the_sessions_after_a_flood(home: Home, slow: Slow) -> None:
+    """What the flood left out came as a screen, with the last lines above it."""
+    terminal = slow.attach()
+    terminal.type("seq 1000000; echo end''ed\r")
+    terminal.wait_for("ended", 30)
+    terminal.wait_until(lambda: terminal.screen()[-3:] == ["1000000", "ended", f"{PROMPT} "[: len(PROMPT)]], 20)
+    assert "\n".join(terminal.screen()).rstrip() == home.sesh("--screen", "work").stdout.rstrip()
+    assert len(terminal.raw) < 3_000_000, "not all of seven megabytes"
+    terminal.type("echo al''ive\r")
+    terminal.wait_for("alive", 20)
+
+
+def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow) -> None:
+    terminal = slow.attach()
+    terminal.type("seq 300000; echo the last; exit 3\r")
+    assert terminal.exit_code() == 3
+    assert "300000\nthe last" in "\n".join(row.rstrip() for row in terminal.screen())
+
+
+def test_a_new_version_goes_on_with_a_slow_link(home: Home, slow: Slow) -> None:
+    """What was counted as sent is handed over: else the client's counts would mean nothing to it."""
+    terminal = slow.attach()
+    terminal.type("seq 20000; echo be''gun\r")
+    terminal.wait_for("begun", 20)
+    assert home.sesh("--reload", "work").code == 0
+    terminal.type("seq 200000; echo end''ed\r")
+    terminal.wait_for("ended", 30)
+
+
+def test_a_storm_of_resizes_is_not_passed_on_size_by_size(home: Home, slow: Slow) -> None:
+    terminal = slow.attach()
+    terminal.type("clear; trap 'echo resized' WINCH; echo rea''dy\r")
+    terminal.wait_for("ready")
+    for columns in range(60, 100):
+        terminal.resize(columns, 24)
+        terminal.pump(0.002)
+    terminal.resize(70, 20)
+    terminal.type("stty size\r")
+    terminal.wait_for("20 70")
+    wait_until(lambda: 1 <= home.sesh("--screen", "work").stdout.count("resized") < 5)
+
+
+def test_a_key_typed_after_a_resize_meets_the_new_size(slow: Slow) -> None:
+    terminal = slow.attach()
+    terminal.resize(66, 18)
+    terminal.type("stty size\r")
+    terminal.wait_for("18 66")
