@@ -19,8 +19,9 @@ class Row(list[Cell]):
     """A row of cells, always as long as the screen is wide.
 
     Text is written, erased and scrolled off as `text`, one character for each column (see `graphemes.character`), with
-    `pens`, one for each of them where the row is `styled`. Cells are made from it where somebody reads them
-    (`settle`; `Screen.buffer` does it), or changes them as cells (`Screen.own_row`): then `text` is None.
+    `pens`, one for each of them where the row is `styled`; or one for each of the `parts` of the text, while there are
+    any. Cells are made from it where somebody reads them (`settle`; `Screen.buffer` does it), or changes them as cells
+    (`Screen.own_row`): then `text` is None.
 
     wrapped: the row goes on with the logical line of the row above (xterm.js: isWrapped).
     spacer: the last cell may be there only because a wide character did not fit and wrapped (see `ends_in_spacer`).
@@ -31,7 +32,8 @@ class Row(list[Cell]):
     """
 
     __slots__ = (
-        "line", "marks", "pens", "rest", "shared", "spacer", "stale", "styled", "text", "used", "wide", "wrapped",
+        "line", "marks", "parts", "pens", "rest", "shared", "spacer", "stale", "styled", "text", "used", "wide",
+        "wrapped",
     )  # fmt: skip
 
     def __init__(self, columns: int, pen: Pen = DEFAULT) -> None:
@@ -43,6 +45,7 @@ class Row(list[Cell]):
         self.line: str | None = None
         self.text: str | None = None
         self.pens: list[Pen] = []
+        self.parts: Sequence[str] = ()
         self.marks: Marks = ()
 
     def own(self) -> Row:
@@ -51,7 +54,7 @@ class Row(list[Cell]):
         row[:] = self
         row.wrapped, row.spacer, row.wide, row.styled = self.wrapped, self.spacer, self.wide, self.styled
         row.rest, row.used, row.stale = self.rest, self.used, self.stale
-        row.text, row.pens, row.marks = self.text, self.pens[:], self.marks
+        row.text, row.pens, row.parts, row.marks = self.text, self.pens[:], self.parts, self.marks
         return row
 
     # -- text and cells -----------------------------------------------------------------------------------
@@ -62,6 +65,7 @@ class Row(list[Cell]):
             text = self.text
             self.used = len(text)
             if self.styled:
+                self.spread()
                 cells = [pen.cell(char) for pen, char in zip(self.pens, text, strict=True)]
             else:
                 cells = list(map(DEFAULT.cell, text))
@@ -79,8 +83,15 @@ class Row(list[Cell]):
             self.pens = list(map(pen_of_cell, cells)) if self.styled else []
         return True
 
+    def spread(self) -> None:
+        """Have a pen for each character."""
+        if self.parts:
+            self.pens = spread(self.pens, self.parts)
+            self.parts = ()
+
     def put(self, x: int, data: str, pen: Pen) -> None:
         """Write text at `x`, a character for each column."""
+        self.spread()
         end = x + len(data)
         if self.wide:
             self.blank_halves_outside(x, end, pen)
@@ -102,21 +113,24 @@ class Row(list[Cell]):
         self.stale = True
 
     def put_pens(self, x: int, data: str, pens: list[Pen]) -> None:
-        """Write text at `x`, each character with a pen of its own, into a row without wide characters. `pens` becomes
-        the row's."""
+        """Write text at `x`, with a pen for each character, into a row without wide characters."""
         text = self.text or ""
         size, end = len(text), x + len(data)
         if x == 0 and end >= size:
-            self.text, self.pens = data, pens
-        else:
-            if not self.styled:
-                self.pens = [DEFAULT] * size
-            if x > size:
-                text += self.rest[0] * (x - size)
-                self.pens += [self.rest.pen] * (x - size)
-            self.pens[x:end] = pens
-            self.text = text[:x] + data + text[end:]
-        self.styled = self.stale = True
+            self.text, self.pens, self.parts = data, pens, data
+            self.styled = self.stale = True
+            return
+        if self.parts:
+            self.spread()
+        if not self.styled:
+            self.styled = True
+            self.pens = [DEFAULT] * size
+        if x > size:
+            text += self.rest[0] * (x - size)
+            self.pens += [self.rest.pen] * (x - size)
+        self.pens[x:end] = pens
+        self.text = text[:x] + data + text[end:]
+        self.stale = True
 
     def grapheme(self, x: int) -> str:
         """The text of a cell."""
@@ -133,6 +147,7 @@ class Row(list[Cell]):
         """Make it a blank row, as erasing with `pen` leaves it."""
         self.text = ""
         self.pens = []
+        self.parts = ()
         self.rest = pen.space
         self.styled = pen is not DEFAULT
         self.wrapped = self.spacer = self.wide = False
@@ -154,11 +169,13 @@ class Row(list[Cell]):
             if end >= len(self) or (space is self.rest and end >= len(text)):
                 if start > len(text) and space is not self.rest:
                     self.put(len(text), self.rest[0] * (start - len(text)), self.rest.pen)
-                self.text = (self.text or "")[:start]
-                del self.pens[start:]
+                elif start < len(text):
+                    self.spread()
+                    self.text = text[:start]
+                    del self.pens[start:]
                 self.rest = space
                 if pen is not DEFAULT and not self.styled:
-                    self.pens = [DEFAULT] * len(self.text)
+                    self.pens = [DEFAULT] * len(self.text or "")
                     self.styled = True
                 self.stale = True
             else:
@@ -266,6 +283,7 @@ class Row(list[Cell]):
             return self[0].pen
         if not self.text:
             return self.rest.pen
+        self.spread()
         return self.pens[0] if self.styled else DEFAULT
 
     def last(self) -> Cell:
@@ -274,6 +292,7 @@ class Row(list[Cell]):
             return self[-1]
         if len(self.text) < len(self):
             return self.rest
+        self.spread()
         return (self.pens[-1] if self.styled else DEFAULT).cell(self.text[-1])
 
     def write(self, encoder: Encoder, *, trimmed: bool = False, spacer: bool = False) -> None:
@@ -290,6 +309,7 @@ class Row(list[Cell]):
                 encoder.cells(self[: min(self.used, end)])
                 encoder.run(self.rest, end - self.used)
             return
+        self.spread()
         text, pens = self.text[:end], self.pens[:end]
         count = len(text)
         if trimmed and (self.rest is BLANK or count == len(self)):
@@ -324,6 +344,11 @@ class Row(list[Cell]):
         if self.shared:
             self.line = text
         return text
+
+
+def spread(pens: list[Pen], parts: Sequence[str]) -> list[Pen]:
+    """The pens of parts of a text, for each character."""
+    return [pen for pen, part in zip(pens, parts, strict=True) for _ in part]
 
 
 @lru_cache(64)

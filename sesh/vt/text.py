@@ -26,7 +26,7 @@ from sesh.vt.graphemes import (
     text_presentation,
 )
 from sesh.vt.rectangles import Rectangles
-from sesh.vt.row import Row, uniform
+from sesh.vt.row import Row, spread, uniform
 
 #: DEC special graphics, 0x5f to 0x7e (VT100 user guide, table 3-9).
 _GRAPHICS = "\xa0◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·"
@@ -112,7 +112,7 @@ class Printing(Rectangles):
                 return
         pen = self.pen
         old = row.text or ""
-        if row.wide or text is not data or x > len(old) or (pen is not DEFAULT and not row.styled):
+        if row.wide or row.parts or text is not data or x > len(old) or (pen is not DEFAULT and not row.styled):
             row.put(x, text, pen)
         else:  # the same, without a call
             if row.styled:
@@ -122,8 +122,9 @@ class Printing(Rectangles):
         cursor.x = end
         self.joinable = True
 
-    def draw_pens(self, data: str) -> None:
-        """Write printable characters with SGRs among them, and ASCII designated as G0."""
+    def draw_pens(self, data: str, erasing: bool = False) -> None:
+        """Write printable characters with SGRs among them, and ASCII designated as G0. `erasing`: the rest of the row
+        is erased right after it."""
         if "\x1b(" in data:
             if self.charsets[0] == ASCII:
                 self.ever_changed.add("charsets")
@@ -132,36 +133,53 @@ class Printing(Rectangles):
                 self._draw_apart(data.split("\x1b(B"))
                 return
         first, *parts = data.split("\x1b[")
-        pen = self.pen
-        texts, pens = [first], [pen] * len(first)
+        pen, cursor = self.pen, self.cursor
+        row = self.rows[cursor.y]
+        # It usually takes the place of the whole row where it did so the last time.
+        whole = cursor.x == 0 and (erasing or row.parts or not row.text)
+        texts, pens = [first], [pen] * (1 if whole else len(first))
         for part in parts:
             sgr, _, words = part.partition("m")
             after = pen.after_sgr
             pen = after[sgr] if sgr in after else apply_sgr(pen, sgr)
             if words:
                 texts.append(words)
-                pens += [pen] * len(words)
+                if whole:
+                    pens.append(pen)
+                else:
+                    pens += [pen] * len(words)
         text = "".join(texts)
-        fits = self.cursor.x + len(text) <= self.columns
+        end = cursor.x + len(text)
         if (
             self.insert
             or self.single_shift
             or self.translation is not None
             or self.right != self.columns - 1
-            or not (fits or self.wrap)
+            or (end > self.columns and not self.wrap)
             or not (text.isascii() or is_narrow(text))
         ):
             self._draw_parts(first, parts)
             return
-        if fits:
-            self._put_pens(text, pens)
+        if row.shared:
+            row = self.unshared_row(cursor.y)
+        fits = end <= self.columns and not row.wide and row.text is not None
+        if whole and fits and (erasing or end >= len(row.text or "")):
+            row.text, row.pens, row.parts = text, pens, texts
+            row.styled = row.stale = True
+            cursor.x = end
         else:
-            self._wrap_pens(text, pens)
+            if whole:
+                pens = spread(pens, texts)
+            if fits:
+                row.put_pens(cursor.x, text, pens)
+                cursor.x = end
+            else:
+                self._print_pens(text, pens)
         self.pen = pen
         self.joinable = not data.endswith("m")
 
-    def _wrap_pens(self, text: str, pens: list[Pen]) -> None:
-        """Print narrow characters, with a pen for each, which do not fit into the row."""
+    def _print_pens(self, text: str, pens: list[Pen]) -> None:
+        """Print narrow characters, with a pen for each, wherever."""
         cursor, at = self.cursor, 0
         while len(text) - at > (room := self.columns - cursor.x):
             end = at + room
@@ -175,19 +193,17 @@ class Printing(Rectangles):
     def _put_pens(self, text: str, pens: list[Pen]) -> None:
         """Put narrow characters, with a pen for each, at the cursor, where they fit into the row."""
         cursor = self.cursor
-        row = self.rows[cursor.y]
-        if row.shared:
-            row = self.unshared_row(cursor.y)
-        if row.wide or not row.as_text():
-            at = 0
-            for pen, group in groupby(pens):
-                self.pen = pen
-                end = at + len(list(group))
-                self._put(text[at:end], self.columns)
-                at = end
+        row = self.unshared_row(cursor.y)
+        if not row.wide and row.as_text():
+            row.put_pens(cursor.x, text, pens)
+            cursor.x += len(text)
             return
-        row.put_pens(cursor.x, text, pens)
-        cursor.x += len(text)
+        at = 0
+        for pen, group in groupby(pens):
+            self.pen = pen
+            end = at + len(list(group))
+            self._put(text[at:end], self.columns)
+            at = end
 
     def _draw_apart(self, pieces: list[str]) -> None:
         """Write pieces of text and SGRs; before each but the first ASCII is designated as G0."""

@@ -387,7 +387,10 @@ class Tokenizer:
                 screen.pen = screen.pen.after_sgr.get(sgrs[2:-1]) or apply_sgr(screen.pen, sgrs[2:-1])
                 screen.joinable = False
             if text:
-                (draw_pens if "\x1b" in text else draw)(text)
+                if "\x1b" in text:
+                    draw_pens(text, end == "\x1b[K")
+                else:
+                    draw(text)
             if end:
                 action = controls.get(end)
                 if action is not None:

@@ -155,7 +155,7 @@ def frame(rng: random.Random) -> str:
     """What a full-screen program writes: moves, short text in several pens, erasing; some of it wraps."""
     out = []
     for _ in range(rng.randint(1, 8)):
-        out.append(f"\x1b[{rng.randint(0, 5)};{rng.randint(0, 13)}H" * rng.randint(0, 2))
+        out.append(f"\x1b[{rng.randint(0, 5)};{rng.choice((1, 1, rng.randint(0, 13)))}H" * rng.randint(0, 2))
         for _ in range(rng.randint(0, 5)):
             out.append(rng.choice(("", "\x1b[m", "\x1b[44m", "\x1b[39m\x1b[1m", "\x1b(B\x1b[m", "\x1b(B")))
             out.append(rng.choice(("", "a", "word ", "│──", "x" * 9, "中", "e\u0301", "\u0301")))
@@ -167,7 +167,8 @@ def frame(rng: random.Random) -> str:
 
 
 def test_a_frame_in_one_block_leaves_what_it_leaves_byte_by_byte() -> None:
-    """Moves, SGRs, text and EL are acted on together where they come together."""
+    """Moves, SGRs, text and EL are acted on together where they come together, and rows that are written whole keep
+    their text as it came."""
     rng = random.Random(21)
     for _ in range(400):
         data = "".join(frame(rng) for _ in range(4)).encode()
@@ -182,6 +183,14 @@ def test_text_in_several_pens_wraps_with_the_pen_of_the_character_that_does_not_
     assert [emulator.screen.buffer[y][4].bg for y in range(1, 4)] == ["2", "3", "3"]
     assert emulator.text() == ["", "abcde", "fghij", "kl"]
     assert emulator.pen_sgr() == "0;44"
+
+
+@pytest.mark.parametrize(
+    "between", ["\x1b", "\x1b[m", "\x1b[3\x18", "\x1b(B", "\x1b[2C\x1b[2D", "\x1b]0;t\x07", "\x07"]
+)
+def test_nothing_joins_across_a_sequence_even_an_aborted_one(between: str) -> None:
+    emulator = fed(f"e{between}\u0301".encode())
+    assert not emulator.screen.joinable  # so REP repeats nothing, and no mark follows
 
 
 def test_what_a_frame_is_made_of_is_few_tokens() -> None:
