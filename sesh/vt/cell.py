@@ -8,7 +8,8 @@ parameters of the older flat forms.
 
 Cells become text with SGR and OSC 8, and back. The form is canonical: the same cells give the same text, so that texts
 can be compared and joined. A text begins with the default pen. A change of pen is one SGR that begins with a reset.
-Where two cells would join if one were written right after the other, the SGR is repeated between them.
+Where two cells would join if one were written right after the other, the SGR is repeated between them. A grapheme that
+is one only with mode 2027 on stands between sequences that set and reset it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,32 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from sesh.vt.grammar import LIMIT, LINK, MARK, PARAMETERS, SGR, SGR_PARAMETERS, parameter
-from sesh.vt.graphemes import GRAPHEMES, OTHER, RUNS, SEAM, STUB, ZWJ, character, clusters, expanded, joined
+from sesh.vt.grammar import (
+    CLUSTER,
+    CLUSTERS_OFF,
+    CLUSTERS_ON,
+    LIMIT,
+    LINK,
+    MARK,
+    PARAMETERS,
+    SGR,
+    SGR_PARAMETERS,
+    parameter,
+)
+from sesh.vt.graphemes import (
+    GRAPHEMES,
+    OTHER,
+    RUNS,
+    SEAM,
+    STUB,
+    ZWJ,
+    apart,
+    character,
+    clusters,
+    expanded,
+    joined,
+    joined_by_unicode,
+)
 
 #: Code points that a cell keeps: a base and 16 marks. No real text has more.
 CLUSTER_LIMIT = 17
@@ -327,8 +352,8 @@ def _set_colour(fields: dict[str, object], name: str, form: str, parts: list[str
 data_of = itemgetter(0)
 pen_of_cell = itemgetter(Cell._fields.index("pen"))
 
-_PART = re.compile(rf"{SGR_PARAMETERS}|{LINK}|{MARK}|([^\x1b]+)")
-_SEQUENCE = re.compile(rf"{SGR}|{LINK}|{MARK}")
+_PART = re.compile(rf"{SGR_PARAMETERS}|{LINK}|{MARK}|{CLUSTER}|([^\x1b]+)")
+_SEQUENCE = re.compile(rf"{SGR}|{LINK}|{MARK}|\x1b\[\?2027[hl]")
 
 
 class Encoder:
@@ -377,6 +402,10 @@ class Encoder:
     def _graphemes(self, texts: Iterable[str]) -> None:
         parts, between = self.parts, self.pen.sequence
         for data, same in groupby(filter(None, texts)):
+            if len(data) > 1 and apart(data):
+                parts += [CLUSTERS_ON + data + CLUSTERS_OFF] * len(list(same))
+                self.last = ""
+                continue
             # Some terminals join more behind a ZWJ than others.
             if self.last and (joined(self.last, 1, data[0]) or self.last[-1] == ZWJ):
                 parts.append(between)
@@ -424,7 +453,7 @@ def decode(text: str, marks: list[tuple[int, str]] | None = None) -> list[Cell]:
     pen = DEFAULT
     cells: list[Cell] = []
     for match in _PART.finditer(text):
-        sgr, link, mark, words = match.groups()
+        sgr, link, mark, together, words = match.groups()
         if words is not None:
             if words.isascii():
                 cells.extend(map(pen.cell, words))
@@ -443,6 +472,9 @@ def decode(text: str, marks: list[tuple[int, str]] | None = None) -> list[Cell]:
             pen = apply_sgr(pen, sgr)
         elif link is not None:
             pen = with_link(pen, "" if link == ";" else link)
+        elif together is not None:
+            width = sum(columns for _, columns in clusters(together, joined_by_unicode))
+            cells += (pen.cell(together), pen.stub)[: min(2, width)]
         elif marks is not None:
             marks.append((len(cells), mark))
     return cells

@@ -71,7 +71,7 @@ def bulk_limit(data: bytes) -> int:
 
 def split(screen: Screen, data: bytes) -> Bulk | None:
     """The parts of `data`, or None where it has to go through the tokenizer."""
-    if not _is_applicable(screen):
+    if not _is_applicable(screen, data):
         return None
     rows = screen.lines
     head = data.split(END, rows)
@@ -94,7 +94,7 @@ def scroll_through(screen: Screen, lines: bytes, count: int) -> bool:
     cursor = screen.cursor
     last = screen.buffer[-1]
     blank = not (last.used or last.wrapped or last.marks) and last.rest is BLANK
-    if not _is_applicable(screen) or cursor.y != screen.lines - 1 or cursor.x or not blank:
+    if not _is_applicable(screen, lines) or cursor.y != screen.lines - 1 or cursor.x or not blank:
         return False
     if screen.lines > 1:
         screen.scroll_up(screen.lines - 1)
@@ -106,8 +106,8 @@ def scroll_through(screen: Screen, lines: bytes, count: int) -> bool:
     return True
 
 
-def _is_applicable(screen: Screen) -> bool:
-    """Whether the screen is in a state in which lines of text simply scroll through it."""
+def _is_applicable(screen: Screen, data: bytes) -> bool:
+    """Whether the screen is in a state in which lines of text, like those of `data`, simply scroll through it."""
     return (
         screen.main is None
         and screen.top == 0
@@ -119,6 +119,7 @@ def _is_applicable(screen: Screen) -> bool:
         and not screen.pen.link
         and screen.pen.erased is DEFAULT
         and screen.columns > 1
+        and (data.isascii() or not screen.clustering)
         and screen.scrollback.max_lines > 0
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from unicodedata import category
 
@@ -34,7 +34,7 @@ OTHER = re.compile(f"[^{NARROW}{WIDE}\0\r\n\x1b]")
 
 #: Rows hold a character for each column (see `row`). The right half of a wide one is STUB. A grapheme of several code
 #: points has a surrogate as its stand-in, which cannot come from UTF-8; there are so many of each kind, those that may
-#: join what stands beside them and all others.
+#: join what stands beside them, or are written apart, and all others.
 STUB = "\0"
 STAND_INS = 1024
 _stand_ins: dict[str, str] = {"": STUB}
@@ -53,7 +53,7 @@ def character(grapheme: str) -> str:
         return grapheme
     known = _stand_ins.get(grapheme, "")
     if not known:
-        joins = "\U0001f3fb" <= grapheme[0] <= "\U0001f3ff" or bool(_JOINING_END.match(grapheme[-1]))
+        joins = "\U0001f3fb" <= grapheme[0] <= "\U0001f3ff" or bool(_JOINING_END.match(grapheme[-1])) or apart(grapheme)
         code = _next[joins]
         if code % STAND_INS < STAND_INS - 1:
             _next[joins] += 1
@@ -128,7 +128,7 @@ def _narrowed() -> frozenset[str]:
 
 
 def joined(cluster: str, width: int, char: str) -> int:
-    """The width of `cluster` after `char` has joined it, or 0 where `char` begins a cell of its own."""
+    """The width of `cluster` after `char` has joined it, or 0 where `char` begins a cell of its own (mode 2027 off)."""
     last = cluster[-1:]
     own = WIDTH[char]
     if own == 0:
@@ -151,6 +151,46 @@ def joined(cluster: str, width: int, char: str) -> int:
     return 2 if virama and virama in VIRAMAS and kind in "ko" else 0
 
 
+def joined_by_unicode(cluster: str, width: int, char: str) -> int:
+    """The same with mode 2027 on: as UAX 29 has it, except that nothing without a width has a cell of its own."""
+    own = WIDTH[char]
+    if own and not continues(cluster, char):
+        return 0
+    return joined(cluster, width, char) or min(2, width + own)
+
+
+def continues(cluster: str, char: str) -> bool:
+    """Whether there is no boundary between them (UAX 29, GB4 to GB13)."""
+    kinds = "".join(map(KIND.__getitem__, cluster)).lower()
+    before, kind = kinds[-1:], KIND[char].lower()
+    if before == "c" or kind == "c":
+        return False
+    if kind in "nelzs" or before == "p":
+        return True
+    if kind in "123h":
+        return (before, kind) in _HANGUL or (before == "h" and kind in ("23" if _is_open(cluster[-1]) else "3"))
+    if kind == "k":
+        return bool(_CONJUNCT.search(kinds))
+    return (kind == "g" and bool(_ZWJ_SEQUENCE.search(kinds))) or (kind == "r" and bool(_HALF_FLAG.search(kinds)))
+
+
+_HANGUL = {("1", "1"), ("1", "2"), ("1", "h"), ("2", "2"), ("2", "3"), ("3", "3")}
+_CONJUNCT = re.compile("k[ez]*l[elz]*$")
+_ZWJ_SEQUENCE = re.compile("g[nel]*z$")
+_HALF_FLAG = re.compile("(?<!r)(?:rr)*r$")
+
+
+def _is_open(syllable: str) -> bool:
+    """Whether a Hangul syllable has no final consonant (LV)."""
+    return (ord(syllable) - 0xAC00) % 28 == 0
+
+
+@lru_cache(1024)
+def apart(cluster: str) -> bool:
+    """Whether a cluster is one only while mode 2027 is on."""
+    return len(clusters(cluster)) > 1
+
+
 def text_presentation(cluster: str) -> bool:
     """Whether U+FE0E has made a wide character one column wide."""
     return cluster[1:2] == "\ufe0e" and cluster[0] in _narrowed()
@@ -161,13 +201,13 @@ def attaches(char: str) -> bool:
     return category(char) in {"Mn", "Me"} and not "\ufe00" <= char <= "\ufe0f"
 
 
-def clusters(text: str) -> list[tuple[str, int]]:
+def clusters(text: str, rule: Callable[[str, int, str], int] = joined) -> list[tuple[str, int]]:
     """`text` as (grapheme, columns), without marks that have nothing to join."""
     out: list[tuple[str, int]] = []
     for char in text:
         if out:
             last, width = out[-1]
-            new = joined(last, width, char)
+            new = rule(last, width, char)
             if new:
                 out[-1] = (last + char, new)
                 continue

@@ -246,8 +246,9 @@ class Row(list[Cell]):
         self._settle_last()
 
     def _settle_last(self) -> None:
-        """After cells were moved. A grapheme that U+FE0E has made narrow cannot be written to the last column, where
-        its base does not fit; moved there it becomes a blank."""
+        """After cells were moved. What stands in the last column now is no spacer. A grapheme that U+FE0E has made
+        narrow cannot be written there, where its base does not fit; moved there it becomes a blank."""
+        self.spacer = False
         if self.wide and text_presentation(self[-1].data):
             self[-1] = self[-1].pen.space
 

@@ -15,6 +15,7 @@ from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell, Pen, apply_sgr
 from sesh.vt.columns import columns, is_narrow
 from sesh.vt.graphemes import (
     GRAPHEMES,
+    KIND,
     OTHER,
     RUNS,
     STUB,
@@ -23,6 +24,7 @@ from sesh.vt.graphemes import (
     character,
     clusters,
     joined,
+    joined_by_unicode,
     text_presentation,
 )
 from sesh.vt.rectangles import Rectangles
@@ -46,6 +48,13 @@ ASCII = "B"
 
 class Printing(Rectangles):
     """Printing characters, REP, G0 to G3."""
+
+    modes: dict[int, bool]
+
+    @property
+    def clustering(self) -> bool:
+        """Mode 2027: grapheme clusters as Unicode has them."""
+        return 2027 in self.modes
 
     def reset(self) -> None:
         super().reset()
@@ -95,6 +104,9 @@ class Printing(Rectangles):
                 return
         if self.translation is not None:
             data = data.translate(self.translation)
+        if 2027 in self.modes:
+            self._print(data)
+            return
         text = data
         if not data.isascii():
             text = "" if self.joinable and OTHER.match(data) else columns(data)
@@ -154,6 +166,7 @@ class Printing(Rectangles):
             self.insert
             or self.single_shift
             or self.translation is not None
+            or 2027 in self.modes
             or self.right != self.columns - 1
             or (end > self.columns and not self.wrap)
             or not (text.isascii() or is_narrow(text))
@@ -227,6 +240,9 @@ class Printing(Rectangles):
 
     def _print(self, data: str, text: str = "") -> None:
         """Print characters; `text`: what `columns` makes of them, where that is known."""
+        if self.clustering and not (data.isascii() and not self.joinable):
+            self._print_clusters(data)
+            return
         if data.isascii():
             self._print_narrow(data)
             return
@@ -250,6 +266,23 @@ class Printing(Rectangles):
                 self._print_wide(wide)
             else:
                 self._print_joining(other)
+
+    def _print_clusters(self, data: str) -> None:
+        """The same with mode 2027 on, where what stands before a run of characters may take in the first of them."""
+        for narrow, wide, other in RUNS.findall(data):
+            run = narrow or wide
+            if other:
+                self._print_joining(other)
+            while run and self.joinable and self._takes_in_more():
+                self._print_joining(run[0])
+                run = run[1:]
+            if run:
+                (self._print_narrow if narrow else self._print_wide)(run)
+
+    def _takes_in_more(self) -> bool:
+        """Whether the last grapheme may join a character that is usually drawn in runs."""
+        cluster = self.last_grapheme()[1]
+        return bool(cluster) and KIND[cluster[-1]] in "p1"
 
     def _print_wrapping(self, text: str) -> None:
         """Print text, a character for each column, which does not fit into the row."""
@@ -330,9 +363,15 @@ class Printing(Rectangles):
     def _put_cells(self, cells: list[Cell], limit: int, wide: bool = False) -> None:
         """Put cells at the cursor, where they fit before `limit`."""
         cursor = self.cursor
-        row = self.own_row(cursor.y)
         x = cursor.x
         end = x + len(cells)
+        if self.insert and x < self.left < end:  # left of the margin nothing is inserted
+            outside = self.left - x + (not cells[self.left - x].data)
+            if outside < len(cells):
+                self._put_cells(cells[:outside], limit, wide)
+                self._put_cells(cells[outside:], limit, wide)
+                return
+        row = self.own_row(cursor.y)
         if self.insert and self.left <= x <= self.right:
             self.insert_cells(row, x, len(cells))
         row.blank_halves_outside(x, end, self.pen)
@@ -387,7 +426,7 @@ class Printing(Rectangles):
         if self.joinable:
             x, cluster = self.last_grapheme()
             width = self.cursor.x - x
-            new = joined(cluster, width, char)
+            new = (joined_by_unicode if self.clustering else joined)(cluster, width, char)
             if new:
                 if len(cluster) < CLUSTER_LIMIT:
                     self._join(x, cluster + char, width, new)
@@ -453,11 +492,11 @@ class Printing(Rectangles):
         count = min(count or 1, self.columns * (1 if self.narrow else self.lines))
         regular = self.wrap and not self.insert and not self.narrow and self.columns > 1
         if regular or len(grapheme) == 1:
-            if width := _width_in_run(grapheme):
+            if width := _width_in_run(grapheme, self.clustering):
                 self._print_run(grapheme, width, count)
                 return
             if regular and (
-                width := _width_in_run(grapheme * 2)
+                width := _width_in_run(grapheme * 2, self.clustering)
             ):  # half a flag: with the one before it, and then in pairs
                 self._print(grapheme)
                 self._print_run(grapheme * 2, width, (count - 1) // 2)
@@ -520,8 +559,8 @@ class Printing(Rectangles):
 
 
 @lru_cache(256)
-def _width_in_run(grapheme: str) -> int:
+def _width_in_run(grapheme: str, clustering: bool) -> int:
     """The columns of a grapheme that is just put beside itself where it is printed again and again; else 0."""
-    found = clusters(grapheme * 2)
+    found = clusters(grapheme * 2, joined_by_unicode if clustering else joined)
     same = len(found) == 2 and found[0] == found[1] == (grapheme, found[0][1])
     return found[0][1] if same and not text_presentation(grapheme) else 0

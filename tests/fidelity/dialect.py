@@ -27,6 +27,7 @@ LACKS = {
     "DECBI and DECFI": r"\x1b[69]",
     "single shifts": r"\x1b[NO]",
     "a string that ESC k begins": r"\x1bk",
+    "mode 2027": r"\?2027[hl]",
     "mouse encodings 1005 and 1015": r"\?(?:1005|1015)[hl]",
     "CSI j, k, ^, and T with more than a number": r"\x1b\[[\d;]*[jk^]|\x1b\[\d*;[\d;]*T",
 }
@@ -37,6 +38,7 @@ OTHERWISE = {
     "a sequence broken by other characters swallows them": r"\x1b\[[\d;]*[^\x00-\x7f]",
     "a colour out of range is a colour": "999|\x1b\\[38m",
     "sets of 96 characters act like those of 94": r"\x1b-",
+    "what joins in no emulator alike": "[\u0e33\u0600\u1100-\u11ff\uff9e\u1780\u17d2\u0b95\u0bcd\u0bb7]",
     "zero-width spaces and soft hyphens take other widths": "[\u200b\u00ad\U000e0100-\U000e01ef]",
 }
 #: What its two tables of widths lack: one joins graphemes but makes all beyond the BMP narrow and gives spacing marks

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from sesh.vt.cell import DEFAULT, Encoder, closed, decode, plain
+from sesh.vt.grammar import CLUSTERS_OFF, CLUSTERS_ON
 from sesh.vt.marks import to_replay, write
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.vt.row import Row
@@ -211,7 +212,9 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
         out.parts.append(cluster)
         return
     if screen.pending_wrap:
+        out.sequence(CLUSTERS_OFF * screen.clustering)
         _reprint(out, screen.buffer[cursor.y], cursor.y, cursor.x, top, left)
+        modes += CLUSTERS_ON * screen.clustering
         modes += f"\x1b[{screen.pen.sgr}m"  # after SGR, nothing joins the grapheme just printed
     else:
         out.sequence(f"\x1b[{cursor.y - top + 1};{cursor.x - left + 1}H")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from sesh.vt.breaks import KINDS, STARTS, VERSION
-from sesh.vt.graphemes import KIND, clusters
+from sesh.vt.emulator import Emulator
+from sesh.vt.graphemes import KIND, WIDTH, clusters, continues
+from sesh.vt.render.replay import repaint, replay
+from tests.unit.vt.streams import essence
 from unicode import breaks
 
 #: A folder with the files of the Unicode character database that `unicode.breaks` reads, and GraphemeBreakTest.txt.
@@ -75,3 +79,112 @@ def test_the_table_has_the_kinds_of_unicode_16() -> None:
 )
 def test_viramas_join_letters_and_marks_that_only_kill_a_vowel_do_not(text: str, cells: list[str]) -> None:
     assert [cell for cell, _ in clusters(text)] == cells
+
+
+def cells(text: str, columns: int = 20) -> list[str]:
+    """What the cells of the first row show, wide ones once, without the blanks behind them."""
+    emulator = Emulator(columns, 3)
+    emulator.feed(text.encode())
+    assert emulator.errors == 0, emulator.last_error
+    shown = [cell.data for cell in emulator.screen.buffer[0] if cell.data]
+    return shown[: max((at + 1 for at, each in enumerate(shown) if each != " "), default=0)]
+
+
+#: Clusters of Unicode, and the cells that they are with mode 2027 off.
+CLUSTERS = [
+    ("\u0e01\u0e33", ["\u0e01", "\u0e33"]),  # SpacingMark
+    ("\u0600\u0661", ["\u0600", "\u0661"]),  # Prepend
+    ("\u1100\u1100\uac00\u11a8", ["\u1100", "\u1100", "\uac00\u11a8"]),  # Hangul
+    ("\u304b\uff9e", ["\u304b", "\uff9e"]),  # Extend
+    ("a\U0001f3fb", ["a", "\U0001f3fb"]),
+    ("\u0915\u094d\u0301\u0937", ["\u0915\u094d\u0301", "\u0937"]),  # a conjunct with a mark
+    ("\u0915\u094d\u200d\u0937", ["\u0915\u094d\u200d\u0937"]),
+    ("\U0001f469\u200d\U0001f469", ["\U0001f469\u200d\U0001f469"]),
+    ("\U0001f1eb\U0001f1f7", ["\U0001f1eb\U0001f1f7"]),
+]
+
+
+@pytest.mark.parametrize(("cluster", "apart"), CLUSTERS)
+def test_with_mode_2027_a_cluster_of_unicode_is_one_cell(cluster: str, apart: list[str]) -> None:
+    assert cells(cluster * 2) == apart * 2
+    assert cells(f"\x1b[?2027h{cluster * 2}") == [cluster] * 2
+
+
+@pytest.mark.parametrize("apart", [["\u0b95\u0bcd", "\u0bb7"], ["\u1780\u17d2", "\u1780"]])
+def test_with_mode_2027_only_the_conjuncts_of_unicode_16_join(apart: list[str]) -> None:
+    assert cells("".join(apart)) == ["".join(apart)]
+    assert cells("\x1b[?2027h" + "".join(apart)) == apart
+
+
+@pytest.mark.parametrize("cluster", [cluster for cluster, _ in CLUSTERS])
+@pytest.mark.parametrize("behind", ["", "\x1b[?2027l", "\x1b[4;4H", "\r\n" * 5, "\x1b[?2027l\r\n\u0e33x"])
+def test_a_cluster_of_mode_2027_stays_one_through_replay_scrollback_and_state(cluster: str, behind: str) -> None:
+    emulator = Emulator(8, 3)
+    emulator.feed(f"\x1b[?2027hab{cluster}\x1b[31m{cluster}{behind}".encode())
+    copy = Emulator(8, 3)
+    copy.feed(replay(emulator))
+    assert essence(copy) == essence(emulator)
+    copy.feed(repaint(emulator))
+    assert essence(copy)["screen"] == essence(emulator)["screen"]
+    assert Emulator.from_state(emulator.state()).state() == emulator.state()
+
+
+def test_a_row_in_which_a_cluster_waits_to_wrap_is_restored_with_mode_2027_on() -> None:
+    emulator = Emulator(2, 3)
+    emulator.feed("\u1780\u17d2\u1780\x1b[?2027h".encode())
+    copy = Emulator(2, 3)
+    copy.feed(replay(emulator))
+    assert essence(copy) == essence(emulator)
+    assert copy.screen.get_mode(2027)
+
+
+def test_lines_that_scroll_by_fast_have_the_same_cells_with_mode_2027() -> None:
+    lines = "".join(f"{number} \u0e01\u0e33 \u0b95\u0bcd\u0bb7 {'x' * 60}\r\n" for number in range(200)).encode()
+    whole, apart = Emulator(80, 5), Emulator(80, 5)
+    whole.feed(b"\x1b[?2027h" + lines)
+    apart.feed(b"\x1b[?2027h")
+    for line in lines.splitlines(keepends=True):
+        apart.feed(line)
+    assert whole.state() == apart.state()
+
+
+def test_rep_repeats_a_cluster_of_mode_2027() -> None:
+    assert cells("\x1b[?2027h\u0e01\u0e33\x1b[3b") == ["\u0e01\u0e33"] * 4
+    assert cells("\x1b[?2027h\u0600\x1b[2b") == ["\u0600\u0600\u0600"]
+
+
+def segments(text: str) -> list[str]:
+    out: list[str] = []
+    for char in text:
+        if out and continues(out[-1], char):
+            out[-1] += char
+        else:
+            out.append(char)
+    return out
+
+
+@needs_data
+def test_all_lines_of_unicodes_grapheme_break_test_hold() -> None:
+    """All but those with CR LF, which are controls here. In cells, what has no width joins the cell before it, and is
+    dropped where there is none."""
+    other = []
+    for line in breaks.read("auxiliary/GraphemeBreakTest.txt", Path(DATA)).splitlines():
+        if not (codes := line.partition("#")[0].strip()):
+            continue
+        parts = ["".join(chr(int(code, 16)) for code in re.findall("[0-9A-F]+", part)) for part in codes.split("÷")]
+        wanted = [part for part in parts if part]
+        text = "".join(wanted)
+        if segments(text) != wanted:
+            other.append(codes)
+        if set(text) & set("\0\1\r\n"):
+            continue
+        shown: list[str] = []
+        for part in wanted:
+            if WIDTH[part[0]]:
+                shown.append(part)
+            elif shown:
+                shown[-1] += part
+        while shown and shown[-1] == " ":
+            shown.pop()
+        assert cells(f"\x1b[?2027h{text}") == shown, codes
+    assert other == ["÷ 000D × 000A ÷", "÷ 000D × 000A ÷ 0061 ÷ 000A ÷ 0308 ÷"]
