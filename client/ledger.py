@@ -28,6 +28,7 @@ _MAX_SEQUENCE = 8192
 """Bytes of an unfinished sequence that are kept; no sequence that matters here is longer."""
 _INNER = bytes(each for each in range(0x20) if each not in b"\x18\x1a\x1b")
 """Controls that act within a sequence, which goes on behind them."""
+_INTERMEDIATES = bytes(range(0x20, 0x30))
 _LAST_ROW = b"\x1b[9999;1H"
 _MAX_COLUMNS = 512
 """Columns up to which tab stops are set again where the terminal's width is unknown."""
@@ -90,6 +91,8 @@ class Ledger:
     def feed(self, block: bytes) -> None:
         """Follow a block of the stream; blocks may split a sequence anywhere."""
         data = self._carry + block if self._carry else block
+        if b"\x7f" in data:  # terminals take no notice of it, within sequences either
+            data = data.replace(b"\x7f", b"")
         self._carry = b""
         if self._in_string and (b"\x1b" in data or b"\x07" in data or b"\x18" in data or b"\x1a" in data):
             self._in_string = False
@@ -155,9 +158,10 @@ class Ledger:
         """Note the last charset designated as G0; programs change it too often to look at each change."""
         designated = len(data)
         while (designated := data.rfind(b"\x1b(", 0, designated)) >= 0:
-            charset = data[designated + 2 : designated + 32].lstrip(_INNER)[:1]
-            if charset >= b" ":  # else ESC, CAN or SUB has broken it off
-                self._designate(b"(", charset)
+            charset = data[designated + 2 : designated + 32].translate(None, _INNER)
+            final = charset.lstrip(_INTERMEDIATES)
+            if final >= b"0":  # else ESC, CAN or SUB has broken it off
+                self._designate(b"(", charset[: len(charset) - len(final) + 1])
                 return
 
     def _follow_pen(self, data: bytes, pen: Pattern[bytes], coloured: Pattern[bytes]) -> None:
@@ -440,7 +444,7 @@ def _patterns() -> list[Pattern[bytes]]:
             rb"|([)*+./\-])([ -/]*[0-~])|(%[@G])|([=>78Hcno]))"
         )
         pen, coloured = rb"\x1b\[([0-9;:]*)m", rb"\x1b\[[0;:]*[1-9][0-9;:]*m"
-        unfinished = rb"\x1b(?:\[[0-?]*[ -/]*|[ -/]*|[\]PX^_][^\x07\x1b\x18\x1a]*)\Z"
+        unfinished = rb"\x1b(?:\[[0-?]*[ -/]*|[\x00-\x17\x19\x1c-\x1f -/]*|[\]PX^_][^\x07\x1b\x18\x1a]*)\Z"
         _compiled.extend(map(re.compile, (change, pen, coloured, unfinished)))
     return _compiled
 

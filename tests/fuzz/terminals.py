@@ -26,7 +26,7 @@ from tests.fuzz.target import pure
 from tests.unit.vt.streams import cut, essence
 
 _ALL = 10**9
-_INTERRUPTED = re.compile(rb"\x1b\[?[ -?]*[\x00-\x17\x19\x1c-\x1f\x7f]")
+_INTERRUPTED = re.compile(rb"\x1b\[?[ -?]*[\x00-\x17\x19\x1c-\x1f]")
 _WORDS = (
     grammar.RESIZE, b"\x1b[", b"\x1b]", b"\x1bP", b"\x1b\\", b"\x07", b"\r\n", b"\x1b[99999999b", b"\x1b[?1049h",
     b"\x1bc", b"\x1b7", b"\x1b8", b"\x1b[m", b"\x1b[1;5r", b"\t", "中".encode(), "\u0301".encode(), "\u200d".encode(),

@@ -155,7 +155,13 @@ def test_a_charset_is_put_back_though_another_choice_breaks_off_after_it() -> No
 
 
 def test_a_charset_is_put_back_though_a_control_comes_within_its_choice() -> None:
-    assert undo(b"\x1b(\x130") == b"\x1b(B"
+    assert undo(b"\x1b(\x130") == undo(b"\x1b(\x13", b"0") == b"\x1b(B"
+    assert undo(b"\x1b(\x19(\n") == undo(b"\x1b", b"(\x19", b"(\n") == b""
+
+
+def test_a_delete_within_a_sequence_hides_nothing() -> None:
+    assert undo(b"\x1b[3\x7f1m") == b"\x1b[m"
+    assert undo(b"\x1b[?20", b"\x7f04h") == b"\x1b[?2004l"
 
 
 def test_an_endless_string_costs_bounded_memory() -> None:

@@ -48,6 +48,17 @@ def test_p06_nothing_in_a_run_stops_the_rest(data: str, shown: str) -> None:
     assert fed(data).text()[0] == shown
 
 
+def test_a_run_that_reaches_the_left_margin_is_inserted_from_there_on() -> None:
+    emulator = fed("\x1b[2G12345\x1b[?69h\x1b[3;6s\x1b[4h\x1b[1;2Hab", columns=8)
+    apart = fed("\x1b[2G12345\x1b[?69h\x1b[3;6s\x1b[4h\x1b[1;2Ha\x1b[mb", columns=8)
+    assert emulator.text()[0] == apart.text()[0] == " ab234"
+
+
+def test_what_an_insertion_moves_into_the_last_column_is_no_blank_before_a_wide_character() -> None:
+    emulator = fed("abc \x1b[1;4H中\x1b[1;1H\x1b[2@", columns=4)
+    assert not emulator.screen.rows[0].spacer
+
+
 @pytest.mark.parametrize(
     ("text", "columns"),
     [
