@@ -244,8 +244,9 @@ class Grid(PyteScreen):
 
     def cursor_forward(self, count: int | None = None) -> None:
         """CUF: stops at the right margin if it starts at or left of it."""
-        self.cancel_wrap()
         cursor = self.cursor
+        if cursor.x >= self.columns or self.margin_wrap is not None:
+            self.cancel_wrap()
         limit = self.right if cursor.x <= self.right else self.columns - 1
         x = cursor.x + (count or 1)
         cursor.x = min(limit, x)
