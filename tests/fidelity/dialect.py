@@ -273,7 +273,8 @@ SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
     "not, and forgets a wait to wrap": _restores_otherwise,
     "relative moves count from the top margin again in origin mode": _moves_otherwise,
     "marks with nothing to join take a cell; U+FE0F widens whatever it follows; U+FE0E gives no column back; wide ones "
-    "without wrapping, what comes over one in the last column then, and inserting beside halves of wide ones, leave other cells": _joins_otherwise,
+    "without wrapping, what comes over one in the last column then, and inserting beside halves of wide ones, leave "
+    "other cells": _joins_otherwise,
     "RIS clears the scrollback, keeps LNM, colours and some modes; DECSTR resets paste, focus, cursor shape; ED 3 has "
     "no effect on the alternate screen": _resets_otherwise,
     "DECALN uses the pen; SU keeps rows out of the scrollback; SD fills without background": _fills_otherwise,

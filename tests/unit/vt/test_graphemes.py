@@ -13,10 +13,12 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import KIND, WIDTH, clusters, continues
 from sesh.vt.render.replay import repaint, replay
 from tests.unit.vt.streams import essence
-from unicode import breaks
+from unicode import breaks, widths
 
 #: A folder with the files of the Unicode character database that `unicode.breaks` reads, and GraphemeBreakTest.txt.
 DATA = os.environ.get("UNICODE_DATA", "")
+#: xterm's wcwidth.c and kitty's char-props-data.h, with a colon between them.
+SOURCES = os.environ.get("TERMINAL_WIDTHS", "")
 needs_data = pytest.mark.skipif(not DATA, reason="UNICODE_DATA names no folder with the files of Unicode")
 
 
@@ -93,7 +95,7 @@ def cells(text: str, columns: int = 20) -> list[str]:
 #: Clusters of Unicode, and the cells that they are with mode 2027 off.
 CLUSTERS = [
     ("\u0e01\u0e33", ["\u0e01", "\u0e33"]),  # SpacingMark
-    ("\u0600\u0661", ["\u0600", "\u0661"]),  # Prepend
+    ("\u0d4e\u0d15", ["\u0d4e", "\u0d15"]),  # Prepend
     ("\u1100\u1100\uac00\u11a8", ["\u1100", "\u1100", "\uac00\u11a8"]),  # Hangul
     ("\u304b\uff9e", ["\u304b", "\uff9e"]),  # Extend
     ("a\U0001f3fb", ["a", "\U0001f3fb"]),
@@ -150,7 +152,48 @@ def test_lines_that_scroll_by_fast_have_the_same_cells_with_mode_2027() -> None:
 
 def test_rep_repeats_a_cluster_of_mode_2027() -> None:
     assert cells("\x1b[?2027h\u0e01\u0e33\x1b[3b") == ["\u0e01\u0e33"] * 4
-    assert cells("\x1b[?2027h\u0600\x1b[2b") == ["\u0600\u0600\u0600"]
+    assert cells("\x1b[?2027h\u0d4e\x1b[2b") == ["\u0d4e\u0d4e\u0d4e"]
+
+
+@pytest.mark.parametrize(("char", "width"), [("\u0600", 0), ("\u06dd", 0), ("\u3164", 2), ("\u302e", 0)])
+def test_widths_are_those_on_which_xterm_and_kitty_agree(char: str, width: int) -> None:
+    assert WIDTH[char] == width
+
+
+@pytest.mark.skipif(
+    not SOURCES, reason="TERMINAL_WIDTHS does not name wcwidth.c of xterm and char-props-data.h of kitty"
+)
+def test_all_widths_on_which_xterm_and_kitty_agree_are_ours_but_for_marks_that_kitty_joins() -> None:
+    first, second = map(Path, SOURCES.split(":"))
+    assert list(widths.differences(widths.xterm(first), widths.kitty(second))) == [
+        (0x302E, 0x302F, 2, 0),
+        (0x16FF0, 0x16FF1, 2, 0),
+    ]
+
+
+def test_the_tables_of_xterm_and_kitty_are_read(tmp_path: Path) -> None:
+    (tmp_path / "wcwidth.c").write_text(
+        "static const struct interval combining[] = {\n    { 0x0300, 0x0301 },\n  };\n"
+        "static const struct interval doublewidth[] = { { 0x1100, 0x115F } };\n"
+        "static const struct interval formatting[] = { { 0x0600, 0x0605 }, { 0x200B, 0x200B } };\n"
+        "static const struct interval unknowns[] = { { 0x0378, 0x0379 }, { 0xE0000, 0x10FFFD } };\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "char-props-data.h").write_text(
+        f"static const uint8_t CharProps_t1[4352] = {{\n\t{', '.join(['1', *['0'] * 4351])},\n}};\n"
+        f"static const uint8_t CharProps_t2[512] = {{\n\t{', '.join(['0'] * 256 + ['1'] * 255 + ['2'])},\n}};\n"
+        "static const CharProps CharProps_t3[3] = {\n\t{.shifted_width=0, .a=1}, // 0\n\t{.shifted_width=5}, // 1\n"
+        "\t{.shifted_width=4}, // 2\n};\n",
+        encoding="utf-8",
+    )
+    first, second = widths.xterm(tmp_path / "wcwidth.c"), widths.kitty(tmp_path / "char-props-data.h")
+    assert [first[code] for code in (0x41, 0xAD, 0x300, 0x1100, 0x600, 0x378, 0xE0001, 0xF0000)] == [
+        1, 1, 0, 2, 0, -1, -1, 1,
+    ]  # fmt: skip
+    assert [second[code] for code in (0x41, 0xFF, 0x100)] == [1, 0, -4]
+    assert list(widths.differences([3] * 0x110000, [3 if code == 0x41 else 0 for code in range(0x110000)])) == [
+        (0x41, 0x41, 3, 1)
+    ]
 
 
 def segments(text: str) -> list[str]:
@@ -180,10 +223,10 @@ def test_all_lines_of_unicodes_grapheme_break_test_hold() -> None:
             continue
         shown: list[str] = []
         for part in wanted:
-            if WIDTH[part[0]]:
-                shown.append(part)
-            elif shown:
+            if shown and not WIDTH[part[0]]:
                 shown[-1] += part
+            elif rest := part[next((at for at, char in enumerate(part) if WIDTH[char]), len(part)) :]:
+                shown.append(rest)
         while shown and shown[-1] == " ":
             shown.pop()
         assert cells(f"\x1b[?2027h{text}") == shown, codes
