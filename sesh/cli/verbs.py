@@ -152,7 +152,9 @@ VERBS = (
     ),
     Verb(
         "--watch", "", "watch.watch", "[--label K=V]…",
-        "List the sessions and keep the list up to date; leave with q or Ctrl-C.",
+        "List the sessions and keep the list up to date; leave with q or Ctrl-C.\n\n"
+        "Who waits for you or has failed stands above, with the question. The arrow keys mark one; y, n, a digit and "
+        "Enter answer it, / begins a line of text, a attaches.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
         options=(_LABEL,), fast=True, hosts=True,
     ),
