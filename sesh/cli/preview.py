@@ -124,7 +124,7 @@ def _row(runs: Sequence[dict[str, Any]], columns: int, *, coloured: bool) -> str
 
 def _clipped(text: str, columns: int) -> str:
     """As much of the text as fits, without a mark where it was cut."""
-    return text if wording.columns(text) <= columns else wording.cut(text, columns + 1)[:-1]
+    return text if wording.columns(text) <= columns else wording.cut(f"{text} ", columns + 1)[:-1]
 
 
 def _codes(run: dict[str, Any], *, coloured: bool) -> str:
