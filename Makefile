@@ -71,7 +71,7 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
-	$(BIN)/mypy tests bench examples unicode docs/manual.py docs/pictures.py
+	$(BIN)/mypy tests bench examples docs/manual.py docs/pictures.py
 	$(BIN)/pytest -q tests/house
 
 bench: $(STAMP)

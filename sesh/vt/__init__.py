@@ -15,7 +15,7 @@ What the rest of sesh uses, each to be imported from its own module (nothing is 
 The modules, each importing only those above it:
 
 `grammar`                        control functions (ECMA-48) as regular expressions; the stack of titles (XTWINOPS)
-`breaks` `graphemes` `packed`    a table made by `unicode.breaks`; widths and clusters (UAX 29); compressed bytes
+`breaks` `graphemes` `packed`    a table made by `tests.unicode.breaks`; widths and clusters (UAX 29); compressed bytes
 `cell` `lines`                   cells, pens and SGR, and cells as text with SGR; output as lines
 `row` `scrollback` `reflow`      a row of cells; the lines that scrolled off; rows wrapped anew at another width
 `grid` `edit` `text` `screen`    the screen, one class on top of the other: cursor and tabs; scrolling and erasing;

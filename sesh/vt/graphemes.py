@@ -67,8 +67,8 @@ def expanded(text: str) -> str:
     return _STANDS_IN.sub(lambda match: GRAPHEMES[match[0]], text.replace(STUB, ""))
 
 
-#: Where xterm and kitty agree on another width than wcwidth (`python -m unicode.widths`): signs that are drawn around
-#: numbers have none, and the Hangul filler is wide. Not two kinds of marks, which kitty joins to the cell before.
+#: Where xterm and kitty agree on another width than wcwidth (`python -m tests.unicode.widths`): signs that are drawn
+#: around numbers have none, and the Hangul filler is wide. Not two kinds of marks, which kitty joins to the cell before.
 _AS_XTERM_AND_KITTY = {
     **dict.fromkeys("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd", 0),
     "\u3164": 2,

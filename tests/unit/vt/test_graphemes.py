@@ -12,10 +12,10 @@ from sesh.vt.breaks import KINDS, STARTS, VERSION
 from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import KIND, WIDTH, clusters, continues
 from sesh.vt.render.replay import repaint, replay
+from tests.unicode import breaks, widths
 from tests.unit.vt.streams import essence
-from unicode import breaks, widths
 
-#: A folder with the files of the Unicode character database that `unicode.breaks` reads, and GraphemeBreakTest.txt.
+#: A folder with the files of Unicode that `tests.unicode.breaks` reads, and GraphemeBreakTest.txt.
 DATA = os.environ.get("UNICODE_DATA", "")
 #: xterm's wcwidth.c and kitty's char-props-data.h, with a colon between them.
 SOURCES = os.environ.get("TERMINAL_WIDTHS", "")

@@ -1,7 +1,7 @@
 """Writes sesh/vt/breaks.py, what grapheme clusters need to know of each character, from the files of Unicode.
 
-python -m unicode.breaks            from unicode.org
-python -m unicode.breaks FOLDER     from a folder with the same files
+python -m tests.unicode.breaks            from unicode.org
+python -m tests.unicode.breaks FOLDER     from a folder with the same files
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 VERSION = "16.0.0"
-MODULE = Path(__file__).parent.parent / "sesh" / "vt" / "breaks.py"
+MODULE = Path(__file__).parents[2] / "sesh" / "vt" / "breaks.py"
 _LINE = 102
 _UCD = f"https://www.unicode.org/Public/{VERSION}/ucd/"
 FILES = (
@@ -32,7 +32,7 @@ _BREAKS = {
 _PICTOGRAPHS = {".": "g"}
 _CONJUNCTS = {("n", "Extend"): "e", ("n", "Linker"): "l", ("z", "Extend"): "z", (".", "Consonant"): "k"}
 
-_HEAD = '''"""What grapheme clusters need to know of each character. Made by `python -m unicode.breaks`.
+_HEAD = '''"""What grapheme clusters need to know of each character. Made by `python -m tests.unicode.breaks`.
 
 From STARTS[n] on, up to the next start, characters are of KINDS[n]:
 

@@ -1,6 +1,6 @@
 """Compares the widths of characters with those of xterm and kitty, where these two agree.
 
-    python -m unicode.widths XTERM/wcwidth.c KITTY/kitty/char-props-data.h
+    python -m tests.unicode.widths XTERM/wcwidth.c KITTY/kitty/char-props-data.h
 
 The files are tables in the sources of the two terminals. Prints each range that differs, with both widths.
 """
