@@ -68,7 +68,7 @@ def expanded(text: str) -> str:
 
 
 #: Where xterm and kitty agree on another width than wcwidth (`python -m tests.unicode.widths`): signs that are drawn
-#: around numbers have none, and the Hangul filler is wide. Not two kinds of marks, which kitty joins to the cell before.
+#: numbers have none, and the Hangul filler is wide. Two kinds of marks stay: kitty joins them to what comes before.
 _AS_XTERM_AND_KITTY = {
     **dict.fromkeys("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd", 0),
     "\u3164": 2,
