@@ -319,6 +319,10 @@ def chosen(caller: Caller, name: str, words: list[str], verb: str = "") -> str |
 
 HERE = 2.0
 """Seconds after which the sessions here are asked again without an event."""
+_SHARE = 0.004
+"""The part of a processor that may be spent on asking the sessions here, and again on asking other hosts."""
+_SELDOM = 5
+"""How many times as long as usual it is waited for that reason at most."""
 ELSEWHERE = 10.0
 """Seconds between the answers of other hosts and the next question to them."""
 _SOON = 0.05
@@ -347,6 +351,10 @@ class SessionIndex:
         self._askings: list[Asking] = []
         self._late: Asking | None = None
         self._next_here = self._next_there = 0.0
+        self._spent = time.process_time()
+        """Seconds of the processor that were used until the sessions here were asked last."""
+        self._spent_by_ssh = _used_by_children()
+        """The same of child processes, until other hosts were asked last."""
 
     def __enter__(self) -> SessionIndex:
         if self._hosts is None:
@@ -406,7 +414,8 @@ class SessionIndex:
             return
         silent = any(each.get("responding") is False for each in self.here)
         self.here = listing.summaries(_IMPATIENCE if silent else _PATIENCE)
-        self._next_here = time.monotonic() + HERE
+        before, self._spent = self._spent, time.process_time()
+        self._next_here = time.monotonic() + _rest(self._spent - before, HERE)
         followed = {name for name, _ in self._ears.values()}
         for each in self.here:
             if len(self._ears) >= wire.most_connections() // 2:
@@ -427,7 +436,8 @@ class SessionIndex:
         unasked = [] if self._hosts is not None else skipped(self._caller)
         self.there = {word: rows for word, rows in self.there.items() if word in words}
         self.there |= dict.fromkeys(unasked, "unreachable less than a minute ago; not asked again")
-        self._next_there = time.monotonic() + ELSEWHERE
+        before, self._spent_by_ssh = self._spent_by_ssh, _used_by_children()
+        self._next_there = time.monotonic() + _rest(self._spent_by_ssh - before, ELSEWHERE)
         if words:
             self._askings.append(Asking(self._caller, words))
 
@@ -444,6 +454,16 @@ class SessionIndex:
             if asking.finished:
                 self._askings.remove(asking)
                 asking.close()
+
+
+def _rest(spent: float, least: float) -> float:
+    """Seconds until the next question, where the last one cost so many of the processor."""
+    return min(_SELDOM * least, max(least, spent / _SHARE))
+
+
+def _used_by_children() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _rows_or_reason(answer: list[Summary] | SeshError) -> list[Summary] | str:
