@@ -76,6 +76,8 @@ class _Client:
             attachment = self._attachment
             if self._previous is not None:  # the next session had not answered yet
                 outcome.name, outcome.host = self._previous.name, self._previous.host
+            elif outcome.host is not None:
+                outcome.round_trip = attachment.round_trip
             lines = [*attachment.closing_lines, outcome.line()]
         finally:
             rows_below = attachment.rows_below if lines else None
@@ -205,6 +207,7 @@ class _Client:
             "title": options.title,
             "tells": True,
             "got": host is not None,
+            "brief": host is not None,
         }
         if connection.agent:
             hello["auth_sock"] = connection.agent

@@ -84,6 +84,7 @@ class Attachment:
         self.keepalive = Keepalive(enabled=host is not None)
         self._keys = KeyParser(options.detach_key)
         self._input = UnacknowledgedInput()
+        self._acknowledged = 0
         self._outbox = bytearray(hello)
         self._poller = Poller()
         self._interest: tuple[int, ...] = ()
@@ -309,7 +310,7 @@ class Attachment:
             now = time.monotonic()
             if now > self.keepalive.heard_at + ASK_AFTER:
                 self._doubt_link()
-            self._answer_by = self._answer_by or now + ANSWER_AFTER + self._round_trip
+            self._answer_by = self._answer_by or now + ANSWER_AFTER + self.round_trip
         for event in events:
             if event[0] == "detach":
                 self._detach()
@@ -442,8 +443,8 @@ class Attachment:
         """Handle one frame; ignore those of unknown types."""
         if self._ending is not None:
             return
-        if kind in (protocol.OUTPUT, protocol.SCREEN):
-            position, data = protocol.split_number(payload)
+        if kind in (protocol.OUTPUT, protocol.SCREEN, protocol.MORE):
+            kind, position, data = self._output(kind, payload)
             self._got += len(data)
             self.position = position + (len(data) if kind == protocol.OUTPUT else 0)
             before = after = b""
@@ -459,7 +460,8 @@ class Attachment:
             if self.connection.accept(kind, payload):
                 self._handle_welcome()
         elif kind == protocol.ACK:
-            for frame in self._input.acknowledge(protocol.split_number(payload)[0]):
+            self._acknowledged = protocol.split_number(payload)[0] if payload else self._acknowledged + 1
+            for frame in self._input.acknowledge(self._acknowledged):
                 self._send(frame)
         elif kind == protocol.PING:
             self._send(protocol.frame(protocol.PONG, payload))
@@ -467,6 +469,12 @@ class Attachment:
             self._handle_answer(kind, payload)
         elif kind in _JSON_FRAMES:
             self._handle_message(kind, self.connection.message(kind, payload))
+
+    def _output(self, kind: int, payload: bytes) -> tuple[int, int, bytes]:
+        """OUTPUT or SCREEN, its position, and its bytes."""
+        if kind == protocol.MORE:
+            return protocol.OUTPUT, self.position, payload
+        return kind, *protocol.split_number(payload)
 
     def _handle_welcome(self) -> None:
         self._welcome_by, self.session_id = 0.0, str(self.welcome.get("id") or "")
@@ -532,11 +540,11 @@ class Attachment:
     def _doubt_link(self) -> None:
         """Something says that the link may be dead."""
         if self._race is not None and self.welcome and self._ending is None:
-            self._race.doubt(self._round_trip)
+            self._race.doubt(self.round_trip)
 
     @property
-    def _round_trip(self) -> float:
-        """Seconds, where they were measured."""
+    def round_trip(self) -> float:
+        """Seconds, 0 where they were not measured."""
         predictor = self._predictor
         return (predictor.round_trip.smoothed or 0.0) if predictor is not None else 0.0
 

@@ -45,10 +45,11 @@ class Outcome:
 
     `kind`: "detached"; "ended" (the program did, with `code`, or by `signal`); "lost" (the daemon died or the link
     broke); "signal" (this process got `signal`); "switch" (the daemon sends the client to another session, so it goes
-    on). `reason`: as the daemon gives it. `name`, `host`: the session that was left, after any switch.
+    on). `reason`: as the daemon gives it. `name`, `host`: the session that was left, after any switch. `round_trip`: of
+    the link to it, in seconds; 0 where that was not measured.
     """
 
-    __slots__ = ("code", "host", "kind", "name", "reason", "signal")
+    __slots__ = ("code", "host", "kind", "name", "reason", "round_trip", "signal")
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Outcome:
     ) -> None:
         self.kind, self.name, self.host = kind, name, host
         self.code, self.signal, self.reason = code, signal, reason
+        self.round_trip = 0.0
 
     @classmethod
     def ended(cls, name: str, host: str | None, code: object, signal: object, reason: object = "") -> Outcome:

@@ -28,6 +28,8 @@ FAILURE_PAUSE = 60.0
 MAX_NAMES = 1_000
 """Sessions of one remote kept for completion."""
 
+_NEAR = 0.02
+"""Seconds of round trip within one network."""
 _LARGEST = 4 << 20
 """Bytes of one of these files."""
 _RECORD, _FAILED, _NAMES, SYNCED = ".json", ".failed", ".names", ".synced"
@@ -92,6 +94,7 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
             "last_used": now,
             "version": version or before.get("version") or "",
             "asks": bool(before.get("asks")) if asks is None else asks,
+            **({"round_trip": before["round_trip"]} if "round_trip" in before else {}),
         },
         durable=True,
     )
@@ -106,6 +109,19 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
 def asks(destination: Destination) -> bool:
     """Whether somebody was asked to log in there the last time."""
     return read(path_of(destination.key, _RECORD)).get("asks") is True
+
+
+def record_round_trip(destination: Destination, seconds: float) -> bool:
+    """Record how long the way there and back takes, of a remote that is known; False where that cannot be written."""
+    path = path_of(destination.key, _RECORD)
+    before = read(path)
+    return bool(before) and write(path, {**before, "round_trip": round(seconds, 4)})
+
+
+def near(destination: Destination) -> bool:
+    """Whether the way there and back was so short the last time that compressing costs more than it saves."""
+    seconds = read(path_of(destination.key, _RECORD)).get("round_trip")
+    return isinstance(seconds, float) and seconds < _NEAR
 
 
 def all() -> list[KnownRemote]:  # noqa: A001 - read as known.all()

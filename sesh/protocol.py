@@ -8,8 +8,9 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | HELLO    | client | JSON: protocol, version, role (attach, request, bridge), pid; size and wishes to attach |
 | WELCOME  | daemon | JSON: protocol, version, id, name, position, last_input                                 |
 | INPUT    | client | sequence number (8 bytes), keys                                                         |
-| ACK      | daemon | the newest INPUT's number that the pty has taken in whole (8 bytes)                     |
+| ACK      | daemon | the newest INPUT's number that the pty has taken in whole (8 bytes); nothing: one more  |
 | OUTPUT   | daemon | position of the first byte since the session's birth (8), program's bytes               |
+| MORE     | daemon | OUTPUT right behind the last one, over a link: the program's bytes                      |
 | SCREEN   | daemon | position that it stands for (8 bytes), bytes made from the model                        |
 | NOTICE   | daemon | JSON: text (a line of sesh's own), hold (wait for a key, then REDRAW)                   |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
@@ -22,7 +23,8 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | PONG     | both   | what the PING carried                                                                   |
 | REQUEST  | client | JSON: id, verb, and the verb's own keys                                                 |
 | RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}; done                           |
-| ECHOED   | daemon | INPUT's number, position of the output that holds its echo (8 bytes each), flags (1)    |
+| ECHOED   | daemon | INPUT's number, position of the output that holds its echo (8 bytes each), flags (1);   |
+|          |        | nothing: the next INPUT, all output so far, the same flags                              |
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), what makes a model of the screen there     |
 | GOT      | client | bytes of OUTPUT and SCREEN that have come in all (8 bytes), over a link                 |
 | TELL     | daemon | JSON: name, state, question of another session, for the person to know                  |
@@ -62,7 +64,7 @@ RESIZE, REDRAW, DETACH, EXIT, SWITCH = 0x08, 0x09, 0x0A, 0x0B, 0x0C
 PING, PONG = 0x0D, 0x0E
 REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 TITLE = 0x12
-ECHOED, MODEL, TELL, GOT = 0x13, 0x14, 0x15, 0x16
+ECHOED, MODEL, TELL, GOT, MORE = 0x13, 0x14, 0x15, 0x16, 0x17
 
 ECHOES, BY_LINE = 1, 2
 """Flags of ECHOED: whether the session's terminal echoes (ECHO), and reads by lines (ICANON)."""

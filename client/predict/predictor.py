@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sesh.client.predict.guesses import Guesses
     from sesh.client.predict.replica import Replica
 
-_MEASURE_EVERY = 1.0
-"""Seconds between two measurements of the round trip, while keys are typed."""
+_MEASURE_EVERY, _SETTLED_EVERY = 1.0, 15.0
+"""Seconds between two measurements of the round trip, while keys are typed; and once it is settled."""
 _ASK_EVERY = 0.25
 """Seconds between two requests for a model."""
 _MOST_BEHIND = 64 << 10
@@ -56,6 +56,7 @@ class Predictor:
         self._behind_size = 0
         self._typed = self._echoed = self._echoed_at = 0
         """The newest input; the newest one that the output up to position `_echoed_at` holds the echo of."""
+        self._flags = 0
         self._hidden = False
         self._shown = 0
         """The position up to which output is shown."""
@@ -65,7 +66,7 @@ class Predictor:
     def handle(self, kind: int, payload: bytes) -> bytes:
         """A frame for the predictor: what to draw."""
         if kind == protocol.ECHOED:
-            return self.echoed(*protocol.split_echoed(payload))
+            return self.echoed(*protocol.split_echoed(payload)) if payload else self._next_echoed()
         if kind == protocol.PONG:
             return self.pong(payload)
         self.modelled(*protocol.split_number(payload))
@@ -76,7 +77,7 @@ class Predictor:
     def measure(self) -> None:
         """Send a ping, if the last one was some time ago."""
         now = time.monotonic()
-        if now - self._measured_at >= _MEASURE_EVERY:
+        if now - self._measured_at >= (_SETTLED_EVERY if self.round_trip.settled else _MEASURE_EVERY):
             self._measured_at = now
             self._ping = b"%f" % now
             self._send(protocol.frame(protocol.PING, self._ping))
@@ -186,6 +187,7 @@ class Predictor:
         """
         if number:
             self._echoed, self._echoed_at, self._heard_at = number, position, time.monotonic()
+        self._flags = flags
         self._hidden = flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE
         guesses = self._catch_up()
         if guesses is None:
@@ -193,6 +195,10 @@ class Predictor:
         guesses.hide(self._hidden)
         self._judge()
         return self._redraw()
+
+    def _next_echoed(self) -> bytes:
+        """What `echoed` takes follows from the last time."""
+        return self.echoed(self._echoed + 1, self._shown, self._flags)
 
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Output is about to be shown: what to draw before and after it."""

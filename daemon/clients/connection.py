@@ -32,6 +32,9 @@ class Reader:
 
     __slots__ = ("connection", "position", "skipped")
 
+    brief = False
+    """Whether it knows the frames that leave out what follows from the last one."""
+
     def __init__(self, connection: Connection, position: int) -> None:
         self.connection = connection
         self.position = position
@@ -80,7 +83,12 @@ class Connection:
         self.unsent = 0
         self.unanswered = 0
         """Requests that have not been answered yet."""
-        self._acknowledged = 0
+        self.before_output = b""
+        """A frame that may wait for the next OUTPUT, and goes before it in the same packet."""
+        self._acknowledged = self._told = 0
+        """The newest INPUT that the program has, and that the other side was told of."""
+        self._follows = -1
+        """The position that OUTPUT reached which was sent last; -1 where MORE must not follow."""
         self._out: deque[memoryview] = deque()
 
     @property
@@ -155,13 +163,13 @@ class Connection:
                 reader.position = log.base
             views = log.read(reader.position, room)
             size = sum(map(len, views))
-            self.queue_ack()
-            self.queue(protocol.numbered_header(protocol.OUTPUT, reader.position, size), *views)
+            self.queue(self._before(reader, size), *views)
             reader.position += size
             reader.was_sent(size)
 
     def queue_screen(self, position: int, screen: bytes) -> None:
         """Queues a SCREEN that stands for this position."""
+        self._follows = -1
         self.queue(*protocol.pieces(protocol.SCREEN, position, screen, advance=False))
         if self.reader is not None:
             self.reader.was_sent(len(screen))
@@ -173,10 +181,7 @@ class Connection:
         if self._out or self.closed or reader is None or reader.position != position or not 0 < size <= reader.room():
             self.feed(log)
             return
-        before = protocol.numbered_header(protocol.OUTPUT, position, size)
-        if self._acknowledged:
-            before = protocol.numbered_header(protocol.ACK, self._acknowledged, 0) + before
-            self._acknowledged = 0
+        before = self._before(reader, size)
         try:
             if size <= _SMALL:
                 sent = self.socket.send(before + block)
@@ -192,6 +197,21 @@ class Connection:
             self.queue(before[sent:], memoryview(block)[max(0, sent - len(before)) :])
             self.flush()
 
+    def _before(self, reader: Reader, size: int) -> bytes:
+        """What goes before so many bytes of output: the header, and the frames that have waited for it."""
+        position = reader.position
+        if reader.brief and position == self._follows:
+            before = protocol.header(protocol.MORE, size)
+        else:
+            before = protocol.numbered_header(protocol.OUTPUT, position, size)
+        self._follows = position + size
+        if self.before_output:
+            before = self.before_output + before
+            self.before_output = b""
+        if self._acknowledged:
+            before = self._ack() + before
+        return before
+
     def acknowledge(self, number: int) -> None:
         """Notes that the program has INPUT up to `number`; the next output, or `queue_ack`, carries the ACK."""
         self._acknowledged = number
@@ -199,8 +219,14 @@ class Connection:
     def queue_ack(self) -> None:
         """Queues the ACK that is due."""
         if self._acknowledged:
-            self.queue(protocol.numbered(protocol.ACK, self._acknowledged, b""))
-            self._acknowledged = 0
+            self.queue(self._ack())
+
+    def _ack(self) -> bytes:
+        """The ACK that is due: empty where one more INPUT is acknowledged than by the last one."""
+        before, self._told, self._acknowledged = self._told, self._acknowledged, 0
+        if self._told == before + 1 and self.reader is not None and self.reader.brief:
+            return protocol.frame(protocol.ACK)
+        return protocol.numbered(protocol.ACK, self._told, b"")
 
     def respond(self, request: int, data: bytes = b"", **values: Any) -> None:
         """Answers a request, with bytes where the answer has any."""
@@ -274,9 +300,10 @@ class Client(Reader):
     """An attached client, made from its HELLO: its terminal, how it is fed, and what it has typed."""
 
     __slots__ = (
-        "auth_sock", "creator", "flow", "focused", "last_input", "last_typed", "left_at", "lines", "max_lines", "mode",
-        "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies", "shown", "since", "size",
-        "tells", "titled", "token", "told", "tty", "typed_at", "unacknowledged", "uncover", "viewport", "wants_screen",
+        "auth_sock", "brief", "creator", "flow", "focused", "last_input", "last_typed", "left_at", "lines",
+        "max_lines", "mode", "needed_at", "needs", "notice", "number", "pid", "read_only", "remote", "replies",
+        "shown", "since", "size", "tells", "titled", "token", "told", "tty", "typed_at", "unacknowledged", "uncover",
+        "viewport", "wants_screen",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, number: int, hello: dict[str, Any]) -> None:
@@ -295,6 +322,7 @@ class Client(Reader):
             from sesh.daemon.clients.flow import Flow
 
             self.flow = Flow()
+        self.brief = self.remote and hello.get("brief") is True
         self.titled = hello.get("title") is True
         """Whether it shows what runs in the title of its window."""
         self.told: tuple[str, str] = ("", "")

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 ECHO_TIME = 0.05
 """Seconds in which a program should have echoed a key (mosh's figure)."""
+RIDE_TIME = 0.1
+"""Seconds more for which an ECHOED that is not urgent may wait for output to go along with."""
+_LOOKED_AT = 4 << 10
+"""Bytes of output in which an echo is looked for."""
 
 
 class Echoes:
@@ -28,8 +32,12 @@ class Echoes:
     def __init__(self, relay: Relay, pump: Pump) -> None:
         self._relay, self._pump, self._timers = relay, pump, relay.timers
         self._flags = 0
-        self._taken: dict[Client, deque[tuple[float, int]]] = {}
-        """By client that predicts: when its INPUT was taken, and the INPUT's number."""
+        self._unechoed: set[Client] = set()
+        """Clients whose last text was not echoed."""
+        self._told: dict[Client, int] = {}
+        """By client: the number of the last INPUT that it was told of."""
+        self._taken: dict[Client, deque[tuple[float, int, bytes, int]]] = {}
+        """By client that predicts, of each INPUT: when it was taken, its number, its keys, and the log's head then."""
 
     def model(self, client: Client) -> None:
         """Sends a client what makes a model of the screen, empty where that cannot be had now; it predicts from now
@@ -45,16 +53,17 @@ class Echoes:
             client.connection.feed(relay.log)
         if len(screen) > protocol.CHUNK:
             screen = b""
-        self._flags = self._terminal()
+        self.tell_flags()
+        self._told.pop(client, None)
         self._tell(client, client.last_input if not self._taken[client] else self._taken[client][0][1] - 1)
         client.connection.queue(protocol.numbered(protocol.MODEL, model.position, screen))
         client.connection.flush()
 
-    def taken(self, client: Client, number: int) -> None:
+    def taken(self, client: Client, number: int, keys: bytes) -> None:
         """The program has this INPUT of a client."""
         taken = self._taken.get(client)
         if taken is not None:
-            taken.append((time.monotonic(), number))
+            taken.append((time.monotonic(), number, keys, self._relay.log.head))
             self._timers.ensure(("echo", client.number), ECHO_TIME, lambda: self._tell_echoed(client))
 
     def _tell_echoed(self, client: Client) -> None:
@@ -62,14 +71,44 @@ class Echoes:
         if not taken:
             return
         now = time.monotonic()
-        number = 0
+        number, urgent = 0, False
         while taken and now >= taken[0][0] + ECHO_TIME:
-            number = taken.popleft()[1]
-        if number:
-            self._flags = self._terminal()
+            _, number, keys, head = taken.popleft()
+            urgent = self._urgent(client, keys, head) or urgent
+        self.tell_flags()
+        if number and not urgent:
+            if not client.connection.before_output:
+                self._timers.set(("ride", client.number), RIDE_TIME, lambda: self._ridden(client))
+            client.connection.before_output += self._echoed(client, number)
+        elif number:
             self._tell(client, number)
         if taken:
             self._timers.set(("echo", client.number), taken[0][0] + ECHO_TIME - now, lambda: self._tell_echoed(client))
+
+    def _urgent(self, client: Client, keys: bytes, head: int) -> bool:
+        """Whether the client may have shown a wrong guess of these keys, or guesses nothing before it is told of them.
+
+        Not of text that stands in what has come since, nor of text after such as was not echoed: that is not shown.
+        """
+        if not keys or not keys.isascii() or not keys.decode().isprintable():
+            return True
+        log = self._relay.log
+        if keys.isspace():  # its echo may be no more than a move of the cursor
+            return log.head == head
+        if keys in log.bytes(head, min(log.head, head + _LOOKED_AT)):
+            self._unechoed.discard(client)
+            return False
+        if client in self._unechoed:
+            return False
+        self._unechoed.add(client)
+        return True
+
+    def _ridden(self, client: Client) -> None:
+        """No output has come to go along with."""
+        connection = client.connection
+        waiting, connection.before_output = connection.before_output, b""
+        connection.queue(waiting)
+        connection.flush()
 
     def tell_flags(self) -> None:
         """Output has come, and is not passed on yet: tells whether it is still the same terminal."""
@@ -80,13 +119,27 @@ class Echoes:
                 self._tell(client, 0)
 
     def _tell(self, client: Client, number: int) -> None:
-        client.connection.queue(protocol.echoed(number, self._relay.log.head, self._flags))
+        client.connection.queue(client.connection.before_output, self._echoed(client, number))
+        client.connection.before_output = b""
         client.connection.flush()
+
+    def _echoed(self, client: Client, number: int) -> bytes:
+        """The frame: empty where the client can tell from the last one what would stand in it."""
+        before, head = self._told.get(client), self._relay.log.head
+        if number:
+            self._told[client] = number
+        if client.brief and before is not None and number == before + 1 and client.position == head:
+            return protocol.frame(protocol.ECHOED)
+        return protocol.echoed(number, head, self._flags)
 
     def forget(self, client: Client) -> None:
         """A client has left."""
         self._taken.pop(client, None)
+        self._told.pop(client, None)
+        self._unechoed.discard(client)
+        client.connection.before_output = b""
         self._timers.clear(("echo", client.number))
+        self._timers.clear(("ride", client.number))
 
     def _terminal(self) -> int:
         pty = self._pump.pty

@@ -152,7 +152,7 @@ class ClientHandler:
             pump.input.add(client.number, keys[taken:], InputTaken(self, client, number, len(data)))
             pump.drain()
             return False
-        self.acknowledge(client, number, len(data), at_once=False)
+        self.acknowledge(client, number, len(data), at_once=False, keys=keys)
         return alone and not client.connection.unsent
 
     def release_later(self, client: Client) -> None:
@@ -165,10 +165,13 @@ class ClientHandler:
         if data and client in self._clients.all:
             self._pump.type(client.number, data)
 
-    def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool) -> None:
-        """Tells a client that the program has its INPUT: with the next output, or at once where it is much."""
+    def acknowledge(self, client: Client, number: int, size: int, *, at_once: bool, keys: bytes = b"") -> None:
+        """Tells a client that the program has its INPUT: with the next output, or at once where it is much.
+
+        `keys`: what the program has just got.
+        """
         if self._echoes is not None:
-            self._echoes.taken(client, number)
+            self._echoes.taken(client, number, keys)
         client.unacknowledged += size
         if client.connection.closed:
             return

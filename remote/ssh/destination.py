@@ -12,6 +12,10 @@ from sesh import paths
 from sesh.errors import InvalidHost, Unreachable
 from sesh.names import check_host
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 TIMEOUT = 5.0
 """Seconds for `ssh -G`, which only reads files."""
 
@@ -20,16 +24,24 @@ class Destination:
     """One host.
 
     `host`: as typed, without `@`. `via`: the argv of a command that runs its arguments there, where the user's
-    configuration names one; ssh is not used then.
+    configuration names one; ssh is not used then. `near`: asked whether it is so near that compressing does not pay.
     """
 
-    def __init__(self, host: str, via: list[str] | None = None) -> None:
+    def __init__(
+        self, host: str, via: list[str] | None = None, near: Callable[[Destination], bool] | None = None
+    ) -> None:
         self.host = check_host(host)
         self.via = via
+        self._near = near
         self._settings: dict[str, list[str]] | None = None
 
     def __repr__(self) -> str:
         return f"Destination({self.host!r})"
+
+    @property
+    def near(self) -> bool:
+        """Whether compressing does not pay, as far as is known."""
+        return self._near is not None and self._near(self)
 
     @property
     def target(self) -> list[str]:

@@ -82,6 +82,11 @@ def options(destination: Destination, *, ask: bool) -> list[str]:
         if not (keepalive.isdecimal() and keepalive.isascii()):
             raise Refused(f"SESH_KEEPALIVE={keepalive} is not a number of seconds")
         chosen += ["-o", f"ServerAliveInterval={keepalive}"]
+    compression = os.environ.get("SESH_COMPRESSION") or ("" if destination.near else "yes")
+    if compression not in ("yes", "no", ""):
+        raise Refused(f"SESH_COMPRESSION={compression} is neither yes nor no")
+    if compression not in ("", destination.setting("compression")):
+        chosen += ["-o", f"Compression={compression}"]
     return chosen
 
 

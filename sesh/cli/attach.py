@@ -288,7 +288,7 @@ def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, j
     """
     from sesh.client.attach import attach as run
     from sesh.ops.target import HostTarget
-    from sesh.remote import eventlog
+    from sesh.remote import eventlog, known
 
     name = data["name"] if isinstance(data["name"], str) else "NAME"
     if not printing.on_terminal():
@@ -315,6 +315,8 @@ def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, j
     options.first_notice = cli.caller.greeting
     outcome = run(through, name, host=host, options=options, connect=_opener(cli), reconnect=_returner(cli))
     eventlog.log("disconnect", host=outcome.host or host, session=outcome.name, reason=outcome.kind)
+    if outcome.host == host and outcome.round_trip:
+        known.record_round_trip(target.destination, outcome.round_trip)
     return code(outcome)
 
 

@@ -49,7 +49,7 @@ _lost: set[tuple[str, str]] = set()
 
 def destination(caller: Caller, word: str) -> Destination:
     """The host that a word means. Raises InvalidHost."""
-    return Destination(word, via=caller.settings().remotes.get(word))
+    return Destination(word, via=caller.settings().remotes.get(word), near=known.near)
 
 
 def origin(place: Destination) -> dict[str, Any]:

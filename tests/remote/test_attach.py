@@ -13,7 +13,7 @@ import pytest
 
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
-from tests.support import PROMPT, Home, Terminal, wait_until
+from tests.support import PROMPT, Home, Terminal, processes, wait_until
 
 DETACH = b"\x1c"
 
@@ -378,3 +378,19 @@ def test_more_sessions_than_one_connection_may_carry(home: Home, farm: Farm) -> 
         terminal.type("echo in=$SESH_SESSION\r")
         shows(terminal, f"in=work{number}")
     assert len(far.names()) == 4
+
+
+def test_a_link_is_compressed_until_the_host_was_found_near(home: Home, farm: Farm) -> None:
+    farm.host("box")
+    terminal = attached(home, "@box", "work")
+    terminal.type("echo hel''lo\r")
+    terminal.wait_for("hello")
+    terminal.type("echo ag''ain\r")  # by now the way there and back has been measured
+    terminal.wait_for("again")
+    terminal.type(DETACH)
+    assert terminal.exit_code() == 0
+    processes.kill(farm.masters())
+    wait_until(lambda: not farm.masters())
+    assert home.sesh("@box", "--list").code == 0
+    masters = [call for call in farm.calls() if "-f" in call]
+    assert ["Compression=yes" in call for call in masters] == [True, False]

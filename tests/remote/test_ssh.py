@@ -12,6 +12,7 @@ import time
 import pytest
 
 from sesh.errors import Refused, Unreachable
+from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from tests.remote.farm import Far, Farm
@@ -263,12 +264,14 @@ def test_only_what_the_configuration_leaves_open_is_set(here: Home, farm: Farm) 
             "ConnectTimeout": "3",
             "ServerAliveInterval": "7",
             "ForwardAgent": "no",
+            "Compression": "yes",
         },
     )
     plain = ssh.options(Destination("plain"), ask=True)
     assert after(plain, "StrictHostKeyChecking") == ["accept-new"]
     assert after(plain, "ConnectTimeout") == ["10"]
     assert after(plain, "ServerAliveInterval") == ["30"]
+    assert after(plain, "Compression") == ["yes"]
     assert after(plain, "BatchMode") == []
     assert ssh.options(Destination("own"), ask=True) == []
     assert ssh.options(Destination("own"), ask=False) == ["-o", "BatchMode=yes"]
@@ -351,6 +354,28 @@ def test_the_keepalive_of_the_environment_counts(here: Home, farm: Farm, monkeyp
         monkeypatch.setenv("SESH_KEEPALIVE", wrong)
         with pytest.raises(Refused, match="not a number of seconds"):
             ssh.options(Destination("box"), ask=True)
+
+
+def test_ssh_compresses_unless_the_host_is_near(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    farm.host("box")
+    box = Destination("box", near=known.near)
+
+    def compression() -> list[str]:
+        return after(ssh.options(box, ask=True), "Compression")
+
+    assert compression() == ["yes"]
+    assert not known.record_round_trip(box, 0.001), "a host that is not known is not made known by that"
+    known.record(box)
+    assert known.record_round_trip(box, 0.05)
+    assert compression() == ["yes"]
+    known.record_round_trip(box, 0.01)
+    known.record(box)
+    assert compression() == []
+    monkeypatch.setenv("SESH_COMPRESSION", "yes")
+    assert compression() == ["yes"]
+    monkeypatch.setenv("SESH_COMPRESSION", "9")
+    with pytest.raises(Refused, match="SESH_COMPRESSION=9 is neither yes nor no"):
+        compression()
 
 
 def test_the_connection_stays_as_long_as_the_environment_says(

@@ -109,6 +109,43 @@ def test_an_acknowledgement_travels_before_the_next_output(link: Link) -> None:
     assert link.take() == []
 
 
+def test_a_client_that_knows_it_is_told_of_one_more_input_without_its_number(link: Link) -> None:
+    log = OutputLog()
+    link.attached(remote=True, brief=True).needs = ""
+    told = []
+    for number in (4, 5, 6, 8, 9):
+        link.connection.acknowledge(number)
+        log.append(b"x")
+        link.connection.pass_on(log, b"x")
+        told += [payload for kind, payload in link.take() if kind == protocol.ACK]
+    assert told == [bytes(7) + b"\4", b"", b"", bytes(7) + b"\x08", b""]
+
+
+def test_a_client_that_knows_it_is_not_told_the_position_again(link: Link) -> None:
+    log = OutputLog()
+    client = link.attached(remote=True, brief=True)
+    client.needs = ""
+    for step in (b"ab", b"c"):
+        log.append(step)
+        link.connection.pass_on(log, step)
+    link.connection.queue_screen(3, b"s")
+    log.append(b"d")
+    link.connection.feed(log)
+    log.append(b"e")
+    link.connection.feed(log)
+    client.position = 7  # what lies between is left out
+    log.append(b"fgh")
+    link.connection.feed(log)
+    assert link.take() == [
+        (protocol.OUTPUT, bytes(8) + b"ab"),
+        (protocol.MORE, b"c"),
+        (protocol.SCREEN, bytes(7) + b"\3s"),
+        (protocol.OUTPUT, bytes(7) + b"\3d"),
+        (protocol.MORE, b"e"),
+        (protocol.OUTPUT, bytes(7) + b"\7h"),
+    ]
+
+
 def test_a_block_passed_on_carries_the_acknowledgement_and_waits_behind_what_is_unsent(link: Link) -> None:
     log = OutputLog()
     link.connection.reader = Reader(link.connection, 0)

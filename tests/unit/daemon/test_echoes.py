@@ -1,0 +1,164 @@
+"""What a client that predicts is told of its keys, and that it costs hardly any bytes."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+
+from sesh import protocol
+from sesh.daemon.clients import echoes
+from sesh.daemon.clients.echoes import ECHO_TIME, RIDE_TIME, Echoes
+from sesh.daemon.clients.model import Model
+from sesh.daemon.clients.registry import Clients
+from sesh.daemon.clients.relay import Relay
+from sesh.daemon.loop import timers
+from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.pty.pump import Pump
+from tests.unit.daemon.connections import Link
+
+ECHOES = protocol.ECHOES
+
+
+class Clock:
+    """The time, as the test has it."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Session:
+    """A client of a session that predicts, and a program that is the test."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.link = Link()
+        self.log = OutputLog()
+        self.flags = ECHOES
+        clients = Clients((80, 24, 0, 0), lambda _: None)
+        self.timers = timers.Timers()
+        self.relay = Relay(self.log, Model(self.log, 80, 24), clients, self.timers)
+        pty = types.SimpleNamespace(flags=lambda: self.flags)
+        self.echoes = Echoes(self.relay, cast(Pump, types.SimpleNamespace(pty=pty)))
+        self.relay.before_output = self.echoes.tell_flags
+        self.client = self.link.attached(1, remote=True, brief=True)
+        clients.add(self.client)
+        self.relay.serve()
+        self.number = 0
+        self.type(b"x")
+        self.prints(b"x")
+        self.echoes.model(self.client)
+        self.passes(1.0)
+        self.link.take()
+
+    def type(self, keys: bytes) -> None:
+        """The program gets keys."""
+        self.number += 1
+        self.client.last_input = self.number
+        self.echoes.taken(self.client, self.number, keys)
+
+    def prints(self, data: bytes) -> None:
+        """The program writes."""
+        self.log.append(data)
+        self.relay.deliver(data)
+
+    def passes(self, seconds: float) -> list[tuple[int, bytes]]:
+        """Time goes by: the frames that came meanwhile."""
+        end = self.clock.now + seconds
+        while (wait := self.timers.wait_time()) is not None and self.clock.now + wait <= end:
+            self.clock.now += wait + 1e-9
+            self.timers.run()
+        self.clock.now = end
+        return self.link.take()
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    clock = Clock()
+    monkeypatch.setattr(echoes, "time", clock)
+    monkeypatch.setattr(timers, "time", clock)
+    started = Session(clock)
+    yield started
+    started.link.close()
+
+
+def test_text_that_was_echoed_is_acknowledged_along_with_the_next_output(session: Session) -> None:
+    session.type(b"a")
+    session.prints(b"a")
+    assert session.passes(ECHO_TIME + 0.06) == [(protocol.MORE, b"a")]
+    session.type(b"b")
+    session.prints(b"b")
+    assert session.passes(0) == [(protocol.ECHOED, b""), (protocol.MORE, b"b")]
+
+
+def test_it_does_not_wait_long_for_output(session: Session) -> None:
+    session.type(b"a")
+    session.prints(b"a")
+    assert (protocol.ECHOED, b"") not in session.passes(ECHO_TIME + RIDE_TIME / 2)
+    assert session.passes(RIDE_TIME) == [(protocol.ECHOED, b"")]
+    assert session.timers.wait_time() is None
+
+
+@pytest.mark.parametrize("keys", [b"\r", b"\x1b", b"\x7f", "ä".encode(), b"q"])
+def test_a_key_of_which_a_wrong_guess_may_be_shown_is_acknowledged_at_once(session: Session, keys: bytes) -> None:
+    session.type(keys)
+    session.prints(b"\x1b[H")
+    assert (protocol.ECHOED, b"") in session.passes(ECHO_TIME)
+
+
+def test_text_after_text_that_was_not_echoed_is_not_urgent(session: Session) -> None:
+    session.type(b"j")
+    session.prints(b"\x1b[B")
+    session.passes(1)
+    session.type(b"j")
+    session.prints(b"\x1b[B")
+    assert session.passes(ECHO_TIME + 0.01) == [(protocol.MORE, b"\x1b[B")]
+    assert session.passes(RIDE_TIME) == [(protocol.ECHOED, b"")]
+
+
+def test_a_blank_may_be_echoed_as_a_move(session: Session) -> None:
+    session.type(b" ")
+    session.prints(b"\x1b[7G")
+    assert session.passes(ECHO_TIME + 0.01) == [(protocol.MORE, b"\x1b[7G")]
+    session.passes(1)
+    session.type(b" ")
+    assert session.passes(ECHO_TIME) == [(protocol.ECHOED, b"")], "nothing came"
+
+
+def test_what_the_client_cannot_tell_stands_in_the_frame(session: Session) -> None:
+    session.type(b"a")
+    session.prints(b"a")
+    session.passes(ECHO_TIME)
+    session.flags = 0
+    session.prints(b"Password: ")
+    frames = session.passes(0)
+    assert frames[0] == (protocol.ECHOED, b"")
+    assert protocol.split_echoed(frames[1][1]) == (0, session.log.head, 0)
+    assert frames[2] == (protocol.MORE, b"Password: ")
+    session.number += 1  # one INPUT was taken unseen
+    session.type(b"b")
+    (echoed,) = session.passes(ECHO_TIME)
+    assert protocol.split_echoed(echoed[1]) == (session.number, session.log.head, 0)
+
+
+def test_a_client_that_does_not_know_short_frames_gets_whole_ones(session: Session) -> None:
+    session.client.brief = False
+    session.type(b"a")
+    session.prints(b"a")
+    (output, echoed) = session.passes(1)
+    assert output == (protocol.OUTPUT, (session.log.head - 1).to_bytes(8, "big") + b"a")
+    assert protocol.split_echoed(echoed[1]) == (session.number, session.log.head, ECHOES)
+
+
+def test_who_has_left_is_told_nothing(session: Session) -> None:
+    session.type(b"a")
+    session.prints(b"a")
+    session.passes(ECHO_TIME)
+    session.type(b"b")
+    session.echoes.forget(session.client)
+    assert session.passes(1) == []
