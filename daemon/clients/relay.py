@@ -64,8 +64,7 @@ class Relay:
                 if not connection.blocked:
                     connection.pass_on(log, block)
                 late = late or connection.blocked
-                if client.flow is not None and client.fed() and client.flow.too_late(log.head - client.position):
-                    self._set_aside(client)
+                self._check_late(client)
             elif client.mode == DRAWN:
                 drawn = True
         for follower in self.followers:
@@ -119,9 +118,15 @@ class Relay:
         self.clients.set_aside(client, ASIDE)
         self.model.mark(client.position)
 
+    def _check_late(self, client: Client) -> None:
+        """Sets a client aside where what waits for it would come too late over its link."""
+        if client.flow is not None and client.fed() and client.flow.too_late(self.log.head - client.position):
+            self._set_aside(client)
+
     def writable(self, client: Client) -> None:
         """Goes on with a client whose socket, or whose link, takes bytes again."""
         client.connection.feed(self.log)
+        self._check_late(client)
         if client.connection.unsent or (client.flow is not None and not client.flow.drained):
             return
         if client.mode == ASIDE:

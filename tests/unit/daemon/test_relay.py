@@ -231,6 +231,24 @@ def link_bytes(link: Link) -> bytes:
     return b"".join(data for _, data in link.output())
 
 
+def test_what_a_stopped_flood_left_behind_a_slow_link_is_left_out(stage: Stage) -> None:
+    """Ctrl-C just before the link was found slow: a megabyte came line by line, for nine seconds, as the program wrote
+    nothing any more."""
+    link, client = stage.attach(remote=True, got=True)
+    stage.flood(1 << 20)
+    assert client.position < stage.log.head - (900 << 10)
+    assert client.flow is not None
+    frames: list[tuple[int, bytes]] = []
+    while client.position < stage.log.head or link.connection.unsent:
+        frames += link.take()
+        client.flow.arrived(sum(len(protocol.split_number(payload)[1]) for _, payload in frames), time.monotonic())
+        client.flow.slow, client.flow.rate = True, 125_000.0
+        stage.relay.writable(client)
+        stage.serve()
+    assert sum(len(payload) for _, payload in frames) < 200 << 10
+    assert shown(frames + link.take())[-2] == "x" * 62
+
+
 def test_one_brought_back_in_a_flood_is_shown_the_screen(stage: Stage) -> None:
     """Output that came before the loop could show it set it aside for good: its socket was empty, no event came."""
     leader, first = stage.attach()
