@@ -84,7 +84,7 @@ class Connection:
         self.unanswered = 0
         """Requests that have not been answered yet."""
         self.before_output = b""
-        """A frame that may wait for the next OUTPUT, and goes before it in the same packet."""
+        """Frames that may wait for the next OUTPUT, and go before it in the same packet."""
         self._acknowledged = self._told = 0
         """The newest INPUT that the program has, and that the other side was told of."""
         self._follows = -1
