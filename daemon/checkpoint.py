@@ -27,6 +27,8 @@ BUSY = 30.0
 """Seconds between two checkpoints while output does not stop."""
 TIME_SHARE, BYTES_PER_SECOND = 100, 32 << 10
 """After a checkpoint comes no other for so many times the time it took, and for a second per so many bytes of it."""
+LAST_CATCH_UP = 5.0
+"""Seconds that the emulator gets before the last checkpoint: as much as it may be behind takes less."""
 LINES, TAIL = 1000, 256 << 10
 """Lines of scrollback that are kept; bytes, where no emulator has seen them."""
 
@@ -57,6 +59,12 @@ class Checkpointer:
             self._timers.set("checkpoint", due - now, self.write_if_due)
         else:
             self.write()
+
+    def write_last(self) -> None:
+        """Writes the last one, with all output as far as the emulator comes in some seconds. Raises OSError."""
+        if self._model.loaded:
+            self._model.catch_up(LAST_CATCH_UP)
+        self.write()
 
     def write(self) -> None:
         """Writes one now. Raises OSError."""

@@ -187,7 +187,7 @@ class Ending:
         if session.facts["keep"] or self.unseen:
             session.faults.guard(lambda: session.write_record(durable=True), "the record")
             if session.facts.get("persist"):
-                session.faults.guard(lambda: session.checkpointer().write(), "the checkpoint")
+                session.faults.guard(lambda: session.checkpointer().write_last(), "the checkpoint")
         if self.unseen:
             session.faults.guard(self._host.leave, "the release")
             session.faults.guard(records.forget_ended, "the oldest sessions that have ended")

@@ -238,7 +238,7 @@ class Server:
         """Ends the session. Where the machine shuts down, leaves it lost, to be read and started again after that."""
         session = self.session
         if session.facts.get("persist") and session.running and platform.shutting_down():
-            session.faults.guard(session.checkpointer().write, "the checkpoint")
+            session.faults.guard(session.checkpointer().write_last, "the checkpoint")
             self._stopping = True
         else:
             self.ending.begin()

@@ -42,6 +42,16 @@ def test_a_program_that_ends_unseen_leaves_its_session(home: Home) -> None:
     assert (home.names(), home.sesh("--screen", "srv").code) == ([], 1)
 
 
+def test_its_last_words_are_kept_though_somebody_looked_before(home: Home) -> None:
+    """Once the emulator was loaded, what came right before the end was in no checkpoint."""
+    home.sesh("--open", "srv", "--", "sh", "-c", "echo start; read x; echo the last; exit 3")
+    wait_until(lambda: "start" in home.sesh("--screen", "srv").stdout)
+    home.sesh("--send", "srv", "", "--enter")
+    ended(home, "srv")
+    assert home.sesh("--logs", "srv").stdout.splitlines()[-1] == "the last"
+    assert "the last" in home.sesh("--screen", "srv").stdout
+
+
 def test_no_daemon_stays_for_it(home: Home) -> None:
     home.sesh("--open", "srv", "--", *CRASH)
     ended(home, "srv")
