@@ -66,6 +66,8 @@ class Activity:
         """The process group that has said that it is at its prompt (OSC 133), until a line is entered; else 0."""
         self._asked = ""
         """The words before the cursor when nobody had typed behind them yet; empty once a line was entered."""
+        self._by_line = True
+        """Whether a program that reads lines asked them."""
         self._keys, self._typed_at = 0, 0
         """Bytes that were typed behind these words, and where the output was at the last of them."""
         self._used: tuple[int, list[int]] = (0, [])
@@ -244,14 +246,15 @@ class Activity:
     def _question(self, *, line: bool) -> str:
         """The words before the cursor; while somebody types behind them, those before that: no event tells of keys.
 
-        One key that is followed by a new line was an answer by itself.
+        One key that is followed by a new line was an answer by itself, and so were all before it reads lines again.
         """
         from sesh.daemon.activity.rules import question
 
         log = self._owner.pump.log
-        answered = not line and self._keys == 1 and b"\n" in log.bytes(max(log.base, self._typed_at))
+        by_key = not line and self._keys == 1 or line and not self._by_line
+        answered = by_key and b"\n" in log.bytes(max(log.base, self._typed_at))
         if answered or self._keys == 0 or not self._owner.pump.line_begun:
-            self._keys = 0
+            self._keys, self._by_line = 0, line
             self._asked = question(log.bytes(max(log.base, log.head - _TAIL)), line=line)
         return self._asked
 

@@ -85,6 +85,18 @@ def test_what_is_typed_is_in_no_event_and_no_question(sesh: Sesh, home: Home, as
     assert b"Adelaide" not in told
 
 
+def test_a_question_for_a_line_takes_the_place_of_one_for_a_key(sesh: Sesh) -> None:
+    """The first one stayed, for the key seemed to be the begin of a line."""
+    ask = "read -n1 -p 'one key? ' x; echo; read -p 'whole line? ' y; sleep 9"
+    sesh("--open", "work", "--", "bash", "-c", ask)
+    becomes(sesh, "waiting", "tty-read", "one key?")
+    sesh("--send", "work", "k")
+    becomes(sesh, "waiting", "tty-read", "whole line?")
+    sesh("--send", "work", "secret")
+    sesh("--wait", "work", "--for", "line\\? secret$", "--since-start", "--timeout", "10")
+    becomes(sesh, "waiting", "tty-read", "whole line?")
+
+
 def test_a_wait_for_a_person_ends_with_the_session(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work", "--", "sleep", "60")
     waiter = home.start("--wait", "work", "--waiting", "--timeout", "15")
