@@ -257,11 +257,14 @@ def screen(daemon: Daemon, request: Request) -> None:
 @_request
 def modes(daemon: Daemon, request: Request) -> None:
     """The modes that decide what keys send: `cursor`, whether cursor keys are the application's (DECCKM); `line`,
-    whether the terminal reads lines (ICANON)."""
+    whether the terminal reads lines (ICANON); `hides`, whether it shows nothing of them (without ECHO). And `waits`:
+    whether the program waits for a person, and nobody has answered."""
     model, pty = daemon.session.model, daemon.session.pump.pty
     model.catch_up(0)
     line = pty is None or not pty.raw()
-    request.respond(cursor=model.emulator.mode(1) is True, line=line, position=model.position)
+    waits = daemon.session.activity.waits
+    hides = line and pty is not None and not pty.echoes()
+    request.respond(cursor=model.emulator.mode(1) is True, line=line, hides=hides, waits=waits, position=model.position)
 
 
 @_request

@@ -251,7 +251,7 @@ class Activity:
         from sesh.daemon.activity.rules import question
 
         log = self._owner.pump.log
-        by_key = not line and self._keys == 1 or line and not self._by_line
+        by_key = not self._by_line if line else self._keys == 1
         answered = by_key and b"\n" in log.bytes(max(log.base, self._typed_at))
         if answered or self._keys == 0 or not self._owner.pump.line_begun:
             self._keys, self._by_line = 0, line

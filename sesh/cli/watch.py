@@ -32,8 +32,12 @@ _AT_ONCE = ("y", "n", *"123456789")
 _HINTS = (
     "Enter y n 1-9 answer it  / answer with a line  ↑↓ choose  a attach  q quit",
     "Enter y n 1-9 answer  / line  a attach  q quit",
-    "y n / answer  a attach",
+    "y n / answer  a attach  q quit",
 )
+_OTHER_HINTS = ("↑↓ choose  a attach  q quit",)
+"""Where the marked session waits for no answer."""
+_GOES_ON = 3.0
+"""Seconds after an answer for which it is not shown that a session still waits for it."""
 _HEADS = {"waiting": "waiting for you", "failed": "failed"}
 """The states that stand above the list, with their headings."""
 
@@ -80,6 +84,10 @@ class _Watcher:
         self._mark: Key | None = None
         self._typed: str | None = None
         """The line that is typed in answer; None while there is none."""
+        self._hidden = True
+        """Whether it is not shown: it is a password, or nobody knows yet."""
+        self._answered: dict[Key, tuple[str, float]] = {}
+        """By session: since when it had waited that was answered, and until when it need not have gone on yet."""
         self._said = ""
         """What became of the last answer."""
 
@@ -112,9 +120,25 @@ class _Watcher:
             self._mark = needing[(at + (1 if key == "down" else -1)) % len(needing)]
         elif self._waits(self._mark):
             if key == "/":
-                self._typed = ""
+                self._begin()
             elif key in _AT_ONCE or key == "enter":
                 self._answer("" if key == "enter" else key)
+
+    def _begin(self) -> None:
+        """A line is going to be typed in answer: finds out whether it may be shown."""
+        key, self._typed, self._hidden = self._mark, "", True
+
+        def look() -> None:
+            from sesh.ops import send
+
+            try:
+                hidden = key is None or send.hides(target(key[0]), key[1])
+            except (SeshError, OSError):
+                return  # the answer will say what is wrong
+            if key == self._mark:
+                self._hidden = hidden
+
+        self._aside.call(look)
 
     def _write(self, key: str) -> None:
         """A key of the line that is typed in answer."""
@@ -132,18 +156,21 @@ class _Watcher:
     def _answer(self, text: str) -> None:
         """Types an answer into the marked session, in a thread."""
         key = self._mark
-        if key is None:
+        asked = self._needing().get(key) if key is not None else None
+        if key is None or asked is None:
             return
-        self._said = "…"
+        self._said, since = "…", _since(asked)
 
         def act() -> None:
             from sesh.ops import send
 
             try:
-                send.answer(target(key[0]), key[1], text)
+                send.answer(target(key[0]), key[1], text, since)
                 self._said = f"{_title(key)} was answered"
+                self._answered[key] = since, time.monotonic() + _GOES_ON
             except (SeshError, OSError) as error:
                 self._said = wording.one_line(str(error))
+            self._index.refresh()
 
         self._aside.call(act)
 
@@ -157,19 +184,24 @@ class _Watcher:
         above = self.needing(width, marked=self._mark)
         below = self.rest(width)
         foot = [self._foot(width)] if needing or self._said else []
-        room = height - len(foot)
+        room = max(0, height - len(foot))
         rows = [*above, *below]
         if len(rows) > room > 0:
-            rows[room - 1 :] = [cut(f" … {len(rows) - room + 1} more", width)]
-        return [*rows[: max(0, room)], *foot]
+            marked = next((at for at, row in enumerate(above) if row.startswith(">")), 0)
+            start = max(0, marked - max(0, room - 2))
+            more = cut(f" … {len(rows) - room + 1} more", width)
+            rows = [*rows[start : start + room - 1], more] if room > 1 or not above else rows[marked:]
+        return [*rows[:room], *foot]
 
     def _foot(self, width: int) -> str:
         if self._typed is not None and self._mark is not None:
-            return cut(f"answer {_title(self._mark)}: {self._typed}_", width)
+            shown = "•" * len(self._typed) if self._hidden else self._typed
+            return cut(f"answer {_title(self._mark)}: {shown}_", width)
         if self._said:
             said, self._said = self._said, self._said if self._said == "…" else ""
             return cut(said, width)
-        fitting = next((hint for hint in _HINTS if len(hint) <= width), _HINTS[-1])
+        hints = _HINTS if self._waits(self._mark) else _OTHER_HINTS
+        fitting = next((hint for hint in hints if len(hint) <= width), hints[-1])
         return self._coloured_text(cut(fitting, width), "2")
 
     def needing(self, width: int, *, marked: Key | None = None) -> list[str]:
@@ -185,6 +217,8 @@ class _Watcher:
                 activity = each.get("activity") or {}
                 since = activity.get("since")
                 said = plain(str(activity.get("question") or "")) or wording.runs(each)
+                if self._goes_on(key, each):
+                    said = "answered"
                 mark, name = ">" if key == marked else " ", cut(_title(key), min(names, width // 2))
                 gap = " " * (min(names, width // 2) - wording.columns(name))
                 lines.append(cut(f"{mark} {name}{gap}  {age(since, now):>4}  {said}", width))
@@ -223,7 +257,12 @@ class _Watcher:
 
     def _waits(self, key: Key | None) -> bool:
         found = self._needing().get(key) if key is not None else None
-        return found is not None and _state(found) == "waiting"
+        return found is not None and _state(found) == "waiting" and not self._goes_on(key, found)
+
+    def _goes_on(self, key: Key | None, session: Summary) -> bool:
+        """Whether it was answered just now, and nothing has come of that yet."""
+        since, until = self._answered.get(key, ("", 0.0)) if key is not None else ("", 0.0)
+        return since == _since(session) and time.monotonic() < until
 
     def _bearing(self, rows: Sequence[Summary]) -> list[Summary]:
         return [each for each in rows if bears(each, self._wanted)]

@@ -390,6 +390,10 @@ class SessionIndex:
         moments += [self._next_here] if self._hosts is None else []
         return max(0.0, min(moments) - time.monotonic())
 
+    def refresh(self) -> None:
+        """Has the next `take` ask all hosts again."""
+        self._next_there = 0.0
+
     def take(self, ready: set[int]) -> None:
         """Takes in what has happened, and asks for what is due."""
         now = time.monotonic()

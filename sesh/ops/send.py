@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from sesh import wire
-from sesh.errors import UsageError
+from sesh.errors import Refused, UsageError
 from sesh.names import printable
 from sesh.ops import find
 from sesh.protocol import CHUNK
@@ -142,15 +142,29 @@ def type_into(
     return sent, position
 
 
-def answer(target: Target, name: str, text: str) -> None:
+def hides(target: Target, name: str) -> bool:
+    """Whether a program reads a line of which its terminal shows nothing, as a password. Raises NotFound."""
+    with target.route(name) as route, route.connect(name) as connection:
+        connection.send(wire.greeting("request"), _soon())
+        find.welcomed(connection, name)
+        return connection.request("modes", deadline=_soon())[0].get("hides") is True
+
+
+def answer(target: Target, name: str, text: str, since: str) -> None:
     """Types an answer to what a program asks, with Enter where it reads lines; a menu takes a key alone.
 
+    `since`: since when it has waited, as `activity` says; where that is another time by now, it asks something else.
     Raises NotFound, Refused, Busy.
     """
     with target.route(name) as route, route.connect(name) as connection:
         connection.send(wire.greeting("request"), _soon())
         find.welcomed(connection, name)
-        by_line = len(text) != 1 or connection.request("modes", deadline=_soon())[0].get("line") is not False
+        session = connection.request("summary", deadline=_soon())[0].get("session")
+        activity = session.get("activity") if isinstance(session, dict) else None
+        modes = connection.request("modes", deadline=_soon())[0]
+        if not isinstance(activity, dict) or activity.get("since") != since or modes.get("waits") is False:
+            raise Refused(f"{name} does not ask that any more; nothing was typed")
+        by_line = len(text) != 1 or modes.get("line") is not False
         connection.request("send", text.encode() + b"\r" * by_line, _soon())
 
 

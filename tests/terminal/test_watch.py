@@ -10,6 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
+from sesh.errors import Refused
+from sesh.ops import send
+from sesh.ops.caller import Caller
+from sesh.ops.target import Target
 from tests.support import PROMPT, Home, Result, Terminal
 
 tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
@@ -145,6 +149,52 @@ def test_who_waits_stands_above_the_list_and_is_answered_in_place(terminal: Open
     opened.type("/not yet\r")
     opened.wait_until(lambda: "got=not yet" in sesh("--screen", "job").stdout)
     opened.wait_until(lambda: "waiting for you" not in "\n".join(opened.screen()))
+
+
+@tells
+def test_the_marked_one_is_in_sight_however_many_wait(terminal: Open, sesh: Sesh) -> None:
+    """The list was cut at its end, and a key answered a session that nobody saw."""
+    for number in range(6):
+        asking(sesh, f"job{number}", ASKS)
+    opened = terminal("--watch", columns=40, rows=5)
+    opened.wait_for("> job0")
+    opened.type("\x1b[B" * 5)
+    opened.wait_for(re.compile(r"> job5 .*push it\?\n … 5 more"))
+    opened.type("y")
+    opened.wait_until(lambda: "got=y" in sesh("--screen", "job5").stdout)
+    opened.resize(40, 2)
+    opened.wait_for(re.compile(r"^> job5"))
+
+
+@tells
+def test_a_password_is_not_shown(terminal: Open, sesh: Sesh) -> None:
+    sesh(
+        "--open", "job", "--", "bash", "-c", "read -s -p 'Password: ' x; echo; echo got=$x; read -p 'and? ' y; sleep 60"
+    )
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"> job +\d+s  Password:"))
+    opened.type("/hunter2")
+    opened.wait_for("answer job: •••••••_")
+    opened.type("\r")
+    opened.wait_for(re.compile(r"> job +\d+s  and\?"))
+    assert b"hunter2" not in opened.raw
+    assert "got=hunter2" in sesh("--screen", "job").stdout
+    opened.type("/in clear")
+    opened.wait_for("answer job: in clear_")
+
+
+@tells
+def test_an_answer_goes_to_the_question_that_was_shown(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list is seconds old where it shows other hosts: the next question got the answer."""
+    monkeypatch.setenv("HOME", home.path)
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    asking(sesh, "job", ASKS)
+    since = sesh("--status", "job", "--json").json()["activity"]["since"]
+    send.answer(Target(Caller()), "job", "y", since)
+    assert sesh("--wait", "job", "--for", "really", "--since-start", "--timeout", "10").code == 0
+    with pytest.raises(Refused, match="job does not ask that any more; nothing was typed"):
+        send.answer(Target(Caller()), "job", "y", since)
+    assert sesh("--screen", "job").stdout.count("got=") == 1
 
 
 @tells
