@@ -33,16 +33,16 @@ def state(word: str, question: str) -> str:
 
 
 def _session() -> Record | None:
-    """The record of the session that the caller runs in: that of its terminal, else the one that its variables name.
+    """The record of the session that the caller runs in: that of its terminal, or by its variables where it has none.
 
-    A program may have closed its terminal, or have one of another multiplexer's: what it says is meant all the same.
+    An agent runs its hooks without a terminal. Where there is another one, the variables were inherited.
     """
-    name = os.environ.get("SESH_SESSION", "")
+    name, tty = os.environ.get("SESH_SESSION", ""), platform.controlling_tty()
     named = records.readable(name) if is_name(name) else None
-    if named is not None and listing.holds(named, platform.controlling_tty()):
+    if named is not None and listing.holds(named, tty):
         return named
     found = listing.current()
-    if found is not None:
+    if found is not None or tty:
         return found
     path = os.environ.get("SESH_ENV_FILE", "")
     every = (records.readable(name) for name in paths.names()) if path else ()

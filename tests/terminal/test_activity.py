@@ -187,6 +187,16 @@ def test_a_word_reaches_its_session_without_a_terminal_and_after_a_rename(sesh: 
     assert stands(sesh, "play")[:2] == ("working", "hook")
 
 
+@pytest.mark.usefixtures("work")
+def test_an_inherited_variable_reaches_no_session_from_another_terminal(sesh: Sesh, home: Home) -> None:
+    sesh("--run", "work", "--", "sh -c 'env -0 >variables'")
+    with open(os.path.join(home.path, "variables"), encoding="utf-8") as file:
+        inherited = dict(line.split("=", 1) for line in file.read().split("\0") if line.startswith("SESH_"))
+    assert "SESH_ENV_FILE" in inherited
+    assert home.terminal("--state", "waiting", "push?", env=inherited).exit_code() == 1
+    assert stands(sesh)[1] != "hook"
+
+
 def test_the_picker_shows_who_waits_and_what_is_asked(sesh: Sesh, terminal: Callable[..., Terminal]) -> None:
     sesh("--open", "agent", "--", "sh", "-c", "printf 'may I push? '; read x")
     sesh("--wait", "agent", "--waiting", "--timeout", "10")
