@@ -377,12 +377,8 @@ class Session:
             gone = self.host is None or isinstance(error, (NotFound, follow.DaemonDied))
             if stop.stopped or not gone:
                 raise
-            if not exit and (prompt or waiting or idle is not None or pattern is not None):
-                raise
-            ended = self._target.call("follow.ended", name=self.name)
-            if ended is None:
-                raise
-            return Met.of(ended)
+            others = prompt or waiting or idle is not None or pattern is not None
+            return Met.of(follow.after_end(self._target, self.name, error, exit_=exit or not others))
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
         """The last lines of scrollback and screen; `ansi`: with their colours."""

@@ -7,7 +7,7 @@ from sesh.cli import printing
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops import find, matching
-from sesh.ops.follow import DaemonDied, follow, follow_all, met
+from sesh.ops.follow import DaemonDied, after_end, follow, follow_all, met
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,12 +33,10 @@ def wait(cli: Invocation, name: str, **conditions: Any) -> int:
 
 
 def kept(cli: Invocation, missing: SeshError, name: str, **conditions: Any) -> int:
-    """The end of a session that is gone, if its end is waited for. Raises `missing` if nothing is known of it."""
+    """The end of a session that is gone, if its end is waited for. Raises as `after_end` does."""
     others = any(conditions.get(each) is not None for each in ("prompt", "waiting", "idle", "pattern"))
-    answer = cli.target.call("follow.ended", name=name) if conditions.get("exit_") or not others else None
-    if answer is None:
-        raise missing
-    return _report(cli, name, answer)
+    exit_ = bool(conditions.get("exit_")) or not others
+    return _report(cli, name, after_end(cli.target, name, missing, exit_=exit_))
 
 
 def _checked(

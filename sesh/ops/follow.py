@@ -90,8 +90,28 @@ def met(  # noqa: PLR0913 (so many conditions)
         known = {"met": str(answer["met"]), "exit_code": None, "position": answer.get("position")}
         return known | {"match": answer.get("question") or None}
     if not exit_:
-        raise Refused(f"{name} ended ({answer.get('exit_code')}) before the condition was met")
+        raise _too_early(name, answer)
     return _met_exit(answer)
+
+
+def after_end(target: Target, name: str, broken: SeshError, *, exit_: bool) -> dict[str, Any]:
+    """How the session ended that a wait which raised `broken` was for, in the form of `met`.
+
+    `exit_`: whether its end was a condition. Raises Refused if it was not and the session ended during the wait,
+    `broken` if nothing is known of its end.
+    """
+    if not exit_ and not isinstance(broken, DaemonDied):
+        raise broken
+    answer: dict[str, Any] | None = target.call("follow.ended", name=name)
+    if answer is None:
+        raise broken
+    if not exit_:
+        raise _too_early(name, answer)
+    return answer
+
+
+def _too_early(name: str, result: dict[str, Any]) -> Refused:
+    return Refused(f"{name} ended ({result.get('exit_code')}) before the condition was met")
 
 
 @op

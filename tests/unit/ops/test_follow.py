@@ -11,7 +11,7 @@ from sesh import Session, wire
 from sesh.cli import follow
 from sesh.cli.invocation import Invocation
 from sesh.cli.parser import split
-from sesh.errors import Unreachable
+from sesh.errors import Refused, Unreachable
 from sesh.ops.route import Route
 
 
@@ -61,6 +61,21 @@ def test_of_a_session_of_which_nothing_is_kept_the_daemon_has_died(
     conditions: dict[str, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = Session("job")
-    monkeypatch.setattr(session, "_target", Machine(KEPT if conditions else None))
+    monkeypatch.setattr(session, "_target", Machine(None))
     with pytest.raises(Unreachable, match="the daemon of job died"):
         session.wait(**conditions)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("host", [None, "box"])
+def test_a_session_that_ends_while_it_is_asked_for_something_else_ended_too_early(
+    host: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was said that its daemon had died."""
+    session = Session("job", host)
+    monkeypatch.setattr(session, "_target", Machine(KEPT))
+    with pytest.raises(Refused, match=r"^job ended \(4\) before the condition was met$"):
+        session.wait(waiting=True)
+    monkeypatch.setattr(Invocation, "target", Machine(KEPT))
+    line = Invocation(split([*([f"@{host}"] if host else []), "--wait", "job"]))
+    with pytest.raises(Refused, match=r"^job ended \(4\) before the condition was met$"):
+        follow.wait(line, "job", waiting=True)
