@@ -40,9 +40,11 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Any) -> int:
     current = listing.current()
     here = (None, str(current["name"])) if current is not None else None
     recent = [(host or None, name) for host, name in enter.recent()]
-    chosen = following(_waiting(cli, wanted), here or (recent[0] if recent else None))
+    waiting, silent = _waiting(cli, wanted)
+    chosen = following(waiting, here or (recent[0] if recent else None))
     if chosen is None or chosen == here:
         alone = "no other session waits for you" if chosen is not None else "no session waits for you"
+        alone += f", but {', '.join(silent)} could not be asked" if silent else ""
         raise NotFound(alone, hint="`$sesh` shows how each one stands")
     host, name = chosen
     cli.hosts, cli.caller.host = ([host], host) if host is not None else ([], None)
@@ -59,19 +61,41 @@ def following(waiting: dict[Key, float], last: Key | None) -> Key | None:
     return order[0] if order else None
 
 
-def _waiting(cli: Invocation, wanted: dict[str, str]) -> dict[Key, float]:
-    """The sessions that wait, here and on hosts, by since when."""
-    with SessionIndex(cli.caller, cli.hosts or None) as index:
-        until = time.monotonic() + _PATIENCE
-        while index.pending and (left := until - time.monotonic()) > 0:
-            poll = select.poll()
-            for descriptor in index.descriptors:
-                poll.register(descriptor, select.POLLIN)
-            index.take({descriptor for descriptor, _ in poll.poll(min(index.due, left) * 1000)})
-        every: dict[Key, Summary] = {(None, str(each["name"])): each for each in index.here}
-        for host, rows in index.there.items():
-            every |= {(host, str(each["name"])): each for each in rows if not isinstance(each, str)}
-    return {key: _since(each) for key, each in every.items() if bears(each, wanted) and _waits(each)}
+def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float], list[str]]:
+    """The sessions that wait, here and on hosts, by since when; and the sessions and hosts that do not say.
+
+    Raises what `--list` does where the only host that was named cannot be reached.
+    """
+    every: dict[Key, Summary] = {}
+    silent: list[str] = []
+    if cli.host is not None:
+        every = {(cli.host, str(each["name"])): each for each in cli.target.call("sessions.summaries")}
+    else:
+        with SessionIndex(cli.caller, cli.hosts or None) as index:
+            until = time.monotonic() + _PATIENCE
+            while index.pending and (left := until - time.monotonic()) > 0:
+                poll = select.poll()
+                for descriptor in index.descriptors:
+                    poll.register(descriptor, select.POLLIN)
+                index.take({descriptor for descriptor, _ in poll.poll(min(index.due, left) * 1000)})
+            index.take(set())  # which gives up those that are late
+            every = {(None, str(each["name"])): each for each in index.here}
+            for host, rows in index.there.items():
+                silent += [f"@{host}"] if isinstance(rows, str) else []
+                every |= {(host, str(each["name"])): each for each in rows if not isinstance(each, str)}
+    found = {key: each for key, each in every.items() if bears(each, wanted)}
+    silent = [_called(key) for key, each in found.items() if _is_silent(each)] + silent
+    return {key: _since(each) for key, each in found.items() if _waits(each)}, silent
+
+
+def _called(key: Key) -> str:
+    host, name = key
+    return f"{name} on @{host}" if host is not None else name
+
+
+def _is_silent(session: Summary) -> bool:
+    """Whether a session runs here and its daemon does not answer; one of another machine is asked there."""
+    return session["state"] == "running" and session.get("responding") is False and not session.get("machine")
 
 
 def _waits(session: Summary) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -66,6 +67,23 @@ def test_where_none_waits_it_says_so(sesh: Sesh, home: Home) -> None:
     terminal = home.terminal("--next")
     assert terminal.exit_code() == 1
     assert "no session waits for you" in terminal.text()
+
+
+def test_where_a_daemon_does_not_answer_it_is_named(sesh: Sesh, home: Home) -> None:
+    """It said that no session waits."""
+    for name in ("stuck", "other"):
+        sesh("--open", name, "--label", f"kind={name}", "--", "sleep", "60")
+    daemon = sesh("--status", "stuck", "--json").json()["daemon_pid"]
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        terminal = home.terminal("--next")
+        assert terminal.exit_code() == 1
+        assert "no session waits for you, but stuck could not be asked" in terminal.text()
+        labelled = home.terminal("--next", "--label", "kind=other")
+        assert labelled.exit_code() == 1
+        assert "could not be asked" not in labelled.text()
+    finally:
+        os.kill(daemon, signal.SIGCONT)
 
 
 def test_without_a_terminal_it_is_refused(sesh: Sesh) -> None:
