@@ -141,7 +141,9 @@ def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
     unknown = [word for word in cli.hosts if not known.forget(word)]
     if unknown:
         words = ", ".join(f"@{word}" for word in unknown)
-        raise NotFound(f"{words} is no known remote", hint="`$sesh --doctor` names those that are known")
+        known_ones = ", ".join(f"@{each.host}" for each in known.all())
+        hint = f"those that are known: {known_ones}" if known_ones else "none is known"
+        raise NotFound(f"{words} is no known remote", hint=hint)
     return cli.done(hosts=list(cli.hosts))
 
 

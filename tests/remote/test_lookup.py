@@ -206,7 +206,10 @@ def test_a_known_remote_can_be_forgotten(home: Home, farm: Farm) -> None:
     assert home.sesh("--status", "work").code == 1
     assert len(farm.calls()) == calls
     again = home.sesh("--forget", "@box")
-    assert (again.code, "@box is no known remote" in again.stderr) == (1, True)
+    assert (again.code, again.stderr) == (1, "sesh: @box is no known remote; none is known\n")
+    known(home, farm.host("other"))
+    again = home.sesh("--forget", "@box")
+    assert again.stderr == "sesh: @box is no known remote; those that are known: @other\n"
     assert home.sesh("--forget").code == 2
     assert far.names() == ["work"]
 
@@ -250,6 +253,26 @@ def test_the_list_is_of_here_and_everywhere(home: Home, farm: Farm) -> None:
     assert [row["name"] for row in labelled] == ["there"]
     local = home.sesh("--list", "--local", "--json").json()
     assert [row["name"] for row in local] == ["here"]
+
+
+def test_next_says_which_hosts_it_could_not_ask(home: Home, farm: Farm) -> None:
+    """It said that no session waits."""
+    one, two = farm.host("one"), farm.host("two", proxied=True)
+    known(home, one, two)
+    two.proxy.refuse()
+    two.proxy.cut()
+    for _ in range(2):  # the second time it is not asked
+        terminal = home.terminal("--next")
+        assert terminal.exit_code() == 1
+        assert "no session waits for you, but @two could not be asked" in terminal.text()
+    terminal = home.terminal("@one", "--next")
+    assert terminal.exit_code() == 1
+    assert "no session waits for you; " in terminal.text()
+    terminal = home.terminal("@two", "--next")
+    assert terminal.exit_code() == 1
+    listed = home.sesh("@two", "--list").stderr.split(":")[1]
+    assert f"sesh:{listed}" in terminal.text()
+    assert "waits for you" not in terminal.text()
 
 
 def test_rows_of_the_list_are_shown_as_they_come(home: Home, farm: Farm) -> None:
