@@ -13,7 +13,7 @@ while found=$(sesh --list --json --label "$1") && [ "$found" != "[]" ]; do
             printf '%s: %s  ' "$name" "$question"
         fi
     done)
-    if [ "$asked" ]; then sesh --state waiting "$asked"; else sesh --state working; fi
+    if [ "$asked" ]; then sesh --state waiting -- "$asked"; else sesh --state working; fi
     timeout "${PAUSE:-10}" sesh --events | grep -q ' activity '
 done
 sesh --state done "no session with $1 is left"

@@ -87,6 +87,7 @@ class Verb:
 
 _ENV = Option("--env", "env", "Set a variable for the program; may be repeated.", "K=V", many=True)
 _LABEL = Option("--label", "label", "Set a label; may be repeated.", "K=V", many=True)
+_LABELLED = Option("--label", "label", "Only sessions with this label; may be repeated.", "K=V", many=True)
 _DETACHED = Option("-d", "detached", "Do not attach or wait; print the name.")
 _ANSI = Option("--ansi", "ansi", "Keep escape sequences in the output.")
 _JOIN = Option("--join", "join", "Attach beside other clients (the default).")
@@ -148,7 +149,7 @@ VERBS = (
         "List the sessions and what runs in them. The current one is marked *; ! and the words in brackets tell what "
         "happened since you were attached. --label lists only sessions with that label.",
         "sesh", "sesh --list --json", "sesh --list --label team=web",
-        options=(_LABEL, Option("--watch", "watch", "Keep the list up to date.")), fast=True,
+        options=(_LABELLED, Option("--watch", "watch", "Keep the list up to date.")), fast=True,
     ),
     Verb(
         "--watch", "", "watch.watch", "[--label K=V]…",
@@ -156,7 +157,7 @@ VERBS = (
         "Who waits for you or has failed stands above, with the question. The arrow keys mark one; y, n, a digit and "
         "Enter answer it, / begins a line of text, a attaches.",
         "sesh --watch", "sesh @gpu --watch", "sesh --watch --json",
-        options=(_LABEL,), fast=True, hosts=True,
+        options=(_LABELLED,), fast=True, hosts=True,
     ),
     Verb(
         "--pick", "", "picker.pick", "[OPTIONS]",
@@ -166,14 +167,14 @@ VERBS = (
         "Ctrl-L shows its lines in the pager. Below the sessions stand directories, zoxide's where you have it, else "
         "those of past sessions: Enter creates a session there, as --here does.",
         "sesh --pick", "sesh @gpu --pick", "sesh --pick --label team=web",
-        options=(*_ATTACHING, _LABEL), fast=True, hosts=True, attaches=True,
+        options=(*_ATTACHING, _LABELLED), fast=True, hosts=True, attaches=True,
     ),
     Verb(
         "--next", "", "waiting.next_", "[OPTIONS]",
         "Go to the session that has waited longest for you, here or on a known remote; once more, to the next.\n\n"
         "Inside a session it switches this terminal. Where no session waits it says so, and fails with 1.",
         "sesh --next", "sesh @gpu --next", "sesh --next --label team=web",
-        options=(*_ATTACHING, _LABEL), fast=True, hosts=True, attaches=True,
+        options=(*_ATTACHING, _LABELLED), fast=True, hosts=True, attaches=True,
     ),
     Verb(
         "--here", "", "picker.here", "[DIR] [OPTIONS]",
@@ -326,8 +327,9 @@ VERBS = (
     ),
     Verb(
         "--state", "", "sessions.state", "STATE [TEXT…]",
-        "Typed by a program inside a session: how it stands (working, waiting, idle, done, failed), and what it asks.",
-        'sesh --state waiting "may I push?"', "sesh --state working", 'sesh --state done "all tests passed"',
+        "Typed by a program inside a session: how it stands (working, waiting, idle, done, failed), and what it asks. "
+        "After -- all words are TEXT, also --json.",
+        'sesh --state waiting "may I push?"', "sesh --state working", 'sesh --state done -- "$summary"',
         words=("state", "text*"), fast=True,
     ),
     Verb(

@@ -21,7 +21,10 @@ def state(word: str, question: str) -> str:
         raise UsageError(f"unknown state {printable(word)}; use {', '.join(STATES)}")
     record = _session()
     if record is None:
-        raise Refused("--state is for a program inside a session, and this is none")
+        raise Refused(
+            "--state is for a program inside a session, and this is none",
+            hint='in a hook write: [ -z "$SESH_SESSION" ] || $sesh --state …',
+        )
     name = str(record["name"])
     # A command line typed at a shell's prompt has a process group of its own, and speaks for whoever comes after it.
     bound = os.getpgrp() != os.getpid()

@@ -174,7 +174,18 @@ def test_a_state_is_told_in_the_list_the_events_and_by_text_that_steers_no_termi
 def test_outside_of_a_session_there_is_nobody_to_tell(sesh: Sesh) -> None:
     answer = sesh("--state", "waiting", "x")
     assert (answer.code, answer.stdout) == (1, "")
-    assert answer.stderr == "sesh: --state is for a program inside a session, and this is none\n"
+    assert answer.stderr == (
+        "sesh: --state is for a program inside a session, and this is none; "
+        'in a hook write: [ -z "$SESH_SESSION" ] || sesh --state …\n'
+    )
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize("words", [["-x?"], ["--verbose=1", "or", "not?"], ["--", "--json", "-h"]])
+def test_what_is_asked_may_begin_as_an_option_does(sesh: Sesh, words: list[str]) -> None:
+    """It was a usage error, and agents take the exit code 2 of a hook for a veto."""
+    assert sesh("--run", "work", "--", "sesh", "--state", "waiting", *words).code == 0
+    assert stands(sesh)[2] == " ".join(word for word in words if word != "--")
 
 
 @pytest.mark.usefixtures("work")
