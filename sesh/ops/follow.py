@@ -85,7 +85,8 @@ def met(  # noqa: PLR0913 (so many conditions)
     except Unreachable:
         raise DaemonDied(f"the daemon of {name} died while you waited") from None
     except TimedOut as late:
-        raise TimedOut(f"{name}: timed out", hint=late.hint) from None
+        hint = late.hint or f"it goes on; wait again, or look: $sesh --screen {name}"
+        raise TimedOut(f"{name}: timed out", hint=hint) from None
     if answer.get("met") in ("prompt", "idle", "waiting"):
         known = {"met": str(answer["met"]), "exit_code": None, "position": answer.get("position")}
         return known | {"match": answer.get("question") or None}
