@@ -15,12 +15,14 @@ from typing import Any
 import anyio
 import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, TextContent
+from pydantic import ValidationError
 
 from sesh import PROGRAM, __version__, wording
 from sesh.api import SeshError, Stop
-from sesh.errors import Interrupted
+from sesh.errors import Interrupted, UsageError
 from sesh.mcp import worklog
 from sesh.mcp.tools import Tools
 
@@ -53,9 +55,27 @@ class Calls:
                 threading.Thread(target=stop.stop, daemon=True).start()  # a host may have to be reached for that
             raise
         except SeshError as error:
-            body = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
-            text = TextContent(type="text", text=f"{error.code}: {body['message']}")
-            return CallToolResult(content=[text], structured_content={"error": body}, is_error=True)
+            return _refusal(error)
+
+
+def _refusal(error: SeshError) -> CallToolResult:
+    """The result that tells of an error."""
+    body = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
+    text = TextContent(type="text", text=f"{error.code}: {body['message']}")
+    return CallToolResult(content=[text], structured_content={"error": body}, is_error=True)
+
+
+class _Server(MCPServer[Any]):
+    """The SDK's server; words that a tool does not take are refused as all else is."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if type(error) is not ToolError or not isinstance(error.__cause__, ValidationError):
+                raise
+            found = [(".".join(map(str, each["loc"])), each["msg"]) for each in error.__cause__.errors()]
+            return _refusal(UsageError("; ".join(f"{where}: {what}" for where, what in found)))
 
 
 class _Heard:
@@ -87,7 +107,7 @@ class _Heard:
 
 def build(calls: Calls) -> MCPServer[Any]:
     """The server with its tools."""
-    server: MCPServer[Any] = MCPServer(PROGRAM, instructions=_ABOUT, version=__version__, log_level="WARNING")
+    server = _Server(PROGRAM, instructions=_ABOUT, version=__version__, log_level="WARNING")
     tools = Tools()
     for name, function in vars(Tools).items():
         if hints := getattr(function, "hints", None):

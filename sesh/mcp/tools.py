@@ -411,7 +411,9 @@ class Waited(BaseModel):
     )
     match: str | None
     exit_code: int | None
-    position: int | None = Field(description="Pass it as `since` to continue from here.")
+    position: int | None = Field(
+        description="Pass it as `since` to continue from here. After timeout it is `since` itself: nothing is skipped."
+    )
 
 
 class Sent(BaseModel):

@@ -99,6 +99,11 @@ def test_errors_say_a_code_and_what_to_do(home: Home) -> None:
         assert (await agent.refused("open", name="a/b"))[0] == "invalid_name"
         assert (await agent.refused("open", name="a", host="-oX"))[0] == "invalid_host"
         assert (await agent.refused("wait", name="none", pattern="("))[0] == "usage"
+        code, message = await agent.refused("wait", name="none", until=["end"], timeout=0)
+        assert (code, message) == (
+            "usage",
+            "until.0: Input should be 'exit', 'prompt' or 'waiting'; timeout: Input should be greater than 0",
+        )
         await agent.call("open", name="work", command=["sleep", "100"])
         assert (await agent.refused("run", name="work", command="true"))[0] == "busy"
         assert (await agent.refused("exec", name="work", command="true"))[0] == "exists"
