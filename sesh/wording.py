@@ -81,7 +81,7 @@ def runs(session: dict[str, Any]) -> str:
     """
     foreground = session.get("foreground") or {}
     command = foreground.get("command") or session.get("command") or []
-    line = one_line(command_line(command) if isinstance(command, list) else command)
+    line = command_line(command) if isinstance(command, list) else one_line(command)
     title = one_line(foreground.get("title") or "")
     line = f"{line} · {title}" if title and title != line else line
     return f"[{news}] {line}" if (news := unseen(session)) else line
@@ -95,15 +95,30 @@ def command_line(command: Sequence[str]) -> str:
     program, *words = command or [""]
     program = os.path.basename(program) if program[:1] == "/" else program.removeprefix("-")
     if not words and " " in program:
-        return program
+        return one_line(program)
     return " ".join(map(shell_word, [program, *words]))
 
 
 def shell_word(word: str) -> str:
-    """A word, quoted for a shell where it has to be; shlex takes longer to load than a list to draw."""
-    if word and (word.isalnum() or _UNQUOTED.issuperset(word)):
-        return word
-    return "'" + word.replace("'", "'\"'\"'") + "'"
+    """A word, quoted for a shell where it has to be; shlex takes longer to load than a list to draw.
+
+    One with line feeds or other controls is written as `$'…'`, which bash, zsh and ksh read.
+    """
+    if word and word.isprintable():
+        if word.isalnum() or _UNQUOTED.issuperset(word):
+            return word
+        return "'" + word.replace("'", "'\"'\"'") + "'"
+    return "$'" + "".join(map(_escaped, word)) + "'" if word else "''"
+
+
+def _escaped(character: str) -> str:
+    if character in "\\'":
+        return "\\" + character
+    if character.isprintable():
+        return character
+    return {"\n": "\\n", "\t": "\\t"}.get(character) or "".join(
+        f"\\{byte:03o}" for byte in character.encode("utf-8", "replace")
+    )
 
 
 def unseen(session: dict[str, Any]) -> str:

@@ -277,7 +277,7 @@ def _lost(session: Summary) -> str:
 
 
 def _words(command: object) -> str:
-    return " ".join(str(word) for word in command) if isinstance(command, list) else str(command)
+    return wording.command_line(command) if isinstance(command, list) else str(command)
 
 
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
@@ -287,7 +287,9 @@ def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> i
     if cli.json or form == "json":
         return cli.value({"session": name, "host": cli.host, "format": form, **shown})
     text: str = shown["text"]
-    printing.write(text.encode("utf-8", "replace") + (b"\n" if "lines" in shown else b""))
+    if "lines" in shown:  # rows; the empty ones at the end are left out
+        text = text.rstrip("\n") + "\n"
+    printing.write(text.encode("utf-8", "replace"))
     return 0
 
 

@@ -120,9 +120,7 @@ def rename(old: str, new: str) -> None:
 def _about(name: str, known: Summary) -> str:
     """What the person is told of it, and what it ran."""
     active = wording.age(known.get("last_activity"), time.time()) if known["state"] == "lost" else ""
-    command = (
-        "" if _is_shell(name) else f"; it ran: {wording.one_line(wording.command_line(known.get('command') or []))}"
-    )
+    command = "" if _is_shell(name) else f"; it ran: {wording.command_line(known.get('command') or [])}"
     return find.how(known) + (f", last active {active} ago" if active else "") + command
 
 

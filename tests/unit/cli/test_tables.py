@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from datetime import datetime, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh import wording
@@ -86,6 +87,16 @@ def test_the_command_is_what_has_the_terminal_with_its_title_and_what_happened_u
     more: dict[str, object], shown: str
 ) -> None:
     assert wording.runs(session(**more)) == shown
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1, max_size=3))
+@example(["it's\nhere", "two  blanks", "\x1b7\u202e\\"])
+def test_a_command_that_is_pasted_is_the_same_one(words: list[str]) -> None:
+    """A line feed was shown as a blank."""
+    line = wording.command_line(["printf", "%s\\0", *words])
+    assert line.isprintable()
+    done = subprocess.run(["bash", "-c", line], stdout=subprocess.PIPE, check=True, timeout=10)
+    assert done.stdout.decode().split("\0")[:-1] == words
 
 
 @pytest.mark.parametrize(
