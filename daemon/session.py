@@ -42,6 +42,8 @@ ANSWER_TIME = 0.01
 """Seconds of a turn in which the emulator is fed so that a query can be answered."""
 MAX_UNANSWERED = 1000
 """Queries that wait for the emulator; those beyond are not answered."""
+_MOST_PARTS = 8
+"""Of a notification in parts (OSC 99)."""
 _WITH_HOOKS = ("bell", "exited", "notification", "command_ended")
 _TOLD = ("activity", "bell", "exited")
 _MAX_COMMAND = 32 << 10
@@ -74,6 +76,8 @@ class Session:
         self.packer = Packer(self.log, self.model, self.timers)
         self.events = Events()
         self.missed = Missed()
+        self._notice_parts: list[bytes] = []
+        """Of a notification that is not complete yet."""
         self._identity: dict[str, Any] = {}
         self.title = ""
         self.titled_by = 0
@@ -146,10 +150,14 @@ class Session:
             self.tell_titles()
         elif kind == "bell":
             self.emit("bell")
+        elif kind == "notification_part":
+            self._notice_parts = [*self._notice_parts, finding.body][:_MOST_PARTS]
         elif kind == "notification":
-            text = _printable(finding.body)
-            self.emit("notification", text=text)
-            self.activity.say("waiting", text)
+            parts, self._notice_parts = [*self._notice_parts, finding.body], []
+            text = _printable(b": ".join(filter(None, parts)))
+            if text:
+                self.emit("notification", text=text)
+                self.activity.say("waiting", text)
         elif kind == "progress":
             self.activity.progressed(finding.body)
         elif kind == "mark":

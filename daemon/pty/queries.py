@@ -221,7 +221,9 @@ def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
     """The kind and the text of an operating system command that is a notice; an empty kind for all others."""
     if number == b"9" and (text == b"4" or text.startswith(b"4;")):
         return "progress", text[2:]
-    if number in (b"9", b"99", b"777"):
+    if number == b"99":
+        return _kitty_notification(text)
+    if number in (b"9", b"777"):
         shown = _notification(number, text)
         return ("notification", shown) if shown is not None else ("", b"")
     if number == b"133":
@@ -230,25 +232,28 @@ def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
 
 
 def _notification(number: bytes, text: bytes) -> bytes | None:
-    """The text of a notification (OSC 9, 99, 777); None where the command shows none."""
+    """The text of a notification (OSC 9, 777); None where the command shows none."""
     if number == b"9":
         command, separator, _ = text.partition(b";")
         return None if separator and command.isdigit() and len(command) < 3 else text  # 9;9;C:\: one of ConEmu's
-    if number == b"777":
-        command, _, shown = text.partition(b";")
-        return shown.replace(b";", b": ", 1) if command == b"notify" else None
+    command, _, shown = text.partition(b";")
+    return shown.replace(b";", b": ", 1) if command == b"notify" else None
+
+
+def _kitty_notification(text: bytes) -> tuple[str, bytes]:
+    """The kind and the text of an OSC 99: a whole notification, or a part of one that another one completes."""
     metadata, _, payload = text.partition(b";")
     keys = dict(pair.partition(b"=")[::2] for pair in metadata.split(b":"))
-    if keys.get(b"d") == b"0" or keys.get(b"p", b"title") not in (b"title", b"body"):
-        return None  # an unfinished one, or a question, an icon, a button
+    if keys.get(b"p", b"title") not in (b"title", b"body"):
+        return "", b""  # a question, an icon, a button
     if keys.get(b"e") == b"1":
         import binascii
 
         try:
-            return binascii.a2b_base64(payload)
+            payload = binascii.a2b_base64(payload)
         except binascii.Error:
-            return None
-    return payload
+            return "", b""
+    return "notification_part" if keys.get(b"d") == b"0" else "notification", payload
 
 
 def _colour_queries(body: bytes) -> Iterator[bytes]:

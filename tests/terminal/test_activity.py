@@ -145,6 +145,8 @@ def test_a_program_says_how_it_stands_until_somebody_types(sesh: Sesh) -> None:
         (r"\033]9;may I push?\a", "waiting", "may I push?"),
         (r"\033]777;notify;agent;may I push?\a", "waiting", "agent: may I push?"),
         (r"\033]99;;may I push?\033\\", "waiting", "may I push?"),
+        (r"\033]99;i=1:d=0;agent\033\\\033]99;i=1:p=body;may I push?\033\\", "waiting", "agent: may I push?"),
+        (r"\033]99;i=1:d=0;agent\033\\\033]99;i=1:d=1:a=focus;\033\\", "waiting", "agent"),
         (r"\033]9;4;3\a", "working", None),
         (r"\033]9;4;2;70\a", "failed", None),
     ],
