@@ -40,7 +40,7 @@ A program in PATH that bears the name of this one, and is none of its launchers,
 """
 _FOREIGN = ("unknown flag: --bridge", "not defined: -bridge", "unrecognized option", "unknown option", "illegal option")
 """What another program of the name says in ~/.local/bin."""
-START_TIMEOUT = 20.0
+START_TIMEOUT = 14.0
 """Seconds for the bridge to start, once ssh is connected."""
 SESSION_TIMEOUT = 60.0
 """Seconds for the bridge to connect the link to a session, which it may have to create."""
@@ -219,7 +219,10 @@ class Link(wire.Connection):
             poll.register(self.inbound, select.POLLIN)
             left = deadline - time.monotonic()
             if left <= 0 or not poll.poll(left * 1000):
-                raise Unreachable(f"{self.destination.host} does not answer: its sesh did not start in time")
+                host = self.destination.host
+                raise Unreachable(
+                    f"{host} does not answer: its sesh did not start in time", hint=f"see what holds it up: ssh {host}"
+                )
             data = os.read(self.inbound, 4096)
             if not data:
                 raise self._start_failure(seen)

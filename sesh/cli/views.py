@@ -287,9 +287,7 @@ def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> i
     if cli.json or form == "json":
         return cli.value({"session": name, "host": cli.host, "format": form, **shown})
     text: str = shown["text"]
-    if "lines" in shown:  # rows; the empty ones at the end are left out
-        text = text.rstrip("\n") + "\n"
-    printing.write(text.encode("utf-8", "replace"))
+    printing.write(text.encode("utf-8", "replace") + (b"\n" if "lines" in shown else b""))
     return 0
 
 

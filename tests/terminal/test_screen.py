@@ -23,13 +23,6 @@ def work(sesh: Sesh) -> None:
 
 
 @pytest.mark.usefixtures("work")
-@pytest.mark.parametrize("form", ["text", "ansi"])
-def test_empty_rows_at_the_end_are_left_out(sesh: Sesh, form: str) -> None:
-    shown = sesh("--screen", "work", "--format", form).stdout
-    assert (shown.count("\n"), shown[-1]) == (1, "\n")
-
-
-@pytest.mark.usefixtures("work")
 def test_every_format_shows_the_screen(sesh: Sesh) -> None:
     assert sesh("--screen", "work").stdout.splitlines()[0] == "grün 日本 │ <tag>"
     assert sesh("--screen", "work", "--format", "ansi").stdout.splitlines()[0] == "\x1b[0;1;32mgrün\x1b[m 日本 │ <tag>"
