@@ -148,7 +148,7 @@ def parse(line: Line) -> dict[str, Any] | None:
             continue
         spelling, given, value = word.partition("=") if word[:2] == "--" else (word, "", "")
         option = row.spelled.get(spelling)
-        if option is None and plain and row.words == ("state", "text*"):
+        if option is None and plain and row.name == "--state":
             plain.append(word)  # agents take the exit code 2 of a hook for a veto
             continue
         if option is None or (option.kind == FLAG and given):
