@@ -321,8 +321,8 @@ HERE = (2.0, 10.0)
 """Seconds after which the sessions here are asked again without an event: at least, and where asking costs much."""
 ELSEWHERE = (3.0, 50.0)
 """The same between the answers of other hosts and the next question to them."""
-_SHARE = 0.004
-"""The part of a processor that may be spent on asking the sessions here, and again on asking other hosts."""
+_SHARE, _SHARE_ELSEWHERE = 0.004, 0.002
+"""The parts of a processor that may be spent on asking the sessions here, and on asking other hosts."""
 _SOON = 0.05
 """Seconds that events are gathered for: one is seldom alone."""
 _PATIENCE = 0.5
@@ -417,7 +417,7 @@ class SessionIndex:
         silent = any(each.get("responding") is False for each in self.here)
         self.here = listing.summaries(_IMPATIENCE if silent else _PATIENCE)
         before, self._spent = self._spent, time.process_time()
-        self._next_here = time.monotonic() + _rest(self._spent - before, *HERE)
+        self._next_here = time.monotonic() + _rest((self._spent - before) / _SHARE, *HERE)
         followed = {name for name, _ in self._ears.values()}
         for each in self.here:
             if len(self._ears) >= wire.most_connections() // 2:
@@ -439,7 +439,7 @@ class SessionIndex:
         self.there = {word: rows for word, rows in self.there.items() if word in words}
         self.there |= dict.fromkeys(unasked, "unreachable less than a minute ago; not asked again")
         before, self._spent_by_ssh = self._spent_by_ssh, _used_by_children()
-        self._next_there = time.monotonic() + _rest(self._spent_by_ssh - before, *ELSEWHERE)
+        self._next_there = time.monotonic() + _rest((self._spent_by_ssh - before) / _SHARE_ELSEWHERE, *ELSEWHERE)
         if words:
             self._askings.append(Asking(self._caller, words))
 
@@ -458,9 +458,9 @@ class SessionIndex:
                 asking.close()
 
 
-def _rest(spent: float, least: float, most: float) -> float:
-    """Seconds until the next question, where the last one cost so many of the processor."""
-    return min(most, max(least, spent / _SHARE))
+def _rest(wanted: float, least: float, most: float) -> float:
+    """Seconds until the next question."""
+    return min(most, max(least, wanted))
 
 
 def _used_by_children() -> float:
