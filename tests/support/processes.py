@@ -113,3 +113,14 @@ def connections(daemon: int) -> int:
     with open("/proc/net/unix", encoding="utf-8") as file:
         rows = [line.split() for line in file if f".{daemon}.sock" in line]
     return sum(row[5] == "03" for row in rows)
+
+
+def connected(pid: int) -> bool:
+    """Whether a process has a socket open, as once it has reached a daemon; descriptors may be closed meanwhile."""
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            if os.readlink(f"/proc/{pid}/fd/{number}").startswith("socket:"):
+                return True
+        except FileNotFoundError:
+            continue
+    return False

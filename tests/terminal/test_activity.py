@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.support import Home, Result, Terminal, wait_until
+from tests.support import Home, Result, Terminal, processes, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -78,7 +77,7 @@ def test_what_is_typed_is_in_no_event_and_no_question(sesh: Sesh, home: Home, as
     sesh("--wait", "work", "--for", "name\\? Adelaide$", "--since-start", "--timeout", "10")
     assert sesh("--wait", "work", "--waiting", "--timeout", "10").stdout == "waiting: name?\n"
     process = home.start("--events", "work", "--since", "0", "--json")
-    wait_until(lambda: any("socket:" in link for link in _links(process)))
+    wait_until(lambda: processes.connected(process.pid))
     sesh("--kill", "work")
     told, _ = process.communicate(timeout=15)
     assert b'"question": "name?"' in told
@@ -100,21 +99,11 @@ def test_a_question_for_a_line_takes_the_place_of_one_for_a_key(sesh: Sesh) -> N
 def test_a_wait_for_a_person_ends_with_the_session(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work", "--", "sleep", "60")
     waiter = home.start("--wait", "work", "--waiting", "--timeout", "15")
-    wait_until(lambda: any("socket:" in link for link in _links(waiter)))
+    wait_until(lambda: processes.connected(waiter.pid))
     sesh("--kill", "work")
     _, said = waiter.communicate(timeout=15)
     assert waiter.returncode == 1
     assert b"work" in said
-
-
-def _links(process: subprocess.Popen[bytes]) -> list[str]:
-    found = []
-    for number in os.listdir(f"/proc/{process.pid}/fd"):
-        try:
-            found.append(os.readlink(f"/proc/{process.pid}/fd/{number}"))
-        except FileNotFoundError:
-            continue
-    return found
 
 
 def test_a_session_that_has_ended_is_done_or_failed(sesh: Sesh) -> None:
@@ -161,7 +150,7 @@ def test_what_programs_tell_terminals_counts(sesh: Sesh, printed: str, state: st
 def test_a_state_is_told_in_the_list_the_events_and_by_text_that_steers_no_terminal(sesh: Sesh, home: Home) -> None:
     process = home.start("--events", "work", "--json")
     assert process.stdout is not None
-    wait_until(lambda: any("socket:" in link for link in _links(process)))
+    wait_until(lambda: processes.connected(process.pid))
     sesh("--run", "work", "--", "sesh", "--state", "waiting", "a\x1b[2J\nb " + "x" * 500)
     events: list[bytes] = []
     while not any(b'"activity"' in line and b'"waiting"' in line for line in events):

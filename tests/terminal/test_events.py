@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -12,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import Home, Result, Terminal, wait_until
+from tests.support import Home, Result, Terminal, processes, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -59,21 +57,12 @@ def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, termin
     assert (by["exited"]["exit_code"], by["exited"]["signal"], by["exited"]["reason"]) == (6, None, "exited")
 
 
-def links(pid: int) -> list[str]:
-    """Where the descriptors of a process lead: a socket once it has reached a daemon."""
-    found = []
-    for number in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(FileNotFoundError):
-            found.append(os.readlink(f"/proc/{pid}/fd/{number}"))
-    return found
-
-
 @pytest.mark.usefixtures("work")
 def test_without_a_number_only_what_comes_is_told(sesh: Sesh, home: Home) -> None:
     sesh("--send", "work", r"printf '\a'", "--enter")
     sesh("--wait", "work", "--prompt", "--timeout", "15")
     process = home.start("--events", "work", "--json")
-    wait_until(lambda: any("socket:" in link for link in links(process.pid)))
+    wait_until(lambda: processes.connected(process.pid))
     while process.poll() is None:
         sesh("--kill", "work")
     # That the shell waits again may be told after the prompt itself.

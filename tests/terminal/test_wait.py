@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result, wait_until
+from tests.support import Home, Result, processes, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -182,8 +182,7 @@ def test_a_name_that_never_was_is_not_found(sesh: Sesh) -> None:
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the moment at which it waits is told from /proc")
 def test_who_waits_and_presses_ctrl_c_leaves_the_session_alone(sesh: Sesh, home: Home) -> None:
     waiting = home.start("--wait", "work")
-    folder = f"/proc/{waiting.pid}/fd"
-    wait_until(lambda: any("socket:" in os.readlink(f"{folder}/{number}") for number in os.listdir(folder)))
+    wait_until(lambda: processes.connected(waiting.pid))
     waiting.send_signal(signal.SIGINT)
     waiting.communicate(timeout=10)
     assert waiting.returncode in (130, -signal.SIGINT)
