@@ -57,7 +57,7 @@ class Predictor:
         self._typed = self._echoed = self._echoed_at = 0
         """The newest input; the newest one that the output up to position `_echoed_at` holds the echo of."""
         self._flags = 0
-        self._hidden = False
+        """Those of the session's terminal, as ECHOED carries them."""
         self._shown = 0
         """The position up to which output is shown."""
         self._heard_at = 0.0
@@ -188,13 +188,17 @@ class Predictor:
         if number:
             self._echoed, self._echoed_at, self._heard_at = number, position, time.monotonic()
         self._flags = flags
-        self._hidden = flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE
         guesses = self._catch_up()
         if guesses is None:
             return b""
         guesses.hide(self._hidden)
         self._judge()
         return self._redraw()
+
+    @property
+    def _hidden(self) -> bool:
+        """Whether the terminal shows nothing of what is typed."""
+        return self._flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE
 
     def _next_echoed(self) -> bytes:
         """What `echoed` takes follows from the last time."""

@@ -78,7 +78,7 @@ class Echoes:
         self.tell_flags()
         if number and not urgent:
             if not client.connection.before_output:
-                self._timers.set(("ride", client.number), RIDE_TIME, lambda: self._ridden(client))
+                self._timers.set(("ride", client.number), RIDE_TIME, lambda: self._send(client))
             client.connection.before_output += self._echoed(client, number)
         elif number:
             self._tell(client, number)
@@ -103,13 +103,6 @@ class Echoes:
         self._unechoed.add(client)
         return True
 
-    def _ridden(self, client: Client) -> None:
-        """No output has come to go along with."""
-        connection = client.connection
-        waiting, connection.before_output = connection.before_output, b""
-        connection.queue(waiting)
-        connection.flush()
-
     def tell_flags(self) -> None:
         """Output has come, and is not passed on yet: tells whether it is still the same terminal."""
         flags = self._terminal()
@@ -119,9 +112,15 @@ class Echoes:
                 self._tell(client, 0)
 
     def _tell(self, client: Client, number: int) -> None:
-        client.connection.queue(client.connection.before_output, self._echoed(client, number))
-        client.connection.before_output = b""
-        client.connection.flush()
+        client.connection.before_output += self._echoed(client, number)
+        self._send(client)
+
+    def _send(self, client: Client) -> None:
+        """Sends what waits for output to go along with."""
+        connection = client.connection
+        connection.queue(connection.before_output)
+        connection.before_output = b""
+        connection.flush()
 
     def _echoed(self, client: Client, number: int) -> bytes:
         """The frame: empty where the client can tell from the last one what would stand in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 
 from sesh import wire
 from sesh.errors import Refused, UsageError
@@ -130,9 +131,7 @@ def type_into(
     for key in (*before, *after):
         bytes_of(key)  # a wrong one is reported before anything is typed
     sent, position = 0, None
-    with target.route(name) as route, route.connect(name) as connection:
-        connection.send(wire.greeting("request"), _soon())
-        find.welcomed(connection, name)
+    with _connected(target, name) as connection:
         application = any(map(is_cursor, (*before, *after))) and _application_mode(connection)
         first, last = (b"".join(bytes_of(key, application=application) for key in keys) for keys in (before, after))
         for chunk in _chunks(first, text, last):
@@ -144,9 +143,7 @@ def type_into(
 
 def hides(target: Target, name: str) -> bool:
     """Whether a program reads a line of which its terminal shows nothing, as a password. Raises NotFound."""
-    with target.route(name) as route, route.connect(name) as connection:
-        connection.send(wire.greeting("request"), _soon())
-        find.welcomed(connection, name)
+    with _connected(target, name) as connection:
         return connection.request("modes", deadline=_soon())[0].get("hides") is True
 
 
@@ -156,9 +153,7 @@ def answer(target: Target, name: str, text: str, since: str) -> None:
     `since`: since when it has waited, as `activity` says; where that is another time by now, it asks something else.
     Raises NotFound, Refused, Busy.
     """
-    with target.route(name) as route, route.connect(name) as connection:
-        connection.send(wire.greeting("request"), _soon())
-        find.welcomed(connection, name)
+    with _connected(target, name) as connection:
         session = connection.request("summary", deadline=_soon())[0].get("session")
         activity = session.get("activity") if isinstance(session, dict) else None
         modes = connection.request("modes", deadline=_soon())[0]
@@ -166,6 +161,15 @@ def answer(target: Target, name: str, text: str, since: str) -> None:
             raise Refused(f"{name} does not ask that any more; nothing was typed")
         by_line = len(text) != 1 or modes.get("line") is not False
         connection.request("send", text.encode() + b"\r" * by_line, _soon())
+
+
+@contextmanager
+def _connected(target: Target, name: str) -> Iterator[Connection]:
+    """A connection to a session that takes requests."""
+    with target.route(name) as route, route.connect(name) as connection:
+        connection.send(wire.greeting("request"), _soon())
+        find.welcomed(connection, name)
+        yield connection
 
 
 def _application_mode(connection: Connection) -> bool:
