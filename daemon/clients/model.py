@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 
@@ -40,9 +41,17 @@ PACK_GAIN = 128 << 10
 PACK_AFTER = 2.0
 """Seconds without output after which they are packed."""
 
+TOO_LONG, LAST_PART = 4.0, 0.5
+"""Seconds of the emulator's work that somebody who looks may have to wait for. Where more of it is left, as behind
+sequences that each change the whole screen, the emulator goes on with the log's last part, which takes so long."""
 STEP_TIME = 0.008
 """Seconds after which the emulator leaves the rest of a slice for the next one."""
 _QUICK, _SLOW = 0.006, 0.015
+_FADING = 0.9
+_CANCEL = b"\x18"
+"""CAN ends a sequence that is not finished (ECMA-48 8.3.6)."""
+_BOUNDARY = 4 << 10
+"""Bytes in which a line feed or an escape is looked for, to begin at."""
 _SMALLEST, _LARGEST = 4 << 10, 1 << 20
 _SMALL_LAG = 64 << 10
 """The largest slice while the lag is small: the heap never shrinks below what the largest slice needed."""
@@ -61,7 +70,7 @@ class Model:
     """
 
     def __init__(
-        self, log: OutputLog, columns: int, rows: int, fault: Callable[[str, Exception], None] = lambda *_: None
+        self, log: OutputLog, columns: int, rows: int, fault: Callable[[str, Exception | None], None] = lambda *_: None
     ) -> None:
         self._log = log
         self._fault, self._told = fault, False
@@ -80,6 +89,8 @@ class Model:
         self._behind_since: float | None = None
         """Since when it has been behind."""
         self._slice = 16 << 10
+        self._fed, self._spent = 0.0, 0.0
+        """Bytes that the last slices held, and the processor time in seconds that they took; older ones count less."""
         self._examined, self._not_plain = log.base, 0
         """Up to where bytes that are not plain text were counted, and how many there were."""
         self._counted: tuple[tuple[int, int, int], tuple[int, int]] | None = None
@@ -186,12 +197,14 @@ class Model:
         for mark in self._marks:
             if mark > self.position:
                 limit = min(limit, mark - self.position)
-        began = time.perf_counter()
+        began, began_work = time.perf_counter(), time.thread_time()
         block = self._log.bytes(self.position, min(self.position + limit, self._log.head))
         self.position += len(block)
         taken = emulator.feed(block, STEP_TIME)
         self.position -= len(block) - taken
         took = time.perf_counter() - began
+        self._fed = self._fed * _FADING + taken
+        self._spent = self._spent * _FADING + time.thread_time() - began_work
         self._remember()
         if not self.lag:
             self._behind_since = None
@@ -231,6 +244,25 @@ class Model:
             self._tell()
             self._apply_resizes()
         return self.position >= position
+
+    def skip_ahead(self) -> bool:
+        """Goes on with the log's last part where all of it would take the emulator too long; whether it does.
+
+        Screen and scrollback lack what lies between. No client's bytes do.
+        """
+        pace = self._fed / self._spent if self._spent > STEP_TIME else math.inf
+        if self.lag <= pace * TOO_LONG:
+            return False
+        start = self._log.head - max(_SMALLEST, int(pace * LAST_PART))
+        block = self._log.bytes(start, start + _BOUNDARY)
+        start += max(0, min((at for at in (block.find(b"\n"), block.find(b"\x1b")) if at >= 0), default=0))
+        if start <= self.position:
+            return False
+        self._fault(f"the emulator was late and left {start - self.position} bytes of output out", None)
+        self.position = start
+        self.emulator.feed(_CANCEL)
+        self._apply_resizes()
+        return True
 
     def apply_size(self) -> None:
         """Gives the emulator the session's current size, even where it has not come to the last resize yet."""

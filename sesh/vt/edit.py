@@ -57,6 +57,22 @@ class Scrolling(Grid):
             if wrapped is not None:
                 self.set_wrapped(y, wrapped)
 
+    def index_times(self, count: int) -> None:
+        """IND so many times."""
+        self.touched += count * self.columns
+        y, below = self.cursor.y, self.bottom if self.cursor.y <= self.bottom else self.lines - 1
+        steps = min(count, max(below - y, 1))
+        for _ in range(steps):
+            self.index()
+        count -= steps
+        if count <= 0 or self.cursor.y != self.bottom:
+            return
+        if self.narrow or self.top == self.bottom:
+            for _ in range(min(count, self.bottom - self.top + 1) if self.narrow else count):
+                self.index()
+        else:
+            self.scroll_rows(count, blank(self.erased, self.columns))
+
     def reverse_index(self) -> None:
         """RI: up one row, scrolling at the top margin."""
         self.cancel_wrap()
@@ -197,6 +213,7 @@ class Scrolling(Grid):
     def _shift_block(self, y: int, count: int) -> None:
         """Move the cells between the left and right margin, from row `y` to the bottom margin, up by `count` rows."""
         left, right = self.left, self.right + 1
+        self.touched += (self.bottom + 1 - y) * (right - left)
         rows = [self.own_row(at) for at in range(y, self.bottom + 1)]
         erased = self.erased
         blank = [erased.space] * (right - left)
@@ -303,6 +320,7 @@ class Editing(Scrolling):
     def _change_rows(self, change: Callable[[Row], None]) -> None:
         """Change the rows of the region, those that are one and the same only once."""
         changed: dict[int, Row] = {}
+        self.touched += (self.bottom + 1 - self.top) * self.columns
         for y in range(self.top, self.bottom + 1):
             row = self.rows[y]
             if not row.shared:

@@ -61,6 +61,8 @@ class Grid(PyteScreen):
     #: The rows. Their cells may have to be settled first (see `row`): `buffer` does so.
     rows: list[Row]
     pen: Pen
+    #: Cells that were changed by sequences that change many at once; the tokenizer sets it to 0.
+    touched = 0
 
     def __init__(self, columns: int, lines: int, scrollback: Scrollback) -> None:
         self.scrollback = scrollback

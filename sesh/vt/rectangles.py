@@ -9,6 +9,12 @@ from __future__ import annotations
 from sesh.vt.cell import Cell
 from sesh.vt.edit import Editing
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sesh.vt.row import Row
+
 Rectangle = tuple[int, int, int, int]
 """First row, first column, and behind the last ones; from 0."""
 
@@ -33,6 +39,7 @@ class Rectangles(Editing):
             return
         first, start, last, end = source
         y, x, bottom_row, edge = target
+        self.touched += (last - first) * (end - start)
         blocks = [
             self._block(row, start, min(end, start + edge - x))
             for row in range(first, min(last, first + bottom_row - y))
@@ -43,19 +50,15 @@ class Rectangles(Editing):
     def fill_rectangle(self, code: int = 0, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
         """DECFRA: with a character of Latin-1, in the pen."""
         if 32 <= code <= 126 or 160 <= code <= 255:
-            self._fill(self._rectangle(top, left, bottom, right), self.pen.cell(chr(code)))
+            self._change_rectangle(self._rectangle(top, left, bottom, right), self._fill_row, self.pen.cell(chr(code)))
 
     def erase_rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
         """DECERA: as ED and EL erase."""
-        self._fill(self._rectangle(top, left, bottom, right), self.erased.space)
+        self._change_rectangle(self._rectangle(top, left, bottom, right), self._fill_row, self.erased.space)
 
     def wipe_rectangle(self, top: int = 0, left: int = 0, bottom: int = 0, right: int = 0) -> None:
         """DECSERA: the characters only."""
-        found = self._rectangle(top, left, bottom, right)
-        if found is not None:
-            first, start, last, end = found
-            for y in range(first, last):
-                self._replace(y, start, [cell.pen.space for cell in self._block(y, start, end)])
+        self._change_rectangle(self._rectangle(top, left, bottom, right), self._wipe_row)
 
     def _rectangle(self, top: int, left: int, bottom: int = 0, right: int = 0) -> Rectangle | None:
         first, start, last, end = 0, 0, self.lines, self.columns
@@ -66,11 +69,48 @@ class Rectangles(Editing):
         end = min(start + right, end) if right else end
         return (y, x, last, end) if y < last and x < end else None
 
-    def _fill(self, found: Rectangle | None, cell: Cell) -> None:
-        if found is not None:
-            first, start, last, end = found
-            for y in range(first, last):
-                self._replace(y, start, [cell] * (end - start))
+    def _change_rectangle(self, rectangle: Rectangle | None, change: Callable[..., None], *arguments: Cell) -> None:
+        """Call `change(y, start, end, *arguments)` for each row of the rectangle. Rows that are one and the same before
+        are so afterwards."""
+        if rectangle is None:
+            return
+        first, start, last, end = rectangle
+        self.touched += (last - first) * (end - start)
+        changed: dict[int, Row] = {}
+        for y in range(first, last):
+            old = self.rows[y]
+            if id(old) in changed:
+                self.rows[y] = changed[id(old)]
+                continue
+            change(y, start, end, *arguments)
+            new = self.rows[y]
+            new.spacer = False
+            if old.shared:
+                new.settle()
+                new.shared = True
+                changed[id(old)] = new
+
+    def _fill_row(self, y: int, start: int, end: int, cell: Cell) -> None:
+        """Put `cell` into columns of a row."""
+        row = self.unshared_row(y)
+        if row.as_text():
+            row.blank_across(self.erased, start, end)
+            row.put(start, cell.data * (end - start), cell.pen)
+        else:
+            self._replace(y, start, [cell] * (end - start))
+
+    def _wipe_row(self, y: int, start: int, end: int) -> None:
+        """Blank columns of a row; their pens stay."""
+        row = self.unshared_row(y)
+        if row.rest.data == " " and row.as_text():
+            row.blank_halves_outside(start, end, self.erased)
+            text = row.text or ""
+            end = min(end, len(text))
+            if start < end:
+                row.text = text[:start] + " " * (end - start) + text[end:]
+                row.stale = True
+        else:
+            self._replace(y, start, [cell.pen.space for cell in self._block(y, start, end)])
 
     def _block(self, y: int, start: int, end: int) -> list[Cell]:
         """Cells of a row, with blanks for the half of a wide character at an edge."""

@@ -203,7 +203,7 @@ class Row(list[Cell]):
         if self.text is not None:
             for x in (start, end):
                 if 0 < x < len(self.text) and self.text[x] == STUB:
-                    self._put_blank(x - (x == start), pen)
+                    self._put_blanks(x - (x == start), 1, pen)
             return
         if 0 < start < len(self) and not self[start].data:
             self[start - 1] = pen.space
@@ -212,16 +212,20 @@ class Row(list[Cell]):
             self[end] = pen.space
             self.styled = self.styled or pen is not DEFAULT
 
-    def _put_blank(self, x: int, pen: Pen) -> None:
+    def _put_blanks(self, x: int, count: int, pen: Pen) -> None:
         self.wide = False  # both halves are known
-        self.put(x, " ", pen)
+        self.put(x, " " * count, pen)
         self.wide = True
 
     # -- cells --------------------------------------------------------------------------------------------
 
     def blank_across(self, pen: Pen, *edges: int) -> None:
         """Blank each wide character that lies across one of `edges`, each given by the column to its right."""
-        if self.wide:
+        if self.wide and self.text is not None:
+            for edge in edges:
+                if 0 < edge < len(self.text) and self.text[edge] == STUB:
+                    self._put_blanks(edge - 1, 2, pen)
+        elif self.wide:
             for edge in edges:
                 if 0 < edge < len(self) and not self[edge].data:
                     self[edge - 1] = self[edge] = pen.space

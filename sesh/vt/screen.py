@@ -407,8 +407,7 @@ class Screen(Modes):
     def sixel(self, sequence: str, skipped: int) -> None:
         """A sixel image: as many rows down as it covers. `skipped`: bands in its midst that are left out."""
         x = self.cursor.x
-        for _ in range(self.images.sixel(sequence, skipped) - 1):
-            self.index()
+        self.index_times(self.images.sixel(sequence, skipped) - 1)
         self.cursor.x = min(x, self.cursor.x)
 
     @property
@@ -424,8 +423,7 @@ class Screen(Modes):
             return
         columns, rows = cells
         x = min(self.cursor.x, self.columns) + columns
-        for _ in range(rows - 1 + (x >= self.columns)):
-            self.index()
+        self.index_times(rows - 1 + (x >= self.columns))
         self.move_to(self.cursor.y, 0 if x >= self.columns else x)
 
     def _set_palette(self, rest: str) -> None:

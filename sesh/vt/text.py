@@ -490,6 +490,7 @@ class Printing(Rectangles):
             return
         grapheme = self.last_grapheme()[1]
         count = min(count or 1, self.columns * (1 if self.narrow else self.lines))
+        self.touched += count
         regular = self.wrap and not self.insert and not self.narrow and self.columns > 1
         if regular or len(grapheme) == 1:
             if width := _width_in_run(grapheme, self.clustering):
@@ -510,7 +511,7 @@ class Printing(Rectangles):
     def _print_run(self, grapheme: str, width: int, count: int) -> None:
         """Print a grapheme that joins nothing `count` times. Rows that it fills are one and the same."""
         cursor, pen = self.cursor, self.pen
-        unit = [pen.cell(grapheme), pen.stub][:width]
+        char = character(grapheme)
         while count:
             limit = self._right_limit()
             if limit - cursor.x < width:
@@ -530,7 +531,10 @@ class Printing(Rectangles):
                     continue
                 limit = self._right_limit()
             size = min((limit - cursor.x) // width, count)
-            self._put_cells(unit * size, limit, wide=width > 1)
+            if char:
+                self._put((char + STUB * (width - 1)) * size, limit)
+            else:
+                self._put_cells([pen.cell(grapheme), pen.stub][:width] * size, limit, wide=width > 1)
             if width == 1 and not self.wrap:
                 return  # the rest overwrites the last one
             count -= size
@@ -541,12 +545,13 @@ class Printing(Rectangles):
         row = uniform(self.pen, grapheme, width, self.columns, True)
         last = self.bottom if y <= self.bottom else self.lines - 1
         down = min(count - 1, last - y)
-        self.buffer[y] = self._filled(self.buffer[y], grapheme, width, self.buffer[y].wrapped)
+        rows = self.rows
+        rows[y] = self._filled(rows[y], grapheme, width, rows[y].wrapped)
         if self.columns % width:
-            below = self.buffer[y + 1 : y + 1 + down]
-            self.buffer[y + 1 : y + 1 + down] = [self._filled(old, grapheme, width, True) for old in below]
+            below = rows[y + 1 : y + 1 + down]
+            rows[y + 1 : y + 1 + down] = [self._filled(old, grapheme, width, True) for old in below]
         else:
-            self.buffer[y + 1 : y + 1 + down] = [row] * down
+            rows[y + 1 : y + 1 + down] = [row] * down
         self.cursor.y = y + down
         self.cursor.x = self.columns // width * width
         if down < count - 1 and last == self.bottom:
@@ -554,7 +559,10 @@ class Printing(Rectangles):
 
     def _filled(self, old: Row, grapheme: str, width: int, wrapped: bool) -> Row:
         """A row full of a grapheme; what stood in a last column without room for it stays, as in `_wrap_wide`."""
-        last = old[-1] if old[-1].data.strip() and WIDTH[grapheme[0]] == 2 else None
+        last = None
+        if WIDTH[grapheme[0]] == 2:
+            old.settle()
+            last = old[-1] if old[-1].data.strip() else None
         return uniform(self.pen, grapheme, width, self.columns, wrapped, last)
 
 

@@ -218,8 +218,8 @@ class Dispatcher:
 
 
 #: Bytes that are tokenized at once, those of a piece that cannot be divided at any token, and tokens that are acted on
-#: without a look at the clock.
-PIECE, SMALL, TOGETHER = 4096, 64, 32
+#: without a look at the clock, as long as they change no more cells than these.
+PIECE, SMALL, TOGETHER, TOUCHED = 4096, 64, 32, 20_000
 #: Sequences whose calls are remembered, those up to a length.
 CACHE, LONGEST = 4096, 64
 
@@ -242,6 +242,7 @@ TOKEN = re.compile(
     re.VERBOSE,
 )
 _MOVES = re.compile(_MOVE)
+_LEFT_RIGHT_MODE = re.compile(rb"\[\?[^@-~]*69")
 _ENDS = (re.compile(CSI_END), re.compile(STRING_END))
 _WITH_CONTROLS = re.compile(rf"\x1b[{_INNER}]*(?:\[[\x20-?{_INNER}]*|[\x20-/{_INNER}]*)")
 _CONTROL = re.compile(f"[{_INNER}]")
@@ -304,10 +305,17 @@ class Tokenizer:
         """Act on `data` in pieces, at least on one: a block of short sequences would be millions of tokens at once."""
         at = 0
         while at < len(data):
-            at += self._feed(data[at : at + PIECE], until)
+            piece = data[at : at + PIECE]
+            # Between left and right margins each line feed, and each wrap of a run of text, moves cells of all rows.
+            if until is not None and (self.screen.left_right_mode or self._may_set_left_right_mode(piece)):
+                piece = piece[:SMALL]
+            at += self._feed(piece, until)
             if until is not None and perf_counter() >= until:
                 break
         return at
+
+    def _may_set_left_right_mode(self, piece: bytes) -> bool:
+        return _LEFT_RIGHT_MODE.search(self.pending[-SMALL:].encode() + piece) is not None
 
     def _note(self, error: Exception) -> None:
         self.errors += 1
@@ -373,6 +381,7 @@ class Tokenizer:
     def _run(self, tokens: Any) -> str:
         """Act on tokens. Returns the text from a sequence with a control in it on, which has to be tokenized anew."""
         screen = self.screen
+        screen.touched = 0
         draw, draw_pens = screen.draw, screen.draw_pens
         calls, controls = self._calls, self.dispatcher.controls
         for sequences, sgrs, text, end, unfinished, interrupted in tokens:
@@ -403,6 +412,8 @@ class Tokenizer:
                 return str(interrupted)
             elif not text:
                 screen.joinable = False  # behind an aborted sequence too
+            if screen.touched > TOUCHED:
+                break
         return ""
 
     def _resolve(self, sequences: str) -> list[Call]:

@@ -42,6 +42,40 @@ def model(columns: int = 80, rows: int = 24) -> tuple[OutputLog, Model]:
     return log, Model(log, columns, rows)
 
 
+# A line feed between left and right margins moves the cells of all rows: a megabyte of them takes a minute.
+DEAR = b"\x1b[?69h\x1b[2;299s\x1b[100;2H" + b"\n" * (1 << 20) + b"\x1b[?69l\x1b[m\x1b[2J"
+
+
+def test_one_who_looks_is_not_kept_waiting_for_what_takes_the_emulator_minutes() -> None:
+    faults: list[str] = []
+    log = OutputLog()
+    behind = Model(log, 300, 100, lambda line, _: faults.append(line))
+    log.append(b"before\r\n\x1b[?2004h" + DEAR + "\x1b[Hé the last of it\r\n".encode() * 300)
+    while behind.position < 1000:
+        behind.step()
+    assert behind.skip_ahead()
+    assert behind.catch_up(20.0)
+    emulator = behind.emulator
+    assert emulator.text()[0] == "é the last of it"
+    assert emulator.mode(2004)
+    assert len(faults) == 1
+    assert "bytes of output out" in faults[0]
+    assert not behind.skip_ahead()
+
+
+@pytest.mark.parametrize(
+    "line", ["a line of text\r\n", "\x1b[31mred\x1b[m and \x1b[1;44mblue\x1b[m\r\n", "中文 한국어 👩\r\n"]
+)
+def test_nothing_is_left_out_of_a_flood_of_any_script(line: str) -> None:
+    log, behind = model()
+    data = line.encode() * ((1 << 20) // len(line.encode()))
+    while log.head < models.EMULATOR_LAG - len(data):
+        log.append(data)
+    for _ in range(20):
+        behind.step()
+        assert not behind.skip_ahead()
+
+
 def test_a_program_that_waits_for_the_emulator_is_read_in_slices() -> None:
     """64 KiB were read at once: the echo of a key, behind them, took as long as the emulator took for all of them."""
     log, behind = model()
@@ -207,7 +241,7 @@ def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypa
 
 def test_the_first_error_of_the_emulator_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     log = OutputLog()
-    told: list[tuple[str, Exception]] = []
+    told: list[tuple[str, Exception | None]] = []
     faulty = Model(log, 80, 24, lambda what, error: told.append((what, error)))
     monkeypatch.setattr(faulty.emulator.screen, "operating_command", lambda _: 1 // 0)
     log.append(b"before \x1b]0;one\x07\x1b]0;two\x07after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import random
 import time
 from typing import Any
@@ -223,6 +224,37 @@ def test_the_clock_is_looked_at_every_few_sequences(monkeypatch: pytest.MonkeyPa
     assert taken < 4 * tokenizer.TOGETHER * 2
 
 
+def test_the_clock_is_looked_at_after_a_sequence_that_changes_many_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "perf_counter", itertools.count().__next__)
+    for sequence in (
+        b"\x1b[1;1;100;300${",
+        b"\x1b[1;1;100;300;1;2;2;1$v",
+        b"a\x1b[99999b",
+        b'\x1bPq"1;1;9;9999~\x1b\\',
+    ):
+        assert Emulator(300, 100).feed(sequence * 40, 1) <= 2 * len(sequence)
+
+
+@given(
+    st.integers(1, 8),
+    st.integers(0, 9),
+    st.integers(0, 40),
+    st.tuples(st.integers(1, 8), st.integers(1, 8)),
+    st.sampled_from(["", "\x1b[?69h\x1b[2;5s", "\x1b[?1049h", "\x1b[44m", "\x1b[1;40Hxy"]),
+)
+def test_an_image_goes_down_as_line_by_line(
+    row: int, column: int, count: int, margins: tuple[int, int], how: str
+) -> None:
+    at_once, one_by_one = Emulator(9, 7), Emulator(9, 7)
+    for emulator in (at_once, one_by_one):
+        emulator.feed("".join(f"{n}\r\n" for n in range(12)).encode() + b"\x1b[%d;%dr" % margins + how.encode())
+        emulator.feed(b"\x1b[%d;%dH" % (row, column))
+    at_once.screen.index_times(count)
+    for _ in range(count):
+        one_by_one.screen.index()
+    assert at_once.state() == one_by_one.state()
+
+
 # -- resizing --------------------------------------------------------------------------------------------------
 
 
@@ -257,10 +289,11 @@ def test_a_resize_takes_few_lines_out_of_a_block() -> None:
 def test_no_call_is_long_whatever_the_bytes() -> None:
     """The bound is ten times what is wanted, for a machine that has other things to do."""
     rng = random.Random(8)
-    emulator = Emulator(200, 60)
+    emulator = Emulator(300, 100)
     hostile = [
         b"a\x1b[99999999b", b"\x1b#8", b"\x1bc", b"\x1b[60S", b"\x1b[?69h\x1b[2;199s\x1b[60H\n",
-        "中\x1b[9999b".encode(),
+        "中\x1b[9999b".encode(), b"\x1b[1;1;100;300${", "中文\x1b[1;2;100;299${".encode(),
+        b"\x1b[1;1;100;300;1;2;2;1$v", b'\x1bPq"1;1;1000;99999#1~\x1b\\', b"\x1b[?69h\x1b[1;2s\x1b[100H" + b"x" * 4000,
     ]  # fmt: skip
     longest = 0.0
     for _ in range(40):

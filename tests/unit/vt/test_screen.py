@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pyte
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sesh.vt.cell import Cell
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
+from tests.unit.vt.streams import stream
 
 
 def fed(data: str | bytes, columns: int = 20, rows: int = 5) -> Emulator:
@@ -205,6 +209,25 @@ def test_an_erased_rectangle_takes_the_background_and_a_wiped_one_keeps_its_attr
     emulator = fed("\x1b[1;31mab\r\ncd\x1b[m\x1b[44m\x1b[1;1;1;2$z\x1b[2;1;2;2${")
     assert (cell(emulator, 0, 0).bg, cell(emulator, 0, 0).bold) == ("4", False)
     assert (cell(emulator, 1, 0).data, cell(emulator, 1, 0).fg, cell(emulator, 1, 0).bold) == (" ", "1", True)
+
+
+@given(st.integers(0, 1 << 32), st.sampled_from(["${", "$z", "$x"]), st.tuples(*[st.integers(1, 14)] * 4))
+def test_a_rectangle_changes_its_cells_and_the_halves_at_its_edges(seed: int, how: str, edges: tuple[int, ...]) -> None:
+    emulator = Emulator(13, 6)
+    emulator.feed(b"\x1b[?1049h" + stream(random.Random(seed), 30) + b"\x18\x1b\\\x1b[?6l")
+    before = [list(row) for row in emulator.screen.buffer]
+    pen = emulator.screen.pen
+    top, left, bottom, right = edges
+    emulator.feed(f"\x1b[{'65;' * (how == '$x')}{top};{left};{bottom};{right}{how}".encode())
+    for y, (old, new) in enumerate(zip(before, emulator.screen.buffer, strict=True), 1):
+        for x in range(1, 14):
+            if top <= y <= bottom and left <= x <= right:
+                wiped = old[x - 1].pen.space
+                assert new[x - 1] == {"${": wiped, "$z": pen.erased.space, "$x": pen.cell("A")}[how]
+            elif new[x - 1] != old[x - 1]:
+                assert (x + 1 == left and not old[x].data) or (x - 1 == right and not old[x - 1].data)
+                assert top <= y <= bottom
+                assert new[x - 1] == pen.erased.space
 
 
 def test_mode_1045_lets_backspace_go_back_over_every_line_end() -> None:
