@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import selectors
 import subprocess
 import threading
-import time
 from abc import ABC, abstractmethod
 
-from sesh.errors import Unreachable
+from sesh.errors import SeshError, Unreachable
 from sesh.remote.ssh import master, ssh
+from sesh.remote.ssh.exchange import exchange
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sesh.remote.ssh.destination import Destination
-
-    OnSent = Callable[[int], None]
-    OnOutput = Callable[[bytes], None]
+    from sesh.remote.ssh.exchange import OnOutput, OnSent
 
 TIMEOUT = 180.0
 """Seconds without a byte either way after which a host counts as gone."""
-BLOCK = 1 << 15
-_TICK = 0.25
+
+
+class Silent(Unreachable):
+    """A host has not answered for too long."""
 
 
 class CommandResult:
-    """The exit code, stdout and stderr of a command."""
+    """The exit code, stdout and the end of stderr of a command."""
 
     __slots__ = ("code", "err", "out")
 
@@ -54,7 +50,7 @@ class Carrier(ABC):
 
         `on_sent` gets the number of bytes of `stdin` sent so far, `on_output` each piece of stdout as it comes. A
         program that ends without reading all of `stdin` is not an error. Raises Unreachable where the connection fails,
-        or is silent for TIMEOUT seconds.
+        or is silent for TIMEOUT seconds, ProtocolError where the host prints too much.
         """
 
     @abstractmethod
@@ -63,39 +59,47 @@ class Carrier(ABC):
 
 
 class SshCarrier(Carrier):
-    """Runs commands by the user's ssh, over the control master where one stands, or by the command `via`."""
+    """Runs commands by the user's ssh, over the control master where one stands, or by the command `via`.
 
-    def __init__(self, destination: Destination, *, ask: bool) -> None:
+    None of them asks anybody for anything. `silence`: seconds without a byte after which the host counts as gone, in
+    place of TIMEOUT.
+    """
+
+    def __init__(self, destination: Destination, *, silence: float | None = None) -> None:
         super().__init__(destination)
         self.name = "via" if destination.via is not None else "ssh"
-        self._ask = ask
+        self._silence = silence
         self._closed = threading.Event()
 
     def run(
         self, line: str, stdin: bytes = b"", on_sent: OnSent | None = None, on_output: OnOutput | None = None
     ) -> CommandResult:
-        argv = ssh.command(self.destination, line, ask=self._ask)
+        argv = ssh.command(self.destination, line)
         try:
             process = subprocess.Popen(
                 argv,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=ssh.environment(ask=self._ask),
-                start_new_session=not self._ask,
+                env=ssh.environment(ask=False),
+                start_new_session=True,
             )
         except OSError as error:
             raise Unreachable(f"cannot run {argv[0]}: {error.strerror}") from error
         try:
-            out, err = _communicate(process, stdin, on_sent, on_output, self._closed)
+            printed = exchange(
+                process,
+                self.destination.host,
+                stdin,
+                silence=TIMEOUT if self._silence is None else self._silence,
+                closed=self._closed,
+                on_sent=on_sent,
+                on_output=on_output,
+            )
         except TimeoutError as error:
-            raise Unreachable(f"{self.destination.host} stopped answering") from error
-        finally:
-            if process.poll() is None:
-                process.kill()
-            code = process.wait()
-        result = CommandResult(code, out, err)
-        if code == ssh.FAILED and self.destination.via is None:
+            raise Silent(f"{self.destination.host} stopped answering") from error
+        result = CommandResult(process.returncode, bytes(printed.out), bytes(printed.err))
+        if result.code == ssh.FAILED and self.destination.via is None:
             raise ssh.failure(self.destination, result.err)
         return result
 
@@ -104,68 +108,47 @@ class SshCarrier(Carrier):
         self._closed.set()
 
 
-def _communicate(
-    process: subprocess.Popen[bytes],
-    data: bytes,
-    on_sent: OnSent | None,
-    on_output: OnOutput | None,
-    closed: threading.Event,
-) -> tuple[bytes, bytes]:
-    """Write a process's stdin and read its stdout and stderr, all at once, until it has ended.
+PROBE_TIMEOUT = 15.0
+"""Seconds for a connection that stands to answer; one that takes longer has gone silent."""
 
-    Raises TimeoutError where nothing moves for too long, and where `closed` is set: the end of the process alone does
-    not tell, for a control master may hold the pipes of an ssh that was killed.
-    """
-    assert process.stdin is not None  # noqa: S101 (all three are pipes)
-    assert process.stdout is not None  # noqa: S101
-    assert process.stderr is not None  # noqa: S101
-    output: dict[object, list[bytes]] = {process.stdout: [], process.stderr: []}
-    rest, sent = memoryview(data), 0
-    with selectors.DefaultSelector() as selector, process.stdin, process.stdout, process.stderr:
-        for stream in (process.stdout, process.stderr):
-            selector.register(stream, selectors.EVENT_READ)
-        os.set_blocking(process.stdin.fileno(), False)
-        selector.register(process.stdin, selectors.EVENT_WRITE)
-        deadline = time.monotonic() + TIMEOUT
-        while selector.get_map():
-            ready = selector.select(_TICK)
-            if closed.is_set() or (not ready and time.monotonic() > deadline):
-                raise TimeoutError
-            if ready:
-                deadline = time.monotonic() + TIMEOUT
-            for key, _ in ready:
-                if key.fileobj is process.stdin:
-                    try:
-                        count = os.write(key.fd, rest[:BLOCK]) if rest else 0
-                    except BrokenPipeError:
-                        rest = rest[:0]  # it has ended, and its output says why
-                        count = 0
-                    rest, sent = rest[count:], sent + count
-                    if on_sent and count:
-                        on_sent(sent)
-                    if not rest:
-                        selector.unregister(process.stdin)
-                        process.stdin.close()
-                elif block := os.read(key.fd, BLOCK):
-                    output[key.fileobj].append(block)
-                    if on_output and key.fileobj is process.stdout:
-                        on_output(block)
-                else:
-                    selector.unregister(key.fileobj)
-        try:
-            process.wait(TIMEOUT)
-        except subprocess.TimeoutExpired as error:
-            raise TimeoutError from error
-    return b"".join(output[process.stdout]), b"".join(output[process.stderr])
+
+def connect_by_standing(destination: Destination) -> Carrier | None:
+    """The host over a control master that stands, for which nobody logs in; None without one, or where it is silent."""
+    if destination.via is not None or not master.is_alive(destination):
+        return None
+    carrier = SshCarrier(destination, silence=PROBE_TIMEOUT)
+    try:
+        carrier.run("exec true")
+    except Silent:
+        master.close(destination)
+        return None
+    except SeshError:
+        return None  # it takes no more sessions, as an sshd may
+    return SshCarrier(destination)
 
 
 def connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
-    """The connection by ssh, or by the destination's own command. Raises Unreachable, Refused."""
+    """The connection by ssh, or by the destination's own command. Raises Unreachable, Refused.
+
+    ssh asks for passwords and the like here and nowhere else: the commands that follow go over the control master.
+    """
     if destination.via is not None:
-        return SshCarrier(destination, ask=False)
-    carrier = SshCarrier(destination, ask=ask)
+        return SshCarrier(destination)
     if master.is_shared(destination):
         master.ensure(destination, ask=ask, timeout=None if ask else TIMEOUT)
-    elif not ask:
+        return SshCarrier(destination)
+    if not ask:
+        carrier = SshCarrier(destination)
         carrier.run("exec true")  # each command logs in by itself: does the first one?
-    return carrier
+        return carrier
+    shared = destination.sharing()
+    master.ensure(shared, ask=True)
+    return _BorrowedCarrier(shared)
+
+
+class _BorrowedCarrier(SshCarrier):
+    """Over a control master of its own, where the user's configuration has none, so that it is asked for once only."""
+
+    def close(self) -> None:
+        super().close()
+        master.close(self.destination)

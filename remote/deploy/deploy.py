@@ -17,7 +17,7 @@ from sesh import PROGRAM
 from sesh.errors import Interrupted, InvalidHost, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, survey
-from sesh.remote.deploy.carrier import connect_by_ssh
+from sesh.remote.deploy.carrier import connect_by_ssh, connect_by_standing
 from sesh.remote.ssh import ssh
 
 TYPE_CHECKING = False
@@ -98,14 +98,19 @@ def deploy(
     return deployment
 
 
-def connect(destination: Destination, *, ask: bool | None = None) -> Carrier:
-    """The first step: a connection by fabric, by ssh where fabric must not or cannot log in, or by the host's command.
+def connect(destination: Destination) -> Carrier:
+    """The first step: a connection for which nobody is asked. Raises DeployError, InvalidHost.
 
-    `ask`: whether ssh may prompt; None: where there is a terminal. Raises DeployError, InvalidHost.
+    Over a control master that stands, else by fabric, by ssh where fabric must not or cannot log in, or by the host's
+    own command.
     """
-    ask = ssh.can_prompt() if ask is None else ask
+    standing = connect_by_standing(destination)
+    return standing or _connect_by_fabric(destination) or _connect_by_ssh(destination, ask=False)
+
+
+def _connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
     try:
-        return _connect_by_fabric(destination) or connect_by_ssh(destination, ask=ask)
+        return connect_by_ssh(destination, ask=ask)
     except InvalidHost:
         raise
     except SeshError as error:
@@ -114,7 +119,7 @@ def connect(destination: Destination, *, ask: bool | None = None) -> Carrier:
 
 
 def _connect_by_fabric(destination: Destination) -> Carrier | None:
-    if destination.via is not None:
+    if destination.via is not None or known.asks(destination):
         return None
     try:
         from sesh.remote.deploy import fabric_carrier
@@ -379,11 +384,11 @@ def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: b
 
 
 def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier | SeshError]:
-    """Connect to all hosts: first in parallel without prompts, then one by one where a prompt may help."""
+    """Connect to all hosts: first in parallel without prompts, then one by one where a prompt of ssh's may help."""
 
     def connect_quietly(destination: Destination) -> Carrier | SeshError:
         try:
-            return connect(destination, ask=False)
+            return connect(destination)
         except SeshError as error:
             return error
 
@@ -391,8 +396,9 @@ def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier
         carriers = list(pool.map(connect_quietly, destinations))
     for index, (destination, carrier) in enumerate(zip(destinations, carriers, strict=True)):
         if ask and isinstance(carrier, DeployError) and carrier.prompt_may_help:
+            eventlog.prose(f"{destination.host} asks you to log in")  # ssh's own prompt may name an address alone
             try:
-                carriers[index] = connect(destination, ask=True)
+                carriers[index] = _connect_by_ssh(destination, ask=True)
             except SeshError as error:
                 carriers[index] = error
     return carriers

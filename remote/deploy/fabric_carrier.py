@@ -12,15 +12,20 @@ import pwd
 import re
 import socket
 import subprocess
+import time
 import warnings
 
 from sesh.errors import InvalidHost, Unreachable
-from sesh.remote.deploy.carrier import BLOCK, TIMEOUT, Carrier, CommandResult
+from sesh.remote.deploy.carrier import TIMEOUT, Carrier, CommandResult
+from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
+from sesh.remote.ssh.exchange import BLOCK, Printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.remote.deploy.carrier import OnOutput, OnSent
+    from typing import NoReturn
+
+    from sesh.remote.ssh.exchange import OnOutput, OnSent
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about old ciphers that paramiko still offers
@@ -30,6 +35,7 @@ with warnings.catch_warnings():
 CONNECT_TIMEOUT, LOGIN_TIMEOUT = 8, 15
 """Seconds to connect, and for each step of logging in."""
 KEEPALIVE = 15
+_TICK = 0.25
 
 # Settings of ssh that paramiko does not know, with the values that make no difference.
 _HARMLESS = {
@@ -69,7 +75,7 @@ class FabricCarrier(Carrier):
                 channel.settimeout(TIMEOUT)
                 channel.exec_command(line)
                 _write_stdin(channel, stdin, on_sent)
-                return _read_result(channel, on_output)
+                return _read_result(channel, Printed(self.destination.host), on_output)
         except (OSError, EOFError, paramiko.SSHException) as error:
             reason = str(error) or "the connection was lost"
             raise Unreachable(f"{self.destination.host} stopped answering: {reason}") from error
@@ -96,19 +102,36 @@ def _write_stdin(channel: paramiko.Channel, data: bytes, on_sent: OnSent | None)
     channel.shutdown_write()
 
 
-def _read_result(channel: paramiko.Channel, on_output: OnOutput | None) -> CommandResult:
-    """The result of a program when it has ended. Raises EOFError where the connection ended instead."""
-    stdout: list[bytes] = []
-    while block := channel.recv(BLOCK):
-        stdout.append(block)
-        if on_output:
-            on_output(block)
-    stderr: list[bytes] = []
+def _read_result(channel: paramiko.Channel, printed: Printed, on_output: OnOutput | None) -> CommandResult:
+    """The result of a program when it has ended. Raises EOFError where the connection ended instead, ProtocolError.
+
+    stderr is read between the blocks of stdout: paramiko keeps whatever comes, also from a server that disregards the
+    window.
+    """
+    channel.settimeout(_TICK)
+    moved = time.monotonic()
+    while True:
+        try:
+            block = channel.recv(BLOCK)
+        except TimeoutError:
+            if time.monotonic() > moved + TIMEOUT:
+                raise
+        else:
+            if not block:
+                break
+            printed.add(block, stderr=False)
+            moved = time.monotonic()
+            if on_output:
+                on_output(block)
+        while channel.recv_stderr_ready():
+            printed.add(channel.recv_stderr(BLOCK), stderr=True)
+            moved = time.monotonic()
+    channel.settimeout(TIMEOUT)
     while block := channel.recv_stderr(BLOCK):
-        stderr.append(block)
+        printed.add(block, stderr=True)
     if not channel.status_event.wait(TIMEOUT) or channel.exit_status < 0:
         raise EOFError
-    return CommandResult(channel.exit_status, b"".join(stdout), b"".join(stderr))
+    return CommandResult(channel.exit_status, bytes(printed.out), bytes(printed.err))
 
 
 def connect(destination: Destination) -> FabricCarrier | None:
@@ -176,9 +199,21 @@ def _connection(destination: Destination, proxy: socket.socket | None) -> fabric
             "banner_timeout": LOGIN_TIMEOUT,
             "auth_timeout": LOGIN_TIMEOUT,
             "channel_timeout": LOGIN_TIMEOUT,
+            "transport_factory": _transport,
             **({"sock": proxy} if proxy else {}),
         },
     )
+
+
+def _transport(*arguments: object, **options: object) -> paramiko.Transport:
+    """paramiko's transport without its own prompt, which would print on stdout, read stdin, and show what is typed."""
+    transport = paramiko.Transport(*arguments, **options)
+    transport.auth_interactive_dumb = _refuse_to_ask
+    return transport
+
+
+def _refuse_to_ask(*_: object, **__: object) -> NoReturn:
+    raise paramiko.AuthenticationException("only ssh asks for a password or a second factor")
 
 
 def _expanded(path: str) -> str:
@@ -197,7 +232,12 @@ class _Proxy:
         with theirs:
             end = theirs.fileno()
             self._process = subprocess.Popen(
-                command, stdin=end, stdout=end, stderr=subprocess.DEVNULL, start_new_session=True
+                command,
+                stdin=end,
+                stdout=end,
+                stderr=subprocess.DEVNULL,
+                env=ssh.environment(ask=False),
+                start_new_session=True,
             )
 
     def close(self) -> None:

@@ -72,6 +72,12 @@ class Destination:
             return f"via:{self.host}"
         return f"{self.setting('user')}@{self.setting('hostname')}:{self.setting('port')}"
 
+    def sharing(self) -> Destination:
+        """The same host, over a control master of sesh's own where the user's configuration wants none."""
+        other = Destination(self.host, near=self._near)
+        other._settings = {**self.settings, "controlpath": ["none"]}
+        return other
+
 
 def program() -> str:
     """The ssh to run: `SESH_SSH`, or plain ssh where that is autossh, which carries the control master only."""

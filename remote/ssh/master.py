@@ -131,7 +131,7 @@ def _open(destination: Destination, ask: bool, deadline: float | None) -> bool |
         printed = _text(stderr)
     if not ssh.reasons(printed):
         printed = _jump_host_errors(destination, printed, deadline)
-    raise ssh.failure(destination, printed)
+    raise ssh.failure(destination, printed, asked=ask)
 
 
 def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None) -> int:

@@ -52,7 +52,7 @@ _SOCKET_NAME = 24
 
 
 class AuthenticationFailed(Unreachable):
-    """The host answers, but accepts none of the keys offered; the user could log in with a password or another key."""
+    """The host answers, but no key alone lets in; the user could log in with a password, a passphrase or what it asks."""
 
 
 def can_prompt() -> bool:
@@ -170,8 +170,8 @@ def control_directory() -> str:
 # -- failures
 
 
-def failure(destination: Destination, stderr: str) -> SeshError:
-    """The error for what ssh printed on stderr: one line, with what to do."""
+def failure(destination: Destination, stderr: str, *, asked: bool = False) -> SeshError:
+    """The error for what ssh printed on stderr: one line, with what to do. `asked`: ssh could ask for a password."""
     host = destination.host
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     text = "\n".join(lines)
@@ -184,11 +184,23 @@ def failure(destination: Destination, stderr: str) -> SeshError:
         message = f"the host key of {host} is unknown, and ssh may not accept it"
         return Unreachable(message, hint=f"check it with: ssh {host}")
     if "Permission denied (" in text or "Permission denied, please" in text:
-        return AuthenticationFailed(
-            f"{host} does not accept your keys, and sesh cannot ask for a password here", hint=f"try: ssh {host}"
-        )
+        message = f"{host} refused the login" if asked else _why_not_let_in(host, text)
+        return AuthenticationFailed(message, hint=f"try: ssh {host}")
     last = (reasons(text) or lines[-1:] or ["no reason given"])[-1]
     return Unreachable(f"cannot reach {host}: {last.rstrip('.')}")
+
+
+def _why_not_let_in(host: str, text: str) -> str:
+    """Why a login failed. sshd names the methods that would go on, publickey not among them once a key was accepted."""
+    methods = set(",".join(re.findall(r"Permission denied \(([^)]*)\)", text)[-1:]).split(",")) - {""}
+    asked = "and sesh cannot ask you for it here"
+    if "with partial success" in text:
+        return f"{host} accepts your key and wants a second factor too, {asked}"
+    if methods and not methods & {"publickey", "hostbased", "gssapi-with-mic"}:
+        return f"{host} wants a password or a second factor, {asked}"
+    if methods and not methods & {"password", "keyboard-interactive"}:
+        return f"{host} does not accept your keys, as far as they need no passphrase"
+    return f"{host} does not accept your keys, and sesh cannot ask for a password here"
 
 
 def reasons(stderr: str) -> list[str]:

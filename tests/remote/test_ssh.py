@@ -587,7 +587,7 @@ def test_nothing_waits_for_a_password_without_a_terminal(here: Home, farm: Farm)
     begun = time.monotonic()
     assert (
         refusal(Destination("box"))
-        == "box does not accept your keys, and sesh cannot ask for a password here; try: ssh box"
+        == "box wants a password or a second factor, and sesh cannot ask you for it here; try: ssh box"
     )
     assert time.monotonic() - begun < 10
 

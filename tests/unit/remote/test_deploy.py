@@ -167,7 +167,7 @@ def test_what_cannot_be_put_together_is_an_upload_that_fails(monkeypatch: pytest
 
 
 def test_a_line_is_run_and_fed_and_both_its_outputs_are_read() -> None:
-    way = carrier.SshCarrier(Destination("box", via=LOCAL), ask=False)
+    way = carrier.SshCarrier(Destination("box", via=LOCAL))
     gone: list[int] = []
     heard: list[bytes] = []
     feed = os.urandom(1_000_000)
@@ -179,20 +179,20 @@ def test_a_line_is_run_and_fed_and_both_its_outputs_are_read() -> None:
 
 
 def test_a_program_that_ends_before_it_has_read_all_still_says_why() -> None:
-    way = carrier.SshCarrier(Destination("box", via=LOCAL), ask=False)
+    way = carrier.SshCarrier(Destination("box", via=LOCAL))
     found = way.run("echo full >&2; exit 4", os.urandom(1_000_000))
     assert (found.code, found.err) == (4, "full\n")
 
 
 def test_a_host_that_goes_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carrier, "TIMEOUT", 0.2)
-    way = carrier.SshCarrier(Destination("box", via=LOCAL), ask=False)
+    way = carrier.SshCarrier(Destination("box", via=LOCAL))
     with pytest.raises(Unreachable, match="box stopped answering"):
         way.run("exec sleep 60")
 
 
 def test_a_carrier_that_is_closed_ends_what_another_thread_runs() -> None:
-    way = carrier.SshCarrier(Destination("box", via=LOCAL), ask=False)
+    way = carrier.SshCarrier(Destination("box", via=LOCAL))
     began = threading.Event()
     seen: list[str] = []
 

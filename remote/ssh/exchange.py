@@ -1,0 +1,115 @@
+"""What goes to and fro with a command on a host: its stdin, stdout and stderr at once, within bounds.
+
+A host is not trusted with this machine's memory: who prints without end is not read to the end.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import time
+
+from sesh.errors import ProtocolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    OnSent = Callable[[int], None]
+    OnOutput = Callable[[bytes], None]
+
+MOST_STDOUT, MOST_STDERR = 1 << 20, 16 << 20
+"""Bytes that a command may print."""
+KEPT_STDERR = 64 << 10
+"""Bytes at the end of stderr that are kept, for the reason of a failure."""
+BLOCK = 1 << 15
+_TICK = 0.25
+
+
+class Printed:
+    """What a command has printed so far: `out`, and the end of its stderr, `err`."""
+
+    def __init__(self, host: str) -> None:
+        self.out, self.err = bytearray(), bytearray()
+        self._host, self._stderr = host, 0
+
+    def add(self, block: bytes, *, stderr: bool) -> None:
+        """Add what has just come. Raises ProtocolError where it is too much."""
+        if stderr:
+            self._stderr += len(block)
+            self.err += block
+            del self.err[:-KEPT_STDERR]
+        else:
+            self.out += block
+        if len(self.out) > MOST_STDOUT or self._stderr > MOST_STDERR:
+            most = (MOST_STDERR if stderr else MOST_STDOUT) >> 20
+            raise ProtocolError(f"{self._host} printed more than {most} MiB, and was not read to the end")
+
+
+def exchange(
+    process: subprocess.Popen[bytes],
+    host: str,
+    data: bytes = b"",
+    *,
+    silence: float | None = None,
+    timeout: float | None = None,
+    closed: threading.Event | None = None,
+    on_sent: OnSent | None = None,
+    on_output: OnOutput | None = None,
+) -> Printed:
+    """Write a process's stdin, read its stdout and stderr (each where it is a pipe), and wait for its end.
+
+    `on_sent` gets the number of bytes of `data` sent so far, `on_output` each piece of stdout as it comes. A process
+    that ends without reading all of `data` is not an error. Raises TimeoutError after `silence` seconds in which nothing
+    moved, after `timeout` seconds in all, and where `closed` is set (the end of the process alone does not tell: a control
+    master may hold the pipes of an ssh that was killed); ProtocolError where it prints too much. The process has ended
+    afterwards in any case: it is killed where something was raised.
+    """
+    printed = Printed(host)
+    rest, sent = memoryview(data), 0
+    begun = moved = time.monotonic()
+    with process, selectors.DefaultSelector() as selector:
+        try:
+            for stream in filter(None, (process.stdout, process.stderr)):
+                selector.register(stream, selectors.EVENT_READ)
+            if process.stdin is not None:
+                os.set_blocking(process.stdin.fileno(), False)
+                selector.register(process.stdin, selectors.EVENT_WRITE)
+            while selector.get_map():
+                ready = selector.select(_TICK)
+                now = time.monotonic()
+                moved = now if ready else moved
+                if (
+                    (closed is not None and closed.is_set())
+                    or (silence is not None and now > moved + silence)
+                    or (timeout is not None and now > begun + timeout)
+                ):
+                    raise TimeoutError
+                for key, _ in ready:
+                    if key.fileobj is process.stdin:
+                        try:
+                            count = os.write(key.fd, rest[:BLOCK]) if rest else 0
+                        except BrokenPipeError:
+                            rest, count = rest[:0], 0  # it has ended, and its output says why
+                        rest, sent = rest[count:], sent + count
+                        if on_sent and count:
+                            on_sent(sent)
+                        if not rest:
+                            selector.unregister(process.stdin)
+                            process.stdin.close()
+                    elif block := os.read(key.fd, BLOCK):
+                        printed.add(block, stderr=key.fileobj is process.stderr)
+                        if on_output and key.fileobj is process.stdout:
+                            on_output(block)
+                    else:
+                        selector.unregister(key.fileobj)
+            process.wait(timeout or silence)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise TimeoutError from error
+        except BaseException:
+            process.kill()
+            raise
+    return printed

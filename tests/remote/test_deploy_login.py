@@ -1,0 +1,110 @@
+"""Logins of a deploy: nothing but ssh ever asks for anything, one host after the other, and never without a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from sesh.remote.deploy import fabric_carrier
+from sesh.remote.deploy.deploy import connect
+from sesh.remote.ssh import master
+from sesh.remote.ssh.destination import Destination
+from tests.remote.accounts import ROOT
+from tests.remote.farm import Far, Farm, Settings
+from tests.support import Home
+
+pytestmark = pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
+
+SECRET = "seven of nine"  # noqa: S105 (it is one for a test)
+SECOND_FACTOR: Settings = {
+    "AuthenticationMethods": "publickey,keyboard-interactive",
+    "KbdInteractiveAuthentication": "yes",
+    "UsePAM": "yes",
+}
+
+
+def asks_for_a_second_factor(farm: Farm, word: str, config: Settings | None = None) -> Far:
+    """A host that takes the key, and then wants a password by keyboard-interactive."""
+    far = farm.host(word, installed=False, sshd=SECOND_FACTOR, config=config)
+    far.account.set_password(SECRET)
+    return far
+
+
+def connections(far: Far) -> int:
+    """How many connections its server has taken so far."""
+    return far.sshd.messages().count("Connection from")
+
+
+def test_a_second_factor_is_asked_for_by_ssh_with_the_hosts_name_and_not_shown(home: Home, farm: Farm) -> None:
+    far = asks_for_a_second_factor(farm, "box")
+    terminal = home.terminal("--deploy", "@box", columns=100)
+    terminal.wait_for(re.compile(rf"{far.user}@127\.0\.0\.1.*[Pp]assword:"), timeout=30)
+    terminal.type(f"{SECRET}\r")
+    terminal.wait_for("has sesh", timeout=50)
+    assert terminal.exit_code() == 0
+    text = terminal.text()
+    assert SECRET not in text
+    assert text.count("assword:") == 1
+    assert "box asks you to log in" in text
+    assert far.exists(".local/bin/sesh")
+
+
+def test_without_a_terminal_nobody_is_asked_and_the_input_is_left_alone(home: Home, farm: Farm) -> None:
+    asks_for_a_second_factor(farm, "box")
+    line = f"{shlex.join([*home.command, '--deploy', '@box', '--json'])}; cat"
+    done = subprocess.run(
+        ["sh", "-c", line], input=b"next line\n", capture_output=True, env=home.environment(), timeout=60, check=True
+    )
+    answer, end = json.JSONDecoder().raw_decode(done.stdout.decode())
+    assert done.stdout.decode()[end:].split("\n") == ["", "next line", ""]
+    (row,) = answer["hosts"]
+    assert (row["ok"], row["error"]["code"], row["error"]["step"]) == (False, "unreachable", "connect")
+    assert "second factor" in row["error"]["message"]
+    assert "keys" not in row["error"]["message"]
+
+
+def test_a_connection_that_stands_is_used_before_a_new_login(home: Home, farm: Farm) -> None:
+    far = asks_for_a_second_factor(farm, "box")
+    terminal = home.terminal("@box", "--list")
+    terminal.wait_for(re.compile("[Pp]assword:"))
+    terminal.type(f"{SECRET}\r")
+    terminal.wait_for("deploy it there?")
+    terminal.type("n")
+    assert terminal.exit_code() == 1
+    before = connections(far)
+    done = home.sesh("--deploy", "@box", "--json", timeout=60)
+    assert (done.code, done.json()["ok"]) == (0, True)
+    assert connections(far) == before
+
+
+@pytest.mark.parametrize("config", [{}, {"ControlPath": "none"}, {"ControlPath": "~/own-%C", "ControlMaster": "no"}])
+def test_several_hosts_that_ask_do_so_one_after_the_other_before_the_bars(
+    home: Home, farm: Farm, config: Settings
+) -> None:
+    for word in ("one", "two"):
+        asks_for_a_second_factor(farm, word, config)
+    farm.host("open", installed=False)
+    terminal = home.terminal("--deploy", "@one", "@open", "@two", columns=100)
+    for word in ("one", "two"):
+        terminal.wait_for(re.compile(rf"{word} asks you to log in.*\n.*[Pp]assword:"), timeout=30)
+        text = terminal.text()
+        assert (text.count("assword:"), "\u2501" in text) == (1 if word == "one" else 2, False)
+        terminal.type(f"{SECRET}\r")
+    terminal.wait_for(re.compile(r"two.* has sesh"), timeout=50)
+    assert terminal.exit_code() == 0
+    text = terminal.text()
+    assert (text.count("assword:"), SECRET in text) == (2, False)
+    assert len(re.findall(r"^(one|open|two) .* has sesh", text, re.MULTILINE)) == 3
+
+
+def test_paramiko_gives_up_at_once_where_somebody_would_be_asked(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks_for_a_second_factor(farm, "box")
+    monkeypatch.setattr("builtins.input", lambda: pytest.fail("paramiko asks"))
+    assert fabric_carrier.connect(Destination("box")) is None
