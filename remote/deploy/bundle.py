@@ -242,7 +242,7 @@ def _fetched_files(requirement: str, platform: Platform, python: Python) -> dict
 PIP_TIMEOUT = 180.0
 """Seconds for pip to fetch one wheel."""
 _LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
-_OLDEST_GLIBC, _NEWEST_GLIBC = 17, 60
+_OLDEST_GLIBC, _NEWEST_GLIBC, _NEWEST_MUSL = 17, 60, 20
 
 
 def fits(tags: Iterable[str], platform: Platform, python: Python) -> bool:
@@ -291,7 +291,7 @@ def platform_tags(platform: Platform) -> list[str]:
         return [f"macosx_{major}_{0 if major > 10 else minor}_{machine}"]
     if platform.libc == "musl":
         newest = platform.release[1] if len(platform.release) > 1 else 1
-        return [f"musllinux_1_{minor}_{machine}" for minor in range(newest, -1, -1)]
+        return [f"musllinux_1_{minor}_{machine}" for minor in range(min(newest, _NEWEST_MUSL), -1, -1)]
     newest = platform.release[1] if len(platform.release) > 1 else _OLDEST_GLIBC
     minors = range(min(newest, _NEWEST_GLIBC), _OLDEST_GLIBC - 1, -1)
     return [*(f"manylinux_2_{minor}_{machine}" for minor in minors), *(f"{name}_{machine}" for name in _LEGACY)]

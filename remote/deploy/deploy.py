@@ -13,8 +13,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from sesh import PROGRAM
-from sesh.errors import Interrupted, InvalidHost, Refused, SeshError, Unreachable
+from sesh import PROGRAM, gate
+from sesh.errors import Interrupted, InvalidHost, ProtocolError, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, survey
 from sesh.remote.deploy.carrier import connect_by_ssh, connect_by_standing
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sesh.gate import Shape
     from sesh.remote.deploy.carrier import Carrier
     from sesh.remote.ssh.destination import Destination
 
@@ -48,9 +49,16 @@ class DeployError(SeshError):
     code = "refused"
 
     def __init__(
-        self, step: str, message: str, stderr: str = "", *, prompt_may_help: bool = False, foreign: bool = False
+        self,
+        step: str,
+        message: str,
+        stderr: str = "",
+        *,
+        code: str | None = None,
+        prompt_may_help: bool = False,
+        foreign: bool = False,
     ) -> None:
-        super().__init__(message, code="unreachable" if step == "connect" else None)
+        super().__init__(message, code="unreachable" if step == "connect" else code)
         self.step, self.prompt_may_help, self.foreign = step, prompt_may_help, foreign
         self.stderr = stderr[-_MAX_STDERR:]
 
@@ -173,7 +181,9 @@ class _Deploy:
         token = secrets.token_hex(8)
         try:
             result = carrier.run(survey.command(token))
-        except Unreachable as error:
+        except ProtocolError as error:
+            raise DeployError("detect_platform", str(error), code=error.code) from error
+        except SeshError as error:
             raise DeployError("connect", str(error)) from error
         self.begin("detect_platform")
         found = survey.parse(result.out, token)
@@ -221,27 +231,30 @@ class _Deploy:
             "program": PROGRAM,
             "force": self.force,
         }
-        found = self._execute(carrier, python, {**order, "action": "look"})
-        deployment.path = str(found["path"])
+        found = self._execute(carrier, python, {**order, "action": "look"}, _FOUND)
+        deployment.path = found["path"]
         if found["whole"] and found["program"] == "current":
             return
         if found["program"] == "foreign" and not self.force:
             message = f"~/.local/bin/{PROGRAM} on {self.host} was not installed by sesh and stays; --force replaces it"
             raise DeployError("switch", message, foreign=True)
         if found["whole"]:
-            self._execute(carrier, python, {**order, "action": "switch"})
+            self._execute(carrier, python, {**order, "action": "switch"}, _PLACE)
         else:
             archive = made.packed()
             deployment.bytes = len(archive)
             self.begin("upload")
             order |= {"size": len(archive), "unpacked": made.size, "sha256": hashlib.sha256(archive).hexdigest()}
-            self._execute(carrier, python, {**order, "action": "install"}, archive)
+            self._execute(carrier, python, {**order, "action": "install"}, _PLACE, archive)
         deployment.changed = True
 
     def _execute(
-        self, carrier: Carrier, python: survey.Python, order: dict[str, Any], archive: bytes = b""
+        self, carrier: Carrier, python: survey.Python, order: dict[str, Any], shape: Shape, archive: bytes = b""
     ) -> dict[str, Any]:
-        """Have unpack.py carry out an order there; its answer. Raises DeployError with the step that failed."""
+        """Have unpack.py carry out an order there; its answer, of this shape.
+
+        Raises DeployError with the step that failed.
+        """
         token = secrets.token_hex(8)
         text = json.dumps({**order, "token": token}).encode()
         program = _unpack_source()
@@ -251,14 +264,17 @@ class _Deploy:
             if archive and self.step == "upload":
                 self.report(max(0, count - len(head)), len(archive))
 
-        parser = _AnswerParser(token, self.begin)
+        parser = _AnswerParser(token, shape, self.begin)
         try:
             result = carrier.run(survey.python_command(python, _BOOTSTRAP), head + archive, on_sent, parser.feed)
+        except ProtocolError as error:
+            raise DeployError(self.step, f"{self.host}: {error.message}", code=error.code) from error
         except Unreachable as error:
             raise DeployError(self.step, f"the connection was lost: {error}") from error
         if parser.failed:
             failed = parser.failed
-            raise DeployError(failed["step"], f"{self.host}: {failed['reason']}", failed["stderr"] or result.err)
+            reason = survey.shown(failed["reason"])
+            raise DeployError(failed["step"], f"{self.host}: {reason}", failed["stderr"] or result.err)
         if parser.done is None:
             last = _last_line(result.err) or "it printed nothing"
             message = f"{python.path} on {self.host} ended with {result.code}: {last}"
@@ -266,11 +282,28 @@ class _Deploy:
         return parser.done
 
 
-class _AnswerParser:
-    """Picks the lines of unpack.py, which begin with a token, out of what a host prints, as they come."""
+def _step(_check: gate.Check, value: object) -> str:
+    """The shape of a step."""
+    if isinstance(value, str) and value in STEPS:
+        return value
+    raise gate.Malformed("is no step")
 
-    def __init__(self, token: str, begin: Callable[[str], None]) -> None:
+
+_FAILED = gate.table({"step": _step, "reason": gate.line, "stderr": gate.text}, ("step", "reason", "stderr"))
+_PLACE = gate.table({"path": gate.line}, ("path",))
+_FOUND = gate.table({"path": gate.line, "whole": gate.flag, "program": gate.line}, ("path", "whole", "program"))
+"""What unpack.py answers: why it failed; where the version lies; that, and what is there already."""
+
+
+class _AnswerParser:
+    """Picks the lines of unpack.py, which begin with a token, out of what a host prints, as they come.
+
+    `shape`: of what is done. `feed` raises ProtocolError for a line that is malformed.
+    """
+
+    def __init__(self, token: str, shape: Shape, begin: Callable[[str], None]) -> None:
         self._token, self._begin = f"{token} ".encode(), begin
+        self._shape = gate.table({"step": _step, "failed": _FAILED, "done": shape})
         self._rest = b""
         self.failed: dict[str, Any] | None = None
         self.done: dict[str, Any] | None = None
@@ -281,7 +314,7 @@ class _AnswerParser:
             _, token, text = line.partition(self._token)
             if not token:
                 continue
-            answer = json.loads(text)
+            answer = gate.checked(self._shape, gate.value(text), "the answer", gate.Check(far=True))
             if "step" in answer:
                 self._begin(answer["step"])
             self.failed, self.done = answer.get("failed", self.failed), answer.get("done", self.done)
@@ -294,9 +327,8 @@ def _unpack_source() -> bytes:
 
 
 def _last_line(text: str) -> str:
-    """The last line that is not blank."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+    """The last line that is not blank, as it may be shown."""
+    return next(filter(None, map(survey.shown, reversed(text.splitlines()))), "")
 
 
 MAX_AT_ONCE = 16
@@ -427,7 +459,8 @@ class _BarReport(_LineReport):
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
-        columns = (TextColumn("{task.fields[host]}"), BarColumn(), TextColumn("{task.description}"))
+        host, step = TextColumn("{task.fields[host]}", markup=False), TextColumn("{task.description}", markup=False)
+        columns = (host, BarColumn(), step)
         self._bars: Bars = Progress(*columns, console=Console(stderr=True, highlight=False))
         self._tasks = [self._bars.add_task("connect", total=len(STEPS), host=each.host) for each in destinations]
 
@@ -447,4 +480,5 @@ class _BarReport(_LineReport):
 
     def finish(self, index: int, result: HostResult) -> None:
         completed = len(STEPS) if result.error is None else None
-        self._bars.update(self._tasks[index], completed=completed, description=result.verdict, refresh=True)
+        verdict = survey.shown(result.verdict)
+        self._bars.update(self._tasks[index], completed=completed, description=verdict, refresh=True)

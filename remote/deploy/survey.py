@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 import shlex
 
+from sesh.wording import one_line, plain
+
 OLDEST = (3, 10)
 SYSTEMS = ("Linux", "Darwin")
 UNQUOTABLE = frozenset("\\!\n")
 """Characters that some login shells do not leave alone between quotes."""
 
+_WORD = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_RELEASE = r"\d{1,3}(?:\.\d{1,3}){0,3}"
+"""A release number as uname and its like print it: whatever a host says, its parts stay small."""
+_PYTHON_RELEASE = re.compile(r"3\.\d{1,3}\.\d{1,3}", re.ASCII)
+_LONGEST_ROW, _LONGEST_SHOWN = 8192, 200
+"""Characters of a row of the answer that are read, and of a host's own words that are shown."""
 _NAMES = " ".join(f"python3.{minor}" for minor in range(20, OLDEST[1] - 1, -1)) + " python3 python"
 # The PATH of a login shell that is not interactive is shorter than its user knows.
 _FOLDERS = "/usr/local/bin /usr/bin /bin /opt/homebrew/bin /opt/local/bin /run/current-system/sw/bin"
@@ -81,9 +89,11 @@ class Survey:
 
     def __init__(self, answer: dict[str, str], pythons: list[Python], unsuitable: list[str]) -> None:
         libc, version = _libc(answer.get("libc", ""))
-        system = answer.get("system", "")
-        version = answer.get("macos", "") if system == "Darwin" else version
-        self.platform = Platform(system, answer.get("machine", ""), libc, version)
+        system = _one_word(answer.get("system", ""))
+        if system == "Darwin":
+            number = re.match(_RELEASE, answer.get("macos", ""), re.ASCII)
+            version = number[0] if number else ""
+        self.platform = Platform(system, _one_word(answer.get("machine", "")), libc, version)
         self.pythons, self.unsuitable = pythons, unsuitable
 
 
@@ -128,7 +138,7 @@ def parse(output: str, token: str) -> Survey | None:
     unsuitable: list[str] = []
     for row in output.splitlines():
         head, _, rest = row.partition(f"{token} ")
-        key, _, value = rest.strip().partition(" ")
+        key, _, value = rest[:_LONGEST_ROW].strip().partition(" ")
         if head and not rest:
             continue
         if key == "found":
@@ -147,15 +157,16 @@ def _suitable(probed: str) -> Python | None:
     words = probed.split(" ", 5)
     if len(words) != 6 or words[0] != "fit" or words[2] != "cpython" or not words[5].startswith("/"):
         return None
-    if set(words[5]) & UNQUOTABLE:
+    if set(words[5]) & UNQUOTABLE or not words[5].isprintable() or not _PYTHON_RELEASE.fullmatch(words[1]):
         return None
-    return Python(words[5], words[1], "t" if "t" in words[3] else "")
+    python = Python(words[5], words[1], "t" if "t" in words[3] else "")
+    return python if python.minor >= OLDEST else None
 
 
 def _why_unsuitable(version: str, probed: str, path: str) -> str:
     """In words, an interpreter that cannot run sesh."""
-    number = re.match(r"Python (\S+)", version)
-    what = f"{path} ({number[1] if number else 'does not run'})"
+    number = re.match(r"Python (\S{1,20})", version)
+    what = f"{shown(path)} ({plain(number[1]) if number else 'does not run'})"
     if (missing := re.search(r"No module named '?(\w+)", probed)) is not None:
         return f"{what}, without its module {missing[1]}"
     if probed.startswith("fit "):
@@ -163,10 +174,21 @@ def _why_unsuitable(version: str, probed: str, path: str) -> str:
     return what
 
 
+def shown(words: str) -> str:
+    """A host's own words as they may be shown: one line without controls, not too long."""
+    return one_line(words)[:_LONGEST_SHOWN]
+
+
+def _one_word(text: str) -> str:
+    """A word of uname's; empty where it is none."""
+    return text if _WORD.fullmatch(text) else ""
+
+
 def _libc(text: str) -> tuple[str, str]:
     """(`glibc`, `musl` or nothing, its version) from the output of getconf or ldd."""
-    for name, pattern in (("musl", r"musl.*?Version (\d[\d.]*)"), ("glibc", r"(?:glibc|GLIBC|GNU libc)\D*(\d+\.\d+)")):
-        if (match := re.search(pattern, text)) is not None:
+    patterns = (("musl", rf"musl.*?Version ({_RELEASE})"), ("glibc", rf"(?:glibc|GLIBC|GNU libc)\D*({_RELEASE})"))
+    for name, pattern in patterns:
+        if (match := re.search(pattern, text, re.ASCII)) is not None:
             return name, match[1]
     return "", ""
 

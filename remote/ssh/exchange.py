@@ -62,10 +62,10 @@ def exchange(
     """Write a process's stdin, read its stdout and stderr (each where it is a pipe), and wait for its end.
 
     `on_sent` gets the number of bytes of `data` sent so far, `on_output` each piece of stdout as it comes. A process
-    that ends without reading all of `data` is not an error. Raises TimeoutError after `silence` seconds in which nothing
-    moved, after `timeout` seconds in all, and where `closed` is set (the end of the process alone does not tell: a control
-    master may hold the pipes of an ssh that was killed); ProtocolError where it prints too much. The process has ended
-    afterwards in any case: it is killed where something was raised.
+    that ends without reading all of `data` is not an error. Raises TimeoutError after `silence` seconds in which
+    nothing moved, after `timeout` seconds in all, and where `closed` is set (the end of the process alone does not
+    tell: a control master may hold the pipes of an ssh that was killed); ProtocolError where it prints too much. The
+    process has ended afterwards in any case: it is killed where something was raised.
     """
     printed = Printed(host)
     rest, sent = memoryview(data), 0

@@ -52,7 +52,7 @@ _SOCKET_NAME = 24
 
 
 class AuthenticationFailed(Unreachable):
-    """The host answers, but no key alone lets in; the user could log in with a password, a passphrase or what it asks."""
+    """The host answers, but no key alone lets in; the user could log in with a password, a passphrase or a code."""
 
 
 def can_prompt() -> bool:

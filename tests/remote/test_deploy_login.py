@@ -1,9 +1,8 @@
-"""Logins of a deploy: nothing but ssh ever asks for anything, one host after the other, and never without a terminal."""
+"""Logins of a deploy: nothing but ssh ever asks, for one host after the other, and never without a terminal."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -11,8 +10,6 @@ import subprocess
 import pytest
 
 from sesh.remote.deploy import fabric_carrier
-from sesh.remote.deploy.deploy import connect
-from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm, Settings

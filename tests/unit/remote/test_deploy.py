@@ -107,12 +107,16 @@ def test_an_answer_that_was_cut_short_is_none() -> None:
         ("ldd (Ubuntu GLIBC 2.35-0ubuntu3.8) 2.35", "glibc", (2, 35)),
         ("musl libc (x86_64) Version 1.2.4 Dynamic Program Loader", "musl", (1, 2, 4)),
         ("sh: ldd: not found", "", ()),
+        ("musl libc (x86_64) Version 1.99999999999", "musl", (1, 999)),
+        (f"glibc {'9' * 5_000}.{'9' * 5_000}", "glibc", (999,)),
+        ("musl" * 200_000, "", ()),
     ],
 )
 def test_the_c_library_is_known_by_what_tools_say(text: str, libc: str, release: tuple[int, ...]) -> None:
     found = survey.parse(answer(libc=text), TOKEN)
     assert found is not None
     assert (found.platform.libc, found.platform.release) == (libc, release)
+    assert len(bundle.platform_tags(found.platform)) < 100
 
 
 def test_the_interpreter_that_needs_nothing_fetched_is_taken_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,145 @@
+"""Hosts that lie while they are deployed to: their words are text, what is malformed fails that host alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+
+import pytest
+
+from sesh.errors import ProtocolError
+from sesh.remote.deploy.deploy import connect
+from sesh.remote.ssh.destination import Destination
+from tests.remote.farm import Farm
+from tests.support import Home
+
+PROGRAM = """#!{python}
+import json, re, sys
+line = sys.argv[-1]
+if "uname" in line:
+    token = re.search('echo "([0-9a-f]{{16}}) system', line)[1]
+    rows = {survey!r}
+else:
+    sys.stdin.buffer.read(int(sys.stdin.buffer.readline()))
+    token = json.loads(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))["token"]
+    rows = {answers!r}
+for row in rows:
+    print(token, row)
+"""
+ATTACK = "\x1b]52;c;cHdu\x1b\\\x1b]0;PWN\x07[link=https://evil/]here[/link][/nope]"
+VERSION = platform.python_version()
+SURVEY = [
+    f"system {os.uname().sysname}",
+    f"machine {os.uname().machine}",
+    f"libc {' '.join(platform.libc_ver())}",
+    f"macos {platform.mac_ver()[0]}",
+    f"found Python {VERSION}|fit {VERSION} cpython {sys.abiflags or '-'} True /usr/bin/python3|/usr/bin/python3",
+    "end",
+]
+
+
+def host(home: Home, word: str, survey: list[str], answers: list[object] | None = None) -> None:
+    """Name a host that gives these rows for answers."""
+    rows = [each if isinstance(each, str) else json.dumps(each) for each in answers or []]
+    text = PROGRAM.format(python=sys.executable, survey=survey, answers=rows)
+    path = home.write(f"bin/via-{word}", text, 0o755)
+    settings = os.path.join(home.path, ".config/sesh/config.toml")
+    before = ""
+    if os.path.exists(settings):
+        with open(settings, encoding="utf-8") as file:
+            before = file.read()
+    home.write(".config/sesh/config.toml", f'{before}[remotes.{word}]\nvia = "{path}"\n')
+
+
+@pytest.mark.parametrize(
+    ("survey", "answers"),
+    [
+        (["system " + ATTACK, *SURVEY[1:]], []),
+        ([*SURVEY[:-2], f"found {ATTACK}|{ATTACK}|{ATTACK}", "end"], []),
+        (SURVEY, [{"failed": {"step": "unpack", "reason": ATTACK, "stderr": ATTACK}}]),
+        (SURVEY, [{"step": "unpack"}, {"failed": {"step": "unpack", "reason": "x" * 10_000, "stderr": ""}}]),
+        (SURVEY, [{"step": ATTACK}]),
+    ],
+    ids=["system", "python", "reason", "long", "step"],
+)
+def test_a_hosts_words_are_one_line_of_text_in_the_progress_display(
+    home: Home, survey: list[str], answers: list[object]
+) -> None:
+    host(home, "box", survey, answers)
+    terminal = home.terminal("--deploy", "@box", columns=300)
+    assert terminal.exit_code(30) == 1
+    for sequence in (b"\x1b]", b"PWN\x07", b"internal error"):
+        assert sequence not in terminal.raw
+    rows = [row for row in terminal.text().splitlines() if row.strip()]
+    assert len(rows) == 1
+    assert "failed (" in rows[0]
+    assert len(rows[0]) < 280
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        ["no json"],
+        ["[1]"],
+        ["9" * 5_000],
+        ["[" * 5_000],
+        [{"step": "reboot"}],
+        [{"step": ["unpack"]}],
+        [{"failed": {"step": "unpack"}}],
+        [{"failed": "full"}],
+        [{"failed": {"step": "reboot", "reason": "full", "stderr": ""}}],
+        [{"done": {"whole": False, "program": "none"}}],
+        [{"done": {"whole": "no", "program": "none", "path": "/x"}}],
+        [{"done": {"whole": False, "program": ["none"], "path": "/x"}}],
+        [{"done": {"path": "/x"}}],
+        [{"done": None}],
+    ],
+    ids=lambda rows: json.dumps(rows)[:40],
+)
+def test_a_malformed_answer_fails_that_host_alone(home: Home, answers: list[object]) -> None:
+    host(home, "bad", SURVEY, answers)
+    host(home, "poor", [*SURVEY[:-2], "end"])
+    done = home.sesh("--deploy", "@bad", "@poor", "--json", timeout=30)
+    assert done.code == 1
+    bad, poor = done.json()["hosts"]
+    assert (bad["error"]["code"], bad["error"]["step"]) == ("protocol", "python")
+    assert poor["error"]["step"] == "python"
+    assert "no Python" in poor["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "survey",
+    [
+        [row.replace(VERSION, version) for row in SURVEY]
+        for version in ("3", "3.x.y", "3.11", "3.11.9.9", "2.7.18", "3.99999999999.1", "\u0663.\u0661\u0661.\u0661")
+    ],
+    ids=lambda rows: rows[4][:20],
+)
+def test_a_python_of_an_impossible_version_is_none(home: Home, survey: list[str]) -> None:
+    host(home, "bad", survey)
+    done = home.sesh("--deploy", "@bad", "--json", timeout=30)
+    (row,) = done.json()["hosts"]
+    assert (row["error"]["code"], row["error"]["step"]) == ("refused", "python")
+
+
+@pytest.mark.parametrize("rows", [["system Linux"] * 200_000, ["x" * 2_000_000]], ids=["lines", "line"])
+def test_a_host_that_prints_without_end_is_not_read_to_the_end(home: Home, rows: list[str]) -> None:
+    host(home, "bad", rows)
+    done = home.sesh("--deploy", "@bad", "--json", timeout=30)
+    (row,) = done.json()["hosts"]
+    assert (row["error"]["code"], row["error"]["step"]) == ("protocol", "detect_platform")
+    assert row["error"]["message"] == "bad printed more than 1 MiB, and was not read to the end"
+
+
+@pytest.mark.parametrize("line", ["exec yes", "exec yes >&2", "yes >&2 & exec yes"])
+def test_fabric_reads_no_more_than_ssh_does(here: Home, farm: Farm, line: str) -> None:
+    farm.host("box", installed=False)
+    way = connect(Destination("box"))
+    try:
+        assert way.name == "fabric"
+        with pytest.raises(ProtocolError, match="box printed more than"):
+            way.run(line)
+    finally:
+        way.close()

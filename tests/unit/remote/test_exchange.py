@@ -1,0 +1,56 @@
+"""A command's output is read within bounds, whatever it prints, and the command has ended afterwards."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from sesh.errors import ProtocolError
+from sesh.remote.deploy.carrier import SshCarrier
+from sesh.remote.ssh import exchange
+from sesh.remote.ssh.destination import Destination
+
+
+def started(line: str, **streams: int) -> subprocess.Popen[bytes]:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+    return subprocess.Popen(["sh", "-c", line], **pipes)  # type: ignore[call-overload]  # they are streams
+
+
+@pytest.mark.parametrize(
+    "line", ["exec yes", "exec tr '\\0' x </dev/zero", "exec yes >&2", "trap '' PIPE; while :; do echo x; done"]
+)
+def test_a_command_that_prints_without_end_is_ended(line: str) -> None:
+    process = started(line)
+    with pytest.raises(ProtocolError, match=r"box printed more than 1?\d MiB"):
+        exchange.exchange(process, "box")
+    assert process.returncode is not None
+
+
+def test_as_much_as_is_read_comes_whole_and_of_stderr_its_end() -> None:
+    most, kept = exchange.MOST_STDOUT, exchange.KEPT_STDERR
+    process = started(f"head -c {most} /dev/zero; (head -c {2 * kept} /dev/zero; echo why) >&2; exit 3")
+    printed = exchange.exchange(process, "box")
+    assert (process.returncode, printed.out) == (3, bytes(most))
+    assert (len(printed.err), printed.err[-4:]) == (kept, b"why\n")
+
+
+def test_each_stream_may_be_something_else_than_a_pipe() -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    process = started("cat; echo seen >&2", stdin=nothing, stdout=nothing)
+    os.close(nothing)
+    assert exchange.exchange(process, "box").err == b"seen\n"
+
+
+def test_what_takes_too_long_in_all_is_ended_though_it_is_never_silent() -> None:
+    process = started("while :; do echo x; sleep 0.05; done")
+    with pytest.raises(TimeoutError):
+        exchange.exchange(process, "box", silence=60, timeout=0.5)
+    assert process.returncode is not None
+
+
+def test_a_host_that_is_deployed_to_is_not_read_to_the_end() -> None:
+    way = SshCarrier(Destination("box", via=["env"]))
+    with pytest.raises(ProtocolError, match="box printed more than 1 MiB"):
+        way.run("exec yes")
