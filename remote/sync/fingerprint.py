@@ -14,10 +14,11 @@ import time
 
 from sesh import CALLED
 from sesh.errors import NotFound, Refused
+from sesh.remote.sync import credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     Entry = tuple[str, str, os.stat_result]
@@ -35,18 +36,21 @@ class Tree:
     """One listed path, as it was when it was scanned.
 
     `path`: relative to HOME. `source`: its real, absolute path; `linked`: whether a symbolic link leads there.
-    `directory`: whether it is one. `bytes`: of all files. `plain`: whether it holds only files and directories, none of
-    them sesh's own. `excluded`: what is sesh's own, relative to the path. `digest`: the fingerprint. `recent`: names of
-    files whose content counts too.
+    `directory`: whether it is one. `bytes`: of all files. `plain`: whether it holds only files and directories, and
+    nothing that is left out. `excluded`: what is sesh's own or holds credentials, by its name relative to the path in
+    lower case; `left_out`: what of that is there, by its name. `digest`: the fingerprint. `recent`: names of files
+    whose content counts too.
     """
 
-    __slots__ = ("bytes", "digest", "directory", "excluded", "linked", "path", "plain", "recent", "source")
+    __slots__ = ("bytes", "digest", "directory", "excluded", "left_out", "linked", "path", "plain", "recent", "source")
 
-    def __init__(self, path: str, source: str, status: os.stat_result, *, linked: bool = False) -> None:
+    def __init__(
+        self, path: str, source: str, status: os.stat_result, *, linked: bool, excluded: Mapping[str, str]
+    ) -> None:
         self.path, self.source, self.linked = path, source, linked
         self.bytes, self.plain = 0, True
         self.recent: list[str] = []
-        self.excluded = [own[len(path) + 1 :] for own in OWN if own.startswith(f"{path}/")]
+        self.excluded, self.left_out = excluded, dict[str, str]()
         self.directory = stat.S_ISDIR(status.st_mode)
         self.digest = self._digest(status)
 
@@ -68,7 +72,7 @@ class Tree:
                 self.plain = False
                 facts += f" {_target(path)}"
             total.update(os.fsencode(f"{name}\0{facts}\0"))
-        self.plain = self.plain and not any(os.path.lexists(os.path.join(self.source, own)) for own in self.excluded)
+        self.plain = self.plain and not self.left_out
         return total.hexdigest()
 
     def seal(self) -> dict[str, Any]:
@@ -103,13 +107,16 @@ class HomeDirectory:
         self.top = os.path.realpath(home)
         self._inside = f"{self.top.rstrip('/')}/"
         self._real_folders = {"": self.top}
+        self._protected = {**{own: own for own in OWN}, **credentials.places(self.top)}
 
     def tree(self, line: str) -> Tree:
         """The path that a line of the list names, scanned. Symbolic links are followed as long as they stay in HOME.
 
-        Raises Refused for a path that leaves HOME or belongs to sesh; NotFound for one that is not there.
+        Raises Refused for a path that leaves HOME, belongs to sesh or holds credentials; NotFound for one that is not
+        there.
         """
         path = _relative(line)
+        self._check(path)
         folder, _, name = path.rpartition("/")
         if folder not in self._real_folders:
             self._real_folders[folder] = os.path.realpath(self._inside + folder)
@@ -121,7 +128,9 @@ class HomeDirectory:
                 status = os.stat(self._checked(real))
             if stat.S_IFMT(status.st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
                 raise Refused("not a file or directory")
-            return Tree(path, self._checked(real), status, linked=real != self._inside + path)
+            inside = self._checked(real)[len(self._inside) :]
+            excluded = credentials.below(path, self._protected) | credentials.below(inside, self._protected)
+            return Tree(path, real, status, linked=inside != path, excluded=excluded)
         except (FileNotFoundError, NotADirectoryError) as error:
             self._checked(real)
             raise NotFound("does not exist") from error
@@ -131,7 +140,16 @@ class HomeDirectory:
     def _checked(self, real: str) -> str:
         if not real.startswith(self._inside):
             raise Refused("a symbolic link in it points outside HOME")
+        self._check(real[len(self._inside) :])
         return real
+
+    def _check(self, path: str) -> None:
+        """Raise Refused for a path in HOME that is never synced."""
+        place = credentials.holder(path, self._protected)
+        if place in OWN:
+            raise Refused("belongs to sesh", hint=f"`{CALLED} --deploy` installs sesh there")
+        if place:
+            raise Refused(f"{place} holds credentials, which are never copied")
 
 
 def _relative(line: str) -> str:
@@ -144,16 +162,13 @@ def _relative(line: str) -> str:
         raise Refused("outside HOME; write it relative to HOME, without ..")
     if not parts:
         raise Refused("it is HOME itself; name what to sync in it")
-    path = "/".join(parts)
-    if any(path == own or path.startswith(f"{own}/") for own in OWN):
-        raise Refused("belongs to sesh", hint=f"`{CALLED} --deploy` installs sesh there")
-    return path
+    return "/".join(parts)
 
 
 def entries(tree: Tree) -> Iterator[Entry]:
     """(name relative to the path, whole path, status) of all that a directory holds, always in the same order.
 
-    Links are not followed. What belongs to sesh is left out, and so is what vanishes or cannot be read (pushing it
+    Links are not followed. What is excluded is left out, and noted; so is what vanishes or cannot be read (pushing it
     will report that).
     """
     if not tree.directory:
@@ -168,7 +183,8 @@ def entries(tree: Tree) -> Iterator[Entry]:
             continue
         for entry in listed:
             name = prefix + entry.name
-            if name in tree.excluded:
+            if (place := tree.excluded.get(name.casefold())) is not None:
+                tree.left_out[name] = place
                 continue
             try:
                 status = entry.stat(follow_symlinks=False)

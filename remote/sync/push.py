@@ -176,7 +176,7 @@ class Push:
 
     def _rsync(self, trees: list[Tree]) -> PushResult:
         argv = ["--relative", "--no-implied-dirs", "--files-from=-", "--from0"]
-        argv += [f"--exclude=/{tree.path}/{own}" for tree in trees for own in tree.excluded]
+        argv += [_exclude(f"{tree.path}/{name}") for tree in trees for name in tree.excluded]
         return self._run_rsync(
             trees, [*argv, "--", f"{self.top}/"], f"{self._remote_home}/", "\0".join(t.path for t in trees)
         )
@@ -186,7 +186,7 @@ class Push:
         tree = trees[0]
         target = os.path.join(self._remote_home, tree.path)
         if tree.directory:
-            argv = [f"--exclude=/{own}" for own in tree.excluded]
+            argv = [_exclude(name) for name in tree.excluded]
             return self._run_rsync(trees, [*argv, "--", f"{tree.source}/"], f"{target}/")
         argv = ["--copy-links", "--", os.path.join(self.top, tree.path)]
         return self._run_rsync(trees, argv, f"{os.path.dirname(target)}/")
@@ -289,6 +289,11 @@ class Push:
             timeout=timeout,
             check=False,
         )
+
+
+def _exclude(path: str) -> str:
+    """rsync's option that neither sends nor deletes a path, in whatever case its letters are."""
+    return "--exclude=/" + "".join(f"[{each.lower()}{each.upper()}]" if each.isalpha() else each for each in path)
 
 
 def _quoted(word: str) -> str:

@@ -2,7 +2,8 @@
 
 Blank lines and lines that begin with `#` are ignored. A path is pushed where it has changed since it was last pushed to
 that remote; without changes there is no connection. rsync makes the copy the same, which also deletes files; scp and
-tar (for links, odd names, and hosts that another command than ssh reaches) only add and replace.
+tar (for links, odd names, and hosts that another command than ssh reaches) only add and replace. What holds credentials
+is never sent nor deleted (`credentials`).
 """
 
 from __future__ import annotations
@@ -126,6 +127,7 @@ class _Run:
             eventlog.log("sync_done", host=self.host, ok=done and self.result.ok)
 
     def _push(self, changed: list[Tree]) -> None:
+        from sesh.remote.sync import credentials
         from sesh.remote.sync.push import Push
 
         push = Push(self.destination, self.top, self._missing)
@@ -146,7 +148,12 @@ class _Run:
                 continue
             self.sealed[tree.path] = seals[tree.path]
             self.result.pushed.append(tree.path)
-            eventlog.log("sync_path_pushed", host=self.host, path=tree.path, bytes=tree.bytes)
+            places = tree.left_out.items()
+            left_out = [f"{tree.path}/{name}" for name, place in places if place in credentials.PATHS]
+            more = {"left_out": left_out} if left_out else {}
+            eventlog.log("sync_path_pushed", host=self.host, path=tree.path, bytes=tree.bytes, **more)
+            for name in left_out:
+                eventlog.prose(f"{printable(name, 4096)} is not synced to {self.host}: it holds credentials")
 
     def _fail(self, path: str, code: int | None, stderr: str, reason: str) -> None:
         self.result.failed[path] = reason

@@ -423,6 +423,60 @@ def test_what_is_seshs_own_over_there_is_neither_replaced_nor_deleted(
     assert len(sync(Destination("box")).failed) == 2
 
 
+@pytest.mark.needs("rsync")
+@pytest.mark.parametrize("missing", [(), ("rsync",), ("rsync", "scp")], ids=["rsync", "scp", "tar"])
+@pytest.mark.parametrize("linked", [False, True], ids=["", "linked"])
+def test_credentials_are_neither_sent_nor_deleted(
+    farm: Farm,
+    here: Home,
+    listing: Listing,
+    events: Callable[[], list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+    missing: tuple[str, ...],
+    linked: bool,
+) -> None:
+    far = farm.host("box", installed=False)
+    without(farm, monkeypatch, *missing)
+    path = "settings" if linked else ".config"
+    if linked:
+        os.symlink(".config", os.path.join(here.path, path))
+    theirs = {f"{path}/gcloud/token", f"{path}/gh/hosts.yml", f"{path}/GIT/Credentials", ".ssh/authorized_keys"}
+    for name in theirs:
+        far.write(name, "theirs")
+    far.write(f"{path}/tool/old", "gone here")
+    for name in (".config/gh/hosts.yml", ".config/gh/more", ".config/git/credentials", ".config/tool/new"):
+        here.write(name, "mine")
+    listing(path, ".ssh", f"{path}/gh", "./.ssh/")
+    result = sync(Destination("box"))
+    assert result.pushed == [path]
+    assert result.failed.keys() == {".ssh", f"{path}/gh", "./.ssh/"}
+    assert all("credentials" in reason for reason in result.failed.values())
+    found = {f"{path}/{name}" for name, (mode, _) in tree(f"{far.home}/{path}").items() if stat.S_ISREG(mode)}
+    old = set() if not missing else {f"{path}/tool/old"}
+    shells = {name for name in found if name.startswith((f"{path}/fish/", f"{path}/sesh/"))}
+    assert found - shells == (theirs - {".ssh/authorized_keys"}) | {f"{path}/tool/new"} | old
+    assert {far.read(name) for name in theirs} == {"theirs"}
+    (event,) = [event for event in events() if event["event"] == "sync_path_pushed"]
+    assert event["left_out"] == [f"{path}/gh", f"{path}/git/credentials"]
+
+
+@pytest.mark.needs("rsync")
+def test_credentials_stay_where_a_link_or_a_file_would_take_the_place_of_their_directory(
+    farm: Farm, here: Home, listing: Listing
+) -> None:
+    far = farm.host("box", installed=False)
+    far.write(".local/share/keyrings/login", "theirs")
+    far.write(".docker/contexts/key", "theirs")
+    here.write("elsewhere/keyrings/login", "mine")
+    here.write(".docker", "a file")
+    shutil.rmtree(os.path.join(here.path, ".local/share"), ignore_errors=True)
+    os.symlink("../elsewhere", os.path.join(here.path, ".local/share"))
+    listing(".local", ".docker")
+    sync(Destination("box"))
+    assert far.read(".local/share/keyrings/login") == "theirs"
+    assert far.read(".docker/contexts/key") == "theirs"
+
+
 def test_a_home_that_is_the_same_over_there_is_left_alone(
     farm: Farm, here: Home, listing: Listing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

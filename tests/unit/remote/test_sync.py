@@ -13,7 +13,7 @@ import pytest
 from sesh.errors import NotFound, Refused
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.sync import push, sync
+from sesh.remote.sync import credentials, push, sync
 from sesh.remote.sync.fingerprint import OWN, HomeDirectory, Tree
 from tests.support import wait_until
 
@@ -87,6 +87,19 @@ def test_a_list_that_cannot_be_read_is_refused_with_the_way_out(home: Path) -> N
         ("./.", "HOME itself"),
         *((own, "belongs to sesh") for own in OWN),
         (".local/share/./sesh/versions", "belongs to sesh"),
+        *((place, "holds credentials") for place in credentials.PATHS),
+        (".ssh/", "holds credentials"),
+        ("~/./.ssh//.", "holds credentials"),
+        (".ssh/config", "holds credentials"),
+        (".SSH/id_ed25519", "holds credentials"),
+        (".Config/GH/hosts.yml", "holds credentials"),
+        (".ssh/../.ssh", "outside HOME"),
+        ("keys", "holds credentials"),
+        ("keys/id_ed25519", "holds credentials"),
+        ("key", "holds credentials"),
+        ("settings/gh", "holds credentials"),
+        ("settings/gh/hosts.yml", "holds credentials"),
+        ("sessions", "belongs to sesh"),
         ("out", "points outside HOME"),
         ("out/file", "points outside HOME"),
         ("out/missing", "points outside HOME"),
@@ -104,7 +117,13 @@ def test_a_path_that_leaves_home_or_is_not_there_is_refused_with_the_reason(home
     write(home.parent / "home2/file")
     write(home / "file")
     os.mkfifo(home / "fifo")
+    for name in (".ssh/id_ed25519", ".config/gh/hosts.yml", ".sesh/work.json"):
+        write(home / name)
     for name, target in (
+        ("keys", ".ssh"),
+        ("key", "keys/id_ed25519"),
+        ("settings", ".config"),
+        ("sessions", ".sesh"),
         ("out", "../outside"),
         ("dangling", "/nowhere/at/all"),
         ("all", "."),
@@ -222,7 +241,7 @@ def test_a_seal_is_read_back_as_it_was_written(home: Path) -> None:
 def test_what_is_seshs_own_does_not_count(home: Path) -> None:
     write(home / ".local/bin/tool")
     found = tree(home, ".local/bin")
-    assert (found.excluded, found.plain) == (["sesh"], True)
+    assert (found.excluded["sesh"], found.left_out, found.plain) == (".local/bin/sesh", {}, True)
     write(home / ".local/bin/sesh")
     again = tree(home, ".local/bin")
     assert (again.digest, again.bytes, again.plain) == (found.digest, found.bytes, False)
@@ -320,3 +339,59 @@ def test_the_same_home_over_there_is_left_alone(home: Path) -> None:
         assert (result.ok, result.pushed, result.skipped) == (True, [], ["d"])
     assert (home / "d/file").read_text() == "content"
     assert sorted(entry.name for entry in home.iterdir()) == [".config", ".local", "d"]
+
+
+# -- what holds credentials
+
+
+@pytest.mark.parametrize("line", [".config", ".CONFIG/", "settings", ".docker"])
+def test_credentials_within_a_listed_path_are_left_out_in_whatever_case(home: Path, line: str) -> None:
+    folder = home / (".docker" if line == ".docker" else line.strip("/"))
+    if line == "settings":
+        folder = home / ".config"
+        (home / "settings").symlink_to(".config")
+    for name in ("gh/hosts.yml", "GCloud/token", "git/credentials", "git/config", "tool/a", "config.json"):
+        write(folder / name)
+    found = HomeDirectory(str(home)).tree(line)
+    left_out = ["config.json"] if line == ".docker" else ["GCloud", "gh", "git/credentials"]
+    assert (sorted(found.left_out), found.plain) == (left_out, False)
+    archive = io.BytesIO()
+    push.pack([found], archive)
+    archive.seek(0)
+    names = tarfile.open(fileobj=archive).getnames()
+    path = line.strip("/")
+    assert not [name for name in names if name.removeprefix(f"{path}/") in left_out]
+    assert {f"{path}/tool/a", f"{path}/git/config"} <= {*names}
+
+
+def test_credentials_are_left_out_where_links_lead_from_their_usual_place(home: Path) -> None:
+    for name in ("dotfiles/ssh/id_ed25519", "dotfiles/config/gh/hosts.yml", "dotfiles/netrc", "dotfiles/vimrc"):
+        write(home / name)
+    for name, target in ((".ssh", "dotfiles/ssh"), (".config", "dotfiles/config"), (".netrc", "dotfiles/netrc")):
+        (home / name).symlink_to(target)
+    found = HomeDirectory(str(home)).tree("dotfiles")
+    assert found.left_out == {"config/gh": ".config/gh", "netrc": ".netrc", "ssh": ".ssh"}
+    for line in ("dotfiles/ssh", "dotfiles/config/gh/hosts.yml", "dotfiles/netrc"):
+        with pytest.raises(Refused, match="holds credentials"):
+            HomeDirectory(str(home)).tree(line)
+
+
+def test_another_command_than_ssh_gets_no_credentials_and_keeps_its_own(
+    home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    far = tmp_path / "far"
+    write(far / ".config/gh/hosts.yml", "theirs")
+    write(home / ".config/sesh/sync", ".config\n.ssh\n")
+    write(home / ".config/gh/hosts.yml", "mine")
+    write(home / ".ssh/id_ed25519", "mine")
+    write(home / ".config/tool", "tool")
+    result = sync.sync(Destination("box", via=["env", f"HOME={far}"]))
+    assert (result.pushed, result.failed) == ([".config"], {".ssh": ".ssh holds credentials, which are never copied"})
+    assert (far / ".config/gh/hosts.yml").read_text() == "theirs"
+    assert (far / ".config/tool").read_text() == "tool"
+    assert not (far / ".ssh").exists()
+    assert capfd.readouterr().err.splitlines() == [
+        "sesh: .ssh is not synced to box: .ssh holds credentials, which are never copied",
+        "sesh: syncing files to box …",
+        "sesh: .config/gh is not synced to box: it holds credentials",
+    ]

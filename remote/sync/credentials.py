@@ -1,0 +1,93 @@
+"""Paths in HOME that hold credentials (keys, tokens, logins): sync neither sends nor deletes them.
+
+A copy of a private key on each host is a loss that nobody notices, and a mirrored `.ssh` locks its owner out.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PATHS = (
+    # keys, and where they are kept
+    ".ssh",
+    ".gnupg",
+    ".pki",
+    ".password-store",
+    ".local/share/keyrings",
+    ".local/share/kwalletd",
+    ".gnome2/keyrings",
+    "library/keychains",
+    ".config/sops",
+    ".config/op",
+    ".config/1password",
+    # clouds and clusters
+    ".aws",
+    ".azure",
+    ".kube",
+    ".oci",
+    ".boto",
+    ".s3cfg",
+    ".config/gcloud",
+    ".config/doctl",
+    ".config/hcloud",
+    ".config/rclone",
+    ".config/containers/auth.json",
+    ".docker/config.json",
+    ".docker/contexts",
+    ".terraform.d/credentials.tfrc.json",
+    ".vault-token",
+    ".databrickscfg",
+    # servers and databases
+    ".netrc",
+    ".pgpass",
+    ".my.cnf",
+    ".mylogin.cnf",
+    ".smbcredentials",
+    # where code and packages are published
+    ".git-credentials",
+    ".config/git/credentials",
+    ".config/gh",
+    ".config/glab-cli",
+    ".config/hub",
+    ".npmrc",
+    ".pypirc",
+    ".gem/credentials",
+    ".cargo/credentials",
+    ".cargo/credentials.toml",
+    # agents and browsers
+    ".claude/.credentials.json",
+    ".codex/auth.json",
+    ".gemini/oauth_creds.json",
+    ".mozilla",
+    ".config/chromium",
+    ".config/google-chrome",
+)
+"""In lower case: on some file systems `.SSH` is the same directory."""
+
+
+def places(top: str) -> dict[str, str]:
+    """Each of PATHS by where it is in HOME: its own path, and where links lead. `top`: the real path of HOME."""
+    found = {path: path for path in PATHS}
+    inside = f"{top.rstrip('/')}/"
+    for path in PATHS:
+        real = os.path.realpath(inside + path)
+        if real.startswith(inside):
+            found.setdefault(real[len(inside) :].casefold(), path)
+    return found
+
+
+def holder(path: str, protected: Mapping[str, str]) -> str:
+    """What a path in HOME is, or lies in, in whatever case; empty for nothing that is protected."""
+    folded = path.casefold()
+    places = (place for place in protected if folded == place or folded.startswith(f"{place}/"))
+    return next((protected[place] for place in places), "")
+
+
+def below(path: str, protected: Mapping[str, str]) -> dict[str, str]:
+    """What lies below a path in HOME, by its name relative to it in lower case."""
+    folded = f"{path.casefold()}/"
+    return {place[len(folded) :]: protected[place] for place in protected if place.startswith(folded)}
