@@ -14,10 +14,14 @@ import stat
 import subprocess
 import tarfile
 import tempfile
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
-from sesh.errors import Refused, Unreachable
+from sesh.errors import ProtocolError, Refused, Unreachable
 from sesh.remote.ssh import master, ssh
+from sesh.remote.ssh.exchange import exchange
 from sesh.remote.sync import fingerprint
 
 TYPE_CHECKING = False
@@ -86,8 +90,8 @@ class Push:
     def prepare(self, trees: Sequence[Tree]) -> None:
         """Find out what the host has, and create the directories of the paths, with their modes here.
 
-        Raises Refused where nothing can be done there, Unreachable where the host does not answer; its control master
-        is given up then.
+        Raises Refused where nothing can be done there, ProtocolError where the host prints too much, Unreachable where
+        it does not answer; its control master is given up then.
         """
         token = f"sesh-{uuid.uuid4().hex}"
         marker = self._marker()
@@ -98,19 +102,19 @@ class Push:
         lines.append(f"echo {token} end")
         try:
             done = self._run_script("\n".join([*lines, ""]))
-        except subprocess.TimeoutExpired as error:
+        except TimeoutError as error:
             master.close(self.destination)
             raise Unreachable(f"{self.destination.host} does not answer") from error
         finally:
             if marker:
                 os.unlink(os.path.join(self.top, marker))
-        if done.returncode == ssh.FAILED and self.destination.via is None:
-            raise ssh.failure(self.destination, _text(done.stderr))
-        noise, *answers = done.stdout.decode("utf-8", "surrogateescape").split(f"\n{token} ")
+        if done.code == ssh.FAILED and self.destination.via is None:
+            raise ssh.failure(self.destination, done.err)
+        noise, *answers = done.out.decode("utf-8", "surrogateescape").split(f"\n{token} ")
         facts = [line.split("\n", 1)[0] for line in answers]
         self._remote_home = next((fact[5:] for fact in facts if fact.startswith("home /")), "")
         if not self._remote_home or facts[-1] not in ("end", "shared"):
-            raise Refused(PushResult(done.returncode, _text(done.stderr)).reason)
+            raise Refused(PushResult(done.code, done.err).reason)
         self.same_home = "shared" in facts
         self._remote_tools = {"rsync", "tar"}.intersection(facts)
         self._clean_login = not noise.strip()  # else rsync would take what login files print for its protocol
@@ -132,6 +136,8 @@ class Push:
             result = method(group)
         except OSError as error:
             result = PushResult(None, f"{error.strerror or error}", ok=False)
+        except ProtocolError as error:
+            result = PushResult(None, str(error), ok=False)
         by_rsync = method in (self._rsync, self._rsync_linked)
         if by_rsync and (result.code in _RSYNC_UNUSABLE or _RSYNC_NO_ANSWER in result.stderr):
             self._rsync_usable = False
@@ -171,7 +177,7 @@ class Push:
     def _protects_arguments(self) -> bool:
         """Whether the rsync here can keep its arguments from the shell there (-s)."""
         if self._rsync_protects is None:
-            self._rsync_protects = self._run(["rsync", "-s", "--version"]).returncode == 0
+            self._rsync_protects = self._run(["rsync", "-s", "--version"]).code == 0
         return self._rsync_protects
 
     def _rsync(self, trees: list[Tree]) -> PushResult:
@@ -201,7 +207,7 @@ class Push:
         if not _PLAIN.fullmatch(target):
             options.append("-s")
         done = self._run(["rsync", *options, *argv, f"{host}:{target}"], names)
-        return PushResult(done.returncode, _text(done.stderr), ok=done.returncode in (0, _RSYNC_VANISHED))
+        return PushResult(done.code, done.err, ok=done.code in (0, _RSYNC_VANISHED))
 
     def _scp(self, trees: list[Tree]) -> PushResult:
         argv = ssh.command(self.destination, "", ask=self._ask)
@@ -214,24 +220,26 @@ class Push:
         folder = os.path.dirname(os.path.join(self._remote_home, trees[0].path))
         sources = [os.path.join(self.top, tree.path) for tree in trees]
         done = self._run(["scp", "-r", "-p", "-q", "-S", argv[0], *options, "--", *sources, f"{host}:{folder}/"])
-        return PushResult(done.returncode, _text(done.stderr))
+        return PushResult(done.code, done.err)
 
     def _tar(self, trees: list[Tree]) -> PushResult:
         if "tar" not in self._remote_tools:
             self._on_missing_tool("tar", "there", trees[0].path)
             return PushResult(None, "the host has no tar", ok=False)
-        argv = ssh.command(self.destination, _UNPACK, ask=self._ask)
-        with tempfile.TemporaryFile() as errors:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                env=ssh.environment(ask=self._ask),
-            )
-            failed = ""
+        process = subprocess.Popen(
+            ssh.command(self.destination, _UNPACK, ask=self._ask),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ssh.environment(ask=self._ask),
+        )
+        pipe, process.stdin = process.stdin, None
+        assert pipe is not None  # noqa: S101 (it is one)
+        stop, failed = threading.Event(), ""
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(exchange, process, self.destination.host, closed=stop)
             try:
-                with process.stdin or open(os.devnull, "wb") as pipe:
+                with pipe:
                     pack(trees, pipe)
             except BrokenPipeError:
                 failed = "the archive was not read to its end"
@@ -239,12 +247,10 @@ class Push:
                 failed = f"{error.filename or trees[0].path}: {error.strerror or error}"
                 process.kill()
             except BaseException:
-                process.kill()
+                stop.set()
                 raise
-            finally:
-                code = process.wait()
-            errors.seek(0)
-            stderr = _text(errors.read())
+            stderr = _text(reading.result().err)
+        code = process.returncode
         return PushResult(code, "\n".join(filter(None, (stderr, failed))), ok=not code and not failed)
 
     def _folders(self, trees: Sequence[Tree]) -> list[str]:
@@ -272,23 +278,31 @@ class Push:
         os.close(descriptor)
         return os.path.basename(path)
 
-    def _run_script(self, script: str) -> subprocess.CompletedProcess[bytes]:
-        """Run a script on the host. Raises TimeoutExpired, but not while the user may be typing a password."""
+    def _run_script(self, script: str) -> Done:
+        """Run a script on the host. Raises TimeoutError, but not while the user may be typing a password."""
         asking = self._ask and self.destination.via is None and not master.is_shared(self.destination)
         argv = ssh.command(self.destination, "exec sh -s", ask=self._ask)
         return self._run(argv, script, None if asking else PREPARE_TIMEOUT)
 
-    def _run(
-        self, argv: list[str], script: str = "", timeout: float | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
+    def _run(self, argv: list[str], script: str = "", timeout: float | None = None) -> Done:
+        """Run a program with `script` as its stdin. Raises TimeoutError, OSError, ProtocolError."""
+        process = subprocess.Popen(
             argv,
-            input=os.fsencode(script),
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env=ssh.environment(ask=self._ask),
-            timeout=timeout,
-            check=False,
         )
+        printed = exchange(process, self.destination.host, os.fsencode(script), timeout=timeout)
+        return Done(process.returncode, bytes(printed.out), _text(printed.err))
+
+
+class Done(NamedTuple):
+    """A program that has ended: its exit code, stdout, and the end of its stderr as text."""
+
+    code: int
+    out: bytes
+    err: str
 
 
 def _exclude(path: str) -> str:
@@ -301,7 +315,7 @@ def _quoted(word: str) -> str:
     return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "''") + "'"
 
 
-def _text(raw: bytes) -> str:
+def _text(raw: bytes | bytearray) -> str:
     return raw.decode("utf-8", "replace")
 
 

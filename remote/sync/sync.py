@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from sesh import config, paths
-from sesh.errors import NotFound, Refused
+from sesh.errors import NotFound, ProtocolError, Refused
 from sesh.names import printable
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import master
@@ -133,7 +133,7 @@ class _Run:
         push = Push(self.destination, self.top, self._missing)
         try:
             push.prepare(changed)
-        except Refused as error:
+        except (Refused, ProtocolError) as error:
             for tree in changed:
                 self._fail(tree.path, None, "", str(error))
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -339,6 +340,24 @@ def test_the_same_home_over_there_is_left_alone(home: Path) -> None:
         assert (result.ok, result.pushed, result.skipped) == (True, [], ["d"])
     assert (home / "d/file").read_text() == "content"
     assert sorted(entry.name for entry in home.iterdir()) == [".config", ".local", "d"]
+
+
+@pytest.mark.parametrize("line", ["exec yes", "exec tr '\\0' x </dev/zero", "exec yes >&2"])
+@pytest.mark.parametrize("step", ["sh -s", "tar"])
+def test_a_host_that_prints_without_end_gets_nothing_and_is_said(
+    home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], line: str, step: str
+) -> None:
+    """It floods in place of the script that prepares, or of tar, for whose stdout nobody looks."""
+    far = tmp_path / "far"
+    far.mkdir()
+    write(home / ".config/sesh/sync", "d")
+    write(home / "d/file")
+    via = write(tmp_path / "via", f'#!/bin/sh\ncase "$*" in *"{step}"*) {line};; esac\nHOME={far} exec "$@"\n')
+    via.chmod(0o755)
+    result = sync.sync(Destination("box", via=[str(via)]))
+    assert (list(result.failed), result.pushed) == (["d"], [])
+    limit = r"box printed more than 1?\d MiB|the archive was not read to its end|exit code"
+    assert re.search(limit, capfd.readouterr().err)
 
 
 # -- what holds credentials
