@@ -62,6 +62,8 @@ def log(event: str, **fields: object) -> None:
     data = line.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
     # O_NONBLOCK: a FIFO that nobody reads must not block the session.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+    if not wanted():
+        flags |= os.O_NOFOLLOW  # one that the user has named may be /dev/stderr
     try:
         descriptor = os.open(name, flags, paths.OWN)
         try:

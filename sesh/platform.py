@@ -61,9 +61,17 @@ def read_proc(path: str, most: int | None = None) -> bytes:
 
 def _ps(*words: str) -> str:
     """What `ps` prints, for systems without /proc; empty where it fails."""
+    return _printed("ps", *words)
+
+
+def _printed(*words: str, timeout: float | None = None) -> str:
+    """What a program of the system prints on stdout. Raises OSError, subprocess.TimeoutExpired."""
     import subprocess
 
-    done = subprocess.run(["ps", *words], capture_output=True, text=True, check=False)
+    from sesh import programs
+
+    environment = programs.environment()
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=timeout, check=False)
     return done.stdout
 
 
@@ -125,12 +133,8 @@ def directory_of(pid: int) -> str:
             return os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
         except OSError:
             return ""
-    import subprocess
-
-    done = subprocess.run(
-        ["lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn"], capture_output=True, text=True, check=False
-    )
-    return next((line[1:] for line in done.stdout.splitlines() if line.startswith("n")), "")
+    listed = _printed("lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn")
+    return next((line[1:] for line in listed.splitlines() if line.startswith("n")), "")
 
 
 def command_of(pid: int) -> list[str]:
@@ -258,10 +262,8 @@ def network_filesystem(path: str) -> str:
         mounts = [(row[4], row[row.index("-") + 1]) for row in rows if "-" in row[6:] and len(row) > 8]
     else:
         import re
-        import subprocess
 
-        listed = subprocess.run(["mount"], capture_output=True, text=True, check=False).stdout
-        mounts = re.findall(r" on (/.*?) \(([\w.]+)", listed)
+        mounts = re.findall(r" on (/.*?) \(([\w.]+)", _printed("mount"))
     real = os.path.realpath(path)
     for point, of in mounts:
         point = point.replace("\\040", " ")
@@ -304,10 +306,7 @@ def boot_id() -> str:
     """A word that changes with each start of the machine. Raises OSError where no descriptor is left to read it."""
     if LINUX:
         return _known("/proc/sys/kernel/random/boot_id")
-    import subprocess
-
-    done = subprocess.run(["sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+    return _printed("sysctl", "-n", "kern.bootsessionuuid").strip()
 
 
 def shutting_down() -> bool:
@@ -317,8 +316,7 @@ def shutting_down() -> bool:
     import subprocess
 
     try:
-        words = ["systemctl", "is-system-running"]  # `stopping`: systemctl(1)
-        state = subprocess.run(words, capture_output=True, text=True, check=False, timeout=1.0).stdout
+        state = _printed("systemctl", "is-system-running", timeout=1.0)  # `stopping`: systemctl(1)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return state.strip() == "stopping"

@@ -156,11 +156,10 @@ def own_scope() -> list[str]:
     scope = _current_scope()
     if not scope.endswith(".scope") or (scope.startswith("session-") and not logind_kills()):
         return []
-    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        runner = os.path.join(folder, "systemd-run")
-        if os.access(runner, os.X_OK):
-            return [runner, "--user", "--scope", "--quiet", "--collect", "--"]
-    return []
+    from sesh import programs
+
+    runner = programs.find("systemd-run")
+    return [runner, "--user", "--scope", "--quiet", "--collect", "--"] if runner else []
 
 
 def _current_scope() -> str:

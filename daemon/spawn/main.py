@@ -107,8 +107,8 @@ def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
         if os.environ.get("SESH_DEBUG"):
             import traceback
 
-            with open(os.path.join(paths.directory(), f".crash.{os.getpid()}"), "w", encoding="utf-8") as file:
-                traceback.print_exception(type(error), error, error.__traceback__, file=file)
+            text = "".join(traceback.format_exception(error))
+            paths.write_whole(os.path.join(paths.directory(), f".crash.{os.getpid()}"), text.encode("utf-8", "replace"))
         os._exit(1)
     os._exit(0)
 

@@ -22,7 +22,7 @@ import zipfile
 from email.parser import HeaderParser
 
 import sesh
-from sesh import __version__, paths
+from sesh import __version__, paths, programs
 from sesh.errors import Refused
 from sesh.remote.deploy.survey import release, release_numbers
 
@@ -338,11 +338,10 @@ def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
 def _pip() -> list[str]:
     """The command of pip: this environment's; uv makes environments without one, then another that is in PATH."""
     from importlib.util import find_spec
-    from shutil import which
 
     if find_spec("pip") is not None:
         return [sys.executable, "-m", "pip"]
-    found = which("pip3") or which("pip")
+    found = programs.find("pip3") or programs.find("pip")
     return [found] if found else ["uv", "tool", "run", "pip"]
 
 
@@ -355,6 +354,7 @@ def _run_pip(argv: list[str]) -> str:
             capture_output=True,
             text=True,
             errors="replace",
+            env=programs.environment(),
             timeout=PIP_TIMEOUT,
             check=False,
         )

@@ -98,7 +98,7 @@ class SshCarrier(Carrier):
             )
         except TimeoutError as error:
             raise Silent(f"{self.destination.host} stopped answering") from error
-        result = CommandResult(process.returncode, bytes(printed.out), bytes(printed.err))
+        result = CommandResult(process.returncode, printed.out, printed.err)
         if result.code == ssh.FAILED and self.destination.via is None:
             raise ssh.failure(self.destination, result.err)
         return result

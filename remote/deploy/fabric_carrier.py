@@ -131,7 +131,7 @@ def _read_result(channel: paramiko.Channel, printed: Printed, on_output: OnOutpu
         printed.add(block, stderr=True)
     if not channel.status_event.wait(TIMEOUT) or channel.exit_status < 0:
         raise EOFError
-    return CommandResult(channel.exit_status, bytes(printed.out), bytes(printed.err))
+    return CommandResult(channel.exit_status, printed.out, printed.err)
 
 
 def connect(destination: Destination) -> FabricCarrier | None:
@@ -177,7 +177,9 @@ def _changes_transport(destination: Destination) -> bool:
 def _defaults() -> dict[str, list[str]]:
     """ssh's settings without any configuration."""
     argv = [program(), "-F", "none", "-G", "--", "localhost"]
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=ssh.environment(ask=False), check=False
+    )
     return {keyword.lower(): [value] for keyword, _, value in (row.partition(" ") for row in done.stdout.splitlines())}
 
 

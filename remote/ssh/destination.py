@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from sesh import paths
+from sesh import paths, programs
 from sesh.errors import InvalidHost, Unreachable
 from sesh.names import check_host
 
@@ -100,7 +100,14 @@ def environment_options() -> list[str]:
 def _resolve(destination: Destination) -> dict[str, list[str]]:
     argv = [program(), *environment_options(), "-G", *destination.target]
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=programs.environment(),
+            timeout=TIMEOUT,
+            check=False,
+        )
     except FileNotFoundError as error:
         raise Unreachable(f"{argv[0]} is not installed", hint="install the OpenSSH client") from error
     except OSError as error:

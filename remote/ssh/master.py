@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from sesh import paths
+from sesh import paths, programs
 from sesh.errors import Refused, Unreachable
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
@@ -101,6 +101,7 @@ def _control(destination: Destination, command: str) -> bool:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=ssh.environment(ask=False),
             timeout=_CONTROL_TIMEOUT,
             check=False,
         )
@@ -272,12 +273,14 @@ class Lock:
 def _spawn(argv: list[str], environment: dict[str, str], stderr: int) -> int:
     """Start a program that outlives this one, in a session of its own; its pid. Raises Unreachable."""
     actions = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1)]
+    program, hint = programs.find(argv[0]), "install it, or unset SESH_SSH"
+    if program is None:
+        raise Unreachable(f"cannot run {argv[0]} (there is no such program)", hint=hint)
     try:
-        return os.posix_spawnp(
-            argv[0], argv, environment, file_actions=[*actions, (os.POSIX_SPAWN_DUP2, stderr, 2)], setsid=True
+        return os.posix_spawn(
+            program, argv, environment, file_actions=[*actions, (os.POSIX_SPAWN_DUP2, stderr, 2)], setsid=True
         )
     except OSError as error:
-        hint = "install it, or unset SESH_SSH"
         raise Unreachable(f"cannot run {argv[0]} ({error.strerror})", hint=hint) from error
 
 

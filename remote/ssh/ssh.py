@@ -11,7 +11,7 @@ import re
 import shlex
 import sys
 
-from sesh import paths
+from sesh import paths, programs
 from sesh.errors import Refused, SeshError, Unreachable
 from sesh.remote.ssh.destination import Destination, environment_options, program
 
@@ -62,7 +62,7 @@ def can_prompt() -> bool:
 
 def environment(*, ask: bool) -> dict[str, str]:
     """The environment for ssh; where it may not ask, it starts no program to ask instead."""
-    variables = dict(os.environ)
+    variables = programs.environment()
     if not ask:
         variables["SSH_ASKPASS_REQUIRE"] = "never"
     return variables

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import stat
 import subprocess
 import tarfile
@@ -19,6 +18,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from sesh import programs
 from sesh.errors import ProtocolError, Refused, Unreachable
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.exchange import exchange
@@ -157,7 +157,7 @@ class Push:
         if self.destination.via is not None:
             return self._tar, ""
         target = os.path.join(self._remote_home, tree.path)
-        here = shutil.which("rsync") is not None
+        here = programs.find("rsync") is not None
         there = "rsync" in self._remote_tools
         if here and there and self._clean_login and self._rsync_usable:
             read = target if tree.linked else self._remote_home
@@ -169,7 +169,7 @@ class Push:
         # scp follows links, and older versions have the shell there read the target.
         if not tree.plain or not self._clean_login or not _PLAIN.fullmatch(os.path.dirname(target)):
             return self._tar, ""
-        if shutil.which("scp") is None:
+        if programs.find("scp") is None:
             self._on_missing_tool("scp", "here", tree.path)
             return self._tar, ""
         return self._scp, os.path.dirname(target)
@@ -294,7 +294,7 @@ class Push:
             env=ssh.environment(ask=self._ask),
         )
         printed = exchange(process, self.destination.host, os.fsencode(script), timeout=timeout)
-        return Done(process.returncode, bytes(printed.out), _text(printed.err))
+        return Done(process.returncode, printed.out, _text(printed.err))
 
 
 class Done(NamedTuple):
@@ -315,7 +315,7 @@ def _quoted(word: str) -> str:
     return word if _PLAIN.fullmatch(word) else "'" + word.replace("'", "''") + "'"
 
 
-def _text(raw: bytes | bytearray) -> str:
+def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
-from sesh import CALLED, bounds, wording
+from sesh import CALLED, bounds, programs, wording
 from sesh.cli import console, printing
 from sesh.errors import SeshError, UsageError, rebuild
 from sesh.names import printable
@@ -141,7 +141,6 @@ def read(stage: Stage, where: Target, name: str, place: str) -> None:
 
 def page(lines: Sequence[str], place: str) -> None:
     """Shows lines in `$PAGER`, else in less; `place`: where less begins (`+G`: at the end). Raises UsageError."""
-    import shutil
     import signal
     import subprocess
 
@@ -150,13 +149,13 @@ def page(lines: Sequence[str], place: str) -> None:
         words = shlex.split(named)
     except ValueError as error:
         raise UsageError(f"PAGER cannot be read: {error}") from None
-    if not words or shutil.which(words[0]) is None:
+    if not words or (program := programs.find(words[0])) is None:
         raise UsageError(f"there is no {printable(words[0]) if words else 'pager'}", hint="name another one in PAGER")
     if os.path.basename(words[0]) == "less":
         words += ["-R", place]
     before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the pager's
     try:
-        with subprocess.Popen(words, stdin=subprocess.PIPE) as pager:
+        with subprocess.Popen([program, *words[1:]], stdin=subprocess.PIPE) as pager:
             try:
                 pager.communicate("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
             except BrokenPipeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from sesh import CALLED, DISTRIBUTION, PROGRAM, __version__, config, paths, platform
+from sesh import CALLED, DISTRIBUTION, PROGRAM, __version__, config, paths, platform, programs
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops.caller import op
@@ -266,14 +266,13 @@ def _versions(_caller: Caller) -> Iterator[Row]:
 
 
 def _ssh(_caller: Caller) -> Iterator[Row]:
-    import shutil
     import subprocess
 
     from sesh.remote.ssh import ssh
     from sesh.remote.ssh.destination import program
 
     name = program()
-    if shutil.which(name) is None:
+    if programs.find(name) is None:
         yield row(
             "ssh",
             WARNING,
@@ -281,7 +280,14 @@ def _ssh(_caller: Caller) -> Iterator[Row]:
             "install the OpenSSH client",
         )
         return
-    done = subprocess.run([name, "-V"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [name, "-V"],
+        capture_output=True,
+        text=True,
+        env=programs.environment(),
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
     version = (done.stderr or done.stdout).strip().partition("\n")[0]
     if "OpenSSH" not in version:
         yield row("ssh", WARNING, f"{printable(version)} is not OpenSSH", "install the OpenSSH client, or set SESH_SSH")
@@ -293,10 +299,10 @@ def _ssh(_caller: Caller) -> Iterator[Row]:
         yield error_row("connections", error)
     else:
         yield row("connections", OK, f"shared, under {folder}")
-    if shutil.which("rsync") is None:
+    if (rsync := programs.find("rsync")) is None:
         yield row("rsync", WARNING, "not installed: files are always copied whole to other hosts", "install rsync")
     else:
-        yield row("rsync", OK, str(shutil.which("rsync")))
+        yield row("rsync", OK, rsync)
 
 
 CHECKS: dict[str, Callable[[Caller], Iterator[Row]]] = {

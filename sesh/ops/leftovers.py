@@ -15,7 +15,7 @@ import stat
 import time
 from functools import partial
 
-from sesh import DISTRIBUTION, PROGRAM, paths, platform, wire, wording
+from sesh import DISTRIBUTION, PROGRAM, paths, platform, programs, wire, wording
 from sesh.errors import Refused, SeshError
 from sesh.ops.caller import op
 from sesh.store import listing, records, results
@@ -494,7 +494,15 @@ def _master(path: str) -> int | None:
 
     words = ["ssh", "-O", "check", "-o", f"ControlPath={path}", "-F", "none", "sesh"]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=5, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            env=programs.environment(),
+            timeout=5,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r"pid=(\d+)", done.stderr + done.stdout)

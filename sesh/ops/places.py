@@ -115,10 +115,11 @@ def directories() -> list[str]:
 
 def _of_zoxide() -> list[str]:
     """What zoxide's database holds, none where there is no zoxide."""
-    import shutil
     import subprocess
 
-    program = shutil.which("zoxide")
+    from sesh import programs
+
+    program = programs.find("zoxide")
     if program is None:
         return []
     words = [program, "query", "-l"]

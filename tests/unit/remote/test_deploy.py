@@ -16,6 +16,10 @@ from sesh.remote.deploy import bundle, carrier, deploy, fabric_carrier, survey
 from sesh.remote.deploy.survey import Platform, Python
 from sesh.remote.ssh.destination import Destination
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.remote.ssh.exchange import OnOutput, OnSent
+
 TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
 LOCAL = ["env"]
 """A command that runs its words on this machine."""
@@ -40,8 +44,8 @@ class Scripted(carrier.Carrier):
         self,
         line: str,
         stdin: bytes = b"",
-        on_sent: carrier.OnSent | None = None,
-        on_output: carrier.OnOutput | None = None,
+        on_sent: OnSent | None = None,
+        on_output: OnOutput | None = None,
     ) -> carrier.CommandResult:
         self.lines.append(line)
         if len(self.lines) > 1:

@@ -109,3 +109,29 @@ def test_the_log_that_nobody_has_named_begins_with_the_first_remote_and_stays_sm
     monkeypatch.setattr(eventlog, "_MAX_SIZE", 1)
     eventlog.log("disconnect", host="box")
     assert [len(Path(path).read_text(encoding="utf-8").splitlines()) for path in eventlog.paths_of()] == [3, 1]
+
+
+def test_the_log_that_nobody_has_named_is_not_written_through_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("SESH_EVENT_LOG", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "sesh" / "remotes").mkdir(parents=True, mode=0o700)
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    Path(eventlog.path()).symlink_to(victim)
+    eventlog.log("connect", host="box")
+    assert victim.read_text() == "precious"
+    monkeypatch.setattr(eventlog, "_MAX_SIZE", 1)
+    eventlog.log("connect", host="box")
+    eventlog.log("disconnect", host="box")
+    assert victim.read_text() == "precious"
+    assert capfd.readouterr().err == ""
+
+
+def test_a_log_that_the_user_has_named_may_be_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As /dev/stderr is."""
+    (tmp_path / "link").symlink_to("log")
+    monkeypatch.setenv("SESH_EVENT_LOG", str(tmp_path / "link"))
+    eventlog.log("connect", host="box")
+    assert json.loads((tmp_path / "log").read_text())["event"] == "connect"

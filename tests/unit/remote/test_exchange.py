@@ -15,7 +15,7 @@ from sesh.remote.ssh.destination import Destination
 
 def started(line: str, **streams: int) -> subprocess.Popen[bytes]:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-    return subprocess.Popen(["sh", "-c", line], **pipes)  # type: ignore[call-overload]  # they are streams
+    return subprocess.Popen(["sh", "-c", line], stdin=pipes["stdin"], stdout=pipes["stdout"], stderr=pipes["stderr"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+"""Programs that sesh runs by itself, by their names: no file of the current directory is ever taken for one of them.
+
+What the user runs in a session is looked up as a shell does it (`daemon/spawn/environment`).
+"""
+
+from __future__ import annotations
+
+import os
+
+
+def search_path() -> str:
+    """PATH without what means the current directory: empty entries (POSIX, XBD 8.3) and relative ones.
+
+    Where nothing is left it is the system's own.
+    """
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    return os.pathsep.join(folder for folder in folders if os.path.isabs(folder)) or os.defpath
+
+
+def environment() -> dict[str, str]:
+    """This environment with that PATH, by which `subprocess` looks up a program, and the program what it runs."""
+    return {**os.environ, "PATH": search_path()}
+
+
+def find(name: str) -> str | None:
+    """The path of a program by its name in that PATH, or by a path; None where it is not there."""
+    folders = [""] if os.sep in name else search_path().split(os.pathsep)
+    paths = (os.path.join(folder, name) for folder in folders)
+    return next((path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)), None)

@@ -1,0 +1,56 @@
+"""Programs of the current directory are not run, whatever PATH says: a checkout may hold any."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.remote.farm import Farm
+from tests.support import Home
+
+NAMES = (
+    "ssh",
+    "rsync",
+    "scp",
+    "autossh",
+    "ps",
+    "less",
+    "zoxide",
+    "systemctl",
+    "systemd-run",
+    "pip",
+    "pip3",
+    "uv",
+    "sh",
+)
+
+
+@pytest.mark.needs("rsync")
+@pytest.mark.parametrize("path", ["", ":", ":{}", "{}:", ".:{}", "bin::{}"], ids=lambda path: path or "empty")
+def test_no_program_of_the_current_directory_is_run(home: Home, farm: Farm, path: str) -> None:
+    farm.host("box", config={"Compression": "no"})
+    farm.host("other", installed=False, config={"Ciphers": "aes128-ctr"})
+    for name in NAMES:
+        for folder in ("here", "here/bin"):
+            home.write(f"{folder}/{name}", f"#!/bin/sh\necho {name} >>{home.path}/ran\nexit 1\n", 0o755)
+    home.write(".config/sesh/sync", "file\n")
+    home.write("file", "pushed")
+    env = {"PATH": path.format(home.env["PATH"])}
+    where = os.path.join(home.path, "here")
+    reached = "{}" in path  # else there is no ssh that knows these hosts
+    for words in (
+        ("@box", "--list"),
+        ("@box", "--open", "work"),
+        ("@box", "--kill", "work"),
+        ("--deploy", "@other"),
+        ("--doctor",),
+        ("--open", "here"),
+        ("--sweep", "--dry-run"),
+        ("--complete", "directories", ""),
+    ):
+        done = home.sesh(*words, env=env, cwd=where, timeout=60)
+        assert done.code == 0 or not reached or words[0] in ("--doctor", "--complete"), (words, done.stderr)
+    by_autossh = {**env, "SESH_SSH": "autossh", "SESH_CTRL_DIR": f"{home.path}/control"}
+    home.sesh("@box", "--list", env=by_autossh, cwd=where)
+    assert not os.path.exists(os.path.join(home.path, "ran"))
