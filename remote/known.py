@@ -32,6 +32,8 @@ _NEAR = 0.02
 """Seconds of round trip within one network."""
 _LARGEST = 4 << 20
 """Bytes of one of these files."""
+_HEAD = 1 << 10
+"""Bytes of a file of names beside its rows."""
 _RECORD, _FAILED, _NAMES, SYNCED = ".json", ".failed", ".names", ".synced"
 _writing = Lock()
 
@@ -158,13 +160,21 @@ def failed_recently(host: str) -> bool:
 
 
 def record_names(host: str, summaries: Iterable[Mapping[str, Any]]) -> bool:
-    """Keep name, state and directory of a host's sessions, for completion.
+    """Keep name, state and directory of a host's sessions, for completion: of as many as can be read again.
 
     False where that cannot be written. Raises Refused for an unsafe directory.
     """
-    rows = [{key: _plain(summary.get(key)) for key in ("name", "state", "cwd")} for summary in summaries]
-    named = [row for row in rows if is_name(row["name"])]
-    return write(path_of(host, _NAMES), {"word": host, "sessions": named[:MAX_NAMES]})
+    rows: list[dict[str, str]] = []
+    size = _HEAD
+    for summary in summaries:
+        row = {key: _plain(summary.get(key)) for key in ("name", "state", "cwd")}
+        if not is_name(row["name"]):
+            continue
+        size += len(_encoded(row)) + len(", ")
+        if len(rows) == MAX_NAMES or size > _LARGEST:
+            break
+        rows.append(row)
+    return write(path_of(host, _NAMES), {"word": host, "sessions": rows})
 
 
 def add_name(host: str, name: str) -> bool:
@@ -224,9 +234,12 @@ def _is_record(path: str, remote: KnownRemote) -> bool:
 def write(path: str, content: Mapping[str, Any], *, durable: bool = False) -> bool:
     """Write one of these files atomically; False where that fails. Raises Refused for an unsafe directory.
 
-    `durable`: a loss of power leaves the old or the new one; what only saves a question later needs no such wait.
+    What is so large that it could not be read again is not written. `durable`: a loss of power leaves the old or the
+    new one; what only saves a question later needs no such wait.
     """
-    folder = os.path.dirname(path)
+    folder, data = os.path.dirname(path), _encoded(content) + b"\n"
+    if len(data) > _LARGEST:
+        return False
     try:
         os.makedirs(os.path.dirname(folder), exist_ok=True)
         try:
@@ -235,10 +248,14 @@ def write(path: str, content: Mapping[str, Any], *, durable: bool = False) -> bo
         except FileExistsError:
             paths.trusted(folder, "XDG_STATE_HOME")
         with _writing:
-            paths.write_whole(path, lean.to_json(dict(content), ascii_only=True).encode() + b"\n", durable=durable)
+            paths.write_whole(path, data, durable=durable)
     except OSError:
         return False
     return True
+
+
+def _encoded(content: Mapping[str, Any]) -> bytes:
+    return lean.to_json(dict(content), ascii_only=True).encode()
 
 
 def _records() -> list[tuple[str, KnownRemote]]:

@@ -191,3 +191,21 @@ def test_a_remote_can_be_forgotten() -> None:
     assert known.forget("box")
     assert (known.all(), known.names("box"), known.failed_recently("box")) == ([], [], False)
     assert not known.forget("box")
+
+
+def test_names_of_any_length_can_be_read_again() -> None:
+    """In JSON a character may take twelve bytes."""
+    for character in ("x", "\u65e5", "\U0001f680", '"'):
+        rows = [{"name": f"s{number}", "state": "running", "cwd": character * 9_999} for number in range(1_000)]
+        assert known.record_names("box", rows)
+        kept = known.names("box")
+        assert [row["name"] for row in kept] == [f"s{number}" for number in range(len(kept))]
+        assert len(kept) > 50
+        assert {len(row["cwd"]) for row in kept} == {4096}
+
+
+def test_what_could_not_be_read_again_is_not_written() -> None:
+    path = known.path_of("box", ".names")
+    assert known.write(path, {"word": "box"})
+    assert not known.write(path, {"word": "box" * (2 << 20)})
+    assert known.read(path) == {"word": "box"}
