@@ -44,6 +44,7 @@ def attach(
 
     Raises Refused where there is no terminal, what the daemon answers to HELLO, Unreachable, ProtocolError.
     """
+    quit_key.disarm()
     with connection, RawTerminal() as terminal:
         outcome = _Client(Display(terminal), options, connect, reconnect).run(connection, name, host)
     if outcome.kind == "signal":
@@ -75,7 +76,7 @@ class _Client:
             outcome = self._run_attachments()
             attachment = self._attachment
             if self._previous is not None:  # the next session had not answered yet
-                outcome.name, outcome.host = self._previous.name, self._previous.host
+                outcome.name, outcome.host, outcome.early = self._previous.name, self._previous.host, False
             elif outcome.host is not None:
                 outcome.round_trip = attachment.round_trip
             lines = [*attachment.closing_lines, outcome.line()]

@@ -45,11 +45,11 @@ class Outcome:
 
     `kind`: "detached"; "ended" (the program did, with `code`, or by `signal`); "lost" (the daemon died or the link
     broke); "signal" (this process got `signal`); "switch" (the daemon sends the client to another session, so it goes
-    on). `reason`: as the daemon gives it. `name`, `host`: the session that was left, after any switch. `round_trip`: of
+    on). `reason`: as the daemon gives it. `early`: the person left before the daemon answered. `name`, `host`: the session that was left, after any switch. `round_trip`: of
     the link to it, in seconds; 0 where that was not measured.
     """
 
-    __slots__ = ("code", "host", "kind", "name", "reason", "round_trip", "signal")
+    __slots__ = ("code", "early", "host", "kind", "name", "reason", "round_trip", "signal")
 
     def __init__(
         self,
@@ -60,8 +60,9 @@ class Outcome:
         code: int | None = None,
         signal: int | None = None,
         reason: str = "",
+        early: bool = False,
     ) -> None:
-        self.kind, self.name, self.host = kind, name, host
+        self.kind, self.name, self.host, self.early = kind, name, host, early
         self.code, self.signal, self.reason = code, signal, reason
         self.round_trip = 0.0
 
@@ -86,6 +87,7 @@ class Outcome:
             return f"{self.name} was lost: its daemon died; {command} restarts it"
         if self.kind != "ended":
             why = {"replaced": ": replaced by another client"}.get(self.reason, "")
+            why = " before its daemon answered" if self.early else why
             return f"detached from {self.name}{f'@{self.host}' if self.host else ''}{why}"
         why = f" ({self.reason})" if self.reason in ("killed", "timed out") else ""
         if self.signal:

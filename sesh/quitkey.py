@@ -1,7 +1,7 @@
 r"""Ctrl-\ while the terminal is not raw: the kernel makes SIGQUIT of it, which would end sesh with a core dump.
 
-Someone may type it before the terminal of an attachment is raw, or once more when it is so no longer. The first kind is
-noted, and leaves the session as soon as it is there; the second kind has nothing to do any more.
+Typed before there is a session it stops sesh as Ctrl-C does. Typed later, but before the terminal of the attachment is
+raw, it leaves the session as soon as that is attached; once the terminal is raw no longer it has nothing to do.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ class QuitKey:
 
     def __init__(self) -> None:
         self.typed = False
+        self._armed = False
         self._before: Any = None
 
     def __enter__(self) -> QuitKey:
-        self.typed = False
+        self.typed = self._armed = False
         try:
             self._before = signal.signal(signal.SIGQUIT, self._note)
         except ValueError:
@@ -44,6 +45,16 @@ class QuitKey:
         if self.typed:
             signal.raise_signal(signal.SIGQUIT)
 
+    def arm(self) -> None:
+        """From now on the key raises KeyboardInterrupt; at once where it was typed before."""
+        self._armed = self._before is not None
+        if self.typed:
+            self._note()
+
+    def disarm(self) -> None:
+        """From now on the key is noted only: there is a session, which is to be left properly."""
+        self._armed = False
+
     def taken(self) -> bool:
         """Whether the key was typed; it counts once."""
         typed, self.typed = self.typed, False
@@ -51,6 +62,9 @@ class QuitKey:
 
     def _note(self, *_: object) -> None:
         self.typed = True
+        if self._armed:
+            self._armed = False  # once: what cleans up is not to be stopped again
+            raise KeyboardInterrupt
 
 
 quit_key = QuitKey()

@@ -32,12 +32,15 @@ class Listener:
         self.socket, self._identity = self._bind()
 
     @classmethod
-    def claim(cls, name: str) -> Listener:
+    def claim(cls, name: str, check: Callable[[], None] | None = None) -> Listener:
         """Takes a name, and removes what a lost session of that name left.
 
-        Raises Exists where a session of that name runs, Refused for files that are not ours to remove.
+        `check` is called before anything changes, when the lock is there. Raises what it raises, Exists where a session
+        of that name runs, Refused for files that are not ours to remove.
         """
         with paths.locked(paths.directory()):
+            if check is not None:
+                check()
             clear(name)
             _remove_stale(paths.directory())
             return cls(name)

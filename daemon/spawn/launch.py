@@ -10,12 +10,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 
 from sesh import lean, names, paths, wire
 from sesh.daemon.spawn.daemonize import HELD, fork, python, reap
-from sesh.errors import Refused, SeshError, Unreachable, no_process
+from sesh.errors import Interrupted, Refused, SeshError, Unreachable, no_process
 from sesh.lean import socket
 from sesh.platform import LINUX
+from sesh.quitkey import quit_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ _HEAVY = ("typer", "rich", "pydantic", "fabric", "asyncio", "threading")
 """A process that has loaded one of these does not fork: its memory, or its threads, would live on in the daemon."""
 _ZYGOTE_FROM = 3
 """Sessions, this one counted in, from which on a zygote is worth its memory."""
+_WITHDRAWAL = 0.5
+"""Seconds in which a daemon that waits for nothing answers its creator, who withdraws."""
 
 
 def start_daemon(spec: Spec) -> wire.Connection:
@@ -134,13 +138,36 @@ def _send_spec(connection: wire.Connection, spec: Spec) -> wire.Connection:
 
 
 def _wait_until_ready(connection: wire.Connection) -> wire.Connection:
-    """Waits for the daemon's report that it serves. Raises the error that it reports instead."""
+    """Waits for the daemon's report that it serves. Raises the error that it reports instead.
+
+    Who is interrupted withdraws: a daemon that has not begun its session by then starts none (`main`). Raises
+    KeyboardInterrupt then, and Interrupted where the session is there already.
+    """
     try:
         connection.answer(0)
+        quit_key.disarm()
     except SeshError:
         connection.close()
         raise
+    except KeyboardInterrupt:
+        with connection:
+            if name := _begun(connection):
+                made = f"interrupted; {name} is there already and goes on"
+                raise Interrupted(made, hint=f"`$sesh --kill {name}` ends it") from None
+        raise
     return connection
+
+
+def _begun(connection: wire.Connection) -> str:
+    """The session that a daemon has begun, of which its creator wants to know no more; empty where there is none."""
+    end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, os.dup(connection.inbound))
+    try:
+        end.shutdown(socket.SHUT_WR)
+        return str(connection.answer(0, time.monotonic() + _WITHDRAWAL)[0].get("session") or "")
+    except (SeshError, OSError):
+        return ""
+    finally:
+        end.close()
 
 
 def own_scope() -> list[str]:

@@ -16,7 +16,7 @@ import time
 
 from sesh import PROGRAM, lean, paths, platform, protocol, wire
 from sesh.daemon.spawn.daemonize import CHANNEL, HELD, detach, leave_session, reset_signals
-from sesh.errors import InternalError, Refused, SeshError
+from sesh.errors import InternalError, Interrupted, Refused, SeshError
 from sesh.lean import signal, socket
 from sesh.store import records
 
@@ -90,7 +90,7 @@ def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
             channel = CHANNEL
             reset_signals()
             paths.hold_package()
-            session, listener = _set_up(spec)
+            session, listener = _set_up(spec, channel)
         except (SeshError, OSError) as error:
             known = error if isinstance(error, SeshError) else refusal(error)
             try:
@@ -151,13 +151,16 @@ def _load_reload() -> Reload:
     return begin
 
 
-def _set_up(spec: Spec) -> tuple[Session, Listener]:
-    """A session with its program running, and its listening socket. Raises SeshError."""
+def _set_up(spec: Spec, channel: int) -> tuple[Session, Listener]:
+    """A session with its program running, and its listening socket. Raises SeshError.
+
+    Raises Interrupted, and has changed nothing, where the creator does not want it any more.
+    """
     listener = None
     try:
         from sesh.daemon.clients.listener import Listener
 
-        listener = Listener.claim(spec["name"])
+        listener = Listener.claim(spec["name"], lambda: _check_creator(channel))
         session = _start_session(spec)
         session.write_record()
     except BaseException as error:
@@ -169,6 +172,21 @@ def _set_up(spec: Spec) -> tuple[Session, Listener]:
             raise refusal(error) from error
         raise InternalError(f"cannot set up the session: {error}") from error
     return session, listener
+
+
+def _check_creator(channel: int) -> None:
+    """Raises Interrupted where the creator has gone, or has closed its half: it wants no session any more."""
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, channel)
+    try:
+        if opened.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+            return
+    except BlockingIOError:
+        return
+    except ConnectionResetError:
+        pass  # it has gone
+    finally:
+        opened.detach()
+    raise Interrupted("its creator does not want the session any more")
 
 
 def refusal(error: OSError) -> Refused:

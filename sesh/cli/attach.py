@@ -8,7 +8,7 @@ from sesh import paths
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
-from sesh.errors import NotFound, Refused, Unreachable, UsageError
+from sesh.errors import ExitCode, NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
 from sesh.ops import calls, enter, find
 from sesh.store import listing
@@ -385,6 +385,8 @@ def code(outcome: Outcome) -> int:
         if outcome.signal:
             return 128 + outcome.signal
         return outcome.code or 0
+    if outcome.early:
+        return ExitCode.INTERRUPTED
     return 0 if outcome.kind == "detached" else 1
 
 

@@ -1,7 +1,7 @@
-"""The terminal while sesh itself is spoken to: keys by name, a screen drawn row by row, questions answered by a key.
+r"""The terminal while sesh itself is spoken to: keys by name, a screen drawn row by row, questions answered by a key.
 
 On a terminal the answers of a question stand beside each other, and the letter of one, or the arrow keys and Enter,
-choose it; Escape declines, Ctrl-C interrupts. A terminal that cannot move its cursor gets a numbered question.
+choose it; Escape declines, Ctrl-C and Ctrl-\ interrupt. A terminal that cannot move its cursor gets a numbered question.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ PATIENCE = 0.05
 
 _LETTERS = {"A": "up", "B": "down", "C": "right", "D": "left", "F": "end", "H": "home", "Z": "backtab"}
 _NUMBERS = {1: "home", 3: "delete", 4: "end", 5: "pageup", 6: "pagedown", 7: "home", 8: "end"}
-_CONTROLS = {9: "tab", 13: "enter", 27: "escape", 8: "backspace", 127: "backspace"}
-_INTERRUPT = "C-c"
+_CONTROLS = {9: "tab", 13: "enter", 27: "escape", 8: "backspace", 127: "backspace", 28: "C-\\"}
 _LONGEST = 64
 
 
@@ -261,10 +260,10 @@ _FORWARD, _BACK = ("right", "down", "tab"), ("left", "up", "backtab")
 
 
 def ask(question: str, answers: Answers, default: str) -> str:
-    """The letter of the answer that a person chooses; the empty word where they choose none (Escape, end of input).
+    r"""The letter of the answer that a person chooses; the empty word where they choose none (Escape, end of input).
 
     `answers`: a small letter or digit and what it means, each; `default`: the letter that Enter takes. What is typed
-    after the answer stays for the next reader. Raises Interrupted upon Ctrl-C.
+    after the answer stays for the next reader. Raises Interrupted upon Ctrl-C and Ctrl-\.
     """
     if dumb():
         return _numbered(question, answers, default)
@@ -328,7 +327,7 @@ class _Row:
                 key = self._key()
                 if key in ("escape", "C-d", "hangup"):
                     return ""
-                if key == "C-c":
+                if key in ("C-c", "C-\\"):
                     raise Interrupted("interrupted")
                 if key in ("enter", "C-j"):
                     return self._answers[self._at][0]

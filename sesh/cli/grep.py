@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Hit = dict[str, Any]
 
-_LEAVING = ("q", "escape", "C-c", "C-d", "hangup")
+_LEAVING = ("q", "escape", "C-c", "C-d", "C-\\", "hangup")
 _STEPS = {"up": -1, "k": -1, "C-p": -1, "C-k": -1, "down": 1, "j": 1, "C-n": 1, "C-j": 1, "tab": 1, "backtab": -1}
 _PAGER = "less"
 

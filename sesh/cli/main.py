@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def run(argv: list[str]) -> int:
     """Carries out the command line of this process; the exit code. Raises SeshError."""
     line = parser.split(argv)
-    if not line.row.attaches:
+    if line.row.attaches:
+        quit_key.arm()
+    else:
         quit_key.release()
     try:
         if line.help:

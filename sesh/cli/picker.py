@@ -204,7 +204,7 @@ class _Picker:
             self._draw()
             keys, ready = self._stage.wait([self._aside.inbound, *self._index.descriptors], due)
             for key in keys:
-                if key in ("C-c", "hangup") and not (key == "C-c" and self._asked):
+                if key in ("C-\\", "hangup") or (key == "C-c" and not self._asked):
                     raise Interrupted("interrupted")
                 if self._asked is not None:
                     self._answered(key)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Key = tuple[str | None, str]
 
-_LEAVING = ("C-c", "q", "escape", "C-d", "hangup")
+_LEAVING = ("C-c", "C-\\", "q", "escape", "C-d", "hangup")
 _AT_ONCE = ("y", "n", *"123456789")
 """Keys that are an answer by themselves."""
 _HINTS = (

@@ -184,14 +184,18 @@ class _Kept:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if not isinstance(error, SeshError) or isinstance(error, Exists) or self._record is None:
+        if error is None or isinstance(error, Exists) or self._record is None or self._occupied():
             return
         try:
             with paths.locked(paths.directory()):
-                if os.path.lexists(paths.record_path(self._name)) or os.path.lexists(paths.socket_path(self._name)):
+                if self._occupied():
                     return
                 if self._checkpoint is not None:
                     checkpoints.write(self._record["id"], *self._checkpoint)
                 records.write(self._record)
         except OSError:
             return  # the reason that kept it from starting holds here too, and is reported
+
+    def _occupied(self) -> bool:
+        """Whether files bear the name: those of the session in its place, or its own, which nobody has removed."""
+        return os.path.lexists(paths.record_path(self._name)) or os.path.lexists(paths.socket_path(self._name))

@@ -12,6 +12,7 @@ import re
 import shlex
 import signal
 import sys
+import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,27 @@ from tests.support import Home, Terminal, processes, rounds, wait_until
 
 Open = Callable[..., Terminal]
 READY = "ready>"
+QUIT_EARLY = f"""
+import os, signal, sys
+sys.path[:0] = {sys.path!r}
+
+from sesh.cli import attach
+from sesh.daemon.spawn import launch
+owner, name = {{"report": (launch.wire.Connection, "answer"), "raw": (attach, "into")}}[sys.argv.pop(1)]
+whole = getattr(owner, name)
+
+def struck(*words):
+    setattr(owner, name, whole)
+    while not os.path.exists(os.path.join(os.environ["SESH_DIR"], "work.json")):
+        pass
+    os.kill(os.getpid(), signal.SIGQUIT)
+    return whole(*words)
+
+setattr(owner, name, struck)
+from sesh.__main__ import start
+start()
+"""
+"""Ctrl-\\ at a step of the way from a new session to the attachment."""
 QUIT_AGAIN = f"""
 import os, signal, sys
 sys.path[:0] = {sys.path!r}
@@ -73,23 +95,57 @@ def test_leaving_in_the_middle_of_a_flood_is_immediate_and_tidy(terminal: Open) 
         window.wait_for_raw(READY.encode(), start=len(window.raw))
 
 
-def test_the_detach_key_typed_before_the_terminal_is_raw_leaves_the_session_that_it_made(
-    home: Home, terminal: Open
-) -> None:
-    """The kernel makes SIGQUIT of it then: the client died of it, with a core dump."""
+@pytest.mark.parametrize("key", [b"\x1c", b"\x03"], ids=["quit", "interrupt"])
+def test_a_key_that_stops_a_session_from_being_made_leaves_none_behind(home: Home, terminal: Open, key: bytes) -> None:
+    """It was made once the lock was free, though nobody wanted it any more."""
     with open(os.path.join(home.directory, ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a session is not made meanwhile
         with terminal("work") as window:
             wait_until(
                 lambda: [pid for pid in home.processes() if pid != window.pid and not processes.has_terminal(pid)]
             )
-            window.type(b"\x1c")
-            window.wait_for_raw(b"^\\")
-            assert window.alive
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            assert window.exit_code() == 0
-            assert "[detached from work]" in window.text()
+            window.type(key)
+            assert window.exit_code() == 130
+            assert "interrupted" in window.text()
+    wait_until(lambda: not home.processes())
+    assert home.names() == []
+
+
+@pytest.mark.parametrize(
+    ("step", "said"), [("report", "work is there already and goes on"), ("raw", "[detached from work")]
+)
+def test_the_detach_key_typed_just_after_a_session_was_made_leaves_it_and_says_so(
+    home: Home, terminal: Open, step: str, said: str
+) -> None:
+    """Typed while the daemon's report was on its way, and then before the terminal was raw."""
+    with terminal(command=[sys.executable, "-c", QUIT_EARLY, step, "work"]) as window:
+        assert window.exit_code() == 130
+        assert said in window.text()
     assert session(home)["attached"] == 0
+
+
+def test_the_detach_key_leaves_a_session_whose_daemon_does_not_answer(home: Home, terminal: Open) -> None:
+    home.sesh("--open", "work")
+    daemon = daemon_of(home, "work")
+    os.kill(daemon, signal.SIGSTOP)
+    try:
+        with terminal("work") as window:
+            wait_until(lambda: not window.termios()[3] & termios.ICANON)
+            window.type(b"\x1c")
+            assert window.exit_code(timeout=5) == 130
+            assert "[detached from work before its daemon answered]" in window.text()
+    finally:
+        os.kill(daemon, signal.SIGCONT)
+
+
+def test_the_detach_key_at_a_question_interrupts(home: Home, terminal: Open) -> None:
+    home.sesh("--open", "work")
+    for words in (("wort",), ("--new", "work"), ("--pick",)):
+        with terminal(*words) as window:
+            window.wait_until(lambda: not window.termios()[3] & termios.ICANON)
+            window.type(b"\x1c")
+            assert window.exit_code(timeout=5) == 130, words
+    assert home.names() == ["work"]
 
 
 def test_the_detach_key_typed_again_while_the_client_leaves_changes_nothing(home: Home, terminal: Open) -> None:

@@ -89,7 +89,7 @@ def test_a_daemon_that_does_not_welcome_can_be_left(home: Home, daemon: FakeDaem
         daemon.accept()
         terminal.type(b"\x1c")
         assert terminal.exit_code() == FAREWELL
-        assert lines(terminal)[0] == "[detached from work]"
+        assert lines(terminal)[0] == "[detached from work before its daemon answered]"
 
 
 @pytest.mark.parametrize("redirection", ["</dev/null", ">/dev/null", "</dev/null >/dev/null"])
