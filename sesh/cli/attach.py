@@ -301,8 +301,16 @@ def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, j
     if not join:
         target.sync()
     through = target.open()
+    session_id = os.urandom(8).hex() if op != "enter.attach" else ""
     try:
-        answer, _ = calls.enter(cli.caller, through, op, data)
+        answer, _ = calls.enter(cli.caller, through, op, data, session_id=session_id)
+    except KeyboardInterrupt:
+        through.close()
+        if session_id:
+            from sesh.ops import links
+
+            raise links.left_behind(cli.caller, target.destination, name, session_id) from None
+        raise
     except BaseException:
         through.close()
         raise

@@ -117,6 +117,8 @@ def _request(near: wire.Connection, origin: Origin, asked: dict[str, Any]) -> wi
         asks=asked.get("asks") is True,
         answers=[str(answer)[:1] for answer in answers] if isinstance(answers, list) else [],
     )
+    if _gone(near):
+        raise Unreachable("nobody waits for this any more")
     if asked.get("verb") == "op":
         _carried_out(near, number, lambda send: _op(caller, asked, data, send))
         return None
@@ -130,6 +132,13 @@ def _request(near: wire.Connection, origin: Origin, asked: dict[str, Any]) -> wi
             near.send(frame)
         near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
     return through
+
+
+def _gone(near: wire.Connection) -> bool:
+    """Whether the other side has gone: what it has asked for before is not begun."""
+    poll = select.poll()
+    poll.register(near.inbound, getattr(select, "POLLRDHUP", 0))
+    return bool(poll.poll(0))
 
 
 def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:

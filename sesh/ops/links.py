@@ -14,6 +14,7 @@ from sesh.errors import (
     LocalFault,
     Lost,
     NotDeployed,
+    NotFound,
     Refused,
     SeshError,
     TimedOut,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     Started = Callable[[Callable[[], None]], None]
     Reconnected = tuple[Connection | None, dict[str, Any] | None, bytes]
 
+_LOOK = 2.0
+"""Seconds for looking whether a host has created what nobody waits for any more."""
 _lost: set[tuple[str, str]] = set()
 """Names and hosts of the sessions whose link is down just now."""
 
@@ -206,6 +209,21 @@ def switched(caller: Caller, name: str, host: str) -> Link:
     through = to_session(caller, host, name)
     paths.remember(name, host)
     return through
+
+
+def left_behind(caller: Caller, place: Destination, name: str, session_id: str) -> Interrupted:
+    """The error for who is interrupted while a host creates a session with this id: it says whether that is there."""
+    try:
+        deadline = time.monotonic() + _LOOK
+        with opened(caller, place, ask=False, deadline=deadline) as through:
+            left = deadline - time.monotonic()
+            answer, _ = through.open_session("connect", timeout=left, name=name, session_id=session_id, passing=True)
+    except NotFound:
+        return Interrupted("interrupted")
+    except SeshError:
+        return Interrupted(f"interrupted; {name} may have been created", hint=f"check with: {CALLED} @{place.host}")
+    made = f"interrupted; {answer['name']}@{place.host} is there already and goes on"
+    return Interrupted(made, hint=f"`{CALLED} @{place.host} --kill {answer['name']}` ends it")
 
 
 class RemoteRoute(Route):
