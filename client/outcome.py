@@ -45,8 +45,8 @@ class Outcome:
 
     `kind`: "detached"; "ended" (the program did, with `code`, or by `signal`); "lost" (the daemon died or the link
     broke); "signal" (this process got `signal`); "switch" (the daemon sends the client to another session, so it goes
-    on). `reason`: as the daemon gives it. `early`: the person left before the daemon answered. `name`, `host`: the session that was left, after any switch. `round_trip`: of
-    the link to it, in seconds; 0 where that was not measured.
+    on). `reason`: as the daemon gives it. `early`: the person left before the daemon had answered. `name`, `host`: the
+    session that was left, after any switch. `round_trip`: of the link to it, in seconds; 0 where that was not measured.
     """
 
     __slots__ = ("code", "early", "host", "kind", "name", "reason", "round_trip", "signal")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import CALLED, __version__, bounds, names, protocol
+from sesh import CALLED, __version__, bounds, names, paths, protocol
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
 from sesh.errors import Busy, InternalError, Refused, SeshError, UsageError
@@ -179,7 +179,9 @@ def detach(daemon: Daemon, request: Request) -> None:
 
 @_request
 def kill(daemon: Daemon, request: Request) -> None:
-    """Ends the session; the answer comes when nothing of it is left."""
+    """Ends the session, if it is the one that is meant where an id is given; the answer comes when nothing is left."""
+    if (request.words.get("session_id") or daemon.session.facts["id"]) != daemon.session.facts["id"]:
+        raise paths.absent(daemon.session.name)
     daemon.kill(request.connection, request.number)
 
 

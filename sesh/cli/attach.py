@@ -204,11 +204,15 @@ def new(
     *,
     detached: bool = False,
     new_name: bool = False,
+    asks: bool = True,
     env: Sequence[str] = (),
     label: Sequence[str] = (),
     **view: Any,
 ) -> int:
-    """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach."""
+    """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach.
+
+    `asks`: whether the person is asked what to do where the name is taken here; if not, Exists is raised.
+    """
     how = View(**view)
     if new_name and (view.get("join") or how.replace):
         raise UsageError("--join, --replace and --new-name cannot be combined")
@@ -218,7 +222,8 @@ def new(
     spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
     if detached or cli.json:
         return _new_detached(cli, {"name": name, "spec": spec, "choice": choice})
-    data = {"name": name, "spec": spec, "choice": choice}
+    data: dict[str, Any] = {"name": name, "spec": spec, "choice": choice}
+    data |= {} if asks or cli.host is not None else {"asks": False}  # an older sesh there does not know the word
     how.replace = False  # the old session is gone then, and with it its clients
     if cli.host is not None:
         return _enter_there(cli, "enter.new", data, how, join=bool(view.get("join")))

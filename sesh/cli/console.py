@@ -1,7 +1,8 @@
 r"""The terminal while sesh itself is spoken to: keys by name, a screen drawn row by row, questions answered by a key.
 
 On a terminal the answers of a question stand beside each other, and the letter of one, or the arrow keys and Enter,
-choose it; Escape declines, Ctrl-C and Ctrl-\ interrupt. A terminal that cannot move its cursor gets a numbered question.
+choose it; Escape declines, Ctrl-C and Ctrl-\ interrupt. A terminal that cannot move its cursor gets a numbered
+question.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from sesh import wording
 from sesh.cli import attach, console, printing, views
 from sesh.cli.console import Stage
 from sesh.cli.preview import Aside, Previews, drawn, target
-from sesh.errors import ExitCode, Interrupted, NotFound, Refused, SeshError
+from sesh.errors import Exists, ExitCode, Interrupted, NotFound, Refused, SeshError
 from sesh.names import check_label, check_name, is_name
 from sesh.ops import enter, places
 from sesh.ops.lookup import SessionIndex
@@ -98,11 +98,15 @@ def here(cli: Invocation, directory: str | None = None, **view: Any) -> int:
 
 def into_place(cli: Invocation, directory: str, **view: Any) -> int:
     """Attaches to the session of a directory, created there if missing; the exit code."""
-    found = cli.target.call("places.here", directory=directory)
     options: dict[str, Any] = {**view}
-    if found["there"]:
-        return attach.go(cli, [found["name"]], **options)
-    return attach.new(cli, found["name"], found["directory"], **options)
+    while True:
+        found = cli.target.call("places.here", directory=directory)
+        if found["there"]:
+            return attach.go(cli, [found["name"]], **options)
+        try:
+            return attach.new(cli, found["name"], found["directory"], asks=False, **options)
+        except Exists:
+            continue  # another process has taken the name since, perhaps for the same directory
 
 
 def _numbered(keys: Sequence[Key]) -> Key | None:

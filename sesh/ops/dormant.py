@@ -9,7 +9,7 @@ import os
 import time
 
 from sesh import paths, wording
-from sesh.errors import Exists, NotFound, Refused, SeshError
+from sesh.errors import Exists, NotFound, Refused
 from sesh.ops import create, end, find
 from sesh.store import checkpoints, records, results
 
@@ -91,21 +91,25 @@ def enter(caller: Caller, what: Order, name: str, known: Summary, *, plain: bool
 def start(caller: Caller, what: Order, name: str, known: Summary, *, again: bool, gate: bool = False) -> Connection:
     """A session in its place; `again`: the same one, below its old output. What was done is noted.
 
-    `gate`: its command waits for Enter. Raises what `create.start` raises.
+    `gate`: its command waits for Enter. Raises what `create.start` raises; then nothing is noted.
     """
     if not again:
+        connection = create.start(what, name)
         caller.entering(f"{find.how(known)}; created a new one")
-        return create.start(what, name)
+        return connection
     with _Kept(name):
-        connection = create.start(_again(caller, what, name, known, gate=gate), name)
+        order, remarks = _again(what, name, known, gate=gate)
+        connection = create.start(order, name)
+    for remark in remarks:
+        caller.entering(remark)
     caller.note(f"{find.how(known)}; started again")
     return connection
 
 
 def rename(old: str, new: str) -> None:
-    """Gives a dormant session another name. Raises Exists, OSError, Refused."""
+    """Gives a dormant session another name. Raises NotFound where it is dormant no more, Exists, OSError, Refused."""
     with paths.locked(paths.directory()):
-        record = records.read(old)
+        record = records.read(old) if find.dormant(old) is not None else None
         if record is None:
             raise paths.absent(old)
         if os.path.lexists(paths.record_path(new)) or os.path.lexists(paths.socket_path(new)):
@@ -137,22 +141,22 @@ def _is_shell(name: str) -> bool:
     return (records.read(name) or {}).get("shell") is True
 
 
-def _again(caller: Caller, what: Order, name: str, known: Summary, *, gate: bool) -> Order:
-    """The order for the same session: its directory, labels and command, its old output above."""
-    directory = str(known.get("cwd") or "")
+def _again(what: Order, name: str, known: Summary, *, gate: bool) -> tuple[Order, list[str]]:
+    """The order for the same session: its directory, labels and command, its old output above; what it lacks."""
+    directory, remarks = str(known.get("cwd") or ""), []
     if not os.path.isdir(directory):
-        caller.entering(f"{create.no_directory(directory)} any more; starting in your home directory")
+        remarks.append(f"{create.no_directory(directory)} any more; starting in your home directory")
         directory = paths.home()
     command = None if _is_shell(name) else [str(word) for word in known.get("command") or []] or None
     try:
         emulator = _kept(name)
     except Refused as error:
-        caller.entering(f"{error}; starting without the old output")
+        remarks.append(f"{error}; starting without the old output")
         emulator = None
     before = [*emulator.last_lines(_LINES, ansi=True), _line(known)] if emulator is not None else []
     if command is not None and gate:
         before.append(f"\x1b[2mEnter runs: {wording.plain(' '.join(command))}\x1b[m")
-    return {
+    order = {
         **what,
         "directory": directory,
         "command": command,
@@ -160,6 +164,7 @@ def _again(caller: Caller, what: Order, name: str, known: Summary, *, gate: bool
         "labels": {**(known.get("labels") or {}), **what["labels"]},
         "before": "".join(f"{line}\r\n" for line in before),
     }
+    return order, remarks
 
 
 def _line(known: Summary) -> str:

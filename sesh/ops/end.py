@@ -6,13 +6,15 @@ import os
 import time
 
 from sesh import paths, platform, wire
-from sesh.errors import Refused, SeshError, TimedOut, Unreachable
+from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable
 from sesh.ops import find
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sesh.store.records import Record
 
 _END_TIMEOUT = 5.0
 """Seconds for a daemon to end its session: two until SIGKILL, and some for a busy machine."""
@@ -28,6 +30,12 @@ def end_all(names: Sequence[str]) -> dict[str, SeshError]:
     return {**_end(others), **_end(own)}
 
 
+def end_this(name: str, number: str) -> None:
+    """Ends the session `number` (its id). Raises NotFound where it does not bear this name any more."""
+    for error in _end_portion([name], number).values():
+        raise error
+
+
 def _end(names: Sequence[str]) -> dict[str, SeshError]:
     """Ends sessions at the same time, as many as can be connected to; the next ones after them."""
     failed: dict[str, SeshError] = {}
@@ -37,29 +45,40 @@ def _end(names: Sequence[str]) -> dict[str, SeshError]:
     return failed
 
 
-def _end_portion(names: Sequence[str]) -> dict[str, SeshError]:
+def _end_portion(names: Sequence[str], number: str = "") -> dict[str, SeshError]:
     failed: dict[str, SeshError] = {}
-    asked: dict[str, wire.Connection] = {}
+    asked: dict[str, tuple[Record | None, wire.Connection]] = {}
     for name in names:
         try:
-            asked[name] = _request_end(name)
+            record = records.readable(name)
+            connection = _request_end(name, number)
         except SeshError as error:
-            if not forget(name):
-                failed[name] = error
+            failed[name] = error
+            continue
+        if connection is not None:
+            asked[name] = record, connection
     deadline = time.monotonic() + _END_TIMEOUT
-    for name, connection in asked.items():
+    for name, (record, connection) in asked.items():
         try:
-            _await_end(name, connection, deadline)
+            _await_end(name, record, connection, deadline)
         except SeshError as error:
             failed[name] = error
     return failed
 
 
-def _request_end(name: str) -> wire.Connection:
-    """A connection on which the daemon was asked to end its session."""
-    connection = find.required(name)
+def _request_end(name: str, number: str) -> wire.Connection | None:
+    """A connection on which the daemon was asked to end its session, `number` alone where that is given (its id).
+
+    None where it had no daemon, and was forgotten.
+    """
     try:
-        connection.send(wire.greeting("request") + wire.asking("kill", 1), time.monotonic() + 1)
+        connection = find.required(name)
+    except NotFound:
+        if forget(name, number):
+            return None
+        connection = find.required(name)  # another process has started it again, or ended it
+    try:
+        connection.send(wire.greeting("request") + wire.asking("kill", 1, session_id=number), time.monotonic() + 1)
     except Unreachable:
         pass  # it ended just now; reading says so
     except TimedOut:
@@ -67,23 +86,26 @@ def _request_end(name: str) -> wire.Connection:
     return connection
 
 
-def _await_end(name: str, connection: wire.Connection, deadline: float) -> None:
-    """Waits until the session has ended; a daemon that does not answer in time is killed."""
+def _await_end(name: str, record: Record | None, connection: wire.Connection, deadline: float) -> None:
+    """Waits until the session has ended; a daemon that does not answer in time is killed.
+
+    `record`: the session's, read before the daemon was asked. Another one may get the name meanwhile.
+    """
     with connection:
         try:
             connection.expect_welcome(deadline)
             connection.answer(1, deadline)
         except Unreachable:
-            if not _daemon_died(name, deadline):
+            if not _daemon_died(name, record, deadline):
                 raise
         except TimedOut:
-            if not _kill_daemon(name):
+            if not _kill_daemon(name, record):
                 raise
 
 
-def _daemon_died(name: str, deadline: float) -> bool:
+def _daemon_died(name: str, record: Record | None, deadline: float) -> bool:
     """Whether the daemon that closed the connection ends indeed; the files that it left are removed."""
-    while (record := records.read(name)) is not None and records.here(record) and records.alive(record):
+    while record is not None and records.here(record) and records.alive(record):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)  # no event tells of its end
@@ -91,11 +113,10 @@ def _daemon_died(name: str, deadline: float) -> bool:
     return True
 
 
-def _kill_daemon(name: str) -> bool:
+def _kill_daemon(name: str, record: Record | None) -> bool:
     """Kills a daemon that does not answer; the terminal's hangup, then SIGKILL, ends what runs in the session."""
-    record = records.read(name)
     if record is None or not records.here(record):
-        return record is None
+        return records.read(name) is None
     import signal
 
     groups = platform.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
@@ -115,14 +136,14 @@ def _kill_daemon(name: str) -> bool:
     return forget(name)
 
 
-def forget(name: str) -> bool:
-    """Removes the files of a dormant session; False if it is none, or another machine's."""
+def forget(name: str, number: str = "") -> bool:
+    """Removes the files of a dormant session; False if it is none, or another machine's, or not `number` (its id)."""
     try:
         folder = paths.directory()
         if not paths.trusted(folder) or find.dormant(name) is None:
             return False
         with paths.locked(folder):
-            if find.dormant(name) is None:
+            if find.dormant(name) is None or (number and (records.read(name) or {}).get("id") != number):
                 return False
             records.remove(name)
     except (Refused, OSError):

@@ -90,16 +90,17 @@ class Entry:
 
         if self._order is None:
             raise Unreachable(f"{self.name} has just ended; try again")
-        try:
-            if (known := find.dormant(self.name)) is not None:
-                from sesh.ops import dormant
+        while True:
+            try:
+                if (known := find.dormant(self.name)) is not None:
+                    from sesh.ops import dormant
 
-                return dormant.enter(self._caller, self._order, self.name, known, plain=self._plain)
-            return create.start(self._order, self.name)
-        except Exists:
-            connection = find.required(self.name)
-            apply(self._caller, self.name, self._spec)
-            return connection
+                    return dormant.enter(self._caller, self._order, self.name, known, plain=self._plain)
+                return create.start(self._order, self.name)
+            except Exists:
+                if (connection := find.running(self.name)) is not None:
+                    apply(self._caller, self.name, self._spec)
+                    return connection
 
 
 def apply(caller: Caller, name: str, spec: create.Spec) -> None:
@@ -197,12 +198,13 @@ def new(
     name: str | None = None,
     spec: create.Spec | None = None,
     choice: str = "",
+    asks: bool = True,
 ) -> Entered:
     """A session that was not there; see `made`."""
     from sesh.ops import create
 
     what = create.order(caller, **(spec or {}))
-    name, connection, created = made(caller, what, name, choice)
+    name, connection, created = made(caller, what, name, choice, asks=asks)
     if not created:
         apply(caller, name, spec or {})
     return name, connection
@@ -227,7 +229,9 @@ def made(
         try:
             return name, create.start(what, name), True
         except Exists:
-            found = find.required(name)
+            found = find.running(name)
+        if found is None:  # it has ended meanwhile
+            return made(caller, what, name, choice, asks=asks)
     return _settled(caller, name, found, what, choice, asks=asks)
 
 

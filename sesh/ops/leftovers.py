@@ -16,7 +16,7 @@ import time
 from functools import partial
 
 from sesh import DISTRIBUTION, PROGRAM, paths, platform, programs, wire, wording
-from sesh.errors import Refused, SeshError
+from sesh.errors import NotFound, Refused, SeshError
 from sesh.ops.caller import op
 from sesh.store import listing, records, results
 
@@ -165,8 +165,11 @@ def _sessions() -> Iterator[Leftover]:
         if kind is None or session.get("current") or "machine" in session or session.get("pid") in ancestors:
             continue
         name = str(session["name"])
+        record = records.readable(name)
+        if record is None or (kind == "lost" and records.alive(record)):
+            continue  # it was started again, or forgotten, just now
         since = wording.seconds(session.get("last_activity")) or wording.seconds(session.get("created")) or time.time()
-        yield Leftover(kind, name, time.time() - since, partial(_forget, name), sure=_settled_for(name, kind))
+        yield Leftover(kind, name, time.time() - since, partial(_forget, name, str(record.get("id"))), sure=_settled_for(name, kind))
 
 
 def _settled_for(name: str, kind: str) -> float:
@@ -183,11 +186,14 @@ def _settled_for(name: str, kind: str) -> float:
         return 0.0
 
 
-def _forget(name: str) -> bool:
+def _forget(name: str, number: str) -> bool:
+    """Forgets the session `number` (its id); False where another one has its name by now."""
     from sesh.ops import end
 
-    for error in end.end_all([name]).values():
-        raise error
+    try:
+        end.end_this(name, number)
+    except NotFound:
+        return name not in paths.names()
     return True
 
 

@@ -6,10 +6,12 @@ In a worktree of git it is `repo-branch`, outside of any repository the name of 
 from __future__ import annotations
 
 import os
+import time
 
 from sesh import paths, platform
-from sesh.errors import Refused
+from sesh.errors import Refused, SeshError
 from sesh.names import LONGEST_NAME, is_name
+from sesh.ops import find
 from sesh.ops.caller import op
 from sesh.store import records, results
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.ops.caller import Caller
+    from sesh.store.records import Record
 
 MOST = 500
 """Directories that are proposed."""
@@ -50,12 +53,24 @@ def here(caller: Caller, directory: str) -> dict[str, Any]:
 
 
 def _stands_in(name: str, root: str) -> bool:
-    """Whether a session began in that repository or directory, or is there now."""
-    record = records.readable(name)
+    """Whether a session began in that repository or directory, or is there now; one that is just being made counts."""
+    record = records.readable(name) or _made(name)
     if record is None or not records.here(record):
         return False
     now = platform.directory_of(record.get("pid") or 0) if records.alive(record) else ""
     return any(place and repository(place)[0] == root for place in (str(record.get("cwd") or ""), now))
+
+
+def _made(name: str) -> Record | None:
+    """The record of a session that has a socket already: it is there once the daemon answers."""
+    deadline = time.monotonic() + find.PATIENCE
+    try:
+        if (connection := find.running(name)) is not None:
+            with connection:
+                connection.hello("request", deadline=deadline)
+    except SeshError:
+        return None
+    return records.readable(name)
 
 
 def repository(directory: str) -> tuple[str, str]:

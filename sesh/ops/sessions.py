@@ -11,7 +11,7 @@ import sys
 import time
 
 from sesh import paths, wire
-from sesh.errors import Exists, Refused, SeshError, Unreachable, UsageError
+from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable, UsageError
 from sesh.ops import end, find
 from sesh.ops.caller import op
 from sesh.store import listing, records
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _ANSWER_TIMEOUT = 5.0
 """Seconds for a daemon to answer, whatever else it does."""
+_PAUSE = 0.01
+"""Seconds between two looks at a session that has its name and does not answer yet, or not any more."""
 _RELOAD_TIMEOUT = 30.0
 """Seconds for a daemon to try the new sesh and to become it."""
 
@@ -63,22 +65,22 @@ def open_(
     """
     from sesh.ops import create, enter
 
-    session = _summary(name)
-    if session is None:
+    deadline = time.monotonic() + _ANSWER_TIMEOUT
+    while (session := _summary(name)) is None:
         what = create.order(caller, **(spec or {}))
-        if (known := find.dormant(name)) is not None:
-            from sesh.ops import dormant
-
-            again = not {"directory", "command"} & {key for key, value in (spec or {}).items() if value is not None}
-            dormant.start(caller, what, name, known, again=again).close()
-            return True
         try:
-            create.start(what, name).close()
+            if (known := find.dormant(name)) is not None:
+                from sesh.ops import dormant
+
+                again = not {"directory", "command"} & {key for key, value in (spec or {}).items() if value is not None}
+                dormant.start(caller, what, name, known, again=again).close()
+            else:
+                create.start(what, name).close()
             return True
-        except Exists:
-            session = _summary(name)
-    if session is None:
-        raise Unreachable(f"{name} has just ended; try again")
+        except Exists:  # another process was faster, or the session is just ending
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
     if session["state"] == "exited":
         raise find.taken(name)
     enter.apply(caller, name, spec or {})
@@ -176,7 +178,10 @@ def rename(_caller: Caller, name: str | None, new: str) -> dict[str, Any]:
 
             dormant.rename(old, new)
         else:
-            find.ask(old, "rename", to=new)
+            try:
+                find.ask(old, "rename", to=new)
+            except Exists:
+                raise find.occupied(known) if (known := find.dormant(new)) is not None else find.taken(new) from None
         _rename_recent(old, new)
     return {"name": new, "renamed_from": old}
 
@@ -304,7 +309,8 @@ def kill_all(caller: Caller, ask: bool = True) -> dict[str, Any]:
         where = f" on @{caller.origin.host}" if caller.origin is not None else ""
         if not caller.agrees(f"end {many}{where} ({', '.join(chosen)})?"):
             raise Refused("no session was ended")
-    return _outcome(chosen, end.end_all(chosen), "killed")
+    failed = {name: error for name, error in end.end_all(chosen).items() if not isinstance(error, NotFound)}
+    return _outcome(chosen, failed, "killed")  # what has ended meanwhile is what was wanted
 
 
 def _outcome(chosen: Sequence[str], failed: dict[str, SeshError], key: str) -> dict[str, Any]:

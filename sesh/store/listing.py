@@ -156,6 +156,8 @@ def unanswered(name: str) -> Summary | None:
         summary = _answer(connection, time.monotonic() + PATIENCE) if connection is not None else None
         if summary is not None:
             return summary
+    elif living and records.read(name) is None:
+        return None  # it was renamed just now
     summary = {key: record.get(key) for key in KEYS}
     summary |= {
         "name": name,
@@ -210,6 +212,8 @@ def _recovered(name: str, record: Record) -> bool:
     while time.monotonic() < deadline:
         if os.path.exists(paths.socket_path(name)):
             return True
+        if not os.path.exists(paths.record_path(name)):
+            return False
         time.sleep(0.005)
     return False
 

@@ -1,0 +1,456 @@
+"""Two and more of sesh at once, at one name: one wins, the others say what is true, and nothing is lost or left."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import signal
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from sesh import platform
+from tests.support import Home, Result, Terminal, processes, rounds, wait_until
+
+RACER = f"""
+import fcntl, os, sys, time
+sys.path[:0] = {sys.path!r}
+import sesh.cli.attach, sesh.cli.jobs, sesh.cli.sessions, sesh.cli.upkeep
+import sesh.daemon.spawn.main, sesh.ops.dormant, sesh.ops.end, sesh.ops.enter, sesh.ops.layout, sesh.ops.leftovers
+from sesh.__main__ import start
+
+gate, late = os.open(sys.argv[1], os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), float(sys.argv[2])
+sys.argv[1:3] = []
+os.write(gate, b".")
+fcntl.flock(gate, fcntl.LOCK_SH)
+begin = time.monotonic()
+while time.monotonic() - begin < late:
+    pass
+start()
+"""
+"""sesh that has loaded what it needs and waits at a gate, for all others; then so many seconds more."""
+LATE = (0.0, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05)
+"""By how much the second one is behind the first one, by the round: the moments meet at different places."""
+
+
+@dataclass
+class Race:
+    """Commands of one home that begin at the same moment."""
+
+    home: Home
+    number: int
+    results: list[Result] = field(default_factory=list)
+
+    def run(
+        self, *lines: tuple[str, ...], keys: bytes = b"", meanwhile: Callable[[list[Any]], None] | None = None
+    ) -> list[Result]:
+        """Runs the lines at once; their results. A line that begins with `tty` gets a terminal, and `keys` there."""
+        gate = os.path.join(self.home.root, "gate")
+        started: list[tuple[tuple[str, ...], Any]] = []
+        before = self.home.command
+        with open(gate, "wb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            try:
+                for at, line in enumerate(lines):
+                    late = LATE[self.number % len(LATE)] if at == len(lines) - 1 else 0.0
+                    self.home.command = [sys.executable, "-c", RACER, gate, str(late)]
+                    runs = self.home.terminal(*line[1:]) if line[0] == "tty" else self.home.start(*line)
+                    started.append((line, runs))
+            finally:
+                self.home.command = before
+            wait_until(lambda: os.path.getsize(gate) == len(lines), 30)
+        if meanwhile is not None:
+            meanwhile([runs for _, runs in started])
+        self.results = [self._ended(line, runs, keys) for line, runs in started]
+        for each in self.results:
+            said = each.stdout + each.stderr
+            assert "internal error" not in said, each
+            assert "Traceback" not in said, each
+        return self.results
+
+    def _ended(self, line: tuple[str, ...], runs: Any, keys: bytes) -> Result:
+        if isinstance(runs, Terminal):
+            runs.wait_until(lambda: not runs.alive or not runs.termios()[3] & termios.ICANON, 30)
+            runs.type(keys)
+            code = runs.exit_code(timeout=30)
+            return Result(line, code, bytes(runs.raw), runs.text())
+        out, err = runs.communicate(timeout=30)
+        return Result(line, runs.returncode, out, err.decode())
+
+    @property
+    def codes(self) -> list[int]:
+        return [each.code for each in self.results]
+
+    @property
+    def story(self) -> str:
+        return "\n".join(f"{each.command} {each.code} {each.stdout!r} {each.stderr!r}" for each in self.results)
+
+    def check(self) -> dict[str, dict[str, Any]]:
+        """That nothing is lost and nothing is left; the sessions by name."""
+        home = self.home
+        wait_until(lambda: not self._loose(), what=f"nothing loose after\n{self.story}", portrait=lambda: self._loose())
+        listed = home.sesh("--list", "--json")
+        assert listed.code == 0, (listed, self.story)
+        found = {each["name"]: each for each in listed.json()}
+        assert sorted(found) == home.names(), self.story
+        for name, each in found.items():
+            if each["state"] == "running":
+                assert each.get("responding", True), (each, self.story)
+                assert os.path.exists(os.path.join(home.directory, f"{name}.sock")), (each, self.story)
+        return found
+
+    def _loose(self) -> str:
+        """What does not belong to a session: files, and daemons without one."""
+        home, ids, daemons, loose = self.home, set(), set(), []
+        for name in home.names():
+            try:
+                with open(os.path.join(home.directory, f"{name}.json")) as file:
+                    record = json.load(file)
+            except (FileNotFoundError, ValueError):
+                return "a record that is just going"
+            if record["id"] in ids:
+                loose.append(f"{name} has the id of another")
+            ids.add(record["id"])
+            if platform.start_time(record["daemon_pid"]):
+                daemons.add(record["daemon_pid"])
+        for entry in os.listdir(home.directory):
+            of = re.fullmatch(r"\.(?:checkpoint|env|agent)\.([0-9a-f]+)", entry)
+            name = entry.rpartition(".")[0]
+            if of is not None and of[1] not in ids:
+                loose.append(entry)
+            elif of is None and entry[:1] != "." and name not in home.names():
+                loose.append(entry)
+            elif re.fullmatch(r"\..*\.\d+(\.sock)?|\.\d+\.sock", entry) and not entry.startswith(".terminal."):
+                loose.append(entry)
+        running = {pid for pid in home.processes() if _is_daemon(pid)}
+        return " ".join([*loose, *(f"daemon {pid}" for pid in running ^ daemons)])
+
+
+def _is_daemon(pid: int) -> bool:
+    title = " ".join(platform.command_of(pid))
+    return title.startswith("sesh: ") and title != "sesh: zygote"
+
+
+def lost(home: Home, *names: str) -> None:
+    """Sessions whose daemon was killed."""
+    for name in names:
+        assert home.sesh("--open", name, "--", "sh", "-c", "echo here; exec cat").code == 0
+    for name in names:
+        pid = home.sesh("--status", name, "--json").json()["daemon_pid"]
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda pid=pid: not platform.start_time(pid))  # type: ignore[misc]
+
+
+def ended_unseen(home: Home, name: str) -> None:
+    assert home.sesh("--open", name, "--", "sh", "-c", "exit 3").code == 0
+    wait_until(lambda: home.sesh("--status", name, "--json").json()["state"] == "exited")
+    wait_until(lambda: not [pid for pid in home.processes() if _is_daemon(pid)])
+
+
+CAT = ("--", "cat")
+Pair = Callable[[Race], None]
+PAIRS: dict[str, Pair] = {}
+
+
+def pair(function: Pair) -> Pair:
+    """A race, played in a round of its own in one home."""
+    PAIRS[function.__name__] = function
+    return function
+
+
+def one_new(race: Race, name: str, word: str) -> None:
+    """All succeeded, the session is there once, and one of them has made it."""
+    assert set(race.codes) == {0}, race.story
+    made = [each for each in race.results if each.json()["created"]]
+    assert len(made) == 1, race.story
+    if word:
+        assert [word in each.stderr for each in race.results] == [each in made for each in race.results], race.story
+    assert race.check()[name]["state"] == "running"
+
+
+@pair
+def open_and_open_of_a_lost_one(race: Race) -> None:
+    lost(race.home, "w")
+    race.run(*[("--open", "w", "--json")] * rounds(8, 16))
+    one_new(race, "w", "w was lost: its daemon died; started again")
+    assert "here" in race.home.sesh("--logs", "w").stdout
+
+
+@pair
+def open_and_open_of_a_lost_one_with_another_command(race: Race) -> None:
+    lost(race.home, "w")
+    race.run(*[("--open", "w", "--json", *CAT)] * 4)
+    one_new(race, "w", "created a new one")
+
+
+@pair
+def open_and_open_of_one_that_ended_unseen(race: Race) -> None:
+    ended_unseen(race.home, "w")
+    race.run(*[("--open", "w", "--json", *CAT)] * 4)
+    one_new(race, "w", "created a new one")
+
+
+@pair
+def open_and_open_of_a_new_one(race: Race) -> None:
+    race.run(*[("--open", "w", "--json", "--label", "a=b")] * 6)
+    one_new(race, "w", "")
+
+
+@pair
+def rename_and_attach(race: Race) -> None:
+    race.home.sesh("--open", "a", *CAT)
+    renamed, attached = race.run(("--rename", "a", "b"), ("tty", "--attach", "a"), keys=b"\x1c")
+    assert renamed.code == 0, race.story
+    assert attached.code in (0, 1, 130), race.story
+    if attached.code == 1:
+        assert "no session a" in attached.stderr, race.story
+    assert list(race.check()) == ["b"], race.story
+
+
+@pair
+def rename_and_rename_as_a_swap(race: Race) -> None:
+    for name in "ab":
+        race.home.sesh("--open", name, *CAT)
+    race.run(("--rename", "a", "b", "--json"), ("--rename", "b", "a", "--json"))
+    assert race.codes == [1, 1], race.story
+    assert [each.json()["error"]["code"] for each in race.results] == ["exists", "exists"], race.story
+    assert sorted(race.check()) == ["a", "b"]
+
+
+@pair
+def rename_and_rename_to_one_name(race: Race) -> None:
+    for name in "ab":
+        race.home.sesh("--open", name, *CAT)
+    race.run(("--rename", "a", "c", "--json"), ("--rename", "b", "c", "--json"))
+    assert sorted(race.codes) == [0, 1], race.story
+    (loser,) = [each for each in race.results if each.code]
+    assert loser.json()["error"]["code"] == "exists", race.story
+    assert sorted(race.check()) == sorted(["c", loser.command[1]])
+
+
+@pair
+def rename_and_rename_of_one_session(race: Race) -> None:
+    race.home.sesh("--open", "a", *CAT)
+    race.run(("--rename", "a", "b", "--json"), ("--rename", "a", "c", "--json"))
+    assert sorted(race.codes) in ([0, 1], [0, 0]), race.story
+    assert len(race.check()) == 1, race.story
+
+
+@pair
+def rename_and_rename_of_lost_ones(race: Race) -> None:
+    lost(race.home, "a", "b")
+    race.run(("--rename", "a", "c", "--json"), ("--rename", "b", "c", "--json"))
+    assert sorted(race.codes) == [0, 1], race.story
+    (loser,) = [each for each in race.results if each.code]
+    assert loser.json()["error"]["code"] == "exists", race.story
+    assert sorted(race.check()) == sorted(["c", loser.command[1]])
+    assert "here" in race.home.sesh("--logs", "c").stdout
+
+
+@pair
+def rename_and_open_of_a_lost_one(race: Race) -> None:
+    lost(race.home, "a")
+    renamed, opened = race.run(("--rename", "a", "b", "--json"), ("--open", "a", "--json"))
+    assert opened.code == 0, race.story
+    found = {name: each["state"] for name, each in race.check().items()}
+    assert found in ({"a": "running", "b": "lost"}, {"a": "running"}, {"b": "running"}), (found, race.story)
+    assert renamed.code == 0 or renamed.json()["error"]["code"] in ("not_found", "exists"), race.story
+
+
+@pair
+def kill_and_open(race: Race) -> None:
+    race.home.sesh("--open", "w", *CAT)
+    race.run(("--kill", "w", "--json"), ("--open", "w", "--json", *CAT))
+    assert race.codes == [0, 0], race.story
+    assert list(race.check()) in (["w"], []), race.story
+
+
+@pair
+def kill_and_open_of_a_lost_one(race: Race) -> None:
+    lost(race.home, "w")
+    race.run(("--kill", "w", "--json"), ("--open", "w", "--json", *CAT))
+    assert race.codes == [0, 0], race.story
+    assert list(race.check()) in (["w"], []), race.story
+
+
+@pair
+def kill_and_kill(race: Race) -> None:
+    race.home.sesh("--open", "w", *CAT)
+    race.run(*[("--kill", "w", "--json")] * 4)
+    assert 0 in race.codes, race.story
+    assert all(each.code == 0 or each.json()["error"]["code"] == "not_found" for each in race.results), race.story
+    assert race.check() == {}
+
+
+@pair
+def kill_all_and_open(race: Race) -> None:
+    for name in "ab":
+        race.home.sesh("--open", name, *CAT)
+    lost(race.home, "c")
+    race.run(("--kill-all", "-y", "--json"), ("--open", "a", "--json", *CAT), ("--open", "c", "--json", *CAT))
+    assert race.codes == [0, 0, 0], race.story
+    assert "b" not in race.check()
+
+
+@pair
+def kill_all_and_kill(race: Race) -> None:
+    for name in "ab":
+        race.home.sesh("--open", name, *CAT)
+    race.run(("--kill-all", "-y", "--json"), ("--kill", "a", "--json"))
+    assert race.codes[0] == 0, race.story
+    assert race.check() == {}
+
+
+@pair
+def reload_and_kill(race: Race) -> None:
+    race.home.sesh("--open", "w", *CAT)
+    reloaded, killed = race.run(("--reload", "w", "--json"), ("--kill", "w", "--json"))
+    assert killed.code == 0, race.story
+    assert reloaded.code == 0 or reloaded.json()["error"]["code"] in ("not_found", "unreachable"), race.story
+    assert race.check() == {}
+
+
+@pair
+def reload_and_rename(race: Race) -> None:
+    race.home.sesh("--open", "w", *CAT)
+    reloaded, renamed = race.run(("--reload", "w", "--json"), ("--rename", "w", "v", "--json"))
+    assert renamed.code == 0, race.story
+    assert reloaded.code == 0 or reloaded.json()["error"]["code"] == "not_found", race.story
+    assert list(race.check()) == ["v"], race.story
+    assert race.home.sesh("--send", "v", "typed", "--enter").code == 0
+    wait_until(lambda: "typed" in race.home.sesh("--screen", "v").stdout)
+
+
+@pair
+def reload_and_reload(race: Race) -> None:
+    race.home.sesh("--open", "w", *CAT)
+    race.run(*[("--reload", "w", "--json")] * 2)
+    assert 0 in race.codes, race.story
+    assert all(each.code == 0 or each.json()["error"]["code"] == "busy" for each in race.results), race.story
+    assert list(race.check()) == ["w"]
+
+
+@pair
+def sweep_and_open(race: Race) -> None:
+    """What was started again meanwhile was ended."""
+    lost(race.home, "w")
+    race.run(("--sweep", "--older", "0", "--all", "-y", "--json"), ("--open", "w", "--json", *CAT))
+    assert race.codes == [0, 0], race.story
+    assert race.check()["w"]["state"] == "running", race.story
+
+
+@pair
+def open_and_sweep(race: Race) -> None:
+    ended_unseen(race.home, "w")
+    race.run(("--open", "w", "--json", *CAT), ("--sweep", "--older", "0", "--all", "-y", "--json"))
+    assert race.codes == [0, 0], race.story
+    assert race.check()["w"]["state"] == "running", race.story
+
+
+@pair
+def sweep_and_attach(race: Race) -> None:
+    race.home.sesh("--open", "a", *CAT)
+    lost(race.home, "w")
+    swept, attached = race.run(("--sweep", "--older", "0", "--all", "-y"), ("tty", "w"), keys=b"s\x1c")
+    assert (swept.code, attached.code in (0, 130)) == (0, True), race.story
+    assert race.check()["w"]["state"] == "running", race.story
+
+
+@pair
+def sweep_and_sweep(race: Race) -> None:
+    lost(race.home, "a", "b")
+    race.run(*[("--sweep", "--older", "0", "--all", "-y", "--json")] * 3)
+    assert race.codes == [0, 0, 0], race.story
+    assert race.check() == {}
+
+
+@pair
+def import_and_import(race: Race) -> None:
+    names = [f"s{number}" for number in range(4)]
+    layout = {"version": 1, "sessions": [{"name": name, "command": ["cat"], "labels": {"a": "b"}} for name in names]}
+    path = race.home.write("layout.json", json.dumps(layout))
+    race.run(*[("--import", path, "--json")] * 3)
+    assert race.codes == [0, 0, 0], race.story
+    assert sorted(race.check()) == names
+
+
+@pair
+def new_and_new_of_the_lowest_number(race: Race) -> None:
+    race.run(*[("--new", "-d", "--json", *CAT)] * 6)
+    assert set(race.codes) == {0}, race.story
+    numbers = [str(number) for number in range(1, 7)]
+    assert sorted(each.json()["name"] for each in race.results) == numbers, race.story
+    assert sorted(race.check()) == numbers
+
+
+@pair
+def new_and_new_of_one_name(race: Race) -> None:
+    race.run(*[("--new", "w", "-d", "--json", *CAT)] * 3)
+    assert sorted(race.codes) == [0, 1, 1], race.story
+    assert list(race.check()) == ["w"]
+
+
+@pair
+def new_and_new_beside(race: Race) -> None:
+    race.run(*[("--new", "w", "-d", "--new-name", "--json", *CAT)] * 3)
+    assert set(race.codes) == {0}, race.story
+    assert sorted(race.check()) == ["w", "w-2", "w-3"], race.story
+
+
+@pair
+def exec_and_exec(race: Race) -> None:
+    flag = os.path.join(race.home.path, "go")
+
+    def release(jobs: list[Any]) -> None:
+        wait_until(lambda: [each.poll() for each in jobs].count(None) <= 1, 30)
+        race.home.write("go", "")
+
+    job = ("--exec", "j", "--json", "--", "sh", "-c", "until test -e ~/go; do sleep 0.01; done; exit 7")
+    race.run(*[job] * 4, meanwhile=release)
+    os.unlink(flag)
+    assert sorted(race.codes) == [7, 125, 125, 125], race.story
+    losers = [each.json()["error"]["code"] for each in race.results if each.code == 125]
+    assert losers == ["exists"] * 3, race.story
+    assert race.check() == {}
+
+
+@pair
+def label_and_rename(race: Race) -> None:
+    race.home.sesh("--open", "w", *CAT)
+    labelled, renamed = race.run(("--label", "w", "a=b", "--json"), ("--rename", "w", "v", "--json"))
+    assert renamed.code == 0, race.story
+    assert labelled.code == 0 or labelled.json()["error"]["code"] == "not_found", race.story
+    assert race.check()["v"]["labels"] == ({"a": "b"} if labelled.code == 0 else {}), race.story
+
+
+@pair
+def here_and_here(race: Race) -> None:
+    place = os.path.join(race.home.path, "place")
+    os.makedirs(place, exist_ok=True)
+    race.run(*[("tty", "--here", place)] * 3, keys=b"\x1c")
+    assert set(race.codes) <= {0, 130}, race.story
+    assert set(race.check()) <= {"place"}, race.story
+
+
+@contextmanager
+def cleared(home: Home) -> Iterator[None]:
+    """What a round leaves ends with it."""
+    try:
+        yield
+    finally:
+        home.leave()
+        home.sesh("--kill-all", "-y")
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_two_at_once(home: Home, name: str) -> None:
+    for number in range(rounds(5, 50)):
+        with cleared(home):
+            PAIRS[name](Race(home, number))
