@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from sesh import lean
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.lean import socket
@@ -362,3 +364,19 @@ def watch_directory(path: str) -> int:
         os.close(descriptor)
         return -1
     return descriptor
+
+
+_CALLS = {"x86_64": (250, 252), "aarch64": (219, 31)}
+"""The numbers of keyctl and ioprio_get (syscalls(2)) by the kind of machine."""
+_GET_KEYRING_ID, _SESSION_KEYRING, _OF_PROCESS = 0, -3, 1
+
+
+def keyring_and_io_priority() -> tuple[int, int]:
+    """The session keyring (keyctl_get_keyring_ID(3)) and the I/O priority (ioprio_get(2)) of this process.
+
+    -1 where it cannot be known. No file in /proc tells of them.
+    """
+    if not LINUX or sys.maxsize < 1 << 32 or (numbers := _CALLS.get(os.uname().machine)) is None:
+        return -1, -1
+    keyring = lean.system_call(numbers[0], _GET_KEYRING_ID, _SESSION_KEYRING, 0)
+    return keyring, lean.system_call(numbers[1], _OF_PROCESS, 0)

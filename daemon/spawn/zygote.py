@@ -243,15 +243,22 @@ def _unlink(path: str) -> None:
 
 # -- who may be forked for
 
-_STATUS = (b"Uid", b"Gid", b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allo")
-_FILES = ("cgroup", "limits", "loginuid", "sessionid", "oom_score_adj", "timerslack_ns", "personality", "attr/current")
+_STATUS = (
+    b"Uid", b"Gid", b"Groups", b"Cap", b"NoNewPrivs", b"Seccomp", b"Speculation", b"Cpus_allowed:", b"Mems_allo",
+    b"THP_enabled",
+)  # fmt: skip
+_FILES = (
+    "cgroup", "limits", "loginuid", "sessionid", "oom_score_adj", "timerslack_ns", "personality", "coredump_filter",
+    "attr/current",
+)  # fmt: skip
 
 
 def fingerprint() -> str:
     """A hash of the attributes that processes inherit, apart from the environment; empty where they cannot be read.
 
     On Linux, by proc(5): user, groups and capabilities, seccomp, allowed processors, control group, limits, audit
-    session, security label, root and namespaces, scheduling. With them the version of sesh and its files' dates.
+    session, security label, root and namespaces; scheduling, I/O priority and session keyring. With them the version of
+    sesh and its files' dates. The umask comes with the spec.
     """
     if not platform.LINUX:
         return ""
@@ -263,7 +270,9 @@ def fingerprint() -> str:
             os.fsencode(os.readlink(f"/proc/self/ns/{name}")) for name in sorted(os.listdir("/proc/self/ns"))
         ]
         attributes.append(os.fsencode(os.readlink("/proc/self/root")))
-        attributes.append(repr((os.nice(0), os.sched_getscheduler(0), _program())).encode("utf-8", "surrogateescape"))
+        priorities = os.nice(0), os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+        inherited = priorities, platform.keyring_and_io_priority(), _program()
+        attributes.append(repr(inherited).encode("utf-8", "surrogateescape"))
     except OSError:
         return ""
     return lean.sha1(b"\0".join(attributes))

@@ -169,7 +169,13 @@ def _sessions() -> Iterator[Leftover]:
         if record is None or (kind == "lost" and records.alive(record)):
             continue  # it was started again, or forgotten, just now
         since = wording.seconds(session.get("last_activity")) or wording.seconds(session.get("created")) or time.time()
-        yield Leftover(kind, name, time.time() - since, partial(_forget, name, str(record.get("id"))), sure=_settled_for(name, kind))
+        yield Leftover(
+            kind,
+            name,
+            time.time() - since,
+            partial(_forget, name, str(record.get("id"))),
+            sure=_settled_for(name, kind),
+        )
 
 
 def _settled_for(name: str, kind: str) -> float:

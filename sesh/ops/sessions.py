@@ -173,15 +173,15 @@ def rename(_caller: Caller, name: str | None, new: str) -> dict[str, Any]:
             raise find.taken(new)
         if (known := find.dormant(new)) is not None:
             raise find.occupied(known)
-        if find.dormant(old) is not None:
-            from sesh.ops import dormant
+        try:
+            if find.dormant(old) is not None:
+                from sesh.ops import dormant
 
-            dormant.rename(old, new)
-        else:
-            try:
+                dormant.rename(old, new)
+            else:
                 find.ask(old, "rename", to=new)
-            except Exists:
-                raise find.occupied(known) if (known := find.dormant(new)) is not None else find.taken(new) from None
+        except Exists:
+            raise find.occupied(known) if (known := find.dormant(new)) is not None else find.taken(new) from None
         _rename_recent(old, new)
     return {"name": new, "renamed_from": old}
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from sesh import platform
+from sesh.daemon.spawn import zygote
 from tests.support import ROOT
 
 PRINT = [sys.executable, "-c", "from sesh.daemon.spawn.zygote import fingerprint; print(fingerprint())"]
@@ -26,6 +27,33 @@ def fingerprint(*before: str, **env: str) -> str:
 def test_it_is_equal_whatever_the_environment() -> None:
     assert len(fingerprint()) == 40
     assert fingerprint(HOME="/elsewhere", TERM="dumb") == fingerprint()
+
+
+NEW_KEYRING = """
+import ctypes, os, sys
+number = {"x86_64": 250, "aarch64": 219}[os.uname().machine]
+if ctypes.CDLL(None).syscall(number, 1, None) < 0:  # keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL)
+    sys.exit("no keyring")
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.needs("ionice")
+def test_it_differs_where_the_io_priority_does() -> None:
+    assert fingerprint("ionice", "-c", "3") != fingerprint()
+    assert fingerprint("ionice", "-c", "2", "-n", "7") != fingerprint("ionice", "-c", "2", "-n", "6")
+
+
+@pytest.mark.skipif(platform.keyring_and_io_priority()[0] < 0, reason="this machine lets nobody ask for keyrings")
+def test_it_differs_for_another_login() -> None:
+    """A session that was forked from a zygote of another login had that one's keys."""
+    assert fingerprint(sys.executable, "-c", NEW_KEYRING) != fingerprint()
+
+
+def test_it_is_made_where_neither_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "_CALLS", {})
+    assert platform.keyring_and_io_priority() == (-1, -1)
+    assert len(zygote.fingerprint()) == 40
 
 
 @pytest.mark.parametrize(
