@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 VERBS = ("--exec", "--run")
 _COLOURS = (36, 33, 35, 32, 34, 31)
 _BLOCK = 1 << 16
+_LONGEST = 1 << 16
+"""Bytes of a line; a longer one comes in pieces, each under the host's name."""
 
 
 class HostRun:
@@ -33,7 +35,8 @@ class HostRun:
         self._pid = child.fork(lambda: _carry_out(cli, options, host), stdio=(nothing, printed, noted))
         for descriptor in (nothing, printed, noted):
             os.close(descriptor)
-        self.output = b""
+        self.output = bytearray()
+        """The line that has not ended yet; where nothing is printed, the last line."""
         self.notes = b""
         self._prefix = f"{host}: ".encode()
         if colour is not None:
@@ -45,11 +48,16 @@ class HostRun:
 
     def take(self, data: bytes, *, prefixed: bool) -> None:
         """Takes output in; whole lines are printed under the host's name where that is wanted."""
-        self.output += data
-        if prefixed:
-            whole, newline, self.output = self.output.rpartition(b"\n")
-            if newline:
-                printing.write(b"".join(self._prefix + line + b"\n" for line in whole.split(b"\n")))
+        last = data.rfind(b"\n") + 1 if prefixed else data.rfind(b"\n", 0, -1) + 1
+        if prefixed and last:
+            lines = (self.output + data[: last - 1]).split(b"\n")
+            printing.write(b"".join(self._prefix + line + b"\n" for line in lines))
+        if last or (not prefixed and self.output.endswith(b"\n")):
+            self.output.clear()
+        self.output += data[last:]
+        while prefixed and len(self.output) > _LONGEST:
+            printing.write(self._prefix + self.output[:_LONGEST] + b"\n")
+            del self.output[:_LONGEST]
 
     def value(self, code: int) -> dict[str, Any]:
         """What it printed as JSON, the host filled in; an error where it printed nothing."""

@@ -15,7 +15,7 @@ from sesh.cli.fanout import HostRun
 def run(host: str, colour: int | None = None) -> HostRun:
     """A run without a process."""
     own = HostRun.__new__(HostRun)
-    own.host, own.output, own.notes = host, b"", b""
+    own.host, own.output, own.notes = host, bytearray(), b""
     own._prefix = f"{host}: ".encode()
     return own
 
@@ -36,6 +36,30 @@ def test_every_line_comes_whole_under_its_host(pieces: list[bytes]) -> None:
     if not lines[-1]:
         lines.pop()
     assert b"".join(written) == b"".join(b"box: " + line + b"\n" for line in lines)
+
+
+def test_output_without_a_line_feed_is_printed_in_pieces_and_not_kept() -> None:
+    """All of it was kept, and copied for each block."""
+    written: list[bytes] = []
+    one = run("box")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(printing, "write", lambda data: written.append(bytes(data)))
+        for _ in range(64):
+            one.take(b"x" * 65_000, prefixed=True)
+            assert len(one.output) <= fanout._LONGEST
+        one.take(b"y\nend", prefixed=True)
+    assert one.output == b"end"
+    lines = b"".join(written).splitlines()
+    assert {len(line) for line in lines[:-1]} == {len(b"box: ") + fanout._LONGEST}
+    assert b"".join(line.removeprefix(b"box: ") for line in lines) == b"x" * 65_000 * 64 + b"y"
+
+
+@given(st.lists(st.sampled_from([b"a", b"bc", b"\n", b"d\n", b"e\nf"]), min_size=1))
+def test_of_what_is_not_printed_the_last_line_is_kept(pieces: list[bytes]) -> None:
+    one = run("box")
+    for piece in pieces:
+        one.take(piece, prefixed=False)
+    assert bytes(one.output) == b"".join(pieces).splitlines(keepends=True)[-1]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +83,7 @@ def test_every_line_comes_whole_under_its_host(pieces: list[bytes]) -> None:
 )
 def test_a_host_s_answer_bears_its_name(output: bytes, notes: bytes, code: int, value: object) -> None:
     one = run("box")
-    one.output, one.notes = output, notes
+    one.output, one.notes = bytearray(output), notes
     assert one.value(code) == value
 
 
