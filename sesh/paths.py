@@ -276,7 +276,11 @@ class locked:  # noqa: N801
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise Refused(f"cannot lock {self._path}: {error.strerror}; check it and move it away") from error
+            message = f"cannot lock {self._path}: {error.strerror}"
+            hint = remedy(error)
+            if not hint or (error.errno == errno.EACCES and os.path.lexists(self._path)):
+                hint = "check it and move it away"
+            raise Refused(message, hint=hint) from error
         try:
             os.fchmod(self._descriptor, OWN)  # the umask may have taken more than it should
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
@@ -321,6 +325,17 @@ def held(path: str) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def remedy(error: OSError) -> str:
+    """What to do where the directory of sessions cannot be written to; empty where that is not what is wrong."""
+    if error.errno == errno.EROFS:
+        return "set SESH_DIR to a directory that you can write to"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"make {directory()} writable, or set SESH_DIR to a directory that you can write to"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        return "free some space there, or set SESH_DIR to another directory"
+    return ""
 
 
 class masked:  # noqa: N801

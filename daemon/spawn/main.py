@@ -9,7 +9,6 @@ sends), login, term, colorterm, id (None for a new one), persist (whether the da
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import time
@@ -193,14 +192,10 @@ def refusal(error: OSError) -> Refused:
     """The error for what the system would not do."""
     why = error.strerror or str(error)
     # What is written to a descriptor names no file: it is one of the directory's.
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-    named = error.filename if isinstance(error.filename, str) else paths.directory() if full else ""
-    if isinstance(error, PermissionError):
-        hint = f"make {paths.directory()} writable"
-    elif error.errno in paths.TOO_MANY_FILES:
+    hint = paths.remedy(error)
+    named = error.filename if isinstance(error.filename, str) else paths.directory() if hint else ""
+    if error.errno in paths.TOO_MANY_FILES:
         hint = "raise the limit: ulimit -n 1024"
-    else:
-        hint = "free some space there, or set SESH_DIR to another directory" if full else ""
     return Refused(f"cannot set up the session: {named}{': ' if named else ''}{why}", hint=hint)
 
 

@@ -137,15 +137,20 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
 
 
 def forget(name: str, number: str = "") -> bool:
-    """Removes the files of a dormant session; False if it is none, or another machine's, or not `number` (its id)."""
+    """Removes the files of a dormant session; False if it is none, or another machine's, or not `number` (its id).
+
+    Raises Refused where they cannot be removed.
+    """
+    folder = paths.directory()
     try:
-        folder = paths.directory()
         if not paths.trusted(folder) or find.dormant(name) is None:
             return False
         with paths.locked(folder):
             if find.dormant(name) is None or (number and (records.read(name) or {}).get("id") != number):
                 return False
             records.remove(name)
-    except (Refused, OSError):
-        return False
+    except FileNotFoundError:
+        return False  # the whole directory is gone
+    except OSError as error:
+        raise Refused(f"cannot remove the files of {name}: {error.strerror}", hint=paths.remedy(error)) from error
     return True

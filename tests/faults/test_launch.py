@@ -268,7 +268,8 @@ def test_an_error_of_the_system_names_the_path_and_the_remedy(home: Home, monkey
     monkeypatch.setenv("SESH_DIR", home.directory)
     path = os.path.join(home.directory, "work.json")
     assert str(main.refusal(PermissionError(13, "Permission denied", path))) == (
-        f"cannot set up the session: {path}: Permission denied; make {home.directory} writable"
+        f"cannot set up the session: {path}: Permission denied; make {home.directory} writable, "
+        "or set SESH_DIR to a directory that you can write to"
     )
     full = OSError(28, "No space left on device")
     assert str(main.refusal(full)) == (

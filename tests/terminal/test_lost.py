@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -198,3 +199,24 @@ def test_a_machine_that_goes_down_leaves_its_sessions_lost(home: Home, state: st
     wait_until(lambda: not platform.start_time(daemon))
     assert home.names() == left
     assert [home.sesh("--logs", name).stdout for name in left] == ["here\n"] * len(left)
+
+
+READ_ONLY = 'mount --bind "$SESH_DIR" "$SESH_DIR" && mount -o remount,ro,bind "$SESH_DIR" && exec "$@"'
+_MOUNTS = subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False) if platform.LINUX else None
+
+
+@pytest.mark.skipif(_MOUNTS is None or _MOUNTS.returncode != 0, reason="only root may mount, and only on Linux")
+def test_a_directory_on_a_read_only_file_system_is_called_that(sesh: Sesh, home: Home) -> None:
+    """The lock was to be checked and moved away; `--kill` advised itself, and `--sweep` said nothing."""
+    sesh("--open", "web", "--", "cat")
+    lose(home, "web")
+    command = home.command
+    home.command = ["unshare", "-m", "sh", "-c", READ_ONLY, "sh", *command]
+    lines = [("--open", "new"), ("--open", "web"), ("--new", "-d"), ("--rename", "web", "w2"), ("--kill", "web")]
+    said = f"{home.directory}/.lock: Read-only file system; set SESH_DIR to a directory that you can write to"
+    for words in (*lines, ("--exec", "--", "true"), ("--sweep", "--older", "0", "-y")):
+        done = sesh(*words)
+        assert (done.code, said in done.stderr) == (125 if "--exec" in words else 1, True), (words, done.stderr)
+    assert sesh("--list", "--json").json()[0]["state"] == "lost"
+    home.command = command
+    assert sesh("--kill", "web").code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import socket
@@ -316,3 +317,25 @@ def test_a_durable_file_is_on_the_disk_before_its_name_and_the_name_before_it_re
     paths.write_whole(str(ready / "a.json"), b"2")
     assert done == ["rename"]
     assert (ready / "a.json").read_bytes() == b"2"
+
+
+@pytest.mark.parametrize(
+    ("number", "do"),
+    [
+        (errno.EROFS, "set SESH_DIR to a directory that you can write to"),
+        (errno.ENOSPC, "free some space there, or set SESH_DIR to another directory"),
+        (errno.EACCES, "writable, or set SESH_DIR"),
+        (errno.ELOOP, "check it and move it away"),
+    ],
+)
+def test_a_lock_that_cannot_be_made_says_what_is_wrong_with_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, do: str
+) -> None:
+    def refused(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(Refused) as error, paths.locked(str(tmp_path)):
+        pass
+    monkeypatch.undo()
+    assert do in str(error.value)
