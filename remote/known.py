@@ -140,9 +140,22 @@ def forget(host: str) -> bool:
     for key in found:
         for suffix in (_RECORD, SYNCED):
             _remove(path_of(key, suffix))
+    _forget_answers(host)
+    return bool(found)
+
+
+def forget_unless_known(host: str) -> None:
+    """After writing what a host has answered: removes it where the host was forgotten meanwhile.
+
+    Raises Refused (unsafe directory).
+    """
+    if host not in [remote.host for _, remote in _records()]:
+        _forget_answers(host)
+
+
+def _forget_answers(host: str) -> None:
     for suffix in (_FAILED, _NAMES):
         _remove(path_of(host, suffix))
-    return bool(found)
 
 
 def record_failure(host: str) -> bool:
@@ -182,7 +195,9 @@ def add_name(host: str, name: str) -> bool:
     rows = names(host)
     if name in [row["name"] for row in rows]:
         return True
-    return record_names(host, [*rows, {"name": name, "state": "running"}])
+    written = record_names(host, [*rows, {"name": name, "state": "running"}])
+    forget_unless_known(host)
+    return written
 
 
 def names(host: str) -> list[dict[str, str]]:

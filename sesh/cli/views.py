@@ -156,6 +156,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         from sesh.remote import known
 
         known.record_names(cli.host, found["sessions"])
+        known.forget_unless_known(cli.host)
     remotes = lookup.hosts(cli.caller) if cli.host is None else []
     if cli.json:
         rows = [{**each, "host": cli.host} for each in sessions]

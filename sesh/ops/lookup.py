@@ -61,6 +61,7 @@ def _noted(word: str) -> None:
 
     try:
         known.record_failure(word)
+        known.forget_unless_known(word)
     except Refused:
         return
 
@@ -107,6 +108,7 @@ class Asking:
         try:
             answer = [{**each, "host": word} for each in sessions_of(listener, word, self.deadline)]
             known.record_names(word, answer)
+            known.forget_unless_known(word)
         except SeshError as error:
             answer = error
         except OSError as error:

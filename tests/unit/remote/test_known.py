@@ -209,3 +209,17 @@ def test_what_could_not_be_read_again_is_not_written() -> None:
     assert known.write(path, {"word": "box"})
     assert not known.write(path, {"word": "box" * (2 << 20)})
     assert known.read(path) == {"word": "box"}
+
+
+def test_what_a_forgotten_host_answers_is_not_kept(place: Path) -> None:
+    """It was forgotten between the question and the answer."""
+    known.record(there("box"))
+    known.record_names("box", [])
+    known.record_failure("box")
+    known.forget_unless_known("box")
+    assert len(os.listdir(place)) == 3
+    known.forget("box")
+    known.record_names("box", [])
+    known.record_failure("box")
+    known.forget_unless_known("box")
+    assert os.listdir(place) == []

@@ -1,0 +1,136 @@
+"""Commands that begin at the same moment, and what a home must look like when they have ended."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import sys
+import termios
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sesh import platform
+from tests.support.home import Home, Result
+from tests.support.terminal import Terminal
+from tests.support.waiting import wait_until
+
+RACER = f"""
+import fcntl, os, sys, time
+sys.path[:0] = {sys.path!r}
+import sesh.cli.attach, sesh.cli.jobs, sesh.cli.sessions, sesh.cli.upkeep
+import sesh.daemon.spawn.main, sesh.ops.dormant, sesh.ops.end, sesh.ops.enter, sesh.ops.layout, sesh.ops.leftovers
+from sesh.__main__ import start
+
+gate, late = os.open(sys.argv[1], os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), float(sys.argv[2])
+sys.argv[1:3] = []
+os.write(gate, b".")
+fcntl.flock(gate, fcntl.LOCK_SH)
+begin = time.monotonic()
+while time.monotonic() - begin < late:
+    pass
+start()
+"""
+"""sesh that has loaded what it needs and waits at a gate, for all others; then so many seconds more."""
+LATE = (0.0, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05)
+"""By how much the second one is behind the first one, by the round: the moments meet at different places."""
+
+
+@dataclass
+class Race:
+    """Commands of one home that begin at the same moment."""
+
+    home: Home
+    number: int
+    results: list[Result] = field(default_factory=list)
+
+    def run(
+        self, *lines: tuple[str, ...], keys: bytes = b"", meanwhile: Callable[[list[Any]], None] | None = None
+    ) -> list[Result]:
+        """Runs the lines at once; their results. A line that begins with `tty` gets a terminal, and `keys` there."""
+        gate = os.path.join(self.home.root, "gate")
+        started: list[tuple[tuple[str, ...], Any]] = []
+        before = self.home.command
+        with open(gate, "wb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            try:
+                for at, line in enumerate(lines):
+                    late = LATE[self.number % len(LATE)] if at == len(lines) - 1 else 0.0
+                    self.home.command = [sys.executable, "-c", RACER, gate, str(late)]
+                    runs = self.home.terminal(*line[1:]) if line[0] == "tty" else self.home.start(*line)
+                    started.append((line, runs))
+            finally:
+                self.home.command = before
+            wait_until(lambda: os.path.getsize(gate) == len(lines), 30)
+        if meanwhile is not None:
+            meanwhile([runs for _, runs in started])
+        self.results = [self._ended(line, runs, keys) for line, runs in started]
+        for each in self.results:
+            said = each.stdout + each.stderr
+            assert "internal error" not in said, each
+            assert "Traceback" not in said, each
+        return self.results
+
+    def _ended(self, line: tuple[str, ...], runs: Any, keys: bytes) -> Result:
+        if isinstance(runs, Terminal):
+            runs.wait_until(lambda: not runs.alive or not runs.termios()[3] & termios.ICANON, 30)
+            runs.type(keys)
+            code = runs.exit_code(timeout=30)
+            return Result(line, code, bytes(runs.raw), runs.text())
+        out, err = runs.communicate(timeout=30)
+        return Result(line, runs.returncode, out, err.decode())
+
+    @property
+    def codes(self) -> list[int]:
+        return [each.code for each in self.results]
+
+    @property
+    def story(self) -> str:
+        return "\n".join(f"{each.command} {each.code} {each.stdout!r} {each.stderr!r}" for each in self.results)
+
+    def check(self) -> dict[str, dict[str, Any]]:
+        """That nothing is lost and nothing is left; the sessions by name."""
+        home = self.home
+        wait_until(lambda: not self._loose(), what=f"nothing loose after\n{self.story}", portrait=self._loose)
+        listed = home.sesh("--list", "--json")
+        assert listed.code == 0, (listed, self.story)
+        found = {each["name"]: each for each in listed.json()}
+        assert sorted(found) == home.names(), self.story
+        for name, each in found.items():
+            if each["state"] == "running":
+                assert each.get("responding", True), (each, self.story)
+                assert os.path.exists(os.path.join(home.directory, f"{name}.sock")), (each, self.story)
+        return found
+
+    def _loose(self) -> str:
+        """What does not belong to a session: files, and daemons without one."""
+        home, ids, daemons, loose = self.home, set(), set(), []
+        for name in home.names():
+            try:
+                with open(os.path.join(home.directory, f"{name}.json")) as file:
+                    record = json.load(file)
+            except (FileNotFoundError, ValueError):
+                return "a record that is just going"
+            if record["id"] in ids:
+                loose.append(f"{name} has the id of another")
+            ids.add(record["id"])
+            if platform.start_time(record["daemon_pid"]):
+                daemons.add(record["daemon_pid"])
+        for entry in os.listdir(home.directory):
+            of = re.fullmatch(r"\.(?:checkpoint|env|agent)\.([0-9a-f]+)", entry)
+            name = entry.rpartition(".")[0]
+            if of is not None and of[1] not in ids:
+                loose.append(entry)
+            elif of is None and entry[:1] != "." and name not in home.names():
+                loose.append(entry)
+            elif re.fullmatch(r"\..*\.\d+(\.sock)?|\.\d+\.sock", entry) and not entry.startswith(".terminal."):
+                loose.append(entry)
+        running = {pid for pid in home.processes() if is_daemon(pid)}
+        return " ".join([*loose, *(f"daemon {pid}" for pid in running ^ daemons)])
+
+
+def is_daemon(pid: int) -> bool:
+    title = " ".join(platform.command_of(pid))
+    return title.startswith("sesh: ") and title != "sesh: zygote"
