@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+import pytest
+
 from tests.remote.farm import Farm
 from tests.support import Home, rounds, wait_until
 from tests.support.race import Race
@@ -43,6 +45,7 @@ def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(home: Home, farm
         assert (listed.returncode, kept(home)) == (0, [])
 
 
+@pytest.mark.timeout(rounds(120, 600))
 def test_two_at_once_forget_one_host(home: Home, farm: Farm) -> None:
     farm.host("box")
     for number in range(rounds(5, 50)):

@@ -327,6 +327,7 @@ def cleared(home: Home) -> Iterator[None]:
         home.sesh("--kill-all", "-y")
 
 
+@pytest.mark.timeout(rounds(300, 1800))
 @pytest.mark.parametrize("name", PAIRS)
 def test_two_at_once(home: Home, name: str) -> None:
     for number in range(rounds(5, 50)):
