@@ -390,18 +390,12 @@ class Server:
         session, old = self.session, self.session.name
         self.restore_socket()  # something may have removed the socket that is to be moved
         try:
-            self.listener.rename(name, lambda: session.change(name=name))
+            self.listener.rename(name, lambda: session.change(name=name), lambda: self._leave_name(old))
         except OSError as error:
             if session.name != old:  # its record is there, and its socket stayed
                 session.facts["name"] = old
                 session.faults.guard(os.unlink, "the removal of a record", paths.record_path(name))
             raise Refused(f"cannot rename {old}: {error.strerror}; nothing was changed") from error
-        try:
-            os.unlink(paths.record_path(old))
-        except FileNotFoundError:
-            pass  # somebody has removed it
-        except OSError as error:
-            session.faults.note("a record stays under the name before", error)
         if not session.running:
             session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")
         session.emit("renamed", before=old)
@@ -411,6 +405,15 @@ class Server:
         session.tell_titles()
         platform.set_process_title(f"{PROGRAM}: {name}")
         variables.update(session.facts["id"], name, {}, renamed=True)
+
+    def _leave_name(self, old: str) -> None:
+        """Removes the record under the name before; the directory's lock is held, so nobody takes that name yet."""
+        try:
+            os.unlink(paths.record_path(old))
+        except FileNotFoundError:
+            pass  # somebody has removed it
+        except OSError as error:
+            self.session.faults.note("a record stays under the name before", error)
 
     def reload(self, connection: Connection, number: int, python: str, path: list[str]) -> None:
         """Goes on as another sesh. Raises Busy, Refused."""

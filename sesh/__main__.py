@@ -27,7 +27,7 @@ def main() -> int:
     except KeyboardInterrupt as interrupt:
         from sesh.errors import Interrupted
 
-        return _report(Interrupted("interrupted"), interrupt, argv)
+        return _report(Interrupted(str(interrupt) or "interrupted"), interrupt, argv)
     except Exception as error:
         from sesh.errors import SeshError
 

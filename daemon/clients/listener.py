@@ -77,17 +77,24 @@ class Listener:
             raise Refused(f"another user (uid {user}) tried to connect")
         return opened
 
-    def rename(self, name: str, record: Callable[[], None] | None = None) -> None:
-        """Moves the socket to another name, after `record` has written what belongs to it.
+    def rename(
+        self, name: str, record: Callable[[], None] | None = None, done: Callable[[], None] | None = None
+    ) -> None:
+        """Moves the socket to another name, after `record` has written what belongs to it; `done` removes the old one.
 
-        Raises Exists where that name runs, and what `record` raises; then nothing has changed.
+        Raises Exists where that name is a session's, a lost one's too, and what `record` raises; then nothing has
+        changed.
         """
         with paths.locked(self.folder):
+            if os.path.lexists(paths.record_path(name)):
+                raise paths.taken(name)
             clear(name)
             if record is not None:
                 record()
             os.rename(self._path(self.name), self._path(name))
             self.name = name
+            if done is not None:
+                done()
 
     def restore(self) -> bool:
         """Makes the socket again where something removed it. Whether it did: then `socket` is a new one."""

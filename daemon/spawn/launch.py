@@ -14,7 +14,7 @@ import time
 
 from sesh import lean, names, paths, wire
 from sesh.daemon.spawn.daemonize import HELD, fork, python, reap
-from sesh.errors import Interrupted, Refused, SeshError, Unreachable, no_process
+from sesh.errors import Refused, SeshError, Unreachable, no_process
 from sesh.lean import socket
 from sesh.platform import LINUX
 from sesh.quitkey import quit_key
@@ -140,8 +140,8 @@ def _send_spec(connection: wire.Connection, spec: Spec) -> wire.Connection:
 def _wait_until_ready(connection: wire.Connection) -> wire.Connection:
     """Waits for the daemon's report that it serves. Raises the error that it reports instead.
 
-    Who is interrupted withdraws: a daemon that has not begun its session by then starts none (`main`). Raises
-    KeyboardInterrupt then, and Interrupted where the session is there already.
+    Who is interrupted withdraws: a daemon that has not begun its session by then starts none (`main`). Where there is
+    one already, KeyboardInterrupt says so.
     """
     try:
         connection.answer(0)
@@ -152,8 +152,8 @@ def _wait_until_ready(connection: wire.Connection) -> wire.Connection:
     except KeyboardInterrupt:
         with connection:
             if name := _begun(connection):
-                made = f"interrupted; {name} is there already and goes on"
-                raise Interrupted(made, hint=f"`$sesh --kill {name}` ends it") from None
+                made = f"interrupted; {name} is there already and goes on; `$sesh --kill {name}` ends it"
+                raise KeyboardInterrupt(made) from None
         raise
     return connection
 

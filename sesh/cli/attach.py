@@ -314,7 +314,7 @@ def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, j
         if session_id:
             from sesh.ops import links
 
-            raise links.left_behind(cli.caller, target.destination, name, session_id) from None
+            raise KeyboardInterrupt(links.left_behind(cli.caller, target.destination, name, session_id)) from None
         raise
     except BaseException:
         through.close()

@@ -50,7 +50,7 @@ def _end_portion(names: Sequence[str], number: str = "") -> dict[str, SeshError]
     asked: dict[str, tuple[Record | None, wire.Connection]] = {}
     for name in names:
         try:
-            record = records.readable(name)
+            record = records.readable(name) if paths.trusted(paths.directory()) else None
             connection = _request_end(name, number)
         except SeshError as error:
             failed[name] = error

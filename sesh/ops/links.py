@@ -211,19 +211,19 @@ def switched(caller: Caller, name: str, host: str) -> Link:
     return through
 
 
-def left_behind(caller: Caller, place: Destination, name: str, session_id: str) -> Interrupted:
-    """The error for who is interrupted while a host creates a session with this id: it says whether that is there."""
+def left_behind(caller: Caller, place: Destination, name: str, session_id: str) -> str:
+    """The line for who is interrupted while a host creates a session with this id: whether that is there."""
     try:
         deadline = time.monotonic() + _LOOK
         with opened(caller, place, ask=False, deadline=deadline) as through:
             left = deadline - time.monotonic()
             answer, _ = through.open_session("connect", timeout=left, name=name, session_id=session_id, passing=True)
     except NotFound:
-        return Interrupted("interrupted")
+        return "interrupted"
     except SeshError:
-        return Interrupted(f"interrupted; {name} may have been created", hint=f"check with: {CALLED} @{place.host}")
-    made = f"interrupted; {answer['name']}@{place.host} is there already and goes on"
-    return Interrupted(made, hint=f"`{CALLED} @{place.host} --kill {answer['name']}` ends it")
+        return f"interrupted; {name} may have been created; check with: {CALLED} @{place.host}"
+    made, there = answer["name"], f"@{place.host}"
+    return f"interrupted; {made}{there} is there already and goes on; `{CALLED} {there} --kill {made}` ends it"
 
 
 class RemoteRoute(Route):
