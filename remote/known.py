@@ -256,12 +256,7 @@ def write(path: str, content: Mapping[str, Any], *, durable: bool = False) -> bo
     if len(data) > _LARGEST:
         return False
     try:
-        os.makedirs(os.path.dirname(folder), exist_ok=True)
-        try:
-            os.mkdir(folder, paths.PRIVATE)
-            os.chmod(folder, paths.PRIVATE)  # whatever the umask is
-        except FileExistsError:
-            paths.trusted(folder, "XDG_STATE_HOME")
+        paths.make_private(folder, "XDG_STATE_HOME")
         with _writing:
             paths.write_whole(path, data, durable=durable)
     except OSError:

@@ -22,7 +22,7 @@ from __future__ import annotations
 import os
 
 from sesh import paths
-from sesh.errors import InvalidHost
+from sesh.errors import InvalidHost, Refused
 from sesh.names import check_host, printable
 
 TYPE_CHECKING = False
@@ -239,7 +239,11 @@ def load(path: str | None = None) -> Config:
         config.warn(f"cannot be read: {error.strerror}; using the defaults")
         return config
     try:
+        paths.check_unexchangeable(config.path, "XDG_CONFIG_HOME")
         text = paths.read_regular(config.path, LARGEST).decode("utf-8-sig")
+    except Refused as error:
+        config.warn(f"not read: {error}")
+        return config
     except OSError as error:
         config.warn(f"cannot be read: {error.strerror}; using the defaults")
         return config

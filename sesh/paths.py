@@ -9,7 +9,7 @@ import time
 
 from sesh.errors import Exists, NotFound, Refused
 from sesh.names import check_host, check_name, is_name
-from sesh.platform import LINUX, LONGEST_SOCKET_PATH, start_time
+from sesh.platform import LINUX, LONGEST_SOCKET_PATH, has_acl, is_unmapped, start_time
 
 PRIVATE = 0o700
 OWN = 0o600
@@ -22,6 +22,10 @@ SETTLED = 600.0
 """Seconds after which a file that is made for a moment is left over, also one of another machine's process."""
 _LARGEST_NOTE = 64 << 10
 """Bytes of the names attached last."""
+_MOST_LINKS = 40
+"""Links on the way to a file, as of Linux: path_resolution(7)."""
+_own_groups: dict[int, bool] = {}
+"""What `_is_alone_in` has said of a group."""
 TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 """The errors of a process, and of a machine, that can open nothing more."""
 
@@ -54,20 +58,35 @@ def ready_directory() -> str:
     """The directory of the sessions, made with mode 0700 where it is missing. Raises Refused as `trusted` does."""
     path = directory()
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.mkdir(path, PRIVATE)
-        os.chmod(path, PRIVATE)  # the umask may have taken more than it should
-    except FileExistsError:
-        pass
+        make_private(path)
     except OSError as error:
         raise Refused(f"cannot create {path}: {error.strerror}; set SESH_DIR to a directory of yours") from error
-    if not trusted(path):
-        raise Refused(f"{path} was just removed; try again")
     return path
 
 
+def make_private(path: str, variable: str = "SESH_DIR") -> None:
+    """Makes a directory of mode 0700 where it is not there, and those above it that are missing.
+
+    Raises OSError, and Refused as `trusted` does: what would not be safe is not made.
+    """
+    if trusted(path, variable):
+        return
+    check_unexchangeable(os.path.dirname(path), variable)
+    missing = [path]
+    while not os.path.lexists(parent := os.path.dirname(missing[-1])):
+        missing.append(parent)
+    for each in reversed(missing):
+        try:
+            os.mkdir(each, PRIVATE)
+            os.chmod(each, PRIVATE)  # the umask may have taken more than it should
+        except FileExistsError:
+            continue
+    if not trusted(path, variable):
+        raise Refused(f"{path} was just removed; try again")
+
+
 def trusted(path: str, variable: str = "SESH_DIR") -> bool:
-    """Whether the directory is there, a real one, the caller's own and private.
+    """Whether the directory is there, a real one, the caller's own and private, and no other user can exchange it.
 
     `variable`: what names it in the environment. Raises Refused, with the fix, where it is there and one of these does
     not hold.
@@ -91,7 +110,79 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
         raise Refused(f"{path} is accessible to other users (mode {mode:04o}); {fix}")
     if mode & PRIVATE != PRIVATE:
         raise Refused(f"you have no access to {path} (mode {mode:04o}); run: chmod 700 {path}")
+    check_unexchangeable(os.path.dirname(path), variable)
     return True
+
+
+def check_unexchangeable(path: str, variable: str) -> None:
+    """Raises Refused, with the fix, where another user can put something else in the place that a path leads to.
+
+    From the root on, each directory, each link on the way and what it leads to, and `path` itself must belong to root
+    or to the caller, and must not be writable by others; a directory with the sticky bit may be, for in it nobody
+    exchanges what is another user's. Once the part before passes, no other user can change what is read of the next
+    one. What is not there yet passes. `variable`: what names the path in the environment.
+    """
+    here, links = "/", 0
+    left = path.split("/")[::-1]
+    try:
+        while left:
+            entry = left.pop()
+            if entry == "..":
+                here = os.path.dirname(here)
+                continue
+            each = here if entry in ("", ".") else os.path.join(here, entry)
+            found = os.lstat(each)
+            _check_writers(each, found, variable)
+            if not stat.S_ISLNK(found.st_mode):
+                here = each
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            target = os.readlink(each)
+            here = "/" if target[:1] == "/" else here
+            left += reversed(target.split("/"))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise Refused(f"cannot access {path}: {error.strerror}; set {variable} to a directory of yours") from error
+
+
+def _check_writers(path: str, found: os.stat_result, variable: str) -> None:
+    """Raises Refused where a user other than root and the caller may change a directory, a link or a file."""
+    elsewhere = f"set {variable} to a directory of yours"
+    if found.st_uid not in (0, os.geteuid()) and not is_unmapped(found.st_uid):
+        raise Refused(f"{path} belongs to another user (uid {found.st_uid}), who may change it; {elsewhere}")
+    mode = stat.S_IMODE(found.st_mode)
+    if stat.S_ISLNK(found.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(found.st_mode)):
+        return
+    if mode & 0o002 or (mode & 0o020 and not _is_own_group(path, found.st_gid)):
+        fix = f"run: chmod go-w {path}" if found.st_uid == os.geteuid() else elsewhere
+        raise Refused(f"{path} is writable by other users (mode {mode:04o}); {fix}")
+
+
+def _is_own_group(path: str, group: int) -> bool:
+    """Whether the bits of a group that may write stand for nobody but the caller and root, and no ACL names others.
+
+    So it is where each user has a group of their own and a umask of 002; sshd of Debian accepts the same.
+    """
+    if group not in _own_groups:
+        _own_groups[group] = _is_alone_in(group)
+    return _own_groups[group] and not has_acl(path)
+
+
+def _is_alone_in(group: int) -> bool:
+    """Whether group(5) and passwd(5) put no account into a group but the caller's and root's, and one of these."""
+    import grp
+    import pwd
+
+    try:
+        own = {"root", pwd.getpwuid(os.geteuid()).pw_name}
+        listed = grp.getgrgid(group).gr_mem
+    except KeyError:
+        return False
+    members = {*listed, *(each.pw_name for each in pwd.getpwall() if each.pw_gid == group)}
+    return bool(members) and members <= own
 
 
 def _is_unshared(path: str, mode: int) -> bool:

@@ -41,6 +41,25 @@ def peer_uid(peer: socket.socket) -> int:
     return int.from_bytes(credentials[4:8], sys.byteorder)
 
 
+def is_unmapped(uid: int) -> bool:
+    """Whether a file's owner is nobody of this user namespace, as root is in a container without it; Linux only.
+
+    Whoever that is has the overflow uid there: user_namespaces(7). Where that one is mapped it is a user like others.
+    """
+    if not LINUX or _read("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
+        return False
+    ranges = [[int(each) for each in line.split()] for line in _read("/proc/self/uid_map").splitlines()]
+    return bool(ranges) and not any(first <= uid < first + count for first, _, count in ranges)
+
+
+def has_acl(path: str) -> bool:
+    """Whether a file has an access control list, whose mask stands where the group's bits are: acl(5). Linux only."""
+    try:
+        return LINUX and "system.posix_acl_access" in os.listxattr(path, follow_symlinks=False)
+    except OSError:
+        return False
+
+
 def _read(path: str, most: int | None = None) -> bytes:
     """What a file of /proc holds, its first `most` bytes; empty where it is not there or not ours to read."""
     try:

@@ -306,10 +306,12 @@ def cache_directory() -> str:
 def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
     """The path of a wheel that runs there, from the cache or fetched by pip.
 
-    `requirement`: `name==version`, or any other that pip takes. Raises Refused where pip finds none.
+    `requirement`: `name==version`, or any other that pip takes. Raises Refused where pip finds none,
+    and for a cache that another user can change.
     """
     label = re.sub(r"[^\w.=<>~-]", "_", f"{requirement}-{python.abi}-{platform_tags(platform)[0]}")
     folder = os.path.join(cache_directory(), label)
+    paths.check_unexchangeable(folder, "XDG_CACHE_HOME")
     if (cached := _wheel_in(folder)) is not None:
         return cached
     argv = [*_pip(), "--disable-pip-version-check", "--no-input", "download", "-q"]

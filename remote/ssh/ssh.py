@@ -151,20 +151,26 @@ def control_directory() -> str:
     configured = os.environ.get("SESH_CTRL_DIR")
     if configured:
         folder = os.path.abspath(paths.expanded(configured))
-    elif runtime and os.path.isdir(runtime) and os.access(runtime, os.W_OK):
+    elif runtime and _is_own(runtime):
         folder = os.path.join(runtime, "sesh")
     else:
         folder = os.path.join(paths.ready_directory(), ".control")
     if len(os.fsencode(folder)) + 1 + _SOCKET_NAME > _MAX_SOCKET_PATH:
         folder = f"/tmp/sesh-{os.geteuid()}"  # noqa: S108 - checked below like any other
     try:
-        os.makedirs(folder, mode=paths.PRIVATE, exist_ok=True)
+        paths.make_private(folder, "SESH_CTRL_DIR")
     except OSError as error:
         hint = "set SESH_CTRL_DIR to a directory of yours"
         raise Refused(f"{folder} cannot be created: {error.strerror}", hint=hint) from error
-    if not paths.trusted(folder, "SESH_CTRL_DIR"):
-        raise Refused(f"{folder} was removed just now", hint="try again")
     return folder
+
+
+def _is_own(runtime: str) -> bool:
+    """Whether `XDG_RUNTIME_DIR` is what its specification asks for: `su` and `sudo` may leave another user's there."""
+    try:
+        return paths.trusted(os.path.abspath(runtime), "XDG_RUNTIME_DIR")
+    except Refused:
+        return False
 
 
 # -- failures

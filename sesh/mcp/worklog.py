@@ -190,8 +190,7 @@ def _add(file: str | None, text: str) -> None:
     if file is None:
         return
     try:
-        os.makedirs(os.path.dirname(file), mode=paths.PRIVATE, exist_ok=True)
-        paths.trusted(os.path.dirname(file), FOLDER)
+        paths.make_private(os.path.dirname(file), FOLDER)
         descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             if os.fstat(descriptor).st_size < MOST:

@@ -210,6 +210,62 @@ def test_r04_another_users_directory_is_refused(daemons: Daemons, home: Home) ->
     assert os.listdir(home.directory) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+@pytest.mark.parametrize("reason", ["is writable by other users", "belongs to another user"])
+def test_another_user_who_can_exchange_the_directory_gets_nothing_run(home: Home, reason: str) -> None:
+    """They put a directory of theirs in its place again and again, and what a shell reads into that."""
+    place = os.path.join(home.root, "place")
+    mark = os.path.join(place, "mark")
+    os.mkdir(place)
+    os.chmod(home.root, 0o711)  # noqa: S103
+    if reason.startswith("belongs"):
+        os.chown(place, 12345, -1)
+    os.chmod(place, 0o777)  # noqa: S103
+    env = {"SESH_DIR": os.path.join(place, "s")}
+    other = os.fork()
+    if other == 0:
+        try:
+            os.setuid(12345)
+            _exchange(place, f"id -u > {mark}\n")
+        finally:
+            os._exit(0)
+    try:
+        wait_until(lambda: os.path.isdir(os.path.join(place, "theirs")), what="they have begun")
+        for _ in range(5):
+            done = home.sesh("--open", "work", env=env)
+            assert done.code == 1
+            assert f"{place} {reason}" in done.stderr
+            assert done.stderr.count("\n") == 1
+            done = home.sesh("--run", "work", "--timeout", "2", "--", "echo hi", env=env)
+            assert done.code == 125
+            assert place in done.stderr or "no session work" in done.stderr, "in that instant there was no directory"
+        assert not os.path.exists(mark)
+        assert home.sesh("--doctor", env=env).stdout.count(place)
+    finally:
+        os.kill(other, signal.SIGKILL)
+        os.waitpid(other, 0)
+        os.chmod(home.root, 0o700)
+
+
+def _exchange(place: str, command: str) -> None:
+    """As another user, until killed: exchanges `s` and a directory of one's own that holds `command` to be run."""
+    theirs, real, session = (os.path.join(place, name) for name in ("theirs", "real", "s"))
+    os.mkdir(theirs, 0o777)
+    os.chmod(theirs, 0o777)  # noqa: S103
+    while True:
+        for entry in [*os.listdir(theirs), "work.cmd", ".work.run"]:
+            try:
+                with open(os.path.join(theirs, entry), "w") as file:
+                    file.write(command)
+            except OSError:
+                continue
+        for source, target in ((session, real), (theirs, session), (session, theirs), (real, session)):
+            try:
+                os.rename(source, target)
+            except OSError:
+                continue
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can connect as another user")
 def test_r06_another_users_attempt_to_connect_is_in_the_log_of_faults_once(daemons: Daemons, home: Home) -> None:
     daemons.start("work", *SLEEP)

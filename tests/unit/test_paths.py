@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
 import pwd
 import socket
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from sesh import paths
+from sesh import config, paths, platform
 from sesh.errors import Refused
 from sesh.platform import LONGEST_SOCKET_PATH
 from sesh.remote import known
+from sesh.remote.ssh import ssh
+from sesh.remote.sync import sync
 
 
 @pytest.fixture
@@ -152,6 +155,208 @@ def test_what_belongs_to_another_user_is_refused(ready: Path) -> None:
         paths.check_file(str(file), stat.S_IFREG)
     os.chown(ready, 12345, 12345)
     assert "another user" in refused(ready)
+
+
+# -- what leads to it
+
+
+@pytest.fixture
+def parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with SESH_DIR in it, which is not made yet."""
+    path = tmp_path / "parent"
+    path.mkdir(mode=0o755)
+    monkeypatch.setenv("SESH_DIR", str(path / "sesh"))
+    return path
+
+
+def unsafe(parent: Path, reason: str) -> None:
+    """SESH_DIR is refused for something above it, before it is made and after; nothing is changed by that."""
+    before = mode(parent)
+    for made in (False, True):
+        if made:
+            (parent / "sesh").mkdir(mode=0o700)
+        with pytest.raises(Refused, match=reason) as caught:
+            paths.ready_directory()
+        assert "\n" not in str(caught.value)
+        assert os.listdir(parent) == (["sesh"] if made else [])
+    with pytest.raises(Refused, match=reason):
+        paths.names()
+    assert mode(parent) == before
+
+
+@pytest.mark.parametrize("bits", [0o777, 0o757, 0o702])
+def test_a_parent_that_others_may_write_to_is_refused_with_the_fix(parent: Path, bits: int) -> None:
+    parent.chmod(bits)
+    unsafe(parent, rf"{parent} is writable by other users \(mode {bits:04o}\); run: chmod go-w {parent}$")
+
+
+def test_a_parent_further_up_is_refused_just_so(parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESH_DIR", str(parent / "inner" / "sesh"))
+    parent.chmod(0o777)
+    with pytest.raises(Refused, match=f"{parent} is writable by other users"):
+        paths.ready_directory()
+    assert os.listdir(parent) == []
+
+
+def test_a_parent_with_the_sticky_bit_passes(parent: Path) -> None:
+    parent.chmod(0o1777)
+    assert paths.trusted(paths.ready_directory())
+
+
+def test_parents_that_are_made_are_closed_to_others_under_any_umask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for mask in (0o000, 0o002, 0o777):
+        monkeypatch.setenv("SESH_DIR", str(tmp_path / f"{mask}" / "a" / "b"))
+        with paths.masked(mask):
+            assert paths.trusted(paths.ready_directory())
+        assert mode(tmp_path / f"{mask}") == mode(tmp_path / f"{mask}" / "a") == 0o700
+
+
+def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many systems give each user a group of their own and a umask of 002, and so does sshd of Debian."""
+    own = pwd.getpwuid(os.geteuid())
+    another = pwd.struct_passwd(("other", "x", 4711, own.pw_gid, "", "/", "/bin/sh"))
+    parent.chmod(0o775)
+    group = parent.stat().st_gid
+
+    def members(listed: list[str], primary: list[pwd.struct_passwd]) -> None:
+        monkeypatch.setattr(paths, "_own_groups", {})
+        monkeypatch.setattr(grp, "getgrgid", lambda _: grp.struct_group(("group", "x", group, listed)))
+        monkeypatch.setattr(pwd, "getpwall", lambda: primary)
+
+    primary = pwd.struct_passwd((own.pw_name, "x", own.pw_uid, group, "", "/", "/bin/sh"))
+    for listed, accounts in (([], [primary]), ([own.pw_name], [primary]), ([own.pw_name, "root"], [])):
+        members(listed, accounts)
+        assert paths.trusted(paths.ready_directory())
+    os.rmdir(paths.directory())
+    for listed, accounts in (
+        (["other"], [primary]),
+        ([own.pw_name, "other"], []),
+        ([], [primary, pwd.struct_passwd((*another[:3], group, *another[4:]))]),
+        ([], []),
+    ):
+        members(listed, accounts)
+        unsafe(parent, rf"{parent} is writable by other users \(mode 0775\); run: chmod go-w {parent}$")
+        os.rmdir(paths.directory())
+    members([own.pw_name], [primary])
+    monkeypatch.setattr(paths, "has_acl", lambda _: True)
+    unsafe(parent, "is writable by other users")
+    monkeypatch.setattr(grp, "getgrgid", {}.__getitem__)
+    monkeypatch.setattr(paths, "_own_groups", {})
+    with pytest.raises(Refused, match="is writable by other users"):
+        paths.names()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_parent_of_another_user_is_refused(parent: Path) -> None:
+    os.chown(parent, 12345, 12345)
+    unsafe(parent, rf"{parent} belongs to another user \(uid 12345\), who may change it; set SESH_DIR to a directory")
+    parent.chmod(0o1777)
+    os.rmdir(parent / "sesh")
+    unsafe(parent, "belongs to another user")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_links_on_the_way_are_followed_and_checked(
+    parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = tmp_path / "real"
+    real.mkdir(mode=0o755)
+    (parent / "link").symlink_to("../real")
+    (parent / "further").symlink_to(f"{parent}/link")
+    monkeypatch.setenv("SESH_DIR", str(parent / "further" / "sesh"))
+    assert paths.trusted(paths.ready_directory())
+    real.chmod(0o777)
+    with pytest.raises(Refused, match=f"{real} is writable by other users"):
+        paths.ready_directory()
+    real.chmod(0o755)
+    parent.chmod(0o1777)
+    assert paths.trusted(paths.ready_directory())
+    os.chown(parent / "link", 12345, 12345, follow_symlinks=False)  # in a sticky directory its owner may exchange it
+    with pytest.raises(Refused, match=f"{parent}/link belongs to another user"):
+        paths.ready_directory()
+    parent.chmod(0o755)
+    (parent / "loop").symlink_to("loop")
+    monkeypatch.setenv("SESH_DIR", str(parent / "loop" / "sesh"))
+    with pytest.raises(Refused, match="symbolic links"):
+        paths.ready_directory()
+
+
+def test_an_owner_of_no_user_namespace_of_this_one_passes_as_root_does(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container without root `/` belongs to the overflow uid; where that uid is mapped it is a user."""
+    read = {"/proc/sys/kernel/overflowuid": b"65534\n", "/proc/self/uid_map": b"0 1000 1\n"}
+    monkeypatch.setattr(platform, "LINUX", True)
+    monkeypatch.setattr(platform, "_read", read.__getitem__)
+    assert platform.is_unmapped(65534)
+    assert not platform.is_unmapped(65533)
+    for mapped in (b"0 0 4294967295\n", b"0 1000 1\n1 100000 65536\n", b""):
+        read["/proc/self/uid_map"] = mapped
+        assert not platform.is_unmapped(65534)
+    found = os.stat_result((0o40755, 1, 1, 1, 4711, 0, 0, 0, 0, 0))
+    monkeypatch.setattr(paths, "is_unmapped", lambda uid: uid == 4711)
+    paths._check_writers("/home", found, "SESH_DIR")
+    monkeypatch.setattr(paths, "is_unmapped", lambda _: False)
+    with pytest.raises(Refused, match=r"/home belongs to another user \(uid 4711\)"):
+        paths._check_writers("/home", found, "SESH_DIR")
+
+
+def test_records_of_hosts_and_control_sockets_lie_where_nobody_exchanges_them(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(parent / "state"))
+    monkeypatch.setenv("SESH_CTRL_DIR", str(parent / "control"))
+    monkeypatch.setattr(ssh, "_MAX_SOCKET_PATH", 1000)
+    known.write(known.path_of("key", ".json"), {})
+    ssh.control_directory()
+    parent.chmod(0o777)
+    for act in (known.all, lambda: known.record_failure("box"), known.damage, ssh.control_directory):
+        with pytest.raises(Refused, match=f"{parent} is writable by other users"):
+            act()
+
+
+def test_a_runtime_directory_of_another_user_or_open_to_others_is_passed_over(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`su` leaves the variable as it was."""
+    runtime = parent / "runtime"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.delenv("SESH_CTRL_DIR", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    monkeypatch.setattr(ssh, "_MAX_SOCKET_PATH", 1000)
+    assert ssh.control_directory() == f"{runtime}/sesh"
+    runtime.chmod(0o777)
+    assert ssh.control_directory() == f"{parent}/sesh/.control"
+    if os.geteuid() == 0:
+        runtime.chmod(0o700)
+        os.chown(runtime, 12345, 12345)
+        assert ssh.control_directory() == f"{parent}/sesh/.control"
+
+
+@pytest.mark.parametrize("open_one", ["", "sesh", "sesh/config.toml"])
+def test_settings_and_the_sync_list_that_others_can_change_are_not_used(
+    parent: Path, monkeypatch: pytest.MonkeyPatch, open_one: str
+) -> None:
+    """Hooks in settings are commands, and what is in the list is sent to hosts."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(parent))
+    (parent / "sesh").mkdir(mode=0o755)
+    for name, text in (("config.toml", "[hooks]\non_bell = 'echo'\n"), ("sync", "file\n")):
+        (parent / "sesh" / name).write_text(text)
+        (parent / "sesh" / name).chmod(0o644)
+    assert config.load().hooks
+    assert sync.listed() == ["file"]
+    (parent / open_one).chmod(0o777)
+    found = config.load()
+    assert not found.hooks
+    reason = f"{parent / open_one} is writable by other users (mode 0777); run: chmod go-w {parent / open_one}"
+    assert [str(each) for each in found.warnings] == [f"{parent}/sesh/config.toml: not read: {reason}"]
+    if not open_one.endswith(".toml"):
+        with pytest.raises(Refused, match="is writable by other users"):
+            sync.listed()
 
 
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
