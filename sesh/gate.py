@@ -114,6 +114,12 @@ def styled(check: Check, value: object) -> str:
     return _styled(found) if check.far else found
 
 
+def unstyled(check: Check, value: object) -> str:
+    """The text of lines of a screen, of any length."""
+    found = _text(value)
+    return printable(found) if check.far else found
+
+
 def latin(_check: Check, value: object) -> str:
     """Bytes as latin-1, which are not shown."""
     found = _text(value)

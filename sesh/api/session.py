@@ -13,7 +13,7 @@ from typing import Any, Literal, overload
 from sesh import bounds
 from sesh.errors import Busy, ExitCode, Interrupted, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
-from sesh.ops import follow, jobs, matching, send, shell
+from sesh.ops import follow, jobs, matching, send, shell, views
 from sesh.ops.caller import Caller
 from sesh.ops.interrupts import Interrupts
 from sesh.ops.route import Route
@@ -399,7 +399,7 @@ class Session:
         """
         if format not in _FORMS:
             raise UsageError(f"unknown format; use {', '.join(_FORMS)}")
-        shown: dict[str, Any] = self._target.call("views.screen", name=self.name, form=format)
+        shown = views.shown(self._target, self.name, format)
         return shown if format == "json" else str(shown["text"])
 
     # -- what happens, and what is said of it

@@ -10,7 +10,7 @@ from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
 from sesh.errors import NotFound, SeshError, UsageError, for_host
 from sesh.names import check_label, printable
-from sesh.ops import lookup
+from sesh.ops import lookup, views
 from sesh.ops.views import bears
 from sesh.wording import age, at_home, columns, cut, plain, state
 
@@ -284,7 +284,7 @@ def _words(command: object) -> str:
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
     """`--screen [NAME] [--format F]`: the visible rows."""
     name = cli.session(name, "--screen")
-    shown = cli.target.call("views.screen", name=name, form=form)
+    shown = views.shown(cli.target, name, form)
     if cli.json or form == "json":
         return cli.value({"session": name, "host": cli.host, "format": form, **shown})
     text: str = shown["text"]

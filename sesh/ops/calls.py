@@ -62,17 +62,17 @@ def request(caller: Caller, through: Link, name: str, data: dict[str, Any], dead
             raise Unreachable(f"lost the link to @{through.destination.host}")
         show_notes(caller, answer)
         if "question" not in answer:
-            return _let_in(caller, through, name, result)
+            return _let_in(caller, through, name, data, result)
         answers.append(answered(caller, answer))
     raise _too_many_questions()
 
 
-def _let_in(caller: Caller, through: Link, name: str, result: bytearray) -> Any:
+def _let_in(caller: Caller, through: Link, name: str, data: dict[str, Any], result: bytearray) -> Any:
     """What a host has answered for an op, through the gate; rows that do not pass are noted."""
     from sesh.ops import op_shapes
 
     check = gate.Check(far=True)
-    found = op_shapes.checked(name, result, check)
+    found = op_shapes.checked(name, data, result, check)
     if check.left_out:
         caller.note(op_shapes.left_out(check, through.destination.host))
     return found

@@ -19,12 +19,14 @@ from sesh.gate import (
     styled,
     table,
     text,
+    unstyled,
     whole,
     word,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from sesh.gate import Shape
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _SMALL = 4 << 20
 """Bytes of an answer that holds facts, and no output."""
+_LARGEST_SIDE = 1000
+"""Columns, and rows, of a screen, as of the terminal's model."""
 
 
 def _rgb(_check: gate.Check, value: object) -> str:
@@ -42,10 +46,12 @@ def _rgb(_check: gate.Check, value: object) -> str:
 
 
 _colour = either(whole(0, 255), _rgb)
+_side = whole(1, _LARGEST_SIDE)
+_place = whole(0, _LARGEST_SIDE)
 _run_of_cells = table(
     {
-        "column": whole(0, 0xFFFF),
-        "width": whole(0, 0xFFFF),
+        "column": _place,
+        "width": _place,
         "text": text,
         "fg": _colour,
         "bg": _colour,
@@ -53,19 +59,44 @@ _run_of_cells = table(
         "underline": word(10),
         "link": line,
     },
-    ("column", "text"),
+    ("column", "width", "text"),
 )
-_cells = table(
+_screen = table(
     {
-        "columns": whole(1, 0xFFFF),
-        "rows": whole(1, 0xFFFF),
-        "cursor": table({"row": whole(0, 0xFFFF), "column": whole(0, 0xFFFF)}, ("row", "column")),
+        "columns": _side,
+        "rows": _side,
+        "cursor": table({"row": _place, "column": _place, "visible": flag}, ("row", "column", "visible")),
         "title": line,
         "alternate": flag,
+        "colours": mapping(word(20), word(64)),
         "cells": items(items(_run_of_cells)),
     },
-    ("columns", "rows", "cursor", "cells"),
+    ("columns", "rows", "cursor", "title", "colours", "cells"),
 )
+
+
+def _cells(check: gate.Check, value: object) -> Any:
+    """A screen as runs of cells, which lie beside each other and within it: what is drawn of it is no larger."""
+    found = _screen(check, value)
+    if len(found["cells"]) > found["rows"]:
+        raise gate.Malformed(".cells are more than the rows")
+    for runs in found["cells"]:
+        end = 0
+        for run in runs:
+            if run["column"] < end:
+                raise gate.Malformed(".cells overlap")
+            end = run["column"] + run["width"]
+        if end > found["columns"]:
+            raise gate.Malformed(".cells are wider than the screen")
+    return found
+
+
+_SCREENS: dict[str, Shape] = {
+    "text": table({"text": unstyled, "lines": items(unstyled)}, ("text", "lines")),
+    "ansi": table({"text": styled, "lines": items(styled)}, ("text", "lines")),
+    "json": _cells,
+}
+"""What `views.screen` answers by the format; pictures are drawn here, and asked of no host."""
 _met = table({**gate.FACTS, "met": word(20)}, ("met", "match", "exit_code", "position"))
 _errors = mapping(session_name, gate.error)
 _row_error: dict[str, Shape] = {"error": gate.error}
@@ -141,7 +172,7 @@ _SHAPES: dict[str, Shape] = {
     "views.overview": table(
         {"sessions": rows(gate.session), "refusals": items(line), "home": text}, ("sessions", "refusals", "home")
     ),
-    "views.screen": either(_cells, table({"text": styled, "lines": items(styled)}, ("text",))),
+    "views.screen": _cells,
     "views.status": gate.session,
 }
 _LARGE = (
@@ -155,11 +186,23 @@ _LARGE = (
 )
 
 
-def checked(op: str, data: bytes | bytearray, check: gate.Check) -> Any:
-    """What a host has answered for an op. Raises ProtocolError where that is not of its shape."""
+def _shape(op: str, arguments: Mapping[str, Any]) -> Shape:
+    """What an op answers that was called with these arguments."""
+    if op == "views.screen":
+        return _SCREENS.get(arguments.get("form", "text"), _cells)
+    if op == "views.logs" and not arguments.get("ansi"):
+        return items(unstyled)
+    return _SHAPES.get(op, anything)
+
+
+def checked(op: str, arguments: Mapping[str, Any], data: bytes | bytearray, check: gate.Check) -> Any:
+    """What a host has answered for an op that it was asked for with these arguments.
+
+    Raises ProtocolError where that is not of its shape.
+    """
     if len(data) > _SMALL and op not in _LARGE:
         raise gate.malformed(op, f"is over {_SMALL >> 20} MiB")
-    return gate.checked(_SHAPES.get(op, anything), gate.value(data), op, check)
+    return gate.checked(_shape(op, arguments), gate.value(data), op, check)
 
 
 def left_out(check: gate.Check, host: str) -> str:

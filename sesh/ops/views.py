@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
     from sesh.ops.caller import Caller
     from sesh.ops.route import Route
+    from sesh.ops.target import Target
     from sesh.store.listing import Summary
     from sesh.vt.lines import Line, LineReader
 
 _FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html": "json"}
 """The formats of a screen, and in which of them the daemon is asked for it."""
+_PICTURES = ("svg", "html")
 _STATUS_TIMEOUT, _LOGS_TIMEOUT = 5.0, 30.0
 
 
@@ -87,8 +89,18 @@ def screen(_caller: Caller, name: str, form: str = "text") -> dict[str, Any]:
         text = data.decode("utf-8", "replace")
         return {"text": text, "lines": text.split("\n")}
     cells = parse(data)
-    if form == "json":
-        return cells
+    return cells if form == "json" else _picture(cells, form)
+
+
+def shown(target: Target, name: str, form: str) -> dict[str, Any]:
+    """What `screen` answers, with a picture drawn on this machine: one that a host has drawn may hold scripts."""
+    if form not in _PICTURES:
+        found: dict[str, Any] = target.call("views.screen", name=name, form=form)
+        return found
+    return _picture(target.call("views.screen", name=name, form="json"), form)
+
+
+def _picture(cells: dict[str, Any], form: str) -> dict[str, Any]:
     from sesh import wording
     from sesh.vt.render import pictures
 

@@ -23,6 +23,19 @@ GOOD: dict[str, Any] = {
     "columns": 80,
     "rows": 24,
 }
+SCRIPT = "<svg onload=alert(1)><script>alert(2)</script><a href='javascript:alert(3)'>"
+SCREEN: dict[str, Any] = {
+    "columns": 80,
+    "rows": 24,
+    "cursor": {"row": 0, "column": 0, "visible": True, "style": 0},
+    "title": SCRIPT,
+    "alternate": False,
+    "colours": {"foreground": SCRIPT, "1": SCRIPT, SCRIPT[:20]: "#fff"},
+    "cells": [
+        [{"column": 0, "width": 80, "text": SCRIPT, "fg": 1, "link": "javascript:alert(4)", "underline": SCRIPT[:10]}],
+        [{"column": 3, "width": 1, "text": "x", "fg": "#ff0000", "bold": SCRIPT, "link": 'https://x/"><script>'}],
+    ],
+}
 ODD_ROWS: dict[str, Any] = {
     "labels": {**GOOD, "labels": [1]},
     "missing": {"state": "running"},
@@ -192,6 +205,20 @@ def noted(bridge: Bridge) -> None:
     bridge.connection.receive()
 
 
+def screens(answer: object) -> Callable[[Bridge], None]:
+    """A list with one session, and of its screen always the same, whatever was asked for."""
+
+    def attack(bridge: Bridge) -> None:
+        bridge.greet()
+        while True:
+            asked = bridge.take(protocol.REQUEST)
+            lists = {"views.overview": overview(GOOD), "sessions.summaries": [GOOD]}
+            bridge.data(json.dumps(lists.get(str(asked.get("op")), answer)).encode())
+            bridge.say(protocol.RESPONSE, id=asked.get("id"), ok=True, notes=[])
+
+    return attack
+
+
 def misframes(bridge: Bridge) -> None:
     bridge.greet()
     bridge.take(protocol.REQUEST)
@@ -216,6 +243,10 @@ ATTACKS: dict[str, Callable[[Bridge], None]] = {
     "odd-error": answered(error={"code": ["x"], "message": 3}),
     "error": answered(error={"code": "refused", "message": f"no{ESCAPES}", "exit": 0}),
     "misframes": misframes,
+    "picture": screens({"text": SCRIPT, "lines": [SCRIPT]}),
+    "picture-cells": screens(SCREEN),
+    "picture-odd": screens({**SCREEN, "cells": [[{"column": 0, "width": 10**6, "text": SCRIPT}]]}),
+    "picture-null": answered(None),
     "odd-welcome": greets(version=[1], can={"op": 1}),
     "odd-protocol": greets(protocol="one"),
     "noted": noted,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -113,6 +115,39 @@ def test_a_host_s_odd_rows_leave_the_list_of_this_machine_whole(evil: Evil) -> N
 def test_what_is_not_of_its_shape_is_one_line(evil: Evil, attack: str, said: str) -> None:
     done = evil.sesh(attack, "--list")
     assert (done.code, done.stderr.count("\n"), said in done.stderr) == (1, 1, True), done
+
+
+@pytest.mark.parametrize("form", ["svg", "html"])
+def test_a_picture_of_a_host_s_session_holds_no_script_of_the_host(evil: Evil, form: str) -> None:
+    """It was drawn there, and printed as it came."""
+    done = evil.sesh("picture", "--screen", "good", "--format", form)
+    assert (done.code, done.stdout, "malformed" in done.stderr) == (1, "", True)
+    done = evil.sesh("picture-cells", "--screen", "good", "--format", form)
+    assert done.code == 0
+    assert "alert(1)" in done.stdout, "as text"
+    assert not re.search(r"<script|<svg onload|<[^>]*javascript:|<a href='", done.stdout)
+    if form == "svg":
+        ElementTree.fromstring(done.stdout)  # noqa: S314
+
+
+@pytest.mark.parametrize(
+    ("attack", "form"),
+    [("picture", "json"), ("picture-cells", "text"), ("picture-cells", "ansi"), ("picture-odd", "svg")]
+    + [("picture-null", form) for form in ("text", "ansi", "json", "svg", "html")],
+)
+def test_a_screen_in_another_shape_than_was_asked_for_is_one_line(evil: Evil, attack: str, form: str) -> None:
+    done = evil.sesh(attack, "--screen", "good", "--format", form)
+    assert (done.code, done.stderr.count("\n"), "malformed message: views.screen" in done.stderr) == (1, 1, True), done
+
+
+@pytest.mark.parametrize("attack", ["picture", "picture-odd"])
+def test_the_list_to_choose_from_stands_a_host_s_odd_screens(evil: Evil, attack: str) -> None:
+    """It died by a KeyError."""
+    evil.does(attack)
+    terminal = evil.home.terminal("@evil", "--pick", columns=200)
+    terminal.wait_for("malformed message: views.screen")
+    terminal.type("\x1b")
+    assert terminal.exit_code() == 1
 
 
 def test_notes_are_printable_and_not_without_end(evil: Evil) -> None:

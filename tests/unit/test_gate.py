@@ -42,6 +42,8 @@ _VALUES = st.recursive(
     max_leaves=30,
 )
 
+_ARGUMENTS: list[dict[str, Any]] = [{}, {"ansi": True}, {"form": "text"}, {"form": "ansi"}, {"form": "json"}]
+
 
 def texts(found: Any) -> list[str]:
     """All text in a value, save styled lines and what is not shown."""
@@ -65,14 +67,14 @@ def test_a_frame_passes_in_its_shape_or_is_a_protocol_error(kind: int, value: An
         assert found.get("exit_code") in (None, *range(256))
 
 
-@given(st.sampled_from(sorted(op_shapes._SHAPES)), _VALUES)
-def test_an_answer_passes_in_its_shape_or_is_a_protocol_error(op: str, value: Any) -> None:
+@given(st.sampled_from(sorted(op_shapes._SHAPES)), st.sampled_from(_ARGUMENTS), _VALUES)
+def test_an_answer_passes_in_its_shape_or_is_a_protocol_error(op: str, arguments: dict[str, Any], value: Any) -> None:
     check = gate.Check(far=True)
     try:
-        found = op_shapes.checked(op, json.dumps(value).encode(), check)
+        found = op_shapes.checked(op, arguments, json.dumps(value).encode(), check)
     except ProtocolError:
         return
-    if op in ("views.logs", "views.screen"):
+    if arguments in ({"ansi": True}, {"form": "ansi"}):
         found = json.loads(re.sub(gate._STYLES.removesuffix("|"), "", json.dumps(found, ensure_ascii=False)))
     assert not any(_ACTS.search(text) for text in texts(found))
 
@@ -88,7 +90,7 @@ def test_bytes_that_are_no_message_are_a_protocol_error(kind: int, payload: byte
 @given(st.sampled_from(sorted(op_shapes._SHAPES)), st.binary(max_size=200))
 def test_bytes_that_are_no_answer_are_a_protocol_error(op: str, payload: bytes) -> None:
     try:
-        op_shapes.checked(op, payload, gate.Check(far=True))
+        op_shapes.checked(op, {}, payload, gate.Check(far=True))
     except ProtocolError:
         return
 
@@ -100,6 +102,39 @@ def test_styled_lines_hold_text_and_sgr_alone(text: str) -> None:
     assert found.endswith("\x1b[0m")
     assert not _ACTS.search(re.sub(gate._STYLES.removesuffix("|"), "", found))
     assert "]52" not in re.findall("\x1b[^m]*", found)
+
+
+def _screen(*rows: list[dict[str, Any]], **words: Any) -> dict[str, Any]:
+    cursor = {"row": 0, "column": 0, "visible": True, "style": 0}
+    sides = {"columns": 80, "rows": 24}
+    return {**sides, "cursor": cursor, "title": "", "alternate": False, "colours": {}, "cells": list(rows), **words}
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "reason"),
+    [
+        ("text", _screen(), ".text is missing"),
+        ("ansi", _screen(), ".text is missing"),
+        ("text", {"text": "x"}, ".lines is missing"),
+        ("json", {"text": "x", "lines": ["x"]}, ".columns is missing"),
+        ("svg", {"text": "<svg onload=alert(1)>"}, ".columns is missing"),
+        ("json", _screen(columns=10**6), "columns is not a whole number"),
+        ("json", _screen([{"column": 79, "width": 2, "text": "xy"}]), "wider than the screen"),
+        ("json", _screen(*[[{"column": 0, "width": 80, "text": "x"}] * 2]), "overlap"),
+        ("json", _screen(*[[]] * 25), "more than the rows"),
+        ("json", _screen([{"column": 0, "text": "x"}]), "width is missing"),
+        ("json", _screen(colours={"1": 5}), "colours.1 is not text"),
+    ],
+)
+def test_a_screen_has_the_shape_of_the_format_that_was_asked_for(form: str, value: Any, reason: str) -> None:
+    with pytest.raises(ProtocolError, match=re.escape(reason)):
+        op_shapes.checked("views.screen", {"form": form}, json.dumps(value).encode(), gate.Check(far=True))
+
+
+def test_lines_that_were_asked_for_without_colours_have_none() -> None:
+    data = json.dumps(["\x1b[31mred\x1b[m"]).encode()
+    assert op_shapes.checked("views.logs", {"lines": 1}, data, gate.Check(far=True)) == ["[31mred[m"]
+    assert op_shapes.checked("views.logs", {"ansi": True}, data, gate.Check(far=True)) == ["\x1b[31mred\x1b[m"]
 
 
 def test_every_op_has_the_shape_of_what_it_answers() -> None:
@@ -115,7 +150,7 @@ def test_rows_beyond_the_bound_are_left_out_and_counted() -> None:
     check = gate.Check(far=True)
     row = {"name": "a", "state": "running"}
     data = json.dumps([row] * (gate.MOST_ROWS + 5)).encode()
-    assert len(op_shapes.checked("sessions.summaries", data, check)) == gate.MOST_ROWS
+    assert len(op_shapes.checked("sessions.summaries", {}, data, check)) == gate.MOST_ROWS
     assert check.left_out == 5
 
 

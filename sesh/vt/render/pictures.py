@@ -79,7 +79,7 @@ def _css(value: str) -> str:
 def _pieces(run: Run) -> Iterator[Piece]:
     """What is drawn as one, as (column, width, text): plain characters together, all others alone."""
     column, start, held = run["column"], run["column"], ""
-    for cluster, width in clusters(run["text"]):
+    for cluster, width in clusters(run["text"])[: run["width"]]:  # more than cells are from no terminal
         if width == 1 and cluster < "\u2000" and len(cluster) == 1:
             held += cluster
         else:
