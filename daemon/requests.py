@@ -113,6 +113,7 @@ class Requests:
                 failure = InternalError("the session's emulator cannot be loaded now; try again")
                 connection.refuse(request.number, failure)
                 return
+            request.data = b""  # none of these takes any
             self.deferred.append((session.log.head, time.monotonic(), handler, request))
         else:
             self._carry_out(handler, request)

@@ -33,6 +33,8 @@ MAX_CONNECTIONS = 400
 """Connections at once. Beyond it the oldest idle one is closed for a new one, which else waits in the backlog."""
 MAX_UNSENT = 32 << 20
 """Bytes of answers that a connection may leave unread and still make requests."""
+HELD_EACH, MAX_HELD = 32 << 10, 16 << 20
+"""Bytes of unfinished frames and requests: those of one connection that do not count, and of all others together."""
 TURN = 0.01
 """Seconds for which one connection's frames are handled before it is the others' turn."""
 CROWDED = 0.2
@@ -304,7 +306,10 @@ class Server:
             if events & READ and not connection.closed and not connection.receive():
                 self.drop(connection)
                 return False
-            return self._handle_frames(connection)
+            alone = self._handle_frames(connection)
+            if connection.held > HELD_EACH:
+                self._bound_held()
+            return alone
         except SeshError as error:
             self.session.faults.note("a connection was closed", error)
             self.drop(connection)
@@ -313,6 +318,17 @@ class Server:
             if not self.on_probation:
                 self.drop(connection)
             raise
+
+    def _bound_held(self) -> None:
+        """Closes connections that have sent no rest for longest, until all together hold no more than they may."""
+        holders = [each for each in self.connections.values() if each.held > HELD_EACH]
+        left = sum(each.held for each in holders)
+        for each in sorted(holders, key=lambda each: each.heard_at):
+            if left <= MAX_HELD:
+                return
+            left -= each.held
+            self.session.faults.note("a connection was closed: too many requests are unfinished")
+            self.drop(each)
 
     def _handle_frames(self, connection: Connection) -> bool:
         """Handles the frames that a connection has sent, for a limited time.

@@ -172,6 +172,11 @@ class Decoder:
         """The bytes of a frame that has not come whole yet."""
         return bytes(self._buffer)
 
+    @property
+    def held(self) -> int:
+        """How many these are."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """The frames that `data` completes, as (type, payload).
 

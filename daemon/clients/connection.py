@@ -78,8 +78,8 @@ class Connection:
         self.closing = False
         self.closed = False
         self.blocked = False
-        self.progress_at = time.monotonic()
-        """When the other side last took bytes."""
+        self.progress_at = self.heard_at = time.monotonic()
+        """When the other side last took bytes, and when it last sent some."""
         self.unsent = 0
         self.unanswered = 0
         """Requests that have not been answered yet."""
@@ -95,6 +95,11 @@ class Connection:
     def listening(self) -> bool:
         """Whether its frames are still handled."""
         return not (self.closed or self.closing)
+
+    @property
+    def held(self) -> int:
+        """Bytes that it has sent of a frame, or of a request, whose rest is yet to come."""
+        return len(self.data) + self.decoder.held
 
     @property
     def idle(self) -> bool:
@@ -116,6 +121,7 @@ class Connection:
             data = self.socket.recv(_READ)
         except OSError as error:
             return error.errno == EAGAIN
+        self.heard_at = time.monotonic()
         self.backlog += self.decoder.feed(data)
         return bool(data)
 

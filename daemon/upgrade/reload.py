@@ -19,6 +19,7 @@ from sesh import PROGRAM, __version__, paths, platform, protocol
 from sesh.daemon.upgrade import state as states
 from sesh.errors import Busy, ExitCode, Refused, SeshError
 from sesh.lean import signal
+from sesh.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,12 +102,15 @@ class _Reload:
         if self._must_wait():
             self._soon(self._start_trial)
             return
-        memory = _memory(self._state())
-        self._output, write_end = os.pipe()
+        state = self._state()
         words = [self._python, "-I", "-c", _TRIAL.format(path=self._path)]
-        actions = [(os.POSIX_SPAWN_DUP2, memory, 0)]
-        actions += [(os.POSIX_SPAWN_DUP2, write_end, descriptor) for descriptor in (1, 2)]
+        held: list[int] = []
         try:
+            held.append(_memory(state))
+            held += os.pipe()
+            memory, self._output, write_end = held
+            actions = [(os.POSIX_SPAWN_DUP2, memory, 0)]
+            actions += [(os.POSIX_SPAWN_DUP2, write_end, descriptor) for descriptor in (1, 2)]
             self._pid = os.posix_spawn(
                 self._python,
                 words,
@@ -115,12 +119,13 @@ class _Reload:
                 setsigmask=(),
                 setsigdef=(signal.SIGHUP, signal.SIGINT, signal.SIGPIPE),
             )
-        except OSError as error:
-            os.close(self._output)
-            raise Refused(f"cannot execute {self._python}: {error.strerror}; {self._unchanged()}") from error
+            held.remove(self._output)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise Refused(f"cannot execute {printable(self._python)}: {why}; {self._unchanged()}") from error
         finally:
-            os.close(memory)
-            os.close(write_end)
+            for descriptor in held:
+                os.close(descriptor)
         self._soon(self._check_trial)
 
     def _check_trial(self) -> None:
@@ -197,6 +202,7 @@ class _Reload:
 
 def _memory(state: dict[str, Any]) -> int:
     """A descriptor of memory with the state in it; no file name leads to it."""
+    view = memoryview(protocol.encode(state))
     if hasattr(os, "memfd_create"):
         memory = os.memfd_create("sesh")
     else:
@@ -204,7 +210,6 @@ def _memory(state: dict[str, Any]) -> int:
         memory = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, paths.OWN)
         os.unlink(path)
     try:
-        view = memoryview(protocol.encode(state))
         while view:
             view = view[os.write(memory, view) :]
         os.lseek(memory, 0, os.SEEK_SET)

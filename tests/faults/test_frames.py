@@ -16,7 +16,7 @@ import pytest
 from sesh import protocol, wire
 from sesh.daemon.loop.fault_log import KEPT
 from sesh.daemon.requests import REQUESTS
-from sesh.errors import Busy, ProtocolError, SeshError, TimedOut, Unreachable
+from sesh.errors import Busy, ProtocolError, Refused, SeshError, TimedOut, Unreachable
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, rounds, wait_until
 
@@ -55,6 +55,17 @@ def closed(connection: wire.Connection, within: float = 5) -> bool:
 
 def message(kind: int, text: bytes) -> bytes:
     return protocol.frame(kind, text)
+
+
+@pytest.mark.parametrize("python", ["a\0b", "\0", "/no/such", "\ud800"])
+def test_a_reload_that_cannot_begin_leaves_no_descriptor(work: Daemons, python: str) -> None:
+    """posix_spawn raises ValueError for a NUL, and its pipe stayed open."""
+    pid = work.ask("work", "status")["session"]["daemon_pid"]
+    before = os.listdir(f"/proc/{pid}/fd")
+    for _ in range(5):
+        with pytest.raises(Refused, match="cannot execute"):
+            work.ask("work", "reload", python=python, path=["x\0"])
+    wait_until(lambda: os.listdir(f"/proc/{pid}/fd") == before, what="as many descriptors as before")
 
 
 MALFORMED = [
@@ -141,6 +152,32 @@ def test_r16_a_thousand_idle_connections_keep_nobody_out(work: Daemons) -> None:
             connection.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert work.alive("work")
+
+
+@pytest.mark.parametrize("kind", ["data", "frame"])
+def test_what_connections_leave_unfinished_takes_bounded_memory_together(work: Daemons, kind: str) -> None:
+    """100 connections with 4 MB of DATA each and no request cost 405 MB."""
+    block = protocol.frame(protocol.DATA, b"x" * protocol.CHUNK)
+    part = block * 15 if kind == "data" else protocol.header(protocol.DATA, protocol.LARGEST_PAYLOAD) + b"x" * 1_000_000
+    pid = work.ask("work", "status")["session"]["daemon_pid"]
+    crowd: list[wire.Connection] = []
+    before, peak = resident(pid), 0
+    try:
+        for _ in range(100):
+            crowd.append(wire.connect("work"))
+            crowd[-1].send(HELLO + part)
+            crowd[-1].send(protocol.frame(protocol.PING, b"") if kind == "data" else b"x")
+            peak = max(peak, resident(pid))
+        with wire.connect("work") as asking:
+            asking.hello("request")
+            asking.send(block * 15)
+            asking.request("summary")
+        assert peak - before < 32 << 20
+        assert closed(crowd[0])
+        assert not closed(crowd[-1], 0.1)
+    finally:
+        for connection in crowd:
+            connection.close()
 
 
 def test_r17_another_major_version_is_refused_in_one_line_and_harms_nothing(work: Daemons) -> None:
