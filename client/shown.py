@@ -11,6 +11,7 @@ import time
 
 from sesh import paths, platform
 from sesh.errors import Refused
+from sesh.store import shapes
 
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
@@ -62,8 +63,11 @@ class Shown:
             content = paths.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
             first, *rest = content.decode().splitlines() or [""]
             for line in rest if first == self._terminal else ():
-                session, position, at = line.split()
-                left[session] = (int(position), int(at))
+                session, *numbers = line.split()
+                position, at = map(int, numbers)
+                if not (shapes.identifier(session) and shapes.natural(position) and shapes.moment(at)):
+                    return {}
+                left[session] = (position, at)
             return left
         except (Refused, OSError, ValueError):
             return {}

@@ -15,6 +15,7 @@ from sesh.errors import InvalidHost, Refused
 from sesh.lean import Lock
 from sesh.names import check_host, is_name
 from sesh.store import shapes
+from sesh.store.shapes import every, has, line, number, table, text, truth, under_any_key, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +36,16 @@ _LARGEST = 4 << 20
 _HEAD = 1 << 10
 """Bytes of a file of names beside its rows."""
 _RECORD, _FAILED, _NAMES, SYNCED = ".json", ".failed", ".names", ".synced"
+_SHAPES: dict[str, shapes.Shape] = {
+    _RECORD: {
+        "word": line, "key": text, "user": line, "hostname": line, "port": line, "first_used": line, "last_used": line,
+        "version": line, "asks": truth, "round_trip": number,
+    },
+    _FAILED: {},
+    _NAMES: {"sessions": every(table)},
+    SYNCED: {"paths": under_any_key(has({"digest": text, "young": words, "content": text}))},
+}  # fmt: skip
+"""What is in each of them."""
 _writing = Lock()
 
 
@@ -49,13 +60,12 @@ class KnownRemote:
     __slots__ = ("first_used", "host", "hostname", "key", "last_used", "port", "user", "version")
 
     def __init__(self, record: Mapping[str, Any]) -> None:
-        def text(key: str) -> str:
-            value = record.get(key)
-            return value if isinstance(value, str) else ""
+        def word(key: str) -> str:
+            return record.get(key) or ""
 
-        self.host, self.key = text("word"), text("key")
-        self.user, self.hostname, self.port = text("user"), text("hostname"), text("port")
-        self.first_used, self.last_used, self.version = text("first_used"), text("last_used"), text("version")
+        self.host, self.key = word("word"), word("key")
+        self.user, self.hostname, self.port = word("user"), word("hostname"), word("port")
+        self.first_used, self.last_used, self.version = word("first_used"), word("last_used"), word("version")
 
     def __repr__(self) -> str:
         return f"KnownRemote({self.host!r}, {self.key!r})"
@@ -217,7 +227,7 @@ def read(path: str) -> dict[str, Any]:
     """The content of one of these files; empty where it is missing, broken or a link. Raises Refused."""
     paths.trusted(os.path.dirname(path), "XDG_STATE_HOME")
     try:
-        return shapes.read(path, {}, _LARGEST) or {}
+        return _content(path) or {}
     except Refused:
         return {}
 
@@ -233,13 +243,18 @@ def damage() -> list[str]:
         if entry.startswith(".") or not entry.endswith(_RECORD):
             continue
         try:
-            found = shapes.read(path, {}, _LARGEST)
+            found = _content(path)
         except Refused as error:
             errors.append(str(error))
             continue
         if found is not None and not _is_record(path, KnownRemote(found)):
             errors.append(str(paths.damaged(path, "not the record of a host")))
     return errors
+
+
+def _content(path: str) -> dict[str, Any] | None:
+    """What one of these files holds. Raises Refused for what cannot be believed."""
+    return shapes.read(path, _SHAPES[os.path.splitext(path)[1]], _LARGEST)
 
 
 def _is_record(path: str, remote: KnownRemote) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from sesh import paths
+from sesh.errors import Refused
 from sesh.store import records
 
 TYPE_CHECKING = False
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 """The variables of the screen that the newest client on this machine sits at."""
 _MAX_VALUE = 1024
+_LARGEST = 64 << 10
+"""Bytes of the file."""
 
 
 def displays(sent: object) -> dict[str, str]:
@@ -53,11 +56,13 @@ def update(session_id: str, name: str, changes: Mapping[str, str], *, renamed: b
 
 def _read(session_id: str) -> dict[str, str] | None:
     try:
-        with open(records.environment_path(session_id), encoding="utf-8", errors="surrogateescape") as lines:
-            pairs = (line.rstrip("\n").partition("=") for line in lines)
-            return {key: value for key, _, value in pairs}
-    except OSError:
+        content = paths.read_own(records.environment_path(session_id), _LARGEST)
+    except (OSError, Refused):
         return None
+    if content is None:
+        return None
+    pairs = (line.partition("=") for line in content.decode("utf-8", "surrogateescape").split("\n") if line)
+    return {key: value for key, _, value in pairs}
 
 
 def use_agent(session_id: str, sockets: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ from sesh.errors import InternalError, NotFound, SeshError, Unreachable, UsageEr
 from sesh.ops import calls, child, find
 from sesh.ops.caller import Caller, Question
 from sesh.ops.origin import Origin
-from sesh.store import records, results
+from sesh.store import records, results, shapes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 16
 _MOST = 1 << 20
-_LONGEST_ID = 64
 _LOOKS = 5
 """How often a session is looked for that is renamed again and again meanwhile."""
 
@@ -231,8 +230,8 @@ def _by_id(session_id: str, known_as: str = "") -> tuple[str, wire.Connection] |
 def _checked_id(word: object) -> str:
     """The id of a session in a request, empty where there is none. Raises UsageError for what is none."""
     session_id = str(word or "")
-    if session_id and not (session_id.isalnum() and session_id.isascii() and len(session_id) <= _LONGEST_ID):
-        raise UsageError(f"the id of a session is letters and digits, {_LONGEST_ID} at the most")
+    if session_id and not shapes.identifier(session_id):
+        raise UsageError(f"the id of a session is letters and digits, {shapes.LONGEST_ID} at the most")
     return session_id
 
 

@@ -293,7 +293,7 @@ def _kept(name: str, number: int | None) -> Answer | None:
         "n": 1,
         "command": result.get("command"),
         "cwd": None,
-        "started": float(result.get("ended") or 0) - duration,
+        "started": max(0.0, float(result.get("ended") or 0) - duration),
         "duration": duration,
         "exit_code": result.get("exit_code"),
         "output_bytes": len(output),

@@ -24,8 +24,8 @@ FORMAT = 1
 LARGEST = 1 << 20
 """Bytes of a checkpoint, its first line apart."""
 _LONGEST_HEADER = 64 << 10
-_SHAPE = {"written": shapes.text, "last_activity": shapes.text, "cwd": shapes.text, "title": shapes.text,
-          "model": shapes.table, "history": shapes.tables}  # fmt: skip
+_SHAPE = {"written": shapes.line, "last_activity": shapes.line, "cwd": shapes.line, "title": shapes.line,
+          "model": shapes.table, "history": shapes.every(shapes.has(shapes.RUN))}  # fmt: skip
 
 
 def write(number: str, header: Header, data: bytes) -> None:
@@ -40,7 +40,7 @@ def read(number: object) -> tuple[Header, bytes] | None:
 
 def _read(number: object, most: int) -> tuple[Header, bytes] | None:
     """The same with at most so many bytes, and some more."""
-    if not (isinstance(number, str) and number.isalnum()):
+    if not (isinstance(number, str) and shapes.identifier(number)):
         return None
     path = records.checkpoint_path(number)
     content = paths.read_own(path, _LONGEST_HEADER + most, whole=False)

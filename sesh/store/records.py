@@ -13,7 +13,7 @@ import time
 from sesh import paths, platform, protocol
 from sesh.errors import Refused
 from sesh.store import shapes
-from sesh.store.shapes import pairs, text, truth, whole, words
+from sesh.store.shapes import code, identifier, line, natural, pairs, process, truth, whole, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ OLDEST = 7 * 86400.0
 _LARGEST = 4 << 20
 """Bytes: a command may be long."""
 _SHAPE = {
-    "id": text, "machine": text, "machine_name": text, "boot": text, "daemon_pid": whole, "daemon_start": text,
-    "pid": whole, "created": text, "last_activity": text, "cwd": text, "command": words, "labels": pairs,
-    "columns": whole, "rows": whole, "tty": text, "tty_number": whole, "terminals": whole, "keep": truth,
-    "shell": truth, "job": truth, "exit_code": whole, "signal": whole, "ended": text, "version": text,
+    "id": identifier, "machine": line, "machine_name": line, "boot": line, "daemon_pid": process, "daemon_start": line,
+    "pid": process, "created": line, "last_activity": line, "cwd": line, "command": words, "labels": pairs,
+    "columns": natural, "rows": natural, "tty": line, "tty_number": whole, "terminals": natural, "keep": truth,
+    "shell": truth, "job": truth, "exit_code": code, "signal": code, "ended": line, "version": line,
 }  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def readable(name: str) -> Record | None:
 def _number(name: str) -> str:
     """The id in a session's record; a word that no link has where there is none."""
     number = (readable(name) or {}).get("id")
-    return number if isinstance(number, str) and number.isalnum() else "none"
+    return number if isinstance(number, str) else "none"
 
 
 def remove(name: str, number: str = "") -> None:

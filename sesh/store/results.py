@@ -13,7 +13,7 @@ import time
 from sesh import paths, protocol
 from sesh.errors import Refused
 from sesh.store import shapes
-from sesh.store.shapes import number, table, text, truth, whole, words
+from sesh.store.shapes import RUN, code, has, identifier, line, moment, natural, number, truth, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ OLDEST = 7 * 24 * 3600.0
 _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
 _SHAPE = {
-    "exit_code": whole, "signal": whole, "duration": number, "timed_out": truth, "truncated": truth, "cpu": number,
-    "memory": number, "name": text, "id": text, "command": words, "directory": text, "ended": number, "position": whole,
-    "events": whole, "reason": text, "run": table, "job": truth,
+    "exit_code": code, "signal": code, "duration": number, "timed_out": truth, "truncated": truth, "cpu": number,
+    "memory": number, "name": line, "id": identifier, "command": words, "directory": line, "ended": moment,
+    "position": natural, "events": natural, "reason": line, "run": has(RUN), "job": truth,
 }  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def rename(session_id: str, name: str) -> None:
 
 def by_id(session_id: str) -> Result | None:
     """The result of the session with this id. Raises Refused for a damaged one."""
-    return _read(_path(session_id, ".json")) if session_id.isalnum() else None
+    return _read(_path(session_id, ".json")) if shapes.identifier(session_id) else None
 
 
 def newest(name: str) -> Result | None:

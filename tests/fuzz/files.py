@@ -5,40 +5,32 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
-from sesh import config, platform
+from sesh import config, paths, platform
+from sesh.cli import views
+from sesh.client.shown import Shown
 from sesh.daemon import checkpoint
+from sesh.daemon.shell import variables
 from sesh.errors import NotFound, Refused, SeshError, UsageError
-from sesh.ops import dormant, follow, layout, leftovers
+from sesh.ops import dormant, enter, follow, jobs, layout, leftovers, shell
+from sesh.ops import views as ops_views
 from sesh.ops.caller import Caller
 from sesh.remote import eventlog, known
 from sesh.remote.sync import fingerprint, sync
-from sesh.store import checkpoints, listing, records
-from tests.fuzz import grammar
+from sesh.store import checkpoints, listing, records, results
+from tests.fuzz import grammar, values
 from tests.fuzz.place import own_home
 from tests.fuzz.target import Check, Target, pure
+from tests.fuzz.values import changed
 from tests.support import Home
 
 _ID = "0123456789abcdef"
-_ODD: tuple[Any, ...] = (
-    None, True, -1, 0, 1.5, 10**30, "", "x" * 3000, "\x1b]0;t\x07\n", "\0", "\ud800", [], [[]], {}, {"a": 1}, [1],
-    ["x"], "2026-01-01T00:00:00Z", "9999999999999-13-41", "é", "-x", "../x", "a=b", float("nan"), float("inf"),
-)  # fmt: skip
-
-
-def _with_odd(rng: random.Random, values: dict[str, Any], most: int = 2) -> dict[str, Any]:
-    """The values with a few replaced by something else, or left out."""
-    changed = dict(values)
-    for _ in range(rng.randint(0, most)):
-        key = rng.choice(list(values))
-        if rng.random() < 0.2:
-            changed.pop(key, None)
-        else:
-            changed[key] = rng.choice(_ODD)
-    return changed
+_KEY = "me@box.example:22"
 
 
 def told(error: SeshError, first: str = "", last: str = "") -> None:
@@ -88,10 +80,9 @@ def _config() -> Iterator[Check]:
 def _layout(rng: random.Random) -> bytes:
     entry = {"name": "work", "host": None, "directory": "/tmp", "command": ["sh", "-c", "x"], "labels": {"k": "v"}}
     entries = [
-        {**_with_odd(rng, entry), **({"name": f"n{at}"} if rng.random() < 0.7 else {})}
-        for at in range(rng.randint(0, 4))
+        {**changed(rng, entry), **({"name": f"n{at}"} if rng.random() < 0.7 else {})} for at in range(rng.randint(0, 4))
     ]
-    whole = rng.choice((entries, _with_odd(rng, {"version": 1, "sessions": entries}, 1), rng.choice(_ODD)))
+    whole = rng.choice((entries, changed(rng, {"version": 1, "sessions": entries}, 1), rng.choice(values.ODD)))
     return json.dumps(whole, ensure_ascii=rng.random() < 0.5, indent=rng.choice((None, 1))).encode(
         "utf-8", "surrogatepass"
     )
@@ -161,7 +152,7 @@ def _record(rng: random.Random) -> bytes:
     }  # fmt: skip
     if rng.random() < 0.8:
         record |= {"machine": platform.machine()}
-    return json.dumps(_with_odd(rng, record, 4)).encode("utf-8", "surrogatepass")
+    return json.dumps(changed(rng, record, 4)).encode("utf-8", "surrogatepass")
 
 
 def _put(home: Home, name: str, data: bytes) -> None:
@@ -177,6 +168,22 @@ def _outcome(call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
         return None
 
 
+def _shown(found: list[dict[str, Any]]) -> None:
+    """Whatever looks at all sessions, or at one without a daemon, tells what it can, and refuses the rest in a line."""
+    caller, now = Caller(), time.time()
+    views.Table(80).lines(found, now)
+    listing.refusals()
+    known.damage()
+    _outcome(layout.sessions, caller)
+    status = _outcome(ops_views.status, caller, "work")
+    if status is not None:
+        views._described(status)
+    json.dumps(_outcome(shell.history, caller, "work"))
+    _outcome(jobs.result, caller, "work")
+    _outcome(follow.ended, caller, "work")
+    _outcome(shell.history_output, caller, "work", 1)
+
+
 @contextmanager
 def _records() -> Iterator[Check]:
     with own_home() as home:
@@ -190,11 +197,20 @@ def _records() -> Iterator[Check]:
             assert len(listing.refusals()) == 1 - len(found)
             listing.current()
             _outcome(records.read, "work")
+            _shown(found)
             for row in leftovers._sessions():
                 row.facts()
             _outcome(dormant.screen, "work", "text")
 
         yield check
+
+
+def _run_facts(number: int) -> dict[str, Any]:
+    command: Any = ["make", "-j8"] if number == 1 else "make | less"
+    return {
+        "n": number, "command": command, "cwd": "/tmp", "started": 1767225600.5, "duration": 1.25, "exit_code": 0,
+        "output_bytes": 10,
+    }  # fmt: skip
 
 
 def _checkpoint(rng: random.Random) -> bytes:
@@ -209,22 +225,25 @@ def _checkpoint(rng: random.Random) -> bytes:
     }
     header = {
         "format": checkpoints.FORMAT, "written": "2026-01-01T00:00:00Z", "last_activity": "2026-01-01T00:00:00Z",
-        "cwd": "/", "title": "t", "model": _with_odd(rng, model, 1),
+        "cwd": "/", "title": "t", "model": changed(rng, model, 1), "history": [_run_facts(1), _run_facts(2)],
     }  # fmt: skip
     data = grammar.output(rng, 20, tuple(grammar.KINDS))
-    return json.dumps(_with_odd(rng, header, 1)).encode("utf-8", "surrogatepass") + b"\n" + data
+    return json.dumps(changed(rng, header, 4)).encode("utf-8", "surrogatepass") + b"\n" + data
 
 
 @contextmanager
 def _checkpoints() -> Iterator[Check]:
     with own_home() as home:
-        _put(home, "work.json", json.dumps({"name": "work", "id": _ID, "machine": "m"}).encode())
+        _put(home, "work.json", json.dumps({"name": "work", "id": _ID, "machine": platform.machine()}).encode())
 
         def check(case: bytes) -> None:
             """It gives an emulator without errors, or nothing; the list and `--logs` bear it."""
             _put(home, f".checkpoint.{_ID}", case)
             checkpoints.header(_ID)
-            json.dumps(listing.summaries(0.2))
+            rows = listing.summaries(0.2)
+            assert [row["name"] for row in rows] == ["work"]
+            json.dumps(rows)
+            _shown(rows)
             found = _outcome(checkpoints.read, _ID)
             if found is not None:
                 try:
@@ -234,6 +253,111 @@ def _checkpoints() -> Iterator[Check]:
                 assert emulator.errors == 0, repr(emulator.last_error)
             _outcome(dormant.last_lines, "work", 50, ansi=True)
             _outcome(dormant.screen, "work", "json")
+
+        yield check
+
+
+def _result(rng: random.Random) -> bytes:
+    result = {
+        "exit_code": 3, "signal": None, "duration": 1.5, "timed_out": False, "truncated": False, "cpu": 0.5,
+        "memory": 10000, "name": "work", "id": _ID, "command": ["make"], "directory": "/", "ended": 1767225600.5,
+        "position": 10, "events": 4, "reason": "exited", "run": _run_facts(1), "job": rng.random() < 0.7,
+    }  # fmt: skip
+    return json.dumps(changed(rng, result, 3)).encode("utf-8", "surrogatepass")
+
+
+@contextmanager
+def _results() -> Iterator[Check]:
+    with own_home() as home:
+        os.makedirs(results.directory(), mode=0o700)
+        _put(home, f".results/{_ID}.out", b"made\r\n")
+
+        def check(case: bytes) -> None:
+            """It tells how the session ended, or is named among what is damaged."""
+            _put(home, f".results/{_ID}.json", case)
+            found = results.every()
+            assert len(results.damage()) == 1 - len(found)
+            _outcome(results.by_id, _ID)
+            _shown([])
+
+        yield check
+
+
+def _remote(rng: random.Random) -> bytes:
+    moment = "2026-01-01T00:00:00Z"
+    record = {
+        "word": "box", "key": _KEY, "user": "me", "hostname": "box.example", "port": "22", "first_used": moment,
+        "last_used": moment, "version": "1", "asks": False, "round_trip": 0.01,
+    }  # fmt: skip
+    rows = [{"name": "work", "state": "running", "cwd": "/"}, {"name": "other", "state": "lost", "cwd": None}]
+    seals = {"dir": {"digest": "0a", "young": ["inner"], "content": "0b"}}
+    files = [record, {"word": "box", "sessions": rows}, {"key": _KEY, "paths": seals}, {"word": "box"}]
+    return json.dumps([changed(rng, each) for each in files]).encode("utf-8", "surrogatepass")
+
+
+@contextmanager
+def _remotes() -> Iterator[Check]:
+    with own_home() as home:
+        os.makedirs(known.directory(), mode=0o700)
+        os.makedirs(os.path.join(home.path, "dir"))
+        home.write("dir/inner", "x")
+        paths_of = [
+            known.path_of(_KEY, ".json"),
+            *(known.path_of("box", each) for each in (".names", ".synced", ".failed")),
+        ]
+
+        def check(case: bytes) -> None:
+            """A remote is known or named as damaged; what is not believed of its sessions counts as nothing."""
+            try:
+                contents = [json.dumps(each).encode() for each in json.loads(case)]
+            except (ValueError, TypeError, RecursionError):
+                contents = []
+            for path, content in zip(paths_of, [*contents, case, case, case, case], strict=False):
+                home.write(os.path.relpath(path, home.path), content, mode=0o600)
+            found = known.all()
+            assert len(known.damage()) == 1 - len(found)
+            for remote in found:
+                json.dumps([remote.host, remote.version])
+                assert remote.host.isprintable()
+            json.dumps(known.names("box"))
+            known.failed_recently("box")
+            known.add_name("box", "third")
+            sealed = known.read(paths_of[2]).get("paths") or {}
+            fingerprint.HomeDirectory(home.path).tree("dir").matches(sealed.get("dir"))
+            _outcome(layout.sessions, Caller())
+
+        yield check
+
+
+def _notes(rng: random.Random) -> bytes:
+    """What a terminal was shown, and the names attached last, in the lines of their files."""
+    words = [str(each) for each in (*values.ODD_TEXTS, *values.ODD_NUMBERS)]
+    lines = [
+        rng.choice(("work", "@box work", "@-x work", f"{_ID} 10 1767225600", *words)) for _ in range(rng.randint(0, 5))
+    ]
+    numbers = [f"{_ID} {rng.choice(words)} {rng.choice((*words, '1767225600'))}" for _ in range(rng.randint(0, 3))]
+    return "\n".join([*lines, *numbers]).encode("utf-8", "surrogatepass")
+
+
+@contextmanager
+def _noted() -> Iterator[Check]:
+    with own_home() as home, mock.patch.object(platform, "start_time", return_value="1"):
+
+        def check(case: bytes) -> None:
+            """What is not of its form counts as nothing, and is written anew."""
+            _put(home, f".terminal.{os.getsid(0)}", b"/dev/pts/1\t1\n" + case)
+            _put(home, ".recent", case)
+            _put(home, f".env.{_ID}", case)
+            shown = Shown("/dev/pts/1")
+            json.dumps(shown.positions)
+            for session in [*shown.positions, _ID]:
+                assert shown.since(session).isprintable()
+            shown.leave(_ID, 5)
+            assert Shown("/dev/pts/1").positions[_ID] == 5
+            enter.recent()
+            paths.remember("work")
+            assert paths.recent()[0] == "work"
+            variables.update(_ID, "work", {"DISPLAY": ":1"})
 
         yield check
 
@@ -249,7 +373,7 @@ def _log(rng: random.Random) -> bytes:
             "session": "work",
             "seq": 1,
         }
-        lines.append(json.dumps(_with_odd(rng, event)).encode("utf-8", "surrogatepass"))
+        lines.append(json.dumps(changed(rng, event)).encode("utf-8", "surrogatepass"))
     return b"\n".join(lines)
 
 
@@ -282,5 +406,8 @@ TARGETS = (
     Target("sync", _list, _sync, tuple(line.encode() for line in _LINES)),
     Target("records", _record, _records, _JSON),
     Target("checkpoints", _checkpoint, _checkpoints, _JSON),
+    Target("results", _result, _results, _JSON),
+    Target("remotes", _remote, _remotes, _JSON),
+    Target("notes", _notes, _noted),
     Target("eventlog", _log, _events, _JSON),
 )

@@ -34,6 +34,9 @@ CONTENTS = {
     "huge": HUGE,
     "half a pair": b'{"machine": "m", "cwd": "\\ud800"}',
     "bytes": bytes(range(256)),
+    "a long id": json.dumps({"machine": platform.machine(), "id": "x" * 300}).encode(),
+    "an id that leads elsewhere": json.dumps({"machine": platform.machine(), "id": "../x"}).encode(),
+    "a pid that is none": json.dumps({"machine": platform.machine(), "id": "1", "daemon_pid": 2**40}).encode(),
 }
 
 
@@ -131,6 +134,30 @@ def test_a_bad_result_and_a_bad_note_cost_themselves_alone(home: Home, sesh: Ses
     doctor = sesh("--doctor", "--json").json()["checks"]
     assert any(entry in each["message"] for each in doctor if each["check"] == "files"), doctor
     assert "there is no previous session" in sesh("--attach", "-").stderr
+
+
+def test_a_bad_record_of_a_host_costs_that_host_alone(home: Home, sesh: Sesh) -> None:
+    """Half of a surrogate pair in a key ended each of these with an internal error."""
+    sesh("--open", "good", "--", "sleep", "1000")
+    os.makedirs(os.path.join(home.path, ".local/state/sesh/remotes"), mode=0o700)
+    bad = home.write(".local/state/sesh/remotes/0.json", '{"word": "box", "key": "\\ud800"}', mode=0o600)
+    for words in (["--list"], ["--sweep"], ["--export"], ["--grep", "x"], ["--doctor"], ["--kill", "good"]):
+        done = sesh(*words)
+        assert "internal error" not in done.stdout + done.stderr, (words, done)
+        assert done.code == (words[0] in ("--grep", "--doctor")), (words, done)
+    assert bad in sesh("--list").stderr
+
+
+@pytest.mark.parametrize("started", ["1e300", "-1e300", "NaN", "1e999", '"then"', "[]", "9" * 400])
+def test_a_time_that_no_calendar_has_costs_what_was_kept_alone(home: Home, sesh: Sesh, started: str) -> None:
+    record = {"name": "lost", "id": "0a", "machine": platform.machine(), "command": ["sh"]}
+    home.write(".sesh/lost.json", json.dumps(record), mode=0o600)
+    history = f'[{{"n": 1, "command": ["x"], "cwd": "/", "started": {started}, "duration": 1, "exit_code": 0}}]'
+    home.write(".sesh/.checkpoint.0a", f'{{"format": 1, "history": {history}}}\n', mode=0o600)
+    for words in (["--history", "lost"], ["--list"], ["--grep", "x"], ["--screen", "lost"]):
+        done = sesh(*words)
+        assert "internal error" not in done.stderr, (words, done)
+    assert "lost" in sesh("--list").stdout
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -214,7 +214,7 @@ KNOWN = {
         _checkpoint _deliver _found _stirred delivered filter on_key on_output timers""",
     Connection: """_acknowledged _out backlog client closing creator data decoder descriptor progress_at reader role
         unanswered waits
-        _follows _told before_output blocked closed socket unsent""",
+        _follows _told before_output blocked closed heard_at socket unsent""",
 }
 """What is handed over, and in the last line what is made anew."""
 
