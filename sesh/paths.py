@@ -281,13 +281,13 @@ def damaged(path: str, why: str) -> Refused:
 
 
 def socket_path(name: str) -> str:
-    """The Unix socket of a session."""
-    return os.path.join(directory(), name + SOCKET)
+    """The Unix socket of a session. Raises InvalidName."""
+    return os.path.join(directory(), check_name(name) + SOCKET)
 
 
 def record_path(name: str) -> str:
-    """The metadata of a session."""
-    return os.path.join(directory(), name + RECORD)
+    """The metadata of a session. Raises InvalidName."""
+    return os.path.join(directory(), check_name(name) + RECORD)
 
 
 def settings_file() -> str:

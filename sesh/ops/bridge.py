@@ -20,8 +20,9 @@ import os
 import select
 import signal
 
-from sesh import CALLED, __version__, paths, protocol, wire
+from sesh import CALLED, __version__, bounds, gate, paths, protocol, wire
 from sesh.errors import InternalError, NotFound, SeshError, Unreachable, UsageError
+from sesh.names import printable
 from sesh.ops import calls, child, find
 from sesh.ops.caller import Caller, Question
 from sesh.ops.origin import Origin
@@ -81,7 +82,7 @@ def serve() -> int:
         while True:
             kind, payload = near.receive()
             if kind == protocol.DATA:
-                near.carried += payload
+                gate.carry(near.carried, payload)
             elif kind == protocol.PING:
                 near.send(protocol.frame(protocol.PONG, payload))
             elif kind == protocol.REQUEST:
@@ -108,7 +109,7 @@ def _welcome(near: wire.Connection) -> Origin:
 
 def _request(near: wire.Connection, origin: Origin, asked: dict[str, Any]) -> wire.Connection | None:
     """Answers one request; a connection whose bytes are to pass from now on, where it led to one."""
-    number = asked.get("id")
+    number = int(asked["id"]) if bounds.is_integer(asked.get("id")) else 0
     data, near.carried = bytes(near.carried), bytearray()
     answers = asked.get("answers")
     caller = LinkCaller(
@@ -119,13 +120,15 @@ def _request(near: wire.Connection, origin: Origin, asked: dict[str, Any]) -> wi
     if _gone(near):
         raise Unreachable("nobody waits for this any more")
     if asked.get("verb") == "op":
-        _carried_out(near, number, lambda send: _op(caller, asked, data, send))
+        _carried_out(near, number, lambda send: _op(caller, number, str(asked.get("op")), data, send))
         return None
     through = None
     try:
         answer, carried, through = _led(caller, asked)
     except SeshError as error:
         near.send(_refusal(number, error))
+    except Exception as error:
+        near.send(_refusal(number, _internal(error)))
     else:
         for frame in _chunks(carried):
             near.send(frame)
@@ -142,33 +145,31 @@ def _gone(near: wire.Connection) -> bool:
 
 def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:
     """What a request that leads to a session is answered: values, bytes that go with them, a connection."""
-    verb = asked.get("verb")
+    verb, op, arguments = asked.get("verb"), str(asked.get("op")), asked.get("arguments", {})
     if verb == "connect":
         name, session_id = str(asked.get("name") or ""), _checked_id(asked.get("session_id"))
         return _connected(name, session_id, passing=asked.get("passing") is True)
     if verb != "enter":
         raise UsageError(f"this sesh {__version__} does not know this request; run: {CALLED} --upgrade")
+    if not (calls.leads(op) and isinstance(arguments, dict)):
+        raise UsageError(f"{printable(op)} with these arguments leads to no session; run: {CALLED} --upgrade")
     caller.session_id = _checked_id(asked.get("session_id")) or None
     if caller.session_id and (begun := _begun(caller.session_id)) is not None:
         return begun
-    arguments = asked.get("arguments")
     try:
-        name, connection = calls.carry_out(
-            caller, str(asked.get("op")), arguments if isinstance(arguments, dict) else {}
-        )
+        name, connection = calls.carry_out(caller, op, arguments)
     except Question as question:
         return {**_question(question), "notes": caller.notes}, b"", None
-    if asked.get("op") != "enter.job":
+    if op != "enter.job":
         paths.remember(name)
     return {"name": name, "notes": caller.notes, "session_id": _session_id(name)}, b"", connection
 
 
-def _op(caller: LinkCaller, asked: dict[str, Any], data: bytes, send: Callable[[bytes], None]) -> None:
+def _op(caller: LinkCaller, number: int, name: str, data: bytes, send: Callable[[bytes], None]) -> None:
     """Carries out an op in the child process and sends the frames of its answer."""
-    number = asked.get("id")
     try:
         try:
-            result = calls.carry_out(caller, str(asked.get("op")), calls.decoded(data) if data else {})
+            result = calls.carry_out(caller, name, _arguments(name, data))
             if hasattr(result, "__next__"):
                 for item in result:
                     send(protocol.frame(protocol.DATA, calls.encoded(item)))
@@ -185,10 +186,27 @@ def _op(caller: LinkCaller, asked: dict[str, Any], data: bytes, send: Callable[[
     except BrokenPipeError:
         raise
     except Exception as error:
-        send(_refusal(number, InternalError(f"internal error, {type(error).__name__}: {error}")))
+        send(_refusal(number, _internal(error)))
 
 
-def _refusal(number: object, error: SeshError) -> bytes:
+def _arguments(op: str, data: bytes) -> dict[str, Any]:
+    """The arguments of an op. Raises UsageError where they are none, and for an op that leads to a session."""
+    if calls.leads(op):
+        raise UsageError(f"{printable(op)} leads to a session, and is not asked for like this")
+    try:
+        found = calls.decoded(data) if data else {}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise UsageError("the arguments of an op are a JSON object")
+    return found
+
+
+def _internal(error: Exception) -> InternalError:
+    return InternalError(f"internal error, {type(error).__name__}: {error}")
+
+
+def _refusal(number: int, error: SeshError) -> bytes:
     return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
 
 
@@ -263,7 +281,7 @@ def _connected(name: str, session_id: str, *, passing: bool) -> Led:
     raise NotFound(f"{name} has ended; its result is unknown")
 
 
-def _carried_out(near: wire.Connection, number: object, work: Callable[[Callable[[bytes], None]], None]) -> None:
+def _carried_out(near: wire.Connection, number: int, work: Callable[[Callable[[bytes], None]], None]) -> None:
     """Has a child process do some work; the frames that it sends are passed on as they come."""
     frames, outbound = os.pipe()
 

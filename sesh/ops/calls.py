@@ -39,7 +39,16 @@ def carry_out(caller: Caller, name: str, data: dict[str, Any]) -> Any:
     optional = {*known[code.co_argcount - 1 - len(found.__defaults__ or ()) : code.co_argcount - 1]}
     if not {*known} - optional - {*(found.__kwdefaults__ or ())} <= {*data} <= {*known}:
         raise UsageError(f"this is sesh {__version__}, which knows another {name}; run: {CALLED} --upgrade")
+    if caller.origin is not None:
+        from sesh.ops import arguments
+
+        arguments.check(name, found, data)
     return found(caller, **data)
+
+
+def leads(name: str) -> bool:
+    """Whether an op leads to a session: it is asked for by `enter`, and all others by `op`."""
+    return name.partition(".")[0] == "enter"
 
 
 def request(caller: Caller, through: Link, name: str, data: dict[str, Any], deadline: float | None = None) -> Any:
@@ -155,10 +164,13 @@ def encoded(result: Any) -> bytes:
 
 
 def decoded(data: bytes) -> Any:
-    """What `encoded` gave."""
+    """What `encoded` gave. Raises ValueError for anything else."""
     import json
 
-    return json.loads(data, object_hook=_unpacked)
+    try:
+        return json.loads(data, object_hook=_unpacked)
+    except (RecursionError, TypeError) as error:
+        raise ValueError("nested too deeply, or bytes that are none") from error
 
 
 def _packed(value: object) -> dict[str, str]:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths
+from sesh import bounds, paths
+from sesh.store import shapes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_LONGEST = 64
+"""Characters of a variable, and of its value."""
 _LOCALE = ("LANG", "LC_ALL", "LC_CTYPE")
+
+
+def _word(value: object, longest: int = _LONGEST) -> str:
+    """Text that may be the value of a variable; empty for anything else."""
+    return value[:longest] if isinstance(value, str) and value.isprintable() else ""
+
+
+def _names_locale(key: str) -> bool:
+    return key == "LANG" or (key[:3] == "LC_" and key.isidentifier() and len(key) <= _LONGEST)
 
 
 class Origin:
@@ -21,16 +33,14 @@ class Origin:
     """
 
     def __init__(self, facts: dict[str, Any]) -> None:
-        self.host = str(facts.get("host") or "") or None
-        self.home = str(facts.get("home") or "")
-        size = facts.get("size")
-        known = [each for each in size if isinstance(each, int)] if isinstance(size, list) else []
+        home, size, locale = facts.get("home"), facts.get("size"), facts.get("locale")
+        self.host = _word(facts.get("host"), shapes.LONGEST_LINE) or None
+        self.home = home if isinstance(home, str) and shapes.line(home) else ""
+        known = [each for each in size if bounds.is_integer(each, 0, 0xFFFF)] if isinstance(size, list) else []
         self.size = (known[0], known[1], known[2], known[3]) if len(known) == 4 else (0, 0, 0, 0)
-        self.term = str(facts["term"])[:64] if facts.get("term") else None
-        self.colorterm = str(facts["colorterm"])[:64] if facts.get("colorterm") else None
-        locale = facts.get("locale")
+        self.term, self.colorterm = _word(facts.get("term")) or None, _word(facts.get("colorterm")) or None
         pairs = locale.items() if isinstance(locale, dict) else ()
-        self.locale = {str(key): str(value)[:64] for key, value in pairs if str(key) == "LANG" or str(key)[:3] == "LC_"}
+        self.locale = {key: _word(value) for key, value in pairs if _names_locale(key)}
 
     def directory(self, word: str) -> str:
         """A directory as it is meant here: under the home there it is the same one under the home here.

@@ -13,94 +13,95 @@ from typing import Any
 
 from sesh import protocol, wire
 from sesh.errors import ProtocolError, TimedOut, Unreachable
+from tests.fuzz import values
 from tests.fuzz.mutation import mutated
 from tests.fuzz.place import own_home
 from tests.fuzz.target import Check, Target
+from tests.fuzz.values import changed
 from tests.support import Home
 
 ANSWERS_WITHIN = 30.0
 MOST_SESSIONS = 8
 _SIGN = b"the fuzzer's own"
 
+_SPEC: dict[str, Any] = {"command": ["cat"], "directory": "/", "env": ["A=1"], "label": ["k=v"]}
+_ENTRY: dict[str, Any] = {"name": "third", "host": None, "directory": None, "command": ["cat"], "labels": {"k": "v"}}
 #: Ops that neither look at other processes of this machine nor take long, with the words that they know.
-_OPS: dict[str, tuple[str, ...]] = {
-    "sessions.summaries": (),
-    "sessions.there": ("name", "required"),
-    "sessions.open_": ("name", "spec", "join"),
-    "sessions.new": ("name", "spec", "choice"),
-    "sessions.job": ("name", "spec"),
-    "sessions.detach": ("name",),
-    "sessions.rename": ("name", "new"),
-    "sessions.label": ("name", "labels"),
-    "sessions.message": ("name", "text"),
-    "sessions.kill": ("names",),
-    "jobs.result": ("name",),
-    "layout.sessions": (),
-    "layout.make": ("entries",),
-    "shell.history": ("name",),
-    "shell.history_output": ("name", "number"),
-    "views.overview": (),
-    "views.status": ("name",),
-    "views.screen": ("name", "form"),
-    "views.logs": ("name", "lines", "ansi"),
-    "follow.ended": ("name",),
-    "follow.log": ("name",),
-    "enter.attach": ("name",),
-    "enter.go": ("name", "spec"),
-    "enter.new": ("name", "spec"),
-    "enter.job": ("name", "spec"),
-    "no.such": ("name",),
-    "sessions.__init__": (),
-    "": (),
+_OPS: dict[str, dict[str, Any]] = {
+    "sessions.summaries": {},
+    "sessions.there": {"name": "work", "required": False},
+    "sessions.open_": {"name": "work", "spec": _SPEC, "join": True},
+    "sessions.new": {"name": "work", "spec": _SPEC, "choice": "join"},
+    "sessions.job": {"name": "third", "spec": _SPEC, "keep": False, "timeout": 1.0},
+    "sessions.detach": {"name": "work", "others": False},
+    "sessions.rename": {"name": "work", "new": "other"},
+    "sessions.label": {"name": "work", "labels": {"k": "v"}},
+    "sessions.message": {"name": "work", "text": "hello"},
+    "sessions.kill": {"names": ["work"]},
+    "sessions.restart": {"name": "work"},
+    "jobs.result": {"name": "third"},
+    "layout.sessions": {},
+    "layout.make": {"entries": [_ENTRY]},
+    "places.here": {"directory": "/"},
+    "search.grep": {"pattern": "x", "names": ["work"], "context": 1, "ignore_case": True},
+    "shell.history": {"name": "work"},
+    "shell.history_output": {"name": "work", "number": 1},
+    "views.overview": {},
+    "views.status": {"name": "work"},
+    "views.screen": {"name": "work", "form": "json"},
+    "views.logs": {"name": "work", "lines": 10, "ansi": True},
+    "follow.ended": {"name": "work"},
+    "follow.log": {"name": "work"},
+    "enter.attach": {"name": "work"},
+    "enter.go": {"name": "work", "spec": _SPEC, "meant": "", "other": ""},
+    "enter.new": {"name": "other", "spec": _SPEC, "choice": "new"},
+    "enter.job": {"name": "third", "spec": _SPEC, "keep": True, "timeout": 5.0, "stdin": True},
+    "no.such": {"name": "work"},
+    "sessions.__init__": {},
+    "": {},
 }
-_ODD: tuple[Any, ...] = (
-    None, True, -1, 10**30, 1.5, float("nan"), "", "\0", "x" * 300, "\x1b[31m\n", "\ud800", "../x", "a b", [], [[]],
-    {}, {"$bytes": "eA=="}, {"$bytes": 1}, {"$bytes": "é"}, ["work"], {"command": ["cat"]}, {"command": "cat"},
-    {"command": [1]}, {"directory": "/"}, {"directory": "/no"}, {"label": ["k=v"]}, {"labels": {"k": "v"}},
-    {"env": ["A=1"]}, "0123456789abcdef", [{"name": "work"}],
-    [{"name": "x", "directory": None, "command": ["cat"], "labels": {}}], {"k": ""}, {"k": 1},
-)  # fmt: skip
-_NAMES = ("work", "work", "other", "third")
 CODES = {
     "not_found", "exists", "busy", "timeout", "interrupted", "invalid_name", "invalid_host", "usage", "unreachable",
-    "not_deployed", "refused", "protocol", "internal",
+    "not_deployed", "refused", "protocol",
 }  # fmt: skip
-"""`internal` is the answer to words of another type than any sesh sends."""
-
-
-def _value(rng: random.Random, word: str) -> Any:
-    if rng.random() < 0.4:
-        return rng.choice(_ODD)
-    if word in ("name", "new"):
-        return rng.choice(_NAMES)
-    return {"spec": {"command": ["cat"]}, "names": ["work"], "labels": {"k": "v"}, "lines": 10, "number": 1}.get(word)
+"""No words, of whatever type, are an error of sesh's own (`internal`)."""
+_NEAR: dict[str, Any] = {
+    "host": "box", "home": "/home/me", "size": [80, 24, 0, 0], "term": "xterm", "colorterm": "truecolor",
+    "locale": {"LANG": "C.UTF-8", "LC_TIME": "C"},
+}  # fmt: skip
 
 
 def _request(rng: random.Random) -> bytes:
     op = rng.choice(list(_OPS))
-    data = {word: _value(rng, word) for word in _OPS[op] if rng.random() < 0.8}
+    data = changed(rng, {word: value for word, value in _OPS[op].items() if rng.random() < 0.8}, 2)
     if rng.random() < 0.1:
-        data[rng.choice(("caller", "name", "more", ""))] = rng.choice(_ODD)
-    if rng.random() < 0.15:
-        words: dict[str, Any] = {"id": 1, "verb": rng.choice(("connect", "enter", "op", "future", None, 5))}
-        for word in ("name", "session_id", "passing", "arguments", "answers", "asks", "op"):
-            if rng.random() < 0.4:
-                words[word] = rng.choice((*_ODD, "work", "enter.go", {"name": "work"}))
-        return protocol.frame(protocol.REQUEST, json.dumps(words).encode())
+        data = rng.choice(values.ODD) if rng.random() < 0.3 else {**data, rng.choice(("caller", "more", "")): 1}
     asks: dict[str, Any] = {
         "asks": rng.random() < 0.3,
         "answers": rng.choice(([], ["y"], ["n", "c"], "y", [None], [["y"]])),
     }
-    if op.startswith("enter.") and rng.random() < 0.5:
-        return wire.asking(
-            "enter", 1, op=op, arguments=data, session_id=rng.choice(("", "00ff00ff00ff00ff", "é")), **asks
-        )
-    return wire.asking("op", 1, json.dumps(data).encode(), op=op, **asks)
+    if rng.random() < (0.5 if op.startswith("enter.") else 0.1):
+        words: dict[str, Any] = {"id": 1, "verb": "enter", "op": op, "arguments": data, "session_id": "", **asks}
+    elif rng.random() < 0.15:
+        words = {"id": 1, "verb": "connect", "name": "work", "session_id": "00ff00ff00ff00ff", "passing": True}
+    else:
+        words = {"id": 1, "verb": "op", "op": op, **asks}
+    if rng.random() < 0.2:
+        words = changed(rng, words, 2)
+    carried = protocol.frame(protocol.DATA, _json(data)) if words.get("verb") == "op" else b""
+    return carried + protocol.frame(protocol.REQUEST, _json(words))
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
 
 
 def make(rng: random.Random) -> bytes:
-    """A few requests, some of them changed."""
+    """A few requests, some of them changed; first, now and then, a HELLO of a machine that describes itself oddly."""
     frames = []
+    if rng.random() < 0.15:
+        hello = {"protocol": protocol.PROTOCOL, "role": "bridge", "near": changed(rng, _NEAR, 3)}
+        frames.append(protocol.message(protocol.HELLO, hello))
     for _ in range(rng.choice((1, 1, 2, 4))):
         frame = _request(rng)
         frames.append(mutated(rng, frame) if rng.random() < 0.1 else frame)
@@ -128,8 +129,13 @@ class Bridge:
 
     def greeted(self) -> wire.Connection:
         """The connection, once the mark and WELCOME have come."""
-        if self.connection is not None:
-            return self.connection
+        if self.connection is None:
+            self._begun().hello("bridge", time.monotonic() + ANSWERS_WITHIN, near={"host": "box"})
+        assert self.connection is not None
+        return self.connection
+
+    def _begun(self) -> wire.Connection:
+        """A new one's connection, once the mark has come."""
         theirs, outbound = os.pipe()
         inbound, back = os.pipe()
         with open(self._log, "wb") as log:
@@ -143,14 +149,13 @@ class Bridge:
             )
         os.close(theirs)
         os.close(back)
-        self.connection = wire.Connection(inbound, outbound)
+        connection = self.connection = wire.Connection(inbound, outbound)
         seen = b""
         while not seen.endswith(protocol.BRIDGE):
             byte = os.read(inbound, 1)
             assert byte, self.said()
             seen += byte
-        self.connection.hello("bridge", time.monotonic() + ANSWERS_WITHIN, near={"host": "box"})
-        return self.connection
+        return connection
 
     def said(self) -> str:
         """What it wrote to stderr."""
@@ -159,7 +164,11 @@ class Bridge:
 
     def check(self, case: bytes) -> None:
         """Each request is answered with data or with an error that has a code, and what ends the bridge is one line."""
-        connection = self.greeted()
+        if case[:1] == bytes([protocol.HELLO]):
+            self.close()
+            connection = self._begun()
+        else:
+            connection = self.greeted()
         deadline = time.monotonic() + ANSWERS_WITHIN
         try:
             connection.send(case + protocol.frame(protocol.PING, _SIGN), deadline)
@@ -176,6 +185,7 @@ class Bridge:
             self.close()
         said = self.said()
         assert "Traceback" not in said, said[-2000:]
+        assert "internal error" not in said, said[-2000:]
         if len(self._home.names()) > MOST_SESSIONS:
             self._home.sesh("--kill-all", "-y", timeout=60)
 

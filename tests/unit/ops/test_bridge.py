@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import select
 import socket
 import subprocess
@@ -14,9 +16,11 @@ from typing import Any
 
 import pytest
 
+from sesh import ops as ops_package
 from sesh import protocol, wire
 from sesh.errors import InvalidName, NotFound, Unreachable, UsageError
-from sesh.ops import bridge, calls
+from sesh.ops import arguments, bridge, calls, create
+from sesh.ops.origin import Origin
 from tests.support import Home, wait_until
 
 
@@ -102,6 +106,87 @@ def test_an_id_that_is_none_is_refused(home: Home, far_end: Bridge, verb: str, w
     with pytest.raises(UsageError, match="letters and digits"):
         far_end.greeted().request(verb, deadline=deadline(), **words)
     assert home.names() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("views.logs", {"name": "work", "lines": "10"}),
+        ("views.logs", {"name": "work", "lines": 10**30}),
+        ("views.screen", {"name": "work", "form": ["text"]}),
+        ("views.status", {"name": 5}),
+        ("views.status", {"name": "a\0b"}),
+        ("views.status", {"name": "\ud800"}),
+        ("sessions.kill", {"names": "work"}),
+        ("sessions.label", {"name": "work", "labels": {"k": 1}}),
+        ("sessions.open_", {"name": "work", "spec": {"command": "cat"}}),
+        ("sessions.open_", {"name": "work", "spec": {"future": 1}}),
+        ("sessions.job", {"name": "work", "spec": {}, "timeout": "1"}),
+        ("layout.make", {"entries": [{"name": "work"}]}),
+        ("leftovers.clear", {"wanted": [{}]}),
+        ("search.grep", {"pattern": "x", "context": 1e300}),
+        ("sessions.there", ["name"]),
+    ],
+)
+def test_an_op_s_arguments_are_of_its_types_or_it_is_refused(
+    home: Home, far_end: Bridge, name: str, words: Any
+) -> None:
+    """Each was an internal error."""
+    connection = far_end.greeted()
+    connection.send(wire.asking("op", 1, calls.encoded(words), op=name, asks=False, answers=[]))
+    with pytest.raises(UsageError):
+        result(connection)
+    assert home.names() == []
+
+
+@pytest.mark.parametrize("name", ["../x", "a" * 300, "-x", ""])
+def test_a_name_that_is_none_leads_to_no_file_whatever_the_op(far_end: Bridge, name: str) -> None:
+    connection = far_end.greeted()
+    for number, each in enumerate(("views.status", "views.screen", "shell.history", "sessions.there", "views.logs")):
+        words = {"lines": 5} if each == "views.logs" else {}
+        connection.send(op(each, number, name=name, **words))
+        with pytest.raises(InvalidName):
+            result(connection, number)
+
+
+@pytest.mark.parametrize("word", ["sessions.summaries", "views.status", "enter.no", "enter", "", ["x"], None])
+@pytest.mark.parametrize("arguments", [{"name": "work"}, ["name"], None])
+def test_what_leads_to_no_session_is_refused_and_the_link_goes_on(
+    home: Home, far_end: Bridge, word: object, arguments: object
+) -> None:
+    """The bridge ended with an internal error."""
+    connection = far_end.greeted()
+    with pytest.raises(UsageError):
+        connection.request("enter", deadline=deadline(), op=word, arguments=arguments)
+    connection.send(op("enter.attach", 2, name="work"))
+    with pytest.raises(UsageError, match="leads to a session"):
+        result(connection, 2)
+    connection.send(op("sessions.summaries", 3))
+    assert result(connection, 3) == []
+    assert home.names() == []
+
+
+def test_every_type_that_an_op_declares_is_checked() -> None:
+    """A new op, or a new kind of argument, has to stand in the table."""
+    for module in pkgutil.iter_modules(ops_package.__path__):
+        found = vars(importlib.import_module(f"sesh.ops.{module.name}")).values()
+        for each in [each for each in found if getattr(each, "is_op", False) is True]:
+            code = each.__code__
+            for name in code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]:
+                assert arguments.kind(each.__annotations__[name])[0] in arguments.KINDS, (each, name)
+    assert arguments.KINDS["Spec"](dict.fromkeys(create.order.__kwdefaults__ or ()))
+
+
+def test_a_machine_that_describes_itself_oddly_is_taken_for_one_that_says_nothing() -> None:
+    odd = [None, 5, [], {}, "a\0b", "\ud800", "\x1b[31m", 1e300, ["x"], {"LC_A=B": "x"}, {"LC_\0": "C"}, {"LANG": 5}]
+    for key in ("host", "home", "size", "term", "colorterm", "locale"):
+        for value in odd:
+            origin = Origin({key: value})
+            assert (origin.host, origin.term, origin.colorterm, origin.size) == (None, None, None, (0, 0, 0, 0))
+            assert origin.environment({"PATH": "/bin"}).keys() <= {"PATH", "LANG"}
+            os.fsencode(origin.directory("x"))
+    assert Origin({"size": [80, 24, -1, 10**30]}).size == (0, 0, 0, 0)
+    assert Origin({"size": [80, 24, 0, 0]}).size == (80, 24, 0, 0)
 
 
 def test_a_session_s_daemon_is_led_to_and_answers_itself(home: Home, far_end: Bridge) -> None:

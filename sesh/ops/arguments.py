@@ -1,0 +1,64 @@
+"""What an op takes over a link: values of the types that it declares, checked before it is called.
+
+The other end may be any sesh, or none. An op declares its arguments by annotations, and each kind of these stands here.
+"""
+
+from __future__ import annotations
+
+from sesh import CALLED, __version__, bounds
+from sesh.errors import UsageError
+from sesh.store.shapes import every, has, natural, number, pairs, text, truth, under_any_key, whole, words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from sesh.store.shapes import Fits, Shape
+
+
+def _integer(value: object) -> bool:
+    return bounds.is_integer(value, -bounds.MOST)
+
+
+def _whole(shape: Shape) -> Fits:
+    """An object of this shape that has all of its keys."""
+    fits = has(shape)
+    return lambda value: fits(value) and shape.keys() <= value.keys()  # type: ignore[attr-defined]  # it is an object
+
+
+def _part(shape: Shape) -> Fits:
+    """An object of this shape that has no other keys."""
+    fits = has(shape)
+    return lambda value: fits(value) and value.keys() <= shape.keys()  # type: ignore[attr-defined]
+
+
+KINDS: dict[str, Fits] = {
+    "str": text,
+    "bool": truth,
+    "int": _integer,
+    "float": number,
+    "Sequence[str]": words,
+    "dict[str, str]": pairs,
+    "dict[str, int]": under_any_key(natural),
+    "Spec": _part({"directory": text, "command": words, "env": words, "label": words}),
+    "Sequence[Entry]": every(
+        _whole({"name": text, "host": text, "directory": text, "command": words, "labels": pairs})
+    ),
+    "Sequence[Row]": every(_whole({"kind": text, "what": text, "pid": whole})),
+}
+"""Whether a value is of a kind, by its annotation; `… | None` is each of them or null."""
+
+
+def kind(annotation: str) -> tuple[str, bool]:
+    """The key in KINDS for an annotation, and whether null is one too."""
+    found = annotation.removesuffix(" | None")
+    return found.removeprefix("create."), found != annotation
+
+
+def check(name: str, function: Callable[..., Any], data: Mapping[str, object]) -> None:
+    """Raises UsageError where an argument is not of the type that the op declares."""
+    for key, value in data.items():
+        expected, optional = kind(function.__annotations__[key])
+        if not (optional and value is None) and not KINDS[expected](value):
+            raise UsageError(f"this is sesh {__version__}, whose {name} takes another {key}; run: {CALLED} --upgrade")
