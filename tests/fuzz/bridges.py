@@ -93,7 +93,8 @@ def _request(rng: random.Random) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value).encode()
+    """The value as JSON, cut off where it is too long for a frame."""
+    return json.dumps(value).encode()[: protocol.LARGEST_PAYLOAD]
 
 
 def make(rng: random.Random) -> bytes:
