@@ -254,7 +254,7 @@ def damage() -> list[str]:
 
 def _content(path: str) -> dict[str, Any] | None:
     """What one of these files holds. Raises Refused for what cannot be believed."""
-    return shapes.read(path, _SHAPES[os.path.splitext(path)[1]], _LARGEST)
+    return shapes.read(path, _SHAPES.get(os.path.splitext(path)[1], {}), _LARGEST)
 
 
 def _is_record(path: str, remote: KnownRemote) -> bool:

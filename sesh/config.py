@@ -239,7 +239,7 @@ def load(path: str | None = None) -> Config:
         config.warn(f"cannot be read: {error.strerror}; using the defaults")
         return config
     try:
-        paths.check_unexchangeable(config.path, "XDG_CONFIG_HOME")
+        paths.check_safe_path(config.path, "XDG_CONFIG_HOME")
         text = paths.read_regular(config.path, LARGEST).decode("utf-8-sig")
     except Refused as error:
         config.warn(f"not read: {error}")

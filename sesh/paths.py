@@ -71,7 +71,7 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
     """
     if trusted(path, variable):
         return
-    check_unexchangeable(os.path.dirname(path), variable)
+    check_safe_path(os.path.dirname(path), variable)
     missing = [path]
     while not os.path.lexists(parent := os.path.dirname(missing[-1])):
         missing.append(parent)
@@ -110,11 +110,11 @@ def trusted(path: str, variable: str = "SESH_DIR") -> bool:
         raise Refused(f"{path} is accessible to other users (mode {mode:04o}); {fix}")
     if mode & PRIVATE != PRIVATE:
         raise Refused(f"you have no access to {path} (mode {mode:04o}); run: chmod 700 {path}")
-    check_unexchangeable(os.path.dirname(path), variable)
+    check_safe_path(os.path.dirname(path), variable)
     return True
 
 
-def check_unexchangeable(path: str, variable: str) -> None:
+def check_safe_path(path: str, variable: str) -> None:
     """Raises Refused, with the fix, where another user can put something else in the place that a path leads to.
 
     From the root on, each directory, each link on the way and what it leads to, and `path` itself must belong to root

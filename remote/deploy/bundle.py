@@ -311,7 +311,7 @@ def fetch_wheel(requirement: str, platform: Platform, python: Python) -> str:
     """
     label = re.sub(r"[^\w.=<>~-]", "_", f"{requirement}-{python.abi}-{platform_tags(platform)[0]}")
     folder = os.path.join(cache_directory(), label)
-    paths.check_unexchangeable(folder, "XDG_CACHE_HOME")
+    paths.check_safe_path(folder, "XDG_CACHE_HOME")
     if (cached := _wheel_in(folder)) is not None:
         return cached
     argv = [*_pip(), "--disable-pip-version-check", "--no-input", "download", "-q"]

@@ -168,7 +168,7 @@ def control_directory() -> str:
 def _is_own(runtime: str) -> bool:
     """Whether `XDG_RUNTIME_DIR` is what its specification asks for: `su` and `sudo` may leave another user's there."""
     try:
-        return paths.trusted(os.path.abspath(runtime), "XDG_RUNTIME_DIR")
+        return os.path.isabs(runtime) and paths.trusted(runtime, "XDG_RUNTIME_DIR")
     except Refused:
         return False
 

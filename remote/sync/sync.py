@@ -54,7 +54,7 @@ def list_path() -> str:
 def listed() -> list[str]:
     """The paths in the list, each once. Raises Refused where it cannot be read."""
     try:
-        paths.check_unexchangeable(list_path(), "XDG_CONFIG_HOME")
+        paths.check_safe_path(list_path(), "XDG_CONFIG_HOME")
         lines = os.fsdecode(paths.read_regular(list_path(), config.LARGEST)).splitlines()
     except FileNotFoundError:
         return []

@@ -21,7 +21,7 @@ def _integer(value: object) -> bool:
     return bounds.is_integer(value, -bounds.MOST)
 
 
-def _whole(shape: Shape) -> Fits:
+def _complete(shape: Shape) -> Fits:
     """An object of this shape that has all of its keys."""
     fits = has(shape)
     return lambda value: fits(value) and shape.keys() <= value.keys()  # type: ignore[attr-defined]  # it is an object
@@ -43,9 +43,9 @@ KINDS: dict[str, Fits] = {
     "dict[str, int]": under_any_key(natural),
     "Spec": _part({"directory": text, "command": words, "env": words, "label": words}),
     "Sequence[Entry]": every(
-        _whole({"name": text, "host": text, "directory": text, "command": words, "labels": pairs})
+        _complete({"name": text, "host": text, "directory": text, "command": words, "labels": pairs})
     ),
-    "Sequence[Row]": every(_whole({"kind": text, "what": text, "pid": whole})),
+    "Sequence[Row]": every(_complete({"kind": text, "what": text, "pid": whole})),
 }
 """Whether a value is of a kind, by its annotation; `… | None` is each of them or null."""
 
@@ -61,4 +61,4 @@ def check(name: str, function: Callable[..., Any], data: Mapping[str, object]) -
     for key, value in data.items():
         expected, optional = kind(function.__annotations__[key])
         if not (optional and value is None) and not KINDS[expected](value):
-            raise UsageError(f"this is sesh {__version__}, whose {name} takes another {key}; run: {CALLED} --upgrade")
+            raise UsageError(f"this is sesh {__version__}, whose {name} takes no such {key}; run: {CALLED} --upgrade")

@@ -151,7 +151,7 @@ def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:
         return _connected(name, session_id, passing=asked.get("passing") is True)
     if verb != "enter":
         raise UsageError(f"this sesh {__version__} does not know this request; run: {CALLED} --upgrade")
-    if not (calls.leads(op) and isinstance(arguments, dict)):
+    if not (_leads(op) and isinstance(arguments, dict)):
         raise UsageError(f"{printable(op)} with these arguments leads to no session; run: {CALLED} --upgrade")
     caller.session_id = _checked_id(asked.get("session_id")) or None
     if caller.session_id and (begun := _begun(caller.session_id)) is not None:
@@ -191,7 +191,7 @@ def _op(caller: LinkCaller, number: int, name: str, data: bytes, send: Callable[
 
 def _arguments(op: str, data: bytes) -> dict[str, Any]:
     """The arguments of an op. Raises UsageError where they are none, and for an op that leads to a session."""
-    if calls.leads(op):
+    if _leads(op):
         raise UsageError(f"{printable(op)} leads to a session, and is not asked for like this")
     try:
         found = calls.decoded(data) if data else {}
@@ -200,6 +200,11 @@ def _arguments(op: str, data: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UsageError("the arguments of an op are a JSON object")
     return found
+
+
+def _leads(op: str) -> bool:
+    """Whether an op leads to a session: it is asked for by `enter`, and all others by `op`."""
+    return op.partition(".")[0] == "enter"
 
 
 def _internal(error: Exception) -> InternalError:

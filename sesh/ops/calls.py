@@ -46,11 +46,6 @@ def carry_out(caller: Caller, name: str, data: dict[str, Any]) -> Any:
     return found(caller, **data)
 
 
-def leads(name: str) -> bool:
-    """Whether an op leads to a session: it is asked for by `enter`, and all others by `op`."""
-    return name.partition(".")[0] == "enter"
-
-
 def request(caller: Caller, through: Link, name: str, data: dict[str, Any], deadline: float | None = None) -> Any:
     """Has the other end of a link carry out an op, questions to the person answered here; its result.
 
