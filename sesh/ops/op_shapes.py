@@ -36,6 +36,8 @@ _SMALL = 4 << 20
 """Bytes of an answer that holds facts, and no output."""
 _LARGEST_SIDE = 1000
 """Columns, and rows, of a screen, as of the terminal's model."""
+_LONGEST_LINKS = 4 << 20
+"""Characters of all links of a screen: in a picture each takes up to six times its length."""
 
 
 def _rgb(_check: gate.Check, value: object) -> str:
@@ -80,14 +82,18 @@ def _cells(check: gate.Check, value: object) -> Any:
     found = _screen(check, value)
     if len(found["cells"]) > found["rows"]:
         raise gate.Malformed(".cells are more than the rows")
+    links = 0
     for runs in found["cells"]:
         end = 0
         for run in runs:
+            links += len(run.get("link", ""))
             if run["column"] < end:
                 raise gate.Malformed(".cells overlap")
             end = run["column"] + run["width"]
         if end > found["columns"]:
             raise gate.Malformed(".cells are wider than the screen")
+    if links > _LONGEST_LINKS:
+        raise gate.Malformed(".cells have links that are too long")
     return found
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 
 from sesh import gate, paths, protocol, wire
-from sesh.errors import Ended, Lost, NotFound, ProtocolError, Silent, TimedOut, Unreachable, UsageError, rebuild
+from sesh.errors import (
+    Ended,
+    Lost,
+    NotFound,
+    ProtocolError,
+    Refused,
+    Silent,
+    TimedOut,
+    Unreachable,
+    UsageError,
+    rebuild,
+)
 from sesh.names import printable
 from sesh.ops import find
 from sesh.ops.caller import op
@@ -26,6 +37,8 @@ if TYPE_CHECKING:
 _FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html": "json"}
 """The formats of a screen, and in which of them the daemon is asked for it."""
 _PICTURES = ("svg", "html")
+_MOST_DRAWN = 1 << 17
+"""Cells of a host's screen that are drawn: each takes some 300 bytes of a picture."""
 _STATUS_TIMEOUT, _LOGS_TIMEOUT = 5.0, 30.0
 
 
@@ -97,7 +110,11 @@ def shown(target: Target, name: str, form: str) -> dict[str, Any]:
     if form not in _PICTURES:
         found: dict[str, Any] = target.call("views.screen", name=name, form=form)
         return found
-    return _picture(target.call("views.screen", name=name, form="json"), form)
+    cells = target.call("views.screen", name=name, form="json")
+    if target.host is not None and cells["columns"] * cells["rows"] > _MOST_DRAWN:
+        size = f"{cells['columns']}x{cells['rows']}"
+        raise Refused(f"{name} is too large for a picture ({size})", hint=f"use: $sesh --screen {name} --format ansi")
+    return _picture(cells, form)
 
 
 def _picture(cells: dict[str, Any], form: str) -> dict[str, Any]:

@@ -246,6 +246,10 @@ ATTACKS: dict[str, Callable[[Bridge], None]] = {
     "picture": screens({"text": SCRIPT, "lines": [SCRIPT]}),
     "picture-cells": screens(SCREEN),
     "picture-odd": screens({**SCREEN, "cells": [[{"column": 0, "width": 10**6, "text": SCRIPT}]]}),
+    "picture-large": screens({**SCREEN, "columns": 1000, "rows": 1000}),
+    "picture-links": screens(
+        {**SCREEN, "cells": [[{"column": at, "width": 1, "text": "x", "link": "x" * 4000} for at in range(80)]] * 24}
+    ),
     "picture-null": answered(None),
     "odd-welcome": greets(version=[1], can={"op": 1}),
     "odd-protocol": greets(protocol="one"),

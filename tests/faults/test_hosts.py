@@ -140,6 +140,14 @@ def test_a_screen_in_another_shape_than_was_asked_for_is_one_line(evil: Evil, at
     assert (done.code, done.stderr.count("\n"), "malformed message: views.screen" in done.stderr) == (1, 1, True), done
 
 
+def test_a_picture_of_a_host_s_session_takes_bounded_memory(evil: Evil) -> None:
+    done = evil.sesh("picture-large", "--screen", "good", "--format", "svg")
+    assert (done.code, "too large for a picture (1000x1000)" in done.stderr) == (1, True)
+    assert evil.sesh("picture-large", "--screen", "good", "--format", "json").code == 0
+    done = evil.sesh("picture-links", "--screen", "good", "--format", "html")
+    assert (done.code, "links that are too long" in done.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("attack", ["picture", "picture-odd"])
 def test_the_list_to_choose_from_stands_a_host_s_odd_screens(evil: Evil, attack: str) -> None:
     """It died by a KeyError."""
