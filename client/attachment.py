@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sesh.client.race import Attempts, Race, Reconnect
     from sesh.client.terminal import RawTerminal
     from sesh.client.wake import Wake
+    from sesh.errors import LoginRefused
     from sesh.keepalive import Backoff
     from sesh.wire import Connection
 
@@ -43,7 +44,6 @@ _TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
 _RESIZED_AFTER = 0.1
 """Seconds that a window keeps its size until a session behind a link is told of it."""
 _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # in each form that terminals send
-_OFFLINE_LIMIT = 4096  # bytes that may be typed while the link is down
 _IDLE_MS = 10  # the ledger reads a burst after it was shown: at the same time they would slow each other down
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TITLE, protocol.TELL)
 
@@ -157,12 +157,9 @@ class Attachment:
 
         self._race = Race(lambda question: self._send(protocol.frame(protocol.PING, question)), attempt, backoff)
 
-    def take_attempts(self) -> Attempts | None:
-        """The attempts that are under way to open another link; they are the caller's now."""
-        if self._race is None:
-            return None
-        attempts, self._race.attempts = self._race.attempts, None
-        return attempts
+    def take_attempts(self) -> Attempts | LoginRefused | None:
+        """What `Race.take` gives."""
+        return self._race.take() if self._race is not None else None
 
     def typed_ahead(self, key: bytes) -> None:
         """A key was typed before the terminal was raw: the detach key leaves; any other was lost."""
@@ -173,8 +170,8 @@ class Attachment:
         """The link is lost: send nothing until there is another one."""
         self._write_closed, self._outcome, self._ending = True, None, None
 
-    def serve_offline(self, ready: set[int]) -> Outcome | None:
-        """Handle keys and signals while the link is down: the user may leave, and a little input is kept for later."""
+    def serve_offline(self, ready: set[int], keys: Callable[[bytes], None]) -> Outcome | None:
+        """Handle keys and signals while the link is down: the user may leave, and `keys` gets what else is typed."""
         if self.terminal.signals in ready:
             self._handle_signals()
         if self.terminal.inbound in ready and self._outcome is None:
@@ -186,9 +183,17 @@ class Attachment:
                     return Outcome("detached", self.name, self.host)
                 if event[1].endswith(_CTRL_C):
                     return Outcome("lost", self.name, self.host)
-                if self._input.unsent + len(event[1]) <= _OFFLINE_LIMIT and not self.options.read_only:
-                    self._input.hold(event[1])
+                keys(event[1])
         return self._outcome
+
+    def hold(self, keys: bytes) -> None:
+        """Keep what is typed until there is another link."""
+        if not self.options.read_only:
+            self._input.hold(keys)
+
+    def drop_unsent(self) -> bool:
+        """Drop what was typed and never sent; whether there was anything."""
+        return self._input.drop()
 
     def close(self) -> None:
         """Detach and close the connection, silently."""

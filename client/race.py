@@ -7,7 +7,7 @@ import threading
 import time
 
 from sesh import wire
-from sesh.errors import Ended, LocalFault, TimedOut, Unreachable
+from sesh.errors import Ended, LocalFault, LoginRefused, TimedOut, Unreachable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         """One attempt at a new connection to a session; it may block.
 
         It gets name, host, session id, the position of the first missing byte and when the last byte came. `beside`:
-        the old link may still live and is left alone; what is handed to it ends the attempt.
+        the old link may still live and is left alone; what is handed to it ends the attempt. `ask`: ssh may prompt, on
+        the terminal as it is.
         """
 
         def __call__(
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
             heard: float,
             *,
             beside: Callable[[Callable[[], None]], None] | None = None,
+            ask: bool = False,
         ) -> wire.Connection: ...
 
 
@@ -99,6 +101,9 @@ class Attempts:
                 result = self._attempt(self._started)
                 self._worked()
                 break
+            except LoginRefused as error:  # the next one would be refused as well, and some hosts lock out who goes on
+                result = error
+                break
             except LocalFault as error:  # a full disk, no descriptor or process left: that may pass too
                 self.local_error = error.reason
             except (Unreachable, TimedOut):
@@ -141,6 +146,8 @@ class Race:
         self._asked_at, self._question = 0.0, b""
         self._refused = False
         """Whether somebody would be asked to log in, so that no other link is opened unasked."""
+        self._refusal: LoginRefused | None = None
+        """What ssh said when it was tried, as long as the link has not answered since."""
 
     @property
     def descriptor(self) -> int:
@@ -168,7 +175,7 @@ class Race:
             self._lives()
 
     def _lives(self) -> None:
-        self.due, self._asked_at, self._question = 0.0, 0.0, b""
+        self.due, self._asked_at, self._question, self._refusal = 0.0, 0.0, b"", None
         self.close()
 
     def run(self) -> None:
@@ -193,7 +200,14 @@ class Race:
         if isinstance(attempts.result, (wire.Connection, Ended)):
             return attempts.result
         self._refused = True  # the link will be found silent, or lives
+        if isinstance(attempts.result, LoginRefused):
+            self._refusal = attempts.result
         return None
+
+    def take(self) -> Attempts | LoginRefused | None:
+        """The attempts that are under way, which are the caller's now; or the refusal that they have ended with."""
+        attempts, self.attempts = self.attempts, None
+        return attempts or self._refusal
 
     def close(self) -> None:
         """End the attempts."""

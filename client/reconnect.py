@@ -7,12 +7,10 @@ import select
 from sesh import wire
 from sesh.client.outcome import Outcome
 from sesh.client.race import Attempts
-from sesh.errors import Ended, SeshError
+from sesh.errors import Ended, LoginRefused, SeshError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sesh.client.attachment import Attachment
     from sesh.client.display import Display
     from sesh.client.race import Reconnect
@@ -42,17 +40,22 @@ class Reconnector:
         attachment.go_offline()
         if attachment.raced is not None:
             return self._outcome_or_connection(attachment.raced)
-        attempts = attachment.take_attempts()
-        if attempts is not None:
+        result: Outcome | wire.Connection | Exception | None
+        under_way = attachment.take_attempts()
+        result = self._wait(under_way) if isinstance(under_way, Attempts) else under_way
+        if not isinstance(result, (Outcome, wire.Connection, Ended, LoginRefused)):
+            try:
+                attempts = Attempts(self._attempt, self._backoff.pauses(), self._backoff.opened)
+            except OSError as error:
+                attachment.closing_lines.append(f"cannot reconnect: {error.strerror}")
+                return Outcome("lost", attachment.name, attachment.host)
             result = self._wait(attempts)
-            if isinstance(result, (Outcome, wire.Connection, Ended)):
-                return self._outcome_or_connection(result)
-        try:
-            attempts = Attempts(self._attempt, self._backoff.pauses(), self._backoff.opened)
-        except OSError as error:
-            attachment.closing_lines.append(f"cannot reconnect: {error.strerror}")
-            return Outcome("lost", attachment.name, attachment.host)
-        return self._outcome_or_connection(self._wait(attempts))
+        if isinstance(result, LoginRefused):
+            from sesh.client.login import Login
+
+            self.notice_shown = True
+            result = Login(attachment, self.display, lambda: self._attempt(ask=True)).run(result)
+        return self._outcome_or_connection(result)
 
     def _wait(self, attempts: Attempts) -> Outcome | wire.Connection | Exception:
         """The attempts' result, or how the user left meanwhile."""
@@ -65,7 +68,8 @@ class Reconnector:
             if not ready and not self.notice_shown:
                 self.notice_shown = True
                 self.display.notice(self._notice(attempts))
-            outcome = attachment.serve_offline({descriptor for descriptor, _ in ready} - {attempts.descriptor})
+            keyed = {descriptor for descriptor, _ in ready} - {attempts.descriptor}
+            outcome = attachment.serve_offline(keyed, attachment.hold)
             if outcome is not None:
                 attempts.give_up()
                 return outcome
@@ -87,7 +91,8 @@ class Reconnector:
         self.attachment.closing_lines.append(str(result))
         return Outcome("lost", name, host)
 
-    def _attempt(self, _started: Callable[[Callable[[], None]], None]) -> wire.Connection:
+    def _attempt(self, _started: object = None, *, ask: bool = False) -> wire.Connection:
         attachment = self.attachment
         heard_at = attachment.keepalive.heard_at
-        return self._reconnect(attachment.name, attachment.host or "", attachment.session_id, self._since, heard_at)
+        name, host, session_id = attachment.name, attachment.host or "", attachment.session_id
+        return self._reconnect(name, host, session_id, self._since, heard_at, ask=ask)

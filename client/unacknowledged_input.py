@@ -29,11 +29,6 @@ class UnacknowledgedInput:
         """Whether so much is unsent that the terminal is not to be read."""
         return len(self._unsent) >= LIMIT
 
-    @property
-    def unsent(self) -> int:
-        """Bytes that were typed and not sent yet."""
-        return len(self._unsent)
-
     def add(self, data: bytes) -> list[bytes]:
         """Take typed bytes; the frames to send now."""
         if not self._unsent and 0 < len(data) <= _MAX_FRAME and self._bytes_in_flight + len(data) <= WINDOW:
@@ -44,6 +39,12 @@ class UnacknowledgedInput:
     def hold(self, data: bytes) -> None:
         """Take typed bytes while nothing can be sent; `resume` sends them."""
         self._unsent += data
+
+    def drop(self) -> bool:
+        """Forget what was not sent; whether there was anything."""
+        dropped = bool(self._unsent)
+        self._unsent.clear()
+        return dropped
 
     def acknowledge(self, number: int) -> list[bytes]:
         """Forget the frames up to `number`, which have reached the program; the frames to send now."""

@@ -14,6 +14,7 @@ SeshError                      what happened and what to do, in one line
 ├── CannotStart                127  not_found (126 refused: it is there and cannot be executed)
 ├── Unreachable                1    unreachable
 │   ├── Lost                   1    unreachable (the link broke; what runs on the host goes on)
+│   ├── LoginRefused           1    unreachable (a person has to log in there, or to look into the host's key)
 │   ├── LocalFault             1    unreachable (this machine lacks a descriptor, a process, or room for it)
 │   └── Silent                 1    unreachable (the daemon is there and does not answer)
 ├── NotDeployed                1    not_deployed
@@ -175,6 +176,15 @@ class Unreachable(SeshError):
     """The host or the daemon does not answer."""
 
     code = "unreachable"
+
+
+class LoginRefused(Unreachable):
+    """The host lets nobody in without a person, or ssh does not trust its key: another attempt would fail alike.
+
+    `asks`: whether the host asks for a password or a second factor.
+    """
+
+    asks = False
 
 
 class LocalFault(Unreachable):

@@ -383,11 +383,18 @@ def _returner(cli: Invocation) -> Reconnect:
     """What brings a client back to a session on a host whose link was lost, or may be."""
 
     def returned(
-        name: str, host: str, session_id: str, since: int, heard: float, *, beside: Started | None = None
+        name: str,
+        host: str,
+        session_id: str,
+        since: int,
+        heard: float,
+        *,
+        beside: Started | None = None,
+        ask: bool = False,
     ) -> Connection:
         from sesh.ops import links
 
-        return links.back(cli.caller, name, host, session_id, since, heard, beside=beside)
+        return links.back(cli.caller, name, host, session_id, since, heard, beside=beside, ask=ask)
 
     return returned
 

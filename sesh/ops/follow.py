@@ -11,7 +11,7 @@ import time
 from contextlib import nullcontext
 
 from sesh import paths, platform, protocol, wire
-from sesh.errors import Ended, Lost, Refused, SeshError, Silent, TimedOut, Unreachable, rebuild
+from sesh.errors import Ended, LoginRefused, Lost, Refused, SeshError, Silent, TimedOut, Unreachable, rebuild
 from sesh.keepalive import Backoff
 from sesh.names import printable
 from sesh.ops import calls, find
@@ -80,7 +80,7 @@ def met(  # noqa: PLR0913 (so many conditions)
             answer = _answered(route, connection, _Wait(name, search, begin, deadline), words)
     except _Match as match:
         return {"met": "for", "match": match.text, "exit_code": None, "position": match.position}
-    except Silent:
+    except (Silent, LoginRefused):
         raise
     except Unreachable:
         raise DaemonDied(f"the daemon of {name} died while you waited") from None

@@ -12,6 +12,7 @@ from sesh.errors import (
     InternalError,
     Interrupted,
     LocalFault,
+    LoginRefused,
     Lost,
     NotDeployed,
     NotFound,
@@ -137,7 +138,7 @@ def to_session(caller: Caller, host: str, name: str, *, passing: bool = False) -
     return through
 
 
-def back(
+def back(  # noqa: PLR0913 (all that is known of the lost link)
     caller: Caller,
     name: str,
     host: str,
@@ -147,20 +148,22 @@ def back(
     deadline: float | None = None,
     *,
     beside: Started | None = None,
+    ask: bool = False,
 ) -> Link:
     """One attempt to come back to a session whose link was lost: a new connection to that session, by its id.
 
     `since`: the position of the first byte that is missing; `heard`: when anything came last; `deadline`: for the
-    attempt (both monotonic). Raises Ended where the session has ended meanwhile, Unreachable where the attempt failed.
+    attempt (both monotonic); `ask`: whether ssh may prompt. Raises Ended where the session has ended meanwhile,
+    LoginRefused where another attempt would fail alike, Unreachable where this one failed.
 
     `beside`: the old link may still live, and is left alone; its control master is given up where the new one stands.
-    What is handed to `beside` ends the attempt. Raises Refused where somebody would have to log in.
+    What is handed to `beside` ends the attempt. Raises Refused where somebody was asked to log in the last time.
     """
     place = destination(caller, host)
     if beside is None:
         _note_loss(name, host)
         link.drop_master(place)
-        through = opened(caller, place, ask=False, deadline=deadline)
+        through = opened(caller, place, ask=ask, deadline=deadline)
     else:
         through = _opened_beside(place, beside, {"name": name, "session_id": session_id})
     left = link.START_TIMEOUT if deadline is None else min(link.START_TIMEOUT, deadline - time.monotonic())
@@ -190,16 +193,17 @@ def _note_loss(name: str, host: str) -> None:
 
 
 def _opened_beside(place: Destination, started: Started, wanted: dict[str, Any]) -> Link:
-    """A link that shares nothing with those that stand, and has asked for its session already. Raises Refused where
-    somebody would have to log in."""
-    alone = "nobody is asked to log in again while a link may still live"
+    """A link that shares nothing with those that stand, and has asked for its session already.
+
+    Raises Refused where somebody was asked to log in the last time, LoginRefused where somebody would have to.
+    """
     if known.asks(place):
-        raise Refused(alone)
+        raise Refused("nobody is asked to log in again while a link may still live")
     try:
         return link.open_beside(place, origin(place), started, "connect", wanted)
     except AuthenticationFailed:
         known.record(place, asks=True)
-        raise Refused(alone) from None
+        raise
     except OSError as error:
         raise Unreachable(f"cannot open a link to @{place.host}: {error.strerror or error}") from error
 
@@ -297,6 +301,8 @@ class RemoteRoute(Route):
             self.sleep(min(pause, left))
             try:
                 self._link = back(self._caller, name, host, session_id, since, heard, self.deadline)
+            except LoginRefused:
+                raise
             except (Unreachable, TimedOut):
                 continue
             self._backoff.opened()
@@ -356,12 +362,18 @@ def _interruptibly(
     before, interrupts.away = interrupts.away, stop
     try:
         return reopened(caller, destination, backoff, deadline)
+    except LoginRefused as refusal:
+        refusal.hint = f"the job may or may not have started; log in on a terminal: {CALLED} @{destination.host}"
+        raise
     finally:
         interrupts.away = before
 
 
 def reopened(caller: Caller, destination: Destination, backoff: Backoff, deadline: float | None = None) -> Link:
-    """A link in the place of one that was lost, tried for until it stands. Raises TimedOut past the deadline."""
+    """A link in the place of one that was lost, tried for until it stands.
+
+    Raises TimedOut past the deadline, LoginRefused where a person has to log in.
+    """
     for pause in backoff.pauses():
         left = pause if deadline is None else deadline - time.monotonic()
         if left <= 0:
@@ -370,6 +382,8 @@ def reopened(caller: Caller, destination: Destination, backoff: Backoff, deadlin
         link.drop_master(destination)
         try:
             through = opened(caller, destination, ask=False, deadline=deadline)
+        except LoginRefused:
+            raise
         except (Unreachable, TimedOut):
             continue
         backoff.opened()

@@ -11,7 +11,7 @@ import select
 import time
 
 from sesh import CALLED, paths, platform, wire
-from sesh.errors import InternalError, LocalFault, NotFound, Refused, SeshError, TimedOut, Unreachable
+from sesh.errors import InternalError, LocalFault, LoginRefused, NotFound, Refused, SeshError, TimedOut, Unreachable
 from sesh.ops import calls
 from sesh.ops.caller import Caller
 from sesh.store import listing
@@ -241,6 +241,8 @@ def _waited(caller: Caller, name: str, word: str, seen: float) -> str | None:
         time.sleep(pause)
         try:
             rows = sessions_of(_Listener(caller), word, time.monotonic() + _WAITED)
+        except LoginRefused:
+            raise
         except (Unreachable, TimedOut, LocalFault):
             continue
         if name in [each.get("name") for each in rows]:

@@ -12,6 +12,7 @@ from sesh.errors import (
     ExitCode,
     InternalError,
     Interrupted,
+    LoginRefused,
     Lost,
     NotFound,
     SeshError,
@@ -105,7 +106,7 @@ def run(
         except Ended as ended:
             return request.ended(name, ended)
         except Unreachable as error:
-            if isinstance(error, Silent) or error.answered:
+            if isinstance(error, (Silent, LoginRefused)) or error.answered:
                 raise
             raise InternalError(f"the daemon of {name} died; the command's exit code is lost") from None
 

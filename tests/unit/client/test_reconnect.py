@@ -16,7 +16,7 @@ from sesh.client import race, reconnect
 from sesh.client.outcome import Outcome
 from sesh.client.race import Attempts, Race
 from sesh.client.reconnect import Reconnector
-from sesh.errors import Ended, NotDeployed, Refused, TimedOut, Unreachable
+from sesh.errors import Ended, LoginRefused, NotDeployed, Refused, TimedOut, Unreachable
 from sesh.keepalive import Backoff
 from tests.support import wait_until
 
@@ -35,15 +35,33 @@ class Person:
         self.leaves: Outcome | None = Outcome("detached", "work", "box")
         self.down = 0
         self.raced: wire.Connection | Exception | None = None
-        self.attempts: Attempts | None = None
+        self.attempts: Attempts | LoginRefused | None = None
+        self.options = SimpleNamespace(detach_key=None)
+        self.started = False
+        self.lines: list[str] = []
 
-    def take_attempts(self) -> Attempts | None:
+    def take_attempts(self) -> Attempts | LoginRefused | None:
         return self.attempts
 
     def go_offline(self) -> None:
         self.down += 1
 
-    def serve_offline(self, ready: set[int]) -> Outcome | None:
+    def hold(self, keys: bytes) -> None:
+        """Keys that are kept."""
+
+    def drop_unsent(self) -> bool:
+        return False
+
+    def suspend(self) -> bool:
+        return False
+
+    def line(self, text: str) -> None:
+        """They leave as soon as they are asked to log in."""
+        self.lines.append(text)
+        if text.startswith("Enter"):
+            os.write(self.keyboard, b"\x1c")
+
+    def serve_offline(self, ready: set[int], _keys: Callable[[bytes], None]) -> Outcome | None:
         if self.inbound not in ready:
             return None
         os.read(self.inbound, 100)
@@ -80,7 +98,7 @@ def raised(*errors: Exception | wire.Connection) -> Callable[..., wire.Connectio
     """Ways that fail one after the other, until there is one."""
     rest = list(errors)
 
-    def attempt(*_: object) -> wire.Connection:
+    def attempt(*_: object, **_words: object) -> wire.Connection:
         error = rest.pop(0)
         if isinstance(error, Exception):
             raise error
@@ -101,7 +119,7 @@ def test_it_is_told_what_is_missing_and_since_when(person: Person) -> None:
     arguments: list[object] = []
     there = connection()
 
-    def attempt(*words: object) -> wire.Connection:
+    def attempt(*words: object, **_: object) -> wire.Connection:
         arguments.extend(words)
         return there
 
@@ -127,7 +145,7 @@ def test_who_waits_is_told_after_a_moment_once(person: Person, monkeypatch: pyte
     enough = threading.Event()
     there = connection()
 
-    def attempt(*_: object) -> wire.Connection:
+    def attempt(*_: object, **_words: object) -> wire.Connection:
         if enough.wait(0.001):
             return there
         if len(person.notices) > 0:
@@ -146,7 +164,7 @@ def test_who_leaves_leaves_at_once_and_a_connection_that_comes_late_is_closed(pe
     late = connection()
     go = threading.Event()
 
-    def attempt(*_: object) -> wire.Connection:
+    def attempt(*_: object, **_words: object) -> wire.Connection:
         os.write(person.keyboard, b"\x1c")
         go.wait(10)
         return late
@@ -156,6 +174,19 @@ def test_who_leaves_leaves_at_once_and_a_connection_that_comes_late_is_closed(pe
     assert late.inbound >= 0
     go.set()
     wait_until(lambda: late.inbound == -1)
+
+
+def test_a_refused_login_is_not_tried_again(person: Person) -> None:
+    found, _ = reconnected(person, raised(Unreachable("no"), LoginRefused("box asks"), ZeroDivisionError()))
+    assert found is person.leaves
+    assert person.lines == ["lost the link to @box; work keeps running", "box asks", "Enter tries again, Ctrl-C leaves"]
+
+
+def test_a_refusal_beside_a_silent_link_is_the_last_word(person: Person) -> None:
+    """Once that link counted as lost, four more logins were tried."""
+    person.attempts = LoginRefused("box asks")
+    found, _ = reconnected(person, raised())
+    assert found is person.leaves
 
 
 def test_typing_that_means_nothing_goes_on_waiting(person: Person) -> None:
@@ -172,7 +203,7 @@ def test_a_local_error_is_tried_again_and_named_in_the_notice(person: Person, mo
     monkeypatch.setattr(reconnect, "_NOTICE_AFTER", 0.02)
     there = connection()
 
-    def attempt(*_: object) -> wire.Connection:
+    def attempt(*_: object, **_words: object) -> wire.Connection:
         if person.notices:
             return there
         raise OSError(28, "No space left on device")
@@ -302,6 +333,20 @@ def test_where_somebody_would_be_asked_the_link_is_only_asked(monkeypatch: pytes
     doubted.race.doubt(0.0)
     assert doubted.asked == 2
     assert doubted.race.due == 0
+
+
+def test_a_refusal_is_kept_until_the_link_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = LoginRefused("box asks")
+    doubted = Doubted(monkeypatch, raised(refusal, ZeroDivisionError()))
+    doubted.race.doubt(0.0)
+    doubted.race.run()
+    attempts = doubted.race.attempts
+    assert attempts is not None
+    wait_until(lambda: attempts.result is not None)
+    assert doubted.race.won() is None
+    assert doubted.race.take() is refusal
+    doubted.race.heard()
+    assert doubted.race.take() is None
 
 
 def test_a_session_that_has_ended_meanwhile_wins_too(monkeypatch: pytest.MonkeyPatch) -> None:

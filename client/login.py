@@ -1,0 +1,115 @@
+"""Logging in again, in place, on a host whose link was lost and that lets nobody in without a person."""
+
+from __future__ import annotations
+
+import select
+import termios
+
+from sesh.client.outcome import Outcome
+from sesh.client.terminal import EXIT_SIGNALS
+from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
+from sesh.lean import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sesh import wire
+    from sesh.client.attachment import Attachment
+    from sesh.client.display import Display
+
+_ENTER = (b"\r", b"\n")
+
+
+class Login:
+    """A login that the person at the terminal is asked for: nothing is tried before Enter, nothing typed is kept.
+
+    `attempt` makes the connection, and lets ssh prompt on the terminal.
+    """
+
+    def __init__(self, attachment: Attachment, display: Display, attempt: Callable[[], wire.Connection]) -> None:
+        self._attachment, self._display, self._attempt = attachment, display, attempt
+
+    def run(self, refusal: Unreachable) -> Outcome | wire.Connection | SeshError:
+        """The connection; how the person left instead; or the error that no login helps against.
+
+        The terminal shows the session no longer, and makes room for its SCREEN where there is a connection.
+        """
+        attachment, display = self._attachment, self._display
+        alternate = display.suspend()
+        display.line(f"lost the link to @{attachment.host}; {attachment.name} keeps running")
+        if attachment.drop_unsent():
+            display.line("what was typed since then was dropped")
+        reason: SeshError | OSError = refusal
+        while True:
+            outcome = self._enter_awaited(reason)
+            if outcome is not None:
+                return outcome
+            try:
+                connection = self._lend_terminal()
+            except KeyboardInterrupt as interrupt:
+                return self._left_by(interrupt.args[0])
+            except (Unreachable, TimedOut, OSError) as error:
+                reason = error
+            except SeshError as error:
+                return error
+            else:
+                display.resume(alternate)
+                return connection
+
+    def _enter_awaited(self, reason: SeshError | OSError) -> Outcome | None:
+        """Say why there is no connection, and wait until Enter is pressed; the outcome where the person leaves."""
+        terminal, display = self._attachment.terminal, self._display
+        poll = select.poll()
+        poll.register(terminal.inbound, select.POLLIN)
+        poll.register(terminal.signals, select.POLLIN)
+        typed: list[bytes] = []
+        self._say(reason)
+        while not any(enter in keys for enter in _ENTER for keys in typed):
+            typed.clear()
+            outcome = self._attachment.serve_offline({descriptor for descriptor, _ in poll.poll()}, typed.append)
+            if outcome is not None:
+                return outcome
+            if display.started:  # stopped and continued, it has made room for the session
+                display.suspend()
+                self._say(reason)
+        return None
+
+    def _say(self, reason: SeshError | OSError) -> None:
+        key = self._attachment.options.detach_key
+        leaves = f"{key.name if key is not None else 'Ctrl-C'} leaves"
+        if isinstance(reason, LoginRefused) and reason.asks:
+            self._display.line(f"{reason.message}: Enter logs in, {leaves}")
+        else:
+            self._display.line(str(reason))
+            self._display.line(f"Enter tries again, {leaves}")
+
+    def _lend_terminal(self) -> wire.Connection:
+        """Make the attempt with the terminal as it was before it was raw; what is typed beside ssh's prompt is dropped.
+
+        Raises KeyboardInterrupt, with its number, at a signal that ends the client.
+        """
+        terminal = self._attachment.terminal
+        handlers = {signal.SIGTSTP: signal.signal(signal.SIGTSTP, signal.SIG_DFL)}
+        for number in EXIT_SIGNALS:
+            handlers[number] = signal.signal(number, _interrupt)
+        terminal.cooked()
+        try:
+            return self._attempt()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            termios.tcflush(terminal.inbound, termios.TCIFLUSH)
+            terminal.raw()
+            terminal.take_signals()
+
+    def _left_by(self, number: int) -> Outcome:
+        """The outcome for a signal; two of them are made by the keys that leave and give up."""
+        name, host = self._attachment.name, self._attachment.host
+        if number == signal.SIGQUIT:
+            return Outcome("detached", name, host)
+        return Outcome("lost", name, host) if number == signal.SIGINT else Outcome("signal", name, host, signal=number)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(number)

@@ -1,0 +1,197 @@
+"""A link that is lost to a host where somebody has to log in: asked for in place, and tried once only."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import pytest
+
+from tests.remote.accounts import ROOT
+from tests.remote.farm import Far, Farm
+from tests.support import PROMPT, Home, Terminal, wait_until
+
+pytestmark = pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
+
+SECRET = "far away"  # noqa: S105 (the test's own)
+DETACH = b"\x1c"
+WANTED = "box asks for a password or a second factor"
+ENTER = "Enter logs in, Ctrl-\\ leaves"
+LATER = 6.0
+"""Seconds in which the pauses between attempts would let four of them pass."""
+
+
+def refusals(far: Far) -> int:
+    """Logins that were begun and not carried out, since sshd was started."""
+    return len(re.findall("Connection (closed|reset) by authenticating user", far.sshd.messages()))
+
+
+@pytest.fixture
+def far(farm: Farm) -> Far:
+    box = farm.host("box", sshd={"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}, proxied=True)
+    box.account.set_password(SECRET)
+    return box
+
+
+def logged_in(home: Home, *words: str) -> Terminal:
+    terminal = home.terminal("@box", *(words or ("work",)), columns=120)
+    terminal.wait_for("password:", 20)
+    terminal.type(f"{SECRET}\r")
+    terminal.wait_for(PROMPT, 20)
+    return terminal
+
+
+def cut(far: Far) -> int:
+    """Breaks the link; how many logins were refused until now."""
+    before = refusals(far)
+    far.proxy.cut()
+    return before
+
+
+def stands(terminal: Terminal, text: str = ENTER) -> None:
+    """Waits until it is said what is wanted, and that nothing more is tried."""
+    start = len(terminal.raw)
+    terminal.wait_until(lambda: text.encode() in terminal.raw[max(0, start - 4000) :], 15, text)
+
+
+def prompted(terminal: Terminal, number: int) -> None:
+    """Waits for the prompt of that number."""
+    terminal.wait_until(lambda: terminal.raw.count(b"password:") == number, 15, f"prompt {number}")
+
+
+def test_a_lost_link_is_tried_once_and_the_password_asked_for_on_enter(home: Home, far: Far) -> None:
+    terminal = logged_in(home)
+    terminal.type("printf '\\033[?2004h'; echo be''fore; sleep 1; echo mea''nwhile\r")
+    terminal.wait_for("before")
+    before = cut(far)
+    stands(terminal)
+    assert WANTED in terminal.text()
+    while terminal.pump(LATER):
+        continue
+    assert refusals(far) == before + 1
+    terminal.type("\r")
+    terminal.wait_for(f"{far.user}@127.0.0.1's password:")
+    assert terminal.termios()[3] & 1  # signals are made of keys again: ssh's own prompt, not raw
+    terminal.type(f"{SECRET}\r")
+    terminal.wait_for("meanwhile")
+    assert 2004 in terminal.modes
+    assert terminal.text().count("meanwhile") == 1
+    terminal.type("echo b''ack\r")
+    terminal.wait_for(re.compile("^back", re.MULTILINE))
+    terminal.type(DETACH)
+    assert terminal.exit_code() == 0
+    assert refusals(far) == before + 1
+
+
+def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell(home: Home, far: Far) -> None:
+    terminal = logged_in(home)
+    terminal.type("cat >typed\r")
+    wait_until(lambda: far.exists("typed"))
+    far.proxy.refuse()
+    cut(far)
+    terminal.wait_until(lambda: "lost the link" in terminal.text())
+    terminal.type(f"{SECRET}1\r")  # blindly
+    far.proxy.restore()
+    stands(terminal)
+    assert "dropped" in terminal.text()
+    terminal.type(f"{SECRET}2")
+    terminal.type("\r")
+    terminal.wait_for("password:")
+    terminal.type(f"{SECRET}\r")
+    terminal.wait_until(lambda: not terminal.termios()[3] & 2)
+    terminal.type("after\r\x04")
+    terminal.wait_for(re.compile(f"{PROMPT}\\s*$"), 20)
+    assert far.read("typed") == "after\n"
+
+
+def test_a_wrong_password_leaves_the_question_standing(home: Home, far: Far) -> None:
+    terminal = logged_in(home)
+    cut(far)
+    stands(terminal)
+    terminal.type("\r")
+    for number in (2, 3, 4):  # the first one was asked for when it was attached
+        prompted(terminal, number)
+        terminal.type("wrong\r")
+    terminal.wait_until(lambda: terminal.text().count(ENTER) == 2, 15)
+    terminal.type("\r")
+    prompted(terminal, 5)
+    terminal.type(f"{SECRET}\r")
+    terminal.wait_for(PROMPT)
+    terminal.type("echo b''ack\r")
+    terminal.wait_for("back")
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "said"), [(DETACH, 0, "detached from work@box"), (b"\x03", 1, "work may still run there")]
+)
+@pytest.mark.parametrize("asked", [False, True])
+def test_who_does_not_log_in_leaves(home: Home, far: Far, key: bytes, code: int, said: str, asked: bool) -> None:
+    terminal = logged_in(home)
+    fresh = terminal.first_termios
+    cut(far)
+    stands(terminal)
+    if asked:
+        terminal.type("\r")
+        prompted(terminal, 2)
+    terminal.type(key)
+    assert terminal.exit_code() == code
+    assert said in terminal.text()
+    assert terminal.termios() == fresh
+
+
+def test_a_signal_at_the_prompt_of_ssh_ends_the_client(home: Home, far: Far) -> None:
+    terminal = logged_in(home)
+    cut(far)
+    stands(terminal)
+    terminal.type("\r")
+    prompted(terminal, 2)
+    terminal.signal(signal.SIGTERM)
+    assert terminal.exit_code() == 128 + signal.SIGTERM
+    assert terminal.termios() == terminal.first_termios
+
+
+def test_a_changed_key_is_said_with_the_line_that_mends_it(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    terminal = home.terminal("@box", "work", columns=120)
+    terminal.wait_for(PROMPT, 20)
+    farm.change_key(far)
+    far.proxy.cut()
+    stands(terminal, "tries again, Ctrl-\\ leaves")
+    said = terminal.text().replace("\n", "")
+    assert "the host key of box has changed" in said
+    assert re.search(rf"ssh-keygen -R '?\[127\.0\.0\.1\]:{far.port}'? -f ", said)
+    tried = len(farm.connections())
+    while terminal.pump(LATER):
+        continue
+    assert len(farm.connections()) == tried
+    farm.know(far)
+    terminal.type("\r")
+    terminal.wait_for(PROMPT)
+    terminal.type("echo b''ack\r")
+    terminal.wait_for("back")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--wait", "work", "--exit"),
+        ("--logs", "work", "-f"),
+        ("--events", "work"),
+        ("--events",),
+        ("--run", "work", "--", "sleep 60"),
+        ("--exec", "job", "--", "sleep", "60"),
+    ],
+)
+def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: Far, words: tuple[str, ...]) -> None:
+    terminal = logged_in(home)
+    terminal.type(DETACH)
+    assert terminal.exit_code() == 0
+    following = home.start("@box", *words)
+    wait_until(lambda: far.sesh("--status", "work", "--json").code == 0)
+    passed = far.proxy.passed
+    wait_until(lambda: far.proxy.passed > passed and far.settled())
+    before = cut(far)
+    out, err = following.communicate(timeout=20)
+    assert following.returncode not in (0, -signal.SIGTERM), out
+    assert WANTED in err.decode()
+    assert refusals(far) == before + 1
