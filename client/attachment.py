@@ -7,15 +7,17 @@ import os
 import select
 import time
 
-from sesh import CALLED, protocol, wording
+from sesh import CALLED, gate, protocol, wording
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
+from sesh.client.outbox import Outbox
 from sesh.client.outcome import AttachOptions, Outcome
+from sesh.client.poller import Poller
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable
 from sesh.keepalive import Keepalive
-from sesh.lean import signal
+from sesh.lean import deque, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ _RESIZED_AFTER = 0.1
 """Seconds that a window keeps its size until a session behind a link is told of it."""
 _CTRL_C = (b"\x03", b"\x1b[99;5u", b"\x1b[27;5;99~")  # in each form that terminals send
 _IDLE_MS = 10  # the ledger reads a burst after it was shown: at the same time they would slow each other down
+_LONGEST_PING = 64  # bytes of its payload
+_MOST_LINES = 20  # of the other side's own, before the session shows and after it
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TITLE, protocol.TELL)
 
 
@@ -74,7 +78,8 @@ class Attachment:
         """`position`: in the program's output, of the first byte that was not shown yet."""
         self.alternate = False
         """Whether the alternate screen was on when the display was suspended."""
-        self.closing_lines: list[str] = []
+        self.closing_lines: deque[str] = deque((), _MOST_LINES)
+        self._lines_before = _MOST_LINES  # that may be printed before the screen comes
         self.rows_below: int | None = None
         self.open_queries = False
         """For `Display.leave`."""
@@ -85,7 +90,8 @@ class Attachment:
         self._keys = KeyParser(options.detach_key)
         self._input = UnacknowledgedInput()
         self._acknowledged = 0
-        self._outbox = bytearray(hello)
+        self._outbox = Outbox(connection, hello)
+        self._send = self._outbox.send
         self._poller = Poller()
         self._interest: tuple[int, ...] = ()
         self.raced: Connection | Exception | None = None
@@ -98,7 +104,7 @@ class Attachment:
         self._answer_by = 0.0  # when the link is asked, where nothing has come since a key
         self._outcome: Outcome | None = None
         self._ending: Outcome | None = None  # the outcome as soon as all output is shown
-        self._read_closed = self._write_closed = False
+        self._read_closed = False
         self._resuming = False  # on a new connection, with input that the last one may not have delivered
         self._welcome_by = time.monotonic() + _HELLO_TIMEOUT
         self._flush_by = self._notice_by = self._leave_by = 0.0
@@ -131,7 +137,7 @@ class Attachment:
         Raises the daemon's refusal, Unreachable where it does not answer HELLO, ProtocolError.
         """
         self._outcome = None
-        self._send(b"")
+        self._send()
         for frame in self.connection.leftovers():
             self._handle_frame(*frame)
         while (outcome := self._turn()) is None:
@@ -168,7 +174,7 @@ class Attachment:
 
     def go_offline(self) -> None:
         """The link is lost: send nothing until there is another one."""
-        self._write_closed, self._outcome, self._ending = True, None, None
+        self._outbox.closed, self._outcome, self._ending = True, None, None
 
     def serve_offline(self, ready: set[int], keys: Callable[[bytes], None]) -> Outcome | None:
         """Handle keys and signals while the link is down: the user may leave, and `keys` gets what else is typed."""
@@ -189,7 +195,12 @@ class Attachment:
     def hold(self, keys: bytes) -> None:
         """Keep what is typed until there is another link."""
         if not self.options.read_only:
-            self._input.hold(keys)
+            self._input.hold(keys, time.monotonic())
+
+    @property
+    def dropping(self) -> bool:
+        """Whether more was typed than is kept, so that input is dropped."""
+        return self._input.dropping
 
     def drop_unsent(self) -> bool:
         """Drop what was typed and never sent; whether there was anything."""
@@ -222,8 +233,8 @@ class Attachment:
             self._read_keys()
         if self.display.pending and terminal.outbound in ready:
             self.display.flush()
-        if self._outbox and connection.outbound in ready:
-            self._send(b"")
+        if self._outbox.waiting and connection.outbound in ready:
+            self._send()
         if connection.inbound in ready and self._interest[0] and self._outcome is None:
             self._receive()
         if self._race is not None and self.welcome and self._outcome is None:
@@ -236,9 +247,9 @@ class Attachment:
         """Block until there is something to do; the descriptors that are ready."""
         display = self.display
         receive = not self._read_closed and self._ending is None and display.pending < MAX_PENDING
-        read_keys = not (self._leave_by or self._input.full)
+        read_keys = not self._leave_by and (self._holding or not self._input.full)
         racing = self._race.descriptor if self._race is not None else -1
-        interest = (receive, read_keys, display.pending > 0, len(self._outbox) > 0, racing)
+        interest = (receive, read_keys, display.pending > 0, self._outbox.waiting, racing)
         if interest != self._interest:
             self._interest = interest
             self._watch(*interest)
@@ -325,8 +336,9 @@ class Attachment:
                 self._show_notice("this client only watches: keys are not passed on")
                 continue
             if (self._ending is None or self._link_lost) and not self.options.read_only:
-                if self._link_lost or (self._resuming and not self.welcome):
-                    self._input.hold(event[1])
+                if self._holding:
+                    self.hold(event[1])
+                if self._holding or (self.dropping and self._input.drops(time.monotonic())):
                     continue
                 for frame in self._input.add(event[1]):
                     self._send(frame)
@@ -340,6 +352,11 @@ class Attachment:
         """Whether the link was lost, and what had come over it is still being shown."""
         return self._ending is not None and self._ending.kind == "lost" and self.host is not None
 
+    @property
+    def _holding(self) -> bool:
+        """Whether what is typed has to wait for another link, or for its daemon."""
+        return self._link_lost or (self._resuming and not self.welcome)
+
     def _detach(self) -> None:
         """Leave, and give the daemon a moment to say how it left the screen."""
         if self._ending is not None:
@@ -348,7 +365,7 @@ class Attachment:
         self._stop_predicting()
         self._leave_by = time.monotonic() + _GOODBYE_TIMEOUT
         self._send(protocol.message(protocol.DETACH, {}))
-        if self._write_closed or not self.welcome:
+        if self._outbox.closed or not self.welcome:
             self._end(
                 Outcome("detached", self.name, self.host, early=not (self.welcome or self._resuming)), at_once=True
             )
@@ -388,28 +405,6 @@ class Attachment:
         self._stop_predicting()
         self._send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
 
-    # -- to the daemon
-
-    def _send(self, data: bytes) -> None:
-        """Send frames, or queue what the daemon does not take now."""
-        if data and not (self._write_closed or self._outbox):
-            data = data[self._write(data) :]
-        if self._write_closed:
-            return
-        self._outbox += data
-        while self._outbox and (written := self._write(self._outbox)):
-            del self._outbox[:written]
-
-    def _write(self, data: bytes | bytearray) -> int:
-        try:
-            return os.write(self.connection.outbound, data)
-        except BlockingIOError:
-            return 0
-        except OSError:  # the daemon is gone; what it sent before can still be read, and then the end
-            self._write_closed = True
-            self._outbox.clear()
-            return 0
-
     # -- from the daemon
 
     def _receive(self) -> None:
@@ -444,7 +439,7 @@ class Attachment:
         now = time.monotonic()
         if untold >= 4 * _TELL_GOT or now >= self._told_got_at + after:
             self._told_got, self._told_got_at = self._got, now
-            self._send(protocol.numbered(protocol.GOT, self._got, b""))
+            self._outbox.answer(protocol.numbered(protocol.GOT, self._got, b""))
 
     def _handle_frame(self, kind: int, payload: bytes) -> None:
         """Handle one frame; ignore those of unknown types."""
@@ -471,7 +466,9 @@ class Attachment:
             for frame in self._input.acknowledge(self._acknowledged):
                 self._send(frame)
         elif kind == protocol.PING:
-            self._send(protocol.frame(protocol.PONG, payload))
+            if len(payload) > _LONGEST_PING:
+                raise gate.malformed("PING", f"has {len(payload)} bytes")
+            self._outbox.answer(protocol.frame(protocol.PONG, payload))
         elif kind in (protocol.ECHOED, protocol.MODEL, protocol.PONG):
             self._handle_answer(kind, payload)
         elif kind in _JSON_FRAMES:
@@ -492,7 +489,9 @@ class Attachment:
             self._begin_hint()
         self._show_title("")
         if self._resuming:
-            self._send(b"".join(self._input.resume(int(self.welcome.get("last_input") or 0))))
+            self._send(b"".join(self._input.resume(int(self.welcome.get("last_input") or 0), time.monotonic())))
+        if self.dropping:
+            self.first_notice = "more was typed than is kept: the rest was dropped"
 
     def _handle_message(self, kind: int, message: dict[str, Any]) -> None:
         """Handle one of the frames whose payload is JSON."""
@@ -637,9 +636,10 @@ class Attachment:
         text = str(message.get("text") or "")
         if message.get("hold"):
             self._show_notice(f"{self._notice_text}; {text}" if self._notice_text else text)
-        elif self.display.started:
+        elif self.display.started or not self._lines_before:
             self.closing_lines.append(text)
         else:
+            self._lines_before -= 1
             self.display.line(text)
 
     def switch_failed(self, reason: str) -> None:
@@ -664,30 +664,3 @@ class Attachment:
 def _rows(value: object) -> int | None:
     """A number of rows that the daemon sent, within bounds; None for unknown."""
     return min(max(value, 0), 9999) if isinstance(value, int) else None
-
-
-class Poller:
-    """Polls descriptors for the events that are of interest now, changing the kernel's set only where that changed.
-
-    A descriptor without interest is not registered: one that hung up would always be ready.
-    """
-
-    def __init__(self) -> None:
-        poll = select.poll()
-        self.poll = poll.poll
-        """Block for so many milliseconds (None: without end); pairs of a descriptor and its events."""
-        self._register, self._unregister = poll.register, poll.unregister
-        self._watched: dict[int, int] = {}
-
-    def watch(self, *interests: tuple[int, int, bool]) -> None:
-        """Watch from now on (descriptor, events) where the third item is true; one descriptor may come twice."""
-        wanted: dict[int, int] = {}
-        for descriptor, events, active in interests:
-            if active:
-                wanted[descriptor] = wanted.get(descriptor, 0) | events
-        for descriptor in self._watched.keys() - wanted.keys():
-            self._unregister(descriptor)
-        for descriptor, events in wanted.items():
-            if self._watched.get(descriptor) != events:
-                self._register(descriptor, events)
-        self._watched = wanted

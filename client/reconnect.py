@@ -65,20 +65,23 @@ class Reconnector:
             poll.register(descriptor, select.POLLIN)
         while attempts.result is None:
             ready = poll.poll(None if self.notice_shown else _NOTICE_AFTER * 1000)
-            if not ready and not self.notice_shown:
-                self.notice_shown = True
-                self.display.notice(self._notice(attempts))
+            dropping = attachment.dropping
             keyed = {descriptor for descriptor, _ in ready} - {attempts.descriptor}
             outcome = attachment.serve_offline(keyed, attachment.hold)
+            if attachment.dropping != dropping or not (ready or self.notice_shown):
+                self.notice_shown = True
+                self.display.notice(self._notice(attempts))
             if outcome is not None:
                 attempts.give_up()
                 return outcome
         attempts.close()
+        self.notice_shown = self.notice_shown or attachment.dropping  # another one is due with the screen
         return attempts.result
 
     def _notice(self, attempts: Attempts) -> str:
         why = f" ({attempts.local_error} here)" if attempts.local_error else ""
-        return f"lost the link to @{self.attachment.host}{why}; reconnecting (the detach key leaves)"
+        more = "; input is dropped from now on" if self.attachment.dropping else " (the detach key leaves)"
+        return f"lost the link to @{self.attachment.host}{why}; reconnecting{more}"
 
     def _outcome_or_connection(self, result: Outcome | wire.Connection | Exception) -> Outcome | wire.Connection:
         name, host = self.attachment.name, self.attachment.host

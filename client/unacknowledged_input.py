@@ -7,7 +7,9 @@ from sesh import protocol
 WINDOW = 256 << 10
 """Bytes of input in flight: sent and not acknowledged."""
 LIMIT = 16 << 20
-"""Bytes of unsent input before the terminal is not read any more."""
+"""Bytes of unsent input before the terminal is not read any more, or input is dropped where nothing can be sent."""
+GAP = 1.0
+"""Seconds without a key after which what is typed is no part any more of what was dropped."""
 _MAX_FRAME = 64 << 10
 
 
@@ -23,6 +25,9 @@ class UnacknowledgedInput:
         self._bytes_in_flight = 0
         self.number = 0
         """The newest frame's."""
+        self.dropping = False
+        """Whether input was dropped, and what follows it is dropped as well: without it, it may mean something else."""
+        self._dropped_at = 0.0
 
     @property
     def full(self) -> bool:
@@ -36,14 +41,28 @@ class UnacknowledgedInput:
         self._unsent += data
         return self._frames()
 
-    def hold(self, data: bytes) -> None:
-        """Take typed bytes while nothing can be sent; `resume` sends them."""
-        self._unsent += data
+    def hold(self, data: bytes, now: float) -> None:
+        """Take typed bytes while nothing can be sent; `resume` sends them. Drop them, and all that follow, where full.
+
+        `now`: of time.monotonic.
+        """
+        self.dropping = self.dropping or self.full
+        if self.dropping:
+            self._dropped_at = now
+        else:
+            self._unsent += data
+
+    def drops(self, now: float) -> bool:
+        """Whether bytes that are typed now follow dropped ones, and are dropped too: until `GAP` has passed without."""
+        self.dropping = self.dropping and now < self._dropped_at + GAP
+        self._dropped_at = now
+        return self.dropping
 
     def drop(self) -> bool:
         """Forget what was not sent; whether there was anything."""
-        dropped = bool(self._unsent)
+        dropped = bool(self._unsent) or self.dropping
         self._unsent.clear()
+        self.dropping = False
         return dropped
 
     def acknowledge(self, number: int) -> list[bytes]:
@@ -55,8 +74,9 @@ class UnacknowledgedInput:
         del self._in_flight[:arrived]
         return self._frames() if self._unsent else []
 
-    def resume(self, last: int) -> list[bytes]:
+    def resume(self, last: int, now: float) -> list[bytes]:
         """The frames to send over a new connection, where the daemon received those up to number `last`."""
+        self._dropped_at = now
         self._in_flight = [(number, data) for number, data in self._in_flight if number > last]
         self._bytes_in_flight = sum(len(data) for _, data in self._in_flight)
         again = [protocol.numbered(protocol.INPUT, number, data) for number, data in self._in_flight]

@@ -37,7 +37,7 @@ class Person:
         self.raced: wire.Connection | Exception | None = None
         self.attempts: Attempts | LoginRefused | None = None
         self.options = SimpleNamespace(detach_key=None)
-        self.started = False
+        self.started = self.dropping = False
         self.lines: list[str] = []
 
     def take_attempts(self) -> Attempts | LoginRefused | None:

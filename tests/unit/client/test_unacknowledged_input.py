@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.client.unacknowledged_input import LIMIT, WINDOW, UnacknowledgedInput
+from sesh.client import unacknowledged_input
+from sesh.client.unacknowledged_input import GAP, LIMIT, WINDOW, UnacknowledgedInput
 
 
 def read(frames: list[bytes]) -> list[tuple[int, bytes]]:
@@ -41,7 +44,7 @@ def test_what_the_daemon_has_is_not_sent_again() -> None:
     typed = UnacknowledgedInput()
     for data in (b"a", b"b", b"c"):
         typed.add(data)
-    assert read(typed.resume(2)) == [(3, b"c")]
+    assert read(typed.resume(2, 0.0)) == [(3, b"c")]
     assert read(typed.add(b"d")) == [(4, b"d")]
 
 
@@ -55,3 +58,41 @@ def test_every_byte_goes_once_and_in_order(steps: list[bytes | int]) -> None:
         went += more
     assert [number for number, _ in went] == list(range(1, len(went) + 1))
     assert b"".join(data for _, data in went) == b"".join(step for step in steps if isinstance(step, bytes))
+
+
+@patch.object(unacknowledged_input, "LIMIT", 1000)
+@given(st.lists(st.binary(min_size=1, max_size=400), max_size=12))
+def test_while_nothing_can_be_sent_it_keeps_a_beginning_and_nothing_behind_a_gap(pieces: list[bytes]) -> None:
+    typed = UnacknowledgedInput()
+    for number, piece in enumerate(pieces):
+        typed.hold(piece, float(number))
+    whole = b"".join(pieces)
+    went, frames = [], read(typed.resume(0, 100.0))
+    while frames:
+        went += frames
+        frames = read(typed.acknowledge(went[-1][0]))
+    kept = b"".join(data for _, data in went)
+    assert whole.startswith(kept)
+    assert typed.dropping == (kept != whole)
+    assert len(kept) == len(whole) or len(kept) >= 1000
+
+
+def test_what_is_typed_follows_a_gap_until_there_was_a_pause() -> None:
+    typed = UnacknowledgedInput()
+    for _ in range(2):
+        typed.hold(b"x" * LIMIT, 0.0)
+    typed.resume(0, 10.0)
+    assert [typed.drops(now) for now in (10.0 + GAP / 2, 10.0 + GAP, 10.0 + 3 * GAP, 10.0 + 3.1 * GAP)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_dropping_what_is_held_ends_the_gap() -> None:
+    typed = UnacknowledgedInput()
+    assert not typed.drop()
+    typed.hold(b"secret", 0.0)
+    assert typed.drop()
+    assert not typed.resume(0, 0.0)
