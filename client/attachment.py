@@ -12,7 +12,7 @@ from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.outbox import Outbox
 from sesh.client.outcome import AttachOptions, Outcome
-from sesh.client.poller import Poller
+from sesh.client.polling import Poller
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.errors import Unreachable

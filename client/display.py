@@ -10,8 +10,10 @@ if TYPE_CHECKING:
 
 MAX_PENDING = 1 << 20
 """Bytes waiting for the terminal at which the daemon is not read any more."""
-_MAX_UNREAD = 12 << 20
-"""Bytes shown that the ledger may not have followed yet: a burst is shown first and followed after."""
+_MAX_UNREAD, _MAX_BLOCKS = 12 << 20, 4096
+"""Bytes shown that the ledger may not have followed yet, and blocks: a burst is shown first and followed after."""
+_MAX_TOLD = 8 << 10
+"""Bytes of tellings that wait for the end of a sequence; beyond it the last one counts."""
 _WRITE_TIMEOUT = 1.0
 """Seconds for the terminal to take what is written when the client leaves."""
 _LATE_REPLIES = 0.1
@@ -34,7 +36,7 @@ class Display:
         """Whether the terminal shows the session."""
         self.unread = 0
         """Bytes that the ledger has not followed yet; call `update_ledger`, best when idle."""
-        self._queue: list[memoryview] = []
+        self._queue = bytearray()
         self._ledger = Ledger()
         self._unread: list[bytes] = []
         self._last_bytes = b""
@@ -63,7 +65,7 @@ class Display:
         self._unread.append(data)
         self.unread += len(data)
         self.draw(before + data + after if before or after else data)
-        while self.unread > _MAX_UNREAD:
+        while self.unread > _MAX_UNREAD or len(self._unread) > _MAX_BLOCKS:
             self.update_ledger()
 
     def draw(self, data: bytes) -> None:
@@ -73,19 +75,14 @@ class Display:
             self._enqueue(data, written)
 
     def _enqueue(self, data: bytes, written: int = 0) -> None:
-        self._queue.append(memoryview(data)[written:])
-        self.pending += len(data) - written
+        self._queue += memoryview(data)[written:]
+        self.pending = len(self._queue)
 
     def flush(self) -> None:
         """Write as much of the queue as the terminal takes now. Raises OSError where it has gone."""
-        while self._queue:
-            first = self._queue[0]
-            written = self.terminal.write(first)
-            self.pending -= written
-            if written < len(first):
-                self._queue[0] = first[written:]
-                return
-            del self._queue[0]
+        if self._queue:
+            del self._queue[: self.terminal.write(self._queue)]
+            self.pending = len(self._queue)
 
     def unfinished(self) -> int:
         """Length of the incomplete sequence at the end of the output; after an interruption it must be repeated."""
@@ -122,7 +119,8 @@ class Display:
 
     def tell(self, notification: bytes) -> None:
         """Have the terminal tell the person something, between two sequences of the program."""
-        self.told += notification
+        told = self.told + notification
+        self.told = told if len(told) <= _MAX_TOLD else notification
 
     def show_own(self) -> None:
         """Write what is due of our own, if what was shown last ends neither in a sequence nor in a character."""
@@ -183,7 +181,7 @@ class Display:
 
     def _reset(self) -> None:
         """Start over on a terminal that shows nothing of a session."""
-        self._queue, self.pending = [], 0
+        self._queue, self.pending = bytearray(), 0
         self._unread, self.unread = [], 0
         self._ledger = Ledger()
         self._last_bytes = b""

@@ -148,7 +148,7 @@ class RawTerminal:
         except OSError:
             return b""
 
-    def write(self, data: bytes | memoryview) -> int:
+    def write(self, data: bytes | bytearray | memoryview) -> int:
         """Write as much of `data` as the terminal takes now; how many bytes. Raises OSError where it has gone."""
         try:
             return os.write(self.outbound, data)

@@ -143,6 +143,8 @@ def show_notes(caller: Caller, answer: dict[str, Any]) -> None:
 
 def answered(caller: Caller, question: dict[str, Any]) -> str:
     """The person's answer to a question of the other side. Raises ProtocolError where it cannot be asked."""
+    if not caller.can_ask:
+        raise gate.malformed("RESPONSE", "asks a question, and was told that nobody can be asked")
     answers = [(letter, label) for letter, label in question.get("answers") or []]
     default = str(question.get("default"))
     letters = [letter for letter, _ in answers]

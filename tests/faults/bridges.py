@@ -166,6 +166,23 @@ def attaches(kind: int, **words: Any) -> Callable[[Bridge], None]:
     return attack
 
 
+def floods(*frames: bytes) -> Callable[[Bridge], None]:
+    """Once attached it sends these frames without end, and reads nothing. It says how many bytes have gone."""
+    block = b"".join(frames) * max(1, (64 << 10) // sum(map(len, frames)))
+
+    def attack(bridge: Bridge) -> None:
+        bridge.greet()
+        bridge.attached()
+        gone = 0
+        while True:
+            bridge.connection.send(block)
+            gone += len(block)
+            with open(os.environ["ATTEMPTS"], "w", encoding="utf-8") as file:
+                file.write(str(gone))
+
+    return attack
+
+
 def answered(result: object = None, raw: bytes | None = None, **words: Any) -> Callable[[Bridge], None]:
     def attack(bridge: Bridge) -> None:
         bridge.greet()
@@ -261,6 +278,16 @@ ATTACKS: dict[str, Callable[[Bridge], None]] = {
     "detach-name": attaches(protocol.DETACH, name="a\nb"),
     "switch": attaches(protocol.SWITCH, name="other", host="elsewhere"),
     "notice": attaches(protocol.NOTICE, text=f"hi{ESCAPES}there", hold=True),
+    "pings": floods(protocol.frame(protocol.PING, b"x" * 60)),
+    "long-ping": floods(protocol.frame(protocol.PING, b"x" * 1_000_000)),
+    "notices": floods(protocol.message(protocol.NOTICE, {"text": "x" * 4000})),
+    "crumbs": floods(protocol.numbered(protocol.OUTPUT, 0, b"\xc3\xa4")),
+    "tellings": floods(
+        protocol.numbered(protocol.OUTPUT, 0, b"\x1b]"),
+        *[protocol.message(protocol.TELL, {"name": "w", "state": "waiting", "question": "x" * 4000})] * 20,
+    ),
+    "titles": floods(protocol.message(protocol.TITLE, {"text": "x" * 4000})),
+    "held": floods(protocol.message(protocol.NOTICE, {"text": "x" * 4000, "hold": True})),
     "job-text": job(exit_code="0"),
     "job-range": job(exit_code=70000),
     "job-missing": job(),
