@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from sesh import paths, programs
-from sesh.errors import Refused, Unreachable
+from sesh.errors import LoginRefused, Refused, Unreachable
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
 
@@ -24,6 +24,7 @@ _TIME = re.compile(r"(\d+[smhdw]?)+|yes|no", re.ASCII | re.IGNORECASE)
 _CONTROL_TIMEOUT = 2
 _LOGIN = re.compile(r'^Authenticated to .* using "([a-z-]+)"', re.MULTILINE)
 _ASKING = ("password", "keyboard-interactive")
+_LARGEST_REFUSAL = 64 << 10
 
 
 def is_shared(destination: Destination) -> bool:
@@ -43,16 +44,55 @@ def ensure(destination: Destination, *, ask: bool | None = None, timeout: float 
     `timeout`: seconds, also for another process that is opening it. Where connections to the host are not shared it
     does nothing. Returns whether somebody was asked to log in; None where that is not known. Raises Unreachable with
     ssh's own reason, in one line; Refused.
+
+    Where another process tries meanwhile, and its login is refused, this one is refused alike: some hosts lock out.
     """
     if not is_shared(destination) or is_alive(destination):
         return None
     ask = ssh.can_prompt() if ask is None else ask
     deadline = None if timeout is None else time.monotonic() + timeout
+    asked_at = time.time()
     with Lock(destination, deadline):
         if not is_alive(destination):
+            if not ask:
+                check_refusals(destination, asked_at)
             _remove_stale_socket(destination)
             return _open(destination, ask, deadline)
     return None
+
+
+def check_refusals(destination: Destination, since: float) -> None:
+    """Raises LoginRefused as the newest attempt with the same agent did, where that was after `since` (time.time)."""
+    path = _refusal_path(destination)
+    try:
+        refused = since <= os.lstat(path).st_mtime <= time.time() + 1  # a later one means that the clock was set
+    except FileNotFoundError:
+        return
+    if refused and not is_alive(destination):
+        agent, _, printed = (paths.read_own(path, _LARGEST_REFUSAL) or b"").decode("utf-8", "replace").partition("\n")
+        if agent == _agent():
+            raise ssh.failure(destination, printed)
+
+
+def _refusal_path(destination: Destination) -> str:
+    """The file with the agent's socket, and what ssh printed, of the newest login if that was refused."""
+    return os.path.join(ssh.control_directory(), f"{ssh.control_name(destination)}.refused")
+
+
+def _agent() -> str:
+    return os.environ.get("SSH_AUTH_SOCK", "").encode("utf-8", "replace").decode()
+
+
+def _note_login(destination: Destination, refused: str = "") -> None:
+    """Note what ssh printed when it was refused, for the other processes that would try; or that it was let in."""
+    path = _refusal_path(destination)
+    try:
+        if refused:
+            paths.write_whole(path, f"{_agent()}\n{refused}".encode()[:_LARGEST_REFUSAL])
+        else:
+            os.unlink(path)
+    except OSError:
+        return  # nothing to remove; or the others are refused by themselves
 
 
 def is_alive(destination: Destination) -> bool:
@@ -121,18 +161,23 @@ def _open(destination: Destination, ask: bool, deadline: float | None) -> bool |
     if os.path.basename(os.environ.get("SESH_SSH") or "") == "autossh":
         with tempfile.TemporaryFile() as stderr:
             if _open_by_autossh(destination, stderr, deadline):
+                _note_login(destination)
                 return False
             printed = _text(stderr)
         if not (ask and "Permission denied" in printed):
             raise ssh.failure(destination, printed)
     with tempfile.TemporaryFile() as stderr:
         if not _run_ssh(destination, stderr, ask, deadline) or is_alive(destination):
+            _note_login(destination)
             login = _LOGIN.search(_text(stderr))
             return None if login is None else login[1] in _ASKING
         printed = _text(stderr)
     if not ssh.reasons(printed):
         printed = _jump_host_errors(destination, printed, deadline)
-    raise ssh.failure(destination, printed, asked=ask)
+    failure = ssh.failure(destination, printed, asked=ask)
+    if isinstance(failure, LoginRefused):
+        _note_login(destination, printed)
+    raise failure
 
 
 def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: float | None) -> int:

@@ -443,7 +443,7 @@ def _control_directory() -> str | None:
 
 
 def _stale_sockets(folder: str) -> Iterator[str]:
-    """Sockets in a directory on which nothing listens, and lock files that nothing holds."""
+    """Sockets in a directory on which nothing listens, lock files that nothing holds, and notes of refused logins."""
     if not os.path.isdir(folder) or not paths.trusted(folder, "SESH_CTRL_DIR"):
         return
     for entry in os.listdir(folder):
@@ -452,7 +452,7 @@ def _stale_sockets(folder: str) -> Iterator[str]:
             mode = os.lstat(path).st_mode
         except FileNotFoundError:
             continue
-        lock = entry.endswith(".lock") and entry[:1] != "." and stat.S_ISREG(mode)
+        lock = entry.endswith((".lock", ".refused")) and entry[:1] != "." and stat.S_ISREG(mode)
         if (lock and _age(path) > paths.SETTLED and not paths.held(path)) or (
             stat.S_ISSOCK(mode) and _age(path) > 1.0 and not _answers(path)
         ):

@@ -26,7 +26,7 @@ from sesh.ops import calls
 from sesh.ops.caller import YES_NO
 from sesh.ops.route import Route
 from sesh.remote import eventlog, known
-from sesh.remote.ssh import link
+from sesh.remote.ssh import link, master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
 from sesh.remote.ssh.ssh import AuthenticationFailed
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 _LOOK = 2.0
 """Seconds for looking whether a host has created what nobody waits for any more."""
+_REFUSED_FOR = 60.0
+"""Seconds for which a login that one link was refused counts for the others that come back to that host."""
 _lost: set[tuple[str, str]] = set()
 """Names and hosts of the sessions whose link is down just now."""
 
@@ -162,8 +164,7 @@ def back(  # noqa: PLR0913 (all that is known of the lost link)
     place = destination(caller, host)
     if beside is None:
         _note_loss(name, host)
-        link.drop_master(place)
-        through = opened(caller, place, ask=ask, deadline=deadline)
+        through = _instead(caller, place, ask=ask, deadline=deadline)
     else:
         through = _opened_beside(place, beside, {"name": name, "session_id": session_id})
     left = link.START_TIMEOUT if deadline is None else min(link.START_TIMEOUT, deadline - time.monotonic())
@@ -184,6 +185,14 @@ def back(  # noqa: PLR0913 (all that is known of the lost link)
         "reconnect", host=host, session=through.session_name, gap=gap, since=since, joined=answer.get("daemon_pid")
     )
     return through
+
+
+def _instead(caller: Caller, place: Destination, *, ask: bool, deadline: float | None) -> Link:
+    """One attempt at a link in the place of one that was lost. Raises as `opened` does."""
+    link.drop_master(place)
+    if not ask and place.via is None:  # of many links that were lost at once the first one tries
+        master.check_refusals(place, time.time() - _REFUSED_FOR)
+    return opened(caller, place, ask=ask, deadline=deadline)
 
 
 def _note_loss(name: str, host: str) -> None:
@@ -379,9 +388,8 @@ def reopened(caller: Caller, destination: Destination, backoff: Backoff, deadlin
         if left <= 0:
             raise TimedOut(f"timed out: @{destination.host} is still unreachable")
         time.sleep(min(pause, left))
-        link.drop_master(destination)
         try:
-            through = opened(caller, destination, ask=False, deadline=deadline)
+            through = _instead(caller, destination, ask=False, deadline=deadline)
         except LoginRefused:
             raise
         except (Unreachable, TimedOut):

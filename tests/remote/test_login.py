@@ -171,6 +171,25 @@ def test_a_changed_key_is_said_with_the_line_that_mends_it(home: Home, farm: Far
     terminal.wait_for("back")
 
 
+def test_many_links_that_are_lost_at_once_are_refused_once_and_back_after_one_login(home: Home, far: Far) -> None:
+    terminals = [logged_in(home)]
+    for number in range(3):
+        terminals.append(home.terminal("@box", f"more{number}", columns=120))
+        terminals[-1].wait_for(PROMPT, 20)
+    before = cut(far)
+    for terminal in terminals:
+        stands(terminal)
+    assert refusals(far) == before + 1
+    terminals[0].type("\r")
+    prompted(terminals[0], 2)
+    terminals[0].type(f"{SECRET}\r")
+    terminals[0].wait_for(PROMPT)
+    for terminal in terminals[1:]:
+        terminal.type("\r")
+        terminal.wait_for(PROMPT)
+        assert terminal.raw.count(b"password:") == 0
+
+
 @pytest.mark.parametrize(
     "words",
     [
