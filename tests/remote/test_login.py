@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
+import time
 
 import pytest
 
+from sesh.errors import LoginRefused
+from sesh.remote.ssh import master
+from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, Terminal, wait_until
@@ -188,6 +192,30 @@ def test_many_links_that_are_lost_at_once_are_refused_once_and_back_after_one_lo
         terminal.type("\r")
         terminal.wait_for(PROMPT)
         assert terminal.raw.count(b"password:") == 0
+
+
+def test_a_refusal_counts_for_those_with_the_same_agent(here: Home, far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    box, began = Destination("box"), time.time() - 1
+    with pytest.raises(LoginRefused, match=WANTED):
+        master.ensure(box, ask=False)
+    with pytest.raises(LoginRefused, match=WANTED):
+        master.check_refusals(box, began)
+    master.check_refusals(box, time.time() + 1)
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/another")
+    master.check_refusals(box, began)
+
+
+def test_a_changed_key_ends_what_follows_a_session(home: Home, farm: Farm) -> None:
+    far = farm.host("box", proxied=True)
+    assert home.sesh("@box", "--open", "work").code == 0
+    following = home.start("@box", "--events", "work")
+    wait_until(lambda: len(farm.masters()) == 2 and far.settled())
+    farm.change_key(far)
+    far.proxy.cut()
+    _, err = following.communicate(timeout=20)
+    assert following.returncode == 1
+    assert "the host key of box has changed: nothing was sent; if you know why" in err.decode()
+    assert "ssh-keygen -R" in err.decode()
 
 
 @pytest.mark.parametrize(
