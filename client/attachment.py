@@ -247,7 +247,7 @@ class Attachment:
         """Block until there is something to do; the descriptors that are ready."""
         display = self.display
         receive = not self._read_closed and self._ending is None and display.pending < MAX_PENDING
-        read_keys = not self._leave_by and (self._holding or not self._input.full)
+        read_keys = not (self._leave_by or (self._input.full and not self._holding))
         racing = self._race.descriptor if self._race is not None else -1
         interest = (receive, read_keys, display.pending > 0, self._outbox.waiting, racing)
         if interest != self._interest:
@@ -338,7 +338,8 @@ class Attachment:
             if (self._ending is None or self._link_lost) and not self.options.read_only:
                 if self._holding:
                     self.hold(event[1])
-                if self._holding or (self.dropping and self._input.drops(time.monotonic())):
+                    continue
+                if self.dropping and self._input.drops(time.monotonic()):
                     continue
                 for frame in self._input.add(event[1]):
                     self._send(frame)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-import termios
 
 from sesh.client.outcome import Outcome
 from sesh.client.terminal import EXIT_SIGNALS
@@ -93,14 +92,13 @@ class Login:
         handlers = {signal.SIGTSTP: signal.signal(signal.SIGTSTP, signal.SIG_DFL)}
         for number in EXIT_SIGNALS:
             handlers[number] = signal.signal(number, _interrupt)
-        terminal.cooked()
         try:
+            terminal.cooked()
             return self._attempt()
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            termios.tcflush(terminal.inbound, termios.TCIFLUSH)
-            terminal.raw()
+            terminal.raw(flush=True)
             terminal.take_signals()
 
     def _left_by(self, number: int) -> Outcome:

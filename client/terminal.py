@@ -76,8 +76,8 @@ class RawTerminal:
 
     # -- the line discipline
 
-    def raw(self) -> None:
-        """Pass every byte unchanged, both ways, without dropping pending input. Raises OSError where it is gone."""
+    def raw(self, *, flush: bool = False) -> None:
+        """Pass every byte unchanged, both ways; `flush`: drop pending input. Raises OSError where it is gone."""
         if self._attributes is None:
             return
         iflag, oflag, cflag, lflag, ispeed, ospeed, characters = self._attributes
@@ -89,7 +89,7 @@ class RawTerminal:
         lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
         characters = list(characters)
         characters[termios.VMIN], characters[termios.VTIME] = 1, 0
-        self._set([iflag, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, characters])
+        self._set([iflag, oflag & ~termios.OPOST, cflag, lflag, ispeed, ospeed, characters], flush=flush)
 
     def cooked(self) -> None:
         """Restore the line discipline, if the terminal is still there."""
@@ -102,10 +102,13 @@ class RawTerminal:
             except OSError:
                 continue
 
-    def _set(self, attributes: list[Any]) -> None:
+    def _set(self, attributes: list[Any], *, flush: bool = False) -> None:
         while True:
             try:
-                return termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
+                termios.tcsetattr(self.inbound, termios.TCSANOW, attributes)
+                if flush:
+                    termios.tcflush(self.inbound, termios.TCIFLUSH)
+                return
             except termios.error as error:  # a background process stops here until it is in the foreground
                 if error.args[0] != errno.EINTR:
                     raise OSError(*error.args) from error
