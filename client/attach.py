@@ -68,7 +68,7 @@ class _Client:
     def run(self, connection: wire.Connection, name: str, host: str | None) -> Outcome:
         """Attach to the first session and to those that follow, and restore the terminal whatever happens."""
         attachment = self._attachment = self._attach(connection, name, host, replace=self.options.replace)
-        attachment.first_notice = self.options.first_notice
+        attachment.notices.first = self.options.first_notice
         if quit_key.taken():
             attachment.typed_ahead(KEY)
         lines: list[str] = []
@@ -135,8 +135,9 @@ class _Client:
         if isinstance(result, Outcome):
             return result
         hello = self._hello(result, lost.host)
+        since = lost.position - self.display.unfinished()  # more, where a notice has interrupted a character
         hello |= {"client": self._token, "id": lost.session_id, "since": since}
-        redraw = protocol.frame(protocol.REDRAW) if reconnector.notice_shown else b""
+        redraw = protocol.frame(protocol.REDRAW) if self.display.row_lost else b""
         self._attachment = lost.reconnected(result, wire.greeting("attach", **hello) + redraw)
         self._attachment.watch_link(reconnect, self._backoff)
         return None

@@ -7,9 +7,10 @@ import os
 import select
 import time
 
-from sesh import CALLED, gate, protocol, wording
+from sesh import gate, protocol, wording
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
+from sesh.client.notices import Notices
 from sesh.client.outbox import Outbox
 from sesh.client.outcome import AttachOptions, Outcome
 from sesh.client.polling import Poller
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.client.hint import Hint
     from sesh.client.predict.predictor import Predictor
     from sesh.client.race import Attempts, Race, Reconnect
     from sesh.client.terminal import RawTerminal
@@ -38,7 +38,6 @@ _HELLO_TIMEOUT = 10.0
 """Seconds for the daemon to answer HELLO."""
 _GOODBYE_TIMEOUT = 0.2
 """Seconds for the daemon to say how it left the screen, and for the terminal to take pending output."""
-_NOTICE_SECONDS = 3.0  # a notice stays so long, or until a key is pressed
 ASK_AFTER, ANSWER_AFTER = 1.0, 0.5
 """Seconds of silence on a link after which a key asks whether it lives; and, beside a round trip, after a key."""
 _TELL_GOT, _TELL_GOT_AFTER = 8 << 10, 0.05
@@ -85,13 +84,13 @@ class Attachment:
         """For `Display.leave`."""
         self.ended = False
         """Whether the session has ended."""
-        self.first_notice = ""
         self.keepalive = Keepalive(enabled=host is not None)
         self._keys = KeyParser(options.detach_key)
         self._input = UnacknowledgedInput()
         self._acknowledged = 0
         self._outbox = Outbox(connection, hello)
         self._send = self._outbox.send
+        self.notices = Notices(display, self._send)
         self._poller = Poller()
         self._interest: tuple[int, ...] = ()
         self.raced: Connection | Exception | None = None
@@ -107,9 +106,7 @@ class Attachment:
         self._read_closed = False
         self._resuming = False  # on a new connection, with input that the last one may not have delivered
         self._welcome_by = time.monotonic() + _HELLO_TIMEOUT
-        self._flush_by = self._notice_by = self._leave_by = 0.0
-        self._notice_text = ""
-        self._hint: Hint | None = None  # until a key is pressed
+        self._flush_by = self._leave_by = 0.0
         self._predictor: Predictor | None = None
         if host is not None and options.predict != "never" and not options.read_only:
             from sesh.client.predict.predictor import Predictor
@@ -174,6 +171,7 @@ class Attachment:
 
     def go_offline(self) -> None:
         """The link is lost: send nothing until there is another one."""
+        self.notices.end_hint()
         self._outbox.closed, self._outcome, self._ending = True, None, None
 
     def serve_offline(self, ready: set[int], keys: Callable[[bytes], None]) -> Outcome | None:
@@ -239,7 +237,7 @@ class Attachment:
             self._receive()
         if self._race is not None and self.welcome and self._outcome is None:
             self._watch_race(self._race, ready)
-        due = self._flush_by or self._notice_by or self._leave_by or self._welcome_by or self._resize_by
+        due = self._flush_by or self.notices.until or self._leave_by or self._welcome_by or self._resize_by
         if due or self.keepalive.due:
             self._run_timers()
 
@@ -265,7 +263,7 @@ class Attachment:
             if display.title_due or display.told:
                 display.show_own()
             race_due = self._race.due if self._race is not None else 0.0
-            due = [self._flush_by, self._notice_by, self._leave_by, self._welcome_by, self.keepalive.due]
+            due = [self._flush_by, self.notices.until, self._leave_by, self._welcome_by, self.keepalive.due]
             due += [race_due, self._answer_by, self._resize_by]
             left = max(0.0, min(filter(None, due)) - time.monotonic()) if any(due) else None
             ready = self._poller.poll(None if left is None else math.ceil(left * 1000))
@@ -288,8 +286,8 @@ class Attachment:
         if self._flush_by and now >= self._flush_by:
             self._flush_by = 0.0
             self._handle_keys(self._keys.flush())
-        if self._notice_by and now >= self._notice_by:
-            self._clear_notice()
+        if self.notices.until and now >= self.notices.until:
+            self.notices.clear()
         if self._resize_by and now >= self._resize_by:
             self._resize()
         if self._leave_by and now >= self._leave_by:
@@ -320,8 +318,8 @@ class Attachment:
         self._flush_by = time.monotonic() + FLUSH_DELAY if self._keys.holding else 0.0
 
     def _handle_keys(self, events: list[Any]) -> None:
-        if events and self._hint is not None:
-            self._end_hint()
+        if events:
+            self.notices.end_hint()
         if events and self._race is not None:
             now = time.monotonic()
             if now > self.keepalive.heard_at + ASK_AFTER:
@@ -345,8 +343,7 @@ class Attachment:
                     self._send(frame)
                 if self._predictor is not None:
                     self.display.draw(self._predictor.typed(self._input.number, event[1]))
-            if self._notice_by:
-                self._clear_notice()
+            self.notices.clear()
 
     @property
     def _link_lost(self) -> bool:
@@ -380,6 +377,7 @@ class Attachment:
                 return
         if signal.SIGTSTP in signals:
             self._stop_predicting()
+            self.notices.end_hint()
             self.alternate = self.display.suspend()
             self.terminal.suspend()
             self.terminal.take_signals()
@@ -405,6 +403,7 @@ class Attachment:
         self._resize_by = 0.0
         self._stop_predicting()
         self._send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self.terminal.size())))
+        self.notices.clear()
 
     # -- from the daemon
 
@@ -453,12 +452,10 @@ class Attachment:
             before = after = b""
             if self._predictor is not None:
                 before, after = self._predicted(kind, position, data)
-            if self._hint is not None:
-                data = self._with_hint(kind, data)
-            self.display.show(data, before, after)
-            if self.first_notice and kind == protocol.SCREEN:
-                self._notice_text, self.first_notice = self.first_notice, ""
-                self._show_notice(self._notice_text)
+            self.notices.pass_on(kind, position, data, before, after)
+            if self.notices.first and kind == protocol.SCREEN:
+                first, self.notices.first = self.notices.first, ""
+                self._show_notice(first)
         elif not self.welcome:
             if self.connection.accept(kind, payload):
                 self._handle_welcome()
@@ -486,13 +483,14 @@ class Attachment:
         self.name = str(self.welcome.get("name") or self.name)
         if self.on_welcome is not None:
             self.on_welcome()
-        if self.welcome.get("new") is True and not self._resuming:
-            self._begin_hint()
+        if self.welcome.get("new") is True and not (self._resuming or self.options.read_only or self.notices.first):
+            key = self.options.detach_key
+            self.notices.begin_hint(self.name, key.name if key is not None else "")
         self._show_title("")
         if self._resuming:
             self._send(b"".join(self._input.resume(int(self.welcome.get("last_input") or 0), time.monotonic())))
         if self.dropping:
-            self.first_notice = "more was typed than is kept: the rest was dropped"
+            self.notices.first = "more was typed than is kept: the rest was dropped"
 
     def _handle_message(self, kind: int, message: dict[str, Any]) -> None:
         """Handle one of the frames whose payload is JSON."""
@@ -518,6 +516,7 @@ class Attachment:
             self._end(Outcome("detached", self.name, self.host, reason=str(message.get("reason") or "")))
         elif kind == protocol.SWITCH and not self._leave_by:
             self._stop_predicting()
+            self.notices.end_hint()
             host, self.rows_below = message.get("host"), _rows(message.get("rows_below"))
             self.switch_target = (str(message.get("name") or ""), host if isinstance(host, str) else None)
             self._outcome = Outcome("switch", self.name, self.host)
@@ -532,6 +531,7 @@ class Attachment:
         if self._ending is None:
             self._ending = outcome
             self._stop_predicting()
+            self.notices.end_hint()
         if at_once:
             self._outcome = self._outcome or outcome
 
@@ -600,43 +600,11 @@ class Attachment:
 
     # -- notices
 
-    def _begin_hint(self) -> None:
-        """A new session: its first screen will say which one it is, and how to leave."""
-        key = self.options.detach_key
-        if not self.options.read_only and not self.first_notice:
-            from sesh.client.hint import Hint
-
-            columns, rows = self.terminal.size()[:2]
-            leaves = key.name if key is not None else f"{CALLED} --detach"
-            self._hint = Hint(f"new session {self.name} · {leaves} leaves", columns or 80, rows or 24)
-
-    def _with_hint(self, kind: int, data: bytes) -> bytes:
-        """What comes from the daemon, with the hint; it goes when another screen comes, or output needs its row."""
-        hint = self._hint
-        if hint is None:
-            return data
-        if kind == protocol.SCREEN:
-            if hint.shown:
-                self._hint = None
-                return data
-            data += hint.begin()
-        elif hint.shown:
-            data = hint.around(data)
-        if not hint.shown:
-            self._hint = None
-        self.display.covered = hint.shown
-        return data
-
-    def _end_hint(self) -> None:
-        """A key was pressed."""
-        if self._hint is not None:
-            self.display.show(self._hint.end())
-            self._hint, self.display.covered = None, False
-
     def _handle_notice(self, message: dict[str, Any]) -> None:
         text = str(message.get("text") or "")
         if message.get("hold"):
-            self._show_notice(f"{self._notice_text}; {text}" if self._notice_text else text)
+            self._stop_predicting()
+            self.notices.held(text)
         elif self.display.started or not self._lines_before:
             self.closing_lines.append(text)
         else:
@@ -648,18 +616,13 @@ class Attachment:
         if self.display.started:
             self._show_notice(reason)
         else:
-            self.first_notice = reason
+            self.notices.first = reason
             self._redisplay()
 
     def _show_notice(self, text: str) -> None:
         """Lay a line over the last row for a few seconds, or until a key is pressed."""
         self._stop_predicting()
-        self.display.notice(text)
-        self._notice_by = time.monotonic() + _NOTICE_SECONDS
-
-    def _clear_notice(self) -> None:
-        self._notice_by, self._notice_text = 0.0, ""
-        self._send(protocol.frame(protocol.REDRAW))
+        self.notices.show(text, holds="hold" in (self.welcome.get("can") or ()))
 
 
 def _rows(value: object) -> int | None:

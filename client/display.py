@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from sesh.client.ledger import Ledger
+from sesh.lean import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sesh.client.last_row import LastRow
     from sesh.client.terminal import RawTerminal
 
 MAX_PENDING = 1 << 20
@@ -22,7 +24,9 @@ _ABORT_SEQUENCE = b"\x18\x1b\\"
 _LAST_ROW = 9999
 _FRESH_ROW = (b"\r\n", b"\r\n\x1b[?2004l\r")
 """What leaves the cursor on a fresh row: a shell that has taken a line in may turn bracketed paste off after that."""
-_TAIL = max(map(len, _FRESH_ROW))
+_END_SIZE = max(map(len, _FRESH_ROW))
+_TAIL_SIZE = 128 << 10
+"""Bytes of what was shown last that are kept, to know the last row by."""
 
 
 class Display:
@@ -40,8 +44,14 @@ class Display:
         self._ledger = Ledger()
         self._unread: list[bytes] = []
         self._last_bytes = b""
-        self.covered = False
-        """Whether a line of sesh's own covers the last row."""
+        self._tail: deque[bytes] = deque()
+        self._tail_size = 0
+        self._uncover = b""
+        """While a line of sesh's own covers the last row: what takes it away."""
+        self._covered = (0, 0)
+        """The terminal's columns and rows then."""
+        self.row_lost = False
+        """Whether the row below the last such line is not known."""
         self.title_due = False
         """Whether `show_own` has a title to write."""
         self.told = b""
@@ -54,14 +64,21 @@ class Display:
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"") -> None:
         """Show output, or queue what the terminal does not take now. Raises OSError where it has gone.
 
-        `before`, `after`: what is drawn along with it and leaves no mode, pen or cursor changed.
+        `before`, `after`: what is drawn along with it and leaves no mode, pen or cursor changed. A line of sesh's own
+        over the last row goes first.
         """
+        if self._uncover:
+            before = self._taken_away() + before
         if not data:
             self.draw(before + after)
             return
         self.started = True
-        tail = data[-_TAIL:]
-        self._last_bytes = tail if len(tail) == _TAIL else (self._last_bytes + tail)[-_TAIL:]
+        end = data[-_END_SIZE:]
+        self._last_bytes = end if len(end) == _END_SIZE else (self._last_bytes + end)[-_END_SIZE:]
+        self._tail.append(data)
+        self._tail_size += len(data)
+        while self._tail_size - len(self._tail[0]) >= _TAIL_SIZE:
+            self._tail_size -= len(self._tail.popleft())
         self._unread.append(data)
         self.unread += len(data)
         self.draw(before + data + after if before or after else data)
@@ -85,9 +102,10 @@ class Display:
             self.pending = len(self._queue)
 
     def unfinished(self) -> int:
-        """Length of the incomplete sequence at the end of the output; after an interruption it must be repeated."""
+        """Length of what is incomplete at the end of the output, and must be repeated: a sequence; a character too,
+        where a line of sesh's own has interrupted it."""
         self._finish_ledger()
-        return self._ledger.unfinished
+        return self._ledger.unfinished or (unfinished_character(self._last_bytes) if self._uncover else 0)
 
     def update_ledger(self) -> None:
         """Have the ledger follow the oldest block that it has not seen."""
@@ -103,13 +121,45 @@ class Display:
 
     # -- sesh's own lines
 
-    def notice(self, text: str) -> None:
-        """Lay a line over the last row, in reverse video; the next SCREEN erases it."""
-        from sesh.vt.render.overlay import overlay
+    def notice(self, text: str, *, held: bool = False) -> None:
+        """Lay a line over the last row, in reverse video; what is shown next takes it away.
 
-        self.covered = True
-        self._enqueue(_ABORT_SEQUENCE + overlay(text, self.terminal.size()[0] or 80))
+        `held`: a SCREEN comes next. Otherwise the row comes back where the bytes that were shown last tell what it was;
+        else it stays blank until there is a SCREEN.
+        """
+        from sesh.vt.render.overlay import CLEAR, overlay, own_row
+
+        columns, rows = self.terminal.size()[:2]
+        columns, rows = columns or 80, rows or 24
+        row = None if held else self._last_row(columns, rows)
+        self._covered, self.row_lost = (columns, rows), row is None
+        if row is None:
+            self._uncover = CLEAR
+            line = overlay(text, columns, modes=not held)
+        else:
+            self._uncover = row.restored
+            line = b"\x1b[?2026l%s\x1b[%d;%dH" % (own_row(text, columns), row.cursor[0] + 1, row.cursor[1] + 1)
+        self._enqueue(_ABORT_SEQUENCE + line)
         self.flush()
+
+    def _taken_away(self) -> bytes:
+        """What takes the line of sesh's own away."""
+        from sesh.vt.render.overlay import CLEAR
+
+        uncover, self._uncover = self._uncover, b""
+        columns, rows = self.terminal.size()[:2]
+        return uncover if (columns or 80, rows or 24) == self._covered else CLEAR
+
+    def _last_row(self, columns: int, rows: int) -> LastRow | None:
+        """The last row, where it is known."""
+        self._finish_ledger()
+        if not self._ledger.draws_plainly:
+            return None
+        from sesh.client.last_row import last_row
+
+        tail = b"".join(self._tail)
+        unfinished = self._ledger.unfinished or unfinished_character(self._last_bytes)
+        return last_row(tail[: len(tail) - unfinished], columns, rows)
 
     def title(self, text: str) -> None:
         """Show a title in the window from now on, also after the program has set another."""
@@ -124,7 +174,7 @@ class Display:
 
     def show_own(self) -> None:
         """Write what is due of our own, if what was shown last ends neither in a sequence nor in a character."""
-        if not self.started or self.unread or not self._ledger.at_rest or ends_within_character(self._last_bytes):
+        if not self.started or self.unread or not self._ledger.at_rest or unfinished_character(self._last_bytes):
             return
         if self.title_due:
             self.title_due, self._title_shown = False, True
@@ -168,10 +218,10 @@ class Display:
         if self._queue or rows_below is None:
             rows_below = 0 if alternate else _LAST_ROW  # the alternate screen was entered on the last row in use
         undo = self._ledger.undo(self.terminal.size()[0])
+        if self._uncover:
+            undo = (self._taken_away() if not self._queue else b"") + undo
         if self._title_shown:  # a terminal that keeps no titles has at least not this one
             undo = b"%s\x1b]2;\x1b\\%s" % (_ABORT_SEQUENCE, undo)
-        if self.covered:
-            undo = b"%s\x1b7\x1b[%d;1H\x1b[2K\x1b8" % (undo, _LAST_ROW)
         if rows_below:
             undo += b"\x1b[%dB" % rows_below
         on_fresh_row = self._last_bytes.endswith(_FRESH_ROW) and not rows_below and not alternate
@@ -184,8 +234,10 @@ class Display:
         self._queue, self.pending = bytearray(), 0
         self._unread, self.unread = [], 0
         self._ledger = Ledger()
-        self._last_bytes = b""
-        self.started = self.covered = self._title_shown = False
+        self._last_bytes = self._uncover = b""
+        self._tail.clear()
+        self._tail_size = 0
+        self.started = self._title_shown = False
         self.title_due = bool(self._title)
 
     def suspend(self, rows_below: int | None = None) -> bool:
@@ -204,12 +256,12 @@ class Display:
         self.show(b"\x1b[?1049h" if alternate else clean_screen(columns or 80, rows or 24))
 
 
-def ends_within_character(tail: bytes) -> bool:
-    """Whether the last bytes begin a character of UTF-8 and lack its end."""
-    for length, byte in enumerate(reversed(tail), 1):
+def unfinished_character(end: bytes) -> int:
+    """Length of a character of UTF-8 that the last bytes begin, and lack the end of; 0 where there is none."""
+    for length, byte in enumerate(reversed(end), 1):
         if byte & 0xC0 != 0x80:
-            return byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4)
-    return False
+            return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0
+    return 0
 
 
 def _printable(text: str) -> str:

@@ -1,31 +1,33 @@
 """The line at the bottom of a new session's first screen: its name, and the key that leaves.
 
 It stands until a key is pressed, or until output may reach its row: lines, and what moves the cursor. Output that only
-erases below the cursor (as zsh's prompt does) takes it away as well, and then it is drawn again.
+erases below the cursor (as zsh's prompt does) takes it away as well, and then it is drawn again. As long as no line may
+have wrapped, the cursor's row is known, so that the saved cursor (DECSC) is not needed and stays as it was.
 """
 
 from __future__ import annotations
 
 import re
 
-from sesh.client.display import ends_within_character
-from sesh.vt.render.overlay import CLEAR, DIM, overlay
+from sesh.client.display import unfinished_character
+from sesh.vt.render.overlay import CLEAR, DIM, own_row
 
-_HARMLESS = re.compile(
-    rb"""
-      [^\x1b\x0b\x0c\x84\x85\x8d]
-    | \x1b\[ [0-9;?>=<:]* [ $"!]? [mKJCDGhlqunctp]
-    | \x1b\] [^\x07\x1b]* (?: \x07 | \x1b\\ )
-    | \x1b[=>()] [0-9A-Z]?
-    """,
-    re.VERBOSE,
-)
-_SWITCH = re.compile(rb"\x1b\[\?[0-9;]*(?:47|1047|1049|6|69)[hl]")
+_SEQUENCE = rb"""
+    \x1b\[ [0-9;?>=<:]* [ $"]? [mKJCDGhlqnctp]
+  | \x1b\[ [<=>?] [0-9;:]* u
+  | \x1b\] [^\x07\x1b]* (?: \x07 | \x1b\\ )
+  | \x1b[=>()] [0-9A-Z]?
+"""
+_HARMLESS = re.compile(rb"[^\x1b\x0b\x0c\x84\x85\x8d] |" + _SEQUENCE, re.VERBOSE)
+_SWITCH = re.compile(rb"\x1b\[\?[0-9;]*(?:3|47|1047|1048|1049|6|69)[hl]")
 _ERASED = re.compile(rb"\x1b\[0?J")
+_ERASED_LINE = re.compile(rb"\r(?:\x1b\[[0-9;:]*m)*\x1b\[0?J\Z")
+_TOKEN = re.compile(rb"(?P<sequence>" + _SEQUENCE + rb") | (?P<text>[^\x00-\x1f\x7f]+) | .", re.VERBOSE | re.DOTALL)
+_LONGEST_PEN = 256
 
 
 class Hint:
-    """`begin` draws it; from then on output passes `around`, until `shown` is false."""
+    """`begin` draws it on a blank screen; from then on output passes `around`, until `shown` is false."""
 
     def __init__(self, text: str, columns: int, rows: int) -> None:
         self.shown = False
@@ -33,26 +35,69 @@ class Hint:
         self._room = rows - 2
         """Rows that output may still fill."""
         self._part = 0
+        self._row: int | None = 0
+        """The cursor's row, None where it is not known."""
+        self._width = 0
+        """Columns that the row may have in use, up to the cursor."""
+        self._pen = b""
+        """The SGR sequences since the last that reset the pen."""
 
     def begin(self) -> bytes:
-        """What draws it; nothing where the screen is too small."""
+        """What draws it on a blank screen, with the cursor at home; nothing where the screen is too small."""
         self.shown = self._room > 1
-        return overlay(self._text, self._columns, DIM) if self.shown else b""
+        return self._drawn(0) if self.shown else b""
 
     def end(self) -> bytes:
         """What takes it away."""
         shown, self.shown = self.shown, False
-        return CLEAR if shown else b""
+        if not shown or self._row is None or self._width >= self._columns:  # a pending wrap would be lost
+            return CLEAR if shown else b""
+        return b"\x1b[9999d\x1b[0m\x1b[2K\x1b[%dd%s" % (self._row + 1, self._pen)
 
-    def around(self, data: bytes) -> bytes:
-        """Output, with what keeps it and the line apart."""
+    def around(self, data: bytes) -> list[tuple[bytes, bytes, bytes]]:
+        """Output in parts, each with what keeps it and the line apart: what goes before it, and what behind it."""
         if not self._stays(data):
-            return self.end() + data
-        return data + overlay(self._text, self._columns, DIM) if _ERASED.search(data) else data
+            return [(self.end(), data, b"")]
+        end = max((erased.end() for erased in _ERASED.finditer(data)), default=0)
+        if not end:
+            self._follow(data)
+            return [(b"", data, b"")]
+        erasing, rest = data[:end], data[end:]
+        self._follow(erasing)
+        drawn = self._drawn(self._row) if self._row is not None and _ERASED_LINE.search(erasing) else b""
+        self._follow(rest)
+        if drawn:
+            return [(b"", erasing, drawn), (b"", rest, b"")]
+        return [(b"", data, b"\x1b7" + own_row(self._text, self._columns, DIM) + b"\x1b8")]
+
+    def _drawn(self, row: int) -> bytes:
+        """What draws it while the cursor is in the first column of a row."""
+        return own_row(self._text, self._columns, DIM) + b"\x1b[%d;1H%s" % (row + 1, self._pen)
+
+    def _follow(self, data: bytes) -> None:
+        """Follow the cursor's row, and the pen, through output that stays clear of the last row."""
+        for token in _TOKEN.finditer(data):
+            each = token[0]
+            if token["text"]:
+                self._width += sum(1 if character.isascii() else 2 for character in each.decode("utf-8", "replace"))
+                if self._width > self._columns:
+                    self._row = None  # it may have wrapped
+            elif each == b"\n" and self._row is not None:
+                self._row += 1
+            elif each == b"\r":
+                self._width = 0
+            elif each == b"\t":
+                self._width = min(self._width + 8, self._columns)
+            elif each[:2] == b"\x1b[" and each[-1:] in b"CG":
+                self._width = self._columns
+            elif each[:2] == b"\x1b[" and each[-1:] == b"m" and each[2:3] not in (b"<", b"=", b">", b"?"):
+                self._pen = b"" if each in (b"\x1b[m", b"\x1b[0m") else self._pen + each
+                if len(self._pen) > _LONGEST_PEN:
+                    self._row = None
 
     def _stays(self, data: bytes) -> bool:
         """Whether output cannot reach the last row, and ends in no sequence and no character."""
-        if _HARMLESS.sub(b"", data) or _SWITCH.search(data) or ends_within_character(data[-4:]):
+        if _HARMLESS.sub(b"", data) or _SWITCH.search(data) or unfinished_character(data[-4:]):
             return False
         self._part += len(data)
         self._room -= data.count(b"\n") + self._part // self._columns

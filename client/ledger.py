@@ -80,6 +80,22 @@ class Ledger:
         """Whether no sequence is unfinished."""
         return not (self._carry or self._in_string)
 
+    @property
+    def draws_plainly(self) -> bool:
+        """Whether the main screen shows, and no mode, margin, tab stop or charset changes what text does there."""
+        private = self._private
+        return not (
+            self.alternate
+            or self._margins
+            or self._tabs
+            or self._shifted
+            or self._charsets
+            or self._utf8_off
+            or self._link
+            or any(self._ansi.get(mode) for mode in (4, 20))
+            or any(private.get(mode, default) != default for mode, default in ((6, False), (7, True), (69, False)))
+        )
+
     def own_title(self, text: bytes) -> bytes:
         """The bytes that show a title of sesh's own; `undo` gives back the one before. For a stream at rest."""
         shown = b"\x1b]2;%s\x1b\\" % text

@@ -241,9 +241,9 @@ class Ending:
         return reader.position < self.session.log.head
 
     def _send_exit(self, client: Client) -> None:
+        self.session.relay.reveal(client)
         if client.mode == DRAWN:
             self.session.relay.draw()
-        self.session.relay.uncover(client)
         session = self.session
         if self.unseen:  # its creator attaches only now, and sees it
             self.unseen = False

@@ -292,7 +292,7 @@ def logs(daemon: Daemon, request: Request) -> None:
 def message(daemon: Daemon, request: Request) -> None:
     """Shows a line to the attached clients; the program never sees it."""
     session = daemon.session
-    text = "".join(each for each in request.text("text") if each.isprintable())[:4096]
+    text = "".join(each for each in request.text("text") if each.isprintable())
     for client in session.clients.all:
         session.relay.hold(client, text)
     request.respond(clients=len(session.clients))

@@ -35,6 +35,8 @@ MAX_UNSENT = 32 << 20
 """Bytes of answers that a connection may leave unread and still make requests."""
 HELD_EACH, MAX_HELD = 32 << 10, 16 << 20
 """Bytes of unfinished frames and requests: those of one connection that do not count, and of all others together."""
+_ANSWERED = (protocol.PING, protocol.REQUEST, protocol.MODEL, protocol.NOTICE)
+"""Frames that are answered."""
 TURN = 0.01
 """Seconds for which one connection's frames are handled before it is the others' turn."""
 CROWDED = 0.2
@@ -366,7 +368,7 @@ class Server:
             self.handler.hello(connection, protocol.parse(payload))
         elif not connection.role:
             raise ProtocolError("a connection did not begin with HELLO")
-        elif connection.unsent > MAX_UNSENT and kind in (protocol.PING, protocol.REQUEST, protocol.MODEL):
+        elif connection.unsent > MAX_UNSENT and kind in _ANSWERED:
             raise ProtocolError("a connection makes requests and reads no answers")
         elif kind == protocol.PING:
             connection.queue(protocol.frame(protocol.PONG, payload))

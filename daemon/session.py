@@ -214,7 +214,7 @@ class Session:
             "name": self.name,
             "position": self.log.head,
             "events": self.events.last,
-            "can": ["rejoin", "reload", "activity"],
+            "can": ["rejoin", "reload", "activity", "hold"],
         }
 
     def missed_line(self) -> str:

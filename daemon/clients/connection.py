@@ -167,11 +167,20 @@ class Connection:
             if reader.position < log.base:
                 reader.skipped += log.base - reader.position
                 reader.position = log.base
-            views = log.read(reader.position, room)
-            size = sum(map(len, views))
-            self.queue(self._before(reader, size), *views)
-            reader.position += size
-            reader.was_sent(size)
+            self._queue_output(reader, log, room)
+
+    def queue_rest(self, log: OutputLog) -> None:
+        """Queues OUTPUT up to the log's head, whatever the socket and the link take."""
+        reader = self.reader
+        while reader is not None and reader.fed() and log.base <= reader.position < log.head:
+            self._queue_output(reader, log, protocol.CHUNK)
+
+    def _queue_output(self, reader: Reader, log: OutputLog, most: int) -> None:
+        views = log.read(reader.position, most)
+        size = sum(map(len, views))
+        self.queue(self._before(reader, size), *views)
+        reader.position += size
+        reader.was_sent(size)
 
     def queue_screen(self, position: int, screen: bytes) -> None:
         """Queues a SCREEN that stands for this position."""

@@ -187,6 +187,8 @@ class ClientHandler:
             self._resize(client, clamp_size(*protocol.split_size(payload)))
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
+        elif kind == protocol.NOTICE:
+            self._relay.hold(client, str(protocol.parse(payload).get("text") or ""))
         elif kind == protocol.GOT:
             if client.flow is not None:
                 client.flow.arrived(protocol.split_number(payload)[0], time.monotonic())
@@ -227,8 +229,8 @@ class ClientHandler:
 
     def rows_below(self, client: Client) -> int | None:
         """Shows a client what there is, and how many rows are in use below its cursor then; None where unknown."""
-        self._relay.uncover(client)
-        if client.mode != RAW or client.connection.blocked:
+        self._relay.reveal(client)
+        if client.mode != RAW or client.needs or client.connection.blocked:
             return None
         client.connection.feed(self._log)
         self._model.catch_up()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sesh.daemon.clients.connection import ASIDE, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC
+from sesh.daemon.clients.connection import ASIDE, DRAWN, ENTER, HELD, MAX_LINES, RAW, REPAINT, RESYNC
 from sesh.lean import OrderedDict
 
 TYPE_CHECKING = False
@@ -62,7 +62,7 @@ class Clients:
     def remove(self, client: Client, position: int) -> None:
         """Removes a client, fed up to `position`; the session takes the size of the next most recent one."""
         if client.token:
-            self.departed[client.token] = (client.last_input, position, client.mode == RAW)
+            self.departed[client.token] = (client.last_input, position, client.mode == RAW and not client.uncover)
             while len(self.departed) > MAX_DEPARTED:
                 self.departed.popitem(last=False)
         self.all.remove(client)
@@ -109,10 +109,10 @@ class Clients:
         client.needs = ""
 
     def bring_back(self, client: Client) -> None:
-        """Feeds a client again that was set aside or held, beginning with what it missed."""
+        """Feeds a client again that was set aside or held, beginning with what it missed: all, where it was held."""
+        client.lines = MAX_LINES if client.mode == HELD else client.max_lines
         client.mode = RAW if client.size[:2] == self.size[:2] else DRAWN
         client.viewport = None
-        client.lines = client.max_lines
         if client.flow is not None:
             client.lines = client.flow.lines(client.lines, client.size[0])
         client.need(RESYNC)

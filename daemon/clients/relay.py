@@ -32,6 +32,9 @@ _AFTER_IMAGE = float("inf")
 FOLLOWER_LAG = 16 << 20
 """Bytes that a follower of a job's output may be behind."""
 
+MAX_NOTICE = 4096
+"""Characters of a line of sesh's own."""
+
 
 class Relay:
     """Feeds every reader of a session's log as fast as it reads, none at another's cost."""
@@ -177,9 +180,25 @@ class Relay:
         if screen and client.mode == RAW:
             client.connection.queue_screen(client.position, screen)
 
+    def reveal(self, client: Client) -> None:
+        """Takes any line of sesh's own away, and sends at once what the client was not sent for it."""
+        self.uncover(client)
+        if client.mode == HELD:
+            self.clients.bring_back(client)
+            self.model.catch_up()
+            self._send_screen(client)
+
     def hold(self, client: Client, text: str) -> None:
-        """Shows a client a line of sesh's own; it gets what the program prints meanwhile afterwards."""
+        """Shows a client a line of sesh's own; it gets what the program prints meanwhile afterwards.
+
+        One that waits for a screen gets the line with it.
+        """
+        text = text[:MAX_NOTICE]
+        if client.needs:
+            client.notice = f"{client.notice}; {text}" if client.notice else text
+            return
         client.connection.feed(self.log)
+        client.connection.queue_rest(self.log)
         self.model.mark(client.position)
         self.clients.set_aside(client, HELD)
         client.connection.queue(protocol.message(protocol.NOTICE, {"text": text, "hold": True}))

@@ -105,6 +105,48 @@ def test_numbered_lines_come_once_each_through_three_cuts(
     assert terminal.exit_code() == 0
 
 
+def long_outage(terminal: Terminal, far: Far) -> None:
+    """Lasts for over a second: until the person is told of it, or all that was on its way shows."""
+    far.proxy.refuse()
+    far.proxy.cut()
+    terminal.wait_until(lambda: LOST in terminal.screen()[-1], 15, "one line says so")
+    far.proxy.restore()
+
+
+PRINTED = {
+    "plain": "line-$i-",
+    "fast": "line-$i-",
+    "coloured": r"\033[32mline-\033[1m$i\033[m-",
+    "wide": "line-$i-\N{CJK UNIFIED IDEOGRAPH-4E16}\N{BOX DRAWINGS LIGHT HORIZONTAL}",
+    "counted": r"working $i\rline-$i-\033[K",
+    "full": f"line-$i-{'x' * 69}",
+}
+
+
+@pytest.mark.parametrize("kind", PRINTED)
+def test_three_outages_that_are_told_of_leave_each_line_once_and_whole(home: Home, farm: Farm, kind: str) -> None:
+    hasty(home)
+    far = farm.host("box", proxied=True)
+    terminal = attached(home, "@box", "work")
+    last, beat = (20_000, 1_000) if kind == "fast" else (6_000, 100)
+    far.write(
+        "count",
+        f"i=0; while [ $i -lt {last} ]; do i=$((i+1)); printf '%b\\n' \"{PRINTED[kind]}\"; "
+        f"[ $((i%{beat})) = 0 ] && sleep 0.1; done; echo DO''NE\n",
+    )
+    terminal.type("clear; bash count\r")
+    for part in (1, 2, 3):
+        terminal.wait_until(lambda part=part: f"line-{last * part // 6}" in terminal.text(), 20)
+        long_outage(terminal, far)
+    terminal.wait_until(lambda: "DONE" in terminal.text() and LOST not in terminal.screen()[-1], timeout=40)
+    text = terminal.text()
+    assert LOST not in text
+    lines = [line for line in text.splitlines() if "line-" in line]
+    shapes = {re.sub(r"\d+", "N", line) for line in lines}
+    assert len(shapes) == 1, shapes
+    assert [int(re.sub(r"\D", "", line)) for line in lines] == list(range(1, last + 1))
+
+
 @pytest.mark.parametrize("key", [DETACH, b"echo a''nother\r"])
 def test_keys_count_while_the_last_output_of_a_lost_link_is_shown(home: Home, farm: Farm, key: bytes) -> None:
     far = farm.host("box", proxied=True)

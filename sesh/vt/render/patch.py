@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def patchable(emulator: Emulator) -> bool:
-    """Whether cells can be drawn now: the output ends in no sequence, and no mode changes what drawing does."""
+    """Whether cells can be drawn now, and the cursor put where it may be put."""
+    return redrawable(emulator) and not emulator.screen.pending_wrap
+
+
+def redrawable(emulator: Emulator) -> bool:
+    """Whether cells can be drawn as they are: the output ends in no sequence, and no mode changes what drawing does."""
     screen, tokenizer = emulator.screen, emulator.tokenizer
     return not (
         tokenizer.unfinished
@@ -26,7 +31,6 @@ def patchable(emulator: Emulator) -> bool:
         or screen.insert
         or screen.origin
         or screen.left_right_mode
-        or screen.pending_wrap
         or screen.single_shift
         or screen.gl
         or screen.charsets != (ASCII,) * 4

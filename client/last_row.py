@@ -1,0 +1,56 @@
+"""The last row of the terminal, told from the bytes that it was sent last, for a notice that has to cover it.
+
+It loads the emulator, so it is for moments when nothing else is to be done: the link is lost.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.patch import redrawable, restored
+
+TIME = 0.2
+"""Seconds of work, after which the row counts as unknown."""
+_SLICE = 4 << 10
+_STEP = 0.01
+
+
+class LastRow(NamedTuple):
+    """`restored`: what draws it again, and puts cursor and pen where they were. `cursor`: row and column, from 0."""
+
+    restored: bytes
+    cursor: tuple[int, int]
+
+
+def last_row(tail: bytes, columns: int, rows: int) -> LastRow | None:
+    """The last row after `tail`, on the main screen of a terminal whose modes are the defaults; None where unknown.
+
+    What the terminal showed before is not known. So the bytes act on two screens that differ in all cells, in cursor
+    and pen, and saved ones: where the row is the same then, nothing of that is left.
+    """
+    until = time.monotonic() + TIME
+    blank = _after(tail, b"", columns, rows, until)
+    return blank if blank is not None and blank == _after(tail, _filled(columns, rows), columns, rows, until) else None
+
+
+def _filled(columns: int, rows: int) -> bytes:
+    """A screen unlike a blank one."""
+    lines = b"".join(b"\x1b[%d;1H%s" % (row, b"#" * columns) for row in range(1, rows + 1))
+    return b"\x1b[1;3;4;5;7;8;9;35;46m%s\x1b7\x1b[%d;%dH" % (lines, rows, max(1, columns - 1))
+
+
+def _after(tail: bytes, start: bytes, columns: int, rows: int, until: float) -> LastRow | None:
+    emulator = Emulator(columns, rows, max_lines=1)
+    emulator.feed(start)
+    at = 0
+    while at < len(tail):
+        if time.monotonic() >= until:
+            return None
+        at += emulator.feed(tail[at : at + _SLICE], _STEP)
+    if emulator.alternate or not redrawable(emulator):
+        return None
+    screen = emulator.screen
+    row = b"\x1b[%d;1H\x1b[0m\x1b[2K\x1b[%sm" % (rows, screen.pen.sgr.encode())
+    return LastRow(row + restored(screen, rows - 1, 0, columns), emulator.cursor)

@@ -1,0 +1,171 @@
+"""A line of sesh's own over the last row: what a program prints meanwhile stands in the scrollback once, and whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
+
+Sesh = Callable[..., Result]
+LEAVE = b"\x1c"
+WATCHES = "this client only watches"
+
+# What a program leaves behind that changes how a line over the last row is drawn, or ends within.
+STATES = {
+    "plain": "",
+    "a sequence": r"\033[3",
+    "a character": r"\342\224",
+    "an update": r"\033[?2026h",
+    "margins": r"\033[2;22r\033[22;1H",
+    "side margins": r"\033[?69h\033[10;40s\033[23;12H",
+    "origin": r"\033[1;23r\033[?6h\033[23;1H",
+    "no wrap": r"\033[?7l",
+    "graphics": r"\033(0",
+    "a pending wrap": r"\033[24;80HX",
+    "a wide character": r"\033[24;79H\344\270\226",
+    "a saved cursor": r"\0337",
+    "a pen": r"\033[31;44m",
+}
+
+
+def counting(last: int, pause: str = "0.01") -> list[str]:
+    """A program that prints numbered lines."""
+    source = f"stty -echo; i=0; while [ $i -lt {last} ]; do i=$((i+1)); echo L$i; sleep {pause}; done; sleep 900"
+    return ["sh", "-c", source]
+
+
+def counted(terminal: Terminal, last: int) -> None:
+    """Waits for the last numbered line; each stands there once, whole and in order, and nothing else does."""
+    terminal.wait_until(lambda: re.search(rf"^L{last}$", terminal.text(), re.MULTILINE), 30, f"L{last}")
+    lines = [line for line in terminal.text().splitlines() if line]
+    assert lines[-last:] == [f"L{number}" for number in range(1, last + 1)]
+
+
+@pytest.mark.parametrize("watches", [True, False])
+def test_a_line_over_what_is_printed_leaves_nothing_in_the_scrollback(sesh: Sesh, home: Home, watches: bool) -> None:
+    assert sesh("--open", "x", "--", *counting(200)).code == 0
+    terminal = home.terminal("x", *["-r"] * watches)
+    terminal.wait_until(lambda: "L30" in terminal.text())
+    if watches:
+        terminal.type("a")
+        terminal.wait_for(WATCHES)
+    else:
+        assert sesh("--message", "x", "lunch is ready").code == 0
+        terminal.wait_for("lunch is ready")
+    counted(terminal, 200)
+
+
+def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home) -> None:
+    assert sesh("--open", "x", "--", *counting(150)).code == 0
+    terminal = home.terminal("x", "--read-only")
+    for number in (30, 60, 90):
+        terminal.wait_until(lambda number=number: f"L{number}\n" in terminal.text())
+        terminal.type("a")
+    counted(terminal, 150)
+
+
+def test_a_message_costs_no_line_of_more_than_a_replay_shows(sesh: Sesh, home: Home) -> None:
+    source = "read go; seq -f L%g 3000; sleep 900"
+    assert sesh("--open", "x", "--", "sh", "-c", f"stty -echo; {source}").code == 0
+    terminal = home.terminal("x")
+    terminal.wait_until(lambda: sesh("--status", "x", "--json").json()["attached"] == 1)
+    assert sesh("--message", "x", "lunch is ready").code == 0
+    terminal.wait_for("lunch is ready")
+    assert sesh("--send", "x", "--enter").code == 0
+    wait_until(lambda: "L3000" in sesh("--screen", "x").stdout)
+    terminal.type(" ")
+    counted(terminal, 3000)
+
+
+def test_what_is_printed_while_a_line_shows_is_seen_before_the_end(sesh: Sesh, home: Home) -> None:
+    assert sesh("--open", "x", "--", "sh", "-c", "stty -echo; echo begun; read go; seq -f L%g 60").code == 0
+    terminal = home.terminal("x")
+    terminal.wait_for("begun")
+    assert sesh("--message", "x", "lunch is ready").code == 0
+    terminal.wait_for("lunch is ready")
+    assert sesh("--send", "x", "--enter").code == 0
+    terminal.exit_code()
+    lines = terminal.text().splitlines()
+    assert [line for line in lines if re.fullmatch(r"L\d+", line)] == [f"L{number}" for number in range(1, 61)]
+    assert "lunch" not in terminal.text()
+
+
+def test_who_detaches_while_a_line_shows_keeps_the_row_below_it(sesh: Sesh, home: Home) -> None:
+    script = r"stty -echo; printf '\033[24;1Hlast row\033[H'; sleep 900"
+    assert sesh("--open", "x", "--", "sh", "-c", script).code == 0
+    terminal = home.terminal("x")
+    terminal.wait_for("last row")
+    assert sesh("--message", "x", "lunch is ready").code == 0
+    terminal.wait_for("lunch is ready")
+    terminal.type(LEAVE)
+    terminal.exit_code()
+    assert "last row" in terminal.text()
+    assert "lunch" not in terminal.text()
+
+
+def test_who_switches_while_a_line_shows_keeps_the_row_below_it(sesh: Sesh, home: Home) -> None:
+    assert sesh("--open", "other", "--", "sh", "-c", "echo the other; sleep 900").code == 0
+    terminal = home.terminal("x")
+    terminal.wait_for(PROMPT)
+    terminal.type("clear; seq -f row-%g 40\r")
+    terminal.wait_for("row-40")
+    assert sesh("--message", "x", "lunch is ready").code == 0
+    terminal.wait_for("lunch is ready")
+    sesh("--send", "x", "sesh other", "--enter")
+    terminal.wait_for("the other")
+    lines = terminal.text().splitlines()
+    assert [line for line in lines if line.startswith("row-")] == [f"row-{number}" for number in range(1, 41)]
+    assert any("sesh other" in line for line in lines)
+    assert "lunch" not in terminal.text()
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("screen", ["main", "alternate"])
+def test_the_screen_below_a_line_comes_back_as_it_was(sesh: Sesh, home: Home, state: str, screen: str) -> None:
+    enter = r"\033[?1049h" * (screen == "alternate")
+    fill = r"seq -f row-%g 40; "
+    script = f"stty raw -echo; {fill}printf '{enter}\\033[24;1Hbottom\\033[20;1Hhere{STATES[state]}'; sleep 900"
+    assert sesh("--open", "x", "--", "sh", "-c", script).code == 0
+    terminal = home.terminal("x")
+    terminal.wait_for("here")
+    wait_until(lambda: "here" in sesh("--screen", "x").stdout)
+    before, cursor, above = terminal.screen(), terminal.cursor, list(terminal.glass.scrollback)
+    assert sesh("--message", "x", "lunch is ready").code == 0
+    terminal.wait_for("lunch is ready")
+    terminal.type(" ")
+    terminal.wait_until(lambda: "lunch" not in terminal.text())
+    wait_until(lambda: terminal.screen() == before)
+    assert (terminal.cursor, terminal.glass.scrollback) == (cursor, above)
+
+
+def test_a_window_that_changes_its_size_takes_the_line_away(sesh: Sesh, home: Home) -> None:
+    assert sesh("--open", "x", "--", *counting(150)).code == 0
+    terminal = home.terminal("x")
+    terminal.wait_until(lambda: "L40" in terminal.text())
+    assert sesh("--message", "x", "lunch is ready").code == 0
+    terminal.wait_for("lunch is ready")
+    terminal.resize(70, 20)
+    terminal.wait_until(lambda: "lunch" not in terminal.text(), 2)
+    terminal.wait_until(lambda: "L150\n" in terminal.text() + "\n", 30)
+    assert "lunch" not in terminal.text()
+
+
+def test_a_line_that_greets_leaves_nothing_in_the_scrollback(sesh: Sesh, home: Home, tmp_path: Path) -> None:
+    assert sesh("--open", "x", "--", *counting(150)).code == 0
+    terminal = home.terminal("x", str(tmp_path))
+    terminal.wait_until(lambda: b"already runs" in terminal.raw)
+    counted(terminal, 150)
+
+
+def test_the_line_of_a_new_session_leaves_the_saved_cursor_alone(home: Home) -> None:
+    script = r"stty raw -echo; printf abc; dd bs=1 count=1 of=/dev/null 2>/dev/null; printf '\0338X'; sleep 60"
+    terminal = home.terminal("w", "--", "sh", "-c", script)
+    terminal.wait_for("new session w")
+    terminal.wait_for("abc")
+    terminal.type("a")
+    terminal.wait_until(lambda: terminal.screen()[0] == "Xbc", what="the cursor was never saved: it comes back at home")
+    assert "new session" not in terminal.text()
