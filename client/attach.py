@@ -92,9 +92,9 @@ class _Client:
         """Close an attachment that the terminal shows no longer, and remember how far it was shown."""
         attachment.close()
         if attachment.ended:
-            self._shown.forget(attachment.session_id)
+            self._shown.forget(attachment.host, attachment.session_id)
         elif attachment.session_id:
-            self._shown.leave(attachment.session_id, attachment.position)
+            self._shown.leave(attachment.host, attachment.session_id, attachment.position)
 
     def _run_attachments(self) -> Outcome:
         """Run attachments until one is the last."""
@@ -173,13 +173,13 @@ class _Client:
         if old is not None:
             self.display.suspend(old.rows_below)
             self._left(old)
-        since = self._shown.since(self._attachment.session_id)
+        since = self._shown.since(self._attachment.host, self._attachment.session_id)
         if since and self.options.replay:
             self.display.rule(f"── {self._attachment.place}, since {since} ──")
 
     def _attach(self, connection: wire.Connection, name: str, host: str | None, *, replace: bool = False) -> Attachment:
         self._token = os.urandom(8).hex()
-        hello = self._hello(connection, host, replace=replace) | {"seen": self._shown.positions}
+        hello = self._hello(connection, host, replace=replace) | {"seen": self._shown.positions(host)}
         greeting = wire.greeting("attach", **hello)
         attachment = Attachment(connection, self.display, name, host, self.options, greeting)
         attachment.on_welcome = self._welcomed

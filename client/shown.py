@@ -15,12 +15,17 @@ from sesh.store import shapes
 
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
+_LONGEST_ID = 64
+_HERE = "-"
+"""What stands in the file for this machine in the place of a host."""
 MAX_SESSIONS, MAX_TERMINALS = 32, 64
 """Sessions that are remembered of a terminal, and terminals: those that were left last."""
 
 
 class Shown:
-    """By the id of each session that this terminal has left: the position in its output, and when that was.
+    """By host and id of each session that this terminal has left: the position in its output, and when that was.
+
+    A host never learns of the sessions of another one, and none can change what is remembered of them.
 
     `tty`: the terminal's path, empty where it has none; `afresh`: as if nothing had been shown.
     """
@@ -30,44 +35,47 @@ class Shown:
         began = platform.start_time(leader) if tty and leader > 0 else ""
         self._terminal = f"{tty}\t{began}" if began else ""
         self._entry = f"{_PREFIX}{leader}"
-        self._left: dict[str, tuple[int, int]] = {} if afresh or not began else self._read()
+        self._left: dict[tuple[str, str], tuple[int, int]] = {} if afresh or not began else self._read()
 
-    @property
-    def positions(self) -> dict[str, int]:
-        """By the id of each session: the position of the first byte that was not shown."""
-        return {session: position for session, (position, _) in self._left.items()}
+    def positions(self, host: str | None) -> dict[str, int]:
+        """By the id of each session of a host (None: of this machine): the first byte's position that was not shown."""
+        return {session: left for (there, session), (left, _) in self._left.items() if there == (host or _HERE)}
 
-    def since(self, session: str) -> str:
+    def since(self, host: str | None, session: str) -> str:
         """When the session was left, as a clock shows it today, else with the date; empty where it was not shown."""
-        if session not in self._left:
+        if (host or _HERE, session) not in self._left:
             return ""
-        left = time.localtime(self._left[session][1])
+        left = time.localtime(self._left[host or _HERE, session][1])
         today = left[:3] == time.localtime()[:3]
         return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", left)
 
-    def leave(self, session: str, position: int) -> None:
+    def leave(self, host: str | None, session: str, position: int) -> None:
         """Remember that the terminal leaves a session, having shown its output up to `position`."""
-        self._left.pop(session, None)
-        self._left[session] = (position, int(time.time()))
+        if not _is_id(session):
+            return
+        self._left.pop((host or _HERE, session), None)
+        self._left[host or _HERE, session] = (position, int(time.time()))
         self._write()
 
-    def forget(self, session: str) -> None:
+    def forget(self, host: str | None, session: str) -> None:
         """The session has ended."""
-        if self._left.pop(session, None) is not None:
+        if self._left.pop((host or _HERE, session), None) is not None:
             self._write()
 
-    def _read(self) -> dict[str, tuple[int, int]]:
-        """What the file says of this terminal; nothing where it is of an earlier one, or damaged."""
+    def _read(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """What the file says of this terminal; nothing where it is of an earlier one, or damaged.
+
+        Earlier versions name no host: such a session counts as one of this machine.
+        """
         left = {}
         try:
             content = paths.read_own(os.path.join(paths.directory(), self._entry), _LARGEST) or b""
             first, *rest = content.decode().splitlines() or [""]
             for line in rest if first == self._terminal else ():
-                session, *numbers = line.split()
-                position, at = map(int, numbers)
-                if not (shapes.identifier(session) and shapes.natural(position) and shapes.moment(at)):
+                session, position, at, *host = line.split()
+                if not (shapes.identifier(session) and shapes.natural(int(position)) and shapes.moment(int(at))):
                     return {}
-                left[session] = (position, at)
+                left[host[0] if host else _HERE, session] = (int(position), int(at))
             return left
         except (Refused, OSError, ValueError):
             return {}
@@ -76,9 +84,10 @@ class Shown:
         """Write the file. What cannot be remembered is shown again, which keeps nobody from leaving."""
         if not self._terminal:
             return
-        for session in list(self._left)[:-MAX_SESSIONS]:
-            del self._left[session]
-        lines = [self._terminal, *(f"{session} {position} {at}" for session, (position, at) in self._left.items())]
+        for oldest in list(self._left)[:-MAX_SESSIONS]:
+            del self._left[oldest]
+        left = self._left.items()
+        lines = [self._terminal, *(f"{session} {position} {at} {host}" for (host, session), (position, at) in left)]
         try:
             folder = paths.ready_directory()
             path = os.path.join(folder, self._entry)
@@ -88,6 +97,11 @@ class Shown:
                 _make_room(folder)
         except (Refused, OSError):
             return
+
+
+def _is_id(session: str) -> bool:
+    """Whether this can be a session's id: a host may answer with anything."""
+    return session.isascii() and session.isalnum() and len(session) <= _LONGEST_ID
 
 
 def _make_room(folder: str) -> None:

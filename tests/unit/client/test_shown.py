@@ -1,0 +1,56 @@
+"""What is remembered of a terminal: each host's sessions apart, whatever a host calls them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from sesh import paths, platform
+from sesh.client.shown import Shown
+
+TTY = "/dev/pts/of-a-test"
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESH_DIR", os.path.join(tmp_path, "sesh"))
+
+
+def test_a_host_learns_of_its_own_sessions_alone() -> None:
+    shown = Shown(TTY)
+    shown.leave(None, "aa11", 10)
+    shown.leave("gpu", "bb22", 20)
+    shown.leave("box", "cc33", 30)
+    again = Shown(TTY)
+    assert again.positions(None) == {"aa11": 10}
+    assert again.positions("gpu") == {"bb22": 20}
+    assert again.positions("other") == {}
+
+
+def test_a_host_that_answers_with_the_id_of_another_session_changes_nothing_of_that() -> None:
+    shown = Shown(TTY)
+    shown.leave(None, "aa11", 10)
+    shown.leave("gpu", "aa11", 3_000)
+    shown.forget("box", "aa11")
+    again = Shown(TTY)
+    assert again.positions(None) == {"aa11": 10}
+    assert again.since(None, "aa11")
+    assert not again.since("box", "aa11")
+
+
+@pytest.mark.parametrize("name", ["a b", "", "a\nb", "a\x1bb", "é", "a" * 65, "../x"])
+def test_an_id_of_another_shape_costs_no_other_entry(name: str) -> None:
+    shown = Shown(TTY)
+    shown.leave(None, "aa11", 10)
+    shown.leave("gpu", name, 20)
+    assert Shown(TTY).positions(None) == {"aa11": 10}
+    assert Shown(TTY).positions("gpu") == {}
+
+
+def test_what_an_earlier_version_has_written_is_of_this_machine() -> None:
+    leader = os.getsid(0)
+    path = os.path.join(paths.ready_directory(), f".terminal.{leader}")
+    paths.write_whole(path, f"{TTY}\t{platform.start_time(leader)}\naa11 10 1700000000\n".encode())
+    assert Shown(TTY).positions(None) == {"aa11": 10}
+    assert Shown(TTY).positions("gpu") == {}
