@@ -259,6 +259,10 @@ class Attachment:
                 self._tell_got(0.0)
                 if self._predictor is not None and not display.unread:
                     self._predictor.quiet()
+        elif self._predictor is not None and self._predictor.building:
+            ready = self._poller.poll(0)
+            if not ready:
+                self._predictor.build()
         else:
             if display.title_due or display.told:
                 display.show_own()

@@ -23,6 +23,8 @@ _MEASURE_EVERY, _SETTLED_EVERY = 1.0, 15.0
 """Seconds between two measurements of the round trip, while keys are typed; and once it is settled."""
 _ASK_EVERY = 0.25
 """Seconds between two requests for a model."""
+_RECOVERY = 30.0
+"""Seconds without prediction after a model that took too much time."""
 _MOST_BEHIND = 64 << 10
 """Bytes of output that the model may be behind."""
 _UNHEARD = 3.0
@@ -45,6 +47,8 @@ class Predictor:
         self._ping = b""
         """What the last ping carried, until it is answered."""
         self._model: Replica | None = None
+        self._building: Replica | None = None
+        """A model that has not taken in yet what makes it one."""
         self._guesses: Guesses | None = None
         self._drawn: tuple[int, dict[int, str], int, bool] | None = None
         """What is drawn over the screen: row, graphemes by column, the cursor's column, whether underlined."""
@@ -103,39 +107,70 @@ class Predictor:
         if self._model is not None:
             self._catch_up()
         now = time.monotonic()
-        if self._model is None and self._wanted and not self._asked and now - self._asked_at >= _ASK_EVERY:
+        asking = self._model is None and self._building is None and self._wanted and not self._asked
+        if asking and now - self._asked_at >= _ASK_EVERY:
             self._asked += 1
             self._asked_at = now
             self._send(protocol.frame(protocol.MODEL))
             from sesh.client.predict import guesses, replica  # noqa: F401  # loaded while the answer is on its way
 
     def modelled(self, position: int, screen: bytes) -> None:
-        """The daemon sent what makes a model of the screen at `position`; empty where it could not."""
+        """The daemon sent what makes a model of the screen at `position`; empty where it could not.
+
+        One that was not asked for, or is larger than any that a daemon makes, is passed over.
+        """
+        if not self._asked:
+            return
         self._asked -= 1
         if self._unwanted:
             self._unwanted -= 1
-        elif screen and self._wanted:
-            from sesh.client.predict.guesses import Guesses
+        elif 0 < len(screen) <= protocol.CHUNK and self._wanted:
             from sesh.client.predict.replica import Replica
 
             columns, rows = self._size()[:2]
-            self._model = Replica(columns or 80, rows or 24, position, screen)
-            self._guesses = Guesses(self._model)
-            self._guesses.hide(self._hidden)
-            if self._typed > self._echoed:
-                self._guesses.give_up(self._typed)
+            self._building = Replica(columns or 80, rows or 24, position, screen)
             self._behind, self._behind_size = [], 0
-            self._heard_at = time.monotonic()
+
+    @property
+    def building(self) -> bool:
+        """Whether `build` has something to do; call it when idle."""
+        return self._building is not None
+
+    def build(self) -> None:
+        """Work on the model that the daemon sent, for some milliseconds."""
+        from sesh.client.predict.guesses import Guesses
+        from sesh.client.predict.replica import TooSlow
+
+        model = self._building
+        try:
+            if model is None or not model.build():
+                return
+        except TooSlow:
+            self._give_up()
+            return
+        self._model, self._building = model, None
+        self._guesses = Guesses(model)
+        self._guesses.hide(self._hidden)
+        if self._typed > self._echoed:
+            self._guesses.give_up(self._typed)
+        self._heard_at = time.monotonic()
+
+    def _give_up(self) -> None:
+        """A model takes too much time: go on without one for a while."""
+        self._model = self._building = self._guesses = None
+        self._asked_at = time.monotonic() + _RECOVERY
 
     def withdraw(self) -> bytes:
         """Take back what is drawn, and drop the model: the screen will not be what it would become."""
         back = self._take_back()
-        self._model = self._guesses = None
+        self._model = self._building = self._guesses = None
         self._unwanted = self._asked
         return _BEGIN + back + _END if back else b""
 
     def _catch_up(self) -> Guesses | None:
         """Feed the model what it was not fed yet; the guesses where there is a model then."""
+        if self._building is not None:
+            return None
         behind, self._behind, self._behind_size = self._behind, [], 0
         for position, data in behind:
             self._feed(position, data)
@@ -144,10 +179,15 @@ class Predictor:
     def _feed(self, position: int, data: bytes) -> None:
         if self._model is None or self._guesses is None:
             return
+        from sesh.client.predict.replica import TooSlow
+
         try:
             self._model.feed(position, data)
         except ValueError:  # output is missing
             self._model = self._guesses = None
+            return
+        except TooSlow:
+            self._give_up()
             return
         self._guesses.output(scrolls=self._model.scrolls)
         self._judge()
@@ -207,9 +247,12 @@ class Predictor:
     def output(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Output is about to be shown: what to draw before and after it."""
         self._shown = position + len(data)
-        if self._guesses is None:
+        if self._building is not None and self._behind_size + len(data) > _MOST_BEHIND:
+            self._building = None
+        if self._guesses is None and self._building is None:
             return b"", b""
-        if not self._guesses.active and self._drawn is None and self._behind_size + len(data) <= _MOST_BEHIND:
+        quiet = self._guesses is None or not self._guesses.active
+        if quiet and self._drawn is None and self._behind_size + len(data) <= _MOST_BEHIND:
             self._behind.append((position, data))
             self._behind_size += len(data)
             return b"", b""

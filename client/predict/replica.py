@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
+import time
+
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.patch import patchable
 
 _SCROLLS = (b"\n", b"\x0b", b"\x0c", b"\x1bD", b"\x1bE", b"\x1bM")
 
 
+PATIENCE = 0.2
+"""Seconds of work on one screen, or on one block of output, after which it is given up."""
+_STEP = 0.008
+"""Seconds of work at a time on the screen that the daemon sent."""
+
+
+class TooSlow(Exception):
+    """The model takes more time than prediction is worth."""
+
+
 class Replica:
-    """The screen at `position` of the session's output, from what the daemon sent to make one like it."""
+    """The screen at `position` of the session's output, once `build` has taken in what the daemon sent to make one."""
 
     def __init__(self, columns: int, rows: int, position: int, screen: bytes) -> None:
         self._emulator = Emulator(columns, rows, max_lines=1)
-        self._emulator.feed(screen)
+        self._rest, self._left = screen, PATIENCE
         self.screen = self._emulator.screen
         self.position = position
         self.scrolls = False
         """Whether what was fed last may have moved rows."""
 
+    def build(self) -> bool:
+        """Take in some of what the daemon sent; whether that was all. Raises TooSlow."""
+        began = time.perf_counter()
+        self._rest = self._rest[self._emulator.feed(self._rest, _STEP) :]
+        self._left -= time.perf_counter() - began
+        if self._rest and self._left <= 0:
+            raise TooSlow
+        return not self._rest
+
     def feed(self, position: int, data: bytes) -> None:
-        """Output that begins at `position`; what the model has is skipped. Raises ValueError where some is missing."""
+        """Output that begins at `position`; what the model has is skipped.
+
+        Raises ValueError where some is missing, TooSlow.
+        """
         if position > self.position:
             raise ValueError(f"output from {position} on, after {self.position}")
         data = data[self.position - position :]
         alternate = self._emulator.alternate
-        self._emulator.feed(data)
+        if data and self._emulator.feed(data, PATIENCE) < len(data):
+            raise TooSlow
         self.position += len(data)
         self.scrolls = alternate != self._emulator.alternate or any(each in data for each in _SCROLLS)
 

@@ -1,0 +1,113 @@
+"""The predictor and the frames that it gets: what was not asked for, or takes too much time, is passed over."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from sesh import protocol
+from sesh.client.predict.predictor import Predictor
+from sesh.client.predict.replica import PATIENCE
+
+COSTLY = b"\x1b[1;1;24;80${"
+"""DECSERA: all cells of a screen are looked at."""
+
+
+class Person:
+    """A predictor whose daemon is this test."""
+
+    def __init__(self) -> None:
+        self.sent: list[int] = []
+        self.predictor = Predictor(lambda frame: self.sent.append(frame[0]), lambda: (80, 24, 0, 0), always=True)
+
+    def asks(self) -> None:
+        self.predictor.quiet()
+        assert self.sent.pop() == protocol.MODEL
+
+    def gets(self, screen: bytes, position: int = 0) -> None:
+        self.predictor.handle(protocol.MODEL, position.to_bytes(8, "big") + screen)
+
+    def built(self) -> int:
+        """Works until nothing is left; how often."""
+        turns = 0
+        while self.predictor.building:
+            self.predictor.build()
+            turns += 1
+        return turns
+
+    def predicts(self) -> bool:
+        """Whether a second key is drawn once the first one was echoed."""
+        at = self.predictor._shown
+        self.predictor.typed(1, b"a")
+        self.predictor.output(at, b"a")
+        return b"b" in self.predictor.typed(2, b"b")
+
+
+@pytest.fixture
+def person() -> Person:
+    return Person()
+
+
+def test_a_model_that_was_asked_for_is_taken_in_when_idle(person: Person) -> None:
+    person.asks()
+    person.gets(b"$ ")
+    assert person.built() >= 1
+    assert person.predicts()
+
+
+def test_a_model_that_nobody_asked_for_is_passed_over(person: Person) -> None:
+    began = time.thread_time()
+    person.gets(COSTLY * 20_000)
+    assert not person.predictor.building
+    person.asks()
+    person.gets(b"$ ")
+    person.gets(COSTLY * 20_000)
+    person.built()
+    assert time.thread_time() - began < 1
+    assert person.predicts()
+
+
+def test_a_model_that_takes_too_much_time_is_given_up_and_not_asked_for_again(person: Person) -> None:
+    person.asks()
+    person.gets(COSTLY * 20_000)
+    longest, began = 0.0, time.thread_time()
+    while person.predictor.building:
+        turn = time.thread_time()
+        person.predictor.build()
+        longest = max(longest, time.thread_time() - turn)
+    assert time.thread_time() - began < 2 * PATIENCE
+    assert longest < PATIENCE / 2, "keys wait no longer than one turn"
+    person.predictor.quiet()
+    assert person.sent == []
+    assert not person.predicts()
+
+
+def test_a_model_larger_than_any_daemon_makes_is_passed_over(person: Person) -> None:
+    person.asks()
+    person.gets(b"x" * (protocol.CHUNK + 1))
+    assert not person.predictor.building
+
+
+def test_output_that_takes_the_model_too_much_time_ends_prediction(person: Person) -> None:
+    person.asks()
+    person.gets(b"$ ")
+    person.built()
+    began = time.thread_time()
+    person.predictor.output(0, COSTLY * 4_000)
+    person.predictor.typed(1, b"a")
+    assert time.thread_time() - began < 2 * PATIENCE
+    assert not person.predicts()
+
+
+def test_output_and_keys_that_come_while_a_model_is_taken_in_count(person: Person) -> None:
+    person.asks()
+    person.gets(b"$ " + b"\x1b[m" * 10_000)
+    person.predictor.output(0, b"x")
+    person.predictor.typed(1, b"a")
+    person.built()
+    person.predictor.echoed(1, 1, protocol.ECHOES)
+    person.predictor.typed(2, b"b")
+    person.predictor.output(1, b"b")
+    drawn = person.predictor.typed(3, b"c")
+    assert b"\x1b[1;5Hc" in drawn, "behind the prompt, what came, and the echo"
