@@ -1,8 +1,8 @@
 """Guesses: what the keys that are on their way will do to the row of the cursor. Pure: no I/O, no clock.
 
 The rules are those of mosh's predictive echo (its paper: Winstein and Balakrishnan, USENIX ATC 2012). Guesses belong to
-an epoch, which begins after each key whose effect is unknown; those of an epoch are shown once one of them has come
-true. A key is judged when the session has acknowledged it, which it does some time after the program got it. Where a
+an epoch, which begins after each key whose effect is unknown, and where the cursor, or what stands before it, is not what
+the last key left; those of an epoch are shown once one of them has come true. A key is judged when the session has acknowledged it, which it does some time after the program got it. Where a
 guess was wrong, the keys that are not acknowledged yet are guessed again, from where the cursor is.
 """
 
@@ -78,6 +78,8 @@ class Guesses:
         """The epoch of the next guess; the newest in which the program has echoed, and in which it moved the cursor."""
         self._typed = self._acknowledged = 0
         self._line: Line | None = None
+        self._place = self._standing()
+        """Where the last key that was judged has left the cursor, and what stood before it in its row."""
         self.hidden = False
         """Whether the terminal shows nothing of what is typed (ICANON without ECHO)."""
         self.right = self.wrong = 0
@@ -111,7 +113,7 @@ class Guesses:
 
     def acknowledged(self, number: int) -> None:
         """The view shows what the input up to `number` brought."""
-        self._acknowledged = number
+        newly, self._acknowledged = number > self._acknowledged, number
         judged = [guess for guess in self._guesses if guess.number <= number]
         if judged:
             if self._true(judged):
@@ -124,6 +126,8 @@ class Guesses:
             for each, key in waiting:
                 if each > number:
                     self._key(each, key)
+        if newly and not self._guesses:
+            self._place = self._standing()
 
     def output(self, *, scrolls: bool) -> None:
         """The view has changed; `scrolls`: its rows may have moved."""
@@ -173,10 +177,26 @@ class Guesses:
     def _key(self, number: int, key: str) -> None:
         if self.hidden or not key or len(self._guesses) + len(self._waiting) >= MOST_IN_FLIGHT:
             self._unknown(number)
-        elif self._barrier:
+            return
+        if self._guesses and self._strayed():
+            self._again_after_echo()
+        elif not self._guesses and self._place != self._standing():
+            self._epoch += 1  # the program has asked for something else, maybe without echo
+            self._line = None
+        if self._barrier:
             self._waiting.append((number, key))
         elif not self._guess(number, key):
             self._unknown(number)
+
+    def _standing(self) -> tuple[int, int, str]:
+        """The cursor's row and column, and what stands before it."""
+        row, column = self._view.cursor
+        return row, column, "".join(self._view.grapheme(row, at) for at in range(column))
+
+    def _strayed(self) -> bool:
+        """Whether the cursor is where none of the keys on their way was typed, or leaves it."""
+        cursor = self._view.cursor
+        return all(cursor not in (guess.cursor, (guess.row, guess.column)) for guess in self._guesses)
 
     def _unknown(self, number: int) -> None:
         """The effect of this key, and with it the place of those behind it, is unknown until it is acknowledged."""

@@ -180,6 +180,56 @@ def test_nothing_of_a_secret_is_drawn(slow: Slow, way: str) -> None:
     assert not re.search(rb"[ZQJ]", terminal.raw[mark:])
 
 
+RAW_PROMPTS = {
+    "behind the name": "' PIN: '",
+    "in place of the name": "'\\r' + 'PIN: '.ljust(len('name? bob'))",
+    "below": "'\\r\\nPIN: '",
+    "on another screen": "'\\x1b[?1049h\\x1b[HPIN: '",
+}
+
+
+@pytest.mark.parametrize("prompt", RAW_PROMPTS.values(), ids=RAW_PROMPTS)
+def test_a_program_that_reads_key_by_key_and_ceases_to_echo_has_no_secret_drawn(slow: Slow, prompt: str) -> None:
+    source = f"""
+import os, termios, time, tty
+before = termios.tcgetattr(0)
+tty.setraw(0)
+os.write(1, b"name? ")
+for _ in range(3):
+    os.write(1, os.read(0, 1))
+time.sleep(0.3)  # the echo has been judged by then
+os.write(1, ({prompt}).encode())
+answer = b""
+while len(answer) < 30:
+    answer += os.read(0, 100)
+termios.tcsetattr(0, termios.TCSADRAIN, before)
+print("\\x1b[?1049l\\ngot=%d" % len(answer))
+"""
+    slow.home.write("asks.py", source)
+    terminal = predicting(slow, "--predict", "always")
+    terminal.type(b"\x15")
+    settled(terminal)
+    terminal.type("python3 ~/asks.py\r")
+    terminal.wait_for(re.compile(r"^name\?", re.MULTILINE))
+    settled(terminal)
+    for key in "bob":
+        terminal.type(key)
+        settled(terminal)
+    terminal.wait_for("PIN:")
+    settled(terminal)
+    mark = len(terminal.raw)
+    terminal.type("Z")
+    for key in "QJZQJZQJZ":
+        terminal.type(key)
+        terminal._wait(0.03)
+    settled(terminal)
+    terminal.type("ZQJ" * 6 + "Z")
+    settled(terminal)
+    assert not re.search(rb"[ZQJ]", terminal.raw[mark:])
+    terminal.type("Z")
+    terminal.wait_for("got=30")
+
+
 def test_keys_that_are_typed_before_a_secret_is_asked_for_are_not_drawn_either(slow: Slow) -> None:
     """Enter, and the password at once, before the prompt has come: the terminal still echoed when Enter was typed."""
     terminal = predicting(slow)
