@@ -159,7 +159,7 @@ class Display:
 
         tail = b"".join(self._tail)
         unfinished = self._ledger.unfinished or unfinished_character(self._last_bytes)
-        return last_row(tail[: len(tail) - unfinished], columns, rows)
+        return last_row(tail[: len(tail) - unfinished], columns, rows, default_pen=self._ledger.default_pen)
 
     def title(self, text: str) -> None:
         """Show a title in the window from now on, also after the program has set another."""

@@ -5,6 +5,7 @@ It loads the emulator, so it is for moments when nothing else is to be done: the
 
 from __future__ import annotations
 
+import re
 import time
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ TIME = 0.2
 """Seconds of work, after which the row counts as unknown."""
 _SLICE = 4 << 10
 _STEP = 0.01
+_SGR = re.compile(rb"\x1b\[[0-9;:]*m")
+_PEN = b"\x1b[1;3;4;5;7;8;9;35;46m"
 
 
 class LastRow(NamedTuple):
@@ -24,21 +27,25 @@ class LastRow(NamedTuple):
     cursor: tuple[int, int]
 
 
-def last_row(tail: bytes, columns: int, rows: int) -> LastRow | None:
+def last_row(tail: bytes, columns: int, rows: int, *, default_pen: bool) -> LastRow | None:
     """The last row after `tail`, on the main screen of a terminal whose modes are the defaults; None where unknown.
 
     What the terminal showed before is not known. So the bytes act on two screens that differ in all cells, in cursor
-    and pen, and saved ones: where the row is the same then, nothing of that is left.
+    and pen, and saved ones: where the row is the same then, nothing of that is left. `default_pen`: that is the pen
+    after the tail, and so before one that never sets it.
     """
     until = time.monotonic() + TIME
     blank = _after(tail, b"", columns, rows, until)
-    return blank if blank is not None and blank == _after(tail, _filled(columns, rows), columns, rows, until) else None
+    if blank is None:
+        return None
+    pen = b"\x1b[m" if default_pen and _SGR.search(tail) is None else _PEN
+    return blank if blank == _after(tail, _filled(columns, rows) + pen, columns, rows, until) else None
 
 
 def _filled(columns: int, rows: int) -> bytes:
     """A screen unlike a blank one."""
     lines = b"".join(b"\x1b[%d;1H%s" % (row, b"#" * columns) for row in range(1, rows + 1))
-    return b"\x1b[1;3;4;5;7;8;9;35;46m%s\x1b7\x1b[%d;%dH" % (lines, rows, max(1, columns - 1))
+    return b"%s%s\x1b7\x1b[%d;%dH" % (_PEN, lines, rows, max(1, columns - 1))
 
 
 def _after(tail: bytes, start: bytes, columns: int, rows: int, until: float) -> LastRow | None:

@@ -96,6 +96,11 @@ class Ledger:
             or any(private.get(mode, default) != default for mode, default in ((6, False), (7, True), (69, False)))
         )
 
+    @property
+    def default_pen(self) -> bool:
+        """Whether the pen (SGR) is the default one now."""
+        return not (self._pen or (self._ever_coloured and (self.alternate or self._cursor_restored)))
+
     def own_title(self, text: bytes) -> bytes:
         """The bytes that show a title of sesh's own; `undo` gives back the one before. For a stream at rest."""
         shown = b"\x1b]2;%s\x1b\\" % text
@@ -418,7 +423,7 @@ class Ledger:
         if self._utf8_off:
             out.append(b"\x1b%G")
         # A cursor comes back with the pen that it was saved with, which may be any.
-        if self._pen or (self._ever_coloured and (self.alternate or self._cursor_restored)):
+        if not self.default_pen:
             out.append(b"\x1b[m")
         return out
 

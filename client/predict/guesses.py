@@ -1,9 +1,10 @@
 """Guesses: what the keys that are on their way will do to the row of the cursor. Pure: no I/O, no clock.
 
 The rules are those of mosh's predictive echo (its paper: Winstein and Balakrishnan, USENIX ATC 2012). Guesses belong to
-an epoch, which begins after each key whose effect is unknown, and where the cursor, or what stands before it, is not what
-the last key left; those of an epoch are shown once one of them has come true. A key is judged when the session has acknowledged it, which it does some time after the program got it. Where a
-guess was wrong, the keys that are not acknowledged yet are guessed again, from where the cursor is.
+an epoch, which begins after each key whose effect is unknown, and where the cursor, or what stands before it, is not
+what the last key left; those of an epoch are shown once one of them has come true. A key is judged when the session has
+acknowledged it, which it does some time after the program got it. Where a guess was wrong, the keys that are not
+acknowledged yet are guessed again, from where the cursor is.
 """
 
 from __future__ import annotations

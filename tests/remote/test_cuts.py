@@ -136,7 +136,7 @@ def test_three_outages_that_are_told_of_leave_each_line_once_and_whole(home: Hom
     )
     terminal.type("clear; bash count\r")
     for part in (1, 2, 3):
-        terminal.wait_until(lambda part=part: f"line-{last * part // 6}" in terminal.text(), 20)
+        shows(terminal, f"line-{last * part // 6}", 20)
         long_outage(terminal, far)
     terminal.wait_until(lambda: "DONE" in terminal.text() and LOST not in terminal.screen()[-1], timeout=40)
     text = terminal.text()

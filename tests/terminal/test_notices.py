@@ -38,6 +38,10 @@ def counting(last: int, pause: str = "0.01") -> list[str]:
     return ["sh", "-c", source]
 
 
+def _shows(terminal: Terminal, text: str) -> Callable[[], bool]:
+    return lambda: text in terminal.text()
+
+
 def counted(terminal: Terminal, last: int) -> None:
     """Waits for the last numbered line; each stands there once, whole and in order, and nothing else does."""
     terminal.wait_until(lambda: re.search(rf"^L{last}$", terminal.text(), re.MULTILINE), 30, f"L{last}")
@@ -62,8 +66,8 @@ def test_a_line_over_what_is_printed_leaves_nothing_in_the_scrollback(sesh: Sesh
 def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home) -> None:
     assert sesh("--open", "x", "--", *counting(150)).code == 0
     terminal = home.terminal("x", "--read-only")
-    for number in (30, 60, 90):
-        terminal.wait_until(lambda number=number: f"L{number}\n" in terminal.text())
+    for line in ("L30\n", "L60\n", "L90\n"):
+        terminal.wait_until(_shows(terminal, line))
         terminal.type("a")
     counted(terminal, 150)
 

@@ -1,0 +1,96 @@
+"""The last row, told from the end of a stream: where it counts as known, it is what the whole stream shows."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sesh.client.display import unfinished_character
+from sesh.client.last_row import TIME, last_row
+from sesh.client.ledger import Ledger
+from sesh.vt.emulator import Emulator
+from sesh.vt.render.overlay import own_row
+from tests.unit.vt.streams import stream
+
+COLUMNS, ROWS = 20, 5
+LINES = [b"line %d\r\n" % number for number in range(40)]
+LINES_OF = (
+    b"plain\r\n",
+    b"\x1b[32mgreen\x1b[m and \x1b[1mbold\x1b[0m\r\n",
+    b"working\rdone\x1b[K\r\n",
+    b"a\tb\r\n",
+    b"x" * COLUMNS + b"\r\n",
+    "世界\r\n".encode(),
+)
+
+
+def known(*parts: bytes) -> str | None:
+    """The last row's text after a stream, by its last part; None where it is not known."""
+    ledger = Ledger()
+    for part in parts:
+        ledger.feed(part)
+    found = last_row(parts[-1], COLUMNS, ROWS, default_pen=ledger.default_pen)
+    if found is None:
+        return None
+    terminal = Emulator(COLUMNS, ROWS)
+    terminal.feed(b"".join(parts))
+    before = shown(terminal)
+    terminal.feed(own_row("lost the link", COLUMNS) + found.restored)
+    assert shown(terminal) == before
+    assert terminal.cursor == found.cursor
+    return "".join(cell.data for cell in terminal.screen.rows[ROWS - 1]).rstrip()
+
+
+def shown(terminal: Emulator) -> dict[str, object]:
+    """All that a line over the last row may change."""
+    state = terminal.state()
+    names = ("screen", "cursor", "pen", "charsets", "saved", "modes", "margin_wrap", "gl", "scrollback", "origin")
+    return {name: state[name] for name in names}
+
+
+@pytest.mark.parametrize("line", LINES_OF, ids=repr)
+def test_a_flood_of_lines_tells_it(line: bytes) -> None:
+    assert known(b"\x1b[3;3Hbefore", line * 9 + line[:-2]) is not None
+    assert known(b"\x1b[3;3Hbefore", line * 9) == ""
+
+
+def test_a_screen_that_was_drawn_anew_tells_it() -> None:
+    assert known(b"before", b"\x1b[H\x1b[0mone\x1b[K\r\n\x1b[Jtwo\x1b[5;1H\x1b[Kstatus\x1b[1;1H") is not None
+
+
+@pytest.mark.parametrize("tail", [b"", b"x", b"few\r\nlines\r\n", b"\x1b[1;1Htop", b"\x1b[5;3Hpart"])
+def test_what_may_have_stood_there_before_keeps_it_unknown(tail: bytes) -> None:
+    assert known(b"before", tail) is None
+
+
+@pytest.mark.parametrize("end", [b"\x1b[3", b"\x1b[?2026h", b"\x1b(0", b"\x1b[?1049h", b"\x1b[?6h"])
+def test_what_would_change_how_it_is_drawn_keeps_it_unknown(end: bytes) -> None:
+    assert known(b"", b"".join(LINES) + end) is None
+
+
+@pytest.mark.parametrize("end", [b"x" * COLUMNS, "世".encode(), b"x" * (COLUMNS - 2) + "世".encode(), b"e\xcc\x81"])
+def test_a_line_that_is_full_comes_back_with_its_wrap_pending(end: bytes) -> None:
+    assert known(b"", b"".join(LINES) + end) is not None
+
+
+def test_it_takes_no_longer_than_it_is_worth() -> None:
+    began = time.thread_time()
+    assert last_row(b"\x1b[1;1;24;80${" * 9_000, 80, 24, default_pen=True) is None
+    assert time.thread_time() - began < 2 * TIME
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_where_it_is_known_it_comes_back_as_it_was(rng: random.Random) -> None:
+    before, end = stream(rng, rng.randint(0, 30)), stream(rng, rng.randint(0, 8))
+    tail = b"".join(LINES[: rng.choice((0, 3, 10, 40))]) + end
+    ledger = Ledger()
+    ledger.feed(before)
+    ledger.feed(tail)
+    tail = tail[: len(tail) - (ledger.unfinished or unfinished_character(tail[-4:]))]
+    if ledger.draws_plainly:
+        known(before, tail)
