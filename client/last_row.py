@@ -30,22 +30,19 @@ class LastRow(NamedTuple):
 def last_row(tail: bytes, columns: int, rows: int, *, default_pen: bool) -> LastRow | None:
     """The last row after `tail`, on the main screen of a terminal whose modes are the defaults; None where unknown.
 
-    What the terminal showed before is not known. So the bytes act on two screens that differ in all cells, in cursor
-    and pen, and saved ones: where the row is the same then, nothing of that is left. `default_pen`: that is the pen
-    after the tail, and so before one that never sets it.
+    What the terminal showed before is not known. So the bytes act on screens that differ in all cells, in cursor and
+    pen, and saved ones: where the row is the same then, nothing of that is left. `default_pen`: that is the pen after
+    the tail, and so before one that never sets it.
     """
     until = time.monotonic() + TIME
-    blank = _after(tail, b"", columns, rows, until)
-    if blank is None:
-        return None
-    pen = b"\x1b[m" if default_pen and _SGR.search(tail) is None else _PEN
-    return blank if blank == _after(tail, _filled(columns, rows) + pen, columns, rows, until) else None
-
-
-def _filled(columns: int, rows: int) -> bytes:
-    """A screen unlike a blank one."""
-    lines = b"".join(b"\x1b[%d;1H%s" % (row, b"#" * columns) for row in range(1, rows + 1))
-    return b"%s%s\x1b7\x1b[%d;%dH" % (_PEN, lines, rows, max(1, columns - 1))
+    pen = b"" if default_pen and _SGR.search(tail) is None else _PEN
+    filled = b"".join(b"\x1b[%d;1H%s" % (row, b"#" * columns) for row in range(1, rows + 1))
+    found = _after(tail, b"", columns, rows, until)
+    for cursor in (b"\x1b[H", b"\x1b[%d;%dH" % (rows, max(1, columns - 1))):
+        start = b"%s%s\x1b7\x1b[m%s%s" % (_PEN, filled, pen, cursor)
+        if found is None or found != _after(tail, start, columns, rows, until):
+            return None
+    return found
 
 
 def _after(tail: bytes, start: bytes, columns: int, rows: int, until: float) -> LastRow | None:
@@ -59,5 +56,5 @@ def _after(tail: bytes, start: bytes, columns: int, rows: int, until: float) -> 
     if emulator.alternate or not redrawable(emulator):
         return None
     screen = emulator.screen
-    row = b"\x1b[%d;1H\x1b[0m\x1b[2K\x1b[%sm" % (rows, screen.pen.sgr.encode())
+    row = b"\x1b[%d;1H\x1b[0m\x1b[%dX\x1b[%sm" % (rows, columns, screen.pen.sgr.encode())
     return LastRow(row + restored(screen, rows - 1, 0, columns), emulator.cursor)

@@ -27,7 +27,8 @@ def own_row(text: str, columns: int, style: bytes = REVERSE) -> bytes:
     `style`: SGR parameters.
     """
     shown = _fitted(text, columns).encode("utf-8", "replace")
-    return b"\x1b[%d;1H\x1b[0;%sm\x1b[2K%s\x1b[0m" % (_LAST_ROW, style, shown)
+    # ECH, as EL would make a row that goes on with the one above a line of its own
+    return b"\x1b[%d;1H\x1b[0;%sm\x1b[%dX%s\x1b[0m" % (_LAST_ROW, style, columns, shown)
 
 
 def _fitted(text: str, columns: int) -> str:

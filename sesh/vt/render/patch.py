@@ -70,7 +70,7 @@ def restored(screen: Screen, y: int, start: int, end: int) -> bytes:
         while end < len(row) and not row[end].data:
             end += 1
         text = end
-        while text > start and row[text - 1] is row.rest:
+        while text > start and row[text - 1] is row.rest and row.rest.data == " ":
             text -= 1
         out.sequence(f"\x1b[{y + 1};{start + 1}H")
         out.cells(row[start:text])

@@ -42,7 +42,7 @@ def known(*parts: bytes) -> str | None:
     terminal.feed(own_row("lost the link", COLUMNS) + found.restored)
     assert shown(terminal) == before
     assert terminal.cursor == found.cursor
-    return "".join(cell.data for cell in terminal.screen.rows[ROWS - 1]).rstrip()
+    return terminal.text()[-1]
 
 
 def shown(terminal: Emulator) -> dict[str, object]:
@@ -83,14 +83,15 @@ def test_it_takes_no_longer_than_it_is_worth() -> None:
     assert time.thread_time() - began < 2 * TIME
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.randoms(use_true_random=False))
-def test_where_it_is_known_it_comes_back_as_it_was(rng: random.Random) -> None:
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 6000))
+def test_where_it_is_known_it_comes_back_as_it_was(seed: int) -> None:
+    rng = random.Random(seed)
     before, end = stream(rng, rng.randint(0, 30)), stream(rng, rng.randint(0, 8))
-    tail = b"".join(LINES[: rng.choice((0, 3, 10, 40))]) + end
+    tail = b"".join(rng.choice(LINES_OF) * 4 for _ in range(rng.choice((0, 1, 3, 5)))) + end
     ledger = Ledger()
     ledger.feed(before)
     ledger.feed(tail)
     tail = tail[: len(tail) - (ledger.unfinished or unfinished_character(tail[-4:]))]
-    if ledger.draws_plainly:
+    if ledger.draws_plainly and b"?2027" not in before + tail:  # the ledger leaves clusters to the program
         known(before, tail)
