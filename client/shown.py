@@ -15,7 +15,6 @@ from sesh.store import shapes
 
 _PREFIX = ".terminal."
 _LARGEST = 64 << 10
-_LONGEST_ID = 64
 _HERE = "-"
 """What stands in the file for this machine in the place of a host."""
 MAX_SESSIONS, MAX_TERMINALS = 32, 64
@@ -51,7 +50,7 @@ class Shown:
 
     def leave(self, host: str | None, session: str, position: int) -> None:
         """Remember that the terminal leaves a session, having shown its output up to `position`."""
-        if not _is_id(session):
+        if not shapes.identifier(session):
             return
         self._left.pop((host or _HERE, session), None)
         self._left[host or _HERE, session] = (position, int(time.time()))
@@ -97,11 +96,6 @@ class Shown:
                 _make_room(folder)
         except (Refused, OSError):
             return
-
-
-def _is_id(session: str) -> bool:
-    """Whether this can be a session's id: a host may answer with anything."""
-    return session.isascii() and session.isalnum() and len(session) <= _LONGEST_ID
 
 
 def _make_room(folder: str) -> None:

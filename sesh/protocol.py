@@ -12,7 +12,8 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | OUTPUT   | daemon | position of the first byte since the session's birth (8), program's bytes               |
 | MORE     | daemon | OUTPUT right behind the last one, over a link: the program's bytes                      |
 | SCREEN   | daemon | position that it stands for (8 bytes), bytes made from the model                        |
-| NOTICE   | daemon | JSON: text (a line of sesh's own), hold (wait for a key, then REDRAW)                   |
+| NOTICE   | both   | JSON: text (a line of sesh's own), hold (nothing follows until REDRAW); from the client |
+|          |        | text: hold me (where WELCOME's `can` has `hold`)                                        |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
 | REDRAW   | client | nothing: send me a SCREEN                                                               |
 | DETACH   | both   | JSON: from the client nothing; from the daemon reason, rows_below, queries              |

@@ -497,6 +497,42 @@ def test_a_notice_passes_by_itself(home: Home, daemon: FakeDaemon) -> None:
         assert terminal.screen()[22] == ""
 
 
+def test_who_only_watches_asks_the_daemon_to_send_nothing_below_the_line(home: Home, daemon: FakeDaemon) -> None:
+    with client(home, "read_only=yes") as terminal:
+        peer = daemon.accept()
+        peer.welcome(PROMPT, can=["hold"])
+        terminal.wait_for("$")
+        terminal.type(b"x")
+        text = protocol.parse(peer.expect(protocol.NOTICE))["text"]
+        peer.output(0, b"what is on its way\r\n")
+        peer.tell(protocol.NOTICE, text=text, hold=True)
+        terminal.wait_for("this client only watches")
+        assert lines(terminal) == ["$ what is on its way", " this client only watches: keys are not passed on"]
+
+
+@pytest.mark.parametrize("part", ["", "\x1b[3", "\N{BOX DRAWINGS LIGHT HORIZONTAL}"])
+def test_output_of_an_older_daemon_finds_the_row_below_a_line_as_it_was(
+    home: Home, daemon: FakeDaemon, part: str
+) -> None:
+    begun = part.encode()[:2] if part[:1] != "\x1b" else part.encode()
+    rows = "\x1b[m" + "".join(f"row-{number}\r\n" for number in range(1, 60))
+    with client(home, "read_only=yes") as terminal:
+        peer = daemon.accept()
+        peer.welcome(PROMPT, can=["reload"])
+        peer.output(0, f"{rows}\x1b[31mred".encode() + begun)
+        terminal.wait_for("red")
+        terminal.type(b"x")
+        terminal.wait_for("this client only watches")
+        peer.output(len(rows) + 8 + len(begun), b"\r\n".join(b"more-%d" % number for number in range(60)))
+        terminal.wait_for("more-59")
+        text = terminal.text()
+        assert "watches" not in text
+        assert text.count("red") == 1
+        for number in range(1, 60):
+            assert f"row-{number}\n" in text
+        peer.expect(protocol.REDRAW)
+
+
 def test_what_was_missed_is_a_line_of_its_own_before_the_screen(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
         peer = daemon.accept()
