@@ -45,13 +45,14 @@ class Display:
         self._unread: list[bytes] = []
         self._last_bytes = b""
         self._tail: deque[bytes] = deque()
-        self._tail_size = 0
+        self._tail_size, self._tail_whole = 0, True
+        """The bytes that were shown last: how many, and whether these are all."""
         self._uncover = b""
         """While a line of sesh's own covers the last row: what takes it away."""
         self._covered = (0, 0)
         """The terminal's columns and rows then."""
         self.row_lost = False
-        """Whether the row below the last such line is not known."""
+        """Whether such a line is there, and the row below it is not known."""
         self.title_due = False
         """Whether `show_own` has a title to write."""
         self.told = b""
@@ -79,6 +80,7 @@ class Display:
         self._tail_size += len(data)
         while self._tail_size - len(self._tail[0]) >= _TAIL_SIZE:
             self._tail_size -= len(self._tail.popleft())
+            self._tail_whole = False
         self._unread.append(data)
         self.unread += len(data)
         self.draw(before + data + after if before or after else data)
@@ -146,7 +148,7 @@ class Display:
         """What takes the line of sesh's own away."""
         from sesh.vt.render.overlay import CLEAR
 
-        uncover, self._uncover = self._uncover, b""
+        uncover, self._uncover, self.row_lost = self._uncover, b"", False
         columns, rows = self.terminal.size()[:2]
         return uncover if (columns or 80, rows or 24) == self._covered else CLEAR
 
@@ -158,8 +160,8 @@ class Display:
         from sesh.client.last_row import last_row
 
         tail = b"".join(self._tail)
-        unfinished = self._ledger.unfinished or unfinished_character(self._last_bytes)
-        return last_row(tail[: len(tail) - unfinished], columns, rows, default_pen=self._ledger.default_pen)
+        tail = tail[: len(tail) - (self._ledger.unfinished or unfinished_character(self._last_bytes))]
+        return last_row(tail, columns, rows, whole=self._tail_whole, default_pen=self._ledger.default_pen)
 
     def title(self, text: str) -> None:
         """Show a title in the window from now on, also after the program has set another."""
@@ -236,7 +238,7 @@ class Display:
         self._ledger = Ledger()
         self._last_bytes = self._uncover = b""
         self._tail.clear()
-        self._tail_size = 0
+        self._tail_size, self._tail_whole = 0, True
         self.started = self._title_shown = False
         self.title_due = bool(self._title)
 

@@ -13,9 +13,10 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.render.patch import redrawable, restored
 
 TIME = 0.2
-"""Seconds of work, after which the row counts as unknown."""
-_SLICE = 4 << 10
-_STEP = 0.01
+"""Seconds of processor time, after which the row counts as unknown."""
+_SHORT = 16 << 10
+"""Bytes that mostly tell it: the whole is looked at only where they do not."""
+_SLICE, _STEP = 4 << 10, 0.01
 _SGR = re.compile(rb"\x1b\[[0-9;:]*m")
 _PEN = b"\x1b[1;3;4;5;7;8;9;35;46m"
 
@@ -27,15 +28,27 @@ class LastRow(NamedTuple):
     cursor: tuple[int, int]
 
 
-def last_row(tail: bytes, columns: int, rows: int, *, default_pen: bool) -> LastRow | None:
+def last_row(tail: bytes, columns: int, rows: int, *, whole: bool, default_pen: bool) -> LastRow | None:
     """The last row after `tail`, on the main screen of a terminal whose modes are the defaults; None where unknown.
 
     What the terminal showed before is not known. So the bytes act on screens that differ in all cells, in cursor and
-    pen, and saved ones: where the row is the same then, nothing of that is left. `default_pen`: that is the pen after
-    the tail, and so before one that never sets it.
+    pen, and saved ones: where the row is the same then, nothing of that is left. `whole`: nothing else was ever shown;
+    if not, the tail may begin within a sequence, which surely ends before the first line feed. `default_pen`: that is
+    the pen after the tail, and so before one that never sets it.
     """
-    until = time.monotonic() + TIME
-    pen = b"" if default_pen and _SGR.search(tail) is None else _PEN
+    until = time.thread_time() + TIME
+    for size in (_SHORT, len(tail)) if len(tail) > _SHORT else (len(tail),):
+        all_of_it = whole and size == len(tail)
+        part = tail if all_of_it else tail[-size:].partition(b"\n")[2]
+        plain = all_of_it or (default_pen and _SGR.search(part) is None)
+        found = _same(part, b"" if plain else _PEN, columns, rows, until)
+        if found is not None:
+            return found
+    return None
+
+
+def _same(tail: bytes, pen: bytes, columns: int, rows: int, until: float) -> LastRow | None:
+    """The last row, where it is the same whatever stood there before."""
     filled = b"".join(b"\x1b[%d;1H%s" % (row, b"#" * columns) for row in range(1, rows + 1))
     found = _after(tail, b"", columns, rows, until)
     for cursor in (b"\x1b[H", b"\x1b[%d;%dH" % (rows, max(1, columns - 1))):
@@ -50,7 +63,7 @@ def _after(tail: bytes, start: bytes, columns: int, rows: int, until: float) -> 
     emulator.feed(start)
     at = 0
     while at < len(tail):
-        if time.monotonic() >= until:
+        if time.thread_time() >= until:
             return None
         at += emulator.feed(tail[at : at + _SLICE], _STEP)
     if emulator.alternate or not redrawable(emulator):

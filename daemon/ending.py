@@ -242,6 +242,8 @@ class Ending:
 
     def _send_exit(self, client: Client) -> None:
         self.session.relay.reveal(client)
+        if client.needs:
+            return  # what was held back comes first
         if client.mode == DRAWN:
             self.session.relay.draw()
         session = self.session
