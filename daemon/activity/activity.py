@@ -70,6 +70,8 @@ class Activity:
         """Whether a program that reads lines asked them."""
         self._keys, self._typed_at = 0, 0
         """Bytes that were typed behind these words, and where the output was at the last of them."""
+        self._answered = False
+        """Whether somebody has typed an answer since the last look: what is asked then is asked anew."""
         self._used: tuple[int, list[int]] = (0, [])
         """Ticks of processor time at the last look, and the processes that had used them."""
         if owner.pump.pty is not None:
@@ -88,9 +90,9 @@ class Activity:
         """A person or a script has typed: what the program said it waits for is answered."""
         self._keys, self._typed_at = self._keys + len(keys), self._owner.pump.log.head
         if b"\r" in keys or b"\n" in keys:
-            self._prompted, self._asked = 0, ""
+            self._prompted, self._asked, self._answered = 0, "", True
         if self._said is not None and self._said.state != "working":
-            self._said = None
+            self._said, self._answered = None, True
         self.stirred()
 
     def say(self, state: str, question: str = "", *, bound: bool = True) -> None:
@@ -133,7 +135,7 @@ class Activity:
         """How it stands by its own word."""
         from sesh.daemon.activity.rules import Seen, judge
 
-        return judge(self._now(), self._said, Seen(0.0), time.time())
+        return judge(self._now(), self._said, Seen(0.0), time.time(), answered=self._answered)
 
     # -- how it stands
 
@@ -149,6 +151,21 @@ class Activity:
         if resting and self._now().why in _UNSEEN and time.monotonic() - self._looked_at > FRESH:
             self._look()
         return self._now()
+
+    def at_this_moment(self) -> Standing:
+        """How it stands, looked at anew, save where it has printed or was typed to so lately that a look is due."""
+        if not self._due:
+            self._look()
+        return self._now()
+
+    @property
+    def line_begun(self) -> bool:
+        """Whether a line that nobody has entered stands at the shell's prompt, or before a program that reads lines."""
+        pump = self._owner.pump
+        if pump.pty is None or not pump.line_begun:
+            return False
+        raw = pump.pty.raw()
+        return not raw or self._stands_at_prompt(pump.pty, pump.pty.foreground(), raw=raw)
 
     def as_json(self) -> dict[str, Any]:
         """The same as lists and `--status` show it."""
@@ -194,15 +211,16 @@ class Activity:
         if said is not None and not rules.holds(said, seen):
             self._said = said = None
         self._due = silent < FIRST_LOOK
-        self._take(rules.judge(before, said, seen, time.time()))
+        self._take(rules.judge(before, said, seen, time.time(), answered=self._answered))
         again = rules.next_look(self._now(), silent)
         if again is not None:
             self._timers.set("activity", max(again - silent, _SOON), self._look)
 
     def _take(self, standing: Standing) -> None:
         """Keeps how it stands now; that is an event where it is something else than before."""
-        before, self._standing = self._now(), standing
-        if (before.state, before.question) != (standing.state, standing.question):
+        before, self._standing, self._answered = self._now(), standing, False
+        asked_anew = standing.state == "waiting" and before.since != standing.since
+        if asked_anew or (before.state, before.question) != (standing.state, standing.question):
             self._owner.emit("activity", state=standing.state, why=standing.why, question=standing.question or None)
         if self.on_look is not None:
             self.on_look()
@@ -220,8 +238,7 @@ class Activity:
         if pty is None or not group:
             return Seen(silent)
         raw = pty.raw()
-        own = group == leader and bool(self._owner.facts.get("shell"))
-        prompt = group == self._prompted or _at_prompt(pty, raw=raw, own=own)
+        prompt = self._stands_at_prompt(pty, group, raw=raw)
         if prompt and group != self._begun:
             return Seen(silent, group=group, prompt=True)
         found = reading.foreground(group, leader, pty.device)
@@ -236,6 +253,11 @@ class Activity:
             begun=bool(self._begun),
             question=self._question(line=not raw) if reads else "",
         )
+
+    def _stands_at_prompt(self, pty: Pty, group: int, *, raw: bool) -> bool:
+        """Whether the foreground is a shell at its prompt, by its own word or the kernel's."""
+        own = group == int(self._owner.facts["pid"]) and bool(self._owner.facts.get("shell"))
+        return group == self._prompted or _at_prompt(pty, raw=raw, own=own)
 
     def _computed(self, found: Foreground, elapsed: float) -> bool:
         """Whether the foreground has used the processor since the last look, or is made up of others now."""
@@ -253,6 +275,7 @@ class Activity:
         log = self._owner.pump.log
         by_key = not self._by_line if line else self._keys == 1
         answered = by_key and b"\n" in log.bytes(max(log.base, self._typed_at))
+        self._answered = self._answered or answered
         if answered or self._keys == 0 or not self._owner.pump.line_begun:
             self._keys, self._by_line = 0, line
             self._asked = question(log.bytes(max(log.base, log.head - _TAIL)), line=line)

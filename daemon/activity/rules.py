@@ -102,10 +102,13 @@ def holds(said: Said, seen: Seen) -> bool:
     return said.state != WORKING or (said.group in (0, seen.group) and not seen.asks)
 
 
-def judge(before: Standing, said: Said | None, seen: Seen, now: float) -> Standing:
-    """How the session stands. `said` must hold; `now`: seconds since the epoch."""
+def judge(before: Standing, said: Said | None, seen: Seen, now: float, *, answered: bool = False) -> Standing:
+    """How the session stands. `said` must hold; `now`: seconds since the epoch.
+
+    `since` goes on where it stood so before, with the same question, and nobody has answered that meanwhile.
+    """
     if said is not None:
-        again = (before.state, before.question) == (said.state, said.question)
+        again = (before.state, before.question) == (said.state, said.question) and not answered
         return Standing(said.state, HOOK, before.since if again else said.since, said.question)
     if seen.prompt:
         state, why = IDLE, PROMPT
@@ -116,9 +119,8 @@ def judge(before: Standing, said: Said | None, seen: Seen, now: float) -> Standi
     else:
         state, why = (WORKING, BUSY) if seen.busy else (IDLE, QUIET)
     question = seen.question if state == WAITING else ""
-    # Where it stood so before, it still does.
-    since = before.since if before.state == state else now - seen.silent
-    return Standing(state, why, since, question)
+    again = (before.state, before.question) == (state, question) and not (answered and state == WAITING)
+    return Standing(state, why, before.since if again else now - seen.silent, question)
 
 
 def streams(before: Standing, said: Said | None, silent: float) -> bool:

@@ -174,6 +174,44 @@ def test_a_key_that_was_an_answer_by_itself_makes_way_for_the_next_question() ->
         assert here.activity.as_json()["question"] == "more?", "two keys may be of a line"
 
 
+def test_another_question_is_asked_since_it_stands_there() -> None:
+    """An answer is compared with since when it is asked: the next question had the time of the first."""
+    with world() as here:
+        here.runs(reads=True)
+        here.tail = b"Keep a copy? "
+        here.passes(1)
+        first = here.activity.standing().since
+        here.passes(60)
+        here.tail = b"DELETE ALL? "
+        here.activity.stirred()
+        here.passes(1)
+        assert here.activity.standing().since == first + 61
+        assert here.seen == [("waiting", "tty-read")] * 2
+
+
+def test_a_question_that_was_answered_and_comes_again_is_asked_anew() -> None:
+    with world() as here:
+        here.runs(reads=True)
+        here.tail = b"Overwrite? "
+        here.passes(1)
+        first = here.activity.standing().since
+        here.activity.typed(b"y")
+        here.passes(1)
+        assert here.activity.standing().since == first, "a line that is begun is no answer"
+        here.activity.typed(b"\r")
+        here.passes(1)
+        assert here.activity.standing().since > first
+        assert len(here.seen) == 2
+        here.activity.say("waiting", "push?")
+        said = here.activity.standing().since
+        here.passes(5)
+        here.activity.say("waiting", "push?")
+        assert here.activity.standing().since == said
+        here.activity.typed(b"y")
+        here.activity.say("waiting", "push?")
+        assert here.activity.standing().since == said + 5
+
+
 def test_a_secret_that_is_asked_by_another_user_is_seen_by_the_terminal_alone() -> None:
     with world() as here:
         here.runs(told=False)
