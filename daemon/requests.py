@@ -218,6 +218,22 @@ def send(daemon: Daemon, request: Request) -> None:
         pump.type(writer, data, taken)
 
 
+@_request
+def answer(daemon: Daemon, request: Request) -> None:
+    """Types as `send` does, if the session waits for that (`answering`); with `probe` it only says what is asked."""
+    from sesh.daemon import answering
+
+    session, words = daemon.session, request.words
+    question = request.text("question") if "question" in words else None
+    asked = answering.check(session, since=request.text("since"), question=question)
+    if words.get("probe") is True:
+        request.respond(**asked)
+        return
+    whole, single = words.get("whole") is True, words.get("single") is True
+    request.data = answering.answer(session, request.data, whole=whole, single=single)
+    send(daemon, request)
+
+
 class SendTaken:
     """Answers `send` when the program has taken what was sent, or has ended before."""
 

@@ -214,7 +214,7 @@ class Session:
             "name": self.name,
             "position": self.log.head,
             "events": self.events.last,
-            "can": ["rejoin", "reload", "activity", "hold"],
+            "can": ["rejoin", "reload", "activity", "hold", "answer"],
         }
 
     def missed_line(self) -> str:

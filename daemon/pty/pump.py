@@ -292,7 +292,9 @@ class TypedLine:
 
     def unfinished(self, pty: Pty) -> bool:
         """Whether a line stands there for the program in the foreground."""
-        return self.length > 0 and not (self._raw and self._foreground != pty.foreground())
+        if not self.length or not self._raw:
+            return self.length > 0
+        return self._foreground == pty.foreground() and pty.raw()
 
     def _count(self, data: bytes) -> int:
         length, at = self.length, 0

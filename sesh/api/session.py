@@ -321,14 +321,21 @@ class Session:
 
     # -- a terminal, driven
 
-    def send(self, text: str = "", *, enter: bool = False, keys: Sequence[str] = ()) -> int | None:
+    def send(
+        self, text: str = "", *, enter: bool = False, keys: Sequence[str] = (), if_waiting: bool | str = False
+    ) -> int | None:
         """Types a text, Enter where wanted, then keys by tmux's names (`C-c`, `Up`, `F5`).
 
-        The position in the output from which `wait(since=…)` looks on. Raises Busy where the program does not read.
+        `if_waiting`: only if it waits for a person at that moment; given a regular expression, only if what it asks
+        matches. The position in the output from which `wait(since=…)` looks on. Raises Busy where the program does not
+        read, Refused where it is not waited for or something else is asked.
         """
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give text, enter=True, or keys")
         data = os.fsencode(text) + (b"\r" if enter else b"")
+        if if_waiting is not False:
+            pattern = "" if if_waiting is True else if_waiting
+            return send.type_if_waiting(self._target, self.name, pattern, data, after=list(keys))[1]
         return send.type_into(self._target, self.name, data, after=list(keys))[1]
 
     def wait(

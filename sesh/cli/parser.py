@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from sesh import CALLED
-from sesh.cli.verbs import BY_NAME, FLAG, MANY, VALUE, Verb
+from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VALUE, Verb
 from sesh.errors import UsageError
 from sesh.names import check_host
 
@@ -155,6 +155,9 @@ def parse(line: Line) -> dict[str, Any] | None:
             return None
         if option.kind == FLAG:
             found[option.key] = True
+            continue
+        if option.kind == MAYBE and not given:
+            found[option.key] = rest.pop() if rest and rest[-1][:1] != "-" else ""
             continue
         if not given:
             if not rest:

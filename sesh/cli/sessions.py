@@ -7,9 +7,9 @@ import os
 from sesh import wording
 from sesh.cli import printing
 from sesh.errors import NotFound, SeshError, UsageError, rebuild
-from sesh.names import check_label
+from sesh.names import check_label, printable
 from sesh.ops import find
-from sesh.ops.send import type_into
+from sesh.ops.send import type_if_waiting, type_into
 from sesh.protocol import CHUNK
 
 TYPE_CHECKING = False
@@ -108,8 +108,8 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
 _STDIN = "-"
 
 
-def send(cli: Invocation, **_: object) -> int:
-    """`--send NAME [TEXT…] [--enter] [--key KEY]…`: types, in the order of the words.
+def send(cli: Invocation, *, if_waiting: str | None = None, **_: object) -> int:
+    """`--send NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]`: types, in the order of the words.
 
     An `--enter` before the text comes right after it; TEXT `-` is all of stdin.
     """
@@ -118,7 +118,10 @@ def send(cli: Invocation, **_: object) -> int:
     if not texts and not before and not after:
         raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
     text = _stdin() if texts == [_STDIN] else os.fsencode(" ".join(texts))
-    sent, position = type_into(cli.target, name, text, before=before, after=after)
+    if if_waiting is None:
+        sent, position = type_into(cli.target, name, text, before=before, after=after)
+    else:
+        sent, position = type_if_waiting(cli.target, name, if_waiting, text, before=before, after=after)
     return cli.done(name=name, bytes=sent, position=position)
 
 
@@ -135,7 +138,14 @@ def words_and_keys(line: Line) -> tuple[str, list[str], list[str], list[str]]:
             keys.append(None)
         elif word == "--key" or word.startswith("--key="):
             keys.append(rest.pop() if word == "--key" else word.removeprefix("--key="))
-        else:
+        elif word == "--if-waiting" and rest and rest[-1][:1] != "-":
+            if len(rest) > 1 or line.tail:
+                raise UsageError(
+                    f"{printable(rest[-1])} may be TEXT or the REGEX of --if-waiting",
+                    hint="write REGEX as the last word, or --if-waiting=REGEX",
+                )
+            rest.pop()
+        elif word != "--if-waiting" and not word.startswith("--if-waiting="):
             plain.append(word)
     plain += line.tail or []
     if not plain:

@@ -10,14 +10,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FLAG, VALUE, MANY = range(3)
-"""How an option is given: alone, with a value, with a value any number of times."""
+FLAG, VALUE, MANY, MAYBE = range(4)
+"""How an option is given: alone, with a value, with a value any number of times, with one or alone."""
 
 
 class Option:
     """One option: how it is spelled (long form first), the key its function gets it by, its help.
 
-    `metavar`: what its value is called; empty for a flag. `many`: may be repeated.
+    `metavar`: what its value is called; empty for a flag, in brackets where it may be missing. `many`: may be repeated.
     """
 
     __slots__ = ("help", "key", "kind", "metavar", "spellings")
@@ -25,7 +25,7 @@ class Option:
     def __init__(self, spellings: str, key: str, help: str, metavar: str = "", *, many: bool = False) -> None:  # noqa: A002
         self.spellings = tuple(spellings.split())
         self.key, self.help, self.metavar = key, help, metavar
-        self.kind = MANY if many else VALUE if metavar else FLAG
+        self.kind = MANY if many else MAYBE if metavar[:1] == "[" else VALUE if metavar else FLAG
 
 
 class Verb:
@@ -241,13 +241,18 @@ VERBS = (
         fast=True, session=True, command=True,
     ),
     Verb(
-        "--send", "", "sessions.send", "NAME [TEXT…] [--enter] [--key KEY]…",
+        "--send", "", "sessions.send", "NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]",
         "Type TEXT, its words joined by blanks, and keys into a session, in the order given. TEXT - is stdin.",
         "sesh --send work 'make test' --enter", "sesh --send work --key C-c", "sesh --send work - < notes.txt",
+        "sesh --send agent y --enter --if-waiting 'may I run: make'",
         words=("name", "text*"),
         options=(
             Option("--enter", "enter", "Press Enter after the text."),
             Option("--key", "key", "Press KEY: C-c, M-x, Enter, Tab, Up, F5, …", "KEY", many=True),
+            Option(
+                "--if-waiting", "if_waiting",
+                "Only if it waits for a person, and what it asks matches REGEX, which stands last.", "[REGEX]",
+            ),
         ),
         fast=True, session=True,
     ),

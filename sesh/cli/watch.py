@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from sesh.store.listing import Summary
 
     Key = tuple[str | None, str]
+    Asked = tuple[Key, str, str]
+    """A question: whose it is, since when it is asked, its words."""
 
 _LEAVING = ("C-c", "C-\\", "q", "escape", "C-d", "hangup")
 _AT_ONCE = ("y", "n", *"123456789")
@@ -38,6 +40,10 @@ _OTHER_HINTS = ("↑↓ choose  a attach  q quit",)
 """Where the marked session waits for no answer."""
 _GOES_ON = 3.0
 """Seconds after an answer for which it is not shown that a session still waits for it."""
+_MOVED = 1.0
+"""Seconds for which keys answer nothing after another session was marked, unless the person chooses one."""
+_BURST = 0.4
+"""Seconds between two keys of one line, at the most: the end of one that began in that time answers nothing either."""
 _HEADS = {"waiting": "waiting for you", "failed": "failed"}
 """The states that stand above the list, with their headings."""
 
@@ -81,11 +87,20 @@ class _Watcher:
     def __init__(self, index: SessionIndex, aside: Aside, wanted: dict[str, str]) -> None:
         self._index, self._aside, self._wanted = index, aside, wanted
         self._coloured = printing.coloured(printing.STDOUT)
-        self._mark: Key | None = None
-        self._typed: str | None = None
-        """The line that is typed in answer; None while there is none."""
-        self._hidden = True
-        """Whether it is not shown: it is a password, or nobody knows yet."""
+        self._shown = self._needing()
+        """Those that need a person, as they were drawn last: keys are meant for these."""
+        self._mark: Key | None = next(iter(self._shown), None)
+        self._deaf_until = 0.0
+        """Until when keys answer nothing, as the mark was not put there by the person (monotonic)."""
+        self._line: tuple[Asked, str] | None = None
+        """The line that is typed in answer, and to what; None while there is none."""
+        self._probed: Asked | None = None
+        """The question of which it was asked last whether its terminal shows what is typed."""
+        self._hides: bool | None = None
+        """Whether it shows nothing, as for a password; None while that is not known."""
+        self._probing = False
+        self._held: list[str] = []
+        """Keys that wait until that is known: the first may be an answer, or the beginning of a secret."""
         self._answered: dict[Key, tuple[str, float]] = {}
         """By session: since when it had waited that was answered, and until when it need not have gone on yet."""
         self._said = ""
@@ -93,6 +108,9 @@ class _Watcher:
 
     def run(self, stage: Stage) -> Key | None:
         """Shows the list until the person leaves; the session to attach to, None for none."""
+        early, _ = stage.wait((), 0)  # typed before there was anything to answer
+        if any(key in _LEAVING for key in early):
+            return None
         while True:
             width, height = stage.size
             stage.draw(self._picture(width, height))
@@ -102,70 +120,104 @@ class _Watcher:
             self._index.take(ready - {self._aside.inbound})
             if "resize" in keys or "resume" in keys:
                 stage.forget()
-            for key in keys:
-                if self._typed is None and key in _LEAVING:
+            for key in [*self._released(), *keys]:
+                if self._held and key not in ("C-c", "hangup"):
+                    self._held.append(key)
+                    continue
+                if self._line is None and key in _LEAVING:
                     return None
-                if self._typed is None and key == "a" and self._mark is not None:
+                if self._line is None and key == "a" and self._mark is not None and not self._deaf():
                     return self._mark
                 self._pressed(key)
 
     # -- keys
 
+    def _released(self) -> list[str]:
+        """The keys that were held, once it is known what to do with them; none where something else is asked by now."""
+        if self._probing or not self._held:
+            return []
+        held, self._held = self._held, []
+        return held if self._asked() == self._probed else []
+
     def _pressed(self, key: str) -> None:
-        needing = list(self._needing())
-        if self._typed is not None:
-            self._write(key)
+        needing = list(self._shown)
+        if self._line is not None:
+            self._write(*self._line, key)
         elif key in ("up", "down") and needing:
             at = needing.index(self._mark) if self._mark in needing else 0
             self._mark = needing[(at + (1 if key == "down" else -1)) % len(needing)]
-        elif self._waits(self._mark):
-            if key == "/":
-                self._begin()
-            elif key in _AT_ONCE or key == "enter":
-                self._answer("" if key == "enter" else key)
+            self._deaf_until = 0.0
+        elif key in ("/", "enter", *_AT_ONCE):
+            asked = self._asked()
+            if asked is not None and (key == "/" or not self._deaf()):
+                self._begin(asked, key)
 
-    def _begin(self) -> None:
-        """A line is going to be typed in answer: finds out whether it may be shown."""
-        key, self._typed, self._hidden = self._mark, "", True
+    def _deaf(self) -> bool:
+        """Whether a key comes too soon after another session was marked to be meant for that."""
+        now = time.monotonic()
+        if now >= self._deaf_until:
+            return False
+        self._deaf_until = max(self._deaf_until, now + _BURST)
+        if self._mark is not None:
+            self._said = f"{_title(self._mark)} is marked only now: nothing was answered"
+        return True
+
+    def _asked(self) -> Asked | None:
+        """What the marked session asks, as it was shown; None where it waits for no answer."""
+        found = self._shown.get(self._mark) if self._mark is not None else None
+        if found is None or self._mark is None or not self._waits(self._mark):
+            return None
+        return self._mark, _since(found), str((found.get("activity") or {}).get("question") or "")
+
+    def _begin(self, asked: Asked, key: str) -> None:
+        """Answers by a key, or begins a line with it where it may be the first of a secret."""
+        text = "" if key in ("/", "enter") else key
+        if key == "/" or (asked == self._probed and self._hides):
+            self._line = asked, text
+        elif asked == self._probed and self._probing:
+            self._held = [key]
+        else:
+            self._answer(asked, text, single=True)
+
+    def _probe(self, asked: Asked) -> None:
+        """Finds out whether what is typed in answer is shown."""
+        self._probed, self._hides, self._probing = asked, None, True
+        (host, name), since, question = asked
 
         def look() -> None:
             from sesh.ops import send
 
+            hides: bool | None = None
             try:
-                hidden = key is None or send.hides(target(key[0]), key[1])
+                hides = send.hides(target(host), name, since, question)
             except (SeshError, OSError):
-                return  # the answer will say what is wrong
-            if key == self._mark:
-                self._hidden = hidden
+                pass  # the answer will say what is wrong
+            if asked == self._probed:
+                self._hides, self._probing = hides, False
 
         self._aside.call(look)
 
-    def _write(self, key: str) -> None:
+    def _write(self, asked: Asked, typed: str, key: str) -> None:
         """A key of the line that is typed in answer."""
-        typed = self._typed or ""
-        if key in ("escape", "C-c", "C-d", "hangup"):
-            self._typed = None
-        elif key == "enter":
-            self._typed = None
-            self._answer(typed)
+        if key in ("escape", "C-c", "C-d", "hangup", "enter"):
+            self._line = None
+        if key == "enter":
+            self._answer(asked, typed)
         elif key == "backspace":
-            self._typed = typed[:-1]
+            self._line = asked, typed[:-1]
         elif len(key) == 1:
-            self._typed = typed + key
+            self._line = asked, typed + key
 
-    def _answer(self, text: str) -> None:
-        """Types an answer into the marked session, in a thread."""
-        key = self._mark
-        asked = self._needing().get(key) if key is not None else None
-        if key is None or asked is None:
-            return
-        self._said, since = "…", _since(asked)
+    def _answer(self, asked: Asked, text: str, *, single: bool = False) -> None:
+        """Types an answer, in a thread."""
+        key, since, question = asked
+        self._said = "…"
 
         def act() -> None:
             from sesh.ops import send
 
             try:
-                send.answer(target(key[0]), key[1], text, since)
+                send.answer(target(key[0]), key[1], text, since, question, single=single)
                 self._said = f"{_title(key)} was answered"
                 self._answered[key] = since, time.monotonic() + _GOES_ON
             except (SeshError, OSError) as error:
@@ -177,10 +229,13 @@ class _Watcher:
     # -- the picture
 
     def _picture(self, width: int, height: int) -> list[str]:
-        needing = self._needing()
-        if self._mark not in needing:
+        self._shown = needing = self._needing()
+        if self._mark not in needing and self._line is None:
             self._mark = next(iter(needing), None)
-            self._typed = None
+            self._deaf_until = time.monotonic() + _MOVED
+        asked = self._asked()
+        if asked is not None and asked != self._probed and self._line is None and not self._held:
+            self._probe(asked)
         above = self.needing(width, marked=self._mark)
         below = self.rest(width)
         foot = [self._foot(width)] if needing or self._said else []
@@ -194,9 +249,10 @@ class _Watcher:
         return [*rows[:room], *foot]
 
     def _foot(self, width: int) -> str:
-        if self._typed is not None and self._mark is not None:
-            shown = "•" * len(self._typed) if self._hidden else self._typed
-            return cut(f"answer {_title(self._mark)}: {shown}_", width)
+        if self._line is not None:
+            asked, typed = self._line
+            shown = typed if asked == self._probed and self._hides is False else "•" * len(typed)
+            return cut(f"answer {_title(asked[0])}: {shown}_", width)
         if self._said:
             said, self._said = self._said, self._said if self._said == "…" else ""
             return cut(said, width)
@@ -256,7 +312,7 @@ class _Watcher:
         return dict(found)
 
     def _waits(self, key: Key | None) -> bool:
-        found = self._needing().get(key) if key is not None else None
+        found = self._shown.get(key) if key is not None else None
         return found is not None and _state(found) == "waiting" and not self._goes_on(key, found)
 
     def _goes_on(self, key: Key | None, session: Summary) -> bool:

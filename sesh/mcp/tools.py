@@ -151,6 +151,13 @@ class Tools:
         keys: Annotated[
             list[str], Field(description="Keys to press afterwards, in tmux's spelling: C-c, Escape, Up, F5.")
         ] = [],  # noqa: B006 (read only; the schema shows it)
+        if_waiting: Annotated[
+            bool | str,
+            Field(
+                description="Only if it waits for a person; or only if what it asks matches this regular expression. "
+                "Else the error refused says how it stands, and nothing is typed."
+            ),
+        ] = False,
         host: Host = None,
     ) -> Sent:
         """Type into whatever runs in a session: a program that asks, an editor, a REPL. Then wait, and look.
@@ -159,7 +166,7 @@ class Tools:
         """
         session = Session(name, host)
         with self.ledger.used(session) as entry:
-            position = session.send(text, enter=enter, keys=keys)
+            position = session.send(text, enter=enter, keys=keys, if_waiting=if_waiting)
         did(entry.log, "send", " ".join([f"{len(text)} characters", *(["Enter"] if enter else []), *keys]), "sent")
         return Sent(session=name, host=session.host, position=position)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 
-from sesh import wire
+from sesh import wire, wording
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
-from sesh.ops import find
+from sesh.ops import find, matching
 from sesh.protocol import CHUNK
 
 TYPE_CHECKING = False
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 30.0
 """Seconds for a program to take in one chunk."""
+
+_LONGEST_ANSWER = 1 << 20
 
 _PLAIN = {
     "enter": b"\r",
@@ -132,8 +134,7 @@ def type_into(
         bytes_of(key)  # a wrong one is reported before anything is typed
     sent, position = 0, None
     with _connected(target, name) as connection:
-        application = any(map(is_cursor, (*before, *after))) and _application_mode(connection)
-        first, last = (b"".join(bytes_of(key, application=application) for key in keys) for keys in (before, after))
+        first, last = _keys(connection, before, after)
         for chunk in _chunks(first, text, last):
             answer, _ = connection.request("send", chunk, _soon(), more=position is not None)
             position = answer.get("position") if position is None else position
@@ -141,26 +142,70 @@ def type_into(
     return sent, position
 
 
-def hides(target: Target, name: str) -> bool:
-    """Whether a program reads a line of which its terminal shows nothing, as a password. Raises NotFound."""
-    with _connected(target, name) as connection:
-        return connection.request("modes", deadline=_soon())[0].get("hides") is True
+def type_if_waiting(
+    target: Target,
+    name: str,
+    pattern: str,
+    text: bytes | Iterable[bytes],
+    *,
+    before: Sequence[str] = (),
+    after: Sequence[str] = (),
+) -> tuple[int, int | None]:
+    """Types as `type_into` does, if the session waits for a person and what it asks matches; empty matches anything.
+
+    The daemon is asked for the question, the pattern is searched for here, and the daemon types where that very
+    question still stands. Raises Refused where it does not, and as `type_into`.
+    """
+    for key in (*before, *after):
+        bytes_of(key)
+    whole = bytearray()
+    for piece in _chunks(b"", text, b""):
+        whole += piece
+        if len(whole) > _LONGEST_ANSWER:
+            raise UsageError(f"an answer has at most {_LONGEST_ANSWER:,} bytes, as it is typed in one step")
+    with matching.Pattern(pattern) as expression, _answerable(target, name) as connection:
+        first, last = _keys(connection, before, after)
+        data, words = first + bytes(whole) + last, {}
+        if pattern:
+            asked = connection.request("answer", deadline=_soon(), probe=True)[0]
+            words = {"since": str(asked.get("since")), "question": str(asked.get("question"))}
+            if expression.search([words["question"]], _soon()) is None:
+                shown = wording.plain(words["question"])
+                raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern)}; nothing was typed')
+        position = connection.request("answer", data, _soon(), **words)[0].get("position")
+    return len(data), position
 
 
-def answer(target: Target, name: str, text: str, since: str) -> None:
+def hides(target: Target, name: str, since: str, question: str) -> bool:
+    """Whether the terminal shows nothing of what is typed in answer, as of a password. Raises as `answer`."""
+    with _answerable(target, name) as connection:
+        asked = connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)[0]
+        return asked.get("hides") is True
+
+
+def answer(target: Target, name: str, text: str, since: str, question: str, *, single: bool = False) -> None:
     """Types an answer to what a program asks, with Enter where it reads lines; a menu takes a key alone.
 
-    `since`: since when it has waited, as `activity` says; where that is another time by now, it asks something else.
+    `since`, `question`: what the answer is meant for, as `activity` says; the daemon refuses where it asks something
+    else by now. `single`: it is a key that was pressed alone, and no answer to what hides what is typed.
     Raises NotFound, Refused, Busy.
     """
+    with _answerable(target, name) as connection:
+        asked = {"since": since, "question": question}
+        connection.request("answer", text.encode(), _soon(), **asked, whole=True, single=single)
+
+
+@contextmanager
+def _answerable(target: Target, name: str) -> Iterator[Connection]:
+    """A connection to a session whose daemon compares what it asks with what an answer is meant for."""
     with _connected(target, name) as connection:
-        session = connection.request("summary", deadline=_soon())[0].get("session")
-        activity = session.get("activity") if isinstance(session, dict) else None
-        modes = connection.request("modes", deadline=_soon())[0]
-        if not isinstance(activity, dict) or activity.get("since") != since or modes.get("waits") is False:
-            raise Refused(f"{name} does not ask that any more; nothing was typed")
-        by_line = len(text) != 1 or modes.get("line") is not False
-        connection.request("send", text.encode() + b"\r" * by_line, _soon())
+        if "answer" not in (connection.welcome.get("can") or ()):
+            raise Refused(
+                f"the daemon of {name} is an older sesh, which cannot tell what an answer is meant for; "
+                "nothing was typed",
+                hint=f"reload it: $sesh --reload {name}",
+            )
+        yield connection
 
 
 @contextmanager
@@ -170,6 +215,12 @@ def _connected(target: Target, name: str) -> Iterator[Connection]:
         connection.send(wire.greeting("request"), _soon())
         find.welcomed(connection, name)
         yield connection
+
+
+def _keys(connection: Connection, *groups: Sequence[str]) -> list[bytes]:
+    """What groups of keys send to the program."""
+    application = any(is_cursor(key) for keys in groups for key in keys) and _application_mode(connection)
+    return [b"".join(bytes_of(key, application=application) for key in keys) for keys in groups]
 
 
 def _application_mode(connection: Connection) -> bool:

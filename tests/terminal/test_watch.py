@@ -14,7 +14,7 @@ from sesh.errors import Refused
 from sesh.ops import send
 from sesh.ops.caller import Caller
 from sesh.ops.target import Target
-from tests.support import PROMPT, Home, Result, Terminal
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 
@@ -129,6 +129,11 @@ def test_a_program_gets_a_list_a_line(home: Home) -> None:
 
 
 ASKS = "printf 'push it? '; read x; echo got=$x; printf 'really? '; read x; echo got=$x; sleep 60"
+FILES = (
+    "stty -icanon; (until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') & "
+    "printf 'Keep a copy? '; x=$(head -c 1); printf '\\ngot=%s' $x; sleep 60"
+)
+"""Another question, which comes by itself."""
 MENU = "stty -icanon; printf '1) yes 2) no '; x=$(head -c 1); echo got=$x; printf 'more? '; x=$(head -c 1); echo got=$x"
 
 
@@ -189,12 +194,115 @@ def test_an_answer_goes_to_the_question_that_was_shown(sesh: Sesh, home: Home, m
     monkeypatch.setenv("HOME", home.path)
     monkeypatch.setenv("SESH_DIR", home.directory)
     asking(sesh, "job", ASKS)
-    since = sesh("--status", "job", "--json").json()["activity"]["since"]
-    send.answer(Target(Caller()), "job", "y", since)
-    assert sesh("--wait", "job", "--for", "really", "--since-start", "--timeout", "10").code == 0
-    with pytest.raises(Refused, match="job does not ask that any more; nothing was typed"):
-        send.answer(Target(Caller()), "job", "y", since)
+    target, since = Target(Caller()), sesh("--status", "job", "--json").json()["activity"]["since"]
+    send.answer(target, "job", "y", since, "push it?")
+    wait_until(lambda: sesh("--status", "job", "--json").json()["activity"]["question"] == "really?")
+    later = sesh("--status", "job", "--json").json()["activity"]["since"]
+    assert later > since
+    with pytest.raises(Refused, match=r'job is waiting, but asks "really\?"; nothing was typed'):
+        send.answer(target, "job", "y", since, "push it?")
+    with pytest.raises(Refused, match=r'job is waiting, but asks anew: "really\?"; nothing was typed'):
+        send.answer(target, "job", "y", since, "really?")
     assert sesh("--screen", "job").stdout.count("got=") == 1
+    send.answer(target, "job", "y", later, "really?")
+    with pytest.raises(Refused, match="job asks nothing now, it is working; nothing was typed"):
+        send.answer(target, "job", "y", later, "really?")
+
+
+@tells
+def test_a_key_answers_no_question_that_came_after_the_picture(terminal: Open, sesh: Sesh, home: Home) -> None:
+    """The program went on to another question between the look and the key, and that got the answer."""
+    asking(sesh, "job", FILES)
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"> job +\d+s  Keep a copy\?"))
+    opened.signal(signal.SIGSTOP)
+    home.write("next", "")
+    assert sesh("--wait", "job", "--for", "DELETE ALL", "--since-start", "--timeout", "10").code == 0
+    opened.type("y")
+    opened.signal(signal.SIGCONT)
+    opened.wait_for(re.compile(r"job asks nothing now|job is waiting, but asks"))
+    opened.wait_for(re.compile(r"> job +\d+s  DELETE ALL\?"))
+    assert "got" not in sesh("--screen", "job").stdout
+    opened.type("n")
+    opened.wait_until(lambda: "got=n" in sesh("--screen", "job").stdout)
+
+
+@tells
+def test_the_same_question_asked_again_is_another_one(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two people answered the first, and the second answer went to the next file."""
+    monkeypatch.setenv("HOME", home.path)
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    asking(sesh, "job", "for i in 1 2 3; do printf 'Overwrite? '; read x; echo got=$x; done; sleep 60")
+    first = sesh("--status", "job", "--json").json()["activity"]
+    target = Target(Caller())
+    send.answer(target, "job", "y", first["since"], "Overwrite?")
+    wait_until(lambda: sesh("--status", "job", "--json").json()["activity"]["since"] != first["since"])
+    with pytest.raises(Refused, match='job is waiting, but asks anew: "Overwrite\\?"; nothing was typed'):
+        send.answer(target, "job", "y", first["since"], "Overwrite?")
+    assert sesh("--screen", "job").stdout.count("got=") == 1
+
+
+@tells
+def test_after_the_mark_moved_by_itself_a_key_answers_nothing(terminal: Open, sesh: Sesh) -> None:
+    """A double tap answered the next session."""
+    asking(sesh, "one", "printf 'push it? '; read x; echo got=$x; sleep 60")
+    asking(sesh, "two", ASKS)
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"> one .*\n  two "))
+    opened.type("y")
+    opened.wait_for(re.compile(r"waiting for you\n> two "))
+    opened.type("y")
+    opened.wait_for("two is marked only now: nothing was answered")
+    opened.type("\x1b[A")
+    opened.type("n")
+    opened.wait_until(lambda: "got=" in sesh("--screen", "two").stdout)
+    assert "got=n" in sesh("--screen", "two").stdout
+
+
+@tells
+def test_a_key_before_anything_was_shown_answers_nothing(home: Home) -> None:
+    asking(home.sesh, "job", ASKS)
+    opened = home.terminal(command=["bash"])
+    opened.wait_for(PROMPT)
+    opened.type("until [ -e go ]; do sleep 0.02; done; sesh --watch\r")
+    opened.wait_for("--watch\n")
+    opened.type("y")
+    opened.wait_for("--watch\ny")
+    home.write("go", "")
+    opened.wait_for("> job")
+    opened.type("n")
+    opened.wait_until(lambda: "got=" in home.sesh("--screen", "job").stdout)
+    assert "got=y" not in home.sesh("--screen", "job").stdout
+
+
+@tells
+@pytest.mark.parametrize("secret", ["7secret", "yes2no", "1"])
+def test_the_first_key_of_a_secret_is_no_answer(terminal: Open, sesh: Sesh, secret: str) -> None:
+    asking(sesh, "job", "stty -echo; printf 'Password: '; read x; echo got=$x; sleep 60")
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"> job +\d+s  Password:"))
+    opened.type(secret)
+    opened.wait_for(f"answer job: {'•' * len(secret)}_")
+    assert "got=" not in sesh("--screen", "job").stdout
+    opened.type("\r")
+    opened.wait_until(lambda: f"got={secret}" in sesh("--screen", "job").stdout)
+    assert secret not in opened.text()
+
+
+@tells
+def test_a_line_is_for_the_question_at_which_it_was_begun(terminal: Open, sesh: Sesh) -> None:
+    """What was left of a line that somebody else made obsolete answered the next session, key by key."""
+    asking(sesh, "one", "printf 'push it? '; read x; sleep 60")
+    asking(sesh, "two", ASKS)
+    opened = terminal("--watch")
+    opened.wait_for(re.compile(r"> one .*\n  two "))
+    opened.type("/not")
+    opened.wait_for("answer one: not_")
+    sesh("--send", "one", "yes", "--enter")
+    opened.wait_for(re.compile(r"waiting for you\n  two "))
+    opened.type(" any\r")
+    opened.wait_for("one asks nothing now, it is working; nothing was typed")
+    assert "got=" not in sesh("--screen", "two").stdout
 
 
 @tells

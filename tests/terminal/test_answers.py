@@ -1,0 +1,219 @@
+"""Answers are typed only while a session waits for them, and only to what it asks at that moment."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sesh import wire
+from sesh.api import Session
+from sesh.errors import Refused
+from sesh.ops import send
+from sesh.ops.caller import Caller
+from sesh.ops.target import Target
+from tests.support import PROMPT, Home, Result, Terminal, wait_until
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+
+Open = Callable[..., Terminal]
+Sesh = Callable[..., Result]
+
+ASKS = "printf 'may I run: make test? '; read x; echo got=$x; printf 'may I push? '; read x; echo got=$x; sleep 60"
+
+
+@pytest.fixture(autouse=True)
+def here(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process asks the daemons of the test's own home."""
+    monkeypatch.setenv("HOME", home.path)
+    monkeypatch.setenv("SESH_DIR", home.directory)
+
+
+def asking(sesh: Sesh, source: str = ASKS) -> None:
+    sesh("--open", "job", "--", "sh", "-c", source)
+    assert sesh("--wait", "job", "--waiting", "--timeout", "15").code == 0
+
+
+def asks(sesh: Sesh, question: str) -> None:
+    """Waits until the session asks that."""
+    wait_until(lambda: sesh("--status", "job", "--json").json()["activity"]["question"] == question)
+
+
+def got(sesh: Sesh) -> list[str]:
+    """What the program has read so far."""
+    return re.findall("got=(.*)", sesh("--screen", "job").stdout)
+
+
+@pytest.mark.parametrize(
+    "condition", [["--if-waiting"], ["--if-waiting", "^may I run"], ["--if-waiting=run: (make|npm)"]]
+)
+def test_it_is_typed_where_the_question_matches(sesh: Sesh, condition: list[str]) -> None:
+    asking(sesh)
+    assert sesh("--send", "job", "y", "--enter", *condition).code == 0
+    asks(sesh, "may I push?")
+    assert got(sesh) == ["y"]
+
+
+def test_another_question_is_not_answered_and_is_named(sesh: Sesh) -> None:
+    asking(sesh)
+    sesh("--send", "job", "y", "--enter", "--if-waiting", "make test")
+    asks(sesh, "may I push?")
+    refused = sesh("--send", "job", "y", "--enter", "--if-waiting", "make test")
+    assert (refused.code, refused.stderr.count("\n")) == (1, 1)
+    assert 'job is waiting, but asks "may I push?", not' in refused.stderr
+    error = sesh("--send", "job", "--key", "y", "--if-waiting", "make test", "--json")
+    assert (error.code, error.json()["error"]["code"]) == (1, "refused")
+    assert got(sesh) == ["y"]
+
+
+def test_what_does_not_wait_gets_nothing(sesh: Sesh) -> None:
+    sesh("--open", "job", "--", "sh", "-c", "sleep 60; read x; echo got=$x")
+    refused = sesh("--send", "job", "y", "--enter", "--if-waiting", "--json")
+    assert refused.json()["error"] == {
+        "code": "refused",
+        "message": "job asks nothing now, it is working; nothing was typed",
+    }
+
+
+def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> None:
+    """Between the look and the key the program printed, and no daemon had read that yet."""
+    ask = "printf 'Keep? '; (until [ -e next ]; do :; done; printf '\\nDELETE ALL? '; : >printed) & read x; echo got=$x"
+    asking(sesh, f"{ask}; sleep 60")
+    with wire.connect("job") as connection:
+        connection.send(wire.greeting("request"))
+        connection.expect_welcome()
+        asked = connection.request("answer", probe=True)[0]
+        assert asked["question"] == "Keep?"
+        daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
+        os.kill(daemon, 19)
+        home.write("next", "")
+        wait_until(lambda: os.path.exists(os.path.join(home.path, "printed")))
+        words = {"since": asked["since"], "question": asked["question"], "whole": True}
+        connection.send(wire.asking("answer", 9, b"y", **words))
+        os.kill(daemon, 18)
+        with pytest.raises(Refused, match="nothing was typed"):
+            connection.answer(9)
+    asks(sesh, "DELETE ALL?")
+    assert got(sesh) == []
+
+
+def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
+    asking(sesh, "while :; do printf 'next? '; read x; echo got=$x; done")
+    with wire.connect("job") as connection:
+        connection.send(wire.greeting("request"))
+        connection.expect_welcome()
+        connection.send(wire.asking("answer", 1, b"a", whole=True) + wire.asking("answer", 2, b"b", whole=True))
+        connection.answer(1)
+        with pytest.raises(Refused, match="job asks nothing now"):
+            connection.answer(2)
+    wait_until(lambda: got(sesh) == ["a"])
+
+
+def test_a_pattern_without_end_holds_nobody(sesh: Sesh) -> None:
+    asking(sesh, f"printf '{'a' * 60}! '; read x; echo got=$x; sleep 60")
+    began = time.process_time()
+    refused = sesh("--send", "job", "y", "--enter", "--if-waiting", "^(a+)+$", timeout=60)
+    assert (refused.code, "takes too long to search for" in refused.stderr) == (1, True)
+    assert time.process_time() - began < 5
+    assert got(sesh) == []
+    assert sesh("--send", "job", "y", "--enter", "--if-waiting").code == 0
+
+
+def test_a_word_that_may_be_text_is_typed_by_nobody(sesh: Sesh) -> None:
+    asking(sesh)
+    for words in (["--if-waiting", "y", "--enter"], ["y", "--if-waiting", "run", "--enter"], ["--if-waiting", "y"]):
+        refused = sesh("--send", "job", *words)
+        assert (refused.code, refused.stderr.count("\n")) == (2, 1), refused.stderr
+    assert got(sesh) == []
+    assert sesh("--send", "job", "--enter", "--if-waiting", "--", "-y").code == 0
+    asks(sesh, "may I push?")
+    assert got(sesh) == ["-y"]
+
+
+def test_what_is_no_pattern_is_a_usage_error(sesh: Sesh) -> None:
+    asking(sesh)
+    refused = sesh("--send", "job", "y", "--if-waiting", "(")
+    assert (refused.code, "is not a regular expression" in refused.stderr) == (2, True)
+
+
+def test_the_api_answers_what_was_asked(sesh: Sesh) -> None:
+    asking(sesh)
+    job = Session("job")
+    with pytest.raises(Refused, match='asks "may I run: make test\\?", not push'):
+        job.send("y", enter=True, if_waiting="push")
+    assert job.send("y", enter=True, if_waiting="make") is not None
+    asks(sesh, "may I push?")
+    assert job.send("n", enter=True, if_waiting=True) is not None
+    wait_until(lambda: got(sesh) == ["y", "n"])
+
+
+def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Open, sesh: Sesh, home: Home) -> None:
+    """A background job, or a file that is printed, says that the session waits: Enter executed what was half typed."""
+    opened = terminal("work")
+    opened.wait_for(PROMPT)
+    opened.type("set +m; (until [ -e go ]; do sleep 0.02; done; printf '\\033]9;agent waits\\007') &\r")
+    opened.type("echo ru''n")
+    opened.wait_for(f"{PROMPT} echo ru''n")
+    home.write("go", "")
+    wait_until(lambda: sesh("--status", "work", "--json").json()["activity"]["state"] == "waiting")
+    asked = sesh("--status", "work", "--json").json()["activity"]
+    assert (asked["why"], asked["question"]) == ("hook", "agent waits")
+    for words in (["--enter"], ["y"], ["--key", "Enter"]):
+        refused = sesh("--send", "work", *words, "--if-waiting")
+        assert (refused.code, "somebody has begun to type" in refused.stderr) == (1, True), refused.stderr
+    for text in ("", "y", "a line"):
+        with pytest.raises(Refused, match="somebody has begun to type"):
+            send.answer(Target(Caller()), "work", text, asked["since"], "agent waits")
+    assert "\nrun" not in opened.text()
+    opened.type("\x15")
+    wait_until(lambda: sesh("--status", "work", "--json").json()["activity"]["state"] == "idle")
+    wire.ask("work", "state", state="waiting", question="agent waits")
+    assert sesh("--send", "work", "echo en''tered", "--enter", "--if-waiting", "agent").code == 0
+    opened.wait_for("\nentered")
+
+
+def test_a_half_typed_answer_is_not_made_whole_by_another(terminal: Open, sesh: Sesh) -> None:
+    asking(sesh)
+    opened = terminal("job")
+    opened.wait_for("make test?")
+    opened.type("n")
+    opened.wait_for("make test? n")
+    asked = sesh("--status", "job", "--json").json()["activity"]
+    assert (asked["state"], asked["question"]) == ("waiting", "may I run: make test?")
+    refused = sesh("--send", "job", "y", "--enter", "--if-waiting")
+    assert (refused.code, "somebody has begun to type" in refused.stderr) == (1, True)
+    opened.type("o\r")
+    wait_until(lambda: got(sesh) == ["no"])
+
+
+def test_a_key_alone_is_no_answer_where_nothing_is_shown(sesh: Sesh) -> None:
+    asking(sesh, "stty -echo; printf 'Password: '; read x; echo got=$x; sleep 60")
+    target, asked = Target(Caller()), sesh("--status", "job", "--json").json()["activity"]
+    assert send.hides(target, "job", asked["since"], "Password:") is True
+    for key in ("7", "y", ""):
+        with pytest.raises(Refused, match="job shows nothing of what is typed"):
+            send.answer(target, "job", key, asked["since"], "Password:", single=True)
+    send.answer(target, "job", "7secret", asked["since"], "Password:")
+    wait_until(lambda: got(sesh) == ["7secret"])
+
+
+def test_a_daemon_that_cannot_compare_is_not_answered(sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of an earlier version would type whatever it is asked to."""
+    asking(sesh)
+    whole = wire.Connection.expect_welcome
+
+    def earlier(self: wire.Connection, deadline: float | None = None) -> dict[str, object]:
+        welcome = whole(self, deadline)
+        welcome["can"] = ["rejoin", "reload", "activity"]
+        return welcome
+
+    monkeypatch.setattr(wire.Connection, "expect_welcome", earlier)
+    asked = sesh("--status", "job", "--json").json()["activity"]
+    with pytest.raises(Refused, match=r"is an older sesh.*sesh --reload job"):
+        send.answer(Target(Caller()), "job", "y", asked["since"], asked["question"])
+    with pytest.raises(Refused, match="is an older sesh"):
+        Session("job").send("y", enter=True, if_waiting=True)
+    assert got(sesh) == []
