@@ -134,7 +134,7 @@ class Ending:
             if not pump.take() and pump.open:
                 break
             pump.reopen()
-        session.end(pump.pty.status or 0)
+        session.end(pump.pty.status or 0, killed=self.killed)
         # Who had `--run` end its shell is told how.
         told = session.runs is not None and session.runs.ends_shell(session.exit_code)
         if session.runs is not None:

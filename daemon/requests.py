@@ -384,6 +384,7 @@ def interrupt(daemon: Daemon, request: Request) -> None:
     """Sends SIGINT to the foreground process group."""
     pty = daemon.session.pump.pty
     if pty is not None and daemon.session.running:
+        daemon.session.activity.interrupted()
         pty.signal_foreground(signal.SIGINT)
     request.respond()
 

@@ -85,6 +85,8 @@ class Session:
         self.exit_code: int | None = None
         self.exit_signal: int | None = None
         self.ended_at: float | None = None
+        self.ended_on_request = False
+        """Whether the program has ended as a person had it end, by `--kill` or Ctrl-C, which is no failure."""
         self.timed_out = False
         self.usage: tuple[float | None, int | None] = (None, None)
         """Seconds of processor time and bytes of memory that the ended program used."""
@@ -352,9 +354,10 @@ class Session:
 
     # -- the end
 
-    def end(self, status: int) -> None:
-        """Keeps how the program ended, from the kernel's wait status."""
+    def end(self, status: int, *, killed: bool = False) -> None:
+        """Keeps how the program ended, from the kernel's wait status. `killed`: by sesh, for whatever reason."""
         self.ended_at = time.time()
+        self.ended_on_request = self.activity.ends_by_interrupt or (killed and not self.timed_out)
         self.pump.running = False
         usage = self.pump.pty.usage if self.pump.pty is not None else None
         if usage is not None:
@@ -365,7 +368,7 @@ class Session:
             self.exit_code = SIGNAL_BASE + self.exit_signal
         else:
             self.exit_code = os.WEXITSTATUS(status)
-        self.activity.ended(failed=bool(self.exit_code))
+        self.activity.ended(failed=bool(self.exit_code) and not self.ended_on_request)
 
     def result(self) -> dict[str, Any]:
         """How the program ended, for those who wait for it."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         facts: dict[str, Any]
         clients: Clients
         timers: Timers
+        ended_on_request: bool
 
         def get_hooks(self) -> Hooks: ...
 
@@ -52,7 +53,7 @@ class Telling:
         elif kind == "bell":
             if self._later is None:
                 self._tell({**event, "state": "bell", "why": "bell", "question": None})
-        elif kind == "exited":
+        elif kind == "exited" and not self._owner.ended_on_request:
             code = event.get("exit_code")
             state = "done" if code == 0 else "failed"
             question = f"exited {code}" if code is not None else f"ended by signal {event.get('signal')}"

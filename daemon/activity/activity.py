@@ -45,6 +45,9 @@ _UNSEEN = ("output", "busy", "quiet")
 """Reasons that may be gone without any output: what a program does in silence."""
 _SOON = 0.01
 """Seconds until the next look at the least: a timer may be early by a rounding."""
+_INTERRUPTED = 10.0
+"""Seconds after a Ctrl-C within which an end comes of it, where nothing else was typed."""
+_CTRL_C = b"\x03"
 _PROGRESS = {b"1": "working", b"2": "failed", b"3": "working"}
 """States of OSC 9;4 (ConEmu): a bar, an error, a bar without an end."""
 
@@ -72,6 +75,8 @@ class Activity:
         """Bytes that were typed behind these words, and where the output was at the last of them."""
         self._answered = False
         """Whether somebody has typed an answer since the last look: what is asked then is asked anew."""
+        self._interrupted_at: float | None = None
+        """When the program was interrupted, if that was the last that somebody did to it (monotonic)."""
         self._used: tuple[int, list[int]] = (0, [])
         """Ticks of processor time at the last look, and the processes that had used them."""
         if owner.pump.pty is not None:
@@ -89,11 +94,21 @@ class Activity:
     def typed(self, keys: bytes) -> None:
         """A person or a script has typed: what the program said it waits for is answered."""
         self._keys, self._typed_at = self._keys + len(keys), self._owner.pump.log.head
+        self._interrupted_at = time.monotonic() if keys[-1:] == _CTRL_C else None
         if b"\r" in keys or b"\n" in keys:
             self._prompted, self._asked, self._answered = 0, "", True
         if self._said is not None and self._said.state != "working":
             self._said, self._answered = None, True
         self.stirred()
+
+    def interrupted(self) -> None:
+        """A person has sent SIGINT by sesh."""
+        self._interrupted_at = time.monotonic()
+
+    @property
+    def ends_by_interrupt(self) -> bool:
+        """Whether an end that comes now is a person's wish."""
+        return self._interrupted_at is not None and time.monotonic() - self._interrupted_at < _INTERRUPTED
 
     def say(self, state: str, question: str = "", *, bound: bool = True) -> None:
         """The program says how it stands. `bound`: that it works holds for its job alone."""

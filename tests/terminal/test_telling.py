@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sesh import wire
 from sesh.client.notification import notification
 from sesh.config import in_quiet_hours
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
@@ -96,6 +97,41 @@ def test_a_session_that_fails_is_told_with_its_code(sesh: Sesh, home: Home) -> N
     terminal = here(home)
     sesh("--open", "broken", "--", "sh", "-c", "exit 3")
     terminal.wait_for_raw(b"\x1b]99;;broken failed: exited 3\x1b\\")
+
+
+@pytest.mark.parametrize("end", ["--kill", "--kill-all", "Ctrl-C", "interrupt"])
+@pytest.mark.parametrize("attached", [False, True])
+def test_what_a_person_ends_has_not_failed(
+    sesh: Sesh, home: Home, end: str, attached: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One's own `--kill` was told on one's own terminal: `job failed: exited 129`."""
+    monkeypatch.setenv("HOME", home.path)
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    hooks(home, on_failed='echo "$SESH_SESSION" >>failed', on_exit='echo "$SESH_SESSION" >>ended')
+    terminal = here(home) if attached and end != "--kill-all" else None
+    sesh("--open", "job", "--", "sh", "-c", "trap 'exit 1' INT; echo ready; while :; do sleep 0.05; done")
+    assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "10").code == 0
+    if end == "Ctrl-C":
+        sesh("--send", "job", "--key", "C-c")
+    elif end == "interrupt":
+        wire.ask("job", "interrupt")
+    else:
+        sesh(end, "-y") if end == "--kill-all" else sesh(end, "job")
+    assert written(home, "ended") == "job\n"
+    sesh("--open", "broken", "--", "sh", "-c", "exit 3")
+    if terminal is None:
+        assert written(home, "failed") == "broken\n"
+    else:
+        terminal.wait_for_raw(b"\x1b]99;;broken failed: exited 3\x1b\\")
+        assert b"job" not in terminal.raw
+
+
+def test_what_is_typed_after_a_ctrl_c_is_not_ended_by_it(sesh: Sesh, home: Home) -> None:
+    hooks(home, on_failed='echo "$SESH_SESSION" >>failed')
+    sesh("--open", "job", "--", "sh", "-c", "trap : INT; echo ready; read x; read x; exit 3")
+    assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "10").code == 0
+    sesh("--send", "job", "--key", "C-c", "--key", "Enter", "--key", "Enter")
+    assert written(home, "failed") == "job\n"
 
 
 def test_what_is_done_runs_its_hook(sesh: Sesh, home: Home) -> None:

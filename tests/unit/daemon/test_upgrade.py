@@ -209,7 +209,7 @@ def test_a_daemon_too_old_to_be_taken_over_is_not_asked_to_reload(monkeypatch: p
 KNOWN = {
     Session: """activity clients ended_at events exit_code exit_signal facts faults history hooks log marks missed
         model pump relay runs timed_out title titled_by usage waits
-        _checkpointer _identity _notice_parts _unanswered packer preload telling timers titles""",
+        _checkpointer _identity _notice_parts _unanswered ended_on_request packer preload telling timers titles""",
     Pump: """input last_activity log open pty running scanner sent_at stdin typed_line
         _checkpoint _deliver _found _stirred delivered filter on_key on_output timers""",
     Connection: """_acknowledged _out backlog client closing creator data decoder descriptor progress_at reader role
