@@ -172,6 +172,12 @@ class Console:
             if keys or ready or (deadline is not None and time.monotonic() >= deadline):
                 return keys, ready
 
+    def typed(self) -> list[str]:
+        """The keys that are there already; none where there are none."""
+        poll = select.poll()
+        poll.register(self.terminal.inbound, select.POLLIN)
+        return self._read() if poll.poll(0) else []
+
     def _read(self) -> list[str]:
         try:
             data = os.read(self.terminal.inbound, self._most)

@@ -40,6 +40,8 @@ _OTHER_HINTS = ("↑↓ choose  a attach  q quit",)
 """Where the marked session waits for no answer."""
 _GOES_ON = 3.0
 """Seconds after an answer for which it is not shown that a session still waits for it."""
+_SAID = 2.0
+"""Seconds for which is shown what became of an answer."""
 _MOVED = 1.0
 """Seconds for which keys answer nothing after another session was marked, unless the person chooses one."""
 _BURST = 0.4
@@ -87,9 +89,9 @@ class _Watcher:
     def __init__(self, index: SessionIndex, aside: Aside, wanted: dict[str, str]) -> None:
         self._index, self._aside, self._wanted = index, aside, wanted
         self._coloured = printing.coloured(printing.STDOUT)
-        self._shown = self._needing()
+        self._shown: dict[Key, Summary] = {}
         """Those that need a person, as they were drawn last: keys are meant for these."""
-        self._mark: Key | None = next(iter(self._shown), None)
+        self._mark: Key | None = next(iter(self._needing()), None)
         self._deaf_until = 0.0
         """Until when keys answer nothing, as the mark was not put there by the person (monotonic)."""
         self._line: tuple[Asked, str] | None = None
@@ -103,15 +105,15 @@ class _Watcher:
         """Keys that wait until that is known: the first may be an answer, or the beginning of a secret."""
         self._answered: dict[Key, tuple[str, float]] = {}
         """By session: since when it had waited that was answered, and until when it need not have gone on yet."""
-        self._said = ""
-        """What became of the last answer."""
+        self._said, self._said_until = "", 0.0
+        """What became of the last answer, and until when it is shown at the least (monotonic)."""
+        self._leaves: tuple[Key | None] | None = None
+        """Once the person leaves: the session to attach to, None for none."""
 
     def run(self, stage: Stage) -> Key | None:
         """Shows the list until the person leaves; the session to attach to, None for none."""
-        early, _ = stage.wait((), 0)  # typed before there was anything to answer
-        if any(key in _LEAVING for key in early):
-            return None
-        while True:
+        while self._leaves is None:
+            self._take(stage.typed())  # they came before the picture that is drawn now
             width, height = stage.size
             stage.draw(self._picture(width, height))
             keys, ready = stage.wait([self._aside.inbound, *self._index.descriptors], self._index.due)
@@ -120,15 +122,8 @@ class _Watcher:
             self._index.take(ready - {self._aside.inbound})
             if "resize" in keys or "resume" in keys:
                 stage.forget()
-            for key in [*self._released(), *keys]:
-                if self._held and key not in ("C-c", "hangup"):
-                    self._held.append(key)
-                    continue
-                if self._line is None and key in _LEAVING:
-                    return None
-                if self._line is None and key == "a" and self._mark is not None and not self._deaf():
-                    return self._mark
-                self._pressed(key)
+            self._take([*self._released(), *keys])
+        return self._leaves[0]
 
     # -- keys
 
@@ -138,6 +133,20 @@ class _Watcher:
             return []
         held, self._held = self._held, []
         return held if self._asked() == self._probed else []
+
+    def _take(self, keys: Sequence[str]) -> None:
+        """Takes in what was typed, until the person leaves."""
+        for key in keys:
+            if self._leaves is not None:
+                return
+            if self._held and key not in ("C-c", "hangup"):
+                self._held.append(key)
+            elif self._line is None and key in _LEAVING:
+                self._leaves = (None,)
+            elif self._line is None and key == "a" and self._mark in self._shown and not self._deaf():
+                self._leaves = (self._mark,)
+            else:
+                self._pressed(key)
 
     def _pressed(self, key: str) -> None:
         needing = list(self._shown)
@@ -159,7 +168,7 @@ class _Watcher:
             return False
         self._deaf_until = max(self._deaf_until, now + _BURST)
         if self._mark is not None:
-            self._said = f"{_title(self._mark)} is marked only now: nothing was answered"
+            self._say(f"{_title(self._mark)} is marked only now: nothing was answered")
         return True
 
     def _asked(self) -> Asked | None:
@@ -211,20 +220,23 @@ class _Watcher:
     def _answer(self, asked: Asked, text: str, *, single: bool = False) -> None:
         """Types an answer, in a thread."""
         key, since, question = asked
-        self._said = "…"
+        self._say("…")
 
         def act() -> None:
             from sesh.ops import send
 
             try:
                 send.answer(target(key[0]), key[1], text, since, question, single=single)
-                self._said = f"{_title(key)} was answered"
+                self._say(f"{_title(key)} was answered")
                 self._answered[key] = since, time.monotonic() + _GOES_ON
             except (SeshError, OSError) as error:
-                self._said = wording.one_line(str(error))
+                self._say(wording.one_line(str(error)))
             self._index.refresh()
 
         self._aside.call(act)
+
+    def _say(self, what: str) -> None:
+        self._said, self._said_until = what, time.monotonic() + _SAID
 
     # -- the picture
 
@@ -236,6 +248,8 @@ class _Watcher:
         asked = self._asked()
         if asked is not None and asked != self._probed and self._line is None and not self._held:
             self._probe(asked)
+        if self._said != "…" and time.monotonic() >= self._said_until:
+            self._said = ""
         above = self.needing(width, marked=self._mark)
         below = self.rest(width)
         foot = [self._foot(width)] if needing or self._said else []
@@ -254,8 +268,7 @@ class _Watcher:
             shown = typed if asked == self._probed and self._hides is False else "•" * len(typed)
             return cut(f"answer {_title(asked[0])}: {shown}_", width)
         if self._said:
-            said, self._said = self._said, self._said if self._said == "…" else ""
-            return cut(said, width)
+            return cut(self._said, width)
         hints = _HINTS if self._waits(self._mark) else _OTHER_HINTS
         fitting = next((hint for hint in hints if len(hint) <= width), hints[-1])
         return self._coloured_text(cut(fitting, width), "2")

@@ -325,10 +325,11 @@ HERE = (2.0, 10.0)
 """Seconds after which the sessions here are asked again without an event: at least, and where asking costs much."""
 ELSEWHERE = (3.0, 50.0)
 """The same between the answers of other hosts and the next question to them."""
-_SHARE, _SHARE_ELSEWHERE = 0.004, 0.002
-"""The parts of a processor that may be spent on asking the sessions here, and on asking other hosts."""
-_SOON = 0.05
-"""Seconds that events are gathered for: one is seldom alone."""
+_SHARE, _SHARE_ELSEWHERE, _SHARE_STIRRED = 0.004, 0.002, 0.05
+"""The parts of a processor that may be spent on asking the sessions here, on asking other hosts, and on the sessions
+here while events come without end."""
+_SOON, _STIRRED = 0.05, 0.5
+"""Seconds that events are gathered for: one is seldom alone; and while they come without end."""
 _PATIENCE = 0.5
 _IMPATIENCE = 0.1
 """Seconds for the sessions here, once one of them did not answer: keys are not read meanwhile."""
@@ -353,6 +354,12 @@ class SessionIndex:
         self._askings: list[Asking] = []
         self._late: Asking | None = None
         self._next_here = self._next_there = 0.0
+        self._looked_at = 0.0
+        """When the sessions here were asked last (monotonic)."""
+        self._stirred = False
+        """Whether something has happened here since: until they are asked again, nothing more need be known."""
+        self._gather, self._most = _SOON, _STIRRED
+        """Seconds between two questions that events lead to, and the most of it, by what a question costs."""
         self._spent = time.process_time()
         """Seconds of the processor that were used until the sessions here were asked last."""
         self._spent_by_ssh = _used_by_children()
@@ -382,8 +389,8 @@ class SessionIndex:
     @property
     def descriptors(self) -> list[int]:
         """What becomes readable when something has happened."""
-        own = [self._watch] if self._watch >= 0 else []
-        return [*own, *self._ears, *(asking.inbound for asking in self._askings)]
+        own = [] if self._stirred else [*([self._watch] if self._watch >= 0 else []), *self._ears]
+        return [*own, *(asking.inbound for asking in self._askings)]
 
     @property
     def due(self) -> float:
@@ -399,29 +406,39 @@ class SessionIndex:
     def take(self, ready: set[int]) -> None:
         """Takes in what has happened, and asks for what is due."""
         now = time.monotonic()
-        for descriptor in ready:
-            if descriptor == self._watch:
-                os.read(descriptor, _BLOCK)
-            elif descriptor in self._ears and not _drained(descriptor):
-                self._ears.pop(descriptor)[1].close()
-            if descriptor == self._watch or descriptor in self._ears:
-                self._next_here = min(self._next_here, now + _SOON)
-        if ready - {self._watch, *self._ears, *(asking.inbound for asking in self._askings)}:
-            self._next_here = now  # one has ended
+        if ready & {self._watch, *self._ears}:
+            self._stir(now)
         self._heard(ready)
         if self._hosts is None and now >= self._next_here:
             self._look()
         if not self.pending and now >= self._next_there:
             self._ask()
 
+    def _stir(self, now: float) -> None:
+        """Has the sessions here asked soon; less and less so where something happens all the time."""
+        calm = now - self._looked_at >= self._most
+        self._stirred, self._gather = True, _SOON if calm else min(2 * self._gather, self._most)
+        self._next_here = min(self._next_here, max(now + _SOON, self._looked_at + self._gather))
+
+    def _drain(self) -> None:
+        """Drops what the sessions here have sent, and the connections to those that have ended."""
+        self._stirred = False
+        if self._watch >= 0 and wire.ready(self._watch, select.POLLIN, 0.0):
+            os.read(self._watch, _BLOCK)
+        for descriptor in [each for each in self._ears if not _drained(each)]:
+            self._ears.pop(descriptor)[1].close()
+
     def _look(self) -> None:
         """Asks the sessions of this machine, and listens to those that are new."""
         if self._hosts is not None:
             return
+        self._drain()
         silent = any(each.get("responding") is False for each in self.here)
         self.here = listing.summaries(_IMPATIENCE if silent else _PATIENCE)
         before, self._spent = self._spent, time.process_time()
-        self._next_here = time.monotonic() + _rest((self._spent - before) / _SHARE, *HERE)
+        spent, self._looked_at = self._spent - before, time.monotonic()
+        self._most = min(HERE[1], max(_STIRRED, spent / _SHARE_STIRRED))
+        self._next_here = self._looked_at + _rest(spent / _SHARE, *HERE)
         followed = {name for name, _ in self._ears.values()}
         for each in self.here:
             if len(self._ears) >= wire.most_connections() // 2:
