@@ -31,7 +31,7 @@ def check(session: Session, *, since: str, question: str | None) -> dict[str, An
     while not session.relay.paused() and reads < _MOST_READS and pump.take(session.model.portion):
         reads += 1
     standing = session.activity.at_this_moment()
-    if session.relay.paused() or not session.activity.waits:
+    if reads == _MOST_READS or session.relay.paused() or not session.activity.waits:
         # What it asked before is answered, or something came after it.
         state = "working" if standing.state == "waiting" else standing.state
         raise Refused(f"{name} asks nothing now, it is {state}; nothing was typed")

@@ -114,6 +114,24 @@ def test_errors_say_a_code_and_what_to_do(home: Home) -> None:
     driven(home, story)
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+def test_an_answer_is_for_what_is_asked(home: Home) -> None:
+    asks = "printf 'may I run: make test? '; read x; echo got=$x; sleep 60"
+    home.sesh("--open", "job", "--", "sh", "-c", asks)
+    home.sesh("--wait", "job", "--waiting", "--timeout", "15")
+
+    async def story(agent: Agent) -> None:
+        code, message = await agent.refused("send", name="job", text="y", enter=True, if_waiting="push")
+        assert (code, 'asks "may I run: make test?", not push' in message) == ("refused", True)
+        await agent.call("send", name="job", text="y", enter=True, if_waiting="make")
+        code, message = await agent.refused("send", name="job", text="y", enter=True, if_waiting=True)
+        assert (code, "nothing was typed" in message) == ("refused", True)
+
+    driven(home, story)
+    home.sesh("--wait", "job", "--for", "got=y", "--since-start", "--timeout", "10")
+    assert home.sesh("--screen", "job").stdout.count("got=y") == 1
+
+
 def test_names_that_are_no_utf_8_break_nothing(home: Home) -> None:
     place = os.path.join(os.fsencode(home.path), b"odd\xff")
     os.mkdir(place)
