@@ -333,7 +333,7 @@ class Session:
         if not text and not enter and not keys:
             raise UsageError("nothing to send; give text, enter=True, or keys")
         data = os.fsencode(text) + (b"\r" if enter else b"")
-        if if_waiting is not False:
+        if if_waiting or if_waiting == "":
             pattern = "" if if_waiting is True else if_waiting
             return send.type_if_waiting(self._target, self.name, pattern, data, after=list(keys))[1]
         return send.type_into(self._target, self.name, data, after=list(keys))[1]

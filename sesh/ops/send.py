@@ -22,6 +22,7 @@ _TIMEOUT = 30.0
 """Seconds for a program to take in one chunk."""
 
 _LONGEST_ANSWER = 1 << 20
+"""Bytes of an answer, which is typed as one unit."""
 
 _PLAIN = {
     "enter": b"\r",

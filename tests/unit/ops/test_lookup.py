@@ -17,6 +17,7 @@ from sesh.errors import NotFound, Refused, Unreachable
 from sesh.ops import lookup
 from sesh.ops.caller import Caller
 from sesh.remote import known
+from sesh.store import listing
 
 
 class World:
@@ -139,10 +140,16 @@ def test_events_without_end_have_the_sessions_here_asked_twice_a_second(
     """A title that changed a thousand times a second had `--watch` ask all sessions fifteen times."""
     monkeypatch.setenv("SESH_DIR", str(tmp_path))
     tmp_path.chmod(0o700)
-    now, asked = [1000.0], [0.0] * 0
-    monkeypatch.setattr(lookup.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(lookup.time, "process_time", lambda: 0.01 * len(asked))
-    monkeypatch.setattr(lookup.listing, "summaries", lambda _patience: asked.append(now[0]) or [])
+    now = [1000.0]
+    asked: list[float] = []
+
+    def summaries(_patience: float) -> list[Any]:
+        asked.append(now[0])
+        return []
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "process_time", lambda: 0.01 * len(asked))
+    monkeypatch.setattr(listing, "summaries", summaries)
     caller = Caller()
     caller.local = True
     ours, theirs = socket.socketpair()
