@@ -74,8 +74,11 @@ class FabricCarrier(Carrier):
             with channel:
                 channel.settimeout(TIMEOUT)
                 channel.exec_command(line)
-                _write_stdin(channel, stdin, on_sent)
-                return _read_result(channel, Printed(self.destination.host), on_output)
+                printed = Printed(self.destination.host)
+                _exchange(channel, stdin, printed, on_sent, on_output)
+                if not channel.status_event.wait(TIMEOUT) or channel.exit_status < 0:
+                    raise EOFError  # the connection has ended, not the program
+                return CommandResult(channel.exit_status, printed.out, printed.err)
         except (OSError, EOFError, paramiko.SSHException) as error:
             reason = str(error) or "the connection was lost"
             raise Unreachable(f"{self.destination.host} stopped answering: {reason}") from error
@@ -86,52 +89,53 @@ class FabricCarrier(Carrier):
             self._proxy.close()
 
 
-def _write_stdin(channel: paramiko.Channel, data: bytes, on_sent: OnSent | None) -> None:
-    """Send all of `data`, or as much as the program reads."""
-    rest = memoryview(data)
-    while rest:
-        try:
-            count = channel.send(bytes(rest[:BLOCK]))
-        except TimeoutError:
-            raise
-        except OSError:
-            return  # the program has ended, and its output says why
-        rest = rest[count:]
-        if on_sent:
-            on_sent(len(data) - len(rest))
-    channel.shutdown_write()
+def _exchange(
+    channel: paramiko.Channel, data: bytes, printed: Printed, on_sent: OnSent | None, on_output: OnOutput | None
+) -> None:
+    """Send all of `data`, or as much as the program reads, and read what it prints to its end.
 
-
-def _read_result(channel: paramiko.Channel, printed: Printed, on_output: OnOutput | None) -> CommandResult:
-    """The result of a program when it has ended. Raises EOFError where the connection ended instead, ProtocolError.
-
-    stderr is read between the blocks of stdout: paramiko keeps whatever comes, also from a server that disregards the
-    window.
+    Nothing is left to wait in paramiko, which keeps whatever comes, also from a server that disregards the window.
+    Raises TimeoutError after TIMEOUT seconds in which nothing moved, OSError, ProtocolError.
     """
     channel.settimeout(_TICK)
-    moved = time.monotonic()
-    while True:
+    rest, moved, ended = memoryview(data), time.monotonic(), False
+    if not rest:
+        channel.shutdown_write()
+    while not ended:
+        reading = channel.recv_ready() or channel.recv_stderr_ready()  # comes first: sending may have to wait
+        if rest and not reading and (count := _sent(channel, rest)):
+            rest, moved = rest[count:], time.monotonic()
+            if on_sent:
+                on_sent(len(data) - len(rest))
+            if not rest:
+                channel.shutdown_write()
         try:
-            block = channel.recv(BLOCK)
+            if not rest or channel.recv_ready():
+                block = channel.recv(BLOCK)
+                printed.add(block, stderr=False)
+                moved, ended = time.monotonic(), not block
+                if on_output:
+                    on_output(block)
         except TimeoutError:
-            if time.monotonic() > moved + TIMEOUT:
-                raise
-        else:
-            if not block:
-                break
-            printed.add(block, stderr=False)
-            moved = time.monotonic()
-            if on_output:
-                on_output(block)
+            pass  # it prints nothing just now
         while channel.recv_stderr_ready():
             printed.add(channel.recv_stderr(BLOCK), stderr=True)
             moved = time.monotonic()
+        if time.monotonic() > moved + TIMEOUT:
+            raise TimeoutError
     channel.settimeout(TIMEOUT)
     while block := channel.recv_stderr(BLOCK):
         printed.add(block, stderr=True)
-    if not channel.status_event.wait(TIMEOUT) or channel.exit_status < 0:
-        raise EOFError
-    return CommandResult(channel.exit_status, printed.out, printed.err)
+
+
+def _sent(channel: paramiko.Channel, rest: memoryview) -> int:
+    """Send a block: how many bytes went, all of them where the program has ended, whose output says why."""
+    try:
+        return int(channel.send(bytes(rest[:BLOCK])))
+    except TimeoutError:
+        return 0
+    except OSError:
+        return len(rest)
 
 
 def connect(destination: Destination) -> FabricCarrier | None:

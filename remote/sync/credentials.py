@@ -73,8 +73,13 @@ def places(top: str) -> dict[str, str]:
     """Each of PATHS by where it is in HOME: its own path, and where links lead. `top`: the real path of HOME."""
     found = {path: path for path in PATHS}
     inside = f"{top.rstrip('/')}/"
+    folders: dict[str, str] = {"": top}
     for path in PATHS:
-        real = os.path.realpath(inside + path)
+        folder, _, name = path.rpartition("/")
+        if folder not in folders:
+            folders[folder] = os.path.realpath(inside + folder)
+        real = os.path.join(folders[folder], name)
+        real = os.path.realpath(real) if os.path.islink(real) else real
         if real.startswith(inside):
             found.setdefault(real[len(inside) :].casefold(), path)
     return found

@@ -21,7 +21,7 @@ from sesh.ops import dormant, enter, follow, jobs, layout, leftovers, shell
 from sesh.ops import views as ops_views
 from sesh.ops.caller import Caller
 from sesh.remote import eventlog, known
-from sesh.remote.sync import fingerprint, sync
+from sesh.remote.sync import credentials, fingerprint, sync
 from sesh.store import checkpoints, listing, records, results
 from tests.fuzz import grammar, values
 from tests.fuzz.place import own_home
@@ -134,7 +134,8 @@ def _sync() -> Iterator[Check]:
                     told(error)
                     continue
                 assert os.path.realpath(tree.source).startswith(home.path + "/")
-                assert not any(tree.path == own or tree.path.startswith(f"{own}/") for own in fingerprint.OWN)
+                protected = (*fingerprint.OWN, *credentials.PATHS)
+                assert not any(tree.path == each or tree.path.startswith(f"{each}/") for each in protected)
                 assert tree.matches(tree.seal())
 
         yield check

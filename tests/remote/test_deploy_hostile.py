@@ -140,6 +140,6 @@ def test_fabric_reads_no_more_than_ssh_does(here: Home, farm: Farm, line: str) -
     try:
         assert way.name == "fabric"
         with pytest.raises(ProtocolError, match="box printed more than"):
-            way.run(line)
+            way.run(line, bytes(8_000_000))
     finally:
         way.close()
