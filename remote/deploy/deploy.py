@@ -106,19 +106,15 @@ def deploy(
     return deployment
 
 
-def connect(destination: Destination) -> Carrier:
-    """The first step: a connection for which nobody is asked. Raises DeployError, InvalidHost.
+def connect(destination: Destination, *, ask: bool = False) -> Carrier:
+    """The first step: a connection over a control master that stands, else by fabric, by ssh where fabric must not or
+    cannot log in, or by the host's own command. Raises DeployError, InvalidHost.
 
-    Over a control master that stands, else by fabric, by ssh where fabric must not or cannot log in, or by the host's
-    own command.
+    `ask`: ssh may prompt; by itself nothing but ssh ever does.
     """
-    standing = connect_by_standing(destination)
-    return standing or _connect_by_fabric(destination) or _connect_by_ssh(destination, ask=False)
-
-
-def _connect_by_ssh(destination: Destination, *, ask: bool) -> Carrier:
     try:
-        return connect_by_ssh(destination, ask=ask)
+        quiet = None if ask else connect_by_standing(destination) or _connect_by_fabric(destination)
+        return quiet or connect_by_ssh(destination, ask=ask)
     except InvalidHost:
         raise
     except SeshError as error:
@@ -430,7 +426,7 @@ def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier
         if ask and isinstance(carrier, DeployError) and carrier.prompt_may_help:
             eventlog.prose(f"{destination.host} asks you to log in")  # ssh's own prompt may name an address alone
             try:
-                carriers[index] = _connect_by_ssh(destination, ask=True)
+                carriers[index] = connect(destination, ask=True)
             except SeshError as error:
                 carriers[index] = error
     return carriers
