@@ -78,7 +78,8 @@ class Login:
         key = self._attachment.options.detach_key
         leaves = f"{key.name if key is not None else 'Ctrl-C'} leaves"
         if isinstance(reason, LoginRefused) and reason.asks:
-            self._display.line(f"{reason.message}: Enter logs in, {leaves}")
+            host = self._attachment.host
+            self._display.line(f"{host} asks for a password or a second factor: Enter logs in, {leaves}")
         else:
             self._display.line(str(reason))
             self._display.line(f"Enter tries again, {leaves}")

@@ -11,7 +11,7 @@ import re
 import shlex
 import sys
 
-from sesh import CALLED, paths, programs
+from sesh import paths, programs
 from sesh.errors import LoginRefused, Refused, SeshError, Unreachable
 from sesh.remote.ssh.destination import Destination, environment_options, program
 
@@ -45,9 +45,8 @@ _NOISE = (
     "autossh",
 )
 """How lines on ssh's stderr begin that are not the reason of a failure."""
-_REFUSED = re.compile(r"Permission denied \(([a-z0-9,-]+)\)|Permission denied, please|Too many authentication failures")
-"""What ssh prints where a login is refused, with the methods that are left (OpenSSH: sshconnect2.c, auth.c)."""
-_ASKED = ("password", "keyboard-interactive")
+_REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
+"""What ssh prints where a login is refused (OpenSSH: sshconnect2.c, auth.c)."""
 _LOGIN_KEYWORDS = ("proxyjump", "proxycommand", "hostkeyalias", "bindaddress", "identityfile", "forwardagent")
 _MAX_SOCKET_PATH = 104 - 1 - 17
 """Bytes: macOS's limit, less the suffix of the name under which ssh first creates the socket."""
@@ -194,18 +193,24 @@ def failure(destination: Destination, stderr: str, *, asked: bool = False) -> Se
     if "Host key verification failed" in text:
         message = f"the host key of {host} is unknown, and ssh may not accept it"
         return LoginRefused(message, hint=f"check it with: ssh {host}")
-    if refused := _REFUSED.findall(text):
-        if asked:
-            return AuthenticationFailed(f"{host} refused the login", hint=f"try: ssh {host}")
-        if "with partial success" in text:
-            wanted = "accepts your key and asks for a second factor too"
-        elif any(method in refused[-1] for method in _ASKED):
-            wanted = "asks for a password or a second factor"
-        else:
-            wanted = "does not accept your keys"
-        return AuthenticationFailed(f"{host} {wanted}", hint=f"log in on a terminal: {CALLED} @{host}")
+    if any(words in text for words in _REFUSALS):
+        message = f"{host} refused the login" if asked else _why_not_let_in(host, text)
+        return AuthenticationFailed(message, hint=f"try: ssh {host}")
     last = (reasons(text) or lines[-1:] or ["no reason given"])[-1]
     return Unreachable(f"cannot reach {host}: {last.rstrip('.')}")
+
+
+def _why_not_let_in(host: str, text: str) -> str:
+    """Why a login failed. sshd names the methods that would go on, publickey not among them once a key was accepted."""
+    methods = set(",".join(re.findall(r"Permission denied \(([^)]*)\)", text)[-1:]).split(",")) - {""}
+    asked = "and sesh cannot ask you for it here"
+    if "with partial success" in text:
+        return f"{host} accepts your key and asks for a second factor too, {asked}"
+    if methods and not methods & {"publickey", "hostbased", "gssapi-with-mic"}:
+        return f"{host} asks for a password or a second factor, {asked}"
+    if methods and not methods & {"password", "keyboard-interactive"}:
+        return f"{host} does not accept your keys, as far as they need no passphrase"
+    return f"{host} does not accept your keys, and sesh cannot ask for a password here"
 
 
 def reasons(stderr: str) -> list[str]:

@@ -585,8 +585,10 @@ def asks_by_password(farm: Farm, word: str, **words: dict[str, str | None]) -> F
 def test_nothing_waits_for_a_password_without_a_terminal(here: Home, farm: Farm) -> None:
     farm.host("box", sshd=BY_PASSWORD)
     begun = time.monotonic()
-    asks = "box asks for a password or a second factor; log in on a terminal: sesh @box"
-    assert refusal(Destination("box")) == asks
+    assert (
+        refusal(Destination("box"))
+        == "box asks for a password or a second factor, and sesh cannot ask you for it here; try: ssh box"
+    )
     assert time.monotonic() - begun < 10
 
 
