@@ -230,7 +230,7 @@ class ClientHandler:
     def rows_below(self, client: Client) -> int | None:
         """Shows a client what there is, and how many rows are in use below its cursor then; None where unknown."""
         self._relay.reveal(client)
-        if client.mode != RAW or client.needs or client.connection.blocked:
+        if client.mode != RAW or client.connection.blocked:
             return None
         client.connection.feed(self._log)
         self._model.catch_up()

@@ -202,6 +202,8 @@ class Relay:
         self.model.mark(client.position)
         self.clients.set_aside(client, HELD)
         client.connection.queue(protocol.message(protocol.NOTICE, {"text": text, "hold": True}))
+        client.connection.flush()
+        self.model.catch_up()  # the screen is wanted soon, and at once where the client leaves
 
     def _from_start(self, client: Client) -> bool:
         """Whether a client gets the session's bytes from the first one on, which needs no emulator.

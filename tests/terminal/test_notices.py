@@ -105,6 +105,7 @@ def test_who_detaches_while_a_line_shows_keeps_the_row_below_it(sesh: Sesh, home
     terminal.wait_for("last row")
     assert sesh("--message", "x", "lunch is ready").code == 0
     terminal.wait_for("lunch is ready")
+    assert "last row" in sesh("--screen", "x").stdout  # the daemon has a screen at hand: it is not awaited for long
     terminal.type(LEAVE)
     terminal.exit_code()
     assert "last row" in terminal.text()
