@@ -144,13 +144,16 @@ class Display:
         self._enqueue(_ABORT_SEQUENCE + line)
         self.flush()
 
-    def _taken_away(self) -> bytes:
-        """What takes the line of sesh's own away."""
+    def _taken_away(self, *, leaves: bool = False) -> bytes:
+        """What takes the line of sesh's own away. `leaves`: no SCREEN will come, though one was to."""
         from sesh.vt.render.overlay import CLEAR
 
-        uncover, self._uncover, self.row_lost = self._uncover, b"", False
+        uncover, self._uncover, lost, self.row_lost = self._uncover, b"", self.row_lost, False
         columns, rows = self.terminal.size()[:2]
-        return uncover if (columns or 80, rows or 24) == self._covered else CLEAR
+        if (leaves and self._queue) or (columns or 80, rows or 24) != self._covered:
+            return CLEAR
+        row = self._last_row(*self._covered) if leaves and lost else None
+        return uncover if row is None else row.restored
 
     def _last_row(self, columns: int, rows: int) -> LastRow | None:
         """The last row, where it is known."""
@@ -221,7 +224,7 @@ class Display:
             rows_below = 0 if alternate else _LAST_ROW  # the alternate screen was entered on the last row in use
         undo = self._ledger.undo(self.terminal.size()[0])
         if self._uncover:
-            undo = (self._taken_away() if not self._queue else b"") + undo
+            undo = self._taken_away(leaves=True) + undo
         if self._title_shown:  # a terminal that keeps no titles has at least not this one
             undo = b"%s\x1b]2;\x1b\\%s" % (_ABORT_SEQUENCE, undo)
         if rows_below:

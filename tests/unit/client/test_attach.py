@@ -533,6 +533,20 @@ def test_output_of_an_older_daemon_finds_the_row_below_a_line_as_it_was(
         peer.expect(protocol.REDRAW)
 
 
+def test_the_row_below_a_line_is_there_again_where_the_daemon_dies(home: Home, daemon: FakeDaemon) -> None:
+    with client(home) as terminal:
+        peer = daemon.accept()
+        peer.welcome(PROMPT)
+        peer.output(0, b"\x1b[m" + b"".join(b"row-%d\r\n" % number for number in range(60)) + b"the last")
+        peer.tell(protocol.NOTICE, text="lunch is ready", hold=True)
+        terminal.wait_for("lunch is ready")
+        peer.connection.close()
+        assert terminal.exit_code() == FAREWELL
+        text = terminal.text()
+        assert "lunch" not in text
+        assert "row-59\nthe last\n" in text
+
+
 def test_what_was_missed_is_a_line_of_its_own_before_the_screen(home: Home, daemon: FakeDaemon) -> None:
     with client(home) as terminal:
         peer = daemon.accept()

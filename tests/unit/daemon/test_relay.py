@@ -16,6 +16,7 @@ from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
 from sesh.daemon.clients.relay import ATTACH_TIME, Relay
 from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.vt.render.overlay import overlay
 from tests.support import Glass
 from tests.unit.daemon.connections import Link
 
@@ -149,6 +150,55 @@ def test_a_line_over_the_last_row_comes_with_the_screen_and_holds_no_output(stag
     assert not any("away" in line for line in glass.scrollback)
     stage.print(b"!")
     assert [kind for kind, _ in link.take()] == [protocol.OUTPUT]
+
+
+def pages(frames: list[tuple[int, bytes]], columns: int = 80, rows: int = 24) -> list[str]:
+    """Scrollback and screen of a terminal that got the frames; a line of sesh's own is laid over its last row."""
+    glass = Glass(columns, rows)
+    for kind, payload in frames:
+        if kind in (protocol.OUTPUT, protocol.SCREEN):
+            glass.feed(protocol.split_number(payload)[1])
+        elif kind == protocol.NOTICE:
+            glass.feed(overlay(protocol.parse(payload)["text"], columns))
+    return [line for line in glass.text().splitlines() if line]
+
+
+def test_a_held_client_that_is_behind_gets_each_line_once_around_the_line_of_sesh_s(stage: Stage) -> None:
+    link, client = stage.attach()
+    frames = link.take()
+    lines = [b"line-%d" % number for number in range(6_000)]
+    stage.print(b"".join(line + b"\r\n" for line in lines[:2_000]))
+    assert client.connection.blocked
+    stage.model.catch_up(5)
+    stage.relay.hold(client, "lunch")
+    stage.print(b"".join(line + b"\r\n" for line in lines[2_000:]))
+    frames += stage.drain(link, client)
+    assert frames[-1][0] == protocol.NOTICE
+    assert pages(frames)[-1] == " lunch"
+    stage.clients.bring_back(client)
+    frames += stage.drain(link, client)
+    assert pages(frames) == [line.decode() for line in lines]
+
+
+def test_a_line_for_a_client_that_waits_for_its_screen_comes_with_it(stage: Stage) -> None:
+    stage.print(b"first")
+    link = stage.link()
+    client = link.attached(1, columns=80, rows=24)
+    stage.clients.add(client)
+    stage.relay.hold(client, "lunch")
+    assert link.take() == []
+    stage.serve()
+    frames = link.take()
+    assert shown(frames)[-1] == " lunch"
+    stage.print(b" more")
+    assert pages(frames + link.take()) == ["first more"]
+
+
+def test_a_client_that_comes_back_from_below_a_line_is_fed_no_bytes_over_it(stage: Stage) -> None:
+    _, client = stage.attach(client="token")
+    client.uncover = b"what draws the screen without the line"
+    stage.clients.remove(client, client.position)
+    assert stage.clients.departed["token"][2] is False
 
 
 def test_a_client_of_another_size_gets_pictures(stage: Stage) -> None:
