@@ -76,7 +76,9 @@ class _Client:
             outcome = self._run_attachments()
             attachment = self._attachment
             if self._previous is not None:  # the next session had not answered yet
-                outcome.name, outcome.host, outcome.early = self._previous.name, self._previous.host, False
+                outcome.name, outcome.host = self._previous.name, self._previous.host
+            elif outcome.kind == "detached" and not outcome.reason and not attachment.session_id:
+                outcome.early = True
             elif outcome.host is not None:
                 outcome.round_trip = attachment.round_trip
             lines = [*attachment.closing_lines, outcome.line()]

@@ -368,9 +368,7 @@ class Attachment:
         self._leave_by = time.monotonic() + _GOODBYE_TIMEOUT
         self._send(protocol.message(protocol.DETACH, {}))
         if self._outbox.closed or not self.welcome:
-            self._end(
-                Outcome("detached", self.name, self.host, early=not (self.welcome or self._resuming)), at_once=True
-            )
+            self._end(Outcome("detached", self.name, self.host), at_once=True)
 
     def _handle_signals(self) -> None:
         signals = self.terminal.take_signals()

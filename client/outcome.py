@@ -60,11 +60,11 @@ class Outcome:
         code: int | None = None,
         signal: int | None = None,
         reason: str = "",
-        early: bool = False,
     ) -> None:
-        self.kind, self.name, self.host, self.early = kind, name, host, early
+        self.kind, self.name, self.host = kind, name, host
         self.code, self.signal, self.reason = code, signal, reason
         self.round_trip = 0.0
+        self.early = False
 
     @classmethod
     def ended(cls, name: str, host: str | None, code: object, signal: object, reason: object = "") -> Outcome:

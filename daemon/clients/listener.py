@@ -188,7 +188,8 @@ def clear(name: str) -> None:
         if probe is not None:
             probe.close()
             raise paths.taken(name)
-    if record is not None and _alive_elsewhere(record):
+    left = record is not None and record.get("exit_code") is not None and record.get("keep") is not True
+    if record is not None and not left and _alive_elsewhere(record):
         raise paths.taken(name)
     records.remove(name)
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 1.5
 """Seconds in which a daemon that is well answers a question."""
+_PAUSE = 0.01
+"""Seconds between two tries to take a name."""
 _LONG_ENOUGH = 4
 """Letters of a name that one letter makes no other word of."""
 
@@ -101,6 +103,7 @@ class Entry:
                 if (connection := find.running(self.name)) is not None:
                     apply(self._caller, self.name, self._spec)
                     return connection
+                time.sleep(_PAUSE)  # it is just ending
 
 
 def apply(caller: Caller, name: str, spec: create.Spec) -> None:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from sesh import paths, protocol, wire
-from sesh.errors import Unreachable
+from sesh.errors import NotFound, Unreachable
 from sesh.store import listing, records
 from tests.faults.daemons import Daemons, children, gone, kill, running
 from tests.support import Home, wait_until
@@ -29,6 +29,16 @@ def test_the_exit_code_is_the_programs(daemons: Daemons) -> None:
     for code in (0, 1, 3, 126, 127, 255):
         result, output = daemons.job(f"echo out; exit {code}")
         assert (result["exit_code"], result["signal"], output) == (code, None, "out\r\n")
+
+
+def test_who_means_another_session_of_that_name_does_not_end_this_one(daemons: Daemons) -> None:
+    daemons.start("work", "/bin/sleep", "100")
+    with pytest.raises(NotFound):
+        daemons.ask("work", "kill", session_id="0123456789abcdef")
+    assert daemons.alive("work")
+    number = str((records.read("work") or {}).get("id"))
+    daemons.ask("work", "kill", session_id=number)
+    assert daemons.home.names() == []
 
 
 def test_a_signals_exit_code_is_128_and_its_number(daemons: Daemons) -> None:

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from sesh import protocol
+from sesh import protocol, wire
 from tests.remote.farm import Far, Farm
 from tests.support import PROMPT, Home, processes, wait_until
 
@@ -98,3 +98,10 @@ def test_nothing_stays_over_there_when_the_link_has_gone(home: Home, farm: Farm)
     wait_until(lambda: not bridges(far), what="no bridge is left over")
     assert far.names() == ["work"]
     assert os.path.exists(os.path.join(far.directory, "work.sock"))
+
+
+def test_what_was_asked_by_a_side_that_has_gone_is_not_begun(home: Home) -> None:
+    """A session was made for nobody once a silent link let its bytes through."""
+    asked = wire.greeting("bridge") + wire.asking("enter", 1, op="enter.go", arguments={"name": "work"})
+    assert home.sesh("--bridge", input=asked).code == 0
+    assert home.names() == []

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 
@@ -227,6 +229,18 @@ def test_r02_a_long_directory_and_a_long_name_still_work(tmp_path: Path, monkeyp
     claimed = Listener.claim("n" * 64)
     assert connects("n" * 64)
     claimed.release()
+
+
+def test_a_name_that_an_ended_session_has_left_is_free_while_its_daemon_says_good_bye(directory: str) -> None:
+    with Popen([sys.executable, "-c", "input()"], stdin=PIPE) as other:
+        daemon = {"daemon_pid": other.pid, "daemon_start": platform.start_time(other.pid)}
+        record("work", **daemon, exit_code=3)
+        Listener.claim("work").release()
+        assert os.listdir(directory) == [".lock"]
+        record("work", **daemon, exit_code=3, keep=True)
+        with pytest.raises(Exists):
+            Listener.claim("work")
+        other.communicate()
 
 
 @pytest.mark.parametrize("kind", ["link", "directory"])
