@@ -77,10 +77,11 @@ def enter(caller: Caller, what: Order, name: str, known: Summary, *, plain: bool
     """
     if not (plain and caller.can_ask):
         return start(caller, what, name, known, again=False)
-    answers = _LOST if known["state"] == "lost" else _ENDED
+    answers, number = _LOST if known["state"] == "lost" else _ENDED, (records.readable(name) or {}).get("id")
     chosen = caller.ask(_about(name, known), answers, "s", _last_screen(name) if known["state"] == "exited" else "")
     if chosen == "c" and known["state"] == "exited":
-        end.forget(name)
+        if not end.forget(name, str(number)):
+            raise Refused(f"{name} is in use again; nothing was closed")
         code = known.get("exit_code")
         raise Refused(f"{name} is closed", exit_code=code if isinstance(code, int) else None)
     if chosen not in ("s", "n"):
