@@ -482,14 +482,15 @@ def test_a_home_that_is_the_same_over_there_is_left_alone(
 ) -> None:
     """A home that both machines share: scp would truncate each file before it reads it."""
     far = farm.host("box", installed=False)
+    listing("a")
+    for variable, folder in (("XDG_CONFIG_HOME", ".config"), ("XDG_STATE_HOME", ".local/state")):
+        monkeypatch.setenv(variable, os.path.join(here.path, folder))  # the other home is another user's
     monkeypatch.setenv("HOME", far.home)
     far.write("a", "precious")
-    far.write(".config/sesh/sync", "a\n")
     without(farm, monkeypatch, "rsync")
     result = pushed(far)
     assert (result.pushed, result.skipped, far.read("a")) == ([], ["a"], "precious")
     assert [name for name in os.listdir(far.home) if name.startswith(".sesh-")] == []
-    far.run("rm -rf .local/state")
 
 
 @pytest.mark.parametrize("value", ["1", "yes"])
