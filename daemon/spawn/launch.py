@@ -131,7 +131,7 @@ def _send_spec(connection: wire.Connection, spec: Spec) -> wire.Connection:
     """Sends its spec to a process that waits for one, and waits until the daemon serves."""
     try:
         connection.send(wire.asking("start", 1, lean.to_json(spec, ascii_only=True).encode()))
-    except BaseException:
+    except Unreachable:
         connection.close()
         raise
     return _wait_until_ready(connection)
