@@ -135,13 +135,18 @@ class History:
 MAX_COMMAND = 4096
 """Characters of a command that are kept."""
 _END = b"\x1b]133;D"
-_BEFORE = re.compile(rb"\A(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
+_LONGEST_ADDITION = 4096
+"""Bytes in which `_BEFORE` and `_PARTIAL_LINE` are looked for: a partial line is as long as the terminal is wide."""
+_BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
 """What fish prints behind the mark, before the command begins."""
+_SGR_REVERSED = rb"m[0-9;]*\[\x1b"
 _PARTIAL_LINE = re.compile(
-    rb"(?:\x1b\[[0-9;]*m|\x1b\(B)+"
-    rb"(?:[%#](?:\x1b\[[0-9;]*m)* +\r \r|\xe2\x8f\x8e(?:\x1b\[[0-9;]*m|\x1b\(B)* *\r\xe2\x8f\x8e ?\r(?:\x1b\[K)?)\Z"
+    rb"(?:\r \r +(?:" + _SGR_REVERSED + rb")*[%#]"
+    rb"|(?:K\[\x1b)?\r ?\x8e\x8f\xe2\r *(?:" + _SGR_REVERSED + rb"|B\(\x1b)*\x8e\x8f\xe2)"
+    rb"(?:" + _SGR_REVERSED + rb"|B\(\x1b)+"
 )
-"""What zsh and fish print before their prompts to end a line that the command has left open."""
+"""What zsh and fish print before their prompts to end a line that the command has left open, from its last byte to its
+first: it stands at the end of the output, and from there a match begins at one place only."""
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
@@ -219,9 +224,17 @@ class CommandMarks:
         """What the command has printed, as far as the log still has it."""
         data = self._pump.log.bytes(start, end)
         data = data[: data.rfind(_END)] if _END in data else data
-        data = _PARTIAL_LINE.sub(b"", _BEFORE.sub(b"", data, count=1))
         pty = self._pump.pty
-        return data.replace(b"\r\n", b"\n") if pty is None or pty.translates() else data
+        return own_output(data, translated=pty is None or pty.translates())
+
+
+def own_output(data: bytes, *, translated: bool) -> bytes:
+    """What a command printed, without what its shell printed before and behind it. `translated`: the terminal has made
+    CR LF of its line feeds."""
+    before = _BEFORE.match(data[:_LONGEST_ADDITION])
+    behind = _PARTIAL_LINE.match(data[-_LONGEST_ADDITION:][::-1])
+    data = data[before.end() if before else 0 : len(data) - (behind.end() if behind else 0)]
+    return data.replace(b"\r\n", b"\n") if translated else data
 
 
 def parse_command(body: bytes) -> str | None:

@@ -167,9 +167,9 @@ class MarkerFilter:
         at = 0
         while (found := data.find(self._start, at)) >= 0:
             out.append(self._through(data[at:found]))
-            end = data.find(b"\x07", found)
+            end = data.find(b"\x07", found, found + _MAX_MARK)
             if end < 0:
-                if len(data) - found <= _MAX_MARK:
+                if len(data) - found < _MAX_MARK:
                     self.part = data[found:]
                     return b"".join(out)
                 out.append(self._through(data[found : found + 1]))

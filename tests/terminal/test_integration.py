@@ -191,3 +191,15 @@ def test_who_attaches_again_gets_the_prompt_marks_of_the_lines_in_place(sesh: Se
     wait_until(lambda: len(history(sesh)) >= 4)
     assert [entry["command"] for entry in history(sesh)][-2:] == [["false"], [f"cat {path}"]]
     assert history(sesh)[-1]["exit_code"] == 0
+
+
+def test_a_file_that_is_printed_holds_up_nobody(sesh: Sesh, home: Home) -> None:
+    """At its end the session took no key, no request and no signal for minutes."""
+    home.write(".bashrc", BASH)
+    for number, word in enumerate(("\x1b[m", "\x1b(B", "\x1b[1;7m\x1b(B")):
+        home.write(f"printed{number}", word * (200_000 // len(word)) + "\n")
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    typed(terminal, sesh, ["cat printed0", "cat printed1", "cat printed2", "echo do''ne"])
+    terminal.wait_for("done", timeout=5)
+    assert [row["output_bytes"] > 190_000 for row in history(sesh)] == [True, True, True, False]

@@ -1,11 +1,28 @@
-"""What marks tell of typed commands, whatever a program prints in their place."""
+"""What marks tell of typed commands, and what their output is, whatever a program prints in their place."""
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.shell.history import MAX_COMMAND, parse_command
+from sesh.daemon.shell.history import MAX_COMMAND, MAX_OUTPUT, own_output, parse_command
+from tests.support import cost
+
+_FISH_BEGINS = b"\x1b[?2004l\x1b]0;echo one /root\x07\x1b[30m\x1b(B\x1b[m\r"
+_ZSH_ENDS = b"\x1b[1m\x1b[7m%\x1b[27m\x1b[1m\x1b[0m" + b" " * 79 + b"\r \r"
+_FISH_ENDS = b"\x1b[2m\xe2\x8f\x8e\x1b(B\x1b[m" + b" " * 78 + b"\r\xe2\x8f\x8e \r\x1b[K"
+_SGR = rb"\x1b\[[0-9;]*m"
+_PARTIAL_LINE = re.compile(
+    rb"(?:" + _SGR + rb"|\x1b\(B)+"
+    rb"(?:[%#](?:" + _SGR + rb")* +\r \r|\xe2\x8f\x8e(?:" + _SGR + rb"|\x1b\(B)* *\r\xe2\x8f\x8e ?\r(?:\x1b\[K)?)\Z"
+)
+"""What `own_output` takes away at the end, from its first byte to its last: exact, and slow."""
+PIECES = (
+    b"\x1b[m", b"\x1b[1;7m", b"\x1b(B", b"%", b"#", b" ", b"\r \r", b"\r", b"x", b"\xe2\x8f\x8e", b"\x1b[K", b"m", b"1",
+)  # fmt: skip
 
 
 @given(st.binary(max_size=200))
@@ -20,3 +37,26 @@ def test_commands_are_decoded_and_bounded() -> None:
     assert parse_command(b"C;cmdline_url=") is None
     assert parse_command(b"C;cmdline_url=echo%20a%3B%0Als%20100%25%zz") == "echo a;\nls 100%%zz"
     assert parse_command(b"C;cmdline_url=" + b"x" * 100_000) == "x" * MAX_COMMAND
+
+
+@pytest.mark.parametrize("ends", [b"", _ZSH_ENDS, _ZSH_ENDS.replace(b"%", b"#"), _FISH_ENDS, _FISH_ENDS[:-3]])
+@pytest.mark.parametrize("begins", [b"", _FISH_BEGINS])
+def test_what_a_shell_prints_around_a_command_is_not_its_output(begins: bytes, ends: bytes) -> None:
+    for printed in (b"", b"100 %\r \r", b"one\r\n\x1b[31mtwo\x1b[m!"):
+        assert own_output(begins + printed + ends, translated=False) == printed
+    assert own_output(begins + b"one\r\n" + ends, translated=True) == b"one\n"
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14))
+def test_a_partial_line_is_the_same_read_from_its_end(pieces: list[bytes]) -> None:
+    for data in (b"".join(pieces), b"".join(pieces) + b" \r \r", b"".join(pieces) + b" \r\xe2\x8f\x8e\r"):
+        assert own_output(data, translated=False) == _PARTIAL_LINE.sub(b"", data)
+
+
+@pytest.mark.parametrize("word", [*PIECES, b"\x1b[m% \r \r", b"\x1b]0;", b"\x1b]0;\x07", b"\x1b[?2004l", b"\r\n"])
+@pytest.mark.parametrize("end", [b"x", b" \r \r", b"% \r \r", b"\r\xe2\x8f\x8e \r", b"\xe2\x8f\x8e\r\xe2\x8f\x8e \r"])
+def test_output_of_any_shape_is_taken_at_once(word: bytes, end: bytes) -> None:
+    """Of 256 KiB of `ESC[m` the command's end took minutes, in which no key reached the program."""
+    data = cost.repeated(word, b"", end)(MAX_OUTPUT)
+    with cost.measuring():
+        assert cost.best(lambda data: own_output(data, translated=True), data, 5) < 0.02
