@@ -12,7 +12,7 @@ from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from sesh.ops.caller import Caller
@@ -62,8 +62,7 @@ def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]
     numbers = search.numbers(lines)[-MOST_HITS:]
     commands = _commands(caller, name) if numbers else []
     found = []
-    for at in numbers:
-        command = _printed_by(lines, at, commands)
+    for at, command in zip(numbers, _printed_by(lines, numbers, commands), strict=True):
         found.append(
             {
                 "session": name,
@@ -87,19 +86,21 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Hit]]:
     typed = []
     for each in reversed(entries):
         words = [str(word) for word in each.get("command") or []]
-        text = words[0] if len(words) == 1 else shlex.join(words)
-        if text.strip():
-            typed.append((text.splitlines()[-1].rstrip(), each))
+        text = (words[0] if len(words) == 1 else shlex.join(words)).rstrip()
+        if text:
+            typed.append((text.splitlines()[-1], each))
     return typed
 
 
-def _printed_by(lines: Sequence[str], at: int, commands: Sequence[tuple[str, Hit]]) -> Hit:
-    """The command that stands last above a line, or on it; empty where none does."""
-    if not commands:
-        return {}
+def _printed_by(lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Hit]]) -> Iterator[Hit]:
+    """For each of some numbers of lines, in order, the command that stands last above it, or on it; empty where none
+    does. Each line is looked at once: a session has as many as a program likes to print."""
     ends = tuple(text for text, _ in commands)
-    for number in range(at, -1, -1):
-        line = lines[number].rstrip()
-        if line.endswith(ends):
-            return next(entry for text, entry in commands if line.endswith(text))
-    return {}
+    last: Hit = {}
+    first = 0
+    for at in numbers:
+        for line in map(str.rstrip, lines[first : at + 1]):
+            if line.endswith(ends):
+                last = next(entry for text, entry in commands if line.endswith(text))
+        first = at + 1
+        yield last
