@@ -18,7 +18,7 @@ _SEQUENCE = rb"""
   | \x1b\] [^\x07\x1b]* (?: \x07 | \x1b\\ )
   | \x1b[=>()] [0-9A-Z]?
 """
-_HARMLESS = re.compile(rb"[^\x1b\x0b\x0c\x84\x85\x8d] |" + _SEQUENCE, re.VERBOSE)
+_HARMLESS = re.compile(rb"[^\x1b\x0b\x0c\x84\x85\x8d]+ |" + _SEQUENCE, re.VERBOSE)
 _SWITCH = re.compile(rb"\x1b\[\?[0-9;]*(?:3|47|1047|1048|1049|6|69)[hl]")
 _ERASED = re.compile(rb"\x1b\[0?J")
 _ERASED_LINE = re.compile(rb"\r(?:\x1b\[[0-9;:]*m)*\x1b\[0?J\Z")

@@ -492,7 +492,7 @@ def value(data: bytes | bytearray) -> Any:
     if sum(data.count(each) for each in b",[{") > MOST_VALUES:
         import re
 
-        bare = re.sub(rb'"(?:[^"\\]|\\.)*"', b"", bytes(data), flags=re.DOTALL)
+        bare = re.sub(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', b"", bytes(data), flags=re.DOTALL)
         if sum(bare.count(each) for each in b",[{") > MOST_VALUES:
             raise ProtocolError(f"the other side sent more than {MOST_VALUES} values in one answer")
     try:

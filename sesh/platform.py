@@ -282,9 +282,8 @@ def network_filesystem(path: str) -> str:
         rows = [line.split(" ") for line in _read("/proc/self/mountinfo").decode("utf-8", "replace").splitlines()]
         mounts = [(row[4], row[row.index("-") + 1]) for row in rows if "-" in row[6:] and len(row) > 8]
     else:
-        import re
-
-        mounts = re.findall(r" on (/.*?) \(([\w.]+)", _printed("mount"))
+        parted = [line.partition(" on ")[2].rpartition(" (") for line in _printed("mount").splitlines()]
+        mounts = [(point, options.rstrip(")").split(",")[0]) for point, _, options in parted]
     real = os.path.realpath(path)
     for point, of in mounts:
         point = point.replace("\\040", " ")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     Path = tuple[str, ...]
     Place = tuple[int, int]
 
-_AT = re.compile(r"\s*\(at line (\d+), column (\d+)\)$")
-_END = re.compile(r"\s*\(at end of document\)$")
+_AT = re.compile(r"\(at line (\d+), column (\d+)\)$")
+_END = " (at end of document)"
 _BLANK = re.compile(r"(?:[ \t\r\n,]|#[^\n]*)*")
 _BLANK_IN_LINE = re.compile(r"[ \t]*")
 _STRING = re.compile(
@@ -68,9 +68,10 @@ def _reader() -> Any:
 def _malformed(message: str, text: str) -> Malformed:
     found = _AT.search(message)
     if found:
-        return Malformed(message[: found.start()], (int(found[1]), int(found[2])))
+        return Malformed(message[: found.start()].rstrip(), (int(found[1]), int(found[2])))
     lines = text.split("\n")
-    return Malformed(_END.sub(" at the end of the file", message), (len(lines), len(lines[-1]) + 1))
+    reason = f"{message[: -len(_END)]} at the end of the file" if message.endswith(_END) else message
+    return Malformed(reason, (len(lines), len(lines[-1]) + 1))
 
 
 class _Walk:

@@ -184,11 +184,17 @@ def _one_word(text: str) -> str:
     return text if _WORD.fullmatch(text) else ""
 
 
+#: What their names are followed by is bounded: a host may print its own.
+_LIBCS = (
+    ("musl", re.compile(rf"musl.{{0,64}}?Version ({_RELEASE})", re.ASCII)),
+    ("glibc", re.compile(rf"(?:glibc|GLIBC|GNU libc)\D{{0,64}}({_RELEASE})", re.ASCII)),
+)
+
+
 def _libc(text: str) -> tuple[str, str]:
     """(`glibc`, `musl` or nothing, its version) from the output of getconf or ldd."""
-    patterns = (("musl", rf"musl.*?Version ({_RELEASE})"), ("glibc", rf"(?:glibc|GLIBC|GNU libc)\D*({_RELEASE})"))
-    for name, pattern in patterns:
-        if (match := re.search(pattern, text, re.ASCII)) is not None:
+    for name, pattern in _LIBCS:
+        if (match := pattern.search(text)) is not None:
             return name, match[1]
     return "", ""
 

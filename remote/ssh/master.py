@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import IO
 
 PERSIST = "8h"
-_TIME = re.compile(r"(\d+[smhdw]?)+|yes|no", re.ASCII | re.IGNORECASE)
+_TIME = re.compile(r"\d+(?:[smhdw]\d+)*[smhdw]?|yes|no", re.ASCII | re.IGNORECASE)
 _CONTROL_TIMEOUT = 2
 _LOGIN = re.compile(r'^Authenticated to .* using "([a-z-]+)"', re.MULTILINE)
 _ASKING = ("password", "keyboard-interactive")

@@ -228,6 +228,6 @@ def _remove_key_command(destination: Destination, text: str) -> str:
     if changed := re.search(r"[Hh]ost key for (\S+) has changed", text):
         name = changed[1]
     argv = ["ssh-keygen", "-R", name]
-    if file := re.search(r"Offending .*key in (.+):\d+$", text, re.MULTILINE):
+    if file := re.search(r"^Offending \S+ key in (.+):\d+$", text, re.MULTILINE):
         argv += ["-f", file[1]]
     return shlex.join(argv)

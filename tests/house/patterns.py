@@ -1,0 +1,241 @@
+"""The regular expressions of the product: found in its source, so that a new one is tried without being named.
+
+An expression is evaluated where it stands, in the names of its module. One that is made of a function's own names is
+recorded while `MAKERS` call that function.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from types import FrameType, ModuleType
+from typing import Any
+from unittest import mock
+
+from tests.house.source import Module, modules
+
+#: Functions of `re` that take a pattern, and the position of their flags.
+_FLAGS = {
+    "compile": 1, "match": 2, "search": 2, "fullmatch": 2, "findall": 2, "finditer": 2, "split": 3, "sub": 4,
+    "subn": 4,
+}  # fmt: skip
+#: The methods of a pattern.
+METHODS = (*(name for name in _FLAGS if name != "compile"),)
+
+
+def _from_patterns(module: str) -> Callable[[], None]:
+    """What makes a module compile its patterns again."""
+
+    def make() -> None:
+        loaded = importlib.import_module(module)
+        with mock.patch.object(loaded, "_compiled", []):
+            loaded._patterns()
+
+    return make
+
+
+#: What compiles the expressions that are made of a function's own names, by the module.
+MAKERS = {
+    "sesh.client.ledger": _from_patterns("sesh.client.ledger"),
+    "sesh.daemon.pty.replies": _from_patterns("sesh.daemon.pty.replies"),
+}
+#: Calls whose pattern is no part of the product, with the reason.
+FOREIGN = {("sesh/ops/matching.py", "checked"): "a person's pattern, searched for in a process that is ended in time"}
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A pattern of the product: where it stands, the name that it is kept under ("" for none), and the methods that
+    are called."""
+
+    path: str
+    line: int
+    name: str
+    pattern: re.Pattern[Any] = field(repr=False)
+    methods: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        return f"{self.path}:{self.line} {self.name}".rstrip()
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A function of `re` that takes a pattern, within the function `within` ("" for a module's own code): a call of it,
+    or its name alone, as `map` takes it. `name`: what the value is assigned to."""
+
+    module: Module
+    node: ast.Attribute
+    call: ast.Call | None
+    within: str
+    name: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.module.path}:{self.node.lineno}"
+
+    @property
+    def function(self) -> str:
+        return self.node.attr
+
+    def covers(self, line: int) -> bool:
+        """Whether a line is one of the call's."""
+        node = self.call or self.node
+        return node.lineno <= line <= (node.end_lineno or 0)
+
+    def argument(self, name: str, at: int) -> ast.expr | None:
+        """What is passed to a parameter."""
+        if self.call is None:
+            return None
+        named = {each.arg: each.value for each in self.call.keywords}
+        return self.call.args[at] if len(self.call.args) > at else named.get(name)
+
+
+def _base(node: ast.expr) -> str:
+    """The last name of `name`, `name[0]`, `a.name`; empty for all else."""
+    if isinstance(node, ast.Subscript):
+        return _base(node.value)
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def aliases(module: Module) -> list[str]:
+    """Where a module imports `re` in a way that hides its calls."""
+    found = []
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Import) and any(each.name == "re" and each.asname for each in node.names):
+            found.append(f"{module.path}:{node.lineno}")
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module == "re"
+            and {each.name for each in node.names} & _FLAGS.keys()
+        ):
+            found.append(f"{module.path}:{node.lineno}")
+    return found
+
+
+def _uses(module: Module) -> Iterator[_Use]:
+    def walk(node: ast.AST, within: str, name: str) -> Iterator[_Use]:
+        for child in ast.iter_child_nodes(node):
+            inner, kept = within, name
+            if isinstance(child, ast.FunctionDef):
+                inner = child.name
+            if isinstance(child, ast.Assign | ast.AnnAssign | ast.NamedExpr):
+                kept = _base(child.targets[0] if isinstance(child, ast.Assign) else child.target)
+            elif isinstance(child, ast.stmt):
+                kept = ""
+            if isinstance(child, ast.Attribute) and child.attr in _FLAGS and _base(child.value) == "re":
+                called = isinstance(node, ast.Call) and node.func is child
+                yield _Use(module, child, node if called else None, inner, kept)  # type: ignore[arg-type]
+            yield from walk(child, inner, kept)
+
+    yield from walk(module.tree, "", "")
+
+
+@cache
+def _methods() -> dict[tuple[str, str], set[str]]:
+    """The methods of patterns that each module uses, by its path and the name before the method."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for module in modules():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Attribute) and node.attr in METHODS and _base(node.value) != "re":
+                found.setdefault((module.path, _base(node.value)), set()).add(node.attr)
+    return found
+
+
+def _called(use: _Use, name: str) -> tuple[str, ...]:
+    """The methods that are called of a pattern, kept under a name; all that its module calls where nothing tells."""
+    if use.function != "compile":
+        return (use.function,)
+    for node in ast.walk(use.module.tree):
+        if isinstance(node, ast.Attribute) and node.attr in METHODS and isinstance(node.value, ast.Call):
+            where = (node.value.lineno, node.value.col_offset)
+            if where == (use.node.lineno, use.node.col_offset):
+                return (node.attr,)  # re.compile(…).search
+    used_there, path = _methods(), use.module.path
+    own = set(used_there.get((path, name), ()))
+    if not name.startswith("_"):
+        own = own.union(*(every for (_, used), every in used_there.items() if used == name))
+    if not own:
+        names = {each.name for each in _uses(use.module)}
+        own = own.union(*(every for (of, used), every in used_there.items() if of == path and used not in names))
+        own.discard("split")  # a string's
+    return tuple(sorted(own)) or ("finditer", "search")
+
+
+def _evaluated(use: _Use, loaded: ModuleType) -> re.Pattern[Any] | None:
+    """The pattern of a call; None where it takes names of a function."""
+    pattern, flags = use.argument("pattern", 0), use.argument("flags", _FLAGS[use.function])
+    if pattern is None:
+        return None
+
+    def value(node: ast.expr) -> Any:
+        return eval(compile(ast.Expression(node), use.place, "eval"), {"re": re, **vars(loaded)})  # noqa: S307
+
+    try:
+        return re.compile(value(pattern), value(flags) if flags is not None else 0)
+    except NameError:
+        return None
+
+
+def _recorded(module: Module, uses: list[_Use]) -> Iterator[tuple[_Use, Expression]]:
+    """The patterns that are compiled in some places while the module's maker runs."""
+    compiled: list[tuple[list[int], re.Pattern[Any]]] = []
+    real = vars(re)["_compile"]
+
+    def record(pattern: Any, flags: Any) -> Any:
+        lines = []
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_filename.endswith(module.path):
+                lines.append(frame.f_lineno)
+            frame = frame.f_back
+        compiled.append((lines, real(pattern, flags)))
+        return compiled[-1][1]
+
+    with mock.patch.object(re, "_compile", record):
+        MAKERS.get(module.name, lambda: None)()
+    for lines, pattern in compiled:
+        for use in uses:
+            if lines and use.covers(lines[0]):
+                line, name = _assigned(module, lines)
+                yield use, Expression(module.path, line, name, pattern, _called(use, name))
+
+
+def _assigned(module: Module, lines: list[int]) -> tuple[int, str]:
+    """The innermost of some lines on which a statement assigns a value, and the name that the value gets; the first of
+    the lines where none does."""
+    for line in lines:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Assign) and node.lineno <= line <= (node.end_lineno or 0):
+                return line, _base(node.targets[0])
+    return lines[0], ""
+
+
+@cache
+def expressions() -> tuple[list[Expression], list[str]]:
+    """All patterns of the product, and the places where one is compiled that was not reached."""
+    found: list[Expression] = []
+    missed: list[str] = []
+    for module in modules():
+        uses = [use for use in _uses(module) if (module.path, use.within) not in FOREIGN]
+        if not uses:
+            continue
+        loaded = importlib.import_module(module.name)
+        local = []
+        for use in uses:
+            pattern = _evaluated(use, loaded)
+            if pattern is None:
+                local.append(use)
+            else:
+                found.append(Expression(module.path, use.node.lineno, use.name, pattern, _called(use, use.name)))
+        if local:
+            recorded = list(_recorded(module, local))
+            found += [expression for _, expression in recorded]
+            reached = {use.place for use, _ in recorded}
+            missed += [use.place for use in local if use.place not in reached]
+    return found, missed
