@@ -186,6 +186,7 @@ class KeyParser:
         self._pasting = False
         self._prefix = b""  # the first of two keys, and what came with it
         self._events: list[Event] = []
+        self._input = bytearray()  # what comes behind the events
 
     @property
     def holding(self) -> bool:
@@ -210,12 +211,13 @@ class KeyParser:
             return [("input", data)] if data else []
         buffer, passed = self._pending + data, self._passed
         self._pending, self._passed = b"", 0
+        places = [-1] * len(self._leads)
         at = 0
         while at < len(buffer):
             if self._pasting:
                 at = self._paste(buffer, at, passed)
                 continue
-            start = at if self._prefix else self._next(buffer, at)
+            start = at if self._prefix else self._next(buffer, at, places)
             self._pass(buffer[max(at, passed) : start])
             if start == len(buffer):
                 break
@@ -229,23 +231,32 @@ class KeyParser:
             if not token.complete:  # passed on by a flush, and maybe still the beginning of a paste
                 self._pending, self._passed = buffer[start:], len(buffer) - start
                 break
+        self._end_input()
         events, self._events = self._events, []
         return events
 
-    def _next(self, buffer: bytes, at: int) -> int:
-        """The index of the next byte that can begin a key or a paste; the buffer's length without one."""
-        found = [buffer.find(lead, at) for lead in self._leads]
-        return min((place for place in found if place >= 0), default=len(buffer))
+    def _next(self, buffer: bytes, at: int, places: list[int]) -> int:
+        """The index of the next byte that can begin a key or a paste; the buffer's length without one. `places`: where
+        each was found last, so that what lies between is searched once."""
+        for number, place in enumerate(places):
+            if place < at:
+                found = buffer.find(self._leads[number], at)
+                places[number] = found if found >= 0 else len(buffer)
+        return min(places)
 
     def _pass(self, data: bytes) -> None:
         """Pass on input to the program, in one event with the input before it."""
-        if not data:
-            return
-        last = self._events[-1] if self._events else ("detach",)
-        if len(last) == 2:
-            self._events[-1] = ("input", last[1] + data)
-        else:
-            self._events.append(("input", data))
+        self._input += data
+
+    def _end_input(self) -> None:
+        """Close the event that holds what was passed on."""
+        if self._input:
+            self._events.append(("input", bytes(self._input)))
+            self._input.clear()
+
+    def _detach(self) -> None:
+        self._end_input()
+        self._events.append(("detach",))
 
     def _paste(self, buffer: bytes, at: int, passed: int) -> int:
         """Pass on a paste up to its end marker, which may be split over reads; the index behind it."""
@@ -342,7 +353,7 @@ class KeyParser:
                 self._prefix += rest
             elif second is not None and _is(second, token, sequence):
                 self._prefix = b""
-                self._events.append(("detach",))
+                self._detach()
             else:
                 prefix, self._prefix = self._prefix, b""
                 self._pass(rest if _is(first, token, sequence) else prefix + rest)
@@ -350,7 +361,7 @@ class KeyParser:
             self._pass(rest)
         elif second is None:
             if token.event != RELEASE:
-                self._events.append(("detach",))
+                self._detach()
         elif token.event == RELEASE:
             self._pass(rest)
         else:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _UNQUOTED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-")
 _LONGEST_NOTIFICATION = 30
 """Columns of a notification in a list."""
+_LONGEST_TEXT = 4096
+"""Characters beyond the limit that are looked at to cut a text: some take no column."""
 _DAYS_TO_EPOCH = 719468
 _END_OF_TIME = 1 << 50
 """Seconds from the epoch that no clock shows."""
@@ -189,7 +191,9 @@ def columns(text: str) -> int:
 
 def cut(text: str, limit: int, *, keeps_end: bool = False) -> str:
     """A text that takes at most `limit` columns, with `…` where something was left out: its end, or its beginning."""
-    if columns(text) <= limit:
+    most = max(limit, 0) + _LONGEST_TEXT
+    whole, text = text, text[-most:] if keeps_end else text[:most]
+    if text == whole and columns(text) <= limit:
         return text
     if limit < 1:
         return ""

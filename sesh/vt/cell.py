@@ -47,9 +47,6 @@ from sesh.vt.graphemes import (
     joined_by_unicode,
 )
 
-#: Code points that a cell keeps: a base and 16 marks. No real text has more.
-CLUSTER_LIMIT = 17
-
 #: Bounds of the caches: pens without a link; with one, for hardly any link comes twice; and what all pens hold
 #: together, their cells and the pens that SGR makes of them, for each pen may be used with each character. A full cache
 #: is emptied.

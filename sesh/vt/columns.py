@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sesh.vt.cell import CLUSTER_LIMIT
-from sesh.vt.graphemes import NARROW, OTHER, RUNS, STUB, WIDTH, character, joined
+from sesh.vt.graphemes import CLUSTER_LIMIT, NARROW, OTHER, RUNS, STUB, WIDTH, character, joined
 
 #: The layout of a word that can only be printed character by character.
 _UNKNOWN = "\1"

@@ -14,9 +14,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell, Pen, apply_sgr, encode
+from sesh.vt.cell import BLANK, DEFAULT, Cell, Pen, apply_sgr, encode
 from sesh.vt.grammar import SGR_PARAMETERS
-from sesh.vt.graphemes import OTHER, RUNS, WIDTH, ZWJ, attaches, joined
+from sesh.vt.graphemes import CLUSTER_LIMIT, OTHER, RUNS, WIDTH, ZWJ, attaches, joined
 from sesh.vt.scrollback import LINE_LIMIT
 
 TYPE_CHECKING = False

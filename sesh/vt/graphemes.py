@@ -209,15 +209,20 @@ def attaches(char: str) -> bool:
     return category(char) in {"Mn", "Me"} and not "\ufe00" <= char <= "\ufe0f"
 
 
+#: Code points that a cell keeps: a base and 16 marks. No real text has more.
+CLUSTER_LIMIT = 17
+
+
 def clusters(text: str, rule: Callable[[str, int, str], int] = joined) -> list[tuple[str, int]]:
-    """`text` as (grapheme, columns), without marks that have nothing to join."""
+    """`text` as (grapheme, columns), without marks that have nothing to join, or are too many for a cell."""
     out: list[tuple[str, int]] = []
     for char in text:
         if out:
             last, width = out[-1]
             new = rule(last, width, char)
             if new:
-                out[-1] = (last + char, new)
+                if len(last) < CLUSTER_LIMIT:
+                    out[-1] = (last + char, new)
                 continue
         if WIDTH[char]:
             out.append((char, WIDTH[char]))

@@ -11,9 +11,10 @@ import re
 from functools import lru_cache
 from itertools import groupby
 
-from sesh.vt.cell import BLANK, CLUSTER_LIMIT, DEFAULT, Cell, Pen, apply_sgr
+from sesh.vt.cell import BLANK, DEFAULT, Cell, Pen, apply_sgr
 from sesh.vt.columns import columns, is_narrow
 from sesh.vt.graphemes import (
+    CLUSTER_LIMIT,
     GRAPHEMES,
     KIND,
     OTHER,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from tests.fuzz import bridges, casts, files, frames, keys, terminals
+from tests.fuzz import bridges, casts, costs, files, frames, keys, terminals
 
-TARGETS = {target.name: target for part in (terminals, frames, bridges, keys, files, casts) for target in part.TARGETS}
+TARGETS = {
+    target.name: target for part in (terminals, frames, bridges, keys, files, casts, costs) for target in part.TARGETS
+}
