@@ -48,6 +48,8 @@ NEEDS_SCREEN = frozenset(("screen", "logs", "modes"))
 """Requests that show what the emulator has seen: it may catch up before they are carried out."""
 
 REQUESTS: dict[str, Handler] = {}
+ACTIONS: set[Handler] = set()
+"""Those that change something: they are dropped where the asker has given up before. `run` begins at its turn."""
 
 
 class Request:
@@ -137,19 +139,28 @@ class Requests:
         return waited > CATCH_UP or (waited > CATCH_UP_PRINTING and session.log.head > position)
 
     def _carry_out(self, handler: Handler, request: Request) -> None:
+        connection = request.connection
         try:
+            # What does not wait for its answer is carried out even so.
+            if handler in ACTIONS and request.words.get("lasts") is not True and not connection.begin(request.number):
+                return
             handler(self._daemon, request)
         except SeshError as error:
-            request.connection.refuse(request.number, error)
+            connection.refuse(request.number, error)
         except Exception as error:
             self._daemon.session.faults.note(f"a fault in the request {request.words.get('verb')}", error)
             failure = InternalError("the session's daemon failed", hint="see `$sesh --status`")
-            request.connection.refuse(request.number, failure)
+            connection.refuse(request.number, failure)
 
 
 def _request(function: Handler) -> Handler:
     REQUESTS[function.__name__] = function
     return function
+
+
+def _action(function: Handler) -> Handler:
+    ACTIONS.add(function)
+    return _request(function)
 
 
 @_request
@@ -164,7 +175,7 @@ def status(daemon: Daemon, request: Request) -> None:
     request.respond(session=daemon.session.status())
 
 
-@_request
+@_action
 def detach(daemon: Daemon, request: Request) -> None:
     """Detaches the client that typed last, all others, or all of them."""
     leader, which = daemon.session.clients.leader, request.words.get("which")
@@ -178,7 +189,7 @@ def detach(daemon: Daemon, request: Request) -> None:
     request.respond(detached=len(chosen))
 
 
-@_request
+@_action
 def kill(daemon: Daemon, request: Request) -> None:
     """Ends the session, if it is the one that is meant where an id is given; the answer comes when nothing is left."""
     if (request.words.get("session_id") or daemon.session.facts["id"]) != daemon.session.facts["id"]:
@@ -186,7 +197,7 @@ def kill(daemon: Daemon, request: Request) -> None:
     daemon.kill(request.connection, request.number)
 
 
-@_request
+@_action
 def rename(daemon: Daemon, request: Request) -> None:
     """Gives the session another name."""
     new = names.check_name(request.text("to"))
@@ -195,7 +206,7 @@ def rename(daemon: Daemon, request: Request) -> None:
     request.respond(name=new)
 
 
-@_request
+@_action
 def send(daemon: Daemon, request: Request) -> None:
     """Types bytes into the program as one unit; the answer comes once there is room for more."""
     session, pump, data = daemon.session, daemon.session.pump, request.data
@@ -304,7 +315,7 @@ def logs(daemon: Daemon, request: Request) -> None:
     request.respond(text.encode("utf-8", "replace"), lines=len(lines), position=model.position, **end)
 
 
-@_request
+@_action
 def message(daemon: Daemon, request: Request) -> None:
     """Shows a line to the attached clients; the program never sees it."""
     session = daemon.session
@@ -314,7 +325,7 @@ def message(daemon: Daemon, request: Request) -> None:
     request.respond(clients=len(session.clients))
 
 
-@_request
+@_action
 def label(daemon: Daemon, request: Request) -> None:
     """Sets and removes labels."""
     session, given = daemon.session, request.words.get("set")
@@ -332,7 +343,7 @@ def label(daemon: Daemon, request: Request) -> None:
     request.respond(labels=session.facts["labels"])
 
 
-@_request
+@_action
 def state(daemon: Daemon, request: Request) -> None:
     """The program says how it stands. `bound`: that it works holds for its job alone."""
     from sesh.daemon.activity.rules import STATES
@@ -346,7 +357,7 @@ def state(daemon: Daemon, request: Request) -> None:
     request.respond()
 
 
-@_request
+@_action
 def switch(daemon: Daemon, request: Request) -> None:
     """Sends the client that typed last to another session; with `probe` only says whether that is possible."""
     client = daemon.session.clients.leader
@@ -368,7 +379,7 @@ def typed(daemon: Daemon, request: Request) -> None:
     request.respond(at=client.typed_at if client is not None and client.tells else None)
 
 
-@_request
+@_action
 def tell(daemon: Daemon, request: Request) -> None:
     """Has the client that typed last tell the person how another session stands."""
     client = daemon.session.clients.leader
@@ -496,7 +507,7 @@ def feed(daemon: Daemon, request: Request) -> None:
     stdin.take(request.connection, request.number, at, request.data, ends=request.words.get("ends") is True)
 
 
-@_request
+@_action
 def reload(daemon: Daemon, request: Request) -> None:
     """Makes the daemon go on as another sesh: `python` (its path) with `path` (its module search path)."""
     python, path = request.text("python"), request.words.get("path")

@@ -216,7 +216,7 @@ class Session:
             "name": self.name,
             "position": self.log.head,
             "events": self.events.last,
-            "can": ["rejoin", "reload", "activity", "hold", "answer"],
+            "can": ["rejoin", "reload", "activity", "hold", "answer", "begun"],
         }
 
     def missed_line(self) -> str:

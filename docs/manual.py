@@ -39,9 +39,10 @@ _CODES = (
     ("1", "Refused, or not found."),
     ("2", "Wrong usage, or an invalid name or host."),
     ("124", "Timed out."),
-    ("125", "--exec or --run was refused, or sesh itself failed."),
+    ("125", "The command of --exec or --run did not run, and will not."),
     ("126, 127", "The command is not executable, or was not found."),
     ("128+N", "Ended by signal N."),
+    ("255", "It began, or may have, and how it ended is not known; the message says how to look."),
     ("other", "The command's own exit code."),
 )
 _VARIABLES = (

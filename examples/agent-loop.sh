@@ -10,6 +10,6 @@ host=${2:-}
 
 sesh ${host:+"$host"} --open "$name" >&2
 while IFS= read -r command; do
-    # The answer also says if it was 124 (timed out) or 125 (sesh failed); the agent decides what to do.
+    # The answer also says if it was 124 (timed out), 125 (it did not run) or 255 (not known); the agent decides what to do.
     sesh ${host:+"$host"} --run "$name" --timeout "${LIMIT:-120}" --json -- "$command" </dev/null || :
 done

@@ -15,7 +15,8 @@ code=$?
 case $code in
     0) ;;
     124) echo "$name was ended: it took longer than ${LIMIT:-3600} s" >&2 ;;
-    125) echo "$name could not run, or its exit code is unknown" >&2 ;;
+    125) echo "$name did not run" >&2 ;;
+    255) echo "$name may have run; how it ended is not known" >&2 ;;
     *) echo "$name failed ($code)" >&2 ;;
 esac
 exit "$code"

@@ -76,7 +76,7 @@ def _fill_standard_streams() -> None:
 
 
 def _internal(error: Exception, argv: list[str]) -> SeshError:
-    """The error for what nobody foresaw: 125 where a job's code could be mistaken for it, else 1."""
+    """The error for what nobody foresaw: 1; where a job's code could be mistaken for that 125, or 255 if it may run."""
     from sesh.errors import ExitCode, InternalError, Refused
 
     what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
@@ -88,6 +88,7 @@ def _internal(error: Exception, argv: list[str]) -> SeshError:
     if isinstance(error, OSError) and error.errno in (errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT):
         place = f"{error.filename}: " if isinstance(error.filename, str) else ""
         return Refused(f"{place}{error.strerror}; try again when the system has recovered", exit_code=code)
+    code = ExitCode.UNKNOWN if waits else code
     return InternalError(f"internal error: {what}; set SESH_DEBUG=1 to see more", exit_code=code)
 
 

@@ -16,7 +16,8 @@ SeshError                      what happened and what to do, in one line
 │   ├── Lost                   1    unreachable (the link broke; what runs on the host goes on)
 │   ├── LoginRefused           1    unreachable (a person has to log in there, or to look into the host's key)
 │   ├── LocalFault             1    unreachable (this machine lacks a descriptor, a process, or room for it)
-│   └── Silent                 1    unreachable (the daemon is there and does not answer)
+│   ├── Silent                 1    unreachable (the daemon is there and does not answer)
+│   └── Unknown                255  unreachable (it began, and nobody hears how it ended)
 ├── NotDeployed                1    not_deployed
 ├── ProtocolError              1    protocol
 └── InternalError              125  internal
@@ -43,6 +44,7 @@ class ExitCode:
     NOT_EXECUTABLE = 126
     COMMAND_NOT_FOUND = 127
     INTERRUPTED = 130
+    UNKNOWN = 255
 
 
 _LONGEST = 4096
@@ -201,6 +203,12 @@ class Silent(Unreachable):
     """The session's daemon lives and does not answer: it is stopped, or stuck."""
 
 
+class Unknown(Unreachable):
+    """It has begun, or may have, and nobody hears how it ended."""
+
+    exit_code = ExitCode.UNKNOWN
+
+
 class NotDeployed(SeshError):
     """The host has no sesh."""
 
@@ -236,6 +244,8 @@ def _kind(code: str, exit_code: object) -> SeshError:
     number = exit_code if isinstance(exit_code, int) else None
     if number in (ExitCode.NOT_EXECUTABLE, ExitCode.COMMAND_NOT_FOUND):
         return CannotStart("", exit_code=number, code=code)
+    if number == ExitCode.UNKNOWN:
+        return Unknown("", code=code)
     for kind in (
         UsageError, InvalidName, InvalidHost, NotFound, Exists, Refused, Busy, TimedOut, Interrupted, Unreachable,
         NotDeployed, ProtocolError,

@@ -29,6 +29,7 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), what makes a model of the screen there     |
 | GOT      | client | bytes of OUTPUT and SCREEN that have come in all (8 bytes), over a link                 |
 | TELL     | daemon | JSON: name, state, question of another session, for the person to know                  |
+| BEGUN    | daemon | id of the REQUEST that is carried out from now on (8 bytes)                             |
 | DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows; of `events` one event        |
 
 At the far end of a link a bridge answers first, in the daemon's place; OUTPUT then carries what a command prints, with
@@ -66,6 +67,7 @@ PING, PONG = 0x0D, 0x0E
 REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 TITLE = 0x12
 ECHOED, MODEL, TELL, GOT, MORE = 0x13, 0x14, 0x15, 0x16, 0x17
+BEGUN = 0x18
 
 ECHOES, BY_LINE = 1, 2
 """Flags of ECHOED: whether the session's terminal echoes (ECHO), and reads by lines (ICANON)."""

@@ -9,7 +9,7 @@ import stat
 import time
 
 from sesh import __version__, gate, paths, platform, protocol
-from sesh.errors import ProtocolError, Refused, Silent, TimedOut, Unreachable, rebuild
+from sesh.errors import Lost, ProtocolError, Refused, Silent, TimedOut, Unknown, Unreachable, rebuild
 from sesh.lean import socket
 
 TYPE_CHECKING = False
@@ -23,6 +23,8 @@ _LONGEST_POLL = 86_400_000.0
 _KEPT_FREE = 40
 """Descriptors that are left for all that is no connection: files, pipes, links to hosts."""
 _MOST_AT_ONCE = 256
+_ORDERLY = 1.0
+"""Seconds for a link to end in order, once its user has given up."""
 
 
 class Connection:
@@ -33,6 +35,8 @@ class Connection:
 
     far = False
     """Whether a host is at the other end, whose text is not to be trusted."""
+    led = True
+    """Whether a session's daemon is at the other end, as against a bridge that may lead to one."""
 
     def __init__(self, inbound: int, outbound: int) -> None:
         self.inbound, self.outbound = inbound, outbound
@@ -41,6 +45,8 @@ class Connection:
         """DATA that has come before the REQUEST which it belongs to, for the side that answers requests."""
         self.audience = -1
         """A descriptor that all that comes is written to: `receive` ends when nobody reads it any more."""
+        self.begun = -1
+        """The request that was carried out last, or is: its BEGUN has come. -1 for none."""
         self._decoder = protocol.Decoder()
         self._frames: list[tuple[int, bytes]] = []
         self._requests = 0
@@ -119,6 +125,42 @@ class Connection:
             self._frames = self._decoder.feed(data)
         return self._frames.pop(0)
 
+    def gone(self) -> bool:
+        """Whether the other side has closed its end, or gives up what it asked for; what came before is kept."""
+        while ready(self.inbound, select.POLLIN, 0.0):
+            try:
+                data = os.read(self.inbound, _READ)
+            except BlockingIOError:
+                break
+            except OSError:
+                return True
+            if not data:
+                return True
+            self._frames += self._decoder.feed(data)
+        return False
+
+    def begin(self, request: int) -> bool:
+        """Says that a request is going to be carried out, for the side that does it; whether it still is to be.
+
+        Who gives up shuts its end down first, and looks for BEGUN then (`give_up`): either it is seen to have gone, or
+        it sees that the request has begun. Raises Unreachable.
+        """
+        self.send(protocol.numbered(protocol.BEGUN, request, b""))
+        return not self.gone()
+
+    def give_up(self) -> None:
+        """Asks for nothing more: a request whose BEGUN is not among what can be read now is never carried out.
+
+        Over a link that holds for all that comes until its end, if that is an orderly one.
+        """
+        opened = socket.socket(fileno=os.dup(self.outbound))
+        try:
+            opened.shutdown(socket.SHUT_WR)
+        except OSError:
+            return  # the daemon has closed the connection
+        finally:
+            opened.close()
+
     def leftovers(self) -> list[tuple[int, bytes]]:
         """Frames that have come and were not taken yet; who reads the descriptor itself begins with them."""
         frames, self._frames = self._frames, []
@@ -167,24 +209,63 @@ class Connection:
     ) -> tuple[dict[str, Any], bytes]:
         """Has the daemon carry out a verb: its answer and the bytes that came with it.
 
-        Raises the error that the daemon answered, and those of `send` and `receive`.
+        Raises the error that the daemon answered, those of `send` and `answer`, and Unknown where it has begun and does
+        not say how that ended.
         """
         self._requests += 1
         asked = self._requests
         self.send(asking(verb, asked, data, **words), deadline)
-        return self.answer(asked, deadline)
+        return self._outcome(verb, asked, deadline)
+
+    def _outcome(self, verb: str, asked: int, deadline: float | None) -> tuple[dict[str, Any], bytes]:
+        try:
+            return self.answer(asked, deadline)
+        except (TimedOut, Unreachable) as error:
+            if error.answered or self.begun != asked:
+                raise
+            name = self.welcome.get("name")
+            message = f"the daemon of {name} began to {verb} and does not say whether it is done"
+            raise Unknown(message, hint=f"to look: $sesh --status {name}") from error
 
     def answer(
         self, asked: int, deadline: float | None = None, output: Callable[[int, bytes], None] | None = None
     ) -> tuple[dict[str, Any], bytes]:
-        """The answer to request number `asked`; `output` gets OUTPUT before it, other frames are passed over."""
+        """The answer to request number `asked`; `output` gets OUTPUT before it, other frames are passed over.
+
+        Raises what `receive` raises. Past the deadline it is given up: then `begun` says whether it is, or may be,
+        carried out. Daemons that can do so say `begun` in WELCOME.
+        """
         carried = bytearray()
+        try:
+            return self._awaited(asked, deadline, output, carried)
+        except TimedOut as error:
+            if error.answered or not self.led or self.begun == asked:
+                raise
+        self.give_up()
+        try:
+            return self._awaited(asked, time.monotonic() + _ORDERLY if self.far else 0.0, output, carried)
+        except (TimedOut, Unreachable) as error:
+            if error.answered:
+                raise
+            if isinstance(error, Unreachable) and not isinstance(error, Lost):
+                raise _too_late() from None  # an orderly end
+            if self.far:
+                self.begun = asked  # as far as anybody knows
+            raise
+
+    def _awaited(
+        self, asked: int, deadline: float | None, output: Callable[[int, bytes], None] | None, carried: bytearray
+    ) -> tuple[dict[str, Any], bytes]:
         while True:
             kind, payload = self.receive(deadline)
-            if kind == protocol.DATA:
+            if kind == protocol.WELCOME:
+                self.accept(kind, payload)
+            elif kind == protocol.DATA:
                 gate.carry(carried, payload)
             elif kind == protocol.OUTPUT and output is not None:
                 output(*protocol.split_number(payload))
+            elif kind == protocol.BEGUN:
+                self.begun = protocol.split_number(payload)[0]
             elif kind == protocol.RESPONSE:
                 response = self.message(kind, payload)
                 if response.get("id") == asked:
@@ -200,8 +281,7 @@ class Connection:
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
             self.send(greeting("request") + asking(verb, 1, data, **words), deadline)
-            self.expect_welcome(deadline)
-            return self.answer(1, deadline)
+            return self._outcome(verb, 1, deadline)
 
 
 def greeting(role: str, **more: Any) -> bytes:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Size = tuple[int, int, int, int]
 
 _READ = 1 << 16
+_LOOKS = 64
+"""How many blocks are read to see whether the other side has gone."""
 _SMALL = 2 << 10
 """A block up to this size is copied behind its header, which is faster than sending both with `sendmsg`."""
 
@@ -124,6 +126,27 @@ class Connection:
         self.heard_at = time.monotonic()
         self.backlog += self.decoder.feed(data)
         return bool(data)
+
+    def begin(self, request: int) -> bool:
+        """Says that a request is going to be carried out, and then whether it still is to be.
+
+        Who gives up shuts its end down first, and looks for BEGUN then (`wire.Connection.give_up`): either it is seen
+        here to have gone, or it sees that the request has begun.
+        """
+        self.queue(protocol.numbered(protocol.BEGUN, request, b""))
+        self.flush()
+        for _ in range(_LOOKS):
+            try:
+                data = self.socket.recv(_READ)
+            except OSError as error:
+                if error.errno == EAGAIN:
+                    break
+                data = b""
+            if not data:
+                self.fail()
+                break
+            self.backlog += self.decoder.feed(data)
+        return not self.closed
 
     def queue(self, *parts: bytes | memoryview) -> None:
         """Appends bytes to those that wait to be sent; `flush` sends them."""

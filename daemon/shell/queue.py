@@ -17,7 +17,7 @@ from sesh import platform
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.run import DONE, PROBED, RUNNING, TYPED, WAITING, LiveOutput, Run
 from sesh.daemon.shell.wrapper import MarkerFilter, Wrapper, shown, source
-from sesh.errors import Busy, ExitCode, InternalError, Interrupted, Refused, SeshError, TimedOut
+from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ NESTED = 0.4
 """Seconds after which a shell at its prompt that the command started becomes the session's shell."""
 MARK_TIMEOUT = 0.2
 """Seconds for the rest of a mark."""
+SETTLED = 0.1
+"""Seconds within which a mark that a shell has written comes through the terminal."""
 MAX_PROMPT = 4 << 10
 JUST_NOW = 1.0
 """Seconds after its answer within which the shell's end, with the same code, is a command's doing."""
@@ -116,6 +118,8 @@ class RunQueue:
         run = next((each for each in self.every() if key and each.key == key), None)
         if run is not None:
             run.connection, run.request = connection, request
+            if run.state != WAITING:
+                connection.begin(request)
             if run.live is not None:
                 run.live = LiveOutput(run, follows or 0)
             if run.state == RUNNING and not run.wait:
@@ -148,13 +152,9 @@ class RunQueue:
     def key_pressed(self) -> None:
         """A person has typed: gives up a command that the shell has not begun with."""
         run = self.active
-        if run is None or run.state != TYPED:
-            return
-        self._pump.take()
-        if run.state == TYPED:
-            self._give_up(run)
+        if run is not None and run.state == TYPED and run.withdrawn is None:
             message = f"someone typed in {self.name} before the command began; it did not run"
-            self._refuse(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
+            self._withdraw(run, Interrupted(message, exit_code=ExitCode.SESH_FAILED))
 
     def no_answers(self) -> bool:
         """Whether queries in the output are not answered: a program that wants an answer turns echo off first."""
@@ -223,10 +223,14 @@ class RunQueue:
             run.begin()
             if run.wrapper is not None:
                 run.wrapper.remove()
+            self._stands(run)
         elif letter == "E" and run.state in (RUNNING, PROBED):
             redraw = b"\r\x1b[K" if run.state == PROBED else b""
             modes = self.marks.drop() if run.state == PROBED else b""
-            self._finish(run, int(code) if code.isdecimal() else None)
+            if run.withdrawn is not None:
+                self._refuse(run, run.withdrawn)  # the shell came too late for the inner file
+            else:
+                self._finish(run, int(code) if code.isdecimal() else None)
             return modes + redraw
         return b""
 
@@ -240,25 +244,33 @@ class RunQueue:
             self.active = self.queue.popleft()
             self.active.turn_at = time.monotonic()
         run = self.active
-        if run.connection is not None and run.connection.closed and not run.key:
-            run.connection = None  # a client with a key may come back
         if run.state == WAITING:
             try:
                 self._begin(run)
             except SeshError as error:
                 self._refuse(run, error)
-        elif run.state == RUNNING:
+            return
+        if run.connection is not None and run.connection.closed and not run.key:
+            run.connection = None  # a client with a key may come back
+        if run.state == RUNNING:
             self._check(run)
+        elif run.withdrawn is not None:
+            self._not_begun(run, run.withdrawn)
         elif time.monotonic() - run.typed_at >= BEGIN_TIMEOUT:
-            self._not_begun(run)
+            if run.state == PROBED:
+                self._give_up(run)
+                self._finish(run, ExitCode.INTERRUPTED if run.interrupted else None)
+            else:
+                self._withdraw(run, Busy(f"what reads in {self.name} is not a shell at its prompt; use --send"))
         else:
             self.timers.set("run", BEGIN_TIMEOUT, self.step)
 
     def _begin(self, run: Run) -> None:
         """Types the run's line where a shell waits for one. Raises Busy where there will be none soon."""
         pump, pty = self._pump, self._pump.pty
-        if run.connection is None:
-            raise Interrupted("its client has gone")
+        if run.connection is None or run.connection.closed:
+            self._leave(run)  # unanswered: a client with a key that comes back asks anew
+            return
         if pty is None or not pump.running:
             raise Refused(f"the program of {self.name} has ended")
         drained = not pump.take()
@@ -271,7 +283,10 @@ class RunQueue:
             self.prompted = True
             if pump.line_begun:
                 raise Busy(f"there is an unfinished line at the prompt of {self.name}; enter or clear it")
-            self._type(run, shell)
+            if run.connection.begin(run.request):
+                self._type(run, shell)
+            else:
+                self._leave(run)
             return
         waited = time.monotonic() - run.turn_at
         limit = NEXT_PROMPT if shell is not None else PASSING
@@ -317,6 +332,7 @@ class RunQueue:
         self.timers.set("run", QUIET, self.step)
         if run.shell is not None and run.shell.kind == shells.FISH:
             run.begin()  # it prints no other mark before the command
+            self._stands(run)
         if not run.wait:
             self._answer_started(run)
         return self.marks.drop() + shown(run.words, run.shell.kind if run.shell else "").encode() + b"\r\n"
@@ -364,16 +380,29 @@ class RunQueue:
         run.wrapper.write_probe()
         self._enter(run, PROBED, run.wrapper.line)
 
-    def _not_begun(self, run: Run) -> None:
-        """The shell did not do what was typed: it was not at a prompt. Clears the line, and tries once more."""
-        probed = run.state == PROBED
+    def _withdraw(self, run: Run, error: SeshError) -> None:
+        """Takes back what the shell has not begun with: without the inner file it cannot.
+
+        Mark B is written before that file is opened. So `error` is the answer only where no B comes that was written
+        before (`_not_begun`), or where no C comes behind it.
+        """
         self._give_up(run)
-        if probed:
-            self._finish(run, ExitCode.INTERRUPTED if run.interrupted else None)
-            return
-        self._pump.type("run", b"\x03")
-        if run.attempts > 1:
-            self._refuse(run, Busy(f"what reads in {self.name} is not a shell at its prompt; use --send"))
+        run.withdrawn = error
+        self.timers.set("run", SETTLED, self.step)
+
+    def _stands(self, run: Run) -> None:
+        """The command runs, although it was to be withdrawn."""
+        error, run.withdrawn = run.withdrawn, None
+        if isinstance(error, TimedOut):
+            self._time_out(run)
+
+    def _not_begun(self, run: Run, error: SeshError) -> None:
+        """The shell does not do what was typed: clears the line, and tries once more where it was not at a prompt."""
+        run.withdrawn = None
+        if not isinstance(error, Interrupted):
+            self._pump.type("run", b"\x03")
+        if not isinstance(error, Busy) or run.attempts > 1:
+            self._refuse(run, error)
             return
         run.state, run.turn_at = WAITING, time.monotonic()
         self.timers.set("run", QUIET, self.step)
@@ -387,6 +416,10 @@ class RunQueue:
         """Answers a client whose time is over; the command goes on."""
         if run.state == WAITING:
             self._refuse(run, TimedOut(f"{self.name} stayed busy until the timeout; the command did not run"))
+        elif run.state == TYPED:
+            if run.withdrawn is None:
+                message = f"the shell in {self.name} did not begin until the timeout; the command did not run"
+                self._withdraw(run, TimedOut(message))
         elif run.connection is not None:
             data, result = run.answer(ExitCode.TIMED_OUT, ended=False)
             run.connection.respond(run.request, data, **result)
@@ -405,7 +438,8 @@ class RunQueue:
         self._emit("command_ended", exit_code=code, command=run.words, n=run.number)
         self.between = b""
         if run.connection is not None and code is None:
-            self._refuse(run, InternalError(f"the shell in {self.name} did not report the command's exit code"))
+            message = f"the shell in {self.name} did not report the command's exit code"
+            self._refuse(run, Unknown(message, hint=f"to see what it did: $sesh --logs {self.name}"))
             return
         self.history.add_answer(run, run.result(code))
         if run.connection is not None:

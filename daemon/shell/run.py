@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.shell.shells import Shell
     from sesh.daemon.shell.wrapper import Wrapper
+    from sesh.errors import SeshError
 
 WAITING, TYPED, RUNNING, PROBED, DONE = range(5)
 """It waits: for its turn and the prompt; for the shell to begin; for the command; for the shell to report its code."""
@@ -68,6 +69,8 @@ class Run:
         self.translated = True
         """Whether the terminal wrote `\\r\\n` for each `\\n`."""
         self.interrupted = self.truncated = False
+        self.withdrawn: SeshError | None = None
+        """The answer, should the shell not have begun with what was typed before its files were removed."""
         self.nested_at = 0.0
         self.output_at = 0.0
         self.live: LiveOutput | None = None

@@ -39,16 +39,27 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
         facts, output = shell.run(
             route, name, cli.tail, seconds, wait=not no_wait, live=live, interrupted_by=shell.CtrlC(interrupts)
         )
+    with shell.RunErrors(asked=True):
+        return _printed(cli, name, facts, output, live, ansi=ansi, waited=not no_wait)
+
+
+def _printed(
+    cli: Invocation,
+    name: str,
+    facts: dict[str, Any],
+    output: bytes,
+    live: shell.LiveOutput | None,
+    *,
+    ansi: bool,
+    waited: bool,
+) -> int:
+    """Prints the rest of a command's output; its exit code."""
     if live is not None:
         live.end(output)
         output = b""
     if facts.get("output_lost"):
         cli.note(f"{name} and the command ended while the link was down; the output is lost")
-    return _report(cli, name, facts, output if ansi else shell.plain(output), waited=not no_wait)
-
-
-def _report(cli: Invocation, name: str, facts: dict[str, Any], output: bytes, *, waited: bool) -> int:
-    """Prints what is left to say of a command; the exit code."""
+    output = output if ansi else shell.plain(output)
     code = facts.get("exit_code")
     if cli.json:
         from sesh.store.results import command_json

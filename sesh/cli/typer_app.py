@@ -33,8 +33,9 @@ _COMMAND = re.compile(rf"(?<=  ){PROGRAM}(?=\s|$)|(?<=[`( ]){PROGRAM}(?= --| @| 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _EPILOG = """Ctrl-\\ leaves a session, which keeps running; `sesh NAME` returns to it. All after -- is the command.
 
-Exit codes: 0 success; 1 refused or not found; 2 usage; 124 timed out; 125 --exec or --run refused, or sesh itself
-failed; 126 or 127 the command cannot be executed, or was not found; 128+N ended by signal N; else the command's own.
+Exit codes: 0 success; 1 refused or not found; 2 usage; 124 timed out; 125 the command of --exec or --run did not run;
+126 or 127 it cannot be executed, or was not found; 128+N ended by signal N; 255 the outcome is not known; else the
+command's own.
 
 Environment: SESH_DIR (~/.sesh), SESH_DETACH_KEY (C-\\), SESH_JSON=1, SESH_DEBUG=1; for ssh SESH_SSH, SESH_IDENTITY,
 SESH_PROXYJUMP. Settings: ~/.config/sesh/config.toml."""

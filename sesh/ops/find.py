@@ -42,13 +42,15 @@ def checked(word: str, verb: str = "") -> str:
     return check_name(word)
 
 
-def running(name: str) -> wire.Connection | None:
+def running(name: str, deadline: float | None = None) -> wire.Connection | None:
     """A connection to the session, also a kept one; None where there is none, or a dormant one.
 
-    Raises Refused for another machine's, Unreachable for one that runs and does not accept.
+    `deadline` (monotonic): for its daemon to accept. Raises Refused for another machine's, Unreachable for one that
+    runs and does not accept.
     """
+    patience = PATIENCE if deadline is None else min(PATIENCE, max(0.0, deadline - time.monotonic()))
     try:
-        return wire.connect(name)
+        return wire.connect(name, patience)
     except NotFound:
         pass
     summary = listing.unanswered(name)
@@ -57,16 +59,16 @@ def running(name: str) -> wire.Connection | None:
     if "machine" in summary:
         raise elsewhere(name, summary)
     try:
-        return wire.connect(name)  # listing had it make its socket again
+        return wire.connect(name, patience)  # listing had it make its socket again
     except NotFound:
         raise Silent(
             f"{name} runs but does not answer", hint=f"`$sesh --status {name}` shows its daemon's pid"
         ) from None
 
 
-def required(name: str) -> wire.Connection:
+def required(name: str, deadline: float | None = None) -> wire.Connection:
     """A connection to a session that must be there. Raises NotFound, also for a dormant one, and as `running` does."""
-    found = running(name)
+    found = running(name, deadline)
     if found is None:
         known = dormant(name)
         raise without_daemon(known) if known is not None else paths.absent(name)
@@ -79,9 +81,9 @@ def ask(
     """One verb to a session that must be there, over a connection of its own."""
     deadline = None if timeout is None else time.monotonic() + timeout
     with required(name) as connection:
-        connection.send(wire.greeting("request") + wire.asking(verb, 1, data, **words), deadline)
+        connection.send(wire.greeting("request"), deadline)
         welcomed(connection, name)
-        return connection.answer(1, deadline)
+        return connection.request(verb, data, deadline, **words)
 
 
 def welcomed(connection: wire.Connection, name: str, deadline: float | None = None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh.errors import Lost, SeshError
+from sesh.errors import Lost, SeshError, Silent, TimedOut
 from sesh.lean import socket
 from sesh.ops import find
 
@@ -43,8 +43,13 @@ class Route:
             error.host = error.host or self.host
 
     def connect(self, name: str) -> Connection:
-        """A connection to a session that must be there. Raises as `find.required` does."""
-        self._connection = find.required(name)
+        """A connection to a session that must be there. Raises as `find.required` does, TimedOut past the deadline."""
+        try:
+            self._connection = find.required(name, self.deadline)
+        except Silent as error:
+            if self.deadline is None or time.monotonic() < self.deadline:
+                raise
+            raise TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
         return self._connection
 
     def reconnect(self, broken: Connection, since: int) -> Connection:

@@ -12,12 +12,12 @@ from sesh.errors import (
     ExitCode,
     InternalError,
     Interrupted,
-    LoginRefused,
     Lost,
     NotFound,
     SeshError,
     Silent,
     TimedOut,
+    Unknown,
     Unreachable,
 )
 from sesh.ops import find
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     Answer = tuple[dict[str, Any], bytes]
     InterruptedBy = Callable[[Callable[[], None]], AbstractContextManager[object]]
 
-_GRACE, _FAR_GRACE = 10.0, 1.0
+_GRACE, _FAR_GRACE = 0.5, 1.0
 """Seconds by which a daemon here, and one on a host, may be late to say that the time is up."""
+_BEGUN_GRACE = 2.5
+"""The same, where the command runs: its output so far is worth more."""
 _LONGEST = 4096
 """Bytes that may be the beginning of an escape sequence and wait for the rest of it."""
 _RUN = 1
@@ -58,14 +60,21 @@ def plain(output: bytes) -> bytes:
 
 
 class RunErrors:
-    """Within it, what keeps a command from being run exits with 125, which is not taken for the command's own code."""
+    """Within it, what keeps a command from being run exits with 125, which is not taken for the command's own code.
+
+    `asked`: it may have run; then that is 255, save where the daemon itself says why not.
+    """
+
+    def __init__(self, *, asked: bool = False) -> None:
+        self._asked = asked
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, SeshError) and error.exit_code == ExitCode.FAILED:
-            error.exit_code = ExitCode.SESH_FAILED
+            unknown = self._asked and not error.answered
+            error.exit_code = ExitCode.UNKNOWN if unknown else ExitCode.SESH_FAILED
 
 
 def run(
@@ -86,35 +95,40 @@ def run(
     (see `CtrlC`).
 
     A route that reconnects gives the command again over another link, and it is still run but once. The account of one
-    that ended with its session while the link was down has `output_lost`. Raises Busy, NotFound, InternalError if the
-    exit code is lost; all that keeps it from being run has the exit code 125.
+    that ended with its session while the link was down has `output_lost`. Raises Busy, NotFound; all that keeps it from
+    being run has the exit code 125, and 255 where it may have run, as when its exit code is lost.
     """
     request = _Request(words, timeout, wait=wait, repeatable=route.reconnects, live=live)
     if route.deadline is not None:
         request.deadline = route.deadline
-    late = None if request.deadline is None else request.deadline + (_GRACE if route.host is None else _FAR_GRACE)
     with RunErrors():
+        connection = route.connect(name)
         try:
-            connection = route.connect(name)
             while True:
                 with connection:
                     try:
-                        request.send(connection, name, late)
-                        return _answered(connection, live, interrupted_by, late)
+                        request.send(connection, name)
+                        with RunErrors(asked=True):
+                            return _answered(connection, request.deadline, live, interrupted_by)
                     except Lost:
+                        request.lost = True
                         connection = route.reconnect(connection, 0)
         except Ended as ended:
             return request.ended(name, ended)
-        except Unreachable as error:
-            if isinstance(error, (Silent, LoginRefused)) or error.answered:
+        except (TimedOut, Unreachable) as error:
+            if error.answered:
                 raise
-            raise InternalError(f"the daemon of {name} died; the command's exit code is lost") from None
+            raise request.failed(connection, name, error) from None
 
 
 def _answered(
-    connection: wire.Connection, live: LiveOutput | None, interrupted_by: InterruptedBy | None, late: float | None
+    connection: wire.Connection,
+    deadline: float | None,
+    live: LiveOutput | None,
+    interrupted_by: InterruptedBy | None,
 ) -> Answer:
     """Waits for the answer, and interrupts the command meanwhile if that is wanted."""
+    grace = _FAR_GRACE if connection.far else _GRACE
 
     def interrupt() -> None:
         try:
@@ -122,17 +136,22 @@ def _answered(
         except (TimedOut, Unreachable):
             return  # the answer is on its way, or never comes
 
-    def answer() -> Answer:
+    def answer(late: float) -> Answer:
+        until = None if deadline is None else deadline + late
         try:
-            return connection.answer(_RUN, late, output=None if live is None else live.take)
+            return connection.answer(_RUN, until, output=None if live is None else live.take)
         except KeyboardInterrupt:
             interrupt()
             raise
+        except TimedOut as error:
+            if error.answered or connection.begun != _RUN or late > grace:
+                raise
+            return answer(_BEGUN_GRACE)
 
     if interrupted_by is None:
-        return answer()
+        return answer(grace)
     with interrupted_by(interrupt):
-        return answer()
+        return answer(grace)
 
 
 class CtrlC:
@@ -208,31 +227,56 @@ class _Request:
         self._words: dict[str, Any] = {"wait": wait}
         if repeatable:
             self._words["key"] = os.urandom(8).hex()
+        self.lost = False
+        """Whether a link was lost that it was sent over."""
         self._sent, self._live = False, live
 
-    def send(self, connection: wire.Connection, name: str, late: float | None) -> None:
+    def send(self, connection: wire.Connection, name: str) -> None:
         """Sends it, the time that is left with it. Raises InternalError where it would be run a second time."""
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         since = None if self._live is None else self._live.position
         asked = wire.asking("run", _RUN, self._data, timeout=left, since=since, **self._words)
-        if not self._sent:
+        if connection.far and not self._sent:
             self._sent = True
             connection.send(wire.greeting("request") + asked)
-            find.welcomed(connection, name, late)
+            find.welcomed(connection, name, self.deadline)
             return
         connection.send(wire.greeting("request"))
-        if "rejoin" not in (find.welcomed(connection, name, late).get("can") or ()):
+        can = find.welcomed(connection, name, self.deadline).get("can") or ()
+        if self._sent and "rejoin" not in can:
             raise InternalError(
                 "the link and the command's exit code were lost",
                 hint=f"to see what it did: $sesh --logs {name}",
+                exit_code=ExitCode.UNKNOWN,
             )
+        self._sent = True
         connection.send(asked)
+
+    def failed(self, connection: wire.Connection, name: str, error: TimedOut | Unreachable) -> SeshError:
+        """What to raise where the daemon, or the link to it, says nothing more: whether the command may have run."""
+        can = connection.welcome.get("can") or ()
+        begun = connection.begun == _RUN or self.lost or (self._sent and "begun" not in can)
+        look = f"to see what it did: $sesh --logs {name}"
+        if isinstance(error, TimedOut):
+            if begun:
+                return TimedOut(f"the daemon of {name} does not answer in time; the command may go on", hint=look)
+            hint = f"`$sesh --status {name}` shows its pid"
+            return TimedOut(f"the daemon of {name} does not answer in time; the command did not run", hint=hint)
+        if not begun:
+            if isinstance(error, Silent):
+                return error
+            return Unreachable(f"the daemon of {name} died before the command began; it did not run")
+        if isinstance(error, Silent) or self.lost:
+            return Unknown(f"{error.message}; the command may have run", hint=look)
+        message = f"the daemon of {name} died; the command's exit code is lost"
+        return InternalError(message, exit_code=ExitCode.UNKNOWN)
 
     def ended(self, name: str, ended: Ended) -> Answer:
         """The account of the command, if its session has ended with it. Raises InternalError."""
         last = ended.result.get("run")
         if not isinstance(last, dict) or last.get("key") != self._words.get("key"):
-            raise InternalError(f"{name} has ended; the command's result is lost")
+            message = f"{name} has ended; the command's result is lost"
+            raise InternalError(message, exit_code=ExitCode.UNKNOWN)
         return {**last, "output_lost": True}, b""
 
 

@@ -147,7 +147,7 @@ def test_a_daemon_that_dies_takes_the_code_with_it(ends: tuple[wire.Connection, 
         pytest.raises(InternalError, match="died") as raised,
     ):
         waiter.result(None, wanted=False)
-    assert raised.value.exit_code == 125
+    assert raised.value.exit_code == 255
 
 
 def test_an_error_of_the_daemon_is_the_waiters(ends: tuple[wire.Connection, Daemon]) -> None:
