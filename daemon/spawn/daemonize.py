@@ -24,10 +24,10 @@ def python() -> list[str]:
     return [sys.executable, "-IS" if sys.flags.no_site else "-I"]
 
 
-def reap(child: int) -> None:
-    """Waits for the process between this one and the daemon."""
+def reap(child: int, *, wait: bool = True) -> None:
+    """Waits for the process between this one and the daemon; without `wait` it may live on."""
     try:
-        os.waitpid(child, 0)
+        os.waitpid(child, 0 if wait else os.WNOHANG)
     except ChildProcessError:
         pass  # this process was started with SIGCHLD ignored, and the kernel has reaped it
 

@@ -14,7 +14,7 @@ import time
 
 from sesh import lean, names, paths, wire
 from sesh.daemon.spawn.daemonize import HELD, fork, python, reap
-from sesh.errors import Refused, SeshError, Unreachable, no_process
+from sesh.errors import Refused, SeshError, Silent, TimedOut, Unknown, Unreachable, no_process
 from sesh.lean import socket
 from sesh.platform import LINUX
 from sesh.quitkey import quit_key
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _HEAVY = ("typer", "rich", "pydantic", "fabric", "asyncio", "threading")
 """A process that has loaded one of these does not fork: its memory, or its threads, would live on in the daemon."""
+_START_TIMEOUT, _LEAST = 30.0, 2.0
+"""Seconds for a daemon to start. For a job it is its own timeout, and at least the second."""
 _ZYGOTE_FROM = 3
 """Sessions, this one counted in, from which on a zygote is worth its memory."""
 _WITHDRAWAL = 0.5
@@ -34,18 +36,23 @@ _WITHDRAWAL = 0.5
 def start_daemon(spec: Spec) -> wire.Connection:
     """Starts the daemon and its program (`spec`: see `main`); its first connection, on which HELLO has not been sent.
 
-    Raises Exists, CannotStart (127, 126), Refused (the directory, or that of the sessions), InvalidName.
+    Raises Exists, CannotStart (127, 126), Refused (the directory, or that of the sessions), InvalidName; Silent, or
+    TimedOut where a job's time is over, if it does not begin in time, and then it never does; Unknown if it has begun.
     """
 
     names.check_name(spec["name"])
     paths.ready_directory()
+    limit = spec.get("timeout")
+    deadline = time.monotonic() + (_START_TIMEOUT if limit is None else min(_START_TIMEOUT, max(_LEAST, limit)))
     spec = {**spec, "directory": spec.get("directory") or _current_directory(), "umask": _umask()}
     if not os.path.isdir(spec["directory"]):
         raise Refused(f"there is no directory {spec['directory']}", hint="create it first, or name another")
     scope = own_scope()
     if scope:
         try:
-            return _spawn(spec, scope)
+            return _spawn(spec, scope, deadline)
+        except (Silent, Unknown):
+            raise
         except Unreachable:
             pass  # systemd-run does not work for this user: the daemon starts where its creator is
     if os.path.isdir(paths.zygote_directory()):
@@ -53,9 +60,9 @@ def start_daemon(spec: Spec) -> wire.Connection:
 
         forked = zygote.connect()
         if forked is not None:
-            return _send_spec(forked, spec)
+            return _send_spec(forked, spec, deadline)
     heavy = any(module in sys.modules for module in _HEAVY)
-    connection = _spawn(spec, []) if heavy else _fork(spec)
+    connection = _spawn(spec, [], deadline) if heavy else _fork(spec, deadline)
     if not (heavy or spec.get("job")):
         _start_zygote()
     return connection
@@ -85,7 +92,7 @@ def _umask() -> int:
     return mask
 
 
-def _fork(spec: Spec) -> wire.Connection:
+def _fork(spec: Spec, deadline: float) -> wire.Connection:
     """The daemon as a fork of this process: the fastest way while little is loaded."""
     from sesh.daemon.spawn.main import run_forked
 
@@ -102,11 +109,11 @@ def _fork(spec: Spec) -> wire.Connection:
         gc.disable()
         run_forked(theirs.fileno(), spec)
     theirs.close()
-    reap(child)
-    return _wait_until_ready(wire.adopt(ours))
+    with _Between(child):
+        return _wait_until_ready(wire.adopt(ours), spec, deadline)
 
 
-def _spawn(spec: Spec, before: list[str]) -> wire.Connection:
+def _spawn(spec: Spec, before: list[str], deadline: float) -> wire.Connection:
     """The daemon in an interpreter of its own, started behind the words `before`."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     channel = theirs.fileno()
@@ -121,53 +128,76 @@ def _spawn(spec: Spec, before: list[str]) -> wire.Connection:
         raise no_process(error) from error
     finally:
         theirs.close()
-    try:
-        return _send_spec(wire.adopt(ours), spec)
-    finally:
-        reap(child)
+    with _Between(child):
+        return _send_spec(wire.adopt(ours), spec, deadline)
 
 
-def _send_spec(connection: wire.Connection, spec: Spec) -> wire.Connection:
+class _Between:
+    """The process between this one and a new daemon: reaped, save where it was given up and may be stopped."""
+
+    def __init__(self, child: int) -> None:
+        self._child = child
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        reap(self._child, wait=error is None or (isinstance(error, SeshError) and error.answered))
+
+
+def _send_spec(connection: wire.Connection, spec: Spec, deadline: float | None = None) -> wire.Connection:
     """Sends its spec to a process that waits for one, and waits until the daemon serves."""
     try:
-        connection.send(wire.asking("start", 1, lean.to_json(spec, ascii_only=True).encode()))
-    except Unreachable:
+        connection.send(wire.asking("start", 1, lean.to_json(spec, ascii_only=True).encode()), deadline)
+    except (TimedOut, Unreachable) as error:
         connection.close()
-        raise
-    return _wait_until_ready(connection)
+        raise _not_ready(connection, spec, error) from error
+    return _wait_until_ready(connection, spec, deadline)
 
 
-def _wait_until_ready(connection: wire.Connection) -> wire.Connection:
+def _wait_until_ready(connection: wire.Connection, spec: Spec, deadline: float | None) -> wire.Connection:
     """Waits for the daemon's report that it serves. Raises the error that it reports instead.
 
-    Who is interrupted withdraws: a daemon that has not begun its session by then starts none (`main`). Where there is
+    Who is interrupted gives up: a daemon that has not begun its session by then starts none (`main`). Where there is
     one already, KeyboardInterrupt says so.
     """
     try:
-        connection.answer(0)
+        connection.answer(0, deadline)
         quit_key.disarm()
-    except SeshError:
+    except SeshError as error:
         connection.close()
-        raise
+        if error.answered or not isinstance(error, (TimedOut, Unreachable)):
+            raise
+        raise _not_ready(connection, spec, error) from error
     except KeyboardInterrupt:
         with connection:
-            if name := _begun(connection):
+            if name := _made(connection):
                 made = f"interrupted; {name} is there already and goes on; `$sesh --kill {name}` ends it"
                 raise KeyboardInterrupt(made) from None
         raise
     return connection
 
 
-def _begun(connection: wire.Connection) -> str:
-    """The session that a daemon has begun, of which its creator wants to know no more; empty where there is none."""
-    end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, os.dup(connection.inbound))
+def _made(connection: wire.Connection) -> str:
+    """The session that a daemon has made although its creator gives up; empty where there is none."""
+    connection.give_up()
     try:
-        end.shutdown(socket.SHUT_WR)
         return str(connection.answer(0, time.monotonic() + _WITHDRAWAL)[0].get("session") or "")
-    except (SeshError, OSError):
+    except SeshError:
         return ""
-    finally:
-        end.close()
+
+
+def _not_ready(connection: wire.Connection, spec: Spec, error: SeshError) -> SeshError:
+    """What to raise where a new daemon does not report: whether its program may run."""
+    name = spec["name"]
+    if connection.begun == 0:
+        return Unknown(
+            f"the daemon of {name} began to start it and does not say more", hint="`$sesh` lists the sessions"
+        )
+    if not isinstance(error, TimedOut):
+        return error
+    message = f"the daemon of {name} did not start in time; nothing was started"
+    return Silent(message) if spec.get("timeout") is None else TimedOut(message)
 
 
 def own_scope() -> list[str]:

@@ -89,7 +89,7 @@ def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
             channel = CHANNEL
             reset_signals()
             paths.hold_package()
-            session, listener = _set_up(spec, channel)
+            session, listener = _set_up(spec, wire.Connection(channel, channel))
         except (SeshError, OSError) as error:
             known = error if isinstance(error, SeshError) else refusal(error)
             try:
@@ -150,16 +150,16 @@ def _load_reload() -> Reload:
     return begin
 
 
-def _set_up(spec: Spec, channel: int) -> tuple[Session, Listener]:
-    """A session with its program running, and its listening socket. Raises SeshError.
+def _set_up(spec: Spec, creator: wire.Connection) -> tuple[Session, Listener]:
+    """A session with its program running, and its listening socket.
 
-    Raises Interrupted, and has changed nothing, where the creator does not want it any more.
+    Raises SeshError; Interrupted, and has changed nothing, where the creator has gone or has given up.
     """
     listener = None
     try:
         from sesh.daemon.clients.listener import Listener
 
-        listener = Listener.claim(spec["name"], lambda: _check_creator(channel))
+        listener = Listener.claim(spec["name"], lambda: _begin(creator))
         session = _start_session(spec)
         session.write_record()
     except BaseException as error:
@@ -173,19 +173,10 @@ def _set_up(spec: Spec, channel: int) -> tuple[Session, Listener]:
     return session, listener
 
 
-def _check_creator(channel: int) -> None:
-    """Raises Interrupted where the creator has gone, or has closed its half: it wants no session any more."""
-    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, channel)
-    try:
-        if opened.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
-            return
-    except BlockingIOError:
-        return
-    except ConnectionResetError:
-        pass  # it has gone
-    finally:
-        opened.detach()
-    raise Interrupted("its creator does not want the session any more")
+def _begin(creator: wire.Connection) -> None:
+    """Says that the session begins. Raises Interrupted where the creator has gone, or has given up."""
+    if creator.gone() or not creator.begin(0):
+        raise Interrupted("its creator does not want the session any more")
 
 
 def refusal(error: OSError) -> Refused:
