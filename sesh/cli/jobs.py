@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh import bounds
 from sesh.cli import printing
-from sesh.errors import ExitCode, SeshError, UsageError
+from sesh.errors import ExitCode, SeshError, Unknown, UsageError
 from sesh.names import printable
 from sesh.ops import find, jobs
 from sesh.ops.interrupts import Interrupts
@@ -80,7 +80,7 @@ def _detached(cli: Invocation, data: dict[str, Any]) -> int:
         name = target.call("sessions.job", **data)
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED and error.code != "refused":
-            error.exit_code = ExitCode.SESH_FAILED
+            error.exit_code = ExitCode.UNKNOWN if isinstance(error, Unknown) else ExitCode.SESH_FAILED
         raise
     if not cli.json:
         printing.text(name)

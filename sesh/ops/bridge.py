@@ -21,7 +21,7 @@ import select
 import signal
 
 from sesh import CALLED, __version__, bounds, gate, paths, protocol, wire
-from sesh.errors import InternalError, NotFound, SeshError, Unreachable, UsageError
+from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
 from sesh.names import printable
 from sesh.ops import calls, child, find
 from sesh.ops.caller import Caller, Question
@@ -86,6 +86,8 @@ def serve() -> int:
             elif kind == protocol.PING:
                 near.send(protocol.frame(protocol.PONG, payload))
             elif kind == protocol.REQUEST:
+                if near.gone():
+                    return 0  # nobody waits for it any more: it is not begun
                 through = _request(near, origin, protocol.parse(payload))
                 if through is not None:
                     return _splice(near, through)
@@ -322,7 +324,8 @@ def _carried_out(near: wire.Connection, number: int, work: Callable[[Callable[[b
         os.waitpid(running, 0)
     near.put_back(later)
     if not answered:
-        near.send(_refusal(number, InternalError("what carried this out on the host ended without an answer")))
+        unknown = InternalError("what carried this out on the host ended without an answer", exit_code=ExitCode.UNKNOWN)
+        near.send(_refusal(number, unknown))
 
 
 def _answer_pings(near: wire.Connection, later: list[tuple[int, bytes]]) -> None:
@@ -335,7 +338,10 @@ def _answer_pings(near: wire.Connection, later: list[tuple[int, bytes]]) -> None
 
 
 def _splice(near: wire.Connection, through: wire.Connection) -> int:
-    """Passes bytes both ways until either side closes; all that the daemon said before it closed still passes."""
+    """Passes bytes both ways until either side closes; all that the daemon said before it closed still passes.
+
+    So does what it has said by the time that the other side gives up. The exit code says whether all has passed.
+    """
     with through:
         back, forth = (through.inbound, near.outbound), (near.inbound, through.outbound)
         held = {back: b"", forth: b""}
@@ -359,9 +365,25 @@ def _splice(near: wire.Connection, through: wire.Connection) -> int:
                     if direction == back:
                         return 0
                     del held[forth]  # the daemon hears nothing any more; what it has said before is still read
-                except (EOFError, OSError):
+                except EOFError:
+                    return _given_up(through, back, held[back]) if direction == forth else 0
+                except OSError:
                     return 0
     return 0
+
+
+def _given_up(through: wire.Connection, back: tuple[int, int], held: bytes) -> int:
+    """The other side asks for nothing more: tells the daemon, and passes on what it has said; the exit code."""
+    through.give_up()
+    try:
+        held = _passed(back, held)
+        while not held:
+            held = _passed(back, held)
+    except (EOFError, BlockingIOError):
+        return 0  # nothing is left to read
+    except OSError:
+        pass
+    return 1
 
 
 def _passed(direction: tuple[int, int], held: bytes) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from sesh import CALLED, __version__, gate, protocol, wire
-from sesh.errors import ProtocolError, Refused, TimedOut, Unreachable, UsageError, rebuild
+from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, UsageError, rebuild
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -197,11 +197,16 @@ def checked(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def heard(through: Link, deadline: float | None = None) -> Iterator[tuple[int, bytes]]:
-    """The frames that come, for as long as the other side is there. Raises Unreachable where it is not."""
+    """The frames that come, for as long as the other side is there. Raises Unknown (1) where it is not."""
     from sesh.keepalive import Keepalive
 
     keepalive = Keepalive(enabled=True)
-    lost = f"lost the link to @{through.destination.host}, and its answer with it"
+    host = through.destination.host
+    lost = Unknown(
+        f"lost the link to @{host}, and its answer with it",
+        hint=f"what was asked for may have been done; see: {CALLED} @{host}",
+        exit_code=ExitCode.FAILED,
+    )
     while True:
         try:
             yield through.receive(keepalive.due if deadline is None else min(deadline, keepalive.due))
@@ -211,10 +216,10 @@ def heard(through: Link, deadline: float | None = None) -> Iterator[tuple[int, b
             if deadline is not None and now >= deadline:
                 raise Unreachable(f"{through.destination.host} does not answer") from None
             if now >= keepalive.due and not keepalive.check(now):
-                raise Unreachable(lost) from None
+                raise lost from None
             try:
                 through.send(protocol.frame(protocol.PING), now + 1)
             except (TimedOut, Unreachable):
                 continue  # what was said before the end is still to come, and then the end
         except Unreachable:
-            raise Unreachable(lost) from None
+            raise lost from None

@@ -121,7 +121,8 @@ class Waiter:
             step()
         except (Unreachable, TimedOut):
             if self._again is None:
-                raise InternalError(f"the daemon of {self.name} died; the job's exit code is lost") from None
+                message = f"the daemon of {self.name} died; the job's exit code is lost"
+                raise InternalError(message, exit_code=ExitCode.UNKNOWN) from None
             self._mend(self._again)
 
     def _begin(self) -> None:
@@ -131,7 +132,7 @@ class Waiter:
         asked = wire.asking("wait", _WAIT, exit=True, output=self._wanted, follow=follow, **words)
         if self._ending:
             self._asked += 1
-            asked += wire.asking("kill", self._asked)
+            asked += wire.asking("kill", self._asked, lasts=True)
         self._connection.send(wire.greeting("request") + asked)
         self._connection.expect_welcome(None if self._again is None else time.monotonic() + keepalive.LOST_AFTER)
         self._keepalive = keepalive.Keepalive(enabled=self._again is not None)
@@ -250,7 +251,7 @@ class Waiter:
         """Asks something while the wait is pending; a daemon that is ending or stuck does not end the wait."""
         self._asked += 1
         try:
-            self._connection.send(wire.asking(verb, self._asked), time.monotonic() + 1)
+            self._connection.send(wire.asking(verb, self._asked, lasts=True), time.monotonic() + 1)
         except (TimedOut, Unreachable):
             return
 
@@ -270,16 +271,18 @@ def run(
     `data`: what `enter.job` takes. `stdin`: whether it is fed from ours. `sleep`: waits between two
     attempts to come back over a lost link.
 
-    What keeps it from running is 125, save what has a code of its own.
+    What keeps it from running is 125, save what has a code of its own. Where it has begun and nobody hears how it ends,
+    that is 255.
     """
     limit = data.get("timeout")
     deadline = None if limit is None or target.host is None else time.monotonic() + limit
-    forwarder = None
+    forwarder, begun = None, False
     if stdin:
         forwarder = StdinForwarder(mends=target.host is not None)
     try:
         with interrupts:
             name, connection, session_id, route = _begin(target, {**data, "stdin": stdin}, interrupts, sleep, deadline)
+            begun = True
             waiter = Waiter(
                 connection,
                 name,
@@ -304,7 +307,7 @@ def run(
         return ended.message, dict(ended.result), ended.output
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED:
-            error.exit_code = ExitCode.SESH_FAILED
+            error.exit_code = ExitCode.UNKNOWN if begun else ExitCode.SESH_FAILED
         raise
 
 

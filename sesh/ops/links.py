@@ -9,6 +9,7 @@ import time
 from sesh import CALLED, keepalive, paths
 from sesh.errors import (
     Ended,
+    ExitCode,
     InternalError,
     Interrupted,
     LocalFault,
@@ -16,6 +17,7 @@ from sesh.errors import (
     Lost,
     NotDeployed,
     NotFound,
+    ProtocolError,
     Refused,
     SeshError,
     TimedOut,
@@ -278,7 +280,8 @@ class RemoteRoute(Route):
         lost = silent or not isinstance(broken, Link) or broken.broken()
         broken.close()
         if not lost or not session_id:
-            raise InternalError(f"the daemon of {self._name} on @{self.host} died; the job's exit code is lost")
+            message = f"the daemon of {self._name} on @{self.host} died; the job's exit code is lost"
+            raise InternalError(message, exit_code=ExitCode.UNKNOWN)
         try:
             return self._back(session_id, since, heard), None, b""
         except Ended as ended:
@@ -351,8 +354,10 @@ def begin(
             caller.note(f"lost the link to @{host} before the job was known to have started; reconnecting")
             through = _interruptibly(caller, destination, interrupts, backoff, deadline)
             continue
-        except BaseException:
+        except BaseException as error:
             through.close()
+            if isinstance(error, ProtocolError) and not error.answered:
+                error.exit_code = ExitCode.UNKNOWN  # it has been asked for
             raise
         if "result" in answer:
             through.close()
