@@ -63,6 +63,7 @@ class Link(wire.Connection):
     """
 
     far = True
+    led = False
 
     def __init__(
         self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes], inbound: int, outbound: int
@@ -117,9 +118,16 @@ class Link(wire.Connection):
         if answer[0].get("name") is None and "question" not in answer[0]:
             raise gate.malformed("RESPONSE", ".name is missing")
         self.welcome = {}
+        self.led = "question" not in answer[0]
         self.session_id = str(answer[0].get("session_id") or "")
         self.session_name = str(answer[0].get("name") or "")
         return answer
+
+    def give_up(self) -> None:
+        """As for any connection: the bridge passes it on to its daemon, and all that this has said back."""
+        if self.outbound >= 0:
+            os.close(self.outbound)
+            self.outbound = -1
 
     def abort(self) -> None:
         """Kill the command that carries the link, from another thread: a reader of the link sees its end."""
@@ -270,6 +278,7 @@ def open_link(
     """
     asking = ssh.can_prompt() if ask is None else ask
     deadline = time.monotonic() + timeout
+    stood = master.identity(destination)
     asked = master.ensure(destination, ask=asking, timeout=None if asking and not bounded else timeout)
     if bounded:
         timeout = deadline - time.monotonic()
@@ -282,6 +291,14 @@ def open_link(
         if not (asking and detached):
             raise
         link = _open(destination, caller, asking, False, timeout)  # refused over that connection: log in again
+    except Unreachable:
+        left = deadline - time.monotonic()
+        if stood is None or left <= 0:
+            raise
+        drop_master(destination)  # it was cut just now, and nothing has been asked for over it
+        if master.identity(destination) == stood:
+            raise
+        return open_link(destination, caller, ask=ask, timeout=left, bounded=bounded)
     link.asked = asked
     return link
 
