@@ -13,7 +13,7 @@ from threading import Event, Thread
 import pytest
 
 from sesh import paths, platform, protocol, wire
-from sesh.errors import Busy, NotFound, ProtocolError, Refused, SeshError, TimedOut, Unreachable
+from sesh.errors import Busy, NotFound, ProtocolError, Refused, SeshError, TimedOut, Unknown, Unreachable
 
 WELCOME = protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "version": "9", "name": "work"})
 
@@ -298,3 +298,47 @@ def test_what_came_in_time_is_read_past_the_deadline(pair: Pair) -> None:
     connection, far = pair
     far.sendall(response(1, ok=True))
     assert connection.answer(1, soon(-1))[0]["ok"] is True
+
+
+@pytest.mark.parametrize("when", ["before", "as it is given up", "never"])
+def test_a_request_that_has_begun_is_not_taken_for_one_that_has_not(pair: Pair, when: str) -> None:
+    connection, far = pair
+    begun = protocol.numbered(protocol.BEGUN, 1, b"")
+    if when == "before":
+        far.sendall(begun)
+
+    def give_up() -> None:
+        if when != "never":
+            far.sendall(begun)
+        wire.Connection.give_up(connection)
+
+    connection.give_up = give_up  # type: ignore[method-assign]
+    with pytest.raises(TimedOut if when == "never" else Unknown) as raised:
+        connection.request("label", deadline=soon())
+    assert raised.value.exit_code == (124 if when == "never" else 255)
+    far.settimeout(5)
+    seen = far.recv(1000)
+    assert (far.recv(1) == b"") if when != "before" else seen
+
+
+def test_an_answer_that_comes_as_its_request_is_given_up_is_the_answer(pair: Pair) -> None:
+    connection, far = pair
+    whole = connection.give_up
+
+    def give_up() -> None:
+        far.sendall(protocol.numbered(protocol.BEGUN, 1, b"") + response(1, ok=True, done=7))
+        whole()
+
+    connection.give_up = give_up  # type: ignore[method-assign]
+    assert connection.request("label", deadline=soon())[0]["done"] == 7
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_who_begins_sees_whether_the_asker_has_given_up_and_loses_nothing_that_it_sent(pair: Pair, gone: bool) -> None:
+    connection, far = pair
+    far.sendall(protocol.frame(protocol.PING, b"x"))
+    if gone:
+        far.shutdown(socket.SHUT_WR)
+    assert connection.begin(3) is not gone
+    assert far.recv(100) == protocol.numbered(protocol.BEGUN, 3, b"")
+    assert connection.receive(soon(5)) == (protocol.PING, b"x")
