@@ -14,7 +14,7 @@ from sesh.remote.deploy import fabric_carrier
 from sesh.remote.ssh.destination import Destination
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Far, Farm, Settings
-from tests.support import Home
+from tests.support import Home, wait_until
 
 pytestmark = pytest.mark.skipif(
     not ROOT or not os.path.exists("/etc/pam.d/sshd"), reason="a second factor takes root, and an sshd with PAM"
@@ -100,6 +100,17 @@ def test_several_hosts_that_ask_do_so_one_after_the_other_before_the_bars(
     text = terminal.text()
     assert (text.count("assword:"), SECRET in text) == (2, False)
     assert len(re.findall(r"^(one|open|two) .* has sesh", text, re.MULTILINE)) == 3
+    if config.get("ControlMaster") == "no":
+        wait_until(lambda: not farm.masters(), what="the connections that the user wants none of end")
+
+
+def test_what_was_typed_wrong_is_said_to_be_refused(home: Home, farm: Farm) -> None:
+    asks_for_a_second_factor(farm, "box", {"NumberOfPasswordPrompts": "1"})
+    terminal = home.terminal("--deploy", "@box", columns=100)
+    terminal.wait_for(re.compile("[Pp]assword:"), timeout=30)
+    terminal.type("wrong\r")
+    assert terminal.exit_code(30) == 1
+    assert "failed (connect): refused the login; try: ssh box" in terminal.text()
 
 
 def test_paramiko_gives_up_at_once_where_somebody_would_be_asked(
