@@ -395,9 +395,7 @@ def deploy_all(
             stop.set()  # and closing the connections ends what waits for a host
             raise
         finally:
-            for carrier in carriers:
-                if not isinstance(carrier, SeshError):
-                    carrier.close()
+            _close_all(carriers)
 
 
 def _deploy_one(destination: Destination, carrier: Carrier | SeshError, force: bool, progress: Progress) -> HostResult:
@@ -429,7 +427,16 @@ def _connect_all(destinations: Sequence[Destination], ask: bool) -> list[Carrier
                 carriers[index] = connect(destination, ask=True)
             except SeshError as error:
                 carriers[index] = error
+            except BaseException:
+                _close_all(carriers)
+                raise
     return carriers
+
+
+def _close_all(carriers: Sequence[Carrier | SeshError]) -> None:
+    for carrier in carriers:
+        if not isinstance(carrier, SeshError):
+            carrier.close()
 
 
 class _LineReport:
