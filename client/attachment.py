@@ -490,6 +490,7 @@ class Attachment:
             self.notices.begin_hint(self.name, key.name if key is not None else "")
         self._show_title("")
         if self._resuming:
+            self.display.uncover()
             self._send(b"".join(self._input.resume(int(self.welcome.get("last_input") or 0), time.monotonic())))
         if self.dropping:
             self.notices.first = "more was typed than is kept: the rest was dropped"

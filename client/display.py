@@ -144,6 +144,11 @@ class Display:
         self._enqueue(_ABORT_SEQUENCE + line)
         self.flush()
 
+    def uncover(self) -> None:
+        """Take the line of sesh's own away, if there is one."""
+        if self._uncover:
+            self.draw(self._taken_away())
+
     def _taken_away(self, *, leaves: bool = False) -> bytes:
         """What takes the line of sesh's own away. `leaves`: no SCREEN will come, though one was to."""
         from sesh.vt.render.overlay import CLEAR
