@@ -283,7 +283,7 @@ def network_filesystem(path: str) -> str:
         mounts = [(row[4], row[row.index("-") + 1]) for row in rows if "-" in row[6:] and len(row) > 8]
     else:
         parted = [line.partition(" on ")[2].rpartition(" (") for line in _printed("mount").splitlines()]
-        mounts = [(point, options.rstrip(")").split(",")[0]) for point, _, options in parted]
+        mounts = [(point, options.rstrip(")").split(",")[0]) for point, _, options in parted if point[:1] == "/"]
     real = os.path.realpath(path)
     for point, of in mounts:
         point = point.replace("\\040", " ")
