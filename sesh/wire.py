@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _READ = 1 << 18
-_LONGEST_POLL = 86_400_000.0
+LONGEST_POLL = 86_400_000.0
 """Milliseconds of one call of poll(2), which takes no more than 24 days."""
 _KEPT_FREE = 40
 """Descriptors that are left for all that is no connection: files, pipes, links to hosts."""
@@ -401,7 +401,7 @@ def ready(descriptor: int, events: int, deadline: float | None, audience: int = 
     if audience >= 0:
         poll.register(audience, 0)
     while True:
-        left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, _LONGEST_POLL)
+        left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, LONGEST_POLL)
         found = poll.poll(left)
         if found or not (deadline is None or time.monotonic() < deadline):
             heard_out(found, audience)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _WAIT, _OTHERS, _FEED = 1, 2, 1 << 20
 _GRACE = 2.5
-"""Seconds by which a host may be late to say that a job's time was up; ending the job takes up to two."""
+"""Seconds by which a daemon may be late to say that a job's time was up; ending the job takes up to two."""
 
 
 class Waiter:
@@ -107,7 +107,7 @@ class Waiter:
         self._guarded(self._begin)
         while self._result is None:
             if self._late is not None and time.monotonic() >= self._late:
-                raise TimedOut(f"{self.name}: timed out; its host does not say how it ended")
+                raise self._timed_out()
             self._guarded(self._turn)
         if self._output is not None:
             self._output.end()
@@ -119,11 +119,16 @@ class Waiter:
         """One step; a connection that is lost meanwhile is mended, where that can be."""
         try:
             step()
-        except (Unreachable, TimedOut):
+        except (Unreachable, TimedOut) as error:
             if self._again is None:
+                if isinstance(error, TimedOut):
+                    raise self._timed_out() from None
                 message = f"the daemon of {self.name} died; the job's exit code is lost"
                 raise InternalError(message, exit_code=ExitCode.UNKNOWN) from None
             self._mend(self._again)
+
+    def _timed_out(self) -> TimedOut:
+        return TimedOut(f"{self.name}: timed out; its daemon does not say how it ended")
 
     def _begin(self) -> None:
         """Asks the daemon to tell when the job has ended, and what it prints from where we are on."""
@@ -134,7 +139,7 @@ class Waiter:
             self._asked += 1
             asked += wire.asking("kill", self._asked, lasts=True)
         self._connection.send(wire.greeting("request") + asked)
-        self._connection.expect_welcome(None if self._again is None else time.monotonic() + keepalive.LOST_AFTER)
+        self._connection.expect_welcome(self._late if self._again is None else time.monotonic() + keepalive.LOST_AFTER)
         self._keepalive = keepalive.Keepalive(enabled=self._again is not None)
         self._called(str(self._connection.welcome.get("name") or self.name))
         if self._forwarder is not None:
@@ -175,9 +180,10 @@ class Waiter:
                 poll.register(self._output.descriptor, 0)
             if self._forwarder is not None and self._forwarder.hungry and self._result is None:
                 poll.register(0, select.POLLIN)
-        patient = self._again is None or sink is not None
-        due = [] if patient else [self._keepalive.due, *([] if self._late is None else [self._late])]
-        ready = poll.poll(max(0.0, min(due) - time.monotonic()) * 1000 if due else None)
+        due = [] if self._again is None else [self._keepalive.due]
+        due = [] if sink is not None else due if self._late is None else [*due, self._late]
+        left = min(due) - time.monotonic() if due else None
+        ready = poll.poll(None if left is None else min(max(0.0, left) * 1000, wire.LONGEST_POLL))
         if not ready:
             self._silent()
         if sink is None and self._output is not None:
@@ -200,7 +206,7 @@ class Waiter:
     def _silent(self) -> None:
         """Nothing was heard for a while: whether the other side is still there. Raises Unreachable."""
         now = time.monotonic()
-        if now < self._keepalive.due:
+        if self._again is None or now < self._keepalive.due:
             return
         if not self._keepalive.check(now):
             raise Unreachable("the link went silent")
@@ -275,7 +281,7 @@ def run(
     that is 255.
     """
     limit = data.get("timeout")
-    deadline = None if limit is None or target.host is None else time.monotonic() + limit
+    deadline = None if limit is None else time.monotonic() + limit
     forwarder, begun = None, False
     if stdin:
         forwarder = StdinForwarder(mends=target.host is not None)

@@ -264,7 +264,7 @@ class _Request:
             return TimedOut(f"the daemon of {name} does not answer in time; the command did not run", hint=hint)
         if not begun:
             if isinstance(error, Silent):
-                return error
+                return Silent(f"{error.message}; the command did not run", hint=error.hint)
             return Unreachable(f"the daemon of {name} died before the command began; it did not run")
         if isinstance(error, Silent) or self.lost:
             return Unknown(f"{error.message}; the command may have run", hint=look)

@@ -330,6 +330,17 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(home: Ho
                 assert "nothing was started" in said
 
 
+def test_a_job_with_a_timeout_whose_daemon_is_stopped_is_not_waited_for_without_end(home: Home) -> None:
+    job = home.start("--exec", "job", "--timeout", "1", "--", "sh", "-c", "echo x >>ran; exec sleep 100")
+    wait_until(lambda: lines(home, "ran") == 1)
+    pid = home.sesh("--status", "job", "--json").json()["daemon_pid"]
+    os.kill(pid, signal.SIGSTOP)
+    _, err = job.communicate(timeout=10)
+    os.kill(pid, signal.SIGCONT)
+    assert (job.returncode, b"does not say how it ended" in err) == (124, True), err
+    wait_until(lambda: home.names() == [], what="the end of the job, whose time is over")
+
+
 def test_a_session_that_a_stopped_zygote_was_asked_for_comes_once(home: Home) -> None:
     for name in ("one", "two", "three"):
         assert home.sesh("--open", name, "--", "sleep", "100").code == 0
