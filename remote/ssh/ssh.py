@@ -202,7 +202,7 @@ def failure(destination: Destination, stderr: str, *, asked: bool = False) -> Se
 
 def _why_not_let_in(host: str, text: str) -> str:
     """Why a login failed. sshd names the methods that would go on, publickey not among them once a key was accepted."""
-    methods = set(",".join(re.findall(r"Permission denied \(([^)]*)\)", text)[-1:]).split(",")) - {""}
+    methods = set(",".join(re.findall(r"Permission denied \(([a-z0-9,-]{1,256})\)", text)[-1:]).split(",")) - {""}
     asked = "and sesh cannot ask you for it here"
     if "with partial success" in text:
         return f"{host} accepts your key and asks for a second factor too, {asked}"

@@ -378,6 +378,7 @@ def _interruptibly(
         return reopened(caller, destination, backoff, deadline)
     except LoginRefused as refusal:
         refusal.hint = f"the job may or may not have started; log in on a terminal: {CALLED} @{destination.host}"
+        refusal.exit_code = ExitCode.UNKNOWN
         raise
     finally:
         interrupts.away = before

@@ -11,7 +11,7 @@ import os
 import random
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
@@ -20,7 +20,7 @@ from sesh import config, gate, names, platform, protocol, toml_positions, wordin
 from sesh.cli import complete, jobs
 from sesh.cli.console import Keys
 from sesh.client import hint, notification
-from sesh.client.display import ends_within_character
+from sesh.client.display import unfinished_character
 from sesh.client.keys import DetachKey, KeyParser
 from sesh.client.ledger import Ledger
 from sesh.client.predict.guesses import Guesses
@@ -223,7 +223,7 @@ PRINTED = [
     *pure("cast", TERMINAL, _cast, covers=("cast",)),
     *pure("title", TERMINAL, session._printable),
     *pure("--grep", TERMINAL, _grepped),
-    *pure("end of a character", TERMINAL, ends_within_character),
+    *pure("end of a character", TERMINAL, unfinished_character),
 ]
 
 # -- the emulator, and what is made of it
@@ -338,8 +338,8 @@ def _replied(*, expected: bool) -> Call:
 
 def _kept(data: bytes) -> None:
     waiting = UnacknowledgedInput()
-    in_pieces(waiting.hold, data)
-    waiting.resume(0)
+    in_pieces(lambda piece: waiting.hold(piece, 0.0), data)
+    waiting.resume(0, 0.0)
     waiting.acknowledge(1 << 30)
 
 
@@ -466,8 +466,9 @@ def _refused(data: bytes) -> None:
 
 
 def _answers(data: bytes) -> None:
-    parser = deploy._AnswerParser("T", lambda _: None)
-    in_pieces(parser.feed, data)
+    parser = deploy._AnswerParser("T", gate.anything, lambda _: None)
+    with suppress(SeshError):
+        in_pieces(parser.feed, data)
 
 
 def _requirement(text: str) -> None:

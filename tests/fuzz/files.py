@@ -350,11 +350,11 @@ def _noted() -> Iterator[Check]:
             _put(home, ".recent", case)
             _put(home, f".env.{_ID}", case)
             shown = Shown("/dev/pts/1")
-            json.dumps(shown.positions)
-            for session in [*shown.positions, _ID]:
-                assert shown.since(session).isprintable()
-            shown.leave(_ID, 5)
-            assert Shown("/dev/pts/1").positions[_ID] == 5
+            json.dumps(shown.positions(None))
+            for session in [*shown.positions(None), _ID]:
+                assert shown.since(None, session).isprintable()
+            shown.leave(None, _ID, 5)
+            assert Shown("/dev/pts/1").positions(None)[_ID] == 5
             enter.recent()
             paths.remember("work")
             assert paths.recent()[0] == "work"
