@@ -197,7 +197,6 @@ class Relay:
         if client.needs:
             client.notice = f"{client.notice}; {text}" if client.notice else text
             return
-        client.connection.feed(self.log)
         client.connection.queue_rest(self.log)
         self.model.mark(client.position)
         self.clients.set_aside(client, HELD)
