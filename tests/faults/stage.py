@@ -178,7 +178,8 @@ class Run:
             if "\n" in str(error) or "Traceback" in str(error):
                 self.complaints.append(f"not one line: {error}")
             if not os.path.exists(socket_path):
-                return False  # else only the daemon's report was lost
+                return False  # else only the daemon's report was lost, or it is about to end
+            return self.wait_for_end(perhaps=True)
         return self.wait_for_end()
 
     def _appears(self, path: str) -> bool:
@@ -206,8 +207,11 @@ class Run:
             except (SeshError, Complaint):
                 return
 
-    def wait_for_end(self) -> bool:
-        """Somebody waits for the session's end, who has to be told its code; whether the session is there."""
+    def wait_for_end(self, *, perhaps: bool = False) -> bool:
+        """Somebody waits for the session's end, who has to be told its code; whether the session is there.
+
+        `perhaps`: its creator could not be told that it is.
+        """
         for _ in range(3):
             try:
                 self.waiter = wire.connect(self.name)
@@ -223,6 +227,8 @@ class Run:
             except SeshError as error:
                 self.excuse(f"not created: {error}")
                 return False
+        if perhaps and not os.path.exists(os.path.join(self.stage.home.directory, f"{self.name}.sock")):
+            return False
         raise Complaint("nobody can wait for the end")
 
     def attach(self, **hello: Any) -> Person:
