@@ -147,6 +147,26 @@ def test_three_outages_that_are_told_of_leave_each_line_once_and_whole(home: Hom
     assert [int(re.sub(r"\D", "", line)) for line in lines] == list(range(1, last + 1))
 
 
+@pytest.mark.parametrize(
+    "first", [r"\033[?1049h\033[H", r"\033[1;23r\033[24;1Hstatus\033[1;1H"], ids=["alternate", "margins"]
+)
+def test_an_outage_leaves_nothing_on_a_screen_that_no_line_tells_of(home: Home, farm: Farm, first: str) -> None:
+    hasty(home)
+    far = farm.host("box", proxied=True)
+    far.write(
+        "count",
+        f"printf '{first}'; for i in $(seq 3000); do echo line-$i-; [ $((i%100)) = 0 ] && sleep 0.1; done; sleep 900",
+    )
+    terminal = attached(home, "@box", "work")
+    terminal.type("clear; bash count\r")
+    shows(terminal, "line-1000-")
+    long_outage(terminal, far)
+    shows(terminal, "line-3000-", 30)
+    wanted = far.sesh("--screen", "work").stdout.splitlines()
+    terminal.wait_until(lambda: terminal.screen()[: len(wanted)] == wanted, what="the screen over there")
+    assert LOST not in terminal.text()
+
+
 @pytest.mark.parametrize("key", [DETACH, b"echo a''nother\r"])
 def test_keys_count_while_the_last_output_of_a_lost_link_is_shown(home: Home, farm: Farm, key: bytes) -> None:
     far = farm.host("box", proxied=True)
