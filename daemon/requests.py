@@ -229,7 +229,7 @@ def send(daemon: Daemon, request: Request) -> None:
         pump.type(writer, data, taken)
 
 
-@_request
+@_action
 def answer(daemon: Daemon, request: Request) -> None:
     """Types as `send` does, if the session waits for that (`answering`); with `probe` it only says what is asked."""
     from sesh.daemon import answering

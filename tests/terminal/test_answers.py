@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ import pytest
 
 from sesh import wire
 from sesh.api import Session
-from sesh.errors import Refused
+from sesh.errors import Refused, TimedOut
 from sesh.ops import send
 from sesh.ops.caller import Caller
 from sesh.ops.target import Target
@@ -97,6 +98,22 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
         with pytest.raises(Refused, match="nothing was typed"):
             connection.answer(9)
     asks(sesh, "DELETE ALL?")
+    assert got(sesh) == []
+
+
+def test_an_answer_that_was_given_up_is_not_typed(sesh: Sesh) -> None:
+    asking(sesh)
+    daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
+    with wire.connect("job") as connection:
+        connection.send(wire.greeting("request"))
+        connection.expect_welcome()
+        os.kill(daemon, signal.SIGSTOP)
+        connection.send(wire.asking("answer", 1, b"y", whole=True))
+        with pytest.raises(TimedOut):
+            connection.answer(1, time.monotonic() + 0.05)
+        assert connection.begun == -1
+        os.kill(daemon, signal.SIGCONT)
+    assert sesh("--screen", "job").stdout.strip() == "may I run: make test?"
     assert got(sesh) == []
 
 
