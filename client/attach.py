@@ -139,7 +139,7 @@ class _Client:
         hello = self._hello(result, lost.host)
         since = lost.position - self.display.unfinished()  # more, where a notice has interrupted a character
         hello |= {"client": self._token, "id": lost.session_id, "since": since}
-        redraw = protocol.frame(protocol.REDRAW) if self.display.row_lost else b""
+        redraw = protocol.frame(protocol.REDRAW) if self.display.row_lost or reconnector.logged_in else b""
         self._attachment = lost.reconnected(result, wire.greeting("attach", **hello) + redraw)
         self._attachment.watch_link(reconnect, self._backoff)
         return None

@@ -493,7 +493,7 @@ class Attachment:
             self.display.uncover()
             self._send(b"".join(self._input.resume(int(self.welcome.get("last_input") or 0), time.monotonic())))
         if self.dropping:
-            self.notices.first = "more was typed than is kept: the rest was dropped"
+            self._show_notice("more was typed than is kept: the rest was dropped")
 
     def _handle_message(self, kind: int, message: dict[str, Any]) -> None:
         """Handle one of the frames whose payload is JSON."""

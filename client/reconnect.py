@@ -31,8 +31,8 @@ class Reconnector:
     ) -> None:
         self.attachment, self.display, self._reconnect, self._since = attachment, display, reconnect, since
         self._backoff = backoff
-        self.notice_shown = False
-        """Whether a notice covers a row of the screen, which then has to be redrawn."""
+        self.notice_shown = self.logged_in = False
+        """`logged_in`: the person was asked to log in on the terminal, which then shows nothing of the session."""
 
     def run(self) -> Outcome | wire.Connection:
         """Wait for the new connection; the outcome of the attachment where there is none."""
@@ -53,7 +53,7 @@ class Reconnector:
         if isinstance(result, LoginRefused):
             from sesh.client.login import Login
 
-            self.notice_shown = True
+            self.logged_in = True
             result = Login(attachment, self.display, lambda: self._attempt(ask=True)).run(result)
         return self._outcome_or_connection(result)
 
@@ -75,7 +75,6 @@ class Reconnector:
                 attempts.give_up()
                 return outcome
         attempts.close()
-        self.notice_shown = self.notice_shown or attachment.dropping  # another one is due with the screen
         return attempts.result
 
     def _notice(self, attempts: Attempts) -> str:
