@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _SECONDS = 3.0
 """How long a line stays, unless a key is pressed."""
+_LONGEST = 4096
+"""Characters of all lines that came while one is shown."""
 
 
 class Notices:
@@ -43,7 +45,7 @@ class Notices:
 
     def held(self, text: str) -> None:
         """The daemon sends nothing from here on: show its line."""
-        self._lay(f"{self._text}; {text}" if self.until else text, held=True)
+        self._lay((f"{self._text}; {text}" if self.until else text)[:_LONGEST], held=True)
 
     def _lay(self, text: str, *, held: bool) -> None:
         self._text = text

@@ -61,11 +61,11 @@ def message(kind: int, text: bytes) -> bytes:
 def test_a_reload_that_cannot_begin_leaves_no_descriptor(work: Daemons, python: str) -> None:
     """posix_spawn raises ValueError for a NUL, and its pipe stayed open."""
     pid = work.ask("work", "status")["session"]["daemon_pid"]
-    before = os.listdir(f"/proc/{pid}/fd")
+    before = len(os.listdir(f"/proc/{pid}/fd"))  # perhaps with the connection just closed
     for _ in range(5):
         with pytest.raises(Refused, match="cannot execute"):
             work.ask("work", "reload", python=python, path=["x\0"])
-    wait_until(lambda: os.listdir(f"/proc/{pid}/fd") == before, what="as many descriptors as before")
+    wait_until(lambda: len(os.listdir(f"/proc/{pid}/fd")) <= before, what="no more descriptors than before")
 
 
 MALFORMED = [

@@ -278,7 +278,7 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
 
 
 BORN = ("fork", "forked", "claim", "claimed", "start", "started")
-"""The steps of a newborn; BEGUN comes before `start`."""
+"""The steps of a newborn; BEGUN comes once the directory is locked, before `claimed`."""
 JOB = ("sh", "-c", "echo x >>ran; exec sleep 100")
 CREATIONS: dict[str, tuple[str, ...]] = {
     "job": ("--exec", "work", "--", *JOB),
@@ -316,7 +316,7 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(home: Ho
                 err.seek(0)
                 said = err.read()
             go_on(home)
-            if step in ("start", "started"):
+            if step in ("claimed", "start", "started"):
                 wait_until(lambda: lines(home, "ran") == 1, what="the command of a session that had begun")
                 assert killed or (code, "began to start it" in said) == (255, True), (verb, said)
                 home.sesh("--kill", "work")  # where its own time is not over
