@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 
-from sesh import config, gate, names, platform, protocol, toml_positions, wording
+from sesh import config, gate, names, paths, platform, protocol, toml_positions, wording
 from sesh.cli import complete, jobs
 from sesh.cli.console import Keys
 from sesh.client import hint, notification
@@ -36,7 +36,7 @@ from sesh.daemon.pty.queries import QUERIES, QueryScanner
 from sesh.daemon.pty.replies import ReplyFilter
 from sesh.daemon.shell import history, wrapper
 from sesh.errors import SeshError
-from sesh.ops import layout, matching, search, shell
+from sesh.ops import enter, layout, matching, search, shell
 from sesh.ops.caller import Caller
 from sesh.ops.follow import log as event_log
 from sesh.ops.matching import Pattern
@@ -46,7 +46,7 @@ from sesh.remote.deploy import bundle, deploy, survey
 from sesh.remote.ssh import destination, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync import push, sync
-from sesh.store import checkpoints, listing, records
+from sesh.store import checkpoints, listing, records, results
 from sesh.vt.emulator import Emulator
 from sesh.vt.lines import LineReader
 from sesh.vt.render.clean_screen import replay_safe
@@ -356,7 +356,7 @@ SENT = [
     *pure("replies", _TYPED, _replied(expected=False), _replied(expected=True)),
     *pure("typed line", _TYPED, lambda data: TypedLine().add(data, None)),
     *pure("input to send", _TYPED, _kept),
-    *pure("predictor", _TYPED, _guessed),
+    *pure("predictor", _TYPED, _guessed, longest=_READ_SIZE),
 ]
 
 # -- what a peer sends
@@ -533,6 +533,16 @@ def _checkpoint() -> None:
     checkpoints.read(_ID)
 
 
+def _hosts() -> None:
+    known.all()
+    known.damage()
+
+
+def _recent() -> None:
+    enter.recent()
+    paths.recent()
+
+
 FILES = [
     *pure("TOML", _TOML, _text(toml_positions.read)),
     *pure("--import", _JSON, lambda data: layout.parse(data, "FILE"), covers=("import",)),
@@ -544,7 +554,15 @@ FILES = [
         "event log", _JSON, ".local/state/sesh/events.jsonl", lambda: event_log(Caller()), "eventlog", most=_OWN_TIME
     ),
     _file("names of a host", _JSON, ".local/state/sesh/remotes/host.names", lambda: complete._cached("host")),
-    _file("known hosts", _JSON, ".local/state/sesh/remotes/host.json", lambda: (known.all(), known.damage())),
+    _file("known hosts", _JSON, ".local/state/sesh/remotes/host.json", _hosts, "remotes"),
+    _file("result", _JSON, f".sesh/.results/{_ID}.json", lambda: (results.every(), results.damage()), "results"),
+    _file(
+        "names attached last",
+        (b"work\n", b"@box work\n", b"@", b" ", b"\n", b"\xff"),
+        ".sesh/.recent",
+        _recent,
+        "notes",
+    ),
     _file("ssh_config", _SSH, ".ssh/config", destination.aliases),
 ]
 FEEDS = {feed.name: feed for part in (PRINTED, EMULATED, SENT, FROM_PEERS, HOSTS, FILES) for feed in part}
