@@ -97,8 +97,8 @@ def welcomed(connection: wire.Connection, name: str, deadline: float | None = No
     except TimedOut as error:
         if error.answered or (deadline is not None and time.monotonic() >= deadline):
             raise
-        message = f"the daemon of {name} does not answer; `$sesh --status {name}` shows its pid"
-        raise Silent(message) from None
+        hint = f"`$sesh --status {name}` shows its pid"
+        raise Silent(f"the daemon of {name} does not answer", hint=hint) from None
 
 
 def described(answer: dict[str, Any]) -> Summary:
