@@ -331,7 +331,7 @@ class Tokenizer:
                 return len(data)  # more of what is not kept, usually an image
             text = pending + text
             self.pending = ""
-        divisible = until is not None and len(data) > SMALL
+        divisible = until is not None
         if divisible and "\ufffd" in text:
             return self._feed_small(data, until, pending, state)
         found = TOKEN.findall(text)
