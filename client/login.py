@@ -90,10 +90,11 @@ class Login:
         Raises KeyboardInterrupt, with its number, at a signal that ends the client.
         """
         terminal = self._attachment.terminal
-        handlers = {signal.SIGTSTP: signal.signal(signal.SIGTSTP, signal.SIG_DFL)}
-        for number in EXIT_SIGNALS:
-            handlers[number] = signal.signal(number, _interrupt)
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTSTP, *EXIT_SIGNALS)}
         try:
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            for number in EXIT_SIGNALS:
+                signal.signal(number, _interrupt)
             terminal.cooked()
             return self._attempt()
         finally:

@@ -141,8 +141,10 @@ class Requests:
     def _carry_out(self, handler: Handler, request: Request) -> None:
         connection = request.connection
         try:
-            # What does not wait for its answer is carried out even so.
-            if handler in ACTIONS and request.words.get("lasts") is not True and not connection.begin(request.number):
+            words = request.words
+            # A probe changes nothing; what does not wait for its answer is carried out even so.
+            begins = handler in ACTIONS and words.get("probe") is not True and words.get("lasts") is not True
+            if begins and not connection.begin(request.number):
                 return
             handler(self._daemon, request)
         except SeshError as error:

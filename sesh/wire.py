@@ -9,7 +9,7 @@ import stat
 import time
 
 from sesh import __version__, gate, paths, platform, protocol
-from sesh.errors import Lost, ProtocolError, Refused, Silent, TimedOut, Unknown, Unreachable, rebuild
+from sesh.errors import ExitCode, Lost, ProtocolError, Refused, Silent, TimedOut, Unknown, Unreachable, rebuild
 from sesh.lean import socket
 
 TYPE_CHECKING = False
@@ -35,6 +35,10 @@ class Connection:
 
     far = False
     """Whether a host is at the other end, whose text is not to be trusted."""
+    says_begun = True
+    """Whether what is between here and the daemon passes on that a request has begun, whatever its asker does."""
+    given_up = False
+    """Whether nothing more is asked for over it (`give_up`)."""
     led = True
     """Whether a session's daemon is at the other end, as against a bridge that may lead to one."""
 
@@ -126,18 +130,8 @@ class Connection:
         return self._frames.pop(0)
 
     def gone(self) -> bool:
-        """Whether the other side has closed its end, or gives up what it asked for; what came before is kept."""
-        while ready(self.inbound, select.POLLIN, 0.0):
-            try:
-                data = os.read(self.inbound, _READ)
-            except BlockingIOError:
-                break
-            except OSError:
-                return True
-            if not data:
-                return True
-            self._frames += self._decoder.feed(data)
-        return False
+        """Whether the other side has closed its end, or gives up what it asked for."""
+        return hung_up(self.inbound)
 
     def begin(self, request: int) -> bool:
         """Says that a request is going to be carried out, for the side that does it; whether it still is to be.
@@ -153,6 +147,7 @@ class Connection:
 
         Over a link that holds for all that comes until its end, if that is an orderly one.
         """
+        self.given_up = True
         opened = socket.socket(fileno=os.dup(self.outbound))
         try:
             opened.shutdown(socket.SHUT_WR)
@@ -225,7 +220,7 @@ class Connection:
                 raise
             name = self.welcome.get("name")
             message = f"the daemon of {name} began to {verb} and does not say whether it is done"
-            raise Unknown(message, hint=f"to look: $sesh --status {name}") from error
+            raise Unknown(message, hint=f"to look: $sesh --status {name}", exit_code=ExitCode.FAILED) from error
 
     def answer(
         self, asked: int, deadline: float | None = None, output: Callable[[int, bytes], None] | None = None
@@ -247,7 +242,7 @@ class Connection:
         except (TimedOut, Unreachable) as error:
             if error.answered:
                 raise
-            if isinstance(error, Unreachable) and not isinstance(error, Lost):
+            if isinstance(error, Unreachable) and not isinstance(error, Lost) and self.says_begun and not self.broken():
                 raise _too_late() from None  # an orderly end
             if self.far:
                 self.begun = asked  # as far as anybody knows
@@ -389,6 +384,13 @@ def ask(
 ) -> tuple[dict[str, Any], bytes]:
     """One verb to the daemon of `name` over a connection of its own. Raises as `connect` and `Connection.only` do."""
     return connect(name).only(verb, data, timeout=timeout, **words)
+
+
+def hung_up(descriptor: int) -> bool:
+    """Whether the other side has closed its end for writing, also while what it wrote before still waits: poll(2)."""
+    poll = select.poll()
+    poll.register(descriptor, getattr(select, "POLLRDHUP", 0))
+    return bool(poll.poll(0))
 
 
 def ready(descriptor: int, events: int, deadline: float | None, audience: int = -1) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from errno import EAGAIN
 
-from sesh import protocol
+from sesh import protocol, wire
 from sesh.daemon.pty.replies import ReplyFilter
 from sesh.lean import deque
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     Size = tuple[int, int, int, int]
 
 _READ = 1 << 16
-_LOOKS = 64
-"""How many blocks are read to see whether the other side has gone."""
 _SMALL = 2 << 10
 """A block up to this size is copied behind its header, which is faster than sending both with `sendmsg`."""
 
@@ -135,17 +133,8 @@ class Connection:
         """
         self.queue(protocol.numbered(protocol.BEGUN, request, b""))
         self.flush()
-        for _ in range(_LOOKS):
-            try:
-                data = self.socket.recv(_READ)
-            except OSError as error:
-                if error.errno == EAGAIN:
-                    break
-                data = b""
-            if not data:
-                self.fail()
-                break
-            self.backlog += self.decoder.feed(data)
+        if not self.closed and wire.hung_up(self.socket.fileno()):
+            self.fail()
         return not self.closed
 
     def queue(self, *parts: bytes | memoryview) -> None:

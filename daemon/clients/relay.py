@@ -195,7 +195,7 @@ class Relay:
         """
         text = text[:MAX_NOTICE]
         if client.needs:
-            client.notice = f"{client.notice}; {text}" if client.notice else text
+            client.notice = (f"{client.notice}; {text}" if client.notice else text)[:MAX_NOTICE]
             return
         client.connection.queue_rest(self.log)
         self.model.mark(client.position)

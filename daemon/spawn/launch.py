@@ -14,7 +14,7 @@ import time
 
 from sesh import lean, names, paths, wire
 from sesh.daemon.spawn.daemonize import HELD, fork, python, reap
-from sesh.errors import Refused, SeshError, Silent, TimedOut, Unknown, Unreachable, no_process
+from sesh.errors import ExitCode, Refused, SeshError, Silent, TimedOut, Unknown, Unreachable, no_process
 from sesh.lean import socket
 from sesh.platform import LINUX
 from sesh.quitkey import quit_key
@@ -174,6 +174,9 @@ def _wait_until_ready(connection: wire.Connection, spec: Spec, deadline: float |
             if name := _made(connection):
                 made = f"interrupted; {name} is there already and goes on; `$sesh --kill {name}` ends it"
                 raise KeyboardInterrupt(made) from None
+        if connection.begun == 0:
+            made = f"interrupted; {spec['name']} may have been created; `$sesh` lists the sessions"
+            raise KeyboardInterrupt(made) from None
         raise
     return connection
 
@@ -192,7 +195,9 @@ def _not_ready(connection: wire.Connection, spec: Spec, error: SeshError) -> Ses
     name = spec["name"]
     if connection.begun == 0:
         return Unknown(
-            f"the daemon of {name} began to start it and does not say more", hint="`$sesh` lists the sessions"
+            f"the daemon of {name} began to start it and does not say more",
+            hint="`$sesh` lists the sessions",
+            exit_code=ExitCode.UNKNOWN if spec.get("job") else ExitCode.FAILED,
         )
     if not isinstance(error, TimedOut):
         return error

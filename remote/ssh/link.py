@@ -125,9 +125,15 @@ class Link(wire.Connection):
 
     def give_up(self) -> None:
         """As for any connection: the bridge passes it on to its daemon, and all that this has said back."""
+        self.given_up = True
         if self.outbound >= 0:
             os.close(self.outbound)
             self.outbound = -1
+
+    @property
+    def says_begun(self) -> bool:  # type: ignore[override]
+        """Whether the bridge passes on that a request has begun, whatever its asker does; earlier ones do not."""
+        return "begun" in (self.remote_info.get("can") or ())
 
     def abort(self) -> None:
         """Kill the command that carries the link, from another thread: a reader of the link sees its end."""
@@ -135,6 +141,8 @@ class Link(wire.Connection):
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
         """As for any connection; with a `keepalive` it raises Lost where the link broke."""
+        if self.given_up:
+            raise Unreachable("nothing more is asked for over this link")
         try:
             super().send(data, deadline)
         except Unreachable as error:
@@ -169,6 +177,8 @@ class Link(wire.Connection):
         """Send a PING. Raises Lost after too long a silence."""
         if not keepalive.check(now):
             raise Lost(f"the link to @{self.destination.host} went silent")
+        if self.given_up:
+            return
         try:
             super().send(protocol.frame(protocol.PING), now + 1)
         except (TimedOut, Unreachable):

@@ -69,7 +69,10 @@ def check_refusals(destination: Destination, since: float) -> None:
     except FileNotFoundError:
         return
     if refused and not is_alive(destination):
-        agent, _, printed = (paths.read_own(path, _LARGEST_REFUSAL) or b"").decode("utf-8", "replace").partition("\n")
+        note = paths.read_own(path, _LARGEST_REFUSAL)
+        if note is None:
+            return  # another process has logged in
+        agent, _, printed = note.decode("utf-8", "replace").partition("\n")
         if agent == _agent():
             raise ssh.failure(destination, printed)
 

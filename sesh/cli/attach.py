@@ -293,6 +293,7 @@ def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, j
     """
     from sesh.client.attach import attach as run
     from sesh.ops.target import HostTarget
+    from sesh.quitkey import quit_key
     from sesh.remote import eventlog, known
 
     name = data["name"] if isinstance(data["name"], str) else "NAME"
@@ -319,6 +320,7 @@ def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, j
     except BaseException:
         through.close()
         raise
+    quit_key.disarm()
     name, host = str(answer["name"]), target.destination.host
     if here is not None:
         through.close()

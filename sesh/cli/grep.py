@@ -155,7 +155,7 @@ def page(lines: Sequence[str], place: str) -> None:
         words += ["-R", place]
     before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the pager's
     try:
-        with subprocess.Popen([program, *words[1:]], stdin=subprocess.PIPE) as pager:
+        with subprocess.Popen([program, *words[1:]], stdin=subprocess.PIPE, env=programs.environment()) as pager:
             try:
                 pager.communicate("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
             except BrokenPipeError:

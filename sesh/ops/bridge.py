@@ -102,7 +102,7 @@ def _welcome(near: wire.Connection) -> Origin:
         kind, payload = near.receive()
     described = protocol.parse(payload).get("near")
     facts: dict[str, Any] = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home()}
-    facts["can"] = ["session_id", "op"]
+    facts["can"] = ["session_id", "op", "begun"]
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
     near.send(protocol.message(protocol.WELCOME, facts))
@@ -119,8 +119,6 @@ def _request(near: wire.Connection, origin: Origin, asked: dict[str, Any]) -> wi
         asks=asked.get("asks") is True,
         answers=[str(answer)[:1] for answer in answers] if isinstance(answers, list) else [],
     )
-    if _gone(near):
-        raise Unreachable("nobody waits for this any more")
     if asked.get("verb") == "op":
         _carried_out(near, number, lambda send: _op(caller, number, str(asked.get("op")), data, send))
         return None
@@ -136,13 +134,6 @@ def _request(near: wire.Connection, origin: Origin, asked: dict[str, Any]) -> wi
             near.send(frame)
         near.send(protocol.message(protocol.RESPONSE, {"id": number, "ok": True, **answer}))
     return through
-
-
-def _gone(near: wire.Connection) -> bool:
-    """Whether the other side has gone: what it has asked for before is not begun."""
-    poll = select.poll()
-    poll.register(near.inbound, getattr(select, "POLLRDHUP", 0))
-    return bool(poll.poll(0))
 
 
 def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:

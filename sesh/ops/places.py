@@ -139,7 +139,14 @@ def _of_zoxide() -> list[str]:
         return []
     words = [program, "query", "-l"]
     try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False)
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
+            env=programs.environment(),
+        )
     except (OSError, subprocess.TimeoutExpired):
         return []
     return [os.fsdecode(line) for line in done.stdout.splitlines()[:MOST]]

@@ -246,8 +246,7 @@ def _reload(name: str) -> None:
         if "reload" not in (find.welcomed(connection, name).get("can") or ()):
             message = f"{name} runs an older sesh that this one cannot take over; it goes on unchanged"
             raise Refused(message, hint="to renew it, end it and start it again")
-        connection.send(wire.asking("reload", 1, python=sys.executable, path=path), deadline)
-        connection.answer(1, deadline)
+        connection.request("reload", deadline=deadline, python=sys.executable, path=path)
 
 
 # -- ending

@@ -144,7 +144,7 @@ def _answered(
             interrupt()
             raise
         except TimedOut as error:
-            if error.answered or connection.begun != _RUN or late > grace:
+            if error.answered or connection.begun != _RUN or connection.given_up or late > grace:
                 raise
             return answer(_BEGUN_GRACE)
 
