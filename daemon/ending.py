@@ -193,7 +193,7 @@ class Ending:
             session.faults.guard(records.forget_ended, "the oldest sessions that have ended")
         elif not session.facts["keep"]:
             session.faults.guard(self._host.release, "the release")
-        self.done = True
+        self.done = session.model.ended = True
         self._since = time.monotonic()  # a client that was slow before has time to take the rest, and the result
         for connection, request in self._requests:
             connection.respond(request)

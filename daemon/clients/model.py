@@ -89,6 +89,8 @@ class Model:
         self._behind_since: float | None = None
         """Since when it has been behind."""
         self._slice = 16 << 10
+        self.ended = False
+        """Whether the program has ended, so that the log grows no more."""
         self._fed, self._spent = 0.0, 0.0
         """Bytes that the last slices held, and the processor time in seconds that they took; older ones count less."""
         self._examined, self._not_plain = log.base, 0
@@ -110,6 +112,11 @@ class Model:
             self._emulator = Emulator(*self._initial_size)
             self._emulator.set_cell(self._cell)
         return self._emulator
+
+    @property
+    def in_image(self) -> bool:
+        """Whether the emulator is in the midst of an image that will go on."""
+        return self.emulator.in_image and not self.ended
 
     @property
     def lag(self) -> int:

@@ -162,7 +162,7 @@ class Relay:
         left = False
         for client in waiting:
             if not model.lag:
-                if client.needed_at == _AFTER_IMAGE and model.emulator.in_image:
+                if client.needed_at == _AFTER_IMAGE and model.in_image:
                     continue
                 if client.needs != REPAINT or client.position >= model.position:
                     self._send_screen(client)
@@ -278,7 +278,7 @@ class Relay:
         if model.lag:  # what lies between here and the log's head will reach it as another screen
             client.left_at = client.position
             client.needs, client.needed_at = RESYNC, time.monotonic() - ATTACH_TIME + BEHIND_TIME
-        elif emulator.in_image:  # the rest of it would be text, and nobody knows where the cursor is behind it
+        elif model.in_image:  # the rest of it would be text, and nobody knows where the cursor is behind it
             client.left_at = client.position
             client.needs, client.needed_at = RESYNC, _AFTER_IMAGE
             model.mark(client.position)

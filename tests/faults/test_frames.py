@@ -7,6 +7,7 @@ import json
 import os
 import random
 import resource
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -178,6 +179,29 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(work: D
     finally:
         for connection in crowd:
             connection.close()
+
+
+def test_changes_that_are_asked_for_without_end_are_read_no_faster_than_they_are_made(work: Daemons) -> None:
+    """To look whether the asker had gone, the daemon read ahead: 8 s of requests took it 750 MB."""
+    pid = work.ask("work", "status")["session"]["daemon_pid"]
+    requests = b"".join(wire.asking("label", number, set={"k": "v"}) for number in range(60_000))
+    with wire.connect("work") as connection:
+        connection.hello("request")
+        before, peak = resident(pid), 0
+        connection.send(requests[:1_000])
+        reader = threading.Thread(target=lambda: connection.answer(59_999))
+        reader.start()
+        connection.send(requests[1_000:])
+        while reader.is_alive():
+            peak = max(peak, resident(pid))
+            reader.join(0.01)
+    assert peak - before < 8 << 20
+
+
+def test_a_malformed_frame_behind_a_change_costs_its_connection(work: Daemons) -> None:
+    with wire.connect("work") as connection:
+        connection.send(HELLO + wire.asking("label", 1, set={"k": "v"}) + b"\x01\xff\xff\xff\xff")
+        assert closed(connection)
 
 
 def test_r17_another_major_version_is_refused_in_one_line_and_harms_nothing(work: Daemons) -> None:

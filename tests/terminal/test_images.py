@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Terminal
+from tests.support import Home, Terminal, wait_until
 
 Open = Callable[..., Terminal]
 _NOISE = random.Random(7).randbytes(760_000)
@@ -67,3 +67,12 @@ def test_who_attaches_in_the_midst_of_an_image_gets_nothing_of_it(home: Home, te
     third.wait_for("after")
     assert second.screen() == third.screen()
     assert [line.strip() for line in second.screen()[:8]] == ["top", "before", "", "", "", "", "after", ""]
+
+
+def test_a_program_that_ends_within_an_image_lets_its_client_go(home: Home, terminal: Open) -> None:
+    """The client waited for a screen behind the image, and for its end without end."""
+    assert home.sesh("--open", "work", "--", "sh", "-c", r"printf '\033Pq#0;2;0;0;0'; read x; exit 3").code == 0
+    watcher = terminal("work")
+    wait_until(lambda: home.sesh("--status", "work", "--json").json()["attached"] == 1)
+    assert home.sesh("--send", "work", "", "--enter").code == 0
+    assert watcher.exit_code() == 3
