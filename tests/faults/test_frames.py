@@ -184,7 +184,7 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(work: D
 def test_changes_that_are_asked_for_without_end_are_read_no_faster_than_they_are_made(work: Daemons) -> None:
     """To look whether the asker had gone, the daemon read ahead: 8 s of requests took it 750 MB."""
     pid = work.ask("work", "status")["session"]["daemon_pid"]
-    requests = b"".join(wire.asking("label", number, set={"k": "v"}) for number in range(60_000))
+    requests = b"".join(wire.asking("detach", number, which="others") for number in range(60_000))
     with wire.connect("work") as connection:
         connection.hello("request")
         before, peak = resident(pid), 0
