@@ -410,9 +410,7 @@ class Server:
         try:
             self.listener.rename(name, lambda: session.change(name=name), lambda: self._leave_name(old))
         except OSError as error:
-            if session.name != old:  # its record is there, and its socket stayed
-                session.facts["name"] = old
-                session.faults.guard(os.unlink, "the removal of a record", paths.record_path(name))
+            session.facts["name"] = old
             raise Refused(f"cannot rename {old}: {error.strerror}; nothing was changed") from error
         if not session.running:
             session.faults.guard(lambda: results.rename(session.facts["id"], name), "the result")

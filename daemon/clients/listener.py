@@ -89,9 +89,13 @@ class Listener:
             if os.path.lexists(paths.record_path(name)):
                 raise paths.taken(name)
             clear(name)
-            if record is not None:
-                record()
-            os.rename(self._path(self.name), self._path(name))
+            try:
+                if record is not None:
+                    record()
+                os.rename(self._path(self.name), self._path(name))
+            except BaseException:
+                _forget_record(name)  # it may be there, although to write it failed
+                raise
             self.name = name
             if done is not None:
                 done()
@@ -171,6 +175,13 @@ class Listener:
                 pass  # it was not even made
             raise
         return opened, (found.st_dev, found.st_ino)
+
+
+def _forget_record(name: str) -> None:
+    try:
+        os.unlink(paths.record_path(name))
+    except OSError:
+        return  # it is not there, or the first failure says why
 
 
 def clear(name: str) -> None:

@@ -165,6 +165,20 @@ def test_a_name_whose_daemon_lives_without_its_socket_is_taken(directory: str, m
     assert woken == [os.getppid()]
 
 
+def test_a_rename_whose_record_cannot_be_written_whole_leaves_the_name_free(directory: str) -> None:
+    listener = Listener("work")
+
+    def fails() -> None:
+        Path(paths.record_path("other")).write_text("{}")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        listener.rename("other", fails)
+    assert (listener.name, os.path.lexists(paths.record_path("other"))) == ("work", False)
+    listener.rename("other")
+    listener.release()
+
+
 def test_a_rename_moves_the_socket_and_respects_who_is_there(directory: str) -> None:
     one, two = Listener.claim("one"), Listener.claim("two")
     with pytest.raises(Exists):
