@@ -368,7 +368,8 @@ class Session:
             self.exit_code = SIGNAL_BASE + self.exit_signal
         else:
             self.exit_code = os.WEXITSTATUS(status)
-        self.activity.ended(failed=bool(self.exit_code) and not self.ended_on_request)
+        failed = bool(self.exit_code) and not self.ended_on_request
+        self.faults.guard(lambda: self.activity.ended(failed=failed), "how the session stands")
 
     def result(self) -> dict[str, Any]:
         """How the program ended, for those who wait for it."""
