@@ -24,6 +24,7 @@ _ERASED = re.compile(rb"\x1b\[0?J")
 _ERASED_LINE = re.compile(rb"\r(?:\x1b\[[0-9;:]*m)*\x1b\[0?J\Z")
 _TOKEN = re.compile(rb"(?P<sequence>" + _SEQUENCE + rb") | (?P<text>[^\x00-\x1f\x7f]+) | .", re.VERBOSE | re.DOTALL)
 _LONGEST_PEN = 256
+_BACKGROUND = re.compile(rb"[\[;](?:4[0-8]|10[0-7])")
 
 
 class Hint:
@@ -64,6 +65,9 @@ class Hint:
             return [(b"", data, b"")]
         erasing, rest = data[:end], data[end:]
         self._follow(erasing)
+        if _BACKGROUND.search(self._pen):  # what is erased has this colour, and the line would take it away
+            self.shown = False
+            return [(b"", data, b"")]
         drawn = self._drawn(self._row) if self._row is not None and _ERASED_LINE.search(erasing) else b""
         self._follow(rest)
         if drawn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sesh.client.hint import Hint
@@ -41,6 +41,7 @@ def state(terminal: Emulator) -> dict[str, object]:
 
 @settings(deadline=None)
 @given(BLOCKS)
+@example([b"\x1b[44;1m\r\x1b[J"])
 def test_what_stays_is_what_the_program_has_printed(blocks: list[bytes]) -> None:
     terminal, own = hinted(blocks)
     alone = Emulator(COLUMNS, ROWS)
