@@ -31,8 +31,10 @@ class Reconnector:
     ) -> None:
         self.attachment, self.display, self._reconnect, self._since = attachment, display, reconnect, since
         self._backoff = backoff
-        self.notice_shown = self.logged_in = False
-        """`logged_in`: the person was asked to log in on the terminal, which then shows nothing of the session."""
+        self.notice_shown = False
+        """Whether the person was told of the lost link."""
+        self.logged_in = False
+        """Whether the person was asked to log in on the terminal, which then shows nothing of the session."""
 
     def run(self) -> Outcome | wire.Connection:
         """Wait for the new connection; the outcome of the attachment where there is none."""

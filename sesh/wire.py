@@ -139,6 +139,8 @@ class Connection:
         Who gives up shuts its end down first, and looks for BEGUN then (`give_up`): either it is seen to have gone, or
         it sees that the request has begun. Raises Unreachable.
         """
+        if self.gone():
+            return False
         self.send(protocol.numbered(protocol.BEGUN, request, b""))
         return not self.gone()
 

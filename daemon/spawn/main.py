@@ -175,7 +175,7 @@ def _set_up(spec: Spec, creator: wire.Connection) -> tuple[Session, Listener]:
 
 def _begin(creator: wire.Connection) -> None:
     """Says that the session begins. Raises Interrupted where the creator has gone, or has given up."""
-    if creator.gone() or not creator.begin(0):
+    if not creator.begin(0):
         raise Interrupted("its creator does not want the session any more")
 
 

@@ -252,6 +252,15 @@ class Doubted:
         self.asked += 1
         self.question = question
 
+    def fail(self) -> None:
+        """Race the link once, with attempts that bring no other."""
+        self.race.doubt(0.0)
+        self.race.run()
+        attempts = self.race.attempts
+        assert attempts is not None
+        wait_until(lambda: attempts.result is not None)
+        assert self.race.won() is None
+
     def won(self) -> wire.Connection | Exception:
         found: list[wire.Connection | Exception] = []
 
@@ -324,12 +333,7 @@ def test_an_answer_counts_also_where_it_comes_at_once(monkeypatch: pytest.Monkey
 def test_where_somebody_would_be_asked_the_link_is_only_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     doubted = Doubted(monkeypatch, raised(Refused("nobody is asked")))
     monkeypatch.setattr(race, "ASK_EVERY", 0.0)
-    doubted.race.doubt(0.0)
-    doubted.race.run()
-    attempts = doubted.race.attempts
-    assert attempts is not None
-    wait_until(lambda: attempts.result is not None)
-    assert doubted.race.won() is None
+    doubted.fail()
     doubted.race.doubt(0.0)
     assert doubted.asked == 2
     assert doubted.race.due == 0
@@ -338,12 +342,7 @@ def test_where_somebody_would_be_asked_the_link_is_only_asked(monkeypatch: pytes
 def test_a_refusal_is_kept_until_the_link_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = LoginRefused("box asks")
     doubted = Doubted(monkeypatch, raised(refusal, ZeroDivisionError()))
-    doubted.race.doubt(0.0)
-    doubted.race.run()
-    attempts = doubted.race.attempts
-    assert attempts is not None
-    wait_until(lambda: attempts.result is not None)
-    assert doubted.race.won() is None
+    doubted.fail()
     assert doubted.race.take() is refusal
     doubted.race.heard()
     assert doubted.race.take() is None
