@@ -342,11 +342,12 @@ def _notes(rng: random.Random) -> bytes:
 
 @contextmanager
 def _noted() -> Iterator[Check]:
-    with own_home() as home, mock.patch.object(platform, "start_time", return_value="1"):
+    alone = mock.patch.object(os, "getsid", return_value=os.getpid())  # the leader may be of another pid namespace
+    with own_home() as home, alone, mock.patch.object(platform, "start_time", return_value="1"):
 
         def check(case: bytes) -> None:
             """What is not of its form counts as nothing, and is written anew."""
-            _put(home, f".terminal.{os.getsid(0)}", b"/dev/pts/1\t1\n" + case)
+            _put(home, f".terminal.{os.getpid()}", b"/dev/pts/1\t1\n" + case)
             _put(home, ".recent", case)
             _put(home, f".env.{_ID}", case)
             shown = Shown("/dev/pts/1")

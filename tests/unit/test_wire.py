@@ -333,12 +333,23 @@ def test_an_answer_that_comes_as_its_request_is_given_up_is_the_answer(pair: Pai
     assert connection.request("label", deadline=soon())[0]["done"] == 7
 
 
-@pytest.mark.parametrize("gone", [False, True])
-def test_who_begins_sees_whether_the_asker_has_given_up_and_loses_nothing_that_it_sent(pair: Pair, gone: bool) -> None:
+@pytest.mark.parametrize("gives_up", ["never", "before", "as BEGUN is sent"])
+def test_who_begins_sees_whether_the_asker_has_given_up_and_loses_nothing_that_it_sent(
+    pair: Pair, gives_up: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connection, far = pair
     far.sendall(protocol.frame(protocol.PING, b"x"))
-    if gone:
+    whole = connection.send
+
+    def send(frame: bytes) -> None:
         far.shutdown(socket.SHUT_WR)
-    assert connection.begin(3) is not gone
-    assert far.recv(100) == protocol.numbered(protocol.BEGUN, 3, b"")
+        whole(frame)
+
+    if gives_up == "before":
+        far.shutdown(socket.SHUT_WR)
+    elif gives_up == "as BEGUN is sent":
+        monkeypatch.setattr(connection, "send", send)
+    assert connection.begin(3) is (gives_up == "never")
+    connection.give_up()  # far reads to an end
+    assert far.recv(100) == (b"" if gives_up == "before" else protocol.numbered(protocol.BEGUN, 3, b""))
     assert connection.receive(soon(5)) == (protocol.PING, b"x")

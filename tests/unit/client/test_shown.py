@@ -15,6 +15,8 @@ TTY = "/dev/pts/of-a-test"
 @pytest.fixture(autouse=True)
 def directory(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", os.path.join(tmp_path, "sesh"))
+    # The leader of the tests' session may be of another pid namespace, and has no pid then.
+    monkeypatch.setattr(os, "getsid", lambda _: os.getpid())
 
 
 def test_a_host_learns_of_its_own_sessions_alone() -> None:
