@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 
 from tests.support import processes
 from tests.support.terminal import Terminal
+from tests.support.tools import ROOT
 
 PROMPT = "ready>"  # a blank follows it
 
@@ -31,6 +33,16 @@ _FILES = {
     # fish generates completions from manual pages, for seconds, in a home that has none.
     ".local/share/fish/generated_completions/none.fish": "",
 }
+
+# As an installed sesh is started: without `site`, which takes as long again as most verbs.
+_LAUNCHER = f"""#!{sys.executable} -IS
+import sys
+
+sys.path += {[ROOT, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]!r}
+from sesh.__main__ import start
+
+start()
+"""
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,6 @@ class Home:
         self.directory = os.path.join(self.path, ".sesh")
         self.strict = True
         self.patience = 5.0
-        self.command = [sys.executable, "-m", "sesh"]
         self._terminals: list[Terminal] = []
         self._started: list[subprocess.Popen[bytes]] = []
         os.makedirs(self.directory, mode=0o700)
@@ -73,7 +84,7 @@ class Home:
         for name, content in _FILES.items():
             self.write(name, content)
         # What is typed inside a session must find the very sesh under test.
-        self.write("bin/sesh", f'#!/bin/sh\nexec {shlex.join(self.command)} "$@"\n', mode=0o755)
+        self.command = [sys.executable, "-IS", self.write("bin/sesh", _LAUNCHER, mode=0o755)]
         self.env = {key: os.environ[key] for key in _KEPT if key in os.environ}
         self.env |= {
             "HOME": self.path,
