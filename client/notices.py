@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 
-from sesh import CALLED, protocol
+from sesh import protocol
+from sesh.about import CALLED
 from sesh.client.display import Display
 
 TYPE_CHECKING = False

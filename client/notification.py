@@ -6,7 +6,7 @@ rxvt-unicode that VTE and foot took over (OSC 777).
 
 from __future__ import annotations
 
-from sesh import CALLED
+from sesh.about import CALLED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

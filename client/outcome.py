@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import CALLED
+from sesh.about import CALLED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

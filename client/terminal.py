@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import select
-import sys
 import termios
 import time
 
+from sesh import platform
 from sesh.errors import Refused
 from sesh.lean import signal
 
@@ -127,11 +126,9 @@ class RawTerminal:
     def size(self) -> tuple[int, int, int, int]:
         """Columns, rows, and width and height in pixels; 0 where unknown."""
         try:
-            found = fcntl.ioctl(self._given_outbound, termios.TIOCGWINSZ, bytes(8))
+            return platform.window_size(self._given_outbound)
         except OSError:
-            found = bytes(8)
-        rows, columns, width, height = (int.from_bytes(found[at : at + 2], sys.byteorder) for at in (0, 2, 4, 6))
-        return columns, rows, width, height
+            return 0, 0, 0, 0
 
     def path(self) -> str:
         """The path of the terminal's device, empty where it has none."""

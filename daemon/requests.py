@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from sesh import CALLED, __version__, bounds, names, paths, protocol
+from sesh import bounds, names, paths, protocol
+from sesh.about import CALLED, __version__
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
 from sesh.errors import Busy, InternalError, Refused, SeshError, UsageError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import PROGRAM, paths, platform, protocol
+from sesh import paths, platform, protocol
+from sesh.about import PROGRAM
 from sesh.daemon.clients.connection import Connection
 from sesh.daemon.clients.handler import ClientHandler
 from sesh.daemon.ending import Ending

@@ -6,9 +6,9 @@ import errno
 import os
 import time
 
-from sesh import __version__, paths, platform
+from sesh import paths, platform
+from sesh.about import __version__
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.clients.model import Model, Packer
 from sesh.daemon.clients.registry import Clients
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.events import Events, Missed
@@ -17,6 +17,7 @@ from sesh.daemon.loop.timers import Timers
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pump import MAX_ANSWERS, Pump
 from sesh.daemon.pty.queries import QUERIES
+from sesh.daemon.screen.model import Model, Packer
 from sesh.errors import SIGNAL_BASE, Refused
 from sesh.lean import deque
 from sesh.store import records
@@ -26,15 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.daemon.checkpoint import Checkpointer
-    from sesh.daemon.clients.connection import Client, Size
+    from sesh.daemon.activity.hooks import Hooks
+    from sesh.daemon.activity.telling import Telling
+    from sesh.daemon.clients.connection import Client
     from sesh.daemon.clients.titles import Titles
-    from sesh.daemon.hooks import Hooks
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.queries import Finding
+    from sesh.daemon.screen.checkpoint import Checkpointer
+    from sesh.daemon.screen.size import Size
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
-    from sesh.daemon.telling import Telling
     from sesh.daemon.waits import Waits
 
 MAX_TITLE = 1024
@@ -294,7 +296,7 @@ class Session:
     def get_hooks(self) -> Hooks:
         """The user's hooks."""
         if self.hooks is None:
-            from sesh.daemon.hooks import Hooks
+            from sesh.daemon.activity.hooks import Hooks
 
             self.hooks = Hooks(self.facts, self.faults, self.clients.__len__)
         return self.hooks
@@ -302,7 +304,7 @@ class Session:
     def get_telling(self) -> Telling:
         """What tells a person that the session needs one."""
         if self.telling is None:
-            from sesh.daemon.telling import Telling
+            from sesh.daemon.activity.telling import Telling
 
             self.telling = Telling(self)
         return self.telling
@@ -324,7 +326,7 @@ class Session:
     def checkpointer(self) -> Checkpointer:
         """Writes the session's checkpoints."""
         if self._checkpointer is None:
-            from sesh.daemon.checkpoint import Checkpointer
+            from sesh.daemon.screen.checkpoint import Checkpointer
 
             self._checkpointer = Checkpointer(
                 self.facts["id"], self.log, self.model, self.timers, self._checkpoint_header

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 
-from sesh import __version__
+from sesh.about import __version__
 from sesh.cli.verbs import EVERYWHERE, VERBS, Verb
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")

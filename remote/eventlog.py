@@ -23,7 +23,8 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import CALLED, lean, paths
+from sesh import lean, paths
+from sesh.about import CALLED
 from sesh.remote import known
 
 _STDERR = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 
-from sesh import CALLED
+from sesh.about import CALLED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -22,6 +22,11 @@ def is_integer(value: object, low: int = 0, high: int = MOST) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
+def clamped(value: object, low: int, high: int, default: int) -> int:
+    """`value` moved within these bounds; `default` where it is no integer."""
+    return min(max(value, low), high) if isinstance(value, int) and not isinstance(value, bool) else default
+
+
 def is_seconds(value: object) -> bool:
     """Whether `value` is a time: 0 or more, and not without end."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LONGEST

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from errno import EAGAIN
 
-from sesh import CALLED
+from sesh.about import CALLED
 
 
 class ExitCode:

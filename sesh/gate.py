@@ -1,7 +1,7 @@
 """The gate: what the other side of a connection says, as data of a known shape and within bounds.
 
 All that comes from a host passes here once, before anything is done with it: the frames whose payload is JSON, and
-what ops answer (`sesh.ops.op_shapes` has their shapes). What does not fit is a ProtocolError; a malformed row of a list
+what ops answer (shapes in `sesh.reach.op_shapes`). What does not fit is a ProtocolError; a malformed row of a list
 is left out and counted. Text from a host (`far`) is cut to its bound and loses what a terminal could act upon. The
 program's own bytes (OUTPUT, SCREEN, the output of a command) are meant for the terminal and pass as they are.
 

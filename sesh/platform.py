@@ -368,6 +368,19 @@ def give_back() -> None:
         return
 
 
+def window_size(terminal: int) -> tuple[int, int, int, int]:
+    """Columns, rows, width and height in pixels of a terminal, 0 where unknown (ioctl_tty(2), TIOCGWINSZ).
+
+    Raises OSError where the descriptor is no terminal.
+    """
+    import fcntl
+    import termios
+
+    packed = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
+    rows, columns, width, height = memoryview(packed).cast("H")
+    return columns, rows, width, height
+
+
 def watch_directory(path: str) -> int:
     """A descriptor that becomes readable when a name appears in a directory (inotify); -1 where there is none."""
     if not LINUX:

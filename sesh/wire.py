@@ -8,7 +8,8 @@ import select
 import stat
 import time
 
-from sesh import __version__, gate, paths, platform, protocol
+from sesh import gate, paths, platform, protocol
+from sesh.about import __version__
 from sesh.errors import ExitCode, Lost, ProtocolError, Refused, Silent, TimedOut, Unknown, Unreachable, rebuild
 from sesh.lean import socket
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
-    from sesh.daemon.pty.reading import Foreground
+    from sesh.daemon.pty.syscalls import Foreground
 
     class Owner(Protocol):
         """The session, as far as its activity needs it."""
@@ -243,7 +243,7 @@ class Activity:
     def _seen(self, silent: float) -> Seen:
         """Asks the terminal and the kernel."""
         from sesh.daemon.activity.rules import Seen
-        from sesh.daemon.pty import reading
+        from sesh.daemon.pty import syscalls
 
         pump = self._owner.pump
         pty, leader = pump.pty, int(self._owner.facts["pid"])
@@ -256,7 +256,7 @@ class Activity:
         prompt = self._stands_at_prompt(pty, group, raw=raw)
         if prompt and group != self._begun:
             return Seen(silent, group=group, prompt=True)
-        found = reading.foreground(group, leader, pty.device)
+        found = syscalls.foreground(group, leader, pty.device)
         asks = prompt or ((found.reads or not found.told) and not raw and (found.reads or not pty.echoes()))
         reads = found.reads or asks
         return Seen(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from errno import EAGAIN
 
-from sesh import protocol, wire
-from sesh.daemon.pty.replies import ReplyFilter
+from sesh import bounds, protocol, wire
+from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.screen.size import clamp_size
 from sesh.lean import deque
 
 TYPE_CHECKING = False
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from sesh.vt.render.viewport import Viewport
     from sesh.vt.screen import Stacks
 
-    Size = tuple[int, int, int, int]
 
 _READ = 1 << 16
 _SMALL = 2 << 10
@@ -308,21 +308,6 @@ REPLAY_LINES, MAX_LINES = 1_000, 1_000_000
 """Lines of scrollback that a client gets by default, and the most that it may request."""
 
 
-def _bounded(value: Any, low: int, high: int, default: int) -> int:
-    """A number that the other side sent, within bounds."""
-    return min(max(value, low), high) if isinstance(value, int) and not isinstance(value, bool) else default
-
-
-def clamp_size(columns: Any, rows: Any, width: Any = 0, height: Any = 0) -> Size:
-    """A terminal's size within what the model can hold (1 to 1,000 columns and rows); 0 means unknown: 80x24."""
-    return (
-        _bounded(columns or 80, 1, 1000, 80),
-        _bounded(rows or 24, 1, 1000, 24),
-        _bounded(width, 0, 0xFFFF, 0),
-        _bounded(height, 0, 0xFFFF, 0),
-    )
-
-
 class Client(Reader):
     """An attached client, made from its HELLO: its terminal, how it is fed, and what it has typed."""
 
@@ -336,7 +321,7 @@ class Client(Reader):
     def __init__(self, connection: Connection, number: int, hello: dict[str, Any]) -> None:
         super().__init__(connection, 0)
         self.number = number
-        self.pid = _bounded(hello.get("pid"), 0, 1 << 31, 0)
+        self.pid = bounds.clamped(hello.get("pid"), 0, 1 << 31, 0)
         self.token = str(hello.get("client") or "")[:64]
         self.tty = "".join(each for each in str(hello.get("tty") or "")[:256] if each.isprintable())
         self.auth_sock = str(hello.get("auth_sock") or "")[:1024]
@@ -369,7 +354,7 @@ class Client(Reader):
         self.needs = ATTACH
         self.needed_at = time.monotonic()
         """Since when it needs what it `needs`."""
-        self.max_lines = _bounded(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
+        self.max_lines = bounds.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES)
         """Lines of scrollback that it gets at most."""
         self.lines = 0
         """Lines of scrollback that come before its next screen."""

@@ -6,19 +6,19 @@ import time
 
 from sesh import protocol
 from sesh.daemon.clients.connection import ASIDE, ATTACH, DRAWN, ENTER, HELD, RAW, REPAINT, RESYNC
-from sesh.daemon.clients.model import CATCH_UP_TIME, EMULATOR_LAG
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED
 from sesh.daemon.pty.output_log import RETAINED
+from sesh.daemon.screen.model import CATCH_UP_TIME, EMULATOR_LAG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sesh.daemon.clients.connection import Client, Reader
-    from sesh.daemon.clients.model import Model
     from sesh.daemon.clients.registry import Clients
     from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.output_log import OutputLog
+    from sesh.daemon.screen.model import Model
 
 FRAME_TIME = 1 / 30
 """Seconds between two screens for a drawn client."""

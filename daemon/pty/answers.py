@@ -7,7 +7,7 @@ forms are those of XTerm's control sequences, DEC's manuals and kitty's keyboard
 
 from __future__ import annotations
 
-from sesh import __version__
+from sesh.about import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import termios
 from sys import byteorder
 
 from sesh import platform
-from sesh.daemon.pty import reading
+from sesh.daemon.pty import syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,18 +89,18 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
     if not edits and kind != DASH:
         return False
     try:
-        call = reading.call_of(f"/proc/{pid}")
+        call = syscalls.call_of(f"/proc/{pid}")
     except OSError:
         return True  # the kernel does not say: the terminal's mode has to do
-    known = reading.calls()
+    known = syscalls.calls()
     if known is None:
         return bool(call)
     if len(call) < 4:
         return False
-    reads = known.get(call[0]) == reading.READ
+    reads = known.get(call[0]) == syscalls.READ
     if kind == DASH and not edits:
         return reads and call[1] == 0 and call[3] > _READ_OF_ONE
-    return kind != BASH if reads else known.get(call[0]) in reading.SEVERAL
+    return kind != BASH if reads else known.get(call[0]) in syscalls.SEVERAL
 
 
 def at_prompt(pty: Pty) -> bool:

@@ -13,7 +13,8 @@ import gc
 import os
 import time
 
-from sesh import PROGRAM, lean, paths, platform, protocol, wire
+from sesh import lean, paths, platform, protocol, wire
+from sesh.about import PROGRAM
 from sesh.daemon.spawn.daemonize import CHANNEL, HELD, detach, leave_session, reset_signals
 from sesh.errors import InternalError, Interrupted, Refused, SeshError
 from sesh.lean import signal, socket
@@ -192,8 +193,8 @@ def refusal(error: OSError) -> Refused:
 
 def _start_session(spec: Spec) -> Session:
     """The session with its program started."""
-    from sesh.daemon.clients.connection import clamp_size
     from sesh.daemon.pty.pty import Pty
+    from sesh.daemon.screen.size import clamp_size
     from sesh.daemon.session import Session
 
     creator = spec["environment"]

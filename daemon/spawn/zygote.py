@@ -16,7 +16,8 @@ import sys
 import time
 
 import sesh
-from sesh import PROGRAM, __version__, lean, paths, platform, protocol, wire
+from sesh import lean, paths, platform, protocol, wire
+from sesh.about import PROGRAM, __version__
 from sesh.daemon.spawn.daemonize import fork, python, reset_signals, spawn_detached
 from sesh.errors import ProtocolError, Refused, TimedOut, Unreachable
 from sesh.lean import signal, socket
@@ -119,8 +120,8 @@ def run(key: str) -> None:
 
 def _preload() -> None:
     """Loads what a daemon needs, fills the caches of its emulator, and keeps the collector from writing to all that."""
-    import sesh.daemon.checkpoint
     import sesh.daemon.pty.answers
+    import sesh.daemon.screen.checkpoint
     import sesh.daemon.server
     import sesh.daemon.shell.shells
     import sesh.daemon.spawn.environment

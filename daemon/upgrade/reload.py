@@ -15,7 +15,8 @@ import os
 import sys
 import time
 
-from sesh import PROGRAM, __version__, paths, platform, protocol
+from sesh import paths, platform, protocol
+from sesh.about import PROGRAM, __version__
 from sesh.daemon.upgrade import state as states
 from sesh.errors import Busy, ExitCode, Refused, SeshError
 from sesh.lean import signal

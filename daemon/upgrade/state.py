@@ -13,9 +13,9 @@ from sesh import protocol
 from sesh.daemon.clients.connection import DRAWN, Client, Connection, Reader
 from sesh.daemon.clients.handler import InputTaken
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import StdinPipe, TypedLine
-from sesh.daemon.pty.replies import ReplyFilter
 from sesh.daemon.requests import SendTaken
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session

@@ -22,7 +22,8 @@ import zipfile
 from email.parser import HeaderParser
 
 import sesh
-from sesh import __version__, paths, programs
+from sesh import paths, programs
+from sesh.about import __version__
 from sesh.errors import Refused
 from sesh.remote.deploy.survey import release, release_numbers
 

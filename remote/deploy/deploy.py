@@ -13,7 +13,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from sesh import PROGRAM, gate
+from sesh import gate
+from sesh.about import PROGRAM
 from sesh.errors import Interrupted, InvalidHost, ProtocolError, Refused, SeshError, Unreachable
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, survey

@@ -14,7 +14,8 @@ import threading
 import time
 from contextlib import ExitStack
 
-from sesh import CALLED, DISTRIBUTION, PROGRAM, gate, protocol, wire
+from sesh import gate, protocol, wire
+from sesh.about import CALLED, DISTRIBUTION, PROGRAM
 from sesh.errors import Lost, NotDeployed, SeshError, TimedOut, Unreachable
 from sesh.names import printable
 from sesh.remote.ssh import master, ssh

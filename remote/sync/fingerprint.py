@@ -12,7 +12,7 @@ import os
 import stat
 import time
 
-from sesh import CALLED
+from sesh.about import CALLED
 from sesh.errors import NotFound, Refused
 from sesh.remote.sync import credentials
 

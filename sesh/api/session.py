@@ -14,10 +14,10 @@ from sesh import bounds
 from sesh.errors import Busy, ExitCode, Interrupted, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import follow, jobs, matching, send, shell, views
-from sesh.ops.caller import Caller
-from sesh.ops.interrupts import Interrupts
-from sesh.ops.route import Route
-from sesh.ops.target import HostTarget, Target
+from sesh.reach.caller import Caller
+from sesh.reach.interrupts import Interrupts
+from sesh.reach.route import Route
+from sesh.reach.target import HostTarget, Target
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
 from sesh.errors import ExitCode, NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
-from sesh.ops import calls, enter, find
+from sesh.ops import enter
+from sesh.reach import calls, find
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -292,8 +293,8 @@ def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, j
     `join`: no files are pushed before.
     """
     from sesh.client.attach import attach as run
-    from sesh.ops.target import HostTarget
     from sesh.quitkey import quit_key
+    from sesh.reach.target import HostTarget
     from sesh.remote import eventlog, known
 
     name = data["name"] if isinstance(data["name"], str) else "NAME"
@@ -313,7 +314,7 @@ def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, j
     except KeyboardInterrupt:
         through.close()
         if session_id:
-            from sesh.ops import links
+            from sesh.reach import links
 
             raise KeyboardInterrupt(links.left_behind(cli.caller, target.destination, name, session_id)) from None
         raise
@@ -371,7 +372,7 @@ def _opener(cli: Invocation) -> Callable[[str, str | None], Connection]:
 
     def opened(name: str, host: str | None) -> Connection:
         if host is not None:
-            from sesh.ops import links
+            from sesh.reach import links
 
             return links.switched(cli.caller, name, host)
         connection = find.required(name)
@@ -394,7 +395,7 @@ def _returner(cli: Invocation) -> Reconnect:
         beside: Started | None = None,
         ask: bool = False,
     ) -> Connection:
-        from sesh.ops import links
+        from sesh.reach import links
 
         return links.back(cli.caller, name, host, session_id, since, heard, beside=beside, ask=ask)
 

@@ -19,7 +19,7 @@ from sesh.cli.verbs import MANY, VALUE, VERBS
 from sesh.config import PREDICT
 from sesh.errors import SeshError, UsageError
 from sesh.names import printable
-from sesh.ops.caller import Caller
+from sesh.reach.caller import Caller
 from sesh.store import listing
 from sesh.wording import plain
 

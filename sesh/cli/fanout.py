@@ -6,7 +6,8 @@ import os
 import select
 import signal
 
-from sesh import CALLED, wording
+from sesh import wording
+from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import SeshError, UsageError
 from sesh.ops import child

@@ -6,8 +6,9 @@ from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.names import printable
-from sesh.ops import find, matching
+from sesh.ops import matching
 from sesh.ops.follow import DaemonDied, after_end, follow, follow_all, met
+from sesh.reach import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

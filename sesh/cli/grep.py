@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 
-from sesh import CALLED, bounds, programs, wording
+from sesh import bounds, programs, wording
+from sesh.about import CALLED
 from sesh.cli import console, printing
 from sesh.errors import SeshError, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops.search import MOST_LINES
-from sesh.ops.target import HostTarget, Target
+from sesh.reach.target import HostTarget, Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

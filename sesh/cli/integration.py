@@ -11,7 +11,7 @@ prompt is there again afterwards.
 
 from __future__ import annotations
 
-from sesh import CALLED
+from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
 from sesh.errors import UsageError

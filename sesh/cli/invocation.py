@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 
-from sesh import CALLED
+from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import UsageError, for_host
-from sesh.ops.caller import Caller
+from sesh.reach.caller import Caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.parser import Line
-    from sesh.ops.caller import Answers
-    from sesh.ops.target import Target
+    from sesh.reach.caller import Answers
+    from sesh.reach.target import Target
 
 _REMEMBERED = 3
 
@@ -92,7 +92,7 @@ class Invocation:
     @property
     def target(self) -> Target:
         """The machine that the line is for."""
-        from sesh.ops.target import HostTarget, Target
+        from sesh.reach.target import HostTarget, Target
 
         if self.host is None:
             return Target(self.caller)
@@ -118,7 +118,7 @@ class Invocation:
 
     def session(self, name: str | None, verb: str) -> str:
         """The session that a line means: NAME, else the one that it is typed in. Raises UsageError, InvalidName."""
-        from sesh.ops import find
+        from sesh.reach import find
         from sesh.store import listing
 
         if name is not None:

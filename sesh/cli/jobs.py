@@ -6,8 +6,9 @@ from sesh import bounds
 from sesh.cli import printing
 from sesh.errors import ExitCode, SeshError, Unknown, UsageError
 from sesh.names import printable
-from sesh.ops import find, jobs
-from sesh.ops.interrupts import Interrupts
+from sesh.ops import jobs
+from sesh.reach import find
+from sesh.reach.interrupts import Interrupts
 from sesh.store.results import command_json
 
 TYPE_CHECKING = False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sesh import PROGRAM, __version__, protocol
+from sesh import protocol
+from sesh.about import PROGRAM, __version__
 from sesh.cli import parser, printing
 from sesh.cli.invocation import Invocation
 from sesh.errors import NotFound, SeshError
@@ -107,7 +108,7 @@ def bridge(cli: Invocation) -> int:
     """`--bridge`: the far end of a link."""
     import os
 
-    from sesh.ops import bridge as far_end
+    from sesh import bridge as far_end
 
     if os.isatty(0) or os.isatty(1):
         cli.note("--bridge is for sesh on another machine; it reads frames from stdin")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import CALLED
+from sesh.about import CALLED
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VALUE, Verb
 from sesh.errors import UsageError
 from sesh.names import check_host

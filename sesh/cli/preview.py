@@ -7,8 +7,8 @@ import time
 
 from sesh import wording
 from sesh.errors import SeshError
-from sesh.ops.caller import Caller
-from sesh.ops.target import HostTarget, Target
+from sesh.reach.caller import Caller
+from sesh.reach.target import HostTarget, Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

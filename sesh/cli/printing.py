@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import select
 
-from sesh import CALLED, bounds
+from sesh import bounds
+from sesh.about import CALLED
 from sesh.errors import ExitCode, Refused, for_host
 
 TYPE_CHECKING = False

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from sesh.cli import printing
 from sesh.errors import Exists, Refused
 from sesh.names import printable
-from sesh.ops import find
 from sesh.ops.recording import Cast, Recording
+from sesh.reach import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

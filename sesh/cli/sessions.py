@@ -8,9 +8,9 @@ from sesh import wording
 from sesh.cli import printing
 from sesh.errors import NotFound, SeshError, UsageError, rebuild
 from sesh.names import check_label, printable
-from sesh.ops import find
 from sesh.ops.send import type_if_waiting, type_into
 from sesh.protocol import CHUNK
+from sesh.reach import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _kill_elsewhere(cli: Invocation, failed: dict[str, SeshError]) -> None:
             if host is None:
                 failed[name] = found.missing(name) or failed[name]
                 continue
-            from sesh.ops.target import HostTarget
+            from sesh.reach.target import HostTarget
 
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
             HostTarget(cli.caller, host).call("sessions.kill", names=[name])

@@ -8,8 +8,9 @@ from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
-from sesh.ops import find, shell
-from sesh.ops.interrupts import Interrupts
+from sesh.ops import shell
+from sesh.reach import find
+from sesh.reach.interrupts import Interrupts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

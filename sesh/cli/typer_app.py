@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from sesh import CALLED, PROGRAM
+from sesh.about import CALLED, PROGRAM
 from sesh.cli import parser, suggestions
 from sesh.cli.verbs import BY_NAME, EVERYWHERE, FLAG, MANY, VERBS, Verb
 from sesh.errors import Interrupted, UsageError

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
-from sesh import CALLED, DISTRIBUTION, wording
+from sesh import wording
+from sesh.about import CALLED, DISTRIBUTION
 from sesh.cli import printing
 from sesh.errors import NotFound, Refused, SeshError, UsageError, for_host, rebuild
 from sesh.names import printable
 from sesh.ops import checks, layout
-from sesh.ops.target import HostTarget, Target
+from sesh.reach.target import HostTarget, Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
 
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostResult]:
-    from sesh.ops import links
+    from sesh.reach import links
     from sesh.remote.deploy import deploy
 
     return deploy.deploy_all([links.destination(cli.caller, host) for host in hosts], force=force)
@@ -198,7 +199,7 @@ def _check_host(cli: Invocation, host: str) -> list[Row]:
 
 def _skew(host: str) -> list[Row]:
     """Whether the sesh there has another version than this one, as the link has just reported."""
-    from sesh import __version__
+    from sesh.about import __version__
     from sesh.remote import known
 
     version = next((each.version for each in known.all() if each.host == host), "")

@@ -6,7 +6,8 @@ import os
 import select
 import time
 
-from sesh import CALLED, wording
+from sesh import wording
+from sesh.about import CALLED
 from sesh.cli import console, printing, views
 from sesh.cli.preview import Aside, target
 from sesh.errors import ExitCode, Refused, SeshError
@@ -359,7 +360,7 @@ def _title(key: Key) -> str:
 
 def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) -> int:
     """The sessions as `--list --json` shows them, a line whenever they are others than before."""
-    from sesh.ops.interrupts import Interrupts
+    from sesh.reach.interrupts import Interrupts
 
     before: list[dict[str, Any]] | None = None
     with Interrupts(tie=False, left="") as interrupts, SessionIndex(cli.caller, hosts) as index:

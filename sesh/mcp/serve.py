@@ -20,7 +20,8 @@ from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, TextContent
 from pydantic import ValidationError
 
-from sesh import PROGRAM, __version__, wording
+from sesh import wording
+from sesh.about import PROGRAM, __version__
 from sesh.api import SeshError, Stop
 from sesh.errors import Interrupted, UsageError
 from sesh.mcp import worklog

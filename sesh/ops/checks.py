@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import sys
 
-from sesh import CALLED, DISTRIBUTION, PROGRAM, __version__, config, paths, platform, programs
+from sesh import config, paths, platform, programs
+from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable
-from sesh.ops.caller import op
-from sesh.ops.origin import locale_exists
+from sesh.reach.caller import op
+from sesh.reach.origin import locale_exists
 from sesh.store import listing, records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sesh.ops.caller import Caller
+    from sesh.reach.caller import Caller
 
     Row = dict[str, str | None]
 

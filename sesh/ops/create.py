@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths
+from sesh import paths, platform
 from sesh.errors import Exists, Refused, UsageError
 from sesh.lean import Lock
 from sesh.names import check_label, check_variable, printable
-from sesh.ops import find
+from sesh.reach import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.ops.caller import Caller
+    from sesh.reach.caller import Caller
     from sesh.wire import Connection
 
     Order = dict[str, Any]
@@ -47,7 +47,7 @@ def order(
         environment, home = origin.environment(dict(os.environ)), paths.home()
     else:
         terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
-        columns, rows, width, height = (0, 0, 0, 0) if terminal is None else size(terminal)
+        columns, rows, width, height = (0, 0, 0, 0) if terminal is None else platform.window_size(terminal)
         term, colorterm = (None, None) if terminal is None else (os.environ.get("TERM"), os.environ.get("COLORTERM"))
         environment, home = dict(os.environ), ""
     return {
@@ -83,16 +83,6 @@ def _settings(caller: Caller) -> Order:
         return {"persist": True, "outlive": "failed"}
     settings = caller.settings()
     return {"persist": settings.persist, "outlive": settings.keep}
-
-
-def size(terminal: int) -> tuple[int, int, int, int]:
-    """Columns, rows, width and height in pixels of a terminal."""
-    import fcntl
-    import termios
-
-    packed = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
-    rows, columns, width, height = memoryview(packed).cast("H")
-    return columns, rows, width, height
 
 
 def checked_directory(caller: Caller, word: str) -> str:

@@ -10,15 +10,16 @@ import time
 
 from sesh import paths, wording
 from sesh.errors import Exists, NotFound, Refused
-from sesh.ops import create, end, find
+from sesh.ops import create, end
+from sesh.reach import find
 from sesh.store import checkpoints, records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.ops.caller import Caller
     from sesh.ops.create import Order
+    from sesh.reach.caller import Caller
     from sesh.store.listing import Summary
     from sesh.vt.emulator import Emulator
     from sesh.wire import Connection
@@ -55,7 +56,7 @@ def _kept(name: str) -> Emulator | None:
     found = checkpoints.read((records.read(name) or {}).get("id"))
     if found is None:
         return None
-    from sesh.daemon import checkpoint
+    from sesh.daemon.screen import checkpoint
 
     try:
         return checkpoint.emulator(*found)

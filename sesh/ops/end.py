@@ -7,7 +7,7 @@ import time
 
 from sesh import paths, platform, wire
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable
-from sesh.ops import find
+from sesh.reach import find
 from sesh.store import listing, records
 
 TYPE_CHECKING = False

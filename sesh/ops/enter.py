@@ -11,14 +11,14 @@ import time
 from sesh import bounds, paths
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError, Unreachable
 from sesh.names import differ_by_one, printable
-from sesh.ops import find
-from sesh.ops.caller import op
+from sesh.reach import find
+from sesh.reach.caller import op
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.ops import create
-    from sesh.ops.caller import Caller
+    from sesh.reach.caller import Caller
     from sesh.store.listing import Summary
     from sesh.wire import Connection
 

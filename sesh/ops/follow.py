@@ -14,9 +14,9 @@ from sesh import paths, platform, protocol, wire
 from sesh.errors import Ended, LoginRefused, Lost, Refused, SeshError, Silent, TimedOut, Unreachable, rebuild
 from sesh.keepalive import Backoff
 from sesh.names import printable
-from sesh.ops import calls, find
-from sesh.ops.caller import op
 from sesh.ops.matching import Pattern
+from sesh.reach import calls, find
+from sesh.reach.caller import op
 from sesh.store import records, results
 
 TYPE_CHECKING = False
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from sesh.ops.caller import Caller
-    from sesh.ops.route import Route
-    from sesh.ops.target import HostTarget, Target
+    from sesh.reach.caller import Caller
+    from sesh.reach.route import Route
+    from sesh.reach.target import HostTarget, Target
     from sesh.remote.ssh.link import Link
     from sesh.vt.lines import LineReader
 
@@ -431,7 +431,7 @@ class _Following:
 
 def follow_all(target: Target) -> Iterator[Event]:
     """The events of all sessions of a machine, and notes, as from `all_events`. Over a lost link they go on."""
-    from sesh.ops.target import HostTarget
+    from sesh.reach.target import HostTarget
 
     if not isinstance(target, HostTarget):
         for item in target.stream("follow.all_events"):
@@ -450,7 +450,7 @@ def follow_all(target: Target) -> Iterator[Event]:
 
 def _all_there(target: HostTarget, through: Link) -> Iterator[Event]:
     """The same for a host, with links in the place of those that are lost."""
-    from sesh.ops import links
+    from sesh.reach import links
     from sesh.remote import eventlog
 
     host, caller, backoff = target.host, target.caller, Backoff()

@@ -13,7 +13,7 @@ from sesh import gate, keepalive, protocol, wire
 from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable, rebuild
 from sesh.lean import signal
 from sesh.ops import enter
-from sesh.ops.caller import op
+from sesh.reach.caller import op
 from sesh.store import results
 
 TYPE_CHECKING = False
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
-    from sesh.ops.caller import Caller
-    from sesh.ops.interrupts import Interrupts
-    from sesh.ops.links import Reconnected, RemoteRoute
-    from sesh.ops.target import Target
+    from sesh.reach.caller import Caller
+    from sesh.reach.interrupts import Interrupts
+    from sesh.reach.links import Reconnected, RemoteRoute
+    from sesh.reach.target import Target
 
     Again = Callable[[wire.Connection, str, int, float], Reconnected]
 
@@ -325,11 +325,11 @@ def _begin(
     deadline: float | None,
 ) -> tuple[str, wire.Connection, str, RemoteRoute | None]:
     """A job begun: its name, a connection to its daemon, its session's id, and the route to it on another host."""
-    from sesh.ops.target import HostTarget
+    from sesh.reach.target import HostTarget
 
     if not isinstance(target, HostTarget):
         return *enter.job(target.caller, **data), "", None
-    from sesh.ops import links
+    from sesh.reach import links
 
     target.sync()
     name, through = links.begin(target.caller, target.open(deadline), "enter.job", data, interrupts, deadline)

@@ -11,8 +11,9 @@ import os
 from sesh import wording
 from sesh.errors import Exists, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, printable
-from sesh.ops import create, dormant, find, lookup
-from sesh.ops.caller import op
+from sesh.ops import create, dormant, lookup
+from sesh.reach import find
+from sesh.reach.caller import op
 from sesh.store import listing, shapes
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.ops.caller import Caller
+    from sesh.reach.caller import Caller
     from sesh.store.listing import Summary
 
     Entry = dict[str, Any]

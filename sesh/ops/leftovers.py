@@ -15,9 +15,10 @@ import stat
 import time
 from functools import partial
 
-from sesh import DISTRIBUTION, PROGRAM, paths, platform, programs, wire, wording
+from sesh import paths, platform, programs, wire, wording
+from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
-from sesh.ops.caller import op
+from sesh.reach.caller import op
 from sesh.store import listing, records, results
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from sesh.ops.caller import Caller
+    from sesh.reach.caller import Caller
 
     Row = dict[str, Any]
 
@@ -47,7 +48,7 @@ def find(caller: Caller, older: float = 0.0, surely: bool = False) -> list[Row]:
     found lost: how long it had been idle before says nothing. Raises Refused if the directory of sessions is not to be
     trusted; files of sessions that are not are noted.
     """
-    from sesh.ops.find import note_damage
+    from sesh.reach.find import note_damage
 
     note_damage(caller)
     return [each.facts() for each in _all() if (each.sure if surely else each.age) >= older]

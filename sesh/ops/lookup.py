@@ -10,10 +10,11 @@ import os
 import select
 import time
 
-from sesh import CALLED, paths, platform, wire
+from sesh import paths, platform, wire
+from sesh.about import CALLED
 from sesh.errors import InternalError, LocalFault, LoginRefused, NotFound, Refused, SeshError, TimedOut, Unreachable
-from sesh.ops import calls
-from sesh.ops.caller import Caller
+from sesh.reach import calls
+from sesh.reach.caller import Caller
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -155,7 +156,7 @@ class Asking:
 
 def sessions_of(caller: Caller, word: str, deadline: float) -> list[Summary]:
     """The sessions of one host, without any prompt. Raises what it answers, Unreachable at the deadline (monotonic)."""
-    from sesh.ops import links
+    from sesh.reach import links
     from sesh.remote.ssh import link
 
     place = links.destination(caller, word)

@@ -11,15 +11,15 @@ import time
 from sesh import paths, platform
 from sesh.errors import Refused, SeshError
 from sesh.names import LONGEST_NAME, is_name
-from sesh.ops import find
-from sesh.ops.caller import op
+from sesh.reach import find
+from sesh.reach.caller import op
 from sesh.store import records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.ops.caller import Caller
+    from sesh.reach.caller import Caller
     from sesh.store.records import Record
 
 MOST = 500

@@ -13,15 +13,15 @@ import time
 
 from sesh import protocol, wire
 from sesh.errors import Ended, Lost, NotFound, TimedOut, Unreachable, rebuild
-from sesh.ops import find
+from sesh.reach import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.ops.caller import Caller
-    from sesh.ops.route import Route
+    from sesh.reach.caller import Caller
+    from sesh.reach.route import Route
 
 _WAIT, _SUMMARY, _EVENTS = 1, 2, 3
 _ANSWER_TIMEOUT = 10.0
@@ -103,7 +103,7 @@ class Recording:
         """A further connection to the session."""
         if self._route.host is None:
             return find.required(self._name)
-        from sesh.ops import links
+        from sesh.reach import links
 
         return links.to_session(self._caller, self._route.host, self._name, passing=True)
 

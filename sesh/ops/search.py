@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 
 from sesh.errors import NotFound, Refused, SeshError
-from sesh.ops import find, shell, views
-from sesh.ops.caller import op
+from sesh.ops import shell, views
 from sesh.ops.matching import Pattern
+from sesh.reach import find
+from sesh.reach.caller import op
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
-    from sesh.ops.caller import Caller
+    from sesh.reach.caller import Caller
 
     Hit = dict[str, Any]
 

@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from sesh import wire, wording
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
-from sesh.ops import find, matching
+from sesh.ops import matching
 from sesh.protocol import CHUNK
+from sesh.reach import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sesh.ops.target import Target
+    from sesh.reach.target import Target
     from sesh.wire import Connection
 
 _TIMEOUT = 30.0

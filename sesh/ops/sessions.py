@@ -12,8 +12,9 @@ import time
 
 from sesh import paths, wire
 from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable, UsageError
-from sesh.ops import end, find
-from sesh.ops.caller import op
+from sesh.ops import end
+from sesh.reach import find
+from sesh.reach.caller import op
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.ops.caller import Caller
     from sesh.ops.create import Spec
+    from sesh.reach.caller import Caller
     from sesh.store.listing import Summary
 
 _ANSWER_TIMEOUT = 5.0

@@ -20,8 +20,8 @@ from sesh.errors import (
     Unknown,
     Unreachable,
 )
-from sesh.ops import find
-from sesh.ops.caller import op
+from sesh.reach import find
+from sesh.reach.caller import op
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any
 
-    from sesh.ops.caller import Caller
-    from sesh.ops.interrupts import Interrupts
-    from sesh.ops.route import Route
+    from sesh.reach.caller import Caller
+    from sesh.reach.interrupts import Interrupts
+    from sesh.reach.route import Route
 
     Answer = tuple[dict[str, Any], bytes]
     InterruptedBy = Callable[[Callable[[], None]], AbstractContextManager[object]]

@@ -18,9 +18,9 @@ from sesh.errors import (
     rebuild,
 )
 from sesh.names import printable
-from sesh.ops import find
-from sesh.ops.caller import op
 from sesh.protocol import parse
+from sesh.reach import find
+from sesh.reach.caller import op
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.ops.caller import Caller
-    from sesh.ops.route import Route
-    from sesh.ops.target import Target
+    from sesh.reach.caller import Caller
+    from sesh.reach.route import Route
+    from sesh.reach.target import Target
     from sesh.store.listing import Summary
     from sesh.vt.lines import Line, LineReader
 

@@ -68,7 +68,8 @@ sys.exit(whole())
 """
 HASTY = """
 import os, sys
-from sesh.ops import find, send, sessions, shell
+from sesh.ops import send, sessions, shell
+from sesh.reach import find
 find.PATIENCE = find.ask.__kwdefaults__["timeout"] = send._TIMEOUT = 0.7
 sessions._RELOAD_TIMEOUT = 0.7
 whole = shell._answered

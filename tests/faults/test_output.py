@@ -10,7 +10,7 @@ import time
 import pytest
 
 from sesh import protocol, wire
-from sesh.daemon.clients.model import EMULATOR_LAG
+from sesh.daemon.screen.model import EMULATOR_LAG
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, wait_until
 

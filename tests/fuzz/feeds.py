@@ -29,18 +29,18 @@ from sesh.client.terminal import _READ_SIZE
 from sesh.client.unacknowledged_input import UnacknowledgedInput
 from sesh.daemon import session
 from sesh.daemon.activity import rules
-from sesh.daemon.clients.model import STEP_TIME
+from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pump import TypedLine
 from sesh.daemon.pty.queries import QUERIES, QueryScanner
-from sesh.daemon.pty.replies import ReplyFilter
+from sesh.daemon.screen.model import STEP_TIME
 from sesh.daemon.shell import history, wrapper
 from sesh.errors import SeshError
 from sesh.ops import enter, layout, matching, search, shell
-from sesh.ops.caller import Caller
 from sesh.ops.follow import log as event_log
 from sesh.ops.matching import Pattern
 from sesh.ops.recording import Cast
+from sesh.reach.caller import Caller
 from sesh.remote import known
 from sesh.remote.deploy import bundle, deploy, survey
 from sesh.remote.ssh import destination, ssh

@@ -14,12 +14,12 @@ from unittest import mock
 from sesh import config, paths, platform
 from sesh.cli import views
 from sesh.client.shown import Shown
-from sesh.daemon import checkpoint
+from sesh.daemon.screen import checkpoint
 from sesh.daemon.shell import variables
 from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.ops import dormant, enter, follow, jobs, layout, leftovers, shell
 from sesh.ops import views as ops_views
-from sesh.ops.caller import Caller
+from sesh.reach.caller import Caller
 from sesh.remote import eventlog, known
 from sesh.remote.sync import credentials, fingerprint, sync
 from sesh.store import checkpoints, listing, records, results

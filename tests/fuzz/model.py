@@ -23,7 +23,7 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from sesh import protocol
 from sesh.errors import Exists, NotFound
 from sesh.ops import sessions
-from sesh.ops.caller import Caller
+from sesh.reach.caller import Caller
 from sesh.store import listing
 from tests.faults.daemons import Client, Daemons
 from tests.fuzz.place import own_home

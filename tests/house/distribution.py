@@ -11,7 +11,7 @@ import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
 
-from sesh import DISTRIBUTION
+from sesh.about import DISTRIBUTION
 from sesh.remote.deploy.bundle import Requirement, holds
 from sesh.remote.deploy.survey import Platform, Python
 from tests.support import ROOT, Home, need

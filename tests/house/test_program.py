@@ -1,11 +1,11 @@
-"""The program's name stands in one place, `sesh.PROGRAM`: what installs it agrees, and no message spells it itself."""
+"""The program's name stands in one place, `sesh.about`: what installs it agrees, and no message spells it itself."""
 
 from __future__ import annotations
 
 import ast
 import re
 
-from sesh import DISTRIBUTION, PROGRAM
+from sesh.about import DISTRIBUTION, PROGRAM
 from tests.house.source import Module, modules, read
 
 COMMAND = re.compile(rf"(?:^|[`'\":(] ?){PROGRAM}(?: [-@]| NAME|: |`)|[`:] {PROGRAM} ?$")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import DISTRIBUTION, PROGRAM, __version__
+from sesh.about import DISTRIBUTION, PROGRAM, __version__
 from tests.house.distribution import build
 from tests.house.source import modules, python_files
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import sysconfig
 
-from sesh import DISTRIBUTION
+from sesh.about import DISTRIBUTION
 from tests.support import ROOT
 
 ROOMS = ("sesh", "daemon", "client", "remote", "completions")

@@ -532,7 +532,7 @@ def test_ctrl_c_reaches_the_job_over_there(home: Home, farm: Farm) -> None:
 
 SLOW = """
 import os, time
-from sesh.ops import bridge
+from sesh import bridge
 before = bridge._led
 def slow(caller, asked):
     found = before(caller, asked)

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from sesh import __version__
+from sesh.about import __version__
 from sesh.remote import known
 from sesh.remote.deploy import deploy as steps
 from sesh.remote.deploy.deploy import STEPS, DeployError, connect, deploy

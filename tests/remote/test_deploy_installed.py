@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sesh import __version__
+from sesh.about import __version__
 from tests.house.distribution import build, uv_install, wheelhouse
 from tests.remote.farm import Farm
 from tests.support import Home

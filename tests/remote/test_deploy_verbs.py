@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import __version__
+from sesh.about import __version__
 from tests.remote.farm import Farm
 from tests.support import Home
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
-from sesh.daemon.clients.model import PACK_AFTER
+from sesh.daemon.screen.model import PACK_AFTER
 from tests.remote.farm import Far
 from tests.soak.acts import Acts
 from tests.soak.figures import SHORT, Record

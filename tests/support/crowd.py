@@ -13,7 +13,8 @@ import socket
 import sys
 from typing import Any
 
-from sesh import __version__, paths, platform, protocol
+from sesh import paths, platform, protocol
+from sesh.about import __version__
 from sesh.store import records
 
 

@@ -18,7 +18,7 @@ from sesh.cli import printing
 from sesh.cli.views import Table
 from sesh.errors import NotFound, Refused, Unreachable
 from sesh.ops import layout, leftovers, sessions, views
-from sesh.ops.caller import Caller
+from sesh.reach.caller import Caller
 from sesh.store import listing, records
 from tests.support import Home, Result, wait_until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import DISTRIBUTION, PROGRAM, __version__
+from sesh.about import DISTRIBUTION, PROGRAM, __version__
 from tests.house.distribution import build, install, tool, uv_install, wheelhouse
 from tests.support import Home
 

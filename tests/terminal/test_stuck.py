@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sesh.ops import find
+from sesh.reach import find
 from tests.support import Home
 
 

@@ -156,7 +156,7 @@ def test_help_of_the_whole_names_every_verb_and_exit_code(sesh: Sesh) -> None:
 
 @pytest.mark.parametrize("word", ["--version", "-V", "-v"])
 def test_the_version_is_told(sesh: Sesh, word: str) -> None:
-    from sesh import __version__
+    from sesh.about import __version__
 
     assert sesh(word).stdout == f"sesh {__version__}\n"
     assert sesh(word, "--json").json()["version"] == __version__

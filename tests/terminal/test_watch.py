@@ -12,8 +12,8 @@ import pytest
 
 from sesh.errors import Refused
 from sesh.ops import send
-from sesh.ops.caller import Caller
-from sesh.ops.target import Target
+from sesh.reach.caller import Caller
+from sesh.reach.target import Target
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 tells = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sesh import config, toml_positions
 from sesh.config import Config
-from sesh.daemon import hooks
+from sesh.daemon.activity import hooks
 from tests.support import ROOT
 
 FULL = """\

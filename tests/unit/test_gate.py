@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sesh import gate, protocol
 from sesh.errors import ProtocolError
-from sesh.ops import op_shapes
+from sesh.reach import op_shapes
 from tests.support import ROOT
 
 KINDS = (

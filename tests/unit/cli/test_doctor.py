@@ -9,7 +9,7 @@ import pytest
 from sesh.cli import upkeep
 from sesh.cli.invocation import Invocation
 from sesh.cli.parser import split
-from sesh.ops import target
+from sesh.reach import target
 
 
 def test_a_remedy_for_a_host_is_a_command_for_that_host(

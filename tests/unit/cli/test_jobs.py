@@ -18,9 +18,9 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.jobs import Followed, report
 from sesh.cli.parser import split
 from sesh.errors import InternalError, Interrupted, NotFound
-from sesh.ops.caller import Caller
-from sesh.ops.interrupts import Interrupts
 from sesh.ops.jobs import Waiter
+from sesh.reach.caller import Caller
+from sesh.reach.interrupts import Interrupts
 from tests.support import wait_until
 from tests.unit.ops.job_daemon import Daemon, interrupts
 

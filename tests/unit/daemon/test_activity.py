@@ -18,7 +18,7 @@ from sesh.daemon.activity.activity import FIRST_LOOK, Activity
 from sesh.daemon.activity.rules import Said, Seen, Standing
 from sesh.daemon.loop import timers
 from sesh.daemon.loop.timers import Timers
-from sesh.daemon.pty.reading import Foreground
+from sesh.daemon.pty.syscalls import Foreground
 
 SHELL, JOB = 100, 200
 
@@ -109,7 +109,7 @@ def world() -> Iterator[World]:
         made = World(clock)
         with (
             patch("sesh.daemon.activity.activity._at_prompt", lambda *_, **__: made.prompt),
-            patch("sesh.daemon.pty.reading.foreground", made.look),
+            patch("sesh.daemon.pty.syscalls.foreground", made.look),
         ):
             yield made
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh import __version__
+from sesh.about import __version__
+from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.answers import answer, needs_terminal
 from sesh.daemon.pty.pump import MAX_ANSWERS
 from sesh.daemon.pty.queries import QUERIES, Finding, QueryScanner
-from sesh.daemon.pty.replies import ReplyFilter
 from sesh.daemon.session import Session
 from sesh.vt.emulator import Emulator
 

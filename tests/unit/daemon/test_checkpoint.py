@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon import checkpoint
+from sesh.daemon.screen import checkpoint
 from sesh.daemon.session import Session
 from sesh.errors import Refused
 from sesh.store import checkpoints

@@ -18,14 +18,14 @@ from sesh.daemon.clients.connection import (
     REPAINT,
     RESYNC,
     Client,
-    clamp_size,
 )
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.screen.size import clamp_size
 from tests.unit.daemon.connections import Link
 
 if TYPE_CHECKING:
-    from sesh.daemon.clients.connection import Size
+    from sesh.daemon.screen.size import Size
 
 Add = Callable[..., Client]
 

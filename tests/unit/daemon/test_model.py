@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.clients import model as models
-from sesh.daemon.clients.model import UNLOADED_LAG, UNLOADED_PLAIN_LAG, Model
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import TURN
+from sesh.daemon.screen import model as models
+from sesh.daemon.screen.model import UNLOADED_LAG, UNLOADED_PLAIN_LAG, Model
 from sesh.vt.emulator import Emulator
 
 WORDS = [

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.queries import QUERIES
-from sesh.daemon.pty.replies import ReplyFilter
 
 ANSWERS = [
     ("da1", b"\x1b[?62;4;22c"),

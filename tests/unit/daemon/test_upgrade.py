@@ -197,7 +197,7 @@ def test_a_daemon_too_old_to_be_taken_over_is_not_asked_to_reload(monkeypatch: p
     """It would say that its new sesh lacks a module, which tells nobody what to do."""
     ours, theirs = socket.socketpair()
     descriptor = ours.detach()
-    monkeypatch.setattr("sesh.ops.find.required", lambda _: wire.Connection(descriptor, descriptor))
+    monkeypatch.setattr("sesh.reach.find.required", lambda _: wire.Connection(descriptor, descriptor))
     welcome = {"protocol": protocol.PROTOCOL, "version": "0.1.0", "can": ["rejoin"]}
     with theirs:
         theirs.sendall(protocol.message(protocol.WELCOME, welcome))

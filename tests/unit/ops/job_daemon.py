@@ -6,7 +6,7 @@ import socket
 from typing import Any
 
 from sesh import protocol, wire
-from sesh.ops.interrupts import Interrupts
+from sesh.reach.interrupts import Interrupts
 
 
 def interrupts(*, tie: bool) -> Interrupts:

@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
+from sesh import bridge, protocol, wire
 from sesh import ops as ops_package
-from sesh import protocol, wire
 from sesh.errors import InvalidName, NotFound, Unreachable, UsageError
-from sesh.ops import arguments, bridge, calls, create
-from sesh.ops.origin import Origin
+from sesh.ops import create
+from sesh.reach import arguments, calls
+from sesh.reach.origin import Origin
 from tests.support import Home, wait_until
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh.bridge import LinkCaller
 from sesh.errors import NotFound, SeshError
-from sesh.ops.bridge import LinkCaller
-from sesh.ops.caller import YES_NO, Caller, Question
-from sesh.ops.origin import Origin
+from sesh.reach.caller import YES_NO, Caller, Question
+from sesh.reach.origin import Origin
 
 PART = st.text(min_size=1).filter(lambda part: "/" not in part and "\0" not in part and part not in (".", ".."))
 

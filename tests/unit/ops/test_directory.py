@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from sesh.bridge import LinkCaller
 from sesh.errors import Refused
 from sesh.ops import create
-from sesh.ops.bridge import LinkCaller
 from sesh.ops.enter import check_directory
-from sesh.ops.origin import Origin
+from sesh.reach.origin import Origin
 
 AWAY = "/home/elsewhere"
 

@@ -12,7 +12,7 @@ from sesh.cli import follow
 from sesh.cli.invocation import Invocation
 from sesh.cli.parser import split
 from sesh.errors import Refused, Unreachable
-from sesh.ops.route import Route
+from sesh.reach.route import Route
 
 
 class Ending(Route):

@@ -15,7 +15,7 @@ import pytest
 from sesh import wire
 from sesh.errors import NotFound, Refused, Unreachable
 from sesh.ops import lookup
-from sesh.ops.caller import Caller
+from sesh.reach.caller import Caller
 from sesh.remote import known
 from sesh.store import listing
 

@@ -10,10 +10,10 @@ import pytest
 
 from sesh import gate, protocol
 from sesh.errors import Lost, NotFound
-from sesh.ops import find, links
-from sesh.ops.caller import Caller
 from sesh.ops.recording import Cast, Recording
-from sesh.ops.route import Route
+from sesh.reach import find, links
+from sesh.reach.caller import Caller
+from sesh.reach.route import Route
 
 
 class Script:

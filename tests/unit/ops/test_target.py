@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from sesh import protocol, wire
 from sesh.errors import NotFound, UsageError
-from sesh.ops import calls
-from sesh.ops.caller import Caller
-from sesh.ops.target import Target
+from sesh.reach import calls
+from sesh.reach.caller import Caller
+from sesh.reach.target import Target
 
 WORD = st.binary(max_size=8).map(os.fsdecode)
 DATA = st.recursive(

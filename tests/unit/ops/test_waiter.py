@@ -18,9 +18,9 @@ from sesh import keepalive, protocol, wire
 from sesh.cli import printing
 from sesh.cli.jobs import Followed
 from sesh.errors import InternalError, Interrupted, Unreachable
-from sesh.ops.caller import Caller
 from sesh.ops.jobs import Waiter
-from sesh.ops.links import RemoteRoute
+from sesh.reach.caller import Caller
+from sesh.reach.links import RemoteRoute
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
 from tests.unit.ops.job_daemon import Daemon, interrupts
@@ -144,7 +144,7 @@ def test_a_link_given_up_for_its_silence_is_lost_even_if_its_command_then_ends_w
     box = Destination("box")
     with subprocess.Popen(["true"]) as process, open(os.devnull, "rb") as nothing:
         link = Link(box, process, nothing, inbound, outbound)
-        monkeypatch.setattr("sesh.ops.links.back", lambda *_: link)
+        monkeypatch.setattr("sesh.reach.links.back", lambda *_: link)
         route = RemoteRoute(Caller(), box, "job", link, sleep=lambda _: None)
         with route:
             assert route.rejoin(link, "id", 0, time.monotonic() - keepalive.LOST_AFTER) == (link, None, b"")

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 
-from sesh import __version__
+from sesh.about import __version__
 from sesh.errors import Refused
 from sesh.remote.deploy import bundle
 from sesh.remote.deploy.bundle import Bundle, Requirement, admits, holds

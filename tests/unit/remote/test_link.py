@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from sesh.errors import LocalFault, NotDeployed, Unreachable
-from sesh.ops import links
-from sesh.ops.caller import Caller
+from sesh.reach import links
+from sesh.reach.caller import Caller
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import BRIDGE_COMMAND, open_link
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 
-from sesh.daemon.clients.connection import clamp_size
-from sesh.daemon.clients.model import Model
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.size import clamp_size
 from sesh.store import checkpoints
 
 TYPE_CHECKING = False

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 import pytest
 
 from sesh import platform
-from sesh.daemon.pty import reading
-from sesh.daemon.pty.reading import Foreground, foreground
+from sesh.daemon.pty import syscalls
+from sesh.daemon.pty.syscalls import Foreground, foreground
 from tests.support import wait_until
 
 pytestmark = pytest.mark.skipif(
-    reading.calls() is None or not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads"
+    syscalls.calls() is None or not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads"
 )
 
 _BEGIN = """
@@ -120,7 +120,7 @@ def test_a_kernel_that_does_not_tell_says_nothing_false(monkeypatch: pytest.Monk
         raise error
 
     with running("os.read(0, 1)") as (pid, _, device):
-        monkeypatch.setattr(reading, "call_of", call_of)
+        monkeypatch.setattr(syscalls, "call_of", call_of)
         found = wait_until(lambda: None if (each := foreground(pid, pid, device)).told else each)  # once it sleeps
         assert (found.members, found.reads, found.told) == ([pid], False, False)
         monkeypatch.setattr(platform, "LINUX", False)

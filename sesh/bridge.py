@@ -20,12 +20,14 @@ import os
 import select
 import signal
 
-from sesh import CALLED, __version__, bounds, gate, paths, protocol, wire
+from sesh import bounds, gate, paths, protocol, wire
+from sesh.about import CALLED, __version__
 from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
 from sesh.names import printable
-from sesh.ops import calls, child, find
-from sesh.ops.caller import Caller, Question
-from sesh.ops.origin import Origin
+from sesh.ops import child
+from sesh.reach import calls, find
+from sesh.reach.caller import Caller, Question
+from sesh.reach.origin import Origin
 from sesh.store import records, results, shapes
 
 TYPE_CHECKING = False
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.ops.caller import Answers
+    from sesh.reach.caller import Answers
 
     Led = tuple[dict[str, Any], bytes, wire.Connection | None]
 

@@ -6,7 +6,8 @@ import os
 import threading
 import time
 
-from sesh import CALLED, keepalive, paths
+from sesh import keepalive, paths, platform
+from sesh.about import CALLED
 from sesh.errors import (
     Ended,
     ExitCode,
@@ -24,9 +25,9 @@ from sesh.errors import (
     Unreachable,
 )
 from sesh.keepalive import Backoff, Keepalive
-from sesh.ops import calls
-from sesh.ops.caller import YES_NO
-from sesh.ops.route import Route
+from sesh.reach import calls
+from sesh.reach.caller import YES_NO
+from sesh.reach.route import Route
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import link, master
 from sesh.remote.ssh.destination import Destination
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.ops.caller import Caller
-    from sesh.ops.interrupts import Interrupts
+    from sesh.reach.caller import Caller
+    from sesh.reach.interrupts import Interrupts
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Link
     from sesh.wire import Connection
@@ -62,13 +63,11 @@ def destination(caller: Caller, word: str) -> Destination:
 
 def origin(place: Destination) -> dict[str, Any]:
     """This machine as the other side has to know it; there `caller.Origin` reads it."""
-    from sesh.ops import create
-
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
         "host": place.host,
         "home": paths.home(),
-        "size": list(create.size(terminal)) if terminal is not None else [0, 0, 0, 0],
+        "size": list(platform.window_size(terminal)) if terminal is not None else [0, 0, 0, 0],
         "term": os.environ.get("TERM") if terminal is not None else None,
         "colorterm": os.environ.get("COLORTERM") if terminal is not None else None,
         "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},

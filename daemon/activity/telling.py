@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Protocol
 
+    from sesh.daemon.activity.hooks import Hooks
     from sesh.daemon.clients.registry import Clients
-    from sesh.daemon.hooks import Hooks
     from sesh.daemon.loop.timers import Timers
 
     class Owner(Protocol):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 
-from sesh import CALLED, __version__, gate, protocol, wire
+from sesh import gate, protocol, wire
+from sesh.about import CALLED, __version__
 from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, UsageError, rebuild
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from sesh.ops.caller import Caller
+    from sesh.reach.caller import Caller
     from sesh.remote.ssh.link import Link
 
 _REQUEST = 1
@@ -40,7 +41,7 @@ def carry_out(caller: Caller, name: str, data: dict[str, Any]) -> Any:
     if not {*known} - optional - {*(found.__kwdefaults__ or ())} <= {*data} <= {*known}:
         raise UsageError(f"this is sesh {__version__}, which knows another {name}; run: {CALLED} --upgrade")
     if caller.origin is not None:
-        from sesh.ops import arguments
+        from sesh.reach import arguments
 
         arguments.check(name, found, data)
     return found(caller, **data)
@@ -73,7 +74,7 @@ def request(caller: Caller, through: Link, name: str, data: dict[str, Any], dead
 
 def _let_in(caller: Caller, through: Link, name: str, data: dict[str, Any], result: bytearray) -> Any:
     """What a host has answered for an op, through the gate; rows that do not pass are noted."""
-    from sesh.ops import op_shapes
+    from sesh.reach import op_shapes
 
     check = gate.Check(far=True)
     found = op_shapes.checked(name, data, result, check)

@@ -5,7 +5,8 @@ The other end may be any sesh, or none. An op declares its arguments by annotati
 
 from __future__ import annotations
 
-from sesh import CALLED, __version__, bounds
+from sesh import bounds
+from sesh.about import CALLED, __version__
 from sesh.errors import UsageError
 from sesh.store.shapes import every, has, natural, number, pairs, text, truth, under_any_key, whole, words
 

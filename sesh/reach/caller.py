@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from sesh.config import Config
-    from sesh.ops.origin import Origin
+    from sesh.reach.origin import Origin
 
     Answers = Sequence[tuple[str, str]]
     Op = TypeVar("Op", bound=Callable[..., Any])

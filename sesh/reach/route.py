@@ -7,7 +7,7 @@ import time
 
 from sesh.errors import Lost, SeshError, Silent, TimedOut
 from sesh.lean import socket
-from sesh.ops import find
+from sesh.reach import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

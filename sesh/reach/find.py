@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from sesh import CALLED, gate, paths, wire, wording
+from sesh import gate, paths, wire, wording
+from sesh.about import CALLED
 from sesh.errors import Exists, InvalidName, NotFound, Refused, Silent, TimedOut, UsageError
 from sesh.names import check_name, printable
 from sesh.store import listing, records
@@ -13,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.ops.caller import Caller
+    from sesh.reach.caller import Caller
     from sesh.store.listing import Summary
 
 PATIENCE = 5.0

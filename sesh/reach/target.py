@@ -6,15 +6,15 @@ import time
 
 from sesh import protocol
 from sesh.errors import Lost, SeshError, TimedOut, Unreachable
-from sesh.ops import calls
-from sesh.ops.route import Route
+from sesh.reach import calls
+from sesh.reach.route import Route
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from sesh.ops.caller import Caller
+    from sesh.reach.caller import Caller
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Link
 
@@ -56,7 +56,7 @@ class HostTarget(Target):
     """
 
     def __init__(self, caller: Caller, host: str, *, offer: bool = False) -> None:
-        from sesh.ops import links
+        from sesh.reach import links
 
         super().__init__(caller)
         self.host: str | None = host
@@ -65,7 +65,7 @@ class HostTarget(Target):
 
     def open(self, deadline: float | None = None) -> Link:
         """A link. Raises Unreachable, NotDeployed, TimedOut past the deadline (monotonic)."""
-        from sesh.ops import links
+        from sesh.reach import links
 
         return links.opened(self.caller, self.destination, offer=self._offer, deadline=deadline)
 
@@ -96,7 +96,7 @@ class HostTarget(Target):
 
     def route(self, name: str, limit: float | None = None) -> Route:
         """The way to a session there. Raises NotFound."""
-        from sesh.ops.links import RemoteRoute
+        from sesh.reach.links import RemoteRoute
         from sesh.remote.ssh.link import SESSION_TIMEOUT
 
         deadline = None if limit is None else time.monotonic() + limit

@@ -1,0 +1,1 @@
+"""The emulator behind the output log, its size, and its checkpoints."""
