@@ -15,8 +15,7 @@ import stat
 import sys
 import time
 
-import sesh
-from sesh import lean, paths, platform, protocol, wire
+from sesh import about, lean, paths, platform, protocol, wire
 from sesh.about import PROGRAM, __version__
 from sesh.daemon.spawn.daemonize import fork, python, reset_signals, spawn_detached
 from sesh.errors import ProtocolError, Refused, TimedOut, Unreachable
@@ -290,7 +289,7 @@ def _content(path: str) -> bytes:
 
 def _program() -> tuple[object, ...]:
     """The version, the interpreter, and the dates of the files that it would load."""
-    package = os.path.dirname(os.path.abspath(sesh.__file__))
+    package = os.path.dirname(os.path.abspath(about.__file__))
     dates = _dates(package, deep=False)
     for room in ("daemon", "store", "vt"):
         dates += _dates(os.path.join(package, room))

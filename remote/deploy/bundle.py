@@ -21,8 +21,7 @@ import threading
 import zipfile
 from email.parser import HeaderParser
 
-import sesh
-from sesh import paths, programs
+from sesh import about, paths, programs
 from sesh.about import __version__
 from sesh.errors import Refused
 from sesh.remote.deploy.survey import release, release_numbers
@@ -129,7 +128,7 @@ def is_native(platform: Platform, python: Python) -> bool:
 
 def _sesh_files() -> dict[str, bytes]:
     """The package sesh itself, with the rooms behind its links, without caches."""
-    top = os.path.dirname(os.path.abspath(sesh.__file__))
+    top = os.path.dirname(os.path.abspath(about.__file__))
     files: dict[str, bytes] = {}
     for folder, folders, names in os.walk(top, followlinks=True):
         folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))

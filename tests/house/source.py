@@ -6,6 +6,7 @@ import ast
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 
 from tests.support import ROOT
 
@@ -21,7 +22,7 @@ class Module:
     name: str
     text: str = field(repr=False)
 
-    @property
+    @cached_property
     def tree(self) -> ast.Module:
         return ast.parse(self.text, self.path)
 
@@ -60,6 +61,7 @@ def read(path: str) -> str:
         return file.read()
 
 
+@cache
 def modules(*folders: str) -> list[Module]:
     """The modules of the product, or of some of its folders (`sesh` or a room)."""
     found: list[Module] = []
