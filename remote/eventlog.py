@@ -25,12 +25,23 @@ import time
 
 from sesh import lean, paths
 from sesh.about import CALLED
+from sesh.errors import Refused
+from sesh.names import printable
 from sesh.remote import known
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    Event = dict[str, Any]
 
 _STDERR = 2
 _ROTATED = ".1"
 _MAX_SIZE = 1 << 20
 """Bytes of the default log at which it is rotated; one older file is kept."""
+_LARGEST = 64 << 20
+"""Bytes; ours is cut at far less, but SESH_EVENT_LOG may name another one."""
 _warned: set[str] = set()
 
 
@@ -47,6 +58,31 @@ def path() -> str:
 def paths_of() -> list[str]:
     """The files of the log, the older one first."""
     return [path()] if wanted() else [path() + _ROTATED, path()]
+
+
+def read(session: str | None = None) -> list[Event]:
+    """The events that the log holds, the oldest first; those of one session if it is given. Raises Refused."""
+    events = [event for each in paths_of() for event in _events(each)]
+    return events if session is None else [event for event in events if event.get("session") == session]
+
+
+def _events(path: str) -> Iterator[Event]:
+    """The events of one file, in their order; other lines, as one cut short by a full disk, are passed over."""
+    import json
+
+    try:
+        content = paths.read_regular(path, _LARGEST)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Refused(f"cannot read {printable(path, 4096)}: {error.strerror}; see SESH_EVENT_LOG") from error
+    for text in content.decode("utf-8", "replace").split("\n"):
+        try:
+            event = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(event, dict) and isinstance(event.get("event"), str):
+            yield event
 
 
 def log(event: str, **fields: object) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, overload
 from sesh import bounds
 from sesh.errors import Busy, ExitCode, Interrupted, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
-from sesh.ops import follow, jobs, matching, send, shell, views
+from sesh.ops import events, jobs, matching, send, shell, views, wait
 from sesh.reach.caller import Caller
 from sesh.reach.interrupts import Interrupts
 from sesh.reach.route import Route
@@ -86,7 +86,7 @@ class Met:
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Met:
-        """What `ops.follow.met` says."""
+        """What `ops.wait.met` says."""
         return cls(str(answer.get("met")), answer.get("match"), answer.get("exit_code"), answer.get("position"))
 
 
@@ -368,7 +368,7 @@ class Session:
         try:
             with self._route(stop, limit) as route, stop.by(route.cut):
                 return Met.of(
-                    follow.met(
+                    wait.met(
                         route,
                         self.name,
                         exit_=exit,
@@ -381,11 +381,11 @@ class Session:
                     )
                 )
         except (NotFound, Unreachable) as error:  # it has ended, before it was asked or just then
-            gone = self.host is None or isinstance(error, (NotFound, follow.DaemonDied))
+            gone = self.host is None or isinstance(error, (NotFound, wait.DaemonDied))
             if stop.stopped or not gone:
                 raise
             others = prompt or waiting or idle is not None or pattern is not None
-            return Met.of(follow.after_end(self._target, self.name, error, exit_=exit or not others))
+            return Met.of(wait.after_end(self._target, self.name, error, exit_=exit or not others))
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
         """The last lines of scrollback and screen; `ansi`: with their colours."""
@@ -418,7 +418,7 @@ class Session:
         """
         stop = stop or Stop()
         with self._route(stop, None) as route, stop.by(route.cut):
-            for event in follow.follow(route, self.name, since):
+            for event in events.follow(route, self.name, since):
                 yield {**event, "host": self.host}
 
     def message(self, text: str) -> int:

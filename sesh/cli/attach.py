@@ -115,7 +115,7 @@ def go(
         from sesh.cli import views
 
         if printing.on_terminal() and not cli.json and cli.caller.settings().pick:
-            from sesh.cli import console
+            from sesh.cli.tui import console
 
             if not console.dumb():
                 try:

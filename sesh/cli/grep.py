@@ -1,16 +1,12 @@
-"""`--grep`: what sessions have shown, searched; and the pager, which shows all of a session's lines."""
+"""`--grep`: what sessions have shown, searched."""
 
 from __future__ import annotations
 
-import os
-import shlex
-
-from sesh import bounds, programs, wording
-from sesh.about import CALLED
-from sesh.cli import console, printing
+from sesh import bounds, wording
+from sesh.cli import printing
+from sesh.cli.tui import console, pager
 from sesh.errors import SeshError, UsageError, rebuild
 from sesh.names import printable
-from sesh.ops.search import MOST_LINES
 from sesh.reach.target import HostTarget, Target
 
 TYPE_CHECKING = False
@@ -18,14 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from sesh.cli.console import Stage
     from sesh.cli.invocation import Invocation
 
     Hit = dict[str, Any]
 
 _LEAVING = ("q", "escape", "C-c", "C-d", "C-\\", "hangup")
 _STEPS = {"up": -1, "k": -1, "C-p": -1, "C-k": -1, "down": 1, "j": 1, "C-n": 1, "C-j": 1, "tab": 1, "backtab": -1}
-_PAGER = "less"
 
 
 def grep(
@@ -94,11 +88,10 @@ def _place(hit: Hit) -> str:
 
 def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
     """The hits as a list: Enter opens the session's whole text in the pager, at the line."""
-    from sesh.cli.console import Stage
     from sesh.client.terminal import RawTerminal
 
     at = first = 0
-    with RawTerminal() as terminal, Stage(terminal) as stage:
+    with RawTerminal() as terminal, console.Stage(terminal) as stage:
         while True:
             width, height = stage.size
             room = max(1, height - 1)
@@ -114,7 +107,7 @@ def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
                 if key in ("resize", "resume"):
                     stage.forget()
                 elif key == "enter":
-                    read(stage, _target(cli, hits[at]["host"]), hits[at]["session"], f"+{hits[at]['line']}")
+                    pager.read(stage, _target(cli, hits[at]["host"]), hits[at]["session"], f"+{hits[at]['line']}")
                 else:
                     step = {"pageup": -room, "pagedown": room, "home": -len(hits), "end": len(hits)}.get(
                         key, _STEPS.get(key, 0)
@@ -126,48 +119,3 @@ def _row(hit: Hit, width: int, *, marked: bool) -> str:
     command = f"  [{wording.plain(' '.join(hit['command']))}]" if hit.get("command") else ""
     text = wording.cut(f"{_place(hit)}:{hit['line']}  {wording.plain(hit['text'])}{command}", width)
     return f"\x1b[7m{text}" if marked else text
-
-
-def read(stage: Stage, where: Target, name: str, place: str) -> None:
-    """All lines of a session in the pager, with the terminal as it was before; then the list again. As `page`."""
-    lines = where.call("views.logs", name=name, lines=MOST_LINES, ansi=True)
-    stage.__exit__()
-    stage.terminal.cooked()
-    try:
-        page(lines, place)
-    finally:
-        stage.terminal.raw()
-        stage.__enter__()
-
-
-def page(lines: Sequence[str], place: str) -> None:
-    """Shows lines in `$PAGER`, else in less; `place`: where less begins (`+G`: at the end). Raises UsageError."""
-    import signal
-    import subprocess
-
-    named = os.environ.get("PAGER") or _PAGER
-    try:
-        words = shlex.split(named)
-    except ValueError as error:
-        raise UsageError(f"PAGER cannot be read: {error}") from None
-    if not words or (program := programs.find(words[0])) is None:
-        raise UsageError(f"there is no {printable(words[0]) if words else 'pager'}", hint="name another one in PAGER")
-    if os.path.basename(words[0]) == "less":
-        words += ["-R", place]
-    before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the pager's
-    try:
-        with subprocess.Popen([program, *words[1:]], stdin=subprocess.PIPE, env=programs.environment()) as pager:
-            try:
-                pager.communicate("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-            except BrokenPipeError:
-                pass  # the person has seen enough
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def logs(cli: Invocation, name: str) -> int:
-    """`--logs NAME --pager`: all lines that are kept, in the pager, at the end."""
-    if not printing.on_terminal():
-        raise UsageError("--pager needs a terminal", hint=f"write: {CALLED} --logs {name} --ansi | less -R")
-    page(cli.target.call("views.logs", name=name, lines=MOST_LINES, ansi=True), "+G")
-    return 0

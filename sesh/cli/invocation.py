@@ -59,7 +59,7 @@ class Person(Caller):
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """The letter that the person chooses; empty for none."""
-        from sesh.cli import console
+        from sesh.cli.tui import console
 
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)

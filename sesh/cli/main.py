@@ -49,9 +49,9 @@ def carry_out(cli: Invocation, options: dict[str, Any]) -> int:
             raise
         host, missing = (None, error) if error.dormant else _elsewhere(cli, options, error)
         if host is None and cli.verb == "--wait":
-            from sesh.cli import follow
+            from sesh.cli import wait
 
-            return follow.kept(cli, missing, **options)
+            return wait.kept(cli, missing, **options)
         if host is None:
             raise missing from None
     cli.at(host)

@@ -160,7 +160,7 @@ VERBS = (
         options=(_LABELLED,), fast=True, hosts=True,
     ),
     Verb(
-        "--pick", "", "picker.pick", "[OPTIONS]",
+        "--pick", "", "pick.pick", "[OPTIONS]",
         "Choose a session with arrow keys or letters, its screen beside the list; or a directory to begin one in.\n\n"
         "The session attached last comes first. Letters search names, hosts, directories, commands and titles. Ctrl-X "
         "kills the marked session, Ctrl-R restarts it (both ask), Ctrl-E renames it, Ctrl-O detaches its clients, "
@@ -170,14 +170,14 @@ VERBS = (
         options=(*_ATTACHING, _LABELLED), fast=True, hosts=True, attaches=True,
     ),
     Verb(
-        "--next", "", "waiting.next_", "[OPTIONS]",
+        "--next", "", "next.next_", "[OPTIONS]",
         "Go to the session that has waited longest for you, here or on a known remote; once more, to the next.\n\n"
         "Inside a session it switches this terminal. Where no session waits it says so, and fails with 1.",
         "sesh --next", "sesh @gpu --next", "sesh --next --label team=web",
         options=(*_ATTACHING, _LABELLED), fast=True, hosts=True, attaches=True,
     ),
     Verb(
-        "--here", "", "picker.here", "[DIR] [OPTIONS]",
+        "--here", "", "here.here", "[DIR] [OPTIONS]",
         "Attach to the session named after this directory's repository, created here if there is none.\n\n"
         "In a worktree of git the name is REPO-BRANCH, outside of any repository that of the directory. If a session "
         "of another directory has the name, it is NAME-2.",
@@ -257,7 +257,7 @@ VERBS = (
         fast=True, session=True,
     ),
     Verb(
-        "--wait", "", "follow.wait", "NAME [OPTIONS]",
+        "--wait", "", "wait.wait", "NAME [OPTIONS]",
         "Wait until one of the conditions holds, and print which. Looks at output since the last --send or "
         "--run, else from now on.",
         "sesh --wait build --exit", "sesh --wait work --prompt --timeout 60",
@@ -276,7 +276,7 @@ VERBS = (
         fast=True, session=True,
     ),
     Verb(
-        "--events", "", "follow.events", "[NAME] [--since N] [--log]",
+        "--events", "", "events.events", "[NAME] [--since N] [--log]",
         "Print NAME's events until it ends; without NAME, those of all sessions, including new ones.",
         "sesh --events work", "sesh --events --json", "sesh --events work --since 0", "sesh --events --log",
         words=("name?",),
@@ -361,18 +361,18 @@ VERBS = (
         ),
     ),
     Verb(
-        "--export", "", "upkeep.export", "",
+        "--export", "", "layout.export", "",
         "Print the sessions here and on known remotes as JSON: name, host, directory, command, labels.",
         "sesh --export > sessions.json", "sesh @gpu --export", "sesh --export --local --json",
     ),
     Verb(
-        "--import", "", "upkeep.import_", "[FILE]",
+        "--import", "", "layout.import_", "[FILE]",
         "Create the sessions of an --export that are missing; without FILE, or with -, it reads stdin.",
         "sesh --import sessions.json", "sesh --import - < sessions.json", "sesh @gpu --import -",
         words=("file?",), hosts=True,
     ),
     Verb(
-        "--sweep", "", "upkeep.sweep", "[--older 168h] [--all] [--dry-run]",
+        "--sweep", "", "sweep.sweep", "[--older 168h] [--all] [--dry-run]",
         "Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.\n\n"
         "The oldest comes first. What still lives (a daemon without files, a bridge without its link) is ended only if "
         "you say so; a session that runs, and one of another machine, is never touched. It asks before it forgets a "
@@ -387,7 +387,7 @@ VERBS = (
         hosts=True,
     ),
     Verb(
-        "--doctor", "", "upkeep.doctor", "",
+        "--doctor", "", "doctor.doctor", "",
         "Check the setup and suggest fixes; exits with 1 if sesh cannot work.",
         "sesh --doctor", "sesh @gpu --doctor", "sesh --doctor --json",
         hosts=True,
@@ -399,7 +399,7 @@ VERBS = (
         words=("shell",), fast=True,
     ),
     Verb(
-        "--deploy", "", "upkeep.deploy", "@HOST… [--force]",
+        "--deploy", "", "deploy.deploy", "@HOST… [--force]",
         "Install this version of sesh on other hosts.",
         "sesh --deploy @box", "sesh --deploy @web1 @web2",
         words=("hosts*",), options=(Option("--force", "force", "Replace a ~/.local/bin/sesh that sesh did "
@@ -407,13 +407,13 @@ VERBS = (
         hosts=True,
     ),
     Verb(
-        "--upgrade", "", "upkeep.upgrade", "",
+        "--upgrade", "", "deploy.upgrade", "",
         "Install this version of sesh on every known remote.",
         "sesh --upgrade",
         hosts=True,
     ),
     Verb(
-        "--forget", "", "upkeep.forget", "@HOST…",
+        "--forget", "", "deploy.forget", "@HOST…",
         "Forget a known remote: lists and lookups do not ask it any more. Nothing is changed on the host.",
         "sesh --forget @box",
         words=("hosts*",), hosts=True,
@@ -431,7 +431,7 @@ VERBS = (
         words=("shell",),
     ),
     Verb(
-        "--mcp", "", "upkeep.mcp", "",
+        "--mcp", "", "mcp.mcp", "",
         "Serve the Model Context Protocol on stdin and stdout, for agents; "
         "tools take a host. Needs the extra sesh-mux[mcp].",
         "sesh --mcp", "claude mcp add sesh -- sesh --mcp",

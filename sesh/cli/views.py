@@ -1,4 +1,4 @@
-"""`--list`, `--status`, `--screen` and `--logs`, printed: the list fitted to the terminal where a person reads it."""
+"""`--list`, `--status`, `--screen` and `--logs`, printed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 import time
 
 from sesh import bounds, wording
+from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
 from sesh.errors import NotFound, SeshError, UsageError, for_host
 from sesh.names import check_label, printable
 from sesh.ops import lookup, views
 from sesh.ops.views import bears
-from sesh.wording import age, at_home, columns, cut, plain, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,127 +20,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.invocation import Invocation
+    from sesh.cli.table import Table
     from sesh.store.listing import Summary
 
-HEADINGS = ("", "NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
-_NAME, _STATE, _ACTIVITY, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(1, 8)
-_DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY)
-"""What a narrow terminal is spared, in this order."""
-_NARROWEST, _SHORTEST = 12, 4
 _LINES = 300
-SIGNALS = {"waiting": "1;33", "failed": "31"}
-"""The SGR parameters of how a session stands, where a person is to look."""
 SKIPPED = "unreachable less than a minute ago; not asked again"
-
-
-def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
-    """The cells of each session, in the order of HEADINGS; `now`: seconds since the epoch."""
-    return [
-        (
-            mark(session),
-            plain(session["name"]),
-            state(session),
-            wording.activity(session),
-            age(session.get("created"), now),
-            age(session.get("last_activity"), now),
-            at_home(plain(session.get("cwd") or "")),
-            wording.runs(session),
-        )
-        for session in sessions
-    ]
-
-
-def mark(session: Summary) -> str:
-    """What stands before a session's name: `*` where it is the current one, `!` where something happened unseen."""
-    return "*" if session.get("current") else "!" if wording.unseen(session) else ""
-
-
-class Table:
-    """The list on a terminal of `limit` columns, or without a limit elsewhere; rows that come later keep its columns.
-
-    `coloured`: whether states have colours.
-    """
-
-    def __init__(self, limit: int | None, *, coloured: bool = False) -> None:
-        self._limit, self._coloured = limit, coloured
-        self._widths = [0] * len(HEADINGS)
-        self._headed = False
-
-    def lines(self, sessions: Sequence[Summary], now: float) -> list[str]:
-        """A line a session, the first time under the headings; none wider than the limit."""
-        cells = rows(sessions, now)
-        self._widen(cells)
-        widths = _fitted(self._widths, self._limit)
-        drawn = []
-        if not self._headed:
-            drawn.append(self._line(HEADINGS, widths, ["2"] * len(HEADINGS)))
-            self._headed = True
-        for session, line in zip(sessions, cells, strict=True):
-            own, signal = "1" if session.get("current") else "", SIGNALS.get(line[_ACTIVITY], "")
-            codes = ["1", own, colour(session), signal, "2", "2", "", ""]
-            drawn.append(self._line(line, widths, codes))
-        return drawn
-
-    def measure(self, sessions: Sequence[Summary], now: float) -> None:
-        """Makes the columns wide enough for sessions that come later."""
-        self._widen(rows(sessions, now))
-
-    def _widen(self, cells: Sequence[tuple[str, ...]]) -> None:
-        most = [max(columns(line[at]) for line in [*cells, HEADINGS]) for at in range(len(HEADINGS))]
-        self._widths = [max(pair) for pair in zip(self._widths, most, strict=True)]
-
-    def remark(self, host: str, reason: str = "") -> str:
-        """The line above a host's rows, or instead of them."""
-        head = self._coloured_text(f"@{plain(host)}", "36")
-        return f"{head}  {self._coloured_text(plain(reason), '33')}" if reason else head
-
-    def _line(self, cells: Sequence[str], widths: Sequence[int], codes: Sequence[str]) -> str:
-        drawn = ""
-        gap = 0
-        for at, (cell, room, code) in enumerate(zip(cells, widths, codes, strict=True)):
-            if room < 0:
-                continue
-            cell = cut(cell, room, keeps_end=at == _DIRECTORY)
-            drawn += " " * gap + self._coloured_text(cell, code)
-            gap = room - columns(cell) + (2 if at else 1)
-            # Blanks at the end of a line are never printed: they are due before the next cell.
-        return drawn
-
-    def _coloured_text(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code and text else text
-
-
-def _fitted(wanted: Sequence[int], limit: int | None) -> list[int]:
-    """The width of each column, -1 for one that is left out since there is no room for it."""
-    widths = list(wanted)
-    if limit is None:
-        return widths
-    for spared in range(len(_DISPENSABLE) + 1):
-        widths = [-1 if at in _DISPENSABLE[:spared] else width for at, width in enumerate(wanted)]
-        over = sum(width + 2 for width in widths if width >= 0) - 3 - limit
-        for at in (_COMMAND, _DIRECTORY):
-            less = max(0, min(over, widths[at] - _NARROWEST))
-            widths[at] -= less
-            over -= less
-        if over <= 0:
-            return widths
-    less = min(over, max(0, widths[_STATE] - _SHORTEST))
-    widths[_STATE] -= less
-    widths[_NAME] -= over - less
-    if widths[_NAME] < _SHORTEST:
-        return [-1 if at != _NAME else limit for at in range(len(widths))]
-    return widths
-
-
-def colour(session: Summary) -> str:
-    """The SGR parameters of a session's state."""
-    if session.get("machine"):
-        return "36"
-    if session["state"] == "exited":
-        return "31" if session.get("exit_code") else "2"
-    if session["state"] != "running" or session.get("responding") is False:
-        return "33"
-    return "32" if session.get("attached") else ""
 
 
 def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) -> int:
@@ -196,6 +80,8 @@ def _list_remotes(cli: Invocation, table: Table, hosts: list[str], wanted: dict[
 
 def _table() -> Table:
     """The table for stdout: fitted and coloured on a terminal."""
+    from sesh.cli.table import Table
+
     columns = printing.width(printing.STDOUT) if os.isatty(printing.STDOUT) else None
     return Table(columns, coloured=printing.coloured(printing.STDOUT))
 
@@ -304,9 +190,7 @@ def logs(
     """`--logs [NAME [N]] [-f] [--ansi] [--pager]`: the last lines of scrollback and screen."""
     name = cli.session(name, "--logs")
     if pager:
-        from sesh.cli import grep
-
-        return grep.logs(cli, name)
+        return _paged(cli, name)
     lines = _LINES
     if count is not None:
         if not bounds.is_decimal(count):
@@ -340,6 +224,17 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
         write(cli.target.call("views.logs", name=name, lines=count, ansi=ansi))
     except KeyboardInterrupt:
         return printing.interrupted()
+    return 0
+
+
+def _paged(cli: Invocation, name: str) -> int:
+    """`--pager`: all lines that are kept, in the pager, at the end."""
+    from sesh.cli.tui.pager import page
+    from sesh.ops.search import MOST_LINES
+
+    if not printing.on_terminal():
+        raise UsageError("--pager needs a terminal", hint=f"write: {CALLED} --logs {name} --ansi | less -R")
+    page(cli.target.call("views.logs", name=name, lines=MOST_LINES, ansi=True), "+G")
     return 0
 
 

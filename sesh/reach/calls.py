@@ -21,11 +21,20 @@ if TYPE_CHECKING:
     from sesh.remote.ssh.link import Link
 
 _REQUEST = 1
+_MOVED = {
+    "checks.all_": "doctor.all_",
+    "follow.all_events": "events.all_events",
+    "follow.ended": "wait.ended",
+    "follow.log": "events.log",
+    "leftovers.clear": "sweep.clear",
+    "leftovers.find": "sweep.find",
+}
+"""Ops whose function stands elsewhere than their name says, which hosts of other versions know them by."""
 
 
 def carry_out(caller: Caller, name: str, data: dict[str, Any]) -> Any:
     """Calls an op of this machine by its name. Raises UsageError for one, or for data, that this sesh does not know."""
-    module, _, function = name.partition(".")
+    module, _, function = _MOVED.get(name, name).partition(".")
     if not (module.isidentifier() and function.isidentifier()):
         raise UsageError("the name of an op is module.function")
     found: Any = None

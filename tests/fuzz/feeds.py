@@ -18,7 +18,7 @@ from unittest import mock
 
 from sesh import config, gate, names, paths, platform, protocol, toml_positions, wording
 from sesh.cli import complete, jobs
-from sesh.cli.console import Keys
+from sesh.cli.tui.console import Keys
 from sesh.client import hint, notification
 from sesh.client.display import unfinished_character
 from sesh.client.keys import DetachKey, KeyParser
@@ -37,7 +37,7 @@ from sesh.daemon.screen.model import STEP_TIME
 from sesh.daemon.shell import history, wrapper
 from sesh.errors import SeshError
 from sesh.ops import enter, layout, matching, search, shell
-from sesh.ops.follow import log as event_log
+from sesh.ops.events import log as event_log
 from sesh.ops.matching import Pattern
 from sesh.ops.recording import Cast
 from sesh.reach.caller import Caller

@@ -13,11 +13,12 @@ from unittest import mock
 
 from sesh import config, paths, platform
 from sesh.cli import views
+from sesh.cli.table import Table
 from sesh.client.shown import Shown
 from sesh.daemon.screen import checkpoint
 from sesh.daemon.shell import variables
 from sesh.errors import NotFound, Refused, SeshError, UsageError
-from sesh.ops import dormant, enter, follow, jobs, layout, leftovers, shell
+from sesh.ops import dormant, enter, events, jobs, layout, shell, sweep, wait
 from sesh.ops import views as ops_views
 from sesh.reach.caller import Caller
 from sesh.remote import eventlog, known
@@ -172,7 +173,7 @@ def _outcome(call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
 def _shown(found: list[dict[str, Any]]) -> None:
     """Whatever looks at all sessions, or at one without a daemon, tells what it can, and refuses the rest in a line."""
     caller, now = Caller(), time.time()
-    views.Table(80).lines(found, now)
+    Table(80).lines(found, now)
     listing.refusals()
     known.damage()
     _outcome(layout.sessions, caller)
@@ -181,7 +182,7 @@ def _shown(found: list[dict[str, Any]]) -> None:
         views._described(status)
     json.dumps(_outcome(shell.history, caller, "work"))
     _outcome(jobs.result, caller, "work")
-    _outcome(follow.ended, caller, "work")
+    _outcome(wait.ended, caller, "work")
     _outcome(shell.history_output, caller, "work", 1)
 
 
@@ -199,7 +200,7 @@ def _records() -> Iterator[Check]:
             listing.current()
             _outcome(records.read, "work")
             _shown(found)
-            for row in leftovers._sessions():
+            for row in sweep._sessions():
                 row.facts()
             _outcome(dormant.screen, "work", "text")
 
@@ -389,14 +390,14 @@ def _events() -> Iterator[Check]:
             """What is no event is passed over; what is logged next is found, whatever words it holds."""
             with open(path, "wb") as file:
                 file.write(case + b"\n")
-            before = follow.log(Caller())["events"]
+            before = events.log(Caller())["events"]
             assert all(isinstance(event["event"], str) for event in before)
             word = os.fsdecode(case[:200])
             eventlog.log("noted", host=word, path=word, bytes=len(case))
-            events = follow.log(Caller())["events"]
-            assert events[:-1] == before or repr(events[:-1]) == repr(before)
-            assert events[-1]["event"] == "noted"
-            assert events[-1]["bytes"] == len(case)
+            after = events.log(Caller())["events"]
+            assert after[:-1] == before or repr(after[:-1]) == repr(before)
+            assert after[-1]["event"] == "noted"
+            assert after[-1]["bytes"] == len(case)
 
         yield check
 

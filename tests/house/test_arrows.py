@@ -42,9 +42,12 @@ SILENT = ("sesh.reach", "sesh.ops", "sesh.api", "sesh.mcp")
 _VERB = "the words and the output of verbs, and what these verbs do"
 NAMESAKES: dict[str, str] = {
     "attach": "attaching: the command line's, the client's and the daemon's side of it",
+    "events": "the verb, the op that follows them, and the daemon that makes them",
     "main": "what a process runs: the command line's, a daemon's",
     "session": "one session: the daemon's, and the one that the API hands out",
-    **dict.fromkeys(("follow", "jobs", "recording", "sessions", "shell", "views"), _VERB),
+    **dict.fromkeys(
+        ("deploy", "doctor", "jobs", "layout", "recording", "sessions", "shell", "sweep", "views", "wait"), _VERB
+    ),
 }
 
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from sesh import paths, platform
 from sesh.cli import printing
-from sesh.cli.views import Table
+from sesh.cli.table import Table
 from sesh.errors import NotFound, Refused, Unreachable
-from sesh.ops import layout, leftovers, sessions, views
+from sesh.ops import layout, sessions, sweep, views
 from sesh.reach.caller import Caller
 from sesh.store import listing, records
 from tests.support import Home, Result, wait_until
@@ -204,7 +204,7 @@ def test_whatever_a_record_holds_the_other_sessions_are_listed_swept_and_exporte
         caller = Caller()
         caller.local = True
         assert "good" in [each["name"] for each in layout.sessions(caller)]
-        assert "good" in [row["what"] for row in leftovers.find(caller)]
+        assert "good" in [row["what"] for row in sweep.find(caller)]
         for op in (views.status, sessions.there):
             with contextlib.suppress(NotFound, Refused, Unreachable):
                 op(caller, "odd")

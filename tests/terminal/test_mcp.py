@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from sesh.cli import upkeep
 from sesh.cli.invocation import Invocation
+from sesh.cli.mcp import mcp
 from sesh.cli.parser import split
 from sesh.errors import Refused
 from tests.support import Home, wait_until
@@ -279,4 +279,4 @@ def test_without_the_sdk_one_line_says_what_to_install(monkeypatch: pytest.Monke
     ):
         monkeypatch.setattr(importlib.util, "find_spec", lambda name, there=installed: name in there or None)
         with pytest.raises(Refused, match=re.escape(f"{words} 'sesh-mux[mcp]'")):
-            upkeep.mcp(cli)
+            mcp(cli)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.cli.picker import matching
+from sesh.cli.tui.picker import matching
 from tests.support import PROMPT, Home, Result, Terminal
 
 Open = Callable[..., Terminal]

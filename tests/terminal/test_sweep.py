@@ -13,9 +13,9 @@ from collections.abc import Callable
 import pytest
 
 from sesh import platform
-from sesh.cli import upkeep
+from sesh.cli.sweep import span
 from sesh.errors import UsageError
-from sesh.ops import leftovers
+from sesh.ops import sweep
 from tests.support import ROOT, Home, Result, wait_until
 
 Sesh = Callable[..., Result]
@@ -229,18 +229,18 @@ def test_a_bridge_is_orphaned_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(platform, "own_processes", lambda: rows)
     monkeypatch.setattr(platform, "start_time", lambda _: "1")
     monkeypatch.setattr(platform, "directory_of", lambda _: "/home/me")
-    monkeypatch.setattr(leftovers, "_CLOSING_TIME", 0.0)
-    assert [each.pid for each in leftovers.bridges()] == [10, 12]
+    monkeypatch.setattr(sweep, "_CLOSING_TIME", 0.0)
+    assert [each.pid for each in sweep.bridges()] == [10, 12]
 
 
 @pytest.mark.parametrize(
     ("word", "seconds"), [("168h", 604800), ("7d", 604800), ("90m", 5400), ("30", 30), ("2w", 1209600)]
 )
 def test_times_are_read(word: str, seconds: float) -> None:
-    assert upkeep.span(word) == seconds
+    assert span(word) == seconds
 
 
 @pytest.mark.parametrize("word", ["", "h", "-1h", "1.5h", "1y", "٣h"])
 def test_what_is_no_time_is_refused(word: str) -> None:
     with pytest.raises(UsageError):
-        upkeep.span(word)
+        span(word)

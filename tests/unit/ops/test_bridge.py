@@ -21,6 +21,7 @@ from sesh import ops as ops_package
 from sesh.errors import InvalidName, NotFound, Unreachable, UsageError
 from sesh.ops import create
 from sesh.reach import arguments, calls
+from sesh.reach.caller import Caller
 from sesh.reach.origin import Origin
 from tests.support import Home, wait_until
 
@@ -176,6 +177,16 @@ def test_every_type_that_an_op_declares_is_checked() -> None:
             for name in code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]:
                 assert arguments.kind(each.__annotations__[name])[0] in arguments.KINDS, (each, name)
     assert arguments.KINDS["Spec"](dict.fromkeys(create.order.__kwdefaults__ or ()))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["checks.all_", "follow.all_events", "follow.ended", "follow.log", "leftovers.clear", "leftovers.find"],
+)
+def test_an_op_keeps_its_name_where_its_function_moves(name: str) -> None:
+    """Hosts of other versions ask for it by that name."""
+    with pytest.raises(UsageError, match="which knows another"):
+        calls.carry_out(Caller(), name, {"no argument of it": True})
 
 
 def test_a_machine_that_describes_itself_oddly_is_taken_for_one_that_says_nothing() -> None:

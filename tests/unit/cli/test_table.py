@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh import wording
-from sesh.cli import views
+from sesh.cli import table
 from sesh.cli.printing import json_line
 from sesh.wording import one_line, plain
 
@@ -33,7 +33,7 @@ def session(**more: object) -> dict[str, object]:
 
 
 def test_a_row_tells_name_state_age_idle_time_directory_and_command() -> None:
-    drawn = views.Table(None).lines([session(current=True)], NOW)
+    drawn = table.Table(None).lines([session(current=True)], NOW)
     assert drawn[1].split() == ["*", "web", "detached", "2d", "3m", "/srv/site", "make", "serve"]
 
 
@@ -128,7 +128,7 @@ def test_moments_are_read_as_the_calendar_has_them(moment: datetime) -> None:
 
 @given(st.text(max_size=200), st.text(max_size=200), st.integers(1, 200))
 def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str, width: int) -> None:
-    drawn = views.Table(width)
+    drawn = table.Table(width)
     lines = drawn.lines([session(cwd=cwd, command=[command, "x"])], NOW)
     assert len(lines) == 2
     lines += drawn.lines([session(name="x" * 64, state="exited", exit_code=127, current=True)], NOW)
@@ -151,12 +151,12 @@ def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str,
 )
 def test_a_narrow_terminal_is_spared_what_matters_least(width: int, line: str) -> None:
     more = {"current": True, "attached": 2, "cwd": "/srv/a/long/way/to/the/site", "activity": {"state": "waiting"}}
-    shown = views.Table(width).lines([session(command=["make", "serve", "all", "of", "it"], **more)], NOW)
+    shown = table.Table(width).lines([session(command=["make", "serve", "all", "of", "it"], **more)], NOW)
     assert shown[1] == line
 
 
 def test_rows_that_come_later_keep_the_columns_and_have_no_headings() -> None:
-    drawn = views.Table(80)
+    drawn = table.Table(80)
     first = drawn.lines([session(name="a-long-name")], NOW)
     later = drawn.lines([session(attached=1)], NOW)
     assert (len(first), len(later)) == (2, 1)
@@ -176,9 +176,9 @@ def test_rows_that_come_later_keep_the_columns_and_have_no_headings() -> None:
     ],
 )
 def test_states_have_colours_where_they_are_wanted(more: dict[str, object], dyed: str) -> None:
-    row = views.Table(80, coloured=True).lines([session(**more)], NOW)[1]
+    row = table.Table(80, coloured=True).lines([session(**more)], NOW)[1]
     assert dyed in row
-    plainly = views.Table(80).lines([session(**more)], NOW)[1]
+    plainly = table.Table(80).lines([session(**more)], NOW)[1]
     assert re.sub(r"\x1b\[\d*m", "", row) == plainly
 
 

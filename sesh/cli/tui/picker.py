@@ -1,4 +1,4 @@
-"""`--pick`: a session chosen from a list by arrow keys or some letters, its screen beside the list.
+"""A session chosen from a list by arrow keys or some letters, its screen beside the list.
 
 The sessions come first, the one attached last at the top; below them directories to begin another one in. Keys end,
 rename and restart the marked session, or detach its clients, without leaving the list.
@@ -11,13 +11,14 @@ import select
 import time
 
 from sesh import wording
-from sesh.cli import attach, console, printing, views
-from sesh.cli.console import Stage
-from sesh.cli.preview import Aside, Previews, drawn, target
-from sesh.errors import Exists, ExitCode, Interrupted, NotFound, Refused, SeshError
-from sesh.names import check_label, check_name, is_name
+from sesh.cli import printing, table
+from sesh.cli.tui import console
+from sesh.cli.tui.console import Stage
+from sesh.cli.tui.preview import Aside, Previews, drawn, target
+from sesh.errors import Interrupted, NotFound, SeshError
+from sesh.names import check_name, is_name
 from sesh.ops import enter, places
-from sesh.ops.lookup import SessionIndex
+from sesh.ops.index import SessionIndex
 from sesh.ops.views import bears
 
 TYPE_CHECKING = False
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from sesh.cli.invocation import Invocation
-    from sesh.cli.preview import Key
+    from sesh.cli.tui.preview import Key
+    from sesh.reach.caller import Caller
     from sesh.store.listing import Summary
 
-_DIRECTORY, _NEW = "/", "+"
+DIRECTORY, NEW = "/", "+"
 """In the place of a host: the key of a directory, and of a name that was typed. No host is spelled like that."""
 _BESIDE = 64
 """The columns from which on there is room for a screen beside the list."""
@@ -48,19 +49,15 @@ _HINTS = (
 _MOVES = {"up": -1, "C-p": -1, "C-k": -1, "backtab": -1, "down": 1, "C-n": 1, "C-j": 1, "tab": 1}
 
 
-def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Any) -> int:
-    """`--pick [--label K=V]… [OPTIONS]`: attaches to the session that is chosen; the exit code is that of attaching.
+def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> tuple[Key | None, set[str]]:
+    """What a person chooses of the sessions with the `wanted` labels, and the names of the sessions that run here.
 
-    1 where nothing is chosen. Raises Refused without a terminal, NotFound where there is nothing to choose from.
+    The choice: a session as host and name, DIRECTORY and a path, NEW and a name to create; None for nothing. Raises
+    NotFound where there is nothing to choose from, Interrupted.
     """
-    wanted = dict(check_label(word) for word in label)
-    attach.View(**view)  # which raises what is wrong with the words
-    if not printing.on_terminal():
-        raise Refused("--pick needs a terminal", hint="use `$sesh --list` and `$sesh --attach NAME`")
-    hosts = cli.hosts or None
     from sesh.client.terminal import RawTerminal
 
-    with SessionIndex(cli.caller, hosts) as index:
+    with SessionIndex(caller, hosts) as index:
         _filled(index)
         begun = places.directories() if hosts is None and not wanted else []
         if not _entries(index, wanted) and not (begun and not console.dumb()):
@@ -71,42 +68,7 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Any) -> int:
         else:
             with RawTerminal() as terminal, Stage(terminal) as stage, Aside() as aside:
                 chosen = _Picker(stage, aside, index, wanted, hosts, begun).chosen()
-        here = {str(each["name"]) for each in index.here if each["state"] == "running"}
-    if chosen is None:
-        return ExitCode.FAILED
-    host, name = chosen
-    if host == _DIRECTORY:
-        return into_place(cli, name, **view)
-    if host == _NEW:
-        host = hosts[0] if hosts else None
-    cli.hosts = [host] if host is not None else []
-    cli.caller.host = host
-    if host is None and name in here:
-        return attach.attach_to(cli, name, attach.View(**view))
-    options: dict[str, Any] = {**view}
-    return attach.go(cli, [name], **options)
-
-
-def here(cli: Invocation, directory: str | None = None, **view: Any) -> int:
-    """`--here [DIR] [OPTIONS]`: attaches to the session of a directory's repository, which is created if missing."""
-    if directory is None:
-        from sesh.ops import create
-
-        directory = create.checked_directory(cli.caller, ".")
-    return into_place(cli, directory, **view)
-
-
-def into_place(cli: Invocation, directory: str, **view: Any) -> int:
-    """Attaches to the session of a directory, created there if missing; the exit code."""
-    options: dict[str, Any] = {**view}
-    while True:
-        found = cli.target.call("places.here", directory=directory)
-        if found["there"]:
-            return attach.go(cli, [found["name"]], **options)
-        try:
-            return attach.new(cli, found["name"], found["directory"], asks=False, **options)
-        except Exists:
-            continue  # another process has taken the name since, perhaps for the same directory
+        return chosen, {str(each["name"]) for each in index.here if each["state"] == "running"}
 
 
 def _numbered(keys: Sequence[Key]) -> Key | None:
@@ -226,7 +188,7 @@ class _Picker:
 
     @staticmethod
     def _is_session(key: Key) -> bool:
-        return key[0] not in (_DIRECTORY, _NEW)
+        return key[0] not in (DIRECTORY, NEW)
 
     # -- what there is
 
@@ -246,8 +208,8 @@ class _Picker:
             cost = matching(self._query, os.path.basename(place), None, wording.at_home(place))
             if cost is not None and place not in used:
                 rows.append((cost, at, place))
-        directories = [(_DIRECTORY, place) for _, _, place in sorted(rows)]
-        creates = [] if self._shown or not self._may_create() else [(_NEW, self._query)]
+        directories = [(DIRECTORY, place) for _, _, place in sorted(rows)]
+        creates = [] if self._shown or not self._may_create() else [(NEW, self._query)]
         self._shown |= {key: {} for key in [*directories, *creates]}
         if self._mark not in self._shown:
             others = (key for key, each in self._shown.items() if not each.get("current"))
@@ -306,10 +268,10 @@ class _Picker:
 
     def _read(self, of: Key) -> None:
         """Shows all lines of a session in the pager; the list comes back after it."""
-        from sesh.cli import grep
+        from sesh.cli.tui import pager
 
         try:
-            grep.read(self._stage, target(of[0]), of[1], "+G")
+            pager.read(self._stage, target(of[0]), of[1], "+G")
         except (SeshError, OSError) as error:
             self._said = wording.one_line(str(error))
 
@@ -409,7 +371,7 @@ class _Picker:
 
     def _about(self, columns: int) -> str:
         """What the marked session asks, its whole directory and what runs there, which the list has no room for."""
-        if self._mark is None or self._mark[0] == _NEW:
+        if self._mark is None or self._mark[0] == NEW:
             return ""
         *_, place, runs = self._cells(self._mark, 0)
         asked = wording.asks(self._shown[self._mark])
@@ -422,10 +384,10 @@ class _Picker:
             text = f"rename {_title(key)} to: {self._typed}" if verb == "rename" else f"{verb} {_title(key)}? [y/N]"
             return f"\x1b[1m{wording.cut(wording.plain(text), columns - 1, keeps_end=True)}\x1b[m\x1b[7m \x1b[m"
         hint = next((hint for hint in _HINTS if wording.columns(hint) <= columns), _HINTS[-1])
-        if self._mark is not None and self._mark[0] == _DIRECTORY:
+        if self._mark is not None and self._mark[0] == DIRECTORY:
             name, place = self._name_for(self._mark[1]), wording.at_home(wording.plain(self._mark[1]))
             hint = f"Enter create {name} in {place}"
-        elif self._mark is not None and self._mark[0] == _NEW:
+        elif self._mark is not None and self._mark[0] == NEW:
             where = f"@{self._hosts[0]} " if self._hosts else ""
             hint = f"Enter create {where}{self._query}  Esc quit"
         return f"\x1b[2m{wording.cut(self._said or hint, columns)}"
@@ -453,9 +415,9 @@ class _Picker:
 
     def _cells(self, key: Key, now: float) -> tuple[str, ...]:
         """What a row shows: a mark, name and host, state, how it stands, how long it is idle, its place, what runs."""
-        if key[0] == _DIRECTORY:
+        if key[0] == DIRECTORY:
             return "+", self._name_for(key[1]), "new", "", "", wording.at_home(wording.plain(key[1])), ""
-        if key[0] == _NEW:
+        if key[0] == NEW:
             return "+", key[1], "new", "", "", "", ""
         session = self._shown[key]
         state = wording.state(session).partition(" (")[0]
@@ -463,18 +425,18 @@ class _Picker:
         idle = wording.age(session.get("last_activity"), now)
         stands = wording.activity(session)
         stands = "" if stands in ("idle", "quiet") else stands  # room is scarce, and its age stands beside it
-        return views.mark(session), _title(key), state, stands, idle, place, wording.runs(session)
+        return table.mark(session), _title(key), state, stands, idle, place, wording.runs(session)
 
     def _row(self, key: Key, cells: tuple[str, ...], widths: Sequence[int], width: int) -> str:
         """One row, its state coloured, or all of it inverse where it is marked."""
-        code = views.colour(self._shown[key]) if self._is_session(key) else "2"
+        code = table.colour(self._shown[key]) if self._is_session(key) else "2"
         line, room = "", 0
         for at, (cell, column) in enumerate(zip(cells, widths, strict=True)):
             if column < 1:
                 continue
             text = wording.cut(cell, column, keeps_end=at == _PLACE)
             text += " " * (column - wording.columns(text) + (_GAP if at else 0))
-            colour = code if at == _STATE else views.SIGNALS.get(cell, "") if at == _ACTIVITY else ""
+            colour = code if at == _STATE else table.SIGNALS.get(cell, "") if at == _ACTIVITY else ""
             coloured = colour and self._coloured and key != self._mark
             line += f"\x1b[{colour}m{text}\x1b[m" if coloured else text
             room += column + (_GAP if at else 0)

@@ -10,7 +10,7 @@ from sesh.cli import attach, printing
 from sesh.errors import NotFound, Refused
 from sesh.names import check_label
 from sesh.ops import enter
-from sesh.ops.lookup import SessionIndex
+from sesh.ops.index import SessionIndex
 from sesh.ops.views import bears
 from sesh.store import listing
 

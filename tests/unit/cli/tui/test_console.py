@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.cli.console import Keys
+from sesh.cli.tui.console import Keys
 
 
 @pytest.mark.parametrize(

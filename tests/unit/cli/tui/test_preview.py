@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh import wording
-from sesh.cli import preview
+from sesh.cli.tui import preview
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
 

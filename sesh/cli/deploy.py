@@ -1,0 +1,90 @@
+"""`--deploy`, `--upgrade` and `--forget`: the hosts that have sesh from here."""
+
+from __future__ import annotations
+
+from sesh.about import CALLED
+from sesh.cli import printing
+from sesh.errors import NotFound, UsageError
+from sesh.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+    from sesh.remote.deploy.deploy import HostResult
+
+    Row = dict[str, Any]
+
+
+def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -> int:
+    """`--deploy @HOST… [--force]`: 1 if it failed for any host."""
+    if hosts:
+        raise UsageError(f"a host begins with @: {CALLED} --deploy @{printable(hosts[0])}")
+    if not cli.hosts:
+        raise UsageError(f"no host given; write: {CALLED} --deploy @HOST")
+    return _report_hosts(cli, _deploy(cli, cli.hosts, force=force))
+
+
+def upgrade(cli: Invocation) -> int:
+    """`--upgrade`: deploys to every known remote; one whose sesh is not ours is passed over, and that is said."""
+    from sesh.remote import known
+
+    if cli.line.hosts:
+        raise UsageError(
+            "--upgrade takes no host: it deploys to all known remotes",
+            hint=f"for one: {CALLED} --deploy @{cli.line.hosts[0]}",
+        )
+    words = [each.host for each in known.all()]
+    if not words:
+        if not cli.json:
+            cli.note(f"there are no known remotes; start with: {CALLED} --deploy @HOST")
+        return cli.done(hosts=[])
+    return _report_hosts(cli, _deploy(cli, cli.caller.settings().hosts_of(words), force=False), upgrading=True)
+
+
+def forget(cli: Invocation, hosts: Sequence[str] = ()) -> int:
+    """`--forget @HOST…`: known remotes that are asked no more; each is tried, 1 if any was not known."""
+    from sesh.remote import known
+
+    if hosts:
+        raise UsageError(f"a host begins with @: {CALLED} --forget @{printable(hosts[0])}")
+    if not cli.hosts:
+        raise UsageError(f"no host given; write: {CALLED} --forget @HOST")
+    unknown = [word for word in cli.hosts if not known.forget(word)]
+    if unknown:
+        words = ", ".join(f"@{word}" for word in unknown)
+        known_ones = ", ".join(f"@{each.host}" for each in known.all())
+        hint = f"those that are known: {known_ones}" if known_ones else "none is known"
+        raise NotFound(f"{words} is no known remote", hint=hint)
+    return cli.done(hosts=list(cli.hosts))
+
+
+def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool) -> list[HostResult]:
+    from sesh.reach import links
+    from sesh.remote.deploy import deploy
+
+    return deploy.deploy_all([links.destination(cli.caller, host) for host in hosts], force=force)
+
+
+def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: bool = False) -> int:
+    """Says what became of each host in JSON (a person has seen it already); the exit code."""
+    rows = [_row(result) for result in results]
+    failed = [row for row in rows if not row["ok"] and not (upgrading and row["error"]["foreign"])]
+    if cli.json:
+        printing.value({"ok": not failed, "hosts": rows})
+    elif upgrading and (changed := [f"@{row['host']}" for row in rows if row.get("changed")]):
+        cli.note(f"running sessions keep their old version until: {CALLED} {changed[0]} --reload")
+    return 1 if failed else 0
+
+
+def _row(result: HostResult) -> Row:
+    """One host as JSON shows it."""
+    row: Row = {"host": result.destination.host, "ok": result.deployment is not None}
+    if result.deployment is not None:
+        names = ("version", "python", "platform", "path", "bytes", "seconds", "changed")
+        return {**row, **{name: getattr(result.deployment, name) for name in names}}
+    error = result.error
+    facts = {"code": getattr(error, "code", "internal"), "message": str(error), "step": getattr(error, "step", None)}
+    return {**row, "error": {**facts, "foreign": getattr(error, "foreign", False)}}

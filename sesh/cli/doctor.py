@@ -1,0 +1,90 @@
+"""`--doctor`: the setup of this machine, or of hosts, checked."""
+
+from __future__ import annotations
+
+import os
+
+from sesh import wording
+from sesh.about import CALLED
+from sesh.cli import printing
+from sesh.errors import SeshError, for_host
+from sesh.ops.doctor import ERROR, OK, WARNING, error_row, row
+from sesh.reach.target import HostTarget, Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+
+    Row = dict[str, Any]
+
+_COLOURS = {"ok": "32", "warning": "33", "error": "31"}
+
+
+def doctor(cli: Invocation) -> int:
+    """`--doctor`: 1 if something keeps sesh from working, 0 if it works, with warnings or without."""
+    if not cli.hosts:
+        return _report_checks(cli, {None: Target(cli.caller).call("checks.all_")})
+    return _report_checks(cli, {host: _check_host(cli, host) for host in cli.hosts})
+
+
+def _check_host(cli: Invocation, host: str) -> list[Row]:
+    """Whether a host can be reached, and what the sesh there finds."""
+    try:
+        found: list[Row] = HostTarget(cli.caller, host).call("checks.all_")
+    except SeshError as error:
+        remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{CALLED} --deploy @{host}"}
+        return [error_row("link", error, remedies.get(error.code, ""))]
+    return [row("link", OK, f"@{host} is reachable and has sesh"), *_skew(host), *found]
+
+
+def _skew(host: str) -> list[Row]:
+    """Whether the sesh there has another version than this one, as the link has just reported."""
+    from sesh.about import __version__
+    from sesh.remote import known
+
+    version = next((each.version for each in known.all() if each.host == host), "")
+    if version in ("", __version__):
+        return []
+    message = f"@{host} has sesh {version}, this is {__version__}; newer features may be missing"
+    return [row("version", WARNING, message, f"{CALLED} --deploy @{host}")]
+
+
+def _report_checks(cli: Invocation, hosts: dict[str | None, list[Row]]) -> int:
+    """Says what was found; the exit code."""
+    for host, rows in hosts.items():
+        for each in rows:
+            each["message"] = wording.one_line(str(each["message"]))
+            each["remedy"] = for_host(each["remedy"], host) if each["remedy"] else None
+    states = [each["state"] for rows in hosts.values() for each in rows]
+    warnings, errors = states.count(WARNING), states.count(ERROR)
+    if cli.json:
+        answers = [
+            {"ok": all(each["state"] != ERROR for each in rows), "host": host, "checks": rows}
+            for host, rows in hosts.items()
+        ]
+        cli.value(answers[0] if len(answers) == 1 else answers)
+        return int(errors > 0)
+    coloured = os.isatty(printing.STDOUT) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    for host, rows in hosts.items():
+        if len(hosts) > 1:
+            printing.text(f"@{host}")
+        for each in rows:
+            printing.text(_line(each, coloured=coloured))
+    counts = [
+        f"{number} {word}{'s' if number > 1 else ''}" for number, word in ((errors, "error"), (warnings, "warning"))
+    ]
+    summary = " and ".join(each for each in counts if each[0] != "0")
+    printing.text(f"{summary}; sesh {'does not work' if errors else 'works'}" if summary else "no problems found")
+    return int(errors > 0)
+
+
+def _line(row: Row, *, coloured: bool) -> str:
+    """A finding as a person reads it, its remedy below it."""
+    state = wording.plain(row["state"])
+    shown = f"{state:<8}"
+    if coloured and state in _COLOURS:
+        shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[m"
+    text = f"{shown} {wording.plain(row['check']):<12} {wording.plain(row['message'])}"
+    return f"{text}\n{'':<21} -> {wording.plain(row['remedy'])}" if row["remedy"] else text

@@ -1,0 +1,102 @@
+"""`--export` and `--import`: which sessions there are, as JSON, and the same created again."""
+
+from __future__ import annotations
+
+import os
+
+from sesh import wording
+from sesh.about import CALLED
+from sesh.cli import printing
+from sesh.errors import Refused, SeshError, UsageError, rebuild
+from sesh.names import printable
+from sesh.ops import layout
+from sesh.reach.target import HostTarget, Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+    from sesh.ops.layout import Entry
+
+    Row = dict[str, Any]
+
+LARGEST = 1 << 20
+"""Bytes of a layout."""
+_STDIN = "-"
+
+
+def export(cli: Invocation) -> int:
+    """`--export`: the sessions of this machine and of known remotes, or those of the host of the line."""
+    sessions = [{**each, "host": each["host"] or cli.host} for each in cli.target.call("layout.sessions")]
+    whole = {"version": layout.VERSION, "sessions": sessions}
+    if cli.json:
+        return cli.value(whole)
+    import json
+
+    printing.text(json.dumps(wording.encodable(whole), indent=2, ensure_ascii=True))
+    return 0
+
+
+def import_(cli: Invocation, file: str | None = None) -> int:
+    """`--import [FILE]`: creates what is missing; 1 if any of it could not be. `-` or nothing is stdin."""
+    file = None if file == _STDIN else file
+    entries = layout.parse(_read(file), printable(file) if file is not None else "stdin")
+    if len(cli.hosts) > 1:
+        raise UsageError(f"one host at a time: {CALLED} @{cli.hosts[0]} --import FILE")
+    if cli.host is not None:
+        others = sorted({each["host"] for each in entries} - {None, cli.host})
+        for other in others:
+            cli.note(f"the sessions on @{other} are skipped; to create them: {CALLED} --import, without @{cli.host}")
+        entries = [{**each, "host": cli.host} for each in entries if each["host"] not in others]
+    if cli.caller.local:
+        entries = [each for each in entries if each["host"] is None]
+    rows = []
+    for host in dict.fromkeys(each["host"] for each in entries):
+        rows += _make(cli, host, [each for each in entries if each["host"] == host])
+    return _report(cli, rows)
+
+
+def _read(file: str | None) -> bytes:
+    """The bytes of a layout. Raises Refused, UsageError."""
+    if file is None and os.isatty(0):
+        raise UsageError("no layout given; write: $sesh --import FILE (create it with $sesh --export > FILE)")
+    data = bytearray()
+    try:
+        with open(0 if file is None else file, "rb", buffering=0, closefd=file is not None) as content:
+            while len(data) <= LARGEST and (block := content.read(1 << 16)):
+                data += block
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Refused(f"cannot read {printable(file or 'stdin')}: {reason}; name a file written by --export") from error
+    if len(data) > LARGEST:
+        raise UsageError(f"the layout is over {LARGEST} bytes; --export did not write it")
+    return bytes(data)
+
+
+def _make(cli: Invocation, host: str | None, entries: list[Entry]) -> list[Row]:
+    """Has this machine or a host create sessions; a row for each, as JSON shows it."""
+    try:
+        target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
+        rows = target.call("layout.make", entries=entries)
+    except SeshError as error:
+        rows = [{"name": each["name"], "created": False, "error": error.facts()} for each in entries]
+    for row in rows:
+        if "error" in row:
+            row["error"] = printing.error_facts(rebuild(row["error"]), host)
+    return [{"name": row["name"], "host": host, **row} for row in rows]
+
+
+def _report(cli: Invocation, rows: list[Row]) -> int:
+    """Says what became of each session; the exit code."""
+    failed = [row for row in rows if "error" in row]
+    if cli.json:
+        printing.value({"ok": not failed, "sessions": rows})
+        return 1 if failed else 0
+    for row in rows:
+        word = f"@{row['host']} {row['name']}" if row["host"] else row["name"]
+        if "error" in row:
+            cli.note(f"{word} was not created: {row['error']['message']}")
+        else:
+            printing.text(wording.plain(f"created {word}" if row["created"] else f"{word} already runs"))
+    return 1 if failed else 0

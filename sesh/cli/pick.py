@@ -1,0 +1,41 @@
+"""`--pick`: this terminal goes to a session that is chosen from a list."""
+
+from __future__ import annotations
+
+from sesh.cli import attach, here, printing
+from sesh.cli.tui import picker
+from sesh.errors import ExitCode, Refused
+from sesh.names import check_label
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+
+
+def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Any) -> int:
+    """`--pick [--label K=V]… [OPTIONS]`: attaches to the session that is chosen; the exit code is that of attaching.
+
+    1 where nothing is chosen. Raises Refused without a terminal, NotFound where there is nothing to choose from.
+    """
+    wanted = dict(check_label(word) for word in label)
+    attach.View(**view)  # which raises what is wrong with the words
+    if not printing.on_terminal():
+        raise Refused("--pick needs a terminal", hint="use `$sesh --list` and `$sesh --attach NAME`")
+    hosts = cli.hosts or None
+    chosen, running = picker.choose(cli.caller, hosts, wanted)
+    if chosen is None:
+        return ExitCode.FAILED
+    host, name = chosen
+    if host == picker.DIRECTORY:
+        return here.into_place(cli, name, **view)
+    if host == picker.NEW:
+        host = hosts[0] if hosts else None
+    cli.hosts = [host] if host is not None else []
+    cli.caller.host = host
+    if host is None and name in running:
+        return attach.attach_to(cli, name, attach.View(**view))
+    options: dict[str, Any] = {**view}
+    return attach.go(cli, [name], **options)

@@ -1,0 +1,119 @@
+"""`--sweep`: leftovers listed, and cleared as the person agrees."""
+
+from __future__ import annotations
+
+from sesh import wording
+from sesh.cli import printing
+from sesh.errors import UsageError, rebuild
+from sesh.names import printable
+from sesh.reach.target import HostTarget, Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sesh.cli.invocation import Invocation
+
+    Row = dict[str, Any]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_UNASKED = "168h"
+"""What `--older` is where nobody can be asked."""
+_KINDS = {
+    "ended": "ended session",
+    "lost": "lost session",
+    "file": "stale file",
+    "daemon": "orphaned daemon",
+    "bridge": "orphaned bridge",
+    "connection": "stale connection",
+    "version": "old version",
+}
+
+
+def sweep(
+    cli: Invocation, *, older: str | None = None, all_: bool = False, yes: bool = False, dry_run: bool = False
+) -> int:
+    """`--sweep [--older 168h] [--all] [--dry-run]`: 1 if something could not be cleared.
+
+    Processes that live are ended with `--all` or `-y`, or if the person at the terminal agrees; else they are left. The
+    person is also asked before sessions are forgotten that could be read or started again. Where nobody can be asked,
+    only what is older than a week is cleared, or older than `--older`.
+    """
+    asks = cli.caller.can_ask and not cli.json
+    least = span(older if older is not None else "0s" if asks else _UNASKED)
+    hosts: list[str | None] = [*cli.hosts] or [None]
+    answers = [_sweep(cli, host, least, asks=asks, ends=all_ or yes, dry_run=dry_run) for host in hosts]
+    if cli.json:
+        cli.value(answers[0] if len(answers) == 1 else answers)
+    return 0 if all(answer["ok"] for answer in answers) else 1
+
+
+def span(word: str) -> float:
+    """The seconds of `168h`, `7d`, `90m`, `30s`, `2w`; a bare number is seconds. Raises UsageError."""
+    number, unit = (word[:-1], word[-1]) if word[-1:] in _UNITS else (word, "s")
+    if not (number.isdecimal() and number.isascii() and len(number) < 10):
+        raise UsageError(f"{printable(word)} is not a time: --older takes 168h, 7d, 90m or 30s")
+    return float(number) * _UNITS[unit]
+
+
+def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends: bool, dry_run: bool) -> Row:
+    """Sweeps one machine; the answer in JSON."""
+    target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
+    rows = target.call("leftovers.find", older=older, **({} if asks else {"surely": True}))
+    forgets = True
+    if not cli.json:
+        _show(rows, f"@{host}: " if len(cli.hosts) > 1 else "")
+        if asks and not ends and not dry_run:
+            ends = forgets = _agrees(cli, rows, f" on @{host}" if host is not None else "")
+    if dry_run or not rows:
+        rows = [{**row, "cleared": False} for row in rows]
+    else:
+        rows = target.call("leftovers.clear", wanted=rows, ends=ends, forgets=forgets)
+    for row in rows:
+        if "error" in row:
+            row["error"] = printing.error_facts(rebuild(row["error"]), host)
+    if not cli.json:
+        _show_result(cli, rows, dry_run=dry_run, older=older)
+    return {"ok": all("error" not in row for row in rows), "host": host, "dry_run": dry_run, "pieces": rows}
+
+
+def _agrees(cli: Invocation, rows: list[Row], where: str) -> bool:
+    """Whether the person agrees to what cannot be undone; yes without a question if there is nothing of that kind."""
+    living = sum(1 for row in rows if row["pid"] is not None)
+    lost = [str(row["what"]) for row in rows if row["kind"] == "lost"]
+    ended = [str(row["what"]) for row in rows if row["kind"] == "ended"]
+    parts = []
+    if living:
+        parts.append("end what still runs" if living == 1 else f"end the {living} that still run")
+    if lost:
+        parts.append(f"forget the lost session {lost[0]}" if len(lost) == 1 else f"forget {len(lost)} lost sessions")
+    if ended:
+        parts.append(f"forget the ended session {ended[0]}" if len(ended) == 1 else f"forget {len(ended)} ended ones")
+    return not parts or cli.caller.agrees(wording.plain(f"{' and '.join(parts)}{where}?"))
+
+
+def _show(rows: list[Row], prefix: str) -> None:
+    """The leftovers as a person reads them; `prefix` stands before what they are."""
+    ages = [_age(int(row["age"])) for row in rows]
+    width = max(map(len, ages), default=0)
+    for row, age in zip(rows, ages, strict=True):
+        kind = _KINDS.get(row["kind"], str(row["kind"]))
+        printing.text(wording.plain(f"{age:>{width}}  {kind:<16}  {prefix}{row['what']}"))
+
+
+def _age(seconds: int) -> str:
+    units = (("d", 86400), ("h", 3600), ("m", 60))
+    return next((f"{seconds // size}{unit}" for unit, size in units if seconds >= size), f"{seconds}s")
+
+
+def _show_result(cli: Invocation, rows: list[Row], *, dry_run: bool, older: float) -> None:
+    for row in rows:
+        if "error" in row:
+            cli.note(f"{row['what']} stays: {row['error']['message']}")
+    if not rows:
+        printing.text(f"no leftovers older than {older / 3600:g}h" if older else "no leftovers")
+        return
+    cleared = sum(1 for row in rows if row["cleared"])
+    living = sum(1 for row in rows if row["pid"] is not None and not row["cleared"])
+    result = f"{len(rows)} found; nothing changed" if dry_run else f"{cleared} of {len(rows)} cleared"
+    printing.text(result + (f"; {living} still run: --all ends them" if living and not dry_run else ""))

@@ -1,0 +1,130 @@
+"""The list of sessions as a table: a line a session, fitted to the terminal where a person reads it."""
+
+from __future__ import annotations
+
+from sesh import wording
+from sesh.wording import age, at_home, columns, cut, plain, state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sesh.store.listing import Summary
+
+HEADINGS = ("", "NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
+_NAME, _STATE, _ACTIVITY, _AGE, _IDLE, _DIRECTORY, _COMMAND = range(1, 8)
+_DISPENSABLE = (_AGE, _COMMAND, _IDLE, _DIRECTORY, _ACTIVITY)
+"""What a narrow terminal is spared, in this order."""
+_NARROWEST, _SHORTEST = 12, 4
+SIGNALS = {"waiting": "1;33", "failed": "31"}
+"""The SGR parameters of how a session stands, where a person is to look."""
+
+
+def rows(sessions: Sequence[Summary], now: float) -> list[tuple[str, ...]]:
+    """The cells of each session, in the order of HEADINGS; `now`: seconds since the epoch."""
+    return [
+        (
+            mark(session),
+            plain(session["name"]),
+            state(session),
+            wording.activity(session),
+            age(session.get("created"), now),
+            age(session.get("last_activity"), now),
+            at_home(plain(session.get("cwd") or "")),
+            wording.runs(session),
+        )
+        for session in sessions
+    ]
+
+
+def mark(session: Summary) -> str:
+    """What stands before a session's name: `*` where it is the current one, `!` where something happened unseen."""
+    return "*" if session.get("current") else "!" if wording.unseen(session) else ""
+
+
+class Table:
+    """The list on a terminal of `limit` columns, or without a limit elsewhere; rows that come later keep its columns.
+
+    `coloured`: whether states have colours.
+    """
+
+    def __init__(self, limit: int | None, *, coloured: bool = False) -> None:
+        self._limit, self._coloured = limit, coloured
+        self._widths = [0] * len(HEADINGS)
+        self._headed = False
+
+    def lines(self, sessions: Sequence[Summary], now: float) -> list[str]:
+        """A line a session, the first time under the headings; none wider than the limit."""
+        cells = rows(sessions, now)
+        self._widen(cells)
+        widths = _fitted(self._widths, self._limit)
+        drawn = []
+        if not self._headed:
+            drawn.append(self._line(HEADINGS, widths, ["2"] * len(HEADINGS)))
+            self._headed = True
+        for session, line in zip(sessions, cells, strict=True):
+            own, signal = "1" if session.get("current") else "", SIGNALS.get(line[_ACTIVITY], "")
+            codes = ["1", own, colour(session), signal, "2", "2", "", ""]
+            drawn.append(self._line(line, widths, codes))
+        return drawn
+
+    def measure(self, sessions: Sequence[Summary], now: float) -> None:
+        """Makes the columns wide enough for sessions that come later."""
+        self._widen(rows(sessions, now))
+
+    def _widen(self, cells: Sequence[tuple[str, ...]]) -> None:
+        most = [max(columns(line[at]) for line in [*cells, HEADINGS]) for at in range(len(HEADINGS))]
+        self._widths = [max(pair) for pair in zip(self._widths, most, strict=True)]
+
+    def remark(self, host: str, reason: str = "") -> str:
+        """The line above a host's rows, or instead of them."""
+        head = self._coloured_text(f"@{plain(host)}", "36")
+        return f"{head}  {self._coloured_text(plain(reason), '33')}" if reason else head
+
+    def _line(self, cells: Sequence[str], widths: Sequence[int], codes: Sequence[str]) -> str:
+        drawn = ""
+        gap = 0
+        for at, (cell, room, code) in enumerate(zip(cells, widths, codes, strict=True)):
+            if room < 0:
+                continue
+            cell = cut(cell, room, keeps_end=at == _DIRECTORY)
+            drawn += " " * gap + self._coloured_text(cell, code)
+            gap = room - columns(cell) + (2 if at else 1)
+            # Blanks at the end of a line are never printed: they are due before the next cell.
+        return drawn
+
+    def _coloured_text(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code and text else text
+
+
+def _fitted(wanted: Sequence[int], limit: int | None) -> list[int]:
+    """The width of each column, -1 for one that is left out since there is no room for it."""
+    widths = list(wanted)
+    if limit is None:
+        return widths
+    for spared in range(len(_DISPENSABLE) + 1):
+        widths = [-1 if at in _DISPENSABLE[:spared] else width for at, width in enumerate(wanted)]
+        over = sum(width + 2 for width in widths if width >= 0) - 3 - limit
+        for at in (_COMMAND, _DIRECTORY):
+            less = max(0, min(over, widths[at] - _NARROWEST))
+            widths[at] -= less
+            over -= less
+        if over <= 0:
+            return widths
+    less = min(over, max(0, widths[_STATE] - _SHORTEST))
+    widths[_STATE] -= less
+    widths[_NAME] -= over - less
+    if widths[_NAME] < _SHORTEST:
+        return [-1 if at != _NAME else limit for at in range(len(widths))]
+    return widths
+
+
+def colour(session: Summary) -> str:
+    """The SGR parameters of a session's state."""
+    if session.get("machine"):
+        return "36"
+    if session["state"] == "exited":
+        return "31" if session.get("exit_code") else "2"
+    if session["state"] != "running" or session.get("responding") is False:
+        return "33"
+    return "32" if session.get("attached") else ""

@@ -1,0 +1,57 @@
+"""The pager, which shows all of a session's lines."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from sesh import programs
+from sesh.errors import UsageError
+from sesh.names import printable
+from sesh.ops.search import MOST_LINES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sesh.cli.tui.console import Stage
+    from sesh.reach.target import Target
+
+_PAGER = "less"
+
+
+def read(stage: Stage, where: Target, name: str, place: str) -> None:
+    """All lines of a session in the pager, with the terminal as it was before; then the list again. As `page`."""
+    lines = where.call("views.logs", name=name, lines=MOST_LINES, ansi=True)
+    stage.__exit__()
+    stage.terminal.cooked()
+    try:
+        page(lines, place)
+    finally:
+        stage.terminal.raw()
+        stage.__enter__()
+
+
+def page(lines: Sequence[str], place: str) -> None:
+    """Shows lines in `$PAGER`, else in less; `place`: where less begins (`+G`: at the end). Raises UsageError."""
+    import signal
+    import subprocess
+
+    named = os.environ.get("PAGER") or _PAGER
+    try:
+        words = shlex.split(named)
+    except ValueError as error:
+        raise UsageError(f"PAGER cannot be read: {error}") from None
+    if not words or (program := programs.find(words[0])) is None:
+        raise UsageError(f"there is no {printable(words[0]) if words else 'pager'}", hint="name another one in PAGER")
+    if os.path.basename(words[0]) == "less":
+        words += ["-R", place]
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the pager's
+    try:
+        with subprocess.Popen([program, *words[1:]], stdin=subprocess.PIPE, env=programs.environment()) as pager:
+            try:
+                pager.communicate("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+            except BrokenPipeError:
+                pass  # the person has seen enough
+    finally:
+        signal.signal(signal.SIGINT, before)

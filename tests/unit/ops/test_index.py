@@ -1,0 +1,62 @@
+"""The sessions that a list shows, kept up to date at a bounded cost."""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sesh import wire
+from sesh.ops.index import SessionIndex
+from sesh.reach.caller import Caller
+from sesh.store import listing
+
+
+def test_events_without_end_have_the_sessions_here_asked_twice_a_second(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A title that changed a thousand times a second had `--watch` ask all sessions fifteen times."""
+    monkeypatch.setenv("SESH_DIR", str(tmp_path))
+    tmp_path.chmod(0o700)
+    now = [1000.0]
+    asked: list[float] = []
+
+    def summaries(_patience: float) -> list[Any]:
+        asked.append(now[0])
+        return []
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "process_time", lambda: 0.01 * len(asked))
+    monkeypatch.setattr(listing, "summaries", summaries)
+    caller = Caller()
+    caller.local = True
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with SessionIndex(caller) as index, theirs:
+        descriptor = ours.detach()
+        index._ears[descriptor] = ("job", wire.Connection(descriptor, descriptor))
+
+        def passes(seconds: float, *, loud: bool) -> list[float]:
+            """When they were asked, from the first event on, while so much time passed."""
+            began, before = now[0], len(asked)
+            theirs.send(b"event")
+            while now[0] < began + seconds:
+                if loud:
+                    theirs.send(b"event")
+                watched = [each for each in index.descriptors if each == descriptor]
+                ready = set(select.select(watched, [], [], 0)[0])
+                now[0] += 0.001 if ready else min(0.6, max(index.due, 0.001))
+                index.take(ready)
+            return [each - began for each in asked[before:]]
+
+        now[0] += 0.6
+        assert passes(1.0, loud=False)[0] == pytest.approx(0.05, abs=0.01), "the first is shown at once"
+        now[0] += 0.6
+        assert len(passes(60, loud=True)) <= 2 * 60 + 4
+        passes(1.0, loud=False)
+        now[0] += 0.6
+        assert passes(1.0, loud=False)[0] == pytest.approx(0.05, abs=0.01)
