@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.clients.handler import ClientHandler
     from sesh.daemon.session import Session
+    from sesh.schema import JobResult
 
     class Host(Protocol):
         """The server, as far as an ending needs it."""
@@ -163,14 +164,14 @@ class Ending:
         """Keeps the result for those who ask when the session is gone; a job's with its output."""
         session, facts, log = self.session, self.session.facts, self.session.log
         first = max(log.base, log.head - KEPT_OUTPUT)
-        result = {
+        result: JobResult = {
             **session.result(),
             "truncated": first > 0,
             "name": session.name,
             "id": facts["id"],
             "command": facts["command"],
             "directory": facts["directory"],
-            "ended": session.ended_at,
+            "ended": session.ended_at or time.time(),
             "position": log.head,
             "events": session.events.last,
             "reason": self._reason(),

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.daemon.clients.connection import Connection
-
-    Event = dict[str, Any]
+    from sesh.schema import Event, Unseen
 
 KEPT = 1000
 """Events that are kept for followers that come later, or read slowly."""
@@ -47,7 +46,13 @@ class Events:
         """Adds an event. Strings are cut, and lose what a terminal would act upon."""
         self.last += 1
         plain = {key: _plain(value) if isinstance(value, str) else value for key, value in facts.items()}
-        whole = {"seq": self.last, "ts": protocol.timestamp(time.time()), "event": event, "session": session, **plain}
+        whole: Event = {
+            "seq": self.last,
+            "ts": protocol.timestamp(time.time()),
+            "event": event,
+            "session": session,
+            **plain,  # type: ignore[typeddict-item]  # of which each kind of event has its own
+        }
         self._kept.append(whole)
         if self.on_event is not None:
             self.on_event(whole)
@@ -87,8 +92,14 @@ class Events:
         """Queues events for a follower; the number of the last one."""
         first = self._kept[0]
         if seen < first["seq"] - 1:
-            missed = {"event": "missed", "session": first["session"], "count": first["seq"] - 1 - seen}
-            connection.queue(_frame({"seq": first["seq"] - 1, "ts": protocol.timestamp(time.time()), **missed}))
+            missed: Event = {
+                "seq": first["seq"] - 1,
+                "ts": protocol.timestamp(time.time()),
+                "event": "missed",
+                "session": first["session"],
+                "count": first["seq"] - 1 - seen,
+            }
+            connection.queue(_frame(missed))
             seen = first["seq"] - 1
         for event in list(self._kept)[seen - self.last :]:
             if connection.unsent >= MAX_UNREAD:
@@ -122,7 +133,7 @@ class Missed:
         self.since = time.time()
         self.position = 0
 
-    def note(self, event: dict[str, Any]) -> None:
+    def note(self, event: Event) -> None:
         """Counts an event that no client has seen."""
         kind = event["event"]
         if kind == "bell":
@@ -140,7 +151,7 @@ class Missed:
         self.bells = self.notifications = self.commands = self.failed = 0
         self.text = ""
 
-    def unseen(self) -> dict[str, Any]:
+    def unseen(self) -> Unseen:
         """What lists mark a session with."""
         return {"bells": self.bells, "notification": self.text or None, "failed": self.failed}
 

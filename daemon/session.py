@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
     from sesh.daemon.waits import Waits
+    from sesh.schema import Event, Foreground, Outcome, Record, Status, Summary
 
 MAX_TITLE = 1024
 ANSWER_TIME = 0.01
@@ -80,7 +81,7 @@ class Session:
         self.missed = Missed()
         self._notice_parts: list[bytes] = []
         """Of a notification that is not complete yet."""
-        self._identity: dict[str, Any] = {}
+        self._identity: Record = {}
         self.title = ""
         self.titled_by = 0
         """The foreground process group when the program set its title."""
@@ -123,7 +124,7 @@ class Session:
         """Reports an event."""
         self.events.add(event, self.name, **facts)
 
-    def _on_event(self, event: dict[str, Any]) -> None:
+    def _on_event(self, event: Event) -> None:
         if not self.clients:
             self.missed.note(event)
         if event["event"] in _TOLD:
@@ -373,7 +374,7 @@ class Session:
         failed = bool(self.exit_code) and not self.ended_on_request
         self.faults.guard(lambda: self.activity.ended(failed=failed), "how the session stands")
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> Outcome:
         """How the program ended, for those who wait for it."""
         ended = self.ended_at if self.ended_at is not None else time.time()
         return {
@@ -388,7 +389,7 @@ class Session:
 
     # -- as others see it
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """The session as every list shows it."""
         facts = self.facts
         pid = facts["pid"]
@@ -416,12 +417,12 @@ class Session:
             "activity": self.activity.as_json(),
         }
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         """Everything known of the session."""
         lines, size = self.model.scrollback_size()
         return {
             **self.summary(),
-            "clients": [{**client.as_status(), "since": timestamp(client.since)} for client in self.clients.all],
+            "clients": [client.as_status(timestamp(client.since)) for client in self.clients.all],
             "scrollback": {"lines": lines, "bytes": size},
             "daemon_pid": os.getpid(),
             "version": __version__,
@@ -431,7 +432,7 @@ class Session:
             "faults": self.faults.lines(),
         }
 
-    def foreground(self) -> dict[str, Any] | None:
+    def foreground(self) -> Foreground | None:
         """The program that has the terminal: its process group, its command, and the title that it has set.
 
         The session's own shell has none: what it writes as a title (user, host and directory) is not what runs.
@@ -444,7 +445,7 @@ class Session:
         command = _shorten(platform.command_of_group(group, shell))
         return {"pid": group, "command": command, "title": self.title if titled else None}
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Record:
         """The content of NAME.json."""
         facts = self.facts
         # The number of a pty that is closed may belong to another terminal of this machine a moment later.
@@ -473,7 +474,7 @@ class Session:
             "version": __version__,
         }
 
-    def _get_identity(self) -> dict[str, Any]:
+    def _get_identity(self) -> Record:
         """Which process of which machine this daemon is; asked for once. Raises OSError where that cannot be read."""
         if not self._identity:
             start = platform.start_time(os.getpid())

@@ -25,7 +25,7 @@ from sesh.about import CALLED, __version__
 from sesh.errors import ExitCode, InternalError, NotFound, SeshError, Unreachable, UsageError
 from sesh.names import printable
 from sesh.ops import child
-from sesh.reach import calls, find
+from sesh.reach import arguments, calls, find
 from sesh.reach.caller import Caller, Question
 from sesh.reach.origin import Origin
 from sesh.store import records, results, shapes
@@ -36,9 +36,48 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.reach.caller import Answers
+    from sesh.reach.op import Op
+    from sesh.schema import Status
 
     Led = tuple[dict[str, Any], bytes, wire.Connection | None]
 
+OPS = {
+    "checks.all_": "doctor",
+    "enter.attach": "enter",
+    "enter.go": "enter",
+    "enter.job": "enter",
+    "enter.new": "enter",
+    "follow.all_events": "events",
+    "follow.ended": "wait",
+    "follow.log": "events",
+    "jobs.result": "jobs",
+    "layout.make": "layout",
+    "layout.sessions": "layout",
+    "leftovers.clear": "sweep",
+    "leftovers.find": "sweep",
+    "places.here": "places",
+    "search.grep": "search",
+    "sessions.detach": "sessions",
+    "sessions.job": "sessions",
+    "sessions.kill": "sessions",
+    "sessions.kill_all": "sessions",
+    "sessions.label": "sessions",
+    "sessions.message": "sessions",
+    "sessions.new": "sessions",
+    "sessions.open_": "sessions",
+    "sessions.reload": "sessions",
+    "sessions.rename": "sessions",
+    "sessions.restart": "sessions",
+    "sessions.summaries": "sessions",
+    "sessions.there": "sessions",
+    "shell.history": "shell",
+    "shell.history_output": "shell",
+    "views.logs": "views",
+    "views.overview": "views",
+    "views.screen": "views",
+    "views.status": "views",
+}
+"""The module of sesh.ops that each op stands in: only that one is loaded to carry it out."""
 _BLOCK = 1 << 16
 _MOST = 1 << 20
 _LOOKS = 5
@@ -152,7 +191,7 @@ def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:
     if caller.session_id and (begun := _begun(caller.session_id)) is not None:
         return begun
     try:
-        name, connection = calls.carry_out(caller, op, arguments)
+        name, connection = _call(caller, op, arguments)
     except Question as question:
         return {**_question(question), "notes": caller.notes}, b"", None
     if op != "enter.job":
@@ -160,11 +199,29 @@ def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:
     return {"name": name, "notes": caller.notes, "session_id": _session_id(name)}, b"", connection
 
 
+def op_named(wire_name: str) -> Op[..., Any]:
+    """The op of this name. Raises UsageError where this sesh has none."""
+    module = OPS.get(wire_name)
+    if module is None:
+        message = f"this is sesh {__version__}, which does not know {printable(wire_name)}"
+        raise UsageError(message, hint=f"run: {CALLED} --upgrade")
+    functions = vars(__import__(f"sesh.ops.{module}", fromlist=["*"])).values()
+    op: Op[..., Any] = next(each for each in functions if getattr(each, "wire_name", "") == wire_name)
+    return op
+
+
+def _call(caller: LinkCaller, wire_name: str, data: dict[str, Any]) -> Any:
+    """Calls an op with arguments that are of the types it declares. Raises UsageError where they are not."""
+    op = op_named(wire_name)
+    arguments.check(op, data)
+    return op(caller, **data)
+
+
 def _op(caller: LinkCaller, number: int, name: str, data: bytes, send: Callable[[bytes], None]) -> None:
     """Carries out an op in the child process and sends the frames of its answer."""
     try:
         try:
-            result = calls.carry_out(caller, name, _arguments(name, data))
+            result = _call(caller, name, _arguments(name, data))
             if hasattr(result, "__next__"):
                 for item in result:
                     send(protocol.frame(protocol.DATA, calls.encoded(item)))
@@ -269,16 +326,22 @@ def _connected(name: str, session_id: str, *, passing: bool) -> Led:
         if (found := _by_id(session_id, find.checked(name))) is None:
             break
         name, connection = found
-        try:
-            session = find.described(wire.ask(name, "status")[0])
-        except NotFound:
-            session = {}
-        if session.get("id") == session_id:
-            return {"name": name, "daemon_pid": session.get("daemon_pid")}, b"", connection
+        status = _status(name)
+        if status is not None and status.get("id") == session_id:
+            return {"name": name, "daemon_pid": status.get("daemon_pid")}, b"", connection
         connection.close()  # it was renamed, or has ended, since its record was read
     if (ended := _ended(session_id)) is not None:
         return ended
     raise NotFound(f"{name} has ended; its result is unknown")
+
+
+def _status(name: str) -> Status | None:
+    """What a session says of itself; None if there is none."""
+    try:
+        status: Status = wire.ask(name, "status")[0]["session"]
+    except NotFound:
+        return None
+    return status
 
 
 def _carried_out(near: wire.Connection, number: int, work: Callable[[Callable[[bytes], None]], None]) -> None:

@@ -29,6 +29,10 @@ from errno import EAGAIN
 
 from sesh.about import CALLED
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.schema import ErrorFacts
+
 
 class ExitCode:
     """What a sesh process says to the one that waits for it; any other value is the program's own.
@@ -82,10 +86,31 @@ class SeshError(Exception):
         """The whole error in one line; `host` stands in where the error names none itself."""
         return for_host(f"{self.message}; {self.hint}" if self.hint else self.message, self.host or host)
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> ErrorFacts:
         """The error as it goes over the wire; `message` is the whole line, for peers that know no other key."""
-        facts: dict[str, object] = {"code": self.code, "message": self.line()[:_LONGEST], "exit": int(self.exit_code)}
-        return facts | {"what": self.message[:_LONGEST], "hint": self.hint[:_LONGEST]}
+        return {
+            "code": self.code,
+            "message": self.line()[:_LONGEST],
+            "exit": int(self.exit_code),
+            "what": self.message[:_LONGEST],
+            "hint": self.hint[:_LONGEST],
+        }
+
+
+class NamingHost:
+    """Errors that leave this context name a host, where they name none yet; None names none."""
+
+    __slots__ = ("_host",)
+
+    def __init__(self, host: str | None) -> None:
+        self._host = host
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, SeshError):
+            error.host = error.host or self._host
 
 
 def for_host(text: str, host: str | None) -> str:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
+    from sesh.schema import Summary
+
 _UNQUOTED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./_-")
 _LONGEST_NOTIFICATION = 30
 """Columns of a notification in a list."""
@@ -48,7 +50,7 @@ def _encodable(text: str) -> str:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def state(session: dict[str, Any]) -> str:
+def state(session: Summary) -> str:
     """One word or two: attached, detached, exited with its code, lost, or the machine that it runs on."""
     if session.get("machine"):
         return f"on {plain(session['machine'])}"
@@ -63,28 +65,29 @@ def state(session: dict[str, Any]) -> str:
     return "detached" if not clients else "attached" if clients == 1 else f"attached {clients}"
 
 
-def activity(session: dict[str, Any]) -> str:
+def activity(session: Summary) -> str:
     """How a session stands in a word: working, waiting, idle, done, failed; quiet where that is all that is known."""
-    found = session.get("activity") or {}
-    return plain("quiet" if found.get("why") == "quiet" else found.get("state") or "")
+    standing = session.get("activity")
+    return plain("quiet" if standing.get("why") == "quiet" else standing["state"]) if standing else ""
 
 
-def asks(session: dict[str, Any]) -> str:
+def asks(session: Summary) -> str:
     """What the program in a session asks a person, empty where it does not wait or its words are not known."""
-    found = session.get("activity") or {}
-    return one_line(str(found.get("question") or "")) if found.get("state") == "waiting" else ""
+    standing = session.get("activity")
+    return one_line(standing.get("question") or "") if standing and standing["state"] == "waiting" else ""
 
 
-def runs(session: dict[str, Any]) -> str:
+def runs(session: Summary) -> str:
     """What runs in a session: the command in the foreground, as it may be typed, and the title that it has set.
 
     Before it in brackets what has happened unseen. Where nothing is known of a foreground (the session has ended, its
     sesh is an older one), the command that it was started with.
     """
-    foreground = session.get("foreground") or {}
-    command = foreground.get("command") or session.get("command") or []
-    line = command_line(command) if isinstance(command, list) else one_line(command)
-    title = one_line(foreground.get("title") or "")
+    foreground = session.get("foreground")
+    command: object = (foreground.get("command") if foreground else None) or session.get("command") or []
+    # An older sesh says the command as one text.
+    line = command_line(command) if isinstance(command, list) else one_line(str(command))
+    title = one_line((foreground.get("title") if foreground else None) or "")
     line = f"{line} · {title}" if title and title != line else line
     return f"[{news}] {line}" if (news := unseen(session)) else line
 
@@ -123,13 +126,15 @@ def _escaped(character: str) -> str:
     )
 
 
-def unseen(session: dict[str, Any]) -> str:
+def unseen(session: Summary) -> str:
     """What has happened in a session since somebody was attached, in words; empty where nothing did."""
-    found = session.get("unseen") or {}
-    failed, bells, notification = (found.get(key) or 0 for key in ("failed", "bells", "notification"))
+    missed = session.get("unseen")
+    if not missed:
+        return ""
+    failed, bells, notification = missed.get("failed", 0), missed.get("bells", 0), missed.get("notification")
     words = [f"{failed} failed" if failed > 1 else "failed"] if failed else []
     words += [f"{bells} bells" if bells > 1 else "bell"] if bells else []
-    words += [cut(one_line(str(notification)), _LONGEST_NOTIFICATION)] if notification else []
+    words += [cut(one_line(notification), _LONGEST_NOTIFICATION)] if notification else []
     return ", ".join(words)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.pty.syscalls import Foreground
+    from sesh.schema import StandingFacts
 
     class Owner(Protocol):
         """The session, as far as its activity needs it."""
@@ -182,7 +183,7 @@ class Activity:
         raw = pump.pty.raw()
         return not raw or self._stands_at_prompt(pump.pty, pump.pty.foreground(), raw=raw)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> StandingFacts:
         """The same as lists and `--status` show it."""
         return self.standing().as_json()
 

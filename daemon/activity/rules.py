@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from sesh.schema import StandingFacts
+
 WORKING, WAITING, IDLE, DONE, FAILED = "working", "waiting", "idle", "done", "failed"
 STATES = (WORKING, WAITING, IDLE, DONE, FAILED)
 HOOK, READ, PROMPT, QUIET, OUTPUT, BUSY, EXIT = "hook", "tty-read", "prompt", "quiet", "output", "busy", "exit"
@@ -47,7 +49,7 @@ class Standing:
         """All of it as plain data, in the order in which the constructor takes it."""
         return [self.state, self.why, self.since, self.question]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> StandingFacts:
         """The same as lists and `--status` show it."""
         since = protocol.timestamp(self.since)
         return {"state": self.state, "why": self.why, "since": since, "question": self.question or None}

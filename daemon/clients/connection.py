@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.errors import SeshError
     from sesh.lean import socket
+    from sesh.schema import AttachedClient
     from sesh.vt.render.viewport import Viewport
     from sesh.vt.screen import Stacks
 
@@ -397,15 +398,15 @@ class Client(Reader):
         """The client as events show it."""
         return {"client": self.number, "pid": self.pid, "tty": self.tty, "read_only": self.read_only}
 
-    def as_status(self) -> dict[str, Any]:
-        """The client as `--status` shows it."""
+    def as_status(self, since: str) -> AttachedClient:
+        """The client as `--status` shows it; `since`: when it attached."""
         return {
             "id": self.number,
             "pid": self.pid,
             "tty": self.tty,
             "columns": self.size[0],
             "rows": self.size[1],
-            "since": self.since,
+            "since": since,
             "read_only": self.read_only,
             "mode": self.mode,
         }

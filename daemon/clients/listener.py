@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sesh.schema import Record
+
 BACKLOG = 128
 _STALE_AFTER = 60.0
 _RELEASES = 3
@@ -222,7 +224,7 @@ def _remove_stale(folder: str) -> None:
                 continue  # another process removed it
 
 
-def _alive_elsewhere(record: records.Record) -> bool:
+def _alive_elsewhere(record: Record) -> bool:
     """Whether another daemon, which lost its socket, still holds the name; it is asked to make the socket again."""
     if record.get("daemon_pid") == os.getpid():
         return False

@@ -10,9 +10,10 @@ from sesh import protocol, wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Protocol
 
     from sesh.daemon.clients.relay import Relay
+    from sesh.schema import Foreground
 
     class Owner(Protocol):
         """`title`: what the program last asked for; `titled_by`: the foreground process group at that time."""
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
         @property
         def name(self) -> str: ...
 
-        def foreground(self) -> dict[str, Any] | None:
+        def foreground(self) -> Foreground | None:
             """The program that has the terminal."""
 
 
@@ -61,7 +62,7 @@ class Titles:
 
     def _runs(self) -> str:
         """The title, if the program that set it has the terminal, be it the shell; else the command that has it."""
-        found = self._owner.foreground() or {"pid": 0, "command": []}
-        titled = self._owner.title and found["pid"] == self._owner.titled_by
-        command = wording.command_line(found["command"][:MOST_WORDS])
+        foreground = self._owner.foreground()
+        titled = self._owner.title and (foreground["pid"] if foreground else 0) == self._owner.titled_by
+        command = wording.command_line(foreground["command"][:MOST_WORDS] if foreground else [])
         return wording.one_line(self._owner.title if titled or not command else command)[:LONGEST]

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.shell.run import Run
+    from sesh.schema import RunFacts
 
-    Entry = dict[str, Any]
     Begun = tuple[int, float, float, str | None, str]
 
 MAX_ENTRIES = 100
@@ -43,18 +43,18 @@ class History:
     def __init__(self) -> None:
         self.count = 0
         """The number of the newest command."""
-        self.last: Entry | None = None
+        self.last: RunFacts | None = None
         """The answer to the command that was under way when the session ended, with its `key`."""
-        self._entries: deque[tuple[Entry, bytes]] = deque(maxlen=MAX_ENTRIES)
-        self._answers: deque[tuple[str, int, Entry | SeshError]] = deque(maxlen=MAX_ENTRIES)
+        self._entries: deque[tuple[RunFacts, bytes]] = deque(maxlen=MAX_ENTRIES)
+        self._answers: deque[tuple[str, int, RunFacts | SeshError]] = deque(maxlen=MAX_ENTRIES)
 
-    def __iter__(self) -> Iterator[tuple[Entry, bytes]]:
+    def __iter__(self) -> Iterator[tuple[RunFacts, bytes]]:
         """Each command and what is kept of its output, the newest last."""
         return iter(self._entries)
 
-    def newest(self, room: int) -> list[Entry]:
+    def newest(self, room: int) -> list[RunFacts]:
         """The newest commands, the oldest of them first, whose texts have at most so many characters."""
-        found: list[Entry] = []
+        found: list[RunFacts] = []
         for entry, _ in reversed(self._entries):
             room -= sum(map(len, map(str, entry["command"]))) + len(str(entry["cwd"])) + _FACTS_SIZE
             if room < 0:
@@ -62,7 +62,7 @@ class History:
             found.append(entry)
         return found[::-1]
 
-    def dump(self) -> tuple[int, Entry | None, list[tuple[Entry, bytes]], list[list[Any]]]:
+    def dump(self) -> tuple[int, RunFacts | None, list[tuple[RunFacts, bytes]], list[list[Any]]]:
         """Count, last answer, commands, answers: all of it but for the bytes as plain data."""
         answers = [
             [key, number, {"error": each.facts()} if isinstance(each, SeshError) else each]
@@ -71,7 +71,7 @@ class History:
         return self.count, self.last, list(self._entries), answers
 
     def restore(
-        self, count: int, last: Entry | None, entries: list[tuple[Entry, bytes]], answers: list[list[Any]]
+        self, count: int, last: RunFacts | None, entries: list[tuple[RunFacts, bytes]], answers: list[list[Any]]
     ) -> None:
         """Goes on from what `dump` returned."""
         self.count, self.last = count, last
@@ -86,7 +86,7 @@ class History:
 
     def add_run(self, run: Run, code: int | None, output: bytes) -> None:
         """Remembers a command of `--run` that has ended."""
-        entry = {
+        entry: RunFacts = {
             "n": run.number,
             "command": run.words,
             "cwd": run.cwd,
@@ -97,7 +97,7 @@ class History:
         }
         self.add(entry, output)
 
-    def add(self, entry: Entry, output: bytes) -> None:
+    def add(self, entry: RunFacts, output: bytes) -> None:
         """Remembers a command, and as much of its output as there is room for."""
         self.count = max(self.count, int(entry["n"]))
         self._entries.append((entry, output[-MAX_OUTPUT:]))
@@ -108,7 +108,7 @@ class History:
             if room < 0 and kept:
                 self._entries[at] = (known, b"")
 
-    def add_answer(self, run: Run, answer: Entry | SeshError) -> None:
+    def add_answer(self, run: Run, answer: RunFacts | SeshError) -> None:
         """Remembers the first answer to a command that has a key."""
         if run.key and all(key != run.key for key, _, _ in self._answers):
             self._answers.append((run.key, run.number, answer))
@@ -125,8 +125,10 @@ class History:
         if isinstance(answer, SeshError):
             connection.refuse(request, answer)
             return True
-        entry, output = next((each for each in self._entries if each[0]["n"] == number), ({}, b""))
-        first = int(entry.get("output_bytes", 0)) - len(output)
+        size, output = next(
+            ((entry["output_bytes"], kept) for entry, kept in self._entries if entry["n"] == number), (0, b"")
+        )
+        first = size - len(output)
         missing = {"truncated": True} if first > since else {}
         connection.respond(request, output[max(0, since - first) :], **{**answer, **missing})
         return True
@@ -208,8 +210,8 @@ class CommandMarks:
             self._emit("command_ended", exit_code=code)
             return
         output = self._output(start, position)
-        entry = {
-            "n": self._number,
+        entry: RunFacts = {
+            "n": self._number or 0,
             "command": [command],
             "cwd": cwd,
             "started": moment,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sesh.daemon.shell.shells import Shell
     from sesh.daemon.shell.wrapper import Wrapper
     from sesh.errors import SeshError
+    from sesh.schema import RunFacts
 
 WAITING, TYPED, RUNNING, PROBED, DONE = range(5)
 """It waits: for its turn and the prompt; for the shell to begin; for the command; for the shell to report its code."""
@@ -122,13 +123,13 @@ class Run:
         self._blocks.append(output)
         self._size = len(output)
 
-    def answer(self, code: int | None, *, ended: bool = True) -> tuple[bytes, dict[str, Any]]:
+    def answer(self, code: int | None, *, ended: bool = True) -> tuple[bytes, RunFacts]:
         """The output that the client does not have yet, and the result."""
         result = self.result(code, timed_out=not ended)
         if self.live is None:
             return self.output(ended=ended), result
         data = self.output(ended=ended, since=self.live.position)
-        return data, {**result, "from": self.live.sent, "truncated": self.live.lost}
+        return data, {**result, "from": self.live.sent, "truncated": self.live.lost}  # type: ignore[typeddict-unknown-key]
 
     def add_output(self, piece: bytes) -> None:
         """Keeps a piece of its output."""
@@ -167,7 +168,7 @@ class Run:
         self._blocks = deque([data[:at]])
         self._size = at
 
-    def result(self, code: int | None, *, timed_out: bool = False) -> dict[str, Any]:
+    def result(self, code: int | None, *, timed_out: bool = False) -> RunFacts:
         """The result, as the client gets it."""
         began = self.began_at or self.requested_at
         duration = time.monotonic() - began if self.duration is None else self.duration

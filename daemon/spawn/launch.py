@@ -21,7 +21,7 @@ from sesh.quitkey import quit_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.daemon.spawn.main import Spec
+    from sesh.schema import LaunchSpec
 
 _HEAVY = ("typer", "rich", "pydantic", "fabric", "asyncio", "threading")
 """A process that has loaded one of these does not fork: its memory, or its threads, would live on in the daemon."""
@@ -33,7 +33,7 @@ _WITHDRAWAL = 0.5
 """Seconds in which a daemon that waits for nothing answers its creator, who withdraws."""
 
 
-def start_daemon(spec: Spec) -> wire.Connection:
+def start_daemon(spec: LaunchSpec) -> wire.Connection:
     """Starts the daemon and its program (`spec`: see `main`); its first connection, on which HELLO has not been sent.
 
     Raises Exists, CannotStart (127, 126), Refused (the directory, or that of the sessions), InvalidName; Silent, or
@@ -92,7 +92,7 @@ def _umask() -> int:
     return mask
 
 
-def _fork(spec: Spec, deadline: float) -> wire.Connection:
+def _fork(spec: LaunchSpec, deadline: float) -> wire.Connection:
     """The daemon as a fork of this process: the fastest way while little is loaded."""
     from sesh.daemon.spawn.main import run_forked
 
@@ -113,7 +113,7 @@ def _fork(spec: Spec, deadline: float) -> wire.Connection:
         return _wait_until_ready(wire.adopt(ours), spec, deadline)
 
 
-def _spawn(spec: Spec, before: list[str], deadline: float) -> wire.Connection:
+def _spawn(spec: LaunchSpec, before: list[str], deadline: float) -> wire.Connection:
     """The daemon in an interpreter of its own, started behind the words `before`."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     channel = theirs.fileno()
@@ -145,7 +145,7 @@ class _Between:
         reap(self._child, wait=error is None or (isinstance(error, SeshError) and error.answered))
 
 
-def _send_spec(connection: wire.Connection, spec: Spec, deadline: float | None = None) -> wire.Connection:
+def _send_spec(connection: wire.Connection, spec: LaunchSpec, deadline: float | None = None) -> wire.Connection:
     """Sends its spec to a process that waits for one, and waits until the daemon serves."""
     try:
         connection.send(wire.asking("start", 1, lean.to_json(spec, ascii_only=True).encode()), deadline)
@@ -155,7 +155,7 @@ def _send_spec(connection: wire.Connection, spec: Spec, deadline: float | None =
     return _wait_until_ready(connection, spec, deadline)
 
 
-def _wait_until_ready(connection: wire.Connection, spec: Spec, deadline: float | None) -> wire.Connection:
+def _wait_until_ready(connection: wire.Connection, spec: LaunchSpec, deadline: float | None) -> wire.Connection:
     """Waits for the daemon's report that it serves. Raises the error that it reports instead.
 
     Who is interrupted gives up: a daemon that has not begun its session by then starts none (`main`). Where there is
@@ -190,7 +190,7 @@ def _made(connection: wire.Connection) -> str:
         return ""
 
 
-def _not_ready(connection: wire.Connection, spec: Spec, error: SeshError) -> SeshError:
+def _not_ready(connection: wire.Connection, spec: LaunchSpec, error: SeshError) -> SeshError:
     """What to raise where a new daemon does not report: whether its program may run."""
     name = spec["name"]
     if connection.begun == 0:

@@ -23,13 +23,12 @@ from sesh.store import records
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from sesh.daemon.clients.listener import Listener
     from sesh.daemon.server import Reload
     from sesh.daemon.session import Session
+    from sesh.schema import LaunchSpec
 
-    Spec = dict[str, Any]
 
 _SPEC_TIMEOUT = 10.0
 """Seconds that a fork of the zygote waits for its spec."""
@@ -37,7 +36,7 @@ _PATIENCE, _PAUSE = 10.0, 0.05
 """Seconds for which a daemon tries to build its loop, and between two tries."""
 
 
-def run_forked(channel: int, spec: Spec) -> None:
+def run_forked(channel: int, spec: LaunchSpec) -> None:
     """The daemon in a fork of its creator; never returns."""
     try:
         leave_session()
@@ -69,7 +68,7 @@ def run_from_zygote(channel: int, lifetime_pipe: int) -> None:
     _run(channel, spec, lifetime_pipe)
 
 
-def _receive_spec(connection: wire.Connection, deadline: float | None) -> Spec:
+def _receive_spec(connection: wire.Connection, deadline: float | None) -> LaunchSpec:
     """The spec that comes over a connection. Raises what `Connection.receive` raises."""
     data = bytearray()
     while True:
@@ -77,11 +76,11 @@ def _receive_spec(connection: wire.Connection, deadline: float | None) -> Spec:
         if kind == protocol.DATA:
             data += payload
         elif kind == protocol.REQUEST:
-            spec: Spec = lean.parse_json(data.decode())
+            spec: LaunchSpec = lean.parse_json(data.decode())
             return spec
 
 
-def _run(channel: int, spec: Spec, lifetime_pipe: int = -1) -> None:
+def _run(channel: int, spec: LaunchSpec, lifetime_pipe: int = -1) -> None:
     """Reports to the creator that the session is there, or why not, and serves it; never returns."""
     try:
         platform.set_process_title(f"{PROGRAM}: {spec['name']}")
@@ -151,7 +150,7 @@ def _load_reload() -> Reload:
     return begin
 
 
-def _set_up(spec: Spec, creator: wire.Connection) -> tuple[Session, Listener]:
+def _set_up(spec: LaunchSpec, creator: wire.Connection) -> tuple[Session, Listener]:
     """A session with its program running, and its listening socket.
 
     Raises SeshError; Interrupted, and has changed nothing, where the creator has gone or has given up.
@@ -191,7 +190,7 @@ def refusal(error: OSError) -> Refused:
     return Refused(f"cannot set up the session: {named}{': ' if named else ''}{why}", hint=hint)
 
 
-def _start_session(spec: Spec) -> Session:
+def _start_session(spec: LaunchSpec) -> Session:
     """The session with its program started."""
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.screen.size import clamp_size
@@ -222,7 +221,7 @@ def _start_session(spec: Spec) -> Session:
         "shell": not spec.get("command"),
         "persist": spec.get("persist") is True,
         "outlive": spec.get("outlive"),
-        "deadline": created + float(spec["timeout"]) if spec.get("timeout") is not None else None,
+        "deadline": created + limit if (limit := spec.get("timeout")) is not None else None,
         "pid": pty.pid,
     }
     if creator.get("SSH_AUTH_SOCK"):
@@ -239,7 +238,7 @@ def _start_session(spec: Spec) -> Session:
     return session
 
 
-def _environment(spec: Spec, number: str, agent: str) -> dict[str, str]:
+def _environment(spec: LaunchSpec, number: str, agent: str) -> dict[str, str]:
     """The program's variables."""
     from sesh.daemon.spawn.environment import environment
 
@@ -259,7 +258,7 @@ def _environment(spec: Spec, number: str, agent: str) -> dict[str, str]:
     return variables
 
 
-def _program(spec: Spec, variables: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
+def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
     """The path of the program, its argv, and the command for the record. Raises CannotStart."""
     from sesh.daemon.pty.pty import cannot_start
     from sesh.daemon.spawn.environment import behind_enter, find_program, shell, shell_words

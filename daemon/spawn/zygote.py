@@ -25,6 +25,7 @@ from sesh.store import records
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.daemon.clients.listener import Listener
+    from sesh.schema import Record
 
 ANSWER_TIMEOUT = 0.25
 """Seconds in which a zygote has to answer; after that the creator starts its daemon without it."""
@@ -207,9 +208,9 @@ class Zygote:
             pass  # another zygote uses it
 
 
-def _running(most: int | None = None) -> list[records.Record]:
+def _running(most: int | None = None) -> list[Record]:
     """The records of this machine's sessions whose daemon lives, `most` of them."""
-    found: list[records.Record] = []
+    found: list[Record] = []
     for name in paths.names():
         if len(found) == most:
             break

@@ -7,17 +7,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Event, Lock
+from threading import Event as Flag
+from threading import Lock
 from typing import Any, Literal, overload
 
 from sesh import bounds
 from sesh.errors import Busy, ExitCode, Interrupted, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import events, jobs, matching, send, shell, views, wait
+from sesh.ops import sessions as session_ops
 from sesh.reach.caller import Caller
 from sesh.reach.interrupts import Interrupts
 from sesh.reach.route import Route
 from sesh.reach.target import HostTarget, Target
+from sesh.schema import Command, Event, JobSpec, Spec, Status, Summary
+from sesh.vt.render.screen_data import Screen
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class Stop:
     """
 
     def __init__(self) -> None:
-        self._event = Event()
+        self._event = Flag()
         self._lock = Lock()
         self._ways: list[Callable[[], object]] = []
 
@@ -205,22 +209,22 @@ class Session:
         """The same for this session: whether it had to be created."""
         spec = _spec(_program(command) if command is not None else None, directory, env, labels)
         self._target.sync()
-        return bool(self._target.call("sessions.open_", name=self.name, spec=spec))
+        return self._target.call(session_ops.open_, name=self.name, spec=spec)
 
     def exists(self) -> bool:
         """Whether it is there, running or kept; a lost one is not."""
         try:
-            return bool(self._target.call("sessions.there", name=self.name))
+            return self._target.call(session_ops.there, name=self.name)
         except NotFound:
             return False
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         """Everything known of it: the keys of `sesh --status NAME --json`. Raises NotFound."""
-        return {**self._target.call("views.status", name=self.name), "host": self.host}
+        return {**self._target.call(views.status, name=self.name), "host": self.host}
 
     def kill(self) -> None:
         """Ends it and what runs in it: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
-        for error in self._target.call("sessions.kill", names=[self.name])["failed"].values():
+        for error in self._target.call(session_ops.kill, names=[self.name])["failed"].values():
             raise rebuild(error)
 
     # -- commands
@@ -302,7 +306,7 @@ class Session:
         data = _job(command, name, directory, env, labels, timeout, keep=keep)
         target = _target(check_host(host.removeprefix("@")) if host is not None else None)
         target.sync()
-        return cls(target.call("sessions.job", **data), target.host)
+        return cls(target.call(session_ops.job, **data), target.host)
 
     def result(self) -> Result:
         """How the last job of this name ended, and the end of what it wrote; kept for a week, among the newest hundred.
@@ -311,13 +315,12 @@ class Session:
         """
         if self.exists() and self.status()["state"] == "running":
             raise Busy(f"{self.name} still runs; wait for its end")
-        facts = self._target.call("jobs.result", name=self.name)
+        facts = self._target.call(jobs.result, name=self.name)
         return Result.of_job(self.name, facts, facts["output"], self.host)
 
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[Command]:
         """The commands that `run` saw, the newest last: the keys of `sesh --history NAME --json`."""
-        found: list[dict[str, Any]] = self._target.call("shell.history", name=self.name)
-        return found
+        return self._target.call(shell.history, name=self.name)
 
     # -- a terminal, driven
 
@@ -390,28 +393,28 @@ class Session:
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
         """The last lines of scrollback and screen; `ansi`: with their colours."""
         lines = bounds.integer(lines, "lines")
-        found: list[str] = self._target.call("views.logs", name=self.name, lines=lines, ansi=ansi)
-        return found
+        return self._target.call(views.logs, name=self.name, lines=lines, ansi=ansi)
 
     @overload
     def screen(self, format: Literal["text", "ansi", "svg", "html"] = "text") -> str: ...
 
     @overload
-    def screen(self, format: Literal["json"]) -> dict[str, Any]: ...
+    def screen(self, format: Literal["json"]) -> Screen: ...
 
-    def screen(self, format: str = "text") -> str | dict[str, Any]:  # noqa: A002 (the word of the command line)
+    def screen(self, format: str = "text") -> str | Screen:  # noqa: A002 (the word of the command line)
         """What the screen shows now: rows as text, with colours (`ansi`), a picture (`svg`), a page (`html`).
 
         `json` is a dict of runs of cells, with the cursor and the size: the keys of `sesh --screen NAME --format json`.
         """
         if format not in _FORMS:
             raise UsageError(f"unknown format; use {', '.join(_FORMS)}")
-        shown = views.shown(self._target, self.name, format)
-        return shown if format == "json" else str(shown["text"])
+        if format == "json":
+            return views.cells(self._target, self.name)
+        return views.drawn(self._target, self.name, format)["text"]
 
     # -- what happens, and what is said of it
 
-    def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[dict[str, Any]]:
+    def events(self, since: int | None = None, *, stop: Stop | None = None) -> Iterator[Event]:
         """What happens to it, as it happens, until it ends: the keys of `sesh --events NAME --json`.
 
         `since`: those behind that number first, 0 for all that are kept. Leaving the loop closes the connection.
@@ -419,20 +422,20 @@ class Session:
         stop = stop or Stop()
         with self._route(stop, None) as route, stop.by(route.cut):
             for event in events.follow(route, self.name, since):
-                yield {**event, "host": self.host}
+                event["host"] = self.host
+                yield event
 
     def message(self, text: str) -> int:
         """Shows a line to the attached clients, and not to the program; how many there are."""
         line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
         if not line:
             raise UsageError("the message is empty")
-        return int(self._target.call("sessions.message", name=self.name, text=line))
+        return self._target.call(session_ops.message, name=self.name, text=line)
 
     def label(self, **labels: str) -> dict[str, str]:
         """Sets labels, an empty value removes one; all that it has then."""
         given = dict(check_label(pair) for pair in _pairs(labels))
-        found: dict[str, str] = self._target.call("sessions.label", name=self.name, labels=given)
-        return found
+        return self._target.call(session_ops.label, name=self.name, labels=given)
 
     @contextmanager
     def _route(self, stop: Stop, timeout: float | None) -> Iterator[Route]:
@@ -472,14 +475,14 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     return Result.of_job(session, {**facts, "command": data["spec"]["command"]}, retained, target.host)
 
 
-def sessions(host: str | None = None, *, remotes: bool = False) -> list[dict[str, Any]]:
+def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:
     """The sessions of this machine, or of `host`: the keys of `sesh --list --json`.
 
     `remotes`: also those of all known remotes, asked at once; one that does not answer within two seconds is left out.
     Raises Unreachable, NotDeployed for `host`.
     """
     target = _target(check_host(host.removeprefix("@")) if host is not None else None)
-    found = [{**each, "host": target.host} for each in target.call("sessions.summaries")]
+    found: list[Summary] = [{**each, "host": target.host} for each in target.call(session_ops.summaries)]
     if remotes and host is None:
         from sesh.ops import lookup
 
@@ -509,7 +512,7 @@ def _spec(
     directory: str | os.PathLike[str] | None,
     env: Mapping[str, str] | None,
     labels: Mapping[str, str] | None,
-) -> dict[str, Any]:
+) -> Spec:
     """What a session is to be, as the ops take it."""
     place = os.fspath(directory) if directory is not None else None
     return {"command": command, "directory": place, "env": _pairs(env), "label": _pairs(labels)}
@@ -524,7 +527,7 @@ def _job(
     timeout: float | None,
     *,
     keep: bool,
-) -> dict[str, Any]:
+) -> JobSpec:
     """What a job is to be, as the ops take it."""
     spec = _spec(_program(command), directory, env, labels)
     name = check_name(name) if name is not None else None

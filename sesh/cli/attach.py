@@ -10,8 +10,8 @@ from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
 from sesh.errors import ExitCode, NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
-from sesh.ops import enter
-from sesh.reach import calls, find
+from sesh.ops import enter, sessions
+from sesh.reach import find
 from sesh.store import listing
 
 TYPE_CHECKING = False
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from sesh.client.attach import AttachOptions, Outcome
     from sesh.client.keys import DetachKey
     from sesh.client.race import Reconnect
-    from sesh.store.records import Record
+    from sesh.reach.op import Entered
+    from sesh.reach.target import Target
+    from sesh.schema import Record, Spec
     from sesh.wire import Connection
 
     Started = Callable[[Callable[[], None]], None]
@@ -132,47 +134,89 @@ def go(
     if name == "-":
         return back(cli, how, plain=directory is None)
     find.checked(name)
-    spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
-    if cli.host is not None:
-        return _enter_there(
-            cli,
-            "enter.go",
-            {"name": name, "spec": spec, **_suggested(name, directory)},
-            how,
-            join=bool(view.get("join")),
-        )
-    entry = enter.Entry(cli.caller, name, spec, **_suggested(name, directory))
-    if entry.connection is None and not entry.dormant and printing.on_terminal():
+    spec: Spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
+    meant, other = _suggested(name, directory)
+    entry = enter.Entry(cli.caller, name, spec, meant, other) if cli.host is None else None
+    if entry is not None and entry.connection is None and not entry.dormant and printing.on_terminal():
         from sesh.ops import lookup
 
         host = lookup.find(cli.caller, name, creates=True)
         if host is not None:
-            return go(cli.at(host), places, env=env, label=label, **view)
+            cli.at(host)
+            entry = None
+    if entry is None:
+        return _lead(
+            cli,
+            name,
+            how,
+            lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant, other=other),
+            there=lambda target: target.call(sessions.there, name=name, required=False),
+            syncs=not view.get("join"),
+        )
+    return _go_here(cli, entry, how)
+
+
+def _go_here(cli: Invocation, entry: enter.Entry, how: View) -> int:
+    """Attaches to a session of this machine, created if it is not there; the exit code."""
     entry.check()
-    needs_terminal(name, there=entry.connection is not None)
+    runs = entry.connection is not None
+    try:
+        return _lead(cli, entry.name, how, lambda _: entry.enter(), there=lambda _: runs)
+    except Unreachable:
+        if not runs or find.running(entry.name) is not None:
+            raise
+    return _go_here(cli, entry.again(), how)  # it ended between our connection and its answer
+
+
+def _lead(
+    cli: Invocation,
+    name: str,
+    how: View,
+    entered: Callable[[Target], Entered],
+    *,
+    there: Callable[[Target], bool],
+    syncs: bool = True,
+) -> int:
+    """Leads this terminal into the session that `entered` answers, here or on a host; the exit code.
+
+    `there`: whether NAME exists, for who has no terminal. `syncs`: files are pushed to the host before.
+    """
+    target = cli.target
+    if not printing.on_terminal():
+        needs_terminal(name, there=there(target))
     options = how.options(cli)
     here = listing.current()
-    if here is not None and here["name"] == name:
+    if cli.host is None and here is not None and here["name"] == name:
         return already(cli, name)
-    check_switch(here, how)
-    ran = entry.connection is not None
-    name, connection = entry.enter()
-    try:
-        return into(cli, connection, name, options, here)
-    except Unreachable:
-        if not ran or find.running(name) is not None:
-            raise
-        return go(cli, places, env=env, label=label, **view)  # it ended between our connection and its answer
+    check_switch(here, how, cli.host, name)
+    if syncs:
+        target.sync()
+    name, connection = entered(target)
+    if here is not None:
+        connection.close()
+        return already(cli, name) if cli.host is None and here["name"] == name else switch(here, name, cli.host)
+    return _attached(cli, target, name, connection, options)
 
 
-def _suggested(name: str, directory: str | None) -> dict[str, str]:
-    """What was probably meant by a session that is named like a verb."""
+def _attached(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
+    """Attaches this terminal until it leaves; the exit code."""
+    from sesh.client.attach import attach as run
+
+    paths.remember(name, target.host)
+    options.first_notice = cli.caller.greeting
+    target.log_attached(name)
+    outcome = run(connection, name, host=target.host, options=options, connect=_opener(cli), reconnect=_returner(cli))
+    target.log_left(outcome.name, outcome.host, outcome.kind, outcome.round_trip)
+    return code(outcome)
+
+
+def _suggested(name: str, directory: str | None) -> tuple[str, str]:
+    """The lines that were probably meant by a session that is named like a verb: with the directory, and without."""
     if is_name(name) and name.isalpha():
         from sesh.cli import suggestions
 
-        meant = suggestions.verb_line(name, [directory]) if directory else ""
-        return {"meant": meant, "other": suggestions.other_line(name)}
-    return {"meant": "", "other": ""}
+        return suggestions.verb_line(name, [directory]) if directory else "", suggestions.other_line(name)
+    return "", ""
 
 
 def attach(cli: Invocation, name: str, **view: Any) -> int:
@@ -181,21 +225,22 @@ def attach(cli: Invocation, name: str, **view: Any) -> int:
     if name == "-":
         return back(cli, how)
     find.checked(name, "--attach")
-    if cli.host is not None:
-        return _enter_there(cli, "enter.attach", {"name": name}, how, join=bool(view.get("join")))
-    return attach_to(cli, name, how)
+    return attach_to(cli, name, how, syncs=not view.get("join"))
 
 
-def attach_to(cli: Invocation, name: str, how: View) -> int:
-    """Attaches to a session of this machine that must be there; the exit code."""
-    connection = find.required(name)
-    needs_terminal(name, there=True)
-    options = how.options(cli)
-    here = listing.current()
-    if here is not None and here["name"] == name:
-        return already(cli, name)
-    check_switch(here, how)
-    return into(cli, connection, name, options, here)
+def attach_to(cli: Invocation, name: str, how: View, *, syncs: bool = True) -> int:
+    """Attaches to a session that must be there; the exit code."""
+    if cli.target.host is None:
+        connection = find.required(name)
+        return _lead(cli, name, how, lambda _: (name, connection), there=lambda _: True)
+    return _lead(
+        cli,
+        name,
+        how,
+        lambda target: target.enter(enter.attach, name=name),
+        there=lambda target: target.call(sessions.there, name=name, required=True),
+        syncs=syncs,
+    )
 
 
 def new(
@@ -220,23 +265,24 @@ def new(
     if name is not None:
         find.checked(name, "--new")
     choice = "join" if view.get("join") else "replace" if how.replace else "new" if new_name else ""
-    spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
+    spec: Spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
     if detached or cli.json:
-        return _new_detached(cli, {"name": name, "spec": spec, "choice": choice})
-    data: dict[str, Any] = {"name": name, "spec": spec, "choice": choice}
-    data |= {} if asks or cli.host is not None else {"asks": False}  # an older sesh there does not know the word
+        return _new_detached(cli, name, spec, choice)
     how.replace = False  # the old session is gone then, and with it its clients
-    if cli.host is not None:
-        return _enter_there(cli, "enter.new", data, how, join=bool(view.get("join")))
-    needs_terminal(name or "NAME")
-    here = listing.current()
-    check_switch(here, how)
-    options = how.options(cli)
-    name, connection = cli.target.call("enter.new", **data)
-    if here is not None and here["name"] == name:
-        connection.close()
-        return already(cli, name)
-    return into(cli, connection, name, options, here)
+
+    def entered(target: Target) -> Entered:
+        if asks or target.host is not None:  # an older sesh there does not know the word
+            return target.enter(enter.new, name=name, spec=spec, choice=choice)
+        return target.enter(enter.new, name=name, spec=spec, choice=choice, asks=False)
+
+    return _lead(
+        cli,
+        name or "NAME",
+        how,
+        entered,
+        there=lambda target: target.host is not None and target.call(sessions.there, name=name or "NAME"),
+        syncs=not view.get("join"),
+    )
 
 
 def needs_terminal(name: str, *, there: bool = False) -> None:
@@ -268,18 +314,18 @@ def back(cli: Invocation, how: View, *, plain: bool = True) -> int:
     if not plain or cli.tail is not None:
         raise UsageError("`$sesh -` attaches to the last session and creates none; omit DIR and CMD")
     if cli.host is not None:
-        return _enter_there(cli, "enter.attach", {"name": "-"}, how)
+        return attach_to(cli, "-", how)
     here = listing.current()
     for host, name in enter.recent():
         try:
             if host:
-                cli.hosts, cli.caller.host = [host], host
-                return _enter_there(cli, "enter.attach", {"name": name}, how)
+                cli.lead_to(host)
+                return attach_to(cli, name, how)
             if here is not None and name == here["name"]:
                 continue
             connection = find.running(name)
         except (Refused, UsageError, NotFound):
-            cli.hosts, cli.caller.host = [], None
+            cli.lead_to(None)
             continue
         if connection is not None:
             connection.close()
@@ -287,76 +333,15 @@ def back(cli: Invocation, how: View, *, plain: bool = True) -> int:
     raise NotFound("there is no previous session", hint="`$sesh` lists the sessions")
 
 
-def _enter_there(cli: Invocation, op: str, data: dict[str, Any], how: View, *, join: bool = False) -> int:
-    """This terminal goes to a session of a host, by an op that leads to it; the exit code.
-
-    `join`: no files are pushed before.
-    """
-    from sesh.client.attach import attach as run
-    from sesh.quitkey import quit_key
-    from sesh.reach.target import HostTarget
-    from sesh.remote import eventlog, known
-
-    name = data["name"] if isinstance(data["name"], str) else "NAME"
-    if not printing.on_terminal():
-        needs_terminal(name, there=cli.target.call("sessions.there", name=name, required=op == "enter.attach"))
-    here = listing.current()
-    check_switch(here, how, name, cli.host)
-    options = how.options(cli)
-    target = cli.target
-    assert isinstance(target, HostTarget)  # noqa: S101 (a host was named)
-    if not join:
-        target.sync()
-    through = target.open()
-    session_id = os.urandom(8).hex() if op != "enter.attach" else ""
-    try:
-        answer, _ = calls.enter(cli.caller, through, op, data, session_id=session_id)
-    except KeyboardInterrupt:
-        through.close()
-        if session_id:
-            from sesh.reach import links
-
-            raise KeyboardInterrupt(links.left_behind(cli.caller, target.destination, name, session_id)) from None
-        raise
-    except BaseException:
-        through.close()
-        raise
-    quit_key.disarm()
-    name, host = str(answer["name"]), target.destination.host
-    if here is not None:
-        through.close()
-        return switch(here, name, host)
-    paths.remember(name, host)
-    eventlog.log("connect", host=host, session=name)
-    options.first_notice = cli.caller.greeting
-    outcome = run(through, name, host=host, options=options, connect=_opener(cli), reconnect=_returner(cli))
-    eventlog.log("disconnect", host=outcome.host or host, session=outcome.name, reason=outcome.kind)
-    if outcome.host == host and outcome.round_trip:
-        known.record_round_trip(target.destination, outcome.round_trip)
-    return code(outcome)
-
-
-def check_switch(here: Record | None, how: View, name: str = "", host: str | None = None) -> None:
+def check_switch(here: Record | None, how: View, host: str | None, name: str) -> None:
     """Raises Refused where the session that this is typed in cannot switch its client to `name` (on `host`)."""
     if here is None:
         return
     if how.words():
         raise Refused(f"inside a session you can only switch to another; detach first to use {how.words()}")
-    to = name if is_name(name) else "NAME"
+    to = name if is_name(name) and host is not None else "NAME"
     if not find.ask(str(here["name"]), "switch", to=to, host=host, probe=True)[0].get("switched"):
         raise Refused(f"no attached client of {here['name']} can switch; use another terminal")
-
-
-def into(cli: Invocation, connection: Connection, name: str, options: AttachOptions, here: Record | None) -> int:
-    """Attaches this terminal, or has the client that it already belongs to switch over; the exit code."""
-    if here is not None:
-        connection.close()
-        return switch(here, name)
-    paths.remember(name)
-    from sesh.client.attach import attach as run
-
-    options.first_notice = cli.caller.greeting
-    return code(run(connection, name, options=options, connect=_opener(cli), reconnect=_returner(cli)))
 
 
 def switch(here: Record, name: str, host: str | None = None) -> int:
@@ -420,8 +405,8 @@ def open_(
     find.checked(name, "--open")
     target = cli.target
     target.sync()
-    spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
-    created = target.call("sessions.open_", name=name, spec=spec)
+    spec: Spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
+    created = target.call(sessions.open_, name=name, spec=spec)
     return made(cli, name, created=created)
 
 
@@ -434,15 +419,14 @@ def _hint(cli: Invocation, name: str) -> None:
             cli.note(f"{name} is a session now; did you mean: {other}?")
 
 
-def _new_detached(cli: Invocation, data: dict[str, Any]) -> int:
+def _new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) -> int:
     """`--new` where nothing is attached: prints the name."""
     target = cli.target
     target.sync()
-    answer = target.call("sessions.new", **data, quiet=cli.json)
-    name = str(answer["name"])
+    answer = target.call(sessions.new, name=name, spec=spec, choice=choice, quiet=cli.json)
     if not cli.json:
-        printing.text(name)
-    return made(cli, name, created=bool(answer["created"]))
+        printing.text(answer["name"])
+    return made(cli, answer["name"], created=answer["created"])
 
 
 def made(cli: Invocation, name: str, *, created: bool) -> int:

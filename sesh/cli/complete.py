@@ -25,11 +25,11 @@ from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Iterable, Sequence
 
     from sesh.cli.invocation import Invocation
     from sesh.cli.parser import Line
+    from sesh.schema import Summary
 
     Answer = tuple[str, dict[str, str]]
     Offers = dict[str, str]
@@ -217,7 +217,7 @@ _TICK = 0.01
 
 def sessions(*, elsewhere: bool = True) -> Offers:
     """The sessions of this machine with what tells them apart; with `elsewhere` those of known remotes after them."""
-    found = {each["name"]: _described(each) for each in _here()}
+    found = {each["name"]: _described(wording.state(each), each["cwd"]) for each in _here()}
     if elsewhere:
         for word in remotes():
             for name, text in _cached(word).items():
@@ -293,7 +293,7 @@ def ask(host: str) -> int:
     return 1 if any(isinstance(answer, SeshError) for _, answer in lookup.summaries(Caller(), [host])) else 0
 
 
-def _here() -> list[dict[str, Any]]:
+def _here() -> list[Summary]:
     try:
         return listing.summaries(PATIENCE)
     except (SeshError, OSError):
@@ -303,13 +303,12 @@ def _here() -> list[dict[str, Any]]:
 def _cached(host: str) -> Offers:
     from sesh.remote import known
 
-    return {each["name"]: _described(each, host) for each in known.names(host)}
+    return {each["name"]: _described(plain(each["state"]), each.get("cwd"), host) for each in known.names(host)}
 
 
-def _described(session: Mapping[str, Any], host: str | None = None) -> str:
+def _described(state: str, directory: str | None, host: str = "") -> str:
     """State, host and directory, in a few words."""
-    state = plain(session["state"]) if host is not None else wording.state(dict(session))
-    return ", ".join(_filled([state, f"@{host}" if host else "", wording.at_home(plain(session.get("cwd") or ""))]))
+    return ", ".join(_filled([state, f"@{host}" if host else "", wording.at_home(plain(directory or ""))]))
 
 
 def _filled(words: Iterable[str]) -> list[str]:

@@ -8,16 +8,13 @@ from sesh import wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.errors import SeshError, for_host
-from sesh.ops.doctor import ERROR, OK, WARNING, error_row, row
+from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
 from sesh.reach.target import HostTarget, Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.cli.invocation import Invocation
-
-    Row = dict[str, Any]
+    from sesh.schema import Finding
 
 _COLOURS = {"ok": "32", "warning": "33", "error": "31"}
 
@@ -25,21 +22,21 @@ _COLOURS = {"ok": "32", "warning": "33", "error": "31"}
 def doctor(cli: Invocation) -> int:
     """`--doctor`: 1 if something keeps sesh from working, 0 if it works, with warnings or without."""
     if not cli.hosts:
-        return _report_checks(cli, {None: Target(cli.caller).call("checks.all_")})
+        return _report_checks(cli, {None: Target(cli.caller).call(all_)})
     return _report_checks(cli, {host: _check_host(cli, host) for host in cli.hosts})
 
 
-def _check_host(cli: Invocation, host: str) -> list[Row]:
+def _check_host(cli: Invocation, host: str) -> list[Finding]:
     """Whether a host can be reached, and what the sesh there finds."""
     try:
-        found: list[Row] = HostTarget(cli.caller, host).call("checks.all_")
+        found = HostTarget(cli.caller, host).call(all_)
     except SeshError as error:
         remedies = {"unreachable": f"to see why: ssh -v {host}", "not_deployed": f"{CALLED} --deploy @{host}"}
         return [error_row("link", error, remedies.get(error.code, ""))]
     return [row("link", OK, f"@{host} is reachable and has sesh"), *_skew(host), *found]
 
 
-def _skew(host: str) -> list[Row]:
+def _skew(host: str) -> list[Finding]:
     """Whether the sesh there has another version than this one, as the link has just reported."""
     from sesh.about import __version__
     from sesh.remote import known
@@ -51,7 +48,7 @@ def _skew(host: str) -> list[Row]:
     return [row("version", WARNING, message, f"{CALLED} --deploy @{host}")]
 
 
-def _report_checks(cli: Invocation, hosts: dict[str | None, list[Row]]) -> int:
+def _report_checks(cli: Invocation, hosts: dict[str | None, list[Finding]]) -> int:
     """Says what was found; the exit code."""
     for host, rows in hosts.items():
         for each in rows:
@@ -80,7 +77,7 @@ def _report_checks(cli: Invocation, hosts: dict[str | None, list[Row]]) -> int:
     return int(errors > 0)
 
 
-def _line(row: Row, *, coloured: bool) -> str:
+def _line(row: Finding, *, coloured: bool) -> str:
     """A finding as a person reads it, its remedy below it."""
     state = wording.plain(row["state"])
     shown = f"{state:<8}"

@@ -6,7 +6,7 @@ from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
-from sesh.ops.events import follow, follow_all
+from sesh.ops.events import follow, follow_all, log
 from sesh.ops.wait import DaemonDied
 from sesh.reach import find
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.invocation import Invocation
+    from sesh.schema import Event
 
 _LOG_HEADINGS = ("WHEN", "HOST", "EVENT", "")
 
@@ -52,7 +53,7 @@ def _one(cli: Invocation, name: str, since: int | None) -> int:
     return 0
 
 
-def _print(cli: Invocation, event: dict[str, Any]) -> None:
+def _print(cli: Invocation, event: Event) -> None:
     """Prints an event: the time, the session, what happened, and its facts as key=value."""
     if cli.json:
         cli.value({**event, "host": cli.host})
@@ -73,15 +74,15 @@ def _quoted(value: object) -> str:
 
 def _log(cli: Invocation, name: str | None) -> int:
     """Prints the log of what happened with remotes, with the sessions of NAME alone if one is given."""
-    log = cli.target.call("follow.log", name=name)
+    remote_log = cli.target.call(log, name=name)
     if cli.json:
-        for event in log["events"]:
+        for event in remote_log["events"]:
             cli.value(event)
         return 0
-    if not log["events"]:
-        cli.note(f"{printable(log['path'], 4096)} has no events{' of that session' if name else ''} yet")
+    if not remote_log["events"]:
+        cli.note(f"{printable(remote_log['path'], 4096)} has no events{' of that session' if name else ''} yet")
         return 0
-    rows = [_LOG_HEADINGS, *(_row(event) for event in log["events"])]
+    rows = [_LOG_HEADINGS, *(_row(event) for event in remote_log["events"])]
     widths = [max(len(row[at]) for row in rows) for at in range(3)]
     for row in rows:
         cells = [*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]]

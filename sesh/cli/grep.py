@@ -7,6 +7,7 @@ from sesh.cli import printing
 from sesh.cli.tui import console, pager
 from sesh.errors import SeshError, UsageError, rebuild
 from sesh.names import printable
+from sesh.ops import search
 from sesh.reach.target import HostTarget, Target
 
 TYPE_CHECKING = False
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.invocation import Invocation
-
-    Hit = dict[str, Any]
+    from sesh.schema import Hit
 
 _LEAVING = ("q", "escape", "C-c", "C-d", "C-\\", "hangup")
 _STEPS = {"up": -1, "k": -1, "C-p": -1, "C-k": -1, "down": 1, "j": 1, "C-n": 1, "C-j": 1, "tab": 1, "backtab": -1}
@@ -50,7 +50,7 @@ def _found(cli: Invocation, data: dict[str, Any]) -> tuple[list[Hit], list[str]]
     hosts: list[str | None] = [*cli.hosts] or [None]
     for host in hosts:
         try:
-            answer = _target(cli, host).call("search.grep", **data)
+            answer = _target(cli, host).call(search.grep, **data)
         except SeshError as error:
             if len(cli.hosts) < 2:
                 raise
@@ -116,6 +116,7 @@ def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
 
 
 def _row(hit: Hit, width: int, *, marked: bool) -> str:
-    command = f"  [{wording.plain(' '.join(hit['command']))}]" if hit.get("command") else ""
+    words = hit.get("command")
+    command = f"  [{wording.plain(' '.join(words))}]" if words else ""
     text = wording.cut(f"{_place(hit)}:{hit['line']}  {wording.plain(hit['text'])}{command}", width)
     return f"\x1b[7m{text}" if marked else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sesh.cli import attach
 from sesh.errors import Exists
+from sesh.ops import places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def into_place(cli: Invocation, directory: str, **view: Any) -> int:
     """Attaches to the session of a directory, created there if missing; the exit code."""
     options: dict[str, Any] = {**view}
     while True:
-        found = cli.target.call("places.here", directory=directory)
+        found = cli.target.call(places.here, directory=directory)
         if found["there"]:
             return attach.go(cli, [found["name"]], **options)
         try:

@@ -6,7 +6,7 @@ import os
 
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.errors import UsageError, for_host
+from sesh.errors import ExitCode, SeshError, UsageError, for_host
 from sesh.reach.caller import Caller
 
 TYPE_CHECKING = False
@@ -78,6 +78,8 @@ class Invocation:
         self.caller = Person(line.hosts[0] if len(line.hosts) == 1 else None, local=line.local)
         self.hosts = self.caller.settings().hosts_of(line.hosts) if line.hosts else []
         self.caller.host = self.host
+        self.sought: str | None = None
+        """The one session that the line names, as long as nobody knows where it is."""
 
     @property
     def host(self) -> str | None:
@@ -91,21 +93,46 @@ class Invocation:
 
     @property
     def target(self) -> Target:
-        """The machine that the line is for."""
+        """The machine that the line is for: where the session is that it names, if that is on a known remote.
+
+        Raises NotFound, Refused where it may be on a host, and that cannot be known.
+        """
         from sesh.reach.target import HostTarget, Target
 
+        if self.sought is not None:
+            name, self.sought = self.sought, None
+            self._look_for(name)
         if self.host is None:
             return Target(self.caller)
         return HostTarget(self.caller, self.host, offer=not self.json)
 
-    def at(self, host: str) -> Invocation:
-        """The same line on another host, which has the session that it names: that is said in one line."""
+    def _look_for(self, name: str) -> None:
+        """Has the line be for the known remote that has a session which is not here."""
+        from sesh.reach import find
+
+        if find.is_here(name, ended=self.verb == "--history"):
+            return
+        from sesh.ops import lookup
+
+        try:
+            host = lookup.find(self.caller, name, self.verb)
+        except SeshError as error:
+            if self.verb == "--run" and error.exit_code == ExitCode.FAILED:
+                error.exit_code = ExitCode.SESH_FAILED
+            raise
+        if host is not None:
+            self.at(host)
+
+    def lead_to(self, host: str | None) -> None:
+        """Has the line be for a host, or for this machine."""
+        self.hosts, self.caller.host = ([host], host) if host is not None else ([], None)
+
+    def at(self, host: str) -> None:
+        """Has the line be for the host that has the session which it names: that is said in one line."""
         words = self.line.words
         printing.write(f"[{words[0]} on @{host}]\n".encode(), printing.STDERR)
         self.caller.remember(f"{words[0]} on @{host}")
-        self.hosts = [host]
-        self.caller.host = host
-        return self
+        self.lead_to(host)
 
     def note(self, line: str) -> None:
         """One line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""

@@ -14,9 +14,9 @@ from sesh.store.results import command_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from sesh.cli.invocation import Invocation
+    from sesh.schema import JobResult, JobSpec
 
 _PIECE = 4096
 """Bytes that a pipe takes without blocking once it is writable (PIPE_BUF)."""
@@ -33,7 +33,9 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     timeout: str | None = None,
     keep: bool = False,
     stdin: bool = False,
-    **spec: Any,
+    directory: str | None = None,
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
 ) -> int:
     """`--exec [NAME] … -- CMD…`: starts the job and waits for it; the job's exit code, 124 where its time ran out.
 
@@ -52,9 +54,9 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
         raise UsageError("--print and --follow cannot be combined")
     if detached and (printed or follow or tie or stdin):
         raise UsageError("-d does not wait, so you cannot use --print, --follow, --stdin or --tie with it")
-    data: dict[str, Any] = {
+    data: JobSpec = {
         "name": find.checked(places[0], "--exec") if places else None,
-        "spec": {**spec, "command": cli.tail},
+        "spec": {"directory": directory, "command": cli.tail, "env": list(env), "label": list(label)},
         "keep": keep,
         "timeout": seconds(timeout) if timeout is not None else None,
     }
@@ -71,14 +73,15 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     return report(cli, name, result, retained, printed=printed)
 
 
-def _detached(cli: Invocation, data: dict[str, Any]) -> int:
+def _detached(cli: Invocation, data: JobSpec) -> int:
     """`-d`: the job's session, which nobody waits for."""
     from sesh.cli import attach
+    from sesh.ops import sessions
 
     target = cli.target
     try:
         target.sync()
-        name = target.call("sessions.job", **data)
+        name = target.call(sessions.job, **data)
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED and error.code != "refused":
             error.exit_code = ExitCode.UNKNOWN if isinstance(error, Unknown) else ExitCode.SESH_FAILED
@@ -88,7 +91,7 @@ def _detached(cli: Invocation, data: dict[str, Any]) -> int:
     return attach.made(cli, name, created=True)
 
 
-def report(cli: Invocation, name: str, result: dict[str, Any], retained: bytes, *, printed: bool) -> int:
+def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, printed: bool) -> int:
     """Prints what was wanted of a job that has ended; the exit code."""
     output = retained.replace(b"\r\n", b"\n")
     if cli.json:
@@ -102,7 +105,7 @@ def report(cli: Invocation, name: str, result: dict[str, Any], retained: bytes, 
         if not cli.json:
             cli.note(f"{name} timed out and was ended")
         return ExitCode.TIMED_OUT
-    return int(result["exit_code"])
+    return int(result["exit_code"] or 0)
 
 
 def seconds(word: str, option: str = "--timeout") -> float:

@@ -14,12 +14,8 @@ from sesh.reach.target import HostTarget, Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.cli.invocation import Invocation
-    from sesh.ops.layout import Entry
-
-    Row = dict[str, Any]
+    from sesh.schema import Layout, LayoutEntry, Made
 
 LARGEST = 1 << 20
 """Bytes of a layout."""
@@ -28,8 +24,10 @@ _STDIN = "-"
 
 def export(cli: Invocation) -> int:
     """`--export`: the sessions of this machine and of known remotes, or those of the host of the line."""
-    sessions = [{**each, "host": each["host"] or cli.host} for each in cli.target.call("layout.sessions")]
-    whole = {"version": layout.VERSION, "sessions": sessions}
+    sessions: list[LayoutEntry] = [
+        {**each, "host": each["host"] or cli.host} for each in cli.target.call(layout.sessions)
+    ]
+    whole: Layout = {"version": layout.VERSION, "sessions": sessions}
     if cli.json:
         return cli.value(whole)
     import json
@@ -45,13 +43,13 @@ def import_(cli: Invocation, file: str | None = None) -> int:
     if len(cli.hosts) > 1:
         raise UsageError(f"one host at a time: {CALLED} @{cli.hosts[0]} --import FILE")
     if cli.host is not None:
-        others = sorted({each["host"] for each in entries} - {None, cli.host})
+        others = sorted({each["host"] for each in entries if each["host"] not in (None, cli.host)}, key=str)
         for other in others:
             cli.note(f"the sessions on @{other} are skipped; to create them: {CALLED} --import, without @{cli.host}")
         entries = [{**each, "host": cli.host} for each in entries if each["host"] not in others]
     if cli.caller.local:
         entries = [each for each in entries if each["host"] is None]
-    rows = []
+    rows: list[Made] = []
     for host in dict.fromkeys(each["host"] for each in entries):
         rows += _make(cli, host, [each for each in entries if each["host"] == host])
     return _report(cli, rows)
@@ -74,11 +72,11 @@ def _read(file: str | None) -> bytes:
     return bytes(data)
 
 
-def _make(cli: Invocation, host: str | None, entries: list[Entry]) -> list[Row]:
+def _make(cli: Invocation, host: str | None, entries: list[LayoutEntry]) -> list[Made]:
     """Has this machine or a host create sessions; a row for each, as JSON shows it."""
     try:
         target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
-        rows = target.call("layout.make", entries=entries)
+        rows = target.call(layout.make, entries=entries)
     except SeshError as error:
         rows = [{"name": each["name"], "created": False, "error": error.facts()} for each in entries]
     for row in rows:
@@ -87,7 +85,7 @@ def _make(cli: Invocation, host: str | None, entries: list[Entry]) -> list[Row]:
     return [{"name": row["name"], "host": host, **row} for row in rows]
 
 
-def _report(cli: Invocation, rows: list[Row]) -> int:
+def _report(cli: Invocation, rows: list[Made]) -> int:
     """Says what became of each session; the exit code."""
     failed = [row for row in rows if "error" in row]
     if cli.json:

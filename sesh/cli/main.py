@@ -6,7 +6,7 @@ from sesh import protocol
 from sesh.about import PROGRAM, __version__
 from sesh.cli import parser, printing
 from sesh.cli.invocation import Invocation
-from sesh.errors import NotFound, SeshError
+from sesh.errors import SeshError
 from sesh.quitkey import quit_key
 
 TYPE_CHECKING = False
@@ -42,42 +42,14 @@ def carry_out(cli: Invocation, options: dict[str, Any]) -> int:
         from sesh.cli import fanout
 
         return fanout.run(cli, options)
-    try:
-        return verb.function()(cli, **options)
-    except NotFound as error:
-        if cli.hosts or not verb.session or error.answered:
-            raise
-        host, missing = (None, error) if error.dormant else _elsewhere(cli, options, error)
-        if host is None and cli.verb == "--wait":
-            from sesh.cli import wait
-
-            return wait.kept(cli, missing, **options)
-        if host is None:
-            raise missing from None
-    cli.at(host)
-    try:
-        return verb.function()(cli, **options)
-    except SeshError as error:
-        error.host = error.host or host
-        raise
-
-
-def _elsewhere(cli: Invocation, options: dict[str, Any], missing: NotFound) -> tuple[str | None, NotFound]:
-    """The known remote that has the one session which a line names; else None, and the error: `missing`, or a better
-    one where a host had it that does not answer.
-    """
     names = options.get("names") or [options.get("name")]
-    if len(names) != 1 or not names[0]:
-        return None, missing
-    from sesh.ops import lookup
-
+    if verb.session and not cli.hosts and len(names) == 1:
+        cli.sought = names[0]
     try:
-        return lookup.find(cli.caller, names[0], cli.verb), missing
+        return verb.function()(cli, **options)
     except SeshError as error:
-        error.exit_code = missing.exit_code
-        if not isinstance(error, NotFound):
-            raise
-        return None, error
+        error.host = error.host or cli.host
+        raise
 
 
 def _help(line: parser.Line) -> int:

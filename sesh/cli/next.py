@@ -9,7 +9,7 @@ from sesh import wording
 from sesh.cli import attach, printing
 from sesh.errors import NotFound, Refused
 from sesh.names import check_label
-from sesh.ops import enter
+from sesh.ops import enter, sessions
 from sesh.ops.index import SessionIndex
 from sesh.ops.views import bears
 from sesh.store import listing
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.invocation import Invocation
-    from sesh.store.listing import Summary
+    from sesh.schema import Summary
 
     Key = tuple[str | None, str]
 
@@ -47,7 +47,7 @@ def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Any) -> int:
         alone += f", but {', '.join(silent)} could not be asked" if silent else ""
         raise NotFound(alone, hint="`$sesh` shows how each one stands")
     host, name = chosen
-    cli.hosts, cli.caller.host = ([host], host) if host is not None else ([], None)
+    cli.lead_to(host)
     return attach.attach(cli, name, **view)
 
 
@@ -69,7 +69,7 @@ def _waiting(cli: Invocation, wanted: dict[str, str]) -> tuple[dict[Key, float],
     every: dict[Key, Summary] = {}
     silent: list[str] = []
     if cli.host is not None:
-        every = {(cli.host, str(each["name"])): each for each in cli.target.call("sessions.summaries")}
+        every = {(cli.host, str(each["name"])): each for each in cli.target.call(sessions.summaries)}
     else:
         with SessionIndex(cli.caller, cli.hosts or None) as index:
             until = time.monotonic() + _PATIENCE
@@ -99,9 +99,10 @@ def _is_silent(session: Summary) -> bool:
 
 
 def _waits(session: Summary) -> bool:
-    activity = session.get("activity")
-    return session["state"] == "running" and isinstance(activity, dict) and activity.get("state") == "waiting"
+    standing = session.get("activity")
+    return session["state"] == "running" and standing is not None and standing["state"] == "waiting"
 
 
 def _since(session: Summary) -> float:
-    return wording.seconds(session["activity"].get("since")) or 0.0
+    standing = session.get("activity")
+    return (wording.seconds(standing.get("since")) if standing else None) or 0.0

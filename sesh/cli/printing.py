@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.errors import SeshError
+    from sesh.schema import PrintedError
 
 STDOUT, STDERR = 1, 2
 _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
@@ -87,7 +88,7 @@ def failure(error: SeshError, *, json: bool, host: str | None = None) -> None:
         note(error.line(host))
 
 
-def error_facts(error: SeshError, host: str | None = None) -> dict[str, str]:
+def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
     """An error as JSON shows it."""
     from sesh import wording
 

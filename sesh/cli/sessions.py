@@ -8,6 +8,7 @@ from sesh import wording
 from sesh.cli import printing
 from sesh.errors import NotFound, SeshError, UsageError, rebuild
 from sesh.names import check_label, printable
+from sesh.ops import sessions
 from sesh.ops.send import type_if_waiting, type_into
 from sesh.protocol import CHUNK
 from sesh.reach import find
@@ -15,16 +16,21 @@ from sesh.reach import find
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any
 
     from sesh.cli.invocation import Invocation
     from sesh.cli.parser import Line
+    from sesh.schema import ErrorFacts
+
+
+def detach(cli: Invocation, name: str | None = None) -> int:
+    """`--detach [NAME]`: without NAME the client that it is typed in."""
+    return cli.done(**cli.target.call(sessions.detach, name=name))
 
 
 def kill(cli: Invocation, names: Sequence[str] = ()) -> int:
     """`--kill [NAME…]`: each is tried; 1 if any was not there."""
-    answer = cli.target.call("sessions.kill", names=list(names))
-    failed = _errors(answer)
+    answer = cli.target.call(sessions.kill, names=list(names))
+    failed = _errors(answer["failed"])
     if cli.host is None:
         _kill_elsewhere(cli, failed)
     killed = [name for name in dict.fromkeys(names) if name not in failed] or answer["killed"]
@@ -47,7 +53,7 @@ def _kill_elsewhere(cli: Invocation, failed: dict[str, SeshError]) -> None:
             from sesh.reach.target import HostTarget
 
             printing.write(f"[{name} on @{host}]\n".encode(), printing.STDERR)
-            HostTarget(cli.caller, host).call("sessions.kill", names=[name])
+            HostTarget(cli.caller, host).call(sessions.kill, names=[name])
         except SeshError as error:
             failed[name] = error
         else:
@@ -56,14 +62,14 @@ def _kill_elsewhere(cli: Invocation, failed: dict[str, SeshError]) -> None:
 
 def kill_all(cli: Invocation, *, yes: bool = False) -> int:
     """`--kill-all`: every session of the machine, another machine's left alone; asks on a terminal unless `yes`."""
-    answer = cli.target.call("sessions.kill_all", ask=not yes and not cli.json)
-    return _report(cli, answer["killed"], _errors(answer), "killed")
+    answer = cli.target.call(sessions.kill_all, ask=not yes and not cli.json)
+    return _report(cli, answer["killed"], _errors(answer["failed"]), "killed")
 
 
 def rename(cli: Invocation, name: str, new: str | None = None) -> int:
     """`--rename [OLD] NEW`: without OLD the session that it is typed in."""
     old, new = (None, name) if new is None else (name, new)
-    return cli.done(**cli.target.call("sessions.rename", name=old, new=new))
+    return cli.done(**cli.target.call(sessions.rename, name=old, new=new))
 
 
 def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
@@ -72,23 +78,23 @@ def label(cli: Invocation, name: str, labels: Sequence[str]) -> int:
     if not labels:
         raise UsageError(f"no label given; write: $sesh --label {name} KEY=VALUE")
     given = dict(check_label(word) for word in labels)
-    return cli.done(name=name, labels=cli.target.call("sessions.label", name=name, labels=given))
+    return cli.done(name=name, labels=cli.target.call(sessions.label, name=name, labels=given))
 
 
 def reload(cli: Invocation, names: Sequence[str] = ()) -> int:
     """`--reload [NAME…]`: without names all that run here; each is tried, 1 if any could not."""
-    answer = cli.target.call("sessions.reload", names=list(names))
+    answer = cli.target.call(sessions.reload, names=list(names))
     if not cli.json:
         for name in answer["reloaded"]:
             printing.text(f"{name} runs the installed sesh now")
         if not (answer["reloaded"] or answer["failed"]):
             printing.text("no session runs")
-    return _report(cli, answer["reloaded"], _errors(answer), "reloaded")
+    return _report(cli, answer["reloaded"], _errors(answer["failed"]), "reloaded")
 
 
-def _errors(answer: dict[str, Any]) -> dict[str, SeshError]:
+def _errors(failed: dict[str, ErrorFacts]) -> dict[str, SeshError]:
     """What failed of several sessions, by name."""
-    return {name: rebuild(facts) for name, facts in answer["failed"].items()}
+    return {name: rebuild(facts) for name, facts in failed.items()}
 
 
 def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
@@ -181,7 +187,7 @@ def message(cli: Invocation, name: str, texts: Sequence[str]) -> int:
     text = wording.one_line(" ".join(texts))
     if not text:
         raise UsageError("the message is empty", hint="write: $sesh --message NAME TEXT")
-    clients = cli.target.call("sessions.message", name=name, text=text)
+    clients = cli.target.call(sessions.message, name=name, text=text)
     if not clients and not cli.json:
         cli.note(f"no client is attached to {name}, so nobody saw it")
     return cli.done(name=name, clients=clients)

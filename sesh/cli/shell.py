@@ -14,9 +14,8 @@ from sesh.reach.interrupts import Interrupts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.cli.invocation import Invocation
+    from sesh.schema import Command, RunFacts
 
 
 def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool = False, ansi: bool = False) -> int:
@@ -47,7 +46,7 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
 def _printed(
     cli: Invocation,
     name: str,
-    facts: dict[str, Any],
+    facts: RunFacts,
     output: bytes,
     live: shell.LiveOutput | None,
     *,
@@ -79,10 +78,10 @@ def history(cli: Invocation, name: str | None = None, count: str | None = None, 
     """`--history [NAME [N]]`: the commands that were run in a session's shell; with N the output of that one."""
     name = cli.session(name, "--history")
     if count is None:
-        return _print_history(cli, cli.target.call("shell.history", name=name))
+        return _print_history(cli, cli.target.call(shell.history, name=name))
     if not bounds.is_decimal(count):
         raise UsageError(f"{printable(count)} is not the number of a command", hint=f"see: $sesh --history {name}")
-    facts = cli.target.call("shell.history_output", name=name, number=int(count))
+    facts = cli.target.call(shell.history_output, name=name, number=int(count))
     output = facts["output"] if ansi else shell.plain(facts["output"])
     if cli.json:
         return cli.value({**facts, "output": output.decode("utf-8", "replace")})
@@ -90,13 +89,13 @@ def history(cli: Invocation, name: str | None = None, count: str | None = None, 
     return 0
 
 
-def _print_history(cli: Invocation, commands: list[dict[str, Any]]) -> int:
+def _print_history(cli: Invocation, commands: list[Command]) -> int:
     """Prints commands, the newest last."""
     if cli.json:
         return cli.value(commands)
     for each in commands:
         code = "-" if each["exit_code"] is None else each["exit_code"]
-        words = each["command"]  # a single one is shell source
+        words = each["command"] or []  # a single one is shell source
         command = wording.one_line(words[0] if len(words) == 1 else shlex.join(words))
         printing.text(f"{each['n']:>4}  {code:>3}  {each['duration']:>8.2f}s  {command}")
     return 0

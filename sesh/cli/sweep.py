@@ -6,15 +6,13 @@ from sesh import wording
 from sesh.cli import printing
 from sesh.errors import UsageError, rebuild
 from sesh.names import printable
+from sesh.ops.sweep import clear, find
 from sesh.reach.target import HostTarget, Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.cli.invocation import Invocation
-
-    Row = dict[str, Any]
+    from sesh.schema import LeftoverFacts, Swept
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _UNASKED = "168h"
@@ -56,10 +54,11 @@ def span(word: str) -> float:
     return float(number) * _UNITS[unit]
 
 
-def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends: bool, dry_run: bool) -> Row:
+def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends: bool, dry_run: bool) -> Swept:
     """Sweeps one machine; the answer in JSON."""
     target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
-    rows = target.call("leftovers.find", older=older, **({} if asks else {"surely": True}))
+    # An older sesh does not know `surely`.
+    rows = target.call(find, older=older) if asks else target.call(find, older=older, surely=True)
     forgets = True
     if not cli.json:
         _show(rows, f"@{host}: " if len(cli.hosts) > 1 else "")
@@ -68,7 +67,7 @@ def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends:
     if dry_run or not rows:
         rows = [{**row, "cleared": False} for row in rows]
     else:
-        rows = target.call("leftovers.clear", wanted=rows, ends=ends, forgets=forgets)
+        rows = target.call(clear, wanted=rows, ends=ends, forgets=forgets)
     for row in rows:
         if "error" in row:
             row["error"] = printing.error_facts(rebuild(row["error"]), host)
@@ -77,7 +76,7 @@ def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends:
     return {"ok": all("error" not in row for row in rows), "host": host, "dry_run": dry_run, "pieces": rows}
 
 
-def _agrees(cli: Invocation, rows: list[Row], where: str) -> bool:
+def _agrees(cli: Invocation, rows: list[LeftoverFacts], where: str) -> bool:
     """Whether the person agrees to what cannot be undone; yes without a question if there is nothing of that kind."""
     living = sum(1 for row in rows if row["pid"] is not None)
     lost = [str(row["what"]) for row in rows if row["kind"] == "lost"]
@@ -92,7 +91,7 @@ def _agrees(cli: Invocation, rows: list[Row], where: str) -> bool:
     return not parts or cli.caller.agrees(wording.plain(f"{' and '.join(parts)}{where}?"))
 
 
-def _show(rows: list[Row], prefix: str) -> None:
+def _show(rows: list[LeftoverFacts], prefix: str) -> None:
     """The leftovers as a person reads them; `prefix` stands before what they are."""
     ages = [_age(int(row["age"])) for row in rows]
     width = max(map(len, ages), default=0)
@@ -106,7 +105,7 @@ def _age(seconds: int) -> str:
     return next((f"{seconds // size}{unit}" for unit, size in units if seconds >= size), f"{seconds}s")
 
 
-def _show_result(cli: Invocation, rows: list[Row], *, dry_run: bool, older: float) -> None:
+def _show_result(cli: Invocation, rows: list[LeftoverFacts], *, dry_run: bool, older: float) -> None:
     for row in rows:
         if "error" in row:
             cli.note(f"{row['what']} stays: {row['error']['message']}")

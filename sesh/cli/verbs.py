@@ -79,8 +79,6 @@ class Verb:
     def function(self) -> Callable[..., int]:
         """What carries the verb out; only the module that it stands in is loaded."""
         module, _, name = self.run.rpartition(".")
-        if module[:4] == "ops.":
-            return lambda cli, **options: cli.done(**cli.target.call(self.run[4:], **options))
         found: Callable[..., int] = getattr(__import__(f"sesh.cli.{module}", fromlist=[name]), name)
         return found
 
@@ -185,7 +183,7 @@ VERBS = (
         words=("directory?",), options=_ATTACHING, fast=True, attaches=True,
     ),
     Verb(
-        "--detach", "-x", "ops.sessions.detach", "[NAME]",
+        "--detach", "-x", "sessions.detach", "[NAME]",
         "Detach all clients of NAME; without NAME, typed in a session, this client.",
         "sesh --detach", "sesh --detach work",
         words=("name?",), fast=True, session=True,

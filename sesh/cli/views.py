@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sesh.cli.invocation import Invocation
     from sesh.cli.table import Table
-    from sesh.store.listing import Summary
+    from sesh.schema import StandingFacts, Status, Summary
 
 _LINES = 300
 SKIPPED = "unreachable less than a minute ago; not asked again"
@@ -32,7 +32,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
     if watch:
         return BY_NAME["--watch"].function()(cli, label=label)
     wanted = dict(check_label(word) for word in label)
-    found = cli.target.call("views.overview")
+    found = cli.target.call(views.overview)
     sessions = [each for each in found["sessions"] if bears(each, wanted)]
     for reason in found["refusals"]:
         cli.note(reason)
@@ -43,7 +43,7 @@ def list_(cli: Invocation, *, label: Sequence[str] = (), watch: bool = False) ->
         known.forget_unless_known(cli.host)
     remotes = lookup.hosts(cli.caller) if cli.host is None else []
     if cli.json:
-        rows = [{**each, "host": cli.host} for each in sessions]
+        rows: list[Summary] = [{**each, "host": cli.host} for each in sessions]
         for _, answer in lookup.summaries(cli.caller, remotes):
             rows += [] if isinstance(answer, SeshError) else [each for each in answer if bears(each, wanted)]
         return cli.value(rows)
@@ -97,23 +97,23 @@ def _at_home(session: Summary, home: str) -> Summary:
 def status(cli: Invocation, name: str | None = None) -> int:
     """`--status [NAME]`: everything known of it, also of one that is lost or does not answer."""
     name = cli.session(name, "--status")
-    session = cli.target.call("views.status", name=name)
+    session = cli.target.call(views.status, name=name)
     if cli.json:
         return cli.value({**session, "host": cli.host})
     printing.text(for_host("\n".join(_described(session)), cli.host))
     return 0
 
 
-def _described(session: Summary) -> list[str]:
+def _described(session: Status) -> list[str]:
     """`key: value` lines for a person."""
     now = time.time()
-    foreground = session.get("foreground") or {}
-    scrollback = session.get("scrollback") or {}
+    foreground = session.get("foreground")
+    scrollback = session.get("scrollback")
     facts: dict[str, Any] = {
         "name": session["name"],
         "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
         "lost": _lost(session) if session.get("lost") else None,
-        "activity": _stands(session.get("activity") or {}, now) or None,
+        "activity": _stands(session.get("activity"), now) or None,
         "program": f"{session.get('pid')}: {wording.command_line(session.get('command') or [])}",
         "foreground": f"{foreground.get('pid')}: {_words(foreground.get('command'))}" if foreground else None,
         "directory": session.get("cwd"),
@@ -135,16 +135,16 @@ def _described(session: Summary) -> list[str]:
     return lines
 
 
-def _stands(activity: dict[str, Any], now: float) -> str:
+def _stands(standing: StandingFacts | None, now: float) -> str:
     """How a session stands, why, and since when; what it asks."""
     why = {"hook": "it says so", "tty-read": "it reads its terminal", "prompt": "its shell is at the prompt"}
     why |= {"quiet": "it neither prints nor computes", "output": "it prints", "busy": "it computes"}
     why |= {"exit": "it has ended"}
-    if not activity:
+    if not standing:
         return ""
-    words = [str(activity["state"]), why.get(str(activity.get("why")), ""), _since(activity.get("since"), now)]
+    words = [standing["state"], why.get(str(standing.get("why")), ""), _since(standing.get("since"), now)]
     said = ", ".join(filter(None, words))
-    return f"{said}: {activity['question']}" if activity.get("question") else said
+    return f"{said}: {question}" if (question := standing.get("question")) else said
 
 
 def _since(moment: object, now: float) -> str:
@@ -170,11 +170,13 @@ def _words(command: object) -> str:
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
     """`--screen [NAME] [--format F]`: the visible rows."""
     name = cli.session(name, "--screen")
-    shown = views.shown(cli.target, name, form)
-    if cli.json or form == "json":
-        return cli.value({"session": name, "host": cli.host, "format": form, **shown})
-    text: str = shown["text"]
-    printing.write(text.encode("utf-8", "replace") + (b"\n" if "lines" in shown else b""))
+    head = {"session": name, "host": cli.host, "format": form}
+    if form == "json":
+        return cli.value({**head, **views.cells(cli.target, name)})
+    drawn = views.drawn(cli.target, name, form)
+    if cli.json:
+        return cli.value({**head, **drawn})
+    printing.write(drawn["text"].encode("utf-8", "replace") + (b"\n" if "lines" in drawn else b""))
     return 0
 
 
@@ -198,7 +200,7 @@ def logs(
         lines = int(count)
     if follow:
         return _follow(cli, name, lines, ansi=ansi)
-    last = cli.target.call("views.logs", name=name, lines=lines, ansi=ansi)
+    last = cli.target.call(views.logs, name=name, lines=lines, ansi=ansi)
     if cli.json:
         return cli.value({"session": name, "host": cli.host, "lines": last})
     _print_lines(last)
@@ -221,7 +223,7 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
     except NotFound:
         if follower.connected:
             raise
-        write(cli.target.call("views.logs", name=name, lines=count, ansi=ansi))
+        write(cli.target.call(views.logs, name=name, lines=count, ansi=ansi))
     except KeyboardInterrupt:
         return printing.interrupted()
     return 0
@@ -234,7 +236,7 @@ def _paged(cli: Invocation, name: str) -> int:
 
     if not printing.on_terminal():
         raise UsageError("--pager needs a terminal", hint=f"write: {CALLED} --logs {name} --ansi | less -R")
-    page(cli.target.call("views.logs", name=name, lines=MOST_LINES, ansi=True), "+G")
+    page(cli.target.call(views.logs, name=name, lines=MOST_LINES, ansi=True), "+G")
     return 0
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.cli.invocation import Invocation
+    from sesh.schema import Condition
 
 
 def wait(cli: Invocation, name: str, **conditions: Any) -> int:
@@ -25,15 +26,13 @@ def wait(cli: Invocation, name: str, **conditions: Any) -> int:
         with cli.target.route(name, words["limit"]) as route:
             answer = met(route, name, **words)
     except NotFound as missing:
-        if cli.host is None:
-            raise  # it is looked for on known remotes first, then `kept` is called
-        return kept(cli, missing, name, **conditions)
+        return _ended(cli, missing, name, **conditions)
     except DaemonDied as died:
-        return kept(cli, died, name, **conditions)
+        return _ended(cli, died, name, **conditions)
     return _report(cli, name, answer)
 
 
-def kept(cli: Invocation, missing: SeshError, name: str, **conditions: Any) -> int:
+def _ended(cli: Invocation, missing: SeshError, name: str, **conditions: Any) -> int:
     """The end of a session that is gone, if its end is waited for. Raises as `after_end` does."""
     others = any(conditions.get(each) is not None for each in ("prompt", "waiting", "idle", "pattern"))
     exit_ = bool(conditions.get("exit_")) or not others
@@ -75,7 +74,7 @@ def _seconds(word: str | None, option: str) -> float | None:
     return jobs.seconds(word, option)
 
 
-def _report(cli: Invocation, name: str, answer: dict[str, Any]) -> int:
+def _report(cli: Invocation, name: str, answer: Condition) -> int:
     """Prints what was met; the exit code."""
     match, code = answer["match"], answer["exit_code"]
     if cli.json:

@@ -15,9 +15,9 @@ from sesh.ops.views import bears
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from sesh.cli.invocation import Invocation
+    from sesh.schema import Summary
 
 
 def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
@@ -48,10 +48,10 @@ def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) ->
     """The sessions as `--list --json` shows them, a line whenever they are others than before."""
     from sesh.reach.interrupts import Interrupts
 
-    before: list[dict[str, Any]] | None = None
+    before: list[Summary] | None = None
     with Interrupts(tie=False, left="") as interrupts, SessionIndex(cli.caller, hosts) as index:
         while True:
-            whole = [{**each, "host": None} for each in index.here]
+            whole: list[Summary] = [{**each, "host": None} for each in index.here]
             for rows in index.there.values():
                 whole += [] if isinstance(rows, str) else rows
             whole = [each for each in whole if bears(each, wanted)]

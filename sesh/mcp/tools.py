@@ -18,6 +18,7 @@ from sesh import wording
 from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable
 from sesh.mcp.worklog import Entry, Ledger, did
+from sesh.schema import Summary
 
 Name = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
 Host = Annotated[
@@ -269,7 +270,7 @@ class Tools:
             return Standing(sessions=[_as_row(entry, None, None) | {"reason": str(error)}])
         except Unreachable as error:
             return Standing(sessions=[_as_row(entry, None, error)])
-        return Standing(sessions=[wording.encodable(facts) | _as_row(entry, facts, None)])
+        return Standing(sessions=[{**wording.encodable(facts), **_as_row(entry, facts, None)}])
 
     @tool(ENDING)
     def kill(self, name: Name, host: Host = None) -> Closed:
@@ -358,7 +359,7 @@ def _asked(host: str | None) -> Any:
         return error
 
 
-def _as_row(entry: Entry, row: dict[str, Any] | None, error: SeshError | None) -> dict[str, Any]:
+def _as_row(entry: Entry, row: Summary | None, error: SeshError | None) -> dict[str, Any]:
     """A session's name, how it stands, and why."""
     facts = _named(entry) | {"log": entry.log, "connection": entry.standing(row, error)}
     return facts if error is None else facts | {"reason": str(error)}

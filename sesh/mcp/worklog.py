@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
 
 from sesh import paths
 from sesh.api import Session
 from sesh.errors import Interrupted, NotDeployed, NotFound, Refused, SeshError, Unreachable
+from sesh.schema import Summary
 from sesh.wording import seconds
 
 IDLE = 300.0
@@ -50,7 +50,7 @@ class Entry:
             raise NotFound(f"{self.session.name} has ended")
         self.session.kill()
 
-    def standing(self, row: dict[str, Any] | None, error: SeshError | None) -> str:
+    def standing(self, row: Summary | None, error: SeshError | None) -> str:
         """How it stands by the word of its host: `row` of the list, None if it is not there; or the `error`.
 
         `connecting`: nothing has come of the first call yet. `connected`; `idle`: nothing happened in it for five

@@ -13,15 +13,10 @@ from sesh.reach import find
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from sesh.reach.caller import Caller
+    from sesh.schema import LaunchSpec, Spec
     from sesh.wire import Connection
-
-    Order = dict[str, Any]
-    """What a daemon needs to start its session."""
-    Spec = dict[str, Any]
-    """What the caller says of a session: `directory`, `command`, `env` and `label`, as `order` takes them."""
 
 
 _starting = Lock()
@@ -35,7 +30,7 @@ def order(
     command: list[str] | None = None,
     env: Sequence[str] = (),
     label: Sequence[str] = (),
-) -> Order:
+) -> LaunchSpec:
     """What a new session is to be, without its name: the caller's surroundings, and what the words say.
 
     Raises Refused for a directory that is not there, UsageError for an invalid variable or label.
@@ -77,7 +72,7 @@ def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
     return dict(check_variable(word) for word in env), dict(check_label(word) for word in label)
 
 
-def _settings(caller: Caller) -> Order:
+def _settings(caller: Caller) -> LaunchSpec:
     """What becomes of a session that loses its daemon, or ends unseen; without a file nothing is loaded."""
     if not os.path.exists(paths.settings_file()):
         return {"persist": True, "outlive": "failed"}
@@ -121,7 +116,7 @@ def no_directory(word: str) -> str:
     return f"there is no directory {printable(word)}"
 
 
-def start(what: Order, name: str) -> Connection:
+def start(what: LaunchSpec, name: str) -> Connection:
     """Has a daemon run the session; the connection is its first, and nothing was said on it yet.
 
     Raises Exists, CannotStart, Refused.
@@ -135,7 +130,7 @@ def start(what: Order, name: str) -> Connection:
         raise find.taken(name) from None
 
 
-def start_numbered(what: Order) -> tuple[str, Connection]:
+def start_numbered(what: LaunchSpec) -> tuple[str, Connection]:
     """The same under the lowest free number from 1; when another takes that number first, under the next."""
     number = 0
     while True:

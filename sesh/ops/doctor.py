@@ -9,7 +9,7 @@ from sesh import config, paths, platform, programs
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable
-from sesh.reach.caller import op
+from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
 from sesh.store import listing, records, results
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sesh.reach.caller import Caller
-
-    Row = dict[str, str | None]
+    from sesh.schema import Finding
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 OLDEST = (3, 10)
@@ -31,7 +30,7 @@ _VERSION_TIME = 5.0
 """Seconds for a program to say its version."""
 
 
-def row(check: str, state: str, message: str, remedy: str = "") -> Row:
+def row(check: str, state: str, message: str, remedy: str = "") -> Finding:
     """A finding as JSON shows it. `check`: what was looked at; `state`: an error keeps sesh from working.
 
     Commands in the remedy are written as in `SeshError.hint`.
@@ -39,14 +38,14 @@ def row(check: str, state: str, message: str, remedy: str = "") -> Row:
     return {"check": check, "state": state, "message": message, "remedy": remedy or None}
 
 
-def error_row(check: str, error: SeshError, remedy: str = "") -> Row:
+def error_row(check: str, error: SeshError, remedy: str = "") -> Finding:
     """An error as a finding; `remedy`: for one that has none itself."""
     message, _, hint = error.message.partition("; ")
     return row(check, ERROR, message, "; ".join(each for each in (hint, error.hint) if each) or remedy)
 
 
-@op
-def all_(caller: Caller) -> list[Row]:
+@op("checks.all_")
+def all_(caller: Caller) -> list[Finding]:
     """All findings, in the order in which a person should read them."""
     found = []
     for name, check in CHECKS.items():
@@ -59,7 +58,7 @@ def all_(caller: Caller) -> list[Row]:
     return found
 
 
-def _python(_caller: Caller) -> Iterator[Row]:
+def _python(_caller: Caller) -> Iterator[Finding]:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] < OLDEST:
         yield row("python", ERROR, f"{version} is too old", "install Python 3.10 or newer, and reinstall sesh with it")
@@ -78,7 +77,7 @@ def _python(_caller: Caller) -> Iterator[Row]:
         yield row("packages", WARNING, "config.toml cannot be read", "pip install tomli, or use Python 3.11")
 
 
-def _system(_caller: Caller) -> Iterator[Row]:
+def _system(_caller: Caller) -> Iterator[Finding]:
     if not platform.start_time(os.getpid()):
         yield row("system", ERROR, "/proc shows nothing of processes", "mount /proc without hidepid")
     try:
@@ -98,7 +97,7 @@ def _system(_caller: Caller) -> Iterator[Row]:
         )
 
 
-def _directory(_caller: Caller) -> Iterator[Row]:
+def _directory(_caller: Caller) -> Iterator[Finding]:
     path = paths.directory()
     paths.ready_directory()
     with paths.locked(path):
@@ -125,7 +124,7 @@ def _directory(_caller: Caller) -> Iterator[Row]:
         yield error_row("files", Refused(reason))
 
 
-def _settings(_caller: Caller) -> Iterator[Row]:
+def _settings(_caller: Caller) -> Iterator[Finding]:
     found = config.load()
     for warning in found.warnings:
         yield row("settings", WARNING, str(warning), "fix that line")
@@ -144,7 +143,7 @@ def _settings(_caller: Caller) -> Iterator[Row]:
         yield row("settings", WARNING, f"cannot write SESH_EVENT_LOG={printable(log)}", "name another file")
 
 
-def _terminal(caller: Caller) -> Iterator[Row]:
+def _terminal(caller: Caller) -> Iterator[Finding]:
     """The terminal that the person sits at, maybe at another machine."""
     from sesh.daemon.spawn.environment import has_terminfo
 
@@ -171,7 +170,7 @@ def _terminal(caller: Caller) -> Iterator[Row]:
         yield row("terminal", OK, term)
 
 
-def _locale(caller: Caller) -> Iterator[Row]:
+def _locale(caller: Caller) -> Iterator[Finding]:
     variables = dict(os.environ)
     if caller.origin is not None:
         variables = caller.origin.environment(variables)
@@ -185,7 +184,7 @@ def _locale(caller: Caller) -> Iterator[Row]:
         yield row("locale", OK, wanted)
 
 
-def _path(_caller: Caller) -> Iterator[Row]:
+def _path(_caller: Caller) -> Iterator[Finding]:
     own = paths.expanded("~/.local/bin")
     folders = os.environ.get("PATH", "").split(os.pathsep)
     if own not in (os.path.normpath(folder) for folder in folders if folder):
@@ -194,7 +193,7 @@ def _path(_caller: Caller) -> Iterator[Row]:
         yield row("path", OK, f"{own} is in PATH")
 
 
-def _program(_caller: Caller) -> Iterator[Row]:
+def _program(_caller: Caller) -> Iterator[Finding]:
     """Whether `sesh` in PATH is this one: a session picker for tmux, among others, has the same name."""
     import shutil
     import subprocess
@@ -223,7 +222,7 @@ def _program(_caller: Caller) -> Iterator[Row]:
         yield row("program", WARNING, f"{printable(found)} is {what}{order}", remedy)
 
 
-def _logout(_caller: Caller) -> Iterator[Row]:
+def _logout(_caller: Caller) -> Iterator[Finding]:
     """Whether logging out ends what runs."""
     from sesh.daemon.spawn.launch import logind_kills
 
@@ -243,7 +242,7 @@ def _logout(_caller: Caller) -> Iterator[Row]:
         yield row("logout", OK, f"sessions survive logout{' (lingering is on)' if lingers else ''}")
 
 
-def _versions(_caller: Caller) -> Iterator[Row]:
+def _versions(_caller: Caller) -> Iterator[Finding]:
     """Daemons, and known remotes, that are another sesh than this one."""
     from sesh.remote import known
 
@@ -266,7 +265,7 @@ def _versions(_caller: Caller) -> Iterator[Row]:
         yield row("sessions", WARNING, f"{len(found)} sessions", "$sesh --sweep clears those that have ended")
 
 
-def _ssh(_caller: Caller) -> Iterator[Row]:
+def _ssh(_caller: Caller) -> Iterator[Finding]:
     import subprocess
 
     from sesh.remote.ssh import ssh
@@ -306,7 +305,7 @@ def _ssh(_caller: Caller) -> Iterator[Row]:
         yield row("rsync", OK, rsync)
 
 
-CHECKS: dict[str, Callable[[Caller], Iterator[Row]]] = {
+CHECKS: dict[str, Callable[[Caller], Iterator[Finding]]] = {
     "python": _python,
     "system": _system,
     "directory": _directory,

@@ -18,9 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from sesh.ops.create import Order
     from sesh.reach.caller import Caller
-    from sesh.store.listing import Summary
+    from sesh.schema import LaunchSpec, Summary
     from sesh.vt.emulator import Emulator
     from sesh.wire import Connection
 
@@ -70,7 +69,7 @@ def history(name: str) -> list[dict[str, Any]]:
     return [each for each in header.get("history") or () if isinstance(each.get("n"), int)]
 
 
-def enter(caller: Caller, what: Order, name: str, known: Summary, *, plain: bool) -> Connection:
+def enter(caller: Caller, what: LaunchSpec, name: str, known: Summary, *, plain: bool) -> Connection:
     """The session for one who wants to attach: started again, or a new one, as the person says.
 
     `plain`: whether they wrote no DIR and no CMD; who wrote one of these wants a new one. Raises Refused where they
@@ -90,7 +89,9 @@ def enter(caller: Caller, what: Order, name: str, known: Summary, *, plain: bool
     return start(caller, what, name, known, again=chosen == "s", gate=known["state"] == "lost")
 
 
-def start(caller: Caller, what: Order, name: str, known: Summary, *, again: bool, gate: bool = False) -> Connection:
+def start(
+    caller: Caller, what: LaunchSpec, name: str, known: Summary, *, again: bool, gate: bool = False
+) -> Connection:
     """A session in its place; `again`: the same one, below its old output. What was done is noted.
 
     `gate`: its command waits for Enter. Raises what `create.start` raises; then nothing is noted.
@@ -143,7 +144,7 @@ def _is_shell(name: str) -> bool:
     return (records.read(name) or {}).get("shell") is True
 
 
-def _again(what: Order, name: str, known: Summary, *, gate: bool) -> tuple[Order, list[str]]:
+def _again(what: LaunchSpec, name: str, known: Summary, *, gate: bool) -> tuple[LaunchSpec, list[str]]:
     """The order for the same session: its directory, labels and command, its old output above; what it lacks."""
     directory, remarks = str(known.get("cwd") or ""), []
     if not os.path.isdir(directory):
@@ -158,7 +159,7 @@ def _again(what: Order, name: str, known: Summary, *, gate: bool) -> tuple[Order
     before = [*emulator.last_lines(_LINES, ansi=True), _line(known)] if emulator is not None else []
     if command is not None and gate:
         before.append(f"\x1b[2mEnter runs: {wording.plain(' '.join(command))}\x1b[m")
-    order = {
+    order: LaunchSpec = {
         **what,
         "directory": directory,
         "command": command,

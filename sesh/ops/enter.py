@@ -12,17 +12,15 @@ from sesh import bounds, paths
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError, Unreachable
 from sesh.names import differ_by_one, printable
 from sesh.reach import find
-from sesh.reach.caller import op
+from sesh.reach.op import op
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.ops import create
     from sesh.reach.caller import Caller
-    from sesh.store.listing import Summary
+    from sesh.reach.op import Entered
+    from sesh.schema import LaunchSpec, Spec, Summary
     from sesh.wire import Connection
-
-    Entered = tuple[str, Connection]
 
 _PATIENCE = 1.5
 """Seconds in which a daemon that is well answers a question."""
@@ -32,11 +30,11 @@ _LONG_ENOUGH = 4
 """Letters of a name that one letter makes no other word of."""
 
 
-@op
+@op("enter.go", creates=True)
 def go(
     caller: Caller,
     name: str,
-    spec: create.Spec | None = None,
+    spec: Spec | None = None,
     meant: str = "",
     other: str = "",
 ) -> Entered:
@@ -54,13 +52,17 @@ class Entry:
     `connection`: to the session that runs, None where there is none; `dormant`: whether it has no daemon.
     """
 
-    def __init__(self, caller: Caller, name: str, spec: create.Spec, meant: str, other: str) -> None:
+    def __init__(self, caller: Caller, name: str, spec: Spec, meant: str, other: str) -> None:
         self.name = find.checked(name)
         self.connection = find.running(name)
         self.dormant = self.connection is None and find.dormant(name) is not None
         self._caller, self._spec, self._meant, self._other = caller, spec, meant, other
         self._plain = spec.get("directory") is None and spec.get("command") is None
-        self._order: create.Order | None = None
+        self._order: LaunchSpec | None = None
+
+    def again(self) -> Entry:
+        """The way in anew, for a session that has ended since this one was made."""
+        return Entry(self._caller, self.name, self._spec, self._meant, self._other)
 
     def check(self) -> None:
         """Raises what is wrong with the words; those that a running session ignores are checked all the same."""
@@ -106,7 +108,7 @@ class Entry:
                 time.sleep(_PAUSE)  # it is just ending
 
 
-def apply(caller: Caller, name: str, spec: create.Spec) -> None:
+def apply(caller: Caller, name: str, spec: Spec) -> None:
     """Applies the words for a new session to one that runs: sets the labels, and notes what is ignored.
 
     Raises UsageError for an invalid variable or label; then nothing is changed.
@@ -170,7 +172,7 @@ def _near(caller: Caller, name: str) -> tuple[str, Connection | None]:
     return name, None
 
 
-@op
+@op("enter.attach")
 def attach(_caller: Caller, name: str) -> Entered:
     """A session that must be there; `-` is the one attached last. Raises NotFound."""
     if name != "-":
@@ -195,11 +197,11 @@ def recent() -> list[tuple[str, str]]:
     return found
 
 
-@op
+@op("enter.new", creates=True)
 def new(
     caller: Caller,
     name: str | None = None,
-    spec: create.Spec | None = None,
+    spec: Spec | None = None,
     choice: str = "",
     asks: bool = True,
 ) -> Entered:
@@ -214,7 +216,7 @@ def new(
 
 
 def made(
-    caller: Caller, what: create.Order, name: str | None, choice: str, *, asks: bool = True
+    caller: Caller, what: LaunchSpec, name: str | None, choice: str, *, asks: bool = True
 ) -> tuple[str, Connection, bool]:
     """A new session: its name, a connection, and whether it was created now.
 
@@ -238,7 +240,7 @@ def made(
     return _settled(caller, name, found, what, choice, asks=asks)
 
 
-def _instead(caller: Caller, name: str, known: Summary, what: create.Order, choice: str, *, asks: bool) -> Entered:
+def _instead(caller: Caller, name: str, known: Summary, what: LaunchSpec, choice: str, *, asks: bool) -> Entered:
     """A new session where a dormant one has the name: in its place, or beside it. Raises Exists, Refused."""
     from sesh.ops import create
 
@@ -259,7 +261,7 @@ def _instead(caller: Caller, name: str, known: Summary, what: create.Order, choi
 
 
 def _settled(
-    caller: Caller, name: str, found: Connection, what: create.Order, choice: str, *, asks: bool
+    caller: Caller, name: str, found: Connection, what: LaunchSpec, choice: str, *, asks: bool
 ) -> tuple[str, Connection, bool]:
     """What becomes of a name that is taken; `found`: a connection to the session that has it."""
     from sesh.ops import create, end
@@ -328,7 +330,7 @@ def _about(session: Summary) -> str:
     return f" ({', '.join(wording.cut(wording.plain(fact), 40) for fact in facts if fact)})"
 
 
-def _beside(name: str, what: create.Order) -> Entered:
+def _beside(name: str, what: LaunchSpec) -> Entered:
     """The session under the next free name, also where another one takes that name first."""
     from sesh.ops import create
 
@@ -340,11 +342,11 @@ def _beside(name: str, what: create.Order) -> Entered:
             continue
 
 
-@op
+@op("enter.job", creates=True)
 def job(
     caller: Caller,
     name: str | None = None,
-    spec: create.Spec | None = None,
+    spec: Spec | None = None,
     keep: bool = False,
     timeout: float | None = None,
     stdin: bool = False,
@@ -371,7 +373,7 @@ def job(
         raise
 
 
-def _job_instead(caller: Caller, name: str, known: Summary, what: create.Order) -> Connection:
+def _job_instead(caller: Caller, name: str, known: Summary, what: LaunchSpec) -> Connection:
     """A job in the place of one that was lost, for what runs it each night; no other session is replaced by a job."""
     from sesh.ops import dormant
 

@@ -11,7 +11,7 @@ from sesh.errors import Ended, Lost, SeshError, Unreachable, rebuild
 from sesh.keepalive import Backoff
 from sesh.ops.wait import DaemonDied
 from sesh.reach import calls, find
-from sesh.reach.caller import op
+from sesh.reach.op import op
 from sesh.store import records, results
 
 TYPE_CHECKING = False
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from sesh.reach.route import Route
     from sesh.reach.target import HostTarget, Target
     from sesh.remote.ssh.link import Link
-
-    Event = dict[str, Any]
+    from sesh.schema import Event, JobResult, RemoteLog
 
 _SCAN_INTERVAL = 1.0
 """Seconds between two looks for new sessions, where the kernel does not report them."""
@@ -76,7 +75,8 @@ def _next(connection: wire.Connection) -> Event | None:
         except Unreachable:
             raise DaemonDied(f"the daemon of {connection.welcome.get('name')} died") from None
         if kind == protocol.DATA:
-            return connection.message(kind, payload)
+            event: Event = connection.message(kind, payload)  # type: ignore[assignment]  # which the gate has checked
+            return event
         if kind == protocol.RESPONSE:
             if "error" in (answer := connection.message(kind, payload)):
                 raise rebuild(answer["error"])
@@ -85,7 +85,7 @@ def _next(connection: wire.Connection) -> Event | None:
 
 def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
     """What is known of the events of a session that ended while the link was down: how many, and the last one."""
-    result = ended.result
+    result: JobResult = ended.result  # type: ignore[assignment]  # which the gate has checked
     last, moment = result.get("events"), result.get("ended")
     if not isinstance(last, int) or not isinstance(moment, (int, float)):
         return
@@ -93,14 +93,21 @@ def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
     missed = last - 1 - since if since is not None else 0
     if missed > 0:
         yield {"seq": last - 1, "ts": stamp, "event": "missed", "session": name, "count": missed}
-    facts = {"exit_code": result.get("exit_code"), "signal": result.get("signal"), "reason": result.get("reason")}
-    yield {"seq": last, "ts": stamp, "event": "exited", "session": name, **facts}
+    yield {
+        "seq": last,
+        "ts": stamp,
+        "event": "exited",
+        "session": name,
+        "exit_code": result.get("exit_code"),
+        "signal": result.get("signal"),
+        "reason": result.get("reason"),
+    }
 
 
 # -- all sessions
 
 
-@op
+@op("follow.all_events")
 def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str = "") -> Iterator[Event]:
     """The events of all sessions of this machine, those that begin meanwhile included, without end.
 
@@ -204,9 +211,10 @@ class _Following:
     def _events(self, connection: wire.Connection, frames: list[tuple[int, bytes]]) -> Iterator[Event]:
         for kind, payload in frames:
             if kind == protocol.DATA:
-                event = connection.message(kind, payload)
+                event: Event = connection.message(kind, payload)  # type: ignore[assignment]  # which the gate has checked
                 if str(event.get("ts")) > self._begun:
-                    yield {**event, "id": connection.welcome.get("id")}
+                    event["id"] = connection.welcome["id"]
+                    yield event
             elif kind == protocol.RESPONSE:
                 self._drop(connection.inbound)
                 if "error" in (answer := connection.message(kind, payload)):
@@ -224,9 +232,10 @@ def follow_all(target: Target) -> Iterator[Event]:
     from sesh.reach.target import HostTarget
 
     if not isinstance(target, HostTarget):
-        for item in target.stream("follow.all_events"):
+        for item in target.stream(all_events):
             if "begun" not in item:
-                yield {key: value for key, value in item.items() if key != "id"}
+                item.pop("id", None)
+                yield item
         return
     from sesh.remote import eventlog
 
@@ -285,11 +294,12 @@ def _streamed(through: Link, words: dict[str, Any]) -> Iterator[Event]:
 
     through.keepalive = Keepalive(enabled=True)
     calls.check_version(through)
-    through.send(wire.asking("op", _EVENTS, calls.encoded(words), op="follow.all_events", asks=False, answers=[]))
+    through.send(wire.asking("op", _EVENTS, calls.encoded(words), op=all_events.wire_name, asks=False, answers=[]))
     while True:
         kind, payload = through.receive()
         if kind == protocol.DATA:
-            yield through.message(kind, payload)
+            event: Event = through.message(kind, payload)  # type: ignore[assignment]  # which the gate has checked
+            yield event
         elif kind == protocol.RESPONSE:
             if "error" in (answer := through.message(kind, payload)):
                 raise rebuild(answer["error"])
@@ -299,8 +309,8 @@ def _streamed(through: Link, words: dict[str, Any]) -> Iterator[Event]:
 # -- the log of what happened with remotes
 
 
-@op
-def log(_caller: Caller, name: str | None = None) -> dict[str, Any]:
+@op("follow.log")
+def log(_caller: Caller, name: str | None = None) -> RemoteLog:
     """The `events` that this machine's log holds, those of session `name` if one is given; the `path` of the log."""
     from sesh.remote import eventlog
 

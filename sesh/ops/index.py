@@ -18,7 +18,7 @@ from sesh.store import listing
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.reach.caller import Caller
-    from sesh.store.listing import Summary
+    from sesh.schema import Summary
 
 HERE = (2.0, 10.0)
 """Seconds after which the sessions here are asked again without an event: at least, and where asking costs much."""

@@ -12,7 +12,7 @@ from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.store.records import Record
+    from sesh.schema import Record
 
 
 def state(word: str, question: str) -> str:

@@ -13,7 +13,7 @@ from sesh import gate, keepalive, protocol, wire
 from sesh.errors import Ended, ExitCode, InternalError, Interrupted, NotFound, SeshError, TimedOut, Unreachable, rebuild
 from sesh.lean import signal
 from sesh.ops import enter
-from sesh.reach.caller import op
+from sesh.reach.op import op
 from sesh.store import results
 
 TYPE_CHECKING = False
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sesh.reach.interrupts import Interrupts
     from sesh.reach.links import Reconnected, RemoteRoute
     from sesh.reach.target import Target
+    from sesh.schema import JobOutput, JobResult, JobSpec
 
     Again = Callable[[wire.Connection, str, int, float], Reconnected]
 
@@ -78,7 +79,7 @@ class Waiter:
         self._wanted = False
         self._position: int | None = None
         self._retained = bytearray()
-        self._result: dict[str, Any] | None = None
+        self._result: JobResult | None = None
         self._asked, self._session_id = _OTHERS, session_id
         self._keepalive = keepalive.Keepalive(enabled=again is not None)
         self._ending = False
@@ -96,7 +97,7 @@ class Waiter:
         self._interrupts.close()
         self._connection.close()
 
-    def result(self, output: Sink | None, *, wanted: bool) -> tuple[dict[str, Any], bytes]:
+    def result(self, output: Sink | None, *, wanted: bool) -> tuple[JobResult, bytes]:
         """The daemon's account of the ended job, and the retained output where it is `wanted`.
 
         `output`: gets the output as it comes, None where nobody wants it. Raises Interrupted
@@ -159,7 +160,7 @@ class Waiter:
             self._connection = connection
             self._guarded(self._begin)
         elif result is not None:
-            self._result = result
+            self._result = result  # type: ignore[assignment]  # which the gate has checked
             self._retained += output
             if self._output is not None:
                 missed = int(result.get("position") or 0) - (self._position or 0)
@@ -234,7 +235,7 @@ class Waiter:
                 elif response.get("exit_code") is None:
                     raise gate.malformed("RESPONSE", ".exit_code is missing")
                 else:
-                    self._result = response
+                    self._result = response  # type: ignore[assignment]  # which the gate has checked
 
     def _signals(self, numbers: bytes) -> None:
         for number in numbers:
@@ -264,14 +265,14 @@ class Waiter:
 
 def run(
     target: Target,
-    data: dict[str, Any],
+    data: JobSpec,
     interrupts: Interrupts,
     *,
     sink: Sink | None = None,
     wanted: bool = True,
     stdin: bool = False,
     sleep: Callable[[float], None] = time.sleep,
-) -> tuple[str, dict[str, Any], bytes]:
+) -> tuple[str, JobResult, bytes]:
     """Begins a job and waits for its end: its name, the daemon's account of it, the retained output where `wanted`.
 
     `data`: what `enter.job` takes. `stdin`: whether it is fed from ours. `sleep`: waits between two
@@ -287,7 +288,7 @@ def run(
         forwarder = StdinForwarder(mends=target.host is not None)
     try:
         with interrupts:
-            name, connection, session_id, route = _begin(target, {**data, "stdin": stdin}, interrupts, sleep, deadline)
+            name, connection, session_id, route = _begin(target, data, interrupts, sleep, deadline, stdin=stdin)
             begun = True
             waiter = Waiter(
                 connection,
@@ -310,36 +311,46 @@ def run(
         if sink is not None:
             sink.take(ended.output)
             sink.end()
-        return ended.message, dict(ended.result), ended.output
+        return ended.message, _account(ended), ended.output
     except SeshError as error:
         if error.exit_code == ExitCode.FAILED:
             error.exit_code = ExitCode.UNKNOWN if begun else ExitCode.SESH_FAILED
         raise
 
 
+def _account(ended: Ended) -> JobResult:
+    """How a job ended that is gone."""
+    result: JobResult = {**ended.result}  # type: ignore[typeddict-item]  # which the gate has checked
+    return result
+
+
 def _begin(
     target: Target,
-    data: dict[str, Any],
+    data: JobSpec,
     interrupts: Interrupts,
     sleep: Callable[[float], None],
     deadline: float | None,
+    *,
+    stdin: bool,
 ) -> tuple[str, wire.Connection, str, RemoteRoute | None]:
     """A job begun: its name, a connection to its daemon, its session's id, and the route to it on another host."""
     from sesh.reach.target import HostTarget
 
     if not isinstance(target, HostTarget):
-        return *enter.job(target.caller, **data), "", None
+        return *target.enter(enter.job, **data, stdin=stdin), "", None
     from sesh.reach import links
 
     target.sync()
-    name, through = links.begin(target.caller, target.open(deadline), "enter.job", data, interrupts, deadline)
+    words = {**data, "stdin": stdin}
+    through = target.open(deadline)
+    name, through = links.begin(target.caller, through, enter.job.wire_name, words, interrupts, deadline)
     route = links.RemoteRoute(target.caller, target.destination, name, through, sleep)
     route.deadline = None if deadline is None else deadline + _GRACE
     return name, through, through.session_id, route
 
 
-@op
-def result(_caller: Caller, name: str) -> dict[str, Any]:
+@op("jobs.result")
+def result(_caller: Caller, name: str) -> JobOutput:
     """How the last job of a name ended: the daemon's account of it, `output` what its terminal got. Raises NotFound."""
     kept = results.newest(name)
     if kept is None or not kept.get("job"):

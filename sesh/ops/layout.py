@@ -13,7 +13,7 @@ from sesh.errors import Exists, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, printable
 from sesh.ops import create, dormant, lookup
 from sesh.reach import find
-from sesh.reach.caller import op
+from sesh.reach.op import op
 from sesh.store import listing, shapes
 
 TYPE_CHECKING = False
@@ -22,17 +22,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.reach.caller import Caller
-    from sesh.store.listing import Summary
-
-    Entry = dict[str, Any]
+    from sesh.schema import LayoutEntry, Made, Summary
 
 VERSION = 1
 _KEYS = ("name", "host", "directory", "command", "labels")
 _MOST_UNKNOWN = 3
 
 
-@op
-def sessions(caller: Caller) -> list[Entry]:
+@op("layout.sessions")
+def sessions(caller: Caller) -> list[LayoutEntry]:
     """The sessions here and on known remotes, without those that have ended or run on another machine.
 
     Remotes that do not answer are noted.
@@ -55,7 +53,7 @@ def _is_lasting(session: Summary) -> bool:
     return session.get("state") != "exited" and "machine" not in session
 
 
-def _entry(session: Summary, host: str | None) -> Entry:
+def _entry(session: Summary, host: str | None) -> LayoutEntry:
     return {
         "name": str(session["name"]),
         "host": host,
@@ -72,7 +70,7 @@ class _Wrong(Exception):
     """A place in a layout, and what is wrong there."""
 
 
-def parse(data: bytes, source: str) -> list[Entry]:
+def parse(data: bytes, source: str) -> list[LayoutEntry]:
     """The sessions of a layout: what `--export` wrote, or a bare list of sessions.
 
     Raises UsageError that names the place: line and column of what is not JSON, the path of what is not a session's.
@@ -96,7 +94,7 @@ def parse(data: bytes, source: str) -> list[Entry]:
         raise UsageError(f"{source}: {error}; nothing was created") from error
 
 
-def _sessions(whole: object) -> list[Entry]:
+def _sessions(whole: object) -> list[LayoutEntry]:
     listed = whole
     if isinstance(whole, dict):
         version = whole.get("version", VERSION)
@@ -105,7 +103,7 @@ def _sessions(whole: object) -> list[Entry]:
         listed = _required(whole, "sessions", ("version", "sessions"))
     if not isinstance(listed, list):
         raise _Wrong("sessions: not a list")
-    entries: list[Entry] = []
+    entries: list[LayoutEntry] = []
     places: dict[tuple[str, str | None], int] = {}
     for at, each in enumerate(listed):
         entry = _session(each, f"sessions[{at}]")
@@ -125,7 +123,7 @@ def _required(table: dict[str, Any], key: str, known: Sequence[str], place: str 
     raise _Wrong(f'{place}the key "{key}" is missing{meant}')
 
 
-def _session(each: object, place: str) -> Entry:
+def _session(each: object, place: str) -> LayoutEntry:
     """One session. Raises _Wrong."""
     if not isinstance(each, dict):
         raise _Wrong(f"{place}: not an object")
@@ -160,8 +158,8 @@ def _session(each: object, place: str) -> Entry:
 # -- creating what is missing
 
 
-@op
-def make(caller: Caller, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+@op("layout.make")
+def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
     """Creates the sessions of a layout that are not here, whatever host they name.
 
     A row each: `name`, whether it was `created`, and if it could not be, the `error` as `SeshError.facts` gives it.
@@ -169,9 +167,9 @@ def make(caller: Caller, entries: Sequence[Entry]) -> list[dict[str, Any]]:
     return [_make(caller, entry) for entry in entries]
 
 
-def _make(caller: Caller, entry: Entry) -> dict[str, Any]:
+def _make(caller: Caller, entry: LayoutEntry) -> Made:
     name = find.checked(str(entry["name"]))
-    row: dict[str, Any] = {"name": name, "created": False}
+    row: Made = {"name": name, "created": False}
     try:
         before = find.running(name)
         if before is not None:

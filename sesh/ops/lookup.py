@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sesh.config import Config
-    from sesh.store.listing import Summary
+    from sesh.schema import Summary
 
     Answer = tuple[str, list[Summary] | SeshError]
 

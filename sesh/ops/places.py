@@ -12,15 +12,13 @@ from sesh import paths, platform
 from sesh.errors import Refused, SeshError
 from sesh.names import LONGEST_NAME, is_name
 from sesh.reach import find
-from sesh.reach.caller import op
+from sesh.reach.op import op
 from sesh.store import records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.reach.caller import Caller
-    from sesh.store.records import Record
+    from sesh.schema import Record, SessionHere
 
 MOST = 500
 """Directories that are proposed."""
@@ -33,8 +31,8 @@ _LARGEST = 1 << 16
 """Bytes of a file that leads from a worktree to its repository."""
 
 
-@op
-def here(caller: Caller, directory: str) -> dict[str, Any]:
+@op("places.here")
+def here(caller: Caller, directory: str) -> SessionHere:
     """The session of a directory: its `name`, the `directory`, and whether it is `there`, also where it has ended.
 
     A name that a session of another directory has is left to it: `name-2` and so on. Raises Refused where there is no

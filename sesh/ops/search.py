@@ -8,17 +8,15 @@ from sesh.errors import NotFound, Refused, SeshError
 from sesh.ops import shell, views
 from sesh.ops.matching import Pattern
 from sesh.reach import find
-from sesh.reach.caller import op
+from sesh.reach.op import op
 from sesh.store import listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any
 
     from sesh.reach.caller import Caller
-
-    Hit = dict[str, Any]
+    from sesh.schema import Command, Hit, Hits
 
 MOST_LINES = 1_000_000
 MOST_HITS = 10_000
@@ -26,10 +24,8 @@ MOST_HITS = 10_000
 MOST_CONTEXT = 1_000
 
 
-@op
-def grep(
-    caller: Caller, pattern: str, names: Sequence[str] = (), context: int = 0, ignore_case: bool = False
-) -> dict[str, Any]:
+@op("search.grep")
+def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int = 0, ignore_case: bool = False) -> Hits:
     """The lines that match a regular expression, of the sessions named, or of all: `hits`, and what `failed` by name.
 
     A hit: `session`, `line` (from 1, among the lines that are kept), `text`, `before` and `after` (as many lines as
@@ -62,7 +58,7 @@ def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]
     lines = views.logs(caller, name, MOST_LINES)
     numbers = search.numbers(lines)[-MOST_HITS:]
     commands = _commands(caller, name) if numbers else []
-    found = []
+    found: list[Hit] = []
     for at, command in zip(numbers, _printed_by(lines, numbers, commands), strict=True):
         found.append(
             {
@@ -71,14 +67,14 @@ def _hits(caller: Caller, name: str, search: Pattern, context: int) -> list[Hit]
                 "text": lines[at],
                 "before": lines[max(0, at - context) : at],
                 "after": lines[at + 1 : at + 1 + context],
-                "command": command.get("command"),
-                "started": command.get("started"),
+                "command": command["command"] if command else None,
+                "started": command["started"] if command else None,
             }
         )
     return found
 
 
-def _commands(caller: Caller, name: str) -> list[tuple[str, Hit]]:
+def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
     """The commands that were typed in a session, as they stand behind a prompt; the newest first."""
     try:
         entries = shell.history(caller, name)
@@ -86,18 +82,20 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Hit]]:
         return []
     typed = []
     for each in reversed(entries):
-        words = [str(word) for word in each.get("command") or []]
+        words = [str(word) for word in each["command"] or []]
         text = (words[0] if len(words) == 1 else shlex.join(words)).rstrip()
         if text:
             typed.append((text.splitlines()[-1], each))
     return typed
 
 
-def _printed_by(lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Hit]]) -> Iterator[Hit]:
+def _printed_by(
+    lines: Sequence[str], numbers: Sequence[int], commands: Sequence[tuple[str, Command]]
+) -> Iterator[Command | None]:
     """For each of some numbers of lines, in order, the command that stands last above it, or on it; empty where none
     does. Each line is looked at once: a session has as many as a program likes to print."""
     ends = tuple(text for text, _ in commands)
-    last: Hit = {}
+    last = None
     first = 0
     for at in numbers:
         for line in map(str.rstrip, lines[first : at + 1]):

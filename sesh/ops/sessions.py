@@ -14,17 +14,15 @@ from sesh import paths, wire
 from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable, UsageError
 from sesh.ops import end
 from sesh.reach import find
-from sesh.reach.caller import op
+from sesh.reach.op import op
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
-    from sesh.ops.create import Spec
     from sesh.reach.caller import Caller
-    from sesh.store.listing import Summary
+    from sesh.schema import Created, Detached, ErrorFacts, Killed, Named, Reloaded, Renamed, Spec, Summary
 
 _ANSWER_TIMEOUT = 5.0
 """Seconds for a daemon to answer, whatever else it does."""
@@ -34,13 +32,13 @@ _RELOAD_TIMEOUT = 30.0
 """Seconds for a daemon to try the new sesh and to become it."""
 
 
-@op
+@op("sessions.summaries")
 def summaries(_caller: Caller) -> list[Summary]:
     """The sessions of this machine, as `listing.summaries` gives them."""
     return listing.summaries()
 
 
-@op
+@op("sessions.there")
 def there(_caller: Caller, name: str, required: bool = False) -> bool:
     """Whether a session runs, or has ended and is kept. `required`: raises NotFound if not."""
     name = find.checked(name)
@@ -53,7 +51,7 @@ def there(_caller: Caller, name: str, required: bool = False) -> bool:
 # -- creating
 
 
-@op
+@op("sessions.open_")
 def open_(
     caller: Caller,
     name: str,
@@ -103,14 +101,14 @@ def _summary(name: str) -> Summary | None:
     return summary
 
 
-@op
+@op("sessions.new")
 def new(
     caller: Caller,
     name: str | None = None,
     spec: Spec | None = None,
     choice: str = "",
     quiet: bool = False,
-) -> dict[str, Any]:
+) -> Created:
     """A new session, to which nothing is attached: its `name`, and whether it was `created` now.
 
     `choice`: what to do if the name is taken, see `enter.made`. `quiet`: the person is not asked that.
@@ -125,7 +123,7 @@ def new(
     return {"name": name, "created": created}
 
 
-@op
+@op("sessions.job")
 def job(
     caller: Caller,
     name: str | None = None,
@@ -144,8 +142,8 @@ def job(
 # -- changing
 
 
-@op
-def detach(_caller: Caller, name: str | None = None, others: bool = False) -> dict[str, Any]:
+@op("sessions.detach")
+def detach(_caller: Caller, name: str | None = None, others: bool = False) -> Detached:
     """Detaches all clients of a session; without a name the client that typed here. Their number is `detached`.
 
     `others`: all but the one that typed last.
@@ -156,8 +154,8 @@ def detach(_caller: Caller, name: str | None = None, others: bool = False) -> di
     return {"name": name, "detached": answer.get("detached")}
 
 
-@op
-def rename(_caller: Caller, name: str | None, new: str) -> dict[str, Any]:
+@op("sessions.rename")
+def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     """Renames a session; without a name the one that the caller types in. Raises NotFound, Exists."""
     if name is None:
         here = listing.current()
@@ -198,22 +196,22 @@ def _rename_recent(old: str, new: str) -> None:
             return
 
 
-@op
+@op("sessions.label")
 def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
     """Sets labels, an empty value removes one; all labels of the session then."""
     answer, _ = find.ask(find.checked(name, "--label"), "label", set=labels)
     return {str(key): str(value) for key, value in (answer.get("labels") or {}).items()}
 
 
-@op
+@op("sessions.message")
 def message(_caller: Caller, name: str, text: str) -> int:
     """Shows a line to the clients of a session; their number."""
     answer, _ = find.ask(find.checked(name, "--message"), "message", text=text)
     return int(answer.get("clients") or 0)
 
 
-@op
-def reload(caller: Caller, names: Sequence[str] = ()) -> dict[str, Any]:
+@op("sessions.reload")
+def reload(caller: Caller, names: Sequence[str] = ()) -> Reloaded:
     """Has daemons adopt this sesh, without names all of this machine: those that were `reloaded`, what `failed`.
 
     Raises the error of a single session.
@@ -227,7 +225,8 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> dict[str, Any]:
             _reload(name)
         except SeshError as error:
             failed[name] = error
-    return _outcome(chosen, failed, "reloaded")
+    done, errors = _outcome(chosen, failed)
+    return {"reloaded": done, "failed": errors}
 
 
 def _with_daemon() -> list[str]:
@@ -253,8 +252,8 @@ def _reload(name: str) -> None:
 # -- ending
 
 
-@op
-def restart(caller: Caller, name: str) -> dict[str, Any]:
+@op("sessions.restart")
+def restart(caller: Caller, name: str) -> Named:
     """Ends a session and starts it again under its name: the same command in the same directory, with its labels.
 
     A shell starts in the directory that it is in now. The environment is the caller's. Raises what keeps it from
@@ -280,13 +279,14 @@ def restart(caller: Caller, name: str) -> dict[str, Any]:
         raise Refused(f"{create.no_directory(directory)} any more; {name} goes on")
     for error in end.end_all([name]).values():
         raise error
-    again = {"directory": directory, "command": None if shell else record["command"], "labels": record["labels"]}
-    create.start({**what, **again}, name).close()
+    what["directory"], what["labels"] = directory, record["labels"]
+    what["command"] = None if shell else record["command"]
+    create.start(what, name).close()
     return {"name": name}
 
 
-@op
-def kill(caller: Caller, names: Sequence[str] = ()) -> dict[str, Any]:
+@op("sessions.kill")
+def kill(caller: Caller, names: Sequence[str] = ()) -> Killed:
     """Ends sessions, without names the one that the caller types in: those that were `killed`, what `failed`.
 
     Raises the error of a single session; Refused where the person does not want to end the one they are in.
@@ -296,11 +296,12 @@ def kill(caller: Caller, names: Sequence[str] = ()) -> dict[str, Any]:
         chosen = [listing.required("--kill")]
         if caller.can_ask and not caller.agrees(f"end {chosen[0]}, this session, and all that runs in it?"):
             raise Refused("no session was ended")
-    return _outcome(chosen, end.end_all(chosen), "killed")
+    killed, failed = _outcome(chosen, end.end_all(chosen))
+    return {"killed": killed, "failed": failed}
 
 
-@op
-def kill_all(caller: Caller, ask: bool = True) -> dict[str, Any]:
+@op("sessions.kill_all")
+def kill_all(caller: Caller, ask: bool = True) -> Killed:
     """Ends all sessions of this machine, as `kill` does; `ask`: if the person agrees. Raises Refused if not."""
     chosen = [str(each["name"]) for each in listing.summaries() if "machine" not in each]
     find.note_damage(caller)
@@ -309,15 +310,15 @@ def kill_all(caller: Caller, ask: bool = True) -> dict[str, Any]:
         where = f" on @{caller.origin.host}" if caller.origin is not None else ""
         if not caller.agrees(f"end {many}{where} ({', '.join(chosen)})?"):
             raise Refused("no session was ended")
-    failed = {name: error for name, error in end.end_all(chosen).items() if not isinstance(error, NotFound)}
-    return _outcome(chosen, failed, "killed")  # what has ended meanwhile is what was wanted
+    # What has ended meanwhile is what was wanted.
+    errors = {name: error for name, error in end.end_all(chosen).items() if not isinstance(error, NotFound)}
+    killed, failed = _outcome(chosen, errors)
+    return {"killed": killed, "failed": failed}
 
 
-def _outcome(chosen: Sequence[str], failed: dict[str, SeshError], key: str) -> dict[str, Any]:
-    """What became of several sessions: those that it worked for under `key`, what `failed`."""
+def _outcome(chosen: Sequence[str], failed: dict[str, SeshError]) -> tuple[list[str], dict[str, ErrorFacts]]:
+    """What became of several sessions: those that it worked for, and what failed. Raises the error of a single one."""
     if failed and len(chosen) == 1:
         raise failed[chosen[0]]
-    return {
-        key: [name for name in chosen if name not in failed],
-        "failed": {name: error.facts() for name, error in failed.items()},
-    }
+    done = [name for name in chosen if name not in failed]
+    return done, {name: error.facts() for name, error in failed.items()}

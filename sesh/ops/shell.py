@@ -21,7 +21,7 @@ from sesh.errors import (
     Unreachable,
 )
 from sesh.reach import find
-from sesh.reach.caller import op
+from sesh.reach.op import op
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +32,12 @@ if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.interrupts import Interrupts
     from sesh.reach.route import Route
+    from sesh.schema import Command, CommandOutput, RunFacts
 
-    Answer = tuple[dict[str, Any], bytes]
+    Answer = tuple[RunFacts, bytes]
+    """A daemon's account of a command, and its output."""
+    Reply = tuple[dict[str, Any], bytes]
+    """What a daemon answers, as JSON and as data."""
     InterruptedBy = Callable[[Callable[[], None]], AbstractContextManager[object]]
 
 _GRACE, _FAR_GRACE = 0.5, 1.0
@@ -139,7 +143,7 @@ def _answered(
     def answer(late: float) -> Answer:
         until = None if deadline is None else deadline + late
         try:
-            return connection.answer(_RUN, until, output=None if live is None else live.take)
+            facts, output = connection.answer(_RUN, until, output=None if live is None else live.take)
         except KeyboardInterrupt:
             interrupt()
             raise
@@ -147,6 +151,8 @@ def _answered(
             if error.answered or connection.begun != _RUN or connection.given_up or late > grace:
                 raise
             return answer(_BEGUN_GRACE)
+        account: RunFacts = facts  # type: ignore[assignment]  # which the gate has checked
+        return account, output
 
     if interrupted_by is None:
         return answer(grace)
@@ -277,14 +283,15 @@ class _Request:
         if not isinstance(last, dict) or last.get("key") != self._words.get("key"):
             message = f"{name} has ended; the command's result is lost"
             raise InternalError(message, exit_code=ExitCode.UNKNOWN)
-        return {**last, "output_lost": True}, b""
+        facts: RunFacts = {**last, "output_lost": True}  # type: ignore[typeddict-item]  # which the gate has checked
+        return facts, b""
 
 
 # -- the commands that were run
 
 
-@op
-def history(_caller: Caller, name: str) -> list[dict[str, Any]]:
+@op("shell.history")
+def history(_caller: Caller, name: str) -> list[Command]:
     """The commands that were run in a session's shell, the newest last.
 
     Of a job that has ended and is not a session any more, the one command that it was. Raises NotFound.
@@ -292,14 +299,14 @@ def history(_caller: Caller, name: str) -> list[dict[str, Any]]:
     return [_dated(each) for each in protocol.parse(_asked(name, None)[1])["commands"]]
 
 
-@op
-def history_output(_caller: Caller, name: str, number: int) -> dict[str, Any]:
+@op("shell.history_output")
+def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     """One of these commands with its `output`, escape sequences included. Raises NotFound."""
     facts, output = _asked(name, number)
     return {**_dated({key: facts.get(key) for key in _FACTS}), "output": output}
 
 
-def _asked(name: str, number: int | None) -> Answer:
+def _asked(name: str, number: int | None) -> Reply:
     """The daemon's answer, or what is kept of a job that has ended."""
     try:
         if find.ended(name) and not protocol.parse(find.ask(name, "history", n=None)[1])["commands"]:
@@ -312,7 +319,7 @@ def _asked(name: str, number: int | None) -> Answer:
         return kept
 
 
-def _kept_commands(name: str, number: int | None) -> Answer | None:
+def _kept_commands(name: str, number: int | None) -> Reply | None:
     """What is kept of the commands of a dormant session; None if it is none. Raises NotFound for one's output."""
     if find.dormant(name) is None:
         return None
@@ -325,7 +332,7 @@ def _kept_commands(name: str, number: int | None) -> Answer | None:
     return {}, protocol.encode({"commands": dormant.history(name)})
 
 
-def _kept(name: str, number: int | None) -> Answer | None:
+def _kept(name: str, number: int | None) -> Reply | None:
     """What is kept of a job, in the form of a daemon's answer; None if nothing is."""
     from sesh.store import results
 
@@ -346,8 +353,9 @@ def _kept(name: str, number: int | None) -> Answer | None:
     return facts, output if number else protocol.encode({"commands": [facts]})
 
 
-def _dated(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts with the moment in the form that all JSON has."""
+def _dated(facts: dict[str, Any]) -> Command:
+    """A daemon's account of a command, with the moment in the form that all JSON has."""
     started = facts.get("started")
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)) if isinstance(started, (int, float)) else None
-    return {**facts, "started": when}
+    command: Command = {**facts, "started": when}  # type: ignore[typeddict-item]  # as the daemon gave them
+    return command

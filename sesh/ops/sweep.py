@@ -18,17 +18,15 @@ from functools import partial
 from sesh import paths, platform, programs, wire, wording
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
-from sesh.reach.caller import op
+from sesh.reach.op import op
 from sesh.store import listing, records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Any
 
     from sesh.reach.caller import Caller
-
-    Row = dict[str, Any]
+    from sesh.schema import LeftoverFacts
 
 _TERM_TIMEOUT = 4.0
 """Seconds between SIGTERM and SIGKILL: a daemon gives what runs in its session two."""
@@ -40,8 +38,8 @@ _FOR_A_RUN = re.compile(r"\.[0-9a-f]{8}\.run|[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\.
 _OF_A_SESSION = re.compile(r"\.(?:agent|checkpoint|env)\.([0-9a-f]+)")
 
 
-@op
-def find(caller: Caller, older: float = 0.0, surely: bool = False) -> list[Row]:
+@op("leftovers.find")
+def find(caller: Caller, older: float = 0.0, surely: bool = False) -> list[LeftoverFacts]:
     """What is left over here and is older than so many seconds, the oldest first: a row each, see `Leftover.facts`.
 
     `surely`: nobody is asked before it is cleared, so a session counts from when it ended, and from when it was first
@@ -54,18 +52,23 @@ def find(caller: Caller, older: float = 0.0, surely: bool = False) -> list[Row]:
     return [each.facts() for each in _all() if (each.sure if surely else each.age) >= older]
 
 
-@op
-def clear(_caller: Caller, wanted: Sequence[Row], ends: bool = False, forgets: bool = True) -> list[Row]:
+@op("leftovers.clear")
+def clear(
+    _caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False, forgets: bool = True
+) -> list[LeftoverFacts]:
     """Clears what `find` found; `ends`: also processes that live; `forgets`: also sessions, which can be read.
 
     The rows again, with `cleared`, and if it is not: `left`, the reason for leaving it, or `error`, as
     `SeshError.facts` gives it. What has gone meanwhile is cleared.
     """
     found = {each.key: each for each in _all()}
-    rows = []
+    rows: list[LeftoverFacts] = []
     for row in wanted:
         leftover = found.get((row["kind"], row["what"], row["pid"]))
-        rows.append({**row, **(leftover.cleared(ends=ends, forgets=forgets) if leftover else {"cleared": True})})
+        if leftover is not None:
+            rows.append(leftover.cleared(row, ends=ends, forgets=forgets))
+        else:
+            rows.append({**row, "cleared": True})
     return rows
 
 
@@ -96,22 +99,24 @@ class Leftover:
         """What tells it from all others."""
         return self.kind, self.what, self.pid
 
-    def facts(self) -> Row:
+    def facts(self) -> LeftoverFacts:
         """The leftover as JSON shows it."""
         return {"kind": self.kind, "what": self.what, "age": int(self.age), "pid": self.pid}
 
-    def cleared(self, *, ends: bool, forgets: bool) -> Row:
-        """Clears it, unless it is to be left; what became of it."""
+    def cleared(self, row: LeftoverFacts, *, ends: bool, forgets: bool) -> LeftoverFacts:
+        """Clears it, unless it is to be left; its row, with what became of it."""
         if self.pid is not None and not ends:
-            return {"cleared": False, "left": "it still runs"}
+            return {**row, "cleared": False, "left": "it still runs"}
         if self.kind in ("lost", "ended") and not forgets:
-            return {"cleared": False, "left": "it can still be read"}
+            return {**row, "cleared": False, "left": "it can still be read"}
         try:
-            return {"cleared": True} if self.clear() else {"cleared": False, "left": "it is in use again"}
+            if self.clear():
+                return {**row, "cleared": True}
+            return {**row, "cleared": False, "left": "it is in use again"}
         except SeshError as error:
-            return {"cleared": False, "error": error.facts()}
+            return {**row, "cleared": False, "error": error.facts()}
         except OSError as error:
-            return {"cleared": False, "error": Refused(f"{error.strerror}").facts()}
+            return {**row, "cleared": False, "error": Refused(f"{error.strerror}").facts()}
 
 
 class Orphan(Leftover):
@@ -187,7 +192,7 @@ def _settled_for(name: str, kind: str) -> float:
             if record is None or (kind == "lost" and records.alive(record)):
                 return 0.0
             if kind == "lost" and not record.get("found_lost"):
-                records.write(record | {"found_lost": True})
+                records.write({**record, "found_lost": True})
             return max(0.0, _age(paths.record_path(name)))  # it was written then, and not since
     except (OSError, Refused):
         return 0.0

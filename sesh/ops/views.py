@@ -20,7 +20,7 @@ from sesh.errors import (
 from sesh.names import printable
 from sesh.protocol import parse
 from sesh.reach import find
-from sesh.reach.caller import op
+from sesh.reach.op import op
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.route import Route
     from sesh.reach.target import Target
-    from sesh.store.listing import Summary
+    from sesh.schema import Overview, Picture, ScreenText, Status, Summary
     from sesh.vt.lines import Line, LineReader
+    from sesh.vt.render.screen_data import Screen
 
 _FORMATS = {"text": "text", "ansi": "ansi", "json": "json", "svg": "json", "html": "json"}
 """The formats of a screen, and in which of them the daemon is asked for it."""
@@ -47,8 +48,8 @@ def bears(session: Summary, labels: dict[str, str]) -> bool:
     return labels.items() <= (session.get("labels") or {}).items()
 
 
-@op
-def overview(caller: Caller) -> dict[str, Any]:
+@op("views.overview")
+def overview(caller: Caller) -> Overview:
     """The `sessions` of this machine, the files that are not trusted (`refusals`), and the user's `home`."""
     sessions = listing.summaries()
     refusals = listing.refusals()
@@ -59,22 +60,23 @@ def overview(caller: Caller) -> dict[str, Any]:
     return {"sessions": sessions, "refusals": refusals, "home": paths.home()}
 
 
-@op
-def status(caller: Caller, name: str) -> Summary:
+@op("views.status")
+def status(caller: Caller, name: str) -> Status:
     """All facts of a session: from its daemon, or from its record if it has none or is silent. Raises NotFound."""
-    session: Summary | None
+    summary: Summary | None
     try:
-        session = dict(find.described(find.ask(name, "status", timeout=_STATUS_TIMEOUT)[0]))
+        summary = find.described(find.ask(name, "status", timeout=_STATUS_TIMEOUT)[0])
     except (TimedOut, Unreachable):
-        if (session := listing.unanswered(name)) is None:
+        if (summary := listing.unanswered(name)) is None:
             raise paths.absent(name) from None
     except NotFound:
-        if (session := find.dormant(name)) is None:
+        if (summary := find.dormant(name)) is None:
             raise
+    session: Status = dict(summary)  # type: ignore[assignment]  # more is known of one that runs
     if "daemon_pid" not in session:
         record = records.read(name) or {}
-        known = {"daemon_pid": record.get("daemon_pid"), "version": record.get("version")}
-        session |= {"clients": [], "scrollback": None, **known, "link": None}
+        session["clients"], session["scrollback"], session["link"] = [], None, None
+        session["daemon_pid"], session["version"] = record.get("daemon_pid"), record.get("version")
     here = listing.current()
     session["current"] = here is not None and here["name"] == session["name"]
     if caller.origin is not None:
@@ -82,8 +84,8 @@ def status(caller: Caller, name: str) -> Summary:
     return session
 
 
-@op
-def screen(_caller: Caller, name: str, form: str = "text") -> dict[str, Any]:
+@op("views.screen")
+def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenText | Picture:
     """The visible rows: as `text` and its `lines`, drawn as `text` (svg, html), or as runs of cells (json).
 
     Raises UsageError for another format, NotFound.
@@ -101,30 +103,36 @@ def screen(_caller: Caller, name: str, form: str = "text") -> dict[str, Any]:
     if _FORMATS[form] != "json":
         text = data.decode("utf-8", "replace")
         return {"text": text, "lines": text.split("\n")}
-    cells = parse(data)
+    cells: Screen = parse(data)  # type: ignore[assignment]  # as the daemon drew it
     return cells if form == "json" else _picture(cells, form)
 
 
-def shown(target: Target, name: str, form: str) -> dict[str, Any]:
-    """What `screen` answers, with a picture drawn on this machine: one that a host has drawn may hold scripts."""
+def cells(target: Target, name: str) -> Screen:
+    """The visible rows as runs of cells. Raises NotFound."""
+    answer: Screen = target.call(screen, name=name, form="json")  # type: ignore[assignment]  # that is its form
+    return answer
+
+
+def drawn(target: Target, name: str, form: str) -> ScreenText | Picture:
+    """The visible rows as text, or as a picture, drawn on this machine: one that a host has drawn may hold scripts."""
     if form not in _PICTURES:
-        found: dict[str, Any] = target.call("views.screen", name=name, form=form)
-        return found
-    cells = target.call("views.screen", name=name, form="json")
-    if target.host is not None and cells["columns"] * cells["rows"] > _MOST_DRAWN:
-        size = f"{cells['columns']}x{cells['rows']}"
+        text: ScreenText = target.call(screen, name=name, form=form)  # type: ignore[assignment]  # that is its form
+        return text
+    data = cells(target, name)
+    if target.host is not None and data["columns"] * data["rows"] > _MOST_DRAWN:
+        size = f"{data['columns']}x{data['rows']}"
         raise Refused(f"{name} is too large for a picture ({size})", hint=f"use: $sesh --screen {name} --format ansi")
-    return _picture(cells, form)
+    return _picture(data, form)
 
 
-def _picture(cells: dict[str, Any], form: str) -> dict[str, Any]:
+def _picture(cells: Screen, form: str) -> Picture:
     from sesh import wording
     from sesh.vt.render import pictures
 
     return {"text": wording.encodable(pictures.svg(cells) if form == "svg" else pictures.html(cells))}
 
 
-@op
+@op("views.logs")
 def logs(_caller: Caller, name: str, lines: int, ansi: bool = False) -> list[str]:
     """The last lines of scrollback and screen, at most so many. Raises NotFound."""
     try:

@@ -9,7 +9,7 @@ from sesh import protocol, wire
 from sesh.errors import Ended, LoginRefused, Lost, Refused, SeshError, Silent, TimedOut, Unreachable, rebuild
 from sesh.ops.matching import Pattern
 from sesh.reach import find
-from sesh.reach.caller import op
+from sesh.reach.op import op
 from sesh.store import results
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.route import Route
     from sesh.reach.target import Target
+    from sesh.schema import Condition
     from sesh.vt.lines import LineReader
 
 _GRACE = 0.5
@@ -51,7 +52,7 @@ def met(  # noqa: PLR0913 (so many conditions)
     pattern: str | None = None,
     begin: int | str = "sent",
     limit: float | None = None,
-) -> dict[str, Any]:
+) -> Condition:
     """Waits for the condition that comes first: which it was (`met`), with `match`, `exit_code` and `position`.
 
     Without a condition it waits for the end. `waiting`: for a person; what it asks is the `match`. `idle`: seconds
@@ -77,14 +78,18 @@ def met(  # noqa: PLR0913 (so many conditions)
         hint = late.hint or f"it goes on; wait again, or look: $sesh --screen {name}"
         raise TimedOut(f"{name}: timed out", hint=hint) from None
     if answer.get("met") in ("prompt", "idle", "waiting"):
-        known = {"met": str(answer["met"]), "exit_code": None, "position": answer.get("position")}
-        return known | {"match": answer.get("question") or None}
+        return {
+            "met": str(answer["met"]),
+            "match": answer.get("question") or None,
+            "exit_code": None,
+            "position": answer.get("position"),
+        }
     if not exit_:
-        raise _too_early(name, answer)
-    return _met_exit(answer)
+        raise _too_early(name, answer.get("exit_code"))
+    return _met_exit(answer.get("exit_code"), answer.get("position"))
 
 
-def after_end(target: Target, name: str, broken: SeshError, *, exit_: bool) -> dict[str, Any]:
+def after_end(target: Target, name: str, broken: SeshError, *, exit_: bool) -> Condition:
     """How the session ended that a wait which raised `broken` was for, in the form of `met`.
 
     `exit_`: whether its end was a condition. Raises Refused if it was not and the session ended during the wait,
@@ -92,29 +97,28 @@ def after_end(target: Target, name: str, broken: SeshError, *, exit_: bool) -> d
     """
     if not exit_ and not isinstance(broken, DaemonDied):
         raise broken
-    answer: dict[str, Any] | None = target.call("follow.ended", name=name)
+    answer = target.call(ended, name=name)
     if answer is None:
         raise broken
     if not exit_:
-        raise _too_early(name, answer)
+        raise _too_early(name, answer.get("exit_code"))
     return answer
 
 
-def _too_early(name: str, result: dict[str, Any]) -> Refused:
-    return Refused(f"{name} ended ({result.get('exit_code')}) before the condition was met")
+def _too_early(name: str, code: int | None) -> Refused:
+    return Refused(f"{name} ended ({code}) before the condition was met")
 
 
-@op
-def ended(_caller: Caller, name: str) -> dict[str, Any] | None:
+@op("follow.ended")
+def ended(_caller: Caller, name: str) -> Condition | None:
     """How a session that is gone has ended, in the form of `met`; None if that is not known."""
     known = find.dormant(name)
     result = results.newest(name) if known is None or known["state"] == "exited" else None
-    return _met_exit(result) if result is not None else None
+    return _met_exit(result.get("exit_code"), result.get("position")) if result is not None else None
 
 
-def _met_exit(result: dict[str, Any]) -> dict[str, Any]:
-    code = int(result.get("exit_code") or 0)
-    return {"met": "exit", "match": None, "exit_code": code, "position": result.get("position")}
+def _met_exit(code: int | None, position: int | None) -> Condition:
+    return {"met": "exit", "match": None, "exit_code": code or 0, "position": position}
 
 
 def _answered(route: Route, connection: wire.Connection, waiting: _Wait, words: dict[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from sesh.store.shapes import every, has, natural, number, pairs, text, truth, u
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Mapping
 
+    from sesh.reach.op import Op
     from sesh.store.shapes import Fits, Shape
 
 
@@ -43,23 +43,31 @@ KINDS: dict[str, Fits] = {
     "dict[str, str]": pairs,
     "dict[str, int]": under_any_key(natural),
     "Spec": _part({"directory": text, "command": words, "env": words, "label": words}),
-    "Sequence[Entry]": every(
+    "Sequence[LayoutEntry]": every(
         _complete({"name": text, "host": text, "directory": text, "command": words, "labels": pairs})
     ),
-    "Sequence[Row]": every(_complete({"kind": text, "what": text, "pid": whole})),
+    "Sequence[LeftoverFacts]": every(_complete({"kind": text, "what": text, "pid": whole})),
 }
 """Whether a value is of a kind, by its annotation; `… | None` is each of them or null."""
 
 
 def kind(annotation: str) -> tuple[str, bool]:
     """The key in KINDS for an annotation, and whether null is one too."""
-    found = annotation.removesuffix(" | None")
-    return found.removeprefix("create."), found != annotation
+    bare = annotation.removesuffix(" | None")
+    return bare, bare != annotation
 
 
-def check(name: str, function: Callable[..., Any], data: Mapping[str, object]) -> None:
-    """Raises UsageError where an argument is not of the type that the op declares."""
+def check(op: Op[..., object], data: Mapping[str, object]) -> None:
+    """Raises UsageError where an argument is missing, unknown, or not of the type that the op declares."""
+    code = op.__code__
+    known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]  # the first one is the caller
+    positional = known[: code.co_argcount - 1]
+    optional = {*positional[len(positional) - len(op.__defaults__ or ()) :], *(op.__kwdefaults__ or ())}
+    if not {*known} - optional <= {*data} <= {*known}:
+        raise UsageError(f"this is sesh {__version__}, which knows another {op.wire_name}; run: {CALLED} --upgrade")
     for key, value in data.items():
-        expected, optional = kind(function.__annotations__[key])
-        if not (optional and value is None) and not KINDS[expected](value):
-            raise UsageError(f"this is sesh {__version__}, whose {name} takes no such {key}; run: {CALLED} --upgrade")
+        expected, nullable = kind(op.__annotations__[key])
+        if not (nullable and value is None) and not KINDS[expected](value):
+            raise UsageError(
+                f"this is sesh {__version__}, whose {op.wire_name} takes no such {key}; run: {CALLED} --upgrade"
+            )

@@ -10,22 +10,14 @@ from sesh.errors import SeshError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any, TypeVar
+    from collections.abc import Sequence
 
     from sesh.config import Config
     from sesh.reach.origin import Origin
 
     Answers = Sequence[tuple[str, str]]
-    Op = TypeVar("Op", bound=Callable[..., Any])
 
 YES_NO = (("y", "Yes"), ("n", "No"))
-
-
-def op(function: Op) -> Op:
-    """Marks a function as an op: `(caller, **data) -> data`, which a host may be asked for by name (`target`)."""
-    function.is_op = True  # type: ignore[attr-defined]
-    return function
 
 
 class Caller:

@@ -1,4 +1,4 @@
-"""Ops called over a link: the request and its answer, the data in between, and the function behind a name.
+"""Ops called over a link: the request and its answer, and the data in between.
 
 An op is asked for by its name, with plain data. It goes as JSON, with bytes as `{"$bytes": base64}`, and so does its
 result. Questions and notes for the person come back with the answer, and are asked and shown on this side.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 
 from sesh import gate, protocol, wire
-from sesh.about import CALLED, __version__
-from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, UsageError, rebuild
+from sesh.about import CALLED
+from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, rebuild
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,39 +21,6 @@ if TYPE_CHECKING:
     from sesh.remote.ssh.link import Link
 
 _REQUEST = 1
-_MOVED = {
-    "checks.all_": "doctor.all_",
-    "follow.all_events": "events.all_events",
-    "follow.ended": "wait.ended",
-    "follow.log": "events.log",
-    "leftovers.clear": "sweep.clear",
-    "leftovers.find": "sweep.find",
-}
-"""Ops whose function stands elsewhere than their name says, which hosts of other versions know them by."""
-
-
-def carry_out(caller: Caller, name: str, data: dict[str, Any]) -> Any:
-    """Calls an op of this machine by its name. Raises UsageError for one, or for data, that this sesh does not know."""
-    module, _, function = _MOVED.get(name, name).partition(".")
-    if not (module.isidentifier() and function.isidentifier()):
-        raise UsageError("the name of an op is module.function")
-    found: Any = None
-    try:
-        found = getattr(__import__(f"sesh.ops.{module}", fromlist=[function]), function, None)
-    except ModuleNotFoundError:
-        pass
-    if getattr(found, "is_op", False) is not True:
-        raise UsageError(f"this is sesh {__version__}, which does not know {name}; run: {CALLED} --upgrade")
-    code = found.__code__
-    known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]  # the first one is the caller
-    optional = {*known[code.co_argcount - 1 - len(found.__defaults__ or ()) : code.co_argcount - 1]}
-    if not {*known} - optional - {*(found.__kwdefaults__ or ())} <= {*data} <= {*known}:
-        raise UsageError(f"this is sesh {__version__}, which knows another {name}; run: {CALLED} --upgrade")
-    if caller.origin is not None:
-        from sesh.reach import arguments
-
-        arguments.check(name, found, data)
-    return found(caller, **data)
 
 
 def request(caller: Caller, through: Link, name: str, data: dict[str, Any], deadline: float | None = None) -> Any:
@@ -79,6 +46,18 @@ def request(caller: Caller, through: Link, name: str, data: dict[str, Any], dead
             return _let_in(caller, through, name, data, result)
         answers.append(answered(caller, answer))
     raise _too_many_questions()
+
+
+def stream(through: Link, name: str, data: dict[str, Any]) -> Iterator[Any]:
+    """Has the other end of a link carry out an op that yields; its results one by one. Raises Unreachable, Unknown."""
+    check_version(through)
+    through.send(frames(name, data, asks=False, answers=[]))
+    for kind, payload in heard(through):
+        if kind == protocol.DATA:
+            yield through.message(kind, payload)
+        elif kind == protocol.RESPONSE:
+            checked(through.message(kind, payload))
+            return
 
 
 def _let_in(caller: Caller, through: Link, name: str, data: dict[str, Any], result: bytearray) -> Any:

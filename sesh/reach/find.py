@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from sesh import gate, paths, wire, wording
 from sesh.about import CALLED
 from sesh.errors import Exists, InvalidName, NotFound, Refused, Silent, TimedOut, UsageError
-from sesh.names import check_name, printable
+from sesh.names import check_name, is_name, printable
 from sesh.store import listing, records
 
 TYPE_CHECKING = False
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.reach.caller import Caller
-    from sesh.store.listing import Summary
+    from sesh.schema import Summary
 
 PATIENCE = 5.0
 """Seconds within which a daemon says WELCOME, whatever else it does."""
@@ -41,6 +42,20 @@ def checked(word: str, verb: str = "") -> str:
             f"for a session on it: {CALLED} @{printable(host)} {verb}{printable(name)}"
         )
     return check_name(word)
+
+
+def is_here(name: str, *, ended: bool = False) -> bool:
+    """Whether this machine has a session of this name, also a lost one; `ended`: or the result of one that has ended.
+
+    A word that is no name is nowhere else.
+    """
+    if not is_name(name) or os.path.lexists(paths.record_path(name)) or os.path.lexists(paths.socket_path(name)):
+        return True
+    if not ended:
+        return False
+    from sesh.store import results
+
+    return results.newest(name) is not None
 
 
 def running(name: str, deadline: float | None = None) -> wire.Connection | None:
@@ -106,7 +121,8 @@ def described(answer: dict[str, Any]) -> Summary:
     """How a session describes itself, in a daemon's answer. Raises ProtocolError where that is not in it."""
     session = answer.get("session")
     if isinstance(session, dict):
-        return session
+        summary: Summary = session  # type: ignore[assignment]  # which the gate has checked
+        return summary
     raise gate.malformed("RESPONSE", ".session is missing")
 
 

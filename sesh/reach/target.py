@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 
-from sesh import protocol
-from sesh.errors import Lost, SeshError, TimedOut, Unreachable
+from sesh.errors import Lost, NamingHost, SeshError, TimedOut, Unreachable
 from sesh.reach import calls
+from sesh.reach.op import named
 from sesh.reach.route import Route
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.reach.caller import Caller
+    from sesh.reach.op import Answer, Entered, Op, Words
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Link
 
@@ -27,13 +29,17 @@ class Target:
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
 
-    def call(self, op: str, /, **data: Any) -> Any:
-        """Carries out an op (`module.function` of sesh.ops); its result. Raises what it raises."""
-        return calls.carry_out(self.caller, op, data)
+    def call(self, op: Op[Words, Answer], /, *args: Words.args, **kwargs: Words.kwargs) -> Answer:
+        """Carries out an op; its result. Raises what it raises."""
+        return op(self.caller, *args, **kwargs)
 
-    def stream(self, op: str, /, **data: Any) -> Iterator[Any]:
-        """The same for an op that yields its results one by one."""
-        yield from calls.carry_out(self.caller, op, data)
+    def stream(self, op: Op[Words, Iterator[Answer]], /, *args: Words.args, **kwargs: Words.kwargs) -> Iterator[Answer]:
+        """Carries out an op that yields its results one by one."""
+        yield from op(self.caller, *args, **kwargs)
+
+    def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
+        """Carries out an op that leads to a session: its name, and a connection on which nothing was said yet."""
+        return op(self.caller, *args, **kwargs)
 
     def route(self, name: str, limit: float | None = None) -> Route:
         """The way to the daemon of a session, for verbs that speak with it for a while: a context manager.
@@ -47,6 +53,12 @@ class Target:
 
     def sync(self) -> None:
         """Pushes the user's files to a host before something begins there; nothing to do here."""
+
+    def log_attached(self, name: str) -> None:
+        """Logs that a terminal is attached to a session of a host."""
+
+    def log_left(self, name: str, host: str | None, kind: str, round_trip: float) -> None:
+        """Logs how it left: the session and the host that it was attached to last, the seconds of a round trip."""
 
 
 class HostTarget(Target):
@@ -69,30 +81,42 @@ class HostTarget(Target):
 
         return links.opened(self.caller, self.destination, offer=self._offer, deadline=deadline)
 
-    def call(self, op: str, /, **data: Any) -> Any:
+    def call(self, op: Op[Words, Answer], /, *args: Words.args, **kwargs: Words.kwargs) -> Answer:
         """Has the host carry out an op; its result. Raises what it raises there, Unreachable."""
-        try:
-            with self.open() as through:
-                return calls.request(self.caller, through, op, data)
-        except SeshError as error:
-            error.host = error.host or self.host
-            raise
+        with NamingHost(self.host), self.open() as through:
+            answer: Answer = calls.request(self.caller, through, op.wire_name, named(op, args, kwargs))
+        return answer
 
-    def stream(self, op: str, /, **data: Any) -> Iterator[Any]:
-        """The same for an op that yields. Raises Unreachable where the link is lost."""
+    def stream(self, op: Op[Words, Iterator[Answer]], /, *args: Words.args, **kwargs: Words.kwargs) -> Iterator[Answer]:
+        """Has the host carry out an op that yields. Raises Unreachable where the link is lost."""
+        with NamingHost(self.host), self.open() as through:
+            yield from calls.stream(through, op.wire_name, named(op, args, kwargs))
+
+    def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
+        """Has the host carry out an op that leads to a session; the connection is the link.
+
+        Raises KeyboardInterrupt with a line that says whether the session is there already.
+        """
+        with NamingHost(self.host):
+            return self._enter(op.wire_name, named(op, args, kwargs), creates=op.creates)
+
+    def _enter(self, op: str, data: dict[str, Any], *, creates: bool) -> Entered:
+        from sesh.reach import links
+
+        through = self.open()
+        session_id = os.urandom(8).hex() if creates else ""
         try:
-            with self.open() as through:
-                calls.check_version(through)
-                through.send(calls.frames(op, data, asks=False, answers=[]))
-                for kind, payload in calls.heard(through):
-                    if kind == protocol.DATA:
-                        yield through.message(kind, payload)
-                    elif kind == protocol.RESPONSE:
-                        calls.checked(through.message(kind, payload))
-                        return
-        except SeshError as error:
-            error.host = error.host or self.host
+            answer, _ = calls.enter(self.caller, through, op, data, session_id=session_id)
+        except KeyboardInterrupt:
+            through.close()
+            if not session_id:
+                raise
+            name = str(data.get("name") or "NAME")
+            raise KeyboardInterrupt(links.left_behind(self.caller, self.destination, name, session_id)) from None
+        except BaseException:
+            through.close()
             raise
+        return str(answer["name"]), through
 
     def route(self, name: str, limit: float | None = None) -> Route:
         """The way to a session there. Raises NotFound."""
@@ -100,7 +124,7 @@ class HostTarget(Target):
         from sesh.remote.ssh.link import SESSION_TIMEOUT
 
         deadline = None if limit is None else time.monotonic() + limit
-        try:
+        with NamingHost(self.host):
             through = self.open(deadline)
             left = SESSION_TIMEOUT if deadline is None else min(SESSION_TIMEOUT, deadline - time.monotonic())
             try:
@@ -113,12 +137,23 @@ class HostTarget(Target):
             except BaseException:
                 through.close()
                 raise
-        except SeshError as error:
-            error.host = error.host or self.host
-            raise
         route = RemoteRoute(self.caller, self.destination, name, through)
         route.audience, route.deadline = self.caller.audience, deadline
         return route
+
+    def log_attached(self, name: str) -> None:
+        """Logs that a terminal is attached to a session there."""
+        from sesh.remote import eventlog
+
+        eventlog.log("connect", host=self.destination.host, session=name)
+
+    def log_left(self, name: str, host: str | None, kind: str, round_trip: float) -> None:
+        """Logs how it left."""
+        from sesh.remote import eventlog, known
+
+        eventlog.log("disconnect", host=host or self.destination.host, session=name, reason=kind)
+        if host == self.destination.host and round_trip:
+            known.record_round_trip(self.destination, round_trip)
 
     def sync(self) -> None:
         """Pushes the user's files there; what fails is noted, and keeps nobody from going on."""

@@ -16,11 +16,8 @@ from sesh.store import records
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any
 
-    from sesh.store.records import Record
-
-    Summary = dict[str, Any]
+    from sesh.schema import Record, StandingFacts, Summary
 
 PATIENCE = 1.0
 """Seconds for all daemons together; one that does not answer is shown from its record."""
@@ -131,12 +128,8 @@ def _answer(connection: wire.Connection, deadline: float) -> Summary | None:
     session = response.get("session")
     if not isinstance(session, dict) or not isinstance(session.get("name"), str):
         return None
-    return {key: session.get(key) for key in KEYS} | _more(session)
-
-
-def _more(session: Summary) -> Summary:
-    """The keys that a newer daemon adds."""
-    return {key: value for key, value in session.items() if key not in KEYS}
+    summary: Summary = {**dict.fromkeys(KEYS), **session}  # type: ignore[typeddict-item]  # of any version
+    return summary
 
 
 def unanswered(name: str) -> Summary | None:
@@ -158,48 +151,57 @@ def unanswered(name: str) -> Summary | None:
             return summary
     elif living and records.read(name) is None:
         return None  # it was renamed just now
-    summary = {key: record.get(key) for key in KEYS}
-    summary |= {
+    state = "running" if foreign or living else "exited" if ended else "lost"
+    known: Summary = {
         "name": name,
         "host": None,
-        "title": None,
-        "state": "running" if foreign or living else "exited" if ended else "lost",
+        "state": state,
         "attached": 0,
         "current": False,
+        "pid": record.get("pid"),
+        "created": record.get("created"),
+        "last_activity": record.get("last_activity"),
+        "cwd": record.get("cwd"),
+        "command": record.get("command"),
+        "title": None,
+        "exit_code": record.get("exit_code"),
+        "columns": record.get("columns"),
+        "rows": record.get("rows"),
         "labels": record.get("labels") or {},
+        "foreground": None,
+        "unseen": None,
+        "activity": _ended(record) if state == "exited" else None,
         "shell": record.get("shell") is True,
-        "responding": False,
     }
-    if summary["state"] == "exited":
-        summary["ended"] = record.get("ended")
-        summary["activity"] = _ended(record)
-        del summary["responding"]
+    if state == "exited":
+        known["ended"] = record.get("ended")
+    else:
+        known["responding"] = False
     if not (foreign or living):
-        summary |= _kept(record, lost=not ended)
+        _add_last_moments(known, record)
     if foreign:
-        summary["machine"] = record.get("machine_name") or record.get("machine")
-    return summary
+        known["machine"] = record.get("machine_name") or record.get("machine") or ""
+    return known
 
 
-def _ended(record: Record) -> Summary:
+def _ended(record: Record) -> StandingFacts:
     """How a session stands that has ended."""
     state = "failed" if record.get("exit_code") else "done"
     return {"state": state, "why": "exit", "since": record.get("ended"), "question": None}
 
 
-def _kept(record: Record, *, lost: bool) -> Summary:
-    """What is known of a session's last moments, and how it was `lost`: `reboot` or `crash`; `saved`: its checkpoint's
-    time, None where there is no checkpoint.
-    """
+def _add_last_moments(summary: Summary, record: Record) -> None:
+    """Adds what the checkpoint of a session without a daemon says of its last moments, and how it was lost."""
     from sesh import platform
     from sesh.store import checkpoints
 
     header = checkpoints.header(record.get("id"))
-    known = {key: header[key] for key in ("cwd", "title", "last_activity") if header.get(key)}
-    if not lost:
-        return known
-    reason = "crash" if record.get("boot") == platform.boot_id() else "reboot"
-    return {**known, "lost": {"reason": reason, "saved": header.get("written")}}
+    summary["cwd"] = header.get("cwd") or summary["cwd"]
+    summary["title"] = header.get("title") or summary["title"]
+    summary["last_activity"] = header.get("last_activity") or summary["last_activity"]
+    if summary["state"] == "lost":
+        reason = "crash" if record.get("boot") == platform.boot_id() else "reboot"
+        summary["lost"] = {"reason": reason, "saved": header.get("written")}
 
 
 def _recovered(name: str, record: Record) -> bool:

@@ -17,9 +17,7 @@ from sesh.store.shapes import code, identifier, line, natural, pairs, process, t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    Record = dict[str, Any]
+    from sesh.schema import Record
 
 
 OLDEST = 7 * 86400.0
@@ -42,7 +40,8 @@ def read(name: str) -> Record | None:
         return None
     if not record.get("machine"):
         raise paths.damaged(path, "machine is missing")
-    return record | {"name": name}  # what leads to a session is the name of its file
+    whole: Record = {**record, "name": name}  # type: ignore[typeddict-item]  # what leads to it is its file's name
+    return whole
 
 
 def write(record: Record, *, durable: bool = False) -> None:

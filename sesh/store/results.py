@@ -17,9 +17,7 @@ from sesh.store.shapes import RUN, code, has, identifier, line, moment, natural,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    Result = dict[str, Any]
+    from sesh.schema import JobResult, RunFacts, RunResult
 
 NEWEST = 100
 OLDEST = 7 * 24 * 3600.0
@@ -38,7 +36,7 @@ def directory() -> str:
     return os.path.join(paths.directory(), ".results")
 
 
-def keep(result: Result, output: bytes | None) -> None:
+def keep(result: JobResult, output: bytes | None) -> None:
     """Keeps a result under its `id`; the oldest ones go. A disk that is full keeps no session from ending."""
     folder = directory()
     try:
@@ -73,18 +71,18 @@ def rename(session_id: str, name: str) -> None:
         paths.write_whole(_path(session_id, ".json"), content, durable=True)
 
 
-def by_id(session_id: str) -> Result | None:
+def by_id(session_id: str) -> JobResult | None:
     """The result of the session with this id. Raises Refused for a damaged one."""
     return _read(_path(session_id, ".json")) if shapes.identifier(session_id) else None
 
 
-def newest(name: str) -> Result | None:
+def newest(name: str) -> JobResult | None:
     """The result of the session of this name that ended last."""
     named = [result for result in every() if result.get("name") == name]
     return max(named, key=lambda result: float(result.get("ended") or 0), default=None)
 
 
-def every() -> list[Result]:
+def every() -> list[JobResult]:
     """All results that are kept, none where the directory is missing. Raises Refused where it is not to be trusted."""
     found = []
     for path in _all():
@@ -118,15 +116,18 @@ def _path(session_id: str, suffix: str) -> str:
     return os.path.join(directory(), session_id + suffix)
 
 
-def output(result: Result) -> bytes:
+def output(result: JobResult) -> bytes:
     """The output that a job's result kept, as it came from its terminal; empty where none was kept."""
     return paths.read_own(_path(str(result["id"]), ".out"), _LARGEST) or b""
 
 
-def _read(path: str) -> Result | None:
+def _read(path: str) -> JobResult | None:
     result = shapes.read(path, _SHAPE, _LARGEST)
     # The name of the file is the id, and leads to the output.
-    return None if result is None else result | {"id": os.path.basename(path)[: -len(".json")]}
+    if result is None:
+        return None
+    whole: JobResult = {**result, "id": os.path.basename(path)[: -len(".json")]}  # type: ignore[typeddict-item]
+    return whole
 
 
 def _prune(folder: str) -> None:
@@ -151,13 +152,15 @@ def _prune(folder: str) -> None:
                 continue
 
 
-def command_json(session: str, host: str | None, command: object, facts: Result, output: bytes) -> dict[str, Any]:
+def command_json(
+    session: str, host: str | None, command: list[str] | None, facts: JobResult | RunFacts, output: bytes
+) -> RunResult:
     """A command that has ended as the JSON of `--run` and `--exec` shows it.
 
     `facts`: the daemon's account of it. `output`: what it wrote; where that is not UTF-8, `output_base64` has it too.
     """
     decoded = output.decode("utf-8", "replace")
-    whole = {
+    whole: RunResult = {
         "session": session,
         "host": host,
         "command": command,

@@ -8,6 +8,7 @@ import shlex
 from sesh import programs
 from sesh.errors import UsageError
 from sesh.names import printable
+from sesh.ops import views
 from sesh.ops.search import MOST_LINES
 
 TYPE_CHECKING = False
@@ -22,7 +23,7 @@ _PAGER = "less"
 
 def read(stage: Stage, where: Target, name: str, place: str) -> None:
     """All lines of a session in the pager, with the terminal as it was before; then the list again. As `page`."""
-    lines = where.call("views.logs", name=name, lines=MOST_LINES, ansi=True)
+    lines = where.call(views.logs, name=name, lines=MOST_LINES, ansi=True)
     stage.__exit__()
     stage.terminal.cooked()
     try:

@@ -17,21 +17,23 @@ from sesh.cli.tui.console import Stage
 from sesh.cli.tui.preview import Aside, Previews, drawn, target
 from sesh.errors import Interrupted, NotFound, SeshError
 from sesh.names import check_name, is_name
-from sesh.ops import enter, places
+from sesh.ops import enter, places, sessions
 from sesh.ops.index import SessionIndex
 from sesh.ops.views import bears
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
 
     from sesh.cli.tui.preview import Key
     from sesh.reach.caller import Caller
-    from sesh.store.listing import Summary
+    from sesh.reach.target import Target
+    from sesh.schema import Summary
+    from sesh.vt.render.screen_data import Screen
 
 DIRECTORY, NEW = "/", "+"
 """In the place of a host: the key of a directory, and of a name that was typed. No host is spelled like that."""
+_NO_SESSION: Summary = {}  # type: ignore[typeddict-item]  # what is known of a directory, and of a new name
 _BESIDE = 64
 """The columns from which on there is room for a screen beside the list."""
 _TALL = 10
@@ -210,7 +212,7 @@ class _Picker:
                 rows.append((cost, at, place))
         directories = [(DIRECTORY, place) for _, _, place in sorted(rows)]
         creates = [] if self._shown or not self._may_create() else [(NEW, self._query)]
-        self._shown |= {key: {} for key in [*directories, *creates]}
+        self._shown |= dict.fromkeys([*directories, *creates], _NO_SESSION)
         if self._mark not in self._shown:
             others = (key for key, each in self._shown.items() if not each.get("current"))
             self._mark = next(others, next(iter(self._shown), None))
@@ -297,9 +299,12 @@ class _Picker:
         elif verb != "rename":
             self._asked = None
             if key.lower() == "y":
-                done = "ended" if verb == "kill" else "restarted"
-                words = {"names": [of[1]]} if verb == "kill" else {"name": of[1]}
-                self._act(of, f"sessions.{verb}", f"{_title(of)} was {done}", **words)
+                if verb == "kill":
+                    self._act(of, lambda target: target.call(sessions.kill, names=[of[1]]), f"{_title(of)} was ended")
+                else:
+                    self._act(
+                        of, lambda target: target.call(sessions.restart, name=of[1]), f"{_title(of)} was restarted"
+                    )
         elif key in ("escape", "C-c", "C-d"):
             self._asked = None
         elif key == "enter":
@@ -325,24 +330,35 @@ class _Picker:
         def renamed() -> None:
             self._renamed[new], self._ranks[new], self._mark = key, self._ranks[key], new
 
-        self._act(key, "sessions.rename", f"{_title(key)} is {name} now", renamed, name=key[1], new=name)
+        def rename(target: Target) -> None:
+            target.call(sessions.rename, name=key[1], new=name)
+
+        self._act(key, rename, f"{_title(key)} is {name} now", renamed)
 
     def _detach(self, key: Key) -> None:
         """Detaches the clients of a session; of the current one all but the one that looks at this list."""
-        others: dict[str, Any] = {"others": True} if self._shown[key].get("current") else {}
-        self._act(key, "sessions.detach", f"{_title(key)} has no other client now", name=key[1], **others)
+        current = self._shown[key].get("current")
 
-    def _act(self, key: Key, op: str, done: str, then: Callable[[], None] | None = None, **data: Any) -> None:
-        """Has an op carried out aside; the last line tells what became of it. `then`: called where it worked."""
+        def detach(target: Target) -> None:
+            if current:
+                target.call(sessions.detach, name=key[1], others=True)
+            else:
+                target.call(sessions.detach, name=key[1])
+
+        self._act(key, detach, f"{_title(key)} has no other client now")
+
+    def _act(
+        self, key: Key, ask: Callable[[Target], object], done: str, then: Callable[[], None] | None = None
+    ) -> None:
+        """Has something done aside; the last line tells what became of it. `then`: called if it worked."""
         self._said = "…"
 
         def act() -> None:
             try:
-                answer = target(key[0]).call(op, **data)
-                failed = answer.get("failed") or {}
-                if then is not None and not failed:
+                ask(target(key[0]))
+                if then is not None:
                     then()
-                self._said = str(next(iter(failed.values()))["message"]) if failed else done
+                self._said = done
             except (SeshError, OSError) as error:
                 self._said = wording.one_line(str(error))
             self._previews.forget(key)
@@ -392,7 +408,7 @@ class _Picker:
             hint = f"Enter create {where}{self._query}  Esc quit"
         return f"\x1b[2m{wording.cut(self._said or hint, columns)}"
 
-    def _beside(self) -> dict[str, Any] | str | None:
+    def _beside(self) -> Screen | str | None:
         """The screen of what is marked, or a line about it."""
         if self._mark is None or not self._is_session(self._mark):
             return None

@@ -7,16 +7,17 @@ import time
 
 from sesh import wording
 from sesh.errors import SeshError
+from sesh.ops.views import cells
 from sesh.reach.caller import Caller
 from sesh.reach.target import HostTarget, Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
+
+    from sesh.vt.render.screen_data import Run, Screen
 
     Key = tuple[str | None, str]
-    Screen = dict[str, Any]
 
 FRESH = (1.0, 4.0)
 """Seconds after which the screen of a session here, and of one elsewhere, is fetched again while it is looked at."""
@@ -88,7 +89,7 @@ class Previews:
         host, name = key
         found: Screen | str
         try:
-            found = target(host).call("views.screen", name=name, form="json")
+            found = cells(target(host), name)
         except (SeshError, OSError) as error:
             found = wording.one_line(str(error))
         self.screens[key] = found
@@ -100,7 +101,7 @@ def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: boo
     """So many rows of a screen, none wider than `columns`: the lower part of it, with the row of the cursor."""
     if screen is None or isinstance(screen, str):
         return [wording.cut(wording.plain(screen or ""), columns)] + [""] * (rows - 1)
-    lines: Sequence[Sequence[dict[str, Any]]] = screen["cells"]
+    lines = screen["cells"]
     used = max((at for at, runs in enumerate(lines) if runs), default=-1)
     last = max(used, int(screen["cursor"]["row"])) + 1
     first = max(0, last - rows)
@@ -108,7 +109,7 @@ def drawn(screen: Screen | str | None, columns: int, rows: int, *, coloured: boo
     return shown + [""] * (rows - len(shown))
 
 
-def _row(runs: Sequence[dict[str, Any]], columns: int, *, coloured: bool) -> str:
+def _row(runs: Sequence[Run], columns: int, *, coloured: bool) -> str:
     """One row of cells as text with SGR, cut at its right."""
     drawn, at = "", 0
     for run in runs:
@@ -127,7 +128,7 @@ def _clipped(text: str, columns: int) -> str:
     return text if wording.columns(text) <= columns else wording.cut(f"{text} ", columns + 1)[:-1]
 
 
-def _codes(run: dict[str, Any], *, coloured: bool) -> str:
+def _codes(run: Run, *, coloured: bool) -> str:
     """The SGR parameters of a run of cells."""
     codes = [code for key, code in _ON.items() if run.get(key)]
     codes += ["8"] if run.get("conceal") else []

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.reach.caller import Caller
-    from sesh.store.listing import Summary
+    from sesh.schema import Summary
 
     Key = tuple[str | None, str]
     Asked = tuple[Key, str, str]
@@ -155,7 +155,7 @@ class _Watcher:
         found = self._shown.get(self._mark) if self._mark is not None else None
         if found is None or self._mark is None or not self._waits(self._mark):
             return None
-        return self._mark, _since(found), str((found.get("activity") or {}).get("question") or "")
+        return self._mark, _since(found), _question(found)
 
     def _begin(self, asked: Asked, key: str) -> None:
         """Answers by a key, or begins a line with it where it may be the first of a secret."""
@@ -262,9 +262,8 @@ class _Watcher:
             if group:
                 lines.append(self._coloured_text(head, SIGNALS.get(state, "")))
             for key, each in group.items():
-                activity = each.get("activity") or {}
-                since = activity.get("since")
-                said = plain(str(activity.get("question") or "")) or wording.runs(each)
+                since = _since(each)
+                said = plain(_question(each)) or wording.runs(each)
                 if self._goes_on(key, each):
                     said = "answered"
                 mark, name = ">" if key == marked else " ", cut(_title(key), min(names, width // 2))
@@ -324,12 +323,18 @@ def _ordered(sessions: Any) -> list[Summary]:
 
 
 def _state(session: Summary) -> str:
-    activity = session.get("activity") or {}
-    return str(activity.get("state") or "") if session["state"] == "running" else ""
+    standing = session.get("activity")
+    return standing["state"] if standing and session["state"] == "running" else ""
 
 
 def _since(session: Summary) -> str:
-    return str((session.get("activity") or {}).get("since") or "")
+    standing = session.get("activity")
+    return str((standing and standing.get("since")) or "")
+
+
+def _question(session: Summary) -> str:
+    standing = session.get("activity")
+    return str((standing and standing.get("question")) or "")
 
 
 def _title(key: Key) -> str:

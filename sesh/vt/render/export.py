@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from sesh.vt.cell import Pen
     from sesh.vt.emulator import Emulator
+    from sesh.vt.render.screen_data import Cursor, Run, Screen
     from sesh.vt.row import Row
 
 _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
@@ -31,7 +32,7 @@ def screen_ansi(emulator: Emulator) -> str:
     return "\n".join(encode(row.trimmed(), reset=True) for row in emulator.screen.buffer)
 
 
-def screen_data(emulator: Emulator) -> dict[str, Any]:
+def screen_data(emulator: Emulator) -> Screen:
     """`columns`, `rows`, `cursor`, `title`, `alternate`, `colours` and `cells`: the runs of each row.
 
     A run is `{"column", "width", "text"}` and the attributes that are set (see `_attributes`). `colours` holds those
@@ -43,7 +44,7 @@ def screen_data(emulator: Emulator) -> dict[str, Any]:
     for number, name in ((10, "foreground"), (11, "background")):
         if number in screen.dynamic:
             colours[name] = screen.dynamic[number]
-    place = {"row": row, "column": column, "visible": emulator.cursor_visible, "style": emulator.cursor_style}
+    place: Cursor = {"row": row, "column": column, "visible": emulator.cursor_visible, "style": emulator.cursor_style}
     return {
         "columns": emulator.columns,
         "rows": emulator.rows,
@@ -55,14 +56,14 @@ def screen_data(emulator: Emulator) -> dict[str, Any]:
     }
 
 
-def _runs(row: Row) -> list[dict[str, Any]]:
+def _runs(row: Row) -> list[Run]:
     """The cells of a row, those of one pen together; without the blanks at the end."""
-    runs = []
+    runs: list[Run] = []
     column = 0
     for pen, group in groupby(row.trimmed(), pen_of_cell):
         cells = list(group)
         text = "".join(cell.data for cell in cells)
-        runs.append({"column": column, "width": len(cells), "text": text, **_attributes(pen)})
+        runs.append({"column": column, "width": len(cells), "text": text, **_attributes(pen)})  # type: ignore[typeddict-item]
         column += len(cells)
     return runs
 

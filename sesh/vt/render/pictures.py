@@ -15,10 +15,8 @@ from sesh.vt.graphemes import clusters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from sesh.vt.render.screen_data import Run, Screen
 
-    Screen = dict[str, Any]
-    Run = dict[str, Any]
     Piece = tuple[int, int, str]
 
 #: The size of a cell.

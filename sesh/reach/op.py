@@ -1,0 +1,52 @@
+"""An op: a typed function `(caller, …) -> data` that is carried out here, or on a host that is asked for it by name.
+
+`target.call(sessions.kill, names=[…])` calls the function here, and over a link sends its name and its arguments.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import CodeType
+    from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+    from sesh.reach.caller import Caller
+    from sesh.wire import Connection
+
+    Words = ParamSpec("Words")
+    Answer = TypeVar("Answer")
+    Answer_co = TypeVar("Answer_co", covariant=True)
+    Entered = tuple[str, Connection]
+    """What an op answers that leads to a session: its name, and a connection to its daemon."""
+
+    class Op(Protocol[Words, Answer_co]):
+        """A function marked by `op`."""
+
+        wire_name: str
+        creates: bool
+        __code__: CodeType
+        __defaults__: tuple[object, ...] | None
+        __kwdefaults__: dict[str, object] | None
+
+        def __call__(self, caller: Caller, /, *args: Words.args, **kwargs: Words.kwargs) -> Answer_co: ...
+
+
+def op(
+    wire_name: str, *, creates: bool = False
+) -> Callable[[Callable[Concatenate[Caller, Words], Answer]], Op[Words, Answer]]:
+    """Marks a function as an op.
+
+    `wire_name`: what hosts of any version know it by; it never changes. `creates`: it may create a session.
+    """
+
+    def marked(function: Callable[Concatenate[Caller, Words], Answer]) -> Op[Words, Answer]:
+        function.wire_name, function.creates = wire_name, creates  # type: ignore[attr-defined]
+        return function  # type: ignore[return-value]
+
+    return marked
+
+
+def named(op: Op[..., object], args: Sequence[object], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call as they go over a link, each by its name."""
+    return {**dict(zip(op.__code__.co_varnames[1:], args, strict=False)), **kwargs}

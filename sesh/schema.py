@@ -1,0 +1,524 @@
+"""The types of what crosses rooms, links and files as data: what `--json` prints, ops take and answer, records hold.
+
+Loading this module takes longer than attaching may: what starts fast imports it under `TYPE_CHECKING` only. A class
+named `_X` holds the keys that are always there, `X` adds those that may be missing.
+
+`Moment`: RFC 3339 in UTC. `ErrorFacts`: an error as `SeshError.facts` gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+Moment = str
+
+
+class ErrorFacts(TypedDict):
+    """An error as data: `message` is the whole line, `what` what happened, `hint` what to do, `exit` the exit code."""
+
+    code: str
+    message: str
+    what: str
+    hint: str
+    exit: int
+
+
+class PrintedError(TypedDict):
+    """An error as `--json` prints it."""
+
+    code: str
+    message: str
+
+
+# -- sessions
+
+
+class StandingFacts(TypedDict):
+    """How the program of a session stands (docs/ACTIVITY.md): working, waiting, idle, done or failed."""
+
+    state: str
+    why: str | None
+    since: Moment | None
+    question: str | None
+
+
+class Loss(TypedDict):
+    """How a session lost its daemon: `reboot` or `crash`; `saved`: when its checkpoint was written."""
+
+    reason: str
+    saved: Moment | None
+
+
+class Foreground(TypedDict):
+    """The program that has the terminal: its process group, its words, and the window title that it set."""
+
+    pid: int
+    command: list[str]
+    title: str | None
+
+
+class Unseen(TypedDict):
+    """What happened since the last client left: bells, the last notification, commands that failed."""
+
+    bells: int
+    notification: str | None
+    failed: int
+
+
+class _Summary(TypedDict):
+    name: str
+    host: str | None
+    state: str
+    attached: int | None
+    current: bool
+    pid: int | None
+    created: Moment | None
+    last_activity: Moment | None
+    cwd: str | None
+    command: list[str] | None
+    title: str | None
+    exit_code: int | None
+    columns: int | None
+    rows: int | None
+    labels: dict[str, str]
+    foreground: Foreground | None
+    unseen: Unseen | None
+    activity: StandingFacts | None
+
+
+class Summary(_Summary, total=False):
+    """A session as lists show it. `state`: running, exited or lost. `machine`: another one, where it runs."""
+
+    shell: bool
+    ended: Moment | None
+    responding: bool
+    machine: str
+    lost: Loss
+
+
+class AttachedClient(TypedDict):
+    """A client that is attached to a session."""
+
+    id: int
+    pid: int
+    tty: str
+    columns: int
+    rows: int
+    since: Moment
+    read_only: bool
+    mode: str
+
+
+class ScrollbackSize(TypedDict):
+    """How much scrollback a session keeps."""
+
+    lines: int
+    bytes: int
+
+
+class Status(Summary, total=False):
+    """All facts of a session. `link`: `up` over a link to a host; `position`: bytes of output since its start."""
+
+    clients: list[AttachedClient]
+    scrollback: ScrollbackSize | None
+    daemon_pid: int | None
+    version: str | None
+    link: str | None
+    id: str
+    position: int
+    faults: list[str]
+
+
+class Record(TypedDict, total=False):
+    """The file NAME.json of a session: what anyone may know of it without asking its daemon."""
+
+    name: str
+    id: str
+    machine: str
+    machine_name: str
+    boot: str
+    daemon_pid: int
+    daemon_start: str
+    pid: int
+    created: Moment
+    last_activity: Moment
+    cwd: str
+    command: list[str]
+    labels: dict[str, str]
+    columns: int
+    rows: int
+    tty: str | None
+    tty_number: int
+    terminals: int
+    keep: bool
+    shell: bool
+    job: bool
+    exit_code: int | None
+    signal: int | None
+    ended: Moment | None
+    version: str
+    found_lost: bool
+
+
+class Spec(TypedDict, total=False):
+    """What a caller says of a session to create; `env` and `label` are lists of `KEY=VALUE`."""
+
+    directory: str | None
+    command: list[str] | None
+    env: Sequence[str]
+    label: Sequence[str]
+
+
+class JobSpec(TypedDict):
+    """What a caller says of a job. `keep`: it stays when it has ended; `timeout`: seconds until it is ended."""
+
+    name: str | None
+    spec: Spec
+    keep: bool
+    timeout: float | None
+
+
+class LaunchSpec(TypedDict, total=False):
+    """All that a daemon needs to start its session.
+
+    `environment`: the creator's variables; `extra`: those of `--env`. `width`, `height`: pixels. `login`: as a login
+    shell. `outlive`: which sessions that end unseen are kept; `before`: text that the log begins with; `gate`: Enter
+    starts the command.
+    """
+
+    name: str
+    id: str | None
+    directory: str
+    command: list[str] | None
+    environment: dict[str, str]
+    extra: dict[str, str]
+    labels: dict[str, str]
+    columns: int
+    rows: int
+    width: int
+    height: int
+    term: str | None
+    colorterm: str | None
+    keep: bool
+    job: bool
+    timeout: float | None
+    stdin: bool
+    login: bool
+    persist: bool
+    outlive: str
+    umask: int
+    before: str
+    gate: bool
+
+
+class LayoutEntry(TypedDict):
+    """One session of a layout. `host`: None for this machine; `command`: None for the user's shell."""
+
+    name: str
+    host: str | None
+    directory: str | None
+    command: list[str] | None
+    labels: dict[str, str]
+
+
+class Layout(TypedDict):
+    """What `--export` prints and `--import` reads."""
+
+    version: int
+    sessions: list[LayoutEntry]
+
+
+# -- what verbs that act came to
+
+
+class Created(TypedDict):
+    """A session that is there now, and whether it was created for this."""
+
+    name: str
+    created: bool
+
+
+class _Made(TypedDict):
+    name: str
+    created: bool
+
+
+class Made(_Made, total=False):
+    """What became of an entry of a layout."""
+
+    host: str | None
+    error: ErrorFacts | PrintedError
+
+
+class Named(TypedDict):
+    """The session that was acted on."""
+
+    name: str
+
+
+class Detached(TypedDict):
+    """How many clients of a session were detached."""
+
+    name: str
+    detached: int | None
+
+
+class Renamed(TypedDict):
+    """The new name of a session, and its old one."""
+
+    name: str
+    renamed_from: str
+
+
+class Killed(TypedDict):
+    """The sessions that were ended, and by name what kept others from it."""
+
+    killed: list[str]
+    failed: dict[str, ErrorFacts]
+
+
+class Reloaded(TypedDict):
+    """The sessions whose daemons took this version over, and by name what kept others from it."""
+
+    reloaded: list[str]
+    failed: dict[str, ErrorFacts]
+
+
+class SessionHere(TypedDict):
+    """The session of a directory: its name, the directory, and whether it is there."""
+
+    name: str
+    directory: str
+    there: bool
+
+
+class Overview(TypedDict):
+    """The sessions of a machine, why files of others are not believed, and the user's home directory."""
+
+    sessions: list[Summary]
+    refusals: list[str]
+    home: str
+
+
+# -- jobs, commands, waits
+
+
+class Outcome(TypedDict):
+    """How the program of a session ended. `cpu`: seconds; `memory`: bytes, at most; `truncated`: output was dropped."""
+
+    exit_code: int | None
+    signal: int | None
+    duration: float
+    timed_out: bool
+    truncated: bool
+    cpu: float | None
+    memory: int | None
+
+
+class _RunFacts(TypedDict):
+    exit_code: int | None
+
+
+class RunFacts(_RunFacts, total=False):
+    """A daemon's account of a command of `--run`. `n`: its number; `key`: by which a client finds it after a cut."""
+
+    n: int
+    command: list[str]
+    cwd: str | None
+    started: float
+    duration: float | None
+    timed_out: bool
+    truncated: bool
+    output_bytes: int
+    position: int
+    key: str
+    output_lost: bool
+
+
+class JobResult(Outcome, total=False):
+    """How a session ended, as it is kept for a week. `run`: the command of `--run` that ended with it."""
+
+    name: str
+    id: str
+    command: list[str]
+    directory: str
+    ended: float
+    position: int
+    events: int
+    reason: str | None
+    run: RunFacts | None
+    job: bool
+
+
+class JobOutput(JobResult, total=False):
+    """The result of a job, with the end of what its terminal got."""
+
+    output: bytes
+
+
+class _RunResult(TypedDict):
+    session: str
+    host: str | None
+    command: list[str] | None
+    exit_code: int | None
+    output: str
+    duration: float | None
+    timed_out: bool
+    truncated: bool
+
+
+class RunResult(_RunResult, total=False):
+    """A command that has ended, as `--run --json` and `--exec --json` print it.
+
+    `output_base64`: the output where it is not UTF-8.
+    """
+
+    output_base64: str
+
+
+class Command(TypedDict):
+    """A command of a session's history. `exit_code`: None while it runs, and where a shell did not report it."""
+
+    n: int
+    command: list[str] | None
+    cwd: str | None
+    started: Moment | None
+    duration: float | None
+    exit_code: int | None
+    output_bytes: int | None
+
+
+class CommandOutput(Command):
+    """A command with what it wrote, escape sequences included."""
+
+    output: bytes
+
+
+class Condition(TypedDict):
+    """The condition that ended a wait: exit, prompt, waiting, idle or for. `match`: the text, or what is asked."""
+
+    met: str
+    match: str | None
+    exit_code: int | None
+    position: int | None
+
+
+# -- events
+
+
+class Event(TypedDict, total=False):
+    """Something that happened to a session. `seq` counts from 1 for each session; other keys depend on `event`.
+
+    `begun` and `note` stand alone, in the stream of all sessions: the moment from which it counts, and a line for the
+    person.
+    """
+
+    seq: int
+    ts: str
+    host: str | None
+    event: str
+    session: str
+    id: str
+    begun: str
+    note: str
+    count: int
+    client: int
+    tty: str
+    columns: int
+    rows: int
+    reason: str | None
+    command: str | list[str]
+    exit_code: int | None
+    signal: int | None
+    duration: float | None
+    title: str
+    text: str
+    name: str
+    state: str
+    why: str | None
+    question: str | None
+    typed: bool
+    n: int
+
+
+class RemoteLog(TypedDict):
+    """The log of what happened with remotes: its file, and its events."""
+
+    path: str
+    events: list[dict[str, object]]
+
+
+# -- what a session shows
+
+
+class ScreenText(TypedDict):
+    """The visible rows as text, whole and by line."""
+
+    text: str
+    lines: list[str]
+
+
+class Picture(TypedDict):
+    """The screen as an SVG or HTML document."""
+
+    text: str
+
+
+class _Hit(TypedDict):
+    session: str
+    line: int
+    text: str
+    before: list[str]
+    after: list[str]
+    command: list[str] | None
+    started: Moment | None
+
+
+class Hit(_Hit, total=False):
+    """A line that `--grep` found; `line` counts from 1 among those that are kept."""
+
+    host: str | None
+
+
+class Hits(TypedDict):
+    """What `--grep` found on one machine, and by name what kept it from searching a session."""
+
+    hits: list[Hit]
+    failed: dict[str, ErrorFacts]
+
+
+# -- upkeep
+
+
+class _Leftover(TypedDict):
+    kind: str
+    what: str
+    age: int
+    pid: int | None
+
+
+class LeftoverFacts(_Leftover, total=False):
+    """What `--sweep` clears. `age`: seconds since it was used; `left`: why it was not cleared."""
+
+    cleared: bool
+    left: str
+    error: ErrorFacts | PrintedError
+
+
+class Swept(TypedDict):
+    """What `--sweep --json` prints of one machine."""
+
+    ok: bool
+    host: str | None
+    dry_run: bool
+    pieces: list[LeftoverFacts]
+
+
+class Finding(TypedDict):
+    """What `--doctor` found. `state`: ok, warning or error."""
+
+    check: str
+    state: str
+    message: str
+    remedy: str | None

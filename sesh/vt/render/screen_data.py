@@ -1,0 +1,56 @@
+"""The types of a screen as data, as `--screen --format json` prints it and pictures are drawn from it."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class _Cursor(TypedDict):
+    row: int
+    column: int
+    visible: bool
+
+
+class Cursor(_Cursor, total=False):
+    """The cursor: row and column from 0. `style`: the number of DECSCUSR, 0 for the terminal's own."""
+
+    style: int
+
+
+class _Run(TypedDict):
+    column: int
+    width: int
+    text: str
+
+
+class Run(_Run, total=False):
+    """Cells beside each other that look alike. A colour is a number from 0 to 255, or `#rrggbb`."""
+
+    fg: int | str
+    bg: int | str
+    bold: bool
+    dim: bool
+    italic: bool
+    underline: str
+    underline_colour: int | str
+    strike: bool
+    reverse: bool
+    blink: bool
+    conceal: bool
+    overline: bool
+    link: str
+
+
+class _Screen(TypedDict):
+    columns: int
+    rows: int
+    cursor: Cursor
+    title: str
+    colours: dict[str, str]
+    cells: list[list[Run]]
+
+
+class Screen(_Screen, total=False):
+    """The visible rows as runs of cells. `colours`: those that the program has changed, as it wrote them."""
+
+    alternate: bool
