@@ -16,7 +16,7 @@ from sesh.client.outcome import AttachOptions, Outcome
 from sesh.client.polling import Poller
 from sesh.client.terminal import EXIT_SIGNALS
 from sesh.client.unacknowledged_input import UnacknowledgedInput
-from sesh.errors import Unreachable
+from sesh.errors import Unreachable, silent_daemon
 from sesh.keepalive import Keepalive
 from sesh.lean import deque, signal
 
@@ -298,9 +298,7 @@ class Attachment:
             self._outcome = self._outcome or self._ending or Outcome("detached", self.name, self.host)
         if self._welcome_by and now >= self._welcome_by and self._outcome is None and not self._leave_by:
             if not self._resuming:
-                raise Unreachable(
-                    f"the daemon of {self.name} does not answer", hint=f"`$sesh --status {self.name}` shows its pid"
-                )
+                raise silent_daemon(self.name)
             self._end(Outcome("lost", self.name, self.host, reason="silent"))
         if self.keepalive.due and now >= self.keepalive.due:
             self._send(protocol.frame(protocol.PING))

@@ -228,6 +228,16 @@ class Silent(Unreachable):
     """The session's daemon lives and does not answer: it is stopped, or stuck."""
 
 
+def silent_host(host: str) -> Unreachable:
+    """The error for a host that does not answer."""
+    return Unreachable(f"{host} does not answer")
+
+
+def silent_daemon(name: str) -> Silent:
+    """The error for a daemon that does not answer."""
+    return Silent(f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` shows its pid")
+
+
 class Unknown(Unreachable):
     """It has begun, or may have, and nobody hears how it ended."""
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import time
 
+from sesh.errors import LoginRefused, TimedOut, Unreachable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar
+
+    Value = TypeVar("Value")
 
 PING_AFTER, LOST_AFTER = 4.0, 12.0
 """Seconds of silence before a ping, and before the link counts as lost: the user hears of it within 15 s."""
@@ -58,3 +63,31 @@ class Backoff:
         while True:
             pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_PAUSE)
             yield pause * (1 + os.urandom(1)[0] / 1024)  # many clients of one host shall not all come at once
+
+    def retry(
+        self,
+        attempt: Callable[[], Value],
+        host: str,
+        *,
+        deadline: float | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Value:
+        """What `attempt` returns, which is made after one pause after the other until the host answers.
+
+        `deadline`: for all of them (monotonic); `sleep`: what waits, which may raise what ends the waiting. Raises
+        TimedOut past the deadline, LoginRefused if a person has to log in, and what else the attempt raises.
+        """
+        for pause in self.pauses():
+            left = pause if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                break
+            sleep(min(pause, left))
+            try:
+                value = attempt()
+            except LoginRefused:
+                raise
+            except (Unreachable, TimedOut):
+                continue
+            self.opened()
+            return value
+        raise TimedOut(f"timed out: @{host} is still unreachable")

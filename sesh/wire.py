@@ -10,7 +10,17 @@ import time
 
 from sesh import gate, paths, platform, protocol
 from sesh.about import __version__
-from sesh.errors import ExitCode, Lost, ProtocolError, Refused, Silent, TimedOut, Unknown, Unreachable, rebuild
+from sesh.errors import (
+    ExitCode,
+    Lost,
+    ProtocolError,
+    Refused,
+    TimedOut,
+    Unknown,
+    Unreachable,
+    rebuild,
+    silent_daemon,
+)
 from sesh.lean import socket
 
 TYPE_CHECKING = False
@@ -319,12 +329,10 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
             raise
         except TimedOut:
             opened.close()
-            raise Silent(
-                f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` shows its pid"
-            ) from None
+            raise silent_daemon(name) from None
         opened.close()
         if time.monotonic() > deadline:
-            raise Silent(f"the daemon of {name} does not answer", hint=f"`$sesh --status {name}` shows its pid")
+            raise silent_daemon(name)
         time.sleep(0.01)  # its backlog is full for the moment; there is no event to wait for
 
 

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 
 from sesh import gate, protocol, wire
 from sesh.about import CALLED, DISTRIBUTION, PROGRAM
-from sesh.errors import Lost, NotDeployed, SeshError, TimedOut, Unreachable
+from sesh.errors import Lost, NotDeployed, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import printable
 from sesh.remote.ssh import master, ssh
 
@@ -228,7 +228,7 @@ class Link(wire.Connection):
         except TimedOut as error:
             if early:
                 _swallowing.add(self.destination.host)
-            raise Unreachable(f"{self.destination.host} does not answer") from error
+            raise silent_host(self.destination.host) from error
 
     def _skip_login_output(self, deadline: float) -> None:
         """Skip what login files print, up to the bridge's first bytes."""
@@ -411,4 +411,4 @@ def request(
         try:
             return link.request(verb, deadline=deadline, **arguments)[0]
         except TimedOut as error:
-            raise Unreachable(f"{destination.host} does not answer") from error
+            raise silent_host(destination.host) from error

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from sesh import paths, programs
-from sesh.errors import LoginRefused, Refused, Unreachable
+from sesh.errors import LoginRefused, Refused, Unreachable, silent_host
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination, program
 
@@ -204,7 +204,7 @@ def _run_ssh(destination: Destination, stderr: IO[bytes], ask: bool, deadline: f
     try:
         return process.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired as error:
-        raise Unreachable(f"{destination.host} does not answer") from error
+        raise silent_host(destination.host) from error
     finally:
         if process.poll() is None:
             _kill(process.pid, group=not ask)
@@ -227,7 +227,7 @@ def _open_by_autossh(destination: Destination, stderr: IO[bytes], deadline: floa
         if time.monotonic() >= deadline:
             _kill(pid, group=True)
             os.waitpid(pid, 0)
-            raise Unreachable(f"{destination.host} does not answer")
+            raise silent_host(destination.host)
         time.sleep(0.05)
     return True
 

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from sesh import programs
-from sesh.errors import ProtocolError, Refused, Unreachable
+from sesh.errors import ProtocolError, Refused, silent_host
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.exchange import exchange
 from sesh.remote.sync import fingerprint
@@ -104,7 +104,7 @@ class Push:
             done = self._run_script("\n".join([*lines, ""]))
         except TimeoutError as error:
             master.close(self.destination)
-            raise Unreachable(f"{self.destination.host} does not answer") from error
+            raise silent_host(self.destination.host) from error
         finally:
             if marker:
                 os.unlink(os.path.join(self.top, marker))

@@ -7,7 +7,15 @@ import select
 import time
 
 from sesh.about import CALLED
-from sesh.errors import InternalError, LocalFault, LoginRefused, NotFound, Refused, SeshError, TimedOut, Unreachable
+from sesh.errors import (
+    InternalError,
+    LocalFault,
+    NotFound,
+    Refused,
+    SeshError,
+    Unreachable,
+    silent_host,
+)
 from sesh.reach import calls
 from sesh.reach.caller import Caller
 
@@ -175,7 +183,7 @@ def summaries(caller: Caller, words: list[str]) -> Iterator[Answer]:
                 caller.note(remark)
             yield word, answer
     for word in asking.given_up():
-        yield word, Unreachable(f"{word} does not answer")
+        yield word, silent_host(word)
 
 
 class Found:
@@ -232,18 +240,17 @@ def _waited(caller: Caller, name: str, word: str, seen: float) -> str | None:
     if not answer:
         raise Refused("nothing was done")
     caller.note(f"waiting for @{word}; Ctrl-C stops")
-    for pause in Backoff().pauses():
-        time.sleep(pause)
+
+    def attempt() -> list[Summary]:
         try:
-            rows = sessions_of(_Listener(caller), word, time.monotonic() + _WAITED)
-        except LoginRefused:
-            raise
-        except (Unreachable, TimedOut, LocalFault):
-            continue
-        if name in [each.get("name") for each in rows]:
-            return word
-        caller.note(f"@{word} answers, and has no {name} any more")
-        break
+            return sessions_of(_Listener(caller), word, time.monotonic() + _WAITED)
+        except LocalFault as fault:
+            raise Unreachable(str(fault)) from fault
+
+    rows = Backoff().retry(attempt, word)
+    if name in [each.get("name") for each in rows]:
+        return word
+    caller.note(f"@{word} answers, and has no {name} any more")
     return None
 
 

@@ -10,7 +10,7 @@ import time
 
 from sesh import gate, protocol, wire
 from sesh.about import CALLED
-from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, rebuild
+from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, rebuild, silent_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def heard(through: Link, deadline: float | None = None) -> Iterator[tuple[int, b
         except TimedOut:
             now = time.monotonic()
             if deadline is not None and now >= deadline:
-                raise Unreachable(f"{through.destination.host} does not answer") from None
+                raise silent_host(through.destination.host) from None
             if now >= keepalive.due and not keepalive.check(now):
                 raise lost from None
             try:

@@ -7,7 +7,7 @@ import time
 
 from sesh import gate, paths, wire, wording
 from sesh.about import CALLED
-from sesh.errors import Exists, InvalidName, NotFound, Refused, Silent, TimedOut, UsageError
+from sesh.errors import Exists, InvalidName, NotFound, Refused, Silent, TimedOut, UsageError, silent_daemon
 from sesh.names import check_name, is_name, printable
 from sesh.store import listing, records
 
@@ -113,8 +113,7 @@ def welcomed(connection: wire.Connection, name: str, deadline: float | None = No
     except TimedOut as error:
         if error.answered or (deadline is not None and time.monotonic() >= deadline):
             raise
-        hint = f"`$sesh --status {name}` shows its pid"
-        raise Silent(f"the daemon of {name} does not answer", hint=hint) from None
+        raise silent_daemon(name) from None
 
 
 def described(answer: dict[str, Any]) -> Summary:

@@ -305,23 +305,15 @@ class RemoteRoute(Route):
     def _back(self, session_id: str, since: int, heard: float) -> Link:
         host, name = str(self.host), self._name
         self._caller.note(f"lost the link to @{host}; {name} keeps running, reconnecting")
-        for pause in self._backoff.pauses():
-            left = pause if self.deadline is None else self.deadline - time.monotonic()
-            if left <= 0:
-                raise TimedOut(f"timed out: @{host} is still unreachable")
-            self.sleep(min(pause, left))
-            try:
-                self._link = back(self._caller, name, host, session_id, since, heard, self.deadline)
-            except LoginRefused:
-                raise
-            except (Unreachable, TimedOut):
-                continue
-            self._backoff.opened()
-            self._name = self._link.session_name
-            renamed = f"; {name} is now called {self._name}" if self._name != name else ""
-            self._caller.note(f"reconnected to @{host}{renamed}")
-            return self._link
-        raise Unreachable(f"@{host} is still unreachable", hint=f"to wait again: {CALLED} @{host} --wait {name} --exit")
+
+        def attempt() -> Link:
+            return back(self._caller, name, host, session_id, since, heard, self.deadline)
+
+        self._link = self._backoff.retry(attempt, host, deadline=self.deadline, sleep=self.sleep)
+        self._name = self._link.session_name
+        renamed = f"; {name} is now called {self._name}" if self._name != name else ""
+        self._caller.note(f"reconnected to @{host}{renamed}")
+        return self._link
 
 
 def _session_id(connection: Connection) -> str:
@@ -384,21 +376,7 @@ def _interruptibly(
 
 
 def reopened(caller: Caller, destination: Destination, backoff: Backoff, deadline: float | None = None) -> Link:
-    """A link in the place of one that was lost, tried for until it stands.
-
-    Raises TimedOut past the deadline, LoginRefused where a person has to log in.
-    """
-    for pause in backoff.pauses():
-        left = pause if deadline is None else deadline - time.monotonic()
-        if left <= 0:
-            raise TimedOut(f"timed out: @{destination.host} is still unreachable")
-        time.sleep(min(pause, left))
-        try:
-            through = _instead(caller, destination, ask=False, deadline=deadline)
-        except LoginRefused:
-            raise
-        except (Unreachable, TimedOut):
-            continue
-        backoff.opened()
-        return through
-    raise Unreachable(f"@{destination.host} is still unreachable", hint=f"check with: {CALLED} @{destination.host}")
+    """A link in the place of one that was lost. Raises as `Backoff.retry` does."""
+    return backoff.retry(
+        lambda: _instead(caller, destination, ask=False, deadline=deadline), destination.host, deadline=deadline
+    )
