@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
     from sesh.daemon.waits import Waits
-    from sesh.schema import Event, Foreground, Outcome, Record, Status, Summary
+    from sesh.schema import CheckpointHeader, Event, Facts, Foreground, Outcome, Record, Status, Summary
 
 MAX_TITLE = 1024
 ANSWER_TIME = 0.01
@@ -57,7 +57,7 @@ MAX_HISTORY = 32 << 10
 class Session:
     """`facts` is plain data: name, id, command and so on. Parts that few sessions need are made at their first use."""
 
-    def __init__(self, facts: dict[str, Any], size: Size, pty: Pty | None) -> None:
+    def __init__(self, facts: Facts, size: Size, pty: Pty | None) -> None:
         self.facts = facts
         self.timers = Timers()
         self.faults = FaultLog()
@@ -345,7 +345,7 @@ class Session:
         if os.path.islink(link):
             os.unlink(link)
 
-    def _checkpoint_header(self) -> dict[str, Any]:
+    def _checkpoint_header(self) -> CheckpointHeader:
         running_here = platform.LINUX and self.running
         return {
             "written": timestamp(time.time()),
@@ -496,8 +496,8 @@ class Session:
 
     def change(self, **facts: Any) -> None:
         """Changes facts and their record, or neither. Raises Refused where the record cannot be written."""
-        before = {key: self.facts[key] for key in facts}
-        self.facts.update(facts)
+        before: Facts = {**self.facts}
+        self.facts.update(facts)  # type: ignore[typeddict-item]
         try:
             self.write_record(durable=True)
         except OSError as error:

@@ -9,7 +9,7 @@ named `_X` holds the keys that are always there, `X` adds those that may be miss
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 Moment = str
 
@@ -159,6 +159,39 @@ class Record(TypedDict, total=False):
     ended: Moment | None
     version: str
     found_lost: bool
+
+
+class Facts(TypedDict):
+    """What a daemon knows of its session beside the program's state; `created` and `deadline`: seconds since 1970.
+
+    `persist`: checkpoints are written, and it is kept when it ends unseen, as `outlive` says (never, failed, always).
+    """
+
+    name: str
+    id: str
+    created: float
+    directory: str
+    command: list[str]
+    labels: dict[str, str]
+    keep: bool
+    job: bool
+    shell: bool
+    persist: bool
+    outlive: str | None
+    deadline: float | None
+    pid: int
+
+
+class CheckpointHeader(TypedDict, total=False):
+    """The first line of a checkpoint. `model`: the sizes at which its bytes are shown."""
+
+    format: int
+    written: Moment
+    last_activity: Moment
+    cwd: str
+    title: str
+    history: list[RunFacts]
+    model: dict[str, Any]
 
 
 class Spec(TypedDict, total=False):

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.pty.syscalls import Foreground
-    from sesh.schema import StandingFacts
+    from sesh.schema import Facts, StandingFacts
 
     class Owner(Protocol):
         """The session, as far as its activity needs it."""
 
-        facts: dict[str, Any]
+        facts: Facts
         pump: Pump
         timers: Timers
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from sesh.daemon.loop.fault_log import FaultLog
+    from sesh.schema import Facts
 
 KINDS = {
     "bell": "on_bell",
@@ -39,7 +40,7 @@ _LONGEST = 1024
 class Hooks:
     """The hooks of one session: those that run, and how many may start. `attached` counts the clients."""
 
-    def __init__(self, facts: Mapping[str, Any], faults: FaultLog, attached: Callable[[], int]) -> None:
+    def __init__(self, facts: Facts, faults: FaultLog, attached: Callable[[], int]) -> None:
         self._facts, self._faults, self._attached = facts, faults, attached
         self._running: dict[int, str] = {}
         self._left, self._counted_at = float(BURST), time.monotonic()

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from sesh.daemon.activity.hooks import Hooks
     from sesh.daemon.clients.registry import Clients
     from sesh.daemon.loop.timers import Timers
+    from sesh.schema import Facts
 
     class Owner(Protocol):
         """The session."""
 
-        facts: dict[str, Any]
+        facts: Facts
         clients: Clients
         timers: Timers
         ended_on_request: bool

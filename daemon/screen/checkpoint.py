@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.daemon.loop.timers import Timers
+    from sesh.schema import CheckpointHeader
     from sesh.vt.emulator import Emulator
 
 QUIET = 1.0
@@ -41,7 +42,7 @@ class Checkpointer:
     """Writes the checkpoints of session `session_id`. `header` gives what is written beside the screen."""
 
     def __init__(
-        self, session_id: str, log: OutputLog, model: Model, timers: Timers, header: Callable[[], dict[str, Any]]
+        self, session_id: str, log: OutputLog, model: Model, timers: Timers, header: Callable[[], CheckpointHeader]
     ) -> None:
         self._id, self._log, self._model, self._timers, self._header = session_id, log, model, timers, header
         self._written_at = time.monotonic()
@@ -113,7 +114,7 @@ def _sizes(model: dict[str, Any], start: int) -> dict[str, object]:
     return {**model, "born": before[-1] if before else model["born"], "resizes": after}
 
 
-def emulator(header: checkpoints.Header, data: bytes) -> Emulator:
+def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
     """The emulator that a checkpoint describes. Raises ValueError where the checkpoint makes no sense."""
     log = OutputLog()
     log.restore(0, data)

@@ -18,13 +18,13 @@ from sesh.errors import SeshError, rebuild
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.shell.run import Run
-    from sesh.schema import RunFacts
+    from sesh.schema import Facts, RunFacts
 
     Begun = tuple[int, float, float, str | None, str]
 
@@ -160,7 +160,7 @@ class CommandMarks:
 
     def __init__(
         self,
-        facts: Mapping[str, Any],
+        facts: Facts,
         pump: Pump,
         history: History,
         emit: Callable[..., None],

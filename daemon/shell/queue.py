@@ -21,14 +21,14 @@ from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Sequence
 
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.shell.history import History
     from sesh.daemon.shell.shells import Shell
+    from sesh.schema import Facts
 
 MAX_RUNS = 100
 """Runs that may wait."""
@@ -56,9 +56,7 @@ JUST_NOW = 1.0
 class RunQueue:
     """The runs that wait, the one under way, and the filter for their marks. `emit` reports an event."""
 
-    def __init__(
-        self, facts: Mapping[str, Any], pump: Pump, timers: Timers, history: History, emit: Callable[..., None]
-    ) -> None:
+    def __init__(self, facts: Facts, pump: Pump, timers: Timers, history: History, emit: Callable[..., None]) -> None:
         self._facts, self._pump, self._emit = facts, pump, emit
         self.timers, self.history = timers, history
         self.queue: deque[Run] = deque()

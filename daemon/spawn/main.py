@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sesh.daemon.clients.listener import Listener
     from sesh.daemon.server import Reload
     from sesh.daemon.session import Session
-    from sesh.schema import LaunchSpec
+    from sesh.schema import Facts, LaunchSpec
 
 
 _SPEC_TIMEOUT = 10.0
@@ -209,7 +209,7 @@ def _start_session(spec: LaunchSpec) -> Session:
     finally:
         if inbound >= 0:
             os.close(inbound)
-    facts = {
+    facts: Facts = {
         "name": spec["name"],
         "id": number,
         "created": created,

@@ -17,7 +17,9 @@ from sesh.store import listing
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
+    from typing import TypedDict
+
+    from typing_extensions import Unpack
 
     from sesh.cli.invocation import Invocation
     from sesh.client.attach import AttachOptions, Outcome
@@ -29,6 +31,18 @@ if TYPE_CHECKING:
     from sesh.wire import Connection
 
     Started = Callable[[Callable[[], None]], None]
+
+    class ViewWords(TypedDict, total=False):
+        """The attach options of the command line."""
+
+        join: bool
+        replace: bool
+        read_only: bool
+        replay: bool
+        no_replay: bool
+        no_detach_key: bool
+        predict: str | None
+
 
 _DETACH_KEY = "C-\\"
 _WITHOUT_TITLE = ("", "dumb", "linux")
@@ -107,7 +121,12 @@ def detach_key(cli: Invocation) -> DetachKey | None:
 
 
 def go(
-    cli: Invocation, places: Sequence[str] = (), *, env: Sequence[str] = (), label: Sequence[str] = (), **view: Any
+    cli: Invocation,
+    places: Sequence[str] = (),
+    *,
+    env: Sequence[str] = (),
+    label: Sequence[str] = (),
+    **view: Unpack[ViewWords],
 ) -> int:
     """`sesh`, `sesh NAME [DIR] [-- CMD…]` and `sesh -`: the list; or attach, having created what was not there."""
     if not places:
@@ -219,7 +238,7 @@ def _suggested(name: str, directory: str | None) -> tuple[str, str]:
     return "", ""
 
 
-def attach(cli: Invocation, name: str, **view: Any) -> int:
+def attach(cli: Invocation, name: str, **view: Unpack[ViewWords]) -> int:
     """`--attach NAME`: attach to what is there. Raises NotFound."""
     how = View(**view)
     if name == "-":
@@ -253,7 +272,7 @@ def new(
     asks: bool = True,
     env: Sequence[str] = (),
     label: Sequence[str] = (),
-    **view: Any,
+    **view: Unpack[ViewWords],
 ) -> int:
     """`--new [NAME] [DIR] [-d] [-- CMD…]`: a session that was not there. With `--json` it does not attach.
 

@@ -17,8 +17,10 @@ from sesh.store import listing
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
+    from typing_extensions import Unpack
+
+    from sesh.cli.attach import ViewWords
     from sesh.cli.invocation import Invocation
     from sesh.schema import Summary
 
@@ -28,7 +30,7 @@ _PATIENCE = 2.0
 """Seconds that hosts have to answer."""
 
 
-def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Any) -> int:
+def next_(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
     """`--next [--label K=V]… [OPTIONS]`: the exit code is that of attaching.
 
     Raises Refused without a terminal, NotFound where no session waits.

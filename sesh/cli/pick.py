@@ -10,12 +10,14 @@ from sesh.names import check_label
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
+    from typing_extensions import Unpack
+
+    from sesh.cli.attach import ViewWords
     from sesh.cli.invocation import Invocation
 
 
-def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Any) -> int:
+def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords]) -> int:
     """`--pick [--label K=V]… [OPTIONS]`: attaches to the session that is chosen; the exit code is that of attaching.
 
     1 where nothing is chosen. Raises Refused without a terminal, NotFound where there is nothing to choose from.
@@ -37,5 +39,4 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Any) -> int:
     cli.caller.host = host
     if host is None and name in running:
         return attach.attach_to(cli, name, attach.View(**view))
-    options: dict[str, Any] = {**view}
-    return attach.go(cli, [name], **options)
+    return attach.go(cli, [name], **view)

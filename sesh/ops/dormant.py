@@ -16,10 +16,8 @@ from sesh.store import checkpoints, records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.reach.caller import Caller
-    from sesh.schema import LaunchSpec, Summary
+    from sesh.schema import LaunchSpec, RunFacts, Summary
     from sesh.vt.emulator import Emulator
     from sesh.wire import Connection
 
@@ -63,7 +61,7 @@ def _kept(name: str) -> Emulator | None:
         return None
 
 
-def history(name: str) -> list[dict[str, Any]]:
+def history(name: str) -> list[RunFacts]:
     """The newest commands that were run in it, without their output."""
     header = checkpoints.header((records.read(name) or {}).get("id"))
     return [each for each in header.get("history") or () if isinstance(each.get("n"), int)]

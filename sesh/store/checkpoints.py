@@ -16,9 +16,7 @@ from sesh.store import records, shapes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    Header = dict[str, Any]
+    from sesh.schema import CheckpointHeader
 
 FORMAT = 1
 LARGEST = 1 << 20
@@ -28,17 +26,17 @@ _SHAPE = {"written": shapes.line, "last_activity": shapes.line, "cwd": shapes.li
           "model": shapes.table, "history": shapes.every(shapes.has(shapes.RUN))}  # fmt: skip
 
 
-def write(number: str, header: Header, data: bytes) -> None:
+def write(number: str, header: CheckpointHeader, data: bytes) -> None:
     """Puts the checkpoint of session `number` (its id) in place, in one step. Raises OSError."""
     paths.write_whole(records.checkpoint_path(number), protocol.encode({"format": FORMAT, **header}) + b"\n" + data)
 
 
-def read(number: object) -> tuple[Header, bytes] | None:
+def read(number: object) -> tuple[CheckpointHeader, bytes] | None:
     """The checkpoint of a session, None where there is none. Raises Refused for a foreign file, and a damaged one."""
     return _read(number, LARGEST)
 
 
-def _read(number: object, most: int) -> tuple[Header, bytes] | None:
+def _read(number: object, most: int) -> tuple[CheckpointHeader, bytes] | None:
     """The same with at most so many bytes, and some more."""
     if not (isinstance(number, str) and shapes.identifier(number)):
         return None
@@ -47,11 +45,11 @@ def _read(number: object, most: int) -> tuple[Header, bytes] | None:
     if content is None:
         return None
     first, _, data = content.partition(b"\n")
-    found = shapes.parse(path, first, _SHAPE)
+    found: CheckpointHeader = shapes.parse(path, first, _SHAPE)  # type: ignore[assignment]  # of that shape
     return (found, data) if found.get("format") == FORMAT else None
 
 
-def header(number: object) -> Header:
+def header(number: object) -> CheckpointHeader:
     """What a checkpoint says of itself; empty where there is none that can be read."""
     try:
         found = _read(number, 0)
