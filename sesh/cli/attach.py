@@ -194,18 +194,20 @@ def _lead(
     entered: Callable[[Target], Entered],
     *,
     there: Callable[[Target], bool],
+    creates: bool = False,
     syncs: bool = True,
 ) -> int:
     """Leads this terminal into the session that `entered` answers, here or on a host; the exit code.
 
-    `there`: whether NAME exists, for who has no terminal. `syncs`: files are pushed to the host before.
+    `there`: whether NAME exists, for who has no terminal. `creates`: a session that was not there. `syncs`: files are
+    pushed to the host before.
     """
     target = cli.target
     if not printing.on_terminal():
         needs_terminal(name, there=there(target))
     options = how.options(cli)
     here = listing.current()
-    if cli.host is None and here is not None and here["name"] == name:
+    if not creates and cli.host is None and here is not None and here["name"] == name:
         return already(cli, name)
     check_switch(here, how, cli.host, name)
     if syncs:
@@ -300,6 +302,7 @@ def new(
         how,
         entered,
         there=lambda target: target.host is not None and target.call(sessions.there, name=name or "NAME"),
+        creates=True,
         syncs=not view.get("join"),
     )
 
