@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sesh.client.wake import Wake
     from sesh.errors import LoginRefused
     from sesh.keepalive import Backoff
+    from sesh.schema import Welcome
     from sesh.wire import Connection
 
 _READ_SIZE, _FLOOD_READ_SIZE = 16 << 10, 32 << 10  # larger buffers only in a flood: allocating them takes time
@@ -119,7 +120,7 @@ class Attachment:
         os.set_blocking(connection.outbound, False)
 
     @property
-    def welcome(self) -> dict[str, Any]:
+    def welcome(self) -> Welcome:
         """The daemon's WELCOME, empty until it has come."""
         return self.connection.welcome
 

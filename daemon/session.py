@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
     from sesh.daemon.waits import Waits
-    from sesh.schema import CheckpointHeader, Event, Facts, Foreground, Outcome, Record, Status, Summary
+    from sesh.schema import CheckpointHeader, Event, Facts, Foreground, Outcome, Record, Status, Summary, Welcome
 
 MAX_TITLE = 1024
 ANSWER_TIME = 0.01
@@ -212,7 +212,7 @@ class Session:
 
     # -- its clients
 
-    def welcome(self) -> dict[str, Any]:
+    def welcome(self) -> Welcome:
         """What WELCOME says about the session."""
         return {
             "id": self.facts["id"],

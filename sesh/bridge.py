@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from sesh.reach.caller import Answers
     from sesh.reach.op import Op
-    from sesh.schema import Status
+    from sesh.schema import Status, Welcome
 
     Led = tuple[dict[str, Any], bytes, wire.Connection | None]
 
@@ -142,7 +142,7 @@ def _welcome(near: wire.Connection) -> Origin:
     while kind != protocol.HELLO:
         kind, payload = near.receive()
     described = protocol.parse(payload).get("near")
-    facts: dict[str, Any] = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home()}
+    facts: Welcome = {"protocol": protocol.PROTOCOL, "version": __version__, "home": paths.home()}
     facts["can"] = ["session_id", "op", "begun"]
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
@@ -338,7 +338,7 @@ def _connected(name: str, session_id: str, *, passing: bool) -> Led:
 def _status(name: str) -> Status | None:
     """What a session says of itself; None if there is none."""
     try:
-        status: Status = wire.ask(name, "status")[0]["session"]
+        status: Status = wire.ask(name, "status")[0]["session"]  # type: ignore[assignment]  # all of it
     except NotFound:
         return None
     return status

@@ -31,7 +31,7 @@ from sesh.about import CALLED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.schema import ErrorFacts
+    from sesh.schema import ErrorFacts, JobResult
 
 
 class ExitCode:
@@ -147,9 +147,11 @@ class NotFound(SeshError):
 class Ended(NotFound):
     """The session has ended in the meantime: its `result`, and a job's `output`, were kept."""
 
-    def __init__(self, message: str, result: dict[str, object] | None = None, output: bytes = b"") -> None:
+    def __init__(self, message: str, result: JobResult | None = None, output: bytes = b"") -> None:
         super().__init__(message)
-        self.result, self.output = result or {}, output
+        nothing: JobResult = {}  # type: ignore[typeddict-item]
+        self.result = result or nothing
+        self.output = output
 
 
 class Exists(SeshError):

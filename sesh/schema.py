@@ -555,3 +555,82 @@ class Finding(TypedDict):
     state: str
     message: str
     remedy: str | None
+
+
+# -- the protocol
+
+
+class Hello(TypedDict, total=False):
+    """What a client says of itself first. `role`: attach, request or bridge."""
+
+    protocol: int
+    version: str
+    role: str
+    pid: int
+
+
+class Welcome(TypedDict, total=False):
+    """What a daemon, or the far end of a link, says of itself first. `can`: what it knows beyond its version."""
+
+    protocol: int
+    version: str
+    id: str
+    name: str
+    position: int
+    last_input: int
+    new: bool
+    events: int
+    can: list[str]
+    home: str
+    auth_sock: str
+
+
+class Answer(TypedDict, total=False):
+    """A RESPONSE: the `id` of its request, an `error`, or what the request is answered with.
+
+    `notes`: lines for the person, and whether each is shown again on the first screen. `question`: what the person has
+    to decide, with `answers` (letter, meaning), a `default` and text `above` it.
+    """
+
+    id: int
+    ok: bool
+    error: ErrorFacts
+    notes: list[tuple[str, bool]]
+    question: str
+    answers: list[tuple[str, str]]
+    default: str
+    above: str
+    session: Summary
+    name: str
+    session_id: str
+    result: JobResult
+    run: RunFacts
+    met: str
+    signal: int | None
+    reason: str | None
+    daemon_pid: int | None
+    lines: int
+    columns: int
+    open: bool
+    blank: int
+    column: int
+    alternate: bool
+    unfinished: str
+    cursor: bool | dict[str, int]
+    labels: dict[str, str]
+    clients: int
+    detached: int
+    received: int
+    switched: bool
+    done: int
+    exit_code: int | None
+    duration: float | None
+    timed_out: bool
+    truncated: bool
+    output_bytes: int
+    position: int | None
+    n: int
+    command: list[str]
+    cwd: str | None
+    started: float
+    key: str

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sesh.schema import Answer, Welcome
+
 _READ = 1 << 18
 LONGEST_POLL = 86_400_000.0
 """Milliseconds of one call of poll(2), which takes no more than 24 days."""
@@ -55,7 +57,7 @@ class Connection:
 
     def __init__(self, inbound: int, outbound: int) -> None:
         self.inbound, self.outbound = inbound, outbound
-        self.welcome: dict[str, Any] = {}
+        self.welcome: Welcome = {}
         self.carried = bytearray()
         """DATA that has come before the REQUEST which it belongs to, for the side that answers requests."""
         self.audience = -1
@@ -183,16 +185,16 @@ class Connection:
         """The decoder, with what has come of an unfinished frame."""
         return self._decoder
 
-    def message(self, kind: int, payload: bytes) -> dict[str, Any]:
-        """What a frame of the other side's says, checked at the gate. Raises ProtocolError."""
+    def message(self, kind: int, payload: bytes) -> Any:
+        """What a frame of the other side's says, of the type that its kind has in `schema`. Raises ProtocolError."""
         return gate.message(kind, payload, far=self.far)
 
-    def hello(self, role: str, deadline: float | None = None, **more: Any) -> dict[str, Any]:
+    def hello(self, role: str, deadline: float | None = None, **more: Any) -> Welcome:
         """Sends HELLO and returns the daemon's WELCOME. Raises ProtocolError where the versions do not fit."""
         self.send(greeting(role, **more), deadline)
         return self.expect_welcome(deadline)
 
-    def expect_welcome(self, deadline: float | None = None) -> dict[str, Any]:
+    def expect_welcome(self, deadline: float | None = None) -> Welcome:
         """Reads the WELCOME that answers a HELLO sent before."""
         while not self.accept(*self.receive(deadline)):
             continue
@@ -214,7 +216,7 @@ class Connection:
 
     def request(
         self, verb: str, data: bytes = b"", deadline: float | None = None, **words: Any
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> tuple[Answer, bytes]:
         """Has the daemon carry out a verb: its answer and the bytes that came with it.
 
         Raises the error that the daemon answered, those of `send` and `answer`, and Unknown where it has begun and does
@@ -225,7 +227,7 @@ class Connection:
         self.send(asking(verb, asked, data, **words), deadline)
         return self._outcome(verb, asked, deadline)
 
-    def _outcome(self, verb: str, asked: int, deadline: float | None) -> tuple[dict[str, Any], bytes]:
+    def _outcome(self, verb: str, asked: int, deadline: float | None) -> tuple[Answer, bytes]:
         try:
             return self.answer(asked, deadline)
         except (TimedOut, Unreachable) as error:
@@ -237,7 +239,7 @@ class Connection:
 
     def answer(
         self, asked: int, deadline: float | None = None, output: Callable[[int, bytes], None] | None = None
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> tuple[Answer, bytes]:
         """The answer to request number `asked`; `output` gets OUTPUT before it, other frames are passed over.
 
         Raises what `receive` raises. Past the deadline it is given up: then `begun` says whether it is, or may be,
@@ -263,7 +265,7 @@ class Connection:
 
     def _awaited(
         self, asked: int, deadline: float | None, output: Callable[[int, bytes], None] | None, carried: bytearray
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> tuple[Answer, bytes]:
         while True:
             kind, payload = self.receive(deadline)
             if kind == protocol.WELCOME:
@@ -275,16 +277,14 @@ class Connection:
             elif kind == protocol.BEGUN:
                 self.begun = protocol.split_number(payload)[0]
             elif kind == protocol.RESPONSE:
-                response = self.message(kind, payload)
+                response: Answer = self.message(kind, payload)
                 if response.get("id") == asked:
                     if "error" in response:
                         raise rebuild(response["error"])
                     return response, bytes(carried)
                 carried.clear()
 
-    def only(
-        self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
-    ) -> tuple[dict[str, Any], bytes]:
+    def only(self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
         """Has the daemon carry out one verb, HELLO and REQUEST in one write, and closes the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
@@ -390,9 +390,7 @@ def adopt(opened: socket.socket) -> Connection:
     return Connection(descriptor, descriptor)
 
 
-def ask(
-    name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
-) -> tuple[dict[str, Any], bytes]:
+def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
     """One verb to the daemon of `name` over a connection of its own. Raises as `connect` and `Connection.only` do."""
     return connect(name).only(verb, data, timeout=timeout, **words)
 

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from sesh.daemon.clients.relay import Relay
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.screen.size import Size
+    from sesh.schema import Welcome
 
     class Owner(Protocol):
         """What the session does about its clients."""
 
-        def welcome(self) -> dict[str, Any]:
+        def welcome(self) -> Welcome:
             """What WELCOME says about the session."""
 
         def missed_line(self) -> str:
@@ -70,7 +71,7 @@ class ClientHandler:
         else:
             self._attach(connection, hello, welcome)
 
-    def _attach(self, connection: Connection, hello: dict[str, Any], welcome: dict[str, Any]) -> None:
+    def _attach(self, connection: Connection, hello: dict[str, Any], welcome: Welcome) -> None:
         client = Client(connection, self._clients.next_number(), hello)
         for other in list(self._clients.all):
             if client.token and other.token == client.token:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sesh.keepalive import Keepalive
     from sesh.remote.ssh.destination import Destination
+    from sesh.schema import Answer, Welcome
 
 _OTHER = f"another {PROGRAM}: "
 BRIDGE_COMMAND = (
@@ -71,7 +72,7 @@ class Link(wire.Connection):
     ) -> None:
         super().__init__(inbound, outbound)
         self.destination = destination
-        self.remote_info: dict[str, Any] = {}
+        self.remote_info: Welcome = {}
         self.session_id = self.session_name = ""
         self.asked: bool | None = None
         """Whether somebody was asked to log in; None where no one logged in for this link, or it is not known."""
@@ -93,9 +94,7 @@ class Link(wire.Connection):
         """None: from another machine there is no way to this one's display, save what ssh forwards."""
         return None
 
-    def open_session(
-        self, verb: str, timeout: float = SESSION_TIMEOUT, **arguments: Any
-    ) -> tuple[dict[str, Any], bytes]:
+    def open_session(self, verb: str, timeout: float = SESSION_TIMEOUT, **arguments: Any) -> tuple[Answer, bytes]:
         """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
         It may answer with a `question` instead, for the user. Raises Lost where it does not answer in time, or the link
@@ -402,9 +401,7 @@ def drop_master(destination: Destination) -> None:
         master.close(destination)
 
 
-def request(
-    destination: Destination, verb: str, caller: dict[str, Any], *, timeout: float, **arguments: Any
-) -> dict[str, Any]:
+def request(destination: Destination, verb: str, caller: dict[str, Any], *, timeout: float, **arguments: Any) -> Answer:
     """One request to the sesh on a host, without any prompt, within so many seconds. Raises what it answers."""
     deadline = time.monotonic() + timeout
     with open_link(destination, caller, ask=False, timeout=timeout) as link:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sesh.reach.route import Route
     from sesh.reach.target import HostTarget, Target
     from sesh.remote.ssh.link import Link
-    from sesh.schema import Event, JobResult, RemoteLog
+    from sesh.schema import Answer, Event, RemoteLog
 
 _SCAN_INTERVAL = 1.0
 """Seconds between two looks for new sessions, where the kernel does not report them."""
@@ -75,17 +75,18 @@ def _next(connection: wire.Connection) -> Event | None:
         except Unreachable:
             raise DaemonDied(f"the daemon of {connection.welcome.get('name')} died") from None
         if kind == protocol.DATA:
-            event: Event = connection.message(kind, payload)  # type: ignore[assignment]  # which the gate has checked
+            event: Event = connection.message(kind, payload)
             return event
         if kind == protocol.RESPONSE:
-            if "error" in (answer := connection.message(kind, payload)):
+            answer: Answer = connection.message(kind, payload)
+            if "error" in answer:
                 raise rebuild(answer["error"])
             return None
 
 
 def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
     """What is known of the events of a session that ended while the link was down: how many, and the last one."""
-    result: JobResult = ended.result  # type: ignore[assignment]  # which the gate has checked
+    result = ended.result
     last, moment = result.get("events"), result.get("ended")
     if not isinstance(last, int) or not isinstance(moment, (int, float)):
         return
@@ -211,13 +212,14 @@ class _Following:
     def _events(self, connection: wire.Connection, frames: list[tuple[int, bytes]]) -> Iterator[Event]:
         for kind, payload in frames:
             if kind == protocol.DATA:
-                event: Event = connection.message(kind, payload)  # type: ignore[assignment]  # which the gate has checked
+                event: Event = connection.message(kind, payload)
                 if str(event.get("ts")) > self._begun:
                     event["id"] = connection.welcome["id"]
                     yield event
             elif kind == protocol.RESPONSE:
                 self._drop(connection.inbound)
-                if "error" in (answer := connection.message(kind, payload)):
+                answer: Answer = connection.message(kind, payload)
+                if "error" in answer:
                     raise rebuild(answer["error"])
                 return
 
@@ -298,10 +300,11 @@ def _streamed(through: Link, words: dict[str, Any]) -> Iterator[Event]:
     while True:
         kind, payload = through.receive()
         if kind == protocol.DATA:
-            event: Event = through.message(kind, payload)  # type: ignore[assignment]  # which the gate has checked
+            event: Event = through.message(kind, payload)
             yield event
         elif kind == protocol.RESPONSE:
-            if "error" in (answer := through.message(kind, payload)):
+            answer: Answer = through.message(kind, payload)
+            if "error" in answer:
                 raise rebuild(answer["error"])
             return
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sesh.reach.interrupts import Interrupts
     from sesh.reach.links import Reconnected, RemoteRoute
     from sesh.reach.target import Target
-    from sesh.schema import JobOutput, JobResult, JobSpec
+    from sesh.schema import Answer, JobOutput, JobResult, JobSpec
 
     Again = Callable[[wire.Connection, str, int, float], Reconnected]
 
@@ -225,7 +225,7 @@ class Waiter:
             elif kind == protocol.DATA:
                 gate.carry(self._retained, payload)
             elif kind == protocol.RESPONSE:
-                response = self._connection.message(kind, payload)
+                response: Answer = self._connection.message(kind, payload)
                 if response.get("id") == _FEED and self._forwarder is not None:
                     self._forwarder.answered(response)
                 elif response.get("id") != _WAIT:
@@ -320,8 +320,7 @@ def run(
 
 def _account(ended: Ended) -> JobResult:
     """How a job ended that is gone."""
-    result: JobResult = {**ended.result}  # type: ignore[typeddict-item]  # which the gate has checked
-    return result
+    return ended.result
 
 
 def _begin(
@@ -399,7 +398,7 @@ class StdinForwarder:
             except Unreachable:
                 return  # the job may have ended: what was said before the connection closed is still to be read
 
-    def answered(self, answer: dict[str, Any]) -> None:
+    def answered(self, answer: Answer) -> None:
         """The job has the chunk, or will have no more."""
         self._over = self._ends or answer.get("open") is not True
         self._at += len(self._chunk or b"")

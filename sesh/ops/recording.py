@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sesh.reach.caller import Caller
     from sesh.reach.route import Route
+    from sesh.schema import Answer
 
 _WAIT, _SUMMARY, _EVENTS = 1, 2, 3
 _ANSWER_TIMEOUT = 10.0
@@ -203,7 +204,7 @@ class Recording:
                 if event.get("event") == "resized" and "columns" in event and "rows" in event:
                     cast.resized(int(event["columns"]), int(event["rows"]))
             elif kind == protocol.RESPONSE and connection is self._output:
-                answer = connection.message(kind, payload)
+                answer: Answer = connection.message(kind, payload)
                 if "error" in answer:
                     raise rebuild(answer["error"])
                 if answer.get("id") == _WAIT:

@@ -32,12 +32,10 @@ if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.interrupts import Interrupts
     from sesh.reach.route import Route
-    from sesh.schema import Command, CommandOutput, RunFacts
+    from sesh.schema import Answer, Command, CommandOutput, RunFacts
 
-    Answer = tuple[RunFacts, bytes]
+    Ran = tuple[RunFacts, bytes]
     """A daemon's account of a command, and its output."""
-    Reply = tuple[dict[str, Any], bytes]
-    """What a daemon answers, as JSON and as data."""
     InterruptedBy = Callable[[Callable[[], None]], AbstractContextManager[object]]
 
 _GRACE, _FAR_GRACE = 0.5, 1.0
@@ -90,7 +88,7 @@ def run(
     wait: bool = True,
     live: LiveOutput | None = None,
     interrupted_by: InterruptedBy | None = None,
-) -> Answer:
+) -> Ran:
     """Has a session's shell run a command: the daemon's account of it, and its output.
 
     `words`: a single one is shell source, several are quoted. `timeout`: seconds, after which the command goes on
@@ -130,7 +128,7 @@ def _answered(
     deadline: float | None,
     live: LiveOutput | None,
     interrupted_by: InterruptedBy | None,
-) -> Answer:
+) -> Ran:
     """Waits for the answer, and interrupts the command meanwhile if that is wanted."""
     grace = _FAR_GRACE if connection.far else _GRACE
 
@@ -140,7 +138,7 @@ def _answered(
         except (TimedOut, Unreachable):
             return  # the answer is on its way, or never comes
 
-    def answer(late: float) -> Answer:
+    def answer(late: float) -> Ran:
         until = None if deadline is None else deadline + late
         try:
             facts, output = connection.answer(_RUN, until, output=None if live is None else live.take)
@@ -151,7 +149,7 @@ def _answered(
             if error.answered or connection.begun != _RUN or connection.given_up or late > grace:
                 raise
             return answer(_BEGUN_GRACE)
-        account: RunFacts = facts  # type: ignore[assignment]  # which the gate has checked
+        account: RunFacts = facts  # type: ignore[assignment]  # which has them
         return account, output
 
     if interrupted_by is None:
@@ -277,13 +275,13 @@ class _Request:
         message = f"the daemon of {name} died; the command's exit code is lost"
         return InternalError(message, exit_code=ExitCode.UNKNOWN)
 
-    def ended(self, name: str, ended: Ended) -> Answer:
+    def ended(self, name: str, ended: Ended) -> Ran:
         """The account of the command, if its session has ended with it. Raises InternalError."""
         last = ended.result.get("run")
         if not isinstance(last, dict) or last.get("key") != self._words.get("key"):
             message = f"{name} has ended; the command's result is lost"
             raise InternalError(message, exit_code=ExitCode.UNKNOWN)
-        facts: RunFacts = {**last, "output_lost": True}  # type: ignore[typeddict-item]  # which the gate has checked
+        facts: RunFacts = {**last, "output_lost": True}
         return facts, b""
 
 
@@ -306,7 +304,7 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
     return {**_dated({key: facts.get(key) for key in _FACTS}), "output": output}
 
 
-def _asked(name: str, number: int | None) -> Reply:
+def _asked(name: str, number: int | None) -> tuple[Answer, bytes]:
     """The daemon's answer, or what is kept of a job that has ended."""
     try:
         if find.ended(name) and not protocol.parse(find.ask(name, "history", n=None)[1])["commands"]:
@@ -319,7 +317,7 @@ def _asked(name: str, number: int | None) -> Reply:
         return kept
 
 
-def _kept_commands(name: str, number: int | None) -> Reply | None:
+def _kept_commands(name: str, number: int | None) -> tuple[Answer, bytes] | None:
     """What is kept of the commands of a dormant session; None if it is none. Raises NotFound for one's output."""
     if find.dormant(name) is None:
         return None
@@ -332,7 +330,7 @@ def _kept_commands(name: str, number: int | None) -> Reply | None:
     return {}, protocol.encode({"commands": dormant.history(name)})
 
 
-def _kept(name: str, number: int | None) -> Reply | None:
+def _kept(name: str, number: int | None) -> tuple[Answer, bytes] | None:
     """What is kept of a job, in the form of a daemon's answer; None if nothing is."""
     from sesh.store import results
 
@@ -341,9 +339,9 @@ def _kept(name: str, number: int | None) -> Reply | None:
         return None
     output = results.output(result).replace(b"\r\n", b"\n")
     duration = float(result.get("duration") or 0)
-    facts = {
+    facts: Answer = {
         "n": 1,
-        "command": result.get("command"),
+        "command": result.get("command") or [],
         "cwd": None,
         "started": max(0.0, float(result.get("ended") or 0) - duration),
         "duration": duration,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.route import Route
     from sesh.reach.target import Target
-    from sesh.schema import Overview, Picture, ScreenText, Status, Summary
+    from sesh.schema import Answer, Overview, Picture, ScreenText, Status, Summary
     from sesh.vt.lines import Line, LineReader
     from sesh.vt.render.screen_data import Screen
 
@@ -212,7 +212,7 @@ class Follower:
             elif kind == protocol.DATA:
                 gate.carry(carried, payload)
             elif kind == protocol.RESPONSE:
-                answer = connection.message(kind, payload)
+                answer: Answer = connection.message(kind, payload)
                 if "error" in answer:
                     raise rebuild(answer["error"])
                 if answer.get("id") == _WAIT and self._lines is not None:
@@ -234,7 +234,7 @@ class Follower:
             self._take(self._lines, position - len(ended.output), ended.output)
             self._take_rest(self._lines)
 
-    def _begin(self, answer: dict[str, Any], text: str) -> LineReader:
+    def _begin(self, answer: Answer, text: str) -> LineReader:
         """Writes the lines that are there. The last one, if the cursor stands on it, is yet to be finished."""
         if not answer.keys() >= _FOLLOWED:
             raise ProtocolError("this session's daemon is too old for -f; omit it, or reload the session")

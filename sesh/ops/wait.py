@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sesh.reach.caller import Caller
     from sesh.reach.route import Route
     from sesh.reach.target import Target
-    from sesh.schema import Condition
+    from sesh.schema import Answer, Condition
     from sesh.vt.lines import LineReader
 
 _GRACE = 0.5
@@ -121,7 +121,7 @@ def _met_exit(code: int | None, position: int | None) -> Condition:
     return {"met": "exit", "match": None, "exit_code": code or 0, "position": position}
 
 
-def _answered(route: Route, connection: wire.Connection, waiting: _Wait, words: dict[str, Any]) -> dict[str, Any]:
+def _answered(route: Route, connection: wire.Connection, waiting: _Wait, words: dict[str, Any]) -> Answer:
     """The daemon's answer, over as many connections as it takes; of a session that ended meanwhile its result."""
     while True:
         with connection:
@@ -132,7 +132,7 @@ def _answered(route: Route, connection: wire.Connection, waiting: _Wait, words: 
                     connection = route.reconnect(connection, waiting.position)
                 except Ended as ended:
                     waiting.search_rest(ended)
-                    return dict(ended.result)
+                    return {"exit_code": ended.result.get("exit_code"), "position": ended.result.get("position")}
 
 
 class _Wait:
@@ -150,7 +150,7 @@ class _Wait:
         """Up to where the output was searched."""
         return self._lines.position if self._lines is not None else self._head or 0
 
-    def until(self, connection: wire.Connection, words: dict[str, Any]) -> dict[str, Any]:
+    def until(self, connection: wire.Connection, words: dict[str, Any]) -> Answer:
         """The daemon's answer. Raises _Match, and TimedOut past the deadline (monotonic)."""
         deadline = self._deadline
         late = None if deadline is None else deadline + _GRACE
@@ -177,7 +177,7 @@ class _Wait:
                 position, data = protocol.split_number(payload)
                 self._search(position, data, columns)
             elif kind == protocol.RESPONSE:
-                answer = connection.message(kind, payload)
+                answer: Answer = connection.message(kind, payload)
                 if answer.get("id") == _WAIT:
                     if "error" in answer:
                         raise rebuild(answer["error"])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sesh.reach.caller import Caller
     from sesh.remote.ssh.link import Link
+    from sesh.schema import Answer
 
 _REQUEST = 1
 
@@ -83,7 +84,7 @@ def enter(
     *,
     session_id: str = "",
     deadline: float | None = None,
-) -> tuple[dict[str, Any], bytes]:
+) -> tuple[Answer, bytes]:
     """Has the other end of a link carry out an op that leads to a session: from then on its daemon is spoken to.
 
     Questions to the person are answered here. The answer names the session, or holds the `result` of one that began
@@ -122,7 +123,7 @@ def check_version(through: Link) -> None:
         )
 
 
-def show_notes(caller: Caller, answer: dict[str, Any]) -> None:
+def show_notes(caller: Caller, answer: Answer) -> None:
     """Shows what the other side noted."""
     for text, again in answer.get("notes") or []:
         caller.note(text)
@@ -130,7 +131,7 @@ def show_notes(caller: Caller, answer: dict[str, Any]) -> None:
             caller.remember(text)
 
 
-def answered(caller: Caller, question: dict[str, Any]) -> str:
+def answered(caller: Caller, question: Answer) -> str:
     """The person's answer to a question of the other side. Raises ProtocolError where it cannot be asked."""
     if not caller.can_ask:
         raise gate.malformed("RESPONSE", "asks a question, and was told that nobody can be asked")
@@ -179,7 +180,7 @@ def frames(name: str, data: dict[str, Any], *, asks: bool, answers: list[str]) -
     return wire.asking("op", _REQUEST, encoded(data), op=name, asks=asks, answers=answers)
 
 
-def checked(answer: dict[str, Any]) -> dict[str, Any]:
+def checked(answer: Answer) -> Answer:
     if "error" in answer:
         raise rebuild(answer["error"])
     return answer

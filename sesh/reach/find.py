@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.reach.caller import Caller
-    from sesh.schema import Summary
+    from sesh.schema import Answer, Summary, Welcome
 
 PATIENCE = 5.0
 """Seconds within which a daemon says WELCOME, whatever else it does."""
@@ -91,9 +91,7 @@ def required(name: str, deadline: float | None = None) -> wire.Connection:
     return found
 
 
-def ask(
-    name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any
-) -> tuple[dict[str, Any], bytes]:
+def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
     """One verb to a session that must be there, over a connection of its own."""
     deadline = None if timeout is None else time.monotonic() + timeout
     with required(name) as connection:
@@ -102,7 +100,7 @@ def ask(
         return connection.request(verb, data, deadline, **words)
 
 
-def welcomed(connection: wire.Connection, name: str, deadline: float | None = None) -> dict[str, Any]:
+def welcomed(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:
     """The WELCOME that answers a HELLO sent before. Raises Silent where a daemon that is there does not say it.
 
     `deadline` (monotonic): past it TimedOut is raised.
@@ -116,12 +114,11 @@ def welcomed(connection: wire.Connection, name: str, deadline: float | None = No
         raise silent_daemon(name) from None
 
 
-def described(answer: dict[str, Any]) -> Summary:
+def described(answer: Answer) -> Summary:
     """How a session describes itself, in a daemon's answer. Raises ProtocolError where that is not in it."""
     session = answer.get("session")
     if isinstance(session, dict):
-        summary: Summary = session  # type: ignore[assignment]  # which the gate has checked
-        return summary
+        return session
     raise gate.malformed("RESPONSE", ".session is missing")
 
 
