@@ -62,7 +62,12 @@ class ClientHandler:
         connection.role = "attach" if hello.get("role") == "attach" else "request"
         if not connection.creator:
             self._timers.clear(("hello", connection.descriptor))
-        welcome = {"protocol": protocol.PROTOCOL, "version": __version__, **self._owner.welcome(), "last_input": 0}
+        welcome: Welcome = {
+            "protocol": protocol.PROTOCOL,
+            "version": __version__,
+            **self._owner.welcome(),
+            "last_input": 0,
+        }
         if hello.get("protocol") != protocol.PROTOCOL:
             connection.queue(protocol.message(protocol.WELCOME, welcome))
             connection.closing = True

@@ -244,7 +244,7 @@ class Follower:
         unfinished = lines.pop() if answer["open"] and lines else ""
         self._write_last([*lines, *[""] * int(answer["blank"])])
         column = int(answer["column"]) if unfinished else 0
-        reader = LineReader(int(answer["position"]), int(answer["columns"]), unfinished, column)
+        reader = LineReader(int(answer["position"] or 0), int(answer["columns"]), unfinished, column)
         reader.alternate = bool(answer["alternate"])
         reader.resume(str(answer["unfinished"]).encode("latin-1"))
         return reader
