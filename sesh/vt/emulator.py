@@ -222,16 +222,6 @@ class Emulator:
         return self.screen.title
 
     @property
-    def icon(self) -> str:
-        """The icon name (OSC 0, 1)."""
-        return self.screen.icon_name
-
-    @property
-    def cwd(self) -> str:
-        """What OSC 7 set last, normally a file URL."""
-        return self.screen.cwd
-
-    @property
     def alternate(self) -> bool:
         """Whether the alternate screen shows."""
         return self.screen.alternate
