@@ -86,8 +86,6 @@ def detach_key(cli: Invocation) -> DetachKey | None:
 
     Raises UsageError for a `SESH_DETACH_KEY` that is not a key. An invalid one in the settings is noted and ignored.
     """
-    import os
-
     from sesh.client.keys import DetachKey
 
     if named := os.environ.get("SESH_DETACH_KEY"):

@@ -13,10 +13,9 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import wording
+from sesh import config, wording
 from sesh.cli import parser, printing
 from sesh.cli.verbs import MANY, VALUE, VERBS
-from sesh.config import PREDICT
 from sesh.errors import SeshError, UsageError
 from sesh.names import printable
 from sesh.reach.caller import Caller
@@ -138,10 +137,8 @@ def _value(option: str) -> Answer:
     if option == "--format":
         return "words", dict.fromkeys(_FORMATS, "")
     if option == "--predict":
-        return "words", dict.fromkeys(PREDICT, "")
+        return "words", dict.fromkeys(config.PREDICT, "")
     if option == "--env":
-        import os
-
         return "words", {f"{name}=": "" for name in sorted(os.environ)}
     return _NOTHING
 
@@ -195,8 +192,6 @@ def _place(line: Line, number: int) -> str:
 def _names(line: Line, plain: list[str], current: str) -> dict[str, str]:
     """The sessions that the line may mean, and the hosts that may stand before a name."""
     if line.hosts:
-        from sesh import config
-
         found: dict[str, str] = {}
         for host in config.load().hosts_of(line.hosts):
             found |= sessions_on(host)
@@ -249,7 +244,6 @@ def sessions_on(host: str) -> Offers:
 
 def hosts() -> Offers:
     """Known remotes, the groups and remotes of the settings, the hosts of ssh_config: each with where it is from."""
-    from sesh import config
     from sesh.remote.ssh import destination
 
     settings = config.load()

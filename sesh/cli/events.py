@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.errors import UsageError
@@ -99,7 +101,5 @@ def _row(event: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _local_time(stamp: str) -> str:
-    import time
-
     moment = wording.seconds(stamp)
     return stamp if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

@@ -12,7 +12,7 @@ from sesh.cli.verbs import BY_NAME
 from sesh.errors import NotFound, SeshError, UsageError, for_host
 from sesh.names import check_label, printable
 from sesh.ops import lookup, views
-from sesh.ops.views import bears
+from sesh.ops.views import Follower, bears
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -207,8 +207,6 @@ def logs(
 
 def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
     """`-f`: the last lines, then new ones until the session ends. A lost session has only its last lines."""
-    from sesh.ops.views import Follower
-
     write = _print_objects if cli.json else _print_lines
 
     def skipped(count: int) -> None:

@@ -8,7 +8,7 @@ import time
 
 from sesh import paths, platform, protocol, wire
 from sesh.errors import Ended, Lost, SeshError, Unreachable, rebuild
-from sesh.keepalive import Backoff
+from sesh.keepalive import Backoff, Keepalive
 from sesh.ops.wait import DaemonDied
 from sesh.reach import calls, find
 from sesh.reach.caller import op
@@ -281,8 +281,6 @@ def _note(since: dict[str, int], session_id: str | None, event: Event) -> None:
 
 def _streamed(through: Link, words: dict[str, Any]) -> Iterator[Event]:
     """The items of the other side's `all_events`. Raises Lost if it is the link that ends."""
-    from sesh.keepalive import Keepalive
-
     through.keepalive = Keepalive(enabled=True)
     calls.check_version(through)
     through.send(wire.asking("op", _EVENTS, calls.encoded(words), op="follow.all_events", asks=False, answers=[]))

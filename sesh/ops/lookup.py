@@ -6,6 +6,7 @@ import os
 import select
 import time
 
+from sesh import wording
 from sesh.about import CALLED
 from sesh.errors import InternalError, LocalFault, LoginRefused, NotFound, Refused, SeshError, TimedOut, Unreachable
 from sesh.reach import calls
@@ -221,7 +222,6 @@ def find(caller: Caller, name: str, verb: str = "", *, creates: bool = False) ->
 
 def _waited(caller: Caller, name: str, word: str, seen: float) -> str | None:
     """The host, once it answers, where the person wants to wait for it; None to create the session here."""
-    from sesh import wording
     from sesh.keepalive import Backoff
 
     ago = wording.ago(time.time() - seen)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 
 from sesh import wire, wording
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
-from sesh.ops import matching
 from sesh.protocol import CHUNK
 from sesh.reach import find
 
@@ -16,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from sesh.reach.route import Route
     from sesh.reach.target import Target
     from sesh.wire import Connection
 
@@ -135,7 +134,7 @@ def type_into(
     for key in (*before, *after):
         bytes_of(key)  # a wrong one is reported before anything is typed
     sent, position = 0, None
-    with _connected(target, name) as connection:
+    with target.route(name) as route, _connected(route, name) as connection:
         first, last = _keys(connection, before, after)
         for chunk in _chunks(first, text, last):
             answer, _ = connection.request("send", chunk, _soon(), more=position is not None)
@@ -158,6 +157,8 @@ def type_if_waiting(
     The daemon is asked for the question, the pattern is searched for here, and the daemon types where that very
     question still stands. Raises Refused where it does not, and as `type_into`.
     """
+    from sesh.ops import matching
+
     for key in (*before, *after):
         bytes_of(key)
     whole = bytearray()
@@ -165,7 +166,12 @@ def type_if_waiting(
         whole += piece
         if len(whole) > _LONGEST_ANSWER:
             raise UsageError(f"an answer has at most {_LONGEST_ANSWER:,} bytes, as it is typed in one step")
-    with matching.Pattern(pattern) as expression, _answerable(target, name) as connection:
+    with (
+        matching.Pattern(pattern) as expression,
+        target.route(name) as route,
+        _connected(route, name) as connection,
+    ):
+        _check_answers(connection, name)
         first, last = _keys(connection, before, after)
         data, words = first + bytes(whole) + last, {}
         if pattern:
@@ -180,7 +186,8 @@ def type_if_waiting(
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
     """Whether the terminal shows nothing of what is typed in answer, as of a password. Raises as `answer`."""
-    with _answerable(target, name) as connection:
+    with target.route(name) as route, _connected(route, name) as connection:
+        _check_answers(connection, name)
         asked = connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)[0]
         return asked.get("hides") is True
 
@@ -192,31 +199,31 @@ def answer(target: Target, name: str, text: str, since: str, question: str, *, s
     else by now. `single`: it is a key that was pressed alone, and no answer to what hides what is typed.
     Raises NotFound, Refused, Busy.
     """
-    with _answerable(target, name) as connection:
+    with target.route(name) as route, _connected(route, name) as connection:
+        _check_answers(connection, name)
         asked = {"since": since, "question": question}
         connection.request("answer", text.encode(), _soon(), **asked, whole=True, single=single)
 
 
-@contextmanager
-def _answerable(target: Target, name: str) -> Iterator[Connection]:
-    """A connection to a session whose daemon compares what it asks with what an answer is meant for."""
-    with _connected(target, name) as connection:
-        if "answer" not in (connection.welcome.get("can") or ()):
-            raise Refused(
-                f"the daemon of {name} is an older sesh, which cannot tell what an answer is meant for; "
-                "nothing was typed",
-                hint=f"reload it: $sesh --reload {name}",
-            )
-        yield connection
-
-
-@contextmanager
-def _connected(target: Target, name: str) -> Iterator[Connection]:
+def _connected(route: Route, name: str) -> Connection:
     """A connection to a session that takes requests."""
-    with target.route(name) as route, route.connect(name) as connection:
+    connection = route.connect(name)
+    try:
         connection.send(wire.greeting("request"), _soon())
         find.welcomed(connection, name)
-        yield connection
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_answers(connection: Connection, name: str) -> None:
+    """Raises Refused if the daemon cannot compare what its program asks with what an answer is meant for."""
+    if "answer" not in (connection.welcome.get("can") or ()):
+        raise Refused(
+            f"the daemon of {name} is an older sesh, which cannot tell what an answer is meant for; nothing was typed",
+            hint=f"reload it: $sesh --reload {name}",
+        )
 
 
 def _keys(connection: Connection, *groups: Sequence[str]) -> list[bytes]:

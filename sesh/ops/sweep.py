@@ -18,6 +18,7 @@ from functools import partial
 from sesh import paths, platform, programs, wire, wording
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
+from sesh.lean import socket
 from sesh.reach.caller import op
 from sesh.store import listing, records, results
 
@@ -461,8 +462,6 @@ def _stale_sockets(folder: str) -> Iterator[str]:
 
 
 def _answers(path: str) -> bool:
-    from sesh.lean import socket
-
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         opened.connect(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import gate, paths, protocol, wire
+from sesh import gate, paths, protocol, wire, wording
 from sesh.errors import (
     Ended,
     Lost,
@@ -118,7 +118,6 @@ def shown(target: Target, name: str, form: str) -> dict[str, Any]:
 
 
 def _picture(cells: dict[str, Any], form: str) -> dict[str, Any]:
-    from sesh import wording
     from sesh.vt.render import pictures
 
     return {"text": wording.encodable(pictures.svg(cells) if form == "svg" else pictures.html(cells))}

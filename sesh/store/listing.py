@@ -5,6 +5,7 @@ Which session the caller is typed in: the one whose pty is the caller's controll
 
 from __future__ import annotations
 
+import os
 import select
 import stat
 import time
@@ -191,7 +192,6 @@ def _kept(record: Record, *, lost: bool) -> Summary:
     """What is known of a session's last moments, and how it was `lost`: `reboot` or `crash`; `saved`: its checkpoint's
     time, None where there is no checkpoint.
     """
-    from sesh import platform
     from sesh.store import checkpoints
 
     header = checkpoints.header(record.get("id"))
@@ -204,8 +204,6 @@ def _kept(record: Record, *, lost: bool) -> Summary:
 
 def _recovered(name: str, record: Record) -> bool:
     """Whether a live daemon whose socket was removed has made it again, asked by SIGUSR1."""
-    import os
-
     if os.path.exists(paths.socket_path(name)) or not records.wake(record):
         return False
     deadline = time.monotonic() + 0.5

@@ -16,10 +16,6 @@ from sesh.vt.screen import SavedCursor, Screen, Stacks
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.tokenizer import Tokenizer
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 #: `from_state` also takes versions 2 and 3, which knew less.
 VERSION = 4
 

@@ -309,10 +309,8 @@ def _numbered(question: str, answers: Answers, default: str) -> str:
 
 def _looked_at(question: str, answers: Answers, default: str) -> str:
     """The answers beside each other, one of them marked."""
-    from sesh.client.terminal import RawTerminal
-
     outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
-    with RawTerminal(0, outbound) as terminal:
+    with terminals.RawTerminal(0, outbound) as terminal:
         return _Row(terminal, question, answers, default).chosen()
 
 

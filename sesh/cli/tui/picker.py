@@ -15,6 +15,7 @@ from sesh.cli import printing, table
 from sesh.cli.tui import console
 from sesh.cli.tui.console import Stage
 from sesh.cli.tui.preview import Aside, Previews, drawn, target
+from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
 from sesh.names import check_name, is_name
 from sesh.ops import enter, places
@@ -55,8 +56,6 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
     The choice: a session as host and name, DIRECTORY and a path, NEW and a name to create; None for nothing. Raises
     NotFound where there is nothing to choose from, Interrupted.
     """
-    from sesh.client.terminal import RawTerminal
-
     with SessionIndex(caller, hosts) as index:
         _filled(index)
         begun = places.directories() if hosts is None and not wanted else []
