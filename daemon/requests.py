@@ -349,11 +349,9 @@ def label(daemon: Daemon, request: Request) -> None:
 @_action
 def state(daemon: Daemon, request: Request) -> None:
     """The program says how it stands. `bound`: that it works holds for its job alone."""
-    from sesh.daemon.activity.rules import STATES
-
     session, word = daemon.session, request.text("state")
-    if word not in STATES:
-        raise UsageError(f"unknown state {names.printable(word)}; use {', '.join(STATES)}")
+    if word not in protocol.STATES:
+        raise UsageError(f"unknown state {names.printable(word)}; use {', '.join(protocol.STATES)}")
     if not session.running:
         raise Refused(f"the program of {session.name} has ended")
     session.activity.say(word, request.text("question"), bound=request.words.get("bound") is True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sesh.bounds import Size
     from sesh.daemon.activity.hooks import Hooks
     from sesh.daemon.activity.telling import Telling
     from sesh.daemon.clients.connection import Client
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.queries import Finding
     from sesh.daemon.screen.checkpoint import Checkpointer
-    from sesh.daemon.screen.size import Size
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
     from sesh.daemon.waits import Waits

@@ -58,6 +58,8 @@ LARGEST_PAYLOAD = 1 << 20
 HEADER = 5
 CHUNK = 256 << 10
 """The most that sesh itself puts into one frame of INPUT, OUTPUT, SCREEN or DATA."""
+STATES = ("working", "waiting", "idle", "done", "failed")
+"""How a session stands, in words of requests and events."""
 
 HELLO, WELCOME = 0x01, 0x02
 INPUT, ACK = 0x03, 0x04

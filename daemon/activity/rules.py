@@ -12,8 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-WORKING, WAITING, IDLE, DONE, FAILED = "working", "waiting", "idle", "done", "failed"
-STATES = (WORKING, WAITING, IDLE, DONE, FAILED)
+WORKING, WAITING, IDLE, DONE, FAILED = STATES = protocol.STATES
 HOOK, READ, PROMPT, QUIET, OUTPUT, BUSY, EXIT = "hook", "tty-read", "prompt", "quiet", "output", "busy", "exit"
 """Why: the program said it; it reads this terminal; its shell is at the prompt; it neither prints nor computes; it
 printed just now; it computes; it has ended."""

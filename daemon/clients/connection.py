@@ -6,8 +6,8 @@ import time
 from errno import EAGAIN
 
 from sesh import bounds, protocol, wire
+from sesh.bounds import clamp_size
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.daemon.screen.size import clamp_size
 from sesh.lean import deque
 
 TYPE_CHECKING = False

@@ -18,6 +18,7 @@ from sesh.cli import parser, printing
 from sesh.cli.verbs import MANY, VALUE, VERBS
 from sesh.errors import SeshError, UsageError
 from sesh.names import printable
+from sesh.protocol import STATES
 from sesh.reach.caller import Caller
 from sesh.store import listing
 from sesh.wording import plain
@@ -173,8 +174,6 @@ def _placed(line: Line, plain: list[str], current: str) -> Answer:
     if place == "shell":
         return "words", dict.fromkeys(SCRIPTS, "")
     if place == "state":
-        from sesh.daemon.activity.rules import STATES
-
         return "words", dict.fromkeys(STATES, "")
     if line.verb in ("--deploy", "--sweep", "--doctor") and not current:
         return "words", hosts()

@@ -56,10 +56,8 @@ def _kept(name: str) -> Emulator | None:
     found = checkpoints.read((records.read(name) or {}).get("id"))
     if found is None:
         return None
-    from sesh.daemon.screen import checkpoint
-
     try:
-        return checkpoint.emulator(*found)
+        return checkpoints.emulator(*found)
     except ValueError:
         return None
 
