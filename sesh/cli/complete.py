@@ -37,10 +37,7 @@ if TYPE_CHECKING:
 SCRIPTS = {"bash": "sesh.bash", "zsh": "_sesh", "fish": "sesh.fish"}
 _EVERYWHERE = {"--json": "print one JSON value", "--local": "do not ask known remotes", "--help": "show help"}
 _FORMATS = ("text", "ansi", "json", "svg", "html")
-_KEYS = (
-    "C-c", "C-d", "C-z", "C-l", "C-\\", "Enter", "Escape", "Tab", "BTab", "Space", "BSpace", "Up", "Down", "Left",
-    "Right", "Home", "End", "PageUp", "PageDown", "Insert", "Delete", *(f"F{number}" for number in range(1, 13)),
-)  # fmt: skip
+_CONTROLS = ("C-c", "C-d", "C-z", "C-l", "C-\\")
 _NOTHING: Answer = ("words", {})
 
 
@@ -134,7 +131,9 @@ def _value(option: str) -> Answer:
     if option == "-C":
         return "directories", {}
     if option == "--key":
-        return "words", dict.fromkeys(_KEYS, "")
+        from sesh.keynames import CHORDS
+
+        return "words", dict.fromkeys((*_CONTROLS, *CHORDS), "")
     if option == "--format":
         return "words", dict.fromkeys(_FORMATS, "")
     if option == "--predict":

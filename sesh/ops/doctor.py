@@ -127,7 +127,7 @@ def _settings(_caller: Caller) -> Iterator[Row]:
     found = config.load()
     for warning in found.warnings:
         yield row("settings", WARNING, str(warning), "fix that line")
-    from sesh.client.keys import DetachKey
+    from sesh.keynames import DetachKey
 
     for where, word, state in (
         ("SESH_DETACH_KEY", os.environ.get("SESH_DETACH_KEY"), ERROR),

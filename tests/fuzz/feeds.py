@@ -21,7 +21,7 @@ from sesh.cli import complete, jobs
 from sesh.cli.tui.console import Keys
 from sesh.client import hint, notification
 from sesh.client.display import unfinished_character
-from sesh.client.keys import DetachKey, KeyParser
+from sesh.client.keys import KeyParser
 from sesh.client.ledger import Ledger
 from sesh.client.predict.guesses import Guesses
 from sesh.client.predict.replica import Replica
@@ -36,6 +36,7 @@ from sesh.daemon.pty.queries import QUERIES, QueryScanner
 from sesh.daemon.screen.model import STEP_TIME
 from sesh.daemon.shell import history, wrapper
 from sesh.errors import SeshError
+from sesh.keynames import DetachKey
 from sesh.ops import enter, layout, matching, search, shell
 from sesh.ops.events import log as event_log
 from sesh.ops.matching import Pattern

@@ -24,7 +24,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "sesh.client": ("sesh.daemon", "sesh.remote", *ABOVE),
     "sesh.remote": ("sesh.daemon", "sesh.client", *ABOVE),
     "sesh.reach": ("sesh.daemon", "sesh.client", *ABOVE[1:]),
-    "sesh.ops": ABOVE[2:],
+    "sesh.ops": ("sesh.client", *ABOVE[2:]),
     "sesh.bridge": ABOVE[3:],
     "sesh.api": ("sesh.bridge", "sesh.cli", "sesh.mcp"),
     "sesh.mcp": ("sesh.bridge", "sesh.cli"),

@@ -29,11 +29,11 @@ VERBS = {
     "--version": ("", ""),
     "a/b": (f"{SESSIONS} {ATTACHES}", ""),
     "--open work -- cat": (f"{CALLS} {ATTACHES} {CREATES} cli.suggestions ops.end ops.sessions", "_json gc"),
-    "--list": (f"{VIEWS} remote.known", "_json"),
+    "--list": (f"{VIEWS} cli.table remote.known", "_json"),
     "--list --json": (f"{VIEWS} remote.known", "json"),
     "--status work": (VIEWS, "_json"),
-    "--send work x --enter": (f"{CALLS} cli.sessions ops.send", "_json"),
-    "--wait work --idle 0.1": (f"{CALLS} {WAITS} cli.follow ops.follow ops.matching", "_json"),
+    "--send work x --enter": (f"{CALLS} cli.sessions keynames ops.send", "_json"),
+    "--wait work --idle 0.1": (f"{CALLS} {WAITS} cli.wait ops.matching ops.wait", "_json"),
     "--screen work": (VIEWS, "_json"),
     "--logs work 5": (VIEWS, "_json"),
     "--detach work": (f"{CALLS} ops.end ops.sessions", "_json"),
@@ -43,7 +43,7 @@ VERBS = {
 ATTACHING = (
     f"""
     {SESSIONS} {ATTACHES} {CREATES} cli.suggestions keepalive ops.lookup remote.known vt.render.clean_screen
-    vt.render.overlay client.attach client.attachment client.display client.hint client.keys client.ledger
+    vt.render.overlay client.attach client.attachment client.display client.hint client.keys client.ledger keynames
     client.notices client.outbox client.outcome client.polling client.shown client.terminal client.unacknowledged_input
     """,
     "_json fcntl gc math re termios",
