@@ -38,8 +38,6 @@ At the far end of a link a bridge answers first, in the daemon's place; OUTPUT t
 
 from __future__ import annotations
 
-import time
-
 from sesh import lean
 from sesh.errors import ProtocolError
 
@@ -211,9 +209,3 @@ class Decoder:
         if at < end:
             self._buffer += data[at:]
         return frames
-
-
-def timestamp(seconds: float) -> str:
-    """A time as events have it: RFC 3339 in UTC, to the millisecond."""
-    whole, part = divmod(int(seconds * 1000), 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{part:03d}Z"

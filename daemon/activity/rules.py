@@ -6,7 +6,7 @@ here knows a program, and nothing is read from the screen but the words of a que
 
 from __future__ import annotations
 
-from sesh import protocol
+from sesh import moments, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Standing:
 
     def as_json(self) -> dict[str, Any]:
         """The same as lists and `--status` show it."""
-        since = protocol.timestamp(self.since)
+        since = moments.exact_stamp(self.since)
         return {"state": self.state, "why": self.why, "since": since, "question": self.question or None}
 
 

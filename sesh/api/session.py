@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Any, Literal, overload
 
-from sesh import bounds
+from sesh import bounds, wording
 from sesh.errors import Busy, ExitCode, Interrupted, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import events, jobs, matching, send, shell, views, wait
@@ -423,7 +423,7 @@ class Session:
 
     def message(self, text: str) -> int:
         """Shows a line to the attached clients, and not to the program; how many there are."""
-        line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+        line = wording.one_line(wording.blanked(text))
         if not line:
             raise UsageError("the message is empty")
         return int(self._target.call("sessions.message", name=self.name, text=line))

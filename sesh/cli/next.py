@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 
-from sesh import wording
+from sesh import moments
 from sesh.cli import attach, printing
 from sesh.errors import NotFound, Refused
 from sesh.names import check_label
@@ -104,4 +104,4 @@ def _waits(session: Summary) -> bool:
 
 
 def _since(session: Summary) -> float:
-    return wording.seconds(session["activity"].get("since")) or 0.0
+    return moments.seconds(session["activity"].get("since")) or 0.0

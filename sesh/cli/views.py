@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import bounds, wording
+from sesh import bounds, moments, wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
@@ -148,11 +148,11 @@ def _stands(activity: dict[str, Any], now: float) -> str:
 
 
 def _since(moment: object, now: float) -> str:
-    return f"since {moment} ({found} ago)" if (found := wording.age(moment, now)) else ""
+    return f"since {moment} ({found} ago)" if (found := moments.age(moment, now)) else ""
 
 
 def _moment(moment: object, now: float) -> str:
-    return f"{moment} ({wording.age(moment, now) or '?'} ago)"
+    return f"{moment} ({moments.age(moment, now) or '?'} ago)"
 
 
 def _lost(session: Summary) -> str:

@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from sesh import protocol, wire
+from sesh import moments, protocol, wire
 from sesh.errors import (
     Ended,
     ExitCode,
@@ -349,5 +349,5 @@ def _kept(name: str, number: int | None) -> Answer | None:
 def _dated(facts: dict[str, Any]) -> dict[str, Any]:
     """The facts with the moment in the form that all JSON has."""
     started = facts.get("started")
-    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)) if isinstance(started, (int, float)) else None
+    when = moments.stamp(started) if isinstance(started, (int, float)) else None
     return {**facts, "started": when}

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 
-from sesh import config, gate, names, paths, platform, protocol, toml_positions, wording
+from sesh import config, gate, moments, names, paths, platform, protocol, toml_positions, wording
 from sesh.cli import complete, jobs
 from sesh.cli.tui.console import Keys
 from sesh.client import hint, notification
@@ -416,7 +416,7 @@ FROM_PEERS = [
                 wording.encodable,
                 lambda text: wording.cut(text, 40, keeps_end=True),
                 lambda text: wording.command_line(text.split(" ")),
-                wording.seconds,
+                moments.seconds,
                 names.printable,
                 names.check_host,
                 names.check_name,
