@@ -409,7 +409,7 @@ FROM_PEERS = [
         *map(
             _text,
             (
-                wording.plain,
+                lambda text: wording.plain(text, keep="\t"),
                 wording.one_line,
                 wording.shell_word,
                 lambda text: wording.cut(text, 40),
