@@ -526,7 +526,7 @@ class Attachment:
     def _show_title(self, runs: str) -> None:
         """Show the session, and what runs in it, in the title of the window."""
         if self.options.title:
-            self.display.title(f"{self.place} \N{EM DASH} {runs}" if runs else self.place)
+            self.display.title(f"{self.place} — {runs}" if runs else self.place)
 
     def _end(self, outcome: Outcome, *, at_once: bool = False) -> None:
         """End the attachment when all output is shown, or at once where nobody can see it."""

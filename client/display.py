@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sesh.client.ledger import Ledger
 from sesh.lean import deque
+from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ class Display:
 
     def title(self, text: str) -> None:
         """Show a title in the window from now on, also after the program has set another."""
-        text = _printable(text)
+        text = plain(text)
         self.title_due = self.title_due or text != self._title
         self._title = text
 
@@ -196,14 +197,14 @@ class Display:
 
     def line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""
-        self.terminal.write_all(f"[{_printable(text)}]\r\n".encode("utf-8", "replace"), _WRITE_TIMEOUT)
+        self.terminal.write_all(f"[{plain(text)}]\r\n".encode("utf-8", "replace"), _WRITE_TIMEOUT)
 
     def rule(self, text: str) -> None:
         """Print a line that sets off what follows, on a terminal that does not show the session."""
         from sesh.vt.render.clean_screen import fresh_row
 
         columns = self.terminal.size()[0] or 80
-        line = f"{_printable(text)[:columns]}\r\n".encode("utf-8", "replace")
+        line = f"{plain(text)[:columns]}\r\n".encode("utf-8", "replace")
         self.terminal.write_all(fresh_row(columns) + line, _WRITE_TIMEOUT)
 
     # -- leaving
@@ -272,8 +273,3 @@ def unfinished_character(end: bytes) -> int:
         if byte & 0xC0 != 0x80:
             return length if byte >= 0xC0 and length < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else 0
     return 0
-
-
-def _printable(text: str) -> str:
-    """The text without control characters."""
-    return "".join(character for character in text if character.isprintable())

@@ -1,89 +1,22 @@
-"""Keys: tmux's names for them, the sequences that terminals send for them, and the detach key among typed bytes.
+"""Keys among typed bytes: the sequences that terminals send for them, and the detach key (see `keynames` for chords).
 
-A chord is (kind, number, modifiers): kind `u` with a Unicode code point, `~` with the number of a function key, or the
-final letter of a cursor or function key. Modifiers are the bits of xterm and kitty (shift 1, alt 2, ctrl 4), without
-Caps Lock and Num Lock. Sources: XTerm ctlseqs ("PC-Style Function Keys", "Alt and Meta Keys"), kitty's keyboard
-protocol.
+Sources: XTerm ctlseqs ("PC-Style Function Keys", "Alt and Meta Keys"), kitty's keyboard protocol.
 """
 
 from __future__ import annotations
 
-from sesh.errors import UsageError
-from sesh.names import printable
+from sesh.keynames import SHIFT, Key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Chord = tuple[str, int, int]
     from typing import Literal
+
+    from sesh.keynames import Chord, DetachKey
 
     Event = tuple[Literal["input"], bytes] | tuple[Literal["detach"]]
 
-SHIFT, ALT, CTRL = 1, 2, 4
 _LOCKS = 64 | 128
 PRESS, REPEAT, RELEASE = 1, 2, 3
-
-_NAMED = {"Enter": 13, "Tab": 9, "BSpace": 127, "Space": 32, "Escape": 27}
-_LETTERS = {
-    "Up": "A", "Down": "B", "Right": "C", "Left": "D", "End": "F", "Home": "H",
-    "F1": "P", "F2": "Q", "F3": "R", "F4": "S", "BTab": "Z",
-}  # fmt: skip
-_NUMBERS = {
-    "IC": 2, "Insert": 2, "DC": 3, "Delete": 3, "PageUp": 5, "PgUp": 5, "PPage": 5, "PageDown": 6, "PgDn": 6,
-    "NPage": 6, "F5": 15, "F6": 17, "F7": 18, "F8": 19, "F9": 20, "F10": 21, "F11": 23, "F12": 24,
-}  # fmt: skip
-_MODIFIERS = {"C-": CTRL, "M-": ALT, "S-": SHIFT}
-_CTRL_CODES = {"\\": 0x1C, "]": 0x1D, "^": 0x1E, "6": 0x1E, "_": 0x1F, "/": 0x1F, "@": 0, " ": 0, "?": 0x7F, "[": 0x1B}
-"""The control character that a terminal sends for Ctrl and a character other than a letter."""
-
-
-class Key:
-    """One key: its chord, and the forms of it that are not CSI sequences, as terminals without a protocol send them."""
-
-    __slots__ = ("chord", "legacy")
-
-    def __init__(self, chord: Chord, legacy: tuple[bytes, ...]) -> None:
-        self.chord, self.legacy = chord, legacy
-
-    @property
-    def plain(self) -> bool:
-        """Whether the key types text: a character without Ctrl or Alt."""
-        return self.chord[0] == "u" and not self.chord[2] & (CTRL | ALT)
-
-    @classmethod
-    def parse(cls, word: str) -> Key:
-        """The key by tmux's name: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`. Raises UsageError."""
-        rest, modifiers = word, 0
-        if len(rest) == 2 and rest[0] == "^":
-            rest = "C-" + rest[1]
-        while len(rest) > 2 and rest[:2] in _MODIFIERS:
-            modifiers |= _MODIFIERS[rest[:2]]
-            rest = rest[2:]
-        if rest in _LETTERS:
-            return cls((_LETTERS[rest], 1, modifiers), () if modifiers else (b"\x1bO" + _LETTERS[rest].encode(),))
-        if rest in _NUMBERS:
-            return cls(("~", _NUMBERS[rest], modifiers), ())
-        named = rest in _NAMED
-        character = chr(_NAMED[rest]) if named else rest
-        if len(character) != 1 or (not named and not 0x20 < ord(character) < 0x7F) or (modifiers & SHIFT and not named):
-            raise UsageError(f"{printable(word)} is not a key: use tmux's names, such as C-b, M-x, F12, Space")
-        if modifiers & CTRL and character.isalpha():
-            character = character.lower()
-        return cls(("u", ord(character), modifiers), _legacy(character, modifiers))
-
-
-def _legacy(character: str, modifiers: int) -> tuple[bytes, ...]:
-    """The bytes for a character with Ctrl or Alt while no keyboard protocol is on; none where it has no such form."""
-    code = ord(character)
-    if modifiers & CTRL:
-        if character.isalpha():
-            code = ord(character) & 0x1F
-        elif character in _CTRL_CODES:
-            code = _CTRL_CODES[character]
-        else:
-            return ()
-    if modifiers & SHIFT:
-        return ()
-    return ((b"\x1b" if modifiers & ALT else b"") + bytes((code,)),)
 
 
 def parse_csi(sequence: bytes) -> tuple[Chord, int] | None:
@@ -129,34 +62,6 @@ _MAX_SEQUENCE = 64
 _REPORTS = (b"<", b"=", b">", b"?", b"M")
 """What follows CSI in the mouse's and the terminal's reports, which are no keys."""
 _MODIFIER_KEYS = range(57441, 57455)
-
-
-class DetachKey:
-    """The key, or the two keys in succession, that detach. `leads`: the first bytes of all forms of the first key.
-
-    `name`: as a person is told it.
-    """
-
-    __slots__ = ("first", "leads", "name", "second")
-
-    def __init__(self, first: Key, second: Key | None = None, name: str = "") -> None:
-        self.first, self.second, self.name = first, second, name
-        self.leads = tuple({b"\x1b", *(sequence[:1] for sequence in first.legacy)})
-
-    @classmethod
-    def parse(cls, text: str) -> DetachKey | None:
-        r"""The detach key by tmux's names, one key or two (`C-\`, `C-b d`); None for `none`. Raises UsageError."""
-        words = text.split()
-        if [word.lower() for word in words] == ["none"]:
-            return None
-        if not 1 <= len(words) <= 2:
-            raise UsageError(
-                "the detach key must be one or two keys in tmux's spelling, such as C-\\ or 'C-b d', or none"
-            )
-        first, *rest = (Key.parse(word) for word in words)
-        if not rest and first.plain:
-            raise UsageError(f"you could no longer type {words[0]}; add C- or a second key")
-        return cls(first, rest[0] if rest else None, " ".join(words).replace("C-", "Ctrl-").replace("M-", "Alt-"))
 
 
 class _Token:

@@ -7,6 +7,7 @@ rxvt-unicode that VTE and foot took over (OSC 777).
 from __future__ import annotations
 
 from sesh.about import CALLED
+from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _BELL = b"\a"
 
 def notification(line: str, environment: Mapping[str, str]) -> bytes:
     """What shows a line on the terminal that an environment stands for."""
-    shown = "".join(character for character in line if character.isprintable())[:_MOST].encode("utf-8", "replace")
+    shown = plain(line)[:_MOST].encode("utf-8", "replace")
     term = environment.get("TERM", "")
     if environment.get("TMUX") or term.startswith(("screen", "tmux")):
         return _BELL

@@ -6,7 +6,7 @@ from sesh.about import CALLED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sesh.client.keys import DetachKey
+    from sesh.keynames import DetachKey
 
 
 class AttachOptions:

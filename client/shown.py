@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, platform
+from sesh import moments, paths, platform
 from sesh.errors import Refused
 from sesh.store import shapes
 
@@ -44,9 +44,7 @@ class Shown:
         """When the session was left, as a clock shows it today, else with the date; empty where it was not shown."""
         if (host or _HERE, session) not in self._left:
             return ""
-        left = time.localtime(self._left[host or _HERE, session][1])
-        today = left[:3] == time.localtime()[:3]
-        return time.strftime("%H:%M" if today else "%Y-%m-%d %H:%M", left)
+        return moments.on_a_clock(self._left[host or _HERE, session][1])
 
     def leave(self, host: str | None, session: str, position: int) -> None:
         """Remember that the terminal leaves a session, having shown its output up to `position`."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import protocol
+from sesh import moments, protocol, wording
 from sesh.lean import deque
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ class Events:
         plain = {key: _plain(value) if isinstance(value, str) else value for key, value in facts.items()}
         whole: Event = {
             "seq": self.last,
-            "ts": protocol.timestamp(time.time()),
+            "ts": moments.exact_stamp(time.time()),
             "event": event,
             "session": session,
             **plain,  # type: ignore[typeddict-item]  # of which each kind of event has its own
@@ -94,7 +94,7 @@ class Events:
         if seen < first["seq"] - 1:
             missed: Event = {
                 "seq": first["seq"] - 1,
-                "ts": protocol.timestamp(time.time()),
+                "ts": moments.exact_stamp(time.time()),
                 "event": "missed",
                 "session": first["session"],
                 "count": first["seq"] - 1 - seen,
@@ -114,7 +114,7 @@ def _frame(event: Event) -> bytes:
 
 
 def _plain(text: str) -> str:
-    return "".join(each for each in text[: 4 * MAX_TEXT] if each.isprintable())[:MAX_TEXT]
+    return wording.plain(text[: 4 * MAX_TEXT])[:MAX_TEXT]
 
 
 MAX_NOTIFICATION = 160
@@ -167,12 +167,12 @@ class Missed:
             counts[-1] += f" ({self.failed:,} failed)"
         if self.bells:
             counts.append(_counted(self.bells, "bell"))
-        text = "".join(each for each in self.text if each.isprintable())
+        text = wording.plain(self.text)
         text = text if len(text) <= MAX_NOTIFICATION else f"{text[: MAX_NOTIFICATION - 1]}…"
         parts = [", ".join(counts)] if counts else []
         if self.notifications:
             parts.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
-        return f"away {_span(time.time() - self.since)}: {'; '.join(parts)}"
+        return f"away {moments.span(time.time() - self.since)}: {'; '.join(parts)}"
 
     def dump(self) -> list[Any]:
         """All of it as plain data."""
@@ -186,11 +186,3 @@ class Missed:
 
 def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' if count != 1 else ''}"
-
-
-def _span(seconds: float) -> str:
-    """A duration in its largest whole unit."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{max(0, int(seconds))} s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from sesh import bounds, names, paths, protocol
+from sesh import bounds, names, paths, protocol, wording
 from sesh.about import CALLED, __version__
 from sesh.daemon.clients.connection import Reader
 from sesh.daemon.pty.pump import LIMIT
@@ -322,7 +322,7 @@ def logs(daemon: Daemon, request: Request) -> None:
 def message(daemon: Daemon, request: Request) -> None:
     """Shows a line to the attached clients; the program never sees it."""
     session = daemon.session
-    text = "".join(each for each in request.text("text") if each.isprintable())
+    text = wording.plain(request.text("text"))
     for client in session.clients.all:
         session.relay.hold(client, text)
     request.respond(clients=len(session.clients))
@@ -349,11 +349,9 @@ def label(daemon: Daemon, request: Request) -> None:
 @_action
 def state(daemon: Daemon, request: Request) -> None:
     """The program says how it stands. `bound`: that it works holds for its job alone."""
-    from sesh.daemon.activity.rules import STATES
-
     session, word = daemon.session, request.text("state")
-    if word not in STATES:
-        raise UsageError(f"unknown state {names.printable(word)}; use {', '.join(STATES)}")
+    if word not in protocol.STATES:
+        raise UsageError(f"unknown state {names.printable(word)}; use {', '.join(protocol.STATES)}")
     if not session.running:
         raise Refused(f"the program of {session.name} has ended")
     session.activity.say(word, request.text("question"), bound=request.words.get("bound") is True)

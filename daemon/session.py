@@ -20,13 +20,16 @@ from sesh.daemon.pty.queries import QUERIES
 from sesh.daemon.screen.model import Model, Packer
 from sesh.errors import SIGNAL_BASE, Refused
 from sesh.lean import deque
+from sesh.moments import stamp
 from sesh.store import records
+from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sesh.bounds import Size
     from sesh.daemon.activity.hooks import Hooks
     from sesh.daemon.activity.telling import Telling
     from sesh.daemon.clients.connection import Client
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.queries import Finding
     from sesh.daemon.screen.checkpoint import Checkpointer
-    from sesh.daemon.screen.size import Size
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
     from sesh.daemon.waits import Waits
@@ -348,8 +350,8 @@ class Session:
     def _checkpoint_header(self) -> CheckpointHeader:
         running_here = platform.LINUX and self.running
         return {
-            "written": timestamp(time.time()),
-            "last_activity": timestamp(self.pump.last_activity),
+            "written": stamp(time.time()),
+            "last_activity": stamp(self.pump.last_activity),
             "cwd": platform.directory_of(self.facts["pid"]) if running_here else "",
             "title": self.title,
             "history": self.history.newest(MAX_HISTORY) if self.history is not None else [],
@@ -401,14 +403,14 @@ class Session:
             "attached": len(self.clients),
             "current": False,
             "pid": pid,
-            "created": timestamp(facts["created"]),
-            "last_activity": timestamp(self.pump.last_activity),
+            "created": stamp(facts["created"]),
+            "last_activity": stamp(self.pump.last_activity),
             "cwd": cwd or facts["directory"],
             "command": _shorten(facts["command"]),
             "title": self.title,
             "shell": bool(facts.get("shell")),
             "exit_code": self.exit_code,
-            "ended": timestamp(self.ended_at) if self.ended_at is not None else None,
+            "ended": stamp(self.ended_at) if self.ended_at is not None else None,
             "columns": self.clients.size[0],
             "rows": self.clients.size[1],
             "labels": facts["labels"],
@@ -422,7 +424,7 @@ class Session:
         lines, size = self.model.scrollback_size()
         return {
             **self.summary(),
-            "clients": [client.as_status(timestamp(client.since)) for client in self.clients.all],
+            "clients": [client.as_status(stamp(client.since)) for client in self.clients.all],
             "scrollback": {"lines": lines, "bytes": size},
             "daemon_pid": os.getpid(),
             "version": __version__,
@@ -455,8 +457,8 @@ class Session:
             "id": facts["id"],
             **self._get_identity(),
             "pid": facts["pid"],
-            "created": timestamp(facts["created"]),
-            "last_activity": timestamp(self.pump.last_activity),
+            "created": stamp(facts["created"]),
+            "last_activity": stamp(self.pump.last_activity),
             "cwd": facts["directory"],
             "command": facts["command"],
             "labels": facts["labels"],
@@ -470,7 +472,7 @@ class Session:
             "job": facts["job"],
             "exit_code": self.exit_code,
             "signal": self.exit_signal,
-            "ended": timestamp(self.ended_at) if self.ended_at is not None else None,
+            "ended": stamp(self.ended_at) if self.ended_at is not None else None,
             "version": __version__,
         }
 
@@ -507,7 +509,7 @@ class Session:
 
 def _printable(body: bytes) -> str:
     """Text that a program chose, without controls and of bounded length."""
-    return "".join(each for each in body.decode("utf-8", "replace") if each.isprintable())[:MAX_TITLE]
+    return plain(body.decode("utf-8", "replace"))[:MAX_TITLE]
 
 
 def _shorten(command: list[str]) -> list[str]:
@@ -518,8 +520,3 @@ def _shorten(command: list[str]) -> list[str]:
             return [*command[:at], word[:room] + "…"]
         room -= len(word)
     return command
-
-
-def timestamp(seconds: float) -> str:
-    """A time as RFC 3339 in UTC, to the second."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

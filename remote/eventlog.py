@@ -21,9 +21,8 @@ Keys are only ever added.
 from __future__ import annotations
 
 import os
-import time
 
-from sesh import lean, paths
+from sesh import lean, moments, paths, wording
 from sesh.about import CALLED
 from sesh.errors import Refused
 from sesh.names import printable
@@ -93,7 +92,7 @@ def log(event: str, **fields: object) -> None:
     name = path()
     if not wanted() and not _prepare(name):
         return
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    stamp = moments.stamp()
     line = lean.to_json({"ts": stamp, "event": event, **fields}) + "\n"
     # File names that are not UTF-8 hold surrogates here; they become U+FFFD in the log.
     data = line.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
@@ -134,8 +133,7 @@ def prose(text: str, *, failed: bool = False) -> None:
 
 
 def _print(text: str) -> None:
-    line = "".join(character for character in " ".join(text.split()) if character.isprintable())
     try:
-        os.write(_STDERR, f"{CALLED}: {line}\n".encode())
+        os.write(_STDERR, f"{CALLED}: {wording.one_line(text)}\n".encode())
     except OSError:
         return  # nobody reads it

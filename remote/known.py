@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import lean, paths
+from sesh import lean, moments, paths
 from sesh.errors import InvalidHost, Refused
 from sesh.lean import Lock
 from sesh.names import check_host, is_name
 from sesh.store import shapes
 from sesh.store.shapes import every, has, line, number, table, text, truth, under_any_key, words
+from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
     False where the file cannot be written, which matters to nobody. Raises Refused for an unsafe directory.
     """
     path = path_of(destination.key, _RECORD)
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    now = moments.stamp()
     before = read(path)
     written = write(
         path,
@@ -323,4 +324,4 @@ def _is_host(word: str) -> bool:
 
 def _plain(value: object) -> str:
     """Text from another machine without control characters, cut to a sane length."""
-    return "".join(character for character in value if character.isprintable())[:4096] if isinstance(value, str) else ""
+    return plain(value)[:4096] if isinstance(value, str) else ""

@@ -11,10 +11,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    Size = tuple[int, int, int, int]
+    """Columns, rows, and width and height in pixels (0 if unknown)."""
+
 MOST = 1 << 62
 """The largest position, count or number that means anything."""
 LONGEST = 1e9
 """Seconds, some thirty years: a time from there on is none."""
+_LARGEST_SIDE = 1000
+"""Columns or rows of a screen."""
 
 
 def is_integer(value: object, low: int = 0, high: int = MOST) -> bool:
@@ -25,6 +30,21 @@ def is_integer(value: object, low: int = 0, high: int = MOST) -> bool:
 def clamped(value: object, low: int, high: int, default: int) -> int:
     """`value` moved within these bounds; `default` where it is no integer."""
     return min(max(value, low), high) if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def is_side(value: object) -> bool:
+    """Whether `value` is a number of columns or rows that a screen can have."""
+    return is_integer(value, 1, _LARGEST_SIDE)
+
+
+def clamp_size(columns: object, rows: object, width: object = 0, height: object = 0) -> Size:
+    """A terminal's size within what a screen can have (1 to 1,000 columns and rows); 0 means unknown: 80x24."""
+    return (
+        clamped(columns or 80, 1, _LARGEST_SIDE, 80),
+        clamped(rows or 24, 1, _LARGEST_SIDE, 24),
+        clamped(width, 0, 0xFFFF, 0),
+        clamped(height, 0, 0xFFFF, 0),
+    )
 
 
 def is_seconds(value: object) -> bool:

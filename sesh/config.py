@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths
+from sesh import paths, wording
 from sesh.errors import InvalidHost, Refused
 from sesh.names import check_host, printable
 
@@ -257,8 +257,7 @@ def load(path: str | None = None) -> Config:
     try:
         tables, places = toml_positions.read(text)
     except toml_positions.Malformed as error:
-        reason = " ".join(str(error).split())
-        reason = "".join(character for character in reason if character.isprintable()).rstrip(".")
+        reason = wording.one_line(str(error)).rstrip(".")
         config.warnings.append(ConfigWarning(config.path, error.place, f"{reason}; using the defaults"))
     except ImportError:
         config.warn("reading it needs Python 3.11 or the package tomli; using the defaults")

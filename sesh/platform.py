@@ -1,4 +1,4 @@
-"""What only the kernel knows of processes, peers and terminals, and the only place where Linux and macOS differ."""
+"""What only the system knows: of processes, peers, terminals, logins; the only place where Linux and macOS differ."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from sesh import lean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sesh.lean import socket
 
 LINUX = sys.platform.startswith("linux")
@@ -23,6 +25,7 @@ _LONGEST_COMMAND = 64 << 10
 _MOST_CHILDREN = 1000
 _LONGEST_COMM = 15
 """Bytes of the name that the kernel keeps of a process (TASK_COMM_LEN, less the closing NUL)."""
+_TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo", "/usr/local/share/terminfo")
 _SYSTEMD = "/run/systemd/system"
 """There where systemd runs the machine: sd_booted(3)."""
 
@@ -411,3 +414,37 @@ def keyring_and_io_priority() -> tuple[int, int]:
         return -1, -1
     keyring = lean.system_call(numbers[0], _GET_KEYRING_ID, _SESSION_KEYRING, 0)
     return keyring, lean.system_call(numbers[1], _OF_PROCESS, 0)
+
+
+def has_terminfo(term: str, env: Mapping[str, str]) -> bool:
+    """Whether this host has a terminfo entry of that name where programs with these variables look (terminfo(5))."""
+    if not term or term.startswith(".") or "/" in term or not (term.isascii() and term.isprintable()):
+        return False
+    folders = [env.get("TERMINFO", "")]
+    home = env.get("HOME")
+    if home:
+        folders.append(os.path.join(home, ".terminfo"))
+    folders += env.get("TERMINFO_DIRS", "").split(":")
+    entries = (os.path.join(term[0], term), os.path.join(f"{ord(term[0]):x}", term))
+    return any(
+        os.path.isfile(os.path.join(folder, entry)) for folder in (*folders, *_TERMINFO) if folder for entry in entries
+    )
+
+
+def logind_kills() -> bool:
+    """Whether logind kills a user's processes at logout; the last setting in the order of its files counts."""
+    files = ["/etc/systemd/logind.conf"]
+    for folder in ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"):
+        if os.path.isdir(folder):
+            files += sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".conf"))
+    kills = False
+    for path in files:
+        try:
+            with open(path, encoding="utf-8") as lines:
+                for line in lines:
+                    key, _, value = line.partition("=")
+                    if key.strip() == "KillUserProcesses":
+                        kills = value.strip().lower() in ("yes", "true", "on", "1")
+        except OSError:
+            continue
+    return kills

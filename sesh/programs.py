@@ -1,4 +1,5 @@
-"""Programs that sesh runs by itself, by their names: no file of the current directory is ever taken for one of them.
+"""Programs that sesh runs by itself, by their names: no file of the current directory is ever taken for one of them;
+and the user's shell.
 
 What the user runs in a session is looked up as a shell does it (`daemon/spawn/environment`).
 """
@@ -6,6 +7,10 @@ What the user runs in a session is looked up as a shell does it (`daemon/spawn/e
 from __future__ import annotations
 
 import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def search_path() -> str:
@@ -26,4 +31,26 @@ def find(name: str) -> str | None:
     """The path of a program by its name in that PATH, or by a path; None where it is not there."""
     folders = [""] if os.sep in name else search_path().split(os.pathsep)
     paths = (os.path.join(folder, name) for folder in folders)
-    return next((path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)), None)
+    return next((path for path in paths if is_program(path)), None)
+
+
+def shell(creator: Mapping[str, str]) -> str:
+    """The user's shell: `$SHELL` if it is an absolute path to a program, else the one of passwd(5), else /bin/sh."""
+    path = creator.get("SHELL", "")
+    if os.path.isabs(path) and is_program(path):
+        return path
+    import pwd
+
+    try:
+        path = pwd.getpwuid(os.getuid()).pw_shell
+    except KeyError:
+        path = ""
+    return path if os.path.isabs(path) and is_program(path) else "/bin/sh"
+
+
+def is_program(path: str) -> bool:
+    """Whether a path leads to a file that this process may execute. Never raises."""
+    try:
+        return os.path.isfile(path) and os.access(path, os.X_OK)
+    except ValueError:
+        return False  # it contains a NUL

@@ -38,8 +38,6 @@ At the far end of a link a bridge answers first, in the daemon's place; OUTPUT t
 
 from __future__ import annotations
 
-import time
-
 from sesh import lean
 from sesh.errors import ProtocolError
 
@@ -58,6 +56,8 @@ LARGEST_PAYLOAD = 1 << 20
 HEADER = 5
 CHUNK = 256 << 10
 """The most that sesh itself puts into one frame of INPUT, OUTPUT, SCREEN or DATA."""
+STATES = ("working", "waiting", "idle", "done", "failed")
+"""How a session stands, in words of requests and events."""
 
 HELLO, WELCOME = 0x01, 0x02
 INPUT, ACK = 0x03, 0x04
@@ -209,9 +209,3 @@ class Decoder:
         if at < end:
             self._buffer += data[at:]
         return frames
-
-
-def timestamp(seconds: float) -> str:
-    """A time as events have it: RFC 3339 in UTC, to the millisecond."""
-    whole, part = divmod(int(seconds * 1000), 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{part:03d}Z"

@@ -1,9 +1,11 @@
-"""Sessions, moments and other people's text in words, as a terminal may be shown them."""
+"""Sessions and other people's text in words, as a terminal may be shown them."""
 
 from __future__ import annotations
 
 import os
-import time as clock
+import time
+
+from sesh import moments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,14 +19,16 @@ _LONGEST_NOTIFICATION = 30
 """Columns of a notification in a list."""
 _LONGEST_TEXT = 4096
 """Characters beyond the limit that are looked at to cut a text: some take no column."""
-_DAYS_TO_EPOCH = 719468
-_END_OF_TIME = 1 << 50
-"""Seconds from the epoch that no clock shows."""
 
 
-def plain(chosen: object) -> str:
-    """Text that a program chose, without anything that a terminal could act upon."""
-    return "".join(character for character in str(chosen) if character.isprintable())
+def plain(chosen: object, keep: str = "") -> str:
+    """Text that a program chose, without anything that a terminal could act upon, except the controls in `keep`."""
+    return "".join(character for character in str(chosen) if character.isprintable() or character in keep)
+
+
+def blanked(text: str) -> str:
+    """The same text with a blank in the place of each control."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def one_line(message: str) -> str:
@@ -55,8 +59,9 @@ def state(session: Summary) -> str:
     if session.get("machine"):
         return f"on {plain(session['machine'])}"
     if session["state"] == "exited":
-        ended = seconds(session.get("ended"))
-        return f"exited {session.get('exit_code')}" + (f" ({ago(clock.time() - ended)})" if ended is not None else "")
+        ended = moments.seconds(session.get("ended"))
+        since = f" ({moments.ago(time.time() - ended)})" if ended is not None else ""
+        return f"exited {session.get('exit_code')}{since}"
     if session["state"] != "running":
         return plain(session["state"])
     if session.get("responding") is False:
@@ -136,44 +141,6 @@ def unseen(session: Summary) -> str:
     words += [f"{bells} bells" if bells > 1 else "bell"] if bells else []
     words += [cut(one_line(notification), _LONGEST_NOTIFICATION)] if notification else []
     return ", ".join(words)
-
-
-def age(moment: object, now: float) -> str:
-    """How long ago an RFC 3339 moment in UTC was: 40s, 3m, 2h, 4d. Empty where it is unknown."""
-    then = seconds(moment)
-    if then is None:
-        return ""
-    passed = max(0, int(now - then))
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if passed >= size:
-            return f"{passed // size}{unit}"
-    return f"{passed}s"
-
-
-def ago(passed: float) -> str:
-    """How long ago something was that many seconds ago: `just now`, `3 min ago`, `2 h ago`, `4 days ago`."""
-    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
-        if passed >= size * (2 if unit == "days" else 1):
-            return f"{int(passed // size)} {unit} ago"
-    return "just now"
-
-
-def seconds(moment: object) -> float | None:
-    """Seconds since the epoch of `2026-01-31T12:00:00Z`, with or without a fraction; None for anything else.
-
-    By hand: datetime takes longer to load than the whole list to draw, and reads no `Z` before Python 3.11.
-    """
-    try:
-        date, _, time = str(moment).rstrip("Z").removesuffix("+00:00").partition("T")
-        year, month, day = (int(part) for part in date.split("-"))
-        hour, minute, second = time.split(":")
-        year -= month <= 2
-        of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-        days = year * 365 + year // 4 - year // 100 + year // 400 + of_year - _DAYS_TO_EPOCH
-        found = days * 86400 + int(hour) * 3600 + int(minute) * 60 + float(second)
-    except (ValueError, OverflowError):
-        return None
-    return found if abs(found) < _END_OF_TIME else None
 
 
 def at_home(path: str) -> str:

@@ -83,8 +83,6 @@ class Guesses:
         """Where the last key that was judged has left the cursor, and what stood before it in its row."""
         self.hidden = False
         """Whether the terminal shows nothing of what is typed (ICANON without ECHO)."""
-        self.right = self.wrong = 0
-        """How many glyphs that were shown came true, and how many did not."""
 
     @property
     def active(self) -> bool:
@@ -311,17 +309,11 @@ class Guesses:
             moved = last.key in _MOVES and (last.row, last.column) == self._view.cursor != last.cursor
             if moved or self._confirmed == last.epoch:
                 self._moved = max(self._moved, last.epoch)
-            self.right += sum(guess.epoch <= self._confirmed for guess in judged)
             return True
         return False
 
     def _missed(self, number: int) -> None:
         """A guess was wrong: the keys that are not acknowledged yet are guessed again, in an epoch of their own."""
-        if not self._barrier:
-            self.wrong += sum(
-                guess.epoch <= self._confirmed and guess.number <= number and not self._holds(guess)
-                for guess in self._guesses
-            )
         again = [(guess.number, guess.key) for guess in self._guesses if guess.number > number]
         self._guesses.clear()
         if self._barrier:

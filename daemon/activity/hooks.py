@@ -11,6 +11,7 @@ import os
 import time
 
 from sesh import config, paths
+from sesh.errors import SeshError
 from sesh.lean import signal
 
 TYPE_CHECKING = False
@@ -155,7 +156,6 @@ def _tell_or_become_hook(kind: str, told: dict[str, str], variables: dict[str, s
 def _told(told: dict[str, Any]) -> bool:
     """Has the client that was typed in last, of all sessions of this machine, tell the person; whether it does."""
     from sesh import wire
-    from sesh.errors import SeshError
 
     typed: list[tuple[float, str]] = []
     for name in paths.names():

@@ -6,7 +6,7 @@ here knows a program, and nothing is read from the screen but the words of a que
 
 from __future__ import annotations
 
-from sesh import protocol
+from sesh import moments, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from sesh.schema import StandingFacts
 
-WORKING, WAITING, IDLE, DONE, FAILED = "working", "waiting", "idle", "done", "failed"
-STATES = (WORKING, WAITING, IDLE, DONE, FAILED)
+WORKING, WAITING, IDLE, DONE, FAILED = STATES = protocol.STATES
 HOOK, READ, PROMPT, QUIET, OUTPUT, BUSY, EXIT = "hook", "tty-read", "prompt", "quiet", "output", "busy", "exit"
 """Why: the program said it; it reads this terminal; its shell is at the prompt; it neither prints nor computes; it
 printed just now; it computes; it has ended."""
@@ -51,7 +50,7 @@ class Standing:
 
     def as_json(self) -> StandingFacts:
         """The same as lists and `--status` show it."""
-        since = protocol.timestamp(self.since)
+        since = moments.exact_stamp(self.since)
         return {"state": self.state, "why": self.why, "since": since, "question": self.question or None}
 
 

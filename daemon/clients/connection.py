@@ -6,9 +6,10 @@ import time
 from errno import EAGAIN
 
 from sesh import bounds, protocol, wire
+from sesh.bounds import clamp_size
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.daemon.screen.size import clamp_size
 from sesh.lean import deque
+from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -324,7 +325,7 @@ class Client(Reader):
         self.number = number
         self.pid = bounds.clamped(hello.get("pid"), 0, 1 << 31, 0)
         self.token = str(hello.get("client") or "")[:64]
-        self.tty = "".join(each for each in str(hello.get("tty") or "")[:256] if each.isprintable())
+        self.tty = plain(str(hello.get("tty") or "")[:256])
         self.auth_sock = str(hello.get("auth_sock") or "")[:1024]
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
         self.read_only = hello.get("read_only") is True

@@ -6,20 +6,20 @@ import time
 
 from sesh import bounds, protocol
 from sesh.about import __version__
+from sesh.bounds import clamp_size
 from sesh.daemon.clients.connection import HELD, RAW, REPAINT, RESYNC, Client
 from sesh.daemon.pty.pump import WINDOW
-from sesh.daemon.screen.size import clamp_size
 from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
+    from sesh.bounds import Size
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.clients.echoes import Echoes
     from sesh.daemon.clients.relay import Relay
     from sesh.daemon.pty.pump import Pump
-    from sesh.daemon.screen.size import Size
     from sesh.schema import Welcome
 
     class Owner(Protocol):

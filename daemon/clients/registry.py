@@ -11,9 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sesh.bounds import Size
     from sesh.daemon.clients.connection import Client
     from sesh.daemon.pty.output_log import OutputLog
-    from sesh.daemon.screen.size import Size
 
 CLIENT_LAG = 1 << 20
 """Bytes that a client may be behind. Beyond it the program waits for the leader; others are set aside."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from sesh import moments
 from sesh.lean import deque
 
 TYPE_CHECKING = False
@@ -24,7 +23,7 @@ class FaultLog:
 
     def note(self, what: str, error: BaseException | None = None) -> None:
         """Adds one line, with the error's kind and the place where it was raised."""
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        stamp = moments.stamp()
         self._lines.append(f"{stamp} {what}" if error is None else f"{stamp} {what}: {_describe(error)}")
         if error is not None and self.on_fault is not None:
             self.on_fault(error)

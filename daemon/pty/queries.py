@@ -56,7 +56,7 @@ class Finding:
 
     `body` of a query is what follows the introducer: of a control sequence all after `CSI`, of a string all up to its
     terminator (a colour's body keeps the terminator, since its answer ends as the question did). `body` of a notice is
-    its text: the title, the directory's URL, the notification, `D;0` of a mark, `1;50` of a progress. `end` is the
+    its text: the title, the notification, `D;0` of a mark, `1;50` of a progress. `end` is the
     offset in the block behind the last byte. A string that asks for several colours gives one finding for each.
     """
 
@@ -228,7 +228,7 @@ def _notice(number: bytes, text: bytes) -> tuple[str, bytes]:
         return ("notification", shown) if shown is not None else ("", b"")
     if number == b"133":
         return ("mark" if text[:1] in (b"A", b"B", b"C", b"D") else ""), text
-    return {b"0": "title", b"2": "title", b"7": "cwd", b"7373": "private"}.get(number, ""), text
+    return ("title" if number in (b"0", b"2") else ""), text
 
 
 def _notification(number: bytes, text: bytes) -> bytes | None:

@@ -10,7 +10,6 @@ import time
 
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import Model
-from sesh.daemon.screen.size import clamp_size
 from sesh.store import checkpoints
 
 TYPE_CHECKING = False
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from sesh.daemon.loop.timers import Timers
     from sesh.schema import CheckpointHeader
-    from sesh.vt.emulator import Emulator
 
 QUIET = 1.0
 """Seconds without output after which a checkpoint is written."""
@@ -112,24 +110,3 @@ def _sizes(model: dict[str, Any], start: int) -> dict[str, object]:
     before = [size for position, *size in model["resizes"] if position <= start]
     after = [[position - start, *size] for position, *size in model["resizes"] if position > start]
     return {**model, "born": before[-1] if before else model["born"], "resizes": after}
-
-
-def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
-    """The emulator that a checkpoint describes. Raises ValueError where the checkpoint makes no sense."""
-    log = OutputLog()
-    log.restore(0, data)
-    try:
-        state = header["model"]
-        sizes = [state["size"], state["born"], *(size for _, *size in state["resizes"])]
-        if any(list(clamp_size(*size)[:2]) != list(size) for size in sizes):
-            raise ValueError("a size that no terminal has")
-        if state["position"] or state["emulator"] is not None:
-            raise ValueError("not from the beginning")
-        model = Model(log, *state["size"])
-        model.restore(state)
-        while model.lag:
-            model.step()
-        model.apply_size()
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise ValueError(f"unreadable checkpoint: {error}") from error
-    return model.emulator

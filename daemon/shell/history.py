@@ -15,6 +15,7 @@ from collections import deque
 from sesh import platform
 from sesh.daemon.pty.queries import REPLAYED
 from sesh.errors import SeshError, rebuild
+from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -246,4 +247,4 @@ def parse_command(body: bytes) -> str | None:
         return None
     raw = _PERCENT.sub(lambda found: bytes([int(found[1], 16)]), field.partition(b"=")[2])
     text = raw.decode("utf-8", "replace")[:MAX_COMMAND]
-    return "".join(each for each in text if each.isprintable() or each in "\n\t") or None
+    return plain(text, keep="\n\t") or None

@@ -15,6 +15,7 @@ import os
 
 from sesh import paths
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH
+from sesh.wording import blanked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def source(words: Sequence[str], kind: str) -> str:
 def shown(words: Sequence[str], kind: str) -> str:
     """A command as those who watch see it typed: its first line."""
     lines = source(words, kind).strip("\n").split("\n")
-    first = "".join(each if each.isprintable() else " " for each in lines[0])[:4096]
+    first = blanked(lines[0])[:4096]
     return first + (" …" if len(lines) > 1 else "")
 
 

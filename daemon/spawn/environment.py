@@ -1,11 +1,11 @@
-"""What the program of a new session gets: its environment, the user's shell, and the path of a command."""
+"""What the program of a new session gets: its environment, its words, and the path of a command."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from sesh import paths
+from sesh import paths, platform, programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ _FOREIGN = frozenset((
 """Variables that describe the terminal, the multiplexer or the directory that the session is created from."""
 
 _FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WEZTERM_", "ZELLIJ", "VSCODE_SHELL_")
-
-_TERMINFO = ("/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo", "/usr/lib/terminfo", "/usr/local/share/terminfo")
 
 
 def environment(
@@ -49,46 +47,17 @@ def environment(
         for name, value in creator.items()
         if name not in _FOREIGN and not name.startswith(_FOREIGN_FAMILIES) and not (login and name == "SHLVL")
     }
-    variables["TERM"] = terminal if terminal and has_terminfo(terminal, variables) else FALLBACK_TERM
+    variables["TERM"] = terminal if terminal and platform.has_terminfo(terminal, variables) else FALLBACK_TERM
     if colour is not None:
         variables["COLORTERM"] = colour
     if auth_sock is not None:
         variables["SSH_AUTH_SOCK"] = auth_sock
-    variables["SHELL"] = shell(creator)
+    variables["SHELL"] = programs.shell(creator)
     if "HOME" in variables:
         variables["HOME"] = variables["HOME"] or paths.home()
     variables["SESH_SESSION"] = session
     variables.update(extra)
     return variables
-
-
-def has_terminfo(term: str, env: Mapping[str, str]) -> bool:
-    """Whether this host has a terminfo entry of that name where programs with these variables look (terminfo(5))."""
-    if not term or term.startswith(".") or "/" in term or not (term.isascii() and term.isprintable()):
-        return False
-    folders = [env.get("TERMINFO", "")]
-    home = env.get("HOME")
-    if home:
-        folders.append(os.path.join(home, ".terminfo"))
-    folders += env.get("TERMINFO_DIRS", "").split(":")
-    entries = (os.path.join(term[0], term), os.path.join(f"{ord(term[0]):x}", term))
-    return any(
-        os.path.isfile(os.path.join(folder, entry)) for folder in (*folders, *_TERMINFO) if folder for entry in entries
-    )
-
-
-def shell(creator: Mapping[str, str]) -> str:
-    """The user's shell: `$SHELL` if it is an absolute path to a program, else the one of passwd(5), else /bin/sh."""
-    path = creator.get("SHELL", "")
-    if os.path.isabs(path) and _is_program(path):
-        return path
-    import pwd
-
-    try:
-        path = pwd.getpwuid(os.getuid()).pw_shell
-    except KeyError:
-        path = ""
-    return path if os.path.isabs(path) and _is_program(path) else "/bin/sh"
 
 
 def shell_words(path: str, *, login: bool) -> list[str]:
@@ -111,22 +80,14 @@ def find_program(word: str, path: str, cwd: str) -> tuple[str | None, int]:
         return None, 127
     if "/" in word:
         program = os.path.join(cwd, word)
-        if _is_program(program):
+        if programs.is_program(program):
             return program, 0
         return None, 126 if os.path.exists(program) else 127
     exit_code = 127
     for folder in path.split(":"):
         program = os.path.join(cwd, folder, word)
-        if _is_program(program):
+        if programs.is_program(program):
             return program, 0
         if os.path.isfile(program):
             exit_code = 126
     return None, exit_code
-
-
-def _is_program(path: str) -> bool:
-    """Whether a path leads to a file that this process may execute. Never raises."""
-    try:
-        return os.path.isfile(path) and os.access(path, os.X_OK)
-    except ValueError:
-        return False  # it contains a NUL

@@ -12,11 +12,10 @@ import os
 import sys
 import time
 
-from sesh import lean, names, paths, wire
+from sesh import lean, names, paths, platform, wire
 from sesh.daemon.spawn.daemonize import HELD, fork, python, reap
 from sesh.errors import ExitCode, Refused, SeshError, Silent, TimedOut, Unknown, Unreachable, no_process
 from sesh.lean import socket
-from sesh.platform import LINUX
 from sesh.quitkey import quit_key
 
 TYPE_CHECKING = False
@@ -211,12 +210,12 @@ def own_scope() -> list[str]:
     It does in a `.scope`, which systemd stops when the terminal closes; but in a login's `session-N.scope` only if
     logind kills the user's processes at logout (`KillUserProcesses=yes`, logind.conf(5)).
     """
-    if not LINUX or not os.path.exists(
+    if not platform.LINUX or not os.path.exists(
         os.path.join(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere", "systemd/private")
     ):
         return []
     scope = _current_scope()
-    if not scope.endswith(".scope") or (scope.startswith("session-") and not logind_kills()):
+    if not scope.endswith(".scope") or (scope.startswith("session-") and not platform.logind_kills()):
         return []
     from sesh import programs
 
@@ -231,22 +230,3 @@ def _current_scope() -> str:
             return lines.read().strip().rpartition("/")[2]
     except OSError:
         return ""
-
-
-def logind_kills() -> bool:
-    """Whether logind kills a user's processes at logout; the last setting in the order of its files counts."""
-    files = ["/etc/systemd/logind.conf"]
-    for folder in ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"):
-        if os.path.isdir(folder):
-            files += sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".conf"))
-    kills = False
-    for path in files:
-        try:
-            with open(path, encoding="utf-8") as lines:
-                for line in lines:
-                    key, _, value = line.partition("=")
-                    if key.strip() == "KillUserProcesses":
-                        kills = value.strip().lower() in ("yes", "true", "on", "1")
-        except OSError:
-            continue
-    return kills

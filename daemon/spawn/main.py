@@ -13,7 +13,7 @@ import gc
 import os
 import time
 
-from sesh import lean, paths, platform, protocol, wire
+from sesh import bounds, lean, paths, platform, protocol, wire
 from sesh.about import PROGRAM
 from sesh.daemon.spawn.daemonize import CHANNEL, HELD, detach, leave_session, reset_signals
 from sesh.errors import InternalError, Interrupted, Refused, SeshError
@@ -193,7 +193,6 @@ def refusal(error: OSError) -> Refused:
 def _start_session(spec: LaunchSpec) -> Session:
     """The session with its program started."""
     from sesh.daemon.pty.pty import Pty
-    from sesh.daemon.screen.size import clamp_size
     from sesh.daemon.session import Session
 
     creator = spec["environment"]
@@ -201,7 +200,7 @@ def _start_session(spec: LaunchSpec) -> Session:
     agent = records.agent_path(number)
     variables = _environment(spec, number, agent)
     program, argv, command = _program(spec, variables)
-    size = clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
+    size = bounds.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
     created = time.time()
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     try:
@@ -260,12 +259,13 @@ def _environment(spec: LaunchSpec, number: str, agent: str) -> dict[str, str]:
 
 def _program(spec: LaunchSpec, variables: Mapping[str, str]) -> tuple[str, list[str], list[str]]:
     """The path of the program, its argv, and the command for the record. Raises CannotStart."""
+    from sesh import programs
     from sesh.daemon.pty.pty import cannot_start
-    from sesh.daemon.spawn.environment import behind_enter, find_program, shell, shell_words
+    from sesh.daemon.spawn.environment import behind_enter, find_program, shell_words
 
     command = spec.get("command")
     if not command:
-        program = shell(spec["environment"])
+        program = programs.shell(spec["environment"])
         return program, shell_words(program, login=bool(spec.get("login"))), [program]
     found, exit_code = find_program(command[0], variables.get("PATH", os.defpath), spec["directory"])
     if found is None:

@@ -32,7 +32,14 @@ if TYPE_CHECKING:
 
     from sesh.remote.deploy.survey import Platform, Python
 
-REQUIRED = ("ptyprocess>=0.7", "pyte>=0.8.2", "rich>=13", "typer>=0.29", "tomli>=2; python_version < '3.11'")
+REQUIRED = (
+    "ptyprocess>=0.7,<0.8",
+    "pyte>=0.8.2,<0.9",
+    "typer>=0.29,<0.30",
+    "wcwidth>=0.8,<0.10",
+    "rich>=13",
+    "tomli>=2; python_version < '3.11'",
+)
 """What sesh requires there: its own requirements without fabric, which only deploying needs, and ssh can replace."""
 LEFT_OUT = {
     # Nothing highlights source code there, and this is a fifth of the whole.

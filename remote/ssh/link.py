@@ -399,13 +399,3 @@ def drop_master(destination: Destination) -> None:
     """
     if _masters.get(destination.host) == master.identity(destination):
         master.close(destination)
-
-
-def request(destination: Destination, verb: str, caller: dict[str, Any], *, timeout: float, **arguments: Any) -> Answer:
-    """One request to the sesh on a host, without any prompt, within so many seconds. Raises what it answers."""
-    deadline = time.monotonic() + timeout
-    with open_link(destination, caller, ask=False, timeout=timeout) as link:
-        try:
-            return link.request(verb, deadline=deadline, **arguments)[0]
-        except TimedOut as error:
-            raise silent_host(destination.host) from error

@@ -11,7 +11,7 @@ from threading import Event as Flag
 from threading import Lock
 from typing import Any, Literal, overload
 
-from sesh import bounds
+from sesh import bounds, wording
 from sesh.errors import Busy, ExitCode, Interrupted, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import events, jobs, matching, send, shell, views, wait
@@ -427,7 +427,7 @@ class Session:
 
     def message(self, text: str) -> int:
         """Shows a line to the attached clients, and not to the program; how many there are."""
-        line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+        line = wording.one_line(wording.blanked(text))
         if not line:
             raise UsageError("the message is empty")
         return self._target.call(session_ops.message, name=self.name, text=line)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from sesh.cli.invocation import Invocation
     from sesh.client.attach import AttachOptions, Outcome
-    from sesh.client.keys import DetachKey
     from sesh.client.race import Reconnect
+    from sesh.keynames import DetachKey
     from sesh.reach.op import Entered
     from sesh.reach.target import Target
     from sesh.schema import Record, Spec
@@ -102,9 +102,7 @@ def detach_key(cli: Invocation) -> DetachKey | None:
 
     Raises UsageError for a `SESH_DETACH_KEY` that is not a key. An invalid one in the settings is noted and ignored.
     """
-    import os
-
-    from sesh.client.keys import DetachKey
+    from sesh.keynames import DetachKey
 
     if named := os.environ.get("SESH_DETACH_KEY"):
         try:

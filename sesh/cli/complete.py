@@ -13,12 +13,12 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import wording
+from sesh import config, wording
 from sesh.cli import parser, printing
 from sesh.cli.verbs import MANY, VALUE, VERBS
-from sesh.config import PREDICT
 from sesh.errors import SeshError, UsageError
 from sesh.names import printable
+from sesh.protocol import STATES
 from sesh.reach.caller import Caller
 from sesh.store import listing
 from sesh.wording import plain
@@ -37,10 +37,7 @@ if TYPE_CHECKING:
 SCRIPTS = {"bash": "sesh.bash", "zsh": "_sesh", "fish": "sesh.fish"}
 _EVERYWHERE = {"--json": "print one JSON value", "--local": "do not ask known remotes", "--help": "show help"}
 _FORMATS = ("text", "ansi", "json", "svg", "html")
-_KEYS = (
-    "C-c", "C-d", "C-z", "C-l", "C-\\", "Enter", "Escape", "Tab", "BTab", "Space", "BSpace", "Up", "Down", "Left",
-    "Right", "Home", "End", "PageUp", "PageDown", "Insert", "Delete", *(f"F{number}" for number in range(1, 13)),
-)  # fmt: skip
+_CONTROLS = ("C-c", "C-d", "C-z", "C-l", "C-\\")
 _NOTHING: Answer = ("words", {})
 
 
@@ -134,14 +131,14 @@ def _value(option: str) -> Answer:
     if option == "-C":
         return "directories", {}
     if option == "--key":
-        return "words", dict.fromkeys(_KEYS, "")
+        from sesh.keynames import CHORDS
+
+        return "words", dict.fromkeys((*_CONTROLS, *CHORDS), "")
     if option == "--format":
         return "words", dict.fromkeys(_FORMATS, "")
     if option == "--predict":
-        return "words", dict.fromkeys(PREDICT, "")
+        return "words", dict.fromkeys(config.PREDICT, "")
     if option == "--env":
-        import os
-
         return "words", {f"{name}=": "" for name in sorted(os.environ)}
     return _NOTHING
 
@@ -176,8 +173,6 @@ def _placed(line: Line, plain: list[str], current: str) -> Answer:
     if place == "shell":
         return "words", dict.fromkeys(SCRIPTS, "")
     if place == "state":
-        from sesh.daemon.activity.rules import STATES
-
         return "words", dict.fromkeys(STATES, "")
     if line.verb in ("--deploy", "--sweep", "--doctor") and not current:
         return "words", hosts()
@@ -195,8 +190,6 @@ def _place(line: Line, number: int) -> str:
 def _names(line: Line, plain: list[str], current: str) -> dict[str, str]:
     """The sessions that the line may mean, and the hosts that may stand before a name."""
     if line.hosts:
-        from sesh import config
-
         found: dict[str, str] = {}
         for host in config.load().hosts_of(line.hosts):
             found |= sessions_on(host)
@@ -249,7 +242,6 @@ def sessions_on(host: str) -> Offers:
 
 def hosts() -> Offers:
     """Known remotes, the groups and remotes of the settings, the hosts of ssh_config: each with where it is from."""
-    from sesh import config
     from sesh.remote.ssh import destination
 
     settings = config.load()

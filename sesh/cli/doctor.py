@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh import wording
-from sesh.about import CALLED
+from sesh.about import CALLED, __version__
 from sesh.cli import printing
 from sesh.errors import SeshError, for_host
 from sesh.ops.doctor import ERROR, OK, WARNING, all_, error_row, row
@@ -38,7 +38,6 @@ def _check_host(cli: Invocation, host: str) -> list[Finding]:
 
 def _skew(host: str) -> list[Finding]:
     """Whether the sesh there has another version than this one, as the link has just reported."""
-    from sesh.about import __version__
     from sesh.remote import known
 
     version = next((each.version for each in known.all() if each.host == host), "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh import bounds, wording
+from sesh import bounds, moments, wording
 from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -100,7 +100,5 @@ def _row(event: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _local_time(stamp: str) -> str:
-    import time
-
-    moment = wording.seconds(stamp)
-    return stamp if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+    moment = moments.seconds(stamp)
+    return stamp if moment is None else moments.local(moment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sesh import bounds, wording
 from sesh.cli import printing
 from sesh.cli.tui import console, pager
+from sesh.client.terminal import RawTerminal
 from sesh.errors import SeshError, UsageError, rebuild
 from sesh.names import printable
 from sesh.ops import search
@@ -88,8 +89,6 @@ def _place(hit: Hit) -> str:
 
 def _choose(cli: Invocation, hits: Sequence[Hit], pattern: str) -> None:
     """The hits as a list: Enter opens the session's whole text in the pager, at the line."""
-    from sesh.client.terminal import RawTerminal
-
     at = first = 0
     with RawTerminal() as terminal, console.Stage(terminal) as stage:
         while True:

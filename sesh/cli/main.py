@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sesh import protocol
 from sesh.about import PROGRAM, __version__
 from sesh.cli import parser, printing
@@ -78,8 +80,6 @@ def version(cli: Invocation) -> int:
 
 def bridge(cli: Invocation) -> int:
     """`--bridge`: the far end of a link."""
-    import os
-
     from sesh import bridge as far_end
 
     if os.isatty(0) or os.isatty(1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from sesh.about import CALLED, DISTRIBUTION
 from sesh.errors import Refused, UsageError
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 def mcp(cli: Invocation) -> int:
     """`--mcp`: serves the Model Context Protocol on stdin and stdout until stdin ends."""
-    import sys
     from importlib.util import find_spec
 
     pip = f"{sys.executable} -m pip install" if find_spec("pip") else f"uv pip install --python {sys.executable}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 
-from sesh import wording
+from sesh import moments
 from sesh.cli import attach, printing
 from sesh.errors import NotFound, Refused
 from sesh.names import check_label
@@ -107,4 +107,4 @@ def _waits(session: Summary) -> bool:
 
 def _since(session: Summary) -> float:
     standing = session.get("activity")
-    return (wording.seconds(standing.get("since")) if standing else None) or 0.0
+    return (moments.seconds(standing.get("since")) if standing else None) or 0.0

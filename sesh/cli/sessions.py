@@ -9,7 +9,6 @@ from sesh.cli import printing
 from sesh.errors import NotFound, SeshError, UsageError, rebuild
 from sesh.names import check_label, printable
 from sesh.ops import sessions
-from sesh.ops.send import type_if_waiting, type_into
 from sesh.protocol import CHUNK
 from sesh.reach import find
 
@@ -124,6 +123,8 @@ def send(cli: Invocation, *, if_waiting: str | None = None, **_: object) -> int:
     if not texts and not before and not after:
         raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
     text = _stdin() if texts == [_STDIN] else os.fsencode(" ".join(texts))
+    from sesh.ops.send import type_if_waiting, type_into
+
     if if_waiting is None:
         sent, position = type_into(cli.target, name, text, before=before, after=after)
     else:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sesh import wording
+from sesh import moments, wording
 from sesh.cli import printing
-from sesh.errors import UsageError, rebuild
-from sesh.names import printable
+from sesh.errors import rebuild
 from sesh.ops.sweep import clear, find
 from sesh.reach.target import HostTarget, Target
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from sesh.cli.invocation import Invocation
     from sesh.schema import LeftoverFacts, Swept
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _UNASKED = "168h"
 """What `--older` is where nobody can be asked."""
 _KINDS = {
@@ -38,20 +36,12 @@ def sweep(
     only what is older than a week is cleared, or older than `--older`.
     """
     asks = cli.caller.can_ask and not cli.json
-    least = span(older if older is not None else "0s" if asks else _UNASKED)
+    least = moments.parse_span(older if older is not None else "0s" if asks else _UNASKED)
     hosts: list[str | None] = [*cli.hosts] or [None]
     answers = [_sweep(cli, host, least, asks=asks, ends=all_ or yes, dry_run=dry_run) for host in hosts]
     if cli.json:
         cli.value(answers[0] if len(answers) == 1 else answers)
     return 0 if all(answer["ok"] for answer in answers) else 1
-
-
-def span(word: str) -> float:
-    """The seconds of `168h`, `7d`, `90m`, `30s`, `2w`; a bare number is seconds. Raises UsageError."""
-    number, unit = (word[:-1], word[-1]) if word[-1:] in _UNITS else (word, "s")
-    if not (number.isdecimal() and number.isascii() and len(number) < 10):
-        raise UsageError(f"{printable(word)} is not a time: --older takes 168h, 7d, 90m or 30s")
-    return float(number) * _UNITS[unit]
 
 
 def _sweep(cli: Invocation, host: str | None, older: float, *, asks: bool, ends: bool, dry_run: bool) -> Swept:
@@ -93,16 +83,11 @@ def _agrees(cli: Invocation, rows: list[LeftoverFacts], where: str) -> bool:
 
 def _show(rows: list[LeftoverFacts], prefix: str) -> None:
     """The leftovers as a person reads them; `prefix` stands before what they are."""
-    ages = [_age(int(row["age"])) for row in rows]
+    ages = [moments.short(int(row["age"])) for row in rows]
     width = max(map(len, ages), default=0)
     for row, age in zip(rows, ages, strict=True):
         kind = _KINDS.get(row["kind"], str(row["kind"]))
         printing.text(wording.plain(f"{age:>{width}}  {kind:<16}  {prefix}{row['what']}"))
-
-
-def _age(seconds: int) -> str:
-    units = (("d", 86400), ("h", 3600), ("m", 60))
-    return next((f"{seconds // size}{unit}" for unit, size in units if seconds >= size), f"{seconds}s")
 
 
 def _show_result(cli: Invocation, rows: list[LeftoverFacts], *, dry_run: bool, older: float) -> None:

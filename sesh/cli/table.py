@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sesh import wording
-from sesh.wording import age, at_home, columns, cut, plain, state
+from sesh.moments import age
+from sesh.wording import at_home, columns, cut, plain, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import bounds, wording
+from sesh import bounds, moments, wording
 from sesh.about import CALLED
 from sesh.cli import printing
 from sesh.cli.verbs import BY_NAME
 from sesh.errors import NotFound, SeshError, UsageError, for_host
 from sesh.names import check_label, printable
 from sesh.ops import lookup, views
-from sesh.ops.views import bears
+from sesh.ops.views import Follower, bears
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,11 +148,11 @@ def _stands(standing: StandingFacts | None, now: float) -> str:
 
 
 def _since(moment: object, now: float) -> str:
-    return f"since {moment} ({found} ago)" if (found := wording.age(moment, now)) else ""
+    return f"since {moment} ({found} ago)" if (found := moments.age(moment, now)) else ""
 
 
 def _moment(moment: object, now: float) -> str:
-    return f"{moment} ({wording.age(moment, now) or '?'} ago)"
+    return f"{moment} ({moments.age(moment, now) or '?'} ago)"
 
 
 def _lost(session: Summary) -> str:
@@ -209,8 +209,6 @@ def logs(
 
 def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
     """`-f`: the last lines, then new ones until the session ends. A lost session has only its last lines."""
-    from sesh.ops.views import Follower
-
     write = _print_objects if cli.json else _print_lines
 
     def skipped(count: int) -> None:

@@ -16,11 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-from sesh import paths
+from sesh import moments, paths, wording
 from sesh.api import Session
 from sesh.errors import Interrupted, NotDeployed, NotFound, Refused, SeshError, Unreachable
 from sesh.schema import Summary
-from sesh.wording import seconds
 
 IDLE = 300.0
 """Seconds without activity after which a session counts as idle."""
@@ -63,7 +62,7 @@ class Entry:
             return "expired"
         if row is None or row.get("state") == "exited":
             return "closed"
-        last = seconds(row.get("last_activity"))
+        last = moments.seconds(row.get("last_activity"))
         return "idle" if last is not None and time.time() - last > IDLE else "connected"
 
 
@@ -139,13 +138,13 @@ def path(name: str, host: str | None) -> str | None:
     if folder is None:
         return None
     place = (host or LOCAL).replace("/", "_")
-    return os.path.join(folder, place, f"{time.strftime('%Y-%m-%d', time.gmtime())}-{name}.md")
+    return os.path.join(folder, place, f"{moments.stamp()[:10]}-{name}.md")
 
 
 def opened(file: str | None, name: str, host: str | None, said: str) -> None:
     """Notes that a session was opened, or is used for the first time."""
     where = f"`{name}` on `{host}`" if host is not None else f"`{name}`"
-    _add(file, f"# {where}: {said}, {_now()}\n\n")
+    _add(file, f"# {where}: {said}, {moments.stamp()}\n\n")
 
 
 def did(file: str | None, what: str, command: str, ending: str, output: str = "") -> None:
@@ -153,7 +152,7 @@ def did(file: str | None, what: str, command: str, ending: str, output: str = ""
     lines = output.splitlines()
     shown = lines[-LINES:]
     left = f"({len(lines) - len(shown)} lines before)\n" if len(lines) > len(shown) else ""
-    text = f"## {what}, {_now()}\n\n{_block(command)}{ending}\n\n"
+    text = f"## {what}, {moments.stamp()}\n\n{_block(command)}{ending}\n\n"
     _add(file, text + (f"{left}{_block(chr(10).join(shown))}" if shown else ""))
 
 
@@ -177,12 +176,8 @@ def prune() -> None:
 def _block(text: str) -> str:
     """Text as Markdown shows it untouched; controls that a terminal could act upon are left out."""
     lines = text.split("\n")
-    plain = ("".join(each for each in line if each.isprintable() or each == "\t") for line in lines)
+    plain = (wording.plain(line, keep="\t") for line in lines)
     return "".join(f"    {line}\n" for line in plain) + "\n"
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _add(file: str | None, text: str) -> None:

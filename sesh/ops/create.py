@@ -7,7 +7,7 @@ import os
 from sesh import paths, platform
 from sesh.errors import Exists, Refused, UsageError
 from sesh.lean import Lock
-from sesh.names import check_label, check_variable, printable
+from sesh.names import check_label, check_variable, is_name, printable
 from sesh.reach import find
 
 TYPE_CHECKING = False
@@ -146,8 +146,6 @@ def start_numbered(what: LaunchSpec) -> tuple[str, Connection]:
 
 def next_name(name: str) -> str:
     """`NAME-2`, or the next that is free. Raises UsageError where it would be too long."""
-    from sesh.names import is_name
-
     taken = set(paths.names())
     number = 2
     while f"{name}-{number}" in taken:

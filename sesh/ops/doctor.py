@@ -87,10 +87,8 @@ def _system(_caller: Caller) -> Iterator[Finding]:
         yield row("system", ERROR, f"cannot open a pseudoterminal: {error.strerror}", "mount /dev/pts; see: man 4 pts")
     else:
         yield row("system", OK, f"{os.uname().sysname} {os.uname().release}, {os.uname().machine}")
-    from sesh.daemon.spawn.environment import shell
-
     named = os.environ.get("SHELL", "")
-    taken = shell(os.environ)
+    taken = programs.shell(os.environ)
     if named and named != taken:
         yield row(
             "shell", WARNING, f"SHELL={printable(named)} is not a program; {taken} is used", "set SHELL to your shell"
@@ -128,7 +126,7 @@ def _settings(_caller: Caller) -> Iterator[Finding]:
     found = config.load()
     for warning in found.warnings:
         yield row("settings", WARNING, str(warning), "fix that line")
-    from sesh.client.keys import DetachKey
+    from sesh.keynames import DetachKey
 
     for where, word, state in (
         ("SESH_DETACH_KEY", os.environ.get("SESH_DETACH_KEY"), ERROR),
@@ -145,8 +143,6 @@ def _settings(_caller: Caller) -> Iterator[Finding]:
 
 def _terminal(caller: Caller) -> Iterator[Finding]:
     """The terminal that the person sits at, maybe at another machine."""
-    from sesh.daemon.spawn.environment import has_terminfo
-
     if caller.origin is not None:
         term = caller.origin.term
     else:
@@ -160,7 +156,7 @@ def _terminal(caller: Caller) -> Iterator[Finding]:
             "TERM is not set to a terminal type",
             "set TERM to your terminal's type, such as xterm-256color",
         )
-    elif not has_terminfo(term, os.environ):
+    elif not platform.has_terminfo(term, os.environ):
         yield row(
             "terminal", WARNING, f"this machine has no terminfo entry for {printable(term)}; "
                                  "programs get xterm-256color",
@@ -224,8 +220,6 @@ def _program(_caller: Caller) -> Iterator[Finding]:
 
 def _logout(_caller: Caller) -> Iterator[Finding]:
     """Whether logging out ends what runs."""
-    from sesh.daemon.spawn.launch import logind_kills
-
     if not (platform.LINUX and os.path.isdir("/run/systemd/system")):
         yield row("logout", OK, "no systemd here that could end sessions")
         return
@@ -233,7 +227,7 @@ def _logout(_caller: Caller) -> Iterator[Finding]:
 
     user = pwd.getpwuid(os.geteuid()).pw_name
     lingers = os.path.exists(f"/var/lib/systemd/linger/{user}")
-    if logind_kills() and not lingers:
+    if platform.logind_kills() and not lingers:
         yield row(
             "logout", WARNING, "logind ends your processes when you log out (KillUserProcesses=yes)",
             "to keep them running: loginctl enable-linger",

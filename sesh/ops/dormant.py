@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import paths, wording
+from sesh import moments, paths, wording
 from sesh.errors import Exists, NotFound, Refused
 from sesh.ops import create, end
 from sesh.reach import find
@@ -53,10 +53,8 @@ def _kept(name: str) -> Emulator | None:
     found = checkpoints.read((records.read(name) or {}).get("id"))
     if found is None:
         return None
-    from sesh.daemon.screen import checkpoint
-
     try:
-        return checkpoint.emulator(*found)
+        return checkpoints.emulator(*found)
     except ValueError:
         return None
 
@@ -124,7 +122,7 @@ def rename(old: str, new: str) -> None:
 
 def _about(name: str, known: Summary) -> str:
     """What the person is told of it, and what it ran."""
-    active = wording.age(known.get("last_activity"), time.time()) if known["state"] == "lost" else ""
+    active = moments.age(known.get("last_activity"), time.time()) if known["state"] == "lost" else ""
     command = "" if _is_shell(name) else f"; it ran: {wording.command_line(known.get('command') or [])}"
     return find.how(known) + (f", last active {active} ago" if active else "") + command
 

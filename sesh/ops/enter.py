@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from sesh import bounds, paths
+from sesh import bounds, moments, paths, wording
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError, Unreachable
 from sesh.names import differ_by_one, printable
 from sesh.reach import find
@@ -318,9 +318,7 @@ def _summary(connection: Connection) -> Summary | None:
 
 def _about(session: Summary) -> str:
     """What helps to decide: who is there, how long it is idle, where it is, what it runs."""
-    from sesh import wording
-
-    idle = wording.age(session.get("last_activity"), time.time())
+    idle = moments.age(session.get("last_activity"), time.time())
     facts = (
         wording.state(session) if session["state"] == "running" else "",
         f"idle {idle}" if idle else "",

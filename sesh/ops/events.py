@@ -6,9 +6,9 @@ import os
 import select
 import time
 
-from sesh import paths, platform, protocol, wire
+from sesh import moments, paths, platform, protocol, wire
 from sesh.errors import Ended, Lost, SeshError, Unreachable, rebuild
-from sesh.keepalive import Backoff
+from sesh.keepalive import Backoff, Keepalive
 from sesh.ops.wait import DaemonDied
 from sesh.reach import calls, find
 from sesh.reach.op import op
@@ -90,7 +90,7 @@ def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
     last, moment = result.get("events"), result.get("ended")
     if not isinstance(last, int) or not isinstance(moment, (int, float)):
         return
-    stamp = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(moment))}.{int(moment * 1000) % 1000:03d}Z"
+    stamp = moments.exact_stamp(moment)
     missed = last - 1 - since if since is not None else 0
     if missed > 0:
         yield {"seq": last - 1, "ts": stamp, "event": "missed", "session": name, "count": missed}
@@ -120,7 +120,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     following = _Following(platform.watch_directory(paths.directory()), caller.audience)
     known: set[str] = set()
     again = since is not None
-    yield {"begun": begun or protocol.timestamp(time.time())}
+    yield {"begun": begun or moments.exact_stamp(time.time())}
     while True:
         there = {name for name in paths.names() if os.path.exists(paths.socket_path(name))}
         for name in sorted(there - known):
@@ -292,8 +292,6 @@ def _note(since: dict[str, int], session_id: str | None, event: Event) -> None:
 
 def _streamed(through: Link, words: dict[str, Any]) -> Iterator[Event]:
     """The items of the other side's `all_events`. Raises Lost if it is the link that ends."""
-    from sesh.keepalive import Keepalive
-
     through.keepalive = Keepalive(enabled=True)
     calls.check_version(through)
     through.send(wire.asking("op", _EVENTS, calls.encoded(words), op=all_events.wire_name, asks=False, answers=[]))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from sesh import paths, platform, wire
-from sesh.daemon.activity.rules import STATES
 from sesh.errors import Refused, UsageError
 from sesh.names import is_name, printable
+from sesh.protocol import STATES
 from sesh.store import listing, records
 
 TYPE_CHECKING = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from sesh import wording
+from sesh import programs, wording
 from sesh.errors import Exists, SeshError, UsageError
 from sesh.names import check_host, check_label, check_name, printable
 from sesh.ops import create, dormant, lookup
@@ -196,8 +196,6 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
 
 def _is_shell(command: Sequence[str] | None) -> bool:
     """Whether a command is just the user's shell: on this machine that may lie elsewhere, or be a login shell."""
-    from sesh.daemon.spawn.environment import shell
-
     return command is None or (
-        len(command) == 1 and os.path.basename(command[0]) == os.path.basename(shell(os.environ))
+        len(command) == 1 and os.path.basename(command[0]) == os.path.basename(programs.shell(os.environ))
     )

@@ -6,6 +6,7 @@ import os
 import select
 import time
 
+from sesh import moments
 from sesh.about import CALLED
 from sesh.errors import (
     InternalError,
@@ -229,10 +230,9 @@ def find(caller: Caller, name: str, verb: str = "", *, creates: bool = False) ->
 
 def _waited(caller: Caller, name: str, word: str, seen: float) -> str | None:
     """The host, once it answers, where the person wants to wait for it; None to create the session here."""
-    from sesh import wording
     from sesh.keepalive import Backoff
 
-    ago = wording.ago(time.time() - seen)
+    ago = moments.ago(time.time() - seen)
     answers = (("w", "Wait"), ("h", "Create here"))
     answer = caller.ask(f"{word} does not answer; {name} was there {ago}", answers, "w")
     if answer == "h":

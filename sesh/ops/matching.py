@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import sys
 import time
 
 from sesh import wire, wording
 from sesh.errors import Refused, TimedOut, UsageError
-from sesh.lean import socket
+from sesh.lean import signal, socket
 from sesh.names import printable
 
 TYPE_CHECKING = False

@@ -1,14 +1,13 @@
-"""Typing into a session: text, and keys by tmux's names as the bytes that a terminal sends (XTerm, PC-style keys)."""
+"""Typing into a session: text, and keys by tmux's names."""
 
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 
 from sesh import wire, wording
 from sesh.errors import Refused, UsageError
+from sesh.keynames import bytes_of, is_cursor
 from sesh.names import printable
-from sesh.ops import matching
 from sesh.protocol import CHUNK
 from sesh.reach import find
 
@@ -16,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from sesh.reach.route import Route
     from sesh.reach.target import Target
     from sesh.wire import Connection
 
@@ -24,100 +24,6 @@ _TIMEOUT = 30.0
 
 _LONGEST_ANSWER = 1 << 20
 """Bytes of an answer, which is typed as one unit."""
-
-_PLAIN = {
-    "enter": b"\r",
-    "return": b"\r",
-    "escape": b"\x1b",
-    "esc": b"\x1b",
-    "tab": b"\t",
-    "btab": b"\x1b[Z",
-    "space": b" ",
-    "bspace": b"\x7f",
-    "backspace": b"\x7f",
-}
-_LETTERED = {"up": "A", "down": "B", "right": "C", "left": "D", "home": "H", "end": "F"}
-_NUMBERED = {
-    "insert": 2,
-    "ic": 2,
-    "delete": 3,
-    "dc": 3,
-    "pageup": 5,
-    "pgup": 5,
-    "ppage": 5,
-    "pagedown": 6,
-    "pgdn": 6,
-    "npage": 6,
-    **{f"f{number}": code for number, code in zip(range(5, 13), (15, 17, 18, 19, 20, 21, 23, 24), strict=True)},
-}
-_FUNCTIONS = {"f1": "P", "f2": "Q", "f3": "R", "f4": "S"}
-_MODIFIERS = {"S": 1, "M": 2, "C": 4}
-
-
-def is_cursor(name: str) -> bool:
-    """Whether what a key sends depends on the program: a cursor key without modifiers."""
-    return name.lower() in _LETTERED
-
-
-def bytes_of(name: str, *, application: bool = False) -> bytes:
-    """What the key `name` sends: `C-c`, `M-x`, `S-Tab`, `Enter`, `C-Left`, `F5`, `^C` or one character.
-
-    `application`: whether the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
-    Raises UsageError for a name of no key.
-    """
-    modifiers, key = _split(name)
-    lower = key.lower()
-    modifier = 1 + sum(_MODIFIERS[each] for each in modifiers)
-    if lower in _LETTERED:
-        return _lettered(_LETTERED[lower], modifier, b"\x1bO" if application else b"\x1b[")
-    if lower in _FUNCTIONS:
-        return _lettered(_FUNCTIONS[lower], modifier, b"\x1bO")
-    if lower in _NUMBERED:
-        return f"\x1b[{_NUMBERED[lower]}{f';{modifier}' if modifier > 1 else ''}~".encode()
-    if lower == "tab" and "S" in modifiers:
-        sent = b"\x1b[Z"
-    elif lower in _PLAIN and "C" not in modifiers:
-        sent = _PLAIN[lower]
-    elif "C" in modifiers:
-        sent = _control(" " if lower == "space" else key, name)
-    elif len(key) == 1:
-        sent = (key.upper() if "S" in modifiers else key).encode("utf-8", "surrogateescape")
-    else:
-        raise _unknown(name)
-    return b"\x1b" + sent if "M" in modifiers else sent
-
-
-def _split(name: str) -> tuple[set[str], str]:
-    """The modifiers before a key, and the key."""
-    modifiers: set[str] = set()
-    if len(name) == 2 and name[0] == "^":
-        return {"C"}, name[1]
-    while len(name) > 2 and name[1] == "-" and name[0].upper() in _MODIFIERS:
-        modifiers.add(name[0].upper())
-        name = name[2:]
-    return modifiers, name
-
-
-def _lettered(final: str, modifier: int, introducer: bytes) -> bytes:
-    """A cursor or function key: with modifiers always CSI 1 ; modifier final."""
-    if modifier == 1:
-        return introducer + final.encode()
-    return f"\x1b[1;{modifier}{final}".encode()
-
-
-def _control(key: str, name: str) -> bytes:
-    """The control character of a key (ECMA-48's C0: the key's column less four, `?` is DEL)."""
-    if key == "?":
-        return b"\x7f"
-    if key in (" ", "2"):
-        return b"\0"
-    if len(key) == 1 and "@" <= key.upper() <= "_":
-        return bytes((ord(key.upper()) & 0x1F,))
-    raise _unknown(name)
-
-
-def _unknown(name: str) -> UsageError:
-    return UsageError(f"{printable(name)} is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character")
 
 
 def type_into(
@@ -135,7 +41,7 @@ def type_into(
     for key in (*before, *after):
         bytes_of(key)  # a wrong one is reported before anything is typed
     sent, position = 0, None
-    with _connected(target, name) as connection:
+    with target.route(name) as route, _connected(route, name) as connection:
         first, last = _keys(connection, before, after)
         for chunk in _chunks(first, text, last):
             answer, _ = connection.request("send", chunk, _soon(), more=position is not None)
@@ -158,6 +64,8 @@ def type_if_waiting(
     The daemon is asked for the question, the pattern is searched for here, and the daemon types where that very
     question still stands. Raises Refused where it does not, and as `type_into`.
     """
+    from sesh.ops import matching
+
     for key in (*before, *after):
         bytes_of(key)
     whole = bytearray()
@@ -165,7 +73,12 @@ def type_if_waiting(
         whole += piece
         if len(whole) > _LONGEST_ANSWER:
             raise UsageError(f"an answer has at most {_LONGEST_ANSWER:,} bytes, as it is typed in one step")
-    with matching.Pattern(pattern) as expression, _answerable(target, name) as connection:
+    with (
+        matching.Pattern(pattern) as expression,
+        target.route(name) as route,
+        _connected(route, name) as connection,
+    ):
+        _check_answers(connection, name)
         first, last = _keys(connection, before, after)
         data, words = first + bytes(whole) + last, {}
         if pattern:
@@ -180,7 +93,8 @@ def type_if_waiting(
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
     """Whether the terminal shows nothing of what is typed in answer, as of a password. Raises as `answer`."""
-    with _answerable(target, name) as connection:
+    with target.route(name) as route, _connected(route, name) as connection:
+        _check_answers(connection, name)
         asked = connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)[0]
         return asked.get("hides") is True
 
@@ -192,31 +106,31 @@ def answer(target: Target, name: str, text: str, since: str, question: str, *, s
     else by now. `single`: it is a key that was pressed alone, and no answer to what hides what is typed.
     Raises NotFound, Refused, Busy.
     """
-    with _answerable(target, name) as connection:
+    with target.route(name) as route, _connected(route, name) as connection:
+        _check_answers(connection, name)
         asked = {"since": since, "question": question}
         connection.request("answer", text.encode(), _soon(), **asked, whole=True, single=single)
 
 
-@contextmanager
-def _answerable(target: Target, name: str) -> Iterator[Connection]:
-    """A connection to a session whose daemon compares what it asks with what an answer is meant for."""
-    with _connected(target, name) as connection:
-        if "answer" not in (connection.welcome.get("can") or ()):
-            raise Refused(
-                f"the daemon of {name} is an older sesh, which cannot tell what an answer is meant for; "
-                "nothing was typed",
-                hint=f"reload it: $sesh --reload {name}",
-            )
-        yield connection
-
-
-@contextmanager
-def _connected(target: Target, name: str) -> Iterator[Connection]:
+def _connected(route: Route, name: str) -> Connection:
     """A connection to a session that takes requests."""
-    with target.route(name) as route, route.connect(name) as connection:
+    connection = route.connect(name)
+    try:
         connection.send(wire.greeting("request"), _soon())
         find.welcomed(connection, name)
-        yield connection
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_answers(connection: Connection, name: str) -> None:
+    """Raises Refused if the daemon cannot compare what its program asks with what an answer is meant for."""
+    if "answer" not in (connection.welcome.get("can") or ()):
+        raise Refused(
+            f"the daemon of {name} is an older sesh, which cannot tell what an answer is meant for; nothing was typed",
+            hint=f"reload it: $sesh --reload {name}",
+        )
 
 
 def _keys(connection: Connection, *groups: Sequence[str]) -> list[bytes]:

@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from sesh import protocol, wire
+from sesh import moments, protocol, wire
 from sesh.errors import (
     Ended,
     ExitCode,
@@ -354,6 +354,6 @@ def _kept(name: str, number: int | None) -> tuple[Answer, bytes] | None:
 def _dated(facts: dict[str, Any]) -> Command:
     """A daemon's account of a command, with the moment in the form that all JSON has."""
     started = facts.get("started")
-    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)) if isinstance(started, (int, float)) else None
+    when = moments.stamp(started) if isinstance(started, (int, float)) else None
     command: Command = {**facts, "started": when}  # type: ignore[typeddict-item]  # as the daemon gave them
     return command

@@ -15,9 +15,10 @@ import stat
 import time
 from functools import partial
 
-from sesh import paths, platform, programs, wire, wording
+from sesh import moments, paths, platform, programs, wire
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
+from sesh.lean import socket
 from sesh.reach.op import op
 from sesh.store import listing, records, results
 
@@ -174,7 +175,7 @@ def _sessions() -> Iterator[Leftover]:
         record = records.readable(name)
         if record is None or (kind == "lost" and records.alive(record)):
             continue  # it was started again, or forgotten, just now
-        since = wording.seconds(session.get("last_activity")) or wording.seconds(session.get("created")) or time.time()
+        since = moments.seconds(session.get("last_activity")) or moments.seconds(session.get("created")) or time.time()
         yield Leftover(
             kind,
             name,
@@ -466,8 +467,6 @@ def _stale_sockets(folder: str) -> Iterator[str]:
 
 
 def _answers(path: str) -> bool:
-    from sesh.lean import socket
-
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         opened.connect(path)

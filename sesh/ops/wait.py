@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
 
 from sesh import protocol, wire
 from sesh.errors import Ended, LoginRefused, Lost, Refused, SeshError, Silent, TimedOut, Unreachable, rebuild
@@ -66,7 +65,7 @@ def met(  # noqa: PLR0913 (so many conditions)
     deadline = route.deadline if route.deadline is not None or limit is None else time.monotonic() + limit
     words = {"exit": True, "prompt": prompt or None, "waiting": waiting or None, "idle": idle, "timeout": limit}
     try:
-        with search or nullcontext():
+        with search or Pattern(""):
             answer = _answered(route, connection, _Wait(name, search, begin, deadline), words)
     except _Match as match:
         return {"met": "for", "match": match.text, "exit_code": None, "position": match.position}

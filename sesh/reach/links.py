@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
     from sesh.reach.caller import Caller
     from sesh.reach.interrupts import Interrupts
-    from sesh.remote.ssh.destination import Destination
-    from sesh.remote.ssh.link import Link
     from sesh.wire import Connection
 
     Started = Callable[[Callable[[], None]], None]

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 
-from sesh import paths, protocol
+from sesh import bounds, paths, protocol
 from sesh.errors import Refused
 from sesh.store import records, shapes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.schema import CheckpointHeader
+    from sesh.vt.emulator import Emulator
 
 FORMAT = 1
 LARGEST = 1 << 20
@@ -64,3 +65,36 @@ def remove(number: str) -> None:
         os.unlink(records.checkpoint_path(number))
     except FileNotFoundError:
         return
+
+
+def emulator(header: CheckpointHeader, data: bytes) -> Emulator:
+    """The terminal that a checkpoint describes. Raises ValueError if the checkpoint makes no sense."""
+    from sesh.vt.emulator import Emulator
+
+    try:
+        model = header["model"]
+        born, size = _sides(*model["born"]), _sides(*model["size"])
+        resizes = [(at, _sides(*each)) for at, *each in model["resizes"]]
+        if model["position"] != 0 or model["emulator"] is not None:
+            raise ValueError("not from the beginning")
+        made, fed = Emulator(*born), 0
+        for at, each in resizes:
+            if at > len(data):
+                break
+            if at > fed:
+                made.feed(data[fed:at])
+                fed = at
+            made.resize(*each)
+        made.feed(data[fed:])
+        if (made.columns, made.rows) != size:
+            made.resize(*size)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"unreadable checkpoint: {error}") from error
+    return made
+
+
+def _sides(columns: int, rows: int) -> tuple[int, int]:
+    """These columns and rows. Raises ValueError if no screen has them."""
+    if not (bounds.is_side(columns) and bounds.is_side(rows)):
+        raise ValueError("a size that no terminal has")
+    return columns, rows

@@ -5,6 +5,7 @@ Which session the caller is typed in: the one whose pty is the caller's controll
 
 from __future__ import annotations
 
+import os
 import select
 import stat
 import time
@@ -192,7 +193,6 @@ def _ended(record: Record) -> StandingFacts:
 
 def _add_last_moments(summary: Summary, record: Record) -> None:
     """Adds what the checkpoint of a session without a daemon says of its last moments, and how it was lost."""
-    from sesh import platform
     from sesh.store import checkpoints
 
     header = checkpoints.header(record.get("id"))
@@ -206,8 +206,6 @@ def _add_last_moments(summary: Summary, record: Record) -> None:
 
 def _recovered(name: str, record: Record) -> bool:
     """Whether a live daemon whose socket was removed has made it again, asked by SIGUSR1."""
-    import os
-
     if os.path.exists(paths.socket_path(name)) or not records.wake(record):
         return False
     deadline = time.monotonic() + 0.5

@@ -16,10 +16,6 @@ from sesh.vt.screen import SavedCursor, Screen, Stacks
 from sesh.vt.scrollback import Scrollback
 from sesh.vt.tokenizer import Tokenizer
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 #: `from_state` also takes versions 2 and 3, which knew less.
 VERSION = 4
 
@@ -220,16 +216,6 @@ class Emulator:
     def title(self) -> str:
         """The window title (OSC 0, 2)."""
         return self.screen.title
-
-    @property
-    def icon(self) -> str:
-        """The icon name (OSC 0, 1)."""
-        return self.screen.icon_name
-
-    @property
-    def cwd(self) -> str:
-        """What OSC 7 set last, normally a file URL."""
-        return self.screen.cwd
 
     @property
     def alternate(self) -> bool:

@@ -118,20 +118,16 @@ def _table(source: Mapping[str, tuple[tuple[int, int], ...]]) -> frozenset[str]:
 @lru_cache(1)
 def _widened() -> frozenset[str]:
     """The narrow emoji that U+FE0F makes wide."""
-    try:
-        from wcwidth.table_vs16 import VS16_NARROW_TO_WIDE
-    except ImportError:
-        return frozenset()
+    from wcwidth.table_vs16 import VS16_NARROW_TO_WIDE
+
     return _table(VS16_NARROW_TO_WIDE)
 
 
 @lru_cache(1)
 def _narrowed() -> frozenset[str]:
     """The wide emoji that U+FE0E makes narrow."""
-    try:
-        from wcwidth.table_vs15 import VS15_WIDE_TO_NARROW
-    except ImportError:
-        return frozenset()
+    from wcwidth.table_vs15 import VS15_WIDE_TO_NARROW
+
     return _table(VS15_WIDE_TO_NARROW)
 
 

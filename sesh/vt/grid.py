@@ -20,11 +20,6 @@ from sesh.vt.marks import within_line
 from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from pyte.screens import Cursor
-    from pyte.screens import Screen as PyteScreen
-
 __all__ = ["Cursor", "Grid"]
 
 
@@ -36,7 +31,11 @@ def _width(char: str) -> int:
 
 # pyte loads wcwidth, whose tables take a third of a session's memory, and we need it for few characters: only
 # `graphemes` asks for widths, and loads it when it must. So pyte gets a stand-in.
-if not TYPE_CHECKING:
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pyte.screens import Cursor
+    from pyte.screens import Screen as PyteScreen
+else:
     _absent = "wcwidth" not in sys.modules
     if _absent:
         sys.modules["wcwidth"] = ModuleType("wcwidth")

@@ -7,7 +7,7 @@ is that of the terminal.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sesh.vt import grammar
 from sesh.vt.cell import DEFAULT, Pen, with_link
@@ -63,7 +63,7 @@ class Stacks(NamedTuple):
 
 
 class Modes(Printing):
-    """set_mode, reset_mode, DECSC and DECRC, DECSTR, RIS, kitty keyboard flags, modifyOtherKeys."""
+    """SM and RM, DECSC and DECRC, DECSTR, RIS, kitty keyboard flags, modifyOtherKeys."""
 
     def reset(self) -> None:
         super().reset()
@@ -90,14 +90,6 @@ class Modes(Printing):
         self.ever_set_resources: set[int] = getattr(self, "ever_set_resources", set())
 
     # -- modes --------------------------------------------------------------------------------------------
-
-    def set_mode(self, *modes: int, **kwargs: Any) -> None:
-        """SM, DECSET."""
-        self.switch_modes(modes, True, bool(kwargs.get("private")))
-
-    def reset_mode(self, *modes: int, **kwargs: Any) -> None:
-        """RM, DECRST."""
-        self.switch_modes(modes, False, bool(kwargs.get("private")))
 
     def switch_modes(self, modes: tuple[int, ...], on: bool, private: bool) -> None:
         """SM, RM, DECSET, DECRST."""

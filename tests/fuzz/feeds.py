@@ -16,12 +16,12 @@ from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 
-from sesh import config, gate, names, paths, platform, protocol, toml_positions, wording
+from sesh import config, gate, moments, names, paths, platform, protocol, toml_positions, wording
 from sesh.cli import complete, jobs
 from sesh.cli.tui.console import Keys
 from sesh.client import hint, notification
 from sesh.client.display import unfinished_character
-from sesh.client.keys import DetachKey, KeyParser
+from sesh.client.keys import KeyParser
 from sesh.client.ledger import Ledger
 from sesh.client.predict.guesses import Guesses
 from sesh.client.predict.replica import Replica
@@ -36,6 +36,7 @@ from sesh.daemon.pty.queries import QUERIES, QueryScanner
 from sesh.daemon.screen.model import STEP_TIME
 from sesh.daemon.shell import history, wrapper
 from sesh.errors import SeshError
+from sesh.keynames import DetachKey
 from sesh.ops import enter, layout, matching, search, shell
 from sesh.ops.events import log as event_log
 from sesh.ops.matching import Pattern
@@ -408,14 +409,14 @@ FROM_PEERS = [
         *map(
             _text,
             (
-                wording.plain,
+                lambda text: wording.plain(text, keep="\t"),
                 wording.one_line,
                 wording.shell_word,
                 lambda text: wording.cut(text, 40),
                 wording.encodable,
                 lambda text: wording.cut(text, 40, keeps_end=True),
                 lambda text: wording.command_line(text.split(" ")),
-                wording.seconds,
+                moments.seconds,
                 names.printable,
                 names.check_host,
                 names.check_name,

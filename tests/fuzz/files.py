@@ -15,7 +15,6 @@ from sesh import config, paths, platform
 from sesh.cli import views
 from sesh.cli.table import Table
 from sesh.client.shown import Shown
-from sesh.daemon.screen import checkpoint
 from sesh.daemon.shell import variables
 from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.ops import dormant, enter, events, jobs, layout, shell, sweep, wait
@@ -249,7 +248,7 @@ def _checkpoints() -> Iterator[Check]:
             found = _outcome(checkpoints.read, _ID)
             if found is not None:
                 try:
-                    emulator = checkpoint.emulator(*found)
+                    emulator = checkpoints.emulator(*found)
                 except ValueError:
                     return
                 assert emulator.errors == 0, repr(emulator.last_error)

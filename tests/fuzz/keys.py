@@ -6,7 +6,8 @@ import random
 import zlib
 from collections import Counter
 
-from sesh.client.keys import DetachKey, KeyParser
+from sesh.client.keys import KeyParser
+from sesh.keynames import DetachKey
 from tests.fuzz.target import pure
 from tests.unit.vt.streams import cut
 

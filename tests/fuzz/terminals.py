@@ -86,8 +86,8 @@ def check_bounds(emulator: Emulator) -> None:
     assert scrollback.lines <= scrollback.max_lines + 1  # one may be unfinished
     assert scrollback.bytes <= scrollback.max_bytes + (64 << 10) * 4
     assert len(emulator.title) <= 1024
-    assert len(emulator.icon) <= 1024
-    assert len(emulator.cwd) <= 4096
+    assert len(screen.icon_name) <= 1024
+    assert len(screen.cwd) <= 4096
     assert len(emulator.tokenizer.pending) <= 1 << 16
     for stack in (screen.titles, screen.kitty_stack, screen.hidden_kitty_stack):
         assert len(stack) <= STACK_LIMIT + 1

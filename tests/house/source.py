@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -71,3 +72,9 @@ def modules(*folders: str) -> list[Module]:
             dotted = path[:-3].replace(os.sep, ".").removesuffix(".__init__")
             found.append(Module(path, room, f"sesh.{dotted}" if room else dotted, read(path)))
     return found
+
+
+def requirements() -> list[str]:
+    """The dependencies that pyproject.toml declares, by hand: tomllib came with Python 3.11."""
+    declared = read("pyproject.toml").partition("\ndependencies = [\n")[2].partition("\n]")[0]
+    return re.findall(r'^ *"(.*)",$', declared, re.MULTILINE)

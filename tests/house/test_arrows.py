@@ -24,7 +24,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "sesh.client": ("sesh.daemon", "sesh.remote", *ABOVE),
     "sesh.remote": ("sesh.daemon", "sesh.client", *ABOVE),
     "sesh.reach": ("sesh.daemon", "sesh.client", *ABOVE[1:]),
-    "sesh.ops": ABOVE[2:],
+    "sesh.ops": ("sesh.client", *ABOVE[2:]),
     "sesh.bridge": ABOVE[3:],
     "sesh.api": ("sesh.bridge", "sesh.cli", "sesh.mcp"),
     "sesh.mcp": ("sesh.bridge", "sesh.cli"),
@@ -34,6 +34,9 @@ ROOMS = (*FORBIDDEN, "sesh.vt", "sesh.completions")
 
 # The terminal knows nothing of sessions.
 TERMINAL_MAY_KNOW = ("sesh.vt", "sesh.lean", "sesh.errors")
+
+# All that the rooms above may know of the daemon: how one is started.
+OF_THE_DAEMON = ("sesh.daemon", "sesh.daemon.spawn", "sesh.daemon.spawn.launch")
 
 # Rooms that answer data: what they have to say goes to their caller.
 SILENT = ("sesh.reach", "sesh.ops", "sesh.api", "sesh.mcp")
@@ -117,6 +120,11 @@ def test_the_terminal_imports_nothing_of_sesh_but_what_is_below_it() -> None:
 def test_rooms_import_what_lies_below_them_only() -> None:
     wrong = arrows(house(), lambda a, b: any(below(b, room) for room in FORBIDDEN.get(room_of(a), ())))
     within("arrow upwards", wrong)
+
+
+def test_of_the_daemon_the_rooms_above_know_only_how_to_start_one() -> None:
+    wrong = arrows(house(), lambda a, b: room_of(a) in ABOVE and below(b, "sesh.daemon") and b not in OF_THE_DAEMON)
+    within("knows the daemon's inside", wrong)
 
 
 def test_the_shared_modules_import_no_room() -> None:

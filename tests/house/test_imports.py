@@ -46,6 +46,75 @@ def test_what_is_used_of_the_lean_modules_is_defined_in_c() -> None:
     assert missing == []
 
 
+class Imports:
+    """What a module imports, as (line, module or name in one): when it is loaded, in a function, for types only."""
+
+    def __init__(self, module: Module) -> None:
+        self.loading: list[tuple[int, str]] = []
+        self.late: list[tuple[int, str]] = []
+        self.types: list[tuple[int, str]] = []
+        self._read(module.tree, self.loading)
+
+    def _read(self, node: ast.AST, into: list[tuple[int, str]]) -> None:
+        if isinstance(node, ast.Import):
+            into += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            into += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
+        elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            for step in node.orelse or node.body:  # with an `else` it is one or the other
+                self._read(step, into if node.orelse else self.types)
+        elif not isinstance(node, ast.ExceptHandler):  # where the usual one is missing
+            for each in ast.iter_child_nodes(node):
+                self._read(each, self.late if isinstance(node, ast.FunctionDef | ast.Lambda) else into)
+
+
+def without_reason(all_of_it: list[Module]) -> list[str]:
+    """Imports in a function of what its module has loaded by then, and for types of what is there at run time."""
+    imports = {module.name: Imports(module) for module in all_of_it}
+
+    def loaded_with(name: str, seen: set[str]) -> set[str]:
+        for each in (name, name.rpartition(".")[0]):  # a module, or the one that a name is in
+            if each and each not in seen:
+                seen.add(each)
+                for _, more in imports[each].loading if each in imports else ():
+                    loaded_with(more, seen)
+        return seen
+
+    found = []
+    for module in all_of_it:
+        here = imports[module.name]
+        loaded = loaded_with(module.name, set())
+        for line, name in here.late:
+            owner = name if name in imports or "." not in name else name.rpartition(".")[0]
+            if owner != module.name and owner in loaded:
+                found.append(f"{module.path}:{line}: {owner} is loaded by then: import it at the top")
+        twice = {name for _, name in here.loading}
+        found += [f"{module.path}:{line}: {name} is there at run time" for line, name in here.types if name in twice]
+    return found
+
+
+def test_nothing_is_imported_late_or_twice_without_a_reason() -> None:
+    """A reader takes a late import for one that saves start-up time."""
+    assert without_reason(modules()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "bad"),
+    [
+        ("import os\ndef f():\n    import os", True),
+        ("from sesh import b\ndef f():\n    import os", True),
+        ("from sesh.b import name\ndef f():\n    from sesh import b", True),
+        ("from sesh.b import name\nif TYPE_CHECKING:\n    from sesh.b import name", True),
+        ("def f():\n    import os", False),
+        ("if TYPE_CHECKING:\n    from sesh import b\ndef f():\n    from sesh import b", False),
+        ("if TYPE_CHECKING:\n    import os\nelse:\n    import os", False),
+    ],
+)
+def test_an_import_without_a_reason_is_seen(text: str, bad: bool) -> None:
+    files = [Module("sesh/a.py", "", "sesh.a", text), Module("sesh/b.py", "", "sesh.b", "import os")]
+    assert bool(without_reason(files)) == bad
+
+
 def test_every_module_can_be_imported_first() -> None:
     """A circle of imports breaks only where it is entered from its wrong end."""
     names = [module.name for module in modules() if module.name != "sesh.__main__"]

@@ -61,3 +61,22 @@ def test_repeated_code_is_seen_once_and_repeated_form_is_not() -> None:
     assert repeated([one, two]) == ["sesh/a.py:2 and daemon/b.py:5"]
     imports = "import os\nimport sys\n" * 5
     assert repeated([Module("sesh/a.py", "", "sesh.a", imports), Module("sesh/b.py", "", "sesh.b", imports)]) == []
+
+
+# What is written by one module alone, as a regular expression over a line.
+OWNERS = {
+    r"\bstrftime\(|\bgmtime\(": "sesh/moments.py",
+    r"\.join\(.*\.isprintable\(\)": "sesh/wording.py",
+}
+
+
+def test_moments_and_text_without_controls_are_written_in_one_place() -> None:
+    elsewhere = [
+        f"{module.path}:{number}: take what {owner} has"
+        for pattern, owner in OWNERS.items()
+        for module in modules()
+        if module.path != owner
+        for number, line in enumerate(module.text.splitlines(), 1)
+        if re.search(pattern, line)
+    ]
+    assert elsewhere == []

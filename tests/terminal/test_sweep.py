@@ -13,8 +13,8 @@ from collections.abc import Callable
 import pytest
 
 from sesh import platform
-from sesh.cli.sweep import span
 from sesh.errors import UsageError
+from sesh.moments import parse_span
 from sesh.ops import sweep
 from tests.support import ROOT, Home, Result, wait_until
 
@@ -237,10 +237,10 @@ def test_a_bridge_is_orphaned_when_its_ssh_has_died(monkeypatch: pytest.MonkeyPa
     ("word", "seconds"), [("168h", 604800), ("7d", 604800), ("90m", 5400), ("30", 30), ("2w", 1209600)]
 )
 def test_times_are_read(word: str, seconds: float) -> None:
-    assert span(word) == seconds
+    assert parse_span(word) == seconds
 
 
 @pytest.mark.parametrize("word", ["", "h", "-1h", "1.5h", "1y", "٣h"])
 def test_what_is_no_time_is_refused(word: str) -> None:
     with pytest.raises(UsageError):
-        span(word)
+        parse_span(word)

@@ -11,7 +11,7 @@ import os
 import select
 import time
 
-from sesh import wording
+from sesh import keynames, wording
 from sesh.cli import printing
 from sesh.client import keys
 from sesh.client import terminal as terminals
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 PATIENCE = 0.05
 """Seconds after which `flush` is due where `holding` is true: it tells a lone Escape from the start of a longer key."""
 
-_LETTERS = {"A": "up", "B": "down", "C": "right", "D": "left", "F": "end", "H": "home", "Z": "backtab"}
-_NUMBERS = {1: "home", 3: "delete", 4: "end", 5: "pageup", 6: "pagedown", 7: "home", 8: "end"}
-_CONTROLS = {9: "tab", 13: "enter", 27: "escape", 8: "backspace", 127: "backspace", 28: "C-\\"}
+_LETTERS = {letter: name.lower() for name, letter in keynames.CURSOR.items()} | {"Z": "backtab"}
+_NUMBERS = {keynames.CHORDS[name][1]: name.lower() for name in ("Delete", "PageUp", "PageDown")}
+_NUMBERS |= {1: "home", 4: "end", 7: "home", 8: "end"}  # VT220, rxvt
+_CONTROLS = {keynames.CHORDS[name][1]: name.lower() for name in ("Tab", "Enter", "Escape")}
+_CONTROLS |= {8: "backspace", 127: "backspace", 28: "C-\\"}
 _LONGEST = 64
 
 
@@ -118,9 +120,9 @@ def _name(sequence: bytes) -> str:
 def _of_chord(kind: str, number: int, modifiers: int) -> str:
     """The key of a chord as newer keyboard protocols send it."""
     if kind == "u":
-        if modifiers & keys.CTRL:
+        if modifiers & keynames.CTRL:
             return f"C-{chr(number).lower()}" if 0x40 <= number < 0x7F else ""
-        if modifiers & keys.ALT:
+        if modifiers & keynames.ALT:
             return ""
         return _CONTROLS.get(number) or (chr(number) if 0x20 <= number < 0xE000 and chr(number).isprintable() else "")
     return _NUMBERS.get(number, "") if kind == "~" else _LETTERS.get(kind, "")
@@ -309,10 +311,8 @@ def _numbered(question: str, answers: Answers, default: str) -> str:
 
 def _looked_at(question: str, answers: Answers, default: str) -> str:
     """The answers beside each other, one of them marked."""
-    from sesh.client.terminal import RawTerminal
-
     outbound = printing.STDERR if os.isatty(printing.STDERR) else printing.STDOUT
-    with RawTerminal(0, outbound) as terminal:
+    with terminals.RawTerminal(0, outbound) as terminal:
         return _Row(terminal, question, answers, default).chosen()
 
 

@@ -10,11 +10,12 @@ import os
 import select
 import time
 
-from sesh import wording
+from sesh import moments, wording
 from sesh.cli import printing, table
 from sesh.cli.tui import console
 from sesh.cli.tui.console import Stage
 from sesh.cli.tui.preview import Aside, Previews, drawn, target
+from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted, NotFound, SeshError
 from sesh.names import check_name, is_name
 from sesh.ops import enter, places, sessions
@@ -57,8 +58,6 @@ def choose(caller: Caller, hosts: list[str] | None, wanted: dict[str, str]) -> t
     The choice: a session as host and name, DIRECTORY and a path, NEW and a name to create; None for nothing. Raises
     NotFound where there is nothing to choose from, Interrupted.
     """
-    from sesh.client.terminal import RawTerminal
-
     with SessionIndex(caller, hosts) as index:
         _filled(index)
         begun = places.directories() if hosts is None and not wanted else []
@@ -229,7 +228,7 @@ class _Picker:
         """Where a session stands among all, from when it was first seen: the list does not move under the mark."""
         if key not in self._ranks:
             attached = (key[0] or "", key[1])
-            last = wording.seconds(session.get("last_activity")) or 0.0
+            last = moments.seconds(session.get("last_activity")) or 0.0
             place = self._recent.index(attached) if attached in self._recent else len(self._recent)
             self._ranks[key] = (place, -last)
         return self._ranks[key]
@@ -438,7 +437,7 @@ class _Picker:
         session = self._shown[key]
         state = wording.state(session).partition(" (")[0]
         place = wording.at_home(wording.plain(session.get("cwd") or ""))
-        idle = wording.age(session.get("last_activity"), now)
+        idle = moments.age(session.get("last_activity"), now)
         stands = wording.activity(session)
         stands = "" if stands in ("idle", "quiet") else stands  # room is scarce, and its age stands beside it
         return table.mark(session), _title(key), state, stands, idle, place, wording.runs(session)

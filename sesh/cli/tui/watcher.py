@@ -12,9 +12,10 @@ from sesh.cli.tui.console import Stage
 from sesh.cli.tui.preview import Aside, target
 from sesh.client.terminal import RawTerminal
 from sesh.errors import SeshError
+from sesh.moments import age
 from sesh.ops.index import SessionIndex
 from sesh.ops.views import bears
-from sesh.wording import age, cut, plain
+from sesh.wording import cut, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from sesh.cli.parser import split
 from sesh.cli.sessions import words_and_keys
 from sesh.errors import UsageError
-from sesh.ops.send import bytes_of
+from sesh.keynames import bytes_of
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_keys_send_what_a_terminal_sends(name: str, sent: bytes) -> None:
     assert bytes_of(name) == sent
 
 
-@pytest.mark.parametrize("name", ["", "Entre", "C-", "C-é", "F13", "F0", "C-Enterx", "X-c", "ab"])
+@pytest.mark.parametrize("name", ["", "Entre", "C-", "C-é", "C-ß", "F13", "F0", "C-Enterx", "X-c", "ab"])
 def test_what_is_no_key_is_a_usage_error(name: str) -> None:
     with pytest.raises(UsageError, match="is not a key"):
         bytes_of(name)

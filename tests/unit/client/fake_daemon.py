@@ -16,7 +16,7 @@ _CLIENT = """
 import os, sys
 from sesh import wire
 from sesh.client.attach import AttachOptions, attach
-from sesh.client.keys import DetachKey
+from sesh.keynames import DetachKey
 from sesh.errors import SeshError
 def connect(name, host):
     if host is not None:

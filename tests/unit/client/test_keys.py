@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.client.keys import DetachKey, KeyParser
+from sesh.client.keys import KeyParser
 from sesh.errors import UsageError
+from sesh.keynames import DetachKey
 
 DETACH = ("detach",)
 

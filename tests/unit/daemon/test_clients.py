@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sesh.bounds import clamp_size
 from sesh.daemon.clients.connection import (
     ASIDE,
     ATTACH,
@@ -21,11 +22,10 @@ from sesh.daemon.clients.connection import (
 )
 from sesh.daemon.clients.registry import CLIENT_LAG, STALLED, Clients
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.screen.size import clamp_size
 from tests.unit.daemon.connections import Link
 
 if TYPE_CHECKING:
-    from sesh.daemon.screen.size import Size
+    from sesh.bounds import Size
 
 Add = Callable[..., Client]
 

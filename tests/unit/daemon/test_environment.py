@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sesh.daemon.spawn.environment import environment, find_program, has_terminfo, shell, shell_words
+from sesh.daemon.spawn.environment import environment, find_program, shell_words
+from sesh.platform import has_terminfo
+from sesh.programs import shell
 
 CREATOR = {"HOME": "/home/ann", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LANG": "de_DE.UTF-8", "EDITOR": "vim"}
 

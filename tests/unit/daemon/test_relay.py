@@ -21,7 +21,7 @@ from tests.support import Glass
 from tests.unit.daemon.connections import Link
 
 if TYPE_CHECKING:
-    from sesh.daemon.screen.size import Size
+    from sesh.bounds import Size
 
 
 class Stage:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sesh import platform
 from sesh.daemon.spawn import launch
 
 
@@ -27,7 +28,7 @@ class System:
         self.runner.chmod(0o755)
         patch.setenv("XDG_RUNTIME_DIR", str(path))
         patch.setenv("PATH", f"/nonexistent:{self.bin}")
-        patch.setattr(launch, "LINUX", True)
+        patch.setattr(platform, "LINUX", True)
         patch.setattr(builtins, "open", self._open)
         patch.setattr(os.path, "isdir", lambda folder: any(name.startswith(f"{folder}/") for name in self.files))
         patch.setattr(os, "listdir", lambda folder: [os.path.basename(n) for n in self.files if folder in n])
@@ -79,5 +80,5 @@ def test_without_systemd_there_is_no_scope(system: System, monkeypatch: pytest.M
     assert launch.own_scope() == []
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert launch.own_scope() == []
-    monkeypatch.setattr(launch, "LINUX", False)
+    monkeypatch.setattr(platform, "LINUX", False)
     assert launch.own_scope() == []

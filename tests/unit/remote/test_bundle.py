@@ -26,7 +26,7 @@ from sesh.errors import Refused
 from sesh.remote.deploy import bundle
 from sesh.remote.deploy.bundle import Bundle, Requirement, admits, holds
 from sesh.remote.deploy.survey import Platform, Python, release
-from tests.house.source import modules
+from tests.house.source import modules, requirements
 from tests.support import ROOT
 
 HERE = Python("/usr/bin/python3", "{}.{}.{}".format(*sys.version_info[:3]))
@@ -69,11 +69,7 @@ def test_what_sesh_needs_is_in_it_and_what_only_deploying_needs_is_not(made: Bun
 
 
 def test_what_goes_along_is_what_the_project_requires() -> None:
-    text = Path(ROOT, "pyproject.toml").read_text(encoding="utf-8")
-    listed = re.search(r"^dependencies = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
-    assert listed is not None
-    required = [line.strip().rstrip(",").strip('"') for line in listed[1].splitlines()]
-    assert sorted(bundle.REQUIRED) == sorted(line for line in required if not line.startswith("fabric"))
+    assert sorted(bundle.REQUIRED) == sorted(line for line in requirements() if not line.startswith("fabric"))
 
 
 def test_members_are_plain_sorted_and_nobodys(made: Bundle) -> None:

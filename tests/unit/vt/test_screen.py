@@ -271,7 +271,7 @@ def test_p12_colours_links_and_directory_are_remembered() -> None:
     )
     assert emulator.screen.palette == {1: "#111", 2: "#222"}
     assert emulator.screen.dynamic == {10: "#fff", 11: "#000"}
-    assert emulator.cwd == "file://h/a%20b"
+    assert emulator.screen.cwd == "file://h/a%20b"
     assert cell(emulator, 0, 0).link == "id=7;http://x"
     assert cell(emulator, 0, 1).link == ""
     emulator.feed(b"\x1b]104;1\x07\x1b]110\x07\x1b]52;c;aGk=\x07")
@@ -283,15 +283,15 @@ def test_p12_titles_are_pushed_and_popped() -> None:
     emulator = fed("\x1b]0;one\x07\x1b[22;0t\x1b]0;two\x07")
     assert emulator.title == "two"
     emulator.feed(b"\x1b[23;0t")
-    assert (emulator.title, emulator.icon) == ("one", "one")
+    assert (emulator.title, emulator.screen.icon_name) == ("one", "one")
 
 
 def test_p12_titles_of_icon_and_window_are_pushed_apart() -> None:
     """vim pushes and pops one after the other: taken for both each time, entries were left on the terminal's stack."""
     emulator = fed("\x1b]0;one\x07\x1b[22;2t\x1b[22;1t\x1b]0;two\x07\x1b[23;2t")
-    assert (emulator.title, emulator.icon) == ("one", "two")
+    assert (emulator.title, emulator.screen.icon_name) == ("one", "two")
     emulator.feed(b"\x1b[23;1t")
-    assert (emulator.icon, emulator.screen.titles) == ("one", [])
+    assert (emulator.screen.icon_name, emulator.screen.titles) == ("one", [])
 
 
 def test_p14_nel_returns_the_carriage() -> None:

@@ -86,7 +86,7 @@ def test_p05_an_error_costs_one_sequence_and_not_the_block(monkeypatch: pytest.M
 def test_p13_codes_of_strings_are_whole_numbers() -> None:
     codes = (b"1;icon", b"2;title", b"10;red", b"11;?", b"104", b"133;A", b"1337;x", b"22;pointer")
     emulator = fed(b"".join(b"\x1b]" + code + b"\x07" for code in codes))
-    assert (emulator.icon, emulator.title) == ("icon", "title")
+    assert (emulator.screen.icon_name, emulator.title) == ("icon", "title")
 
 
 def test_p13_a_title_is_stripped_of_controls_and_capped() -> None:

@@ -1,0 +1,176 @@
+"""Keys by tmux's names: the chord that a name means, and the bytes that a terminal sends for it.
+
+A chord is (kind, number, modifiers): kind `u` with a Unicode code point, `~` with the number of a function key, or the
+final letter of a cursor or function key. Modifiers are the bits of xterm and kitty (shift 1, alt 2, ctrl 4), without
+Caps Lock and Num Lock. Sources: XTerm ctlseqs ("PC-Style Function Keys", "Alt and Meta Keys"), kitty's keyboard
+protocol.
+"""
+
+from __future__ import annotations
+
+from sesh.errors import UsageError
+from sesh.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Chord = tuple[str, int, int]
+
+SHIFT, ALT, CTRL = 1, 2, 4
+_MODIFIERS = {"C-": CTRL, "M-": ALT, "S-": SHIFT}
+
+CURSOR = {"Up": "A", "Down": "B", "Left": "D", "Right": "C", "Home": "H", "End": "F"}
+"""Keys whose bytes depend on what the program has set (DECCKM), by their final letters."""
+CHORDS = {
+    "Enter": ("u", 13), "Escape": ("u", 27), "Tab": ("u", 9), "BTab": ("Z", 1), "Space": ("u", 32),
+    "BSpace": ("u", 127),
+    **{name: (letter, 1) for name, letter in CURSOR.items()},
+    "PageUp": ("~", 5), "PageDown": ("~", 6), "Insert": ("~", 2), "Delete": ("~", 3),
+    "F1": ("P", 1), "F2": ("Q", 1), "F3": ("R", 1), "F4": ("S", 1), "F5": ("~", 15), "F6": ("~", 17), "F7": ("~", 18),
+    "F8": ("~", 19), "F9": ("~", 20), "F10": ("~", 21), "F11": ("~", 23), "F12": ("~", 24),
+}  # fmt: skip
+"""Kind and number of the keys that have a name."""
+_SAME = {"IC": "Insert", "DC": "Delete", "PgUp": "PageUp", "PPage": "PageUp", "PgDn": "PageDown", "NPage": "PageDown"}
+_TYPED = {"return": "Enter", "esc": "Escape", "backspace": "BSpace"}
+"""Names that `--send` takes in addition; it takes all of them in any case."""
+
+
+class Key:
+    """One key: its chord, and the forms of it that are not CSI sequences, as terminals without a protocol send them."""
+
+    __slots__ = ("chord", "legacy")
+
+    def __init__(self, chord: Chord, legacy: tuple[bytes, ...]) -> None:
+        self.chord, self.legacy = chord, legacy
+
+    @property
+    def plain(self) -> bool:
+        """Whether the key types text: a character without Ctrl or Alt."""
+        return self.chord[0] == "u" and not self.chord[2] & (CTRL | ALT)
+
+    @classmethod
+    def parse(cls, word: str) -> Key:
+        """The key by tmux's name: `C-b`, `^b`, `M-x`, `F12`, `C-Space`, `d`. Raises UsageError."""
+        rest, modifiers = word, 0
+        if len(rest) == 2 and rest[0] == "^":
+            rest = "C-" + rest[1]
+        while len(rest) > 2 and rest[:2] in _MODIFIERS:
+            modifiers |= _MODIFIERS[rest[:2]]
+            rest = rest[2:]
+        kind, number = CHORDS.get(_SAME.get(rest, rest), ("", 0))
+        if kind == "~":
+            return cls((kind, number, modifiers), ())
+        if kind not in ("", "u"):
+            return cls((kind, number, modifiers), () if modifiers else (b"\x1bO" + kind.encode(),))
+        character = chr(number) if kind else rest
+        if len(character) != 1 or (not kind and not 0x20 < ord(character) < 0x7F) or (modifiers & SHIFT and not kind):
+            raise UsageError(f"{printable(word)} is not a key: use tmux's names, such as C-b, M-x, F12, Space")
+        if modifiers & CTRL and character.isalpha():
+            character = character.lower()
+        return cls(("u", ord(character), modifiers), _legacy(character, modifiers))
+
+
+def _legacy(character: str, modifiers: int) -> tuple[bytes, ...]:
+    """The bytes for a character with Ctrl or Alt while no keyboard protocol is on; none where it has no such form."""
+    code: int | None = ord(character)
+    if modifiers & CTRL:
+        code = {"6": 0x1E, "/": 0x1F}.get(character, _control(character))
+    if modifiers & SHIFT or code is None:
+        return ()
+    return ((b"\x1b" if modifiers & ALT else b"") + bytes((code,)),)
+
+
+def _control(character: str) -> int | None:
+    """The control character of Ctrl and a character (ECMA-48's C0: its column less four, `?` is DEL)."""
+    if character in (" ", "?"):
+        return 0x7F if character == "?" else 0
+    upper = character.upper()
+    return ord(upper) & 0x1F if len(upper) == 1 and "@" <= upper <= "_" else None
+
+
+class DetachKey:
+    """The key, or the two keys in succession, that detach. `leads`: the first bytes of all forms of the first key.
+
+    `name`: as a person is told it.
+    """
+
+    __slots__ = ("first", "leads", "name", "second")
+
+    def __init__(self, first: Key, second: Key | None = None, name: str = "") -> None:
+        self.first, self.second, self.name = first, second, name
+        self.leads = tuple({b"\x1b", *(sequence[:1] for sequence in first.legacy)})
+
+    @classmethod
+    def parse(cls, text: str) -> DetachKey | None:
+        r"""The detach key by tmux's names, one key or two (`C-\`, `C-b d`); None for `none`. Raises UsageError."""
+        words = text.split()
+        if [word.lower() for word in words] == ["none"]:
+            return None
+        if not 1 <= len(words) <= 2:
+            raise UsageError(
+                "the detach key must be one or two keys in tmux's spelling, such as C-\\ or 'C-b d', or none"
+            )
+        first, *rest = (Key.parse(word) for word in words)
+        if not rest and first.plain:
+            raise UsageError(f"you could no longer type {words[0]}; add C- or a second key")
+        return cls(first, rest[0] if rest else None, " ".join(words).replace("C-", "Ctrl-").replace("M-", "Alt-"))
+
+
+def is_cursor(name: str) -> bool:
+    """Whether what a key sends depends on the program: a cursor key without modifiers."""
+    return name.capitalize() in CURSOR
+
+
+def bytes_of(name: str, *, application: bool = False) -> bytes:
+    """What the key `name` sends: `C-c`, `M-x`, `S-Tab`, `Enter`, `C-Left`, `F5`, `^C` or one character.
+
+    `application`: whether the program has the cursor keys in application mode (DECCKM: SS3 instead of CSI).
+    Raises UsageError for a name of no key.
+    """
+    modifiers, key = _split(name)
+    kind, number = _any_case(key)
+    if kind == "~":
+        return f"\x1b[{number}{f';{modifiers + 1}' if modifiers else ''}~".encode()
+    code: int | None
+    if kind == "Z" or (kind, number, modifiers & SHIFT) == ("u", 9, SHIFT):
+        if kind == "Z" and modifiers & CTRL:
+            raise _unknown(name)
+        sent = b"\x1b[Z"
+    elif kind not in ("", "u"):
+        if modifiers:
+            return f"\x1b[1;{modifiers + 1}{kind}".encode()
+        return (b"\x1b[" if kind in CURSOR.values() and not application else b"\x1bO") + kind.encode()
+    elif modifiers & CTRL:
+        code = 0 if key == "2" else _control(" " if key.lower() == "space" else key)
+        if code is None:
+            raise _unknown(name)
+        sent = bytes((code,))
+    elif kind:
+        sent = bytes((number,))
+    elif len(key) == 1:
+        sent = (key.upper() if modifiers & SHIFT else key).encode("utf-8", "surrogateescape")
+    else:
+        raise _unknown(name)
+    return b"\x1b" + sent if modifiers & ALT else sent
+
+
+def _any_case(key: str) -> tuple[str, int]:
+    """Kind and number of a key by its name in any case; ("", 0) for another."""
+    lower = key.lower()
+    names = {name.lower(): name for name in (*CHORDS, *_SAME)} | _TYPED
+    name = names.get(lower, "")
+    return CHORDS.get(_SAME.get(name, name), ("", 0))
+
+
+def _split(name: str) -> tuple[int, str]:
+    """The modifiers before a key, and the key."""
+    if len(name) == 2 and name[0] == "^":
+        return CTRL, name[1]
+    modifiers = 0
+    while len(name) > 2 and (modifier := _MODIFIERS.get(name[:2].upper(), 0)):
+        modifiers |= modifier
+        name = name[2:]
+    return modifiers, name
+
+
+def _unknown(name: str) -> UsageError:
+    return UsageError(f"{printable(name)} is not a key: write C-c, M-x, Enter, Escape, Tab, Up, F5, or one character")

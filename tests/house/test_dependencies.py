@@ -1,0 +1,73 @@
+"""Other people's packages: declared where imported, and bounded above where sesh relies on their insides."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.metadata
+import inspect
+import sys
+from operator import attrgetter
+
+import pytest
+from packaging.requirements import Requirement
+
+from sesh import lean
+from tests.house.source import modules, read, requirements
+
+REQUIRED = {each.name: each for each in map(Requirement, requirements())}
+
+# Packages that come with a declared one, whose objects are theirs; and the optional ones.
+COMES_WITH = {"paramiko": "fabric", "invoke": "fabric"}
+OPTIONAL = {"mcp", "pydantic", "anyio"}
+
+# (package, the file that relies on it, why): what is there as `module:attribute`, though no documentation promises it.
+INSIDES = {
+    ("ptyprocess", "daemon/pty/pty.py", "loaded with another `signal`, and without `shutil`"): (
+        "ptyprocess.ptyprocess:signal ptyprocess.util:which ptyprocess.ptyprocess:PtyProcess.spawn"
+    ),
+    ("pyte", "sesh/vt/grid.py", "loaded with a `wcwidth` that has one function; base of our screen"): (
+        "pyte.screens:wcwidth pyte.screens:Cursor pyte.screens:Screen.reset pyte.screens:Screen.__init__"
+    ),
+    ("wcwidth", "sesh/vt/graphemes.py", "tables of variation selectors"): (
+        "wcwidth.table_vs15:VS15_WIDE_TO_NARROW wcwidth.table_vs16:VS16_NARROW_TO_WIDE"
+    ),
+    ("typer", "sesh/cli/typer_app.py", "help and errors in words of our own, on the click within typer"): (
+        "typer._click:Context typer._click:HelpFormatter typer.main:get_command "
+        "typer.core:TyperCommand.collect_usage_pieces typer.core:TyperCommand.format_options "
+        "typer.core:TyperGroup.collect_usage_pieces typer.core:TyperGroup.format_options "
+        "typer.core:TyperGroup.list_commands typer.core:TyperGroup.parse_args typer.core:TyperGroup.context_class "
+        "typer.exceptions:TyperException.format_message"
+    ),
+}
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    declared = {*REQUIRED, *COMES_WITH, *OPTIONAL, *sys.stdlib_module_names, "sesh", "_typeshed"}
+    imported = {name.split(".")[0]: f"{each.path}:{line}" for each in modules() for line, name in each.imports}
+    assert {name: place for name, place in imported.items() if name not in declared | {"tomllib"}} == {}
+
+
+@pytest.mark.parametrize(("package", "path", "why"), INSIDES, ids=[package for package, _, _ in INSIDES])
+def test_insides_that_sesh_relies_on_are_there_in_a_bounded_range(package: str, path: str, why: str) -> None:
+    bounds = {each.operator for each in REQUIRED[package].specifier}
+    assert {">=", "<"} <= bounds, f"{package} needs an upper bound: {path} relies on its insides ({why})"
+    assert REQUIRED[package].specifier.contains(importlib.metadata.version(package))
+    assert package in read(path)
+    for inside in INSIDES[package, path, why].split():
+        module, _, attribute = inside.partition(":")
+        attrgetter(attribute)(importlib.import_module(module))
+
+
+def test_ptyprocess_asks_the_stand_ins_for_what_they_have() -> None:
+    """`signal` is its C module; of `shutil`, which seems to be missing, it can do without `which`."""
+    for module in ("ptyprocess.ptyprocess", "ptyprocess.util", "ptyprocess._fork_pty"):
+        tree = ast.parse(inspect.getsource(importlib.import_module(module)))
+        asked = {
+            node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "signal"
+        }
+        assert asked <= set(dir(lean.signal))
+        imported = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert [line for line in imported if "shutil" in line] in ([], ["from shutil import which"])
