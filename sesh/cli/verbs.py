@@ -34,9 +34,9 @@ class Verb:
     `name`: the long form, empty for the form without a verb. `words`: the keys of its plain words; one that ends with
     `?` may be missing, `*` takes all that are left, `+` at least one. `gather`: the key under which the function gets
     all plain words as one list instead. `run`: module and function of sesh.cli that carry it out. `fast`: parsed
-    without typer, for what scripts call often. `session`: it names one existing session, which is looked for on known remotes
-    too. `command`: what stands after `--` is a command. `hosts`: it deals with all named hosts itself. `attaches`: it
-    may lead to an attachment.
+    without typer, for what scripts call often. `session`: it names one existing session, which is looked for on known
+    remotes too. `command`: what stands after `--` is a command. `hosts`: it deals with all named hosts itself.
+    `attaches`: it may lead to an attachment.
     """
 
     __slots__ = (
