@@ -3,9 +3,11 @@
 spawn/     starts a daemon; the zygote from which later ones are forked
 upgrade/   `--reload`: state out, exec, state in
 server     the loop; requests: one function a verb; ending: how the session ends and who learns of it
-session    builds and connects the parts; with events, hooks, waits and checkpoint beside it
+session    builds and connects the parts; with events, waits and answering beside it
+activity/  how the program stands, what is told to whom, and the user's hooks
 shell/     `--run` in the live shell, and the history of commands
-clients/   connections, attached clients, the relay to them, and the emulator behind it
+clients/   connections, attached clients, and the relay to them
+screen/    the emulator behind the output log, and checkpoints
 pty/       the program: its pty, its output as a log, its queries and their answers, what is typed into it
 loop/      poller, timers, the log of faults
 """

@@ -10,13 +10,15 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | INPUT    | client | sequence number (8 bytes), keys                                                         |
 | ACK      | daemon | the newest INPUT's number that the pty has taken in whole (8 bytes); nothing: one more  |
 | OUTPUT   | daemon | position of the first byte since the session's birth (8), program's bytes               |
-| MORE     | daemon | OUTPUT right behind the last one, over a link: the program's bytes                      |
+| MORE     | daemon | OUTPUT right behind the last one: the program's bytes, to a client behind a link whose  |
+|          |        | HELLO has `brief`                                                                       |
 | SCREEN   | daemon | position that it stands for (8 bytes), bytes made from the model                        |
-| NOTICE   | both   | JSON: text (a line of sesh's own), hold (nothing follows until REDRAW); from the client |
-|          |        | text: hold me (where WELCOME's `can` has `hold`)                                        |
+| NOTICE   | both   | JSON: text (a line of sesh's own, which counts for no position), hold (nothing follows  |
+|          |        | until REDRAW); from the client text: hold me (where WELCOME's `can` has `hold`)         |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
 | REDRAW   | client | nothing: send me a SCREEN                                                               |
-| DETACH   | both   | JSON: from the client nothing; from the daemon reason, rows_below, queries              |
+| DETACH   | both   | JSON: from the client nothing; from the daemon reason, and what leaves the terminal     |
+|          |        | tidy: rows_below, queries                                                               |
 | EXIT     | daemon | JSON: code, signal, name, reason                                                        |
 | SWITCH   | daemon | JSON: name, host: attach there                                                          |
 | TITLE    | daemon | JSON: name, text (what runs), for a client whose HELLO has `title`                      |
@@ -27,12 +29,14 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | ECHOED   | daemon | INPUT's number, position of the output that holds its echo (8 bytes each), flags (1);   |
 |          |        | nothing: the next INPUT, all output so far, the same flags                              |
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), what makes a model of the screen there     |
-| GOT      | client | bytes of OUTPUT and SCREEN that have come in all (8 bytes), over a link                 |
+| GOT      | client | bytes of OUTPUT and SCREEN that have come in all (8 bytes), over a link: so little is   |
+|          |        | on its way that no key waits                                                            |
 | TELL     | daemon | JSON: name, state, question of another session, for the person to know                  |
-| BEGUN    | daemon | id of the REQUEST that is carried out from now on (8 bytes)                             |
+| BEGUN    | daemon | id of the REQUEST that is carried out from now on, and was not before (8 bytes)         |
 | DATA     | both   | bytes that belong to the REQUEST or RESPONSE that follows; of `events` one event        |
 
-At the far end of a link a bridge answers first, in the daemon's place; OUTPUT then carries what a command prints, with
+A broken frame costs its sender the connection. At the far end of a link a bridge answers first, in the daemon's place,
+to the requests `op`, `enter` and `connect` (see `sesh.bridge`); OUTPUT then carries what a command prints, with
 1 for stdout or 2 for stderr where the position stands.
 """
 

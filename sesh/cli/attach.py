@@ -10,7 +10,7 @@ from sesh.cli.verbs import BY_NAME
 from sesh.config import PREDICT
 from sesh.errors import ExitCode, NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
-from sesh.ops import enter, sessions
+from sesh.ops import enter
 from sesh.reach import find
 from sesh.store import listing
 
@@ -167,7 +167,7 @@ def go(
             name,
             how,
             lambda target: target.enter(enter.go, name=name, spec=spec, meant=meant, other=other),
-            there=lambda target: target.call(sessions.there, name=name, required=False),
+            there=lambda target: _is_there(target, name),
             syncs=not view.get("join"),
         )
     return _go_here(cli, entry, how)
@@ -217,6 +217,13 @@ def _lead(
     return _attached(cli, target, name, connection, options)
 
 
+def _is_there(target: Target, name: str, *, required: bool = False) -> bool:
+    """Whether a session runs, or is kept. Raises NotFound if it is `required`."""
+    from sesh.ops import sessions
+
+    return target.call(sessions.there, name=name, required=required)
+
+
 def _attached(cli: Invocation, target: Target, name: str, connection: Connection, options: AttachOptions) -> int:
     """Attaches this terminal until it leaves; the exit code."""
     from sesh.client.attach import attach as run
@@ -257,7 +264,7 @@ def attach_to(cli: Invocation, name: str, how: View, *, syncs: bool = True) -> i
         name,
         how,
         lambda target: target.enter(enter.attach, name=name),
-        there=lambda target: target.call(sessions.there, name=name, required=True),
+        there=lambda target: _is_there(target, name, required=True),
         syncs=syncs,
     )
 
@@ -299,7 +306,7 @@ def new(
         name or "NAME",
         how,
         entered,
-        there=lambda target: target.host is not None and target.call(sessions.there, name=name or "NAME"),
+        there=lambda target: target.host is not None and _is_there(target, name or "NAME"),
         creates=True,
         syncs=not view.get("join"),
     )
@@ -426,6 +433,8 @@ def open_(
     target = cli.target
     target.sync()
     spec: Spec = {"directory": directory, "command": cli.command, "env": list(env), "label": list(label)}
+    from sesh.ops import sessions
+
     created = target.call(sessions.open_, name=name, spec=spec)
     return made(cli, name, created=created)
 
@@ -443,6 +452,8 @@ def _new_detached(cli: Invocation, name: str | None, spec: Spec, choice: str) ->
     """`--new` where nothing is attached: prints the name."""
     target = cli.target
     target.sync()
+    from sesh.ops import sessions
+
     answer = target.call(sessions.new, name=name, spec=spec, choice=choice, quiet=cli.json)
     if not cli.json:
         printing.text(answer["name"])

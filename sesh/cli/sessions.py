@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-
 from sesh import wording
 from sesh.cli import printing
 from sesh.errors import NotFound, SeshError, UsageError, rebuild
-from sesh.names import check_label, printable
+from sesh.names import check_label
 from sesh.ops import sessions
-from sesh.protocol import CHUNK
 from sesh.reach import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sesh.cli.invocation import Invocation
-    from sesh.cli.parser import Line
     from sesh.schema import ErrorFacts
 
 
@@ -108,78 +104,6 @@ def _report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], 
     else:
         cli.note(whole)
     return 1
-
-
-_STDIN = "-"
-
-
-def send(cli: Invocation, *, if_waiting: str | None = None, **_: object) -> int:
-    """`--send NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]`: types, in the order of the words.
-
-    An `--enter` before the text comes right after it; TEXT `-` is all of stdin.
-    """
-    name, before, texts, after = words_and_keys(cli.line)
-    find.checked(name, "--send")
-    if not texts and not before and not after:
-        raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
-    text = _stdin() if texts == [_STDIN] else os.fsencode(" ".join(texts))
-    from sesh.ops.send import type_if_waiting, type_into
-
-    if if_waiting is None:
-        sent, position = type_into(cli.target, name, text, before=before, after=after)
-    else:
-        sent, position = type_if_waiting(cli.target, name, if_waiting, text, before=before, after=after)
-    return cli.done(name=name, bytes=sent, position=position)
-
-
-def words_and_keys(line: Line) -> tuple[str, list[str], list[str], list[str]]:
-    """NAME, the keys before the text, the text's words, the keys after it. Raises UsageError if there is no NAME."""
-    plain: list[str] = []
-    before: list[str | None] = []
-    after: list[str | None] = []
-    rest = list(reversed(line.words))
-    while rest:
-        word = rest.pop()
-        keys = after if len(plain) > 1 else before
-        if word == "--enter":
-            keys.append(None)
-        elif word == "--key" or word.startswith("--key="):
-            keys.append(rest.pop() if word == "--key" else word.removeprefix("--key="))
-        elif word == "--if-waiting" and rest and rest[-1][:1] != "-":
-            if len(rest) > 1 or line.tail:
-                raise UsageError(
-                    f"{printable(rest[-1])} may be TEXT or the REGEX of --if-waiting",
-                    hint="write REGEX as the last word, or --if-waiting=REGEX",
-                )
-            rest.pop()
-        elif word != "--if-waiting" and not word.startswith("--if-waiting="):
-            plain.append(word)
-    plain += line.tail or []
-    if not plain:
-        raise UsageError("no session given; write: $sesh --send NAME TEXT --enter")
-    if None in before and len(plain) > 1:
-        before = [key for key in before if key is not None]
-        after.insert(0, None)
-    return plain[0], _named(before), plain[1:], _named(after)
-
-
-def _named(keys: Sequence[str | None]) -> list[str]:
-    """The names of keys; None stands for the Enter of `--enter`, which is another one than that of `--key Enter`."""
-    return ["Enter" if key is None else key for key in keys]
-
-
-def _stdin() -> Iterator[bytes]:
-    while data := os.read(0, CHUNK):
-        yield data
-
-
-def state(cli: Invocation, state: str, text: Sequence[str] = ()) -> int:
-    """`--state STATE [TEXT]`: how the program that types it stands; 1 outside of any session."""
-    if cli.hosts:
-        raise UsageError("--state is typed inside a session, also one of a host", hint="write: $sesh --state STATE")
-    from sesh.ops import inside
-
-    return cli.done(name=inside.state(state, " ".join(text)), state=state)
 
 
 def message(cli: Invocation, name: str, texts: Sequence[str]) -> int:

@@ -33,10 +33,10 @@ class Verb:
 
     `name`: the long form, empty for the form without a verb. `words`: the keys of its plain words; one that ends with
     `?` may be missing, `*` takes all that are left, `+` at least one. `gather`: the key under which the function gets
-    all plain words as one list instead. `run`: module and function of sesh.cli that carry it out; `ops.module.function`
-    where an op does it all and its answer is only shown as JSON. `fast`: parsed without typer, for what scripts call
-    often. `session`: it names one existing session, which is looked for on known remotes too. `command`: what stands
-    after `--` is a command. `hosts`: it deals with all named hosts itself. `attaches`: it may lead to an attachment.
+    all plain words as one list instead. `run`: module and function of sesh.cli that carry it out. `fast`: parsed
+    without typer, for what scripts call often. `session`: it names one existing session, which is looked for on known
+    remotes too. `command`: what stands after `--` is a command. `hosts`: it deals with all named hosts itself.
+    `attaches`: it may lead to an attachment.
     """
 
     __slots__ = (
@@ -239,7 +239,7 @@ VERBS = (
         fast=True, session=True, command=True,
     ),
     Verb(
-        "--send", "", "sessions.send", "NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]",
+        "--send", "", "send.send", "NAME [TEXT…] [--enter] [--key KEY]… [--if-waiting [REGEX]]",
         "Type TEXT, its words joined by blanks, and keys into a session, in the order given. TEXT - is stdin.",
         "sesh --send work 'make test' --enter", "sesh --send work --key C-c", "sesh --send work - < notes.txt",
         "sesh --send agent y --enter --if-waiting 'may I run: make'",
@@ -329,7 +329,7 @@ VERBS = (
         words=("name?",), fast=True, session=True,
     ),
     Verb(
-        "--state", "", "sessions.state", "STATE [TEXT…]",
+        "--state", "", "send.state", "STATE [TEXT…]",
         "Typed by a program inside a session: how it stands (working, waiting, idle, done, failed), and what it asks. "
         "After -- all words are TEXT, also --json.",
         'sesh --state waiting "may I push?"', "sesh --state working", 'sesh --state done -- "$summary"',

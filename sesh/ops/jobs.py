@@ -1,6 +1,7 @@
 """Jobs: begun here or on a host and waited for; their output passed on, Ctrl-C understood, lost links mended.
 
-With `--stdin`, what sesh reads goes to the job as fast as the job reads it.
+The daemon answers at the end of the job. If the process that waits is killed, the job goes on. With `--stdin`, what
+sesh reads goes to the job as fast as the job reads it.
 """
 
 from __future__ import annotations

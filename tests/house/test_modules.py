@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from tests.house.source import Module, modules
-from tests.support import ROOT
+from tests.house.arrows import house
+from tests.house.source import Module, modules, read
 
 LONGEST_MODULE = 700
 LONGEST_FUNCTION = 70
@@ -67,22 +67,74 @@ def test_a_swallowed_error_is_seen(handler: str, bad: bool) -> None:
     assert bool(swallowed(module)) == bad
 
 
-def page() -> str:
-    with open(f"{ROOT}/docs/ARCHITECTURE.md", encoding="utf-8") as file:
-        return file.read()
+MAP, BOUNDS, FILES = "docs/ARCHITECTURE.md", "docs/BOUNDS.md", "docs/FILES.md"
+MOST_WORDS = 1500
+SHARED = "sesh"
+"""The one folder that is listed by its modules."""
+UPWARDS = "sesh/cli/tui imports sesh/cli"
+"""The one arrow between rooms that climbs: to `printing` and `table`, which import nothing of `cli/tui`."""
 
 
-def test_architecture_lists_every_room_and_a_file_of_it_to_start_at() -> None:
-    listed = dict(re.findall(r"^\| `([a-z/]+)` \| .* \|(.*)\|$", page().partition("## The rooms")[2], re.MULTILINE))
+def rows(page: str) -> list[list[str]]:
+    """The cells of each row of the page's tables, without the head."""
+    tables = re.findall(r"^\|.*\|\n\|[-|]+\|\n((?:\|.*\|\n)+)", read(page), re.MULTILINE)
+    return [[cell.strip() for cell in row[1:-1].split("|")] for table in tables for row in table.splitlines()]
+
+
+def files(names: str) -> list[str]:
+    """The modules that names in a cell mean, as `room/file`; a name that means no module, or several, stays."""
+    found: list[str] = []
+    for name in re.findall(r"`([\w/]+)`", names):
+        meant = [module.path for module in modules() if f"/{module.path}".endswith(f"/{name}.py")]
+        found += meant if len(meant) == 1 else [name]
+    return found
+
+
+def test_the_map_is_read_in_a_few_minutes() -> None:
+    assert len(read(MAP).split()) <= MOST_WORDS
+
+
+def test_the_map_lists_every_room_and_a_file_of_it_to_start_at() -> None:
+    listed = {row[0].strip("`"): row[2] for row in rows(MAP)}
     folders = [module.path.removesuffix("/__init__.py") for module in modules() if module.path.endswith("__init__.py")]
-    assert [folder for folder in folders if folder not in listed and folder not in ("sesh", "remote")] == []
+    assert [folder for folder in folders if folder not in listed and folder != SHARED] == []
     paths = {module.path for module in modules()}
-    starts = [f"{room}/{name}.py" for room, names in listed.items() for name in re.findall(r"`(\w+)`", names)]
+    rooms = {room.removesuffix("/*.py"): re.findall(r"`(\w+)`", names) for room, names in listed.items()}
+    starts = [f"{room}/{name}.py" for room, names in rooms.items() for name in names]
     assert [path for path in starts if path not in paths] == []
+    assert [room for room, names in rooms.items() if not names and room != "completions"] == []
 
 
-def test_every_file_that_architecture_names_is_there() -> None:
-    named = re.findall(r"`([a-z_]+(?:/[a-z_]+)+)(?:\.py|\.[a-z_]+)?`", page())
+def test_the_rooms_on_the_map_stand_above_those_that_they_import() -> None:
+    order = [row[0].strip("`").removesuffix("/*.py") for row in rows(MAP)]
+    folder = {name: module.path.rpartition("/")[0] for name, module in house().modules.items()}
+    up = [
+        f"{folder[a]} imports {folder[b]}"
+        for a, b in house().pairs()
+        if SHARED not in (folder[a], folder[b]) and not folder[b].startswith(folder[a])
+        if order.index(folder[a]) > order.index(folder[b])
+    ]
+    assert [line for line in up if line != UPWARDS] == []
+
+
+def test_the_map_leads_to_the_tables_of_bounds_and_files_which_are_not_in_it() -> None:
+    for page in (BOUNDS, FILES):
+        name = page.rpartition("/")[2]
+        assert f"]({name})" in read(MAP)
+        assert f"]({name})" in read("docs/README.md")
+    assert len([row for row in rows(BOUNDS) if len(row) == 4]) > 80
+    assert {"`.lock`", "`NAME.sock`, `NAME.json`", "results"} <= {row[0] for row in rows(FILES)}
+    assert {len(row) for row in rows(MAP)} == {3}
+
+
+def test_every_bound_names_the_file_that_holds_it() -> None:
+    paths = {module.path for module in modules()}
+    assert [row[0] for row in rows(BOUNDS) if not row[3] or not set(files(row[3])) <= paths] == []
+
+
+@pytest.mark.parametrize("page", [MAP, BOUNDS, FILES])
+def test_every_file_that_a_page_of_the_house_names_is_there(page: str) -> None:
+    named = re.findall(r"`([a-z_]+(?:/[a-z_]+)+)(?:\.py|\.[a-z_]+)?`", read(page))
     paths = [module.path for module in modules()]
     folders = {path.rpartition("/")[0] for path in paths}
     ends = [
@@ -92,3 +144,11 @@ def test_every_file_that_architecture_names_is_there() -> None:
         "tests/terminal/test_lean",
     ]
     assert [name for name in named if not any(f"/{end}".endswith(f"/{name}") for end in ends)] == []
+
+
+def test_every_class_that_the_map_names_is_there() -> None:
+    spans = " ".join(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", read(MAP), flags=re.DOTALL)))
+    named = set(re.findall(r"\b[A-Z]\w*[a-z]\w*\b", spans))
+    classes = {node.name for module in modules() for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)}
+    assert len(named) > 8
+    assert named - classes == set()

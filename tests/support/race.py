@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 RACER = f"""
 import fcntl, os, sys, time
 sys.path[:0] = {sys.path!r}
-import sesh.cli.attach, sesh.cli.jobs, sesh.cli.layout, sesh.cli.sessions, sesh.cli.sweep
+import sesh.cli.attach, sesh.cli.jobs, sesh.cli.layout, sesh.cli.send, sesh.cli.sessions, sesh.cli.sweep
 import sesh.daemon.spawn.main, sesh.ops.dormant, sesh.ops.end, sesh.ops.enter, sesh.ops.layout, sesh.ops.sweep
 from sesh.__main__ import start
 

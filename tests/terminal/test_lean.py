@@ -17,10 +17,10 @@ EVERY_VERB = """
 """
 SESSIONS = "gate moments paths platform reach.find store.listing store.records store.shapes wire wording"
 """The sessions of this machine, and a daemon spoken to."""
-CALLS = f"{SESSIONS} reach.calls reach.route reach.target"
+CALLS = f"{SESSIONS} reach.calls reach.op reach.route reach.target"
 """Operations, here or on a host."""
 CREATES = "ops.create ops.enter daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
-ATTACHES = "cli.attach config ops.enter reach.calls"
+ATTACHES = "cli.attach config ops.enter reach.op"
 VIEWS = f"{CALLS} cli.views ops.lookup ops.views"
 WAITS = "cli.jobs keepalive ops.enter ops.jobs reach.interrupts store.results"
 
@@ -32,17 +32,17 @@ VERBS = {
     "--list": (f"{VIEWS} cli.table remote.known", "_json"),
     "--list --json": (f"{VIEWS} remote.known", "json"),
     "--status work": (VIEWS, "_json"),
-    "--send work x --enter": (f"{CALLS} cli.sessions keynames ops.send", "_json"),
+    "--send work x --enter": (f"{CALLS} cli.send keynames ops.send", "_json"),
     "--wait work --idle 0.1": (f"{CALLS} {WAITS} cli.wait ops.matching ops.wait", "_json"),
     "--screen work": (VIEWS, "_json"),
     "--logs work 5": (VIEWS, "_json"),
-    "--detach work": (f"{CALLS} ops.end ops.sessions", "_json"),
+    "--detach work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
     "--exec -- true": (f"{CALLS} {CREATES} {WAITS}", "_json gc"),
     "--kill work": (f"{CALLS} cli.sessions ops.end ops.sessions", "_json"),
 }
 ATTACHING = (
     f"""
-    {SESSIONS} {ATTACHES} {CREATES} cli.suggestions keepalive ops.lookup remote.known vt.render.clean_screen
+    {CALLS} {ATTACHES} {CREATES} cli.suggestions keepalive ops.lookup remote.known vt.render.clean_screen
     vt.render.overlay client.attach client.attachment client.display client.hint client.keys client.ledger keynames
     client.notices client.outbox client.outcome client.polling client.shown client.terminal client.unacknowledged_input
     """,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sesh.cli.parser import split
-from sesh.cli.sessions import words_and_keys
+from sesh.cli.send import words_and_keys
 from sesh.errors import UsageError
 from sesh.keynames import bytes_of
 
