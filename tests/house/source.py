@@ -26,11 +26,16 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.text, self.path)
 
-    @property
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the tree, as `ast.walk` has them."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
     def imports(self) -> list[tuple[int, str]]:
         """(line, module) of each import, within functions too: for `from a import b` both a and a.b."""
         found: list[tuple[int, str]] = []
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 found += [(node.lineno, alias.name) for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
@@ -71,3 +76,9 @@ def modules(*folders: str) -> list[Module]:
             dotted = path[:-3].replace(os.sep, ".").removesuffix(".__init__")
             found.append(Module(path, room, f"sesh.{dotted}" if room else dotted, read(path)))
     return found
+
+
+@cache
+def suite() -> list[Module]:
+    """The modules of the tests."""
+    return [Module(path, "", path, read(path)) for path in python_files("tests")]
