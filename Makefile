@@ -7,6 +7,8 @@ STAMP := $(VENV)/.installed
 PIP := -m pip --disable-pip-version-check --no-input
 # Most tests wait for other processes: one worker more than there are processors.
 WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# What .ci/run alone runs: installs of the wheel, and the tests of the tests' own hosts.
+QUICK := not installs and not harness
 
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh
@@ -48,17 +50,19 @@ test-packages: $(STAMP)
 	@sh tests/packages.sh
 	@sh tests/fidelity/packages.sh
 
+# CODE: a file for the exit code of pytest, of which make says no more than that it is not 0.
 test: test-packages
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m '$(QUICK)' $(ARGS)$(if $(CODE),; code=$$?; echo $$code >'$(CODE)'; exit $$code)
 
 test-all: test-packages
 	$(BIN)/python -m tests.interpreters tests/unit tests/terminal
 
 fidelity: test-packages
+	LONG=1 $(BIN)/pytest -q tests/fidelity
 	@$(BIN)/python -m tests.fidelity
 
 soak: test-packages
-	LONG=1 $(BIN)/pytest -q -k 'r11 or r16 or two_at_once or given_up' tests/faults tests/terminal \
+	LONG=1 $(BIN)/pytest -q -k 'r09 or r11 or r16 or two_at_once or given_up or many_jobs or many_megabytes' tests/faults tests/terminal \
 	    tests/remote/test_forgotten.py tests/remote/test_given_up.py
 	$(BIN)/python -m tests.soak --hours $(or $(HOURS),1) $(ARGS)
 
@@ -73,7 +77,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
 	$(BIN)/mypy tests bench examples docs/manual.py docs/pictures.py
-	$(BIN)/pytest -q tests/house
+	$(BIN)/pytest -q -m '$(QUICK)' tests/house
 
 bench: $(STAMP)
 	@sh tests/packages.sh tmux screen dtach

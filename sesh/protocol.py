@@ -136,9 +136,19 @@ def encode(values: Mapping[str, Any]) -> bytes:
     """JSON in UTF-8 that `parse` turns back into the same values; file names that are no UTF-8 keep their bytes."""
     text = lean.to_json(values)
     try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a pair, which JSON's own escapes let a peer send: only they can give it back
-        return lean.to_json(values, ascii_only=True).encode("ascii")
+        payload = text.encode("utf-8", "surrogateescape")
+        if text.isascii() or payload.decode("utf-8", "surrogateescape") == text:
+            return payload
+    except UnicodeEncodeError:
+        pass
+    # Half a pair, or halves that look like the bytes of a character: JSON's own escapes let a peer send them, and only
+    # they give them back. But the escapes of two halves in a row would be read as one character.
+    parts, first = [], False
+    for char in text:
+        escaped = "\ud800" <= char <= "\udfff" and not (first and "\udc80" <= char <= "\udcff")
+        parts.append(f"\\u{ord(char):04x}" if escaped else char)
+        first = "\ud800" <= char <= "\udbff"
+    return "".join(parts).encode("utf-8", "surrogateescape")
 
 
 def parse(payload: bytes) -> dict[str, Any]:

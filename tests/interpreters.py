@@ -1,7 +1,8 @@
 """`python -m tests.interpreters SUITE…`: these suites on every Python that sesh supports and this machine has.
 
-With `--full` all tests run on this Python, and the suites on each of the others. Tests that fail run once more
-(`--retry`): those that pass then are named as flaky. Each interpreter has an environment of its own, .venv-3.12.
+With `--full` this Python runs `make test`, save for the house, which `make check` has run, and what `make test` leaves
+out; the suites run on each of the others. Tests that fail run once more (`--retry`): those that pass then are named as
+flaky. Each interpreter has an environment of its own, .venv-3.12.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,6 +24,10 @@ HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 VENV = ".venv"
 # Most tests wait for other processes: one worker more than there are processors.
 WORKERS = (os.cpu_count() or 1) + 1
+_NOT_BEGUN = 127
+"""The exit code where make could not run pytest."""
+_LEFT_OUT = ["-m", "installs or harness"]
+"""What `make test` leaves out."""
 _USABLE = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2], sys.executable)"
 
 
@@ -75,11 +81,11 @@ class Outcome:
         return f"Python {self.version}: {self.passed} passed, {len(self.failed)} failed{flaky}"
 
 
-def run(version: str, venv: str, arguments: list[str], retry: bool) -> Outcome:
-    """pytest in an environment; with `retry`, once more for the tests that failed."""
+def run(version: str, venv: str, arguments: list[str], retry: bool, *, make: bool = False) -> Outcome:
+    """pytest in an environment, or as `make test` runs it; with `retry`, once more for the tests that failed."""
     outcome = Outcome(version)
-    print(f"\nPython {version}: pytest {' '.join(arguments)}", flush=True)
-    code = _pytest(venv, ["--cache-clear", *arguments], outcome)
+    print(f"\nPython {version}: {'make test' if make else 'pytest'} {shlex.join(arguments)}", flush=True)
+    code = _pytest(venv, ["--cache-clear", *arguments], outcome, make=make)
     if code == 1 and retry and outcome.failed:
         # Tests on real terminals have bounds of seconds, which a machine that is busy with others may miss once.
         print(f"\nPython {version}: once more, those that failed", flush=True)
@@ -91,14 +97,20 @@ def run(version: str, venv: str, arguments: list[str], retry: bool) -> Outcome:
     return outcome
 
 
-def _pytest(venv: str, arguments: list[str], outcome: Outcome) -> int:
+def _pytest(venv: str, arguments: list[str], outcome: Outcome, *, make: bool = False) -> int:
     """Runs pytest and adds to the outcome; its exit code."""
-    report = os.path.join(ROOT, venv, "report.xml")
-    words = ["-n", str(WORKERS), "--dist", "worksteal", "-o", f"cache_dir={venv}/.pytest_cache"]
-    words += [f"--junitxml={report}", "-o", "junit_family=xunit1", *arguments]
-    if os.path.exists(report):
-        os.unlink(report)
-    code = subprocess.run([os.path.join(ROOT, venv, "bin", "python"), "-m", "pytest", *words], cwd=ROOT, check=False)
+    report, status = (os.path.join(ROOT, venv, name) for name in ("report.xml", "status"))
+    words = ["-o", f"cache_dir={venv}/.pytest_cache", f"--junitxml={report}", "-o", "junit_family=xunit1", *arguments]
+    for path in (report, status):
+        if os.path.exists(path):
+            os.unlink(path)
+    if make:
+        subprocess.run(["make", "-s", "test", f"ARGS={shlex.join(words)}", f"CODE={status}"], cwd=ROOT, check=False)
+    else:
+        pytest = [os.path.join(ROOT, venv, "bin", "python"), "-m", "pytest", "-n", str(WORKERS), "--dist", "worksteal"]
+        done = subprocess.run([*pytest, *words], cwd=ROOT, check=False)
+        with open(status, "w", encoding="ascii") as file:
+            file.write(str(done.returncode))
     if os.path.exists(report):
         for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - pytest's own
             name = f"{case.get('file')}::{case.get('name')}"
@@ -107,7 +119,10 @@ def _pytest(venv: str, arguments: list[str], outcome: Outcome) -> int:
                 outcome.failed[name] = bad[0].partition("\n")[0]
             elif case.find("skipped") is None and name not in outcome.failed:
                 outcome.passed += 1
-    return code.returncode
+    if not os.path.exists(status):
+        return _NOT_BEGUN
+    with open(status, encoding="ascii") as file:
+        return int(file.read())
 
 
 def environment(version: str, path: str) -> str | None:
@@ -121,13 +136,17 @@ def main() -> int:
     """Runs the suites; 1 where a test failed for good."""
     parser = argparse.ArgumentParser(description="Run the tests on each interpreter.")
     parser.add_argument("suites", nargs="+", help="paths such as tests/unit")
-    parser.add_argument("--full", action="store_true", help="all tests on this Python")
+    parser.add_argument("--full", action="store_true", help="`make test` on this Python, and what it leaves out")
     parser.add_argument("--retry", action="store_true", help="run tests that failed once more")
     words = parser.parse_args()
     outcomes, missing = [], []
     for version in [HERE, *(version for version in supported() if version != HERE)]:
-        if version == HERE:
-            outcomes.append(run(version, VENV, [] if words.full else words.suites, words.retry))
+        if version == HERE and words.full:
+            most = ["--ignore=tests/house", "--durations=40"]
+            outcomes.append(run(version, VENV, most, words.retry, make=True))
+            outcomes.append(run(version, VENV, _LEFT_OUT, words.retry))
+        elif version == HERE:
+            outcomes.append(run(version, VENV, words.suites, words.retry))
         elif path := find(version):
             venv = environment(version, path)
             ran = run(version, venv, words.suites, words.retry) if venv else Outcome(version, broken="no environment")

@@ -221,6 +221,8 @@ class Modes(Printing):
         xterm keeps it also after ?1049l, and empties the screen when ?1049h enters it again.
         """
         if self.main is not None:
+            if keep:
+                self.ever_changed.add("alternate")
             self.alternate_rows = self.buffer if keep else None
             self.buffer = self.main
             self.main = None
@@ -249,6 +251,8 @@ class Modes(Printing):
         cursor = self.cursor
         column = min(self.columns, cursor.x)
         pen = with_link(self.pen, "")
+        if self.alternate:
+            self.ever_changed.add("alternate")
         self.saved = SavedCursor(cursor.y, column, pen, self.charsets, self.gl, self.origin)
 
     def restore_cursor(self) -> None:
@@ -289,7 +293,7 @@ class Modes(Printing):
 
     def push_kitty_flags(self, flags: int = 0) -> None:
         """CSI > flags u; drops the oldest entry when the stack is full."""
-        self.ever_changed.add("keys")
+        self.ever_changed |= {"keys", "alternate"} if self.alternate else {"keys"}
         self.kitty_stack.append(flags & 31)
         del self.kitty_stack[: -STACK_LIMIT - 1]
 
@@ -301,7 +305,7 @@ class Modes(Printing):
     def set_kitty_flags(self, flags: int = 0, how: int = 1) -> None:
         """CSI = flags ; how u: 1 sets, 2 adds, 3 removes."""
         flags &= 31
-        self.ever_changed.add("keys")
+        self.ever_changed |= {"keys", "alternate"} if self.alternate else {"keys"}
         now = self.kitty_stack[-1]
         self.kitty_stack[-1] = {2: now | flags, 3: now & ~flags}.get(how, flags)
 

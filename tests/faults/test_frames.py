@@ -305,7 +305,7 @@ def test_r16_thousands_of_random_and_of_mutated_frames_end_nothing(work: Daemons
         protocol.frame(protocol.REDRAW), protocol.frame(protocol.DETACH), protocol.frame(protocol.PING, b"x"),
         *(wire.asking(verb, 3, b"d", to="x y", lines=5) for verb in REQUESTS if verb not in ("kill", "rename")),
     ]  # fmt: skip
-    for case in range(rounds(8000, 100_000)):
+    for case in range(rounds(4000, 100_000)):
         with wire.connect("work") as connection:
             if case % 3 == 0:
                 data = chance.randbytes(chance.randint(1, 60))

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 
 import pytest
 
 from sesh import Session, platform, wire
 from sesh.daemon.spawn import zygote
-from tests.support import PROMPT, Home, wait_until
+from tests.faults.askers import Asker, Askers
+from tests.support import PROMPT, Home, rounds, wait_until
 
-ROUNDS = 50 if os.environ.get("LONG") else 5
+ROUNDS = rounds(5, 50)
+"""Of what may come out otherwise each time."""
+STOPS = rounds(1, 50)
+"""Of what is stopped at one step, where it is always the same."""
 
 STOPPING = """
 import os, signal, sys
@@ -26,7 +29,7 @@ import sesh.daemon.server as server
 
 HOME, NAME = os.environ["HOME"], []
 launch._ZYGOTE_FROM = 1000
-launch._START_TIMEOUT, launch._LEAST = 0.7, 0.7
+launch._START_TIMEOUT = launch._LEAST = float(os.environ["PATIENCE"])
 
 def stop_at(step):
     path = os.path.join(HOME, "stop-" + (NAME[0] if NAME else "newborn"))
@@ -34,7 +37,8 @@ def stop_at(step):
         with open(path) as file:
             if file.read() != step:
                 return
-        os.unlink(path)
+        if NAME:
+            os.unlink(path)
     except FileNotFoundError:
         return
     os.kill(os.getpid(), signal.SIGSTOP)
@@ -61,11 +65,7 @@ stopping(connection.Connection, "begin", "begin", "begun")
 stopping(queue.RunQueue, "add", "add", "queued")
 stopping(connection.Connection, "respond", "response", "responded")
 """
-"""Python in which daemons stop at the step that the file `stop-NAME` names; without a name `newborn`."""
-MAIN = """
-from sesh.__main__ import main as whole
-sys.exit(whole())
-"""
+"""Python in which a daemon stops once, at the step in its `stop-NAME`, and all newborns at that in `stop-newborn`."""
 HASTY = """
 import os, sys
 from sesh.ops import send, sessions, shell
@@ -78,10 +78,8 @@ def answered(*words):
         open(os.environ["ASKED"], "w").close()
     return whole(*words)
 shell._answered = answered
-from sesh.__main__ import main
-sys.exit(main())
 """
-"""sesh with little patience."""
+"""Python that makes sesh's patience small."""
 STEPS = ("accept", "accepted", "welcomed", "request", "add", "begin", "begun", "queued", "response", "responded")
 VERBS: dict[str, tuple[str, ...]] = {
     "run": ("--run", "run", "--timeout", "0.7", "--", "echo x >>ran-run"),
@@ -115,29 +113,18 @@ def go_on(home: Home) -> None:
         os.kill(pid, signal.SIGCONT)
 
 
-def asked(home: Home, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", HASTY, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=home.environment(env),
-        cwd=home.path,
-        start_new_session=True,
-    )
-
-
 class Verbs:
     """A session for each verb, and how often what the verb asks for has happened."""
 
-    def __init__(self, home: Home) -> None:
-        self.home = home
-        home.command = [sys.executable, "-c", STOPPING + MAIN]
+    def __init__(self, home: Home, asked: Askers) -> None:
+        self.home, self.asked = home, asked
         for name in VERBS:
-            assert home.sesh("--open", name).code == 0
+            assert asked("--open", name).ended()[0] == 0
             assert Session(name).run("true").exit_code == 0
         self.attach()
         self.before: dict[str, int] = {}
+        self.reached: set[str] = set()
+        """Whose daemons have stopped in the last round: not every verb has each step."""
 
     def attach(self) -> None:
         """A client for `detach`."""
@@ -169,24 +156,26 @@ class Verbs:
         """One round: what each verb's asker was told, and how often it has happened then."""
         for verb in VERBS:
             self.home.write(f"stop-{verb}", step)
-        askers = {verb: asked(self.home, *words) for verb, words in VERBS.items()}
+        askers = {verb: self.asked(*words) for verb, words in VERBS.items()}
         ended: dict[str, tuple[int | None, str]] = {}
         for verb, asker in askers.items():
-            try:
-                stays = verb == "endless" and step not in ("accept", "accepted")
-                _, err = asker.communicate(timeout=1 if stays else 10)
-                ended[verb] = asker.returncode, err.decode()
-            except subprocess.TimeoutExpired:  # it has no timeout, and the daemon was there
-                assert stays
+            if verb == "endless" and self.waits(step):  # it has no timeout, and the daemon was there
                 asker.kill()
-                asker.communicate()
                 ended[verb] = None, "killed"
+            else:
+                ended[verb] = asker.ended()
+        self.reached = set(VERBS)
         for verb in VERBS:
             if os.path.exists(path := os.path.join(self.home.path, f"stop-{verb}")):
-                os.unlink(path)  # this verb has no such step
+                os.unlink(path)
+                self.reached.remove(verb)
         go_on(self.home)
         wait_until(lambda: not stopped(self.home), what="all go on")
         return {verb: (*told, self.happened(verb)) for verb, told in ended.items()}
+
+    def waits(self, step: str) -> bool:
+        """Whether the asker without a timeout waits for its daemon, which is stopped: those with one have ended."""
+        return step not in ("accept", "accepted") and not os.path.exists(os.path.join(self.home.path, "stop-endless"))
 
 
 def agrees(code: int | None, said: str, happened: int) -> bool:
@@ -199,14 +188,26 @@ def agrees(code: int | None, said: str, happened: int) -> bool:
     return happened == 0
 
 
+@pytest.fixture(scope="module")
+def verbs() -> Iterator[Verbs]:
+    """Sessions for all steps: a stopped daemon that went on serves again."""
+    home = Home()
+    home.env["PATIENCE"] = "30"
+    try:
+        with pytest.MonkeyPatch.context() as patch, Askers(home, STOPPING + HASTY) as asked:
+            patch.setenv("SESH_DIR", home.directory)
+            yield Verbs(home, asked)
+    finally:
+        home.close()
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
-    home: Home, monkeypatch: pytest.MonkeyPatch, step: str
+    verbs: Verbs, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """`--run` at a stopped daemon said 125, the command did not run; and it ran once the daemon went on."""
-    monkeypatch.setenv("SESH_DIR", home.directory)
-    verbs = Verbs(home)
-    for _ in range(ROUNDS):
+    monkeypatch.setenv("SESH_DIR", verbs.home.directory)
+    for _ in range(STOPS):
         found = verbs.round(step)
         assert {verb: told for verb, told in found.items() if not agrees(*told)} == {}, step
         if step in ("accept", "accepted"):
@@ -214,33 +215,38 @@ def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
             assert "did not run" in found["run"][1]
             assert found["endless"][0] == 125
         if step in ("accept", "accepted", "welcomed", "request", "add", "begin"):
-            assert not any(happened for code, _, happened in found.values() if code != 0), found
+            assert not any(found[verb][2] for verb in verbs.reached if found[verb][0] != 0), found
         if step == "begun":
             assert found["label"][0] == found["rename"][0] == 1, found
             assert "does not say whether it is done; to look: sesh --status" in found["label"][1]
 
 
-def waiting(home: Home, *words: str) -> subprocess.Popen[bytes]:
+@pytest.fixture
+def asked(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Askers]:
+    """`asked("--run", "work", …)` starts sesh with little patience; its sessions stop by a file."""
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    home.env["PATIENCE"] = "30"
+    with Askers(home, STOPPING + HASTY) as own:
+        yield own
+
+
+def waiting(asked: Askers, *words: str) -> Asker:
     """An asker of `--run work`, once it has asked."""
-    mark = os.path.join(home.path, "asked")
-    asker = asked(home, "--run", "work", *words, "--", "echo x >>ran", env={"ASKED": mark})
-    wait_until(lambda: os.path.exists(mark) or asker.poll() is not None, what="the asker waits for its answer")
+    mark = os.path.join(asked.home.path, "asked")
+    asker = asked("--run", "work", *words, "--", "echo x >>ran", env={"ASKED": mark})
+    wait_until(lambda: os.path.exists(mark) or asker.code is not None, what="the asker waits for its answer")
     os.unlink(mark)
     return asker
 
 
-def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home, asked: Askers) -> None:
     """It waits for the first prompt, or behind another command."""
-    monkeypatch.setenv("SESH_DIR", home.directory)
     home.write(".bashrc", f"while [ ! -e go ]; do sleep 0.02; done; PS1='{PROMPT} '\n")
     assert home.sesh("--open", "work").code == 0
     for _ in range(ROUNDS):
-        killed = waiting(home)
-        killed.kill()
-        timed_out = waiting(home, "--timeout", "0.5")
-        _, err = timed_out.communicate(timeout=10)
-        assert (timed_out.returncode, b"did not run" in err) == (124, True)
-        killed.communicate()
+        waiting(asked).kill()
+        code, said = waiting(asked, "--timeout", "0.3").ended()
+        assert (code, "did not run" in said) == (124, True)
         home.write("go", "")
         assert Session("work").run("rm go").exit_code == 0
         assert lines(home, "ran") == 0
@@ -250,28 +256,25 @@ def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home, monkey
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "dash"])
-def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
-    home: Home, monkeypatch: pytest.MonkeyPatch, shell: str
-) -> None:
+def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(home: Home, asked: Askers, shell: str) -> None:
     """The shell is stopped once the line is typed; it goes on when the asker has its answer."""
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not here")
-    monkeypatch.setenv("SESH_DIR", home.directory)
-    home.command = [sys.executable, "-c", STOPPING + MAIN]
-    assert home.sesh("--open", "work", "--", str(shutil.which(shell)), *(["-i"] if shell == "dash" else [])).code == 0
+    program = [str(shutil.which(shell)), *(["-i"] if shell == "dash" else [])]
+    assert asked("--open", "work", "--", *program).ended()[0] == 0
     assert Session("work").run("true").exit_code == 0
     pid = Session("work").status()["pid"]
     for _ in range(ROUNDS):
         home.write("stop-work", "begun")  # the daemon stops before it types
         before = lines(home, "ran")
-        asker = asked(home, "--run", "work", "--timeout", "1", "--", "echo x >>ran")
+        asker = asked("--run", "work", "--timeout", "0.4", "--", "echo x >>ran")
         wait_until(lambda: stopped(home), what="the daemon is stopped")
         (daemon,) = stopped(home)
         os.kill(pid, signal.SIGSTOP)
         os.kill(daemon, signal.SIGCONT)
-        _, err = asker.communicate(timeout=15)
-        assert asker.returncode == 124
-        assert b"did not run" in err
+        code, said = asker.ended()
+        assert code == 124
+        assert "did not run" in said
         os.kill(pid, signal.SIGCONT)
         Session("work").send(enter=True)  # readline sees a SIGINT that came between its poll and its read with a key
         Session("work").wait(prompt=True, timeout=10)
@@ -283,16 +286,16 @@ BORN = ("fork", "forked", "claim", "claimed", "start", "started")
 """The steps of a newborn; BEGUN comes once the directory is locked, before `claimed`."""
 JOB = ("sh", "-c", "echo x >>ran; exec sleep 100")
 CREATIONS: dict[str, tuple[str, ...]] = {
-    "job": ("--exec", "work", "--", *JOB),
-    "timeout": ("--exec", "work", "--timeout", "0.5", "--", *JOB),
-    "open": ("--open", "work", "--", *JOB),
+    "job": ("--exec", "job"),
+    "timeout": ("--exec", "timeout", "--timeout", "0.5"),
+    "open": ("--open", "open"),
 }
-INTERPRETER = """
+INTERPRETER = f"""
 import os, threading
 whole_spawn = os.posix_spawn
 def spawn(program, words, *rest, **more):
     first, begins, last = words[-1].partition("; from sesh.daemon.spawn.main")
-    return whole_spawn(program, [*words[:-1], first + os.environ["STOPPING"] + begins[2:] + last], *rest, **more)
+    return whole_spawn(program, [*words[:-1], first + {STOPPING!r} + begins[2:] + last], *rest, **more)
 os.posix_spawn = spawn
 """
 """Creators start an interpreter for a daemon, and it stops at the same steps."""
@@ -300,37 +303,47 @@ os.posix_spawn = spawn
 
 @pytest.mark.parametrize("how", ["fork", "interpreter"])
 @pytest.mark.parametrize("killed", [False, True], ids=["gives-up", "is-killed"])
-def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(home: Home, how: str, killed: bool) -> None:
+def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
+    home: Home, monkeypatch: pytest.MonkeyPatch, how: str, killed: bool
+) -> None:
     """`--exec` and `--open` waited for a stopped newborn without end; and a job whose asker was killed ran later."""
-    home.command = [sys.executable, "-c", (INTERPRETER if how == "interpreter" else "") + STOPPING + MAIN]
-    home.env["STOPPING"] = STOPPING
-    for step in BORN:
-        for verb, words in CREATIONS.items():
-            home.write("stop-newborn", step)
-            with open(os.path.join(home.path, "said"), "w+", encoding="utf-8") as err:  # a newborn holds it for a while
-                asker = subprocess.Popen(
-                    [*home.command, *words], env=home.env, cwd=home.path, stdin=subprocess.DEVNULL, stderr=err
-                )
-                wait_until(lambda: stopped(home), what=f"{verb} stops at {step}")
-                if killed:
-                    asker.kill()
-                code = asker.wait(15)
-                err.seek(0)
-                said = err.read()
-            go_on(home)
-            if step in ("claimed", "start", "started"):
-                wait_until(lambda: lines(home, "ran") == 1, what="the command of a session that had begun")
-                expected = (1 if verb == "open" else 255, True)
-                assert killed or (code, "began to start it" in said) == expected, (verb, said)
-                home.sesh("--kill", "work")  # where its own time is not over
-                wait_until(lambda: not home.processes(), what="the end of a session that had begun")
-                os.unlink(os.path.join(home.path, "ran"))
-                continue
-            wait_until(lambda: not home.processes(), what="the end of the newborn")
-            assert (lines(home, "ran"), home.names()) == (0, []), (step, verb, code, said)
-            if not killed:
-                assert code == {"job": 125, "timeout": 124, "open": 1}[verb], (step, said)
-                assert "nothing was started" in said
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    home.env["PATIENCE"] = "30" if killed else "0.7" if how == "fork" else "1.5"
+    with Askers(home, (INTERPRETER if how == "interpreter" else "") + STOPPING) as asked:
+        for step in BORN:
+            creations(home, asked, step, killed)
+
+
+def creations(home: Home, asked: Askers, step: str, killed: bool) -> None:
+    """Each way to create a session, at once, with newborns that are stopped at a step until all askers have ended."""
+    stop = home.write("stop-newborn", step)
+    askers = {
+        verb: asked(*words, "--", "sh", "-c", f"echo x >>ran-{verb}; exec sleep 100")
+        for verb, words in CREATIONS.items()
+    }
+    wait_until(lambda: len(stopped(home)) == len(askers), what=f"all stop at {step}")
+    if killed:
+        for asker in askers.values():
+            asker.kill()
+    ended = {verb: asker.ended() for verb, asker in askers.items()}
+    os.unlink(stop)
+    go_on(home)
+    if step in ("claimed", "start", "started"):
+        wait_until(lambda: all(lines(home, f"ran-{verb}") == 1 for verb in ended), what="commands of what had begun")
+        for verb, (code, said) in ended.items():
+            expected = (1 if verb == "open" else 255, True)
+            assert killed or (code, "began to start it" in said) == expected, (verb, said)
+            os.unlink(os.path.join(home.path, f"ran-{verb}"))
+        asked("--kill-all", "-y").ended()  # the time of one may be over by itself
+        wait_until(lambda: home.names() == [], what="the end of sessions that had begun")
+        return
+    wait_until(lambda: not asked.others(), what="the end of the newborns")
+    assert home.names() == []
+    for verb, (code, said) in ended.items():
+        assert lines(home, f"ran-{verb}") == 0, (step, verb, code, said)
+        if not killed:
+            assert code == {"job": 125, "timeout": 124, "open": 1}[verb], (step, said)
+            assert "nothing was started" in said
 
 
 def test_a_job_with_a_timeout_whose_daemon_is_stopped_is_not_waited_for_without_end(home: Home) -> None:

@@ -19,7 +19,7 @@ from tests.support.processes import LINUX
 pytestmark = pytest.mark.skipif(not LINUX, reason="only Linux tells how a daemon rests, and what it has open")
 
 SEED = os.environ.get("SESH_FAULTS_SEED", "1")
-SINGLES, PAIRS = (12, 6)
+SINGLES, PAIRS = (6, 3)
 """Runs of each scenario; the whole is for `make faults`."""
 
 FOUND: dict[str, tuple[str, str, dict[str, Any]]] = {

@@ -19,11 +19,15 @@ from sesh.client.ledger import Ledger
 from tests.fidelity.rest import held, unrest
 from tests.fidelity.test_programs import COLUMNS, ROWS, STREAMS, cuts
 from tests.fidelity.xterm import Xterm, place
-from tests.support import Home, Terminal
+from tests.support import Home, Terminal, rounds
 from tests.unit.vt.streams import cut, piece
 
 Open = Callable[..., Terminal]
 WAYS = ("key", "SIGTERM", "daemon killed")
+LEFT = [
+    (path, WAYS[(at + turn) % len(WAYS)]) for at, path in enumerate(STREAMS) for turn in range(rounds(1, len(WAYS)))
+]
+"""The programs, and how each is left: in turn, or in every way."""
 #: What stands in a random stream's way: a control within a sequence, a single shift with no character behind it.
 _ODD = {b"\x1b[3\n1m", b"\x1b[3\x7f1m", b"\x1b(\n0", b"\x1bN", b"\x1bO"}
 
@@ -48,13 +52,13 @@ def undone(pieces: list[bytes]) -> bytes:
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 def test_a_program_left_at_any_point_leaves_the_terminal_at_rest(path: Path, xterm: Xterm | None) -> None:
     data = path.read_bytes()
-    for end in cuts(data, 25):
+    for end in cuts(data, rounds(10, 25)):
         assert not unrest(undone([data[:end]]), COLUMNS, ROWS, xterm), end
 
 
 @pytest.mark.parametrize("batch", range(4))
 def test_a_random_stream_leaves_the_terminal_at_rest(batch: int) -> None:
-    for seed in range(batch * 250, batch * 250 + 250):
+    for seed in range(batch * 250, batch * 250 + rounds(50, 250)):
         rng = random.Random(seed)
         items = [item for item in (piece(rng) for _ in range(40)) if item not in _ODD]
         assert not held(undone(cut(rng, b"".join(items))), COLUMNS, ROWS), seed
@@ -82,8 +86,7 @@ def daemon_of(home: Home) -> int:
     return int(record["daemon_pid"])
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(("path", "way"), [pytest.param(path, way, id=f"{path.stem}-{way}") for path, way in LEFT])
 def test_a_real_terminal_is_given_back(home: Home, terminal: Open, xterm: Xterm | None, path: Path, way: str) -> None:
     """A real client on a real terminal; the stream stops now at the end, now within a sequence."""
     data = path.read_bytes()

@@ -274,19 +274,29 @@ _EMULATED = (
     b"a\x1b[99999999b", b"\x1b[1;1;24;80${", b"\x1b[1;1;24;80$z", b"\x1b[65;1;1;24;80$x", b"\x1b[1;1;24;80;1;2;2;1$v",
     b'\x1bPq"1;1;1;99999~\x1b\\', b"\x1b_Ga=T,c=99,r=99;\x1b\\", b"\x1b[9 @",
 )  # fmt: skip
-_SECONDS = 1.5
-"""Seconds of an emulator for `cost.LONGEST` bytes. A daemon gives it some milliseconds in each turn."""
+_SOME = cost.LONGEST // 4
+_SECONDS = 0.4
+"""Seconds of an emulator for `_SOME` bytes. A daemon gives it some milliseconds in each turn."""
 _RENDERED = TERMINAL[::3]
 EMULATED = [
-    *pure("emulator", _EMULATED, _whole(fast=False), _whole(fast=True), covers=("tokenizer", "screen"), most=_SECONDS),
+    *pure(
+        "emulator",
+        _EMULATED,
+        _whole(fast=False),
+        _whole(fast=True),
+        covers=("tokenizer", "screen"),
+        longest=_SOME,
+        most=_SECONDS,
+    ),
     *pure("emulator, one turn", _EMULATED, _first_slice),
-    *pure("scrollback", _RENDERED, _drawn(_packed), covers=("views",), most=_SECONDS),
+    *pure("scrollback", _RENDERED, _drawn(_packed), covers=("views",), longest=_SOME, most=_SECONDS),
     *pure(
         "replay",
         _RENDERED,
         _drawn(replay),
         _drawn(lambda emulator: repaint(emulator, lines=5)),
         covers=("replay",),
+        longest=_SOME,
         most=_SECONDS,
     ),
     *pure(
@@ -295,9 +305,10 @@ EMULATED = [
         _drawn(_pictured),
         _drawn(lambda emulator: Viewport(7, 3).draw(emulator)),
         covers=("views",),
+        longest=_SOME,
         most=_SECONDS,
     ),
-    *pure("model of a client", _RENDERED, _replica, longest=cost.LONGEST // 2, most=_SECONDS),
+    *pure("model of a client", _RENDERED, _replica, longest=_SOME // 2, most=_SECONDS),
 ]
 
 # -- what a terminal sends

@@ -68,7 +68,7 @@ class House:
 
 def _imports(module: Module, known: Mapping[str, Module]) -> Iterable[tuple[int, str]]:
     """(line, module) of each import of the product: `from a import b` is a.b where that is a module, else a."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names if alias.name in known)
         elif isinstance(node, ast.ImportFrom) and node.module:

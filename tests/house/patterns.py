@@ -106,7 +106,7 @@ def _base(node: ast.expr) -> str:
 def aliases(module: Module) -> list[str]:
     """Where a module imports `re` in a way that hides its calls."""
     found = []
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Import) and any(each.name == "re" and each.asname for each in node.names):
             found.append(f"{module.path}:{node.lineno}")
         if (
@@ -141,7 +141,7 @@ def _methods() -> dict[tuple[str, str], set[str]]:
     """The methods of patterns that each module uses, by its path and the name before the method."""
     found: dict[tuple[str, str], set[str]] = {}
     for module in modules():
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Attribute) and node.attr in METHODS and _base(node.value) != "re":
                 found.setdefault((module.path, _base(node.value)), set()).add(node.attr)
     return found
@@ -151,7 +151,7 @@ def _called(use: _Use, name: str) -> tuple[str, ...]:
     """The methods that are called of a pattern, kept under a name; all that its module calls where nothing tells."""
     if use.function != "compile":
         return (use.function,)
-    for node in ast.walk(use.module.tree):
+    for node in use.module.nodes:
         if isinstance(node, ast.Attribute) and node.attr in METHODS and isinstance(node.value, ast.Call):
             where = (node.value.lineno, node.value.col_offset)
             if where == (use.node.lineno, use.node.col_offset):
@@ -210,7 +210,7 @@ def _assigned(module: Module, lines: list[int]) -> tuple[int, str]:
     """The innermost of some lines on which a statement assigns a value, and the name that the value gets; the first of
     the lines where none does."""
     for line in lines:
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Assign) and node.lineno <= line <= (node.end_lineno or 0):
                 return line, _base(node.targets[0])
     return lines[0], ""

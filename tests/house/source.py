@@ -27,11 +27,16 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.text, self.path)
 
-    @property
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the tree, as `ast.walk` has them."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
     def imports(self) -> list[tuple[int, str]]:
         """(line, module) of each import, within functions too: for `from a import b` both a and a.b."""
         found: list[tuple[int, str]] = []
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 found += [(node.lineno, alias.name) for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
@@ -78,3 +83,9 @@ def requirements() -> list[str]:
     """The dependencies that pyproject.toml declares, by hand: tomllib came with Python 3.11."""
     declared = read("pyproject.toml").partition("\ndependencies = [\n")[2].partition("\n]")[0]
     return re.findall(r'^ *"(.*)",$', declared, re.MULTILINE)
+
+
+@cache
+def suite() -> list[Module]:
+    """The modules of the tests."""
+    return [Module(path, "", path, read(path)) for path in python_files("tests")]

@@ -147,7 +147,7 @@ def test_nothing_imports_the_program_itself() -> None:
 def speech(module: Module) -> list[str]:
     """The places where a module writes to stdout or stderr, asks there, or ends the process as a program does."""
     found = []
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr", "__stdout__", "__stderr__", "exit"):
             spoken = isinstance(node.value, ast.Name) and node.value.id == "sys"
         elif isinstance(node, ast.Raise):

@@ -39,6 +39,18 @@ def test_what_passes_at_the_second_try_is_flaky(
     assert lines[-1] == "2 passed, 1 failed"
 
 
+@pytest.mark.parametrize(("does", "code"), [("echo 3 >'$(CODE)'", 3), ("exit 1", 127)])
+def test_make_test_that_does_not_come_to_its_end_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, code: int
+) -> None:
+    monkeypatch.setattr(interpreters, "ROOT", str(tmp_path))
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "Makefile").write_text(f"test:\n\t@printf '%s\\n' $(ARGS) >said; {does}\n")
+    outcome = run("3.x", "venv", ["-k", "one and two"], retry=True, make=True)
+    assert outcome.broken == f"pytest did not come to its end (exit code {code})"
+    assert (tmp_path / "said").read_text().endswith("\n-k\none and two\n")
+
+
 def test_a_flaky_test_alone_is_no_failure() -> None:
     assert report([Outcome("3.x", passed=5, flaky={"test_x": "once"})], []) == 0
 

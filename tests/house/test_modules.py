@@ -24,7 +24,7 @@ def test_no_function_is_longer_than_a_screen() -> None:
     long = [
         f"{module.path}:{node.lineno}: {node.name}"
         for module in modules()
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if (node.end_lineno or node.lineno) - node.lineno + 1 > LONGEST_FUNCTION
     ]
@@ -48,7 +48,7 @@ def swallowed(module: Module) -> list[str]:
     """Handlers that catch everything and do nothing."""
     return [
         f"{module.path}:{node.lineno}"
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
         and all(isinstance(step, ast.Pass | ast.Continue) for step in node.body)

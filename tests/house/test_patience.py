@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.house.source import Module, python_files, read
+from tests.house.source import Module, suite
 
 LONGEST_PAUSE = 0.05
 _LOOPS = (ast.While, ast.For, ast.AsyncFor)
@@ -14,10 +14,11 @@ _LOOPS = (ast.While, ast.For, ast.AsyncFor)
 
 def sleeps(module: Module) -> list[str]:
     """Where a module sleeps outside of a loop, or for longer than a pause between two looks."""
-    tree = module.tree
-    looped = {id(inner) for node in ast.walk(tree) if isinstance(node, _LOOPS) for inner in ast.walk(node)}
+    if "sleep(" not in module.text:
+        return []
+    looped = {id(inner) for node in module.nodes if isinstance(node, _LOOPS) for inner in ast.walk(node)}
     found = []
-    for node in ast.walk(tree):
+    for node in module.nodes:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "sleep":
             (seconds,) = node.args
             brief = isinstance(seconds, ast.Constant) and float(str(seconds.value)) <= LONGEST_PAUSE
@@ -28,8 +29,7 @@ def sleeps(module: Module) -> list[str]:
 
 def test_no_test_lets_time_pass() -> None:
     """Save for tests/support, whose waiting takes its pause from who calls it."""
-    paths = [path for path in python_files("tests") if not path.startswith("tests/support/")]
-    assert [place for path in paths for place in sleeps(Module(path, "", path, read(path)))] == []
+    assert [place for each in suite() if not each.path.startswith("tests/support/") for place in sleeps(each)] == []
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,10 @@ ELSEWHERE = {"sesh.cli.verbs", "sesh.cli.typer_app", "sesh.cli.integration"}
 
 def spelled(module: Module) -> list[str]:
     """The texts of a module that write the program's name by themselves."""
-    tree = module.tree
-    described = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    described = {id(node.value) for node in module.nodes if isinstance(node, ast.Expr)}
     return [
         f"{module.path}:{node.lineno}: {node.value!r}; write $sesh, PROGRAM or CALLED"
-        for node in ast.walk(tree)
+        for node in module.nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described
         if COMMAND.search(node.value)
     ]

@@ -16,7 +16,7 @@ _TRIVIAL = re.compile(r"[\s()\[\]{},:]*|(else|try|finally|return|pass|break|cont
 def significant(module: Module) -> list[tuple[int, str]]:
     """(number, text) of the lines that carry something of their own: no blanks, comments, docstrings, imports."""
     documentation: set[int] = set()
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             documentation.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     lines = ((number, line.strip()) for number, line in enumerate(module.text.splitlines(), 1))

@@ -16,6 +16,8 @@ from sesh.about import DISTRIBUTION, PROGRAM, __version__
 from tests.house.distribution import build
 from tests.house.source import modules, python_files
 
+pytestmark = pytest.mark.installs
+
 DATA = {
     "share/man/man1/sesh.1",
     "share/man/man1/sesh-mux.1",

@@ -1,7 +1,7 @@
 """What bytes cost: the processor time of a call on inputs of doubling length.
 
 A person's loop is held up by what one call takes, so a call must take time in proportion to its bytes. A look goes from
-short inputs to long ones and stops at the first that costs too much; only what a second look sees too is reported.
+short inputs to long ones and stops at the first that costs too much; only what further looks see too is reported.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ MOST_GROWTH = 2.5
 """How much longer an input of twice the length may take."""
 _MEASURABLE = 0.02
 """Seconds for the longest input up to which it does not matter how the cost grows."""
-_GIVEN_UP = 2.0
+_GIVEN_UP = 1.0
 """Seconds after which a call is interrupted."""
-_LOOKS = 2
+_INTERRUPTED = "seconds"
+"""What is said of a call that was interrupted: ten times what is allowed, and no accident."""
+_ROUNDS = (1, 2, 3)
+"""Calls of which the best counts, in each look: only what every look sees is reported."""
 _FIRST, _SECOND = 1 << 10, 1 << 11
 """Bytes of the inputs by which those are chosen that are looked at in full."""
 _SUSPECT = 0.00015
@@ -50,7 +53,6 @@ def measuring() -> Iterator[None]:
         raise TooLong
 
     before = signal.signal(signal.SIGVTALRM, interrupt)
-    gc.collect()
     gc.freeze()
     try:
         yield
@@ -73,12 +75,11 @@ def seconds(call: Callable[[T], object], data: T) -> float:
 
 
 def best(call: Callable[[T], object], data: T, rounds: int = 3) -> float:
-    """The least processor time of a few calls, of one alone where it takes long."""
-    least = _GIVEN_UP
-    for _ in range(rounds):
-        least = min(least, seconds(call, data))
-        if least > MOST_SECONDS:
-            break
+    """The least processor time of a few calls, of one alone where it was interrupted."""
+    least = seconds(call, data)
+    for _ in range(rounds - 1):
+        if least < _GIVEN_UP:
+            least = min(least, seconds(call, data))
     return least
 
 
@@ -95,8 +96,10 @@ def first_excess(
     for name, make in inputs.items():
         times.append((seconds(call, make(second)), name))
         spent = times[-1][0]
+        if spent <= _SUSPECT:
+            continue
         suspect = spent > certain or spent > MOST_GROWTH * seconds(call, make(min(_FIRST, second // 2)))
-        if spent > _SUSPECT and suspect and (said := excess(call, make, longest, most)) is not None:
+        if suspect and (said := excess(call, make, longest, most)) is not None:
             return f"{name}: {said}"
     for _, name in sorted(times, reverse=True)[:_DEAREST]:
         if (said := excess(call, inputs[name], longest, most)) is not None:
@@ -110,18 +113,18 @@ def excess(
     """How a call costs too much on inputs of doubling length; None where it does not, or not again. `most`: seconds
     for the longest."""
     said = None
-    for _ in range(_LOOKS):
-        said = _look(call, make, longest, most)
-        if said is None:
-            return None
+    for rounds in _ROUNDS:
+        said = _look(call, make, longest, most, rounds)
+        if said is None or said.endswith(_INTERRUPTED):
+            return said
     return said
 
 
-def _look(call: Callable[[T], object], make: Make[T], longest: int, most: float) -> str | None:
+def _look(call: Callable[[T], object], make: Make[T], longest: int, most: float, rounds: int) -> str | None:
     times: list[float] = []
     size = SHORTEST
     while size <= longest:
-        times.append(best(call, make(size)))
+        times.append(best(call, make(size), rounds))
         if times[-1] > most:
             return f"{size} bytes take {_text(times[-1])}"
         size *= 2
@@ -134,7 +137,7 @@ def _look(call: Callable[[T], object], make: Make[T], longest: int, most: float)
 
 
 def _text(spent: float) -> str:
-    return "seconds" if spent >= _GIVEN_UP else f"{spent * 1000:.1f} ms"
+    return _INTERRUPTED if spent >= _GIVEN_UP else f"{spent * 1000:.1f} ms"
 
 
 def repeated(word: T, head: T, tail: T) -> Make[T]:

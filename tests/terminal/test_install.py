@@ -12,6 +12,8 @@ from sesh.about import DISTRIBUTION, PROGRAM, __version__
 from tests.house.distribution import build, install, tool, uv_install, wheelhouse
 from tests.support import Home
 
+pytestmark = pytest.mark.installs
+
 MANUAL = "share/man/man1/sesh.1"
 COMPLETIONS = (
     "bash-completion/completions/sesh.bash",

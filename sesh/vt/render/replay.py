@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
+_NO_FLAGS = "\x1b[=0;1u"
+"""Of the kitty keyboard protocol."""
 #: Input modes that are always turned off before they are set; others only if the program has ever used them.
 _INPUT_MODES = (1, 5, 9, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1016, 2004)
 
@@ -74,13 +76,15 @@ def _restore(
     out = Encoder()
     if screen.main is None:
         _scrollback(out, screen, lines, over)
-        _hidden_alternate(out, screen, flags[1])  # which saves and restores a cursor of the main screen
+        # It saves and restores a cursor of the main screen. A terminal that missed output may hold what is no more.
+        _hidden_alternate(out, screen, flags[1], over and main and "alternate" in screen.ever_changed)
         _save_cursor(out, screen, screen.saved, screen.buffer)
     else:
         if main:
             _scrollback(out, screen, lines, over)
             out.sequence(_flags(screen.hidden_kitty_stack, flags[0]))
             _save_cursor(out, screen, screen.hidden_saved, screen.main, by="\x1b[?1049h")
+            out.sequence(_NO_FLAGS * (over and "keys" in screen.ever_changed))
         out.set_pen(DEFAULT)
         out.sequence("\x1b[H")
         # The alternate screen came up in the background that the main screen's cursor was saved with.
@@ -158,11 +162,12 @@ def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
 # -- cursors --------------------------------------------------------------------------------------------------
 
 
-def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None) -> None:
-    """What the alternate screen keeps while the main screen shows, once a program has left anything there."""
+def _hidden_alternate(out: Encoder, screen: Screen, pushed: int | None, anyway: bool) -> None:
+    """What the alternate screen keeps while the main screen shows, once a program has left anything there; or, with
+    `anyway`, that it keeps nothing."""
     saved, rows = screen.hidden_saved, screen.alternate_rows
-    flags = _flags(screen.hidden_kitty_stack, pushed)
-    if saved == SavedCursor() and rows is None and not flags:
+    flags = _flags(screen.hidden_kitty_stack, pushed) or _NO_FLAGS * (anyway and "keys" in screen.ever_changed)
+    if saved == SavedCursor() and rows is None and not (flags or anyway):
         return
     out.set_pen(DEFAULT)
     out.sequence("\x1b[?1049h\x1b[H")
@@ -230,7 +235,7 @@ def _reset_input(screen: Screen) -> bytes:
     off = sorted({*_INPUT_MODES, *(screen.ever_set_modes - {SYNCHRONIZED_OUTPUT})})
     out = f"\x1b[?{';'.join(map(str, off))}l\x1b>\x1b[?25h"
     if "keys" in screen.ever_changed:
-        out += "\x1b[=0;1u"
+        out += _NO_FLAGS
     if "style" in screen.ever_changed:
         out += "\x1b[0 q"
     if "charsets" in screen.ever_changed:
@@ -322,7 +327,7 @@ def _flags(stack: list[int], pushed: int | None) -> str:
     """The stack of kitty keyboard flags where the terminal has `pushed` entries; with None, the current ones alone."""
     if pushed is None:
         return kitty_flags(stack[-1:])
-    return f"\x1b[<{pushed}u" * (pushed > 0) + kitty_flags(stack)
+    return f"\x1b[<{pushed}u{kitty_flags(stack) or _NO_FLAGS}" if pushed else kitty_flags(stack)
 
 
 def _keys(screen: Screen, pushed: int | None) -> str:

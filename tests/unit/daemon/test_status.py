@@ -57,7 +57,9 @@ def test_a_status_loads_no_emulator_for_good(output: bytes) -> None:
     code = f"""
 import sys
 sys.path.insert(0, {os.getcwd()!r})
+from sesh.daemon.screen import model
 from tests.unit.daemon.test_status import session
+model._COUNT_TIME = 30.0
 before = {{name for name in sys.modules if name.startswith("sesh.vt")}}
 own = session()
 own.log.append(b"{output.decode()}")

@@ -17,17 +17,18 @@ def row(state: str = "running", ago: float = 0.0) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("facts", "error", "expected"),
+    ("state", "ago", "error", "expected"),
     [
-        (row(), None, "connected"),
-        (row(ago=IDLE + 10), None, "idle"),
-        (row("exited"), None, "closed"),
-        (row("lost"), None, "expired"),
-        (None, None, "closed"),
-        (None, Unreachable("box does not answer"), "expired"),
+        ("running", 0.0, None, "connected"),
+        ("running", IDLE + 10, None, "idle"),
+        ("exited", 0.0, None, "closed"),
+        ("lost", 0.0, None, "expired"),
+        (None, 0.0, None, "closed"),
+        (None, 0.0, Unreachable("box does not answer"), "expired"),
     ],
 )
-def test_a_session_stands_as_its_host_says(facts: dict[str, object] | None, error: Unreachable, expected: str) -> None:
+def test_a_session_stands_as_its_host_says(state: str | None, ago: float, error: Unreachable, expected: str) -> None:
+    facts = None if state is None else row(state, ago)
     assert Entry(Session("work", "box"), None, reached=True).standing(facts, error) == expected
 
 

@@ -33,7 +33,7 @@ def fed(data: bytes, columns: int = 20, rows: int = 5) -> Emulator:
 
 
 @given(bytestreams, st.sampled_from(SIZES))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> None:
     emulator = fed(data, *size)
     copy = fed(replay(emulator, lines=ALL), *size)
@@ -81,14 +81,33 @@ def test_repainting_brings_a_terminal_that_missed_output_up_to_date(seen: list[b
         return shift or b"?12" in item or b"?1007" in item or b"]133;" in item  # no mark can be taken back
 
     seen, missed = ([item for item in part if not left_out(item)] for part in (seen, missed))
-    client = fed(b"".join(seen))
-    emulator = fed(b"".join(seen + missed))
+    assert_caught_up(b"".join(seen), b"".join(missed))
+
+
+def assert_caught_up(seen: bytes, missed: bytes) -> None:
+    client, emulator = fed(seen), fed(seen + missed)
     lines = emulator.scrolled - client.scrolled
     client.feed(repaint(emulator, lines=lines, was_alternate=client.alternate, pushed=client.stacks))
     here, there = essence(emulator), essence(client)
     for left_alone in ("scrollback", "single_shift"):
         del here[left_alone], there[left_alone]
     assert there == here
+
+
+@pytest.mark.parametrize("missed", [b"\x1bc", b"\x1bc\x1b[?47h", b"\x1bc\x1b[?47htext\x1b[?47l"])
+@pytest.mark.parametrize(
+    "seen",
+    [
+        b"\x1b[?1049h\x1b[?1049h\x1b[3;4H\x1b[?1049h\x1b[?1049l",
+        b"\x1b[?47h\x1b[2;2H\x1b7",
+        b"\x1b[?47htext\x1b[?47l",
+        b"\x1b[?1049h\x1b[=3;1u",
+        b"\x1b[?1049h\x1b[=3;1u\x1b[>5u\x1b[?1049l",
+        b"\x1b[=3;1u\x1b[>5u",
+    ],
+)
+def test_what_a_screen_kept_is_taken_back_on_a_terminal_that_missed_its_end(seen: bytes, missed: bytes) -> None:
+    assert_caught_up(seen, missed)
 
 
 def test_a_resize_does_not_break_a_replay() -> None:
