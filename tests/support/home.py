@@ -8,16 +8,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support import processes
+from tests.support import processes, warm
 from tests.support.terminal import Terminal
-from tests.support.tools import ROOT
 
 PROMPT = "ready>"  # a blank follows it
 
@@ -38,7 +36,7 @@ _FILES = {
 _LAUNCHER = f"""#!{sys.executable} -IS
 import sys
 
-sys.path += {[ROOT, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]!r}
+sys.path += {warm.PATHS!r}
 from sesh.__main__ import start
 
 start()
@@ -84,7 +82,7 @@ class Home:
         for name, content in _FILES.items():
             self.write(name, content)
         # What is typed inside a session must find the very sesh under test.
-        self.command = [sys.executable, "-IS", self.write("bin/sesh", _LAUNCHER, mode=0o755)]
+        self.command = self._launcher = [sys.executable, "-IS", self.write("bin/sesh", _LAUNCHER, mode=0o755)]
         self.env = {key: os.environ[key] for key in _KEPT if key in os.environ}
         self.env |= {
             "HOME": self.path,
@@ -122,12 +120,14 @@ class Home:
         stdin: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
         """Starts `sesh ARGUMENTS` without a terminal, output in pipes. `env` adds to the environment, None removes."""
-        process = subprocess.Popen(
-            [*self.command, *arguments],
+        words, environment = [*self.command, *arguments], self.environment(env)
+        warmed = self.command is self._launcher and warm.fits(words, environment)
+        process = (warm.Forked if warmed else subprocess.Popen)(
+            words,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=self.environment(env),
+            env=environment,
             cwd=cwd or self.path,
             start_new_session=True,  # else the developer's own terminal would be its controlling one
         )

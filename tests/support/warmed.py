@@ -1,0 +1,103 @@
+"""sesh that has loaded what verbs load, and is forked for each command of the tests: a tenth of the time of a start.
+
+Run by `warm` as `python -IS FILE SOCKET PATH MODULES PADDING`, with padding in its environment too. For each request it
+makes a child of its own parent, which takes over the descriptors that came with it, and becomes `sesh WORDS` in all
+that can be seen from outside: its session, its directory, its environment and its words in /proc.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import gc
+import importlib
+import os
+import socket
+import sys
+import time
+from typing import Any
+
+_CLONE_PARENT, _SIGCHLD = 0x8000, 17
+_CLONE = {"x86_64": 56, "aarch64": 220}
+_GATE = "TEST_GATE"
+
+
+def _fork() -> int:
+    """A child of this process's parent, as clone(2) makes it; 0 in the child."""
+    python = ctypes.pythonapi  # it keeps the interpreter's lock, as fork(2) is called under it
+    python.PyOS_BeforeFork()
+    child = int(python.syscall(_CLONE[os.uname().machine], _CLONE_PARENT | _SIGCHLD, 0, 0, 0, 0))
+    (python.PyOS_AfterFork_Parent if child else python.PyOS_AfterFork_Child)()
+    return child
+
+
+def _areas() -> list[tuple[int, int]]:
+    """Where this process's words and its environment lie in memory (proc_pid_stat(5)): beginnings and lengths."""
+    with open("/proc/self/stat", encoding="utf-8") as file:
+        start, end, other, last = map(int, file.read().rpartition(") ")[2].split()[45:49])
+    return [(start, end - start), (other, last - other)]
+
+
+def _serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Forks for each request; returns in the children, with the request and its descriptors."""
+    from sesh.lean import parse_json
+
+    while True:
+        data, ancillary, _, _ = channel.recvmsg(1 << 20, socket.CMSG_SPACE(3 * 4))
+        if not data:
+            os._exit(0)
+        descriptors = [int.from_bytes(part[at : at + 4], sys.byteorder) for *_, part in ancillary for at in (0, 4, 8)]
+        child = _fork()
+        if child == 0:
+            return parse_json(data.decode()), descriptors
+        for descriptor in descriptors:
+            os.close(descriptor)
+        channel.send(str(child).encode())
+
+
+def _become(request: dict[str, Any], descriptors: list[int], areas: list[tuple[int, int]]) -> None:
+    os.setsid()
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+    os.closerange(3, max(descriptors) + 1)
+    os.umask(request["umask"])
+    os.chdir(request["directory"])
+    environment = request["environment"]
+    gate = environment.pop(_GATE, "")
+    os.environ.clear()
+    os.environ.update(environment)
+    for (begin, size), strings in zip(
+        areas, (request["command"], [f"{key}={value}" for key, value in environment.items()]), strict=True
+    ):
+        shown = b"".join(os.fsencode(each) + b"\0" for each in strings)
+        ctypes.memmove(begin, shown[: size - 1].ljust(size, b"\0"), size)
+    sys.argv[:] = request["command"][2:]
+    if gate:
+        _wait(*gate.split(":"))
+
+
+def _wait(gate: str, late: str) -> None:
+    """Waits at a gate for all others, and then so many seconds more."""
+    opened = os.open(gate, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+    os.write(opened, b".")
+    fcntl.flock(opened, fcntl.LOCK_SH)
+    begin = time.monotonic()
+    while time.monotonic() - begin < float(late):
+        pass
+
+
+if __name__ == "__main__":
+    room = _areas()
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    sys.path += sys.argv[2].split(os.pathsep)
+    modules = sys.argv[3].split()
+    sys.argv = ["sesh"]
+    for module in modules:
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
+    _become(*_serve(channel), room)
+    channel.detach()
+    from sesh.__main__ import start
+
+    start()
