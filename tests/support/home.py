@@ -165,14 +165,16 @@ class Home:
         answers: bool = False,
     ) -> Terminal:
         """A new terminal with `sesh ARGUMENTS`, or with `command`, in it; closed with the home."""
+        environment = self.environment(env)
         terminal = Terminal(
             command or [*self.command, *arguments],
             columns=columns,
             rows=rows,
             pixels=pixels,
-            env=self.environment(env),
+            env=environment,
             cwd=cwd or self.path,
             answers=answers,
+            spawn=warm.on_terminal if warm.GATE in environment else None,
         )
         self._terminals.append(terminal)
         return terminal

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from sesh.cli import parser
@@ -18,6 +19,8 @@ from tests.support.tools import ROOT
 
 PATHS = [ROOT, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]
 """Where sesh and what it needs are loaded from."""
+GATE = "TEST_GATE"
+"""The variable with a file and seconds: there the command waits for all others (`race`), and so much longer."""
 _WORDS, _ENVIRONMENT = 8 << 10, 32 << 10
 """Bytes for the words and for the environment of a command, as /proc shows them."""
 _EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "FORCE_COLOR", "TERMINAL_WIDTH", "GITHUB_")
@@ -38,11 +41,27 @@ class Forked(subprocess.Popen[bytes]):
     def _execute_child(self, command: list[str], *rest: Any) -> None:
         directory, environment, pipes = rest[4], rest[5], rest[9:15]
         try:
-            server = _server(_needs_typer(command))
-            self.pid = server.fork(command, directory, environment, (pipes[0], pipes[3], pipes[5]))
+            self.pid = fork(command, directory, environment, (pipes[0], pipes[3], pipes[5]))
             self._child_created = True
         finally:
             self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
+
+
+def on_terminal(command: list[str], environment: Mapping[str, str], directory: str | None, line: int) -> int:
+    """sesh as the leader of its session, on the terminal that `line` is the line of; its pid."""
+    return fork(command, directory or os.getcwd(), dict(environment), (line, line, line), tty=True)
+
+
+def fork(
+    command: list[str], directory: str, environment: dict[str, str], streams: tuple[int, int, int], tty: bool = False
+) -> int:
+    """The pid of a new child of this process that is `command`; with `tty` its stdin is its controlling terminal."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    request = {
+        "command": command, "directory": directory, "environment": environment, "umask": mask, "tty": tty,
+    }  # fmt: skip
+    return _server(_needs_typer(command)).fork(json.dumps(request).encode(), streams)
 
 
 class _Server:
@@ -69,18 +88,11 @@ class _Server:
                 start_new_session=True,
             )
 
-    def fork(
-        self, command: list[str], directory: str, environment: dict[str, str], descriptors: tuple[int, ...]
-    ) -> int:
-        """The pid of a new child of this process that is `command`."""
-        mask = os.umask(0o077)
-        os.umask(mask)
-        request = {"command": command, "directory": directory, "environment": environment, "umask": mask}
+    def fork(self, request: bytes, streams: tuple[int, int, int]) -> int:
+        """The pid of the child that it makes for a request."""
         with self._lock:
-            socket.send_fds(self._socket, [json.dumps(request).encode()], list(descriptors))
-            pid = int(self._socket.recv(20))
-        assert pid > 0, "the process that forks for tests could not"
-        return pid
+            socket.send_fds(self._socket, [request], list(streams))
+            return int(self._socket.recv(20))
 
     def stop(self) -> None:
         """Ends it."""

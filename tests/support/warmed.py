@@ -7,6 +7,8 @@ that can be seen from outside: its session, its directory, its environment and i
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import ctypes
 import fcntl
 import gc
@@ -14,6 +16,7 @@ import importlib
 import os
 import socket
 import sys
+import termios
 import time
 from typing import Any
 
@@ -27,6 +30,8 @@ def _fork() -> int:
     python = ctypes.pythonapi  # it keeps the interpreter's lock, as fork(2) is called under it
     python.PyOS_BeforeFork()
     child = int(python.syscall(_CLONE[os.uname().machine], _CLONE_PARENT | _SIGCHLD, 0, 0, 0, 0))
+    if child < 0:
+        sys.exit("no process could be made for a test")
     (python.PyOS_AfterFork_Parent if child else python.PyOS_AfterFork_Child)()
     return child
 
@@ -59,6 +64,8 @@ def _become(request: dict[str, Any], descriptors: list[int], areas: list[tuple[i
     os.setsid()
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
+    if request["tty"]:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.closerange(3, max(descriptors) + 1)
     os.umask(request["umask"])
     os.chdir(request["directory"])
@@ -86,6 +93,27 @@ def _wait(gate: str, late: str) -> None:
         pass
 
 
+def _build_typer() -> None:
+    """Typer's commands are the same for all lines: made once."""
+    from sesh.cli import typer_app
+
+    built = typer_app.app()
+    typer_app.app = lambda: built
+    typer_app.parse(["--kill-all", "-y"])  # typer loads more when it parses
+
+
+def _end(code: int) -> None:
+    """The end of the interpreter, save that it frees no memory: what is shared would be copied for that."""
+    threading: Any = sys.modules.get("threading")
+    if threading is not None:
+        threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     room = _areas()
     channel = socket.socket(fileno=int(sys.argv[1]))
@@ -94,10 +122,17 @@ if __name__ == "__main__":
     sys.argv = ["sesh"]
     for module in modules:
         importlib.import_module(module)
+    if "typer" in sys.modules:
+        _build_typer()
     gc.collect()
     gc.freeze()
     _become(*_serve(channel), room)
     channel.detach()
     from sesh.__main__ import start
 
-    start()
+    try:
+        start()
+    except SystemExit as end:
+        if not isinstance(end.code, int):
+            raise
+        _end(end.code)
