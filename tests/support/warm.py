@@ -26,9 +26,10 @@ _WORDS, _ENVIRONMENT = 8 << 10, 32 << 10
 _EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "FORCE_COLOR", "TERMINAL_WIDTH", "GITHUB_")
 """Variables that count when an interpreter starts, or when a module is loaded."""
 _MODULES = """
-    sesh.__main__ sesh.cli.attach sesh.cli.follow sesh.cli.jobs sesh.cli.main sesh.cli.sessions sesh.cli.shell
-    sesh.cli.upkeep sesh.cli.views sesh.daemon.server sesh.daemon.spawn.main sesh.ops.dormant sesh.ops.end
-    sesh.ops.enter sesh.ops.layout sesh.ops.leftovers sesh.ops.shell sesh.ops.views
+    json sesh.__main__ sesh.cli.attach sesh.cli.follow sesh.cli.jobs sesh.cli.main sesh.cli.sessions sesh.cli.shell
+    sesh.cli.upkeep sesh.cli.views sesh.daemon.server sesh.daemon.spawn.launch sesh.daemon.spawn.main sesh.ops.dormant
+    sesh.ops.end sesh.ops.enter sesh.ops.layout sesh.ops.leftovers sesh.ops.sessions sesh.ops.shell sesh.ops.views
+    sesh.remote.known
 """
 """What verbs load. What is left out of a first start is tested where sesh is started in a terminal, which is cold."""
 _TYPER = "sesh.cli.typer_app typer.rich_utils typer._adapters pydantic.type_adapter pydantic.plugin._schema_validator"
