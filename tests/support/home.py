@@ -14,6 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
+from sesh.errors import NotFound
+from sesh.ops import views
+from sesh.reach.caller import Caller
 from tests.support import processes, warm
 from tests.support.terminal import Terminal
 
@@ -109,6 +114,18 @@ class Home:
         if not os.path.isdir(self.directory):
             return []
         return sorted(name[:-5] for name in os.listdir(self.directory) if name.endswith(".json"))
+
+    def summary(self, name: str) -> dict[str, Any]:
+        """A session as `--status --json` has it, asked for without a process; empty where there is none.
+
+        Not for tests with threads: for so long this process's SESH_DIR is the home's.
+        """
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SESH_DIR", self.directory)
+            try:
+                return views.status(Caller(), name)
+            except NotFound:
+                return {}
 
     # -- running sesh
 
