@@ -26,7 +26,7 @@ _WORDS, _ENVIRONMENT = 8 << 10, 32 << 10
 _EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "FORCE_COLOR", "TERMINAL_WIDTH", "GITHUB_")
 """Variables that count when an interpreter starts, or when a module is loaded."""
 _MODULES = """
-    json sesh.__main__ sesh.cli.attach sesh.cli.follow sesh.cli.jobs sesh.cli.main sesh.cli.sessions sesh.cli.shell
+    sesh.__main__ sesh.cli.attach sesh.cli.follow sesh.cli.jobs sesh.cli.main sesh.cli.sessions sesh.cli.shell
     sesh.cli.upkeep sesh.cli.views sesh.daemon.server sesh.daemon.spawn.launch sesh.daemon.spawn.main sesh.ops.dormant
     sesh.ops.end sesh.ops.enter sesh.ops.layout sesh.ops.leftovers sesh.ops.sessions sesh.ops.shell sesh.ops.views
     sesh.remote.known
@@ -75,30 +75,36 @@ class _Server:
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         program = os.path.join(ROOT, "tests", "support", "warmed.py")
+        reading, writing = os.pipe()
+        self._replies = open(reading, encoding="utf-8", errors="replace")
         with theirs:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-IS", program),
-                    *(str(theirs.fileno()), os.pathsep.join(PATHS), modules, " " * _WORDS),
+                    *(str(theirs.fileno()), str(writing), os.pathsep.join(PATHS), modules, " " * _WORDS),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env={**self.environment, "PADDING": " " * _ENVIRONMENT},
                 cwd="/",
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), writing],
                 start_new_session=True,
             )
+        os.close(writing)
 
     def fork(self, request: bytes, streams: tuple[int, int, int]) -> int:
-        """The pid of the child that it makes for a request."""
+        """The pid of the child that it makes for a request, once that is what the request says."""
         with self._lock:
             socket.send_fds(self._socket, [request], list(streams))
-            return int(self._socket.recv(20))
+            answer = self._replies.readline()
+        assert answer.strip().isdigit(), answer or "the process that forks for tests has ended"
+        return int(answer)
 
     def stop(self) -> None:
         """Ends it."""
         self._socket.close()
         self._process.wait(10)
+        self._replies.close()
 
 
 def _needs_typer(command: list[str]) -> bool:

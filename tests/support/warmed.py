@@ -1,7 +1,7 @@
 """sesh that has loaded what verbs load, and is forked for each command of the tests: a tenth of the time of a start.
 
-Run by `warm` as `python -IS FILE SOCKET PATH MODULES PADDING`, with padding in its environment too. For each request it
-makes a child of its own parent, which takes over the descriptors that came with it, and becomes `sesh WORDS` in all
+Run by `warm` as `python -IS FILE SOCKET PIPE PATH MODULES PADDING`, with padding in its environment too. For each request
+it makes a child of its own parent, which takes over the descriptors that came with it, and becomes `sesh WORDS` in all
 that can be seen from outside: its session, its directory, its environment and its words in /proc.
 """
 
@@ -57,16 +57,17 @@ def _serve(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
             return parse_json(data.decode()), descriptors
         for descriptor in descriptors:
             os.close(descriptor)
-        channel.send(str(child).encode())
 
 
 def _become(request: dict[str, Any], descriptors: list[int], areas: list[tuple[int, int]]) -> None:
+    """Takes over all that the request says; nothing is left of the server then but what is loaded."""
     os.setsid()
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
     if request["tty"]:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    os.closerange(3, max(descriptors) + 1)
+    for descriptor in {channel.fileno(), *descriptors} - {0, 1, 2}:
+        os.close(descriptor)
     os.umask(request["umask"])
     os.chdir(request["directory"])
     environment = request["environment"]
@@ -79,6 +80,8 @@ def _become(request: dict[str, Any], descriptors: list[int], areas: list[tuple[i
         shown = b"".join(os.fsencode(each) + b"\0" for each in strings)
         ctypes.memmove(begin, shown[: size - 1].ljust(size, b"\0"), size)
     sys.argv[:] = request["command"][2:]
+    os.write(reply, b"%d\n" % os.getpid())
+    os.close(reply)
     if gate:
         _wait(*gate.split(":"))
 
@@ -116,9 +119,9 @@ def _end(code: int) -> None:
 
 if __name__ == "__main__":
     room = _areas()
-    channel = socket.socket(fileno=int(sys.argv[1]))
-    sys.path += sys.argv[2].split(os.pathsep)
-    modules = sys.argv[3].split()
+    channel, reply = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
+    sys.path += sys.argv[3].split(os.pathsep)
+    modules = sys.argv[4].split()
     sys.argv = ["sesh"]
     for module in modules:
         importlib.import_module(module)
@@ -126,7 +129,12 @@ if __name__ == "__main__":
         _build_typer()
     gc.collect()
     gc.freeze()
-    _become(*_serve(channel), room)
+    request, streams = _serve(channel)
+    try:
+        _become(request, streams, room)
+    except OSError as error:
+        os.write(reply, f"{error}\n".encode())
+        os._exit(1)
     channel.detach()
     from sesh.__main__ import start
 
