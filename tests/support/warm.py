@@ -36,6 +36,12 @@ _TYPER = "sesh.cli.typer_app typer.rich_utils typer._adapters pydantic.type_adap
 """What help loads besides, and a line that only typer takes apart."""
 
 
+def changed(code: str) -> list[str]:
+    """The command of a sesh in which something is changed before it starts."""
+    words = f"import sys; sys.path += {PATHS!r}; {code}; from sesh.__main__ import start; start()"
+    return [sys.executable, "-IS", "-c", words]
+
+
 class Forked(subprocess.Popen[bytes]):
     """sesh as a child of this process, as Popen starts it, save that it is forked where it is loaded already."""
 

@@ -1,8 +1,8 @@
 """sesh that has loaded what verbs load, and is forked for each command of the tests: a tenth of the time of a start.
 
-Run by `warm` as `python -IS FILE SOCKET PIPE PATH MODULES PADDING`, with padding in its environment too. For each request
-it makes a child of its own parent, which takes over the descriptors that came with it, and becomes `sesh WORDS` in all
-that can be seen from outside: its session, its directory, its environment and its words in /proc.
+Run by `warm` as `python -IS FILE SOCKET PIPE PATH MODULES PADDING`, with padding in its environment too. For each
+request it makes a child of its own parent, which takes over the descriptors that came with it, and becomes `sesh WORDS`
+in all that is seen from outside: its session, its directory, its environment and its words in /proc.
 """
 
 from __future__ import annotations

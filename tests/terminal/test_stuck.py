@@ -27,8 +27,7 @@ from tests.support import Home, warm
 )
 def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, words: list[str], code: int) -> None:
     """`--logs` waited for half a minute, and said that some session's daemon had not answered."""
-    script = "from sesh.reach import find; find.PATIENCE = 0.5; from sesh.__main__ import main"
-    home.command = [home.command[0], "-IS", "-c", f"import sys; sys.path += {warm.PATHS!r}; {script}; sys.exit(main())"]
+    home.command = warm.changed("from sesh.reach import find; find.PATIENCE = 0.5")
     assert find.PATIENCE <= 5
     assert home.sesh("--open", "work", "--", "cat").code == 0
     daemon = home.summary("work")["daemon_pid"]

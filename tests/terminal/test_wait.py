@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result, processes, wait_until
+from tests.support import Home, Result, processes, wait_until, warm
+from tests.terminal.test_grep import IMPATIENT
 
 Sesh = Callable[..., Result]
 
@@ -205,10 +206,11 @@ def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: 
 def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(sesh: Sesh, home: Home) -> None:
     """It held the client beyond its timeout, for as long as the universe stands."""
     sesh("--open", "work", "--", "sh", "-c", "while read -r x; do echo $x; done")
-    waiting = home.start("--wait", "work", "--for", "(a+)+$", "--timeout", "4")
+    waiting = home.start("--wait", "work", "--for", "(a+)+$", "--timeout", "2")
     typed(sesh, "a" * 60 + "b")
     wait_until(lambda: "ab" in sesh("--screen", "work").stdout)
     assert waiting.wait(60) == 124
+    home.command = warm.changed(IMPATIENT)
     refused = sesh("--wait", "work", "--for", "(a+)+$", "--json", timeout=90)
     assert (refused.code, refused.json()["error"]["code"]) == (1, "refused")
     assert "takes too long" in refused.stdout
