@@ -138,8 +138,7 @@ class Home:
     ) -> subprocess.Popen[bytes]:
         """Starts `sesh ARGUMENTS` without a terminal, output in pipes. `env` adds to the environment, None removes."""
         words, environment = [*self.command, *arguments], self.environment(env)
-        warmed = self.command is self._launcher and warm.fits(words, environment)
-        process = (warm.Forked if warmed else subprocess.Popen)(
+        process = (warm.Forked if self._fits(words, environment) else subprocess.Popen)(
             words,
             stdin=stdin,
             stdout=subprocess.PIPE,
@@ -182,19 +181,23 @@ class Home:
         answers: bool = False,
     ) -> Terminal:
         """A new terminal with `sesh ARGUMENTS`, or with `command`, in it; closed with the home."""
-        environment = self.environment(env)
+        words, environment = list(command or [*self.command, *arguments]), self.environment(env)
         terminal = Terminal(
-            command or [*self.command, *arguments],
+            words,
             columns=columns,
             rows=rows,
             pixels=pixels,
             env=environment,
             cwd=cwd or self.path,
             answers=answers,
-            spawn=warm.on_terminal if warm.GATE in environment else None,
+            spawn=warm.on_terminal if command is None and self._fits(words, environment) else None,
         )
         self._terminals.append(terminal)
         return terminal
+
+    def _fits(self, words: list[str], environment: dict[str, str]) -> bool:
+        """Whether it is the ordinary sesh that is started, and may be forked (`warm`)."""
+        return self.command is self._launcher and warm.fits(words, environment)
 
     def environment(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """The environment with some variables set, or removed where the value is None."""
@@ -220,16 +223,16 @@ class Home:
     def close(self) -> None:
         """Closes terminals, ends sessions, and complains of what stayed."""
         self.leave()
-        said = ""
+        left, said = self.processes(), ""
         try:
-            if self.processes():
+            if left:
                 result = self.sesh("--kill-all", "-y")
                 said = f"{result.code} {result.stdout}{result.stderr}"
-            left = self._outlived(self.patience)
+                left = self._outlived(self.patience)
             stories = "\n".join(processes.describe(pid) for pid in left)
             assert not (left and self.strict), f"outlived sesh --kill-all ({said.strip()}):\n{stories}"
         finally:
-            processes.kill(self.processes())
+            processes.kill(self.processes() if left else ())
             shutil.rmtree(self.root, ignore_errors=True)
 
     def _outlived(self, seconds: float) -> list[int]:

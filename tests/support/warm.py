@@ -27,11 +27,13 @@ _EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "FORCE_COLOR", "TERMI
 """Variables that count when an interpreter starts, or when a module is loaded."""
 _MODULES = """
     sesh.__main__ sesh.cli.attach sesh.cli.follow sesh.cli.jobs sesh.cli.main sesh.cli.sessions sesh.cli.shell
-    sesh.cli.upkeep sesh.cli.views sesh.daemon.server sesh.daemon.spawn.launch sesh.daemon.spawn.main sesh.ops.dormant
+    sesh.cli.upkeep sesh.cli.views sesh.client.attach sesh.client.attachment sesh.daemon.pty.answers
+    sesh.daemon.screen.checkpoint sesh.daemon.server sesh.daemon.shell.shells sesh.daemon.spawn.environment
+    sesh.daemon.spawn.launch sesh.daemon.spawn.main sesh.daemon.upgrade.reload sesh.daemon.waits sesh.ops.dormant
     sesh.ops.end sesh.ops.enter sesh.ops.layout sesh.ops.leftovers sesh.ops.sessions sesh.ops.shell sesh.ops.views
-    sesh.remote.known
+    sesh.remote.known sesh.vt.emulator sesh.vt.render.replay
 """
-"""What verbs load. What is left out of a first start is tested where sesh is started in a terminal, which is cold."""
+"""What verbs, clients and daemons load; a start with nothing loaded is tested in tests/terminal/test_lean.py."""
 _TYPER = "sesh.cli.typer_app typer.rich_utils typer._adapters pydantic.type_adapter pydantic.plugin._schema_validator"
 """What help loads besides, and a line that only typer takes apart."""
 

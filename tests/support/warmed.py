@@ -66,6 +66,7 @@ def _become(request: dict[str, Any], descriptors: list[int], areas: list[tuple[i
         os.dup2(descriptor, number)
     if request["tty"]:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # as on any terminal
     for descriptor in {channel.fileno(), *descriptors} - {0, 1, 2}:
         os.close(descriptor)
     os.umask(request["umask"])
