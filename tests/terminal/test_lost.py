@@ -191,7 +191,7 @@ def test_a_machine_that_goes_down_leaves_its_sessions_lost(home: Home, state: st
     home.command = warm.changed("from sesh import platform; platform._SYSTEMD = '/'")
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
     home.command = mine
-    home.sesh("--wait", "web", "--for", "here", "--since-start")
+    wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")  # with the end of the line
     daemon = int(str(record(home, "web")["daemon_pid"]))
     os.kill(daemon, signal.SIGTERM)
     wait_until(lambda: not platform.start_time(daemon))
