@@ -12,7 +12,7 @@ import pytest
 
 from sesh.client.shown import MAX_TERMINALS
 from tests.fidelity.xterm import need, place
-from tests.support import PROMPT, Home, Result, Terminal
+from tests.support import PROMPT, Home, Result, Terminal, rounds
 
 Sesh = Callable[..., Result]
 Shell = Callable[..., Terminal]
@@ -65,7 +65,7 @@ def test_no_line_of_a_session_stands_twice_in_the_scrollback_of_one_terminal(
 ) -> None:
     terminal = shell(columns, rows)
     enter(terminal, "work")
-    for turn in range(20):
+    for turn in range(rounds(5, 20)):
         terminal.type(f"seq -f 'in-{turn}-%g' 30\r")
         terminal.wait_for(re.compile(rf"^in-{turn}-30\n{PROMPT}$", re.MULTILINE))
         leave(terminal)
@@ -91,7 +91,7 @@ def judge(lines: list[str], rows: int) -> None:
     while not lines[-1]:
         lines.pop()
     count = Counter(lines)
-    for turn in range(20):
+    for turn in range(rounds(5, 20)):
         for number in range(1, 31):
             assert 1 <= count[f"in-{turn}-{number}"] <= (2 if number > 30 - rows else 1), (turn, number)
             assert count[f"away-{turn}-{number}"] == 1, (turn, number)
