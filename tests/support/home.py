@@ -138,8 +138,9 @@ class Home:
     ) -> subprocess.Popen[bytes]:
         """Starts `sesh ARGUMENTS` without a terminal, output in pipes. `env` adds to the environment, None removes."""
         words, environment = [*self.command, *arguments], self.environment(env)
-        process = (warm.Forked if self._fits(words, environment) else subprocess.Popen)(
-            words,
+        forked = self._fits(words, environment)
+        process = (warm.Forked if forked else subprocess.Popen)(
+            warm.gated(words) if warm.GATE in environment and not forked else words,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -182,15 +183,16 @@ class Home:
     ) -> Terminal:
         """A new terminal with `sesh ARGUMENTS`, or with `command`, in it; closed with the home."""
         words, environment = list(command or [*self.command, *arguments]), self.environment(env)
+        forked = command is None and self._fits(words, environment)
         terminal = Terminal(
-            words,
+            warm.gated(words) if warm.GATE in environment and not forked else words,
             columns=columns,
             rows=rows,
             pixels=pixels,
             env=environment,
             cwd=cwd or self.path,
             answers=answers,
-            spawn=warm.on_terminal if command is None and self._fits(words, environment) else None,
+            spawn=warm.on_terminal if forked else None,
         )
         self._terminals.append(terminal)
         return terminal

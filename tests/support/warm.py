@@ -19,6 +19,7 @@ from tests.support.tools import ROOT
 
 PATHS = [ROOT, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]
 """Where sesh and what it needs are loaded from."""
+_PROGRAM = os.path.join(ROOT, "tests", "support", "warmed.py")
 GATE = "TEST_GATE"
 """The variable with a file and seconds: there the command waits for all others (`race`), and so much longer."""
 _WORDS, _ENVIRONMENT = 8 << 10, 32 << 10
@@ -36,6 +37,11 @@ _MODULES = """
 """What verbs, clients and daemons load; a start with nothing loaded is tested in tests/terminal/test_lean.py."""
 _TYPER = "sesh.cli.typer_app typer.rich_utils typer._adapters pydantic.type_adapter pydantic.plugin._schema_validator"
 """What help loads besides, and a line that only typer takes apart."""
+
+
+def gated(words: list[str]) -> list[str]:
+    """The same command for where it cannot be forked: it loads what it needs, and waits at the gate."""
+    return [sys.executable, "-IS", _PROGRAM, "", "", os.pathsep.join(PATHS), _MODULES, *words[2:]]
 
 
 def changed(code: str) -> list[str]:
@@ -82,13 +88,12 @@ class _Server:
         self.environment |= {"LANG": "C.UTF-8", "PATH": os.environ["PATH"]}
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        program = os.path.join(ROOT, "tests", "support", "warmed.py")
         reading, writing = os.pipe()
         self._replies = open(reading, encoding="utf-8", errors="replace")
         with theirs:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-IS", program),
+                    *(sys.executable, "-IS", _PROGRAM),
                     *(str(theirs.fileno()), str(writing), os.pathsep.join(PATHS), modules, " " * _WORDS),
                 ],
                 stdin=subprocess.DEVNULL,

@@ -2,7 +2,8 @@
 
 Run by `warm` as `python -IS FILE SOCKET PIPE PATH MODULES PADDING`, with padding in its environment too. For each
 request it makes a child of its own parent, which takes over the descriptors that came with it, and becomes `sesh WORDS`
-in all that is seen from outside: its session, its directory, its environment and its words in /proc.
+in all that is seen from outside: its session, its directory, its environment and its words in /proc. Without a socket
+it becomes the one command that stands in the place of the padding, once all others have come to the gate.
 """
 
 from __future__ import annotations
@@ -119,24 +120,29 @@ def _end(code: int) -> None:
 
 
 if __name__ == "__main__":
-    room = _areas()
-    channel, reply = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])
-    sys.path += sys.argv[3].split(os.pathsep)
-    modules = sys.argv[4].split()
+    channel_at, reply_at, paths, modules = sys.argv[1:5]
+    words = sys.argv[5:]
+    sys.path += paths.split(os.pathsep)
     sys.argv = ["sesh"]
-    for module in modules:
+    for module in modules.split():
         importlib.import_module(module)
-    if "typer" in sys.modules:
-        _build_typer()
-    gc.collect()
-    gc.freeze()
-    request, streams = _serve(channel)
-    try:
-        _become(request, streams, room)
-    except OSError as error:
-        os.write(reply, f"{error}\n".encode())
-        os._exit(1)
-    channel.detach()
+    if channel_at:
+        room = _areas()
+        channel, reply = socket.socket(fileno=int(channel_at)), int(reply_at)
+        if "typer" in sys.modules:
+            _build_typer()
+        gc.collect()
+        gc.freeze()
+        request, streams = _serve(channel)
+        try:
+            _become(request, streams, room)
+        except OSError as error:
+            os.write(reply, f"{error}\n".encode())
+            os._exit(1)
+        channel.detach()
+    else:  # one command, where none can be forked
+        sys.argv = words
+        _wait(*os.environ.pop(_GATE).split(":"))
     from sesh.__main__ import start
 
     try:

@@ -148,7 +148,9 @@ def test_time_that_runs_out_is_124_and_an_error_in_json(sesh: Sesh) -> None:
 def test_a_pattern_that_takes_forever_costs_the_session_nothing(sesh: Sesh, home: Home) -> None:
     """The regular expression of one wait could have run in the daemon, and held up everybody."""
     home.patience = 30  # the search ends when it has had its processor time, also where its waiter was killed
+    mine, home.command = home.command, warm.changed(IMPATIENT.replace("'0.5'", "'2.0'"))
     waiting = home.start("--wait", "work", "--for", r"(a+)+$ never")
+    home.command = mine
     typed(sesh, "printf 'a%.0s' $(seq 60); echo b")
     assert sesh("--send", "work", "echo al''ive", "--enter").code == 0
     assert sesh("--wait", "work", "--for", "alive", "--timeout", "10").code == 0
