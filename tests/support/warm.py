@@ -35,7 +35,7 @@ _MODULES = """
     sesh.remote.known sesh.vt.emulator sesh.vt.render.replay
 """
 """What verbs, clients and daemons load; a start with nothing loaded is tested in tests/terminal/test_lean.py."""
-_TYPER = "sesh.cli.typer_app typer.rich_utils typer._adapters pydantic.type_adapter pydantic.plugin._schema_validator"
+_TYPER = "sesh.cli.typer_app"
 """What help loads besides, and a line that only typer takes apart."""
 
 

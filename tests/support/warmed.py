@@ -104,7 +104,8 @@ def _build_typer() -> None:
 
     built = typer_app.app()
     typer_app.app = lambda: built
-    typer_app.parse(["--kill-all", "-y"])  # typer loads more when it parses
+    for line in (["--rename", "a", "b"], ["--kill-all", "-y"]):
+        typer_app.parse(line)  # typer loads more when it parses
 
 
 def _end(code: int) -> None:
