@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import Home, Result, Terminal, need, processes
+from tests.support import Home, Result, Terminal, need, processes, warm
 
 _REAL = os.path.join(os.path.expanduser("~"), ".sesh")
 _RUN = uuid.uuid4().hex
@@ -43,6 +43,7 @@ def _own_environment() -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="sesh-", dir="/tmp") as home:
         os.environ |= {"HOME": home, "SESH_DIR": os.path.join(home, ".sesh"), "TEST_RUN": _RUN}
         yield
+    warm.stop()
     os.environ.clear()
     os.environ.update(before)
     left = processes.marked("TEST_RUN", _RUN)

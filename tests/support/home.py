@@ -8,16 +8,19 @@ import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support import processes
+import pytest
+
+from sesh.errors import NotFound
+from sesh.ops import views
+from sesh.reach.caller import Caller
+from tests.support import processes, warm
 from tests.support.terminal import Terminal
-from tests.support.tools import ROOT
 
 PROMPT = "ready>"  # a blank follows it
 
@@ -38,7 +41,7 @@ _FILES = {
 _LAUNCHER = f"""#!{sys.executable} -IS
 import sys
 
-sys.path += {[ROOT, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]!r}
+sys.path += {warm.PATHS!r}
 from sesh.__main__ import start
 
 start()
@@ -84,7 +87,7 @@ class Home:
         for name, content in _FILES.items():
             self.write(name, content)
         # What is typed inside a session must find the very sesh under test.
-        self.command = [sys.executable, "-IS", self.write("bin/sesh", _LAUNCHER, mode=0o755)]
+        self.command = self._launcher = [sys.executable, "-IS", self.write("bin/sesh", _LAUNCHER, mode=0o755)]
         self.env = {key: os.environ[key] for key in _KEPT if key in os.environ}
         self.env |= {
             "HOME": self.path,
@@ -112,6 +115,18 @@ class Home:
             return []
         return sorted(name[:-5] for name in os.listdir(self.directory) if name.endswith(".json"))
 
+    def summary(self, name: str) -> dict[str, Any]:
+        """A session as `--status --json` has it, asked for without a process; empty where there is none.
+
+        Not for tests with threads: for so long this process's SESH_DIR is the home's.
+        """
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SESH_DIR", self.directory)
+            try:
+                return views.status(Caller(), name)
+            except NotFound:
+                return {}
+
     # -- running sesh
 
     def start(
@@ -122,12 +137,14 @@ class Home:
         stdin: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
         """Starts `sesh ARGUMENTS` without a terminal, output in pipes. `env` adds to the environment, None removes."""
-        process = subprocess.Popen(
-            [*self.command, *arguments],
+        words, environment = [*self.command, *arguments], self.environment(env)
+        forked = self._fits(words, environment)
+        process = (warm.Forked if forked else subprocess.Popen)(
+            warm.gated(words) if warm.GATE in environment and not forked else words,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=self.environment(env),
+            env=environment,
             cwd=cwd or self.path,
             start_new_session=True,  # else the developer's own terminal would be its controlling one
         )
@@ -165,17 +182,24 @@ class Home:
         answers: bool = False,
     ) -> Terminal:
         """A new terminal with `sesh ARGUMENTS`, or with `command`, in it; closed with the home."""
+        words, environment = list(command or [*self.command, *arguments]), self.environment(env)
+        forked = command is None and self._fits(words, environment)
         terminal = Terminal(
-            command or [*self.command, *arguments],
+            warm.gated(words) if warm.GATE in environment and not forked else words,
             columns=columns,
             rows=rows,
             pixels=pixels,
-            env=self.environment(env),
+            env=environment,
             cwd=cwd or self.path,
             answers=answers,
+            spawn=warm.on_terminal if forked else None,
         )
         self._terminals.append(terminal)
         return terminal
+
+    def _fits(self, words: list[str], environment: dict[str, str]) -> bool:
+        """Whether it is the ordinary sesh that is started, and may be forked (`warm`)."""
+        return self.command is self._launcher and warm.fits(words, environment)
 
     def environment(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """The environment with some variables set, or removed where the value is None."""
@@ -201,16 +225,16 @@ class Home:
     def close(self) -> None:
         """Closes terminals, ends sessions, and complains of what stayed."""
         self.leave()
-        said = ""
+        left, said = self.processes(), ""
         try:
-            if self.processes():
+            if left:
                 result = self.sesh("--kill-all", "-y")
                 said = f"{result.code} {result.stdout}{result.stderr}"
-            left = self._outlived(self.patience)
+                left = self._outlived(self.patience)
             stories = "\n".join(processes.describe(pid) for pid in left)
             assert not (left and self.strict), f"outlived sesh --kill-all ({said.strip()}):\n{stories}"
         finally:
-            processes.kill(self.processes())
+            processes.kill(self.processes() if left else ())
             shutil.rmtree(self.root, ignore_errors=True)
 
     def _outlived(self, seconds: float) -> list[int]:

@@ -6,34 +6,17 @@ import fcntl
 import json
 import os
 import re
-import sys
 import termios
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from sesh import platform
+from tests.support import warm
 from tests.support.home import Home, Result
 from tests.support.terminal import Terminal
 from tests.support.waiting import wait_until
 
-RACER = f"""
-import fcntl, os, sys, time
-sys.path[:0] = {sys.path!r}
-import sesh.cli.attach, sesh.cli.jobs, sesh.cli.layout, sesh.cli.send, sesh.cli.sessions, sesh.cli.sweep
-import sesh.daemon.spawn.main, sesh.ops.dormant, sesh.ops.end, sesh.ops.enter, sesh.ops.layout, sesh.ops.sweep
-from sesh.__main__ import start
-
-gate, late = os.open(sys.argv[1], os.O_RDWR | os.O_APPEND | os.O_CLOEXEC), float(sys.argv[2])
-sys.argv[1:3] = []
-os.write(gate, b".")
-fcntl.flock(gate, fcntl.LOCK_SH)
-begin = time.monotonic()
-while time.monotonic() - begin < late:
-    pass
-start()
-"""
-"""sesh that has loaded what it needs and waits at a gate, for all others; then so many seconds more."""
 LATE = (0.0, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05)
 """By how much the second one is behind the first one, by the round: the moments meet at different places."""
 
@@ -52,17 +35,14 @@ class Race:
         """Runs the lines at once; their results. A line that begins with `tty` gets a terminal, and `keys` there."""
         gate = os.path.join(self.home.root, "gate")
         started: list[tuple[tuple[str, ...], Any]] = []
-        before = self.home.command
         with open(gate, "wb") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
-            try:
-                for at, line in enumerate(lines):
-                    late = LATE[self.number % len(LATE)] if at == len(lines) - 1 else 0.0
-                    self.home.command = [sys.executable, "-c", RACER, gate, str(late)]
-                    runs = self.home.terminal(*line[1:]) if line[0] == "tty" else self.home.start(*line)
-                    started.append((line, runs))
-            finally:
-                self.home.command = before
+            for at, line in enumerate(lines):
+                late = LATE[self.number % len(LATE)] if at == len(lines) - 1 else 0.0
+                waits = {warm.GATE: f"{gate}:{late}"}
+                tty = line[0] == "tty"
+                runs = self.home.terminal(*line[1:], env=waits) if tty else self.home.start(*line, env=waits)
+                started.append((line, runs))
             wait_until(lambda: os.path.getsize(gate) == len(lines), 30)
         if meanwhile is not None:
             meanwhile([runs for _, runs in started])

@@ -39,6 +39,7 @@ class Terminal:
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         answers: bool = False,
+        spawn: Callable[[list[str], Mapping[str, str], str | None, int], int] | None = None,
     ) -> None:
         self.command = list(command)
         self.raw = bytearray()
@@ -53,25 +54,7 @@ class Terminal:
         self.first_termios = self._last_termios = termios.tcgetattr(self._line)
         """The attributes before the program began."""
         self.tty = os.ttyname(self._line)
-        self.pid = self._spawn(dict(os.environ if env is None else env), cwd)
-
-    def _spawn(self, env: Mapping[str, str], cwd: str | None) -> int:
-        pid = os.fork()
-        if pid:
-            return pid
-        try:
-            os.setsid()
-            fcntl.ioctl(self._line, termios.TIOCSCTTY, 0)
-            for descriptor in (0, 1, 2):
-                os.dup2(self._line, descriptor)
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would keep that
-            if cwd is not None:
-                os.chdir(cwd)
-            os.execvpe(self.command[0], self.command, env)
-        except OSError as error:
-            os.write(2, f"{self.command[0]}: {error}\n".encode())
-        finally:
-            os._exit(127)
+        self.pid = (spawn or _spawn)(self.command, dict(os.environ if env is None else env), cwd, self._line)
 
     # -- looking
 
@@ -241,3 +224,23 @@ class Terminal:
         rows = "\n".join(f"|{row:<{glass.columns}}|" for row in glass.rows())
         state = "runs" if self.alive else f"ended, wait status {self._status}"
         return f"{' '.join(self.command)} ({state})\n{frame}\n{rows}\n{frame}\nlast bytes: {bytes(self.raw[-300:])!r}"
+
+
+def _spawn(command: list[str], env: Mapping[str, str], cwd: str | None, line: int) -> int:
+    """The pid of a program that leads a session of its own, on the terminal that `line` is the line of."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        fcntl.ioctl(line, termios.TIOCSCTTY, 0)
+        for descriptor in (0, 1, 2):
+            os.dup2(line, descriptor)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would keep that
+        if cwd is not None:
+            os.chdir(cwd)
+        os.execvpe(command[0], command, env)
+    except OSError as error:
+        os.write(2, f"{command[0]}: {error}\n".encode())
+    finally:
+        os._exit(127)

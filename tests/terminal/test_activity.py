@@ -30,26 +30,31 @@ def stands(sesh: Sesh, name: str = "work") -> tuple[str, str, str | None]:
     return found["state"], found["why"], found["question"]
 
 
-def becomes(sesh: Sesh, state: str, why: str, question: str | None = None, timeout: float = 10) -> None:
-    """Waits until the session stands so."""
-    wait_until(lambda: stands(sesh) == (state, why, question), timeout, portrait=lambda: repr(stands(sesh)))
+def becomes(home: Home, state: str, why: str, *question: str | None, name: str = "work") -> None:
+    """Waits until the session stands so; what is asked does not matter where none is given."""
+
+    def now() -> tuple[str | None, ...]:
+        found = home.summary(name).get("activity", {})
+        return found.get("state"), found.get("why"), *([found.get("question")] if question else [])
+
+    wait_until(lambda: now() == (state, why, *question), 30, portrait=lambda: repr(now()))
 
 
 @pytest.mark.usefixtures("work")
-def test_a_shell_is_idle_a_command_works_and_a_question_waits(sesh: Sesh) -> None:
-    becomes(sesh, "idle", "prompt")
+def test_a_shell_is_idle_a_command_works_and_a_question_waits(sesh: Sesh, home: Home) -> None:
+    becomes(home, "idle", "prompt", None)
     sesh("--send", "work", "while :; do echo x; sleep 0.05; done", "--enter")
-    becomes(sesh, "working", "output")
+    becomes(home, "working", "output", None)
     sesh("--send", "work", "--key", "C-c")
-    becomes(sesh, "idle", "prompt")
+    becomes(home, "idle", "prompt", None)
     sesh("--send", "work", "read -p 'sure? ' x", "--enter")
-    becomes(sesh, "waiting", "tty-read", "sure?")
+    becomes(home, "waiting", "tty-read", "sure?")
     listed = sesh("--list", "--json").json()[0]["activity"]
     assert set(listed) == {"state", "why", "since", "question"}
     assert "waiting" in sesh("--list").stdout
     assert "activity:      waiting, it reads its terminal, since " in sesh("--status", "work").stdout
     sesh("--send", "work", "y", "--enter")
-    becomes(sesh, "idle", "prompt")
+    becomes(home, "idle", "prompt", None)
 
 
 @pytest.mark.usefixtures("work")
@@ -71,7 +76,7 @@ def test_a_wait_until_a_person_is_needed_says_what_is_asked(sesh: Sesh, home: Ho
 )
 def test_what_is_typed_is_in_no_event_and_no_question(sesh: Sesh, home: Home, asks: str) -> None:
     sesh("--send", "work", asks, "--enter")
-    becomes(sesh, "waiting", "tty-read", "name?")
+    becomes(home, "waiting", "tty-read", "name?")
     for key in "Adelaide":
         sesh("--send", "work", key)
     sesh("--wait", "work", "--for", "name\\? Adelaide$", "--since-start", "--timeout", "10")
@@ -84,16 +89,16 @@ def test_what_is_typed_is_in_no_event_and_no_question(sesh: Sesh, home: Home, as
     assert b"Adelaide" not in told
 
 
-def test_a_question_for_a_line_takes_the_place_of_one_for_a_key(sesh: Sesh) -> None:
+def test_a_question_for_a_line_takes_the_place_of_one_for_a_key(sesh: Sesh, home: Home) -> None:
     """The first one stayed, for the key seemed to be the begin of a line."""
     ask = "read -n1 -p 'one key? ' x; echo; read -p 'whole line? ' y; sleep 9"
     sesh("--open", "work", "--", "bash", "-c", ask)
-    becomes(sesh, "waiting", "tty-read", "one key?")
+    becomes(home, "waiting", "tty-read", "one key?")
     sesh("--send", "work", "k")
-    becomes(sesh, "waiting", "tty-read", "whole line?")
+    becomes(home, "waiting", "tty-read", "whole line?")
     sesh("--send", "work", "secret")
     sesh("--wait", "work", "--for", "line\\? secret$", "--since-start", "--timeout", "10")
-    becomes(sesh, "waiting", "tty-read", "whole line?")
+    becomes(home, "waiting", "tty-read", "whole line?")
 
 
 def test_a_wait_for_a_person_ends_with_the_session(sesh: Sesh, home: Home) -> None:
@@ -116,12 +121,12 @@ def test_a_session_that_has_ended_is_done_or_failed(sesh: Sesh) -> None:
 
 
 @pytest.mark.usefixtures("work")
-def test_a_program_says_how_it_stands_until_somebody_types(sesh: Sesh) -> None:
+def test_a_program_says_how_it_stands_until_somebody_types(sesh: Sesh, home: Home) -> None:
     assert sesh("--run", "work", "--", "sesh", "--state", "waiting", "may I push?").code == 0
     assert stands(sesh) == ("waiting", "hook", "may I push?")
     assert sesh("--wait", "work", "--waiting", "--timeout", "5").stdout == "waiting: may I push?\n"
     sesh("--send", "work", "true", "--enter")
-    becomes(sesh, "idle", "prompt")
+    becomes(home, "idle", "prompt", None)
     answer = sesh("--run", "work", "--", "sesh", "--state", "perplexed")
     assert answer.code == 2
     assert "unknown state perplexed; use working, waiting, idle, done, failed" in answer.stdout
@@ -140,9 +145,11 @@ def test_a_program_says_how_it_stands_until_somebody_types(sesh: Sesh) -> None:
         (r"\033]9;4;2;70\a", "failed", None),
     ],
 )
-def test_what_programs_tell_terminals_counts(sesh: Sesh, printed: str, state: str, question: str | None) -> None:
+def test_what_programs_tell_terminals_counts(
+    sesh: Sesh, home: Home, printed: str, state: str, question: str | None
+) -> None:
     sesh("--send", "work", f"printf '{printed}'", "--enter")
-    becomes(sesh, state, "hook", question)
+    becomes(home, state, "hook", question)
     assert sesh("--screen", "work").code == 0
 
 
@@ -212,27 +219,14 @@ def test_the_picker_shows_who_waits_and_what_is_asked(sesh: Sesh, terminal: Call
 # -- at rest
 
 
-def test_a_session_at_rest_is_not_looked_at(sesh: Sesh) -> None:
+def test_a_session_at_rest_is_not_looked_at(sesh: Sesh, home: Home) -> None:
     sesh("--open", "shell")
     sesh("--open", "asks", "--", "sh", "-c", "printf 'sure? '; read x")
-    pids = [sesh("--status", name, "--json").json()["daemon_pid"] for name in ("shell", "asks")]
-    for name in ("shell", "asks"):
-        wait_until(lambda name=name: stands(sesh, name)[1] in ("prompt", "tty-read"))  # type: ignore[misc]
-
-    def switches() -> list[int]:
-        found = []
-        for pid in pids:
-            with open(f"/proc/{pid}/status", encoding="ascii") as file:
-                found.append(sum(int(line.split()[1]) for line in file if "ctxt_switches" in line))
-        return found
-
-    rested: list[list[int]] = [[], switches()]
-
-    def rests() -> bool:
-        rested.append(switches())
-        return rested[-1] == rested[-2]
-
-    wait_until(rests, timeout=15, interval=4)
+    for name, why in (("shell", "prompt"), ("asks", "tty-read")):
+        wait_until(lambda name=name, why=why: home.summary(name)["activity"]["why"] == why)  # type: ignore[misc]
+    # Longer than from one look to the next, up to the fourth.
+    pids = [home.summary(name)["daemon_pid"] for name in ("shell", "asks")]
+    wait_until(lambda: processes.rested(pids, 2.5), 20)
 
 
 # -- real programs
@@ -248,46 +242,45 @@ ASKS = [
 
 @pytest.mark.usefixtures("work")
 @pytest.mark.parametrize(("line", "question"), ASKS)
-def test_a_program_that_reads_waits(sesh: Sesh, line: str, question: str | None) -> None:
+def test_a_program_that_reads_waits(sesh: Sesh, home: Home, line: str, question: str | None) -> None:
     sesh("--send", "work", f"clear; {line}", "--enter")
-    wait_until(lambda: stands(sesh)[:2] == ("waiting", "tty-read"), portrait=lambda: repr(stands(sesh)))
-    assert question is None or stands(sesh)[2] == question
+    becomes(home, "waiting", "tty-read", *([question] if question else []))
 
 
-@pytest.mark.usefixtures("work")
-@pytest.mark.parametrize(
-    "line",
-    [
-        "sleep 60",
-        "tail -f /dev/null",
-        f"{shlex.quote(sys.executable)} -c 'while True: __import__(\"select\").select([0], [], [], 0.5)'",
-        "(sleep 60; true) | cat",
-    ],
-)
-def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(sesh: Sesh, line: str) -> None:
-    sesh("--send", "work", line, "--enter")
-    becomes(sesh, "working", "output")
-    becomes(sesh, "idle", "quiet", timeout=20)
+def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(sesh: Sesh, home: Home) -> None:
+    lines = {
+        "sleeps": "sleep 60",
+        "follows": "tail -f /dev/null",
+        "polls": f"{shlex.quote(sys.executable)} -c 'while True: __import__(\"select\").select([0], [], [], 0.5)'",
+        "pipes": "(sleep 60; true) | cat",
+    }
+    for name, line in lines.items():
+        sesh("--open", name)
+        assert sesh("--wait", name, "--prompt", "--timeout", "15").code == 0
+        sesh("--send", name, line, "--enter")
+        becomes(home, "working", "output", None, name=name)
+    for name in lines:
+        becomes(home, "idle", "quiet", None, name=name)
 
 
 @pytest.mark.needs("vim", "less")
 @pytest.mark.usefixtures("work")
 def test_an_editor_and_a_pager_wait_and_a_key_in_them_changes_nothing(
-    sesh: Sesh, terminal: Callable[..., Terminal]
+    sesh: Sesh, home: Home, terminal: Callable[..., Terminal]
 ) -> None:
     for line, leave in (("less /etc/passwd", "q"), ("vim -u NONE /etc/passwd", ":q!\r")):
         sesh("--send", "work", line, "--enter")
-        wait_until(lambda: stands(sesh)[:2] == ("waiting", "tty-read"), portrait=lambda: repr(stands(sesh)))
+        becomes(home, "waiting", "tty-read")
         before = sesh("--status", "work", "--json").json()["activity"]["since"]
         screen = terminal("work", "--no-replay")
         screen.wait_for("root")
         for _ in range(3):
             screen.type("j")
             screen.pump(0.1)
-        wait_until(lambda: stands(sesh)[:2] == ("waiting", "tty-read"))
+        becomes(home, "waiting", "tty-read")
         assert sesh("--status", "work", "--json").json()["activity"]["since"] == before
         screen.type(leave)
-        becomes(sesh, "idle", "prompt")
+        becomes(home, "idle", "prompt", None)
         screen.close()
 
 

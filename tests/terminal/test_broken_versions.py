@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support import Home, Result, wait_until
-from tests.terminal.test_reload import other, pids
+from tests.terminal.test_reload import change, other, pids
 
 Sesh = Callable[..., Result]
 
@@ -51,6 +51,13 @@ def earnest(text: str) -> str:
     return "if 'serve()' in sys.orig_argv[-1]:\n" + re.sub("^", "    ", text, flags=re.MULTILINE)
 
 
+def impatient(home: Home, name: str, way: str) -> None:
+    """What stands still is soon given up by another sesh; what works on a busy machine is not."""
+    if way in ("hang", "sleep"):
+        change(home, name, "daemon/upgrade/trial.py", "LIMIT = 3.0\n")
+        change(home, name, "daemon/upgrade/probation.py", "HANGS = 3.0\n")
+
+
 def used(home: Home, reload: Callable[[], object]) -> bool:
     """Reloads a session while somebody types in it; all arrives once and in order, in the same processes.
 
@@ -83,6 +90,7 @@ def test_a_version_that_is_broken_is_refused_and_the_session_goes_on(sesh: Sesh,
 
     def reload() -> None:
         home.command = other(home, "broken", path, BROKEN + text)
+        impatient(home, "broken", way)
         answer = sesh("--reload", "work", timeout=60)
         home.command = mine
         assert (answer.code, answer.stderr.count("\n")) == (1, 1)
@@ -101,6 +109,7 @@ def test_what_fails_in_earnest_only_leads_back_to_the_old_version(sesh: Sesh, ho
 
     def reload() -> None:
         home.command = other(home, "late", path, BROKEN + earnest(text))
+        impatient(home, "late", way)
         answer = sesh("--reload", "work", timeout=60)
         home.command = mine
         if answer.code:

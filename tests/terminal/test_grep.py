@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 
-from tests.support import Home, Result, wait_until
+from tests.support import Home, Result, wait_until, warm
 
 Sesh = Callable[..., Result]
 
@@ -56,9 +56,17 @@ def test_sessions_that_have_ended_or_were_lost_are_searched_too(home: Home, sesh
     assert sesh("--grep", "trace").stdout == "ended:1:trace\nlost:1:trace\n"
 
 
+IMPATIENT = (
+    "from sesh.ops import matching; matching._SLOW = 0.2; "
+    "matching._CHILD = matching._CHILD.replace(str(matching.PATIENCE), '0.5')"
+)
+"""For a sesh that soon gives up a search."""
+
+
 def test_a_pattern_that_explodes_is_stopped(home: Home, sesh: Sesh) -> None:
     printing(sesh, "work", "echo " + "a" * 60 + "b")
     wait_until(lambda: "aab" in sesh("--logs", "work").stdout)
+    home.command = warm.changed(IMPATIENT)
     done = sesh("--grep", "(a+)+$", timeout=30)
     assert (done.code, "takes too long" in done.stderr) == (1, True)
 

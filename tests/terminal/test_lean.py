@@ -66,6 +66,26 @@ finally:
 sys.exit(code)
 """
 
+EACH = f"""
+import os, sys
+sys.path[:0] = {sys.path!r}
+from sesh.cli.verbs import VERBS
+for verb in VERBS:
+    child = os.fork()
+    if child == 0:
+        verb.function()
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        print(verb.name)
+"""
+
+
+def test_every_verb_loads_where_nothing_is_loaded_yet(home: Home) -> None:
+    """Other tests start sesh in a process that has loaded most of it (`support/warm.py`)."""
+    words = [sys.executable, "-IS", "-c", EACH]
+    done = subprocess.run(words, env=home.env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
 
 @cache
 def standard(modules: str) -> set[str]:

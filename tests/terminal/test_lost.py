@@ -6,14 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
 from sesh import platform
 from sesh.store import records
-from tests.support import Home, Result, wait_until
+from tests.support import Home, Result, wait_until, warm
 
 Sesh = Callable[..., Result]
 
@@ -188,12 +187,11 @@ def test_without_a_terminal_a_lost_session_is_made_anew(sesh: Sesh, home: Home) 
 def test_a_machine_that_goes_down_leaves_its_sessions_lost(home: Home, state: str, left: list[str]) -> None:
     """A shutdown ends all processes by SIGTERM, which otherwise ends a session for good."""
     home.write("bin/systemctl", f"#!/bin/sh\necho {state}\n", mode=0o755)
-    down = "from sesh import platform; platform._SYSTEMD = '/'; from sesh.__main__ import start; start()"
     mine = home.command
-    home.command = [sys.executable, "-c", down]
+    home.command = warm.changed("from sesh import platform; platform._SYSTEMD = '/'")
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
     home.command = mine
-    home.sesh("--wait", "web", "--for", "here", "--since-start")
+    wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")  # with the end of the line
     daemon = int(str(record(home, "web")["daemon_pid"]))
     os.kill(daemon, signal.SIGTERM)
     wait_until(lambda: not platform.start_time(daemon))

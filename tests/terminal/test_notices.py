@@ -51,7 +51,7 @@ def counted(terminal: Terminal, last: int) -> None:
 
 @pytest.mark.parametrize("watches", [True, False])
 def test_a_line_over_what_is_printed_leaves_nothing_in_the_scrollback(sesh: Sesh, home: Home, watches: bool) -> None:
-    assert sesh("--open", "x", "--", *counting(200)).code == 0
+    assert sesh("--open", "x", "--", *counting(90)).code == 0
     terminal = home.terminal("x", *["-r"] * watches)
     terminal.wait_until(lambda: "L30" in terminal.text())
     if watches:
@@ -60,16 +60,16 @@ def test_a_line_over_what_is_printed_leaves_nothing_in_the_scrollback(sesh: Sesh
     else:
         assert sesh("--message", "x", "lunch is ready").code == 0
         terminal.wait_for("lunch is ready")
-    counted(terminal, 200)
+    counted(terminal, 90)
 
 
 def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home) -> None:
-    assert sesh("--open", "x", "--", *counting(150)).code == 0
+    assert sesh("--open", "x", "--", *counting(100)).code == 0
     terminal = home.terminal("x", "--read-only")
-    for line in ("L30\n", "L60\n", "L90\n"):
+    for line in ("L30\n", "L50\n", "L70\n"):
         terminal.wait_until(_shows(terminal, line))
         terminal.type("a")
-    counted(terminal, 150)
+    counted(terminal, 100)
 
 
 def test_a_message_costs_no_line_of_more_than_a_replay_shows(sesh: Sesh, home: Home) -> None:
@@ -148,22 +148,22 @@ def test_the_screen_below_a_line_comes_back_as_it_was(sesh: Sesh, home: Home, st
 
 
 def test_a_window_that_changes_its_size_takes_the_line_away(sesh: Sesh, home: Home) -> None:
-    assert sesh("--open", "x", "--", *counting(150)).code == 0
+    assert sesh("--open", "x", "--", *counting(100)).code == 0
     terminal = home.terminal("x")
     terminal.wait_until(lambda: "L40" in terminal.text())
     assert sesh("--message", "x", "lunch is ready").code == 0
     terminal.wait_for("lunch is ready")
     terminal.resize(70, 20)
     terminal.wait_until(lambda: "lunch" not in terminal.text(), 2)
-    terminal.wait_until(lambda: "L150\n" in terminal.text() + "\n", 30)
+    terminal.wait_until(lambda: "L100\n" in terminal.text() + "\n", 30)
     assert "lunch" not in terminal.text()
 
 
 def test_a_line_that_greets_leaves_nothing_in_the_scrollback(sesh: Sesh, home: Home, tmp_path: Path) -> None:
-    assert sesh("--open", "x", "--", *counting(150)).code == 0
+    assert sesh("--open", "x", "--", *counting(100)).code == 0
     terminal = home.terminal("x", str(tmp_path))
     terminal.wait_until(lambda: b"already runs" in terminal.raw)
-    counted(terminal, 150)
+    counted(terminal, 100)
 
 
 def test_the_line_of_a_new_session_leaves_the_saved_cursor_alone(home: Home) -> None:

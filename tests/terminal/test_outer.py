@@ -12,7 +12,7 @@ import pytest
 
 from sesh.client.shown import MAX_TERMINALS
 from tests.fidelity.xterm import need, place
-from tests.support import PROMPT, Home, Result, Terminal
+from tests.support import PROMPT, Home, Result, Terminal, rounds
 
 Sesh = Callable[..., Result]
 Shell = Callable[..., Terminal]
@@ -48,6 +48,10 @@ def enter(terminal: Terminal, *words: str) -> None:
     terminal.wait_until(lambda: last(terminal) == PROMPT, what="the session's prompt")
 
 
+TURNS = rounds(5, 20)
+"""How often the session is left and entered again."""
+
+
 def leave(terminal: Terminal) -> None:
     terminal.type(LEAVE)
     terminal.wait_until(lambda: last(terminal) == SHELL, what="the shell's prompt")
@@ -65,7 +69,7 @@ def test_no_line_of_a_session_stands_twice_in_the_scrollback_of_one_terminal(
 ) -> None:
     terminal = shell(columns, rows)
     enter(terminal, "work")
-    for turn in range(20):
+    for turn in range(TURNS):
         terminal.type(f"seq -f 'in-{turn}-%g' 30\r")
         terminal.wait_for(re.compile(rf"^in-{turn}-30\n{PROMPT}$", re.MULTILINE))
         leave(terminal)
@@ -91,13 +95,13 @@ def judge(lines: list[str], rows: int) -> None:
     while not lines[-1]:
         lines.pop()
     count = Counter(lines)
-    for turn in range(20):
+    for turn in range(TURNS):
         for number in range(1, 31):
             assert 1 <= count[f"in-{turn}-{number}"] <= (2 if number > 30 - rows else 1), (turn, number)
             assert count[f"away-{turn}-{number}"] == 1, (turn, number)
         assert count[f"outside-{turn}"] == 1
     assert "" not in lines, "blank rows were pushed"
-    assert sum(line.startswith("── work, since ") for line in lines) == 20
+    assert sum(line.startswith("── work, since ") for line in lines) == TURNS
 
 
 def test_a_terminal_that_comes_for_the_first_time_gets_the_scrollback_without_a_rule(shell: Shell, sesh: Sesh) -> None:

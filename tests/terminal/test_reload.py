@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import Home, Result, wait_until
+from tests.support import Home, Result, wait_until, warm
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FLOOD = "i=0; while [ ! -e enough ]; do i=$((i+1)); echo line $i; done; echo $i in all; exit 7"
@@ -23,12 +23,11 @@ Sesh = Callable[..., Result]
 
 def reloads(home: Home, name: str) -> int:
     """How often a session's daemon says that it was reloaded."""
-    faults = home.sesh("--status", name, "--json").json()["faults"]
-    return sum("reloaded as" in line for line in faults)
+    return sum("reloaded as" in line for line in faults(home, name))
 
 
 def pids(home: Home, name: str) -> tuple[int, int]:
-    status = home.sesh("--status", name, "--json").json()
+    status = home.summary(name)
     return status["daemon_pid"], status["pid"]
 
 
@@ -37,9 +36,21 @@ def numbered(text: str) -> list[int]:
 
 
 def change(home: Home, name: str, path: str, text: str) -> None:
-    """Adds to a file of another sesh."""
-    with open(os.path.join(home.root, name, "sesh", path), "a", encoding="utf-8") as file:
-        file.write(text)
+    """Adds to a file of another sesh, which is a link until then."""
+    changed = os.path.join(home.root, name, "sesh", path)
+    with open(changed, encoding="utf-8") as file:
+        before = file.read()
+    os.unlink(changed)
+    with open(changed, "w", encoding="utf-8") as file:
+        file.write(before + text)
+
+
+def link(source: str, target: str) -> None:
+    """The same file in another place; a copy of it where another file system is there."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def other(home: Home, name: str, path: str = "", text: str = "") -> list[str]:
@@ -47,15 +58,12 @@ def other(home: Home, name: str, path: str = "", text: str = "") -> list[str]:
     folder = os.path.join(home.root, name)
     for room in ("sesh", "daemon", "client", "remote"):
         target = os.path.join(folder, *(("sesh",) if room == "sesh" else ("sesh", room)))
-        ignore = shutil.ignore_patterns("__pycache__", "daemon", "client", "remote", "completions")
-        shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore, dirs_exist_ok=True)
+        ignore = shutil.ignore_patterns("*.pyc.*", "daemon", "client", "remote", "completions")
+        shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore, copy_function=link, dirs_exist_ok=True)
     if path:
         change(home, name, path, text)
-    return [
-        sys.executable,
-        "-c",
-        f"import sys; sys.path.insert(0, {folder!r}); from sesh.__main__ import start; start()",
-    ]
+    places = f"sys.path[:] = [{folder!r}, *sys.path, *{warm.PATHS[1:]!r}]"
+    return [sys.executable, "-IS", "-c", f"import sys; {places}; from sesh.__main__ import start; start()"]
 
 
 LOUDER = """
@@ -116,7 +124,7 @@ def test_a_daemon_does_not_go_on_holding_the_state_that_it_was_handed(sesh: Sesh
 
 
 def faults(home: Home, name: str) -> list[str]:
-    return list(home.sesh("--status", name, "--json").json()["faults"])
+    return list(home.summary(name)["faults"])
 
 
 def test_an_attached_client_stays_and_sees_every_line_once(sesh: Sesh, home: Home) -> None:

@@ -28,7 +28,8 @@ def test_a_mistake_is_one_line_with_its_place_and_no_failure_to_attach(home: Hom
     home.write(".config/sesh/config.toml", text)
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    terminal.wait_for(" config.toml has errors; `sesh --doctor` shows them")  # the first screen covers the lines
+    # The first screen covers the lines, and this one goes again after seconds.
+    terminal.wait_for_raw(b" config.toml has errors; `sesh --doctor` shows them")
     terminal.type("echo here $((1+1))\r")
     terminal.wait_for("here 2")
     assert terminal.raw.count(place.encode()) == 1

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from sesh.reach import find
-from tests.support import Home
+from tests.support import Home, warm
 
 
 @pytest.mark.parametrize(
@@ -27,11 +27,10 @@ from tests.support import Home
 )
 def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, words: list[str], code: int) -> None:
     """`--logs` waited for half a minute, and said that some session's daemon had not answered."""
-    script = "import sys; from sesh.ops import find; find.PATIENCE = 0.5; from sesh.__main__ import main"
-    home.command = [home.command[0], "-c", f"{script}; sys.exit(main())"]
+    home.command = warm.changed("from sesh.reach import find; find.PATIENCE = 0.5")
     assert find.PATIENCE <= 5
     assert home.sesh("--open", "work", "--", "cat").code == 0
-    daemon = home.sesh("--status", "work", "--json").json()["daemon_pid"]
+    daemon = home.summary("work")["daemon_pid"]
     os.kill(daemon, signal.SIGSTOP)
     try:
         began = time.monotonic()

@@ -21,14 +21,14 @@ def lost(home: Home, *names: str) -> None:
     for name in names:
         assert home.sesh("--open", name, "--", "sh", "-c", "echo here; exec cat").code == 0
     for name in names:
-        pid = home.sesh("--status", name, "--json").json()["daemon_pid"]
+        pid = home.summary(name)["daemon_pid"]
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda pid=pid: not platform.start_time(pid))  # type: ignore[misc]
 
 
 def ended_unseen(home: Home, name: str) -> None:
     assert home.sesh("--open", name, "--", "sh", "-c", "exit 3").code == 0
-    wait_until(lambda: home.sesh("--status", name, "--json").json()["state"] == "exited")
+    wait_until(lambda: home.summary(name)["state"] == "exited")
     wait_until(lambda: not [pid for pid in home.processes() if is_daemon(pid)])
 
 

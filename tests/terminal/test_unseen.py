@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from sesh import platform
 from tests.support import PROMPT, Home, wait_until
 
 CRASH = ("sh", "-c", "echo boom; exit 3")
@@ -55,8 +56,8 @@ def test_its_last_words_are_kept_though_somebody_looked_before(home: Home) -> No
 def test_no_daemon_stays_for_it(home: Home) -> None:
     home.sesh("--open", "srv", "--", *CRASH)
     ended(home, "srv")
-    pid = home.sesh("--status", "srv", "--json").json()["daemon_pid"]
-    wait_until(lambda: not os.path.exists(f"/proc/{pid}"))
+    pid = home.summary("srv")["daemon_pid"]
+    wait_until(lambda: not platform.start_time(pid))
     assert not os.path.exists(os.path.join(home.directory, "srv.sock"))
 
 

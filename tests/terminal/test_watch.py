@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import termios
 from collections.abc import Callable
 
 import pytest
@@ -266,6 +267,7 @@ def test_a_key_before_anything_was_shown_answers_nothing(home: Home) -> None:
     opened.wait_for(PROMPT)
     opened.type("until [ -e go ]; do sleep 0.02; done; sesh --watch\r")
     opened.wait_for("--watch\n")
+    opened.wait_until(lambda: opened.termios()[3] & termios.ECHO, what="bash has left the terminal to what it runs")
     opened.type("y")
     opened.wait_for("--watch\ny")
     home.write("go", "")
