@@ -18,9 +18,9 @@ from tests.support import Home, Result, need, processes, wait_until
 Settings = Mapping[str, str | None]
 
 # ssh reads passwd's home, whatever HOME says; so these come first in the PATH of the test. Each call is written down.
+# Two that come at once do not mix: what one `printf` prints is written at once.
 _WRAPPER = """#!/bin/sh
-words=$(printf '%s\\037' {name} "$@"; printf .)
-printf '%s\\036' "${{words%.}}" >>{calls}
+printf '%s\\037' {name} "$@" '\036' >>{calls}
 exec {program} {options} "$@"
 """
 
@@ -245,7 +245,7 @@ class Farm:
         if not os.path.exists(self._calls):
             return []
         with open(self._calls, encoding="utf-8", errors="surrogateescape") as file:
-            return [call.split("\037")[:-1] for call in file.read().split("\036")[:-1]]
+            return [call.split("\037")[:-1] for call in file.read().split("\036\037")[:-1]]
 
     def connections(self) -> list[list[str]]:
         """The calls that could have connected: all but `ssh -G` and `ssh -O`."""
