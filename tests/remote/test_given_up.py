@@ -9,9 +9,25 @@ import pytest
 
 from sesh import platform
 from tests.remote.farm import Far, Farm
-from tests.support import Home, processes, wait_until
+from tests.remote.patches import patch_host
+from tests.support import Home, processes, rounds, wait_until
 
-ROUNDS = 50 if os.environ.get("LONG") else 5
+ROUNDS = rounds(5, 50)
+
+STOPS = """
+import os, signal
+from sesh.ops import bridge
+whole = bridge._welcome
+def welcomed(near):
+    found = whole(near)
+    path = os.path.expanduser("~/bridge")
+    if os.path.exists(path):
+        os.unlink(path)
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return found
+bridge._welcome = welcomed
+"""
+"""The bridge stops once where there is a file `bridge`."""
 
 pytestmark = pytest.mark.skipif(not platform.LINUX, reason="needs the states of processes")
 
@@ -56,13 +72,7 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
 ) -> None:
     """It was done once the bridge went on, for nobody."""
     far = farm.host("box")
-    launcher = far.read(".local/bin/sesh")
-    begins = "from sesh.__main__"
-    stops = "import os, signal\nfrom sesh.ops import bridge\nwhole = bridge._welcome\n"
-    stops += "def welcomed(near):\n    found = whole(near)\n    path = os.path.expanduser('~/bridge')\n"
-    stops += "    if os.path.exists(path):\n        os.unlink(path)\n        os.kill(os.getpid(), signal.SIGSTOP)\n"
-    stops += "    return found\nbridge._welcome = welcomed\n"
-    far.write(".local/bin/sesh", launcher.replace(begins, stops + begins), 0o755)
+    patch_host(far, STOPS)
     assert home.sesh("@box", "--open", "work").code == 0
 
     def stopped() -> list[int]:

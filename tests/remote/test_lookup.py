@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import pytest
 
 from tests.remote.farm import Far, Farm
+from tests.remote.patches import patch
 from tests.support import PROMPT, Home, processes, wait_until
 
-# sesh that looks for a session on other hosts for a minute, if nobody stops it.
+# A session is looked for on other hosts for a minute, if nobody stops that.
 PATIENT = """
-import sys
 from sesh.ops import lookup
 lookup.PATIENCE = 60
-from sesh.__main__ import main
-sys.exit(main())
 """
 
 
@@ -149,7 +146,7 @@ def test_a_slow_host_is_told_of_and_need_not_be_waited_for(home: Home, farm: Far
     far = farm.host("box", proxied=True)
     known(home, far)
     far.proxy.silence()
-    home.command = [sys.executable, "-c", PATIENT]
+    patch(home, PATIENT)
     terminal = home.terminal("work", columns=100)
     terminal.wait_for("looking for work on @box; Enter creates it here")
     terminal.type("\r")
