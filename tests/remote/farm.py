@@ -137,6 +137,16 @@ class Far:
         except FileNotFoundError:
             return []
 
+    def has_attached(self, name: str) -> bool:
+        """Whether exactly one is attached to a session on the host."""
+        attached: object = self.sesh("--status", name, "--json").json().get("attached")
+        return attached == 1
+
+    def prints(self, name: str, pattern: str) -> None:
+        """Waits until a session on the host has printed what the pattern matches."""
+        done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "20", timeout=30)
+        assert done.code == 0, done
+
     def processes(self) -> list[int]:
         """Pids of all that runs as that user."""
         return self.account.processes()
@@ -253,10 +263,7 @@ class Farm:
 
     def masters(self) -> list[int]:
         """Pids of the ssh (and autossh) processes of this home."""
-        names = subprocess.run(["ps", "-axo", "pid=,comm="], capture_output=True, text=True, check=True).stdout
-        rows = dict(line.split(None, 1) for line in names.splitlines())
-        ours = self.home.processes()
-        return [pid for pid in ours if os.path.basename(rows.get(str(pid), "")).strip() in ("ssh", "autossh")]
+        return [pid for pid in self.home.processes() if processes.called(pid) in ("ssh", "autossh")]
 
     def close(self) -> None:
         """Ends connections and what runs on the host, and complains of sessions that cannot be ended."""

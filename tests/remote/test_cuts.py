@@ -131,17 +131,22 @@ def test_three_outages_that_are_told_of_leave_each_line_once_and_whole(home: Hom
     hasty(home)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
-    last, beat = (20_000, 1_000) if kind == "fast" else (3_000, 100)
+    last, beat = (12_000, 1_000) if kind == "fast" else (3_000, 100)
     far.write(
         "count",
         f"i=0; while [ $i -lt {last} ]; do i=$((i+1)); printf '%b\\n' \"{PRINTED[kind]}\"; "
         f"[ $((i%{beat})) = 0 ] && sleep 0.1; done; echo DO''NE\n",
     )
     terminal.type("clear; bash count\r")
+
+    def shown() -> int:
+        """The last number on the screen: to look through all lines takes long."""
+        return max(map(int, re.findall(r"line-(\d+)", "\n".join(terminal.screen()))), default=0)
+
     for part in (1, 2, 3):
-        shows(terminal, f"line-{last * part // 6}", 20)
+        terminal.wait_until(lambda part=part: shown() >= last * part // 6, 20)  # type: ignore[misc]
         long_outage(terminal, far)
-    terminal.wait_until(lambda: "DONE" in terminal.text() and LOST not in terminal.screen()[-1], timeout=40)
+    terminal.wait_until(lambda: "DONE" in terminal.screen() and LOST not in terminal.screen()[-1], timeout=40)
     text = terminal.text()
     assert LOST not in text
     lines = [line for line in text.splitlines() if "line-" in line]
@@ -176,9 +181,9 @@ def test_keys_count_while_the_last_output_of_a_lost_link_is_shown(home: Home, fa
     terminal = attached(home, "@box", "work")
     passed = far.proxy.passed
     terminal.type("head -c 450000 /dev/urandom | base64 -w 0; echo\r")  # compressed it is no smaller than at first
-    wait_until(lambda: far.proxy.passed > passed + 450_000 and far.settled())
+    wait_until(lambda: far.proxy.passed > passed + 450_000 and far.settled(), 30)
     far.proxy.cut()
-    wait_until(far.settled)
+    wait_until(far.settled, 30)
     terminal.type(key)  # the terminal has not read the output yet
     if key == DETACH:
         assert terminal.exit_code() == 0
@@ -303,7 +308,8 @@ def test_a_session_that_ended_during_the_outage_gives_its_code(home: Home, farm:
     far.proxy.cut()
     shows(terminal, LOST)
     far.write("go", "")
-    wait_until(lambda: far.sesh("--status", "work", "--json").json()["state"] == "exited")  # nobody was attached
+    status = ("--status", "work", "--json")
+    wait_until(lambda: far.sesh(*status).json()["state"] == "exited", interval=0.1)  # nobody was attached
     far.proxy.restore()
     assert terminal.exit_code(20) == 9
     assert "[work ended: 9]" in terminal.text()
@@ -410,7 +416,7 @@ def test_a_session_that_was_switched_to_comes_back_too(home: Home, farm: Farm) -
     far = farm.host("box", proxied=True)
     terminal = attached(home, "here")
     terminal.type("sesh @box there\r")
-    terminal.wait_until(lambda: far.sesh("--status", "there", "--json").json().get("attached") == 1)
+    wait_until(lambda: far.has_attached("there"), interval=0.1, pause=terminal._wait)
     far.proxy.cut()
     terminal.type("echo in=$SESH_SESSION\r")
     shows(terminal, "in=there")

@@ -16,7 +16,7 @@ ROUNDS = rounds(5, 50)
 
 STOPS = """
 import os, signal
-from sesh.ops import bridge
+from sesh import bridge
 whole = bridge._welcome
 def welcomed(near):
     found = whole(near)
@@ -44,6 +44,7 @@ def daemon(far: Far, name: str) -> int:
 @pytest.mark.parametrize("words", [("--timeout", "1"), ("--timeout", "1", "--no-wait"), ()], ids=" ".join)
 def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(home: Home, farm: Farm, words: tuple[str, ...]) -> None:
     far = farm.host("box")
+    patch_host(far, "from sesh.reach import find\nfind.PATIENCE = 1")
     assert home.sesh("@box", "--open", "work").code == 0
     assert home.sesh("@box", "--run", "work", "--", "true").code == 0
     pid = daemon(far, "work")
@@ -53,7 +54,7 @@ def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(home: Home, farm
         os.kill(pid, signal.SIGCONT)
         assert done.code == (124 if words else 255), done  # whether that daemon can drop it was not heard
         assert "may" in done.stderr, done
-        assert home.sesh("@box", "--run", "work", "--", "true").code == 0
+        assert far.sesh("--run", "work", "--", "true").code == 0
         assert lines(far) == 0
 
 
@@ -92,7 +93,7 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
         os.kill(bridge, signal.SIGCONT)
         wait_until(lambda: not platform.start_time(bridge), what="the bridge's end")  # noqa: B023
         assert (far.names(), lines(far)) == (["work"], 0)
-        assert home.sesh("@box", "--run", "work", "--", "true").code == 0
+        assert far.sesh("--run", "work", "--", "true").code == 0
         assert lines(far) == 0
 
 

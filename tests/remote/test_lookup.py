@@ -8,7 +8,7 @@ import pytest
 
 from tests.remote.farm import Far, Farm
 from tests.remote.patches import patch
-from tests.support import PROMPT, Home, processes, wait_until
+from tests.support import PROMPT, Home, processes
 
 # A session is looked for on other hosts for a minute, if nobody stops that.
 PATIENT = """
@@ -27,13 +27,13 @@ def test_a_name_that_is_not_here_is_found_where_it_is(home: Home, farm: Farm) ->
     one, two = farm.host("one"), farm.host("two")
     known(home, one, two)
     two.sesh("--open", "work", "--", "sh", "-c", "echo out; exec cat")
-    wait_until(lambda: "out" in two.sesh("--screen", "work").stdout)
+    two.prints("work", "out")
     status = home.sesh("--status", "work", "--json")
     assert (status.code, status.json()["host"], status.stderr) == (0, "two", "[work on @two]\n")
     assert home.sesh("--logs", "work").stdout == "out\n"
     assert home.sesh("--screen", "work").stdout.startswith("out\n")
     assert home.sesh("--send", "work", "typed", "--enter").code == 0
-    wait_until(lambda: "typed" in two.sesh("--screen", "work").stdout)
+    two.prints("work", "typed")
     assert home.sesh("--label", "work", "a=b").code == 0
     assert home.sesh("--message", "work", "hello").code == 0
     assert home.sesh("--rename", "work", "renamed").code == 0
@@ -63,7 +63,7 @@ def test_a_session_that_ended_here_is_not_looked_for_elsewhere(home: Home, farm:
     far = farm.host("box")
     known(home, far)
     home.sesh("--open", "work", "--", "false")
-    wait_until(lambda: home.sesh("--status", "work", "--json").json()["state"] == "exited")
+    assert home.sesh("--wait", "work", "--exit").code == 1
     far.sesh("--open", "work")
     calls = len(farm.calls())
     done = home.sesh("--send", "work", "x")
