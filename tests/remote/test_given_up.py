@@ -9,11 +9,16 @@ import pytest
 
 from sesh import platform
 from tests.remote.farm import Far, Farm
-from tests.remote.patches import patch_host
+from tests.remote.patches import patch, patch_host
 from tests.support import Home, processes, rounds, wait_until
 
 ROUNDS = rounds(5, 50)
 
+HURRIED = """
+from sesh.reach import find
+find.PATIENCE = 1
+"""
+"""A daemon has a second to answer."""
 STOPS = """
 import os, signal
 from sesh import bridge
@@ -44,7 +49,8 @@ def daemon(far: Far, name: str) -> int:
 @pytest.mark.parametrize("words", [("--timeout", "1"), ("--timeout", "1", "--no-wait"), ()], ids=" ".join)
 def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(home: Home, farm: Farm, words: tuple[str, ...]) -> None:
     far = farm.host("box")
-    patch_host(far, "from sesh.reach import find\nfind.PATIENCE = 1")
+    patch(home, HURRIED)
+    patch_host(far, HURRIED)
     assert home.sesh("@box", "--open", "work").code == 0
     assert home.sesh("@box", "--run", "work", "--", "true").code == 0
     pid = daemon(far, "work")
