@@ -303,6 +303,7 @@ def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) ->
     assert decoy
 
 
+@pytest.mark.usefixtures("light")
 def test_who_has_no_sesh_there_is_offered_it(home: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False)
     declined = home.terminal("@box", "work")

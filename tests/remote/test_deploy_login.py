@@ -68,6 +68,7 @@ def test_without_a_terminal_nobody_is_asked_and_the_input_is_left_alone(home: Ho
     assert "keys" not in row["error"]["message"]
 
 
+@pytest.mark.usefixtures("light")
 def test_a_connection_that_stands_is_used_before_a_new_login(home: Home, farm: Farm) -> None:
     far = asks_for_a_second_factor(farm, "box")
     terminal = home.terminal("@box", "--list")
@@ -82,6 +83,7 @@ def test_a_connection_that_stands_is_used_before_a_new_login(home: Home, farm: F
     assert connections(far) == before
 
 
+@pytest.mark.usefixtures("light")
 @pytest.mark.parametrize("config", [{}, {"ControlPath": "none"}, {"ControlPath": "~/own-%C", "ControlMaster": "no"}])
 def test_several_hosts_that_ask_do_so_one_after_the_other_before_the_bars(
     home: Home, farm: Farm, config: Settings

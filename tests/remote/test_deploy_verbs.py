@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sesh.about import __version__
 from tests.remote.farm import Farm
 from tests.support import Home
@@ -35,6 +37,7 @@ def test_a_deployment_that_fails_is_told_also_where_a_program_reads_the_events(h
     assert "nowhere.invalid" in done.stderr
 
 
+@pytest.mark.usefixtures("light")
 def test_upgrade_goes_to_all_known_remotes_and_passes_over_a_sesh_that_is_not_ours(home: Home, farm: Farm) -> None:
     assert home.sesh("--upgrade").code == 0
     farm.host("ours", installed=False)

@@ -26,6 +26,7 @@ NAMES = (
 )
 
 
+@pytest.mark.usefixtures("light")
 @pytest.mark.needs("rsync")
 @pytest.mark.parametrize("path", ["", ":", ":{}", "{}:", ".:{}", "bin::{}"], ids=lambda path: path or "empty")
 def test_no_program_of_the_current_directory_is_run(home: Home, farm: Farm, path: str) -> None:
