@@ -9,6 +9,7 @@ from tests.remote.farm import Farm
 from tests.support import Home
 
 
+@pytest.mark.usefixtures("light")
 def test_several_hosts_get_sesh_and_one_that_fails_is_told_of_by_its_step(home: Home, farm: Farm) -> None:
     farm.host("one", installed=False)
     farm.host("two", installed=False)
