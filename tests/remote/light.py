@@ -4,6 +4,7 @@ compiles any nor waits for its disk. What is sent, verified, unpacked, tried and
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import marshal
 import os
@@ -26,12 +27,14 @@ def building(folder: str) -> Build:
 
     def build(platform: Platform, python: Python) -> bundle.Bundle:
         path = os.path.join(folder, f"{platform} {python.version}".replace("/", "_"))
-        if not os.path.exists(path):
-            files = _whole_build(platform, python).files
-            made = bundle.Bundle({**files, **(_compiled(files) if python.minor == sys.version_info[:2] else {})})
-            with open(f"{path}.{os.getpid()}", "wb") as kept:
-                pickle.dump((made.files, made.packed()), kept)
-            os.rename(kept.name, path)
+        with open(os.path.join(folder, "bundles.lock"), "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.exists(path):
+                files = _whole_build(platform, python).files
+                made = bundle.Bundle({**files, **(_compiled(files) if python.minor == sys.version_info[:2] else {})})
+                with open(f"{path}.new", "wb") as kept:
+                    pickle.dump((made.files, made.packed()), kept)
+                os.rename(kept.name, path)
         with open(path, "rb") as file:
             files, packed = pickle.load(file)  # noqa: S301 (our own)
         made = bundle.Bundle(files)

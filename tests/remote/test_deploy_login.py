@@ -94,7 +94,7 @@ def test_several_hosts_that_ask_do_so_one_after_the_other_before_the_bars(
     for far in hosts if config else ():
         far.write(".local/bin/sesh", "#!/bin/sh\n", 0o755)
     said = "failed (switch)" if config else "has sesh"
-    terminal = home.terminal("--deploy", "@one", "@open", "@two", columns=200)
+    terminal = home.terminal("--deploy", "@one", "@open", "@two", columns=200 if config else 100)
     for word in ("one", "two"):
         terminal.wait_for(re.compile(rf"{word} asks you to log in.*\n.*[Pp]assword:"), timeout=30)
         text = terminal.text()
