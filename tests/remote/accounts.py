@@ -98,6 +98,8 @@ class Account:
         """Pids of all that runs as this user (of what was started with this HOME, where that is the tests' user)."""
         if not ROOT:
             return processes.marked("HOME", self.home)
+        if processes.LINUX:
+            return processes.of_user(self.uid)
         listing = subprocess.run(["ps", "-axo", "pid=,ruid=,stat="], capture_output=True, text=True, check=True).stdout
         rows = [line.split() for line in listing.splitlines()]
         return [int(pid) for pid, uid, state in rows if int(uid) == self.uid and not state.startswith("Z")]

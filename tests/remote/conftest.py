@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.remote.farm import Farm, Ground
+from tests.remote.patches import patch
 from tests.support import Home
 
 
@@ -25,6 +27,20 @@ def farm(ground: Ground, home: Home) -> Iterator[Farm]:
     yield own
     home.leave()
     own.close()
+
+
+@pytest.fixture
+def light(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Deploys cost little: by this very process, by the sesh that the test starts, and behind these lines of Python."""
+    from tests.remote import light
+
+    own = tmp_path_factory.getbasetemp()
+    folder = str(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)  # all workers of a run have it
+    monkeypatch.setattr("sesh.remote.deploy.bundle.build", light.building(folder))
+    monkeypatch.setattr("sesh.remote.deploy.deploy._unpack_source", light.source)
+    lines = f"from tests.remote import light\nlight.install({folder!r})\n"
+    patch(home, lines)
+    return lines
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ ROOMS = ("sesh", "daemon", "client", "remote", "completions")
 EVERYONE = 0o755
 PROBE = "import sesh.__main__, ptyprocess, pyte, typer, rich"
 _LEFT_HERE = {"fabric"}  # deploying is done from here
+_HALF_WRITTEN = shutil.ignore_patterns("*.pyc.*")
 _ENDS = re.compile(r"[\s;<>=!~\[(]")
 
 
@@ -40,18 +41,27 @@ def reachable(path: str) -> bool:
 class Runtime:
     """`python`: an interpreter that any user can run; `paths`: what its sys.path needs for sesh; `launcher`: a script.
 
-    What lies under a private directory (a checkout under /root, an interpreter of pyenv's) is copied into `folder`.
+    What lies under a private directory (a checkout under /root, an interpreter of pyenv's) is copied into `folder`,
+    with its compiled modules. What is missing of these is made: the users of hosts may not write there, so that every
+    start of theirs would compile anew.
     """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.paths = [self._checkout(), self._packages()]
         self.python = self._interpreter()
+        self._compile()
         self.launcher = os.path.join(folder, "sesh")
-        begin = f"import sys\n\nsys.path[:0] = {self.paths!r}\n"
+        begin = f"import sys\n\nsys.path += {self.paths!r}\n"
         with open(self.launcher, "w", encoding="utf-8") as file:
-            file.write(f"#!{self.python} -IS\n{begin}\nfrom sesh.__main__ import main\n\nsys.exit(main())\n")
+            file.write(f"#!{self.python} -IS\n{begin}\nfrom sesh.__main__ import start\n\nstart()\n")
         os.chmod(self.launcher, EVERYONE)
+
+    def _compile(self) -> None:
+        rooms = [os.path.join(self.paths[0], room) for room in ROOMS]
+        code = f"import compileall, sys; sys.path += {self.paths!r}; {PROBE}\n"
+        code += f"for room in {rooms!r}: compileall.compile_dir(room, quiet=2)"
+        subprocess.run([self.python, "-IS", "-c", code], check=True, capture_output=True, cwd="/", env={})
 
     def _checkout(self) -> str:
         """The checkout, or a copy of its rooms."""
@@ -61,7 +71,7 @@ class Runtime:
         for room in ROOMS:
             source = os.path.join(ROOT, room)
             if os.path.isdir(source):
-                shutil.copytree(source, os.path.join(copy, room), symlinks=True, ignore=_no_caches)
+                shutil.copytree(source, os.path.join(copy, room), symlinks=True, ignore=_HALF_WRITTEN)
         _open(copy)
         return copy
 
@@ -74,9 +84,9 @@ class Runtime:
         for name in _needed():
             for file in importlib.metadata.distribution(name).files or []:
                 source, target = str(file.locate()), os.path.normpath(os.path.join(copy, str(file)))
-                if target.startswith(copy + os.sep) and "__pycache__" not in target and os.path.isfile(source):
+                if target.startswith(copy + os.sep) and os.path.isfile(source):
                     os.makedirs(os.path.dirname(target), exist_ok=True)
-                    shutil.copyfile(source, target)
+                    shutil.copy2(source, target)
         _open(copy)
         return copy
 
@@ -104,7 +114,7 @@ class Runtime:
         """A copy of this interpreter with its standard library, and of its shared library beside it."""
         copy = os.path.join(self.folder, "python")
         name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-        left = shutil.ignore_patterns("__pycache__", "test", "tests", "site-packages", "idlelib", "ensurepip", "*.a")
+        left = shutil.ignore_patterns("test", "tests", "site-packages", "idlelib", "ensurepip", "*.a", "*.pyc.*")
         shutil.copytree(sysconfig.get_path("stdlib"), os.path.join(copy, "lib", name), ignore=left)
         os.makedirs(os.path.join(copy, "bin"))
         program = os.path.join(copy, "bin", name)
@@ -142,10 +152,6 @@ def _needed() -> set[str]:
 
 def _name(requirement: str) -> str:
     return _ENDS.split(requirement, maxsplit=1)[0].lower()
-
-
-def _no_caches(_: str, names: list[str]) -> list[str]:
-    return [name for name in names if name == "__pycache__"]
 
 
 def _open(folder: str) -> None:

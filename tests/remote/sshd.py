@@ -19,6 +19,7 @@ _SFTP = (
 )
 _PLAIN = {
     "AcceptEnv": "LANG LC_*",
+    "KexAlgorithms": "curve25519-sha256,curve25519-sha256@libssh.org",  # the newest takes five times as long
     "ListenAddress": "127.0.0.1",
     "LogLevel": "VERBOSE",
     "LoginGraceTime": "30",
@@ -97,7 +98,7 @@ class Sshd:
         """Ends it with every connection that it serves."""
         if self._process is None:
             return
-        children = descendants(self._process.pid)
+        children = processes.descendants(self._process.pid)
         self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(5)
@@ -109,7 +110,7 @@ class Sshd:
 
     def connections(self) -> list[int]:
         """Pids of the sshd processes and shells that serve connections now."""
-        return descendants(self._process.pid) if self._process else []
+        return processes.descendants(self._process.pid) if self._process else []
 
     def remove(self) -> None:
         self.stop()
@@ -142,22 +143,6 @@ def make_key(path: str) -> str:
     subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
     with open(f"{path}.pub", encoding="utf-8") as file:
         return " ".join(file.read().split()[:2])
-
-
-def descendants(pid: int) -> list[int]:
-    """Pids of the children of a process, and of theirs."""
-    listing = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    children: dict[int, list[int]] = {}
-    for line in listing.splitlines():
-        child, parent = map(int, line.split())
-        children.setdefault(parent, []).append(child)
-    found: list[int] = []
-    waiting = [pid]
-    while waiting:
-        mine = children.get(waiting.pop(), [])
-        found += mine
-        waiting += mine
-    return found
 
 
 def _free_port() -> int:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
+from tests.remote.patches import patch
 from tests.support import PROMPT, Home, Terminal, processes, wait_until
 
 DETACH = b"\x1c"
@@ -163,11 +164,11 @@ def test_switching_inside_a_remote_session_stays_on_its_host(home: Home, farm: F
     terminal = attached(home, "@box", "one")
     terminal.type("sesh two\r")
     wait_until(lambda: far.names() == ["one", "two"])
-    terminal.wait_until(lambda: far.sesh("--status", "two", "--json").json().get("attached") == 1)
+    wait_until(lambda: far.has_attached("two"), interval=0.1, pause=terminal._wait)
     terminal.type("echo in=$SESH_SESSION\r")
     shows(terminal, "in=two")
     terminal.type("sesh -\r")
-    terminal.wait_until(lambda: far.sesh("--status", "one", "--json").json().get("attached") == 1)
+    wait_until(lambda: far.has_attached("one"), interval=0.1, pause=terminal._wait)
     terminal.type("echo in=$SESH_SESSION\r")
     shows(terminal, "in=one")
     terminal.type("sesh one\r")
@@ -183,7 +184,7 @@ def test_a_local_session_s_client_goes_to_a_host_and_back(home: Home, farm: Farm
     terminal = attached(home, "here")
     terminal.type("sesh @box there\r")
     wait_until(lambda: far.names() == ["there"])
-    terminal.wait_until(lambda: far.sesh("--status", "there", "--json").json().get("attached") == 1)
+    wait_until(lambda: far.has_attached("there"), interval=0.1, pause=terminal._wait)
     terminal.type("echo on=$USER in=$SESH_SESSION\r")
     shows(terminal, f"on={far.user} in=there")
     terminal.type(DETACH)
@@ -191,7 +192,7 @@ def test_a_local_session_s_client_goes_to_a_host_and_back(home: Home, farm: Farm
     assert "[detached from there@box]" in terminal.text()
     again = attached(home, "here")
     again.type("sesh @box there\r")
-    again.wait_until(lambda: far.sesh("--status", "there", "--json").json().get("attached") == 1)
+    wait_until(lambda: far.has_attached("there"), interval=0.1, pause=again._wait)
     again.type("exit 5\r")
     assert again.exit_code() == 5
 
@@ -303,6 +304,7 @@ def test_the_agent_that_ssh_forwards_is_the_session_s(home: Home, farm: Farm) ->
     assert decoy
 
 
+@pytest.mark.usefixtures("light")
 def test_who_has_no_sesh_there_is_offered_it(home: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False)
     declined = home.terminal("@box", "work")
@@ -381,6 +383,7 @@ def test_more_sessions_than_one_connection_may_carry(home: Home, farm: Farm) -> 
 
 
 def test_a_link_is_compressed_until_the_host_was_found_near(home: Home, farm: Farm) -> None:
+    patch(home, "from sesh.remote import known\nknown._NEAR = 5.0")  # a busy machine is far away
     farm.host("box")
     terminal = attached(home, "@box", "work")
     terminal.type("echo hel''lo\r")

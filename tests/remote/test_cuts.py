@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,27 +15,31 @@ import pytest
 
 from sesh import keepalive
 from tests.remote.farm import Far, Farm
+from tests.remote.patches import patch, patch_host
 from tests.support import PROMPT, Home, Terminal, wait_until
 
 DETACH = b"\x1c"
 LOST = "lost the link to @box"
 
-# sesh with a shorter patience for silence: seconds between questions, and until the link counts as lost; and with
-# another one until the user is told of it.
-HASTY = """
-import sys
+BRISK = """
 from sesh import keepalive
 from sesh.client import reconnect
+keepalive._FIRST_PAUSE, keepalive._LONGEST_PAUSE, keepalive.STOOD = 0.05, 0.2, 0
+reconnect._NOTICE_AFTER = %g
+"""
+HASTY = """
 keepalive.PING_AFTER, keepalive.LOST_AFTER = 0.3, 0.9
-reconnect._NOTICE_AFTER = float(sys.argv.pop(1))
-from sesh.__main__ import main
-sys.exit(main())
 """
 
 
-def hasty(home: Home, notice_after: float = 1) -> None:
-    """From now on silence on a link is noticed within a second."""
-    home.command = [sys.executable, "-c", HASTY, str(notice_after)]
+def brisk(home: Home, notice_after: float = 0.3) -> None:
+    """From now on a host is tried again after shorter pauses, and the user hears so many seconds after a loss of it."""
+    patch(home, BRISK % notice_after)
+
+
+def hasty(home: Home, notice_after: float = 0.3) -> None:
+    """The same, and silence on a link is noticed within a second."""
+    patch(home, BRISK % notice_after + HASTY)
 
 
 def attached(home: Home, *words: str, **options: Any) -> Terminal:
@@ -128,17 +131,22 @@ def test_three_outages_that_are_told_of_leave_each_line_once_and_whole(home: Hom
     hasty(home)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
-    last, beat = (20_000, 1_000) if kind == "fast" else (6_000, 100)
+    last, beat = (12_000, 1_000) if kind == "fast" else (3_000, 100)
     far.write(
         "count",
         f"i=0; while [ $i -lt {last} ]; do i=$((i+1)); printf '%b\\n' \"{PRINTED[kind]}\"; "
         f"[ $((i%{beat})) = 0 ] && sleep 0.1; done; echo DO''NE\n",
     )
     terminal.type("clear; bash count\r")
+
+    def shown() -> int:
+        """The last number on the screen: to look through all lines takes long."""
+        return max(map(int, re.findall(r"line-(\d+)", "\n".join(terminal.screen()))), default=0)
+
     for part in (1, 2, 3):
-        shows(terminal, f"line-{last * part // 6}", 20)
+        terminal.wait_until(lambda part=part: shown() >= last * part // 6, 20)  # type: ignore[misc]
         long_outage(terminal, far)
-    terminal.wait_until(lambda: "DONE" in terminal.text() and LOST not in terminal.screen()[-1], timeout=40)
+    terminal.wait_until(lambda: "DONE" in terminal.screen() and LOST not in terminal.screen()[-1], timeout=40)
     text = terminal.text()
     assert LOST not in text
     lines = [line for line in text.splitlines() if "line-" in line]
@@ -155,13 +163,13 @@ def test_an_outage_leaves_nothing_on_a_screen_that_no_line_tells_of(home: Home, 
     far = farm.host("box", proxied=True)
     far.write(
         "count",
-        f"printf '{first}'; for i in $(seq 3000); do echo line-$i-; [ $((i%100)) = 0 ] && sleep 0.1; done; sleep 900",
+        f"printf '{first}'; for i in $(seq 1500); do echo line-$i-; [ $((i%100)) = 0 ] && sleep 0.1; done; sleep 900",
     )
     terminal = attached(home, "@box", "work")
     terminal.type("clear; bash count\r")
-    shows(terminal, "line-1000-")
+    shows(terminal, "line-500-")
     long_outage(terminal, far)
-    shows(terminal, "line-3000-", 30)
+    shows(terminal, "line-1500-", 30)
     wanted = far.sesh("--screen", "work").stdout.splitlines()
     terminal.wait_until(lambda: terminal.screen()[: len(wanted)] == wanted, what="the screen over there")
     assert LOST not in terminal.text()
@@ -173,9 +181,9 @@ def test_keys_count_while_the_last_output_of_a_lost_link_is_shown(home: Home, fa
     terminal = attached(home, "@box", "work")
     passed = far.proxy.passed
     terminal.type("head -c 450000 /dev/urandom | base64 -w 0; echo\r")  # compressed it is no smaller than at first
-    wait_until(lambda: far.proxy.passed > passed + 450_000 and far.settled())
+    wait_until(lambda: far.proxy.passed > passed + 450_000 and far.settled(), 30)
     far.proxy.cut()
-    wait_until(far.settled)
+    wait_until(far.settled, 30)
     terminal.type(key)  # the terminal has not read the output yet
     if key == DETACH:
         assert terminal.exit_code() == 0
@@ -201,6 +209,7 @@ def test_what_is_typed_while_the_link_is_down_arrives_once(home: Home, farm: Far
 
 
 def test_keys_typed_into_a_storm_of_cuts_are_neither_lost_nor_doubled(home: Home, farm: Farm) -> None:
+    brisk(home)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     terminal.type("stty -echo; cat >typed\r")
@@ -233,6 +242,7 @@ def test_silence_is_noticed_within_fifteen_seconds(home: Home, farm: Farm) -> No
     ("key", "code", "line"), [(DETACH, 0, "[detached from work@box]"), (b"\x03", 1, "may still run")]
 )
 def test_a_person_who_does_not_want_to_wait_leaves(home: Home, farm: Farm, key: bytes, code: int, line: str) -> None:
+    brisk(home)
     far = farm.host("box", proxied=True)
     fresh = home.terminal(command=["true"]).termios()
     terminal = attached(home, "@box", "work")
@@ -249,6 +259,7 @@ def test_a_person_who_does_not_want_to_wait_leaves(home: Home, farm: Farm, key: 
 
 
 def test_a_full_screen_program_is_as_it_was_after_a_cut(home: Home, farm: Farm) -> None:
+    brisk(home)
     far = farm.host("box", proxied=True)
     far.write("text", "".join(f"row {number}\n" for number in range(1, 200)))
     terminal = attached(home, "@box", "work")
@@ -269,6 +280,7 @@ def test_a_full_screen_program_is_as_it_was_after_a_cut(home: Home, farm: Farm) 
 
 
 def test_too_much_was_missed_and_the_screen_is_drawn_anew(home: Home, farm: Farm) -> None:
+    brisk(home)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work", columns=120)
     far.write("flood", "".join(f"row {number:0100d}\n" for number in range(200_000)))
@@ -287,6 +299,7 @@ def test_too_much_was_missed_and_the_screen_is_drawn_anew(home: Home, farm: Farm
 
 
 def test_a_session_that_ended_during_the_outage_gives_its_code(home: Home, farm: Farm) -> None:
+    brisk(home)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     terminal.type("while [ ! -e go ]; do sleep 0.02; done; exit 9\r")
@@ -295,13 +308,15 @@ def test_a_session_that_ended_during_the_outage_gives_its_code(home: Home, farm:
     far.proxy.cut()
     shows(terminal, LOST)
     far.write("go", "")
-    wait_until(lambda: far.sesh("--status", "work", "--json").json()["state"] == "exited")  # nobody was attached
+    status = ("--status", "work", "--json")
+    wait_until(lambda: far.sesh(*status).json()["state"] == "exited", interval=0.1)  # nobody was attached
     far.proxy.restore()
     assert terminal.exit_code(20) == 9
     assert "[work ended: 9]" in terminal.text()
 
 
 def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost(home: Home, farm: Farm) -> None:
+    brisk(home)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "work")
     far.proxy.refuse()
@@ -317,6 +332,7 @@ def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost
 
 def test_a_session_that_was_renamed_is_found_again_by_its_id(home: Home, farm: Farm) -> None:
     """It was `[old is no more]`, while new ran on."""
+    brisk(home)
     far = farm.host("box", proxied=True)
     terminal = attached(home, "@box", "old")
     waits = home.start("@box", "--wait", "old", "--exit")
@@ -330,6 +346,7 @@ def test_a_session_that_was_renamed_is_found_again_by_its_id(home: Home, farm: F
     shows(terminal, "before")
     while b"before" not in logs.stdout.readline():
         pass
+    wait_until(far.settled, 20, what="those who wait have got to their sessions")
     terminal.type("sesh --rename new\r")
     assert far.sesh("--rename", "job", "task").code == 0
     wait_until(lambda: sorted(far.names()) == ["new", "task"])
@@ -399,7 +416,7 @@ def test_a_session_that_was_switched_to_comes_back_too(home: Home, farm: Farm) -
     far = farm.host("box", proxied=True)
     terminal = attached(home, "here")
     terminal.type("sesh @box there\r")
-    terminal.wait_until(lambda: far.sesh("--status", "there", "--json").json().get("attached") == 1)
+    wait_until(lambda: far.has_attached("there"), interval=0.1, pause=terminal._wait)
     far.proxy.cut()
     terminal.type("echo in=$SESH_SESSION\r")
     shows(terminal, "in=there")
@@ -469,6 +486,7 @@ def test_a_job_outlives_cuts_and_gives_its_own_code(
 def test_a_job_that_ends_while_the_link_is_down_gives_its_code_and_output(
     home: Home, farm: Farm, words: tuple[str, ...]
 ) -> None:
+    brisk(home)
     far = farm.host("box", proxied=True)
     job = running(home, far, *words, script=f"echo one; {GO}; echo two; exit 255")
     far.proxy.refuse()
@@ -487,6 +505,7 @@ def test_a_job_that_ends_while_the_link_is_down_gives_its_code_and_output(
 
 
 def test_every_line_of_a_job_that_is_followed_comes_once_through_cuts(home: Home, farm: Farm) -> None:
+    brisk(home)
     far = farm.host("box", proxied=True)
     script = "i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo line-$i-; [ $((i%200)) = 0 ] && sleep 0.2; done; exit 3"
     job = running(home, far, "--follow", script=script)
@@ -542,20 +561,13 @@ def slow(caller, asked):
     return found
 bridge._led = slow
 """
-
-
-def slow_to_answer(far: Far) -> None:
-    """From now on the sesh on the host begins a job and says so only when there is a file `answer`."""
-    launcher = far.read(".local/bin/sesh")
-    begins = "from sesh.__main__"
-    assert begins in launcher
-    far.write(".local/bin/sesh", launcher.replace(begins, SLOW + begins), 0o755)
+"""The sesh on the host begins a job and says so only when there is a file `answer`."""
 
 
 def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, farm: Farm) -> None:
     """It ended the near side alone, and the job went on."""
     far = farm.host("box")
-    slow_to_answer(far)
+    patch_host(far, SLOW)
     job = home.start("@box", "--exec", "job", "--", "sh", "-c", "trap 'exit 5' INT; while :; do sleep 0.02; done")
     wait_until(lambda: far.exists("entered"))
     job.send_signal(signal.SIGINT)
@@ -569,7 +581,7 @@ def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, farm: Farm
 def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, farm: Farm, name: tuple[str, ...]) -> None:
     """A link that broke there gave 125, and nobody knew whether the job ran."""
     far = farm.host("box", proxied=True)
-    slow_to_answer(far)
+    patch_host(far, SLOW)
     script = "echo x >>ran; while [ ! -e go ]; do sleep 0.02; done; echo done; exit 7"
     job = home.start("@box", "--exec", *name, "--print", "--", "sh", "-c", script)
     wait_until(lambda: far.exists("entered"))
@@ -593,6 +605,7 @@ def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, farm: Farm, config: dict
 
 
 def test_a_tied_job_ends_with_its_waiter_also_over_a_link_that_comes_back(home: Home, farm: Farm) -> None:
+    brisk(home)
     far = farm.host("box", proxied=True)
     job = running(home, far, "--tie", script="sleep 1000")
     far.proxy.refuse()

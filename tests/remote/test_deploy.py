@@ -41,7 +41,11 @@ def events(home: Home) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("shell", ["bash", "fish", "tcsh"])
-def test_sesh_is_there_whatever_the_login_shell_prints(here: Home, farm: Farm, shell: str) -> None:
+def test_sesh_is_there_whatever_the_login_shell_prints(
+    request: pytest.FixtureRequest, here: Home, farm: Farm, shell: str
+) -> None:
+    if shell != "bash":
+        request.getfixturevalue("light")
     far = farm.host("box", user_shell=shell, installed=False)
     far.login_files("Welcome!\nsystem Plan9\n\n")
     steps: list[str] = []
@@ -116,6 +120,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
     assert way.run("exec sh -c 'cat; exit 3'", b"fed").out == "fed"
 
 
+@pytest.mark.usefixtures("light")
 def test_ssh_deploys_as_fabric_does(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, config={"Compression": "no", "Ciphers": "aes128-ctr"})
     assert deploy(Destination("box")).changed
@@ -201,6 +206,7 @@ def test_a_revoked_key_is_never_taken_for_an_unknown_one(here: Home, farm: Farm)
     assert not far.exists(".local/share/sesh")
 
 
+@pytest.mark.usefixtures("light")
 @pytest.mark.skipif(not ROOT, reason="another user's programs take root")
 def test_a_host_is_reached_by_the_command_that_its_configuration_names(here: Home, farm: Farm) -> None:
     far = farm.host("elsewhere", installed=False)
@@ -226,6 +232,7 @@ def test_a_command_that_is_not_there_or_fails_is_a_failed_connection(here: Home,
         assert (caught.value.step, caught.value.code) == ("connect", "unreachable")
 
 
+@pytest.mark.usefixtures("light")
 def test_several_hosts_are_deployed_to_at_once_and_one_failure_stops_no_other(
     here: Home, farm: Farm, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -260,7 +267,7 @@ def test_nobody_is_asked_for_a_password_without_a_terminal(here: Home, farm: Far
     assert ended.is_set()
 
 
-def test_a_person_is_asked_before_the_bars_are_drawn(here: Home, farm: Farm) -> None:
+def test_a_person_is_asked_before_the_bars_are_drawn(here: Home, farm: Farm, light: str) -> None:
     """Two hosts, one of which wants a password: the question comes alone, then a bar for each."""
     if not ROOT:
         pytest.skip("a password of another user takes root")
@@ -270,7 +277,7 @@ def test_a_person_is_asked_before_the_bars_are_drawn(here: Home, farm: Farm) -> 
     )
     closed.account.set_password("open sesame")
     code = (
-        f"import sys; sys.path[:0] = {[each for each in sys.path if each]!r}\n"
+        f"import sys; sys.path[:0] = {[each for each in sys.path if each]!r}\n{light}"
         "from sesh.remote.ssh.destination import Destination\n"
         "from sesh.remote.deploy.deploy import deploy_all\n"
         "print([result.error for result in deploy_all([Destination('open'), Destination('closed')])])\n"

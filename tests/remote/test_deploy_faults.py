@@ -173,6 +173,7 @@ def test_r28_a_home_that_cannot_be_written_is_told_so(here: Home, farm: Farm, mo
     assert far.run(PROGRAM).stdout == said
 
 
+@pytest.mark.usefixtures("light")
 def test_a_program_that_is_not_ours_stays_and_nothing_is_sent(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False)
     far.write(PROGRAM, "#!/bin/sh\necho mine\n", 0o755)
@@ -200,6 +201,7 @@ def test_r28_a_connection_that_is_cut_leaves_the_old_version_in_service(here: Ho
     assert (litter(far), far.run(PROGRAM).stdout) == ([], said)
 
 
+@pytest.mark.usefixtures("light")
 def test_a_version_that_does_not_work_over_there_is_not_switched_to(
     here: Home, farm: Farm, mounted: Callable[..., None]
 ) -> None:

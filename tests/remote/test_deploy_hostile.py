@@ -78,50 +78,45 @@ def test_a_hosts_words_are_one_line_of_text_in_the_progress_display(
     assert len(rows[0]) < 280
 
 
-@pytest.mark.parametrize(
-    "answers",
-    [
-        ["no json"],
-        ["[1]"],
-        ["9" * 5_000],
-        ["[" * 5_000],
-        [{"step": "reboot"}],
-        [{"step": ["unpack"]}],
-        [{"failed": {"step": "unpack"}}],
-        [{"failed": "full"}],
-        [{"failed": {"step": "reboot", "reason": "full", "stderr": ""}}],
-        [{"done": {"whole": False, "program": "none"}}],
-        [{"done": {"whole": "no", "program": "none", "path": "/x"}}],
-        [{"done": {"whole": False, "program": ["none"], "path": "/x"}}],
-        [{"done": {"path": "/x"}}],
-        [{"done": None}],
-    ],
-    ids=lambda rows: json.dumps(rows)[:40],
-)
-def test_a_malformed_answer_fails_that_host_alone(home: Home, answers: list[object]) -> None:
-    host(home, "bad", SURVEY, answers)
+MALFORMED: list[list[object]] = [
+    ["no json"],
+    ["[1]"],
+    ["9" * 5_000],
+    ["[" * 5_000],
+    [{"step": "reboot"}],
+    [{"step": ["unpack"]}],
+    [{"failed": {"step": "unpack"}}],
+    [{"failed": "full"}],
+    [{"failed": {"step": "reboot", "reason": "full", "stderr": ""}}],
+    [{"done": {"whole": False, "program": "none"}}],
+    [{"done": {"whole": "no", "program": "none", "path": "/x"}}],
+    [{"done": {"whole": False, "program": ["none"], "path": "/x"}}],
+    [{"done": {"path": "/x"}}],
+    [{"done": None}],
+]
+
+
+def test_a_malformed_answer_fails_that_host_alone(home: Home) -> None:
+    for number, answers in enumerate(MALFORMED):
+        host(home, f"bad{number}", SURVEY, answers)
     host(home, "poor", [*SURVEY[:-2], "end"])
-    done = home.sesh("--deploy", "@bad", "@poor", "--json", timeout=30)
+    hosts = [f"@bad{number}" for number in range(len(MALFORMED))]
+    done = home.sesh("--deploy", *hosts, "@poor", "--json", timeout=60)
     assert done.code == 1
-    bad, poor = done.json()["hosts"]
-    assert (bad["error"]["code"], bad["error"]["step"]) == ("protocol", "python")
+    *bad, poor = done.json()["hosts"]
+    said = [(each["error"]["code"], each["error"]["step"]) for each in bad]
+    assert said == [("protocol", "python")] * len(MALFORMED)
     assert poor["error"]["step"] == "python"
     assert "no Python" in poor["error"]["message"]
 
 
-@pytest.mark.parametrize(
-    "survey",
-    [
-        [row.replace(VERSION, version) for row in SURVEY]
-        for version in ("3", "3.x.y", "3.11", "3.11.9.9", "2.7.18", "3.99999999999.1", "\u0663.\u0661\u0661.\u0661")
-    ],
-    ids=lambda rows: rows[4][:20],
-)
-def test_a_python_of_an_impossible_version_is_none(home: Home, survey: list[str]) -> None:
-    host(home, "bad", survey)
-    done = home.sesh("--deploy", "@bad", "--json", timeout=30)
-    (row,) = done.json()["hosts"]
-    assert (row["error"]["code"], row["error"]["step"]) == ("refused", "python")
+def test_a_python_of_an_impossible_version_is_none(home: Home) -> None:
+    versions = ("3", "3.x.y", "3.11", "3.11.9.9", "2.7.18", "3.99999999999.1", "\u0663.\u0661\u0661.\u0661")
+    for number, version in enumerate(versions):
+        host(home, f"bad{number}", [row.replace(VERSION, version) for row in SURVEY])
+    done = home.sesh("--deploy", *(f"@bad{number}" for number in range(len(versions))), "--json", timeout=60)
+    said = [(each["error"]["code"], each["error"]["step"]) for each in done.json()["hosts"]]
+    assert said == [("refused", "python")] * len(versions)
 
 
 @pytest.mark.parametrize("rows", [["system Linux"] * 200_000, ["x" * 2_000_000]], ids=["lines", "line"])

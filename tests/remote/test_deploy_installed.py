@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from sesh.about import __version__
 from tests.house.distribution import build, uv_install, wheelhouse
 from tests.remote.farm import Farm
 from tests.support import Home
 
 
+@pytest.mark.installs
 def test_a_sesh_that_uv_installed_deploys_itself_and_upgrades(home: Home, farm: Farm, tmp_path: Path) -> None:
     far = farm.host("box", installed=False)
     (wheel,) = build(tmp_path).glob("*.whl")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sesh.about import __version__
 from tests.remote.farm import Farm
 from tests.support import Home
 
 
+@pytest.mark.usefixtures("light")
 def test_several_hosts_get_sesh_and_one_that_fails_is_told_of_by_its_step(home: Home, farm: Farm) -> None:
     farm.host("one", installed=False)
     farm.host("two", installed=False)
@@ -35,6 +38,7 @@ def test_a_deployment_that_fails_is_told_also_where_a_program_reads_the_events(h
     assert "nowhere.invalid" in done.stderr
 
 
+@pytest.mark.usefixtures("light")
 def test_upgrade_goes_to_all_known_remotes_and_passes_over_a_sesh_that_is_not_ours(home: Home, farm: Farm) -> None:
     assert home.sesh("--upgrade").code == 0
     farm.host("ours", installed=False)

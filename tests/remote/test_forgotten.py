@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import pytest
 
 from tests.remote.farm import Farm
+from tests.remote.patches import patch
 from tests.support import Home, rounds, wait_until
 from tests.support.race import Race
 
 PATIENT = """
-import sys
 from sesh.ops import lookup
-lookup.PATIENCE = float(sys.argv.pop(1))
-from sesh.__main__ import main
-sys.exit(main())
+lookup.PATIENCE = %g
 """
-"""sesh that waits so many seconds for other hosts."""
+"""So many seconds are waited for other hosts."""
 
 
 def kept(home: Home) -> list[str]:
@@ -33,7 +30,7 @@ def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(home: Home, farm
     for answers in (True, False):
         assert home.sesh("@box", "--list").code == 0
         far.proxy.silence()
-        home.command = [sys.executable, "-c", PATIENT, "60" if answers else "2"]
+        patch(home, PATIENT % (60 if answers else 2))
         asked = len(farm.calls())
         listed = home.start("--list")
         wait_until(lambda asked=asked: len(farm.calls()) > asked)  # type: ignore[misc]

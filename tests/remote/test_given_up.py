@@ -9,9 +9,30 @@ import pytest
 
 from sesh import platform
 from tests.remote.farm import Far, Farm
-from tests.support import Home, processes, wait_until
+from tests.remote.patches import patch, patch_host
+from tests.support import Home, processes, rounds, wait_until
 
-ROUNDS = 50 if os.environ.get("LONG") else 5
+ROUNDS = rounds(5, 50)
+
+HURRIED = """
+from sesh.reach import find
+find.PATIENCE = 1
+"""
+"""A daemon has a second to answer."""
+STOPS = """
+import os, signal
+from sesh import bridge
+whole = bridge._welcome
+def welcomed(near):
+    found = whole(near)
+    path = os.path.expanduser("~/bridge")
+    if os.path.exists(path):
+        os.unlink(path)
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return found
+bridge._welcome = welcomed
+"""
+"""The bridge stops once where there is a file `bridge`."""
 
 pytestmark = pytest.mark.skipif(not platform.LINUX, reason="needs the states of processes")
 
@@ -28,6 +49,8 @@ def daemon(far: Far, name: str) -> int:
 @pytest.mark.parametrize("words", [("--timeout", "1"), ("--timeout", "1", "--no-wait"), ()], ids=" ".join)
 def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(home: Home, farm: Farm, words: tuple[str, ...]) -> None:
     far = farm.host("box")
+    patch(home, HURRIED)
+    patch_host(far, HURRIED)
     assert home.sesh("@box", "--open", "work").code == 0
     assert home.sesh("@box", "--run", "work", "--", "true").code == 0
     pid = daemon(far, "work")
@@ -37,7 +60,7 @@ def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(home: Home, farm
         os.kill(pid, signal.SIGCONT)
         assert done.code == (124 if words else 255), done  # whether that daemon can drop it was not heard
         assert "may" in done.stderr, done
-        assert home.sesh("@box", "--run", "work", "--", "true").code == 0
+        assert far.sesh("--run", "work", "--", "true").code == 0
         assert lines(far) == 0
 
 
@@ -56,13 +79,7 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
 ) -> None:
     """It was done once the bridge went on, for nobody."""
     far = farm.host("box")
-    launcher = far.read(".local/bin/sesh")
-    begins = "from sesh.__main__"
-    stops = "import os, signal\nfrom sesh.ops import bridge\nwhole = bridge._welcome\n"
-    stops += "def welcomed(near):\n    found = whole(near)\n    path = os.path.expanduser('~/bridge')\n"
-    stops += "    if os.path.exists(path):\n        os.unlink(path)\n        os.kill(os.getpid(), signal.SIGSTOP)\n"
-    stops += "    return found\nbridge._welcome = welcomed\n"
-    far.write(".local/bin/sesh", launcher.replace(begins, stops + begins), 0o755)
+    patch_host(far, STOPS)
     assert home.sesh("@box", "--open", "work").code == 0
 
     def stopped() -> list[int]:
@@ -82,7 +99,7 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
         os.kill(bridge, signal.SIGCONT)
         wait_until(lambda: not platform.start_time(bridge), what="the bridge's end")  # noqa: B023
         assert (far.names(), lines(far)) == (["work"], 0)
-        assert home.sesh("@box", "--run", "work", "--", "true").code == 0
+        assert far.sesh("--run", "work", "--", "true").code == 0
         assert lines(far) == 0
 
 

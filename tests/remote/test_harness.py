@@ -16,6 +16,7 @@ from tests.remote.farm import Farm, Ground
 from tests.remote.sshd import Sshd
 from tests.support import PROMPT, Home, need, processes, wait_until
 
+pytestmark = pytest.mark.harness
 SHELLS = ["bash", "zsh", "fish", "dash", "tcsh"]
 
 

@@ -99,7 +99,7 @@ def test_a_command_whose_link_was_lost_is_run_once_and_answered(home: Home, box:
         pass
     away(box)
     box.write("go", "")
-    wait_until(lambda: len(box.sesh("--history", "work", "--json").json()) == 1)
+    wait_until(lambda: len(box.sesh("--history", "work", "--json").json()) == 1, interval=0.1)
     box.proxy.restore()
     code, out, error = outcome(running)
     assert (code, out, box.read("ran")) == (7, "begun\ndone\n", "x\n"), error

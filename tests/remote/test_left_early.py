@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 
 import pytest
 
 from tests.remote.farm import Farm
+from tests.remote.patches import command, patch
+from tests.remote.test_lookup import PATIENT
 from tests.support import Home, Terminal, wait_until
 
 KEYS = pytest.mark.parametrize("key", [b"\x1c", b"\x03"], ids=["quit", "interrupt"])
-PATIENT = """
-import sys
-from sesh.ops import lookup
-lookup.PATIENCE = 60
-from sesh.__main__ import start
-start()
-"""
-"""sesh that looks for a session on other hosts for a minute, if nobody stops it."""
 STRUCK = """
-import os, signal, sys
+import os
 from sesh.remote.ssh.link import Link
 from sesh.remote.sync import sync
-from sesh.__main__ import start
 
 step, key = sys.argv[1], int(sys.argv[2])
 sys.argv[1:3] = []
@@ -40,7 +32,6 @@ def struck(link, verb, *words, **options):
     raise SystemExit("the key was not heard")
 
 Link.request = struck
-start()
 """
 """The key comes when a host is asked to create a session: just before, or when it has made it."""
 
@@ -60,7 +51,7 @@ def test_while_a_name_is_looked_for_the_key_creates_nothing(home: Home, farm: Fa
     far = farm.host("box", proxied=True)
     assert home.sesh("@box", "--open", "work").code == 0
     far.proxy.silence()
-    home.command = [sys.executable, "-c", PATIENT]
+    patch(home, PATIENT)
     terminal = home.terminal("work", columns=100)
     terminal.wait_for("looking for work on @box; Enter creates it here")
     left(terminal, key)
@@ -156,12 +147,12 @@ def test_what_a_host_was_asked_to_create_is_looked_for_and_named(
     home: Home, farm: Farm, number: signal.Signals
 ) -> None:
     far = farm.host("box")
-    command = [sys.executable, "-c", STRUCK]
-    terminal = home.terminal(command=[*command, "asked", str(int(number)), "@box", "work"])
+    words = command(home, STRUCK)
+    terminal = home.terminal(command=[*words, "asked", str(int(number)), "@box", "work"])
     assert terminal.exit_code(timeout=15) == 130
     assert terminal.text().strip() == "sesh: interrupted"
     assert far.names() == []
-    terminal = home.terminal(command=[*command, "made", str(int(number)), "@box", "work"], columns=120)
+    terminal = home.terminal(command=[*words, "made", str(int(number)), "@box", "work"], columns=120)
     assert terminal.exit_code(timeout=15) == 130
     said = "sesh: interrupted; work@box is there already and goes on; `sesh @box --kill work` ends it"
     assert terminal.text().strip() == said

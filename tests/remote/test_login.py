@@ -234,7 +234,7 @@ def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: Far, 
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
     following = home.start("@box", *words)
-    wait_until(lambda: far.sesh("--status", "work", "--json").code == 0)
+    wait_until(lambda: far.sesh("--status", "work", "--json").code == 0, interval=0.1)
     passed = far.proxy.passed
     wait_until(lambda: far.proxy.passed > passed and far.settled())
     before = cut(far)

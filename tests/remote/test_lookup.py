@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import pytest
 
 from tests.remote.farm import Far, Farm
-from tests.support import PROMPT, Home, processes, wait_until
+from tests.remote.patches import patch
+from tests.support import PROMPT, Home, processes
 
-# sesh that looks for a session on other hosts for a minute, if nobody stops it.
+# A session is looked for on other hosts for a minute, if nobody stops that.
 PATIENT = """
-import sys
 from sesh.ops import lookup
 lookup.PATIENCE = 60
-from sesh.__main__ import main
-sys.exit(main())
 """
 
 
@@ -30,13 +27,13 @@ def test_a_name_that_is_not_here_is_found_where_it_is(home: Home, farm: Farm) ->
     one, two = farm.host("one"), farm.host("two")
     known(home, one, two)
     two.sesh("--open", "work", "--", "sh", "-c", "echo out; exec cat")
-    wait_until(lambda: "out" in two.sesh("--screen", "work").stdout)
+    two.prints("work", "out")
     status = home.sesh("--status", "work", "--json")
     assert (status.code, status.json()["host"], status.stderr) == (0, "two", "[work on @two]\n")
     assert home.sesh("--logs", "work").stdout == "out\n"
     assert home.sesh("--screen", "work").stdout.startswith("out\n")
     assert home.sesh("--send", "work", "typed", "--enter").code == 0
-    wait_until(lambda: "typed" in two.sesh("--screen", "work").stdout)
+    two.prints("work", "typed")
     assert home.sesh("--label", "work", "a=b").code == 0
     assert home.sesh("--message", "work", "hello").code == 0
     assert home.sesh("--rename", "work", "renamed").code == 0
@@ -66,7 +63,7 @@ def test_a_session_that_ended_here_is_not_looked_for_elsewhere(home: Home, farm:
     far = farm.host("box")
     known(home, far)
     home.sesh("--open", "work", "--", "false")
-    wait_until(lambda: home.sesh("--status", "work", "--json").json()["state"] == "exited")
+    assert home.sesh("--wait", "work", "--exit").code == 1
     far.sesh("--open", "work")
     calls = len(farm.calls())
     done = home.sesh("--send", "work", "x")
@@ -149,7 +146,7 @@ def test_a_slow_host_is_told_of_and_need_not_be_waited_for(home: Home, farm: Far
     far = farm.host("box", proxied=True)
     known(home, far)
     far.proxy.silence()
-    home.command = [sys.executable, "-c", PATIENT]
+    patch(home, PATIENT)
     terminal = home.terminal("work", columns=100)
     terminal.wait_for("looking for work on @box; Enter creates it here")
     terminal.type("\r")

@@ -8,15 +8,13 @@ import sys
 
 import pytest
 
+from tests.remote.patches import patch
 from tests.support import PROMPT, Home, Terminal, processes, wait_until
 
 LOST = "lost the link to @there"
 SMALL = """
-import sys
 from sesh.client import unacknowledged_input
 unacknowledged_input.LIMIT = 5000
-from sesh.__main__ import main
-sys.exit(main())
 """
 
 
@@ -75,7 +73,7 @@ def test_what_is_typed_while_the_link_is_down_lacks_nothing_in_its_middle(there:
 
 
 def test_what_follows_dropped_input_is_dropped_as_well_and_said(there: There) -> None:
-    there.home.command = [sys.executable, "-c", SMALL]
+    patch(there.home, SMALL)
     terminal = there.attach()
     there.cut(terminal)
     typed_in_pieces(terminal, *PIECES)

@@ -25,7 +25,7 @@ def test_a_lost_session_over_there_is_read_and_started_again_from_here(home: Hom
     home.sesh("@box", "--open", "work", "--", "sh", "-c", "echo remembered; read x")
     wait_until(lambda: "remembered" in far.run("cat .sesh/.checkpoint.* 2>/dev/null || true").stdout)
     far.run(f"kill -9 {json.loads(far.sesh('--status', 'work', '--json').stdout)['daemon_pid']}")
-    wait_until(lambda: home.sesh("@box", "--list", "--json").json()[0]["state"] == "lost")
+    wait_until(lambda: home.sesh("@box", "--list", "--json").json()[0]["state"] == "lost", interval=0.2)
     assert home.sesh("@box", "--logs", "work").stdout == "remembered\n"
     person = home.terminal("@box", "work")
     person.wait_for("it ran: sh -c")

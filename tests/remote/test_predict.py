@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.support import PROMPT, Home, Terminal, find, wait_until
+from tests.support import PROMPT, Home, Terminal, find, processes, wait_until
 from tests.support.slow import Slow
 
 
@@ -21,30 +21,29 @@ def predicting(slow: Slow, *options: str) -> Terminal:
     terminal = slow.attach(*options)
     terminal.type("x")
     terminal.wait_for(f"{PROMPT} x")
-    wait_until(lambda: typed_early(terminal), 20)
+    wait_until(lambda: typed_early(slow, terminal), 20)
     return terminal
 
 
-def typed_early(terminal: Terminal) -> bool:
+def typed_early(slow: Slow, terminal: Terminal) -> bool:
     """Types a key; whether it was drawn apart from the program's output."""
     mark = len(terminal.raw)
     before = terminal.screen()
     terminal.type("x")
     terminal.wait_until(lambda: terminal.screen() != before)
     drawn = b"\x1b[?2026h" in terminal.raw[mark:]
-    settled(terminal)
+    settled(slow, terminal)
     return drawn
 
 
-def settled(terminal: Terminal) -> None:
-    """Waits until nothing has come for several round trips."""
-    quiet = [b""]
+def settled(slow: Slow, terminal: Terminal) -> None:
+    """Waits until all that was on its way has come: what the link holds back would have it run in this time."""
+    quiet = 0.12 if processes.LINUX else 0.4
 
-    def same() -> bool:
-        last, quiet[0] = quiet[0], bytes(terminal.raw)
-        return last == quiet[0]
+    def rests() -> bool:
+        return not terminal.pump() and processes.rested(slow.home.processes(), quiet) and not terminal.pump()
 
-    wait_until(same, 20, 0.4, pause=terminal._wait)
+    wait_until(rests, 20)
 
 
 def test_a_key_shows_while_its_echo_is_on_its_way(slow: Slow) -> None:
@@ -55,7 +54,7 @@ def test_a_key_shows_while_its_echo_is_on_its_way(slow: Slow) -> None:
         terminal.type("\x7f\x7f")
         terminal.wait_until(lambda: "xabc" not in terminal.text())
         terminal.wait_for(re.compile(r"xa$", re.MULTILINE))
-    settled(terminal)
+    settled(slow, terminal)
     terminal.wait_for(re.compile(r"xa$", re.MULTILINE))
 
 
@@ -64,7 +63,7 @@ def test_what_was_guessed_is_underlined_on_a_link_of_100_ms(slow: Slow) -> None:
     with slow.stopped():
         terminal.type("q")
         terminal.wait_for_raw(re.compile(rb"\x1b\[0;4mq"))
-    settled(terminal)
+    settled(slow, terminal)
     row, column = terminal.cursor
     assert not terminal.glass.buffer[row][column - 1].underscore
 
@@ -129,8 +128,8 @@ def test_typing_is_guessed_again_after_a_flood(slow: Slow) -> None:
     terminal = predicting(slow)
     terminal.type(b"\x15seq 60000\r")
     terminal.wait_for(re.compile(rf"60000\n{PROMPT}$", re.MULTILINE), 30)
-    settled(terminal)
-    wait_until(lambda: typed_early(terminal), 20)
+    settled(slow, terminal)
+    wait_until(lambda: typed_early(slow, terminal), 20)
 
 
 def test_a_guess_goes_when_the_size_changes(slow: Slow) -> None:
@@ -141,15 +140,15 @@ def test_a_guess_goes_when_the_size_changes(slow: Slow) -> None:
         terminal.resize(70, 20)
         terminal.wait_until(lambda: "guessed" not in terminal.text())
     terminal.wait_for("guessed")
-    settled(terminal)
-    wait_until(lambda: typed_early(terminal), 20)
+    settled(slow, terminal)
+    wait_until(lambda: typed_early(slow, terminal), 20)
 
 
 def test_prediction_goes_on_with_the_next_version_of_the_daemon(slow: Slow, home: Home) -> None:
     terminal = predicting(slow)
     assert home.sesh("--reload", "work").code == 0
-    wait_until(lambda: typed_early(terminal), 30)
-    settled(terminal)
+    wait_until(lambda: typed_early(slow, terminal), 30)
+    settled(slow, terminal)
     with slow.stopped():
         terminal.type("abc")
         terminal.wait_for("xabc")
@@ -166,14 +165,14 @@ SILENT = {
 def test_nothing_of_a_secret_is_drawn(slow: Slow, way: str) -> None:
     terminal = predicting(slow)
     terminal.type(b"\x15")
-    settled(terminal)
+    settled(slow, terminal)
     terminal.type(f"{SILENT[way]}\r")
     terminal.wait_for(re.compile(r"^Secret:", re.MULTILINE))
     mark = len(terminal.raw)
     terminal.type("ZQJ" * 10)
-    settled(terminal)
+    settled(slow, terminal)
     terminal.type("ZQ\x7f\x7f" if way != "raw" else "")
-    settled(terminal)
+    settled(slow, terminal)
     assert not re.search(rb"[ZQJ]", terminal.raw[mark:])
     terminal.type("\r")
     terminal.wait_for("got=30")
@@ -191,13 +190,13 @@ RAW_PROMPTS = {
 @pytest.mark.parametrize("prompt", RAW_PROMPTS.values(), ids=RAW_PROMPTS)
 def test_a_program_that_reads_key_by_key_and_ceases_to_echo_has_no_secret_drawn(slow: Slow, prompt: str) -> None:
     source = f"""
-import os, termios, time, tty
+import os, termios, tty
 before = termios.tcgetattr(0)
 tty.setraw(0)
 os.write(1, b"name? ")
 for _ in range(3):
     os.write(1, os.read(0, 1))
-time.sleep(0.3)  # the echo has been judged by then
+open(os.path.expanduser("~/go")).read()
 os.write(1, ({prompt}).encode())
 answer = b""
 while len(answer) < 30:
@@ -206,25 +205,29 @@ termios.tcsetattr(0, termios.TCSADRAIN, before)
 print("\\x1b[?1049l\\ngot=%d" % len(answer))
 """
     slow.home.write("asks.py", source)
+    go = os.path.join(slow.home.path, "go")
+    os.mkfifo(go)
     terminal = predicting(slow, "--predict", "always")
     terminal.type(b"\x15")
-    settled(terminal)
+    settled(slow, terminal)
     terminal.type("python3 ~/asks.py\r")
     terminal.wait_for(re.compile(r"^name\?", re.MULTILINE))
-    settled(terminal)
+    settled(slow, terminal)
     for key in "bob":
         terminal.type(key)
-        settled(terminal)
+        settled(slow, terminal)
+    with open(go, "wb"):  # the echo has been judged by now
+        pass
     terminal.wait_for("PIN:")
-    settled(terminal)
+    settled(slow, terminal)
     mark = len(terminal.raw)
     terminal.type("Z")
     for key in "QJZQJZQJZ":
         terminal.type(key)
         terminal._wait(0.03)
-    settled(terminal)
+    settled(slow, terminal)
     terminal.type("ZQJ" * 6 + "Z")
-    settled(terminal)
+    settled(slow, terminal)
     assert not re.search(rb"[ZQJ]", terminal.raw[mark:])
     terminal.type("Z")
     terminal.wait_for("got=30")
@@ -234,9 +237,9 @@ def test_keys_that_are_typed_before_a_secret_is_asked_for_are_not_drawn_either(s
     """Enter, and the password at once, before the prompt has come: the terminal still echoed when Enter was typed."""
     terminal = predicting(slow)
     terminal.type(b"\x15")
-    settled(terminal)
+    settled(slow, terminal)
     terminal.type("stty -echo; sleep 0.3; read -s -p 'Secret: ' answer; stty echo; echo; echo got=${#answer}")
-    settled(terminal)
+    settled(slow, terminal)
     mark = len(terminal.raw)
     terminal.type("\r")
     for _ in range(20):
@@ -256,18 +259,18 @@ def test_text_typed_into_vim_shows_early(slow: Slow) -> None:
     terminal.wait_for("INSERT")
     terminal.type("x")
     terminal.wait_for(re.compile(r"^x", re.MULTILINE))
-    wait_until(lambda: typed_early(terminal), 20)
+    wait_until(lambda: typed_early(slow, terminal), 20)
     with slow.stopped():
         terminal.type("abc")
         terminal.wait_for("xabc")
-    settled(terminal)
+    settled(slow, terminal)
     terminal.wait_for("xabc")
 
 
 def test_the_program_gets_what_was_typed(slow: Slow, home: Home) -> None:
     terminal = predicting(slow)
     terminal.type(b"\x15cat >typed\r")
-    settled(terminal)
+    settled(slow, terminal)
     keys = "one two\x7f\x7f\x7fthree\x1b[D\x1b[D\x1b[C\r\x04"
     for key in keys:
         terminal.type(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 from tests.remote.farm import Farm
-from tests.support import Home, wait_until
+from tests.support import Home
 
 
 def test_output_and_code_come_from_over_there(home: Home, farm: Farm) -> None:
@@ -25,7 +25,7 @@ def test_ctrl_c_reaches_the_command_over_there(home: Home, farm: Farm) -> None:
     far = farm.host("box")
     assert home.sesh(far.at, "--open", "t").code == 0
     process = home.start(far.at, "--run", "t", "--", "echo begun; sleep 60")
-    wait_until(lambda: "\nbegun\n" in home.sesh(far.at, "--logs", "t").stdout)
+    far.prints("t", "^begun")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=15)
     assert process.returncode == 130

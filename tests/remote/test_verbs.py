@@ -122,7 +122,7 @@ def test_what_is_asked_of_a_session_is_answered_as_over_there(home: Home, farm: 
     opened = home.sesh("@box", "--open", "work", "--label", "a=b c", "--env", "X=1", "--", "sh", "-c", script)
     assert (opened.code, opened.stdout, opened.stderr) == (0, "", "")
     home.sesh("@box", "--open", "other", "--", "sleep", "1000")
-    wait_until(lambda: "red" in far.sesh("--screen", "work").stdout)
+    far.prints("work", "red")
     assert "work" in same(home, far, "--list")
     assert "other" not in same(home, far, "-l", "--label", "a=b c")
     same(home, far, "--status", "work")
@@ -198,7 +198,7 @@ def test_send_types_words_keys_and_stdin(home: Home, farm: Farm) -> None:
         "-c",
         "stty raw -echo; echo ready; head -c 200020 >got; echo done; exec cat",
     )
-    wait_until(lambda: "ready" in far.sesh("--screen", "work").stdout)
+    far.prints("work", "ready")
     data = bytes(range(256)) * 781 + b"0" * 64
     assert home.sesh("@box", "--send", "work", "two  words", "and one").code == 0
     assert home.sesh("@box", "--send", "work", "--key", "C-c", "--key", "Escape").code == 0
@@ -293,7 +293,7 @@ def test_the_shell_of_a_session_over_there_is_a_login_shell(home: Home, farm: Fa
     far.write(".config/fish/conf.d/login.fish", "status is-login; and echo login-file\n")
     assert home.sesh("@box", "--open", "work").code == 0
     assert home.sesh("@box", "--send", "work", "echo shell=$0 home=$HOME; id -un", "--enter").code == 0
-    wait_until(lambda: far.user in home.sesh("@box", "--screen", "work").stdout.splitlines())
+    far.prints("work", f"^{far.user}")
     assert "login-file" in home.sesh("@box", "--screen", "work").stdout
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 LINUX = sys.platform.startswith("linux")
 
@@ -33,6 +33,55 @@ def marked(name: str, value: str) -> list[int]:
     """Pids, other than this process's, that were started with NAME=VALUE in their environment."""
     mark = os.fsencode(f"\0{name}={value}\0")
     return [pid for pid, environment in _environments() if mark in environment and pid != os.getpid()]
+
+
+def of_user(uid: int) -> list[int]:
+    """Pids of all that runs with this real user id, zombies left out. Linux alone."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/status", "rb") as file:
+                    status = file.read()
+            except OSError:
+                continue
+            if b"\nUid:\t%d\t" % uid in status and b"\nState:\tZ" not in status:
+                found.append(int(entry))
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Pids of the children of a process, and of theirs."""
+    listed = os.path.exists(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    children = _children if listed else _listed_children()
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        mine = children(waiting.pop())
+        found += mine
+        waiting += mine
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    """The children of all threads of a process, as Linux lists them."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+                found += map(int, file.read().split())
+    except OSError:
+        pass  # it has gone, and its children are others' now
+    return found
+
+
+def _listed_children() -> Callable[[int], list[int]]:
+    listing = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    children: dict[int, list[int]] = {}
+    for line in listing.splitlines():
+        child, parent = map(int, line.split())
+        children.setdefault(parent, []).append(child)
+    return lambda pid: children.get(pid, [])
 
 
 def describe(pid: int) -> str:
@@ -66,7 +115,11 @@ def reap(pid: int, seconds: float) -> int | None:
 
 
 def called(pid: int) -> str:
-    """The name of a process as the kernel has it; "" once it has gone, and where only Linux would tell."""
+    """The name of a process as the kernel has it; "" once it has gone."""
+    if not LINUX:
+        words = ["ps", "-o", "comm=", "-p", str(pid)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        return os.path.basename(done.stdout.strip())
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
             return file.read().strip()
