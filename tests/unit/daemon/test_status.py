@@ -28,6 +28,12 @@ def session() -> Session:
     return Session(facts, (80, 24, 0, 0), None)
 
 
+def scrollback_lines(own: Session) -> int:
+    counted = own.status()["scrollback"]
+    assert counted is not None
+    return counted["lines"]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(PIECES, max_size=20), st.booleans())
 def test_the_scrollback_is_counted_without_an_emulator(output: list[bytes], resized: bool) -> None:
@@ -47,7 +53,7 @@ def test_the_scrollback_is_counted_without_an_emulator(output: list[bytes], resi
 def test_a_flood_is_counted_too() -> None:
     own = session()
     own.log.append(b"".join(b"line %d\r\n" % number for number in range(30_000)))
-    assert own.status()["scrollback"]["lines"] == 10_000
+    assert scrollback_lines(own) == 10_000
     assert not own.model.loaded
 
 
@@ -77,4 +83,4 @@ def test_where_no_process_can_be_made_the_values_are_right_all_the_same(monkeypa
     monkeypatch.setattr(os, "fork", no_process)
     own = session()
     own.log.append(b"line\r\n" * 100)
-    assert own.status()["scrollback"]["lines"] == 77
+    assert scrollback_lines(own) == 77
