@@ -58,7 +58,7 @@ def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
     far = farm.host("box")
     launcher = far.read(".local/bin/sesh")
     begins = "from sesh.__main__"
-    stops = "import os, signal\nfrom sesh.ops import bridge\nwhole = bridge._welcome\n"
+    stops = "import os, signal\nfrom sesh import bridge\nwhole = bridge._welcome\n"
     stops += "def welcomed(near):\n    found = whole(near)\n    path = os.path.expanduser('~/bridge')\n"
     stops += "    if os.path.exists(path):\n        os.unlink(path)\n        os.kill(os.getpid(), signal.SIGSTOP)\n"
     stops += "    return found\nbridge._welcome = welcomed\n"

@@ -6,7 +6,7 @@ import os
 from typing import cast
 
 from sesh import platform
-from sesh.schema import Command, JobResult, Record, RunFacts, Summary
+from sesh.schema import Command, Facts, JobResult, Record, RunFacts, Summary
 from sesh.vt.render.screen_data import Run, Screen
 
 
@@ -29,6 +29,16 @@ def record(name: str = "work", **facts: object) -> Record:
         "daemon_start": platform.start_time(pid) if isinstance(pid, int) else "",
     }  # fmt: skip
     return cast("Record", plain | facts)
+
+
+def daemon_facts(**facts: object) -> Facts:
+    """What the daemon of a session knows whose program is this process."""
+    plain: dict[str, object] = {
+        "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
+        "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "deadline": None,
+        "pid": os.getpid(),
+    }  # fmt: skip
+    return cast("Facts", plain | facts)
 
 
 def job_result(**facts: object) -> JobResult:

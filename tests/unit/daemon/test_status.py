@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.session import Session
+from sesh.schema import Facts
 
 PIECES = st.sampled_from([
     b"a line\r\n", b"\x1b[1;31mred\x1b[m", b"\x1b]0;title\x07", "界é".encode(), b"\x1b[?2004h$ ", b"\r\n" * 9,
@@ -21,9 +21,10 @@ PIECES = st.sampled_from([
 
 
 def session() -> Session:
-    facts: dict[str, Any] = {
+    facts: Facts = {
         "name": "work", "id": "00ff", "created": 1000.5, "directory": "/", "command": ["sh"], "labels": {},
-        "keep": False, "job": False, "pid": os.getpid(),
+        "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "deadline": None,
+        "pid": os.getpid(),
     }  # fmt: skip
     return Session(facts, (80, 24, 0, 0), None)
 
