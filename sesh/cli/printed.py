@@ -35,16 +35,24 @@ class PrintedRenamed(Done, Renamed):
     """The new name of a session, and its old one."""
 
 
-class PrintedKilled(Done):
-    """The sessions that were ended."""
-
+class _PrintedKilled(Done):
     killed: list[str]
 
 
-class PrintedReloaded(Done):
-    """The sessions whose daemons took this version over."""
+class PrintedKilled(_PrintedKilled, total=False):
+    """The sessions that were ended; what kept others from it."""
 
+    error: PrintedError
+
+
+class _PrintedReloaded(Done):
     reloaded: list[str]
+
+
+class PrintedReloaded(_PrintedReloaded, total=False):
+    """The sessions whose daemons took this version over; what kept others from it."""
+
+    error: PrintedError
 
 
 class PrintedSent(Done):
