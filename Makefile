@@ -28,7 +28,7 @@ help:
 	@echo 'make check      ruff, its formatter, mypy --strict, and the structure tests'
 	@echo 'make bench      sesh compared with tmux, screen and dtach (bench-quick: the main rows, in a minute)'
 	@echo 'make pictures   redraw the pictures in the README'
-	@echo 'make man        write the manual page, docs/sesh.1, from the verbs'
+	@echo 'make man        write docs/sesh.1 and docs/JSON.md from the verbs and the types'
 	@echo 'make install    install sesh in its own environment, linked as ~/.local/bin/sesh'
 	@echo 'make uninstall  remove that again'
 	@echo 'make clean      remove everything that make created in this directory'
@@ -76,7 +76,7 @@ check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
-	$(BIN)/mypy tests bench examples docs/manual.py docs/pictures.py
+	$(BIN)/mypy tests bench examples docs/manual.py docs/json_page.py docs/pictures.py
 	$(BIN)/pytest -q -m '$(QUICK)' tests/house
 
 bench: $(STAMP)
@@ -89,6 +89,7 @@ bench-quick: $(STAMP)
 
 man: $(STAMP)
 	PYTHONPATH=. $(BIN)/python docs/manual.py
+	PYTHONPATH=. $(BIN)/python docs/json_page.py
 
 pictures: $(STAMP)
 	@sh tests/packages.sh

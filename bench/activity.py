@@ -149,13 +149,14 @@ def judge(trial: Trial, name: str, watched: float = WATCHED) -> Told:
             if observer.word == trial.expected == "waiting" and time.monotonic() - told_at > SURE:
                 break
         found = session.status()["activity"]
-        word = "quiet" if found["why"] == "quiet" else str(found["state"])
+        state, why = (found["state"], found["why"]) if found else ("", None)
+        word = "quiet" if why == "quiet" else state
         last = [(at, printed) for at, said, printed in observer.said if said == word]
         seconds = last[-1][0] - last[-1][1] if last else 0.0
         changes = max(0, len(observer.said) - 1)
     with contextlib.suppress(SeshError):
         session.kill()
-    return Told(word, str(found["why"]), seconds, changes)
+    return Told(word, str(why), seconds, changes)
 
 
 _FOLLOW: dict[str, Any] = {"follow": True, "from": "head"}

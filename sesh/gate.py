@@ -318,51 +318,64 @@ def _anything(check: Check, value: object, deep: int) -> Any:
 
 
 labels = mapping(session_name, word(1024))
-moment = either(word(64), number)
+_date = word(64)
+moment = either(_date, number)
 command = items(text)
 error = table({"code": word(40), "message": line, "what": line, "hint": line, "exit": whole(1, 255)})
 _signal = whole(0, 127)
 _size = whole(0, 0xFFFF)
 activity = table(
-    {"state": word(20), "why": optional(word(20)), "since": optional(moment), "question": optional(word(1024))},
+    {"state": word(20), "why": optional(word(20)), "since": optional(_date), "question": optional(word(1024))},
     ("state",),
 )
 """How a session stands."""
+_client = table(
+    {
+        "id": natural,
+        "pid": natural,
+        "tty": line,
+        "columns": _size,
+        "rows": _size,
+        "since": _date,
+        "read_only": flag,
+        "mode": word(20),
+    }
+)
 session = table(
     {
         "name": session_name,
         "host": optional(line),
         "state": word(20),
         "attached": optional(natural),
-        "current": optional(flag),
+        "current": flag,
         "pid": optional(natural),
-        "created": optional(moment),
-        "last_activity": optional(moment),
+        "created": optional(_date),
+        "last_activity": optional(_date),
         "cwd": optional(text),
         "command": optional(command),
         "title": optional(line),
         "exit_code": optional(code),
-        "ended": optional(moment),
-        "shell": optional(flag),
+        "ended": optional(_date),
+        "shell": flag,
         "columns": optional(_size),
         "rows": optional(_size),
         "labels": optional(labels),
-        "responding": optional(flag),
+        "responding": flag,
         "machine": optional(line),
-        "lost": optional(table({"reason": word(20), "saved": optional(moment)}, ("reason", "saved"))),
-        "clients": items(
-            table({"pid": optional(natural), "tty": optional(line), "columns": _size, "rows": _size, "since": moment})
-        ),
+        "lost": table({"reason": word(20), "saved": optional(_date)}, ("reason", "saved")),
+        "clients": items(_client),
         "scrollback": optional(table({"lines": natural, "bytes": natural})),
         "foreground": optional(
-            table({"pid": optional(natural), "command": optional(either(command, text)), "title": optional(line)})
+            table({"pid": natural, "command": optional(either(command, text)), "title": optional(line)})
         ),
         "activity": optional(activity),
         "unseen": optional(table({"bells": natural, "notification": optional(line), "failed": natural})),
         "daemon_pid": optional(natural),
         "version": optional(word(64)),
-        "id": optional(word(64)),
-        "position": optional(natural),
+        "link": optional(word(20)),
+        "id": word(64),
+        "position": natural,
+        "faults": items(line),
     },
     ("name", "state"),
 )
@@ -390,26 +403,46 @@ FACTS: dict[str, Shape] = {
     "events": optional(natural),
     "key": optional(word(64)),
     "from": optional(natural),
+    "output_lost": optional(flag),
 }
 """What is said of a command that was run, of a job, and of how a session ended."""
 ended = table({**FACTS, "run": optional(table(FACTS))}, ("exit_code",))
 """How a session ended."""
+LOGGED: dict[str, Shape] = {
+    "seq": natural,
+    "ts": word(64),
+    "event": word(100),
+    "session": optional(line),
+    "id": optional(word(64)),
+    "begun": word(64),
+    "exit_code": optional(marked_code),
+    "signal": optional(_signal),
+    "columns": _size,
+    "rows": _size,
+    "note": line,
+    "state": word(20),
+    "why": optional(word(20)),
+    "question": optional(word(1024)),
+}
+"""An event, also of the log of remotes, which has keys of its own."""
 event = table(
     {
-        "seq": natural,
-        "ts": word(64),
-        "event": word(100),
-        "session": optional(line),
-        "id": optional(word(64)),
-        "begun": word(64),
-        "exit_code": optional(marked_code),
-        "signal": optional(_signal),
-        "columns": _size,
-        "rows": _size,
-        "note": line,
-        "state": word(20),
-        "why": optional(word(20)),
-        "question": optional(word(1024)),
+        **LOGGED,
+        "session": line,
+        "id": word(64),
+        "host": optional(line),
+        "count": natural,
+        "client": natural,
+        "tty": line,
+        "reason": optional(word(100)),
+        "command": optional(either(command, text)),
+        "title": line,
+        "text": line,
+        "n": natural,
+        "pid": natural,
+        "read_only": flag,
+        "directory": text,
+        "before": line,
     }
 )
 _response = table(

@@ -93,7 +93,7 @@ class Summary(_Summary, total=False):
     shell: bool
     ended: Moment | None
     responding: bool
-    machine: str
+    machine: str | None
     lost: Loss
 
 
@@ -384,7 +384,7 @@ class JobResult(Outcome, total=False):
     job: bool
 
 
-class JobOutput(JobResult, total=False):
+class JobOutput(JobResult):
     """The result of a job, with the end of what its terminal got."""
 
     output: bytes
@@ -414,10 +414,10 @@ class Command(TypedDict):
     """A command of a session's history. `exit_code`: None while it runs, and where a shell did not report it."""
 
     n: int
-    command: list[str] | None
+    command: list[str]
     cwd: str | None
     started: Moment | None
-    duration: float | None
+    duration: float
     exit_code: int | None
     output_bytes: int | None
 
@@ -461,18 +461,19 @@ class Event(TypedDict, total=False):
     columns: int
     rows: int
     reason: str | None
-    command: str | list[str]
+    command: str | list[str] | None
+    directory: str
+    before: str
     exit_code: int | None
     signal: int | None
-    duration: float | None
     title: str
     text: str
-    name: str
     state: str
     why: str | None
     question: str | None
-    typed: bool
     n: int
+    pid: int
+    read_only: bool
 
 
 class RemoteLog(TypedDict):
@@ -527,7 +528,7 @@ class Hits(TypedDict):
 class _Leftover(TypedDict):
     kind: str
     what: str
-    age: int
+    age: float
     pid: int | None
 
 
@@ -597,10 +598,10 @@ class Answer(TypedDict, total=False):
     error: ErrorFacts
     notes: list[tuple[str, bool]]
     question: str
-    answers: list[tuple[str, str]]
+    answers: list[list[str]]
     default: str
     above: str
-    session: Summary
+    session: Status
     name: str
     session_id: str
     result: JobResult
@@ -623,6 +624,7 @@ class Answer(TypedDict, total=False):
     received: int
     switched: bool
     done: int
+    since: str
     exit_code: int | None
     duration: float | None
     timed_out: bool

@@ -11,6 +11,7 @@ from sesh.config import PREDICT
 from sesh.errors import ExitCode, NotFound, Refused, Unreachable, UsageError
 from sesh.names import is_name, printable
 from sesh.ops import enter
+from sesh.quitkey import quit_key
 from sesh.reach import find
 from sesh.store import listing
 
@@ -211,6 +212,7 @@ def _lead(
     if syncs:
         target.sync()
     name, connection = entered(target)
+    quit_key.disarm()
     if here is not None:
         connection.close()
         return already(cli, name) if cli.host is None and here["name"] == name else switch(here, name, cli.host)

@@ -59,6 +59,7 @@ _run_of_cells = table(
         "bg": _colour,
         "underline_colour": _colour,
         "underline": word(10),
+        **dict.fromkeys(("bold", "dim", "italic", "strike", "reverse", "blink", "conceal", "overline"), flag),
         "link": line,
     },
     ("column", "width", "text"),
@@ -67,7 +68,9 @@ _screen = table(
     {
         "columns": _side,
         "rows": _side,
-        "cursor": table({"row": _place, "column": _place, "visible": flag}, ("row", "column", "visible")),
+        "cursor": table(
+            {"row": _place, "column": _place, "visible": flag, "style": natural}, ("row", "column", "visible")
+        ),
         "title": line,
         "alternate": flag,
         "colours": mapping(word(20), word(64)),
@@ -127,6 +130,7 @@ _hit = table(
         "after": items(text),
         "command": optional(gate.command),
         "started": optional(line),
+        "host": optional(line),
     },
     ("session", "line", "text", "before", "after", "command", "started"),
 )
@@ -137,7 +141,7 @@ _leftover = table(
         "age": either(natural, number),
         "pid": optional(natural),
         "cleared": flag,
-        "left": optional(line),
+        "left": line,
         **_row_error,
     },
     ("kind", "what", "age", "pid"),
@@ -151,9 +155,23 @@ _SHAPES: dict[str, Shape] = {
     "checks.all_": rows(_finding),
     "follow.all_events": gate.event,
     "follow.ended": optional(_met),
-    "follow.log": table({"path": text, "events": rows(gate.event)}, ("path", "events")),
-    "jobs.result": table({**gate.FACTS, "output": octets}, ("exit_code", "output")),
-    "layout.make": rows(table({"name": session_name, "created": flag, **_row_error}, ("name", "created"))),
+    "follow.log": table({"path": text, "events": rows(table(gate.LOGGED))}, ("path", "events")),
+    "jobs.result": table(
+        {
+            **gate.FACTS,
+            "id": word(64),
+            "directory": text,
+            "cpu": optional(number),
+            "memory": optional(natural),
+            "job": flag,
+            "run": optional(table(gate.FACTS)),
+            "output": octets,
+        },
+        ("exit_code", "output"),
+    ),
+    "layout.make": rows(
+        table({"name": session_name, "created": flag, "host": optional(line), **_row_error}, ("name", "created"))
+    ),
     "layout.sessions": rows(_entry),
     "leftovers.clear": rows(_leftover),
     "leftovers.find": rows(_leftover),

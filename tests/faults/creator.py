@@ -17,8 +17,9 @@ from typing import Any
 
 from sesh.daemon.spawn import launch
 from sesh.errors import SeshError
+from sesh.schema import LaunchSpec
 
-SPEC: dict[str, Any] = {
+SPEC: LaunchSpec = {
     "directory": "/", "command": None, "extra": {}, "columns": 80, "rows": 24, "width": 0, "height": 0, "labels": {},
     "keep": False, "job": False, "timeout": None, "login": False, "term": None, "colorterm": None,
 }  # fmt: skip
@@ -33,9 +34,10 @@ def main() -> None:
     held = []
     for line in sys.stdin:
         request = json.loads(line)
+        asked: LaunchSpec = request["spec"]
         answer: dict[str, Any] = {}
         try:
-            connection = launch.start_daemon({**SPEC, "environment": dict(os.environ), **request["spec"]})
+            connection = launch.start_daemon({**SPEC, "environment": dict(os.environ), **asked})
             if request["wait"]:
                 connection.hello("request")
                 result, output = connection.request("wait", output=True)

@@ -206,7 +206,7 @@ class Daemons:
         """The daemon's pid; 0 where the session has ended already."""
         return int((records.read(name) or {}).get("daemon_pid", 0))
 
-    def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> dict[str, Any]:
+    def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Any:
         """One verb's answer."""
         return wire.ask(name, verb, data, **words)[0]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import Any
 
 from tests.faults import shim
 
@@ -30,7 +31,7 @@ def _creator() -> None:
             setattr(importlib.import_module(module), name, value)
     run_forked = main.run_forked
 
-    def run(channel: int, spec: main.Spec) -> None:
+    def run(channel: int, spec: Any) -> None:
         shim.shim.arm({**spec.pop("plan"), "signal": shim.SIGCHLD})
         run_forked(channel, spec)
 

@@ -237,7 +237,7 @@ class Run:
         self._people.append(person)
         return person
 
-    def ask(self, verb: str, data: bytes = b"", **words: Any) -> tuple[dict[str, Any], bytes]:
+    def ask(self, verb: str, data: bytes = b"", **words: Any) -> tuple[Any, bytes]:
         """A request; one that a fault made fail is asked once more, and has to succeed then."""
         for _ in range(4):
             try:

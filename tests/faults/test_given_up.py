@@ -264,6 +264,7 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(home: Home, aske
     assert asked("--open", "work", "--", *program).ended()[0] == 0
     assert Session("work").run("true").exit_code == 0
     pid = Session("work").status()["pid"]
+    assert pid is not None
     for _ in range(ROUNDS):
         home.write("stop-work", "begun")  # the daemon stops before it types
         before = lines(home, "ran")

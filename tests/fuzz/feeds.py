@@ -59,6 +59,7 @@ from sesh.vt.render.viewport import Viewport
 from tests.fuzz.place import own_home
 from tests.fuzz.terminals import path
 from tests.support import cost
+from tests.support.data import command
 
 _ID = "0123456789abcdef"
 _PIECE = 4096
@@ -196,7 +197,7 @@ def _grepped(data: bytes) -> None:
     with Pattern("needle") as pattern:
         pattern.numbers(lines)
     list(matching._portions(lines))
-    list(search._printed_by(lines, range(len(lines)), [(f"command {at}", {}) for at in range(100)]))
+    list(search._printed_by(lines, range(len(lines)), [(f"command {at}", command()) for at in range(100)]))
 
 
 PRINTED = [

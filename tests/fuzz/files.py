@@ -22,6 +22,7 @@ from sesh.ops import views as ops_views
 from sesh.reach.caller import Caller
 from sesh.remote import eventlog, known
 from sesh.remote.sync import credentials, fingerprint, sync
+from sesh.schema import Summary
 from sesh.store import checkpoints, listing, records, results
 from tests.fuzz import grammar, values
 from tests.fuzz.place import own_home
@@ -169,7 +170,7 @@ def _outcome(call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
         return None
 
 
-def _shown(found: list[dict[str, Any]]) -> None:
+def _shown(found: list[Summary]) -> None:
     """Whatever looks at all sessions, or at one without a daemon, tells what it can, and refuses the rest in a line."""
     caller, now = Caller(), time.time()
     Table(80).lines(found, now)

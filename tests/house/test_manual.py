@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 from pathlib import Path
@@ -13,20 +12,24 @@ import pytest
 from sesh.cli.verbs import VERBS
 from tests.house.source import read
 from tests.support import ROOT
+from tests.support.scripts import script
 
 
 @pytest.fixture(scope="module")
 def manual() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("manual", os.path.join(ROOT, "docs", "manual.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("docs/manual.py")
 
 
 def test_the_page_is_up_to_date(manual: ModuleType) -> None:
     assert read("docs/sesh.1") == manual.page(), "run: make man"
+
+
+def test_the_page_of_json_is_up_to_date_and_has_every_verb_that_prints_a_value() -> None:
+    json_page = script("docs/json_page.py")
+    assert read("docs/JSON.md") == json_page.page(), "run: make man"
+    assert json_page.PRINTS.keys() | json_page.ATTACHES == {verb.name for verb in VERBS}
+    assert json_page.PRINTS.keys().isdisjoint(json_page.ATTACHES)
+    assert len({json_page.title(each) for each in json_page.shown()}) == len(json_page.shown())
 
 
 def test_it_has_every_verb_and_roff_finds_no_fault(manual: ModuleType) -> None:

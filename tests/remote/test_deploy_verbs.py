@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from sesh.about import __version__
+from sesh.cli.printed import PrintedForgotten, PrintedHosts
 from tests.remote.farm import Farm
 from tests.support import Home
+from tests.support.typed import differences
 
 
 @pytest.mark.usefixtures("light")
@@ -16,6 +18,7 @@ def test_several_hosts_get_sesh_and_one_that_fails_is_told_of_by_its_step(home: 
     done = home.sesh("--deploy", "@one", "@two", "@nowhere.invalid", "--json", timeout=60)
     assert done.code == 1
     answer = done.json()
+    assert list(differences(answer, PrintedHosts)) == []
     assert answer["ok"] is False
     assert [(each["host"], each["ok"]) for each in answer["hosts"]] == [
         ("one", True),
@@ -29,6 +32,7 @@ def test_several_hosts_get_sesh_and_one_that_fails_is_told_of_by_its_step(home: 
     assert (again.code, again.stdout) == (0, "")
     assert again.stderr.count("\n") == 1
     assert "already" in again.stderr
+    assert list(differences(home.sesh("@one", "--forget", "--json").json(), PrintedForgotten)) == []
 
 
 def test_a_deployment_that_fails_is_told_also_where_a_program_reads_the_events(home: Home, farm: Farm) -> None:

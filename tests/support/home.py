@@ -123,7 +123,7 @@ class Home:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SESH_DIR", self.directory)
             try:
-                return views.status(Caller(), name)
+                return {**views.status(Caller(), name)}
             except NotFound:
                 return {}
 

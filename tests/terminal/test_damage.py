@@ -20,7 +20,7 @@ from sesh.errors import NotFound, Refused, Unreachable
 from sesh.ops import layout, sessions, sweep, views
 from sesh.reach.caller import Caller
 from sesh.store import listing, records
-from tests.support import Home, Result, rounds, wait_until
+from tests.support import Home, Result, data, rounds, wait_until
 
 Sesh = Callable[..., Result]
 
@@ -169,7 +169,7 @@ def test_whatever_a_record_holds_the_other_sessions_are_listed_swept_and_exporte
         "labels": {"a": "b"}, "columns": 80, "rows": 24, "tty": "/dev/pts/1", "tty_number": 5, "terminals": 1,
         "keep": False, "shell": True, "exit_code": None, "version": "1",
     }  # fmt: skip
-    records.write({**good, "name": "good"})
+    records.write(data.record("good", **good))
 
     @settings(max_examples=rounds(100, 300))
     @given(st.dictionaries(st.sampled_from([*good, "name", "new"]), VALUES, min_size=1, max_size=3))

@@ -11,15 +11,16 @@ from collections.abc import Callable
 import pytest
 
 from sesh import platform
+from sesh.schema import Record
 from sesh.store import records
 from tests.support import Home, Result, wait_until, warm
 
 Sesh = Callable[..., Result]
 
 
-def record(home: Home, name: str) -> dict[str, object]:
+def record(home: Home, name: str) -> Record:
     with open(os.path.join(home.directory, f"{name}.json"), encoding="utf-8") as file:
-        found: dict[str, object] = json.load(file)
+        found: Record = json.load(file)
     return found
 
 
@@ -39,7 +40,7 @@ def kept(home: Home, text: str) -> bool:
 def lose(home: Home, name: str) -> None:
     """Kills a session's daemon outright and waits until it is gone."""
     known = record(home, name)
-    os.kill(int(str(known["daemon_pid"])), signal.SIGKILL)
+    os.kill(known["daemon_pid"], signal.SIGKILL)
     wait_until(lambda: not records.alive(known))
     assert home.sesh("--status", name, "--json").json()["state"] in ("lost", "exited")
 

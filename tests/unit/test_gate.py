@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from sesh import gate, protocol
 from sesh.errors import ProtocolError
 from sesh.reach import op_shapes
-from tests.support import ROOT
 
 KINDS = (
     protocol.WELCOME,
@@ -135,15 +133,6 @@ def test_lines_that_were_asked_for_without_colours_have_none() -> None:
     data = json.dumps(["\x1b[31mred\x1b[m"]).encode()
     assert op_shapes.checked("views.logs", {"lines": 1}, data, gate.Check(far=True)) == ["[31mred[m"]
     assert op_shapes.checked("views.logs", {"ansi": True}, data, gate.Check(far=True)) == ["\x1b[31mred\x1b[m"]
-
-
-def test_every_op_has_the_shape_of_what_it_answers() -> None:
-    """One that is added has to say what a host may answer."""
-    named = set()
-    for path in sorted(Path(ROOT, "sesh", "ops").glob("*.py")):
-        for name in re.findall(r"^@op\ndef (\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE):
-            named.add(f"{path.stem}.{name}")
-    assert {each for each in named if not each.startswith("enter.")} == set(op_shapes._SHAPES)
 
 
 def test_rows_beyond_the_bound_are_left_out_and_counted() -> None:

@@ -21,7 +21,9 @@ from sesh.errors import InternalError, Interrupted, NotFound
 from sesh.ops.jobs import Waiter
 from sesh.reach.caller import Caller
 from sesh.reach.interrupts import Interrupts
+from sesh.schema import JobResult
 from tests.support import wait_until
+from tests.support.data import job_result
 from tests.unit.ops.job_daemon import Daemon, interrupts
 
 
@@ -230,13 +232,13 @@ def test_line_ends_come_out_as_the_program_wrote_them_in_any_chunking(parts: lis
 @pytest.mark.parametrize(
     ("result", "code"),
     [
-        ({"exit_code": 0}, 0),
-        ({"exit_code": 137}, 137),
-        ({"exit_code": 129, "timed_out": True}, 124),
-        ({"exit_code": 3}, 3),
+        (job_result(), 0),
+        (job_result(exit_code=137), 137),
+        (job_result(exit_code=129, timed_out=True), 124),
+        (job_result(exit_code=3), 3),
     ],
 )
-def test_the_jobs_code_is_seshs_own(result: dict[str, object], code: int) -> None:
+def test_the_jobs_code_is_seshs_own(result: JobResult, code: int) -> None:
     assert report(Invocation(split(["--exec", "--", "x"])), "job", result, b"", printed=False) == code
 
 
@@ -245,7 +247,7 @@ def test_bytes_that_are_no_text_are_in_the_json_twice(capfdbinary: pytest.Captur
     import json
 
     line = Invocation(split(["--exec", "--json", "--", "x"]))
-    report(line, "job", {"exit_code": 0, "duration": 1.5}, b"a\r\n\xff", printed=False)
+    report(line, "job", job_result(duration=1.5), b"a\r\n\xff", printed=False)
     answer = json.loads(capfdbinary.readouterr().out)
     assert answer["output"] == "a\n\ufffd"
     assert base64.b64decode(answer["output_base64"]) == b"a\n\xff"

@@ -14,26 +14,13 @@ from sesh import moments, wording
 from sesh.cli import table
 from sesh.cli.printing import json_line
 from sesh.wording import one_line, plain
+from tests.support.data import summary
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc).timestamp()
 
 
-def session(**more: object) -> dict[str, object]:
-    return {
-        "name": "web",
-        "state": "running",
-        "attached": 0,
-        "current": False,
-        "created": "2026-02-27T11:00:00Z",
-        "last_activity": "2026-03-01T11:57:00Z",
-        "cwd": "/srv/site",
-        "command": ["make", "serve"],
-        **more,
-    }
-
-
 def test_a_row_tells_name_state_age_idle_time_directory_and_command() -> None:
-    drawn = table.Table(None).lines([session(current=True)], NOW)
+    drawn = table.Table(None).lines([summary(current=True)], NOW)
     assert drawn[1].split() == ["*", "web", "detached", "2d", "3m", "/srv/site", "make", "serve"]
 
 
@@ -50,7 +37,7 @@ def test_a_row_tells_name_state_age_idle_time_directory_and_command() -> None:
     ],
 )
 def test_the_state_is_a_word_or_two(more: dict[str, object], shown: str) -> None:
-    assert wording.state(session(**more)) == shown
+    assert wording.state(summary(**more)) == shown
 
 
 @pytest.mark.parametrize(
@@ -63,7 +50,7 @@ def test_the_state_is_a_word_or_two(more: dict[str, object], shown: str) -> None
     ],
 )
 def test_how_it_stands_is_a_word(activity: object, shown: str) -> None:
-    assert wording.activity(session(activity=activity)) == shown
+    assert wording.activity(summary(activity=activity)) == shown
 
 
 @pytest.mark.parametrize(
@@ -86,7 +73,7 @@ def test_how_it_stands_is_a_word(activity: object, shown: str) -> None:
 def test_the_command_is_what_has_the_terminal_with_its_title_and_what_happened_unseen(
     more: dict[str, object], shown: str
 ) -> None:
-    assert wording.runs(session(**more)) == shown
+    assert wording.runs(summary(**more)) == shown
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1, max_size=3))
@@ -129,9 +116,9 @@ def test_moments_are_read_as_the_calendar_has_them(moment: datetime) -> None:
 @given(st.text(max_size=200), st.text(max_size=200), st.integers(1, 200))
 def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str, width: int) -> None:
     drawn = table.Table(width)
-    lines = drawn.lines([session(cwd=cwd, command=[command, "x"])], NOW)
+    lines = drawn.lines([summary(cwd=cwd, command=[command, "x"])], NOW)
     assert len(lines) == 2
-    lines += drawn.lines([session(name="x" * 64, state="exited", exit_code=127, current=True)], NOW)
+    lines += drawn.lines([summary(name="x" * 64, state="exited", exit_code=127, current=True)], NOW)
     assert len(lines) == 3
     assert all(wording.columns(line) <= width for line in lines)
     assert all(line.isprintable() for line in lines)
@@ -151,14 +138,14 @@ def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str,
 )
 def test_a_narrow_terminal_is_spared_what_matters_least(width: int, line: str) -> None:
     more = {"current": True, "attached": 2, "cwd": "/srv/a/long/way/to/the/site", "activity": {"state": "waiting"}}
-    shown = table.Table(width).lines([session(command=["make", "serve", "all", "of", "it"], **more)], NOW)
+    shown = table.Table(width).lines([summary(command=["make", "serve", "all", "of", "it"], **more)], NOW)
     assert shown[1] == line
 
 
 def test_rows_that_come_later_keep_the_columns_and_have_no_headings() -> None:
     drawn = table.Table(80)
-    first = drawn.lines([session(name="a-long-name")], NOW)
-    later = drawn.lines([session(attached=1)], NOW)
+    first = drawn.lines([summary(name="a-long-name")], NOW)
+    later = drawn.lines([summary(attached=1)], NOW)
     assert (len(first), len(later)) == (2, 1)
     assert first[1].index("/srv") == later[0].index("/srv")
     assert drawn.remark("gpu") == "@gpu"
@@ -176,9 +163,9 @@ def test_rows_that_come_later_keep_the_columns_and_have_no_headings() -> None:
     ],
 )
 def test_states_have_colours_where_they_are_wanted(more: dict[str, object], dyed: str) -> None:
-    row = table.Table(80, coloured=True).lines([session(**more)], NOW)[1]
+    row = table.Table(80, coloured=True).lines([summary(**more)], NOW)[1]
     assert dyed in row
-    plainly = table.Table(80).lines([session(**more)], NOW)[1]
+    plainly = table.Table(80).lines([summary(**more)], NOW)[1]
     assert re.sub(r"\x1b\[\d*m", "", row) == plainly
 
 

@@ -15,6 +15,7 @@ from sesh.daemon.pty.pump import MAX_ANSWERS
 from sesh.daemon.pty.queries import QUERIES, Finding, QueryScanner
 from sesh.daemon.session import Session
 from sesh.vt.emulator import Emulator
+from tests.support.data import daemon_facts
 
 
 class Model:
@@ -177,8 +178,7 @@ class Deaf:
 
 def test_answers_that_the_program_does_not_read_are_dropped_beyond_some_kilobytes() -> None:
     """They were queued without bound: a program that asked and never read made the daemon grow by 20 MB a second."""
-    facts = {"name": "work", "id": "00ff", "created": 0.0, "directory": "/", "command": ["yes"], "pid": 1}
-    session = Session({**facts, "labels": {}, "keep": False, "job": False}, (80, 24, 0, 0), None)
+    session = Session(daemon_facts(pid=1), (80, 24, 0, 0), None)
     session.pump.pty = Deaf()  # type: ignore[assignment]
     for _ in range(5000):
         session._found(Finding("da1", b"c", 0), 0)
@@ -190,8 +190,7 @@ def test_answers_that_the_program_does_not_read_are_dropped_beyond_some_kilobyte
 def test_a_query_behind_much_output_waits_for_the_emulator_and_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody was heard until the emulator had come to the query: seconds, behind megabytes of dear output."""
     monkeypatch.setattr("sesh.daemon.session.ANSWER_TIME", 0.0)
-    facts = {"name": "work", "id": "00ff", "created": 0.0, "directory": "/", "command": ["yes"], "pid": 1}
-    session = Session({**facts, "labels": {}, "keep": False, "job": False}, (80, 24, 0, 0), None)
+    session = Session(daemon_facts(pid=1), (80, 24, 0, 0), None)
     session.pump.pty = Deaf()  # type: ignore[assignment]
     session.log.append(b"\x1b[K\r\n" * 40000 + b"x")
     head = session.log.head

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sesh.daemon.session import Session
 from sesh.errors import Refused
 from sesh.store import checkpoints
+from tests.support.data import daemon_facts
 
 PIECES = st.sampled_from([
     b"plain\r\n", b"\x1b[1;31mbold", b"\xe7\x95\x8c", b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[5;5H", b"\r\n" * 30,
@@ -21,11 +22,7 @@ PIECES = st.sampled_from([
 
 
 def session(**facts: Any) -> Session:
-    known = {
-        "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
-        "keep": False, "job": False, "pid": os.getpid(), "persist": True,
-    }  # fmt: skip
-    return Session({**known, **facts}, (80, 24, 0, 0), None)
+    return Session(daemon_facts(**{"persist": True, **facts}), (80, 24, 0, 0), None)
 
 
 @pytest.fixture
@@ -56,7 +53,7 @@ def shown(own: Session) -> tuple[list[str], list[str]]:
         None,
     ],
 )
-def test_a_checkpoint_that_makes_no_sense_is_refused(model: object) -> None:
+def test_a_checkpoint_that_makes_no_sense_is_refused(model: Any) -> None:
     """It was an exception of whatever kind: `--logs` of a lost session ended in an internal error."""
     with pytest.raises(ValueError, match="unreadable checkpoint"):
         checkpoints.emulator({"format": 1, "model": model}, b"some text")
@@ -152,7 +149,8 @@ def test_one_that_makes_no_sense_is_none(folder: Path) -> None:
         for value in values:
             with pytest.raises(ValueError, match=r"unreadable checkpoint"):
                 checkpoints.emulator({"model": {**good, key: value}}, b"x" * 100)
-    for header in ({}, {"model": None}):
+    headers: tuple[Any, ...] = ({}, {"model": None})
+    for header in headers:
         with pytest.raises(ValueError, match=r"unreadable checkpoint"):
             checkpoints.emulator(header, b"x")
     path.chmod(0o644)

@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade.reload import load_begin
 from tests.support import wait_until
+from tests.support.data import daemon_facts
 
 
 @pytest.fixture
@@ -25,10 +25,7 @@ def server(sessions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     (tmp_path / "config" / "sesh").mkdir(parents=True)
     (tmp_path / "config" / "sesh" / "config.toml").write_text('[hooks]\non_exit = "true"\non_bell = "true"\n')
     pty = Pty.spawn("/bin/sh", ["sh", "-c", "read x; exit 3"], "/", {}, (80, 24, 0, 0), 0o022)
-    facts: dict[str, Any] = {
-        "name": "work", "id": "00ff", "created": 1000.5, "directory": "/", "command": ["sh"], "labels": {},
-        "keep": False, "job": False, "outlive": "never", "pid": pty.pid,
-    }  # fmt: skip
+    facts = daemon_facts(outlive="never", pid=pty.pid)
     own = Server(Session(facts, (80, 24, 0, 0), pty), Listener.claim("work"), None, load_begin)
     yield own
     if own.session.running:

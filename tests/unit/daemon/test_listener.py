@@ -17,6 +17,7 @@ from sesh import paths, platform, wire
 from sesh.daemon.clients.listener import Listener
 from sesh.errors import Exists, Refused
 from sesh.store import records
+from tests.support import data
 
 
 @pytest.fixture
@@ -30,10 +31,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def record(name: str, **more: object) -> None:
-    records.write({
-        "name": name, "id": "00ff", "machine": platform.machine(), "boot": platform.boot_id(),
-        "daemon_pid": os.getpid(), "daemon_start": platform.start_time(os.getpid()), **more,
-    })  # fmt: skip
+    records.write(data.record(name, **{"id": "00ff", **more}))
 
 
 def connects(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.upgrade.reload import load_begin
+from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
 NONSENSE = [float("nan"), float("inf"), -1, -0.5, 1e300, 10**40, True, False, "5", "", [], {}, [5]]
@@ -29,12 +29,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     folder = tmp_path / "s"
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("SESH_DIR", str(folder))
-    facts: dict[str, Any] = {
-        "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
-        "keep": False, "job": False, "pid": os.getpid(),
-    }  # fmt: skip
     listener = Listener.claim("work")
-    yield Server(Session(facts, (80, 24, 0, 0), None), listener, None, load_begin)
+    yield Server(Session(daemon_facts(), (80, 24, 0, 0), None), listener, None, load_begin)
     listener.socket.close()
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.session import Session
+from sesh.schema import Facts
 
 PIECES = st.sampled_from([
     b"a line\r\n", b"\x1b[1;31mred\x1b[m", b"\x1b]0;title\x07", "界é".encode(), b"\x1b[?2004h$ ", b"\r\n" * 9,
@@ -21,11 +21,18 @@ PIECES = st.sampled_from([
 
 
 def session() -> Session:
-    facts: dict[str, Any] = {
+    facts: Facts = {
         "name": "work", "id": "00ff", "created": 1000.5, "directory": "/", "command": ["sh"], "labels": {},
-        "keep": False, "job": False, "pid": os.getpid(),
+        "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "deadline": None,
+        "pid": os.getpid(),
     }  # fmt: skip
     return Session(facts, (80, 24, 0, 0), None)
+
+
+def scrollback_lines(own: Session) -> int:
+    counted = own.status()["scrollback"]
+    assert counted is not None
+    return counted["lines"]
 
 
 @settings(max_examples=40, deadline=None)
@@ -47,7 +54,7 @@ def test_the_scrollback_is_counted_without_an_emulator(output: list[bytes], resi
 def test_a_flood_is_counted_too() -> None:
     own = session()
     own.log.append(b"".join(b"line %d\r\n" % number for number in range(30_000)))
-    assert own.status()["scrollback"]["lines"] == 10_000
+    assert scrollback_lines(own) == 10_000
     assert not own.model.loaded
 
 
@@ -79,4 +86,4 @@ def test_where_no_process_can_be_made_the_values_are_right_all_the_same(monkeypa
     monkeypatch.setattr(os, "fork", no_process)
     own = session()
     own.log.append(b"line\r\n" * 100)
-    assert own.status()["scrollback"]["lines"] == 77
+    assert scrollback_lines(own) == 77

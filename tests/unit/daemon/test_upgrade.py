@@ -24,6 +24,7 @@ from sesh.daemon.upgrade import state
 from sesh.daemon.upgrade.reload import load_begin
 from sesh.errors import Refused, rebuild
 from sesh.ops import sessions
+from tests.support.data import daemon_facts
 
 
 @pytest.fixture
@@ -31,12 +32,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     folder = tmp_path / "s"
     folder.mkdir(mode=0o700)
     monkeypatch.setenv("SESH_DIR", str(folder))
-    facts: dict[str, Any] = {
-        "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
-        "keep": False, "job": False, "pid": os.getpid(),
-    }  # fmt: skip
     listener = Listener.claim("work")
-    own = Server(Session(facts, (80, 24, 0, 0), None), listener, None, load_begin)
+    own = Server(Session(daemon_facts(), (80, 24, 0, 0), None), listener, None, load_begin)
     yield own
     close(own)
     for each in _OPENED:
@@ -158,7 +155,7 @@ def test_what_was_run_is_remembered(server: Server) -> None:
     runs.between, runs.marks.part = b"\xe2$ ", b"\x1b]7373;"
     runs.outer.append("token")
     history = session.get_history()
-    history.add({"n": 3, "command": ["a"], "output_bytes": 2}, b"\xff\x00")
+    history.add({"n": 3, "command": ["a"], "output_bytes": 2, "exit_code": None}, b"\xff\x00")
     session.get_marks().found(b"C;cmdline_url=ls%20-l", 0)
     with handed(server) as (_, other, _):
         assert other.session.runs is not None

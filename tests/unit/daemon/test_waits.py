@@ -14,6 +14,7 @@ from sesh.daemon.requests import Request, conditions
 from sesh.daemon.session import Session
 from sesh.errors import UsageError
 from tests.support import wait_until
+from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
 
@@ -26,8 +27,7 @@ def link() -> Iterator[Link]:
 
 @pytest.fixture
 def session() -> Session:
-    facts = {"name": "work", "id": "1", "created": 0, "directory": "/", "command": ["sh"], "labels": {}, "pid": 1}
-    return Session({**facts, "keep": False, "job": False}, (80, 24, 0, 0), None)
+    return Session(daemon_facts(pid=1), (80, 24, 0, 0), None)
 
 
 def answer(session: Session, link: Link) -> dict[str, object]:

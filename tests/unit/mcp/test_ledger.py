@@ -9,11 +9,13 @@ import pytest
 from sesh import Session
 from sesh.errors import NotFound, Unreachable
 from sesh.mcp.worklog import IDLE, Entry, Ledger
+from sesh.schema import Summary
+from tests.support.data import summary
 
 
-def row(state: str = "running", ago: float = 0.0) -> dict[str, object]:
+def row(state: str = "running", ago: float = 0.0) -> Summary:
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago))
-    return {"name": "work", "state": state, "last_activity": moment}
+    return summary(name="work", state=state, last_activity=moment)
 
 
 @pytest.mark.parametrize(

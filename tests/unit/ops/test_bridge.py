@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
 import select
 import socket
 import subprocess
@@ -17,11 +15,8 @@ from typing import Any
 import pytest
 
 from sesh import bridge, protocol, wire
-from sesh import ops as ops_package
 from sesh.errors import InvalidName, NotFound, Unreachable, UsageError
-from sesh.ops import create
-from sesh.reach import arguments, calls
-from sesh.reach.caller import Caller
+from sesh.reach import calls
 from sesh.reach.origin import Origin
 from tests.support import Home, wait_until
 
@@ -166,27 +161,6 @@ def test_what_leads_to_no_session_is_refused_and_the_link_goes_on(
     connection.send(op("sessions.summaries", 3))
     assert result(connection, 3) == []
     assert home.names() == []
-
-
-def test_every_type_that_an_op_declares_is_checked() -> None:
-    """A new op, or a new kind of argument, has to stand in the table."""
-    for module in pkgutil.iter_modules(ops_package.__path__):
-        found = vars(importlib.import_module(f"sesh.ops.{module.name}")).values()
-        for each in [each for each in found if getattr(each, "is_op", False) is True]:
-            code = each.__code__
-            for name in code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]:
-                assert arguments.kind(each.__annotations__[name])[0] in arguments.KINDS, (each, name)
-    assert arguments.KINDS["Spec"](dict.fromkeys(create.order.__kwdefaults__ or ()))
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["checks.all_", "follow.all_events", "follow.ended", "follow.log", "leftovers.clear", "leftovers.find"],
-)
-def test_an_op_keeps_its_name_where_its_function_moves(name: str) -> None:
-    """Hosts of other versions ask for it by that name."""
-    with pytest.raises(UsageError, match="which knows another"):
-        calls.carry_out(Caller(), name, {"no argument of it": True})
 
 
 def test_a_machine_that_describes_itself_oddly_is_taken_for_one_that_says_nothing() -> None:

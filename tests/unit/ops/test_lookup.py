@@ -13,6 +13,8 @@ from sesh.errors import NotFound, Refused, Unreachable
 from sesh.ops import lookup
 from sesh.reach.caller import Caller
 from sesh.remote import known
+from sesh.schema import Summary
+from tests.support.data import summary
 
 
 class World:
@@ -26,7 +28,7 @@ class World:
         self.failed: set[str] = set()
         self.over = threading.Event()
 
-    def sessions_of(self, _caller: Caller, destination: str, _deadline: float) -> list[dict[str, Any]]:
+    def sessions_of(self, _caller: Caller, destination: str, _deadline: float) -> list[Summary]:
         self.asked.append(destination)
         answer = self.hosts[destination]
         if answer is None:
@@ -34,7 +36,7 @@ class World:
             raise Unreachable("late")
         if isinstance(answer, Exception):
             raise answer
-        return [{"name": name} for name in answer]
+        return [summary(name=name) for name in answer]
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ def test_answers_of_the_list_come_as_they_come(world: World, monkeypatch: pytest
     answers = lookup.summaries(CALLER, list(world.hosts))
     first = dict((next(answers), next(answers)))
     assert first.keys() == {"here", "down"}
-    assert first["here"] == [{"name": "work", "host": "here"}]
+    assert first["here"] == [summary(name="work", host="here")]
     word, answer = next(answers)
     assert (word, type(answer)) == ("late", Unreachable)
     assert next(answers, None) is None

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.ops.search import _printed_by
+from sesh.schema import Command
 from tests.support import cost
+from tests.support.data import command
 
-Entry = dict[str, Any]
-COMMANDS: list[tuple[str, Entry]] = [(text, {"command": [text]}) for text in ("echo a", "a", "ls", "ls")]
+COMMANDS = [(text, command(command=[text])) for text in ("echo a", "a", "ls", "ls")]
 
 
-def plainly(lines: list[str], at: int) -> Entry:
+def plainly(lines: list[str], at: int) -> Command | None:
     """The command that stands last above a line, or on it."""
     for line in lines[at::-1]:
         for text, entry in COMMANDS:
             if line.rstrip().endswith(text):
                 return entry
-    return {}
+    return None
 
 
 @given(st.lists(st.sampled_from(["$ echo a", "$ a  ", "ls", "ls x", "", "a b", "text"]), max_size=12), st.data())
 def test_a_line_was_printed_by_the_command_that_stands_last_above_it(lines: list[str], data: st.DataObject) -> None:
     numbers = [at for at in range(len(lines)) if data.draw(st.booleans())]
     assert list(_printed_by(lines, numbers, COMMANDS)) == [plainly(lines, at) for at in numbers]
-    assert list(_printed_by(lines, numbers, [])) == [{}] * len(numbers)
+    assert list(_printed_by(lines, numbers, [])) == [None] * len(numbers)
 
 
 def test_each_line_is_compared_once() -> None:
     """10,000 hits among lines in which none of 100 commands stands took half a minute."""
-    commands: list[tuple[str, Entry]] = [(f"command {number} that stands nowhere", {}) for number in range(100)]
+    commands = [(f"command {number} that stands nowhere", command()) for number in range(100)]
 
     def printed(text: str) -> None:
         lines = text.split("\n")
-        assert list(_printed_by(lines, range(len(lines)), commands)) == [{}] * len(lines)
+        assert list(_printed_by(lines, range(len(lines)), commands)) == [None] * len(lines)
 
     with cost.measuring():
         for word in ("line\n", "\n", "x " * 20 + "\n", "command 1 that stands nowher\n"):

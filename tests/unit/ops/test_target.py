@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import protocol, wire
+from sesh import bridge, protocol, wire
 from sesh.errors import NotFound, UsageError
-from sesh.reach import calls
+from sesh.ops import jobs, sessions
+from sesh.reach import arguments, calls
 from sesh.reach.caller import Caller
+from sesh.reach.op import named
 from sesh.reach.target import Target
+
+if TYPE_CHECKING:
+    from sesh.reach.op import Op
 
 WORD = st.binary(max_size=8).map(os.fsdecode)
 DATA = st.recursive(
@@ -42,22 +47,27 @@ def test_words_of_any_bytes_survive_the_frames(argv: list[str]) -> None:
      "os.system", "sessions.kill.x", "../x.y"],
 )  # fmt: skip
 def test_only_ops_are_carried_out_by_name(name: str) -> None:
-    with pytest.raises(UsageError):
-        calls.carry_out(Caller(), name, {})
+    with pytest.raises(UsageError, match="does not know"):
+        bridge.op_named(name)
 
 
 def test_data_that_an_op_does_not_know_is_refused() -> None:
     with pytest.raises(UsageError, match="knows another sessions"):
-        Target(Caller()).call("sessions.there", name="x", future=True)
+        arguments.check(sessions.there, {"name": "x", "future": True})
 
 
-@pytest.mark.parametrize("name", ["sessions.there", "jobs.result", "sessions.label"])
-def test_data_that_an_op_lacks_is_refused(name: str) -> None:
+@pytest.mark.parametrize("op", [sessions.there, jobs.result, sessions.label])
+def test_data_that_an_op_lacks_is_refused(op: Op[..., object]) -> None:
     """It was an internal error of the other side."""
-    with pytest.raises(UsageError, match=f"knows another {name}"):
-        Target(Caller()).call(name)
+    with pytest.raises(UsageError, match=f"knows another {op.wire_name}"):
+        arguments.check(op, {})
 
 
 def test_an_op_of_this_machine_is_called_and_raises_as_it_is() -> None:
     with pytest.raises(NotFound, match="no session nosuch"):
-        Target(Caller()).call("sessions.there", name="nosuch", required=True)
+        Target(Caller()).call(sessions.there, name="nosuch", required=True)
+
+
+def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> None:
+    assert named(sessions.rename, ("old", "new"), {}) == named(sessions.rename, (), {"name": "old", "new": "new"})
+    assert named(sessions.rename, ("old",), {"new": "new"}) == {"name": "old", "new": "new"}

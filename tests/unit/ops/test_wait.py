@@ -12,6 +12,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parser import split
 from sesh.cli.wait import wait
 from sesh.errors import Refused, Unreachable
+from sesh.ops.wait import ended
 from sesh.reach.route import Route
 
 
@@ -34,8 +35,8 @@ class Machine:
     def route(self, name: str, limit: float | None = None) -> Route:
         return Ending()
 
-    def call(self, op: str, **data: Any) -> Any:
-        assert (op, data) == ("follow.ended", {"name": "job"})
+    def call(self, op: object, **data: Any) -> Any:
+        assert (op, data) == (ended, {"name": "job"})
         return self.kept
 
 

@@ -10,6 +10,7 @@ import pytest
 from sesh import paths, platform
 from sesh.errors import UsageError
 from sesh.store import listing, records
+from tests.support import data
 
 TTY = 34822
 
@@ -23,12 +24,7 @@ def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def record(name: str, **more: object) -> None:
-    records.write({
-        "name": name, "machine": platform.machine(), "boot": platform.boot_id(),
-        "daemon_pid": os.getpid(), "daemon_start": platform.start_time(os.getpid()), "tty_number": TTY,
-        "terminals": platform.terminal_filesystem(),
-        **more,
-    })  # fmt: skip
+    records.write(data.record(name, **{"tty_number": TTY, "terminals": platform.terminal_filesystem(), **more}))
 
 
 def test_the_session_whose_terminal_it_is() -> None:

@@ -15,6 +15,7 @@ from sesh import paths, platform, protocol
 from sesh.daemon.clients.listener import Listener
 from sesh.errors import Refused
 from sesh.store import listing, records
+from tests.support import data
 
 DEAD = (1 << 22) - 1
 
@@ -28,12 +29,8 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def record(name: str, **more: object) -> None:
-    records.write({
-        "name": name, "id": "00ff", "machine": platform.machine(), "boot": platform.boot_id(),
-        "daemon_pid": os.getpid(), "daemon_start": platform.start_time(os.getpid()), "pid": 7,
-        "created": "2026-01-01T00:00:00Z", "cwd": "/tmp",
-        "command": ["sh"], "labels": {"a": "b"}, **more,
-    })  # fmt: skip
+    plain = {"id": "00ff", "pid": 7, "created": "2026-01-01T00:00:00Z", "cwd": "/tmp", "command": ["sh"]}
+    records.write(data.record(name, **{**plain, "labels": {"a": "b"}, **more}))
 
 
 class Daemon:

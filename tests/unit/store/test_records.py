@@ -9,13 +9,13 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sesh import paths, platform
+from sesh import paths
 from sesh.errors import Refused
 from sesh.store import records
+from tests.support.data import record
 from tests.support.waiting import wait_until
 
 
@@ -32,23 +32,12 @@ def daemon() -> Iterator[subprocess.Popen[bytes]]:
     process.stdout.close()
 
 
-def record(pid: int, **more: Any) -> dict[str, Any]:
-    return {
-        "name": "work",
-        "machine": platform.machine(),
-        "boot": platform.boot_id(),
-        "daemon_pid": pid,
-        "daemon_start": platform.start_time(pid),
-        **more,
-    }
-
-
 def test_a_record_comes_back_as_it_was_and_is_private(sessions: Path) -> None:
     """Also where a directory's name is no UTF-8: such a session was missing in every list once its daemon was gone."""
-    written = record(os.getpid(), labels={"team": "köln"}, cwd=b"/tmp/\xff".decode("utf-8", "surrogateescape"))
+    written = record(labels={"team": "köln"}, cwd=b"/tmp/\xff".decode("utf-8", "surrogateescape"))
     records.write(written)
     assert records.read("work") == written
-    written["title"] = "half a pair \ud800"
+    written = record(title="half a pair \ud800")
     records.write(written)
     assert records.read("work") == written
     assert stat.S_IMODE((sessions / "work.json").stat().st_mode) == 0o600
@@ -86,33 +75,33 @@ def test_a_foreign_file_is_refused(sessions: Path) -> None:
 
 def test_r31_a_daemon_lives_only_as_the_process_that_it_was(daemon: subprocess.Popen[bytes]) -> None:
     """R31: another start time, another boot, or no pid at all is no daemon."""
-    good = record(daemon.pid)
+    good = record(daemon_pid=daemon.pid)
     assert records.alive(good)
-    assert not records.alive(good | {"daemon_start": "1"})
-    assert not records.alive(good | {"boot": "another"})
+    assert not records.alive({**good, "daemon_start": "1"})
+    assert not records.alive({**good, "boot": "another"})
     for pid in (None, "1", 0, 1, -1, -daemon.pid, True, 1.5, 2**31 - 1, 10**30):
-        assert not records.alive(good | {"daemon_pid": pid, "daemon_start": ""}), pid
+        assert not records.alive(record(daemon_pid=pid, daemon_start="")), pid
     daemon.kill()
     wait_until(lambda: not records.alive(good))
 
 
 def test_a_record_of_another_machine_is_known_as_such(daemon: subprocess.Popen[bytes]) -> None:
-    assert records.here(record(daemon.pid))
-    assert not records.here(record(daemon.pid, machine="another"))
+    assert records.here(record(daemon_pid=daemon.pid))
+    assert not records.here(record(daemon_pid=daemon.pid, machine="another"))
     assert not records.here({})
 
 
 def test_only_the_very_daemon_is_woken(daemon: subprocess.Popen[bytes]) -> None:
-    good = record(daemon.pid)
-    assert not records.wake(good | {"machine": "another"})
-    assert not records.wake(good | {"daemon_start": "1"})
+    good = record(daemon_pid=daemon.pid)
+    assert not records.wake({**good, "machine": "another"})
+    assert not records.wake({**good, "daemon_start": "1"})
     assert records.wake(good)
     assert daemon.stdout is not None
     assert daemon.stdout.readline() == b"woken\n"
 
 
 def test_removing_takes_both_files_and_is_content_where_there_are_none(sessions: Path) -> None:
-    records.write(record(os.getpid()))
+    records.write(record())
     (sessions / "work.sock").touch()
     (sessions / "other.json").touch()
     records.remove("work")
@@ -121,5 +110,5 @@ def test_removing_takes_both_files_and_is_content_where_there_are_none(sessions:
 
 
 def test_the_file_is_one_object_that_other_tools_can_read(sessions: Path) -> None:
-    records.write(record(os.getpid()))
+    records.write(record())
     assert json.loads((sessions / "work.json").read_text())["name"] == "work"

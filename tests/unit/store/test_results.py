@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from sesh.errors import Refused
+from sesh.schema import JobResult
 from sesh.store import results
+from tests.support.data import job_result
 
 pytestmark = pytest.mark.usefixtures("sessions")
 
 
-def result(number: int, name: str = "job", ended: float = 0.0) -> dict[str, object]:
-    return {"id": f"{number:016x}", "name": name, "exit_code": number % 256, "ended": ended, "job": True}
+def result(number: int, name: str = "job", ended: float = 0.0) -> JobResult:
+    return job_result(id=f"{number:016x}", name=name, exit_code=number % 256, ended=ended, job=True)
 
 
 def test_a_result_is_found_by_id_and_the_newest_by_name() -> None:
@@ -71,6 +73,6 @@ def test_junk_where_a_result_should_be_is_no_result(tmp_path: Path) -> None:
 
 def test_the_result_of_a_session_that_a_run_ended_is_read() -> None:
     """What the run came to stands in it as an object."""
-    whole = {**result(1), "run": {"key": "ab", "exit_code": 9, "n": 1}}
+    whole: JobResult = {**result(1), "run": {"key": "ab", "exit_code": 9, "n": 1}}
     results.keep(whole, None)
     assert results.by_id(f"{1:016x}") == whole

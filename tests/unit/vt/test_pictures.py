@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -15,9 +14,10 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.render import pictures
 from sesh.vt.render.export import screen_ansi, screen_data
 from sesh.vt.render.pictures import shape
+from sesh.vt.render.screen_data import Screen
 
 
-def seen(text: str, columns: int = 20, rows: int = 2) -> dict[str, Any]:
+def seen(text: str, columns: int = 20, rows: int = 2) -> Screen:
     emulator = Emulator(columns, rows)
     emulator.feed(text.encode("utf-8", "surrogatepass"))
     return screen_data(emulator)

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh import wording
 from sesh.cli.tui import preview
+from tests.support.data import run, screen
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
-
-
-def screen(*rows: list[dict[str, Any]], cursor: int = 0) -> dict[str, Any]:
-    return {"cells": list(rows), "cursor": {"row": cursor, "column": 0}}
-
-
-def run(text: str, column: int = 0, **more: Any) -> dict[str, Any]:
-    return {"column": column, "width": len(text), "text": text, **more}
 
 
 def test_rows_are_clipped_at_the_right_and_the_lower_part_is_shown() -> None:

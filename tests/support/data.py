@@ -1,0 +1,73 @@
+"""Data of the types in `sesh.schema` for tests: a test names the facts that matter to it, the rest is plain."""
+
+from __future__ import annotations
+
+import os
+from typing import cast
+
+from sesh import platform
+from sesh.schema import Command, Facts, JobResult, Record, RunFacts, Summary
+from sesh.vt.render.screen_data import Run, Screen
+
+
+def summary(**facts: object) -> Summary:
+    """A session that runs detached, as lists show it."""
+    plain: dict[str, object] = {
+        "name": "web", "host": None, "state": "running", "attached": 0, "current": False, "pid": 7,
+        "created": "2026-02-27T11:00:00Z", "last_activity": "2026-03-01T11:57:00Z", "cwd": "/srv/site",
+        "command": ["make", "serve"], "title": "", "exit_code": None, "columns": 80, "rows": 24, "labels": {},
+        "foreground": None, "unseen": None, "activity": None,
+    }  # fmt: skip
+    return cast("Summary", plain | facts)
+
+
+def record(name: str = "work", **facts: object) -> Record:
+    """The record of a session whose daemon is this process, on this machine since it was started."""
+    pid = facts.get("daemon_pid", os.getpid())
+    plain: dict[str, object] = {
+        "name": name, "machine": platform.machine(), "boot": platform.boot_id(), "daemon_pid": pid,
+        "daemon_start": platform.start_time(pid) if isinstance(pid, int) else "",
+    }  # fmt: skip
+    return cast("Record", plain | facts)
+
+
+def daemon_facts(**facts: object) -> Facts:
+    """What the daemon of a session knows whose program is this process."""
+    plain: dict[str, object] = {
+        "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
+        "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "deadline": None,
+        "pid": os.getpid(),
+    }  # fmt: skip
+    return cast("Facts", plain | facts)
+
+
+def job_result(**facts: object) -> JobResult:
+    """How a job has ended: well, and at once."""
+    plain: dict[str, object] = {
+        "exit_code": 0, "signal": None, "duration": 0.0, "timed_out": False, "truncated": False, "cpu": None,
+        "memory": None,
+    }  # fmt: skip
+    return cast("JobResult", plain | facts)
+
+
+def run_facts(**facts: object) -> RunFacts:
+    """A command of `--run` that has not ended."""
+    return cast("RunFacts", {"exit_code": None} | facts)
+
+
+def command(**facts: object) -> Command:
+    """A command of a session's history, of which nothing is known."""
+    return cast("Command", dict.fromkeys(Command.__required_keys__) | {"n": 1} | facts)
+
+
+def run(text: str, column: int = 0, **attributes: object) -> Run:
+    """Cells beside each other."""
+    return cast("Run", {"column": column, "width": len(text), "text": text, **attributes})
+
+
+def screen(*cells: list[Run], cursor: int = 0) -> Screen:
+    """A screen of these rows, the cursor at the beginning of one."""
+    return {
+        "columns": 80, "rows": len(cells), "cursor": {"row": cursor, "column": 0, "visible": True}, "title": "",
+        "colours": {}, "cells": list(cells),
+    }  # fmt: skip

@@ -1,0 +1,48 @@
+"""Data compared with its type: the keys, and the kind of every value."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+
+def differences(value: object, hint: Any, place: str = "") -> Iterator[str]:
+    """Where a value of JSON is not of a type: a key that the type does not have, one that is missing, another kind."""
+    if get_origin(hint) in (Union, types.UnionType):
+        found = [list(differences(value, each, place)) for each in get_args(hint)]
+        yield from min(found, key=len)
+    elif hint in (None, type(None)):
+        if value is not None:
+            yield f"{place} is not null"
+    elif typing.is_typeddict(hint):
+        yield from _of_object(value, hint, place)
+    elif get_origin(hint) is list:
+        if not isinstance(value, list):
+            yield f"{place} is no list"
+        else:
+            for at, each in enumerate(value):
+                yield from differences(each, get_args(hint)[0], f"{place}[{at}]")
+    elif get_origin(hint) is dict:
+        if not isinstance(value, dict):
+            yield f"{place} is no object"
+        else:
+            for key, each in value.items():
+                yield from differences(each, get_args(hint)[1], f"{place}.{key}")
+    elif hint is not object and not (type(value) is hint or (hint is float and type(value) is int)):
+        yield f"{place} is {type(value).__name__}, not {hint.__name__}"
+
+
+def _of_object(value: object, kind: Any, place: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{place} is no object"
+        return
+    hints = get_type_hints(kind)
+    for key in sorted(kind.__required_keys__ - value.keys()):
+        yield f"{place}.{key} is missing"
+    for key, each in value.items():
+        if key in hints:
+            yield from differences(each, hints[key], f"{place}.{key}")
+        else:
+            yield f"{place}.{key} is no key of {kind.__name__}"

@@ -1,0 +1,121 @@
+"""What each verb prints with `--json` is of the type that docs/JSON.md shows: every key, and its kind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support import Home, wait_until
+from tests.support.scripts import script
+from tests.support.typed import differences
+
+PAGE = script("docs/json_page.py")
+
+
+def printed(home: Home, *words: str) -> list[Any]:
+    """The values that a verb prints, which is waited for."""
+    done = home.sesh("--json", *words)
+    values = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(values) == 1, done
+    return values
+
+
+def first(home: Home, *words: str) -> list[Any]:
+    """The first value of a verb that keeps printing."""
+    following = subprocess.Popen([*home.command, *words, "--json"], env=home.env, stdout=subprocess.PIPE)
+    assert following.stdout is not None
+    with following:
+        value = json.loads(following.stdout.readline())
+        following.terminate()
+    return [value]
+
+
+def recorded(home: Home) -> list[Any]:
+    """What `--record` prints when the session has ended."""
+    home.sesh("--open", "short", "--", "sh", "-c", "read x; exit 3")
+    file = f"{home.path}/short.cast"
+    words = ["--record", "short", file, "--json"]
+    recording = subprocess.Popen([*home.command, *words], env=home.env, stdout=subprocess.PIPE)
+    wait_until(lambda: os.path.exists(file) and os.path.getsize(file))
+    home.sesh("--send", "short", "--enter")
+    return [json.loads(recording.communicate(timeout=20)[0])]
+
+
+def imported(home: Home) -> list[Any]:
+    """What `--import` prints of a session that is there, one that is made, and one that cannot be."""
+    layout = home.sesh("--export", "--json").json()
+    entry = layout["sessions"][0]
+    layout["sessions"] = [entry, {**entry, "name": "more"}, {**entry, "name": "not", "directory": "/no/such"}]
+    home.write("layout.json", json.dumps(layout))
+    return printed(home, "--import", f"{home.path}/layout.json")
+
+
+CASES: dict[str, Callable[[Home], list[Any]]] = {
+    "--open": lambda home: printed(home, "--open", "work"),
+    "--new": lambda home: printed(home, "--new", "-d"),
+    "--list": lambda home: printed(home, "--list"),
+    "--watch": lambda home: first(home, "--watch"),
+    "--exec": lambda home: [
+        *printed(home, "--exec", "job", "--", "printf", "\\377"),
+        *printed(home, "--exec", "job2", "-d", "--", "true"),
+    ],
+    "--run": lambda home: [
+        *printed(home, "--run", "work", "--", "printf '\\377'"),
+        *printed(home, "--run", "work", "--no-wait", "--", "true"),
+    ],
+    "--send": lambda home: printed(home, "--send", "work", "--enter"),
+    "--wait": lambda home: printed(home, "--wait", "work", "--prompt", "--timeout", "20"),
+    "--state": lambda home: [
+        json.loads(home.sesh("--run", "work", "--", f"{' '.join(home.command)} --state waiting why --json").stdout)
+    ],
+    "--status": lambda home: [*printed(home, "--status", "work"), *printed(home, "--status", "kept")],
+    "--events": lambda home: first(home, "--events", "work", "--since", "0"),
+    "--screen": lambda home: [
+        each for form in ("text", "ansi", "json", "svg") for each in printed(home, "--screen", "work", "--format", form)
+    ],
+    "--logs": lambda home: printed(home, "--logs", "work"),
+    "--grep": lambda home: printed(home, "--grep", "true", "-C", "1"),
+    "--history": lambda home: [*printed(home, "--history", "work"), *printed(home, "--history", "work", "1")],
+    "--message": lambda home: printed(home, "--message", "work", "hello"),
+    "--label": lambda home: printed(home, "--label", "work", "team=web"),
+    "--detach": lambda home: printed(home, "--detach", "work"),
+    "--rename": lambda home: printed(home, "--rename", "work", "play"),
+    "--record": recorded,
+    "--export": lambda home: printed(home, "--export"),
+    "--import": imported,
+    "--reload": lambda home: printed(home, "--reload", "work"),
+    "--kill": lambda home: [*printed(home, "--kill", "work"), *printed(home, "--kill", "kept", "nosuch")],
+    "--kill-all": lambda home: printed(home, "--kill-all", "-y"),
+    "--sweep": lambda home: printed(home, "--sweep", "--all", "--older", "0s"),
+    "--doctor": lambda home: printed(home, "--doctor"),
+    "--shell-init": lambda home: printed(home, "--shell-init", "bash"),
+    "--completions": lambda home: printed(home, "--completions", "bash"),
+    "--upgrade": lambda home: printed(home, "--upgrade"),
+    "--help": lambda home: printed(home, "--help"),
+    "--version": lambda home: printed(home, "--version"),
+}
+"""What makes each verb print its values."""
+_OF_HOSTS = {"--deploy", "--forget"}
+"""Tried in tests/remote."""
+
+
+def test_every_verb_that_prints_a_value_is_tried() -> None:
+    assert CASES.keys() | _OF_HOSTS == PAGE.PRINTS.keys()
+
+
+@pytest.mark.usefixtures("inside")
+@pytest.mark.parametrize("verb", CASES)
+def test_a_verb_prints_what_its_type_says(home: Home, verb: str) -> None:
+    home.sesh("--open", "work")
+    home.sesh("--wait", "work", "--prompt", "--timeout", "20")
+    if verb in ("--grep", "--history", "--logs", "--screen"):
+        home.sesh("--run", "work", "--", "echo true")
+    home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "exit 3")
+    for value in CASES[verb](home):
+        found = [list(differences(value, kind, verb)) for kind in PAGE.PRINTS[verb]]
+        assert [] in found, min(found, key=len)

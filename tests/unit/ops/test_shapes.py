@@ -1,0 +1,133 @@
+"""The gate and the types say the same of what hosts answer: keys, kinds, and where null may stand."""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import pytest
+
+from sesh import bridge, gate, schema
+from sesh.reach import op_shapes
+from sesh.vt.render import screen_data
+
+_NAMES = {**vars(schema), **vars(screen_data), **vars(typing), **vars(collections.abc), "Caller": object}
+_PLAIN: dict[str, type] = {
+    "flag": bool, "whole": int, "number": float, "word": str, "text": str, "styled": str, "unstyled": str,
+    "latin": str, "session_name": str, "octets": bytes, "_rgb": str,
+}  # fmt: skip
+"""The kinds of values without parts, by the function that is their shape or makes it."""
+
+
+_SHARED = gate.FACTS.keys() | schema.Status.__optional_keys__
+"""Keys that stand in the shape of several answers, each of which has some of them; `FACTS` may be null in any."""
+_OLDER = {("Summary", "labels"), ("Status", "labels"), ("Foreground", "command")}
+"""What may be null, or text, in the answer of an older host."""
+
+
+def parts(shape: gate.Shape) -> tuple[str, Mapping[str, Any]]:
+    """What a shape is: the name of the function that is it or has made it, and what that was given."""
+    assert isinstance(shape, types.FunctionType)
+    return shape.__qualname__.partition(".")[0], inspect.getclosurevars(shape).nonlocals
+
+
+def options(hint: Any) -> tuple[set[Any], bool]:
+    """The types that an annotation names, and whether null is one."""
+    every = set(get_args(hint)) if get_origin(hint) in (Union, types.UnionType) else {hint}
+    return every - {type(None)}, type(None) in every
+
+
+def differences(shape: gate.Shape, hint: Any, place: str) -> Iterator[str]:
+    """Where a shape and an annotation are not the same."""
+    kinds, nullable = options(hint)
+    maker, given = parts(shape)
+    passes_null = maker == "optional"
+    if passes_null:
+        maker, given = parts(given["shape"])
+    if passes_null != nullable:
+        yield f"{place}: null {'passes, and is not' if passes_null else 'is refused, and is'} of the type"
+    if maker == "either":
+        for each in given["shapes"]:
+            if all(any(True for _ in differences(each, kind, place)) for kind in kinds):
+                yield f"{place}: {parts(each)[0]} passes, and is not of the type"
+        return
+    kind = max(kinds, key=lambda each: len(getattr(each, "__annotations__", ())))
+    if any(not typing.is_typeddict(each) for each in kinds - {kind}):
+        yield f"{place}: {maker}, {kinds}"
+        return
+    origin = get_origin(kind)
+    if maker == "_cells":
+        yield from differences(op_shapes._screen, kind, place)
+    elif maker == "table" and kind == dict[str, object]:
+        return
+    elif maker == "table" and typing.is_typeddict(kind):
+        yield from fields(given["shapes"], given["required"], kind, place)
+    elif maker in ("items", "rows") and origin is list:
+        yield from differences(given["shape"], get_args(kind)[0], f"{place}[]")
+    elif maker == "mapping" and origin is dict:
+        yield from differences(given["key"], get_args(kind)[0], f"{place}.KEY")
+        yield from differences(given["shape"], get_args(kind)[1], f"{place}.VALUE")
+    elif _PLAIN.get(maker) is not kind and (maker, kind) != ("whole", float):
+        yield f"{place}: {maker}, {kind}"
+
+
+def fields(shapes: Mapping[str, gate.Shape], required: Any, kind: Any, place: str) -> Iterator[str]:
+    """Where the keys of an object, and of its type, are not the same."""
+    hints = get_type_hints(kind, _NAMES)
+    for key in sorted(hints.keys() | shapes.keys()):
+        if key not in hints:
+            if key not in _SHARED:
+                yield f"{place}.{key}: no key of {kind.__name__}"
+        elif key not in shapes:
+            yield f"{place}.{key}: not checked"
+        elif shapes[key] is not gate.FACTS.get(key) and (kind.__name__, key) not in _OLDER:
+            yield from differences(shapes[key], hints[key], f"{place}.{key}")
+    for key in sorted(set(required) - kind.__required_keys__):
+        yield f"{place}.{key}: refused without it, and may be missing"
+
+
+_ANSWERED = {**op_shapes._SHAPES, **{f"views.screen {form}": shape for form, shape in op_shapes._SCREENS.items()}}
+_SCREENS = {"text": schema.ScreenText, "ansi": schema.ScreenText, "json": screen_data.Screen}
+_OF_REPLIES = {"session_id", "from", "question", "daemon_pid"}
+"""Facts that stand in the RESPONSE of a daemon, and in no answer of an op."""
+
+
+def answer(name: str) -> Any:
+    """The type of what an op answers, or yields."""
+    name, _, form = name.partition(" ")
+    if form:
+        return _SCREENS[form]
+    op = bridge.op_named(name)
+    hint = get_type_hints(op, {**vars(inspect.getmodule(op)), **_NAMES})["return"]
+    return get_args(hint)[0] if get_origin(hint) is collections.abc.Iterator else hint
+
+
+@pytest.mark.parametrize("name", sorted(_ANSWERED.keys() - {"views.screen"}))
+def test_what_the_gate_lets_in_of_an_answer_is_what_its_type_says(name: str) -> None:
+    assert list(differences(_ANSWERED[name], answer(name), name)) == []
+
+
+def test_the_facts_of_replies_are_those_of_jobs_commands_and_waits() -> None:
+    typed = set[str]()
+    for each in (schema.JobResult, schema.RunFacts, schema.Condition):
+        typed |= get_type_hints(each, _NAMES).keys()
+    assert gate.FACTS.keys() - typed == _OF_REPLIES
+    assert list(differences(gate.ended, schema.JobResult, "ended")) == [
+        f"ended.{key}: not checked" for key in ("cpu", "directory", "id", "job", "memory")
+    ]
+
+
+def test_a_difference_is_seen() -> None:
+    shape = gate.table({"name": gate.optional(gate.line), "created": gate.line, "new": gate.flag}, ("name", "new"))
+    assert list(differences(shape, schema.Made, "x")) == [
+        "x.created: word, <class 'bool'>",
+        "x.error: not checked",
+        "x.host: not checked",
+        "x.name: null passes, and is not of the type",
+        "x.new: no key of Made",
+        "x.new: refused without it, and may be missing",
+    ]
