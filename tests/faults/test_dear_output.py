@@ -39,7 +39,7 @@ while key := sys.stdin.buffer.read1(1):
 def test_one_who_attaches_behind_output_that_is_dear_sees_the_end_of_it_and_the_echo(
     sesh: Sesh, home: Home, unit: bytes
 ) -> None:
-    program = home.write("program.py", PROGRAM.format(unit=unit, size=150_000))
+    program = home.write("program.py", PROGRAM.format(unit=unit, size=60_000))
     first = home.terminal("work", "--", sys.executable, program, columns=300, rows=100)
     first.wait_for("ready")
     first.type("g")

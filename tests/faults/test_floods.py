@@ -14,9 +14,9 @@ from tests.support import ROOT, Home, Terminal, wait_until
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of a process is read from /proc")
 
 DETACH = b"\x1c"
-SENT = 12 << 20
+SENT = 8 << 20
 """Bytes that the host sends before anybody looks."""
-MOST = 8 << 20
+MOST = 6 << 20
 """What the client may take beyond what it had when the session was shown."""
 
 
