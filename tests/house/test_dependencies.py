@@ -19,6 +19,7 @@ REQUIRED = {each.name: each for each in map(Requirement, requirements())}
 
 # Packages that come with a declared one, whose objects are theirs; and the optional ones.
 COMES_WITH = {"paramiko": "fabric", "invoke": "fabric"}
+FOR_TYPES = ("_typeshed", "typing_extensions")  # imported for annotations only: mypy has them
 OPTIONAL = {"mcp", "pydantic", "anyio"}
 
 # (package, the file that relies on it, why): what is there as `module:attribute`, though no documentation promises it.
@@ -43,7 +44,7 @@ INSIDES = {
 
 
 def test_every_package_that_is_imported_is_declared() -> None:
-    declared = {*REQUIRED, *COMES_WITH, *OPTIONAL, *sys.stdlib_module_names, "sesh", "_typeshed"}
+    declared = {*REQUIRED, *COMES_WITH, *OPTIONAL, *sys.stdlib_module_names, "sesh", *FOR_TYPES}
     imported = {name.split(".")[0]: f"{each.path}:{line}" for each in modules() for line, name in each.imports}
     assert {name: place for name, place in imported.items() if name not in declared | {"tomllib"}} == {}
 
