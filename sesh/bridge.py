@@ -338,7 +338,7 @@ def _connected(name: str, session_id: str, *, passing: bool) -> Led:
 def _status(name: str) -> Status | None:
     """What a session says of itself; None if there is none."""
     try:
-        status: Status = wire.ask(name, "status")[0]["session"]  # type: ignore[assignment]  # all of it
+        status: Status = wire.ask(name, "status")[0]["session"]
     except NotFound:
         return None
     return status

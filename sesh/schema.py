@@ -601,7 +601,7 @@ class Answer(TypedDict, total=False):
     answers: list[tuple[str, str]]
     default: str
     above: str
-    session: Summary
+    session: Status
     name: str
     session_id: str
     result: JobResult
@@ -623,6 +623,8 @@ class Answer(TypedDict, total=False):
     detached: int
     received: int
     switched: bool
+    since: Moment | None
+    hides: bool
     done: int
     exit_code: int | None
     duration: float | None

@@ -187,7 +187,7 @@ class Acts:
     @staticmethod
     def pids(session: Session) -> tuple[int, int]:
         status = wire.ask(session.name, "status", timeout=60)[0]["session"]
-        return status["daemon_pid"], status["pid"]
+        return status["daemon_pid"] or 0, status["pid"] or 0
 
     def job(self) -> None:
         """A job from beginning to end: output and code."""

@@ -16,6 +16,7 @@ from sesh.errors import Refused, TimedOut
 from sesh.ops import send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
+from sesh.schema import Welcome
 from tests.support import PROMPT, Home, Result, Terminal, wait_until
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
@@ -222,7 +223,7 @@ def test_a_daemon_that_cannot_compare_is_not_answered(sesh: Sesh, monkeypatch: p
     asking(sesh)
     whole = wire.Connection.expect_welcome
 
-    def earlier(self: wire.Connection, deadline: float | None = None) -> dict[str, object]:
+    def earlier(self: wire.Connection, deadline: float | None = None) -> Welcome:
         welcome = whole(self, deadline)
         welcome["can"] = ["rejoin", "reload", "activity"]
         return welcome
