@@ -623,6 +623,8 @@ class Answer(TypedDict, total=False):
     detached: int
     received: int
     switched: bool
+    since: Moment | None
+    hides: bool
     done: int
     since: str
     exit_code: int | None

@@ -14,6 +14,7 @@ from typing import Any
 
 from sesh import platform, protocol, wire
 from sesh.errors import SeshError, TimedOut, Unreachable, rebuild
+from sesh.schema import Answer
 from sesh.store import records
 from tests.support import ROOT, Home, processes, wait_until
 
@@ -206,7 +207,11 @@ class Daemons:
         """The daemon's pid; 0 where the session has ended already."""
         return int((records.read(name) or {}).get("daemon_pid", 0))
 
+<<<<<<< HEAD
     def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Any:
+=======
+    def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Answer:
+>>>>>>> wt-f
         """One verb's answer."""
         return wire.ask(name, verb, data, **words)[0]
 

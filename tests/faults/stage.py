@@ -21,6 +21,7 @@ from typing import Any
 
 from sesh import protocol, wire
 from sesh.errors import NotFound, SeshError, TimedOut, Unreachable
+from sesh.schema import Answer
 from sesh.store import records, results
 from tests.faults.daemons import Client, Creator, running
 from tests.support import ROOT, Home, processes
@@ -237,7 +238,11 @@ class Run:
         self._people.append(person)
         return person
 
+<<<<<<< HEAD
     def ask(self, verb: str, data: bytes = b"", **words: Any) -> tuple[Any, bytes]:
+=======
+    def ask(self, verb: str, data: bytes = b"", **words: Any) -> tuple[Answer, bytes]:
+>>>>>>> wt-f
         """A request; one that a fault made fail is asked once more, and has to succeed then."""
         for _ in range(4):
             try:

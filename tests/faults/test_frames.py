@@ -61,7 +61,7 @@ def message(kind: int, text: bytes) -> bytes:
 @pytest.mark.parametrize("python", ["a\0b", "\0", "/no/such", "\ud800"])
 def test_a_reload_that_cannot_begin_leaves_no_descriptor(work: Daemons, python: str) -> None:
     """posix_spawn raises ValueError for a NUL, and its pipe stayed open."""
-    pid = work.ask("work", "status")["session"]["daemon_pid"]
+    pid = work.ask("work", "status")["session"]["daemon_pid"] or 0
     before = len(os.listdir(f"/proc/{pid}/fd"))  # perhaps with the connection just closed
     for _ in range(5):
         with pytest.raises(Refused, match="cannot execute"):
@@ -160,7 +160,7 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(work: D
     """100 connections with 4 MB of DATA each and no request cost 405 MB."""
     block = protocol.frame(protocol.DATA, b"x" * protocol.CHUNK)
     part = block * 15 if kind == "data" else protocol.header(protocol.DATA, protocol.LARGEST_PAYLOAD) + b"x" * 1_000_000
-    pid = work.ask("work", "status")["session"]["daemon_pid"]
+    pid = work.ask("work", "status")["session"]["daemon_pid"] or 0
     crowd: list[wire.Connection] = []
     before, peak = resident(pid), 0
     try:
@@ -183,7 +183,7 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(work: D
 
 def test_changes_that_are_asked_for_without_end_are_read_no_faster_than_they_are_made(work: Daemons) -> None:
     """To look whether the asker had gone, the daemon read ahead: 8 s of requests took it 750 MB."""
-    pid = work.ask("work", "status")["session"]["daemon_pid"]
+    pid = work.ask("work", "status")["session"]["daemon_pid"] or 0
     requests = b"".join(wire.asking("detach", number, which="others") for number in range(60_000))
     with wire.connect("work") as connection:
         connection.hello("request")

@@ -387,7 +387,7 @@ def test_a_session_killed_together_with_its_daemon_is_lost_and_its_name_free(dae
     from sesh.store import listing
 
     pid = daemons.start("work", "/bin/cat", environment={**home.env, "SSH_AUTH_SOCK": "/tmp/none"})
-    program = daemons.ask("work", "summary")["session"]["pid"]
+    program = daemons.ask("work", "summary")["session"]["pid"] or 0
     kill(pid)
     gone(program)
     assert [(each["name"], each["state"]) for each in listing.summaries()] == [("work", "lost")]

@@ -120,7 +120,8 @@ def measure(seconds: float, seed: int, kinds: tuple[str, ...], size: tuple[int, 
             daemons.close()
     good = tell("attached", waits)
     tell("attached, the daemon's own time", ran)
-    print(f"the daemon has {grown / 1e6:.1f} MB more, {status['scrollback']['lines']} lines of scrollback")
+    kept = status["scrollback"]
+    print(f"the daemon has {grown / 1e6:.1f} MB more, {kept['lines'] if kept else 0} lines of scrollback")
     return good
 
 

@@ -269,7 +269,12 @@ def test_questions_come_back_as_answers(home: Home, far_end: Bridge) -> None:
     words: dict[str, Any] = {"op": "enter.new", "arguments": {"name": "work"}, "asks": True}
     asked, _ = connection.request("enter", deadline=deadline(), answers=[], **words)
     assert asked["question"].startswith("work already runs")
-    assert asked["answers"] == [["j", "Join"], ["r", "Replace"], ["n", "New: work-2"], ["c", "Cancel"]]
+    assert [list(each) for each in asked["answers"]] == [
+        ["j", "Join"],
+        ["r", "Replace"],
+        ["n", "New: work-2"],
+        ["c", "Cancel"],
+    ]
     assert asked["default"] == "j"
     answer, _ = connection.request("enter", deadline=deadline(), answers=["n"], **words)
     assert answer["name"] == "work-2"
