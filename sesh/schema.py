@@ -626,7 +626,6 @@ class Answer(TypedDict, total=False):
     since: Moment | None
     hides: bool
     done: int
-    since: str
     exit_code: int | None
     duration: float | None
     timed_out: bool

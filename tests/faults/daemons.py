@@ -207,11 +207,7 @@ class Daemons:
         """The daemon's pid; 0 where the session has ended already."""
         return int((records.read(name) or {}).get("daemon_pid", 0))
 
-<<<<<<< HEAD
-    def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Any:
-=======
     def ask(self, name: str, verb: str, data: bytes = b"", **words: Any) -> Answer:
->>>>>>> wt-f
         """One verb's answer."""
         return wire.ask(name, verb, data, **words)[0]
 

@@ -238,11 +238,7 @@ class Run:
         self._people.append(person)
         return person
 
-<<<<<<< HEAD
-    def ask(self, verb: str, data: bytes = b"", **words: Any) -> tuple[Any, bytes]:
-=======
     def ask(self, verb: str, data: bytes = b"", **words: Any) -> tuple[Answer, bytes]:
->>>>>>> wt-f
         """A request; one that a fault made fail is asked once more, and has to succeed then."""
         for _ in range(4):
             try:

@@ -17,12 +17,8 @@ from sesh.ops import send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
 from sesh.schema import Welcome
-<<<<<<< HEAD
 from tests.support import PROMPT, Home, Result, Terminal, wait_until, warm
 from tests.terminal.test_grep import IMPATIENT
-=======
-from tests.support import PROMPT, Home, Result, Terminal, wait_until
->>>>>>> wt-f
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
 

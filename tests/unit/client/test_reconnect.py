@@ -18,12 +18,8 @@ from sesh.client.race import Attempts, Race
 from sesh.client.reconnect import Reconnector
 from sesh.errors import Ended, LoginRefused, NotDeployed, Refused, TimedOut, Unreachable
 from sesh.keepalive import Backoff
-<<<<<<< HEAD
-from tests.support import data, wait_until
-=======
 from tests.support import wait_until
 from tests.support.data import job_result
->>>>>>> wt-f
 
 
 class Person:
@@ -134,11 +130,7 @@ def test_it_is_told_what_is_missing_and_since_when(person: Person) -> None:
 
 
 def test_a_session_that_has_ended_meanwhile_ends_the_attachment_as_it_did(person: Person) -> None:
-<<<<<<< HEAD
-    found, _ = reconnected(person, raised(Unreachable("no"), Ended("ended", data.job_result(exit_code=9))))
-=======
     found, _ = reconnected(person, raised(Unreachable("no"), Ended("ended", job_result(exit_code=9))))
->>>>>>> wt-f
     assert isinstance(found, Outcome)
     assert (found.kind, found.code, found.name, found.host) == ("ended", 9, "work", "box")
 
@@ -358,11 +350,7 @@ def test_a_refusal_is_kept_until_the_link_answers(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_session_that_has_ended_meanwhile_wins_too(monkeypatch: pytest.MonkeyPatch) -> None:
-<<<<<<< HEAD
-    doubted = Doubted(monkeypatch, raised(Ended("ended", data.job_result(exit_code=3))))
-=======
     doubted = Doubted(monkeypatch, raised(Ended("ended", job_result(exit_code=3))))
->>>>>>> wt-f
     doubted.race.doubt(0.0)
     doubted.race.run()
     assert isinstance(doubted.won(), Ended)
