@@ -33,7 +33,7 @@ SCREEN: dict[str, Any] = {
     "colours": {"foreground": SCRIPT, "1": SCRIPT, SCRIPT[:20]: "#fff"},
     "cells": [
         [{"column": 0, "width": 80, "text": SCRIPT, "fg": 1, "link": "javascript:alert(4)", "underline": SCRIPT[:10]}],
-        [{"column": 3, "width": 1, "text": "x", "fg": "#ff0000", "bold": SCRIPT, "link": 'https://x/"><script>'}],
+        [{"column": 3, "width": 1, "text": "x", "fg": "#ff0000", "bold": True, "link": 'https://x/"><script>'}],
     ],
 }
 ODD_ROWS: dict[str, Any] = {
@@ -262,6 +262,7 @@ ATTACKS: dict[str, Callable[[Bridge], None]] = {
     "misframes": misframes,
     "picture": screens({"text": SCRIPT, "lines": [SCRIPT]}),
     "picture-cells": screens(SCREEN),
+    "picture-flag": screens({**SCREEN, "cells": [[{"column": 0, "width": 1, "text": "x", "bold": SCRIPT}]]}),
     "picture-odd": screens({**SCREEN, "cells": [[{"column": 0, "width": 10**6, "text": SCRIPT}]]}),
     "picture-large": screens({**SCREEN, "columns": 1000, "rows": 1000}),
     "picture-links": screens(

@@ -133,7 +133,13 @@ def test_a_picture_of_a_host_s_session_holds_no_script_of_the_host(evil: Evil, f
 
 @pytest.mark.parametrize(
     ("attack", "form"),
-    [("picture", "json"), ("picture-cells", "text"), ("picture-cells", "ansi"), ("picture-odd", "svg")]
+    [
+        ("picture", "json"),
+        ("picture-cells", "text"),
+        ("picture-cells", "ansi"),
+        ("picture-odd", "svg"),
+        ("picture-flag", "svg"),
+    ]
     + [("picture-null", form) for form in ("text", "ansi", "json", "svg", "html")],
 )
 def test_a_screen_in_another_shape_than_was_asked_for_is_one_line(evil: Evil, attack: str, form: str) -> None:

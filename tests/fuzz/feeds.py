@@ -275,8 +275,8 @@ _EMULATED = (
     b"a\x1b[99999999b", b"\x1b[1;1;24;80${", b"\x1b[1;1;24;80$z", b"\x1b[65;1;1;24;80$x", b"\x1b[1;1;24;80;1;2;2;1$v",
     b'\x1bPq"1;1;1;99999~\x1b\\', b"\x1b_Ga=T,c=99,r=99;\x1b\\", b"\x1b[9 @",
 )  # fmt: skip
-_SOME = cost.LONGEST // 4
-_SECONDS = 0.4
+_SOME = cost.LONGEST // 2
+_SECONDS = 0.8
 """Seconds of an emulator for `_SOME` bytes. A daemon gives it some milliseconds in each turn."""
 _RENDERED = TERMINAL[::3]
 EMULATED = [

@@ -33,8 +33,7 @@ _MODULES = """
     sesh.daemon.shell.shells sesh.daemon.spawn.environment sesh.daemon.spawn.launch sesh.daemon.spawn.main
     sesh.daemon.upgrade.reload sesh.daemon.waits sesh.ops.dormant sesh.ops.end sesh.ops.enter sesh.ops.layout
     sesh.ops.sessions sesh.ops.shell sesh.ops.sweep sesh.ops.views sesh.remote.known sesh.vt.emulator
-    sesh.vt.render.replay sesh.reach.links sesh.remote.ssh.link sesh.remote.ssh.master sesh.remote.ssh.ssh
-    sesh.ops.lookup sesh.cli.fanout
+    sesh.vt.render.replay
 """
 """What verbs, clients and daemons load; a start with nothing loaded is tested in tests/terminal/test_lean.py."""
 _TYPER = "sesh.cli.typer_app"
