@@ -57,7 +57,7 @@ def flood(home: Home) -> Flood:
 @pytest.mark.parametrize("attack", ["pings", "notices", "crumbs", "tellings", "titles", "held"])
 def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(flood: Flood, attack: str) -> None:
     terminal = flood.attach(attack)
-    terminal.wait_for("hello")
+    terminal.wait_for_raw(b"hello")  # which the flood soon scrolls away
     before = peak(terminal.pid)
     terminal.wait_until(lambda: flood.sent() > SENT, 120)
     assert peak(terminal.pid) < before + MOST
@@ -69,7 +69,7 @@ def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(flood: Floo
 def test_a_terminal_that_reads_nothing_takes_bounded_memory_too(flood: Flood) -> None:
     """A megabyte in pieces of two bytes took two hundred, and minutes to be written."""
     terminal = flood.attach("crumbs")
-    terminal.wait_for("hello")
+    terminal.wait_for_raw(b"hello")  # which the flood soon scrolls away
     before = peak(terminal.pid)
     sizes: list[int] = []
 

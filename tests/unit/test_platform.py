@@ -24,9 +24,10 @@ linux = pytest.mark.skipif(not platform.LINUX, reason="reads /proc")
 
 _TWO_GROUPS = """
 import os, signal
-if os.fork() == 0:
-    os.setpgid(0, 0)
+child = os.fork()
+if child == 0:
     signal.pause()
+os.setpgid(child, child)
 print(flush=True)
 signal.pause()
 """
