@@ -338,10 +338,10 @@ def _connected(name: str, session_id: str, *, passing: bool) -> Led:
 def _status(name: str) -> Status | None:
     """What a session says of itself; None if there is none."""
     try:
-        status: Status = wire.ask(name, "status")[0]["session"]
+        summary: Status = {**find.described(wire.ask(name, "status")[0])}  # type: ignore[typeddict-item]  # all of it
     except NotFound:
         return None
-    return status
+    return summary
 
 
 def _carried_out(near: wire.Connection, number: int, work: Callable[[Callable[[bytes], None]], None]) -> None:

@@ -561,15 +561,6 @@ class Finding(TypedDict):
 # -- the protocol
 
 
-class Hello(TypedDict, total=False):
-    """What a client says of itself first. `role`: attach, request or bridge."""
-
-    protocol: int
-    version: str
-    role: str
-    pid: int
-
-
 class Welcome(TypedDict, total=False):
     """What a daemon, or the far end of a link, says of itself first. `can`: what it knows beyond its version."""
 

@@ -171,19 +171,14 @@ def go(
             there=lambda target: _is_there(target, name),
             syncs=not view.get("join"),
         )
-    return _go_here(cli, entry, how)
-
-
-def _go_here(cli: Invocation, entry: enter.Entry, how: View) -> int:
-    """Attaches to a session of this machine, created if it is not there; the exit code."""
     entry.check()
     runs = entry.connection is not None
     try:
-        return _lead(cli, entry.name, how, lambda _: entry.enter(), there=lambda _: runs)
+        return _lead(cli, name, how, lambda _: entry.enter(), there=lambda _: runs)
     except Unreachable:
-        if not runs or find.running(entry.name) is not None:
+        if not runs or find.running(name) is not None:
             raise
-    return _go_here(cli, entry.again(), how)  # it ended between our connection and its answer
+    return go(cli, places, env=env, label=label, **view)  # it ended between our connection and its answer
 
 
 def _lead(

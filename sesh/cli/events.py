@@ -74,6 +74,7 @@ def _quoted(value: object) -> str:
 
 def _log(cli: Invocation, name: str | None) -> int:
     """Prints the log of what happened with remotes, with the sessions of NAME alone if one is given."""
+    cli.sought = None  # this machine's log names sessions of others
     remote_log = cli.target.call(log, name=name)
     if cli.json:
         for event in remote_log["events"]:

@@ -6,7 +6,7 @@ import os
 
 from sesh.about import CALLED
 from sesh.cli import printing
-from sesh.errors import ExitCode, SeshError, UsageError, for_host
+from sesh.errors import UsageError, for_host
 from sesh.reach.caller import Caller
 
 TYPE_CHECKING = False
@@ -114,12 +114,7 @@ class Invocation:
             return
         from sesh.ops import lookup
 
-        try:
-            host = lookup.find(self.caller, name, self.verb)
-        except SeshError as error:
-            if self.verb == "--run" and error.exit_code == ExitCode.FAILED:
-                error.exit_code = ExitCode.SESH_FAILED
-            raise
+        host = lookup.find(self.caller, name, self.verb)
         if host is not None:
             self.at(host)
 

@@ -35,8 +35,7 @@ def pick(cli: Invocation, *, label: Sequence[str] = (), **view: Unpack[ViewWords
         return here.into_place(cli, name, **view)
     if host == picker.NEW:
         host = hosts[0] if hosts else None
-    cli.hosts = [host] if host is not None else []
-    cli.caller.host = host
+    cli.lead_to(host)
     if host is None and name in running:
         return attach.attach_to(cli, name, attach.View(**view))
     return attach.go(cli, [name], **view)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from sesh.errors import UsageError
+from sesh.keynames import bytes_of
 from sesh.names import printable
 from sesh.protocol import CHUNK
 from sesh.reach import find
@@ -28,6 +29,8 @@ def send(cli: Invocation, *, if_waiting: str | None = None, **_: object) -> int:
     find.checked(name, "--send")
     if not texts and not before and not after:
         raise UsageError("nothing to send", hint="write: $sesh --send NAME TEXT --enter")
+    for key in (*before, *after):
+        bytes_of(key)
     text = _stdin() if texts == [_STDIN] else os.fsencode(" ".join(texts))
     from sesh.ops.send import type_if_waiting, type_into
 

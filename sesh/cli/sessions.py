@@ -64,6 +64,9 @@ def kill_all(cli: Invocation, *, yes: bool = False) -> int:
 def rename(cli: Invocation, name: str, new: str | None = None) -> int:
     """`--rename [OLD] NEW`: without OLD the session that it is typed in."""
     old, new = (None, name) if new is None else (name, new)
+    if old is None:
+        cli.sought = None  # NEW is nowhere yet
+    find.checked(new, "--rename")
     return cli.done(**cli.target.call(sessions.rename, name=old, new=new))
 
 

@@ -170,10 +170,12 @@ def _words(command: object) -> str:
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:
     """`--screen [NAME] [--format F]`: the visible rows."""
     name = cli.session(name, "--screen")
+    views.check_format(form)
+    target = cli.target
     head = {"session": name, "host": cli.host, "format": form}
     if form == "json":
-        return cli.value({**head, **views.cells(cli.target, name)})
-    drawn = views.drawn(cli.target, name, form)
+        return cli.value({**head, **views.cells(target, name)})
+    drawn = views.drawn(target, name, form)
     if cli.json:
         return cli.value({**head, **drawn})
     printing.write(drawn["text"].encode("utf-8", "replace") + (b"\n" if "lines" in drawn else b""))
@@ -215,13 +217,14 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
         cli.note(f"{count} bytes were skipped: they came faster than they could be read")
 
     follower = Follower(count, ansi=ansi, write=write, skipped=skipped)
+    target = cli.target
     try:
-        with cli.target.route(name) as route:
+        with target.route(name) as route:
             follower.follow(route, name)
     except NotFound:
         if follower.connected:
             raise
-        write(cli.target.call(views.logs, name=name, lines=count, ansi=ansi))
+        write(target.call(views.logs, name=name, lines=count, ansi=ansi))
     except KeyboardInterrupt:
         return printing.interrupted()
     return 0

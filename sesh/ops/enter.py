@@ -60,10 +60,6 @@ class Entry:
         self._plain = spec.get("directory") is None and spec.get("command") is None
         self._order: LaunchSpec | None = None
 
-    def again(self) -> Entry:
-        """The way in anew, for a session that has ended since this one was made."""
-        return Entry(self._caller, self.name, self._spec, self._meant, self._other)
-
     def check(self) -> None:
         """Raises what is wrong with the words; those that a running session ignores are checked all the same."""
         from sesh.ops import create

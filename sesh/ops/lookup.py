@@ -11,6 +11,7 @@ from sesh.about import CALLED
 from sesh.errors import (
     InternalError,
     LocalFault,
+    LoginRefused,
     NotFound,
     Refused,
     SeshError,
@@ -244,7 +245,7 @@ def _waited(caller: Caller, name: str, word: str, seen: float) -> str | None:
     def attempt() -> list[Summary]:
         try:
             return sessions_of(_Listener(caller), word, time.monotonic() + _WAITED)
-        except LocalFault as fault:
+        except (LocalFault, LoginRefused) as fault:  # a person may log in meanwhile
             raise Unreachable(str(fault)) from fault
 
     rows = Backoff().retry(attempt, word)

@@ -82,7 +82,7 @@ def _commands(caller: Caller, name: str) -> list[tuple[str, Command]]:
         return []
     typed = []
     for each in reversed(entries):
-        words = [str(word) for word in each["command"] or []]
+        words = [str(word) for word in each.get("command") or []]
         text = (words[0] if len(words) == 1 else shlex.join(words)).rstrip()
         if text:
             typed.append((text.splitlines()[-1], each))

@@ -84,14 +84,19 @@ def status(caller: Caller, name: str) -> Status:
     return session
 
 
+def check_format(form: str) -> None:
+    """Raises UsageError for what is no format of a screen."""
+    if form not in _FORMATS:
+        raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
+
+
 @op("views.screen")
 def screen(_caller: Caller, name: str, form: str = "text") -> Screen | ScreenText | Picture:
     """The visible rows: as `text` and its `lines`, drawn as `text` (svg, html), or as runs of cells (json).
 
     Raises UsageError for another format, NotFound.
     """
-    if form not in _FORMATS:
-        raise UsageError(f"unknown format {printable(form)}; use {', '.join(_FORMATS)}")
+    check_format(form)
     try:
         data = find.ask(name, "screen", format=_FORMATS[form])[1]
     except NotFound:

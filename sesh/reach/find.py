@@ -7,7 +7,7 @@ import time
 
 from sesh import gate, paths, wire, wording
 from sesh.about import CALLED
-from sesh.errors import Exists, InvalidName, NotFound, Refused, Silent, TimedOut, UsageError, silent_daemon
+from sesh.errors import Exists, InvalidName, NotFound, Refused, SeshError, Silent, TimedOut, UsageError, silent_daemon
 from sesh.names import check_name, is_name, printable
 from sesh.store import listing, records
 
@@ -45,17 +45,27 @@ def checked(word: str, verb: str = "") -> str:
 
 
 def is_here(name: str, *, ended: bool = False) -> bool:
-    """Whether this machine has a session of this name, also a lost one; `ended`: or the result of one that has ended.
+    """Whether this machine has a session of this name, also a lost one; `ended`: or the result of a job of this name.
 
     A word that is no name is nowhere else.
     """
-    if not is_name(name) or os.path.lexists(paths.record_path(name)) or os.path.lexists(paths.socket_path(name)):
+    if not is_name(name) or os.path.lexists(paths.record_path(name)):
         return True
+    if os.path.lexists(paths.socket_path(name)):  # it has just been made, or nobody listens there any more
+        try:
+            wire.connect(name, PATIENCE).close()
+        except NotFound:
+            pass
+        except SeshError:
+            return True
+        else:
+            return True
     if not ended:
         return False
     from sesh.store import results
 
-    return results.newest(name) is not None
+    result = results.newest(name)
+    return result is not None and result.get("job") is True
 
 
 def running(name: str, deadline: float | None = None) -> wire.Connection | None:

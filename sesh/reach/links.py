@@ -60,7 +60,7 @@ def destination(caller: Caller, word: str) -> Destination:
 
 
 def origin(place: Destination) -> dict[str, Any]:
-    """This machine as the other side has to know it; there `caller.Origin` reads it."""
+    """This machine as the other side has to know it; there `origin.Origin` reads it."""
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
         "host": place.host,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 
 import pytest
@@ -43,6 +45,49 @@ def test_a_name_that_is_not_here_is_found_where_it_is(home: Home, farm: Farm) ->
     assert (missing.code, "no session work" in missing.stderr) == (1, True)
     assert home.sesh("--kill", "renamed").code == 0
     assert two.names() == []
+
+
+def test_what_a_host_has_is_said_to_be_of_that_host_and_what_is_of_here_stays_here(home: Home, farm: Farm) -> None:
+    """The host of a name was found only after the answer had named this machine, or where nothing was to be found."""
+    far = farm.host("box")
+    known(home, far)
+    far.sesh("--open", "work")
+    far.sesh("--open", "gone")
+    screen = home.sesh("--screen", "work", "--json").json()
+    assert (screen["session"], screen["host"]) == ("work", "box")
+    log = home.sesh("--events", "work", "--log")
+    assert (log.code, "[work on" in log.stderr) == (0, False)
+    home.sesh("--open", "gone", "--", "true")
+    home.sesh("--kill", "gone", "--local")
+    assert "[gone on @box]" in home.sesh("--history", "gone").stderr
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(f"{home.directory}/work.sock")
+    os.chmod(f"{home.directory}/work.sock", 0o600)
+    assert home.sesh("--status", "work", "--json").json()["host"] == "box"
+
+
+def test_a_new_name_that_a_host_has_is_free_here(home: Home, farm: Farm) -> None:
+    far = farm.host("box")
+    known(home, far)
+    far.sesh("--open", "zed")
+    home.sesh("--open", "loc")
+    home.sesh("--run", "loc", "--", "sesh --rename zed")
+    assert home.names() == ["zed"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--send", "work", "--key", "Bogus"), ("--screen", "work", "--format", "bogus"), ("--rename", "work", "b d")],
+    ids=" ".join,
+)
+def test_what_is_wrong_with_the_words_is_said_before_anything_is_looked_for(
+    home: Home, farm: Farm, words: tuple[str, ...]
+) -> None:
+    far = farm.host("box")
+    known(home, far)
+    far.sesh("--open", "work")
+    done = home.sesh(*words)
+    assert (done.code, done.stderr.count("\n")) == (2, 1)
 
 
 def test_what_is_here_goes_first_and_local_asks_nobody(home: Home, farm: Farm) -> None:
