@@ -20,6 +20,8 @@ _TO_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _BLOCK = 1 << 16
 SETTLED = 600.0
 """Seconds after which a file that is made for a moment is left over, also one of another machine's process."""
+_MOST_RECENT = 32
+"""Sessions attached last that are remembered."""
 _LARGEST_NOTE = 64 << 10
 """Bytes of the names attached last."""
 _MOST_LINKS = 40
@@ -497,7 +499,7 @@ def remember(name: str, host: str | None = None) -> None:
     if host is not None:
         check_host(host)
     entry = name if host is None else f"@{host} {name}"
-    kept = [entry, *(other for other in recent() if other != entry)][:32]
+    kept = [entry, *(other for other in recent() if other != entry)][:_MOST_RECENT]
     try:
         write_whole(recent_path(), "".join(f"{each}\n" for each in kept).encode())
     except OSError:
@@ -507,7 +509,7 @@ def remember(name: str, host: str | None = None) -> None:
 def recent() -> list[str]:
     """The sessions attached last, the newest first; none where the note of them cannot be read."""
     try:
-        return (read_own(recent_path(), _LARGEST_NOTE) or b"").decode().splitlines()
+        return (read_own(recent_path(), _LARGEST_NOTE) or b"").decode().splitlines()[:_MOST_RECENT]
     except (Refused, OSError, UnicodeDecodeError):
         return []
 
