@@ -47,7 +47,7 @@ def follow(route: Route, name: str, since: int | None = None) -> Iterator[Event]
             with connection:
                 connection.send(_request(since))
                 find.welcomed(connection, name)
-                while (event := _next(connection)) is not None:
+                for event in _of_session(connection):
                     since = event.get("seq", since)
                     yield event
             return
@@ -65,23 +65,30 @@ def _request(since: int | None) -> bytes:
     return wire.greeting("request") + wire.asking("events", _EVENTS, since=since)
 
 
-def _next(connection: wire.Connection) -> Event | None:
-    """The next event that comes over a connection; None if the session has ended. Raises DaemonDied, Lost."""
+def _items(connection: wire.Connection) -> Iterator[Event]:
+    """What comes over a connection until the other side says that no more does. Raises what it says, Unreachable."""
     while True:
-        try:
-            kind, payload = connection.receive()
-        except Lost:
-            raise
-        except Unreachable:
-            raise DaemonDied(f"the daemon of {connection.welcome.get('name')} died") from None
+        kind, payload = connection.receive()
         if kind == protocol.DATA:
             event: Event = connection.message(kind, payload)
-            return event
-        if kind == protocol.RESPONSE:
+            yield event
+        elif kind == protocol.RESPONSE:
             answer: Answer = connection.message(kind, payload)
             if "error" in answer:
                 raise rebuild(answer["error"])
-            return None
+            return
+
+
+def _of_session(connection: wire.Connection) -> Iterator[Event]:
+    """The events of a session until it ends. Raises DaemonDied, Lost."""
+    try:
+        yield from _items(connection)
+    except Lost:
+        raise
+    except Unreachable as error:
+        if error.answered:
+            raise
+        raise DaemonDied(f"the daemon of {connection.welcome.get('name')} died") from None
 
 
 def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
@@ -295,16 +302,7 @@ def _streamed(through: Link, words: dict[str, Any]) -> Iterator[Event]:
     through.keepalive = Keepalive(enabled=True)
     calls.check_version(through)
     through.send(wire.asking("op", _EVENTS, calls.encoded(words), op=all_events.wire_name, asks=False, answers=[]))
-    while True:
-        kind, payload = through.receive()
-        if kind == protocol.DATA:
-            event: Event = through.message(kind, payload)
-            yield event
-        elif kind == protocol.RESPONSE:
-            answer: Answer = through.message(kind, payload)
-            if "error" in answer:
-                raise rebuild(answer["error"])
-            return
+    yield from _items(through)
 
 
 # -- the log of what happened with remotes
