@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from sesh.reach.op import Entered
     from sesh.reach.target import Target
     from sesh.schema import Record, Spec
+    from sesh.stop import Stop
     from sesh.wire import Connection
-
-    Started = Callable[[Callable[[], None]], None]
 
     class ViewWords(TypedDict, total=False):
         """The attach options of the command line."""
@@ -380,12 +379,11 @@ def _opener(cli: Invocation) -> Callable[[str, str | None], Connection]:
     """What gives a client that switches the connection to another session, here or on a host."""
 
     def opened(name: str, host: str | None) -> Connection:
-        if host is not None:
-            from sesh.reach import links
+        from sesh.reach.target import HostTarget, Target
 
-            return links.switched(cli.caller, name, host)
-        connection = find.required(name)
-        paths.remember(name)
+        target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
+        connection = target.connect(name, passing=False)
+        paths.remember(name, host)
         return connection
 
     return opened
@@ -401,7 +399,7 @@ def _returner(cli: Invocation) -> Reconnect:
         since: int,
         heard: float,
         *,
-        beside: Started | None = None,
+        beside: Stop | None = None,
         ask: bool = False,
     ) -> Connection:
         from sesh.reach import links
