@@ -132,17 +132,25 @@ class Connection:
                     if self._overdue == deadline:
                         raise _too_late()
                     self._overdue = deadline
-            try:
-                data = os.read(self.inbound, _READ)
-            except BlockingIOError:
+            if not self.read():
                 _wait(self.inbound, select.POLLIN, deadline)
-                continue
-            except OSError as error:
-                raise Unreachable("the session's daemon closed the connection") from error
-            if not data:
-                raise Unreachable("the session's daemon closed the connection")
-            self._frames = self._decoder.feed(data)
         return self._frames.pop(0)
+
+    def read(self) -> bool:
+        """Takes in what comes next, whole frames or not, for `leftovers`; False if nothing is there.
+
+        Raises Unreachable where the other side closed, ProtocolError.
+        """
+        try:
+            data = os.read(self.inbound, _READ)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise Unreachable("the session's daemon closed the connection") from error
+        if not data:
+            raise Unreachable("the session's daemon closed the connection")
+        self._frames += self._decoder.feed(data)
+        return True
 
     def gone(self) -> bool:
         """Whether the other side has closed its end, or gives up what it asked for."""

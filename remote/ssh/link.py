@@ -158,13 +158,20 @@ class Link(wire.Connection):
                 if deadline is not None and time.monotonic() >= deadline:
                     raise
                 continue
-            except Unreachable as error:
-                if not self.broken():
-                    raise
-                raise Lost(f"lost the link to @{self.destination.host}") from error
-            keepalive.heard()
             if frame[0] != protocol.PONG:
                 return frame
+
+    def read(self) -> bool:
+        """As for any connection; with a `keepalive` it raises Lost where the link broke."""
+        try:
+            came = super().read()
+        except Unreachable as error:
+            if self.keepalive is None or not self.broken():
+                raise
+            raise Lost(f"lost the link to @{self.destination.host}") from error
+        if self.keepalive is not None:
+            self.keepalive.heard()
+        return came
 
     def ping(self) -> None:
         """Send a PING, if that is due. Raises Lost after too long a silence."""

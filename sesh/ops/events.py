@@ -185,12 +185,12 @@ class _Following:
                 continue
             connection = self._connections[descriptor]
             try:
-                frames = [connection.receive(), *connection.leftovers()]
+                connection.read()
             except Unreachable:
                 self._drop(descriptor)
                 yield {"note": f"the daemon of {connection.welcome.get('name')} died"}
                 continue
-            yield from self._events(connection, frames)
+            yield from self._events(connection, connection.leftovers())
 
     def _events(self, connection: wire.Connection, frames: list[tuple[int, bytes]]) -> Iterator[Event]:
         for kind, payload in frames:

@@ -160,12 +160,12 @@ class Recording:
         events = self._events
         assert events is not None  # noqa: S101 (it was polled)
         try:
-            frames = [events.receive(), *events.leftovers()]
+            events.read()
         except Unreachable:
             events.close()
             self._events = None  # no more changes of size, and the rest goes on
             return
-        for kind, payload in frames:
+        for kind, payload in events.leftovers():
             if kind == protocol.DATA:
                 event: Event = events.message(kind, payload)
                 if event.get("event") == "resized" and "columns" in event and "rows" in event:

@@ -139,7 +139,8 @@ class Stream:
             ready = self._ready(watched, until) if reads else wire.polled(watched, None)
             yield from ((READY, each, b"") for each in ready if each != connection.inbound)
             if connection.inbound in ready:
-                frames = [connection.receive(), *connection.leftovers()]
+                connection.read()
+                frames = connection.leftovers()
         for kind, payload in frames:
             if kind == protocol.OUTPUT:
                 position, fresh = self._fresh(*protocol.split_number(payload))

@@ -26,20 +26,22 @@ class Script:
         if parts:
             os.write(self._other, b"x")
         self.welcome: dict[str, Any] = {"position": 0}
+        self._frames: list[tuple[int, bytes]] = []
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
         """Says nothing to anybody."""
 
     def leftovers(self) -> list[tuple[int, bytes]]:
-        """Nothing came with the answer."""
-        return []
+        """What was read."""
+        frames, self._frames = self._frames, []
+        return frames
 
-    def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
+    def read(self) -> None:
         """The next part."""
         part = next(self._parts)
         if isinstance(part, Exception):
             raise part
-        return part
+        self._frames.append(part)
 
     def message(self, kind: int, payload: bytes) -> dict[str, Any]:
         """What a frame says."""
