@@ -413,8 +413,8 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     data = _job(command, name, directory, env, labels, timeout, keep=keep)
     target, stop = _target(check_host(host.removeprefix("@")) if host is not None else None), stop or Stop()
     interrupts = Interrupts(tie=False, left=f"{name or 'the job'} keeps running")
-    with stop.by(interrupts.press):
-        session, facts, retained = jobs.run(target, data, interrupts, sleep=stop.sleep)
+    with stop.by(interrupts.stop):
+        session, facts, retained = jobs.run(target, data, interrupts)
     return Result.of_job(session, {**facts, "command": data["spec"]["command"]}, retained, target.host)
 
 

@@ -18,7 +18,7 @@ from sesh.store import listing
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import TypedDict
+    from typing import Any, TypedDict
 
     from typing_extensions import Unpack
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from sesh.reach.op import Entered
     from sesh.reach.target import Target
     from sesh.schema import Record, Spec
-    from sesh.stop import Stop
     from sesh.wire import Connection
 
     class ViewWords(TypedDict, total=False):
@@ -392,19 +391,10 @@ def _opener(cli: Invocation) -> Callable[[str, str | None], Connection]:
 def _returner(cli: Invocation) -> Reconnect:
     """What brings a client back to a session on a host whose link was lost, or may be."""
 
-    def returned(
-        name: str,
-        host: str,
-        session_id: str,
-        since: int,
-        heard: float,
-        *,
-        beside: Stop | None = None,
-        ask: bool = False,
-    ) -> Connection:
+    def returned(*lost: Any, **how: Any) -> Connection:
         from sesh.reach import links
 
-        return links.back(cli.caller, name, host, session_id, since, heard, beside=beside, ask=ask)
+        return links.back(cli.caller, *lost, **how)
 
     return returned
 

@@ -21,7 +21,6 @@ from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, Protocol
 
     from sesh.reach.caller import Caller
@@ -221,12 +220,10 @@ def run(
     sink: Sink | None = None,
     wanted: bool = True,
     stdin: bool = False,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[str, JobResult, bytes]:
     """Begins a job and waits for its end: its name, the daemon's account of it, the retained output where `wanted`.
 
-    `data`: what `enter.job` takes. `stdin`: whether it is fed from ours. `sleep`: waits between two
-    attempts to come back over a lost link.
+    `data`: what `enter.job` takes. `stdin`: whether it is fed from ours.
 
     What keeps it from running is 125, save what has a code of its own. Where it has begun and nobody hears how it ends,
     that is 255.
@@ -239,7 +236,7 @@ def run(
     try:
         with interrupts:
             target.sync()
-            with target.begin(enter.job, interrupts, deadline, sleep, **data, stdin=stdin) as stream:
+            with target.begin(enter.job, interrupts, deadline, **data, stdin=stdin) as stream:
                 begun, stream.deadline = True, late
                 waiter = Waiter(stream, interrupts, target.caller, forwarder=forwarder, late=late)
                 result, output = waiter.result(sink, wanted=wanted)

@@ -31,7 +31,7 @@ class Interrupts(Stop):
     While nobody polls, `away` is called by each of them; until somebody sets it, the third Ctrl-C in a row raises
     Interrupted with `left`; so does SIGQUIT at any time, if its effect was the default. Within a block `by` a way, each
     Ctrl-C calls that, and behind it, between two connections, the first one stops the waiting. A context manager: the
-    signals are its own within it, save those that the process ignores. In a thread, which gets no signals, only `press`
+    signals are its own within it, save those that the process ignores. In a thread, which gets no signals, only `stop`
     brings any.
     """
 
@@ -86,8 +86,9 @@ class Interrupts(Stop):
         except BlockingIOError:
             return b""
 
-    def press(self) -> None:
-        """Ctrl-C, from another thread."""
+    def stop(self) -> None:
+        """Ctrl-C, from another thread; nothing sleeps any more."""
+        super().stop()
         if self._wakeup >= 0:
             os.write(self._wakeup, bytes((signal.SIGINT,)))
 

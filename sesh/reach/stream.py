@@ -1,4 +1,8 @@
-"""One conversation with a daemon, or with a host, over as many connections as it takes."""
+"""One conversation with a daemon, or with a host, over as many connections as it takes.
+
+What else reads a daemon: `Connection.answer` one request's answer, and `--run` with it, which is given up so that it
+has run or never will; `calls.heard` one op's over a link; `ops.events` all daemons of this machine at once.
+"""
 
 from __future__ import annotations
 

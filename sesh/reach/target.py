@@ -85,9 +85,8 @@ class Target:
     def begin(
         self,
         op: Op[Words, Entered],
-        _interrupts: Interrupts,
+        interrupts: Interrupts,
         deadline: float | None,
-        sleep: Callable[[float], None],
         /,
         *args: Words.args,
         **kwargs: Words.kwargs,
@@ -96,8 +95,13 @@ class Target:
 
         Raises Ended (with the name in it) if it has ended meanwhile, TimedOut past the deadline (monotonic).
         """
-        name, connection = self.enter(op, *args, **kwargs)
-        return self._stream(connection, name, deadline, sleep)
+        name, connection = self._begun(op, named(op, args, kwargs), interrupts, deadline)
+        return self._stream(connection, name, deadline, interrupts.sleep)
+
+    def _begun(
+        self, op: Op[..., Entered], data: dict[str, Any], _interrupts: Interrupts, _deadline: float | None
+    ) -> Entered:
+        return op(self.caller, **data)
 
     def sync(self) -> None:
         """Pushes the user's files to a host before something begins there; nothing to do here."""
@@ -221,25 +225,15 @@ class HostTarget(Target):
         calls.check_version(through)
         return Stream(through, "", host=host, again=again)
 
-    def begin(
-        self,
-        op: Op[Words, Entered],
-        interrupts: Interrupts,
-        deadline: float | None,
-        sleep: Callable[[float], None],
-        /,
-        *args: Words.args,
-        **kwargs: Words.kwargs,
-    ) -> Stream:
-        """The same there.
-
-        The session bears an id that was chosen here: a link that is lost before the answer is opened again, and what
+    def _begun(
+        self, op: Op[..., Entered], data: dict[str, Any], interrupts: Interrupts, deadline: float | None
+    ) -> Entered:
+        """The session bears an id that was chosen here: a link that is lost before the answer is opened again, and what
         has begun is found again and not begun twice.
         """
         from sesh.keepalive import Backoff
 
         through, session_id, backoff = self.open(deadline), os.urandom(8).hex(), Backoff()
-        data = named(op, args, kwargs)
         while True:
             try:
                 answer, output = calls.enter(
@@ -250,7 +244,7 @@ class HostTarget(Target):
                 self.caller.note(
                     f"lost the link to @{self.host} before the job was known to have started; reconnecting"
                 )
-                through = self._reopened(interrupts, backoff, deadline, sleep)
+                through = self._reopened(interrupts, backoff, deadline)
                 continue
             except BaseException as error:
                 through.close()
@@ -260,11 +254,9 @@ class HostTarget(Target):
             if "result" in answer:
                 through.close()
                 raise Ended(str(answer["name"]), answer["result"], output)
-            return self._stream(through, str(answer["name"]), deadline, sleep)
+            return str(answer["name"]), through
 
-    def _reopened(
-        self, interrupts: Interrupts, backoff: Backoff, deadline: float | None, sleep: Callable[[float], None]
-    ) -> Link:
+    def _reopened(self, interrupts: Interrupts, backoff: Backoff, deadline: float | None) -> Link:
         """A link in the place of one that was lost; Ctrl-C stops the trying."""
         from sesh.reach import links
 
@@ -278,7 +270,7 @@ class HostTarget(Target):
 
         before, interrupts.away = interrupts.away, stop
         try:
-            return backoff.retry(attempt, host, deadline=deadline, sleep=sleep)
+            return backoff.retry(attempt, host, deadline=deadline, sleep=interrupts.sleep)
         except LoginRefused as refusal:
             refusal.hint = f"the job may or may not have started; log in on a terminal: {CALLED} @{host}"
             refusal.exit_code = ExitCode.UNKNOWN

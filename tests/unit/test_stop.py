@@ -9,13 +9,15 @@ import pytest
 from sesh.errors import Interrupted, Unreachable
 from sesh.stop import Stop
 
+asleep = Stop.sleep
+
 
 def test_all_that_sleep_wake_and_who_comes_later_does_not_sleep() -> None:
     stop, ended = Stop(), []
 
     def sleeper() -> None:
         try:
-            stop.sleep(60)
+            asleep(stop, 60)
         except Interrupted:
             ended.append(1)
 
@@ -28,11 +30,11 @@ def test_all_that_sleep_wake_and_who_comes_later_does_not_sleep() -> None:
         thread.join(10)
     assert (len(ended), stop.stopped) == (3, True)
     with pytest.raises(Interrupted):
-        stop.sleep(60)
+        asleep(stop, 60)
 
 
 def test_sleep_ends_by_itself() -> None:
-    Stop().sleep(0.01)
+    asleep(Stop(), 0.01)
 
 
 def test_every_way_is_called_each_time_also_behind_one_that_fails() -> None:
