@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sesh.errors import LoginRefused
     from sesh.keepalive import Backoff
     from sesh.schema import Welcome
+    from sesh.stop import Stop
     from sesh.wire import Connection
 
 _READ_SIZE, _FLOOD_READ_SIZE = 16 << 10, 32 << 10  # larger buffers only in a flood: allocating them takes time
@@ -155,9 +156,9 @@ class Attachment:
         """From now on ask the link at once where it may be dead, and open another beside it by `reconnect`."""
         from sesh.client.race import Race
 
-        def attempt(started: Callable[[Callable[[], None]], None]) -> Connection:
+        def attempt(stop: Stop) -> Connection:
             heard = self.keepalive.heard_at
-            return reconnect(self.name, self.host or "", self.session_id, self.position, heard, beside=started)
+            return reconnect(self.name, self.host or "", self.session_id, self.position, heard, beside=stop)
 
         self._race = Race(lambda question: self._send(protocol.frame(protocol.PING, question)), attempt, backoff)
 

@@ -7,21 +7,24 @@ import threading
 import time
 
 from sesh import wire
-from sesh.errors import Ended, LocalFault, LoginRefused, TimedOut, Unreachable
+from sesh.errors import Ended, LocalFault, LoginRefused, Unreachable
+from sesh.stop import Stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Protocol
 
     from sesh.keepalive import Backoff
+
+    Attempt = Callable[[Stop], wire.Connection]
 
     class Reconnect(Protocol):
         """One attempt at a new connection to a session; it may block.
 
         It gets name, host, session id, the position of the first missing byte and when the last byte came. `beside`:
-        the old link may still live and is left alone; what is handed to it ends the attempt. `ask`: ssh may prompt, on
-        the terminal as it is.
+        the old link may still live and is left alone; that ends the attempt. `ask`: ssh may prompt, on the terminal as
+        it is.
         """
 
         def __call__(
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
             since: int,
             heard: float,
             *,
-            beside: Callable[[Callable[[], None]], None] | None = None,
+            beside: Stop | None = None,
             ask: bool = False,
         ) -> wire.Connection: ...
 
@@ -52,28 +55,19 @@ class Attempts:
     lacked at the last attempt.
     """
 
-    def __init__(
-        self,
-        attempt: Callable[[Callable[[Callable[[], None]], None]], wire.Connection],
-        pauses: Iterator[float],
-        worked: Callable[[], None],
-    ) -> None:
-        self._attempt, self._pauses, self._worked = attempt, pauses, worked
+    def __init__(self, attempt: Attempt, backoff: Backoff, *, at_once: bool = False) -> None:
+        self._attempt, self._backoff, self._at_once = attempt, backoff, at_once
         self.result: wire.Connection | Exception | None = None
         self.local_error = ""
-        self._given_up = threading.Event()
-        self._lock = threading.Lock()
-        self._abort: Callable[[], None] | None = None
+        self._stop, self._lock = Stop(), threading.Lock()
         self.descriptor, self._outbound = os.pipe()
         threading.Thread(target=self._run, daemon=True).start()
 
     def give_up(self) -> None:
         """Nobody waits any more: the attempt that runs is ended, and a connection that comes late is closed."""
+        self._stop.stop()
         with self._lock:
-            self._given_up.set()
             late, self.result = self.result, None
-            if self._abort is not None:
-                self._abort()
         if isinstance(late, wire.Connection):
             late.close()
         self.close()
@@ -84,47 +78,37 @@ class Attempts:
         if descriptor >= 0:
             os.close(descriptor)
 
-    def _started(self, abort: Callable[[], None]) -> None:
-        """An attempt can be ended by `abort` from now on."""
-        with self._lock:
-            self._abort = abort
-            if self._given_up.is_set():
-                abort()
-
     def _run(self) -> None:
         """In the thread."""
-        result: wire.Connection | Exception | None = None
-        for pause in self._pauses:
-            if self._given_up.wait(pause):
-                break
-            try:
-                result = self._attempt(self._started)
-                self._worked()
-                break
-            except LoginRefused as error:  # the next one would be refused as well, and some hosts lock out who goes on
-                result = error
-                break
-            except LocalFault as error:  # a full disk, no descriptor or process left: that may pass too
-                self.local_error = error.reason
-            except (Unreachable, TimedOut):
-                self.local_error = ""
-            except OSError as error:
-                self.local_error = error.strerror or str(error)
-            except Exception as error:
-                result = error
-                break
+        result: wire.Connection | Exception
+        try:
+            result = self._backoff.retry(self._tried, "", sleep=self._stop.sleep, at_once=self._at_once)
+        except Exception as error:
+            result = error
         with self._lock:
-            self._abort = None
-            given_up = self._given_up.is_set()
-            if not given_up:
+            if not self._stop.stopped:
                 self.result = result
-        if given_up and isinstance(result, wire.Connection):
-            result.close()
+            elif isinstance(result, wire.Connection):
+                result.close()
         try:
             os.write(self._outbound, b".")
         except BrokenPipeError:
             pass  # nobody waits any more
         os.close(self._outbound)
+
+    def _tried(self) -> wire.Connection:
+        """One attempt. What this machine lacks, as a full disk, or descriptors or processes, may pass too."""
+        reason = ""
+        try:
+            return self._attempt(self._stop)
+        except LocalFault as fault:
+            reason = fault.reason
+            raise
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise Unreachable(reason) from error
+        finally:
+            self.local_error = reason
 
 
 class Race:
@@ -137,7 +121,7 @@ class Race:
     def __init__(
         self,
         ask: Callable[[bytes], None],
-        attempt: Callable[[Callable[[Callable[[], None]], None]], wire.Connection],
+        attempt: Attempt,
         backoff: Backoff,
     ) -> None:
         self._ask, self._attempt, self._backoff = ask, attempt, backoff
@@ -182,13 +166,9 @@ class Race:
         """It has not answered in time: open another link beside it."""
         self.due = 0.0
         try:
-            self.attempts = Attempts(self._attempt, self._pauses(), self._backoff.opened)
+            self.attempts = Attempts(self._attempt, self._backoff, at_once=True)
         except OSError:
             return  # no descriptor left: the link will be found silent, or lives
-
-    def _pauses(self) -> Iterator[float]:
-        yield 0.0
-        yield from self._backoff.pauses()
 
     def won(self) -> wire.Connection | Exception | None:
         """The other link, once it stands; the error where the session has ended; else None."""

@@ -47,7 +47,7 @@ class Reconnector:
         result = self._wait(under_way) if isinstance(under_way, Attempts) else under_way
         if not isinstance(result, (Outcome, wire.Connection, Ended, LoginRefused)):
             try:
-                attempts = Attempts(self._attempt, self._backoff.pauses(), self._backoff.opened)
+                attempts = Attempts(self._attempt, self._backoff)
             except OSError as error:
                 attachment.closing_lines.append(f"cannot reconnect: {error.strerror}")
                 return Outcome("lost", attachment.name, attachment.host)
@@ -95,7 +95,7 @@ class Reconnector:
         self.attachment.closing_lines.append(str(result))
         return Outcome("lost", name, host)
 
-    def _attempt(self, _started: object = None, *, ask: bool = False) -> wire.Connection:
+    def _attempt(self, _stop: object = None, *, ask: bool = False) -> wire.Connection:
         attachment = self.attachment
         heard_at = attachment.keepalive.heard_at
         name, host, session_id = attachment.name, attachment.host or "", attachment.session_id

@@ -71,16 +71,20 @@ class Backoff:
         *,
         deadline: float | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        at_once: bool = False,
     ) -> Value:
         """What `attempt` returns, which is made after one pause after the other until the host answers.
 
-        `deadline`: for all of them (monotonic); `sleep`: what waits, which may raise what ends the waiting. Raises
-        TimedOut past the deadline, LoginRefused if a person has to log in, and what else the attempt raises.
+        `deadline`: for all of them (monotonic); `sleep`: what waits, which may raise what ends the waiting; `at_once`:
+        the first pause is none. Raises TimedOut past the deadline, LoginRefused if a person has to log in, and what
+        else the attempt raises.
         """
-        for pause in self.pauses():
+        pauses = self.pauses()
+        while True:
+            pause, at_once = 0.0 if at_once else next(pauses), False
             left = pause if deadline is None else deadline - time.monotonic()
-            if left <= 0:
-                break
+            if deadline is not None and left <= 0:
+                raise TimedOut(f"timed out: @{host} is still unreachable")
             sleep(min(pause, left))
             try:
                 value = attempt()
@@ -90,4 +94,3 @@ class Backoff:
                 continue
             self.opened()
             return value
-        raise TimedOut(f"timed out: @{host} is still unreachable")

@@ -25,9 +25,10 @@ from sesh.lean import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
+    from sesh.keepalive import Keepalive
     from sesh.schema import Answer, Welcome
 
 _READ = 1 << 18
@@ -54,14 +55,16 @@ class Connection:
     """Whether nothing more is asked for over it (`give_up`)."""
     led = True
     """Whether a session's daemon is at the other end, as against a bridge that may lead to one."""
+    keepalive: Keepalive | None = None
+    """With one, a link pings the other side, and raises Lost if it broke, as against the session's end."""
+    session_id = session_name = ""
+    """Of the session that a link was led to, as far as they are known."""
 
     def __init__(self, inbound: int, outbound: int) -> None:
         self.inbound, self.outbound = inbound, outbound
         self.welcome: Welcome = {}
         self.carried = bytearray()
         """DATA that has come before the REQUEST which it belongs to, for the side that answers requests."""
-        self.audience = -1
-        """A descriptor that all that comes is written to: `receive` ends when nobody reads it any more."""
         self.begun = -1
         """The request that was carried out last, or is: its BEGUN has come. -1 for none."""
         self._decoder = protocol.Decoder()
@@ -120,27 +123,34 @@ class Connection:
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """The next frame, as (type, payload).
 
-        Raises Unreachable where the other side closed, TimedOut past the deadline (monotonic), ProtocolError, and
-        BrokenPipeError where nobody reads what it is received for (`audience`).
+        Raises Unreachable where the other side closed, TimedOut past the deadline (monotonic), ProtocolError.
         """
         while not self._frames:
-            if deadline is not None or self.audience >= 0:
-                _wait(self.inbound, select.POLLIN, deadline, self.audience)
-                if deadline is not None and time.monotonic() > deadline:
+            if deadline is not None:
+                _wait(self.inbound, select.POLLIN, deadline)
+                if time.monotonic() > deadline:
                     if self._overdue == deadline:
                         raise _too_late()
                     self._overdue = deadline
-            try:
-                data = os.read(self.inbound, _READ)
-            except BlockingIOError:
+            if not self.read():
                 _wait(self.inbound, select.POLLIN, deadline)
-                continue
-            except OSError as error:
-                raise Unreachable("the session's daemon closed the connection") from error
-            if not data:
-                raise Unreachable("the session's daemon closed the connection")
-            self._frames = self._decoder.feed(data)
         return self._frames.pop(0)
+
+    def read(self) -> bool:
+        """Takes in what comes next, whole frames or not, for `leftovers`; False if nothing is there.
+
+        Raises Unreachable where the other side closed, ProtocolError.
+        """
+        try:
+            data = os.read(self.inbound, _READ)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise Unreachable("the session's daemon closed the connection") from error
+        if not data:
+            raise Unreachable("the session's daemon closed the connection")
+        self._frames += self._decoder.feed(data)
+        return True
 
     def gone(self) -> bool:
         """Whether the other side has closed its end, or gives up what it asked for."""
@@ -163,13 +173,15 @@ class Connection:
         Over a link that holds for all that comes until its end, if that is an orderly one.
         """
         self.given_up = True
-        opened = socket.socket(fileno=os.dup(self.outbound))
-        try:
-            opened.shutdown(socket.SHUT_WR)
-        except OSError:
-            return  # the daemon has closed the connection
-        finally:
-            opened.close()
+        _shut(self.outbound, socket.SHUT_WR)
+
+    def abort(self) -> None:
+        """Ends the connection from another thread: a reader sees its end."""
+        if self.inbound >= 0:
+            _shut(self.inbound, socket.SHUT_RDWR)
+
+    def ping(self) -> None:
+        """Asks a link for a sign of life, if that is due. Raises Lost after too long a silence."""
 
     def leftovers(self) -> list[tuple[int, bytes]]:
         """Frames that have come and were not taken yet; who reads the descriptor itself begins with them."""
@@ -402,33 +414,39 @@ def hung_up(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
-def ready(descriptor: int, events: int, deadline: float | None, audience: int = -1) -> bool:
-    """Waits until the descriptor is ready; False past the deadline (monotonic).
-
-    Raises BrokenPipeError where nobody reads `audience` any more.
-    """
+def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[int]:
+    """Waits until one of the descriptors is ready, each watched for its events; none past the deadline (monotonic)."""
     poll = select.poll()
-    poll.register(descriptor, events)
-    if audience >= 0:
-        poll.register(audience, 0)
+    for descriptor, events in watched:
+        poll.register(descriptor, events)
     while True:
         left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, LONGEST_POLL)
-        found = poll.poll(left)
-        if found or not (deadline is None or time.monotonic() < deadline):
-            heard_out(found, audience)
-            return bool(found)
+        ready = [descriptor for descriptor, _ in poll.poll(left)]
+        if ready or not (deadline is None or time.monotonic() < deadline):
+            return ready
 
 
-def heard_out(found: list[tuple[int, int]], audience: int) -> None:
-    """Raises BrokenPipeError where poll(2), asked for nothing, has found that nobody reads `audience` any more."""
-    if any(descriptor == audience for descriptor, _ in found):
+def heard_out(ready: list[int], audience: int) -> None:
+    """Raises BrokenPipeError if `audience`, polled for no events, is ready: nobody reads it any more."""
+    if audience in ready:
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
-def _wait(descriptor: int, events: int, deadline: float | None, audience: int = -1) -> None:
-    """Blocks until the descriptor is ready. Raises TimedOut past the deadline, BrokenPipeError as `ready`."""
-    if not ready(descriptor, events, deadline, audience):
+def _wait(descriptor: int, events: int, deadline: float | None) -> None:
+    """Blocks until the descriptor is ready. Raises TimedOut past the deadline."""
+    if not polled([(descriptor, events)], deadline):
         raise _too_late()
+
+
+def _shut(descriptor: int, how: int) -> None:
+    """Ends one direction of a socket, or both."""
+    opened = socket.socket(fileno=os.dup(descriptor))
+    try:
+        opened.shutdown(how)
+    except OSError:
+        return  # the daemon has closed the connection
+    finally:
+        opened.close()
 
 
 def _too_late() -> TimedOut:

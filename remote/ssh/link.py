@@ -19,13 +19,12 @@ from sesh.about import CALLED, DISTRIBUTION, PROGRAM
 from sesh.errors import Lost, NotDeployed, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import printable
 from sesh.remote.ssh import master, ssh
+from sesh.stop import Stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import IO, Any
 
-    from sesh.keepalive import Keepalive
     from sesh.remote.ssh.destination import Destination
     from sesh.schema import Answer, Welcome
 
@@ -59,9 +58,7 @@ _masters: dict[str, object] = {}
 class Link(wire.Connection):
     """A connection to sesh on another host. Closing it ends the command that carries it.
 
-    `remote_info`: what that sesh says of itself and its machine. `session_id`, `session_name`: of the session that
-    the link was connected to, where known. `keepalive`: with one, `receive` pings the other side, and `send` and
-    `receive` raise Lost where the link broke, as against the session's end.
+    `remote_info`: what that sesh says of itself and its machine.
     """
 
     far = True
@@ -73,10 +70,8 @@ class Link(wire.Connection):
         super().__init__(inbound, outbound)
         self.destination = destination
         self.remote_info: Welcome = {}
-        self.session_id = self.session_name = ""
         self.asked: bool | None = None
         """Whether somebody was asked to log in; None where no one logged in for this link, or it is not known."""
-        self.keepalive: Keepalive | None = None
         self._process, self._stderr = process, stderr
         self._asked_for: tuple[str, dict[str, Any]] | None = None
         """The request that was sent along with HELLO."""
@@ -159,23 +154,31 @@ class Link(wire.Connection):
             try:
                 frame = super().receive(keepalive.due if deadline is None else min(deadline, keepalive.due))
             except TimedOut:
-                now = time.monotonic()
-                if now >= keepalive.due:
-                    self._ping(keepalive, now)
-                if deadline is not None and now >= deadline:
+                self.ping()
+                if deadline is not None and time.monotonic() >= deadline:
                     raise
                 continue
-            except Unreachable as error:
-                if not self.broken():
-                    raise
-                raise Lost(f"lost the link to @{self.destination.host}") from error
-            keepalive.heard()
             if frame[0] != protocol.PONG:
                 return frame
 
-    def _ping(self, keepalive: Keepalive, now: float) -> None:
-        """Send a PING. Raises Lost after too long a silence."""
-        if not keepalive.check(now):
+    def read(self) -> bool:
+        """As for any connection; with a `keepalive` it raises Lost where the link broke."""
+        try:
+            came = super().read()
+        except Unreachable as error:
+            if self.keepalive is None or not self.broken():
+                raise
+            raise Lost(f"lost the link to @{self.destination.host}") from error
+        if self.keepalive is not None:
+            self.keepalive.heard()
+        return came
+
+    def ping(self) -> None:
+        """Send a PING, if that is due. Raises Lost after too long a silence."""
+        now = time.monotonic()
+        if self.keepalive is None or now < self.keepalive.due:
+            return
+        if not self.keepalive.check(now):
             raise Lost(f"the link to @{self.destination.host} went silent")
         if self.given_up:
             return
@@ -316,16 +319,16 @@ def open_link(
 def open_beside(
     destination: Destination,
     caller: dict[str, Any],
-    started: Callable[[Callable[[], None]], None],
+    stop: Stop,
     verb: str,
     arguments: dict[str, Any],
 ) -> Link:
     """A link that shares no connection with others, and for which nobody is asked anything; `open_session` with this
     verb and these arguments is to follow.
 
-    `started` gets what ends the attempt. Raises as `open_link` does, AuthenticationFailed among that.
+    `stop` ends the attempt. Raises as `open_link` does, AuthenticationFailed among that, and Interrupted.
     """
-    return _open(destination, caller, False, True, START_TIMEOUT, started=started, asked_for=(verb, arguments))
+    return _open(destination, caller, False, True, START_TIMEOUT, beside=stop, asked_for=(verb, arguments))
 
 
 def _open(
@@ -335,14 +338,14 @@ def _open(
     detached: bool,
     timeout: float,
     *,
-    started: Callable[[Callable[[], None]], None] | None = None,
+    beside: Stop | None = None,
     asked_for: tuple[str, dict[str, Any]] | None = None,
 ) -> Link:
     """The link; `detached`: the process that carries it has no terminal, and gets none of its signals.
 
     An ssh that may have to ask keeps the terminal but ignores Ctrl-C and Ctrl-\\, which are for the user of the link.
     """
-    argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking, alone=started is not None)
+    argv = ssh.command(destination, BRIDGE_COMMAND, ask=asking, alone=beside is not None)
     ignore_interrupt = not detached and destination.via is None and _in_main_thread()
     with ExitStack() as on_failure:
         stderr = on_failure.enter_context(tempfile.TemporaryFile())
@@ -370,9 +373,8 @@ def _open(
         on_failure.pop_all()
         link = Link(destination, process, stderr, inbound, outbound)
         on_failure.callback(link.close)
-        if started is not None:
-            started(link.abort)
-        link.start(caller, time.monotonic() + timeout, asked_for)
+        with (beside or Stop()).by(link.abort):
+            link.start(caller, time.monotonic() + timeout, asked_for)
         on_failure.pop_all()
     return link
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Event as Flag
-from threading import Lock
 from typing import Any, Literal, overload
 
 from sesh import bounds, wording
-from sesh.errors import Busy, ExitCode, Interrupted, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
+from sesh.errors import Busy, ExitCode, NotFound, SeshError, Silent, Unreachable, UsageError, rebuild
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import events, jobs, matching, send, shell, views, wait
 from sesh.ops import sessions as session_ops
 from sesh.reach.caller import Caller
-from sesh.reach.interrupts import Interrupts
-from sesh.reach.route import Route
+from sesh.reach.cancelling import Interrupts
+from sesh.reach.stream import DaemonDied, Stream
 from sesh.reach.target import HostTarget, Target
 from sesh.schema import Command, Event, JobSpec, Spec, Status, Summary
+from sesh.stop import Stop
 from sesh.vt.render.screen_data import Screen
 
 
@@ -92,59 +90,6 @@ class Met:
     def of(cls, answer: Mapping[str, Any]) -> Met:
         """What `ops.wait.met` says."""
         return cls(str(answer.get("met")), answer.get("match"), answer.get("exit_code"), answer.get("position"))
-
-
-_GOES_ON = "stopped waiting; the session goes on"
-
-
-class Stop:
-    """Given to a call that may wait for long; `stop()` in another thread ends that.
-
-    A command in a live shell, and a job, get what Ctrl-C would send them, and the call returns when they end. Any other
-    waiting ends at once, with Interrupted. One Stop may be given to several calls; once stopped it stays so.
-    """
-
-    def __init__(self) -> None:
-        self._event = Flag()
-        self._lock = Lock()
-        self._ways: list[Callable[[], object]] = []
-
-    @property
-    def stopped(self) -> bool:
-        """Whether `stop` was called."""
-        return self._event.is_set()
-
-    def stop(self) -> None:
-        """Ends the calls that it was given to."""
-        with self._lock:
-            self._event.set()
-            for way in self._ways:
-                try:
-                    way()
-                except SeshError:
-                    continue  # what was to be ended cannot be reached, and then neither can who waits for it
-
-    @contextmanager
-    def by(self, way: Callable[[], object]) -> Iterator[None]:
-        """Has `way` called by `stop` within a block. Raises Interrupted where that cut the block off."""
-        with self._lock:
-            if self.stopped:
-                raise Interrupted("stopped before it began")
-            self._ways.append(way)
-        try:
-            yield
-        except Unreachable:
-            if not self.stopped:
-                raise
-            raise Interrupted(_GOES_ON) from None
-        finally:
-            with self._lock:
-                self._ways.remove(way)
-
-    def sleep(self, seconds: float) -> None:
-        """Waits so long. Raises Interrupted where it is stopped."""
-        if self._event.wait(seconds):
-            raise Interrupted(_GOES_ON)
 
 
 _FORMS = ("text", "ansi", "json", "svg", "html")
@@ -250,8 +195,8 @@ class Session:
         if not words or any("\0" in word for word in words):
             raise UsageError("a command must be a string or a list of words, without NUL")
         limit, stop = _seconds(timeout, "timeout"), stop or Stop()
-        with shell.RunErrors(), self._route(stop, limit) as route:
-            facts, output = shell.run(route, self.name, words, limit, wait=wait, interrupted_by=stop.by)
+        with shell.RunErrors(), self._stream(stop, limit) as stream:
+            facts, output = shell.run(stream, words, limit, stop=stop, wait=wait)
         data = output if ansi else shell.plain(output)
         return Result.of({**facts, "session": self.name, "command": words}, data, self.host)
 
@@ -369,11 +314,10 @@ class Session:
         limit, silence, stop = _seconds(timeout, "timeout"), _seconds(idle, "idle"), stop or Stop()
         begin: int | str = since if since is not None else "sent"
         try:
-            with self._route(stop, limit) as route, stop.by(route.cut):
+            with self._stream(stop, limit) as stream, stop.by(stream.cut):
                 return Met.of(
                     wait.met(
-                        route,
-                        self.name,
+                        stream,
                         exit_=exit,
                         prompt=prompt,
                         waiting=waiting,
@@ -384,7 +328,7 @@ class Session:
                     )
                 )
         except (NotFound, Unreachable) as error:  # it has ended, before it was asked or just then
-            gone = self.host is None or isinstance(error, (NotFound, wait.DaemonDied))
+            gone = self.host is None or isinstance(error, (NotFound, DaemonDied))
             if stop.stopped or not gone:
                 raise
             others = prompt or waiting or idle is not None or pattern is not None
@@ -420,8 +364,8 @@ class Session:
         `since`: those behind that number first, 0 for all that are kept. Leaving the loop closes the connection.
         """
         stop = stop or Stop()
-        with self._route(stop, None) as route, stop.by(route.cut):
-            for event in events.follow(route, self.name, since):
+        with self._stream(stop, None) as stream, stop.by(stream.cut):
+            for event in events.follow(stream, since):
                 event["host"] = self.host
                 yield event
 
@@ -437,9 +381,8 @@ class Session:
         given = dict(check_label(pair) for pair in _pairs(labels))
         return self._target.call(session_ops.label, name=self.name, labels=given)
 
-    @contextmanager
-    def _route(self, stop: Stop, timeout: float | None) -> Iterator[Route]:
-        """The way to the session's daemon; a lost link is come back over for `timeout` seconds, or until `stop`."""
+    def _stream(self, stop: Stop, timeout: float | None) -> Stream:
+        """A stream of the session's daemon; a lost link is come back over for `timeout` seconds, or until `stop`."""
         deadline = None if timeout is None else time.monotonic() + timeout
 
         def sleep(seconds: float) -> None:
@@ -449,9 +392,9 @@ class Session:
                 )
             stop.sleep(seconds)
 
-        with self._target.route(self.name, timeout) as route:
-            route.sleep, route.deadline = sleep, None  # from here on `timeout` counts for the op itself
-            yield route
+        stream = self._target.open_stream(self.name, timeout, sleep)
+        stream.deadline = None  # from here on `timeout` counts for the op itself
+        return stream
 
 
 def execute(  # noqa: PLR0913 (a job has that many sides)
@@ -470,8 +413,8 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     data = _job(command, name, directory, env, labels, timeout, keep=keep)
     target, stop = _target(check_host(host.removeprefix("@")) if host is not None else None), stop or Stop()
     interrupts = Interrupts(tie=False, left=f"{name or 'the job'} keeps running")
-    with stop.by(interrupts.press):
-        session, facts, retained = jobs.run(target, data, interrupts, sleep=stop.sleep)
+    with stop.by(interrupts.stop):
+        session, facts, retained = jobs.run(target, data, interrupts)
     return Result.of_job(session, {**facts, "command": data["spec"]["command"]}, retained, target.host)
 
 

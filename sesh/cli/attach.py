@@ -18,7 +18,7 @@ from sesh.store import listing
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import TypedDict
+    from typing import Any, TypedDict
 
     from typing_extensions import Unpack
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from sesh.reach.target import Target
     from sesh.schema import Record, Spec
     from sesh.wire import Connection
-
-    Started = Callable[[Callable[[], None]], None]
 
     class ViewWords(TypedDict, total=False):
         """The attach options of the command line."""
@@ -380,12 +378,11 @@ def _opener(cli: Invocation) -> Callable[[str, str | None], Connection]:
     """What gives a client that switches the connection to another session, here or on a host."""
 
     def opened(name: str, host: str | None) -> Connection:
-        if host is not None:
-            from sesh.reach import links
+        from sesh.reach.target import HostTarget, Target
 
-            return links.switched(cli.caller, name, host)
-        connection = find.required(name)
-        paths.remember(name)
+        target = Target(cli.caller) if host is None else HostTarget(cli.caller, host)
+        connection = target.connect(name, passing=False)
+        paths.remember(name, host)
         return connection
 
     return opened
@@ -394,19 +391,10 @@ def _opener(cli: Invocation) -> Callable[[str, str | None], Connection]:
 def _returner(cli: Invocation) -> Reconnect:
     """What brings a client back to a session on a host whose link was lost, or may be."""
 
-    def returned(
-        name: str,
-        host: str,
-        session_id: str,
-        since: int,
-        heard: float,
-        *,
-        beside: Started | None = None,
-        ask: bool = False,
-    ) -> Connection:
+    def returned(*lost: Any, **how: Any) -> Connection:
         from sesh.reach import links
 
-        return links.back(cli.caller, name, host, session_id, since, heard, beside=beside, ask=ask)
+        return links.back(cli.caller, *lost, **how)
 
     return returned
 

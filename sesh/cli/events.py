@@ -7,8 +7,8 @@ from sesh.cli import printing
 from sesh.errors import UsageError
 from sesh.names import printable
 from sesh.ops.events import follow, follow_all, log
-from sesh.ops.wait import DaemonDied
 from sesh.reach import find
+from sesh.reach.stream import DaemonDied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,9 +42,10 @@ def events(cli: Invocation, name: str | None = None, *, since: str | None = None
 
 
 def _one(cli: Invocation, name: str, since: int | None) -> int:
-    with cli.target.route(name) as route:
+    with cli.target.open_stream(name) as stream:
+        stream.audience = cli.caller.audience
         try:
-            for event in follow(route, name, since):
+            for event in follow(stream, since):
                 _print(cli, event)
         except DaemonDied as died:
             cli.note(str(died))

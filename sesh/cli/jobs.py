@@ -8,7 +8,7 @@ from sesh.errors import ExitCode, SeshError, Unknown, UsageError
 from sesh.names import printable
 from sesh.ops import jobs
 from sesh.reach import find
-from sesh.reach.interrupts import Interrupts
+from sesh.reach.cancelling import Interrupts
 from sesh.store.results import command_json
 
 TYPE_CHECKING = False

@@ -30,9 +30,10 @@ class _Stopped(Exception):
 def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, force: bool = False) -> int:
     """`--record NAME FILE`: until the session ends, or Ctrl-C. FILE `-` is stdout."""
     find.checked(name, "--record")
+    target = cli.target
     with (
-        cli.target.route(name) as route,
-        Recording(cli.caller, route, name) as recording,
+        target.open_stream(name) as stream,
+        Recording(target, stream) as recording,
         _opened(file, force=force) as descriptor,
     ):
         cast = Cast(lambda value: printing.write(printing.json_line(value), descriptor))
@@ -46,8 +47,8 @@ def record(cli: Invocation, name: str, file: str, *, since_start: bool = False, 
             printing.fresh_line()
         except BrokenPipeError:
             pass  # what came so far is a recording
-        if recording.skipped:
-            cli.note(f"{recording.skipped} bytes were skipped: they came faster than they could be read")
+        if stream.skipped:
+            cli.note(f"{stream.skipped} bytes were skipped: they came faster than they could be read")
         if file == _STDOUT:
             return 0
         facts = {"name": name, "host": cli.host, "file": file, "duration": cast.seconds, "events": cast.events}

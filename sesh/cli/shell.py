@@ -10,7 +10,7 @@ from sesh.errors import UsageError
 from sesh.names import printable
 from sesh.ops import shell
 from sesh.reach import find
-from sesh.reach.interrupts import Interrupts
+from sesh.reach.cancelling import Interrupts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,10 +35,12 @@ def run(cli: Invocation, name: str, *, timeout: str | None = None, no_wait: bool
         seconds = jobs.seconds(timeout)
     live = None if cli.json or no_wait else shell.LiveOutput(printing.write, ansi=ansi)
     left = f"the command goes on in {name}; watch it: $sesh {name}"
-    with shell.RunErrors(), cli.target.route(name, seconds) as route, Interrupts(tie=False, left=left) as interrupts:
-        facts, output = shell.run(
-            route, name, cli.tail, seconds, wait=not no_wait, live=live, interrupted_by=shell.CtrlC(interrupts)
-        )
+    with (
+        shell.RunErrors(),
+        cli.target.open_stream(name, seconds) as stream,
+        Interrupts(tie=False, left=left) as interrupts,
+    ):
+        facts, output = shell.run(stream, cli.tail, seconds, stop=interrupts, wait=not no_wait, live=live)
     with shell.RunErrors(asked=True):
         return _printed(cli, name, facts, output, live, ansi=ansi, waited=not no_wait)
 

@@ -216,15 +216,16 @@ def _follow(cli: Invocation, name: str, count: int, *, ansi: bool) -> int:
     def skipped(count: int) -> None:
         cli.note(f"{count} bytes were skipped: they came faster than they could be read")
 
-    follower = Follower(count, ansi=ansi, write=write, skipped=skipped)
     target = cli.target
     try:
-        with target.route(name) as route:
-            follower.follow(route, name)
-    except NotFound:
-        if follower.connected:
-            raise
-        write(target.call(views.logs, name=name, lines=count, ansi=ansi))
+        try:
+            stream = target.open_stream(name)
+        except NotFound:
+            write(target.call(views.logs, name=name, lines=count, ansi=ansi))
+            return 0
+        with stream:
+            stream.audience = cli.caller.audience
+            Follower(stream, count, ansi=ansi, write=write, skipped=skipped).follow()
     except KeyboardInterrupt:
         return printing.interrupted()
     return 0

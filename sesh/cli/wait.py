@@ -7,8 +7,9 @@ from sesh.cli import printing
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops import matching
-from sesh.ops.wait import DaemonDied, after_end, met
+from sesh.ops.wait import after_end, met
 from sesh.reach import find
+from sesh.reach.stream import DaemonDied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,12 +24,10 @@ def wait(cli: Invocation, name: str, **conditions: Any) -> int:
     find.checked(name, "--wait")
     words = _checked(**conditions)
     try:
-        with cli.target.route(name, words["limit"]) as route:
-            answer = met(route, name, **words)
-    except NotFound as missing:
+        with cli.target.open_stream(name, words["limit"]) as stream:
+            answer = met(stream, **words)
+    except (NotFound, DaemonDied) as missing:
         return _ended(cli, missing, name, **conditions)
-    except DaemonDied as died:
-        return _ended(cli, died, name, **conditions)
     return _report(cli, name, answer)
 
 

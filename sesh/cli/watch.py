@@ -46,7 +46,7 @@ def watch(cli: Invocation, *, label: Sequence[str] = ()) -> int:
 
 def _follow(cli: Invocation, hosts: list[str] | None, wanted: dict[str, str]) -> int:
     """The sessions as `--list --json` shows them, a line whenever they are others than before."""
-    from sesh.reach.interrupts import Interrupts
+    from sesh.reach.cancelling import Interrupts
 
     before: list[Summary] | None = None
     with Interrupts(tie=False, left="") as interrupts, SessionIndex(cli.caller, hosts) as index:

@@ -7,23 +7,21 @@ import select
 import time
 
 from sesh import moments, paths, platform, protocol, wire
-from sesh.errors import Ended, Lost, SeshError, Unreachable, rebuild
-from sesh.keepalive import Backoff, Keepalive
-from sesh.ops.wait import DaemonDied
+from sesh.errors import Ended, SeshError, Unreachable
 from sesh.reach import calls, find
 from sesh.reach.op import op
+from sesh.reach.stream import DaemonDied
 from sesh.store import records, results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from sesh.reach.caller import Caller
-    from sesh.reach.route import Route
-    from sesh.reach.target import HostTarget, Target
-    from sesh.remote.ssh.link import Link
-    from sesh.schema import Answer, Event, RemoteLog
+    from sesh.reach.stream import Stream
+    from sesh.reach.target import Target
+    from sesh.schema import Event, RemoteLog
 
 _SCAN_INTERVAL = 1.0
 """Seconds between two looks for new sessions, where the kernel does not report them."""
@@ -34,61 +32,39 @@ _EVENTS = 1
 # -- one session
 
 
-def follow(route: Route, name: str, since: int | None = None) -> Iterator[Event]:
+def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
     """The events of a session until it ends, over as many connections as it takes.
 
-    `since`: the events after that number come first; None for only what happens from now on. Raises NotFound,
-    DaemonDied.
+    `since`: the events after that number come first; None for only what happens from now on. Raises DaemonDied.
     """
-    connection = route.connect(name)
-    while True:
-        connection.audience = route.audience
-        try:
-            with connection:
-                connection.send(_request(since))
-                find.welcomed(connection, name)
-                for event in _of_session(connection):
-                    since = event.get("seq", since)
-                    yield event
-            return
-        except Lost:
-            began = connection.welcome.get("events")
-            since = since if since is not None or not isinstance(began, int) else began
-        try:
-            connection = route.reconnect(connection, 0)
-        except Ended as ended:
-            yield from _last(name, ended, since)
-            return
+
+    def ask() -> None:
+        nonlocal since
+        began = stream.greet(_request(since)).get("events")
+        since = since if since is not None or not isinstance(began, int) else began
+
+    try:
+        for event in _items(stream, ask):
+            since = event.get("seq", since)
+            yield event
+    except Ended as ended:
+        yield from _last(stream.name, ended, since)
 
 
 def _request(since: int | None) -> bytes:
-    return wire.greeting("request") + wire.asking("events", _EVENTS, since=since)
+    return wire.asking("events", _EVENTS, since=since)
 
 
-def _items(connection: wire.Connection) -> Iterator[Event]:
-    """What comes over a connection until the other side says that no more does. Raises what it says, Unreachable."""
-    while True:
-        kind, payload = connection.receive()
+def _items(stream: Stream, ask: Callable[[], object]) -> Iterator[Event]:
+    """What comes until the other side says that no more does. Raises what it says."""
+    for kind, _, payload in stream.frames(ask):
+        message = stream.connection.message(kind, payload)
         if kind == protocol.DATA:
-            event: Event = connection.message(kind, payload)
+            event: Event = message
             yield event
-        elif kind == protocol.RESPONSE:
-            answer: Answer = connection.message(kind, payload)
-            if "error" in answer:
-                raise rebuild(answer["error"])
+        else:
+            calls.checked(message)
             return
-
-
-def _of_session(connection: wire.Connection) -> Iterator[Event]:
-    """The events of a session until it ends. Raises DaemonDied, Lost."""
-    try:
-        yield from _items(connection)
-    except Lost:
-        raise
-    except Unreachable as error:
-        if error.answered:
-            raise
-        raise DaemonDied(f"the daemon of {connection.welcome.get('name')} died") from None
 
 
 def _last(name: str, ended: Ended, since: int | None) -> Iterator[Event]:
@@ -182,7 +158,7 @@ class _Following:
         number = None if since is None else since.get(str((records.readable(name) or {}).get("id")), 0)
         connection = wire.connect(name, timeout=1.0)
         try:
-            connection.send(_request(number))
+            connection.send(wire.greeting("request") + _request(number))
             find.welcomed(connection, name)
         except SeshError:
             connection.close()
@@ -199,22 +175,22 @@ class _Following:
 
     def turn(self) -> Iterator[Event]:
         """Waits for something to come, and yields the events of it."""
-        ready = self._poll.poll(None if self._watch >= 0 else _SCAN_INTERVAL * 1000)
+        ready = [descriptor for descriptor, _ in self._poll.poll(None if self._watch >= 0 else _SCAN_INTERVAL * 1000)]
         wire.heard_out(ready, self._audience)
         self.due = self._watch < 0
-        for descriptor, _ in ready:
+        for descriptor in ready:
             if descriptor == self._watch:
                 os.read(descriptor, 1 << 16)
                 self.due = True
                 continue
             connection = self._connections[descriptor]
             try:
-                frames = [connection.receive(), *connection.leftovers()]
+                connection.read()
             except Unreachable:
                 self._drop(descriptor)
                 yield {"note": f"the daemon of {connection.welcome.get('name')} died"}
                 continue
-            yield from self._events(connection, frames)
+            yield from self._events(connection, connection.leftovers())
 
     def _events(self, connection: wire.Connection, frames: list[tuple[int, bytes]]) -> Iterator[Event]:
         for kind, payload in frames:
@@ -225,9 +201,7 @@ class _Following:
                     yield event
             elif kind == protocol.RESPONSE:
                 self._drop(connection.inbound)
-                answer: Answer = connection.message(kind, payload)
-                if "error" in answer:
-                    raise rebuild(answer["error"])
+                calls.checked(connection.message(kind, payload))
                 return
 
     def _drop(self, descriptor: int) -> None:
@@ -246,45 +220,23 @@ def follow_all(target: Target) -> Iterator[Event]:
                 item.pop("id", None)
                 yield item
         return
-    from sesh.remote import eventlog
-
-    through = target.open()
-    eventlog.log("connect", host=target.host, session=None)
-    try:
-        yield from _all_there(target, through)
-    finally:
-        eventlog.log("disconnect", host=target.host, session=None, reason="closed")
-
-
-def _all_there(target: HostTarget, through: Link) -> Iterator[Event]:
-    """The same for a host, with links in the place of those that are lost."""
-    from sesh.reach import links
-    from sesh.remote import eventlog
-
-    host, caller, backoff = target.host, target.caller, Backoff()
     words: dict[str, Any] = {}
-    while True:
+
+    def ask() -> None:
+        asked = wire.asking("op", _EVENTS, calls.encoded(words), op=all_events.wire_name, asks=False, answers=[])
+        stream.connection.send(asked)
+
+    with target.open_events() as stream:
+        stream.audience = target.caller.audience
         try:
-            with through:
-                through.audience = caller.audience
-                for item in _streamed(through, words):
-                    if "begun" in item:
-                        words = {"since": words.get("since", {}), "begun": item["begun"]}
-                        continue
-                    _note(words.get("since", {}), item.pop("id", None), item)
-                    yield item
-            return
-        except Lost:
-            eventlog.log("disconnect", host=host, session=None, reason="lost")
-            lost_at = time.monotonic()
-            caller.note(f"lost the link to @{host}; reconnecting")
-        except Unreachable as error:
-            if error.answered:
-                raise
-            raise Unreachable(f"sesh on @{host} ended, and with it the events") from None
-        through = links.reopened(caller, target.destination, backoff)
-        eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
-        caller.note(f"reconnected to @{host}")
+            for item in _items(stream, ask):
+                if "begun" in item:
+                    words = {"since": words.get("since", {}), "begun": item["begun"]}
+                    continue
+                _note(words.get("since", {}), item.pop("id", None), item)
+                yield item
+        except DaemonDied:
+            raise Unreachable(f"sesh on @{target.host} ended, and with it the events") from None
 
 
 def _note(since: dict[str, int], session_id: str | None, event: Event) -> None:
@@ -295,14 +247,6 @@ def _note(since: dict[str, int], session_id: str | None, event: Event) -> None:
         since.pop(session_id, None)
     elif event.get("seq") is not None:
         since[session_id] = event["seq"]
-
-
-def _streamed(through: Link, words: dict[str, Any]) -> Iterator[Event]:
-    """The items of the other side's `all_events`. Raises Lost if it is the link that ends."""
-    through.keepalive = Keepalive(enabled=True)
-    calls.check_version(through)
-    through.send(wire.asking("op", _EVENTS, calls.encoded(words), op=all_events.wire_name, asks=False, answers=[]))
-    yield from _items(through)
 
 
 # -- the log of what happened with remotes

@@ -122,7 +122,7 @@ class SessionIndex:
     def _drain(self) -> None:
         """Drops what the sessions here have sent, and the connections to those that have ended."""
         self._stirred = False
-        if self._watch >= 0 and wire.ready(self._watch, select.POLLIN, 0.0):
+        if self._watch >= 0 and wire.polled([(self._watch, select.POLLIN)], 0.0):
             os.read(self._watch, _BLOCK)
         for descriptor in [each for each in self._ears if not _drained(each)]:
             self._ears.pop(descriptor)[1].close()

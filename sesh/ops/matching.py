@@ -208,7 +208,7 @@ def _receive(opened: socket.socket, size: int, deadline: float | None) -> bytes:
 
 
 def _wait(opened: socket.socket, events: int, deadline: float | None) -> None:
-    if not wire.ready(opened.fileno(), events, deadline):
+    if not wire.polled([(opened.fileno(), events)], deadline):
         raise TimedOut("timed out")
 
 

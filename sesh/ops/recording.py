@@ -12,22 +12,21 @@ import select
 import time
 
 from sesh import protocol, wire
-from sesh.errors import Ended, Lost, NotFound, TimedOut, Unreachable, rebuild
-from sesh.reach import find
+from sesh.errors import Ended, NotFound, Unreachable
+from sesh.reach import calls, find
+from sesh.reach.stream import READY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from sesh.reach.caller import Caller
-    from sesh.reach.route import Route
-    from sesh.schema import Answer
+    from sesh.reach.stream import Stream, Watched
+    from sesh.reach.target import Target
+    from sesh.schema import Answer, Event, Welcome
 
 _WAIT, _SUMMARY, _EVENTS = 1, 2, 3
 _ANSWER_TIMEOUT = 10.0
-_KEEPALIVE_INTERVAL = 5.0
-"""Seconds after which a link is read although nothing came: reading it asks for a sign of life."""
 
 
 class Cast:
@@ -73,22 +72,16 @@ class Cast:
 
 
 class Recording:
-    """A session on its way into a cast: one connection brings its output, another its changes of size.
+    """A session on its way into a cast: a stream brings its output, another connection its changes of size.
 
-    A context manager that closes both. Raises NotFound.
+    A context manager that closes the latter. Raises NotFound.
     """
 
-    def __init__(self, caller: Caller, route: Route, name: str) -> None:
-        self._caller, self._route, self._name = caller, route, name
-        self._output = route.connect(name)
-        try:
-            self._events: wire.Connection | None = self._another()
-        except BaseException:
-            self._output.close()
-            raise
-        self._position = self._start = 0
-        self.skipped = 0
-        """Bytes that came faster than they were read."""
+    def __init__(self, target: Target, stream: Stream) -> None:
+        self._target, self._stream = target, stream
+        self._events: wire.Connection | None = target.connect(stream.name)
+        self._asked = False
+        self._start = 0
         self.code: int | None = None
         """The session's exit code, once it has ended."""
 
@@ -96,69 +89,60 @@ class Recording:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._output.close()
         if self._events is not None:
             self._events.close()
-
-    def _another(self) -> wire.Connection:
-        """A further connection to the session."""
-        if self._route.host is None:
-            return find.required(self._name)
-        from sesh.reach import links
-
-        return links.to_session(self._caller, self._route.host, self._name, passing=True)
 
     def begin(self, cast: Cast, *, since_start: bool) -> None:
         """Asks for everything, and writes the header. Output is asked for first, so that none is missing."""
         deadline = time.monotonic() + _ANSWER_TIMEOUT
-        self._ask_output({} if since_start else {"from": "head"})
-        self._position = self._start = int(self._output.welcome.get("position") or 0)
-        events = self._events
+        self._asked, events = True, self._events
+        self._start = int(self._ask_output({} if since_start else {"from": "head"}).get("position") or 0)
         assert events is not None  # noqa: S101 (only reconnecting may lose it)
         events.send(wire.greeting("request") + wire.asking("summary", _SUMMARY), deadline)
         events.expect_welcome(deadline)
         summary = find.described(events.answer(_SUMMARY, deadline)[0])
         command, columns, rows = summary.get("command") or ["sh"], summary.get("columns"), summary.get("rows")
-        cast.header(self._name, int(columns or 80), int(rows or 24), str(command[0]))
-        if since_start:
-            self._position = -1  # as far back as there is anything
-        else:
+        cast.header(self._stream.name, int(columns or 80), int(rows or 24), str(command[0]))
+        if not since_start:
+            self._stream.position = self._start
             answer, picture = events.request("screen", deadline=deadline, format="ansi")
             if answer.get("alternate") is True:  # what a full-screen program changes means nothing without it
                 cast.output(b"\x1b[?1049h\x1b[H\x1b[2J" + b"\r\n".join(picture.split(b"\n")))
         events.send(wire.asking("events", _EVENTS), deadline)
 
-    def _ask_output(self, start: dict[str, Any]) -> None:
+    def _ask_output(self, start: dict[str, Any]) -> Welcome:
         """Asks for the output from there on, and for a report of the end."""
-        deadline = time.monotonic() + _ANSWER_TIMEOUT
-        self._output.send(wire.greeting("request") + wire.asking("wait", _WAIT, follow=True, **start), deadline)
-        find.welcomed(self._output, self._name)
+        return self._stream.greet(wire.asking("wait", _WAIT, follow=True, **start))
 
     def follow(self, cast: Cast) -> None:
-        """Writes what comes until the session has ended, over as many links as it takes. Raises Unreachable."""
-        broken = False
-        while True:
-            try:
-                if broken:
-                    self._reconnect()
-                    broken = False
-                self._read(cast)
-                return
-            except Lost:
-                broken = True
-            except Ended as ended:
-                self._finish(cast, ended)
-                return
+        """Writes what comes until the session has ended, over as many links as it takes. Raises DaemonDied."""
+        try:
+            for kind, number, data in self._stream.frames(self._ask, others=self._others):
+                if kind == READY:
+                    self._take_events(cast)
+                elif kind == protocol.OUTPUT:
+                    self._take_output(cast, number, data)
+                elif kind == protocol.RESPONSE:
+                    answer: Answer = calls.checked(self._stream.connection.message(kind, data))
+                    if answer.get("id") == _WAIT:
+                        self._end(cast, answer.get("exit_code"))
+                        return
+        except Ended as ended:  # while the link was down: what is kept of its output comes at once
+            self._take_output(cast, *self._stream.rest(ended))
+            self._end(cast, ended.result.get("exit_code"))
 
-    def _reconnect(self) -> None:
-        """Goes on over another link. Raises Ended, and Lost if that one does not last either."""
+    def _ask(self) -> None:
+        """Asks again, over another link."""
+        if self._asked:
+            self._asked = False
+            return
+        position = self._stream.position
+        self._ask_output({} if position is None else {"from": position})
         if self._events is not None:
             self._events.close()
         self._events = None
-        self._output = self._route.reconnect(self._output, self._position)
-        self._ask_output({"from": self._position})
         try:
-            events = self._another()
+            events = self._target.connect(self._stream.name)
         except (NotFound, Unreachable):
             return  # it has ended since, or the link is lost: the first connection tells
         try:
@@ -168,68 +152,31 @@ class Recording:
             return
         self._events = events
 
-    def _read(self, cast: Cast) -> None:
-        """Writes what comes over both connections. Raises Lost."""
-        poll = select.poll()
-        ends = {each.inbound: each for each in (self._output, self._events) if each is not None}
-        for descriptor in ends:
-            poll.register(descriptor, select.POLLIN)
-        for connection in ends.values():
-            if self._take(cast, connection, connection.leftovers()):
-                return
-        while True:
-            timeout = None if self._route.host is None else _KEEPALIVE_INTERVAL * 1000
-            ready = [descriptor for descriptor, _ in poll.poll(timeout)]
-            for descriptor in ready or [self._output.inbound]:
-                connection = ends[descriptor]
-                try:
-                    frames = [connection.receive(None if ready else time.monotonic()), *connection.leftovers()]
-                except TimedOut:
-                    continue
-                except Unreachable:
-                    if connection is self._output:
-                        raise
-                    poll.unregister(descriptor)  # no more changes of size, and the rest goes on
-                    continue
-                if self._take(cast, connection, frames):
-                    return
+    def _others(self) -> Watched:
+        return [(self._events.inbound, select.POLLIN)] if self._events is not None else [], True
 
-    def _take(self, cast: Cast, connection: wire.Connection, frames: list[tuple[int, bytes]]) -> bool:
-        """Writes what frames bring; whether the session has ended."""
-        for kind, payload in frames:
-            if kind == protocol.OUTPUT:
-                self._take_output(cast, *protocol.split_number(payload))
-            elif kind == protocol.DATA and connection is self._events:
-                event = connection.message(kind, payload)
+    def _take_events(self, cast: Cast) -> None:
+        """Writes the changes of size that have come."""
+        events = self._events
+        assert events is not None  # noqa: S101 (it was polled)
+        try:
+            events.read()
+        except Unreachable:
+            events.close()
+            self._events = None  # no more changes of size, and the rest goes on
+            return
+        for kind, payload in events.leftovers():
+            if kind == protocol.DATA:
+                event: Event = events.message(kind, payload)
                 if event.get("event") == "resized" and "columns" in event and "rows" in event:
                     cast.resized(int(event["columns"]), int(event["rows"]))
-            elif kind == protocol.RESPONSE and connection is self._output:
-                answer: Answer = connection.message(kind, payload)
-                if "error" in answer:
-                    raise rebuild(answer["error"])
-                if answer.get("id") == _WAIT:
-                    self._end(cast, answer.get("exit_code"))
-                    return True
-        return False
 
     def _end(self, cast: Cast, code: object) -> None:
         self.code = code if isinstance(code, int) else None
         cast.ended(self.code)
 
-    def _finish(self, cast: Cast, ended: Ended) -> None:
-        """The session has ended while the link was down: what is kept of its output comes at once."""
-        position = ended.result.get("position")
-        if isinstance(position, int) and ended.output:
-            self._take_output(cast, position - len(ended.output), ended.output)
-        self._end(cast, ended.result.get("exit_code"))
-
     def _take_output(self, cast: Cast, position: int, data: bytes) -> None:
-        """Output: what was printed before the recording began has no time of its own; nothing comes twice."""
-        if self._position >= 0:
-            self.skipped += max(0, position - self._position)
-            data = data[max(0, self._position - position) :]
-            position = max(position, self._position)
-        self._position = position + len(data)
+        """Output: what was printed before the recording began has no time of its own."""
         before = max(0, min(len(data), self._start - position))
         if before:
             cast.output(data[:before], now=False)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 
-from sesh import wire, wording
+from sesh import wording
 from sesh.errors import Refused, UsageError
 from sesh.keynames import bytes_of, is_cursor
 from sesh.names import printable
 from sesh.protocol import CHUNK
-from sesh.reach import find
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sesh.reach.route import Route
+    from sesh.reach.stream import Stream
     from sesh.reach.target import Target
     from sesh.wire import Connection
 
@@ -41,7 +40,8 @@ def type_into(
     for key in (*before, *after):
         bytes_of(key)  # a wrong one is reported before anything is typed
     sent, position = 0, None
-    with target.route(name) as route, _connected(route, name) as connection:
+    with target.open_stream(name) as stream:
+        connection = _greeted(stream)
         first, last = _keys(connection, before, after)
         for chunk in _chunks(first, text, last):
             answer, _ = connection.request("send", chunk, _soon(), more=position is not None)
@@ -73,11 +73,8 @@ def type_if_waiting(
         whole += piece
         if len(whole) > _LONGEST_ANSWER:
             raise UsageError(f"an answer has at most {_LONGEST_ANSWER:,} bytes, as it is typed in one step")
-    with (
-        matching.Pattern(pattern) as expression,
-        target.route(name) as route,
-        _connected(route, name) as connection,
-    ):
+    with matching.Pattern(pattern) as expression, target.open_stream(name) as stream:
+        connection = _greeted(stream)
         _check_answers(connection, name)
         first, last = _keys(connection, before, after)
         data, words = first + bytes(whole) + last, {}
@@ -93,7 +90,8 @@ def type_if_waiting(
 
 def hides(target: Target, name: str, since: str, question: str) -> bool:
     """Whether the terminal shows nothing of what is typed in answer, as of a password. Raises as `answer`."""
-    with target.route(name) as route, _connected(route, name) as connection:
+    with target.open_stream(name) as stream:
+        connection = _greeted(stream)
         _check_answers(connection, name)
         asked = connection.request("answer", deadline=_soon(), since=since, question=question, probe=True)[0]
         return asked.get("hides") is True
@@ -106,22 +104,17 @@ def answer(target: Target, name: str, text: str, since: str, question: str, *, s
     else by now. `single`: it is a key that was pressed alone, and no answer to what hides what is typed.
     Raises NotFound, Refused, Busy.
     """
-    with target.route(name) as route, _connected(route, name) as connection:
+    with target.open_stream(name) as stream:
+        connection = _greeted(stream)
         _check_answers(connection, name)
         asked = {"since": since, "question": question}
         connection.request("answer", text.encode(), _soon(), **asked, whole=True, single=single)
 
 
-def _connected(route: Route, name: str) -> Connection:
-    """A connection to a session that takes requests."""
-    connection = route.connect(name)
-    try:
-        connection.send(wire.greeting("request"), _soon())
-        find.welcomed(connection, name)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+def _greeted(stream: Stream) -> Connection:
+    """The connection to a session that takes requests."""
+    stream.greet(until=_soon())
+    return stream.connection
 
 
 def _check_answers(connection: Connection, name: str) -> None:

@@ -11,7 +11,6 @@ from sesh.errors import (
     Ended,
     ExitCode,
     InternalError,
-    Interrupted,
     Lost,
     NotFound,
     SeshError,
@@ -26,17 +25,15 @@ from sesh.reach.op import op
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
     from typing import Any
 
     from sesh.reach.caller import Caller
-    from sesh.reach.interrupts import Interrupts
-    from sesh.reach.route import Route
+    from sesh.reach.stream import Stream
     from sesh.schema import Answer, Command, CommandOutput, RunFacts
+    from sesh.stop import Stop
 
     Ran = tuple[RunFacts, bytes]
     """A daemon's account of a command, and its output."""
-    InterruptedBy = Callable[[Callable[[], None]], AbstractContextManager[object]]
 
 _GRACE, _FAR_GRACE = 0.5, 1.0
 """Seconds by which a daemon here, and one on a host, may be late to say that the time is up."""
@@ -80,55 +77,47 @@ class RunErrors:
 
 
 def run(
-    route: Route,
-    name: str,
+    stream: Stream,
     words: Sequence[str],
     timeout: float | None = None,
     *,
+    stop: Stop,
     wait: bool = True,
     live: LiveOutput | None = None,
-    interrupted_by: InterruptedBy | None = None,
 ) -> Ran:
     """Has a session's shell run a command: the daemon's account of it, and its output.
 
     `words`: a single one is shell source, several are quoted. `timeout`: seconds, after which the command goes on
     alone. `wait`: False to return when it has begun. `live`: gets the output as it comes; what it has got is left out
-    of the result. `interrupted_by`: given what interrupts the command, the context manager in which it is waited for
-    (see `CtrlC`).
+    of the result. `stop`: interrupts the command.
 
-    A route that reconnects gives the command again over another link, and it is still run but once. The account of one
-    that ended with its session while the link was down has `output_lost`. Raises Busy, NotFound; all that keeps it from
-    being run has the exit code 125, and 255 where it may have run, as when its exit code is lost.
+    To a host the command is given again over another link, and it is still run but once. The account of one that ended
+    with its session while the link was down has `output_lost`. Raises Busy; all that keeps it from being run has the
+    exit code 125, and 255 where it may have run, as when its exit code is lost.
     """
-    request = _Request(words, timeout, wait=wait, repeatable=route.reconnects, live=live)
-    if route.deadline is not None:
-        request.deadline = route.deadline
+    name = stream.name
+    request = _Request(words, timeout, wait=wait, repeatable=stream.host is not None, live=live)
+    if stream.deadline is not None:
+        request.deadline = stream.deadline
     with RunErrors():
-        connection = route.connect(name)
         try:
             while True:
-                with connection:
-                    try:
-                        request.send(connection, name)
-                        with RunErrors(asked=True):
-                            return _answered(connection, request.deadline, live, interrupted_by)
-                    except Lost:
-                        request.lost = True
-                        connection = route.reconnect(connection, 0)
+                try:
+                    request.send(stream)
+                    with RunErrors(asked=True):
+                        return _answered(stream.connection, request.deadline, live, stop)
+                except Lost:
+                    request.lost = True
+                    stream.reconnect()
         except Ended as ended:
             return request.ended(name, ended)
         except (TimedOut, Unreachable) as error:
             if error.answered:
                 raise
-            raise request.failed(connection, name, error) from None
+            raise request.failed(stream.connection, name, error) from None
 
 
-def _answered(
-    connection: wire.Connection,
-    deadline: float | None,
-    live: LiveOutput | None,
-    interrupted_by: InterruptedBy | None,
-) -> Ran:
+def _answered(connection: wire.Connection, deadline: float | None, live: LiveOutput | None, stop: Stop) -> Ran:
     """Waits for the answer, and interrupts the command meanwhile if that is wanted."""
     grace = _FAR_GRACE if connection.far else _GRACE
 
@@ -152,42 +141,8 @@ def _answered(
         account: RunFacts = facts  # type: ignore[assignment]  # which has them
         return account, output
 
-    if interrupted_by is None:
+    with stop.by(interrupt):
         return answer(grace)
-    with interrupted_by(interrupt):
-        return answer(grace)
-
-
-class CtrlC:
-    """Ctrl-C interrupts the command, a third one in a row stops the wait: it raises Interrupted.
-
-    Called with what interrupts the command, it is a context manager, once for each connection.
-    """
-
-    def __init__(self, interrupts: Interrupts) -> None:
-        self._interrupts = interrupts
-        self._interrupt: Callable[[], None] | None = None
-
-    def __call__(self, interrupt: Callable[[], None]) -> CtrlC:
-        self._interrupt = interrupt
-        return self
-
-    def __enter__(self) -> None:
-        self._interrupts.heard()
-        self._interrupts.away = self._pressed
-        if self._interrupts.taken() and self._interrupt is not None:
-            self._interrupt()  # it was pressed before the command was there
-
-    def __exit__(self, *_: object) -> None:
-        self._interrupts.away = self._stop  # a lost link is waited for no longer than the person wants
-
-    def _pressed(self, _number: int) -> None:
-        self._interrupts.pressed(time.monotonic())
-        if self._interrupt is not None:
-            self._interrupt()
-
-    def _stop(self, _number: int) -> None:
-        raise Interrupted(self._interrupts.left)
 
 
 class LiveOutput:
@@ -235,26 +190,24 @@ class _Request:
         """Whether a link was lost that it was sent over."""
         self._sent, self._live = False, live
 
-    def send(self, connection: wire.Connection, name: str) -> None:
+    def send(self, stream: Stream) -> None:
         """Sends it, the time that is left with it. Raises InternalError where it would be run a second time."""
         left = None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
         since = None if self._live is None else self._live.position
         asked = wire.asking("run", _RUN, self._data, timeout=left, since=since, **self._words)
-        if connection.far and not self._sent:
+        if stream.host is not None and not self._sent:
             self._sent = True
-            connection.send(wire.greeting("request") + asked)
-            find.welcomed(connection, name, self.deadline)
+            stream.greet(asked, self.deadline)
             return
-        connection.send(wire.greeting("request"))
-        can = find.welcomed(connection, name, self.deadline).get("can") or ()
+        can = stream.greet(until=self.deadline).get("can") or ()
         if self._sent and "rejoin" not in can:
             raise InternalError(
                 "the link and the command's exit code were lost",
-                hint=f"to see what it did: $sesh --logs {name}",
+                hint=f"to see what it did: $sesh --logs {stream.name}",
                 exit_code=ExitCode.UNKNOWN,
             )
         self._sent = True
-        connection.send(asked)
+        stream.connection.send(asked)
 
     def failed(self, connection: wire.Connection, name: str, error: TimedOut | Unreachable) -> SeshError:
         """What to raise where the daemon, or the link to it, says nothing more: whether the command may have run."""

@@ -7,19 +7,16 @@ import os
 from sesh import gate, paths, protocol, wire, wording
 from sesh.errors import (
     Ended,
-    Lost,
     NotFound,
     ProtocolError,
     Refused,
-    Silent,
     TimedOut,
     Unreachable,
     UsageError,
-    rebuild,
 )
 from sesh.names import printable
 from sesh.protocol import parse
-from sesh.reach import find
+from sesh.reach import calls, find
 from sesh.reach.op import op
 from sesh.store import listing, records
 
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.reach.caller import Caller
-    from sesh.reach.route import Route
+    from sesh.reach.stream import Stream
     from sesh.reach.target import Target
     from sesh.schema import Answer, Overview, Picture, ScreenText, Status, Summary
     from sesh.vt.lines import Line, LineReader
@@ -163,88 +160,84 @@ class Follower:
     """
 
     def __init__(
-        self, count: int, *, ansi: bool, write: Callable[[list[str]], None], skipped: Callable[[int], None]
+        self,
+        stream: Stream,
+        count: int,
+        *,
+        ansi: bool,
+        write: Callable[[list[str]], None],
+        skipped: Callable[[int], None],
     ) -> None:
-        self.connected = False
-        """Whether the session was there."""
-        self._count, self._ansi, self._write, self._skipped = count, ansi, write, skipped
+        self._stream, self._count, self._ansi, self._write, self._skipped = stream, count, ansi, write, skipped
         self._lines: LineReader | None = None
+        self._early: list[tuple[int, bytes]] = []
+        """Output that came before the last lines."""
+        self._held = 0
+        self._carried = bytearray()
 
-    def follow(self, route: Route, name: str) -> None:
-        """Follows the session. Raises NotFound if there is none, Unreachable if its daemon dies."""
-        connection = route.connect(name)
-        self.connected = True
-        while True:
-            connection.audience = route.audience
-            try:
-                with connection:
-                    self._read(connection, name)
-                return
-            except Lost:
-                pass
-            except Silent:
-                raise
-            except Unreachable:
-                raise Unreachable(f"the daemon of {name} died") from None
-            try:
-                connection = route.reconnect(connection, self._lines.position if self._lines is not None else 0)
-            except Ended as ended:
-                self._finish(ended)
-                return
+    def follow(self) -> None:
+        """Follows the session. Raises DaemonDied."""
+        try:
+            self._read()
+        except Ended as ended:
+            self._finish(ended)
 
-    def _read(self, connection: wire.Connection, name: str) -> None:
-        """Reads until the session ends. Bytes are asked for before lines, so that none is missing between the two."""
+    def _read(self) -> None:
+        """Reads until the session ends."""
+        over = False
+        for kind, position, data in self._stream.frames(self._ask):
+            if kind == protocol.OUTPUT:
+                self._output(position, data)
+            elif kind == protocol.DATA:
+                gate.carry(self._carried, data)
+            elif kind == protocol.RESPONSE:
+                answer: Answer = calls.checked(self._stream.connection.message(kind, data))
+                if answer.get("id") == _LOGS:
+                    text = gate.lines(bytes(self._carried), far=self._stream.connection.far)
+                    lines = text.removesuffix("\n").split("\n")
+                    if over:
+                        self._write_last(lines if answer.get("lines") else [])
+                        return
+                    self._lines = self._begin(answer, lines if text else [])
+                    for early in self._early:
+                        self._take(self._lines, *early)
+                elif self._lines is not None:
+                    self._take_rest(self._lines)
+                    return
+                else:  # it had ended before it was asked: its lines hold all that the bytes say
+                    over = True
+
+    def _ask(self) -> None:
+        """Asks for bytes before lines, so that none is missing between the two."""
+        self._early, self._held, self._carried = [], 0, bytearray()
         words: dict[str, Any] = {"follow": True, "from": "head" if self._lines is None else self._lines.position}
         asked = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
             asked += wire.asking("logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, end=True)
-        connection.send(wire.greeting("request") + asked)
-        find.welcomed(connection, name)
-        early: list[tuple[int, bytes]] = []
-        carried, held = bytearray(), 0
-        while True:
-            kind, payload = connection.receive()
-            if kind == protocol.OUTPUT:
-                position, data = protocol.split_number(payload)
-                if self._lines is None:
-                    early.append((position, data))
-                    held += len(data)
-                    if held > gate.LARGEST:
-                        raise gate.malformed("OUTPUT", "came instead of the last lines")
-                else:
-                    self._take(self._lines, position, data)
-            elif kind == protocol.DATA:
-                gate.carry(carried, payload)
-            elif kind == protocol.RESPONSE:
-                answer: Answer = connection.message(kind, payload)
-                if "error" in answer:
-                    raise rebuild(answer["error"])
-                if answer.get("id") == _WAIT and self._lines is not None:
-                    self._take_rest(self._lines)
-                    return
-                if answer.get("id") == _LOGS:
-                    self._lines = self._begin(answer, gate.lines(bytes(carried), far=connection.far))
-                    for position, data in early:
-                        self._take(self._lines, position, data)
-                    early.clear()
-                elif self._lines is None:  # it had ended before it was asked: its lines hold all that the bytes say
-                    self._drain(connection)
-                    return
+        self._stream.greet(asked)
+
+    def _output(self, position: int, data: bytes) -> None:
+        if self._lines is not None:
+            self._take(self._lines, position, data)
+            return
+        self._early.append((position, data))
+        self._held += len(data)
+        if self._held > gate.LARGEST:
+            raise gate.malformed("OUTPUT", "came instead of the last lines")
 
     def _finish(self, ended: Ended) -> None:
         """Writes what is kept of the output of a session that ended while the link was down."""
-        position = ended.result.get("position")
-        if self._lines is not None and isinstance(position, int):
-            self._take(self._lines, position - len(ended.output), ended.output)
+        position, data = self._stream.rest(ended)
+        if self._lines is not None:
+            self._take(self._lines, position, data)
             self._take_rest(self._lines)
 
-    def _begin(self, answer: Answer, text: str) -> LineReader:
+    def _begin(self, answer: Answer, lines: list[str]) -> LineReader:
         """Writes the lines that are there. The last one, if the cursor stands on it, is yet to be finished."""
         if not answer.keys() >= _FOLLOWED:
             raise ProtocolError("this session's daemon is too old for -f; omit it, or reload the session")
         from sesh.vt.lines import LineReader
 
-        lines = text.removesuffix("\n").split("\n") if text else []
         unfinished = lines.pop() if answer["open"] and lines else ""
         self._write_last([*lines, *[""] * int(answer["blank"])])
         column = int(answer["column"]) if unfinished else 0
@@ -252,12 +245,6 @@ class Follower:
         reader.alternate = bool(answer["alternate"])
         reader.resume(str(answer["unfinished"]).encode("latin-1"))
         return reader
-
-    def _drain(self, connection: wire.Connection) -> None:
-        """Writes the lines of a session that has ended."""
-        answer, data = connection.answer(_LOGS)
-        text = gate.lines(data, far=connection.far)
-        self._write_last(text.removesuffix("\n").split("\n") if answer.get("lines") else [])
 
     def _write_last(self, lines: list[str]) -> None:
         if self._count and lines:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 from sesh import protocol, wire
-from sesh.errors import Ended, LoginRefused, Lost, Refused, SeshError, Silent, TimedOut, Unreachable, rebuild
+from sesh.errors import Ended, Refused, SeshError, TimedOut
 from sesh.ops.matching import Pattern
-from sesh.reach import find
+from sesh.reach import calls, find
 from sesh.reach.op import op
+from sesh.reach.stream import LATE, DaemonDied
 from sesh.store import results
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sesh.reach.caller import Caller
-    from sesh.reach.route import Route
+    from sesh.reach.stream import Stream
     from sesh.reach.target import Target
     from sesh.schema import Answer, Condition
     from sesh.vt.lines import LineReader
@@ -28,10 +29,6 @@ _WAIT = 9
 """The number of the request; those before it are other ones."""
 
 
-class DaemonDied(Unreachable):
-    """The daemon of a followed session died, or its session ended just before it could answer."""
-
-
 class _Match(Exception):
     """The pattern matched `text`; `position` is behind the line, or the part of it, that it stands on."""
 
@@ -40,9 +37,8 @@ class _Match(Exception):
         self.text, self.position = text, position
 
 
-def met(  # noqa: PLR0913 (so many conditions)
-    route: Route,
-    name: str,
+def met(
+    stream: Stream,
     *,
     exit_: bool = False,
     prompt: bool = False,
@@ -56,22 +52,20 @@ def met(  # noqa: PLR0913 (so many conditions)
 
     Without a condition it waits for the end. `waiting`: for a person; what it asks is the `match`. `idle`: seconds
     without output. `pattern`: what a line matches. `begin`: the position from which output counts, `sent` for that of
-    the last `--send`, `start` for all that is kept. `limit`: seconds. Raises NotFound, TimedOut, Refused if the session
-    ends and that was not a condition, DaemonDied.
+    the last `--send`, `start` for all that is kept. `limit`: seconds. Raises TimedOut, Refused if the session ends and
+    that was not a condition, DaemonDied.
     """
     exit_ = exit_ or not (prompt or waiting or idle is not None or pattern is not None)
     search = Pattern(pattern) if pattern is not None else None
-    connection = route.connect(name)
-    deadline = route.deadline if route.deadline is not None or limit is None else time.monotonic() + limit
+    name = stream.name
+    deadline = stream.deadline if stream.deadline is not None or limit is None else time.monotonic() + limit
     words = {"exit": True, "prompt": prompt or None, "waiting": waiting or None, "idle": idle, "timeout": limit}
     try:
         with search or Pattern(""):
-            answer = _answered(route, connection, _Wait(name, search, begin, deadline), words)
+            answer = _Wait(stream, search, begin, deadline, words).answer()
     except _Match as match:
         return {"met": "for", "match": match.text, "exit_code": None, "position": match.position}
-    except (Silent, LoginRefused):
-        raise
-    except Unreachable:
+    except DaemonDied:
         raise DaemonDied(f"the daemon of {name} died while you waited") from None
     except TimedOut as late:
         hint = late.hint or f"it goes on; wait again, or look: $sesh --screen {name}"
@@ -120,67 +114,52 @@ def _met_exit(code: int | None, position: int | None) -> Condition:
     return {"met": "exit", "match": None, "exit_code": code or 0, "position": position}
 
 
-def _answered(route: Route, connection: wire.Connection, waiting: _Wait, words: dict[str, Any]) -> Answer:
-    """The daemon's answer, over as many connections as it takes; of a session that ended meanwhile its result."""
-    while True:
-        with connection:
-            try:
-                return waiting.until(connection, words)
-            except Lost:
-                try:
-                    connection = route.reconnect(connection, waiting.position)
-                except Ended as ended:
-                    waiting.search_rest(ended)
-                    return {"exit_code": ended.result.get("exit_code"), "position": ended.result.get("position")}
-
-
 class _Wait:
     """One wait. It searches the output itself, and goes on where it was over another connection."""
 
-    def __init__(self, name: str, search: Pattern | None, begin: int | str, deadline: float | None) -> None:
-        self._name = name
+    def __init__(
+        self, stream: Stream, search: Pattern | None, begin: int | str, deadline: float | None, words: dict[str, Any]
+    ) -> None:
+        self._stream, self._words = stream, words
         self._pattern, self._begin, self._deadline = search, begin, deadline
+        self._late = None if deadline is None else deadline + _GRACE
         self._lines: LineReader | None = None
+        self._columns = 80
         self._head: int | None = None
         """Where the output stood when the wait began."""
 
-    @property
-    def position(self) -> int:
-        """Up to where the output was searched."""
-        return self._lines.position if self._lines is not None else self._head or 0
+    def answer(self) -> Answer:
+        """The daemon's answer; of a session that ended meanwhile its result. Raises _Match, TimedOut."""
+        try:
+            for kind, position, data in self._stream.frames(self._ask, until=self._late):
+                if kind == LATE:
+                    raise TimedOut("timed out")
+                if kind == protocol.OUTPUT:
+                    if self._deadline is not None and time.monotonic() > self._deadline:
+                        raise TimedOut("timed out")  # more output comes than can be searched
+                    self._search(position, data, self._columns)
+                elif kind == protocol.RESPONSE:
+                    answer: Answer = self._stream.connection.message(kind, data)
+                    if answer.get("id") == _WAIT:
+                        return calls.checked(answer)
+        except Ended as ended:
+            self._search_rest(ended)
+            return {"exit_code": ended.result.get("exit_code"), "position": ended.result.get("position")}
+        raise AssertionError  # frames come without end
 
-    def until(self, connection: wire.Connection, words: dict[str, Any]) -> Answer:
-        """The daemon's answer. Raises _Match, and TimedOut past the deadline (monotonic)."""
-        deadline = self._deadline
-        late = None if deadline is None else deadline + _GRACE
-        connection.send(wire.greeting("request"))
-        welcome = find.welcomed(connection, self._name, late)
+    def _ask(self) -> None:
+        stream, late, words = self._stream, self._late, self._words
+        welcome = stream.greet(until=late)
         if words.get("waiting") and "activity" not in (welcome.get("can") or ()):
-            raise Refused(f"{self._name} runs an older sesh", hint=f"reload it: $sesh --reload {self._name}")
-        columns = 80
+            raise Refused(f"{stream.name} runs an older sesh", hint=f"reload it: $sesh --reload {stream.name}")
         if self._pattern is not None:
-            summary, _ = connection.request("summary", deadline=late)
-            columns = int(find.described(summary).get("columns") or columns)
+            summary, _ = stream.connection.request("summary", deadline=late)
+            self._columns = int(find.described(summary).get("columns") or self._columns)
             if self._begin == "start" and self._lines is None:
-                self._search_kept(connection, late)
+                self._search_kept(stream.connection, late)
             words = {**words, "follow": True}
         words = {**words, **self._since(welcome.get("position"))}
-        connection.send(wire.asking("wait", _WAIT, **words), late)
-        while True:
-            if late is not None and time.monotonic() > late:
-                raise TimedOut("timed out")
-            kind, payload = connection.receive(late)
-            if kind == protocol.OUTPUT:
-                if deadline is not None and time.monotonic() > deadline:
-                    raise TimedOut("timed out")  # more output comes than can be searched
-                position, data = protocol.split_number(payload)
-                self._search(position, data, columns)
-            elif kind == protocol.RESPONSE:
-                answer: Answer = connection.message(kind, payload)
-                if answer.get("id") == _WAIT:
-                    if "error" in answer:
-                        raise rebuild(answer["error"])
-                    return answer
+        stream.connection.send(wire.asking("wait", _WAIT, **words), late)
 
     def _since(self, head: object) -> dict[str, Any]:
         """From where on output counts, and how much time is left; `head`: where the output stands now."""
@@ -192,11 +171,11 @@ class _Wait:
             return {**left, "from": self._lines.position, "since": self._begin}
         return {**left, "from": self._begin, "else": began}
 
-    def search_rest(self, ended: Ended) -> None:
+    def _search_rest(self, ended: Ended) -> None:
         """Searches what is kept of the output of a session that has ended. Raises _Match."""
-        position = ended.result.get("position")
-        if self._pattern is not None and isinstance(position, int) and ended.output:
-            self._search(position - len(ended.output), ended.output, 80)
+        position, data = self._stream.rest(ended)
+        if self._pattern is not None and data:
+            self._search(position, data, 80)
 
     def _search_kept(self, connection: wire.Connection, deadline: float | None) -> None:
         """Searches all lines that the session still keeps."""

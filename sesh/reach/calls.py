@@ -190,26 +190,15 @@ def heard(through: Link, deadline: float | None = None) -> Iterator[tuple[int, b
     """The frames that come, for as long as the other side is there. Raises Unknown (1) where it is not."""
     from sesh.keepalive import Keepalive
 
-    keepalive = Keepalive(enabled=True)
-    host = through.destination.host
-    lost = Unknown(
-        f"lost the link to @{host}, and its answer with it",
-        hint=f"what was asked for may have been done; see: {CALLED} @{host}",
-        exit_code=ExitCode.FAILED,
-    )
+    through.keepalive, host = Keepalive(enabled=True), through.destination.host
     while True:
         try:
-            yield through.receive(keepalive.due if deadline is None else min(deadline, keepalive.due))
-            keepalive.heard()
+            yield through.receive(deadline)
         except TimedOut:
-            now = time.monotonic()
-            if deadline is not None and now >= deadline:
-                raise silent_host(through.destination.host) from None
-            if now >= keepalive.due and not keepalive.check(now):
-                raise lost from None
-            try:
-                through.send(protocol.frame(protocol.PING), now + 1)
-            except (TimedOut, Unreachable):
-                continue  # what was said before the end is still to come, and then the end
+            raise silent_host(host) from None
         except Unreachable:
-            raise lost from None
+            raise Unknown(
+                f"lost the link to @{host}, and its answer with it",
+                hint=f"what was asked for may have been done; see: {CALLED} @{host}",
+                exit_code=ExitCode.FAILED,
+            ) from None

@@ -5,20 +5,36 @@ from __future__ import annotations
 import os
 import time
 
-from sesh.errors import Lost, NamingHost, SeshError, TimedOut, Unreachable
-from sesh.reach import calls
+from sesh.about import CALLED
+from sesh.errors import (
+    Ended,
+    ExitCode,
+    Interrupted,
+    LoginRefused,
+    Lost,
+    NamingHost,
+    ProtocolError,
+    SeshError,
+    Silent,
+    TimedOut,
+    Unreachable,
+)
+from sesh.reach import calls, find
 from sesh.reach.op import named
-from sesh.reach.route import Route
+from sesh.reach.stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
+    from sesh.keepalive import Backoff
     from sesh.reach.caller import Caller
+    from sesh.reach.cancelling import Interrupts
     from sesh.reach.op import Answer, Entered, Op, Words
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Link
+    from sesh.wire import Connection
 
 
 class Target:
@@ -41,15 +57,51 @@ class Target:
         """Carries out an op that leads to a session: its name, and a connection on which nothing was said yet."""
         return op(self.caller, *args, **kwargs)
 
-    def route(self, name: str, limit: float | None = None) -> Route:
-        """The way to the daemon of a session, for verbs that speak with it for a while: a context manager.
+    def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
+        """A connection to a session that must be there, on which nothing was said yet.
 
-        `limit`: seconds for all of it, connecting too.
+        `passing`: nobody is attached, so it does not become the session attached last. Raises as `find.required` does,
+        TimedOut past the deadline (monotonic).
         """
-        route = Route()
-        route.audience = self.caller.audience
-        route.deadline = None if limit is None else time.monotonic() + limit
-        return route
+        try:
+            return find.required(name, deadline)
+        except Silent as error:
+            if deadline is None or time.monotonic() < deadline:
+                raise
+            raise TimedOut(f"{error.message} in time; nothing was done", hint=error.hint) from None
+
+    def open_stream(self, name: str, limit: float | None = None, sleep: Callable[[float], None] = time.sleep) -> Stream:
+        """A conversation with a session's daemon; see Stream. `limit`: seconds for all of it, connecting too."""
+        deadline = None if limit is None else time.monotonic() + limit
+        return self._stream(self.connect(name, deadline), name, deadline, sleep)
+
+    def _stream(
+        self, connection: Connection, name: str, deadline: float | None, sleep: Callable[[float], None]
+    ) -> Stream:
+        return Stream(connection, name, host=self.host, again=self._again, deadline=deadline, sleep=sleep)
+
+    _again: Callable[[Stream], Connection] | None = None
+
+    def begin(
+        self,
+        op: Op[Words, Entered],
+        interrupts: Interrupts,
+        deadline: float | None,
+        /,
+        *args: Words.args,
+        **kwargs: Words.kwargs,
+    ) -> Stream:
+        """A job begun, exactly once, by an op that leads to its session.
+
+        Raises Ended (with the name in it) if it has ended meanwhile, TimedOut past the deadline (monotonic).
+        """
+        name, connection = self._begun(op, named(op, args, kwargs), interrupts, deadline)
+        return self._stream(connection, name, deadline, interrupts.sleep)
+
+    def _begun(
+        self, op: Op[..., Entered], data: dict[str, Any], _interrupts: Interrupts, _deadline: float | None
+    ) -> Entered:
+        return op(self.caller, **data)
 
     def sync(self) -> None:
         """Pushes the user's files to a host before something begins there; nothing to do here."""
@@ -118,28 +170,113 @@ class HostTarget(Target):
             raise
         return str(answer["name"]), through
 
-    def route(self, name: str, limit: float | None = None) -> Route:
-        """The way to a session there. Raises NotFound."""
-        from sesh.reach.links import RemoteRoute
+    def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
+        """A link that was led to a session there. Raises NotFound."""
         from sesh.remote.ssh.link import SESSION_TIMEOUT
 
-        deadline = None if limit is None else time.monotonic() + limit
         with NamingHost(self.host):
             through = self.open(deadline)
             left = SESSION_TIMEOUT if deadline is None else min(SESSION_TIMEOUT, deadline - time.monotonic())
             try:
-                through.open_session("connect", timeout=left, name=name, passing=True)
+                through.open_session("connect", timeout=left, name=name, passing=passing)
+            except BaseException as error:
+                through.close()
+                if isinstance(error, Lost) and deadline is not None and time.monotonic() >= deadline:
+                    raise TimedOut(f"timed out: @{self.host} did not answer in time") from None
+                raise
+        return through
+
+    def _again(self, stream: Stream) -> Connection:
+        """A link to the same session in the place of a lost one, by its id. Raises Ended, and as `Backoff.retry`."""
+        from sesh.reach import links
+
+        lost, name, host = stream.connection, stream.name, str(self.host)
+        session_id = str(lost.welcome.get("id") or lost.session_id)
+        heard = lost.keepalive.heard_at if lost.keepalive is not None else time.monotonic()
+        self.caller.note(f"lost the link to @{host}; {name} keeps running, reconnecting")
+
+        def attempt() -> Link:
+            return links.back(self.caller, name, host, session_id, stream.position or 0, heard, stream.deadline)
+
+        through = stream.backoff.retry(attempt, host, deadline=stream.deadline, sleep=stream.sleep)
+        stream.name = through.session_name
+        renamed = f"; {name} is now called {stream.name}" if stream.name != name else ""
+        self.caller.note(f"reconnected to @{host}{renamed}")
+        return through
+
+    def open_events(self) -> Stream:
+        """A link for what the host tells of all its sessions, and others in its place if it is lost."""
+        from sesh.reach import links
+        from sesh.remote import eventlog
+
+        host = str(self.host)
+
+        def again(stream: Stream) -> Link:
+            eventlog.log("disconnect", host=host, session=None, reason="lost")
+            lost_at = time.monotonic()
+            self.caller.note(f"lost the link to @{host}; reconnecting")
+            through = stream.backoff.retry(lambda: links.reopened(self.caller, self.destination), host)
+            eventlog.log("reconnect", host=host, session=None, gap=round(time.monotonic() - lost_at, 3))
+            self.caller.note(f"reconnected to @{host}")
+            calls.check_version(through)
+            return through
+
+        through = self.open()
+        calls.check_version(through)
+        return Stream(through, "", host=host, again=again)
+
+    def _begun(
+        self, op: Op[..., Entered], data: dict[str, Any], interrupts: Interrupts, deadline: float | None
+    ) -> Entered:
+        """The session bears an id that was chosen here: a link that is lost before the answer is opened again, and what
+        has begun is found again and not begun twice.
+        """
+        from sesh.keepalive import Backoff
+
+        through, session_id, backoff = self.open(deadline), os.urandom(8).hex(), Backoff()
+        while True:
+            try:
+                answer, output = calls.enter(
+                    self.caller, through, op.wire_name, data, session_id=session_id, deadline=deadline
+                )
             except Lost:
                 through.close()
-                if deadline is None or time.monotonic() < deadline:
-                    raise
-                raise TimedOut(f"timed out: @{self.host} did not answer in time") from None
-            except BaseException:
+                self.caller.note(
+                    f"lost the link to @{self.host} before the job was known to have started; reconnecting"
+                )
+                through = self._reopened(interrupts, backoff, deadline)
+                continue
+            except BaseException as error:
                 through.close()
+                if isinstance(error, ProtocolError) and not error.answered:
+                    error.exit_code = ExitCode.UNKNOWN  # it has been asked for
                 raise
-        route = RemoteRoute(self.caller, self.destination, name, through)
-        route.audience, route.deadline = self.caller.audience, deadline
-        return route
+            if "result" in answer:
+                through.close()
+                raise Ended(str(answer["name"]), answer["result"], output)
+            return str(answer["name"]), through
+
+    def _reopened(self, interrupts: Interrupts, backoff: Backoff, deadline: float | None) -> Link:
+        """A link in the place of one that was lost; Ctrl-C stops the trying."""
+        from sesh.reach import links
+
+        host = self.destination.host
+
+        def stop(_number: int) -> None:
+            raise Interrupted("the job may or may not have started", hint=f"check with: {CALLED} @{host}")
+
+        def attempt() -> Link:
+            return links.reopened(self.caller, self.destination, deadline)
+
+        before, interrupts.away = interrupts.away, stop
+        try:
+            return backoff.retry(attempt, host, deadline=deadline, sleep=interrupts.sleep)
+        except LoginRefused as refusal:
+            refusal.hint = f"the job may or may not have started; log in on a terminal: {CALLED} @{host}"
+            refusal.exit_code = ExitCode.UNKNOWN
+            raise
+        finally:
+            interrupts.away = before
 
     def log_attached(self, name: str) -> None:
         """Logs that a terminal is attached to a session there."""

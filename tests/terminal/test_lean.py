@@ -17,12 +17,12 @@ EVERY_VERB = """
 """
 SESSIONS = "gate moments paths platform reach.find store.listing store.records store.shapes wire wording"
 """The sessions of this machine, and a daemon spoken to."""
-CALLS = f"{SESSIONS} reach.calls reach.op reach.route reach.target"
+CALLS = f"{SESSIONS} reach.calls reach.op reach.stream reach.target"
 """Operations, here or on a host."""
 CREATES = "ops.create ops.enter daemon.spawn.daemonize daemon.spawn.launch daemon.spawn.main"
 ATTACHES = "cli.attach config ops.enter reach.op"
 VIEWS = f"{CALLS} cli.views ops.lookup ops.views"
-WAITS = "cli.jobs keepalive ops.enter ops.jobs reach.interrupts store.results"
+WAITS = "cli.jobs ops.enter ops.jobs reach.cancelling stop store.results"
 
 # Command line: modules of sesh beside EVERY_VERB, modules of the standard library beside STANDARD.
 VERBS = {

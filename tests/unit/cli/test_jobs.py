@@ -18,13 +18,11 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.jobs import Followed, report
 from sesh.cli.parser import split
 from sesh.errors import InternalError, Interrupted, NotFound
-from sesh.ops.jobs import Waiter
-from sesh.reach.caller import Caller
-from sesh.reach.interrupts import Interrupts
+from sesh.reach.cancelling import Interrupts
 from sesh.schema import JobResult
 from tests.support import wait_until
 from tests.support.data import job_result
-from tests.unit.ops.job_daemon import Daemon, interrupts
+from tests.unit.ops.job_daemon import Daemon, interrupts, waiting
 
 
 @pytest.fixture
@@ -51,7 +49,7 @@ def test_the_code_and_the_retained_output_come_with_the_answer(ends: tuple[wire.
         daemon.ended(3)
 
     thread = played(daemon, part)
-    with Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter:
+    with waiting(connection, interrupts(tie=False)) as waiter:
         result, retained = waiter.result(None, wanted=True)
     thread.join(10)
     assert (result["exit_code"], retained) == (3, b"one\r\ntwo")
@@ -70,7 +68,7 @@ def test_three_presses_of_ctrl_c_stop_the_waiting_and_the_job_goes_on(ends: tupl
 
     thread = played(daemon, part)
     with (
-        Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter,
+        waiting(connection, interrupts(tie=False)) as waiter,
         pytest.raises(Interrupted, match="job goes on; watch it: sesh job, end it: sesh --kill job"),
     ):
         waiter.result(None, wanted=False)
@@ -91,7 +89,7 @@ def test_what_is_pressed_before_there_is_a_job_is_told_to_it(ends: tuple[wire.Co
     with Interrupts(tie=False, left="") as noted:
         os.kill(os.getpid(), signal.SIGINT)
         thread = played(daemon, part)
-        with Waiter(connection, "job", noted, Caller()) as waiter:
+        with waiting(connection, noted) as waiter:
             assert waiter.result(None, wanted=False)[0]["exit_code"] == 130
     thread.join(10)
     assert seen == ["interrupt"]
@@ -130,7 +128,7 @@ def test_a_tied_job_is_ended_by_signals_and_its_own_code_is_waited_for(
 
     thread = played(daemon, part)
     before = signal.getsignal(number)
-    with Waiter(connection, "job", interrupts(tie=True), Caller()) as waiter:
+    with waiting(connection, interrupts(tie=True)) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 129
     thread.join(10)
     assert signal.getsignal(number) == before
@@ -145,7 +143,7 @@ def test_a_daemon_that_dies_takes_the_code_with_it(ends: tuple[wire.Connection, 
 
     played(daemon, part)
     with (
-        Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter,
+        waiting(connection, interrupts(tie=False)) as waiter,
         pytest.raises(InternalError, match="died") as raised,
     ):
         waiter.result(None, wanted=False)
@@ -160,7 +158,7 @@ def test_an_error_of_the_daemon_is_the_waiters(ends: tuple[wire.Connection, Daem
         daemon.say(protocol.RESPONSE, id=1, error={"code": "not_found", "message": "gone"})
 
     played(daemon, part)
-    with Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter, pytest.raises(NotFound, match="gone"):
+    with waiting(connection, interrupts(tie=False)) as waiter, pytest.raises(NotFound, match="gone"):
         waiter.result(None, wanted=False)
 
 
@@ -177,7 +175,7 @@ def test_followed_output_reaches_stdout_before_the_end(
         daemon.ended(0)
 
     thread = played(daemon, part)
-    with Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter:
+    with waiting(connection, interrupts(tie=False)) as waiter:
         waiter.result(Followed(lines=False), wanted=False)
     thread.join(10)
     assert capfdbinary.readouterr().out == whole.replace(b"\r\n", b"\n")
@@ -203,7 +201,7 @@ def test_a_reader_that_stops_does_not_keep_ctrl_c_from_the_job(
             os.kill(os.getpid(), signal.SIGINT)
 
         played(daemon, part)
-        with Waiter(connection, "job", interrupts(tie=False), Caller()) as waiter, pytest.raises(Interrupted):
+        with waiting(connection, interrupts(tie=False)) as waiter, pytest.raises(Interrupted):
             waiter.result(Followed(lines=False), wanted=False)
     finally:
         os.dup2(saved, 1)

@@ -18,6 +18,7 @@ from sesh.client.race import Attempts, Race
 from sesh.client.reconnect import Reconnector
 from sesh.errors import Ended, LoginRefused, NotDeployed, Refused, TimedOut, Unreachable
 from sesh.keepalive import Backoff
+from sesh.stop import Stop
 from tests.support import wait_until
 from tests.support.data import job_result
 
@@ -294,9 +295,9 @@ def test_the_other_link_is_closed_where_the_first_one_answers(monkeypatch: pytes
     late = connection()
     go, ended = threading.Event(), threading.Event()
 
-    def attempt(started: Callable[[Callable[[], None]], None]) -> wire.Connection:
-        started(ended.set)
-        go.wait(10)
+    def attempt(stop: Stop) -> wire.Connection:
+        with stop.by(ended.set):
+            go.wait(10)
         return late
 
     doubted = Doubted(monkeypatch, attempt)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sesh import protocol, wire
-from sesh.reach.interrupts import Interrupts
+from sesh.ops.jobs import Waiter
+from sesh.reach.caller import Caller
+from sesh.reach.cancelling import Interrupts
+from sesh.reach.stream import Stream
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.link import Link
 
 
 def interrupts(*, tie: bool) -> Interrupts:
@@ -14,17 +23,36 @@ def interrupts(*, tie: bool) -> Interrupts:
     return Interrupts(tie=tie, left="").__enter__()
 
 
+@contextmanager
+def waiting(
+    connection: wire.Connection, noted: Interrupts, again: Callable[[Stream], wire.Connection] | None = None
+) -> Iterator[Waiter]:
+    """A waiter over a stream of this connection; the signals are given back in the end."""
+    host = None if again is None else "box"
+    try:
+        with Stream(connection, "job", host=host, again=again) as stream:
+            yield Waiter(stream, noted, Caller())
+    finally:
+        noted.close()
+
+
+def link(inbound: int, outbound: int, command: str = "false") -> Link:
+    """A link that counts as lost where the other end is closed, if its command fails."""
+    with open(os.devnull, "rb") as nothing:
+        return Link(Destination("box"), subprocess.Popen([command]), nothing, inbound, outbound)
+
+
 class Daemon:
     """The other end of `connection`, which is the waiter's: reads requests, says what the test wants.
 
-    `facts` are what its WELCOME tells beside the protocol.
+    `far`: it is the daemon of a host, over a link. `facts` are what its WELCOME tells beside the protocol.
     """
 
-    def __init__(self, **facts: object) -> None:
+    def __init__(self, *, far: bool = False, **facts: object) -> None:
         ours, self.end = socket.socketpair()
         self.end.settimeout(10)
         descriptor = ours.detach()
-        self.connection = wire.Connection(descriptor, descriptor)
+        self.connection = (link if far else wire.Connection)(descriptor, descriptor)
         self._facts = facts
         self._decoder = protocol.Decoder()
         self._frames: list[tuple[int, bytes]] = []

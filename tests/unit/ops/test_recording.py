@@ -11,9 +11,10 @@ import pytest
 from sesh import gate, protocol
 from sesh.errors import Lost, NotFound
 from sesh.ops.recording import Cast, Recording
-from sesh.reach import find, links
+from sesh.reach import find
 from sesh.reach.caller import Caller
-from sesh.reach.route import Route
+from sesh.reach.stream import Stream
+from sesh.reach.target import Target
 
 
 class Script:
@@ -25,24 +26,29 @@ class Script:
         if parts:
             os.write(self._other, b"x")
         self.welcome: dict[str, Any] = {"position": 0}
+        self._frames: list[tuple[int, bytes]] = []
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
         """Says nothing to anybody."""
 
     def leftovers(self) -> list[tuple[int, bytes]]:
-        """Nothing came with the answer."""
-        return []
+        """What was read."""
+        frames, self._frames = self._frames, []
+        return frames
 
-    def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
+    def read(self) -> None:
         """The next part."""
         part = next(self._parts)
         if isinstance(part, Exception):
             raise part
-        return part
+        self._frames.append(part)
 
     def message(self, kind: int, payload: bytes) -> dict[str, Any]:
         """What a frame says."""
         return gate.message(kind, payload, far=True)
+
+    def ping(self) -> None:
+        """It is not silent."""
 
     def close(self) -> None:
         """Closes the pipe, once."""
@@ -51,23 +57,19 @@ class Script:
         self.inbound = self._other = -1
 
 
-class Links(Route):
-    """One connection after the other."""
+class Machine(Target):
+    """A host that can be connected to so many times for changes of size."""
 
     host = "box"
 
     def __init__(self, *connections: Any) -> None:
-        super().__init__()
-        self._connections = iter(connections)
+        super().__init__(Caller())
+        self._connections = list(connections)
 
-    def connect(self, name: str) -> Any:
-        """The first."""
-        return next(self._connections)
-
-    def reconnect(self, broken: Any, since: int) -> Any:
-        """The next."""
-        broken.close()
-        return next(self._connections)
+    def connect(self, name: str, *_: object, **__: object) -> Any:
+        if not self._connections:
+            raise NotFound(f"no session {name}")
+        return self._connections.pop()
 
 
 @pytest.mark.parametrize("cuts", [1, 2])
@@ -77,19 +79,13 @@ def test_a_session_that_ends_while_its_link_is_mended_is_recorded_to_its_end(
     """The second connection, for changes of size, found no session any more; that ended the recording as an error."""
     lost = [Script(Lost("the link is lost")) for _ in range(cuts)]
     last = Script((protocol.RESPONSE, protocol.encode({"id": 1, "exit_code": 3})))
-    sizes: list[Any] = [Script()]
-
-    def to_session(_caller: Caller, _host: str, name: str, *, passing: bool) -> Any:
-        if not sizes:
-            raise NotFound(f"no session {name}")
-        return sizes.pop()
-
-    monkeypatch.setattr(links, "to_session", to_session)
-    monkeypatch.setattr(find, "welcomed", lambda _connection, _name: None)
+    links: Iterator[Any] = iter([*lost, last])
+    monkeypatch.setattr(find, "welcomed", lambda *_: {})
     written: list[Any] = []
     cast = Cast(written.append)
     cast.header("work", 80, 24, "sh")
-    with Recording(Caller(), Links(*lost, last), "work") as recording:
+    stream = Stream(next(links), "work", host="box", again=lambda _: next(links))
+    with stream, Recording(Machine(Script(), Script()), stream) as recording:
         recording.follow(cast)
     assert recording.code == 3
     assert written[-1][1:] == ["m", "ended: 3"]

@@ -13,27 +13,20 @@ from sesh.cli.parser import split
 from sesh.cli.wait import wait
 from sesh.errors import Refused, Unreachable
 from sesh.ops.wait import ended
-from sesh.reach.route import Route
-
-
-class Ending(Route):
-    """The way to a daemon that takes a connection and ends before it has read a request."""
-
-    def connect(self, name: str) -> wire.Connection:
-        ours, theirs = socket.socketpair()
-        theirs.close()
-        descriptor = ours.detach()
-        return wire.Connection(descriptor, descriptor)
+from sesh.reach.stream import Stream
 
 
 class Machine:
-    """A machine with such a daemon, whose result is `kept`."""
+    """A machine with a daemon that takes a connection and ends before it has read a request; its result is `kept`."""
 
     def __init__(self, kept: dict[str, Any] | None) -> None:
         self.kept = kept
 
-    def route(self, name: str, limit: float | None = None) -> Route:
-        return Ending()
+    def open_stream(self, name: str, *_: object) -> Stream:
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        descriptor = ours.detach()
+        return Stream(wire.Connection(descriptor, descriptor), name)
 
     def call(self, op: object, **data: Any) -> Any:
         assert (op, data) == (ended, {"name": "job"})

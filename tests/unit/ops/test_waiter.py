@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,18 +16,15 @@ import pytest
 from sesh import keepalive, protocol, wire
 from sesh.cli import printing
 from sesh.cli.jobs import Followed
-from sesh.errors import InternalError, Interrupted, Unreachable
-from sesh.ops.jobs import Waiter
-from sesh.reach.caller import Caller
-from sesh.reach.links import RemoteRoute
-from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link
-from tests.unit.ops.job_daemon import Daemon, interrupts
+from sesh.errors import Ended, InternalError, Interrupted, Unreachable
+from sesh.reach.stream import Stream
+from tests.support.data import job_result
+from tests.unit.ops.job_daemon import Daemon, interrupts, link, waiting
 
 
 @pytest.fixture
 def links() -> Iterator[list[Daemon]]:
-    daemons = [Daemon(id="id") for _ in range(3)]
+    daemons = [Daemon(far=True, id="id") for _ in range(3)]
     yield daemons
     for daemon in daemons:
         daemon.close()
@@ -48,12 +44,12 @@ def beside(story: Callable[[], None]) -> threading.Thread:
 
 
 def test_a_followed_job_goes_on_where_it_broke(links: list[Daemon], written: list[bytes]) -> None:
-    asked: list[tuple[Any, ...]] = []
+    asked: list[int | None] = []
     requests: list[dict[str, Any]] = []
 
-    def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
-        asked.append((number, since))
-        return links[len(asked)].connection, None, b""
+    def again(stream: Stream) -> wire.Connection:
+        asked.append(stream.position)
+        return links[len(asked)].connection
 
     def story() -> None:
         requests.append(links[0].welcome())
@@ -64,20 +60,20 @@ def test_a_followed_job_goes_on_where_it_broke(links: list[Daemon], written: lis
         links[1].ended(3)
 
     thread = beside(story)
-    with Waiter(links[0].connection, "job", interrupts(tie=False), Caller(), again=again) as waiter:
+    with waiting(links[0].connection, interrupts(tie=False), again) as waiter:
         result, _ = waiter.result(Followed(lines=False), wanted=False)
     thread.join(10)
     assert result["exit_code"] == 3
     assert b"".join(written) == b"one\ntwo\n"
-    assert asked == [("id", 7)]
+    assert asked == [7]
     assert [request.get("from") for request in requests] == [None, 7]
 
 
 def test_a_job_that_ended_meanwhile_gives_what_was_missed_of_its_output(
     links: list[Daemon], written: list[bytes]
 ) -> None:
-    def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
-        return None, {"exit_code": 255, "position": 11}, b"one\r\ntwo\r\n!"
+    def again(_stream: Stream) -> wire.Connection:
+        raise Ended("job has ended", job_result(exit_code=255, position=11), b"one\r\ntwo\r\n!")
 
     def story() -> None:
         links[0].welcome()
@@ -85,18 +81,16 @@ def test_a_job_that_ended_meanwhile_gives_what_was_missed_of_its_output(
         links[0].end.shutdown(socket.SHUT_RDWR)
 
     beside(story)
-    with Waiter(links[0].connection, "job", interrupts(tie=False), Caller(), again=again) as waiter:
+    with waiting(links[0].connection, interrupts(tie=False), again) as waiter:
         result, _ = waiter.result(Followed(lines=False), wanted=False)
     assert (result["exit_code"], b"".join(written)) == (255, b"one\ntwo\n!")
 
 
 def test_a_link_that_breaks_before_the_daemon_has_answered_is_mended_too(links: list[Daemon]) -> None:
     """It used to be taken for the daemon's death: the id had not come yet."""
-    numbers: list[str] = []
 
-    def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
-        numbers.append(number)
-        return links[1].connection, None, b""
+    def again(_stream: Stream) -> wire.Connection:
+        return links[1].connection
 
     links[0].end.shutdown(socket.SHUT_RDWR)
 
@@ -105,9 +99,8 @@ def test_a_link_that_breaks_before_the_daemon_has_answered_is_mended_too(links: 
         links[1].ended(0)
 
     beside(story)
-    with Waiter(links[0].connection, "job", interrupts(tie=False), Caller(), session_id="early", again=again) as waiter:
+    with waiting(links[0].connection, interrupts(tie=False), again) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 0
-    assert numbers == ["early"]
 
 
 def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
@@ -117,8 +110,8 @@ def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
     monkeypatch.setattr(keepalive, "LOST_AFTER", 0.2)
     taken = iter(links[1:])
 
-    def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
-        return next(taken).connection, None, b""
+    def again(_stream: Stream) -> wire.Connection:
+        return next(taken).connection
 
     pings: list[int] = []
 
@@ -130,7 +123,7 @@ def test_silence_is_a_lost_link_also_before_the_daemon_has_answered(
 
     beside(story)
     began = time.monotonic()
-    with Waiter(links[0].connection, "job", interrupts(tie=False), Caller(), again=again) as waiter:
+    with waiting(links[0].connection, interrupts(tie=False), again) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 4
     assert time.monotonic() - began < 5
     assert pings == [protocol.PING, protocol.PING]
@@ -140,31 +133,53 @@ def test_a_link_given_up_for_its_silence_is_lost_even_if_its_command_then_ends_w
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its job had ended just then, which was taken for the daemon's death."""
-    inbound, outbound = os.pipe()
-    box = Destination("box")
-    with subprocess.Popen(["true"]) as process, open(os.devnull, "rb") as nothing:
-        link = Link(box, process, nothing, inbound, outbound)
-        monkeypatch.setattr("sesh.reach.links.back", lambda *_: link)
-        route = RemoteRoute(Caller(), box, "job", link, sleep=lambda _: None)
-        with route:
-            assert route.rejoin(link, "id", 0, time.monotonic() - keepalive.LOST_AFTER) == (link, None, b"")
-            with pytest.raises(InternalError, match="died"):
-                route.rejoin(link, "id", 0, time.monotonic())
+    monkeypatch.setattr(keepalive, "PING_AFTER", 0.05)
+    monkeypatch.setattr(keepalive, "LOST_AFTER", 0.1)
+    silent, speaking = Daemon(), Daemon(id="id")
+    descriptor = os.dup(silent.connection.inbound)
+
+    def again(_stream: Stream) -> wire.Connection:
+        return speaking.connection
+
+    def story() -> None:
+        speaking.welcome()
+        speaking.ended(6)
+
+    beside(story)
+    with waiting(link(descriptor, descriptor, "true"), interrupts(tie=False), again) as waiter:
+        assert waiter.result(None, wanted=False)[0]["exit_code"] == 6
+    for each in (silent, speaking):
+        each.close()
+
+
+def test_a_daemon_of_a_host_that_dies_is_no_lost_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bridge ends well."""
+    daemon = Daemon()
+    descriptor = os.dup(daemon.connection.inbound)
+    daemon.end.shutdown(socket.SHUT_RDWR)
+    with (
+        waiting(
+            link(descriptor, descriptor, "true"), interrupts(tie=False), stuck(threading.Event(), threading.Event())
+        ) as waiter,
+        pytest.raises(InternalError, match="the daemon of job on @box died"),
+    ):
+        waiter.result(None, wanted=False)
+    daemon.close()
 
 
 def test_a_daemon_of_this_machine_that_dies_is_no_lost_link(links: list[Daemon]) -> None:
     links[0].end.shutdown(socket.SHUT_RDWR)
     with (
-        Waiter(links[0].connection, "job", interrupts(tie=False), Caller()) as waiter,
+        waiting(links[0].connection, interrupts(tie=False)) as waiter,
         pytest.raises(InternalError, match="died"),
     ):
         waiter.result(None, wanted=False)
 
 
-def stuck(tie_until: threading.Event, tried: threading.Event) -> Callable[..., Any]:
+def stuck(tie_until: threading.Event, tried: threading.Event) -> Callable[[Stream], wire.Connection]:
     """A link that does not come back before the one event; the other tells that it is tried for."""
 
-    def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
+    def again(_stream: Stream) -> wire.Connection:
         tried.set()
         while not tie_until.wait(0.01):
             continue
@@ -183,7 +198,7 @@ def test_ctrl_c_ends_the_waiting_for_a_link(links: list[Daemon]) -> None:
 
     beside(pressed)
     with (
-        Waiter(links[0].connection, "job", interrupts(tie=False), Caller(), again=stuck(over, tried)) as waiter,
+        waiting(links[0].connection, interrupts(tie=False), stuck(over, tried)) as waiter,
         pytest.raises(Interrupted, match=r"sesh job, .*sesh --kill job"),
     ):
         waiter.result(None, wanted=False)
@@ -195,10 +210,10 @@ def test_a_tied_job_is_ended_as_soon_as_the_link_stands_again(links: list[Daemon
     links[0].end.shutdown(socket.SHUT_RDWR)
     requests: list[dict[str, Any]] = []
 
-    def again(broken: wire.Connection, number: str, since: int, heard: float) -> Any:
+    def again(_stream: Stream) -> wire.Connection:
         os.kill(os.getpid(), signal.SIGTERM)
         assert select.select([pressed.inbound], [], [], 10)[0]
-        return links[1].connection, None, b""
+        return links[1].connection
 
     def story() -> None:
         requests.append(links[1].welcome())
@@ -206,7 +221,7 @@ def test_a_tied_job_is_ended_as_soon_as_the_link_stands_again(links: list[Daemon
         links[1].ended(129)
 
     thread = beside(story)
-    with Waiter(links[0].connection, "job", pressed, Caller(), again=again) as waiter:
+    with waiting(links[0].connection, pressed, again) as waiter:
         assert waiter.result(None, wanted=False)[0]["exit_code"] == 129
     thread.join(10)
     assert [request["verb"] for request in requests] == ["wait", "kill"]

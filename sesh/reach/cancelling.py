@@ -10,6 +10,7 @@ import time
 
 from sesh.errors import Interrupted
 from sesh.lean import signal
+from sesh.stop import Stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,21 +18,25 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from sesh.stop import Way
+
 _AGAIN = 2.0
 """Seconds within which another Ctrl-C counts as a further one; after them it is a first one again."""
 _MOST = 3
 
 
-class Interrupts:
+class Interrupts(Stop):
     """The signals of this process as bytes to be polled for: `inbound` becomes readable, `taken` reads them.
 
     While nobody polls, `away` is called by each of them; until somebody sets it, the third Ctrl-C in a row raises
-    Interrupted with `left`; so does SIGQUIT at any time, if its effect was the default. A context manager: the signals
-    are its own within it, save those that the process ignores.
-    In a thread, which gets no signals, nothing ever comes.
+    Interrupted with `left`; so does SIGQUIT at any time, if its effect was the default. Within a block `by` a way, each
+    Ctrl-C calls that, and behind it, between two connections, the first one stops the waiting. A context manager: the
+    signals are its own within it, save those that the process ignores. In a thread, which gets no signals, only `stop`
+    brings any.
     """
 
     def __init__(self, *, tie: bool, left: str) -> None:
+        super().__init__()
         self.tie = tie
         self.left = left
         """For who stops waiting: what becomes of what was waited for."""
@@ -81,8 +86,9 @@ class Interrupts:
         except BlockingIOError:
             return b""
 
-    def press(self) -> None:
-        """Ctrl-C, from another thread."""
+    def stop(self) -> None:
+        """Ctrl-C, from another thread; nothing sleeps any more."""
+        super().stop()
         if self._wakeup >= 0:
             os.write(self._wakeup, bytes((signal.SIGINT,)))
 
@@ -99,6 +105,22 @@ class Interrupts:
         stopped.typed = True
         return stopped
 
+    def add(self, way: Way) -> None:
+        """Each Ctrl-C counts, and calls `way`; one that was pressed before calls it now."""
+
+        def away(_number: int) -> None:
+            self.pressed(time.monotonic())
+            way()
+
+        self.heard()
+        self.away = away
+        if self.taken():
+            way()
+
+    def remove(self, _way: Way) -> None:
+        """A lost link is waited for no longer than the person wants."""
+        self.away = self._given_up
+
     def _early(self, number: int) -> None:
         """While nothing can be interrupted: counted, and reset once it is delivered."""
         if number == signal.SIGINT:
@@ -107,6 +129,9 @@ class Interrupts:
     def _noted(self, number: int, _frame: FrameType | None) -> None:
         if self.away is not None:
             self.away(number)
+
+    def _given_up(self, _number: int) -> None:
+        raise Interrupted(self.left)
 
     def _leave(self, _number: int, _frame: FrameType | None) -> None:
         r"""Ctrl-\ stops the waiting at once, as it leaves a session."""

@@ -1,0 +1,184 @@
+"""One conversation with a daemon, or with a host, over as many connections as it takes.
+
+What else reads a daemon: `Connection.answer` one request's answer, and `--run` with it, which is given up so that it
+has run or never will; `calls.heard` one op's over a link; `ops.events` all daemons of this machine at once.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+
+from sesh import protocol, wire
+from sesh.errors import Lost, SeshError, Silent, Unreachable
+from sesh.reach import find
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sesh.errors import Ended
+    from sesh.schema import Welcome
+    from sesh.wire import Connection
+
+    Frame = tuple[int, int, bytes]
+    """What came: its kind, a number (of OUTPUT the position of its first byte, of READY a descriptor), and the data."""
+    Watched = tuple[list[tuple[int, int]], bool]
+    """Descriptors to poll too, each with its events, and whether the connection is read meanwhile."""
+
+READY, LATE = -1, -2
+"""Kinds that are no frames: another descriptor is ready; the time is over, and goes on being so."""
+
+
+class DaemonDied(Unreachable):
+    """The daemon of a followed session died, or its session ended just before it could answer."""
+
+
+class Stream:
+    """A conversation that goes on over another connection if its link is lost. A context manager.
+
+    `connection`: the present one, on which nothing was said yet. `name`: of the session, also after a rename. `again`:
+    what gives another connection to the same session, or raises Ended; only links are lost. `deadline` (monotonic):
+    until when one is tried for; `sleep`: waits between two attempts, and raises what ends them.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        name: str,
+        *,
+        host: str | None = None,
+        again: Callable[[Stream], Connection] | None = None,
+        deadline: float | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.name, self.host, self.deadline, self.sleep = name, host, deadline, sleep
+        self.position: int | None = None
+        """Behind the last byte of output that came."""
+        self.skipped = 0
+        """Bytes of output that came too fast to be read, or were not kept."""
+        self.audience = -1
+        """A descriptor that all that comes is written to: `frames` ends when nobody reads it any more."""
+        self.reconnecting = self._cut = False
+        self._again = again
+        if host is not None:
+            from sesh.keepalive import Backoff
+            from sesh.remote import eventlog
+
+            self.backoff = Backoff()
+            eventlog.log("connect", host=host, session=name or None)
+        self._take(connection)
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self.connection.close()
+        if self.host is not None:
+            from sesh.remote import eventlog
+
+            eventlog.log("disconnect", host=self.host, session=self.name or None, reason="closed")
+        if isinstance(error, SeshError):
+            error.host = error.host or self.host
+
+    def _take(self, connection: Connection) -> None:
+        if self.host is not None:
+            from sesh.keepalive import Keepalive
+
+            connection.keepalive = Keepalive(enabled=True)
+        self.connection = connection
+        if self._cut:
+            connection.abort()
+
+    def cut(self) -> None:
+        """Ends the conversation from another thread: a reader sees its end."""
+        self._cut = True
+        self.connection.abort()
+
+    def reconnect(self) -> None:
+        """Another connection in the place of a lost one. Raises Ended if the session has ended meanwhile."""
+        self.connection.close()
+        if self._again is None:
+            raise Lost("lost the connection", hint=f"see: $sesh --status {self.name}")
+        self.reconnecting = True
+        try:
+            self._take(self._again(self))
+        finally:
+            self.reconnecting = False
+
+    def greet(self, asked: bytes = b"", until: float | None = None) -> Welcome:
+        """Sends HELLO, and requests along with it; the daemon's WELCOME. Raises as `find.welcomed` does."""
+        self.connection.send(wire.greeting("request") + asked, until)
+        return find.welcomed(self.connection, self.name, until)
+
+    def frames(
+        self, ask: Callable[[], object], *, others: Callable[[], Watched] | None = None, until: float | None = None
+    ) -> Iterator[Frame]:
+        """What comes, until the caller has enough: OUTPUT without what came before, DATA and RESPONSE.
+
+        `ask` says HELLO and what is wanted, over each connection anew. `others`: what else to wait for, asked each
+        time. `until` (monotonic): then LATE comes. Raises Ended, DaemonDied, and what `ask` raises.
+        """
+        while True:
+            try:
+                ask()
+                while True:
+                    yield from self._turn(others, until)
+            except Lost:
+                self.reconnect()
+            except Silent:
+                raise
+            except Unreachable as error:
+                if error.answered:
+                    raise
+                raise DaemonDied(f"the daemon of {self.name} died") from None
+
+    def _turn(self, others: Callable[[], Watched] | None, until: float | None) -> Iterator[Frame]:
+        """Waits for whatever comes first."""
+        connection, frames = self.connection, self.connection.leftovers()
+        if until is not None and time.monotonic() >= until:
+            yield LATE, 0, b""
+        if not frames:
+            watched, reads = others() if others is not None else ([], True)
+            ready = self._ready(watched, until) if reads else wire.polled(watched, None)
+            yield from ((READY, each, b"") for each in ready if each != connection.inbound)
+            if connection.inbound in ready:
+                connection.read()
+                frames = connection.leftovers()
+        for kind, payload in frames:
+            if kind == protocol.OUTPUT:
+                position, fresh = self._fresh(*protocol.split_number(payload))
+                if fresh:
+                    yield kind, position, fresh
+            elif kind in (protocol.DATA, protocol.RESPONSE):
+                yield kind, 0, payload
+
+    def rest(self, ended: Ended) -> tuple[int, bytes]:
+        """What is kept of the output of a session that ended while the link was down, as OUTPUT would have brought it.
+
+        The position of its first byte, and the bytes.
+        """
+        end = ended.result.get("position")
+        return self._fresh(end - len(ended.output), ended.output) if isinstance(end, int) else (0, b"")
+
+    def _fresh(self, position: int, data: bytes) -> tuple[int, bytes]:
+        """Output without what came before."""
+        before = position if self.position is None else self.position
+        self.skipped += max(0, position - before)
+        self.position = max(before, position + len(data))
+        fresh = data[max(0, before - position) :]
+        return self.position - len(fresh), fresh
+
+    def _ready(self, watched: list[tuple[int, int]], until: float | None) -> list[int]:
+        """The descriptors that are ready, the connection's among them. Raises Lost where a link went silent."""
+        connection = self.connection
+        watched = [*watched, (connection.inbound, select.POLLIN)]
+        if self.audience >= 0:
+            watched.append((self.audience, 0))
+        keepalive = connection.keepalive
+        due = [each for each in (until, None if keepalive is None else keepalive.due) if each is not None]
+        ready = wire.polled(watched, min(due, default=None))
+        wire.heard_out(ready, self.audience)
+        if connection.inbound not in ready:
+            connection.ping()
+        return ready

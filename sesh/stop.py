@@ -1,0 +1,78 @@
+"""Stopping from outside what waits: calls of the API, attempts in a thread; Ctrl-C is `reach.cancelling`."""
+
+from __future__ import annotations
+
+from sesh.errors import Interrupted, SeshError, Unreachable
+from sesh.lean import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Way = Callable[[], object]
+
+_GOES_ON = "stopped waiting; the session goes on"
+
+
+class Stop:
+    """Given to a call that may wait for long; `stop()` in another thread ends that.
+
+    A command in a live shell, and a job, get what Ctrl-C would send them, and the call returns when they end. Any other
+    waiting ends at once, with Interrupted. One Stop may be given to several calls; once stopped it stays so.
+    """
+
+    def __init__(self) -> None:
+        self.stopped = False
+        """Whether `stop` was called."""
+        self._lock, self._asleep = Lock(), Lock()
+        self._asleep.acquire()
+        self._ways: list[Way] = []
+
+    def stop(self) -> None:
+        """Ends the calls that it was given to."""
+        with self._lock:
+            if not self.stopped:
+                self.stopped = True
+                self._asleep.release()
+            for way in self._ways:
+                try:
+                    way()
+                except SeshError:
+                    continue  # what was to be ended cannot be reached, and then neither can who waits for it
+
+    def by(self, way: Way) -> _By:
+        """Has `way` called by `stop` within a block. Raises Interrupted if that cut the block off, or came before."""
+        return _By(self, way)
+
+    def add(self, way: Way) -> None:
+        """The beginning of such a block."""
+        with self._lock:
+            if self.stopped:
+                raise Interrupted("stopped before it began")
+            self._ways.append(way)
+
+    def remove(self, way: Way) -> None:
+        """The end of such a block."""
+        with self._lock:
+            self._ways.remove(way)
+
+    def sleep(self, seconds: float) -> None:
+        """Waits so long. Raises Interrupted if it is stopped."""
+        if self._asleep.acquire(timeout=seconds):
+            self._asleep.release()  # others may wait too
+            raise Interrupted(_GOES_ON)
+
+
+class _By:
+    __slots__ = ("_stop", "_way")
+
+    def __init__(self, stop: Stop, way: Way) -> None:
+        self._stop, self._way = stop, way
+
+    def __enter__(self) -> None:
+        self._stop.add(self._way)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._stop.remove(self._way)
+        if isinstance(error, Unreachable) and self._stop.stopped:
+            raise Interrupted(_GOES_ON) from None
