@@ -220,11 +220,15 @@ class Connection:
             return False
         self.welcome = self.message(kind, payload)
         if self.welcome.get("protocol") != protocol.PROTOCOL:
-            raise ProtocolError(
-                f"the session's daemon is sesh {self.welcome.get('version')}, "
-                f"which is incompatible with this sesh {__version__}; use that version for it, or end the session"
-            )
+            raise self.incompatible()
         return True
+
+    def incompatible(self) -> ProtocolError:
+        """The error where the other side speaks another major version."""
+        return ProtocolError(
+            f"the session's daemon is sesh {self.welcome.get('version')}, "
+            f"which is incompatible with this sesh {__version__}; use that version for it, or end the session"
+        )
 
     def request(
         self, verb: str, data: bytes = b"", deadline: float | None = None, **words: Any

@@ -44,6 +44,8 @@ _COMPUTES = 0.01
 """The share of a processor from which on a program computes."""
 _UNSEEN = ("output", "busy", "quiet")
 """Reasons that may be gone without any output: what a program does in silence."""
+_PASSED_ON = 0.02
+"""Seconds within which the kernel passes on what a program printed before it began to read."""
 _SOON = 0.01
 """Seconds until the next look at the least: a timer may be early by a rounding."""
 _INTERRUPTED = 10.0
@@ -165,13 +167,13 @@ class Activity:
         """How it stands. Where that may have changed unseen since the last look, it is looked at again."""
         resting = not self._due and not self._timers.is_set("activity")
         if resting and self._now().why in _UNSEEN and time.monotonic() - self._looked_at > FRESH:
-            self._look()
+            self._look(again=True)
         return self._now()
 
     def at_this_moment(self) -> Standing:
         """How it stands, looked at anew, save where it has printed or was typed to so lately that a look is due."""
         if not self._due:
-            self._look()
+            self._look(again=True)
         return self._now()
 
     @property
@@ -213,8 +215,12 @@ class Activity:
 
     # -- looking
 
-    def _look(self) -> None:
-        """Looks how it stands, and says when to look again."""
+    def _look(self, *, again: bool = False) -> None:
+        """Looks how it stands, and says when to look again.
+
+        A program that has just begun to read may have printed what it asks, and that has not come yet: it is looked
+        `again` in a moment.
+        """
         from sesh.daemon.activity import rules
 
         before, said = self._now(), self._said
@@ -224,13 +230,19 @@ class Activity:
             return
         self._due = False  # first: where looking fails, the next output has it tried again
         seen = self._seen(silent)
-        if said is not None and not rules.holds(said, seen):
+        holds = said is not None and rules.holds(said, seen)
+        asked = holds or (before.state, before.question) == (rules.WAITING, seen.question)
+        if seen.reads and not asked and not again:
+            self._due = True
+            self._timers.set("activity", _PASSED_ON, lambda: self._look(again=True))
+            return
+        if not holds:
             self._said = said = None
         self._due = silent < FIRST_LOOK
         self._take(rules.judge(before, said, seen, time.time(), answered=self._answered))
-        again = rules.next_look(self._now(), silent)
-        if again is not None:
-            self._timers.set("activity", max(again - silent, _SOON), self._look)
+        after = rules.next_look(self._now(), silent)
+        if after is not None:
+            self._timers.set("activity", max(after - silent, _SOON), self._look)
 
     def _take(self, standing: Standing) -> None:
         """Keeps how it stands now; that is an event where it is something else than before."""

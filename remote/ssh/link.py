@@ -15,8 +15,8 @@ import time
 from contextlib import ExitStack
 
 from sesh import gate, protocol, wire
-from sesh.about import CALLED, DISTRIBUTION, PROGRAM
-from sesh.errors import Lost, NotDeployed, SeshError, TimedOut, Unreachable, silent_host
+from sesh.about import CALLED, DISTRIBUTION, PROGRAM, __version__
+from sesh.errors import Lost, NotDeployed, ProtocolError, SeshError, TimedOut, Unreachable, silent_host
 from sesh.names import printable
 from sesh.remote.ssh import master, ssh
 from sesh.stop import Stop
@@ -232,6 +232,16 @@ class Link(wire.Connection):
                 _swallowing.add(self.destination.host)
             raise silent_host(self.destination.host) from error
 
+    def incompatible(self) -> ProtocolError:
+        """As for any connection; until a session answers, it is the sesh on the host."""
+        if self.led:
+            return super().incompatible()
+        host, version = self.destination.host, self.welcome.get("version")
+        return ProtocolError(
+            f"@{host} has sesh {version}, which is incompatible with this sesh {__version__}",
+            hint=f"install this one there: {CALLED} --deploy @{host}",
+        )
+
     def _skip_login_output(self, deadline: float) -> None:
         """Skip what login files print, up to the bridge's first bytes."""
         seen = b""
@@ -270,9 +280,10 @@ class Link(wire.Connection):
             return NotDeployed(message, hint=f"{do} @{host}")
         if code in (126, 127) or "not found" in lowered or "no such file" in lowered:
             return NotDeployed(f"{host} has no sesh", hint=f"install it with: {CALLED} --deploy @{host}")
-        last = (stderr.strip() or printed.decode("utf-8", "replace").strip()).splitlines()[-1:]
+        last = (stderr.strip() or printed.decode("utf-8", "replace").strip("\0").strip()).splitlines()[-1:]
         reason = f": {last[0]}" if last else ""
-        return Unreachable(f"sesh on {host} did not start (exit {code}){reason}")
+        hint = f"if it is broken, install this one there: {CALLED} --deploy @{host}"
+        return Unreachable(f"sesh on {host} did not start (exit {code}){reason}", hint=hint)
 
 
 def open_link(

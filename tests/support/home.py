@@ -41,11 +41,16 @@ _FILES = {
 _LAUNCHER = f"""#!{sys.executable} -IS
 import sys
 
-sys.path += {warm.PATHS!r}
+sys.path += {{paths!r}}
 from sesh.__main__ import start
 
 start()
 """
+
+
+def launcher(paths: list[str]) -> str:
+    """The program that is sesh as it lies in `paths`, with what it needs."""
+    return _LAUNCHER.format(paths=paths)
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,11 @@ class Home:
         for name, content in _FILES.items():
             self.write(name, content)
         # What is typed inside a session must find the very sesh under test.
-        self.command = self._launcher = [sys.executable, "-IS", self.write("bin/sesh", _LAUNCHER, mode=0o755)]
+        self.command = self._launcher = [
+            sys.executable,
+            "-IS",
+            self.write("bin/sesh", launcher(warm.PATHS), mode=0o755),
+        ]
         self.env = {key: os.environ[key] for key in _KEPT if key in os.environ}
         self.env |= {
             "HOME": self.path,

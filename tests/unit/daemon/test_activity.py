@@ -131,10 +131,30 @@ def test_a_program_that_reads_the_terminal_waits_with_the_words_before_the_curso
     with world() as here:
         here.runs(reads=True)
         here.tail = b"make: done\r\nContinue? [Y/n] "
-        here.passes(FIRST_LOOK)
+        here.passes(1)
         assert here.stands == ("waiting", "tty-read")
         assert here.activity.as_json()["question"] == "Continue? [Y/n]"
         assert here.timers.wait_time() is None
+
+
+@pytest.mark.parametrize("before", ["working", "waiting"])
+def test_a_question_that_comes_just_after_it_was_looked_is_told_with_its_words(before: str) -> None:
+    """The kernel says that a program reads before it has passed on what that printed: nothing seemed to be asked."""
+    with world() as here:
+        here.runs(reads=before == "waiting")
+        here.tail = b"Old? "
+        here.passes(1)
+        here.activity.typed(b"y\r")
+        here.tail += b"y\r\n"
+        here.runs(reads=True)
+        told: list[str] = []
+        here.activity.on_look = lambda: told.append(here.activity.standing().question)
+        here.passes(FIRST_LOOK)
+        assert told == []
+        here.tail += b"Password: "
+        here.activity.stirred()
+        here.passes(1)
+        assert set(told) == {"Password:"}
 
 
 def test_what_is_typed_is_no_part_of_the_question() -> None:
@@ -151,7 +171,7 @@ def test_what_is_typed_is_no_part_of_the_question() -> None:
         here.activity.stirred()
         here.passes(1)
         here.found.reads = True
-        here.passes(1)
+        here.passes(2)
         assert here.activity.as_json()["question"] == "name?"
         here.activity.typed(b"\r")
         here.passes(1)
@@ -217,7 +237,7 @@ def test_a_secret_that_is_asked_by_another_user_is_seen_by_the_terminal_alone() 
         here.runs(told=False)
         here.pty.canonical, here.pty.shows = True, False
         here.tail = b"[sudo] password for ann: "
-        here.passes(FIRST_LOOK)
+        here.passes(1)
         assert here.stands == ("waiting", "tty-read")
         assert here.activity.as_json()["question"] == "[sudo] password for ann:"
 
