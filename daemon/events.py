@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from typing_extensions import Unpack
+
     from sesh.daemon.clients.connection import Connection
     from sesh.schema import Event, Unseen
 
@@ -42,7 +44,7 @@ class Events:
         self._kept: deque[Event] = deque(maxlen=KEPT)
         self._followers: dict[Connection, int] = {}
 
-    def add(self, event: str, session: str, **facts: Any) -> None:
+    def add(self, event: str, session: str, /, **facts: Unpack[Event]) -> None:
         """Adds an event. Strings are cut, and lose what a terminal would act upon."""
         self.last += 1
         plain = {key: _plain(value) if isinstance(value, str) else value for key, value in facts.items()}

@@ -67,7 +67,7 @@ def whole(least: int, most: int) -> Shape:
 
     def shape(_check: Check, value: object) -> int:
         if bounds.is_integer(value, least, most):
-            return value  # type: ignore[return-value]  # it is one
+            return value
         raise Malformed(f"is not a whole number from {least} to {most}")
 
     return shape
@@ -82,8 +82,8 @@ _integer = whole(-bounds.MOST, bounds.MOST)
 
 def number(_check: Check, value: object) -> float:
     """A number that is finite."""
-    if type(value) in (int, float) and -1e15 < value < 1e15:  # type: ignore[operator]  # a NaN is neither
-        return value  # type: ignore[return-value]
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and -1e15 < value < 1e15:  # a NaN is neither
+        return value
     raise Malformed("is not a number")
 
 
@@ -189,11 +189,11 @@ def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
 def several(*shapes: Shape) -> Shape:
     """A list of so many values, each of its own shape."""
 
-    def shape(check: Check, value: object) -> list[Any]:
+    def shape(check: Check, value: object) -> tuple[Any, ...]:
         found = _list(value)
         if len(found) != len(shapes):
             raise Malformed(f"is not a list of {len(shapes)}")
-        return [_within(f"[{at}]", shapes[at], check, each) for at, each in enumerate(found)]
+        return tuple(_within(f"[{at}]", shapes[at], check, each) for at, each in enumerate(found))
 
     return shape
 
@@ -406,7 +406,16 @@ FACTS: dict[str, Shape] = {
     "output_lost": optional(flag),
 }
 """What is said of a command that was run, of a job, and of how a session ended."""
-ended = table({**FACTS, "run": optional(table(FACTS))}, ("exit_code",))
+ENDED: dict[str, Shape] = {
+    **FACTS,
+    "id": word(64),
+    "directory": text,
+    "cpu": optional(number),
+    "memory": optional(natural),
+    "job": flag,
+    "run": optional(table(FACTS)),
+}
+ended = table(ENDED, ("exit_code",))
 """How a session ended."""
 LOGGED: dict[str, Shape] = {
     "seq": natural,
@@ -470,13 +479,28 @@ _response = table(
         "clients": natural,
         "detached": natural,
         "received": natural,
+        "rows": whole(1, 0xFFFF),
+        "title": line,
+        "line": flag,
+        "waits": flag,
+        "hides": flag,
+        "since": optional(_date),
+        "switched": flag,
+        "at": optional(number),
+        "told": flag,
+        "version": word(64),
+        "ok": flag,
+        "cpu": optional(number),
+        "memory": optional(natural),
     }
 )
+_rows_below = optional(_integer)
 _messages: dict[int, tuple[str, Shape]] = {
     protocol.WELCOME: (
         "WELCOME",
         table(
             {
+                "protocol": natural,
                 "version": word(64),
                 "id": word(64),
                 "name": session_name,
@@ -491,17 +515,26 @@ _messages: dict[int, tuple[str, Shape]] = {
         ),
     ),
     protocol.RESPONSE: ("RESPONSE", _response),
-    protocol.NOTICE: ("NOTICE", table({"text": line, "name": session_name})),
+    protocol.NOTICE: ("NOTICE", table({"text": line, "name": session_name, "hold": flag})),
     protocol.TITLE: ("TITLE", table({"text": line, "name": session_name})),
     protocol.TELL: ("TELL", table({"name": session_name, "state": word(100), "question": line})),
     protocol.EXIT: (
         "EXIT",
         table(
-            {"code": optional(code), "signal": optional(_signal), "reason": optional(word(100)), "name": session_name}
+            {
+                "code": optional(code),
+                "signal": optional(_signal),
+                "reason": optional(word(100)),
+                "name": session_name,
+                "rows_below": _rows_below,
+            }
         ),
     ),
-    protocol.DETACH: ("DETACH", table({"reason": optional(word(100)), "name": session_name})),
-    protocol.SWITCH: ("SWITCH", table({"name": line, "host": optional(line)})),
+    protocol.DETACH: (
+        "DETACH",
+        table({"reason": optional(word(100)), "name": session_name, "rows_below": _rows_below, "queries": flag}),
+    ),
+    protocol.SWITCH: ("SWITCH", table({"name": line, "host": optional(line), "rows_below": _rows_below})),
     protocol.DATA: ("event", event),
 }
 

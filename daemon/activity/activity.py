@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from typing_extensions import Unpack
+
     from sesh.daemon.activity.rules import Said, Seen, Standing
     from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.pty.syscalls import Foreground
-    from sesh.schema import Facts, StandingFacts
+    from sesh.schema import Event, Facts, StandingFacts
 
     class Owner(Protocol):
         """The session, as far as its activity needs it."""
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
         pump: Pump
         timers: Timers
 
-        def emit(self, event: str, **facts: Any) -> None: ...
+        def emit(self, event: str, /, **facts: Unpack[Event]) -> None: ...
 
 
 FIRST_LOOK = 0.2

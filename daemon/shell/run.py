@@ -129,7 +129,7 @@ class Run:
         if self.live is None:
             return self.output(ended=ended), result
         data = self.output(ended=ended, since=self.live.position)
-        return data, {**result, "from": self.live.sent, "truncated": self.live.lost}  # type: ignore[typeddict-unknown-key]
+        return data, {**result, "from": self.live.sent, "truncated": self.live.lost}
 
     def add_output(self, piece: bytes) -> None:
         """Keeps a piece of its output."""

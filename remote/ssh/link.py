@@ -23,9 +23,12 @@ from sesh.remote.ssh import master, ssh
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import IO, Any
+    from typing import IO
+
+    from typing_extensions import Unpack
 
     from sesh.keepalive import Keepalive
+    from sesh.messages import Near, Words
     from sesh.remote.ssh.destination import Destination
     from sesh.schema import Answer, Welcome
 
@@ -78,7 +81,7 @@ class Link(wire.Connection):
         """Whether somebody was asked to log in; None where no one logged in for this link, or it is not known."""
         self.keepalive: Keepalive | None = None
         self._process, self._stderr = process, stderr
-        self._asked_for: tuple[str, dict[str, Any]] | None = None
+        self._asked_for: tuple[str, Words] | None = None
         """The request that was sent along with HELLO."""
 
     def __enter__(self) -> Link:
@@ -94,7 +97,9 @@ class Link(wire.Connection):
         """None: from another machine there is no way to this one's display, save what ssh forwards."""
         return None
 
-    def open_session(self, verb: str, timeout: float = SESSION_TIMEOUT, **arguments: Any) -> tuple[Answer, bytes]:
+    def open_session(
+        self, verb: str, timeout: float = SESSION_TIMEOUT, **arguments: Unpack[Words]
+    ) -> tuple[Answer, bytes]:
         """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
         It may answer with a `question` instead, for the user. Raises Lost where it does not answer in time, or the link
@@ -202,9 +207,7 @@ class Link(wire.Connection):
         except subprocess.TimeoutExpired:
             return True
 
-    def start(
-        self, caller: dict[str, Any], deadline: float, asked_for: tuple[str, dict[str, Any]] | None = None
-    ) -> None:
+    def start(self, caller: Near, deadline: float, asked_for: tuple[str, Words] | None = None) -> None:
         """Wait for the bridge and exchange HELLO and WELCOME. Raises NotDeployed, Unreachable, ProtocolError.
 
         `asked_for`: verb and arguments of an `open_session` that follows. It goes along, and both go before the bridge
@@ -274,7 +277,7 @@ class Link(wire.Connection):
 
 def open_link(
     destination: Destination,
-    caller: dict[str, Any],
+    caller: Near,
     *,
     ask: bool | None = None,
     timeout: float = START_TIMEOUT,
@@ -315,10 +318,10 @@ def open_link(
 
 def open_beside(
     destination: Destination,
-    caller: dict[str, Any],
+    caller: Near,
     started: Callable[[Callable[[], None]], None],
     verb: str,
-    arguments: dict[str, Any],
+    arguments: Words,
 ) -> Link:
     """A link that shares no connection with others, and for which nobody is asked anything; `open_session` with this
     verb and these arguments is to follow.
@@ -330,13 +333,13 @@ def open_beside(
 
 def _open(
     destination: Destination,
-    caller: dict[str, Any],
+    caller: Near,
     asking: bool,
     detached: bool,
     timeout: float,
     *,
     started: Callable[[Callable[[], None]], None] | None = None,
-    asked_for: tuple[str, dict[str, Any]] | None = None,
+    asked_for: tuple[str, Words] | None = None,
 ) -> Link:
     """The link; `detached`: the process that carries it has no terminal, and gets none of its signals.
 

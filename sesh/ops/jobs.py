@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from sesh.messages import Words
     from sesh.reach.caller import Caller
     from sesh.reach.interrupts import Interrupts
     from sesh.reach.links import Reconnected, RemoteRoute
@@ -393,7 +394,7 @@ class StdinForwarder:
     def send(self, connection: wire.Connection) -> None:
         """Sends the chunk that has not been answered, where there is one."""
         if self._chunk is not None:
-            words = {"at": self._at, "ends": self._ends, "mends": self._mends}
+            words: Words = {"at": self._at, "ends": self._ends, "mends": self._mends}
             try:
                 connection.send(wire.asking("feed", NUMBER, self._chunk, **words))
             except Unreachable:

@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from sesh.messages import Words
     from sesh.reach.route import Route
     from sesh.reach.target import Target
     from sesh.wire import Connection
@@ -80,7 +81,8 @@ def type_if_waiting(
     ):
         _check_answers(connection, name)
         first, last = _keys(connection, before, after)
-        data, words = first + bytes(whole) + last, {}
+        data = first + bytes(whole) + last
+        words: Words = {}
         if pattern:
             asked = connection.request("answer", deadline=_soon(), probe=True)[0]
             words = {"since": str(asked.get("since")), "question": str(asked.get("question"))}
@@ -108,8 +110,8 @@ def answer(target: Target, name: str, text: str, since: str, question: str, *, s
     """
     with target.route(name) as route, _connected(route, name) as connection:
         _check_answers(connection, name)
-        asked = {"since": since, "question": question}
-        connection.request("answer", text.encode(), _soon(), **asked, whole=True, single=single)
+        words: Words = {"since": since, "question": question, "whole": True, "single": single}
+        connection.request("answer", text.encode(), _soon(), **words)
 
 
 def _connected(route: Route, name: str) -> Connection:

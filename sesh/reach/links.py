@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from sesh.messages import Near, Words
     from sesh.reach.caller import Caller
     from sesh.reach.interrupts import Interrupts
     from sesh.wire import Connection
@@ -59,7 +60,7 @@ def destination(caller: Caller, word: str) -> Destination:
     return Destination(word, via=caller.settings().remotes.get(word), near=known.near)
 
 
-def origin(place: Destination) -> dict[str, Any]:
+def origin(place: Destination) -> Near:
     """This machine as the other side has to know it; there `origin.Origin` reads it."""
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
@@ -200,7 +201,7 @@ def _note_loss(name: str, host: str) -> None:
         eventlog.log("disconnect", host=host, session=name, reason="lost")
 
 
-def _opened_beside(place: Destination, started: Started, wanted: dict[str, Any]) -> Link:
+def _opened_beside(place: Destination, started: Started, wanted: Words) -> Link:
     """A link that shares nothing with those that stand, and has asked for its session already.
 
     Raises Refused where somebody was asked to log in the last time, LoginRefused where somebody would have to.

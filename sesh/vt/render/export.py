@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sesh.vt.cell import Pen
     from sesh.vt.emulator import Emulator
-    from sesh.vt.render.screen_data import Cursor, Run, Screen
+    from sesh.vt.render.screen_data import Cursor, LineState, Run, Screen
     from sesh.vt.row import Row
 
 _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
@@ -95,7 +95,7 @@ def _colour(form: str) -> int | str:
     return int(form.removeprefix("5;"))
 
 
-def follow_state(emulator: Emulator) -> dict[str, Any]:
+def follow_state(emulator: Emulator) -> LineState:
     """Where a `LineReader` goes on after the last lines have been read.
 
     `open`: the cursor is on the last line that holds anything, and then `column`, counted over all rows of that line

@@ -17,6 +17,7 @@ import pytest
 from sesh import bridge, protocol, wire
 from sesh.errors import InvalidName, NotFound, Unreachable, UsageError
 from sesh.reach import calls
+from sesh.reach.find import described
 from sesh.reach.origin import Origin
 from tests.support import Home, wait_until
 
@@ -154,7 +155,7 @@ def test_what_leads_to_no_session_is_refused_and_the_link_goes_on(
     """The bridge ended with an internal error."""
     connection = far_end.greeted()
     with pytest.raises(UsageError):
-        connection.request("enter", deadline=deadline(), op=word, arguments=arguments)
+        connection.request("enter", deadline=deadline(), op=word, arguments=arguments)  # type: ignore[arg-type]
     connection.send(op("enter.attach", 2, name="work"))
     with pytest.raises(UsageError, match="leads to a session"):
         result(connection, 2)
@@ -184,7 +185,7 @@ def test_a_session_s_daemon_is_led_to_and_answers_itself(home: Home, far_end: Br
     status = home.sesh("--status", "work", "--json").json()
     connection.welcome = {}
     assert connection.hello("request", deadline())["id"] == answer["session_id"]
-    assert connection.request("summary", deadline=deadline())[0]["session"]["pid"] == status["pid"]
+    assert described(connection.request("summary", deadline=deadline())[0])["pid"] == status["pid"]
     assert far_end.ended() == 0
     assert home.names() == ["work"]
 
