@@ -17,8 +17,7 @@ from sesh.lean import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Callable, Sequence
 
     from typing_extensions import Unpack
 
@@ -176,11 +175,11 @@ class Missed:
             parts.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
         return f"away {moments.span(time.time() - self.since)}: {'; '.join(parts)}"
 
-    def dump(self) -> list[Any]:
+    def dump(self) -> list[object]:
         """All of it as plain data."""
         return [getattr(self, name) for name in self.__slots__]
 
-    def restore(self, values: list[Any]) -> None:
+    def restore(self, values: Sequence[object]) -> None:
         """Goes on from what `dump` returned."""
         for name, value in zip(self.__slots__, values, strict=False):
             setattr(self, name, value)

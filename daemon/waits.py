@@ -21,14 +21,18 @@ if TYPE_CHECKING:
     from sesh.daemon.pty.pump import Pump
     from sesh.schema import Answer
 
-    class Conditions(TypedDict):
+    class Sought(TypedDict):
         """What a request waits for, as `Waits.add` takes it."""
 
         prompt: bool
         waiting: bool
         idle: float | None
-        timeout: float | None
         since: int | None
+
+    class Conditions(Sought):
+        """The same, and for how long."""
+
+        timeout: float | None
 
 
 QUIET = 0.1

@@ -182,6 +182,21 @@ class Facts(TypedDict):
     pid: int
 
 
+class ModelState(TypedDict):
+    """A daemon's model of the screen as plain data.
+
+    `size`: columns and rows; `born`: those at the log's first byte. `resizes`: position, columns and rows of each.
+    `marks`: what was seen at positions to which clients were fed. `emulator`: see `vt.emulator`, None for a fresh one.
+    """
+
+    position: int
+    size: list[int]
+    born: list[int]
+    resizes: list[list[int]]
+    marks: list[tuple[int, list[Any] | None]]
+    emulator: dict[str, Any] | None
+
+
 class CheckpointHeader(TypedDict, total=False):
     """The first line of a checkpoint. `model`: the sizes at which its bytes are shown."""
 
@@ -191,7 +206,7 @@ class CheckpointHeader(TypedDict, total=False):
     cwd: str
     title: str
     history: list[RunFacts]
-    model: dict[str, Any]
+    model: ModelState
 
 
 class Spec(TypedDict, total=False):
