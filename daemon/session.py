@@ -27,7 +27,6 @@ from sesh.wording import plain
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
 
     from typing_extensions import Unpack
 
@@ -498,10 +497,11 @@ class Session:
         with paths.masked(0o077):
             records.write(self.record(), durable=durable)
 
-    def change(self, **facts: Any) -> None:
+    def change(self, *, name: str | None = None, labels: dict[str, str] | None = None) -> None:
         """Changes facts and their record, or neither. Raises Refused where the record cannot be written."""
         before: Facts = {**self.facts}
-        self.facts.update(facts)  # type: ignore[typeddict-item]
+        self.facts["name"] = self.name if name is None else name
+        self.facts["labels"] = before["labels"] if labels is None else labels
         try:
             self.write_record(durable=True)
         except OSError as error:

@@ -179,7 +179,7 @@ def either(*shapes: Shape) -> Shape:
 def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
     """A list of values of one shape; a host's is cut to so many."""
 
-    def shapes(check: Check, value: object) -> list[Any]:
+    def shapes(check: Check, value: object) -> list[object]:
         found = _list(value)[: most if check.far else None]
         return [_within(f"[{at}]", shape, check, each) for at, each in enumerate(found)]
 
@@ -189,7 +189,7 @@ def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
 def several(*shapes: Shape) -> Shape:
     """A list of so many values, each of its own shape."""
 
-    def shape(check: Check, value: object) -> tuple[Any, ...]:
+    def shape(check: Check, value: object) -> tuple[object, ...]:
         found = _list(value)
         if len(found) != len(shapes):
             raise Malformed(f"is not a list of {len(shapes)}")
@@ -201,7 +201,7 @@ def several(*shapes: Shape) -> Shape:
 def rows(shape: Shape) -> Shape:
     """A list from which malformed rows are left out."""
 
-    def shapes(check: Check, value: object) -> list[Any]:
+    def shapes(check: Check, value: object) -> list[object]:
         found = _list(value)
         kept = []
         for each in found[:MOST_ROWS]:
@@ -218,7 +218,7 @@ def rows(shape: Shape) -> Shape:
 def table(shapes: Mapping[str, Shape], required: Sequence[str] = ()) -> Shape:
     """An object with these keys, as far as they are there; others, which a newer sesh may add, hold plain data."""
 
-    def shape(check: Check, value: object) -> dict[str, Any]:
+    def shape(check: Check, value: object) -> dict[str, object]:
         found = _dict(value)
         for key in required:
             if key not in found:
@@ -237,7 +237,7 @@ def table(shapes: Mapping[str, Shape], required: Sequence[str] = ()) -> Shape:
 def mapping(key: Shape, shape: Shape) -> Shape:
     """An object with any keys of one shape."""
 
-    def shapes(check: Check, value: object) -> dict[str, Any]:
+    def shapes(check: Check, value: object) -> dict[str, object]:
         found = _dict(value)
         return {_within("", key, check, at): _within(f".{plain(at[:40])}", shape, check, found[at]) for at in found}
 
@@ -280,13 +280,13 @@ def _text(value: object) -> str:
     raise Malformed("is not text")
 
 
-def _list(value: object) -> list[Any]:
+def _list(value: object) -> list[object]:
     if isinstance(value, list):
         return value
     raise Malformed("is not a list")
 
 
-def _dict(value: object) -> dict[str, Any]:
+def _dict(value: object) -> dict[str, object]:
     if isinstance(value, dict):
         return value
     raise Malformed("is not an object")
@@ -539,11 +539,10 @@ _messages: dict[int, tuple[str, Shape]] = {
 }
 
 
-def message(kind: int, payload: bytes, *, far: bool) -> dict[str, Any]:
+def message(kind: int, payload: bytes, *, far: bool) -> Any:
     """The JSON object of a frame; DATA is an event. Raises ProtocolError where it is not of its shape."""
     name, shape = _messages[kind]
-    found: dict[str, Any] = checked(shape, protocol.parse(payload), name, Check(far=far))
-    return found
+    return checked(shape, protocol.parse(payload), name, Check(far=far))
 
 
 def carry(held: bytearray, payload: bytes) -> None:

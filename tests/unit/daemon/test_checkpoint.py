@@ -148,7 +148,7 @@ def test_one_that_makes_no_sense_is_none(folder: Path) -> None:
     ):
         for value in values:
             with pytest.raises(ValueError, match=r"unreadable checkpoint"):
-                checkpoints.emulator({"model": {**good, key: value}}, b"x" * 100)
+                checkpoints.emulator({"model": good | {key: value}}, b"x" * 100)
     headers: tuple[Any, ...] = ({}, {"model": None})
     for header in headers:
         with pytest.raises(ValueError, match=r"unreadable checkpoint"):
