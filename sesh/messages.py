@@ -41,7 +41,7 @@ class Hello(TypedDict, total=False):
     read_only: bool
     replace: bool
     replay: bool
-    lines: int
+    lines: int | None
     remote: bool
     title: bool
     tells: bool
@@ -91,7 +91,7 @@ class Words(_Positions, total=False):
     output: bool
     follow: bool
     prompt: bool
-    waiting: bool
+    waiting: bool | None
     idle: float | None
     wait: bool
     key: str

@@ -16,10 +16,13 @@ import pytest
 
 from sesh import bridge, protocol, wire
 from sesh.errors import InvalidName, NotFound, Unreachable, UsageError
-from sesh.reach import calls
+from sesh.messages import Near
+from sesh.reach import calls, links
 from sesh.reach.find import described
 from sesh.reach.origin import Origin
+from sesh.remote.ssh.destination import Destination
 from tests.support import Home, wait_until
+from tests.support.typed import differences
 
 
 class Bridge:
@@ -162,6 +165,12 @@ def test_what_leads_to_no_session_is_refused_and_the_link_goes_on(
     connection.send(op("sessions.summaries", 3))
     assert result(connection, 3) == []
     assert home.names() == []
+
+
+def test_this_machine_describes_itself_as_its_type_says() -> None:
+    near = links.origin(Destination("box"))
+    assert list(differences(near, Near)) == []
+    assert near.keys() == Near.__annotations__.keys()
 
 
 def test_a_machine_that_describes_itself_oddly_is_taken_for_one_that_says_nothing() -> None:
