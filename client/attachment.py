@@ -23,14 +23,15 @@ from sesh.lean import deque, signal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
+    from sesh.client.keys import Event
     from sesh.client.predict.predictor import Predictor
     from sesh.client.race import Attempts, Race, Reconnect
     from sesh.client.terminal import RawTerminal
     from sesh.client.wake import Wake
     from sesh.errors import LoginRefused
     from sesh.keepalive import Backoff
+    from sesh.messages import Message
     from sesh.schema import Welcome
     from sesh.stop import Stop
     from sesh.wire import Connection
@@ -321,7 +322,7 @@ class Attachment:
         self._handle_keys(self._keys.feed(data))
         self._flush_by = time.monotonic() + FLUSH_DELAY if self._keys.holding else 0.0
 
-    def _handle_keys(self, events: list[Any]) -> None:
+    def _handle_keys(self, events: list[Event]) -> None:
         if events:
             self.notices.end_hint()
         if events and self._race is not None:
@@ -495,7 +496,7 @@ class Attachment:
         if self.dropping:
             self._show_notice("more was typed than is kept: the rest was dropped")
 
-    def _handle_message(self, kind: int, message: dict[str, Any]) -> None:
+    def _handle_message(self, kind: int, message: Message) -> None:
         """Handle one of the frames whose payload is JSON."""
         if kind not in (protocol.SWITCH, protocol.TELL):
             self.name = str(message.get("name") or self.name)
@@ -603,7 +604,7 @@ class Attachment:
 
     # -- notices
 
-    def _handle_notice(self, message: dict[str, Any]) -> None:
+    def _handle_notice(self, message: Message) -> None:
         text = str(message.get("text") or "")
         if message.get("hold"):
             self._stop_predicting()

@@ -10,15 +10,14 @@ from sesh.errors import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.daemon.session import Session
+    from sesh.schema import Answer
 
 _MOST_READS = 16
 """How often the terminal is read before an answer; a program that prints more than that at once does not wait."""
 
 
-def check(session: Session, *, since: str, question: str | None) -> dict[str, Any]:
+def check(session: Session, *, since: str, question: str | None) -> Answer:
     """What the session asks, since when, and whether it `hides` what is typed.
 
     `since`, `question`: what the answer is meant for, as `activity` says them; empty and None where anything will do.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.clients.handler import ClientHandler
     from sesh.daemon.session import Session
+    from sesh.messages import Message
     from sesh.schema import JobResult
 
     class Host(Protocol):
@@ -251,8 +252,13 @@ class Ending:
         if self.unseen:  # its creator attaches only now, and sees it
             self.unseen = False
             session.faults.guard(self._host.forget, "the release")
-        message = {"name": session.name, "code": session.exit_code, "signal": session.exit_signal}
-        client.connection.queue(protocol.message(protocol.EXIT, {**message, "reason": self._reason()}))
+        message: Message = {
+            "name": session.name,
+            "code": session.exit_code,
+            "signal": session.exit_signal,
+            "reason": self._reason(),
+        }
+        client.connection.queue(protocol.message(protocol.EXIT, message))
         self._host.handler.dismiss(client)
 
     def over(self) -> bool:

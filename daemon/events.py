@@ -17,8 +17,9 @@ from sesh.lean import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Callable, Sequence
+
+    from typing_extensions import Unpack
 
     from sesh.daemon.clients.connection import Connection
     from sesh.schema import Event, Unseen
@@ -42,7 +43,7 @@ class Events:
         self._kept: deque[Event] = deque(maxlen=KEPT)
         self._followers: dict[Connection, int] = {}
 
-    def add(self, event: str, session: str, **facts: Any) -> None:
+    def add(self, event: str, session: str, /, **facts: Unpack[Event]) -> None:
         """Adds an event. Strings are cut, and lose what a terminal would act upon."""
         self.last += 1
         plain = {key: _plain(value) if isinstance(value, str) else value for key, value in facts.items()}
@@ -174,11 +175,11 @@ class Missed:
             parts.append(text if self.notifications == 1 else f"{self.notifications:,} notifications, the last: {text}")
         return f"away {moments.span(time.time() - self.since)}: {'; '.join(parts)}"
 
-    def dump(self) -> list[Any]:
+    def dump(self) -> list[object]:
         """All of it as plain data."""
         return [getattr(self, name) for name in self.__slots__]
 
-    def restore(self, values: list[Any]) -> None:
+    def restore(self, values: Sequence[object]) -> None:
         """Goes on from what `dump` returned."""
         for name, value in zip(self.__slots__, values, strict=False):
             setattr(self, name, value)

@@ -13,12 +13,17 @@ from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Protocol
+    from collections.abc import Callable, Mapping
+    from typing import Protocol
+
+    from typing_extensions import Unpack
 
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.clients.handler import ClientHandler
     from sesh.daemon.session import Session
+    from sesh.daemon.waits import Conditions
+    from sesh.messages import Message
+    from sesh.schema import Answer
 
     class Daemon(Protocol):
         """The server, as far as requests need it."""
@@ -58,10 +63,10 @@ class Request:
 
     __slots__ = ("connection", "data", "number", "words")
 
-    def __init__(self, connection: Connection, number: int, words: dict[str, Any], data: bytes) -> None:
+    def __init__(self, connection: Connection, number: int, words: Mapping[str, object], data: bytes) -> None:
         self.connection, self.number, self.words, self.data = connection, number, words, data
 
-    def respond(self, data: bytes = b"", **values: Any) -> None:
+    def respond(self, data: bytes = b"", **values: Unpack[Answer]) -> None:
         """Answers it."""
         self.connection.respond(self.number, data, **values)
 
@@ -96,13 +101,13 @@ class Requests:
         self.deferred: list[tuple[int, float, Handler, Request]] = []
         """Requests that wait for the emulator: for which position, since when, and what is to be done."""
 
-    def handle(self, connection: Connection, words: dict[str, Any]) -> None:
+    def handle(self, connection: Connection, words: Mapping[str, object]) -> None:
         """Handles a REQUEST; an error is its answer."""
         session = self._daemon.session
         self._daemon.handler.creator_served(connection)
         data, connection.data = bytes(connection.data), bytearray()
         number, name = words.get("id", 0), str(words.get("verb"))
-        request = Request(connection, int(number) if bounds.is_integer(number) else 0, words, data)
+        request = Request(connection, number if bounds.is_integer(number) else 0, words, data)
         connection.unanswered += 1
         handler = REQUESTS.get(name)
         if handler is None:
@@ -310,12 +315,13 @@ def logs(daemon: Daemon, request: Request) -> None:
         300 if count is None else min(count, MAX_LINES), ansi=request.words.get("ansi") is True
     )
     text = "".join(f"{line}\n" for line in lines)
-    end: dict[str, Any] = {}
+    data = text.encode("utf-8", "replace")
     if request.words.get("end") is True:
         from sesh.vt.render.export import follow_state
 
-        end = follow_state(model.emulator)
-    request.respond(text.encode("utf-8", "replace"), lines=len(lines), position=model.position, **end)
+        request.respond(data, lines=len(lines), position=model.position, **follow_state(model.emulator))
+    else:
+        request.respond(data, lines=len(lines), position=model.position)
 
 
 @_action
@@ -368,7 +374,7 @@ def switch(daemon: Daemon, request: Request) -> None:
     if client is not None and client.remote and target is not None:
         raise Refused(f"this client is attached over another link; detach, then: {CALLED} @{target} {name}")
     if client is not None and request.words.get("probe") is not True:
-        message = {"name": name, "host": target, "rows_below": daemon.handler.rows_below(client)}
+        message: Message = {"name": name, "host": target, "rows_below": daemon.handler.rows_below(client)}
         client.connection.queue(protocol.message(protocol.SWITCH, message))
     request.respond(switched=client is not None)
 
@@ -418,7 +424,7 @@ def wait(daemon: Daemon, request: Request) -> None:
         session.get_waits().add(connection, request.number, **wanted)
 
 
-def conditions(session: Session, request: Request) -> dict[str, Any]:
+def conditions(session: Session, request: Request) -> Conditions:
     """The conditions in a request to wait, as `Waits.add` takes them. Raises UsageError."""
     since = request.position("since" if "since" in request.words else "from")
     if since == "sent":

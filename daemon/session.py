@@ -26,8 +26,9 @@ from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Callable, Mapping
+
+    from typing_extensions import Unpack
 
     from sesh.bounds import Size
     from sesh.daemon.activity.hooks import Hooks
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from sesh.daemon.shell.history import CommandMarks, History
     from sesh.daemon.shell.queue import RunQueue
     from sesh.daemon.waits import Waits
-    from sesh.schema import CheckpointHeader, Event, Facts, Foreground, Outcome, Record, Status, Summary, Welcome
+    from sesh.schema import CheckpointHeader, Event, Facts, Foreground, Outcome, Record, Status, Welcome
 
 MAX_TITLE = 1024
 ANSWER_TIME = 0.01
@@ -122,7 +123,7 @@ class Session:
 
     # -- events, and what comes of them
 
-    def emit(self, event: str, **facts: Any) -> None:
+    def emit(self, event: str, /, **facts: Unpack[Event]) -> None:
         """Reports an event."""
         self.events.add(event, self.name, **facts)
 
@@ -231,7 +232,7 @@ class Session:
         self.model.catch_up()
         return self.missed.line(self.model.scrolled_since(self.missed.position))
 
-    def attached(self, client: Client, hello: dict[str, Any]) -> None:
+    def attached(self, client: Client, hello: Mapping[str, object]) -> None:
         """A client has attached: the shells' agent and display are its own from now on."""
         from sesh.daemon.shell import variables
 
@@ -391,7 +392,7 @@ class Session:
 
     # -- as others see it
 
-    def summary(self) -> Summary:
+    def summary(self) -> Status:
         """The session as every list shows it."""
         facts = self.facts
         pid = facts["pid"]
@@ -496,10 +497,11 @@ class Session:
         with paths.masked(0o077):
             records.write(self.record(), durable=durable)
 
-    def change(self, **facts: Any) -> None:
+    def change(self, *, name: str | None = None, labels: dict[str, str] | None = None) -> None:
         """Changes facts and their record, or neither. Raises Refused where the record cannot be written."""
         before: Facts = {**self.facts}
-        self.facts.update(facts)  # type: ignore[typeddict-item]
+        self.facts["name"] = self.name if name is None else name
+        self.facts["labels"] = before["labels"] if labels is None else labels
         try:
             self.write_record(durable=True)
         except OSError as error:

@@ -13,12 +13,27 @@ from sesh.errors import TimedOut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import TypedDict
 
     from sesh.daemon.activity.activity import Activity
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.pump import Pump
+    from sesh.schema import Answer
+
+    class Sought(TypedDict):
+        """What a request waits for, as `Waits.add` takes it."""
+
+        prompt: bool
+        waiting: bool
+        idle: float | None
+        since: int | None
+
+    class Conditions(Sought):
+        """The same, and for how long."""
+
+        timeout: float | None
+
 
 QUIET = 0.1
 """Seconds of silence after which a prompt counts: by then, all that the shell prints before it reads has come."""
@@ -154,13 +169,16 @@ class Waits:
             key = ("idle", wait.request, wait.connection.descriptor)
             self._timers.set(key, max(left, FED), lambda: self._check_idle(wait))
 
-    def _answer(self, wait: Wait, met: str, **more: Any) -> bool:
+    def _answer(self, wait: Wait, met: str, question: str | None = None) -> bool:
         """Answers a wait, once all output is on its way to its client, who may find its text there; whether it did."""
         reader = wait.connection.reader
         if reader is not None and reader.position < self._pump.log.head:
             return False
         del wait.connection.waits[wait.request]
-        wait.connection.respond(wait.request, met=met, position=self._pump.log.head, **more)
+        answer: Answer = {"met": met, "position": self._pump.log.head}
+        if question is not None:
+            answer["question"] = question
+        wait.connection.respond(wait.request, **answer)
         self._prune()
         return True
 

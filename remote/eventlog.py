@@ -31,9 +31,9 @@ from sesh.remote import known
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
-    Event = dict[str, Any]
+    Event = dict[str, object]
+    """What the log holds, which an older sesh may have written."""
 
 _STDERR = 2
 _ROTATED = ".1"

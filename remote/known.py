@@ -21,9 +21,24 @@ from sesh.wording import plain
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
+    from typing import Any, TypedDict
 
     from sesh.remote.ssh.destination import Destination
+
+    class Record(TypedDict, total=False):
+        """The file of a remote; see `KnownRemote`. `word`: its host; `round_trip`: seconds."""
+
+        word: str
+        key: str
+        user: str
+        hostname: str
+        port: str
+        first_used: str
+        last_used: str
+        version: str
+        asks: bool
+        round_trip: float
+
 
 FAILURE_PAUSE = 60.0
 """Seconds for which a host that failed is not asked again."""
@@ -60,13 +75,11 @@ class KnownRemote:
 
     __slots__ = ("first_used", "host", "hostname", "key", "last_used", "port", "user", "version")
 
-    def __init__(self, record: Mapping[str, Any]) -> None:
-        def word(key: str) -> str:
-            return record.get(key) or ""
-
-        self.host, self.key = word("word"), word("key")
-        self.user, self.hostname, self.port = word("user"), word("hostname"), word("port")
-        self.first_used, self.last_used, self.version = word("first_used"), word("last_used"), word("version")
+    def __init__(self, record: Record) -> None:
+        self.host, self.key = record.get("word") or "", record.get("key") or ""
+        self.user, self.hostname = record.get("user") or "", record.get("hostname") or ""
+        self.port, self.version = record.get("port") or "", record.get("version") or ""
+        self.first_used, self.last_used = record.get("first_used") or "", record.get("last_used") or ""
 
     def __repr__(self) -> str:
         return f"KnownRemote({self.host!r}, {self.key!r})"
@@ -94,7 +107,7 @@ def record(destination: Destination, version: str | None = None, *, asks: bool |
     """
     path = path_of(destination.key, _RECORD)
     now = moments.stamp()
-    before = read(path)
+    before: Record = read(path)
     written = write(
         path,
         {
@@ -127,7 +140,7 @@ def asks(destination: Destination) -> bool:
 def record_round_trip(destination: Destination, seconds: float) -> bool:
     """Record how long the way there and back takes, of a remote that is known; False where that cannot be written."""
     path = path_of(destination.key, _RECORD)
-    before = read(path)
+    before: Record = read(path)
     return bool(before) and write(path, {**before, "round_trip": round(seconds, 4)})
 
 
@@ -183,7 +196,7 @@ def failed_recently(host: str) -> bool:
     return -1 <= age < FAILURE_PAUSE  # a time in the future means that the clock was set
 
 
-def record_names(host: str, summaries: Iterable[Mapping[str, Any]]) -> bool:
+def record_names(host: str, summaries: Iterable[Mapping[str, object]]) -> bool:
     """Keep name, state and directory of a host's sessions, for completion: of as many as can be read again.
 
     False where that cannot be written. Raises Refused for an unsafe directory.
@@ -224,7 +237,7 @@ def names_at(host: str) -> float:
     return _modified(path_of(host, _NAMES)) / 1e9
 
 
-def read(path: str) -> dict[str, Any]:
+def read(path: str) -> Any:
     """The content of one of these files; empty where it is missing, broken or a link. Raises Refused."""
     paths.trusted(os.path.dirname(path), "XDG_STATE_HOME")
     try:
@@ -253,7 +266,7 @@ def damage() -> list[str]:
     return errors
 
 
-def _content(path: str) -> dict[str, Any] | None:
+def _content(path: str) -> Any:
     """What one of these files holds. Raises Refused for what cannot be believed."""
     return shapes.read(path, _SHAPES.get(os.path.splitext(path)[1], {}), _LARGEST)
 
@@ -262,7 +275,7 @@ def _is_record(path: str, remote: KnownRemote) -> bool:
     return bool(remote.key) and _is_host(remote.host) and path == path_of(remote.key, _RECORD)
 
 
-def write(path: str, content: Mapping[str, Any], *, durable: bool = False) -> bool:
+def write(path: str, content: Mapping[str, object], *, durable: bool = False) -> bool:
     """Write one of these files atomically; False where that fails. Raises Refused for an unsafe directory.
 
     What is so large that it could not be read again is not written. `durable`: a loss of power leaves the old or the
@@ -280,7 +293,7 @@ def write(path: str, content: Mapping[str, Any], *, durable: bool = False) -> bo
     return True
 
 
-def _encoded(content: Mapping[str, Any]) -> bytes:
+def _encoded(content: Mapping[str, object]) -> bytes:
     return lean.to_json(dict(content), ascii_only=True).encode()
 
 

@@ -9,7 +9,7 @@ from sesh.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import TypeGuard
 
     Size = tuple[int, int, int, int]
     """Columns, rows, and width and height in pixels (0 if unknown)."""
@@ -22,7 +22,7 @@ _LARGEST_SIDE = 1000
 """Columns or rows of a screen."""
 
 
-def is_integer(value: object, low: int = 0, high: int = MOST) -> bool:
+def is_integer(value: object, low: int = 0, high: int = MOST) -> TypeGuard[int]:
     """Whether `value` is an integer within these bounds, both included."""
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
@@ -47,7 +47,7 @@ def clamp_size(columns: object, rows: object, width: object = 0, height: object 
     )
 
 
-def is_seconds(value: object) -> bool:
+def is_seconds(value: object) -> TypeGuard[float]:
     """Whether `value` is a time: 0 or more, and not without end."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LONGEST
 
@@ -57,14 +57,14 @@ def is_decimal(word: str) -> bool:
     return word.isdecimal() and word.isascii() and len(word) <= 18
 
 
-def integer(value: Any, what: str, low: int = 0, high: int = MOST) -> int:
+def integer(value: object, what: str, low: int = 0, high: int = MOST) -> int:
     """`value` itself. Raises UsageError where it is no integer within bounds; `what` it is, for the message."""
     if not is_integer(value, low, high):
         raise UsageError(f"{what} must be an integer, {low} or more")
-    return int(value)
+    return value
 
 
-def seconds(value: Any, what: str) -> float:
+def seconds(value: object, what: str) -> float:
     """`value` as a time. Raises UsageError where it is none; `what` it is, for the message."""
     if not is_seconds(value):
         raise UsageError(f"{what} must be a number of seconds")

@@ -32,14 +32,14 @@ from sesh.store import records, results, shapes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from sesh.reach.caller import Answers
     from sesh.reach.op import Op
-    from sesh.schema import Status, Welcome
+    from sesh.schema import Answer, Status, Welcome
 
-    Led = tuple[dict[str, Any], bytes, wire.Connection | None]
+    Led = tuple[Answer, bytes, wire.Connection | None]
 
 OPS = {
     "checks.all_": "doctor",
@@ -150,9 +150,10 @@ def _welcome(near: wire.Connection) -> Origin:
     return Origin(described if isinstance(described, dict) else {})
 
 
-def _request(near: wire.Connection, origin: Origin, asked: dict[str, Any]) -> wire.Connection | None:
+def _request(near: wire.Connection, origin: Origin, asked: Mapping[str, object]) -> wire.Connection | None:
     """Answers one request; a connection whose bytes are to pass from now on, where it led to one."""
-    number = int(asked["id"]) if bounds.is_integer(asked.get("id")) else 0
+    given = asked.get("id")
+    number = given if bounds.is_integer(given) else 0
     data, near.carried = bytes(near.carried), bytearray()
     answers = asked.get("answers")
     caller = LinkCaller(
@@ -177,7 +178,7 @@ def _request(near: wire.Connection, origin: Origin, asked: dict[str, Any]) -> wi
     return through
 
 
-def _led(caller: LinkCaller, asked: dict[str, Any]) -> Led:
+def _led(caller: LinkCaller, asked: Mapping[str, object]) -> Led:
     """What a request that leads to a session is answered: values, bytes that go with them, a connection."""
     verb, op, arguments = asked.get("verb"), str(asked.get("op")), asked.get("arguments", {})
     if verb == "connect":
@@ -210,7 +211,7 @@ def op_named(wire_name: str) -> Op[..., Any]:
     return op
 
 
-def _call(caller: LinkCaller, wire_name: str, data: dict[str, Any]) -> Any:
+def _call(caller: LinkCaller, wire_name: str, data: Mapping[str, object]) -> Any:
     """Calls an op with arguments that are of the types it declares. Raises UsageError where they are not."""
     op = op_named(wire_name)
     arguments.check(op, data)
@@ -241,7 +242,7 @@ def _op(caller: LinkCaller, number: int, name: str, data: bytes, send: Callable[
         send(_refusal(number, _internal(error)))
 
 
-def _arguments(op: str, data: bytes) -> dict[str, Any]:
+def _arguments(op: str, data: bytes) -> dict[str, object]:
     """The arguments of an op. Raises UsageError where they are none, and for an op that leads to a session."""
     if _leads(op):
         raise UsageError(f"{printable(op)} leads to a session, and is not asked for like this")
@@ -271,9 +272,9 @@ def _chunks(data: bytes) -> list[bytes]:
     return [protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]) for at in range(0, len(data), protocol.CHUNK)]
 
 
-def _question(asked: Question) -> dict[str, Any]:
+def _question(asked: Question) -> Answer:
     """A question on its way to the person."""
-    answers = [list(each) for each in asked.answers]
+    answers = list(asked.answers)
     return {"question": asked.text, "answers": answers, "default": asked.default, "above": asked.above}
 
 
@@ -288,7 +289,12 @@ def _begun(session_id: str) -> Led | None:
 def _ended(session_id: str) -> Led | None:
     """How the session with this id has ended, and what it printed; None where that is not known."""
     result = results.by_id(session_id)
-    return ({"name": result.get("name"), "result": result}, results.output(result), None) if result else None
+    if not result:
+        return None
+    answer: Answer = {"result": result}
+    if "name" in result:
+        answer["name"] = result["name"]
+    return answer, results.output(result), None
 
 
 def _by_id(session_id: str, known_as: str = "") -> tuple[str, wire.Connection] | None:

@@ -27,8 +27,7 @@ from sesh.names import check_host, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Mapping, Sequence
 
     from sesh.toml_positions import Path, Place
 
@@ -116,7 +115,7 @@ class Config:
 
     # -- taking what the file holds
 
-    def take(self, tables: dict[str, Any], places: dict[Path, Place]) -> None:
+    def take(self, tables: Mapping[str, object], places: dict[Path, Place]) -> None:
         """Takes all that is right, and warns of the rest."""
         self._places = places
         for key, value in tables.items():
@@ -182,7 +181,7 @@ class Config:
         else:
             self.warn(f"{key} must be one of {', '.join(choices)}, in quotes", key)
 
-    def _take_groups(self, value: dict[str, Any]) -> None:
+    def _take_groups(self, value: dict[str, object]) -> None:
         for name, members in value.items():
             if not self._is_host(name, "groups", name):
                 continue
@@ -193,7 +192,7 @@ class Config:
             good = [host for host in hosts if self._is_host(host, "groups", name)]
             self.groups[name] = list(dict.fromkeys(good))
 
-    def _take_remotes(self, value: dict[str, Any]) -> None:
+    def _take_remotes(self, value: dict[str, object]) -> None:
         for name, facts in value.items():
             if not self._is_host(name, "remotes", name):
                 continue
@@ -210,7 +209,7 @@ class Config:
                 else:
                     self.warn('via must be a command in quotes, such as "docker exec -i box"', "remotes", name, "via")
 
-    def _take_hooks(self, value: dict[str, Any]) -> None:
+    def _take_hooks(self, value: dict[str, object]) -> None:
         for name, source in value.items():
             if name not in HOOKS:
                 self._unknown(HOOKS, "hooks", name)

@@ -67,7 +67,7 @@ def whole(least: int, most: int) -> Shape:
 
     def shape(_check: Check, value: object) -> int:
         if bounds.is_integer(value, least, most):
-            return value  # type: ignore[return-value]  # it is one
+            return value
         raise Malformed(f"is not a whole number from {least} to {most}")
 
     return shape
@@ -82,8 +82,8 @@ _integer = whole(-bounds.MOST, bounds.MOST)
 
 def number(_check: Check, value: object) -> float:
     """A number that is finite."""
-    if type(value) in (int, float) and -1e15 < value < 1e15:  # type: ignore[operator]  # a NaN is neither
-        return value  # type: ignore[return-value]
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and -1e15 < value < 1e15:  # a NaN is neither
+        return value
     raise Malformed("is not a number")
 
 
@@ -179,7 +179,7 @@ def either(*shapes: Shape) -> Shape:
 def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
     """A list of values of one shape; a host's is cut to so many."""
 
-    def shapes(check: Check, value: object) -> list[Any]:
+    def shapes(check: Check, value: object) -> list[object]:
         found = _list(value)[: most if check.far else None]
         return [_within(f"[{at}]", shape, check, each) for at, each in enumerate(found)]
 
@@ -189,11 +189,11 @@ def items(shape: Shape, most: int = MOST_VALUES) -> Shape:
 def several(*shapes: Shape) -> Shape:
     """A list of so many values, each of its own shape."""
 
-    def shape(check: Check, value: object) -> list[Any]:
+    def shape(check: Check, value: object) -> tuple[object, ...]:
         found = _list(value)
         if len(found) != len(shapes):
             raise Malformed(f"is not a list of {len(shapes)}")
-        return [_within(f"[{at}]", shapes[at], check, each) for at, each in enumerate(found)]
+        return tuple(_within(f"[{at}]", shapes[at], check, each) for at, each in enumerate(found))
 
     return shape
 
@@ -201,7 +201,7 @@ def several(*shapes: Shape) -> Shape:
 def rows(shape: Shape) -> Shape:
     """A list from which malformed rows are left out."""
 
-    def shapes(check: Check, value: object) -> list[Any]:
+    def shapes(check: Check, value: object) -> list[object]:
         found = _list(value)
         kept = []
         for each in found[:MOST_ROWS]:
@@ -218,7 +218,7 @@ def rows(shape: Shape) -> Shape:
 def table(shapes: Mapping[str, Shape], required: Sequence[str] = ()) -> Shape:
     """An object with these keys, as far as they are there; others, which a newer sesh may add, hold plain data."""
 
-    def shape(check: Check, value: object) -> dict[str, Any]:
+    def shape(check: Check, value: object) -> dict[str, object]:
         found = _dict(value)
         for key in required:
             if key not in found:
@@ -237,7 +237,7 @@ def table(shapes: Mapping[str, Shape], required: Sequence[str] = ()) -> Shape:
 def mapping(key: Shape, shape: Shape) -> Shape:
     """An object with any keys of one shape."""
 
-    def shapes(check: Check, value: object) -> dict[str, Any]:
+    def shapes(check: Check, value: object) -> dict[str, object]:
         found = _dict(value)
         return {_within("", key, check, at): _within(f".{plain(at[:40])}", shape, check, found[at]) for at in found}
 
@@ -280,13 +280,13 @@ def _text(value: object) -> str:
     raise Malformed("is not text")
 
 
-def _list(value: object) -> list[Any]:
+def _list(value: object) -> list[object]:
     if isinstance(value, list):
         return value
     raise Malformed("is not a list")
 
 
-def _dict(value: object) -> dict[str, Any]:
+def _dict(value: object) -> dict[str, object]:
     if isinstance(value, dict):
         return value
     raise Malformed("is not an object")
@@ -406,7 +406,16 @@ FACTS: dict[str, Shape] = {
     "output_lost": optional(flag),
 }
 """What is said of a command that was run, of a job, and of how a session ended."""
-ended = table({**FACTS, "run": optional(table(FACTS))}, ("exit_code",))
+ENDED: dict[str, Shape] = {
+    **FACTS,
+    "id": word(64),
+    "directory": text,
+    "cpu": optional(number),
+    "memory": optional(natural),
+    "job": flag,
+    "run": optional(table(FACTS)),
+}
+ended = table(ENDED, ("exit_code",))
 """How a session ended."""
 LOGGED: dict[str, Shape] = {
     "seq": natural,
@@ -470,13 +479,28 @@ _response = table(
         "clients": natural,
         "detached": natural,
         "received": natural,
+        "rows": whole(1, 0xFFFF),
+        "title": line,
+        "line": flag,
+        "waits": flag,
+        "hides": flag,
+        "since": optional(_date),
+        "switched": flag,
+        "at": optional(number),
+        "told": flag,
+        "version": word(64),
+        "ok": flag,
+        "cpu": optional(number),
+        "memory": optional(natural),
     }
 )
+_rows_below = optional(_integer)
 _messages: dict[int, tuple[str, Shape]] = {
     protocol.WELCOME: (
         "WELCOME",
         table(
             {
+                "protocol": natural,
                 "version": word(64),
                 "id": word(64),
                 "name": session_name,
@@ -491,26 +515,34 @@ _messages: dict[int, tuple[str, Shape]] = {
         ),
     ),
     protocol.RESPONSE: ("RESPONSE", _response),
-    protocol.NOTICE: ("NOTICE", table({"text": line, "name": session_name})),
+    protocol.NOTICE: ("NOTICE", table({"text": line, "name": session_name, "hold": flag})),
     protocol.TITLE: ("TITLE", table({"text": line, "name": session_name})),
     protocol.TELL: ("TELL", table({"name": session_name, "state": word(100), "question": line})),
     protocol.EXIT: (
         "EXIT",
         table(
-            {"code": optional(code), "signal": optional(_signal), "reason": optional(word(100)), "name": session_name}
+            {
+                "code": optional(code),
+                "signal": optional(_signal),
+                "reason": optional(word(100)),
+                "name": session_name,
+                "rows_below": _rows_below,
+            }
         ),
     ),
-    protocol.DETACH: ("DETACH", table({"reason": optional(word(100)), "name": session_name})),
-    protocol.SWITCH: ("SWITCH", table({"name": line, "host": optional(line)})),
+    protocol.DETACH: (
+        "DETACH",
+        table({"reason": optional(word(100)), "name": session_name, "rows_below": _rows_below, "queries": flag}),
+    ),
+    protocol.SWITCH: ("SWITCH", table({"name": line, "host": optional(line), "rows_below": _rows_below})),
     protocol.DATA: ("event", event),
 }
 
 
-def message(kind: int, payload: bytes, *, far: bool) -> dict[str, Any]:
+def message(kind: int, payload: bytes, *, far: bool) -> Any:
     """The JSON object of a frame; DATA is an event. Raises ProtocolError where it is not of its shape."""
     name, shape = _messages[kind]
-    found: dict[str, Any] = checked(shape, protocol.parse(payload), name, Check(far=far))
-    return found
+    return checked(shape, protocol.parse(payload), name, Check(far=far))
 
 
 def carry(held: bytearray, payload: bytes) -> None:

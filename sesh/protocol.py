@@ -25,7 +25,7 @@ not know are skipped, JSON keys that it does not know ignored, so that all of on
 | PING     | both   | anything                                                                                |
 | PONG     | both   | what the PING carried                                                                   |
 | REQUEST  | client | JSON: id, verb, and the verb's own keys                                                 |
-| RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}; done                           |
+| RESPONSE | daemon | JSON: id, then either ok or error {code, message, exit}                                 |
 | ECHOED   | daemon | INPUT's number, position of the output that holds its echo (8 bytes each), flags (1);   |
 |          |        | nothing: the next INPUT, all output so far, the same flags                              |
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), what makes a model of the screen there     |
@@ -127,12 +127,12 @@ def split_echoed(payload: bytes) -> tuple[int, int, int]:
     return int.from_bytes(payload[:8], "big"), int.from_bytes(payload[8:16], "big"), payload[16]
 
 
-def message(kind: int, values: Mapping[str, Any]) -> bytes:
+def message(kind: int, values: Mapping[str, object]) -> bytes:
     """A frame whose payload is JSON in UTF-8."""
     return frame(kind, encode(values))
 
 
-def encode(values: Mapping[str, Any]) -> bytes:
+def encode(values: Mapping[str, object]) -> bytes:
     """JSON in UTF-8 that `parse` turns back into the same values; file names that are no UTF-8 keep their bytes."""
     text = lean.to_json(values)
     try:

@@ -51,10 +51,10 @@ class Loss(TypedDict):
 
 
 class Foreground(TypedDict):
-    """The program that has the terminal: its process group, its words, and the window title that it set."""
+    """The program that has the terminal: its process group, its words (of an older sesh as one text), its title."""
 
     pid: int
-    command: list[str]
+    command: list[str] | str
     title: str | None
 
 
@@ -182,6 +182,21 @@ class Facts(TypedDict):
     pid: int
 
 
+class ModelState(TypedDict):
+    """A daemon's model of the screen as plain data.
+
+    `size`: columns and rows; `born`: those at the log's first byte. `resizes`: position, columns and rows of each.
+    `marks`: what was seen at positions to which clients were fed. `emulator`: see `vt.emulator`, None for a fresh one.
+    """
+
+    position: int
+    size: list[int]
+    born: list[int]
+    resizes: list[list[int]]
+    marks: list[tuple[int, list[Any] | None]]
+    emulator: dict[str, Any] | None
+
+
 class CheckpointHeader(TypedDict, total=False):
     """The first line of a checkpoint. `model`: the sizes at which its bytes are shown."""
 
@@ -191,7 +206,7 @@ class CheckpointHeader(TypedDict, total=False):
     cwd: str
     title: str
     history: list[RunFacts]
-    model: dict[str, Any]
+    model: ModelState
 
 
 class Spec(TypedDict, total=False):
@@ -349,12 +364,18 @@ class Outcome(TypedDict):
     memory: int | None
 
 
+_From = TypedDict("_From", {"from": int}, total=False)
+
+
 class _RunFacts(TypedDict):
     exit_code: int | None
 
 
-class RunFacts(_RunFacts, total=False):
-    """A daemon's account of a command of `--run`. `n`: its number; `key`: by which a client finds it after a cut."""
+class RunFacts(_RunFacts, _From, total=False):
+    """A daemon's account of a command of `--run`. `n`: its number; `key`: by which a client finds it after a cut.
+
+    `from`: how much of its output went before the answer.
+    """
 
     n: int
     command: list[str]
@@ -577,46 +598,60 @@ class Welcome(TypedDict, total=False):
     auth_sock: str
 
 
-class Answer(TypedDict, total=False):
-    """A RESPONSE: the `id` of its request, an `error`, or what the request is answered with.
+class CursorPlace(TypedDict):
+    """Row and column of a cursor, from 0."""
+
+    row: int
+    column: int
+
+
+class Answer(_From, total=False):
+    """A RESPONSE: the `id` of its request, an `error`, or what the request is answered with: the keys of all requests.
 
     `notes`: lines for the person, and whether each is shown again on the first screen. `question`: what the person has
-    to decide, with `answers` (letter, meaning), a `default` and text `above` it.
+    to decide, with `answers` (letter, meaning), a `default` and text `above` it. `session`: a creator is told its name
+    alone.
     """
 
-    id: int
+    id: int | None
     ok: bool
     error: ErrorFacts
     notes: list[tuple[str, bool]]
     question: str
-    answers: list[list[str]]
+    answers: list[tuple[str, str]]
     default: str
     above: str
     session: Status
     name: str
     session_id: str
     result: JobResult
-    run: RunFacts
+    run: RunFacts | None
     met: str
     signal: int | None
     reason: str | None
     daemon_pid: int | None
     lines: int
     columns: int
+    rows: int
+    title: str
     open: bool
     blank: int
     column: int
     alternate: bool
     unfinished: str
-    cursor: bool | dict[str, int]
+    cursor: bool | CursorPlace
+    line: bool
+    waits: bool
     labels: dict[str, str]
     clients: int
     detached: int
     received: int
     switched: bool
+    at: float | None
+    told: bool
     since: Moment | None
     hides: bool
-    done: int
+    version: str
     exit_code: int | None
     duration: float | None
     timed_out: bool
@@ -628,3 +663,6 @@ class Answer(TypedDict, total=False):
     cwd: str | None
     started: float
     key: str
+    output_lost: bool
+    cpu: float | None
+    memory: int | None

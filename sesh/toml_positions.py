@@ -9,7 +9,7 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
 
     Path = tuple[str, ...]
     Place = tuple[int, int]
@@ -38,7 +38,7 @@ class Malformed(ValueError):
         self.place = place
 
 
-def read(text: str) -> tuple[dict[str, Any], dict[Path, Place]]:
+def read(text: str) -> tuple[dict[str, object], dict[Path, Place]]:
     """The tables of a TOML text, and the place of each key by its path: line and column, both from 1, in characters.
 
     A table that several lines open has the place of the first. Raises Malformed; ImportError on Python 3.10 without
@@ -54,15 +54,14 @@ def read(text: str) -> tuple[dict[str, Any], dict[Path, Place]]:
     return tables, _Walk(text).places
 
 
-def _reader() -> Any:
+def _reader() -> Callable[[str], dict[str, object]]:
     """`tomllib.loads`, or the same of the package that it was taken from."""
     try:
-        import tomllib
+        import tomllib as reader
     except ImportError:
-        import tomli
-
-        return tomli.loads
-    return tomllib.loads
+        import tomli as reader
+    loads: Callable[[str], dict[str, object]] = reader.loads
+    return loads
 
 
 def _malformed(message: str, text: str) -> Malformed:

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from typing_extensions import Unpack
+
     from sesh.keepalive import Keepalive
+    from sesh.messages import Hello, TimedWords, Words
     from sesh.schema import Answer, Welcome
 
 _READ = 1 << 18
@@ -201,7 +204,7 @@ class Connection:
         """What a frame of the other side's says, of the type that its kind has in `schema`. Raises ProtocolError."""
         return gate.message(kind, payload, far=self.far)
 
-    def hello(self, role: str, deadline: float | None = None, **more: Any) -> Welcome:
+    def hello(self, role: str, deadline: float | None = None, **more: Unpack[Hello]) -> Welcome:
         """Sends HELLO and returns the daemon's WELCOME. Raises ProtocolError where the versions do not fit."""
         self.send(greeting(role, **more), deadline)
         return self.expect_welcome(deadline)
@@ -231,7 +234,7 @@ class Connection:
         )
 
     def request(
-        self, verb: str, data: bytes = b"", deadline: float | None = None, **words: Any
+        self, verb: str, data: bytes = b"", deadline: float | None = None, **words: Unpack[TimedWords]
     ) -> tuple[Answer, bytes]:
         """Has the daemon carry out a verb: its answer and the bytes that came with it.
 
@@ -300,7 +303,9 @@ class Connection:
                     return response, bytes(carried)
                 carried.clear()
 
-    def only(self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
+    def only(
+        self, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Unpack[Words]
+    ) -> tuple[Answer, bytes]:
         """Has the daemon carry out one verb, HELLO and REQUEST in one write, and closes the connection."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with self:
@@ -308,7 +313,7 @@ class Connection:
             return self._outcome(verb, 1, deadline)
 
 
-def greeting(role: str, **more: Any) -> bytes:
+def greeting(role: str, **more: Unpack[Hello]) -> bytes:
     """A HELLO frame: `role` is `attach`, `request` or `bridge`."""
     return protocol.message(
         protocol.HELLO,
@@ -316,7 +321,7 @@ def greeting(role: str, **more: Any) -> bytes:
     )
 
 
-def asking(verb: str, number: int, data: bytes = b"", **words: Any) -> bytes:
+def asking(verb: str, number: int, data: bytes = b"", **words: Unpack[TimedWords]) -> bytes:
     """The frames of one request: DATA where it carries bytes, then REQUEST."""
     frames = [
         protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]) for at in range(0, len(data), protocol.CHUNK)
@@ -406,7 +411,9 @@ def adopt(opened: socket.socket) -> Connection:
     return Connection(descriptor, descriptor)
 
 
-def ask(name: str, verb: str, data: bytes = b"", *, timeout: float | None = 10.0, **words: Any) -> tuple[Answer, bytes]:
+def ask(
+    name: str, verb: str, /, data: bytes = b"", *, timeout: float | None = 10.0, **words: Unpack[Words]
+) -> tuple[Answer, bytes]:
     """One verb to the daemon of `name` over a connection of its own. Raises as `connect` and `Connection.only` do."""
     return connect(name).only(verb, data, timeout=timeout, **words)
 

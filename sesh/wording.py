@@ -89,9 +89,8 @@ def runs(session: Summary) -> str:
     sesh is an older one), the command that it was started with.
     """
     foreground = session.get("foreground")
-    command: object = (foreground.get("command") if foreground else None) or session.get("command") or []
-    # An older sesh says the command as one text.
-    line = command_line(command) if isinstance(command, list) else one_line(str(command))
+    command = (foreground.get("command") if foreground else None) or session.get("command") or []
+    line = command_line(command) if isinstance(command, list) else one_line(command)
     title = one_line((foreground.get("title") if foreground else None) or "")
     line = f"{line} · {title}" if title and title != line else line
     return f"[{news}] {line}" if (news := unseen(session)) else line

@@ -15,14 +15,16 @@ from sesh.daemon.pty.queries import REPLAYED
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Protocol
+    from typing import Protocol
+
+    from typing_extensions import Unpack
 
     from sesh.daemon.activity.rules import Said, Seen, Standing
     from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.pump import Pump
     from sesh.daemon.pty.syscalls import Foreground
-    from sesh.schema import Facts, StandingFacts
+    from sesh.schema import Event, Facts, StandingFacts
 
     class Owner(Protocol):
         """The session, as far as its activity needs it."""
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
         pump: Pump
         timers: Timers
 
-        def emit(self, event: str, **facts: Any) -> None: ...
+        def emit(self, event: str, /, **facts: Unpack[Event]) -> None: ...
 
 
 FIRST_LOOK = 0.2
@@ -189,12 +191,18 @@ class Activity:
         """The same as lists and `--status` show it."""
         return self.standing().as_json()
 
-    def dump(self) -> list[Any]:
+    def dump(self) -> tuple[tuple[str, str, float, str], tuple[str, float, str, int, bool] | None, int, int]:
         """All of it as plain data."""
         standing, said = self._now().dump(), self._said.dump() if self._said is not None else None
-        return [standing, said, self._begun, self._prompted]
+        return standing, said, self._begun, self._prompted
 
-    def restore(self, standing: list[Any], said: list[Any] | None, begun: int, prompted: int) -> None:
+    def restore(
+        self,
+        standing: tuple[str, str, float, str],
+        said: tuple[str, float, str, int, bool] | None,
+        begun: int,
+        prompted: int,
+    ) -> None:
         """Goes on from what `dump` returned."""
         from sesh.daemon.activity.rules import Said, Standing
 

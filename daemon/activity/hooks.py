@@ -16,11 +16,12 @@ from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any, NoReturn
+    from collections.abc import Callable
+    from typing import NoReturn
 
     from sesh.daemon.loop.fault_log import FaultLog
-    from sesh.schema import Facts
+    from sesh.messages import Words
+    from sesh.schema import Event, Facts
 
 KINDS = {
     "bell": "on_bell",
@@ -46,7 +47,7 @@ class Hooks:
         self._running: dict[int, str] = {}
         self._left, self._counted_at = float(BURST), time.monotonic()
 
-    def run(self, event: Mapping[str, Any]) -> None:
+    def run(self, event: Event) -> None:
         """Starts the hook for an event, where the user has one."""
         kind = KINDS.get(event["event"], "")
         if not kind or (kind == "on_command_failed" and event.get("exit_code") in (0, None)) or not _mentioned(kind):
@@ -54,12 +55,12 @@ class Hooks:
         variables = self._variables(kind, event)
         self._fork(kind, lambda: _become_hook(kind, variables, self._facts["directory"]))
 
-    def tell(self, kind: str, event: Mapping[str, Any]) -> None:
+    def tell(self, kind: str, event: Event) -> None:
         """Tells the person on a terminal; where there is none, or it cannot, starts the hook (empty: there is none)."""
         variables = self._variables(kind or "on_bell", event)
         for key in ("state", "why", "question"):
             variables[f"SESH_{key.upper()}"] = str(event.get(key) or "")[:_LONGEST].replace("\0", "")
-        told = {"name": self._facts["name"], "state": event["state"], "question": variables["SESH_QUESTION"]}
+        told: Words = {"name": self._facts["name"], "state": event["state"], "question": variables["SESH_QUESTION"]}
         self._fork(kind or "telling", lambda: _tell_or_become_hook(kind, told, variables, self._facts["directory"]))
 
     def _fork(self, kind: str, become: Callable[[], NoReturn]) -> None:
@@ -103,7 +104,7 @@ class Hooks:
                 how = f"ended with {code}" if code > 0 else f"was ended by signal {-code}"
                 self._faults.note(f"the hook {kind} {how}")
 
-    def _variables(self, kind: str, event: Mapping[str, Any]) -> dict[str, str]:
+    def _variables(self, kind: str, event: Event) -> dict[str, str]:
         """The variables of a hook. Text that a program chose is a variable's value, never shell source."""
         command = event.get("command") if kind != "on_exit" else self._facts["command"]
         variables = {
@@ -138,7 +139,7 @@ def _become_hook(kind: str, variables: dict[str, str], directory: str) -> NoRetu
         os._exit(_NOT_STARTED)
 
 
-def _tell_or_become_hook(kind: str, told: dict[str, str], variables: dict[str, str], directory: str) -> NoReturn:
+def _tell_or_become_hook(kind: str, told: Words, variables: dict[str, str], directory: str) -> NoReturn:
     """In the child: tells the person on a terminal, else becomes the hook. Nothing in the settings' quiet hours."""
     try:
         _detach()
@@ -153,7 +154,7 @@ def _tell_or_become_hook(kind: str, told: dict[str, str], variables: dict[str, s
         os._exit(_NOT_STARTED)
 
 
-def _told(told: dict[str, Any]) -> bool:
+def _told(told: Words) -> bool:
     """Has the client that was typed in last, of all sessions of this machine, tell the person; whether it does."""
     from sesh import wire
 

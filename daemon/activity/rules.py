@@ -10,8 +10,6 @@ from sesh import moments, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.schema import StandingFacts
 
 WORKING, WAITING, IDLE, DONE, FAILED = STATES = protocol.STATES
@@ -42,11 +40,11 @@ class Standing:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Standing{tuple(self.dump())!r}"
+        return f"Standing{self.dump()!r}"
 
-    def dump(self) -> list[Any]:
+    def dump(self) -> tuple[str, str, float, str]:
         """All of it as plain data, in the order in which the constructor takes it."""
-        return [self.state, self.why, self.since, self.question]
+        return self.state, self.why, self.since, self.question
 
     def as_json(self) -> StandingFacts:
         """The same as lists and `--status` show it."""
@@ -66,9 +64,9 @@ class Said:
     def __init__(self, state: str, since: float, question: str = "", group: int = 0, progress: bool = False) -> None:
         self.state, self.since, self.question, self.group, self.progress = state, since, question, group, progress
 
-    def dump(self) -> list[Any]:
+    def dump(self) -> tuple[str, float, str, int, bool]:
         """All of it as plain data, in the order in which the constructor takes it, `progress` last."""
-        return [self.state, self.since, self.question, self.group, self.progress]
+        return self.state, self.since, self.question, self.group, self.progress
 
 
 class Seen:

@@ -10,13 +10,12 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any, Protocol
+    from typing import Protocol
 
     from sesh.daemon.activity.hooks import Hooks
     from sesh.daemon.clients.registry import Clients
     from sesh.daemon.loop.timers import Timers
-    from sesh.schema import Facts
+    from sesh.schema import Event, Facts
 
     class Owner(Protocol):
         """The session."""
@@ -41,10 +40,10 @@ class Telling:
     def __init__(self, owner: Owner) -> None:
         self._owner, self._timers = owner, owner.timers
         self._told_at = -BETWEEN
-        self._later: Mapping[str, Any] | None = None
+        self._later: Event | None = None
         """What is to be told once the last telling is long enough ago."""
 
-    def event(self, event: Mapping[str, Any]) -> None:
+    def event(self, event: Event) -> None:
         """Tells of an event, if it says that a person is needed, or is good to know."""
         kind = event["event"]
         if kind == "activity":
@@ -65,7 +64,7 @@ class Telling:
         """Whether somebody looks at the session."""
         return any(client.focused is not False for client in self._owner.clients.all)
 
-    def _tell(self, event: Mapping[str, Any]) -> None:
+    def _tell(self, event: Event) -> None:
         if self._seen or (self._owner.facts.get("labels") or {}).get("mute") == "1":
             return
         left = self._told_at + BETWEEN - time.monotonic()

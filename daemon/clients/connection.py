@@ -13,15 +13,23 @@ from sesh.wording import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import TypedDict
+
+    from typing_extensions import Unpack
 
     from sesh.daemon.clients.flow import Flow
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.errors import SeshError
     from sesh.lean import socket
-    from sesh.schema import AttachedClient
+    from sesh.schema import Answer, AttachedClient, Event
     from sesh.vt.render.viewport import Viewport
     from sesh.vt.screen import Stacks
+
+    class Wanted(TypedDict):
+        """What a request that is answered at the session's end wants with that."""
+
+        output: bool
 
 
 _READ = 1 << 16
@@ -75,7 +83,7 @@ class Connection:
         self.reader: Reader | None = None
         self.backlog: deque[tuple[int, bytes]] = deque()
         """Frames that have come and are not handled yet."""
-        self.waits: dict[int, dict[str, Any]] = {}
+        self.waits: dict[int, Wanted] = {}
         """The requests that are answered at the session's end, by number."""
         self.closing = False
         self.closed = False
@@ -257,7 +265,7 @@ class Connection:
             return protocol.frame(protocol.ACK)
         return protocol.numbered(protocol.ACK, self._told, b"")
 
-    def respond(self, request: int, data: bytes = b"", **values: Any) -> None:
+    def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None:
         """Answers a request, with bytes where the answer has any."""
         for at in range(0, len(data), protocol.CHUNK):
             self.queue(protocol.frame(protocol.DATA, data[at : at + protocol.CHUNK]))
@@ -320,7 +328,7 @@ class Client(Reader):
         "viewport", "wants_screen",
     )  # fmt: skip
 
-    def __init__(self, connection: Connection, number: int, hello: dict[str, Any]) -> None:
+    def __init__(self, connection: Connection, number: int, hello: Mapping[str, object]) -> None:
         super().__init__(connection, 0)
         self.number = number
         self.pid = bounds.clamped(hello.get("pid"), 0, 1 << 31, 0)
@@ -395,7 +403,7 @@ class Client(Reader):
             self.needs = what
             self.needed_at = time.monotonic()
 
-    def as_event(self) -> dict[str, Any]:
+    def as_event(self) -> Event:
         """The client as events show it."""
         return {"client": self.number, "pid": self.pid, "tty": self.tty, "read_only": self.read_only}
 

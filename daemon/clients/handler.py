@@ -13,13 +13,15 @@ from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from collections.abc import Mapping
+    from typing import Protocol
 
     from sesh.bounds import Size
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.clients.echoes import Echoes
     from sesh.daemon.clients.relay import Relay
     from sesh.daemon.pty.pump import Pump
+    from sesh.messages import Message
     from sesh.schema import Welcome
 
     class Owner(Protocol):
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
         def missed_line(self) -> str:
             """What happened while no client was attached, in one line; empty where nothing did."""
 
-        def attached(self, client: Client, hello: dict[str, Any]) -> None: ...
+        def attached(self, client: Client, hello: Mapping[str, object]) -> None: ...
 
         def detached(self, client: Client) -> None: ...
 
@@ -55,7 +57,7 @@ class ClientHandler:
         """Made for the first client that predicts."""
         self._log, self._model, self._clients, self._timers = relay.log, relay.model, relay.clients, relay.timers
 
-    def hello(self, connection: Connection, hello: dict[str, Any]) -> None:
+    def hello(self, connection: Connection, hello: Mapping[str, object]) -> None:
         """Answers a HELLO; one with the role `attach` attaches a client."""
         if connection.role:
             return
@@ -76,7 +78,7 @@ class ClientHandler:
         else:
             self._attach(connection, hello, welcome)
 
-    def _attach(self, connection: Connection, hello: dict[str, Any], welcome: Welcome) -> None:
+    def _attach(self, connection: Connection, hello: Mapping[str, object], welcome: Welcome) -> None:
         client = Client(connection, self._clients.next_number(), hello)
         for other in list(self._clients.all):
             if client.token and other.token == client.token:
@@ -99,7 +101,7 @@ class ClientHandler:
         connection.creator = False
         self._timers.clear(("hello", connection.descriptor))
 
-    def _resume(self, client: Client, hello: dict[str, Any], session: str, *, was_raw: bool) -> None:
+    def _resume(self, client: Client, hello: Mapping[str, object], session: str, *, was_raw: bool) -> None:
         """Feeds a client from where it was, if it comes back to the same session, else from a screen of its own.
 
         `since`: the position of a client whose link was lost; `seen`: those of its terminal by session, which shows
@@ -232,7 +234,7 @@ class ClientHandler:
         """Detaches a client: tells it why, and what it needs to leave its terminal tidy."""
         rows_below = self.rows_below(client)
         pending = client.replies.pending(time.monotonic())
-        message = {"reason": reason, "rows_below": rows_below, "queries": pending}
+        message: Message = {"reason": reason, "rows_below": rows_below, "queries": pending}
         client.connection.queue(protocol.message(protocol.DETACH, message))
         self.dismiss(client)
 

@@ -15,9 +15,18 @@ from sesh.store import records
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import TypedDict
 
     from sesh.schema import Record
+
+    class ListenerState(TypedDict):
+        """What a process that has the descriptor needs to go on listening."""
+
+        name: str
+        folder: str
+        descriptor: int
+        identity: tuple[int, int]
+
 
 BACKLOG = 128
 _STALE_AFTER = 60.0
@@ -48,21 +57,22 @@ class Listener:
             return cls(name)
 
     @classmethod
-    def adopt(cls, state: dict[str, Any]) -> Listener:
+    def adopt(cls, state: ListenerState) -> Listener:
         """The listener that `dump` described, whose descriptor this process has."""
         own = cls.__new__(cls)
         own.name, own.folder = state["name"], state["folder"]
         own.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptor"])
-        own._identity = tuple(state["identity"])
+        device, inode = state["identity"]
+        own._identity = (device, inode)
         return own
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self) -> ListenerState:
         """What a process that has the descriptor needs to go on listening."""
         return {
             "name": self.name,
             "folder": self.folder,
             "descriptor": self.socket.fileno(),
-            "identity": list(self._identity),
+            "identity": self._identity,
         }
 
     def accept(self) -> socket.socket | None:

@@ -8,7 +8,12 @@ from sesh.lean import deque
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import TypeVar
+
+    from typing_extensions import TypeVarTuple, Unpack
+
+    Result = TypeVar("Result")
+    Words = TypeVarTuple("Words")
 
 KEPT = 50
 
@@ -28,7 +33,7 @@ class FaultLog:
         if error is not None and self.on_fault is not None:
             self.on_fault(error)
 
-    def guard(self, call: Callable[..., Any], what: str, *args: Any) -> Any:
+    def guard(self, call: Callable[[Unpack[Words]], Result], what: str, *args: Unpack[Words]) -> Result | None:
         """Calls `call`. A fault in it is noted and costs this step, not the session; the result is None then."""
         try:
             return call(*args)

@@ -17,9 +17,19 @@ from sesh.names import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from resource import struct_rusage
-    from typing import Any
+    from typing import Any, TypedDict
 
     from ptyprocess import PtyProcess
+
+    class PtyState(TypedDict):
+        """What a process that has these descriptors needs to go on with a pty."""
+
+        descriptor: int
+        slave: int
+        pid: int
+        path: str
+        device: int
+
 
 _READ = 1 << 14
 _FULL = 2048
@@ -33,16 +43,16 @@ _OUTPUT_FLAGS, _LOCAL_FLAGS = 1, 3
 class Pty:
     """The master side of a pty, non-blocking, and the session leader on its slave side."""
 
-    def __init__(self, process: PtyProcess | None, state: dict[str, Any] | None = None) -> None:
+    def __init__(self, process: PtyProcess | None, state: PtyState | None = None) -> None:
         """`state`: instead of a process, what `dump` returned for a pty whose descriptors this process has."""
         self._process = process
         self.status: int | None = None
         self.usage: struct_rusage | None = None
-        if process is None:
-            known = state or {}
-            self.descriptor, self._slave, self.pid = known["descriptor"], known["slave"], known["pid"]
-            self.path, self.device = known["path"], known["device"]
+        if state is not None:
+            self.descriptor, self._slave, self.pid = state["descriptor"], state["slave"], state["pid"]
+            self.path, self.device = state["path"], state["device"]
             return
+        assert process is not None  # noqa: S101 (one of the two is given)
         self.descriptor = process.fd
         self.pid = process.pid
         os.set_blocking(self.descriptor, False)
@@ -50,7 +60,7 @@ class Pty:
         self._slave = self._open_slave()
         self.device = platform.device_number(os.stat(self.path).st_rdev)
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self) -> PtyState:
         """What a process that has these descriptors needs to go on with the pty."""
         return {
             "descriptor": self.descriptor,

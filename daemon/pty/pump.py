@@ -16,12 +16,15 @@ from sesh.lean import OrderedDict, deque
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
-    from typing import Any, Protocol
+    from typing import Protocol
+
+    from typing_extensions import Unpack
 
     from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.output_log import OutputLog
     from sesh.daemon.pty.pty import Pty
     from sesh.daemon.pty.queries import Finding
+    from sesh.schema import Answer
 
     Unit = tuple[Hashable, memoryview, Callable[[bool], None] | None]
 
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
         closed: bool
 
-        def respond(self, request: int, data: bytes = b"", **values: Any) -> None: ...
+        def respond(self, request: int, data: bytes = b"", **values: Unpack[Answer]) -> None: ...
 
 
 WINDOW = 256 << 10

@@ -15,10 +15,9 @@ from sesh.store import checkpoints
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from sesh.daemon.loop.timers import Timers
-    from sesh.schema import CheckpointHeader
+    from sesh.schema import CheckpointHeader, ModelState
 
 QUIET = 1.0
 """Seconds without output after which a checkpoint is written."""
@@ -79,7 +78,7 @@ class Checkpointer:
         checkpoints.remove(self._id)
 
 
-def _content(log: OutputLog, model: Model) -> tuple[dict[str, object], bytes]:
+def _content(log: OutputLog, model: Model) -> tuple[ModelState, bytes]:
     """The bytes that show the session, and the sizes at which a model is to take them, as `Model.dump` has them."""
     if not model.loaded and log.base == 0:
         data = log.bytes(0)
@@ -105,7 +104,7 @@ def _first_needed(data: bytes) -> int:
     return line if line > at and _ALTERNATE not in data[at:line] else at
 
 
-def _sizes(model: dict[str, Any], start: int) -> dict[str, object]:
+def _sizes(model: ModelState, start: int) -> ModelState:
     """The state of a model whose first byte is the one at `start`."""
     before = [size for position, *size in model["resizes"] if position <= start]
     after = [[position - start, *size] for position, *size in model["resizes"] if position > start]

@@ -13,10 +13,10 @@ from sesh.lean import deque, signal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from sesh.daemon.loop.timers import Timers
     from sesh.daemon.pty.output_log import OutputLog
+    from sesh.schema import ModelState
     from sesh.vt.emulator import Emulator
     from sesh.vt.screen import Stacks
 
@@ -278,7 +278,7 @@ class Model:
         if (emulator.columns, emulator.rows) != (self.columns, self.rows):
             emulator.resize(self.columns, self.rows)
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self) -> ModelState:
         """The model as plain data. Checkpoints on disk hold the same, so its keys stay as they are.
 
         `born`: its size at the log's first byte; `marks`: the positions of `mark`, None where it has not come there.
@@ -289,13 +289,13 @@ class Model:
             "born": list(self._initial_size),
             "resizes": [list(each) for each in self._resizes],
             "marks": [
-                [position, [state[0], state[1], list(state[2])] if state else None]
+                (position, [state[0], state[1], list(state[2])] if state else None)
                 for position, state in self._marks.items()
             ],
             "emulator": self._emulator.state() if self._emulator is not None else None,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: ModelState) -> None:
         """Goes on from what `dump` returned; the log must hold the bytes from its position on."""
         self.position = state["position"]
         self.columns, self.rows = state["size"]

@@ -130,8 +130,9 @@ class History:
             ((entry["output_bytes"], kept) for entry, kept in self._entries if entry["n"] == number), (0, b"")
         )
         first = size - len(output)
-        missing = {"truncated": True} if first > since else {}
-        connection.respond(request, output[max(0, since - first) :], **{**answer, **missing})
+        if first > since:
+            answer = {**answer, "truncated": True}
+        connection.respond(request, output[max(0, since - first) :], **answer)
         return True
 
 

@@ -14,8 +14,7 @@ from sesh import protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Mapping, Sequence
 
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.pty.pty import Pty
@@ -112,11 +111,11 @@ class Run:
         if self.follows is not None:
             self.live = LiveOutput(self)
 
-    def dump(self) -> tuple[dict[str, Any], bytes]:
+    def dump(self) -> tuple[dict[str, object], bytes]:
         """Its plain attributes and the output that is kept, without its shell, files and connection."""
         return {name: getattr(self, name) for name in _DUMPED}, b"".join(self._blocks)
 
-    def restore(self, attributes: dict[str, Any], output: bytes) -> None:
+    def restore(self, attributes: Mapping[str, object], output: bytes) -> None:
         """Goes on from what `dump` returned."""
         for name, value in attributes.items():
             setattr(self, name, value)
@@ -129,7 +128,7 @@ class Run:
         if self.live is None:
             return self.output(ended=ended), result
         data = self.output(ended=ended, since=self.live.position)
-        return data, {**result, "from": self.live.sent, "truncated": self.live.lost}  # type: ignore[typeddict-unknown-key]
+        return data, {**result, "from": self.live.sent, "truncated": self.live.lost}
 
     def add_output(self, piece: bytes) -> None:
         """Keeps a piece of its output."""

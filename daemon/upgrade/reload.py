@@ -25,10 +25,10 @@ from sesh.names import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from sesh.daemon.clients.connection import Connection
     from sesh.daemon.server import Reload, Server
+    from sesh.daemon.upgrade.shape import Back, State
 
 POLL = 0.01
 """Seconds between two looks at the trial."""
@@ -169,13 +169,13 @@ class _Reload:
         if ending.killed or (ending.done and not self._server.named):
             raise self._busy("is ending")
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> State:
         self._server.session.faults.guard(self._server.requests.flush, "a late answer")
         state = states.dump(self._server)
         connections = list(self._server.connections.values())
         place = connections.index(self._connection) if self._connection in connections else None
-        back = {"python": sys.executable, "path": [each for each in sys.path if each]}
-        return {**state, "request": [place, self._number], "back": back}
+        back: Back = {"python": sys.executable, "path": [each for each in sys.path if each]}
+        return {**state, "request": (place, self._number), "back": back}
 
     def _execute(self) -> None:
         """Becomes the other sesh. Raises Refused where that is not possible."""
@@ -201,7 +201,7 @@ class _Reload:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _memory(state: dict[str, Any]) -> int:
+def _memory(state: State) -> int:
     """A descriptor of memory with the state in it; no file name leads to it."""
     view = memoryview(protocol.encode(state))
     if hasattr(os, "memfd_create"):
@@ -220,12 +220,13 @@ def _memory(state: dict[str, Any]) -> int:
     return memory
 
 
-def _read_memory(memory: int) -> dict[str, Any]:
+def _read_memory(memory: int) -> State:
     os.lseek(memory, 0, os.SEEK_SET)
     blocks = []
     while block := os.read(memory, 1 << 20):
         blocks.append(block)
-    return protocol.parse(b"".join(blocks))
+    state: State = protocol.parse(b"".join(blocks))  # type: ignore[assignment]  # as `dump` wrote it
+    return state
 
 
 def trial() -> None:
@@ -272,7 +273,7 @@ def adopt(memory: int, failed: str = "") -> Callable[[], None]:
         else:
             Probation(server, answer, lambda why: _go_back(server, state, memory, why, asking, number)).run()
         os.close(memory)
-        state.clear()  # it has every line once more
+        state.clear()  # type: ignore[attr-defined]  # it has every line once more
         platform.give_back()
         server.run()
         os._exit(0)
@@ -280,9 +281,7 @@ def adopt(memory: int, failed: str = "") -> Callable[[], None]:
     return serve
 
 
-def _go_back(
-    server: Server, before: dict[str, Any], memory: int, why: str, asking: Connection | None, number: int
-) -> None:
+def _go_back(server: Server, before: State, memory: int, why: str, asking: Connection | None, number: int) -> None:
     """Becomes the sesh again that wrote the state `before` into `memory`. Returns where that is not possible."""
     from sesh.daemon.upgrade.probation import stand_in
 
@@ -306,9 +305,9 @@ def _go_back(
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _dump_for(server: Server, before: dict[str, Any], asking: Connection | None, number: int) -> dict[str, Any]:
+def _dump_for(server: Server, before: State, asking: Connection | None, number: int) -> State:
     """The state as it stands, for the sesh that wrote the state `before`. Raises ValueError if it cannot read that."""
     states.check_format(before)
     state = states.dump(server)
     connections = list(server.connections.values())
-    return {**state, "request": [connections.index(asking) if asking in connections else None, number]}
+    return {**state, "request": (connections.index(asking) if asking in connections else None, number)}

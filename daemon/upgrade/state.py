@@ -26,20 +26,29 @@ from sesh.lean import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from sesh.daemon.server import Reload
     from sesh.daemon.shell.queue import RunQueue
+    from sesh.daemon.upgrade.shape import (
+        ConnectionState,
+        Done,
+        History,
+        RunsState,
+        RunState,
+        SessionState,
+        State,
+        StdinState,
+    )
+    from sesh.daemon.waits import Sought
 
-    State = dict[str, Any]
     Places = dict[Connection, int]
 
 FORMAT = 2
 _CLIENT = tuple(
     name for name in Client.__slots__ if name not in ("flow", "replies", "viewport", "titled", "told", "uncover")
 )
-_CONNECTION = ("descriptor", "creator", "role", "closing", "progress_at", "unanswered")
 _REPLY_BYTES = ("_begun",)
 """Attributes of `ReplyFilter` that are bytes."""
 
@@ -54,11 +63,11 @@ def unpack(text: str) -> bytes:
     return a2b_base64(text)
 
 
-def _attributes(thing: object, names: tuple[str, ...]) -> State:
+def _attributes(thing: object, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(thing, name) for name in names}
 
 
-def _set_attributes(thing: object, values: State) -> None:
+def _set_attributes(thing: object, values: Mapping[str, object]) -> None:
     for name, value in values.items():
         setattr(thing, name, value)
 
@@ -81,7 +90,7 @@ def dump(server: Server) -> State:
     return {
         "format": FORMAT,
         "session": dump_session(session),
-        "input": [[writer, pack(bytes(data)), _dump_done(done, places)] for writer, data, done in pump.input.units()],
+        "input": [(writer, pack(bytes(data)), _dump_done(done, places)) for writer, data, done in pump.input.units()],
         "listener": server.listener.dump(),
         "pty": pump.pty.dump() if pump.pty is not None and pump.pty.descriptor >= 0 else None,
         "open": pump.open,
@@ -90,9 +99,9 @@ def dump(server: Server) -> State:
         "connections": [_dump_connection(connection) for connection in server.connections.values()],
         "clients": [places[client.connection] for client in session.clients.all],
         "titled": [places[client.connection] for client in session.clients.all if client.titled],
-        "turn": [session.clients.turn, session.clients.last_number],
+        "turn": (session.clients.turn, session.clients.last_number),
         "followers": [places[reader.connection] for reader in session.relay.followers],
-        "events": [last, events, [[places[each], seen] for each, seen in followers.items() if each in places]],
+        "events": (last, events, [(places[each], seen) for each, seen in followers.items() if each in places]),
         "waits": _dump_waits(session, places),
         "runs": dump_runs(session.runs, places) if session.runs is not None else None,
         "hooks": list(session.hooks.dump().items()) if session.hooks is not None else [],
@@ -142,7 +151,7 @@ def load(state: State, load_reload: Callable[[], Reload]) -> tuple[Server, list[
     return server, connections
 
 
-def check_format(state: State) -> None:
+def check_format(state: Mapping[str, object]) -> None:
     """Raises ValueError where the data is of another format."""
     if state.get("format") != FORMAT:
         raise ValueError(f"a state of format {state.get('format')}, not {FORMAT}")
@@ -151,10 +160,12 @@ def check_format(state: State) -> None:
 def descriptors(state: State) -> list[int]:
     """The descriptors in what `dump` returned."""
     found = [each["descriptor"] for each in state["connections"]]
-    for part in ("listener", "pty", "stdin"):
-        if state[part] is not None:
-            found += [state[part][key] for key in ("descriptor", "slave") if state[part].get(key, -1) >= 0]
-    return found
+    found.append(state["listener"]["descriptor"])
+    if (pty := state["pty"]) is not None:
+        found += [pty["descriptor"], pty["slave"]]
+    if (stdin := state["stdin"]) is not None:
+        found.append(stdin["descriptor"])
+    return [each for each in found if each >= 0]
 
 
 def _set_timers(server: Server, state: State) -> None:
@@ -172,26 +183,32 @@ def _set_timers(server: Server, state: State) -> None:
 # -- its connections
 
 
-def _dump_connection(connection: Connection) -> State:
+def _dump_connection(connection: Connection) -> ConnectionState:
     unsent, acknowledged = connection.dump()
     reader, client = connection.reader, connection.client
     return {
-        **_attributes(connection, _CONNECTION),
+        "descriptor": connection.descriptor,
+        "creator": connection.creator,
+        "role": connection.role,
+        "closing": connection.closing,
+        "progress_at": connection.progress_at,
+        "unanswered": connection.unanswered,
         "unfinished": pack(connection.decoder.unfinished),
         "data": pack(bytes(connection.data)),
-        "backlog": [[kind, pack(payload)] for kind, payload in connection.backlog],
-        "waits": [[request, wanted] for request, wanted in connection.waits.items()],
+        "backlog": [(kind, pack(payload)) for kind, payload in connection.backlog],
+        "waits": list(connection.waits.items()),
         "unsent": pack(unsent),
         "acknowledged": acknowledged,
-        "reader": _attributes(reader, ("position", "skipped")) if reader is not None else None,
+        "reader": {"position": reader.position, "skipped": reader.skipped} if reader is not None else None,
         "client": _dump_client(client) if client is not None else None,
     }
 
 
-def _load_connection(state: State) -> Connection:
+def _load_connection(state: ConnectionState) -> Connection:
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, state["descriptor"])
     connection = Connection(opened, creator=state["creator"])
-    _set_attributes(connection, {name: state[name] for name in _CONNECTION})
+    connection.role, connection.closing = state["role"], state["closing"]
+    connection.progress_at, connection.unanswered = state["progress_at"], state["unanswered"]
     connection.decoder = protocol.Decoder(unpack(state["unfinished"]))
     connection.data += unpack(state["data"])
     connection.backlog += [(kind, unpack(payload)) for kind, payload in state["backlog"]]
@@ -202,19 +219,19 @@ def _load_connection(state: State) -> Connection:
         connection.client = connection.reader = _load_client(connection, dict(state["client"]))
     elif state["reader"] is not None:
         connection.reader = Reader(connection, 0)
-    if connection.reader is not None:
-        _set_attributes(connection.reader, state["reader"])
+    if connection.reader is not None and state["reader"] is not None:
+        connection.reader.position, connection.reader.skipped = state["reader"]["position"], state["reader"]["skipped"]
     return connection
 
 
-def _dump_client(client: Client) -> State:
+def _dump_client(client: Client) -> dict[str, Any]:
     replies = _attributes(client.replies, ReplyFilter.__slots__)
     packed = {name: pack(replies[name]) for name in _REPLY_BYTES}
     flow = client.flow.dump() if client.flow is not None else None
     return {**_attributes(client, _CLIENT), "replies": {**replies, **packed}, "flow": flow}
 
 
-def _load_client(connection: Connection, state: State) -> Client:
+def _load_client(connection: Connection, state: dict[str, Any]) -> Client:
     replies, flow = state.pop("replies"), state.pop("flow", None)
     if flow is not None:
         from sesh.daemon.clients.flow import Flow
@@ -226,54 +243,56 @@ def _load_client(connection: Connection, state: State) -> Client:
     return client
 
 
-def _dump_done(done: Callable[[bool], None] | None, places: Places) -> list[Any] | None:
+def _dump_done(done: Callable[[bool], None] | None, places: Places) -> Done | None:
     """What is to be done when the program has taken a unit of input."""
     if isinstance(done, InputTaken) and done.client.connection in places:
-        return ["input", places[done.client.connection], done.number, done.size]
+        return "input", places[done.client.connection], done.number, done.size
     if isinstance(done, SendTaken) and done.connection in places:
-        return ["send", places[done.connection], done.number, done.position]
+        return "send", places[done.connection], done.number, done.position
     return None
 
 
-def _load_done(server: Server, connections: list[Connection], done: list[Any] | None) -> Callable[[bool], None] | None:
+def _load_done(server: Server, connections: list[Connection], done: Done | None) -> Callable[[bool], None] | None:
     if done is None:
         return None
-    kind, at, *rest = done
+    kind, at, number, place = done
     client = connections[at].client
     if kind == "input":
-        return InputTaken(server.handler, client, *rest) if client is not None else None
-    return SendTaken(server.session, connections[at], *rest)
+        return InputTaken(server.handler, client, number, place or 0) if client is not None else None
+    return SendTaken(server.session, connections[at], number, place)
 
 
-def _dump_waits(session: Session, places: Places) -> list[list[Any]]:
+def _dump_waits(session: Session, places: Places) -> list[tuple[int, int, float | None, Sought]]:
     if session.waits is None:
         return []
     return [
-        [
+        (
             places[wait.connection],
             wait.request,
             session.timers.remaining(("wait", wait.request, wait.connection.descriptor)),
             {"prompt": wait.prompt, "waiting": wait.waiting, "idle": wait.idle, "since": wait.since},
-        ]
+        )
         for wait in session.waits.all
         if wait.pending and wait.connection in places
     ]
 
 
-def _dump_stdin(session: Session, places: Places) -> State | None:
+def _dump_stdin(session: Session, places: Places) -> StdinState | None:
     stdin = session.pump.stdin
     if stdin is None:
         return None
     waiting, request, ends = stdin.dump()
     return {
-        **_attributes(stdin, ("descriptor", "received", "linger")),
+        "descriptor": stdin.descriptor,
+        "received": stdin.received,
+        "linger": stdin.linger,
         "feeder": places.get(stdin.feeder) if isinstance(stdin.feeder, Connection) else None,
-        "waiting": [pack(waiting), request, ends],
+        "waiting": (pack(waiting), request, ends),
         "left": session.timers.remaining("stdin"),
     }
 
 
-def _load_stdin(server: Server, connections: list[Connection], state: State) -> None:
+def _load_stdin(server: Server, connections: list[Connection], state: StdinState) -> None:
     stdin = server.session.pump.stdin = StdinPipe(state["descriptor"])
     stdin.received, stdin.linger = state["received"], state["linger"]
     stdin.feeder = connections[state["feeder"]] if state["feeder"] is not None else None
@@ -286,19 +305,13 @@ def _load_stdin(server: Server, connections: list[Connection], state: State) -> 
 # -- its session
 
 
-def dump_session(session: Session) -> State:
-    """A session without its descriptors, its clients and its input.
-
-    Shape: `facts`, `size` (columns, rows, width, height), `log` (base, bytes), `model` (see `Model.dump`), `scanner`
-    (an unfinished sequence), `seen`, `title`, `titled_by`, `last_activity`, `sent_at`, `end` (code, signal, time,
-    whether it ran out of time, processor time, memory), `departed` (clients that may come back), `missed`, `history`,
-    `marks` (the typed command that is under way), `activity`.
-    """
+def dump_session(session: Session) -> SessionState:
+    """A session without its descriptors, its clients and its input."""
     pump, log = session.pump, session.log
     return {
         "facts": session.facts,
         "size": list(session.clients.size),
-        "log": [log.base, pack(log.bytes(log.base))],
+        "log": (log.base, pack(log.bytes(log.base))),
         "model": session.model.dump(),
         "scanner": pack(pump.scanner.carry),
         "seen": session.relay.seen,
@@ -306,8 +319,8 @@ def dump_session(session: Session) -> State:
         "titled_by": session.titled_by,
         "last_activity": pump.last_activity,
         "sent_at": pump.sent_at,
-        "end": [session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *session.usage],
-        "departed": [[token, *place] for token, place in session.clients.departed.items()],
+        "end": (session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *session.usage),
+        "departed": [(token, *place) for token, place in session.clients.departed.items()],
         "missed": session.missed.dump(),
         "history": _dump_history(session),
         "marks": session.marks.dump() if session.marks is not None else None,
@@ -315,7 +328,7 @@ def dump_session(session: Session) -> State:
     }
 
 
-def load_session(state: State, pty: Pty | None) -> Session:
+def load_session(state: SessionState, pty: Pty | None) -> Session:
     """The session that `dump_session` described, on this pty (None where its program has ended)."""
     columns, rows, width, height = state["size"]
     session = Session(state["facts"], (columns, rows, width, height), pty)
@@ -329,8 +342,8 @@ def load_session(state: State, pty: Pty | None) -> Session:
     session.titled_by = state.get("titled_by", 0)  # an older sesh does not know it
     pump.last_activity = state["last_activity"]
     pump.sent_at = state["sent_at"]
-    session.exit_code, session.exit_signal, session.ended_at, session.timed_out, *usage = state["end"]
-    session.usage = (usage[0], usage[1])
+    session.exit_code, session.exit_signal, session.ended_at, session.timed_out, cpu, memory = state["end"]
+    session.usage = (cpu, memory)
     pump.running = session.running
     for token, last_input, position, was_raw in state["departed"]:
         session.clients.departed[token] = (last_input, position, was_raw)
@@ -345,17 +358,17 @@ def load_session(state: State, pty: Pty | None) -> Session:
     return session
 
 
-def _dump_history(session: Session) -> list[Any] | None:
+def _dump_history(session: Session) -> History | None:
     if session.history is None:
         return None
     count, last, entries, answers = session.history.dump()
-    return [count, last, [[entry, pack(output)] for entry, output in entries], answers]
+    return count, last, [(entry, pack(output)) for entry, output in entries], answers
 
 
 # -- its runs
 
 
-def dump_runs(runs: RunQueue, places: Places) -> State:
+def dump_runs(runs: RunQueue, places: Places) -> RunsState:
     """The run under way and those that wait."""
     return {
         "secret": runs.secret,
@@ -368,7 +381,7 @@ def dump_runs(runs: RunQueue, places: Places) -> State:
     }
 
 
-def load_runs(queue: RunQueue, state: State, connections: list[Connection]) -> None:
+def load_runs(queue: RunQueue, state: RunsState, connections: list[Connection]) -> None:
     """Gives a new queue the runs that `dump_runs` described."""
     queue.prompted, queue.between = state["prompted"], unpack(state["between"])
     queue.outer.extend(state["outer"])
@@ -379,7 +392,7 @@ def load_runs(queue: RunQueue, state: State, connections: list[Connection]) -> N
             queue.set_timeout(run, each["left"])
 
 
-def _dump_run(run: Run, places: Places, left: float | None) -> State:
+def _dump_run(run: Run, places: Places, left: float | None) -> RunState:
     attributes, output = run.dump()
     shell, wrapper, live = run.shell, run.wrapper, run.live
     return {
@@ -392,13 +405,13 @@ def _dump_run(run: Run, places: Places, left: float | None) -> State:
         "left": left,
         "attributes": attributes,
         "output": pack(output),
-        "shell": [shell.pid, shell.kind, shell.ready, shell.other_user] if shell is not None else None,
-        "files": [wrapper.kind, wrapper.outer, wrapper.inner] if wrapper is not None and run.state == RUNNING else None,
+        "shell": (shell.pid, shell.kind, shell.ready, shell.other_user) if shell is not None else None,
+        "files": (wrapper.kind, wrapper.outer, wrapper.inner) if wrapper is not None and run.state == RUNNING else None,
         "live": live.dump() if live is not None else None,
     }
 
 
-def _load_run(state: State, connections: list[Connection]) -> Run:
+def _load_run(state: RunState, connections: list[Connection]) -> Run:
     run = Run(state["number"], state["words"], None, state["request"], wait=state["wait"], key=state["key"])
     run.connection = connections[state["connection"]] if state["connection"] is not None else None
     run.restore(state["attributes"], unpack(state["output"]))

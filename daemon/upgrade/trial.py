@@ -26,11 +26,12 @@ from sesh.lean import socket
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
+    from sesh.daemon.pty.pty import PtyState
     from sesh.daemon.server import Reload
+    from sesh.daemon.upgrade.shape import ConnectionState, State
+    from sesh.schema import Facts
 
-    State = dict[str, Any]
     Pair = tuple[socket.socket, socket.socket]
 
 LIMIT = 10.0
@@ -123,15 +124,18 @@ class _Trial:
         state = self._state
         kept = [_pair()[0] for _ in [None, *state["connections"]]]
         nothing = os.open(os.devnull, os.O_RDWR)
-        parts = {
-            part: {**state[part], "descriptor": nothing, "slave": nothing} if state[part] is not None else None
-            for part in ("pty", "stdin")
-        }
-        places = [
+        pty, stdin = state["pty"], state["stdin"]
+        places: list[ConnectionState] = [
             {**each, "descriptor": ours.fileno()} for each, ours in zip(state["connections"], kept[1:], strict=True)
         ]
-        listener = {**state["listener"], "descriptor": kept[0].fileno()}
-        self._loaded = states.load({**state, **parts, "connections": places, "listener": listener}, self._load_reload)
+        stood_in: State = {
+            **state,
+            "pty": {**pty, "descriptor": nothing, "slave": nothing} if pty is not None else None,
+            "stdin": {**stdin, "descriptor": nothing} if stdin is not None else None,
+            "connections": places,
+            "listener": {**state["listener"], "descriptor": kept[0].fileno()},
+        }
+        self._loaded = states.load(stood_in, self._load_reload)
         self._kept = kept  # a descriptor that is closed would be another one's soon
 
     def _copy(self, listener: Listener, places: list[socket.socket]) -> State:
@@ -139,7 +143,7 @@ class _Trial:
         state, count = self._state, len(places)
         last, events, followers = state["events"]
         pty = self._terminal() if self._runs else None
-        facts = {**state["session"]["facts"], "deadline": None, "pid": pty["pid"] if pty is not None else 0}
+        facts: Facts = {**state["session"]["facts"], "deadline": None, "pid": pty["pid"] if pty is not None else 0}
         return {
             **state,
             "session": {**state["session"], "facts": facts},
@@ -157,11 +161,11 @@ class _Trial:
             ],
             "clients": [at for at in state["clients"] if at < count],
             "followers": [at for at in state["followers"] if at < count],
-            "events": [last, events, [[at, seen] for at, seen in followers if at < count]],
+            "events": (last, events, [(at, seen) for at, seen in followers if at < count]),
             "waits": [each for each in state["waits"] if each[0] < count],
         }
 
-    def _terminal(self) -> State:
+    def _terminal(self) -> PtyState:
         """A pty that echoes what is typed, with a program that does nothing."""
         pid, descriptor = os.forkpty()
         if not pid:

@@ -24,13 +24,29 @@ from sesh.remote.ssh import ssh
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import TypedDict
 
     from sesh.gate import Shape
     from sesh.remote.deploy.carrier import Carrier
+    from sesh.remote.deploy.unpack import Order
     from sesh.remote.ssh.destination import Destination
 
     Progress = Callable[[str, int, int], None]
+
+    class Found(TypedDict, total=False):
+        """Where the version lies; to `look` also whether it is whole, and what is there as `~/.local/bin/sesh`."""
+
+        path: str
+        whole: bool
+        program: str
+
+    class Failure(TypedDict):
+        """Why a step failed, and what a program printed about it."""
+
+        step: str
+        reason: str
+        stderr: str
+
     from collections.abc import Sequence
 
     from rich.progress import Progress as Bars
@@ -220,7 +236,7 @@ class _Deploy:
 
     def _install(self, carrier: Carrier, made: bundle.Bundle, python: survey.Python, deployment: Deployment) -> None:
         """Look what is missing there, and send it."""
-        order = {
+        order: Order = {
             "name": made.name,
             "version": made.version,
             "manifest": made.hash,
@@ -246,8 +262,8 @@ class _Deploy:
         deployment.changed = True
 
     def _execute(
-        self, carrier: Carrier, python: survey.Python, order: dict[str, Any], shape: Shape, archive: bytes = b""
-    ) -> dict[str, Any]:
+        self, carrier: Carrier, python: survey.Python, order: Order, shape: Shape, archive: bytes = b""
+    ) -> Found:
         """Have unpack.py carry out an order there; its answer, of this shape.
 
         Raises DeployError with the step that failed.
@@ -302,8 +318,8 @@ class _AnswerParser:
         self._token, self._begin = f"{token} ".encode(), begin
         self._shape = gate.table({"step": _step, "failed": _FAILED, "done": shape})
         self._rest = b""
-        self.failed: dict[str, Any] | None = None
-        self.done: dict[str, Any] | None = None
+        self.failed: Failure | None = None
+        self.done: Found | None = None
 
     def feed(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")

@@ -28,7 +28,23 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, NoReturn
+    from typing import NoReturn, TypedDict
+
+    class Order(TypedDict, total=False):
+        """What is to be done: `action` is `look`, `switch`, or `install`, which needs the last three."""
+
+        token: str
+        action: str
+        name: str
+        version: str
+        manifest: str
+        python: str
+        program: str
+        force: bool
+        size: int
+        unpacked: int
+        sha256: str
+
 
 SILENCE = 120
 """Seconds without a byte of the archive after which the upload has failed."""
@@ -54,7 +70,7 @@ class Failed(Exception):
 class Installer:
     """Carries out one order in the directory of versions."""
 
-    def __init__(self, order: dict[str, Any], stream: io.BufferedIOBase) -> None:
+    def __init__(self, order: Order, stream: io.BufferedIOBase) -> None:
         self.order, self.stream = order, stream
         self.home = os.path.expanduser("~")
         self.data = os.path.join(self.home, ".local", "share", "sesh")
@@ -64,7 +80,7 @@ class Installer:
         self.step = "upload"
         self._created: list[str] = []  # folders, the outermost first
 
-    def answer(self, **facts: Any) -> None:
+    def answer(self, **facts: object) -> None:
         """Print one line of the answer."""
         with contextlib.suppress(BrokenPipeError):  # nobody reads it any more; finish what was begun
             print(self.order["token"], json.dumps(facts), flush=True)

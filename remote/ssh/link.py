@@ -23,8 +23,11 @@ from sesh.stop import Stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO, Any
+    from typing import IO
 
+    from typing_extensions import Unpack
+
+    from sesh.messages import Near, Words
     from sesh.remote.ssh.destination import Destination
     from sesh.schema import Answer, Welcome
 
@@ -73,7 +76,7 @@ class Link(wire.Connection):
         self.asked: bool | None = None
         """Whether somebody was asked to log in; None where no one logged in for this link, or it is not known."""
         self._process, self._stderr = process, stderr
-        self._asked_for: tuple[str, dict[str, Any]] | None = None
+        self._asked_for: tuple[str, Words] | None = None
         """The request that was sent along with HELLO."""
 
     def __enter__(self) -> Link:
@@ -89,7 +92,9 @@ class Link(wire.Connection):
         """None: from another machine there is no way to this one's display, save what ssh forwards."""
         return None
 
-    def open_session(self, verb: str, timeout: float = SESSION_TIMEOUT, **arguments: Any) -> tuple[Answer, bytes]:
+    def open_session(
+        self, verb: str, timeout: float = SESSION_TIMEOUT, **arguments: Unpack[Words]
+    ) -> tuple[Answer, bytes]:
         """Have the bridge connect this link to a session: from then on the session's daemon is at the other end.
 
         It may answer with a `question` instead, for the user. Raises Lost where it does not answer in time, or the link
@@ -205,9 +210,7 @@ class Link(wire.Connection):
         except subprocess.TimeoutExpired:
             return True
 
-    def start(
-        self, caller: dict[str, Any], deadline: float, asked_for: tuple[str, dict[str, Any]] | None = None
-    ) -> None:
+    def start(self, caller: Near, deadline: float, asked_for: tuple[str, Words] | None = None) -> None:
         """Wait for the bridge and exchange HELLO and WELCOME. Raises NotDeployed, Unreachable, ProtocolError.
 
         `asked_for`: verb and arguments of an `open_session` that follows. It goes along, and both go before the bridge
@@ -288,7 +291,7 @@ class Link(wire.Connection):
 
 def open_link(
     destination: Destination,
-    caller: dict[str, Any],
+    caller: Near,
     *,
     ask: bool | None = None,
     timeout: float = START_TIMEOUT,
@@ -329,10 +332,10 @@ def open_link(
 
 def open_beside(
     destination: Destination,
-    caller: dict[str, Any],
+    caller: Near,
     stop: Stop,
     verb: str,
-    arguments: dict[str, Any],
+    arguments: Words,
 ) -> Link:
     """A link that shares no connection with others, and for which nobody is asked anything; `open_session` with this
     verb and these arguments is to follow.
@@ -344,13 +347,13 @@ def open_beside(
 
 def _open(
     destination: Destination,
-    caller: dict[str, Any],
+    caller: Near,
     asking: bool,
     detached: bool,
     timeout: float,
     *,
     beside: Stop | None = None,
-    asked_for: tuple[str, dict[str, Any]] | None = None,
+    asked_for: tuple[str, Words] | None = None,
 ) -> Link:
     """The link; `detached`: the process that carries it has no terminal, and gets none of its signals.
 

@@ -19,9 +19,17 @@ from sesh.remote.sync import credentials
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Any
+    from typing import TypedDict
 
     Entry = tuple[str, str, os.stat_result]
+
+    class Seal(TypedDict):
+        """A fingerprint as it is stored: with the recent files, and the hash of their content."""
+
+        digest: str
+        young: list[str]
+        content: str
+
 
 OWN = (".sesh", ".local/bin/sesh", ".local/share/sesh", ".local/state/sesh")
 """Paths in HOME that belong to sesh: neither sent nor deleted."""
@@ -75,7 +83,7 @@ class Tree:
         self.plain = self.plain and not self.left_out
         return total.hexdigest()
 
-    def seal(self) -> dict[str, Any]:
+    def seal(self) -> Seal:
         """What to store for `matches` next time."""
         return {"digest": self.digest, "young": self.recent, "content": self._content(self.recent)}
 

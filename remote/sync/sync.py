@@ -19,7 +19,7 @@ from sesh.remote.ssh import master
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.remote.ssh.destination import Destination
-    from sesh.remote.sync.fingerprint import Tree
+    from sesh.remote.sync.fingerprint import Seal, Tree
 
 
 class SyncResult:
@@ -107,9 +107,7 @@ def sync(destination: Destination, *, force: bool = False) -> SyncResult:
 class _Run:
     """One sync that has something to push or to report."""
 
-    def __init__(
-        self, destination: Destination, top: str, result: SyncResult, sealed: dict[str, dict[str, object]]
-    ) -> None:
+    def __init__(self, destination: Destination, top: str, result: SyncResult, sealed: dict[str, Seal]) -> None:
         self.destination, self.top, self.host = destination, top, destination.host
         self.result, self.sealed = result, sealed
         self._reported: set[str] = set()

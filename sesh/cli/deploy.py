@@ -10,12 +10,10 @@ from sesh.names import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from sesh.cli.invocation import Invocation
+    from sesh.cli.printed import DeployedHost
     from sesh.remote.deploy.deploy import HostResult
-
-    Row = dict[str, Any]
 
 
 def deploy(cli: Invocation, hosts: Sequence[str] = (), *, force: bool = False) -> int:
@@ -79,12 +77,25 @@ def _report_hosts(cli: Invocation, results: Sequence[HostResult], *, upgrading: 
     return 1 if failed else 0
 
 
-def _row(result: HostResult) -> Row:
+def _row(result: HostResult) -> DeployedHost:
     """One host as JSON shows it."""
-    row: Row = {"host": result.destination.host, "ok": result.deployment is not None}
-    if result.deployment is not None:
-        names = ("version", "python", "platform", "path", "bytes", "seconds", "changed")
-        return {**row, **{name: getattr(result.deployment, name) for name in names}}
-    error = result.error
-    facts = {"code": getattr(error, "code", "internal"), "message": str(error), "step": getattr(error, "step", None)}
-    return {**row, "error": {**facts, "foreign": getattr(error, "foreign", False)}}
+    host, made, error = result.destination.host, result.deployment, result.error
+    if made is None:
+        code, step = getattr(error, "code", "internal"), getattr(error, "step", None)
+        foreign = getattr(error, "foreign", False)
+        return {
+            "host": host,
+            "ok": False,
+            "error": {"code": code, "message": str(error), "step": step, "foreign": foreign},
+        }
+    return {
+        "host": host,
+        "ok": True,
+        "version": made.version,
+        "python": made.python,
+        "platform": made.platform,
+        "path": made.path,
+        "bytes": made.bytes,
+        "seconds": made.seconds,
+        "changed": made.changed,
+    }

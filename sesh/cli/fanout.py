@@ -14,9 +14,8 @@ from sesh.ops import child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.cli.invocation import Invocation
+    from sesh.cli.parser import Options
 
 VERBS = ("--exec", "--run")
 _COLOURS = (36, 33, 35, 32, 34, 31)
@@ -28,7 +27,7 @@ _LONGEST = 1 << 16
 class HostRun:
     """The child that carries out the line on one host: its stdout, and the last line of its stderr."""
 
-    def __init__(self, cli: Invocation, options: dict[str, Any], host: str, colour: int | None) -> None:
+    def __init__(self, cli: Invocation, options: Options, host: str, colour: int | None) -> None:
         self.host = host
         nothing = os.open(os.devnull, os.O_RDONLY)
         self.stdout, printed = os.pipe()
@@ -60,7 +59,7 @@ class HostRun:
             printing.write(self._prefix + self.output[:_LONGEST] + b"\n")
             del self.output[:_LONGEST]
 
-    def value(self, code: int) -> dict[str, Any]:
+    def value(self, code: int) -> dict[str, object]:
         """What it printed as JSON, the host filled in; an error where it printed nothing."""
         import json
 
@@ -83,7 +82,7 @@ class HostRun:
         return lines[-1].removeprefix(f"{CALLED}: ") if lines else ""
 
 
-def _carry_out(cli: Invocation, options: dict[str, Any], host: str) -> int:
+def _carry_out(cli: Invocation, options: Options, host: str) -> int:
     """The line on one host; the exit code. An error is printed as the command line does it."""
     cli.hosts, cli.caller.host = [host], host
     try:
@@ -93,7 +92,7 @@ def _carry_out(cli: Invocation, options: dict[str, Any], host: str) -> int:
         return int(error.exit_code)
 
 
-def run(cli: Invocation, options: dict[str, Any]) -> int:
+def run(cli: Invocation, options: Options) -> int:
     """`sesh @a @b --exec NAME … -- CMD`, or `--run`: the exit code. Raises UsageError for verbs that go to one host."""
     if cli.verb not in VERBS:
         raise UsageError(f"only --exec and --run take several hosts: {CALLED} @a @b --exec NAME -- CMD")

@@ -13,11 +13,10 @@ from sesh.reach.target import HostTarget, Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Callable, Sequence
 
     from sesh.cli.invocation import Invocation
-    from sesh.schema import Hit
+    from sesh.schema import Hit, Hits
 
 _LEAVING = ("q", "escape", "C-c", "C-d", "C-\\", "hangup")
 _STEPS = {"up": -1, "k": -1, "C-p": -1, "C-k": -1, "down": 1, "j": 1, "C-n": 1, "C-j": 1, "tab": 1, "backtab": -1}
@@ -29,9 +28,13 @@ def grep(
     """`--grep REGEX [NAME…] [-C N] [-i]`: 0 where something was found, 1 where nothing was."""
     if not bounds.is_decimal(context):
         raise UsageError(f"{printable(context)} is not a number of lines", hint="write: $sesh --grep REGEX -C 2")
-    hits, failed = _found(
-        cli, {"pattern": pattern, "names": list(names), "context": int(context), "ignore_case": ignore_case}
-    )
+
+    def ask(target: Target) -> Hits:
+        return target.call(
+            search.grep, pattern=pattern, names=list(names), context=int(context), ignore_case=ignore_case
+        )
+
+    hits, failed = _found(cli, ask)
     if cli.json:
         cli.value(hits)
     elif hits and printing.on_terminal() and not console.dumb():
@@ -44,14 +47,14 @@ def grep(
     return 0 if hits else 1
 
 
-def _found(cli: Invocation, data: dict[str, Any]) -> tuple[list[Hit], list[str]]:
+def _found(cli: Invocation, ask: Callable[[Target], Hits]) -> tuple[list[Hit], list[str]]:
     """The hits of all machines that the line is for, and what went wrong. Raises the error of a single machine."""
     hits: list[Hit] = []
     failed: list[str] = []
     hosts: list[str | None] = [*cli.hosts] or [None]
     for host in hosts:
         try:
-            answer = _target(cli, host).call(search.grep, **data)
+            answer = ask(_target(cli, host))
         except SeshError as error:
             if len(cli.hosts) < 2:
                 raise

@@ -11,8 +11,6 @@ from sesh.reach.caller import Caller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.cli.parser import Line
     from sesh.reach.caller import Answers
     from sesh.reach.target import Target
@@ -133,7 +131,7 @@ class Invocation:
         """One line of sesh's own on stderr; commands in it are written as `$sesh --verb`."""
         self.caller.note(line)
 
-    def value(self, thing: Any) -> int:
+    def value(self, thing: object) -> int:
         """Prints one JSON value; 0."""
         printing.value(thing)
         return 0
@@ -149,7 +147,7 @@ class Invocation:
             raise UsageError(f"no session given; write: {CALLED} @{self.host} {verb} NAME")
         return listing.required(verb)
 
-    def done(self, **facts: Any) -> int:
+    def done(self, **facts: object) -> int:
         """The end of a verb that only acts: `{"ok": true, …}` where JSON is wanted, else silence; 0."""
         if self.json:
             printing.value({"ok": True, **facts})

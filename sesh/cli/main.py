@@ -13,7 +13,7 @@ from sesh.quitkey import quit_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from sesh.cli.parser import Options
 
 
 def run(argv: list[str]) -> int:
@@ -37,16 +37,18 @@ def run(argv: list[str]) -> int:
         raise
 
 
-def carry_out(cli: Invocation, options: dict[str, Any]) -> int:
+def carry_out(cli: Invocation, options: Options) -> int:
     """Has the verb's function do what it does, here or on the host that the line is for."""
     verb = cli.line.row
     if len(cli.hosts) > 1 and not verb.hosts:
         from sesh.cli import fanout
 
         return fanout.run(cli, options)
-    names = options.get("names") or [options.get("name")]
-    if verb.session and not cli.hosts and len(names) == 1:
-        cli.sought = names[0]
+    names = options.get("names") or options.get("name")
+    if isinstance(names, list) and len(names) == 1:
+        names = names[0]
+    if verb.session and not cli.hosts and isinstance(names, str):
+        cli.sought = names
     try:
         return verb.function()(cli, **options)
     except SeshError as error:

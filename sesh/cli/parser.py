@@ -15,7 +15,8 @@ from sesh.names import check_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    Options = dict[str, str | bool | list[str]]
+    """The options and plain words of a verb by their keys, as its function takes them."""
 
 _SPELLINGS = {word: verb.name for verb in BY_NAME.values() for word in (verb.name, verb.short) if word}
 _SPELLINGS["-v"] = "--version"
@@ -130,15 +131,16 @@ def takes_value(verb: str | None, word: str) -> bool:
     return False
 
 
-def parse(line: Line) -> dict[str, Any] | None:
-    """The options and plain words of a verb by their keys, as its function takes them.
+def parse(line: Line) -> Options | None:
+    """What a line says to its verb.
 
     None for a verb that is not parsed here, and for words that are not plainly right: typer says what is wrong.
     """
     row = line.row
     if not row.fast:
         return None
-    found: dict[str, Any] = {}
+    found: Options = {}
+    many: dict[str, list[str]] = {}
     plain: list[str] = []
     rest = list(reversed(line.words))
     while rest:
@@ -164,7 +166,8 @@ def parse(line: Line) -> dict[str, Any] | None:
                 return None
             value = rest.pop()
         if option.kind == MANY:
-            found.setdefault(option.key, []).append(value)
+            found[option.key] = many.setdefault(option.key, [])
+            many[option.key].append(value)
         else:
             found[option.key] = value
     if line.tail is not None and not row.command:
@@ -175,7 +178,7 @@ def parse(line: Line) -> dict[str, Any] | None:
     return _placed(found, plain, row.words)
 
 
-def _placed(found: dict[str, Any], plain: list[str], places: tuple[str, ...]) -> dict[str, Any] | None:
+def _placed(found: Options, plain: list[str], places: tuple[str, ...]) -> Options | None:
     """The plain words under the keys of their places, None where there are too few or too many."""
     for place in places:
         if place[-1] in "*+":

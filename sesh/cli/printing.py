@@ -11,8 +11,6 @@ from sesh.errors import ExitCode, Refused, for_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.errors import SeshError
     from sesh.schema import PrintedError
 
@@ -66,12 +64,12 @@ def fresh_line() -> None:
         write(b"\n", STDERR)
 
 
-def value(thing: Any) -> None:
+def value(thing: object) -> None:
     """One JSON value on stdout, in one line."""
     write(json_line(thing))
 
 
-def json_line(thing: Any) -> bytes:
+def json_line(thing: object) -> bytes:
     """JSON in UTF-8 with a newline; bytes that were no UTF-8 come out as U+FFFD, controls escaped (C1 too)."""
     import json
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from typer import _click
 
-    Given = tuple[parser.Line, dict[str, Any]]
+    Given = tuple[parser.Line, parser.Options]
 
 VERBLESS = "NAME"
 """The command of a line without a verb. No line spells it: the group puts it there."""
@@ -127,8 +127,8 @@ def _callback(verb: Verb) -> Callable[..., Given]:
     def given(ctx: typer.Context, **values: Any) -> Given:
         return ctx.obj, {key: value for key, value in values.items() if value not in (None, False, [])}
 
-    parameters: dict[str, Any] = {"ctx": typer.Context}
-    defaults: dict[str, Any] = {}
+    parameters: dict[str, object] = {"ctx": typer.Context}
+    defaults: dict[str, bool | None] = {}
     for place in (f"{verb.gather}*",) if verb.gather else verb.words:
         key, kind = place.rstrip("?*+"), place[-1]
         metavar = {"?": f"[{key.upper()}]", "*": f"[{key.upper()}]…", "+": f"{key.upper()}…"}.get(kind, key.upper())
@@ -153,7 +153,7 @@ def _callback(verb: Verb) -> Callable[..., Given]:
     return given
 
 
-def parse(argv: list[str]) -> dict[str, Any]:
+def parse(argv: list[str]) -> parser.Options:
     """The options and plain words of a line by their keys. Raises UsageError, in one line, for what is wrong."""
     try:
         found = app().main(args=argv, prog_name=CALLED, standalone_mode=False)
@@ -161,7 +161,7 @@ def parse(argv: list[str]) -> dict[str, Any]:
         raise _one_line(error, parser.split(argv)) from None
     if not isinstance(found, tuple):
         raise Interrupted("interrupted")  # typer turns Ctrl-C into a number
-    given: dict[str, Any] = found[1]
+    given: parser.Options = found[1]
     return given
 
 

@@ -17,7 +17,6 @@ from sesh.ops.views import Follower, bears
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from sesh.cli.invocation import Invocation
     from sesh.cli.table import Table
@@ -109,7 +108,7 @@ def _described(session: Status) -> list[str]:
     now = time.time()
     foreground = session.get("foreground")
     scrollback = session.get("scrollback")
-    facts: dict[str, Any] = {
+    facts: dict[str, str | None] = {
         "name": session["name"],
         "state": wording.state(session) + (" (this one)" if session.get("current") else ""),
         "lost": _lost(session) if session.get("lost") else None,
@@ -163,8 +162,8 @@ def _lost(session: Summary) -> str:
     return f"{how}; {left}"
 
 
-def _words(command: object) -> str:
-    return wording.command_line(command) if isinstance(command, list) else str(command)
+def _words(command: list[str] | str) -> str:
+    return wording.command_line(command) if isinstance(command, list) else command
 
 
 def screen(cli: Invocation, name: str | None = None, *, form: str = "text") -> int:

@@ -311,7 +311,7 @@ class Tools:
         left = [_named(entry) | {"code": error.code, "message": str(error)} for entry, error in failed.items()]
         return Closed(closed=[_named(entry) for entry in gone], failed=left)
 
-    def _standings(self, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    def _standings(self, entries: Sequence[Entry]) -> list[dict[str, object]]:
         """How sessions stand, their hosts asked at once."""
         hosts = list(dict.fromkeys(each.session.host for each in entries))
         if not hosts:
@@ -351,7 +351,7 @@ def _named(entry: Entry) -> dict[str, str | None]:
     return {"session": entry.session.name, "host": entry.session.host}
 
 
-def _asked(host: str | None) -> Any:
+def _asked(host: str | None) -> Sequence[Summary] | SeshError:
     """The sessions of a host, or why there is no answer."""
     try:
         return sessions(host)
@@ -359,9 +359,9 @@ def _asked(host: str | None) -> Any:
         return error
 
 
-def _as_row(entry: Entry, row: Summary | None, error: SeshError | None) -> dict[str, Any]:
+def _as_row(entry: Entry, row: Summary | None, error: SeshError | None) -> dict[str, object]:
     """A session's name, how it stands, and why."""
-    facts = _named(entry) | {"log": entry.log, "connection": entry.standing(row, error)}
+    facts: dict[str, object] = {**_named(entry), "log": entry.log, "connection": entry.standing(row, error)}
     return facts if error is None else facts | {"reason": str(error)}
 
 

@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
 
+    from sesh.messages import Words
     from sesh.reach.caller import Caller
     from sesh.reach.cancelling import Interrupts
     from sesh.reach.stream import Stream, Watched
@@ -296,7 +297,7 @@ class StdinForwarder:
     def send(self, connection: wire.Connection) -> None:
         """Sends the chunk that has not been answered, where there is one."""
         if self._chunk is not None:
-            words = {"at": self._at, "ends": self._ends, "mends": self._mends}
+            words: Words = {"at": self._at, "ends": self._ends, "mends": self._mends}
             try:
                 connection.send(wire.asking("feed", NUMBER, self._chunk, **words))
             except Unreachable:

@@ -18,8 +18,7 @@ from sesh.store import listing, shapes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Mapping, Sequence
 
     from sesh.reach.caller import Caller
     from sesh.schema import LayoutEntry, Made, Summary
@@ -114,7 +113,7 @@ def _sessions(whole: object) -> list[LayoutEntry]:
     return entries
 
 
-def _required(table: dict[str, Any], key: str, known: Sequence[str], place: str = "") -> object:
+def _required(table: Mapping[str, object], key: str, known: Sequence[str], place: str = "") -> object:
     """The value of a key that must be there; if it is not, keys that may be meant for it are named."""
     if key in table:
         return table[key]

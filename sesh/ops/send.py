@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from sesh.messages import Words
     from sesh.reach.stream import Stream
     from sesh.reach.target import Target
     from sesh.wire import Connection
@@ -77,7 +78,8 @@ def type_if_waiting(
         connection = _greeted(stream)
         _check_answers(connection, name)
         first, last = _keys(connection, before, after)
-        data, words = first + bytes(whole) + last, {}
+        data = first + bytes(whole) + last
+        words: Words = {}
         if pattern:
             asked = connection.request("answer", deadline=_soon(), probe=True)[0]
             words = {"since": str(asked.get("since")), "question": str(asked.get("question"))}
@@ -107,8 +109,8 @@ def answer(target: Target, name: str, text: str, since: str, question: str, *, s
     with target.open_stream(name) as stream:
         connection = _greeted(stream)
         _check_answers(connection, name)
-        asked = {"since": since, "question": question}
-        connection.request("answer", text.encode(), _soon(), **asked, whole=True, single=single)
+        words: Words = {"since": since, "question": question, "whole": True, "single": single}
+        connection.request("answer", text.encode(), _soon(), **words)
 
 
 def _greeted(stream: Stream) -> Connection:

@@ -30,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from sesh.messages import Near, Words
     from sesh.reach.caller import Caller
 
 _LOOK = 2.0
@@ -45,7 +46,7 @@ def destination(caller: Caller, word: str) -> Destination:
     return Destination(word, via=caller.settings().remotes.get(word), near=known.near)
 
 
-def origin(place: Destination) -> dict[str, Any]:
+def origin(place: Destination) -> Near:
     """This machine as the other side has to know it; there `origin.Origin` reads it."""
     terminal = next((descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)), None)
     return {
@@ -173,7 +174,7 @@ def _note_loss(name: str, host: str) -> None:
         eventlog.log("disconnect", host=host, session=name, reason="lost")
 
 
-def _opened_beside(place: Destination, stop: Stop, wanted: dict[str, Any]) -> Link:
+def _opened_beside(place: Destination, stop: Stop, wanted: Words) -> Link:
     """A link that shares nothing with those that stand, and has asked for its session already.
 
     Raises Refused where somebody was asked to log in the last time, LoginRefused where somebody would have to.

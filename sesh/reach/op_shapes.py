@@ -156,19 +156,7 @@ _SHAPES: dict[str, Shape] = {
     "follow.all_events": gate.event,
     "follow.ended": optional(_met),
     "follow.log": table({"path": text, "events": rows(table(gate.LOGGED))}, ("path", "events")),
-    "jobs.result": table(
-        {
-            **gate.FACTS,
-            "id": word(64),
-            "directory": text,
-            "cpu": optional(number),
-            "memory": optional(natural),
-            "job": flag,
-            "run": optional(table(gate.FACTS)),
-            "output": octets,
-        },
-        ("exit_code", "output"),
-    ),
+    "jobs.result": table({**gate.ENDED, "output": octets}, ("exit_code", "output")),
     "layout.make": rows(
         table({"name": session_name, "created": flag, "host": optional(line), **_row_error}, ("name", "created"))
     ),

@@ -46,7 +46,7 @@ def _read(number: object, most: int) -> tuple[CheckpointHeader, bytes] | None:
     if content is None:
         return None
     first, _, data = content.partition(b"\n")
-    found: CheckpointHeader = shapes.parse(path, first, _SHAPE)  # type: ignore[assignment]  # of that shape
+    found: CheckpointHeader = shapes.parse(path, first, _SHAPE)
     return (found, data) if found.get("format") == FORMAT else None
 
 

@@ -35,13 +35,12 @@ _SHAPE = {
 def read(name: str) -> Record | None:
     """The record of a session, None where there is none. Raises Refused for a foreign file, and for a damaged one."""
     path = paths.record_path(name)
-    record = shapes.read(path, _SHAPE, _LARGEST)
+    record: Record | None = shapes.read(path, _SHAPE, _LARGEST)
     if record is None:
         return None
     if not record.get("machine"):
         raise paths.damaged(path, "machine is missing")
-    whole: Record = {**record, "name": name}  # type: ignore[typeddict-item]  # what leads to it is its file's name
-    return whole
+    return {**record, "name": name}  # what leads to it is its file's name
 
 
 def write(record: Record, *, durable: bool = False) -> None:

@@ -122,12 +122,10 @@ def output(result: JobResult) -> bytes:
 
 
 def _read(path: str) -> JobResult | None:
-    result = shapes.read(path, _SHAPE, _LARGEST)
-    # The name of the file is the id, and leads to the output.
+    result: JobResult | None = shapes.read(path, _SHAPE, _LARGEST)
     if result is None:
         return None
-    whole: JobResult = {**result, "id": os.path.basename(path)[: -len(".json")]}  # type: ignore[typeddict-item]
-    return whole
+    return {**result, "id": os.path.basename(path)[: -len(".json")]}  # the name of the file, which leads to the output
 
 
 def _prune(folder: str) -> None:

@@ -114,7 +114,7 @@ def under_any_key(fits: Fits) -> Fits:
     return lambda value: isinstance(value, dict) and all(map(text, value)) and all(map(fits, value.values()))
 
 
-def misfit(values: Mapping[str, Any], shape: Shape) -> str | None:
+def misfit(values: Mapping[str, object], shape: Shape) -> str | None:
     """The first key whose value is not of its shape."""
     wrong = (key for key, fits in shape.items() if values.get(key) is not None and not fits(values[key]))
     return next(wrong, None)
@@ -127,13 +127,13 @@ RUN: Shape = {
 """What is remembered of a command that was run."""
 
 
-def read(path: str, shape: Shape, largest: int) -> dict[str, Any] | None:
-    """The JSON object in a file of sesh's own; None where there is no file. Raises Refused, as `parse` too."""
+def read(path: str, shape: Shape, largest: int) -> Any:
+    """The JSON object in a file of sesh's own; None where there is no file. Raises Refused, as `parse` does."""
     data = paths.read_own(path, largest)
     return None if data is None else parse(path, data, shape)
 
 
-def parse(path: str, data: bytes, shape: Shape) -> dict[str, Any]:
+def parse(path: str, data: bytes, shape: Shape) -> Any:
     """The JSON object that a file holds. Raises Refused, with the file and what to do, where it has another shape."""
     try:
         values = protocol.parse(data)

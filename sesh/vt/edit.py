@@ -7,7 +7,6 @@ the screen, as in xterm, kitty and VTE. Rows that scroll within an inner region 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from sesh.vt.cell import DEFAULT
 from sesh.vt.grid import Grid
@@ -17,7 +16,7 @@ from sesh.vt.row import Row, blank, uniform
 class Scrolling(Grid):
     """Margins (DECSTBM, DECSLRM), IND, RI, NEL, SU, SD, IL, DL."""
 
-    def set_margins(self, top: int | None = None, bottom: int | None = None, *_: Any) -> None:
+    def set_margins(self, top: int | None = None, bottom: int | None = None, *_: object) -> None:
         """DECSTBM: 1-based; ignored for fewer than two rows; the cursor goes home."""
         first = top - 1 if top else 0
         last = bottom - 1 if bottom and bottom < self.lines else self.lines - 1
@@ -233,7 +232,7 @@ class Scrolling(Grid):
 class Editing(Scrolling):
     """Erasing, inserting and deleting cells. Erased cells keep the background of the pen and nothing else (BCE)."""
 
-    def erase_in_line(self, how: int = 0, *_: Any, **__: Any) -> None:
+    def erase_in_line(self, how: int = 0, *_: object, **__: object) -> None:
         """EL, DECSEL: 0 from the cursor, 1 up to it, 2 the row. With a wrap pending, the cursor is behind all cells."""
         y, x = self.cursor.y, self.cursor.x
         if how == 2 or (how == 0 and x == 0 and not self.rows[y].spacer):
@@ -250,7 +249,7 @@ class Editing(Scrolling):
         elif how == 1:
             self.unshared_row(y).fill(0, min(x + 1, self.columns), self.erased)
 
-    def erase_in_display(self, how: int = 0, *_: Any, **__: Any) -> None:
+    def erase_in_display(self, how: int = 0, *_: object, **__: object) -> None:
         """ED, DECSED: 0 below, 1 above, 2 all, 3 the scrollback (XTerm)."""
         y = self.cursor.y
         if how == 0:

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from operator import length_hint
 from time import perf_counter
-from typing import Any
 
 from sesh.vt.cell import apply_sgr
 from sesh.vt.fast_path import SMALLEST, bulk_limit, scroll_through, split
@@ -44,7 +43,7 @@ from sesh.vt.text import G_SETS
 _CSI = re.compile(rf"{CSI_PARTS}\Z")
 
 #: A function and its arguments.
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
+Call = tuple[Callable[..., object], tuple[object, ...]]
 
 
 class Dispatcher:
@@ -57,7 +56,7 @@ class Dispatcher:
         self._csi = {**self._movement(screen), **self._editing(screen), **self._state(screen)}
 
     @staticmethod
-    def _controls(screen: Screen) -> dict[str, Callable[[], Any]]:
+    def _controls(screen: Screen) -> dict[str, Callable[[], object]]:
         return {
             "\r\n": screen.newline,
             "\b": screen.backspace,
@@ -75,7 +74,7 @@ class Dispatcher:
         }
 
     @staticmethod
-    def _escape_table(screen: Screen) -> dict[str, Callable[[], Any]]:
+    def _escape_table(screen: Screen) -> dict[str, Callable[[], object]]:
         return {
             "\x1b6": screen.back_index,
             "\x1b7": screen.save_cursor,
@@ -96,7 +95,7 @@ class Dispatcher:
         }
 
     @staticmethod
-    def _movement(screen: Screen) -> dict[str, tuple[Callable[..., Any], int]]:
+    def _movement(screen: Screen) -> dict[str, tuple[Callable[..., object], int]]:
         """CSI by prefix, intermediates and final byte, with the number of parameters that the function takes."""
         return {
             "A": (screen.cursor_up, 1),
@@ -116,7 +115,7 @@ class Dispatcher:
             "f": (screen.cursor_position, 2),
         }
 
-    def _editing(self, screen: Screen) -> dict[str, tuple[Callable[..., Any], int]]:
+    def _editing(self, screen: Screen) -> dict[str, tuple[Callable[..., object], int]]:
         return {
             "@": (screen.insert_characters, 1),
             "J": (screen.erase_in_display, 1),
@@ -141,7 +140,7 @@ class Dispatcher:
             "${": (screen.wipe_rectangle, 4),
         }
 
-    def _state(self, screen: Screen) -> dict[str, tuple[Callable[..., Any], int]]:
+    def _state(self, screen: Screen) -> dict[str, tuple[Callable[..., object], int]]:
         return {
             "g": (screen.clear_tab_stop, 1),
             "r": (screen.set_margins, 2),
@@ -378,7 +377,7 @@ class Tokenizer:
         self.decoder.reset()
         return len(acted) - len(start)
 
-    def _run(self, tokens: Any) -> str:
+    def _run(self, tokens: Iterable[Sequence[str]]) -> str:
         """Act on tokens. Returns the text from a sequence with a control in it on, which has to be tokenized anew."""
         screen = self.screen
         screen.touched = 0

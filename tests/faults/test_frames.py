@@ -230,10 +230,10 @@ def test_r17_a_daemon_of_another_major_version_is_told_in_one_line(
 
 def test_r17_unknown_frames_keys_and_verbs_are_no_fault(work: Daemons) -> None:
     with wire.connect("work") as connection:
-        connection.hello("request", newer={"a": 1})
+        connection.hello("request", newer={"a": 1})  # type: ignore[call-arg]
         for kind in (0, 2, 4, 5, 6, 7, 10, 11, 12, 14, 16, 18, 127, 255):
             connection.send(protocol.frame(kind, b"anything"))
-        connection.request("summary", newer=[1])
+        connection.request("summary", newer=[1])  # type: ignore[call-arg]
         with pytest.raises(SeshError) as refused:
             connection.request("levitate")
         assert (refused.value.code, refused.value.exit_code) == ("usage", 2)

@@ -7,6 +7,7 @@ import time
 import zlib
 
 from sesh import protocol, wire
+from sesh.messages import Hello
 
 PATIENCE = 20.0
 
@@ -22,8 +23,9 @@ class Attached:
         self.connection = wire.connect(name)
         try:
             deadline = began + PATIENCE
-            hello = {"columns": columns, "rows": rows, "lines": lines, "read_only": read_only}
-            self.connection.send(wire.greeting("attach", client=os.urandom(8).hex(), **hello), deadline)
+            hello: Hello = {"columns": columns, "rows": rows, "lines": lines, "read_only": read_only}
+            hello["client"] = os.urandom(8).hex()
+            self.connection.send(wire.greeting("attach", **hello), deadline)
             self.welcome = self.connection.expect_welcome(deadline)
             self.screen = self._first_screen(deadline)
         except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 
@@ -18,13 +18,9 @@ def differences(value: object, hint: Any, place: str = "") -> Iterator[str]:
             yield f"{place} is not null"
     elif typing.is_typeddict(hint):
         yield from _of_object(value, hint, place)
-    elif get_origin(hint) is list:
-        if not isinstance(value, list):
-            yield f"{place} is no list"
-        else:
-            for at, each in enumerate(value):
-                yield from differences(each, get_args(hint)[0], f"{place}[{at}]")
-    elif get_origin(hint) is dict:
+    elif get_origin(hint) in (list, Sequence, tuple):
+        yield from _of_list(value, hint, place)
+    elif get_origin(hint) in (dict, Mapping):
         if not isinstance(value, dict):
             yield f"{place} is no object"
         else:
@@ -32,6 +28,18 @@ def differences(value: object, hint: Any, place: str = "") -> Iterator[str]:
                 yield from differences(each, get_args(hint)[1], f"{place}.{key}")
     elif hint is not object and not (type(value) is hint or (hint is float and type(value) is int)):
         yield f"{place} is {type(value).__name__}, not {hint.__name__}"
+
+
+def _of_list(value: object, hint: Any, place: str) -> Iterator[str]:
+    """The same for a list, which may stand for a tuple."""
+    if not isinstance(value, list):
+        yield f"{place} is no list"
+        return
+    kinds = get_args(hint)
+    if get_origin(hint) is tuple and len(value) != len(kinds):
+        yield f"{place} has {len(value)} items, not {len(kinds)}"
+    for at, each in enumerate(value):
+        yield from differences(each, kinds[min(at, len(kinds) - 1)], f"{place}[{at}]")
 
 
 def _of_object(value: object, kind: Any, place: str) -> Iterator[str]:

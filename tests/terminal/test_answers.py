@@ -13,6 +13,7 @@ import pytest
 from sesh import wire
 from sesh.api import Session
 from sesh.errors import Refused, TimedOut
+from sesh.messages import Words
 from sesh.ops import send
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
@@ -94,7 +95,7 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
         os.kill(daemon, 19)
         home.write("next", "")
         wait_until(lambda: os.path.exists(os.path.join(home.path, "printed")))
-        words = {"since": asked["since"], "question": asked["question"], "whole": True}
+        words: Words = {"since": asked["since"], "question": asked["question"], "whole": True}
         connection.send(wire.asking("answer", 9, b"y", **words))
         os.kill(daemon, 18)
         with pytest.raises(Refused, match="nothing was typed"):

@@ -237,14 +237,14 @@ def test_one_verb_goes_out_in_one_go_and_comes_back(listener: socket.socket) -> 
     server = Thread(target=serve)
     server.start()
     try:
-        answer, data = wire.ask("work", "send", b"typed", timeout=5.0, enter=True)
+        answer, data = wire.ask("work", "send", b"typed", timeout=5.0, more=True)
     finally:
         server.join(5)
     assert (answer["ok"], data) == (True, b"bytes")
     assert [kind for kind, _ in seen] == [protocol.HELLO, protocol.DATA, protocol.REQUEST]
     hello = protocol.parse(seen[0][1])
     assert (hello["protocol"], hello["role"], hello["pid"]) == (protocol.PROTOCOL, "request", os.getpid())
-    assert protocol.parse(seen[2][1]) == {"id": 1, "verb": "send", "enter": True}
+    assert protocol.parse(seen[2][1]) == {"id": 1, "verb": "send", "more": True}
 
 
 @pytest.mark.parametrize("seconds", [1e9, float("inf")])
@@ -326,11 +326,11 @@ def test_an_answer_that_comes_as_its_request_is_given_up_is_the_answer(pair: Pai
     whole = connection.give_up
 
     def give_up() -> None:
-        far.sendall(protocol.numbered(protocol.BEGUN, 1, b"") + response(1, ok=True, done=7))
+        far.sendall(protocol.numbered(protocol.BEGUN, 1, b"") + response(1, ok=True, clients=7))
         whole()
 
     connection.give_up = give_up  # type: ignore[method-assign]
-    assert connection.request("label", deadline=soon())[0]["done"] == 7
+    assert connection.request("label", deadline=soon())[0]["clients"] == 7
 
 
 @pytest.mark.parametrize("gives_up", ["never", "before", "as BEGUN is sent"])

@@ -19,8 +19,7 @@ from sesh.wording import cut, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Iterable, Sequence
 
     from sesh.reach.caller import Caller
     from sesh.schema import Summary
@@ -319,7 +318,7 @@ class _Watcher:
         return f"\x1b[{code}m{text}\x1b[0m" if self._coloured and code else text
 
 
-def _ordered(sessions: Any) -> list[Summary]:
+def _ordered(sessions: Iterable[Summary]) -> list[Summary]:
     return sorted(sessions, key=lambda each: _state(each) != "working")
 
 

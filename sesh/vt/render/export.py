@@ -9,12 +9,12 @@ from sesh.vt.cell import encode, pen_of_cell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.vt.cell import Pen
     from sesh.vt.emulator import Emulator
-    from sesh.vt.render.screen_data import Cursor, Run, Screen
+    from sesh.vt.render.screen_data import Cursor, LineState, Run, Screen
     from sesh.vt.row import Row
+
+    Attributes = dict[str, int | str | bool]
 
 _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
 
@@ -68,14 +68,14 @@ def _runs(row: Row) -> list[Run]:
     return runs
 
 
-def _attributes(pen: Pen) -> dict[str, Any]:
+def _attributes(pen: Pen) -> Attributes:
     """`fg bg underline_colour`: a number from 0 to 255, or `#rrggbb`. `underline`: its kind. `link`: the address.
 
     `bold dim italic strike reverse blink conceal overline`: true.
     """
     style = pen.style
     colours = {"fg": style.fg, "bg": style.bg, "underline_colour": style.underline_colour}
-    attributes: dict[str, Any] = {key: _colour(form) for key, form in colours.items() if form != "default"}
+    attributes: Attributes = {key: _colour(form) for key, form in colours.items() if form != "default"}
     flags = {
         "bold": style.bold, "dim": style.dim, "italic": style.italics, "strike": style.strikethrough,
         "reverse": style.reverse, "blink": style.blink, "conceal": style.conceal, "overline": style.overline,
@@ -95,7 +95,7 @@ def _colour(form: str) -> int | str:
     return int(form.removeprefix("5;"))
 
 
-def follow_state(emulator: Emulator) -> dict[str, Any]:
+def follow_state(emulator: Emulator) -> LineState:
     """Where a `LineReader` goes on after the last lines have been read.
 
     `open`: the cursor is on the last line that holds anything, and then `column`, counted over all rows of that line

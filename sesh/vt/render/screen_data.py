@@ -41,6 +41,17 @@ class Run(_Run, total=False):
     link: str
 
 
+class LineState(TypedDict):
+    """Where a `LineReader` goes on after the last lines have been read (see `export.follow_state`)."""
+
+    open: bool
+    column: int
+    blank: int
+    columns: int
+    alternate: bool
+    unfinished: str
+
+
 class _Screen(TypedDict):
     columns: int
     rows: int

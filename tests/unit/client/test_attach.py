@@ -12,7 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from sesh import protocol
+from sesh.messages import Hello
 from tests.support import ROOT, Home, Terminal, processes, rounds, wait_until
+from tests.support.typed import differences
 from tests.unit.client.fake_daemon import FAREWELL, FakeDaemon, Peer, client, command
 
 FRESH = b"\x1b[24;1H" + b"\n" * 24 + b"\x1b[H"
@@ -98,6 +100,14 @@ def test_without_a_terminal_attaching_is_refused(home: Home, daemon: FakeDaemon,
         ["sh", "-c", f'"$0" "$@" {redirection}', *command("work")], env=home.env | {"PYTHONPATH": ROOT}
     ) as terminal:
         assert terminal.exit_code() == 1
+
+
+def test_the_hello_of_a_client_is_what_its_type_says(home: Home, daemon: FakeDaemon) -> None:
+    with client(home, "host=box"):
+        hello = daemon.accept().hello
+        assert {"protocol", "version", "role", "pid"} <= hello.keys()
+        wishes = {key: each for key, each in hello.items() if key not in ("protocol", "version", "role", "pid")}
+        assert list(differences(wishes, Hello)) == []
 
 
 # -- leaving

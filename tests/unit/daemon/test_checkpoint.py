@@ -137,7 +137,7 @@ def test_one_that_makes_no_sense_is_none(folder: Path) -> None:
         with pytest.raises(Refused, match="damaged"):
             checkpoints.read("00ff")
         assert checkpoints.header("00ff") == {}
-    good = {"position": 0, "size": [80, 24], "born": [80, 24], "resizes": [], "marks": [], "emulator": None}
+    good: Any = {"position": 0, "size": [80, 24], "born": [80, 24], "resizes": [], "marks": [], "emulator": None}
     assert checkpoints.emulator({"model": good}, b"x").columns == 80
     for key, values in (
         ("size", ([80], [0, 0], [10**9, 10**9], ["80", 24], "ab", None)),
@@ -148,7 +148,7 @@ def test_one_that_makes_no_sense_is_none(folder: Path) -> None:
     ):
         for value in values:
             with pytest.raises(ValueError, match=r"unreadable checkpoint"):
-                checkpoints.emulator({"model": {**good, key: value}}, b"x" * 100)
+                checkpoints.emulator({"model": good | {key: value}}, b"x" * 100)
     headers: tuple[Any, ...] = ({}, {"model": None})
     for header in headers:
         with pytest.raises(ValueError, match=r"unreadable checkpoint"):

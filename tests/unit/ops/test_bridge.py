@@ -16,9 +16,13 @@ import pytest
 
 from sesh import bridge, protocol, wire
 from sesh.errors import InvalidName, NotFound, Unreachable, UsageError
-from sesh.reach import calls
+from sesh.messages import Near
+from sesh.reach import calls, links
+from sesh.reach.find import described
 from sesh.reach.origin import Origin
+from sesh.remote.ssh.destination import Destination
 from tests.support import Home, wait_until
+from tests.support.typed import differences
 
 
 class Bridge:
@@ -154,13 +158,19 @@ def test_what_leads_to_no_session_is_refused_and_the_link_goes_on(
     """The bridge ended with an internal error."""
     connection = far_end.greeted()
     with pytest.raises(UsageError):
-        connection.request("enter", deadline=deadline(), op=word, arguments=arguments)
+        connection.request("enter", deadline=deadline(), op=word, arguments=arguments)  # type: ignore[arg-type]
     connection.send(op("enter.attach", 2, name="work"))
     with pytest.raises(UsageError, match="leads to a session"):
         result(connection, 2)
     connection.send(op("sessions.summaries", 3))
     assert result(connection, 3) == []
     assert home.names() == []
+
+
+def test_this_machine_describes_itself_as_its_type_says() -> None:
+    near = links.origin(Destination("box"))
+    assert list(differences(near, Near)) == []
+    assert near.keys() == Near.__annotations__.keys()
 
 
 def test_a_machine_that_describes_itself_oddly_is_taken_for_one_that_says_nothing() -> None:
@@ -184,7 +194,7 @@ def test_a_session_s_daemon_is_led_to_and_answers_itself(home: Home, far_end: Br
     status = home.sesh("--status", "work", "--json").json()
     connection.welcome = {}
     assert connection.hello("request", deadline())["id"] == answer["session_id"]
-    assert connection.request("summary", deadline=deadline())[0]["session"]["pid"] == status["pid"]
+    assert described(connection.request("summary", deadline=deadline())[0])["pid"] == status["pid"]
     assert far_end.ended() == 0
     assert home.names() == ["work"]
 

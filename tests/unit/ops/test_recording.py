@@ -43,7 +43,7 @@ class Script:
             raise part
         self._frames.append(part)
 
-    def message(self, kind: int, payload: bytes) -> dict[str, Any]:
+    def message(self, kind: int, payload: bytes) -> Any:
         """What a frame says."""
         return gate.message(kind, payload, far=True)
 

@@ -1,0 +1,156 @@
+"""The types of a daemon as plain data: what `state` dumps and loads, and `reload` hands over as JSON.
+
+Bytes are base64. A connection is named by its place in `connections`. Keys that an older sesh does not write may be
+missing. Loaded under `TYPE_CHECKING` only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sesh.daemon.clients.connection import Wanted
+    from sesh.daemon.clients.listener import ListenerState
+    from sesh.daemon.pty.pty import PtyState
+    from sesh.daemon.shell.history import Begun
+    from sesh.daemon.waits import Sought
+    from sesh.schema import Event, Facts, ModelState, RunFacts
+
+    History = tuple[int, RunFacts | None, list[tuple[RunFacts, str]], list[list[Any]]]
+    """The number of commands, the last answer, the commands with their output, the answers by their keys."""
+
+Done = tuple[str, int, int, int | None]
+"""What is to be done when a unit of input is taken: `input` or `send`, the connection, and what that is made with."""
+
+
+class ReaderState(TypedDict):
+    """A place in the log."""
+
+    position: int
+    skipped: int
+
+
+class ConnectionState(TypedDict):
+    """A connection. `client`: its attributes by their names, with `replies` and `flow`."""
+
+    descriptor: int
+    creator: bool
+    role: str
+    closing: bool
+    progress_at: float
+    unanswered: int
+    unfinished: str
+    data: str
+    backlog: list[tuple[int, str]]
+    waits: list[tuple[int, Wanted]]
+    unsent: str
+    acknowledged: int
+    reader: ReaderState | None
+    client: dict[str, Any] | None
+
+
+class StdinState(TypedDict):
+    """The pipe that is a job's standard input. `waiting`: bytes, the number of their request, whether they end it."""
+
+    descriptor: int
+    received: int
+    linger: float
+    feeder: int | None
+    waiting: tuple[str, int, bool]
+    left: float | None
+
+
+class RunState(TypedDict):
+    """A command of `--run`. `left`: seconds until it times out."""
+
+    number: int
+    words: list[str]
+    key: str
+    request: int
+    wait: bool
+    connection: int | None
+    left: float | None
+    attributes: dict[str, object]
+    output: str
+    shell: tuple[int, str, bool, bool] | None
+    files: tuple[str, str, str] | None
+    live: list[int] | None
+
+
+class RunsState(TypedDict):
+    """The commands of `--run`: the one under way, where one is `active`, and those that wait."""
+
+    secret: str
+    prompted: bool
+    between: str
+    outer: list[str]
+    part: str
+    active: bool
+    runs: list[RunState]
+
+
+class _SessionState(TypedDict):
+    facts: Facts
+    size: list[int]
+    log: tuple[int, str]
+    model: ModelState
+    scanner: str
+    seen: bool
+    title: str
+    last_activity: float
+    sent_at: int | None
+    end: tuple[int | None, int | None, float | None, bool, float | None, int | None]
+    departed: list[tuple[str, int, int, bool]]
+    missed: list[object]
+    history: History | None
+    marks: tuple[Begun | None, int | None] | None
+
+
+class SessionState(_SessionState, total=False):
+    """A session without its descriptors, its clients and its input.
+
+    `size`: columns, rows, width, height. `log`: its base and bytes. `scanner`: an unfinished sequence. `end`: code,
+    signal, time, whether it ran out of time, processor time, memory. `departed`: clients that may come back. `marks`:
+    the typed command that is under way.
+    """
+
+    titled_by: int
+    activity: tuple[tuple[str, str, float, str], tuple[str, float, str, int, bool] | None, int, int]
+
+
+class Back(TypedDict):
+    """What executes the sesh that wrote the state: its interpreter, and where that finds it."""
+
+    python: str
+    path: list[str]
+
+
+class _State(TypedDict):
+    format: int
+    session: SessionState
+    input: list[tuple[object, str, Done | None]]
+    listener: ListenerState
+    pty: PtyState | None
+    open: bool
+    stdin: StdinState | None
+    done: bool
+    connections: list[ConnectionState]
+    clients: list[int]
+    turn: tuple[int, int]
+    followers: list[int]
+    events: tuple[int, list[Event], list[tuple[int, int]]]
+    waits: list[tuple[int, int, float | None, Sought]]
+    runs: RunsState | None
+    hooks: list[tuple[int, str]]
+    typed_line: dict[str, object] | None
+    faults: list[str]
+    checkpoint: float | None
+
+
+class State(_State, total=False):
+    """A daemon. `input`: units with their writers; `request`: who asked for the reload, and the request's number."""
+
+    titled: list[int]
+    request: tuple[int | None, int]
+    back: Back

@@ -1,0 +1,134 @@
+"""The types of what frames say in JSON beside WELCOME and RESPONSE, which are `Welcome` and `Answer` in `sesh.schema`.
+
+They are what this sesh sends. What comes may be of another sesh, or of none: a daemon checks each value that it takes,
+and who asks one lets its frames through the gate. Loaded under `TYPE_CHECKING` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+
+class Near(TypedDict, total=False):
+    """The machine at the near end of a link, as HELLO describes it to the bridge (see `sesh.reach.origin`)."""
+
+    host: str
+    home: str
+    size: list[int]
+    term: str | None
+    colorterm: str | None
+    locale: dict[str, str]
+
+
+class Hello(TypedDict, total=False):
+    """A HELLO beside its protocol, version, role and pid: the terminal of a client, and what it wishes and can do.
+
+    `client`: a secret by which it comes back to its place, `since` that position in the output of the session `id`.
+    `seen`: the positions of its terminal, by session id. `redraw`: how an older sesh says that it comes back.
+    """
+
+    near: Near
+    client: str
+    columns: int
+    rows: int
+    width: int
+    height: int
+    term: str
+    colorterm: str
+    tty: str
+    lang: str
+    read_only: bool
+    replace: bool
+    replay: bool
+    lines: int | None
+    remote: bool
+    title: bool
+    tells: bool
+    got: bool
+    brief: bool
+    auth_sock: str
+    displays: Mapping[str, str]
+    id: str
+    since: int
+    seen: Mapping[str, int]
+    redraw: bool
+
+
+_Positions = TypedDict("_Positions", {"from": int | str | None, "else": int | None}, total=False)
+
+
+class Words(_Positions, total=False):
+    """A REQUEST beside its id and verb: the words of all verbs, which are functions of `sesh.daemon.requests`.
+
+    `from`, `since`: a position, or `head`, `sent`, `start`; `since` of `events` is a number, of `answer` a moment.
+    `else`: the position that stands for `sent` where nothing was sent. `probe`: only say what would be done. `lasts`:
+    carry it out even if the asker gives up. `name`, `session_id`, `passing`, `op`, `arguments`, `asks` and `answers`
+    are the bridge's.
+    """
+
+    name: str
+    which: str
+    session_id: str
+    lasts: bool
+    to: str
+    host: str | None
+    more: bool
+    since: int | str | None
+    question: str
+    probe: bool
+    whole: bool
+    single: bool
+    format: str
+    lines: int
+    ansi: bool
+    end: bool
+    text: str
+    set: Mapping[str, str]
+    state: str
+    bound: bool
+    exit: bool
+    output: bool
+    follow: bool
+    prompt: bool
+    waiting: bool | None
+    idle: float | None
+    wait: bool
+    key: str
+    n: int | None
+    at: int
+    ends: bool
+    mends: bool
+    python: str
+    path: list[str]
+    passing: bool
+    op: str
+    arguments: Mapping[str, object]
+    asks: bool
+    answers: Sequence[str]
+
+
+class TimedWords(Words, total=False):
+    """The same with `timeout`, the seconds that the daemon gives a command or a wait."""
+
+    timeout: float | None
+
+
+class Message(TypedDict, total=False):
+    """What an attached client is told: NOTICE, TITLE, TELL, EXIT, DETACH or SWITCH, the session's `name` in each.
+
+    `hold`: nothing follows until REDRAW. `rows_below`: rows in use below the cursor; `queries`: whether answers of the
+    terminal to the program may still come.
+    """
+
+    name: str
+    text: str
+    hold: bool
+    state: str
+    question: str
+    code: int | None
+    signal: int | None
+    reason: str | None
+    rows_below: int | None
+    queries: bool
+    host: str | None

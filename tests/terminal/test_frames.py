@@ -1,0 +1,213 @@
+"""The frames of a live daemon hold what their types say: what it is asked, what it answers, what clients are told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from sesh import protocol, wire
+from sesh.api import Session
+from sesh.daemon.requests import REQUESTS
+from sesh.messages import Message, TimedWords
+from sesh.schema import Answer, Event, RunFacts, Welcome
+from tests.support import Home, Result, wait_until
+from tests.support.typed import differences
+
+Sesh = Callable[..., Result]
+
+pytestmark = pytest.mark.usefixtures("inside")
+
+RUN = {"exit_code", "duration", "timed_out", "truncated", "n"}
+ENDED = {"exit_code", "signal", "duration", "timed_out", "truncated", "cpu", "memory", "position"}
+LINES = {"lines", "position"}
+SHOWN = {"columns", "rows", "cursor", "position", "title", "alternate"}
+HERE = [each for each in sys.path if each]
+ASKED: list[tuple[str, Mapping[str, Any], bytes, set[str]]] = [
+    ("summary", {}, b"", {"session"}),
+    ("status", {}, b"", {"session"}),
+    ("screen", {"format": "text"}, b"", SHOWN),
+    ("modes", {}, b"", {"cursor", "line", "hides", "waits", "position"}),
+    ("logs", {"lines": 3}, b"", LINES),
+    ("logs", {"end": True}, b"", LINES | {"open", "column", "blank", "columns", "alternate", "unfinished"}),
+    ("message", {"text": "hello"}, b"", {"clients"}),
+    ("label", {"set": {"team": "web"}}, b"", {"labels"}),
+    ("state", {"state": "working"}, b"", set()),
+    ("switch", {"to": "other", "probe": True}, b"", {"switched"}),
+    ("typed", {}, b"", {"at"}),
+    ("tell", {"name": "other", "state": "waiting", "question": "why?"}, b"", {"told"}),
+    ("send", {}, b"\r", {"position"}),
+    ("wait", {"prompt": True, "timeout": 20}, b"", {"met", "position"}),
+    ("run", {"wait": True, "key": "00ff", "timeout": 20}, b"true", RUN),
+    ("run", {"wait": True, "since": 0}, b"echo\0on", RUN | {"from"}),
+    ("run_interrupt", {}, b"", set()),
+    ("history", {"n": 1}, b"", {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}),
+    ("history", {}, b"", set()),
+    ("interrupt", {}, b"", set()),
+    ("rename", {"to": "play"}, b"", {"name"}),
+    ("detach", {"which": "all"}, b"", {"detached"}),
+    ("reload", {"python": sys.executable, "path": HERE}, b"", {"name", "version"}),
+]
+"""Requests, what they say, the bytes that go with them, and what they are answered with beside `id` and `ok`."""
+OTHERS = {"answer", "feed", "kill", "events"}
+"""Those that are asked in tests of their own."""
+
+
+def answered(connection: wire.Connection, verb: str, words: Mapping[str, Any], data: bytes = b"") -> dict[str, Any]:
+    """The RESPONSE to a request as it came, before the gate."""
+    connection.send(wire.asking(verb, 1, data, **words))
+    return response(connection)
+
+
+def response(connection: wire.Connection, number: int = 1) -> dict[str, Any]:
+    deadline = time.monotonic() + 20
+    while True:
+        kind, payload = connection.receive(deadline)
+        if kind == protocol.RESPONSE and (found := protocol.parse(payload))["id"] == number:
+            assert "error" not in found, found
+            assert list(differences(found, Answer)) == []
+            return found
+
+
+def greeted(name: str) -> wire.Connection:
+    connection = wire.connect(name)
+    connection.send(wire.greeting("request"))
+    kind, payload = connection.receive(time.monotonic() + 20)
+    assert kind == protocol.WELCOME
+    assert list(differences(protocol.parse(payload), Welcome)) == []
+    return connection
+
+
+def test_each_request_is_answered_with_what_its_type_says(sesh: Sesh) -> None:
+    sesh("--open", "work")
+    with greeted("work") as connection:
+        for verb, words, data, keys in ASKED:
+            found = answered(connection, verb, words, data)
+            assert found.keys() - {"id", "ok"} == keys, verb
+    assert {verb for verb, *_ in ASKED} | OTHERS == REQUESTS.keys() - {"start"}
+
+
+def test_the_commands_of_a_shell_are_what_their_type_says(sesh: Sesh) -> None:
+    sesh("--open", "work")
+    sesh("--run", "work", "--", "false")
+    commands = protocol.parse(wire.ask("work", "history")[1])["commands"]
+    assert len(commands) == 1
+    assert list(differences(commands[0], RunFacts)) == []
+
+
+def test_the_end_of_a_session_and_its_events_are_what_their_types_say(sesh: Sesh) -> None:
+    sesh("--open", "work", "--", "cat")
+    with greeted("work") as waiting, greeted("work") as events, greeted("work") as ending:
+        waiting.send(wire.asking("wait", 1, exit=True, output=True))
+        events.send(wire.asking("events", 1, since=0))
+        assert answered(ending, "kill", {}).keys() == {"id", "ok"}
+        assert response(waiting).keys() - {"id", "ok"} == ENDED
+        found: list[dict[str, Any]] = []
+        while not found or found[-1]["event"] != "exited":
+            kind, payload = events.receive(time.monotonic() + 20)
+            assert kind in (protocol.DATA, protocol.BEGUN)
+            found += [protocol.parse(payload)] if kind == protocol.DATA else []
+        assert [list(differences(each, Event)) for each in found] == [[]] * len(found)
+        assert response(events).keys() - {"id", "ok"} == ENDED
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/syscall"), reason="this kernel does not say who reads")
+def test_what_a_program_asks_is_what_its_type_says(sesh: Sesh) -> None:
+    sesh("--open", "work", "--", "sh", "-c", "printf 'go on? '; read x; sleep 60")
+    with greeted("work") as connection:
+        met = answered(connection, "wait", {"waiting": True, "timeout": 20})
+        assert met.keys() - {"id", "ok"} == {"met", "position", "question"}
+        asked = answered(connection, "answer", {"probe": True})
+        assert asked.keys() - {"id", "ok"} == {"since", "question", "hides"}
+        assert answered(connection, "answer", {"whole": True}, b"y").keys() - {"id", "ok"} == {"position"}
+
+
+def test_what_a_job_that_is_fed_answers_is_what_its_type_says(home: Home) -> None:
+    home.start("--exec", "job", "--stdin", "--", "sleep", "60", stdin=subprocess.PIPE)
+    wait_until(lambda: "job" in home.names())
+    with greeted("job") as connection:
+        assert answered(connection, "feed", {"at": 0}).keys() - {"id", "ok"} == {"received", "open"}
+        answered(connection, "kill", {})
+
+
+TOLD = {
+    protocol.NOTICE: {"text", "name", "hold"},
+    protocol.TITLE: {"name", "text"},
+    protocol.TELL: {"name", "state", "question"},
+    protocol.SWITCH: {"name", "host", "rows_below"},
+    protocol.DETACH: {"reason", "rows_below", "queries"},
+    protocol.EXIT: {"name", "code", "signal", "reason"},
+}
+"""What an attached client may be told, by frame."""
+
+
+def told(client: wire.Connection, *kinds: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """What a client is told until one of each of these frames has come."""
+    missing = set(kinds)
+    while missing:
+        kind, payload = client.receive(time.monotonic() + 20)
+        if kind in TOLD:
+            yield kind, protocol.parse(payload)
+        missing.discard(kind)
+
+
+def test_what_an_attached_client_is_told_is_what_its_type_says(sesh: Sesh) -> None:
+    sesh("--open", "work", "--", "cat")
+    seen: dict[int, set[str]] = {}
+    for last in (protocol.DETACH, protocol.EXIT):
+        name = sesh("--list", "--json").json()[0]["name"]
+        with wire.connect(name) as client, greeted(name) as asking:
+            client.send(wire.greeting("attach", columns=80, rows=24, client=str(last), title=True, tells=True))
+            list(told(client, protocol.SCREEN))
+            if last == protocol.DETACH:
+                for verb, words in (
+                    ("rename", {"to": "play"}),
+                    ("tell", {"name": "other", "state": "waiting", "question": "why?"}),
+                    ("switch", {"to": "other"}),
+                    ("message", {"text": "hello"}),
+                ):
+                    answered(asking, verb, words)
+            asking.send(wire.asking("detach" if last == protocol.DETACH else "kill", 9))
+            for kind, message in told(client, last):
+                assert list(differences(message, Message)) == []
+                seen[kind] = seen.get(kind, set()) | message.keys()
+    assert seen == TOLD
+
+
+def test_what_a_daemon_is_asked_is_what_the_types_say(sesh: Sesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, list[dict[str, Any]]] = {}
+    send = wire.Connection.send
+
+    def tapped(self: wire.Connection, data: bytes, deadline: float | None = None) -> None:
+        for kind, payload in protocol.Decoder().feed(data):
+            if kind == protocol.REQUEST:
+                words = protocol.parse(payload)
+                assert isinstance(words.pop("id"), int)
+                asked.setdefault(words.pop("verb"), []).append(words)
+        send(self, data, deadline)
+
+    sesh("--open", "work")
+    monkeypatch.setattr(wire.Connection, "send", tapped)
+    session = Session("work")
+    session.wait(prompt=True, timeout=20)
+    session.run("echo on", timeout=20)
+    session.send("true", enter=True)
+    session.wait(pattern="on", since="start", timeout=20)
+    session.message("hello")
+    session.label(team="web")
+    session.history()
+    session.logs()
+    session.screen()
+    session.status()
+    next(session.events(since=0))
+    Session("job").exec("true")
+    session.kill()
+    assert asked.keys() >= {"wait", "run", "send", "message", "label", "history", "logs", "screen", "events", "kill"}
+    for verb, each in asked.items():
+        for words in each:
+            assert list(differences(words, TimedWords, verb)) == []
