@@ -1,4 +1,7 @@
-"""Starting sesh for tests without loading it each time: a fork of a process that has loaded it (`warmed`)."""
+"""Starting sesh for tests without loading it each time: a fork of a process that has loaded it (`warmed`).
+
+So is a program of the tests' own (`program`): `start` of its module is called.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +56,15 @@ def changed(code: str) -> list[str]:
     return [sys.executable, "-IS", "-c", words]
 
 
+_RUN = f"""import sys; sys.path += {PATHS!r}; import runpy; del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)"""
+
+
+def program(module: str, *words: str) -> list[str]:
+    """The command of a module as a program, with the same interpreter as sesh."""
+    return [sys.executable, "-IS", "-c", _RUN, module, *words]
+
+
 class Forked(subprocess.Popen[bytes]):
     """sesh as a child of this process, as Popen starts it, save that it is forked where it is loaded already."""
 
@@ -78,9 +90,9 @@ def fork(
     os.umask(mask)
     request = {
         "command": command, "directory": directory, "environment": environment, "umask": mask, "tty": tty,
+        "module": command[4] if _RUN in command else "sesh.__main__",
     }  # fmt: skip
-    more = _AGENT if "--mcp" in command else _TYPER if _needs_typer(command) else ""
-    return _server(more).fork(json.dumps(request).encode(), streams)
+    return _server(_more(command)).fork(json.dumps(request).encode(), streams)
 
 
 class _Server:
@@ -122,6 +134,13 @@ class _Server:
         self._socket.close()
         self._process.wait(10)
         self._replies.close()
+
+
+def _more(command: list[str]) -> str:
+    """The modules that a command loads besides."""
+    if _RUN in command:
+        return command[4]
+    return _AGENT if "--mcp" in command else _TYPER if _needs_typer(command) else ""
 
 
 def _needs_typer(command: list[str]) -> bool:
