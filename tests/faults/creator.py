@@ -25,7 +25,7 @@ SPEC: LaunchSpec = {
 }  # fmt: skip
 
 
-def main() -> None:
+def start() -> None:
     """Serves until its input ends."""
     module, _, rest = os.environ.get("TEST_PATCH", "").partition(":")
     if module:
@@ -55,4 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start()

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +15,10 @@ from sesh import platform, protocol, wire
 from sesh.errors import SeshError, TimedOut, Unreachable, rebuild
 from sesh.schema import Answer
 from sesh.store import records
-from tests.support import ROOT, Home, processes, wait_until
+from tests.support import ROOT, Home, processes, wait_until, warm
+
+PLAIN = ("tests.faults.creator",)
+"""The program of a creator that nothing is changed in."""
 
 
 class Creator:
@@ -25,16 +27,16 @@ class Creator:
     `program`: the module that it runs, with its arguments.
     """
 
-    def __init__(
-        self, home: Home, before: str = "exec", program: Sequence[str] = ("tests.faults.creator",), **env: str
-    ) -> None:
-        self.process = subprocess.Popen(
-            ["/bin/sh", "-c", f'{before} "$@"', "sh", sys.executable, "-m", *program],
+    def __init__(self, home: Home, before: str = "exec", program: Sequence[str] = PLAIN, **env: str) -> None:
+        words, environment = warm.program(*program), {**home.environment(), "SESH_DEBUG": "1", **env}
+        forked = (before, program) == ("exec", PLAIN) and warm.fits(words, environment)
+        self.process = (warm.Forked if forked else subprocess.Popen)(
+            words if forked else ["/bin/sh", "-c", f'{before} "$@"', "sh", *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=ROOT,
-            env={**home.environment(), "SESH_DEBUG": "1", **env},
+            env=environment,
         )
 
     def create(self, name: str, *command: str, hold: bool = False, wait: bool = False, **spec: Any) -> None:

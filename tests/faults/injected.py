@@ -36,7 +36,7 @@ def _creator() -> None:
         run_forked(channel, spec)
 
     main.run_forked = run
-    creator.main()
+    creator.start()
 
 
 def _client(plan: str, words: list[str]) -> None:

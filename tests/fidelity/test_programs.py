@@ -13,6 +13,7 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import repaint, replay
 from tests.fidelity.dialect import Dialect
 from tests.fidelity.xterm import Xterm, need, seen
+from tests.support import rounds
 from tests.unit.vt.streams import cut, essence
 
 STREAMS = sorted((Path(__file__).parent / "streams").glob("*.bin"), key=lambda path: path.name)
@@ -35,7 +36,7 @@ def fed(data: bytes) -> Emulator:
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 def test_a_programs_screen_comes_back(path: Path) -> None:
     data = path.read_bytes()
-    for end in cuts(data, 40):
+    for end in cuts(data, rounds(10, 40)):
         emulator = fed(data[:end])
         copy = fed(replay(emulator, lines=10**9))
         assert essence(copy) == essence(emulator), end
@@ -56,7 +57,7 @@ def test_blocks_do_not_matter(path: Path) -> None:
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 def test_a_repaint_changes_nothing_that_shows(path: Path) -> None:
     data = path.read_bytes()
-    for end in cuts(data, 20):
+    for end in cuts(data, rounds(5, 20)):
         emulator, client = fed(data[:end]), fed(data[:end])
         client.feed(repaint(emulator))
         assert client.text() == emulator.text()
@@ -84,5 +85,5 @@ def xterm() -> Iterator[Xterm]:
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 def test_another_emulator_agrees(xterm: Xterm, path: Path) -> None:
     data = path.read_bytes()
-    for end in cuts(data, 12):
+    for end in cuts(data, rounds(5, 12)):
         assert not differing(xterm, data[:end]), end

@@ -1,4 +1,7 @@
-"""Starting sesh for tests without loading it each time: a fork of a process that has loaded it (`warmed`)."""
+"""Starting sesh for tests without loading it each time: a fork of a process that has loaded it (`warmed`).
+
+So is a program of the tests' own (`program`): `start` of its module is called.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,8 @@ _MODULES = """
 """What verbs, clients and daemons load; a start with nothing loaded is tested in tests/terminal/test_lean.py."""
 _TYPER = "sesh.cli.typer_app"
 """What help loads besides, and a line that only typer takes apart."""
+_AGENT = "sesh.mcp.serve"
+"""What `--mcp` loads besides."""
 
 
 def gated(words: list[str]) -> list[str]:
@@ -49,6 +54,15 @@ def changed(code: str) -> list[str]:
     """The command of a sesh in which something is changed before it starts."""
     words = f"import sys; sys.path += {PATHS!r}; {code}; from sesh.__main__ import start; start()"
     return [sys.executable, "-IS", "-c", words]
+
+
+_RUN = f"""import sys; sys.path += {PATHS!r}; import runpy; del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)"""
+
+
+def program(module: str, *words: str) -> list[str]:
+    """The command of a module as a program, with the same interpreter as sesh."""
+    return [sys.executable, "-IS", "-c", _RUN, module, *words]
 
 
 class Forked(subprocess.Popen[bytes]):
@@ -76,8 +90,9 @@ def fork(
     os.umask(mask)
     request = {
         "command": command, "directory": directory, "environment": environment, "umask": mask, "tty": tty,
+        "module": command[4] if _RUN in command else "sesh.__main__",
     }  # fmt: skip
-    return _server(_needs_typer(command)).fork(json.dumps(request).encode(), streams)
+    return _server(_more(command)).fork(json.dumps(request).encode(), streams)
 
 
 class _Server:
@@ -121,6 +136,13 @@ class _Server:
         self._replies.close()
 
 
+def _more(command: list[str]) -> str:
+    """The modules that a command loads besides."""
+    if _RUN in command:
+        return command[4]
+    return _AGENT if "--mcp" in command else _TYPER if _needs_typer(command) else ""
+
+
 def _needs_typer(command: list[str]) -> bool:
     """Whether sesh loads typer for this command line."""
     try:
@@ -130,13 +152,14 @@ def _needs_typer(command: list[str]) -> bool:
         return False
 
 
-_servers: dict[bool, _Server] = {}
+_servers: dict[str, _Server] = {}
 
 
-def _server(typer: bool = False) -> _Server:
-    if typer not in _servers or _servers[typer].owner != os.getpid():
-        _servers[typer] = _Server(f"{_MODULES} {_TYPER}" if typer else _MODULES)
-    return _servers[typer]
+def _server(more: str = "") -> _Server:
+    """The server that has loaded these modules besides."""
+    if more not in _servers or _servers[more].owner != os.getpid():
+        _servers[more] = _Server(f"{_MODULES} {more}")
+    return _servers[more]
 
 
 @atexit.register

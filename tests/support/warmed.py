@@ -141,13 +141,13 @@ if __name__ == "__main__":
             os.write(reply, f"{error}\n".encode())
             os._exit(1)
         channel.detach()
+        program = request["module"]
     else:  # one command, where none can be forked
         sys.argv = words
         _wait(*os.environ.pop(_GATE).split(":"))
-    from sesh.__main__ import start
-
+        program = "sesh.__main__"
     try:
-        start()
+        sys.modules[program].start()
     except SystemExit as end:
         if not isinstance(end.code, int):
             raise

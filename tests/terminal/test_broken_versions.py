@@ -51,11 +51,10 @@ def earnest(text: str) -> str:
     return "if 'serve()' in sys.orig_argv[-1]:\n" + re.sub("^", "    ", text, flags=re.MULTILINE)
 
 
-def impatient(home: Home, name: str, way: str) -> None:
-    """What stands still is soon given up by another sesh; what works on a busy machine is not."""
+def impatient(home: Home, name: str, way: str, path: str, bound: str) -> None:
+    """What stands still is soon given up by another sesh, where it does: in the trial, or later."""
     if way in ("hang", "sleep"):
-        change(home, name, "daemon/upgrade/trial.py", "LIMIT = 3.0\n")
-        change(home, name, "daemon/upgrade/probation.py", "HANGS = 3.0\n")
+        change(home, name, f"daemon/upgrade/{path}.py", f"{bound} = 1.0\n")
 
 
 def used(home: Home, reload: Callable[[], object]) -> bool:
@@ -90,7 +89,7 @@ def test_a_version_that_is_broken_is_refused_and_the_session_goes_on(sesh: Sesh,
 
     def reload() -> None:
         home.command = other(home, "broken", path, BROKEN + text)
-        impatient(home, "broken", way)
+        impatient(home, "broken", way, "trial", "LIMIT")
         answer = sesh("--reload", "work", timeout=60)
         home.command = mine
         assert (answer.code, answer.stderr.count("\n")) == (1, 1)
@@ -109,7 +108,7 @@ def test_what_fails_in_earnest_only_leads_back_to_the_old_version(sesh: Sesh, ho
 
     def reload() -> None:
         home.command = other(home, "late", path, BROKEN + earnest(text))
-        impatient(home, "late", way)
+        impatient(home, "late", way, "probation", "HANGS")
         answer = sesh("--reload", "work", timeout=60)
         home.command = mine
         if answer.code:

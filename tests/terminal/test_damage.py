@@ -171,7 +171,7 @@ def test_whatever_a_record_holds_the_other_sessions_are_listed_swept_and_exporte
     }  # fmt: skip
     records.write(data.record("good", **good))
 
-    @settings(max_examples=rounds(100, 300))
+    @settings(max_examples=rounds(30, 300))
     @given(st.dictionaries(st.sampled_from([*good, "name", "new"]), VALUES, min_size=1, max_size=3))
     def check(changes: dict[str, Any]) -> None:
         paths.write_whole(paths.record_path("odd"), json.dumps({**good, "id": "cd", **changes}).encode())

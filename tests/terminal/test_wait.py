@@ -208,7 +208,7 @@ def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: 
 def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(sesh: Sesh, home: Home) -> None:
     """It held the client beyond its timeout, for as long as the universe stands."""
     sesh("--open", "work", "--", "sh", "-c", "while read -r x; do echo $x; done")
-    waiting = home.start("--wait", "work", "--for", "(a+)+$", "--timeout", "2")
+    waiting = home.start("--wait", "work", "--for", "(a+)+$", "--timeout", "1")
     typed(sesh, "a" * 60 + "b")
     wait_until(lambda: "ab" in sesh("--screen", "work").stdout)
     assert waiting.wait(60) == 124
