@@ -26,7 +26,8 @@ _FLAGS = {
 }  # fmt: skip
 #: The methods of a pattern.
 METHODS = (*(name for name in _FLAGS if name != "compile"),)
-#: What the text of a module has where it takes a pattern, and where it calls a method of one: only these are parsed.
+#: What the text of a module has where it hides `re`, takes a pattern, calls a method of one: only these are parsed.
+_IMPORTS = re.compile(r"\bre\s+(as|import)\b")
 _TAKES = re.compile(rf"\bre\s*\.\s*({'|'.join(_FLAGS)})\b")
 _CALLS = re.compile(rf"\.\s*({'|'.join(METHODS)})\b")
 
@@ -109,7 +110,7 @@ def _base(node: ast.expr) -> str:
 def aliases(module: Module) -> list[str]:
     """Where a module imports `re` in a way that hides its calls."""
     found = []
-    for node in module.nodes:
+    for node in module.nodes if _IMPORTS.search(module.text) else ():
         if isinstance(node, ast.Import) and any(each.name == "re" and each.asname for each in node.names):
             found.append(f"{module.path}:{node.lineno}")
         if (
