@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 
-import pytest
-from hypothesis import HealthCheck, settings
+# Each worker would compile all tests else, and hypothesis. The sesh of the tests writes bytecode too.
+sys.dont_write_bytecode = False
+gc.disable()  # until all tests are collected, which are kept
 
-from tests.support import Home, Result, Terminal, need, processes, warm
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+from tests.support import Home, Result, Terminal, need, processes, warm  # noqa: E402
 
 _REAL = os.path.join(os.path.expanduser("~"), ".sesh")
 _RUN = uuid.uuid4().hex
@@ -27,6 +33,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for tool in mark.args:
             need(tool)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded now stays: it is no longer looked through for garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -28,8 +28,6 @@ from sesh.stop import Stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.messages import Near, Words
     from sesh.reach.caller import Caller
 

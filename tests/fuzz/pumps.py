@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice, product
 from typing import Any, NamedTuple
 
+from tests.support.scale import rounds
+
 _OLD = sys.version_info < (3, 11)
 constants: Any = importlib.import_module("sre_constants" if _OLD else "re._constants")
 parser: Any = importlib.import_module("sre_parse" if _OLD else "re._parser")
@@ -22,7 +24,7 @@ _VARIANTS = 6
 """Texts of one part of an expression, at most."""
 _LONGEST_WORD = 64
 _LETTERS = 10
-_PAIRS, _TRIPLES, _HEADS = 300, 300, 6
+_PAIRS, _TRIPLES, _HEADS = rounds(100, 300), rounds(100, 300), 6
 _ANY = ("a", "\x00", "\n", "~", "0", " ", "\x1b", ";", "é")
 _REPEATS = {constants.MAX_REPEAT, constants.MIN_REPEAT, getattr(constants, "POSSESSIVE_REPEAT", None)}
 

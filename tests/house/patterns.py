@@ -26,6 +26,10 @@ _FLAGS = {
 }  # fmt: skip
 #: The methods of a pattern.
 METHODS = (*(name for name in _FLAGS if name != "compile"),)
+#: What the text of a module has where it hides `re`, takes a pattern, calls a method of one: only these are parsed.
+_IMPORTS = re.compile(r"\bre\s+(as|import)\b")
+_TAKES = re.compile(rf"\bre\s*\.\s*({'|'.join(_FLAGS)})\b")
+_CALLS = re.compile(rf"\.\s*({'|'.join(METHODS)})\b")
 
 
 def _from_patterns(module: str) -> Callable[[], None]:
@@ -106,7 +110,7 @@ def _base(node: ast.expr) -> str:
 def aliases(module: Module) -> list[str]:
     """Where a module imports `re` in a way that hides its calls."""
     found = []
-    for node in module.nodes:
+    for node in module.nodes if _IMPORTS.search(module.text) else ():
         if isinstance(node, ast.Import) and any(each.name == "re" and each.asname for each in node.names):
             found.append(f"{module.path}:{node.lineno}")
         if (
@@ -118,7 +122,8 @@ def aliases(module: Module) -> list[str]:
     return found
 
 
-def _uses(module: Module) -> Iterator[_Use]:
+@cache
+def _uses(module: Module) -> tuple[_Use, ...]:
     def walk(node: ast.AST, within: str, name: str) -> Iterator[_Use]:
         for child in ast.iter_child_nodes(node):
             inner, kept = within, name
@@ -133,7 +138,16 @@ def _uses(module: Module) -> Iterator[_Use]:
                 yield _Use(module, child, node if called else None, inner, kept)  # type: ignore[arg-type]
             yield from walk(child, inner, kept)
 
-    yield from walk(module.tree, "", "")
+    return (*walk(module.tree, "", ""),) if _TAKES.search(module.text) else ()
+
+
+def _own(module: Module) -> list[_Use]:
+    return [use for use in _uses(module) if (module.path, use.within) not in FOREIGN]
+
+
+def paths() -> list[str]:
+    """The modules that take patterns, by their text."""
+    return sorted(module.path for module in modules() if _TAKES.search(module.text))
 
 
 @cache
@@ -141,7 +155,7 @@ def _methods() -> dict[tuple[str, str], set[str]]:
     """The methods of patterns that each module uses, by its path and the name before the method."""
     found: dict[tuple[str, str], set[str]] = {}
     for module in modules():
-        for node in module.nodes:
+        for node in module.nodes if _CALLS.search(module.text) else ():
             if isinstance(node, ast.Attribute) and node.attr in METHODS and _base(node.value) != "re":
                 found.setdefault((module.path, _base(node.value)), set()).add(node.attr)
     return found
@@ -222,7 +236,7 @@ def expressions() -> tuple[list[Expression], list[str]]:
     found: list[Expression] = []
     missed: list[str] = []
     for module in modules():
-        uses = [use for use in _uses(module) if (module.path, use.within) not in FOREIGN]
+        uses = _own(module)
         if not uses:
             continue
         loaded = importlib.import_module(module.name)

@@ -99,7 +99,6 @@ def test_long_data_goes_in_pieces_whose_positions_follow_one_another(size: int) 
         assert at == size
 
 
-@settings(max_examples=300)
 @given(st.dictionaries(st.text(max_size=6), JSON, max_size=5))
 def test_messages_come_back(values: dict[str, object]) -> None:
     [(kind, payload)] = Decoder().feed(protocol.message(protocol.REQUEST, values))

@@ -10,10 +10,11 @@ import time
 from typing import Any
 
 from sesh import protocol
-from tests.support import ROOT, Home, Terminal
+from tests.support import Home, Terminal, warm
 
-_CLIENT = """
+_CLIENT = f"""
 import os, sys
+sys.path += {warm.PATHS!r}
 from sesh import wire
 from sesh.client.attach import AttachOptions, attach
 from sesh.keynames import DetachKey
@@ -25,7 +26,7 @@ def connect(name, host):
 key = DetachKey.parse(os.environ.get("SESH_DETACH_KEY") or "C-\\\\")
 words = dict(word.split("=") for word in sys.argv[2:])
 host = words.pop("host", None)
-options = AttachOptions(detach_key=key, **{word: value == "yes" for word, value in words.items()})
+options = AttachOptions(detach_key=key, **{{word: value == "yes" for word, value in words.items()}})
 try:
     outcome = attach(wire.connect(sys.argv[1]), sys.argv[1], host=host, options=options, connect=connect)
 except SeshError as error:
@@ -130,10 +131,9 @@ class FakeDaemon:
 
 def client(home: Home, *words: str, name: str = "work", **more: Any) -> Terminal:
     """A terminal in which a client attaches to `name`; `words` are options such as `read_only=yes`."""
-    env = home.env | {"PYTHONPATH": ROOT} | more.pop("env", {})
-    return Terminal(command(name, *words), env=env, cwd=home.path, **more)
+    return Terminal(command(name, *words), env=home.env | more.pop("env", {}), cwd=home.path, **more)
 
 
 def command(name: str, *words: str) -> list[str]:
-    """The words that run the client; PYTHONPATH has to be `ROOT`."""
-    return [sys.executable, "-c", _CLIENT, name, *words]
+    """The words that run the client."""
+    return [sys.executable, "-ISc", _CLIENT, name, *words]

@@ -13,7 +13,7 @@ import pytest
 
 from sesh import protocol
 from sesh.messages import Hello
-from tests.support import ROOT, Home, Terminal, processes, rounds, wait_until
+from tests.support import Home, Terminal, processes, rounds, wait_until
 from tests.support.typed import differences
 from tests.unit.client.fake_daemon import FAREWELL, FakeDaemon, Peer, client, command
 
@@ -96,9 +96,7 @@ def test_a_daemon_that_does_not_welcome_can_be_left(home: Home, daemon: FakeDaem
 
 @pytest.mark.parametrize("redirection", ["</dev/null", ">/dev/null", "</dev/null >/dev/null"])
 def test_without_a_terminal_attaching_is_refused(home: Home, daemon: FakeDaemon, redirection: str) -> None:
-    with Terminal(
-        ["sh", "-c", f'"$0" "$@" {redirection}', *command("work")], env=home.env | {"PYTHONPATH": ROOT}
-    ) as terminal:
+    with Terminal(["sh", "-c", f'"$0" "$@" {redirection}', *command("work")], env=home.env) as terminal:
         assert terminal.exit_code() == 1
 
 
@@ -253,7 +251,7 @@ def test_rubbish_from_the_daemon_is_an_error_and_the_terminal_comes_back(home: H
 def test_r12_stopping_gives_the_terminal_back_for_the_while(home: Home, daemon: FakeDaemon) -> None:
     """In a shell with job control, since a process group without one above it cannot be stopped by SIGTSTP."""
     home.write("client.sh", f"exec {shlex.join(command('work'))}\n")
-    env = home.env | {"PYTHONPATH": ROOT}
+    env = home.env
     with Terminal(["bash", "--norc", "-i"], env=env, cwd=home.path) as terminal:
         terminal.wait_for("ready>")
         terminal.type(b"sh client.sh\n")

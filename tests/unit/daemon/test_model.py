@@ -256,7 +256,7 @@ def test_the_first_error_of_the_emulator_is_told_once(monkeypatch: pytest.Monkey
 
 def test_a_step_is_short_whatever_the_bytes_and_the_model_goes_on_where_it_stopped() -> None:
     log, behind = model(200, 60)
-    output = b"a\x1b[?69h\x1b[2;199s\x1b[60;2H" + b"\n" * 6_000 + b"\x1b[!p\x1b[H\x1b[2Jend"
+    output = b"a\x1b[?69h\x1b[2;199s\x1b[60;2H" + b"\n" * 2_000 + b"\x1b[!p\x1b[H\x1b[2Jend"
     log.append(output)
     steps = 0
     while behind.lag:

@@ -324,7 +324,7 @@ def test_one_that_asks_for_screens_and_takes_none_costs_bounded_memory(stage: St
     stage.attach()
     stage.print(b"\x1b[31mcolour \x1b[32mful \x1b[m" * 100)
     link, client = stage.attach()
-    for _ in range(5000):
+    for _ in range(1500):
         client.need(RESYNC)
         stage.relay.serve()
     assert client.connection.unsent < CLIENT_LAG + (256 << 10)

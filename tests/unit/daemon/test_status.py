@@ -11,22 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.daemon.session import Session
-from sesh.schema import Facts
+from tests.support import warm
+from tests.unit.daemon.sessions import session
 
 PIECES = st.sampled_from([
     b"a line\r\n", b"\x1b[1;31mred\x1b[m", b"\x1b]0;title\x07", "界é".encode(), b"\x1b[?2004h$ ", b"\r\n" * 9,
     b"x" * 95,
     b"\t" * 11, b"\x1b[5B", b"\x1b[24;1H", b"\x1b[?1049h", b"\x1b[3S", b"\x1b[K", b"\b", b"\x1b[2J", b"\x1b[c",
 ])  # fmt: skip
-
-
-def session() -> Session:
-    facts: Facts = {
-        "name": "work", "id": "00ff", "created": 1000.5, "directory": "/", "command": ["sh"], "labels": {},
-        "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "deadline": None,
-        "pid": os.getpid(),
-    }  # fmt: skip
-    return Session(facts, (80, 24, 0, 0), None)
 
 
 def scrollback_lines(own: Session) -> int:
@@ -63,9 +55,9 @@ def test_a_status_loads_no_emulator_for_good(output: bytes) -> None:
     """Each `--status`, and each `exists()` of the API, left its modules in the daemon: most of a small one's memory."""
     code = f"""
 import sys
-sys.path.insert(0, {os.getcwd()!r})
+sys.path += {warm.PATHS!r}
 from sesh.daemon.screen import model
-from tests.unit.daemon.test_status import session
+from tests.unit.daemon.sessions import session
 model._COUNT_TIME = 30.0
 before = {{name for name in sys.modules if name.startswith("sesh.vt")}}
 own = session()
@@ -75,7 +67,7 @@ own.log.append(b"more\\r\\n" * 99)
 assert own.status()["scrollback"]["lines"] > 0 or {b"1049" in output}
 print(sorted(name for name in sys.modules if name in ("sesh.vt.emulator", "sesh.vt.screen", "pyte")))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-ISc", code], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 

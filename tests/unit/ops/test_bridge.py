@@ -29,15 +29,13 @@ class Bridge:
     """`sesh --bridge` in a home, and the connection to it."""
 
     def __init__(self, home: Home) -> None:
-        theirs, outbound = os.pipe()
-        inbound, back = os.pipe()
-        words = [*home.command, "--bridge"]
-        self.process = subprocess.Popen(
-            words, stdin=theirs, stdout=back, stderr=subprocess.DEVNULL, env=home.env, start_new_session=True
-        )
-        os.close(theirs)
-        os.close(back)
-        self.connection = wire.Connection(inbound, outbound)
+        self.process = home.start("--bridge", stdin=subprocess.PIPE)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.connection = wire.Connection(os.dup(self.process.stdout.fileno()), os.dup(self.process.stdin.fileno()))
+        self.process.stdin.close()
+        self.process.stdin = None
+        self.process.stdout.close()
 
     def greeted(self) -> wire.Connection:
         """The connection once mark and WELCOME have come."""

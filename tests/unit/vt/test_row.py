@@ -9,6 +9,7 @@ import pytest
 from sesh.vt import cell, columns, graphemes
 from sesh.vt.emulator import Emulator
 from sesh.vt.row import Row
+from tests.support.scale import rounds
 from tests.unit.vt.streams import piece
 from tests.unit.vt.test_fast_path import SCRIPTS
 
@@ -51,7 +52,7 @@ def fed(size: tuple[int, int], stream: list[bytes], *, cells: bool) -> Emulator:
 
 
 def test_rows_of_text_and_rows_of_cells_come_out_the_same() -> None:
-    for seed in range(150):
+    for seed in range(rounds(60, 150)):
         rng = random.Random(seed)
         size, stream = rng.choice(SIZES), pieces(rng)
         assert fed(size, stream, cells=False).state() == fed(size, stream, cells=True).state(), seed

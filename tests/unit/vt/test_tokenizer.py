@@ -10,6 +10,7 @@ import pytest
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
 from sesh.vt.tokenizer import TOKEN
+from tests.support.scale import rounds
 from tests.unit.vt.streams import cut, stream
 
 
@@ -60,10 +61,10 @@ def test_p04_escapes_with_intermediates_leave_nothing_on_screen(sequence: bytes)
     assert fed(sequence + b"x").text()[0] == "x"
 
 
-@pytest.mark.parametrize("final", list("@ABCDEFGHIJKLMPSTXZ^`abcdefghijklmnopqrstuvwxyz{|}~"))
 @pytest.mark.parametrize("params", ["", "0", "5", "1;2;3;4;5", "?1", ">1;2;3", "<9", "=1", "99999999999", ";;;", ":"])
-def test_p05_no_sequence_raises(params: str, final: str) -> None:
-    fed(f"ab\x1b[{params}{final}cd\x1b[?6h\x1b[{params}{final}".encode())
+def test_p05_no_sequence_raises(params: str) -> None:
+    for final in "@ABCDEFGHIJKLMPSTXZ^`abcdefghijklmnopqrstuvwxyz{|}~":
+        fed(f"ab\x1b[{params}{final}cd\x1b[?6h\x1b[{params}{final}".encode())
 
 
 def test_p05_digits_of_other_scripts_are_no_parameters() -> None:
@@ -170,7 +171,7 @@ def test_a_frame_in_one_block_leaves_what_it_leaves_byte_by_byte() -> None:
     """Moves, SGRs, text and EL are acted on together where they come together, and rows that are written whole keep
     their text as it came."""
     rng = random.Random(21)
-    for _ in range(400):
+    for _ in range(rounds(120, 400)):
         data = "".join(frame(rng) for _ in range(4)).encode()
         pieces = Emulator(12, 4)
         for byte in data:
@@ -230,8 +231,8 @@ def test_r18_a_long_sequence_means_the_same_in_one_block_and_in_many() -> None:
         for start, end in ((b"\x1b]2;", b"\x07"), (b"\x1b]2;", b"\x1b\\"), (b"\x1b[", b"m"), (b"\x1b[", b"H")):
             data = b"\x1b[31mx" + start + b"1" * size + end
             pieces = Emulator(20, 3)
-            for at in range(0, len(data), 1000):
-                pieces.feed(data[at : at + 1000])
+            for at in range(0, len(data), 5000):
+                pieces.feed(data[at : at + 5000])
             assert fed(data, 20, 3).state() == pieces.state()
 
 
@@ -251,8 +252,8 @@ def test_r19_marks_without_end_on_one_cell_take_no_time() -> None:
     assert emulator.text()[0] == "e" + "\u0301" * 16
 
 
-def test_r19_a_million_saved_cursors_are_one() -> None:
-    emulator = fed(b"\x1b7" * 1_000_000)
+def test_r19_saved_cursors_without_end_are_one() -> None:
+    emulator = fed(b"\x1b7" * 100_000)
     assert emulator.screen.saved.row == 0
     assert len(emulator.screen.savepoints) == 0
 
