@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio.unix_events
 import os
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support import warm
 from tests.support.home import Home
 
 if TYPE_CHECKING:
@@ -47,8 +51,11 @@ async def connected(home: Home) -> AsyncIterator[Agent]:
     words = [*home.command, "--mcp"]
     server = StdioServerParameters(command=words[0], args=words[1:], env=home.env, cwd=home.path)
     said = os.path.join(home.root, "said")
-    with open(said, "a", encoding="utf-8") as errors:
+    with open(said, "a", encoding="utf-8") as errors, pytest.MonkeyPatch.context() as patch:
+        if home.fits(words, home.environment()):
+            patch.setattr(asyncio.unix_events, "subprocess", SimpleNamespace(Popen=warm.Forked, PIPE=subprocess.PIPE))
         async with Client(stdio_client(server, errlog=errors)) as client:
+            patch.undo()
             yield Agent(client)
     with open(said, encoding="utf-8") as written:
         assert written.read() == ""

@@ -138,7 +138,7 @@ class Home:
     ) -> subprocess.Popen[bytes]:
         """Starts `sesh ARGUMENTS` without a terminal, output in pipes. `env` adds to the environment, None removes."""
         words, environment = [*self.command, *arguments], self.environment(env)
-        forked = self._fits(words, environment)
+        forked = self.fits(words, environment)
         process = (warm.Forked if forked else subprocess.Popen)(
             warm.gated(words) if warm.GATE in environment and not forked else words,
             stdin=stdin,
@@ -183,7 +183,7 @@ class Home:
     ) -> Terminal:
         """A new terminal with `sesh ARGUMENTS`, or with `command`, in it; closed with the home."""
         words, environment = list(command or [*self.command, *arguments]), self.environment(env)
-        forked = command is None and self._fits(words, environment)
+        forked = command is None and self.fits(words, environment)
         terminal = Terminal(
             warm.gated(words) if warm.GATE in environment and not forked else words,
             columns=columns,
@@ -197,7 +197,7 @@ class Home:
         self._terminals.append(terminal)
         return terminal
 
-    def _fits(self, words: list[str], environment: dict[str, str]) -> bool:
+    def fits(self, words: list[str], environment: dict[str, str]) -> bool:
         """Whether it is the ordinary sesh that is started, and may be forked (`warm`)."""
         return self.command is self._launcher and warm.fits(words, environment)
 

@@ -38,6 +38,8 @@ _MODULES = """
 """What verbs, clients and daemons load; a start with nothing loaded is tested in tests/terminal/test_lean.py."""
 _TYPER = "sesh.cli.typer_app"
 """What help loads besides, and a line that only typer takes apart."""
+_AGENT = "sesh.mcp.serve"
+"""What `--mcp` loads besides."""
 
 
 def gated(words: list[str]) -> list[str]:
@@ -77,7 +79,8 @@ def fork(
     request = {
         "command": command, "directory": directory, "environment": environment, "umask": mask, "tty": tty,
     }  # fmt: skip
-    return _server(_needs_typer(command)).fork(json.dumps(request).encode(), streams)
+    more = _AGENT if "--mcp" in command else _TYPER if _needs_typer(command) else ""
+    return _server(more).fork(json.dumps(request).encode(), streams)
 
 
 class _Server:
@@ -130,13 +133,14 @@ def _needs_typer(command: list[str]) -> bool:
         return False
 
 
-_servers: dict[bool, _Server] = {}
+_servers: dict[str, _Server] = {}
 
 
-def _server(typer: bool = False) -> _Server:
-    if typer not in _servers or _servers[typer].owner != os.getpid():
-        _servers[typer] = _Server(f"{_MODULES} {_TYPER}" if typer else _MODULES)
-    return _servers[typer]
+def _server(more: str = "") -> _Server:
+    """The server that has loaded these modules besides."""
+    if more not in _servers or _servers[more].owner != os.getpid():
+        _servers[more] = _Server(f"{_MODULES} {more}")
+    return _servers[more]
 
 
 @atexit.register
