@@ -14,7 +14,11 @@ from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
     from typing import Any
+
+    Handler = Callable[[int, FrameType | None], object] | int | None
 
 EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 """Signals that end the client: it restores the terminal and exits with 128 plus the signal's number."""
@@ -43,7 +47,7 @@ class RawTerminal:
         """Whether a signal has come since the last `take_signals`; set before `signals` polls as readable."""
         self._attributes: list[Any] | None = None
         self._blocking: dict[int, bool] = {}
-        self._handlers: dict[int, Any] = {}
+        self._handlers: dict[int, Handler] = {}
         self._wakeup = self._old_wakeup = -1
 
     def __enter__(self) -> RawTerminal:

@@ -10,7 +10,10 @@ from sesh.lean import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from types import FrameType
+
+    Handler = Callable[[int, FrameType | None], object] | int | None
 
 KEY = b"\x1c"
 
@@ -24,7 +27,7 @@ class QuitKey:
     def __init__(self) -> None:
         self.typed = False
         self._armed = False
-        self._before: Any = None
+        self._before: Handler = None
 
     def __enter__(self) -> QuitKey:
         self.typed = self._armed = False

@@ -24,6 +24,10 @@ Done = tuple[str, int, int, int | None]
 """What is to be done when a unit of input is taken: `input` or `send`, the connection, and what that is made with."""
 
 
+Attributes = dict[str, Any]
+"""The attributes of an object, by their names: those of a newer sesh, or of an older one, may be others."""
+
+
 class ReaderState(TypedDict):
     """A place in the log."""
 
@@ -47,7 +51,7 @@ class ConnectionState(TypedDict):
     unsent: str
     acknowledged: int
     reader: ReaderState | None
-    client: dict[str, Any] | None
+    client: Attributes | None
 
 
 class StdinState(TypedDict):
@@ -71,7 +75,7 @@ class RunState(TypedDict):
     wait: bool
     connection: int | None
     left: float | None
-    attributes: dict[str, object]
+    attributes: Attributes
     output: str
     shell: tuple[int, str, bool, bool] | None
     files: tuple[str, str, str] | None
@@ -143,7 +147,7 @@ class _State(TypedDict):
     waits: list[tuple[int, int, float | None, Sought]]
     runs: RunsState | None
     hooks: list[tuple[int, str]]
-    typed_line: dict[str, object] | None
+    typed_line: Attributes | None
     faults: list[str]
     checkpoint: float | None
 

@@ -27,11 +27,11 @@ from sesh.lean import socket
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
 
     from sesh.daemon.server import Reload
     from sesh.daemon.shell.queue import RunQueue
     from sesh.daemon.upgrade.shape import (
+        Attributes,
         ConnectionState,
         Done,
         History,
@@ -63,7 +63,7 @@ def unpack(text: str) -> bytes:
     return a2b_base64(text)
 
 
-def _attributes(thing: object, names: tuple[str, ...]) -> dict[str, Any]:
+def _attributes(thing: object, names: tuple[str, ...]) -> Attributes:
     return {name: getattr(thing, name) for name in names}
 
 
@@ -224,14 +224,14 @@ def _load_connection(state: ConnectionState) -> Connection:
     return connection
 
 
-def _dump_client(client: Client) -> dict[str, Any]:
+def _dump_client(client: Client) -> Attributes:
     replies = _attributes(client.replies, ReplyFilter.__slots__)
     packed = {name: pack(replies[name]) for name in _REPLY_BYTES}
     flow = client.flow.dump() if client.flow is not None else None
     return {**_attributes(client, _CLIENT), "replies": {**replies, **packed}, "flow": flow}
 
 
-def _load_client(connection: Connection, state: dict[str, Any]) -> Client:
+def _load_client(connection: Connection, state: Attributes) -> Client:
     replies, flow = state.pop("replies"), state.pop("flow", None)
     if flow is not None:
         from sesh.daemon.clients.flow import Flow

@@ -44,7 +44,7 @@ class Calls:
         self.gone = False
         self._limiter: anyio.CapacityLimiter | None = None
 
-    async def carry_out(self, doing: Callable[[Stop], Any]) -> Any:
+    async def carry_out(self, doing: Callable[[Stop], object]) -> object:
         """What a call gives; an error of sesh's as the result that tells of it."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(_MOST)
@@ -102,7 +102,7 @@ class _Heard:
         await self._stream.__aenter__()
         return self
 
-    async def __aexit__(self, *how: Any) -> None:
+    async def __aexit__(self, *how: object) -> None:
         await self._stream.__aexit__(*how)
 
 
@@ -118,14 +118,14 @@ def build(calls: Calls) -> MCPServer[Any]:
     return server
 
 
-def _threaded(calls: Calls, method: Callable[..., Any]) -> Callable[..., Any]:
+def _threaded(calls: Calls, method: Callable[..., object]) -> Callable[..., object]:
     """A tool for the SDK: the words of the method, less the `stop` that is not the client's business."""
     signature = inspect.signature(method, eval_str=True)
     stoppable = "stop" in signature.parameters
     words = [each for each in signature.parameters.values() if each.name != "stop"]
 
-    async def tool(**given: Any) -> Any:
-        def doing(stop: Stop) -> Any:
+    async def tool(**given: object) -> object:
+        def doing(stop: Stop) -> object:
             return method(**given, stop=stop) if stoppable else method(**given)
 
         return await calls.carry_out(doing)

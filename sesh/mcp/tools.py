@@ -38,7 +38,7 @@ _AT_ONCE = 8
 """Sessions that are ended at a time."""
 
 
-_Method = TypeVar("_Method", bound=Callable[..., Any])
+_Method = TypeVar("_Method", bound=Callable[..., object])
 
 
 def tool(hints: ToolAnnotations) -> Callable[[_Method], _Method]:

@@ -23,8 +23,8 @@ from sesh.store import listing, records
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
+    from sesh.messages import Words
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
     from sesh.reach.target import Target
@@ -210,7 +210,7 @@ class Follower:
     def _ask(self) -> None:
         """Asks for bytes before lines, so that none is missing between the two."""
         self._early, self._held, self._carried = [], 0, bytearray()
-        words: dict[str, Any] = {"follow": True, "from": "head" if self._lines is None else self._lines.position}
+        words: Words = {"follow": True, "from": "head" if self._lines is None else self._lines.position}
         asked = wire.asking("wait", _WAIT, **words)
         if self._lines is None:
             asked += wire.asking("logs", _LOGS, lines=max(1, self._count), ansi=self._ansi, end=True)

@@ -26,7 +26,7 @@ _LARGEST = 4 << 20
 """Bytes of a result, and of an output."""
 _SHAPE = {
     "exit_code": code, "signal": code, "duration": number, "timed_out": truth, "truncated": truth, "cpu": number,
-    "memory": number, "name": line, "id": identifier, "command": words, "directory": line, "ended": moment,
+    "memory": natural, "name": line, "id": identifier, "command": words, "directory": line, "ended": moment,
     "position": natural, "events": natural, "reason": line, "run": has(RUN), "job": truth,
 }  # fmt: skip
 

@@ -123,6 +123,7 @@ def misfit(values: Mapping[str, object], shape: Shape) -> str | None:
 RUN: Shape = {
     "n": natural, "command": words_or_line, "cwd": line, "started": moment, "duration": number, "exit_code": whole,
     "output_bytes": natural, "timed_out": truth, "truncated": truth, "key": line, "from": natural,
+    "position": natural, "output_lost": truth,
 }  # fmt: skip
 """What is remembered of a command that was run."""
 

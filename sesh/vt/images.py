@@ -11,7 +11,8 @@ from binascii import Error, a2b_base64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    ImagesState = tuple[list[int], str | None, list[int], dict[str, list[int]]]
+    """The size of a cell, the image that is loading, its place, and the sizes of images by number."""
 
 #: Width and height of a cell in pixels where the terminal does not tell: a guess.
 CELL = (10, 20)
@@ -45,11 +46,11 @@ class Images:
         self.place: list[int] = []
         self._sizes: dict[str, tuple[int, int]] = {}
 
-    def state(self) -> list[Any]:
+    def state(self) -> ImagesState:
         """All of it as plain data."""
-        return [list(self.cell), self.loading, self.place, {name: list(size) for name, size in self._sizes.items()}]
+        return list(self.cell), self.loading, self.place, {name: list(size) for name, size in self._sizes.items()}
 
-    def load(self, state: list[Any]) -> None:
+    def load(self, state: ImagesState) -> None:
         """Take over what `state` returned."""
         (width, height), self.loading, self.place, sizes = state
         self.cell = (width, height)

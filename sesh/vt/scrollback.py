@@ -10,14 +10,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Protocol
 
 from sesh.vt.cell import DEFAULT, Cell, Encoder, Pen, apply_sgr, decode, with_link
 from sesh.vt.row import Row, is_spacer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypedDict
+
     from sesh.vt.wrapping import Wrapped
+
+    class ScrollbackState(TypedDict):
+        """A scrollback as plain data. `open`: the line that may go on; `maybe_spacer`: the pen of a last blank cell."""
+
+        max_lines: int
+        max_bytes: int
+        scrolled: int
+        taken_back: int
+        lines: list[str]
+        open: str | None
+        maybe_spacer: list[str] | None
+
 
 #: Characters after which a line is ended: nothing that a program prints may grow without bound.
 LINE_LIMIT = 65536
@@ -380,7 +394,7 @@ class Scrollback:
 
     # -- state --------------------------------------------------------------------------------------------
 
-    def state(self) -> dict[str, object]:
+    def state(self) -> ScrollbackState:
         """All of it as plain data."""
         cell = self._maybe_spacer
         return {
@@ -393,7 +407,7 @@ class Scrollback:
             "maybe_spacer": None if cell is None else [cell.pen.sgr, cell.pen.link],
         }
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load(self, state: ScrollbackState) -> None:
         """Take over what `state` returned."""
         self.clear()
         for line in state["lines"]:
