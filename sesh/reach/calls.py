@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 
-from sesh import gate, protocol, wire
+from sesh import gate, wire
 from sesh.about import CALLED
 from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, rebuild, silent_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from sesh.reach.caller import Caller
@@ -29,17 +29,26 @@ def request(caller: Caller, through: Link, name: str, data: Mapping[str, object]
 
     `deadline` (monotonic): None for as long as the other side shows signs of life.
     """
+    from sesh.keepalive import Keepalive
     from sesh.reach import op_shapes
+
+    host = through.destination.host
 
     def ask(answers: list[str]) -> tuple[Answer, bytes]:
         through.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
-        result = bytearray()
-        for kind, payload in heard(through, deadline):
-            if kind == protocol.DATA:
-                gate.carry(result, payload)
-            elif kind == protocol.RESPONSE:
-                return checked(through.message(kind, payload)), bytes(result)
-        raise AssertionError  # frames come until that raises
+        through.keepalive = Keepalive(enabled=True)
+        try:
+            return through.answer(_REQUEST, deadline)
+        except (TimedOut, Unreachable) as error:
+            if error.answered:
+                raise
+            if isinstance(error, TimedOut):
+                raise silent_host(host) from None
+            raise Unknown(
+                f"lost the link to @{host}, and its answer with it",
+                hint=f"what was asked for may have been done; see: {CALLED} @{host}",
+                exit_code=ExitCode.FAILED,
+            ) from None
 
     _, result = _asked(caller, through, ask)
     check = gate.Check(far=True)
@@ -47,18 +56,6 @@ def request(caller: Caller, through: Link, name: str, data: Mapping[str, object]
     if check.left_out:
         caller.note(op_shapes.left_out(check, through.destination.host))
     return found
-
-
-def stream(through: Link, name: str, data: Mapping[str, object]) -> Iterator[Any]:
-    """Has the other end of a link carry out an op that yields; its results one by one. Raises Unreachable, Unknown."""
-    check_version(through)
-    through.send(frames(name, data, asks=False, answers=[]))
-    for kind, payload in heard(through):
-        if kind == protocol.DATA:
-            yield through.message(kind, payload)
-        elif kind == protocol.RESPONSE:
-            checked(through.message(kind, payload))
-            return
 
 
 def _asked(caller: Caller, through: Link, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
@@ -176,21 +173,3 @@ def checked(answer: Answer) -> Answer:
     if "error" in answer:
         raise rebuild(answer["error"])
     return answer
-
-
-def heard(through: Link, deadline: float | None = None) -> Iterator[tuple[int, bytes]]:
-    """The frames that come, for as long as the other side is there. Raises Unknown (1) where it is not."""
-    from sesh.keepalive import Keepalive
-
-    through.keepalive, host = Keepalive(enabled=True), through.destination.host
-    while True:
-        try:
-            yield through.receive(deadline)
-        except TimedOut:
-            raise silent_host(host) from None
-        except Unreachable:
-            raise Unknown(
-                f"lost the link to @{host}, and its answer with it",
-                hint=f"what was asked for may have been done; see: {CALLED} @{host}",
-                exit_code=ExitCode.FAILED,
-            ) from None

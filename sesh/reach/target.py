@@ -25,7 +25,7 @@ from sesh.reach.stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from sesh.keepalive import Backoff
     from sesh.reach.caller import Caller
@@ -48,10 +48,6 @@ class Target:
     def call(self, op: Op[Words, Answer], /, *args: Words.args, **kwargs: Words.kwargs) -> Answer:
         """Carries out an op; its result. Raises what it raises."""
         return op(self.caller, *args, **kwargs)
-
-    def stream(self, op: Op[Words, Iterator[Answer]], /, *args: Words.args, **kwargs: Words.kwargs) -> Iterator[Answer]:
-        """Carries out an op that yields its results one by one."""
-        yield from op(self.caller, *args, **kwargs)
 
     def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
         """Carries out an op that leads to a session: its name, and a connection on which nothing was said yet."""
@@ -138,11 +134,6 @@ class HostTarget(Target):
         with NamingHost(self.host), self.open() as through:
             answer: Answer = calls.request(self.caller, through, op.wire_name, named(op, args, kwargs))
         return answer
-
-    def stream(self, op: Op[Words, Iterator[Answer]], /, *args: Words.args, **kwargs: Words.kwargs) -> Iterator[Answer]:
-        """Has the host carry out an op that yields. Raises Unreachable where the link is lost."""
-        with NamingHost(self.host), self.open() as through:
-            yield from calls.stream(through, op.wire_name, named(op, args, kwargs))
 
     def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
         """Has the host carry out an op that leads to a session; the connection is the link.
