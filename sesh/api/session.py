@@ -311,28 +311,24 @@ class Session:
         if since is not None and since != "start" and not bounds.is_integer(since):
             raise UsageError('since must be a position returned by send or wait, or "start"')
         pattern = matching.checked(pattern) if pattern is not None else None
-        limit, silence, stop = _seconds(timeout, "timeout"), _seconds(idle, "idle"), stop or Stop()
-        begin: int | str = since if since is not None else "sent"
+        stop = stop or Stop()
+        conditions: wait.Conditions = {
+            "exit_": exit,
+            "prompt": prompt,
+            "waiting": waiting,
+            "idle": _seconds(idle, "idle"),
+            "pattern": pattern,
+            "begin": since if since is not None else "sent",
+            "limit": _seconds(timeout, "timeout"),
+        }
         try:
-            with self._stream(stop, limit) as stream, stop.by(stream.cut):
-                return Met.of(
-                    wait.met(
-                        stream,
-                        exit_=exit,
-                        prompt=prompt,
-                        waiting=waiting,
-                        idle=silence,
-                        pattern=pattern,
-                        begin=begin,
-                        limit=limit,
-                    )
-                )
+            with self._stream(stop, conditions["limit"]) as stream, stop.by(stream.cut):
+                return Met.of(wait.met(stream, conditions))
         except (NotFound, Unreachable) as error:  # it has ended, before it was asked or just then
             gone = self.host is None or isinstance(error, (NotFound, DaemonDied))
             if stop.stopped or not gone:
                 raise
-            others = prompt or waiting or idle is not None or pattern is not None
-            return Met.of(wait.after_end(self._target, self.name, error, exit_=exit or not others))
+            return Met.of(wait.after_end(self._target, self.name, error, conditions))
 
     def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
         """The last lines of scrollback and screen; `ansi`: with their colours."""

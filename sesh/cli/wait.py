@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sesh import bounds, wording
 from sesh.cli import printing
-from sesh.errors import NotFound, SeshError, UsageError
+from sesh.errors import NotFound, UsageError
 from sesh.names import printable
 from sesh.ops import matching
 from sesh.ops.wait import after_end, met
@@ -13,32 +13,14 @@ from sesh.reach.stream import DaemonDied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from sesh.cli.invocation import Invocation
+    from sesh.ops.wait import Conditions
     from sesh.schema import Condition
 
 
-def wait(cli: Invocation, name: str, **conditions: Any) -> int:
-    """`--wait NAME …`: the session's code if it has ended, else 0. Without a condition it waits for the end."""
-    find.checked(name, "--wait")
-    words = _checked(**conditions)
-    try:
-        with cli.target.open_stream(name, words["limit"]) as stream:
-            answer = met(stream, **words)
-    except (NotFound, DaemonDied) as missing:
-        return _ended(cli, missing, name, **conditions)
-    return _report(cli, name, answer)
-
-
-def _ended(cli: Invocation, missing: SeshError, name: str, **conditions: Any) -> int:
-    """The end of a session that is gone, if its end is waited for. Raises as `after_end` does."""
-    others = any(conditions.get(each) is not None for each in ("prompt", "waiting", "idle", "pattern"))
-    exit_ = bool(conditions.get("exit_")) or not others
-    return _report(cli, name, after_end(cli.target, name, missing, exit_=exit_))
-
-
-def _checked(
+def wait(  # noqa: PLR0913 (so many conditions)
+    cli: Invocation,
+    name: str,
     *,
     exit_: bool = False,
     prompt: bool = False,
@@ -48,13 +30,14 @@ def _checked(
     start: str | None = None,
     since_start: bool = False,
     timeout: str | None = None,
-) -> dict[str, Any]:
-    """The conditions as `met` takes them. Raises UsageError."""
+) -> int:
+    """`--wait NAME …`: the session's code if it has ended, else 0. Without a condition it waits for the end."""
+    find.checked(name, "--wait")
     if start is not None and not bounds.is_decimal(start):
         raise UsageError(f"{printable(start)} is not a position; --from takes the `position` that --send --json prints")
     if start is not None and since_start:
         raise UsageError("--from and --since-start cannot be combined")
-    return {
+    conditions: Conditions = {
         "exit_": exit_,
         "prompt": prompt,
         "waiting": waiting,
@@ -63,6 +46,12 @@ def _checked(
         "begin": int(start) if start is not None else "start" if since_start else "sent",
         "limit": _seconds(timeout, "--timeout"),
     }
+    try:
+        with cli.target.open_stream(name, conditions["limit"]) as stream:
+            answer = met(stream, conditions)
+    except (NotFound, DaemonDied) as missing:
+        answer = after_end(cli.target, name, missing, conditions)
+    return _report(cli, name, answer)
 
 
 def _seconds(word: str | None, option: str) -> float | None:

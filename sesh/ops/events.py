@@ -16,7 +16,6 @@ from sesh.store import records, results
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
@@ -215,25 +214,26 @@ def follow_all(target: Target) -> Iterator[Event]:
     from sesh.reach.target import HostTarget
 
     if not isinstance(target, HostTarget):
-        for item in target.stream(all_events):
+        for item in all_events(target.caller):
             if "begun" not in item:
                 item.pop("id", None)
                 yield item
         return
-    words: dict[str, Any] = {}
+    since: dict[str, int] = {}
+    begun = ""
 
     def ask() -> None:
-        asked = wire.asking("op", _EVENTS, calls.encoded(words), op=all_events.wire_name, asks=False, answers=[])
-        stream.connection.send(asked)
+        words = {"since": since, "begun": begun} if begun else {}
+        stream.connection.send(calls.frames(all_events.wire_name, words, asks=False, answers=[]))
 
     with target.open_events() as stream:
         stream.audience = target.caller.audience
         try:
             for item in _items(stream, ask):
                 if "begun" in item:
-                    words = {"since": words.get("since", {}), "begun": item["begun"]}
+                    begun = item["begun"]
                     continue
-                _note(words.get("since", {}), item.pop("id", None), item)
+                _note(since, item.pop("id", None), item)
                 yield item
         except DaemonDied:
             raise Unreachable(f"sesh on @{target.host} ended, and with it the events") from None

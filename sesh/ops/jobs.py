@@ -70,7 +70,6 @@ class Waiter:
         self._output: Sink | None = None
         self._wanted = False
         self._retained = bytearray()
-        self._result: JobResult | None = None
         self._asked = _OTHERS
         self._ending = False
         self._forwarder = forwarder

@@ -14,13 +14,30 @@ from sesh.store import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypedDict
 
     from sesh.reach.caller import Caller
     from sesh.reach.stream import Stream
     from sesh.reach.target import Target
     from sesh.schema import Answer, Condition
     from sesh.vt.lines import LineReader
+
+    class Conditions(TypedDict):
+        """What to wait for.
+
+        `waiting`: for a person; what it asks is the `match`. `idle`: seconds without output. `pattern`: what a line
+        matches. `begin`: the position from which output counts, `sent` for that of the last `--send`, `start` for all
+        that is kept. `limit`: seconds.
+        """
+
+        exit_: bool
+        prompt: bool
+        waiting: bool
+        idle: float | None
+        pattern: str | None
+        begin: int | str
+        limit: float | None
+
 
 _GRACE = 0.5
 """Seconds by which the daemon may be late to say that the time is up."""
@@ -37,32 +54,18 @@ class _Match(Exception):
         self.text, self.position = text, position
 
 
-def met(
-    stream: Stream,
-    *,
-    exit_: bool = False,
-    prompt: bool = False,
-    waiting: bool = False,
-    idle: float | None = None,
-    pattern: str | None = None,
-    begin: int | str = "sent",
-    limit: float | None = None,
-) -> Condition:
+def met(stream: Stream, conditions: Conditions) -> Condition:
     """Waits for the condition that comes first: which it was (`met`), with `match`, `exit_code` and `position`.
 
-    Without a condition it waits for the end. `waiting`: for a person; what it asks is the `match`. `idle`: seconds
-    without output. `pattern`: what a line matches. `begin`: the position from which output counts, `sent` for that of
-    the last `--send`, `start` for all that is kept. `limit`: seconds. Raises TimedOut, Refused if the session ends and
-    that was not a condition, DaemonDied.
+    Without a condition it waits for the end. Raises TimedOut, Refused if the session ends and that was not a condition,
+    DaemonDied.
     """
-    exit_ = exit_ or not (prompt or waiting or idle is not None or pattern is not None)
+    name, limit, pattern = stream.name, conditions["limit"], conditions["pattern"]
     search = Pattern(pattern) if pattern is not None else None
-    name = stream.name
     deadline = stream.deadline if stream.deadline is not None or limit is None else time.monotonic() + limit
-    words = {"exit": True, "prompt": prompt or None, "waiting": waiting or None, "idle": idle, "timeout": limit}
     try:
         with search or Pattern(""):
-            answer = _Wait(stream, search, begin, deadline, words).answer()
+            answer = _Wait(stream, search, deadline, conditions).answer()
     except _Match as match:
         return {"met": "for", "match": match.text, "exit_code": None, "position": match.position}
     except DaemonDied:
@@ -77,23 +80,30 @@ def met(
             "exit_code": None,
             "position": answer.get("position"),
         }
-    if not exit_:
+    if not _for_end(conditions):
         raise _too_early(name, answer.get("exit_code"))
     return _met_exit(answer.get("exit_code"), answer.get("position"))
 
 
-def after_end(target: Target, name: str, broken: SeshError, *, exit_: bool) -> Condition:
+def _for_end(conditions: Conditions) -> bool:
+    """Whether the end is a condition, as it is if there is no other."""
+    prompt, waiting = conditions["prompt"], conditions["waiting"]
+    others = prompt or waiting or conditions["idle"] is not None or conditions["pattern"] is not None
+    return conditions["exit_"] or not others
+
+
+def after_end(target: Target, name: str, broken: SeshError, conditions: Conditions) -> Condition:
     """How the session ended that a wait which raised `broken` was for, in the form of `met`.
 
-    `exit_`: whether its end was a condition. Raises Refused if it was not and the session ended during the wait,
-    `broken` if nothing is known of its end.
+    Raises Refused if its end was no condition and it ended during the wait, `broken` if nothing is known of its end.
     """
-    if not exit_ and not isinstance(broken, DaemonDied):
+    for_end = _for_end(conditions)
+    if not for_end and not isinstance(broken, DaemonDied):
         raise broken
     answer = target.call(ended, name=name)
     if answer is None:
         raise broken
-    if not exit_:
+    if not for_end:
         raise _too_early(name, answer.get("exit_code"))
     return answer
 
@@ -117,11 +127,9 @@ def _met_exit(code: int | None, position: int | None) -> Condition:
 class _Wait:
     """One wait. It searches the output itself, and goes on where it was over another connection."""
 
-    def __init__(
-        self, stream: Stream, search: Pattern | None, begin: int | str, deadline: float | None, words: dict[str, Any]
-    ) -> None:
-        self._stream, self._words = stream, words
-        self._pattern, self._begin, self._deadline = search, begin, deadline
+    def __init__(self, stream: Stream, search: Pattern | None, deadline: float | None, conditions: Conditions) -> None:
+        self._stream, self._conditions, self._begin = stream, conditions, conditions["begin"]
+        self._pattern, self._deadline = search, deadline
         self._late = None if deadline is None else deadline + _GRACE
         self._lines: LineReader | None = None
         self._columns = 80
@@ -148,17 +156,19 @@ class _Wait:
         raise AssertionError  # frames come without end
 
     def _ask(self) -> None:
-        stream, late, words = self._stream, self._late, self._words
+        stream, late, conditions = self._stream, self._late, self._conditions
         welcome = stream.greet(until=late)
-        if words.get("waiting") and "activity" not in (welcome.get("can") or ()):
+        if conditions["waiting"] and "activity" not in (welcome.get("can") or ()):
             raise Refused(f"{stream.name} runs an older sesh", hint=f"reload it: $sesh --reload {stream.name}")
+        words: dict[str, Any] = {"exit": True, "idle": conditions["idle"]}
+        words |= {each: True for each in ("prompt", "waiting") if conditions[each]}
         if self._pattern is not None:
             summary, _ = stream.connection.request("summary", deadline=late)
             self._columns = int(find.described(summary).get("columns") or self._columns)
             if self._begin == "start" and self._lines is None:
                 self._search_kept(stream.connection, late)
-            words = {**words, "follow": True}
-        words = {**words, **self._since(welcome.get("position"))}
+            words["follow"] = True
+        words |= self._since(welcome.get("position"))
         stream.connection.send(wire.asking("wait", _WAIT, **words), late)
 
     def _since(self, head: object) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 
-from sesh import gate, protocol, wire
+from sesh import gate, wire
 from sesh.about import CALLED
 from sesh.errors import ExitCode, ProtocolError, Refused, TimedOut, Unknown, Unreachable, rebuild, silent_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from sesh.reach.caller import Caller
@@ -24,47 +24,33 @@ if TYPE_CHECKING:
 _REQUEST = 1
 
 
-def request(caller: Caller, through: Link, name: str, data: dict[str, Any], deadline: float | None = None) -> Any:
+def request(caller: Caller, through: Link, name: str, data: Mapping[str, object], deadline: float | None = None) -> Any:
     """Has the other end of a link carry out an op, questions to the person answered here; its result.
 
     `deadline` (monotonic): None for as long as the other side shows signs of life.
     """
-    check_version(through)
-    answers: list[str] = []
-    while len(answers) <= gate.MOST_QUESTIONS:
-        through.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
-        result = bytearray()
-        for kind, payload in heard(through, deadline):
-            if kind == protocol.DATA:
-                gate.carry(result, payload)
-            elif kind == protocol.RESPONSE:
-                answer = checked(through.message(kind, payload))
-                break
-        else:
-            raise Unreachable(f"lost the link to @{through.destination.host}")
-        show_notes(caller, answer)
-        if "question" not in answer:
-            return _let_in(caller, through, name, data, result)
-        answers.append(answered(caller, answer))
-    raise _too_many_questions()
-
-
-def stream(through: Link, name: str, data: dict[str, Any]) -> Iterator[Any]:
-    """Has the other end of a link carry out an op that yields; its results one by one. Raises Unreachable, Unknown."""
-    check_version(through)
-    through.send(frames(name, data, asks=False, answers=[]))
-    for kind, payload in heard(through):
-        if kind == protocol.DATA:
-            yield through.message(kind, payload)
-        elif kind == protocol.RESPONSE:
-            checked(through.message(kind, payload))
-            return
-
-
-def _let_in(caller: Caller, through: Link, name: str, data: dict[str, Any], result: bytearray) -> Any:
-    """What a host has answered for an op, through the gate; rows that do not pass are noted."""
+    from sesh.keepalive import Keepalive
     from sesh.reach import op_shapes
 
+    host = through.destination.host
+
+    def ask(answers: list[str]) -> tuple[Answer, bytes]:
+        through.send(frames(name, data, asks=caller.can_ask, answers=answers), deadline)
+        through.keepalive = Keepalive(enabled=True)
+        try:
+            return through.answer(_REQUEST, deadline)
+        except (TimedOut, Unreachable) as error:
+            if error.answered:
+                raise
+            if isinstance(error, TimedOut):
+                raise silent_host(host) from None
+            raise Unknown(
+                f"lost the link to @{host}, and its answer with it",
+                hint=f"what was asked for may have been done; see: {CALLED} @{host}",
+                exit_code=ExitCode.FAILED,
+            ) from None
+
+    _, result = _asked(caller, through, ask)
     check = gate.Check(far=True)
     found = op_shapes.checked(name, data, result, check)
     if check.left_out:
@@ -72,15 +58,27 @@ def _let_in(caller: Caller, through: Link, name: str, data: dict[str, Any], resu
     return found
 
 
-def _too_many_questions() -> ProtocolError:
-    return ProtocolError(f"the other side asked more than {gate.MOST_QUESTIONS} questions; nothing more is answered")
+def _asked(caller: Caller, through: Link, ask: Callable[[list[str]], tuple[Answer, bytes]]) -> tuple[Answer, bytes]:
+    """What `ask` is answered, which is called again with the person's answers as long as the other side has questions.
+
+    Raises ProtocolError where it has too many.
+    """
+    check_version(through)
+    answers: list[str] = []
+    while len(answers) <= gate.MOST_QUESTIONS:
+        answer, data = ask(answers)
+        show_notes(caller, answer)
+        if "question" not in answer:
+            return answer, data
+        answers.append(answered(caller, answer))
+    raise ProtocolError(f"the other side asked more than {gate.MOST_QUESTIONS} questions; nothing more is answered")
 
 
 def enter(
     caller: Caller,
     through: Link,
     op: str,
-    data: dict[str, Any],
+    data: Mapping[str, object],
     *,
     session_id: str = "",
     deadline: float | None = None,
@@ -93,25 +91,16 @@ def enter(
     from sesh.remote import known
     from sesh.remote.ssh.link import SESSION_TIMEOUT
 
-    check_version(through)
-    answers: list[str] = []
-    while len(answers) <= gate.MOST_QUESTIONS:
-        words: dict[str, Any] = {
-            "op": op,
-            "arguments": data,
-            "asks": caller.can_ask,
-            "answers": answers,
-            "session_id": session_id,
-        }
+    def ask(answers: list[str]) -> tuple[Answer, bytes]:
         left = SESSION_TIMEOUT if deadline is None else min(SESSION_TIMEOUT, deadline - time.monotonic())
-        answer, output = through.open_session("enter", timeout=left, **words)
-        show_notes(caller, answer)
-        if "question" not in answer:
-            if op != "enter.job":
-                known.add_name(through.destination.host, str(answer.get("name")))
-            return answer, output
-        answers.append(answered(caller, answer))
-    raise _too_many_questions()
+        return through.open_session(
+            "enter", left, op=op, arguments=data, asks=caller.can_ask, answers=answers, session_id=session_id
+        )
+
+    answer, output = _asked(caller, through, ask)
+    if op != "enter.job":
+        known.add_name(through.destination.host, str(answer.get("name")))
+    return answer, output
 
 
 def check_version(through: Link) -> None:
@@ -176,7 +165,7 @@ def _unpacked(value: dict[str, Any]) -> Any:
     return b64decode(value["$bytes"])
 
 
-def frames(name: str, data: dict[str, Any], *, asks: bool, answers: list[str]) -> bytes:
+def frames(name: str, data: Mapping[str, object], *, asks: bool, answers: list[str]) -> bytes:
     return wire.asking("op", _REQUEST, encoded(data), op=name, asks=asks, answers=answers)
 
 
@@ -184,21 +173,3 @@ def checked(answer: Answer) -> Answer:
     if "error" in answer:
         raise rebuild(answer["error"])
     return answer
-
-
-def heard(through: Link, deadline: float | None = None) -> Iterator[tuple[int, bytes]]:
-    """The frames that come, for as long as the other side is there. Raises Unknown (1) where it is not."""
-    from sesh.keepalive import Keepalive
-
-    through.keepalive, host = Keepalive(enabled=True), through.destination.host
-    while True:
-        try:
-            yield through.receive(deadline)
-        except TimedOut:
-            raise silent_host(host) from None
-        except Unreachable:
-            raise Unknown(
-                f"lost the link to @{host}, and its answer with it",
-                hint=f"what was asked for may have been done; see: {CALLED} @{host}",
-                exit_code=ExitCode.FAILED,
-            ) from None

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import CodeType
-    from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+    from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
     from sesh.reach.caller import Caller
     from sesh.wire import Connection
@@ -47,6 +47,6 @@ def op(
     return marked
 
 
-def named(op: Op[..., object], args: Sequence[object], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def named(op: Op[..., object], args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
     """The arguments of a call as they go over a link, each by its name."""
     return {**dict(zip(op.__code__.co_varnames[1:], args, strict=False)), **kwargs}

@@ -1,7 +1,7 @@
 """One conversation with a daemon, or with a host, over as many connections as it takes.
 
-What else reads a daemon: `Connection.answer` one request's answer, and `--run` with it, which is given up so that it
-has run or never will; `calls.heard` one op's over a link; `ops.events` all daemons of this machine at once.
+What else reads a daemon: `Connection.answer` one request's answer, an op's over a link too; `--run` does it with that,
+for it is given up so that it has run or never will. `ops.events` reads all daemons of this machine at once.
 """
 
 from __future__ import annotations

@@ -25,8 +25,7 @@ from sesh.reach.stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
+    from collections.abc import Callable
 
     from sesh.keepalive import Backoff
     from sesh.reach.caller import Caller
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from sesh.reach.op import Answer, Entered, Op, Words
     from sesh.remote.ssh.destination import Destination
     from sesh.remote.ssh.link import Link
+    from sesh.schema import Answer as Answered
     from sesh.wire import Connection
 
 
@@ -48,10 +48,6 @@ class Target:
     def call(self, op: Op[Words, Answer], /, *args: Words.args, **kwargs: Words.kwargs) -> Answer:
         """Carries out an op; its result. Raises what it raises."""
         return op(self.caller, *args, **kwargs)
-
-    def stream(self, op: Op[Words, Iterator[Answer]], /, *args: Words.args, **kwargs: Words.kwargs) -> Iterator[Answer]:
-        """Carries out an op that yields its results one by one."""
-        yield from op(self.caller, *args, **kwargs)
 
     def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
         """Carries out an op that leads to a session: its name, and a connection on which nothing was said yet."""
@@ -99,7 +95,7 @@ class Target:
         return self._stream(connection, name, deadline, interrupts.sleep)
 
     def _begun(
-        self, op: Op[..., Entered], data: dict[str, Any], _interrupts: Interrupts, _deadline: float | None
+        self, op: Op[..., Entered], data: dict[str, object], _interrupts: Interrupts, _deadline: float | None
     ) -> Entered:
         return op(self.caller, **data)
 
@@ -139,11 +135,6 @@ class HostTarget(Target):
             answer: Answer = calls.request(self.caller, through, op.wire_name, named(op, args, kwargs))
         return answer
 
-    def stream(self, op: Op[Words, Iterator[Answer]], /, *args: Words.args, **kwargs: Words.kwargs) -> Iterator[Answer]:
-        """Has the host carry out an op that yields. Raises Unreachable where the link is lost."""
-        with NamingHost(self.host), self.open() as through:
-            yield from calls.stream(through, op.wire_name, named(op, args, kwargs))
-
     def enter(self, op: Op[Words, Entered], /, *args: Words.args, **kwargs: Words.kwargs) -> Entered:
         """Has the host carry out an op that leads to a session; the connection is the link.
 
@@ -152,23 +143,29 @@ class HostTarget(Target):
         with NamingHost(self.host):
             return self._enter(op.wire_name, named(op, args, kwargs), creates=op.creates)
 
-    def _enter(self, op: str, data: dict[str, Any], *, creates: bool) -> Entered:
-        from sesh.reach import links
-
-        through = self.open()
+    def _enter(self, op: str, data: dict[str, object], *, creates: bool) -> Entered:
         session_id = os.urandom(8).hex() if creates else ""
+        through = self.open()
         try:
-            answer, _ = calls.enter(self.caller, through, op, data, session_id=session_id)
+            answer, _ = self._led(through, op, data, session_id)
         except KeyboardInterrupt:
-            through.close()
             if not session_id:
                 raise
+            from sesh.reach import links
+
             name = str(data.get("name") or "NAME")
             raise KeyboardInterrupt(links.left_behind(self.caller, self.destination, name, session_id)) from None
+        return str(answer["name"]), through
+
+    def _led(
+        self, through: Link, op: str, data: dict[str, object], session_id: str, deadline: float | None = None
+    ) -> tuple[Answered, bytes]:
+        """What an op answers that leads a link to a session; it is closed if that failed."""
+        try:
+            return calls.enter(self.caller, through, op, data, session_id=session_id, deadline=deadline)
         except BaseException:
             through.close()
             raise
-        return str(answer["name"]), through
 
     def connect(self, name: str, deadline: float | None = None, *, passing: bool = True) -> Connection:
         """A link that was led to a session there. Raises NotFound."""
@@ -226,7 +223,7 @@ class HostTarget(Target):
         return Stream(through, "", host=host, again=again)
 
     def _begun(
-        self, op: Op[..., Entered], data: dict[str, Any], interrupts: Interrupts, deadline: float | None
+        self, op: Op[..., Entered], data: dict[str, object], interrupts: Interrupts, deadline: float | None
     ) -> Entered:
         """The session bears an id that was chosen here: a link that is lost before the answer is opened again, and what
         has begun is found again and not begun twice.
@@ -236,19 +233,14 @@ class HostTarget(Target):
         through, session_id, backoff = self.open(deadline), os.urandom(8).hex(), Backoff()
         while True:
             try:
-                answer, output = calls.enter(
-                    self.caller, through, op.wire_name, data, session_id=session_id, deadline=deadline
-                )
+                answer, output = self._led(through, op.wire_name, data, session_id, deadline)
             except Lost:
-                through.close()
-                self.caller.note(
-                    f"lost the link to @{self.host} before the job was known to have started; reconnecting"
-                )
+                lost = f"lost the link to @{self.host} before the job was known to have started"
+                self.caller.note(f"{lost}; reconnecting")
                 through = self._reopened(interrupts, backoff, deadline)
                 continue
-            except BaseException as error:
-                through.close()
-                if isinstance(error, ProtocolError) and not error.answered:
+            except ProtocolError as error:
+                if not error.answered:
                     error.exit_code = ExitCode.UNKNOWN  # it has been asked for
                 raise
             if "result" in answer:

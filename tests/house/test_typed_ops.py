@@ -11,25 +11,22 @@ from pathlib import Path
 from tests.support import ROOT
 
 _SNIPPET = """
-from collections.abc import Iterator
 from typing_extensions import assert_type
-from sesh.ops import enter, events, sessions, views
+from sesh.ops import enter, sessions, views
 from sesh.reach.caller import Caller
 from sesh.reach.op import Entered
 from sesh.reach.target import Target
-from sesh.schema import Event, Status
+from sesh.schema import Status
 
 target = Target(Caller())
 assert_type(target.call(views.status, name="x"), Status)
 assert_type(target.call(views.status, "x"), Status)
-assert_type(target.stream(events.all_events), Iterator[Event])
 assert_type(target.enter(enter.attach, name="x"), Entered)
 assert_type(target.call(sessions.there, name="x"), Status)  # [assert-type]
 target.call(views.status, nam="x")  # [call-arg]
 target.call(views.status, name=5)  # [arg-type]
 target.call(views.status)  # [call-arg]
 target.call(sessions._summary, name="x")  # [arg-type]
-target.stream(sessions.summaries)  # [arg-type]
 target.enter(sessions.there, name="x")  # [arg-type]
 """
 
