@@ -110,6 +110,17 @@ def test_what_a_screen_kept_is_taken_back_on_a_terminal_that_missed_its_end(seen
     assert_caught_up(seen, missed)
 
 
+@pytest.mark.parametrize("missed", [b"", b"\r\n" * 5])
+def test_nothing_shows_through_in_the_last_column_where_a_wide_character_did_not_fit(missed: bytes) -> None:
+    """A terminal leaves there what stood there when it wraps before such a character."""
+    line = b"\x1b[H\x1b[Jwide" + ("\u4e2d" * 8 + "!" + "\u4e2d" * 20).encode()
+    client, emulator = fed(b"x" * 100), fed(b"x" * 100 + line + missed)
+    assert emulator.scrolled == bool(missed)
+    client.feed(repaint(emulator, lines=emulator.scrolled, was_alternate=client.alternate))
+    assert essence(client)["screen"] == essence(emulator)["screen"]
+    assert "x" not in "".join(client.last_lines(99))
+
+
 def test_a_resize_does_not_break_a_replay() -> None:
     rng = random.Random(9)
     for _ in range(200):
