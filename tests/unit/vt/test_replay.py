@@ -91,6 +91,9 @@ def assert_caught_up(seen: bytes, missed: bytes) -> None:
     here, there = essence(emulator), essence(client)
     for left_alone in ("scrollback", "single_shift"):
         del here[left_alone], there[left_alone]
+    for name in ("screen", "main", "alternate_rows"):
+        for mine, theirs in zip(here[name] or (), there[name] or (), strict=True):
+            theirs[2] &= mine[2]  # a blank may still pass for one that a wide character left; that shows nowhere
     assert there == here
 
 
