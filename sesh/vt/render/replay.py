@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from sesh.vt.cell import DEFAULT, Encoder, closed, decode, plain
+from sesh.vt.cell import DEFAULT, Cell, Encoder, closed, decode, plain
 from sesh.vt.grammar import CLUSTERS_OFF, CLUSTERS_ON
 from sesh.vt.marks import to_replay, write
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
@@ -22,6 +22,7 @@ from sesh.vt.wrapping import Wrapped
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
+    from sesh.vt.marks import Mark
     from sesh.vt.screen import Screen
 
 NOTHING_PUSHED = Stacks()
@@ -116,7 +117,11 @@ def _scrollback(out: Encoder, screen: Screen, count: int, over: bool) -> None:
             out.parts.append(erase + text)
             out.pen, out.last = scrollback.end
             break
-        out.parts.append(erase + closed(text))
+        if over and at < screen.lines and not text.isascii():  # on rows that show something else
+            out.sequence(erase)
+            _write_over(out, text, screen.columns)
+        else:
+            out.parts.append(erase + closed(text))
         wraps = 2 * len(text) > screen.columns
         if wraps and (over or _BACKGROUND.search(text)) and not _fills_last_row(text, screen.columns):
             out.parts.append("\x1b[K")
@@ -150,6 +155,8 @@ def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
         cells = row.line_part(following)
         if following is not None and following.wrapped:
             write(out, cells, row.marks, ends=False)
+            if erase and len(cells) < len(row):
+                _erase_spacer(out, row[-1])
             continue
         if wrapped and not cells:
             cells = row[:1]
@@ -157,6 +164,24 @@ def _rows(out: Encoder, rows: list[Row], continued: bool, erase: bool) -> None:
         if wrapped and len(cells) < len(row) and (erase or cells[0].pen.erased != DEFAULT):
             out.set_pen(DEFAULT)
             out.sequence("\x1b[K")
+
+
+def _write_over(out: Encoder, text: str, columns: int) -> None:
+    """An encoded line, row by row, where the terminal's rows are not blank; the pen is at rest then."""
+    marks: list[Mark] = []
+    line = Wrapped(decode(text, marks), columns, marks)
+    for row in range(line.rows):
+        line.write(out, row, row + 1)
+        if (spacer := line.spacer(row)) is not None:
+            _erase_spacer(out, spacer)
+    out.set_pen(DEFAULT)
+
+
+def _erase_spacer(out: Encoder, cell: Cell) -> None:
+    """Erases what a terminal shows in the last column, where the wide character that comes next does not fit: it leaves
+    that there (xterm, kitty, VTE, tmux)."""
+    out.set_pen(cell.pen)
+    out.sequence("\x1b[K")
 
 
 # -- cursors --------------------------------------------------------------------------------------------------

@@ -91,6 +91,9 @@ def assert_caught_up(seen: bytes, missed: bytes) -> None:
     here, there = essence(emulator), essence(client)
     for left_alone in ("scrollback", "single_shift"):
         del here[left_alone], there[left_alone]
+    for name in ("screen", "main", "alternate_rows"):
+        for mine, theirs in zip(here[name] or (), there[name] or (), strict=True):
+            theirs[2] &= mine[2]  # a blank may still pass for one that a wide character left; that shows nowhere
     assert there == here
 
 
@@ -108,6 +111,17 @@ def assert_caught_up(seen: bytes, missed: bytes) -> None:
 )
 def test_what_a_screen_kept_is_taken_back_on_a_terminal_that_missed_its_end(seen: bytes, missed: bytes) -> None:
     assert_caught_up(seen, missed)
+
+
+@pytest.mark.parametrize("missed", [b"", b"\r\n" * 5])
+def test_nothing_shows_through_in_the_last_column_where_a_wide_character_did_not_fit(missed: bytes) -> None:
+    """A terminal leaves there what stood there when it wraps before such a character."""
+    line = b"\x1b[H\x1b[Jwide" + ("\u4e2d" * 8 + "!" + "\u4e2d" * 20).encode()
+    client, emulator = fed(b"x" * 100), fed(b"x" * 100 + line + missed)
+    assert emulator.scrolled == bool(missed)
+    client.feed(repaint(emulator, lines=emulator.scrolled, was_alternate=client.alternate))
+    assert essence(client)["screen"] == essence(emulator)["screen"]
+    assert "x" not in "".join(client.last_lines(99))
 
 
 def test_a_resize_does_not_break_a_replay() -> None:
