@@ -60,8 +60,6 @@ KINDS = (*CONTENTS, "a directory", "a FIFO", "a link", "without permission")
 RARE = ("empty", "of another shape", "huge", "half a pair", "bytes", "a long id", "a pid that is none", "a link")
 EACH = [pytest.param(kind, marks=[pytest.mark.thorough] if kind in RARE else []) for kind in KINDS]
 """Those that one of the others stands for are left to `.ci/run`."""
-RELOADED = ("no JSON", "of other types", "a directory")
-"""Of these, those beside which the others are reloaded too, which starts two interpreters each time."""
 
 
 @pytest.mark.parametrize("kind", EACH)
@@ -76,7 +74,7 @@ def test_a_bad_record_costs_its_own_session_alone(home: Home, sesh: Sesh, kind: 
         ["--export"],
         ["--sweep"],
         ["--sweep", "--older", "0s"],
-        *([["--reload"]] if kind in RELOADED else []),
+        ["--reload"],
     ):
         done = sesh(*words)
         assert done.code == 0, (words, done)
