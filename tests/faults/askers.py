@@ -15,7 +15,7 @@ from tests.support import Home, wait_until
 _SERVER = f"""
 import sys
 sys.path[:0] = {[path for path in sys.path if path]!r}
-import json, os, signal
+import gc, json, os, signal
 CODE
 import sesh.cli.jobs, sesh.cli.sessions, sesh.daemon.spawn.launch, sesh.daemon.spawn.main, sesh.ops.end, sesh.ops.enter
 from sesh.__main__ import main
@@ -28,6 +28,7 @@ def reap(*_):
         return
 
 signal.signal(signal.SIGCHLD, reap)
+gc.freeze()  # what is shared stays so
 while line := sys.stdin.buffer.raw.readline():
     words, environment, said = json.loads(line)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
@@ -42,7 +43,9 @@ while line := sys.stdin.buffer.raw.readline():
             os.dup2(target, number)
         os.close(null), os.close(err)
         sys.argv[1:] = words
-        sys.exit(main())
+        code = main()
+        sys.stderr.flush()
+        os._exit(code)
     os.write(1, b"began %d\\n" % child)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
 """

@@ -184,12 +184,12 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(work: D
 def test_changes_that_are_asked_for_without_end_are_read_no_faster_than_they_are_made(work: Daemons) -> None:
     """To look whether the asker had gone, the daemon read ahead: 8 s of requests took it 750 MB."""
     pid = work.ask("work", "status")["session"]["daemon_pid"] or 0
-    requests = b"".join(wire.asking("detach", number, which="others") for number in range(60_000))
+    requests = b"".join(wire.asking("detach", number, which="others") for number in range(20_000))
     with wire.connect("work") as connection:
         connection.hello("request")
         before, peak = resident(pid), 0
         connection.send(requests[:1_000])
-        reader = threading.Thread(target=lambda: connection.answer(59_999))
+        reader = threading.Thread(target=lambda: connection.answer(19_999))
         reader.start()
         connection.send(requests[1_000:])
         while reader.is_alive():
@@ -305,7 +305,7 @@ def test_r16_thousands_of_random_and_of_mutated_frames_end_nothing(work: Daemons
         protocol.frame(protocol.REDRAW), protocol.frame(protocol.DETACH), protocol.frame(protocol.PING, b"x"),
         *(wire.asking(verb, 3, b"d", to="x y", lines=5) for verb in REQUESTS if verb not in ("kill", "rename")),
     ]  # fmt: skip
-    for case in range(rounds(4000, 100_000)):
+    for case in range(rounds(2000, 100_000)):
         with wire.connect("work") as connection:
             if case % 3 == 0:
                 data = chance.randbytes(chance.randint(1, 60))

@@ -302,7 +302,7 @@ os.posix_spawn = spawn
 """Creators start an interpreter for a daemon, and it stops at the same steps."""
 
 
-@pytest.mark.parametrize("how", ["fork", "interpreter"])
+@pytest.mark.parametrize("how", ["fork", pytest.param("interpreter", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("killed", [False, True], ids=["gives-up", "is-killed"])
 def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
     home: Home, monkeypatch: pytest.MonkeyPatch, how: str, killed: bool

@@ -12,6 +12,7 @@ from tests.fuzz.targets import TARGETS
 from tests.support import cost
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", FEEDS)
 def test_the_cost_grows_no_faster_than_the_bytes(name: str) -> None:
     feed = FEEDS[name]
@@ -26,6 +27,7 @@ def test_every_target_is_tried_for_its_cost() -> None:
     assert covered == TARGETS.keys() - {"cost"}, "add what a new target tries to tests/fuzz/feeds.py"
 
 
+@pytest.mark.thorough
 def test_a_loop_whose_cost_grows_faster_is_seen() -> None:
     def quadratic(data: bytes) -> None:
         for at in range(0, len(data), 2):

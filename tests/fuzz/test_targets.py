@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from tests.fuzz import grammar, loop, mutation
 from tests.fuzz.target import Target, pure
 from tests.fuzz.targets import TARGETS
+from tests.support import rounds
 
-CASES = 150
+CASES = rounds(50, 150)
 #: Of a target that takes milliseconds for each.
-SLOW_CASES = 12
+SLOW_CASES = rounds(5, 12)
 
 
 def cases(target: Target) -> st.SearchStrategy[bytes]:

@@ -8,6 +8,7 @@ from tests.soak.soak import soak
 from tests.support import Home, rounds
 
 
+@pytest.mark.thorough
 @pytest.mark.needs("bash")
 def test_r34_sessions_that_are_used_for_long_keep_their_content_and_leave_nothing_behind(
     home: Home, inside: None

@@ -45,9 +45,8 @@ def test_a_result_is_found_by_whoever_asks_later(home: Home) -> None:
 
 
 def test_of_much_output_the_end_is_printed_and_that_is_said(home: Home) -> None:
-    home.command = warm.changed(
-        "from sesh.daemon.clients import relay; relay.EMULATOR_LAG >>= 4"
-    )  # it is all kept so far
+    # What the emulator has not seen is kept, up to 16 MiB.
+    home.command = warm.changed("from sesh.daemon.clients import relay; relay.EMULATOR_LAG >>= 4")
     done = home.sesh("--exec", "job", "--print", "--", "seq", "-f", "%0900g", "5000")
     assert done.code == 0
     assert len(done.raw.replace(b"\n", b"\r\n")) >= 256 << 10  # as it came from the pty

@@ -56,7 +56,7 @@ def one_new(race: Race, name: str, word: str) -> None:
 @pair
 def open_and_open_of_a_lost_one(race: Race) -> None:
     lost(race.home, "w")
-    race.run(*[("--open", "w", "--json")] * rounds(8, 16))
+    race.run(*[("--open", "w", "--json")] * rounds(4, 16))
     one_new(race, "w", "w was lost: its daemon died; started again")
     assert "here" in race.home.sesh("--logs", "w").stdout
 
@@ -251,7 +251,7 @@ def sweep_and_sweep(race: Race) -> None:
 
 @pair
 def import_and_import(race: Race) -> None:
-    names = [f"s{number}" for number in range(4)]
+    names = [f"s{number}" for number in range(rounds(2, 4))]
     layout = {"version": 1, "sessions": [{"name": name, "command": ["cat"], "labels": {"a": "b"}} for name in names]}
     path = race.home.write("layout.json", json.dumps(layout))
     race.run(*[("--import", path, "--json")] * 3)
@@ -261,9 +261,10 @@ def import_and_import(race: Race) -> None:
 
 @pair
 def new_and_new_of_the_lowest_number(race: Race) -> None:
-    race.run(*[("--new", "-d", "--json", *CAT)] * 6)
+    count = rounds(3, 6)
+    race.run(*[("--new", "-d", "--json", *CAT)] * count)
     assert set(race.codes) == {0}, race.story
-    numbers = [str(number) for number in range(1, 7)]
+    numbers = [str(number) for number in range(1, count + 1)]
     assert sorted(each.json()["name"] for each in race.results) == numbers, race.story
     assert sorted(race.check()) == numbers
 
@@ -330,6 +331,6 @@ def cleared(home: Home) -> Iterator[None]:
 @pytest.mark.timeout(rounds(300, 1800))
 @pytest.mark.parametrize("name", PAIRS)
 def test_two_at_once(home: Home, name: str) -> None:
-    for number in range(rounds(5, 50)):
+    for number in range(rounds(3 if "reload" in name else 5, 50)):  # a reload starts two interpreters
         with cleared(home):
             PAIRS[name](Race(home, number))
