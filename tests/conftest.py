@@ -18,6 +18,7 @@ import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 from tests.support import Home, Result, Terminal, need, processes, warm  # noqa: E402
+from tests.support.order import dealt  # noqa: E402
 
 _REAL = os.path.join(os.path.expanduser("~"), ".sesh")
 _RUN = uuid.uuid4().hex
@@ -33,6 +34,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for tool in mark.args:
             need(tool)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """No worker has something long to do when the others have nothing left."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1:
+        items[:] = dealt(items, lambda item: item.nodeid.partition("::")[0], workers)
 
 
 def pytest_collection_finish() -> None:

@@ -98,6 +98,17 @@ def _wait(gate: str, late: str) -> None:
         pass
 
 
+def _fill() -> None:
+    """What clients and daemons load and compile once they run."""
+    from sesh.client import ledger
+    from sesh.daemon.clients import replies
+    from sesh.daemon.pty import pty, queries
+
+    pty.load_ptyprocess()
+    for module in (ledger, queries, replies):
+        module._patterns()
+
+
 def _build_typer() -> None:
     """Typer's commands are the same for all lines: made once."""
     from sesh.cli import typer_app
@@ -130,6 +141,7 @@ if __name__ == "__main__":
     if channel_at:
         room = _areas()
         channel, reply = socket.socket(fileno=int(channel_at)), int(reply_at)
+        _fill()
         if "typer" in sys.modules:
             _build_typer()
         gc.collect()

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from tests.support import PROMPT, Glass, Home, Terminal, need, processes, wait_until
+from tests.support.order import dealt
 
 
 def shell(home: Home, columns: int = 80, rows: int = 24, answers: bool = False) -> Terminal:
@@ -29,6 +30,21 @@ def test_a_home_is_private_and_knows_nothing_of_the_developer(home: Home, monkey
     finally:
         other.close()
     assert not os.path.exists(other.root)
+
+
+def test_each_worker_begins_with_its_part_of_what_takes_long() -> None:
+    tests = [
+        f"tests/{file}::{n}"
+        for file, many in (("unit/remote/a", 40), ("remote/b", 6), ("faults/c", 3), ("terminal/d", 9))
+        for n in range(many)
+    ]
+    order = dealt(tests, lambda test: test.partition("::")[0], 2)
+    assert sorted(order) == sorted(tests)
+    first, second = ([test.partition("::")[0] for test in part] for part in (order[:29], order[29:]))
+    assert first == ["tests/remote/b"] * 6 + ["tests/unit/remote/a"] * 23
+    assert second == ["tests/terminal/d"] * 9 + ["tests/faults/c"] * 3 + ["tests/unit/remote/a"] * 17
+    assert dealt([], str, 3) == []
+    assert dealt(["tests/remote/b::1", "tests/unit/a::1"], str, 3) == ["tests/remote/b::1", "tests/unit/a::1"]
 
 
 def test_a_terminal_shows_what_its_program_prints(home: Home) -> None:
