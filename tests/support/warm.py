@@ -10,7 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sesh.cli import parser
@@ -19,6 +19,8 @@ from tests.support.tools import ROOT
 
 PATHS = [ROOT, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]
 """Where sesh and what it needs are loaded from."""
+ABLE = sys.platform.startswith("linux") and os.environ.get("COLD") != "1"
+"""Whether commands are forked; COLD=1 has each of them started anew."""
 _PROGRAM = os.path.join(ROOT, "tests", "support", "warmed.py")
 GATE = "TEST_GATE"
 """The variable with a file and seconds: there the command waits for all others (`race`), and so much longer."""
@@ -26,7 +28,7 @@ _WORDS, _ENVIRONMENT = 8 << 10, 32 << 10
 """Bytes for the words and for the environment of a command, as /proc shows them."""
 _EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "FORCE_COLOR", "TERMINAL_WIDTH", "GITHUB_")
 """Variables that count when an interpreter starts, or when a module is loaded."""
-_MODULES = """
+MODULES = """
     sesh.__main__ sesh.cli.attach sesh.cli.events sesh.cli.jobs sesh.cli.layout sesh.cli.main sesh.cli.send
     sesh.cli.sessions sesh.cli.shell sesh.cli.sweep sesh.cli.views sesh.cli.wait sesh.client.attach
     sesh.client.attachment sesh.daemon.pty.answers sesh.daemon.screen.checkpoint sesh.daemon.server
@@ -40,11 +42,17 @@ _TYPER = "sesh.cli.typer_app"
 """What help loads besides, and a line that only typer takes apart."""
 _AGENT = "sesh.mcp.serve"
 """What `--mcp` loads besides."""
+_REMOTE = "sesh.reach.links sesh.remote.eventlog sesh.remote.ssh.link sesh.remote.ssh.master fnmatch random zlib"
+"""What a verb with `@host` loads besides."""
+_DEPLOY = "sesh.remote.deploy.fabric_carrier rich.progress"
+"""What `--deploy` and `--upgrade` load besides."""
+BEGINS = "from sesh.__main__"
+"""With this a launcher starts sesh; all changes to it come before."""
 
 
 def gated(words: list[str]) -> list[str]:
     """The same command for where it cannot be forked: it loads what it needs, and waits at the gate."""
-    return [sys.executable, "-IS", _PROGRAM, "", "", os.pathsep.join(PATHS), _MODULES, *words[2:]]
+    return [sys.executable, "-IS", _PROGRAM, "", "", os.pathsep.join(PATHS), MODULES, *words[2:]]
 
 
 def changed(code: str) -> list[str]:
@@ -56,10 +64,14 @@ def changed(code: str) -> list[str]:
 class Forked(subprocess.Popen[bytes]):
     """sesh as a child of this process, as Popen starts it, save that it is forked where it is loaded already."""
 
+    @staticmethod
+    def fork(command: list[str], directory: str, environment: dict[str, str], streams: tuple[int, int, int]) -> int:
+        return fork(command, directory, environment, streams)
+
     def _execute_child(self, command: list[str], *rest: Any) -> None:
         directory, environment, pipes = rest[4], rest[5], rest[9:15]
         try:
-            self.pid = fork(command, directory, environment, (pipes[0], pipes[3], pipes[5]))
+            self.pid = self.fork(command, directory, environment, (pipes[0], pipes[3], pipes[5]))
             self._child_created = True
         finally:
             self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
@@ -79,17 +91,26 @@ def fork(
     request = {
         "command": command, "directory": directory, "environment": environment, "umask": mask, "tty": tty,
     }  # fmt: skip
-    more = _AGENT if "--mcp" in command else _TYPER if _needs_typer(command) else ""
-    return _server(more).fork(json.dumps(request).encode(), streams)
+    return _server(_more(command)).fork(request, streams)
 
 
-class _Server:
-    """The process that forks, and the socket to it; it ends when that is closed."""
+def _changes(launcher: str) -> str:
+    """What a launcher does once it has set its path, and before sesh begins."""
+    with open(launcher, encoding="utf-8") as file:
+        return file.read().partition(BEGINS)[0].partition("\nsys.path += ")[2].partition("\n")[2]
 
-    def __init__(self, modules: str) -> None:
+
+class Server:
+    """The process that forks, and the socket to it; it ends when that is closed.
+
+    `environment`: what counts when it starts. `python` and `paths`: the interpreter, and where it loads sesh from.
+    """
+
+    def __init__(
+        self, modules: str, environment: dict[str, str], python: str = sys.executable, paths: Sequence[str] = PATHS
+    ) -> None:
         self.owner = os.getpid()
-        self.environment = {key: os.environ[key] for key in os.environ if key.startswith((*_EARLY, "TEST_RUN"))}
-        self.environment |= {"LANG": "C.UTF-8", "PATH": os.environ["PATH"]}
+        self.environment = {**environment, "PATH": os.environ["PATH"]}
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         reading, writing = os.pipe()
@@ -97,8 +118,8 @@ class _Server:
         with theirs:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-IS", _PROGRAM),
-                    *(str(theirs.fileno()), str(writing), os.pathsep.join(PATHS), modules, " " * _WORDS),
+                    *(python, "-IS", _PROGRAM),
+                    *(str(theirs.fileno()), str(writing), os.pathsep.join(paths), modules, " " * _WORDS),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -109,10 +130,11 @@ class _Server:
             )
         os.close(writing)
 
-    def fork(self, request: bytes, streams: tuple[int, int, int]) -> int:
+    def fork(self, request: dict[str, Any], streams: tuple[int, int, int]) -> int:
         """The pid of the child that it makes for a request, once that is what the request says."""
+        code = _changes(request["command"][2])
         with self._lock:
-            socket.send_fds(self._socket, [request], list(streams))
+            socket.send_fds(self._socket, [json.dumps({**request, "code": code}).encode()], list(streams))
             answer = self._replies.readline()
         assert answer.strip().isdigit(), answer or "the process that forks for tests has ended"
         return int(answer)
@@ -124,6 +146,17 @@ class _Server:
         self._replies.close()
 
 
+def _more(command: list[str]) -> str:
+    """What a command line loads besides."""
+    if "--mcp" in command:
+        return _AGENT
+    if _needs_typer(command):
+        return _TYPER
+    if {"--deploy", "--upgrade"}.intersection(command):
+        return _DEPLOY
+    return _REMOTE if any(word.startswith("@") for word in command) else ""
+
+
 def _needs_typer(command: list[str]) -> bool:
     """Whether sesh loads typer for this command line."""
     try:
@@ -133,13 +166,14 @@ def _needs_typer(command: list[str]) -> bool:
         return False
 
 
-_servers: dict[str, _Server] = {}
+_servers: dict[str, Server] = {}
 
 
-def _server(more: str = "") -> _Server:
+def _server(more: str = "") -> Server:
     """The server that has loaded these modules besides."""
     if more not in _servers or _servers[more].owner != os.getpid():
-        _servers[more] = _Server(f"{_MODULES} {more}")
+        run = {key: os.environ[key] for key in os.environ if key.startswith((*_EARLY, "TEST_RUN"))}
+        _servers[more] = Server(f"{MODULES} {more}", {**run, "LANG": "C.UTF-8"})
     return _servers[more]
 
 
@@ -154,15 +188,15 @@ def stop() -> None:
 
 def fits(command: list[str], environment: dict[str, str]) -> bool:
     """Whether a command may be forked: its variables do not say how an interpreter starts, and all can be shown."""
-    if not sys.platform.startswith("linux") or os.environ.get("COLD") == "1":
-        return False
+    return ABLE and early(environment) == early(_server().environment) and shown(command, environment)
+
+
+def shown(command: list[str], environment: dict[str, str]) -> bool:
+    """Whether there is room for the words and the environment in what ps shows."""
     size = sum(len(os.fsencode(key + value)) + 2 for key, value in environment.items())
-    return (
-        _early(environment) == _early(_server().environment)
-        and size < _ENVIRONMENT
-        and sum(len(os.fsencode(word)) + 1 for word in command) < _WORDS
-    )
+    return size < _ENVIRONMENT and sum(len(os.fsencode(word)) + 1 for word in command) < _WORDS
 
 
-def _early(environment: dict[str, str]) -> dict[str, str]:
+def early(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that count when an interpreter starts, or when a module is loaded."""
     return {key: value for key, value in environment.items() if key.startswith(_EARLY)}
