@@ -1,6 +1,6 @@
-"""Deploys that cost little, for tests of all else in them: the bundle brings its modules compiled, without packages that
-only help and rare lines load, and the host neither compiles any nor waits for its disk. What is sent, verified, unpacked,
-tried and put into service is the same besides.
+"""Deploys that cost little, for tests of all else in them: the bundle brings its modules compiled, without packages
+that only help and rare lines load, and the host neither compiles any nor waits for its disk. What is sent, verified,
+unpacked, tried and put into service is the same besides.
 """
 
 from __future__ import annotations

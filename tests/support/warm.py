@@ -44,7 +44,9 @@ _AGENT = "sesh.mcp.serve"
 """What `--mcp` loads besides."""
 _REMOTE = "sesh.reach.links sesh.remote.eventlog sesh.remote.ssh.link sesh.remote.ssh.master fnmatch random zlib"
 """What a verb with `@host` loads besides."""
-_DEPLOY = "sesh.remote.deploy.fabric_carrier rich.progress"
+_ASKING = {"--events", "--history", "--kill", "--list", "--logs", "--run", "--screen", "--send", "--status", "--wait"}
+"""Verbs that load it as well where hosts are known. One that creates would not fork from what has loaded threads."""
+_DEPLOY = "sesh.remote.deploy.fabric_carrier rich.progress tests.remote.light"
 """What `--deploy` and `--upgrade` load besides."""
 BEGINS = "from sesh.__main__"
 """With this a launcher starts sesh; all changes to it come before."""
@@ -91,7 +93,7 @@ def fork(
     request = {
         "command": command, "directory": directory, "environment": environment, "umask": mask, "tty": tty,
     }  # fmt: skip
-    return _server(_more(command)).fork(request, streams)
+    return _server(_more(command, environment)).fork(request, streams)
 
 
 def _changes(launcher: str) -> str:
@@ -146,7 +148,7 @@ class Server:
         self._replies.close()
 
 
-def _more(command: list[str]) -> str:
+def _more(command: list[str], environment: dict[str, str]) -> str:
     """What a command line loads besides."""
     if "--mcp" in command:
         return _AGENT
@@ -154,7 +156,9 @@ def _more(command: list[str]) -> str:
         return _TYPER
     if {"--deploy", "--upgrade"}.intersection(command):
         return _DEPLOY
-    return _REMOTE if any(word.startswith("@") for word in command) else ""
+    known = os.path.join(environment.get("HOME", ""), ".local/state/sesh/remotes")
+    asked = not _ASKING.isdisjoint(command[3:4]) and os.path.isdir(known)
+    return _REMOTE if asked or any(word.startswith("@") for word in command) else ""
 
 
 def _needs_typer(command: list[str]) -> bool:
