@@ -51,6 +51,7 @@ class Door:
         with open(runtime.launcher, encoding="utf-8") as file:
             self.text = file.read()
         self._servers: dict[str, warm.Server] = {}
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         if not (warm.ABLE and ROOT):
             return
@@ -84,10 +85,8 @@ class Door:
                 user: tuple[int, int, list[int]] = (account.uid, account.gid, [])
                 return self._fork(command, directory, environment, streams, user=user, umask=0o022)
 
-        pipe = subprocess.PIPE
-        return Forked(
-            command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment, cwd=account.home
-        )  # fmt: skip
+        nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+        return Forked(command, stdin=nothing, stdout=pipe, stderr=pipe, env=environment, cwd=account.home)
 
     def _fork(
         self,
@@ -99,8 +98,9 @@ class Door:
     ) -> int:
         early = warm.early(environment)
         key = repr(early)
-        if key not in self._servers:
-            self._servers[key] = warm.Server(_MODULES, early, self.runtime.python, self.runtime.paths)
+        with self._starting:
+            if key not in self._servers:
+                self._servers[key] = warm.Server(_MODULES, early, self.runtime.python, self.runtime.paths)
         request = {"command": command, "directory": directory, "environment": environment, "tty": False, **more}
         return self._servers[key].fork(request, streams)
 
