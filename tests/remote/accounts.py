@@ -143,7 +143,7 @@ class Accounts:
         self._free: list[Account] = []
         self._all: list[Account] = []
         self._held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        fcntl.flock(self._held, fcntl.LOCK_EX)  # for as long as the users are those of a run that lives
+        fcntl.flock(self._held, fcntl.LOCK_SH)  # for as long as the users are those of a run that lives
         if ROOT:
             _sweep()
 
