@@ -142,6 +142,8 @@ class Accounts:
         self.folder = folder
         self._free: list[Account] = []
         self._all: list[Account] = []
+        self._held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(self._held, fcntl.LOCK_SH)  # for as long as the users are those of a run that lives
         if ROOT:
             _sweep()
 
@@ -200,6 +202,7 @@ class Accounts:
             shutil.rmtree(account.home, ignore_errors=True)
             if ROOT:
                 _removed(account.name)
+        os.close(self._held)
 
 
 def _removed(name: str) -> None:
@@ -228,11 +231,28 @@ def _sweep() -> None:
     with _alone():  # else the name could be a new user's of another run by the time that it is removed
         for entry in pwd.getpwall():
             pid = entry.pw_gecos.removeprefix(f"{COMMENT} ")
-            if re.fullmatch(rf"{PREFIX}\d+", entry.pw_name) and pid.isdecimal() and not _lives(int(pid)):
+            if not (re.fullmatch(rf"{PREFIX}\d+", entry.pw_name) and pid.isdecimal()):
+                continue
+            if not (_lives(int(pid)) or _held(os.path.dirname(entry.pw_dir))):
                 Account(entry.pw_name, entry.pw_dir, entry.pw_shell).end()
                 _quiet([need("userdel"), entry.pw_name])
                 if entry.pw_dir.startswith(FOLDER):
                     shutil.rmtree(os.path.dirname(entry.pw_dir), ignore_errors=True)
+
+
+def _held(folder: str) -> bool:
+    """Whether a run holds its folder: one in another pid namespace does, too."""
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(opened)
+    return False
 
 
 def _lives(pid: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.remote.farm import Farm, Ground
-from tests.remote.patches import patch
+from tests.remote.patches import patched
 from tests.support import Home
 
 
@@ -39,7 +39,9 @@ def light(home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     monkeypatch.setattr("sesh.remote.deploy.bundle.build", light.building(folder))
     monkeypatch.setattr("sesh.remote.deploy.deploy._unpack_source", light.source)
     lines = f"from tests.remote import light\nlight.install({folder!r})\n"
-    patch(home, lines)
+    launcher = home.command[-1]
+    with open(launcher, encoding="utf-8") as file:
+        home.write("bin/sesh", patched(file.read(), lines), 0o755)
     return lines
 
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 
 from tests.remote.accounts import FOLDER, ROOT, Account, Accounts
+from tests.remote.door import Door
 from tests.remote.proxy import Proxy
 from tests.remote.runtime import EVERYONE, Runtime
 from tests.remote.sshd import Sshd, make_key
@@ -41,6 +42,7 @@ class Ground:
         self.identity = os.path.join(self.folder, "key")
         self.public_key = make_key(self.identity)
         self.runtime = Runtime(self.folder)
+        self.door = Door(self.folder, self.runtime)
         self.accounts = Accounts(self.folder)
         self._sshds: dict[tuple[tuple[str, str | None], ...], Sshd] = {}
 
@@ -56,6 +58,7 @@ class Ground:
         for sshd in self._sshds.values():
             sshd.stop()
         self.accounts.close()
+        self.door.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -65,13 +68,13 @@ class Far:
     `proxy` is the network before it, where the host was made with `proxied`.
     """
 
-    def __init__(self, farm: Farm, word: str, account: Account, sshd: Sshd, proxy: Proxy | None, launcher: str) -> None:
+    def __init__(self, farm: Farm, word: str, account: Account, sshd: Sshd, proxy: Proxy | None, door: Door) -> None:
         self.farm = farm
         self.word = word
         self.account = account
         self.sshd = sshd
         self._proxy = proxy
-        self._launcher = launcher
+        self._door = door
         self.user, self.home, self.shell = account.name, account.home, account.shell
         self.directory = os.path.join(self.home, ".sesh")
         self.port = proxy.port if proxy else sshd.port
@@ -104,8 +107,7 @@ class Far:
 
     def install(self) -> None:
         """Puts the sesh under test at ~/.local/bin/sesh, without deploying it."""
-        with open(self._launcher, "rb") as file:
-            self.write(".local/bin/sesh", file.read(), 0o755)
+        self.write(".local/bin/sesh", self._door.text, 0o755)
 
     def login_files(self, text: str) -> None:
         """Every login file prints `text` from now on, in sessions that are not interactive too, as far as shells go."""
@@ -120,7 +122,7 @@ class Far:
 
     def sesh(self, *arguments: str, timeout: float = 20, env: Mapping[str, str] | None = None) -> Result:
         """Runs sesh on the host as that user, without ssh; installed or not."""
-        return self._ended(self.account.start([self._launcher, *arguments], env), shlex.join(arguments), timeout)
+        return self._ended(self._door.start(self.account, [*arguments], env), shlex.join(arguments), timeout)
 
     def _ended(self, process: subprocess.Popen[bytes], what: str, timeout: float) -> Result:
         try:
@@ -214,7 +216,7 @@ class Farm:
         proxy = Proxy(server.port) if proxied else None
         if proxy:
             self._proxies.append(proxy)
-        far = Far(self, word, account, server, proxy, self.ground.runtime.launcher)
+        far = Far(self, word, account, server, proxy, self.ground.door)
         self._hosts.append(far)
         self._name(far, config or {})
         if known:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from tests.remote.farm import Far
-from tests.support import Home
-
-_BEGINS = "from sesh.__main__"
+from tests.support import Home, warm
 
 
 def patched(launcher: str, code: str) -> str:
     """The text of a launcher that runs `code` before sesh begins."""
-    before, begins, rest = launcher.partition(_BEGINS)
+    before, begins, rest = launcher.partition(warm.BEGINS)
     assert begins, launcher
     return f"{before}{code}\n{begins}{rest}"
 

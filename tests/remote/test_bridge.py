@@ -15,7 +15,9 @@ from tests.support import PROMPT, Home, processes, wait_until
 def bridges(far: Far) -> list[int]:
     """Pids of the bridges on the host; the daemons that they started bear their words too."""
     rows = subprocess.run(["ps", "-axww", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
-    all_ = {int(row.split()[0]) for row in rows.splitlines() if row.endswith("/sesh --bridge")}
+    all_ = {
+        int(row.split()[0]) for row in rows.splitlines() if row.endswith("/sesh --bridge") and "/bin/sh " not in row
+    }
     daemons = {far.sesh("--status", name, "--json").json()["daemon_pid"] for name in far.names()}
     return sorted((all_ & set(far.processes())) - daemons)
 

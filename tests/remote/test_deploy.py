@@ -40,12 +40,9 @@ def events(home: Home) -> list[dict[str, object]]:
         return [json.loads(line) for line in file]
 
 
+@pytest.mark.usefixtures("light")
 @pytest.mark.parametrize("shell", ["bash", "fish", "tcsh"])
-def test_sesh_is_there_whatever_the_login_shell_prints(
-    request: pytest.FixtureRequest, here: Home, farm: Farm, shell: str
-) -> None:
-    if shell != "bash":
-        request.getfixturevalue("light")
+def test_sesh_is_there_whatever_the_login_shell_prints(here: Home, farm: Farm, shell: str) -> None:
     far = farm.host("box", user_shell=shell, installed=False)
     far.login_files("Welcome!\nsystem Plan9\n\n")
     steps: list[str] = []

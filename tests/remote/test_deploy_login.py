@@ -40,6 +40,7 @@ def connections(far: Far) -> int:
     return far.sshd.messages().count("Connection from")
 
 
+@pytest.mark.usefixtures("light")
 def test_a_second_factor_is_asked_for_by_ssh_with_the_hosts_name_and_not_shown(home: Home, farm: Farm) -> None:
     far = asks_for_a_second_factor(farm, "box")
     terminal = home.terminal("--deploy", "@box", columns=100)

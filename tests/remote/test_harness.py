@@ -13,8 +13,9 @@ import pytest
 from tests.remote import runtime
 from tests.remote.accounts import COMMENT, FOLDER, PREFIX, ROOT, Accounts
 from tests.remote.farm import Farm, Ground
+from tests.remote.patches import patch_host
 from tests.remote.sshd import Sshd
-from tests.support import PROMPT, Home, need, processes, wait_until
+from tests.support import PROMPT, Home, need, processes, wait_until, warm
 
 pytestmark = pytest.mark.harness
 SHELLS = ["bash", "zsh", "fish", "dash", "tcsh"]
@@ -226,3 +227,38 @@ def test_another_interpreter_is_found_or_made_where_this_one_is_private(
     assert all(path.startswith(str(tmp_path)) for path in copied.paths)
     done = subprocess.run([copied.launcher, "--version"], capture_output=True, text=True, check=True, env={}, cwd="/")
     assert done.stdout.startswith("sesh ")
+
+
+SAYS = """
+import json, os, stat, sys
+facts = [sys.argv[1:], sys.path, sys.flags, sys.executable, os.getcwd(), os.getresuid(), os.getresgid()]
+facts += [{key: value for key, value in os.environ.items() if key != "_" and not key.startswith("SSH_")}]
+facts += [os.getgroups(), os.umask(0), os.access("/proc/self/environ", os.R_OK), sys.stdin.read()]
+facts += [stat.S_IFMT(os.fstat(number).st_mode) for number in range(3)]
+print(json.dumps(facts, sort_keys=True), file=sys.stderr)
+print("sesh.bridge" in sys.modules, flush=True)
+os._exit(7)
+"""
+
+
+@pytest.mark.parametrize("way", ["ssh", "direct"])
+def test_what_is_forked_on_a_host_is_as_what_is_started_there(home: Home, farm: Farm, way: str) -> None:
+    far = farm.host("box")
+    patch_host(far, SAYS)
+
+    def ran(program: str) -> tuple[int, str, str]:
+        line = f"echo fed | {program} a 'b c'"
+        done = ssh(home, "box", line) if way == "ssh" else far.run(line)
+        code = done.returncode if isinstance(done, subprocess.CompletedProcess) else done.code
+        return code, done.stdout, done.stderr
+
+    started = ran(f"{farm.ground.runtime.python} -IS .local/bin/sesh")
+    forked = ran(".local/bin/sesh")
+    assert started[:2] == (7, "False\n")
+    assert forked == (7, f"{warm.ABLE and ROOT}\n", started[2])
+
+
+def test_what_is_forked_on_a_host_ends_by_a_signal_as_what_is_started_there(farm: Farm) -> None:
+    far = farm.host("box")
+    patch_host(far, "import os; os.kill(os.getpid(), 15)")
+    assert far.run(".local/bin/sesh; echo $?").stdout == "143\n"

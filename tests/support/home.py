@@ -207,8 +207,8 @@ class Home:
         return terminal
 
     def fits(self, words: list[str], environment: dict[str, str]) -> bool:
-        """Whether it is the ordinary sesh that is started, and may be forked (`warm`)."""
-        return self.command is self._launcher and warm.fits(words, environment)
+        """Whether it is the ordinary sesh that is started, or one that is changed, and may be forked (`warm`)."""
+        return self.command[:-1] == self._launcher[:-1] and warm.fits(words, environment)
 
     def environment(self, changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """The environment with some variables set, or removed where the value is None."""

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sesh.cli import parser
@@ -22,6 +22,8 @@ from tests.support.tools import ROOT
 
 PATHS = [ROOT, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]
 """Where sesh and what it needs are loaded from."""
+ABLE = sys.platform.startswith("linux") and os.environ.get("COLD") != "1"
+"""Whether commands are forked; COLD=1 has each of them started anew."""
 _PROGRAM = os.path.join(ROOT, "tests", "support", "warmed.py")
 GATE = "TEST_GATE"
 """The variable with a file and seconds: there the command waits for all others (`race`), and so much longer."""
@@ -29,7 +31,7 @@ _WORDS, _ENVIRONMENT = 8 << 10, 32 << 10
 """Bytes for the words and for the environment of a command, as /proc shows them."""
 _EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "FORCE_COLOR", "TERMINAL_WIDTH", "GITHUB_")
 """Variables that count when an interpreter starts, or when a module is loaded."""
-_MODULES = """
+MODULES = """
     sesh.__main__ sesh.cli.attach sesh.cli.events sesh.cli.jobs sesh.cli.layout sesh.cli.main sesh.cli.send
     sesh.cli.sessions sesh.cli.shell sesh.cli.suggestions sesh.cli.sweep sesh.cli.table sesh.cli.views sesh.cli.wait
     sesh.client.attach sesh.client.attachment sesh.daemon.activity.hooks sesh.daemon.activity.rules
@@ -45,11 +47,19 @@ _TYPER = "sesh.cli.typer_app"
 """What help loads besides, and a line that only typer takes apart."""
 _AGENT = "sesh.mcp.serve"
 """What `--mcp` loads besides."""
+_REMOTE = "sesh.reach.links sesh.remote.eventlog sesh.remote.ssh.link sesh.remote.ssh.master fnmatch random zlib"
+"""What a verb with `@host` loads besides."""
+_ASKING = {"--events", "--history", "--kill", "--list", "--logs", "--run", "--screen", "--send", "--status", "--wait"}
+"""Verbs that load it as well where hosts are known. One that creates would not fork from what has loaded threads."""
+_DEPLOY = "sesh.remote.deploy.fabric_carrier rich.progress tests.remote.light"
+"""What `--deploy` and `--upgrade` load besides."""
+BEGINS = "from sesh.__main__"
+"""With this a launcher starts sesh; all changes to it come before."""
 
 
 def gated(words: list[str]) -> list[str]:
     """The same command for where it cannot be forked: it loads what it needs, and waits at the gate."""
-    return [sys.executable, "-IS", _PROGRAM, "", "", os.pathsep.join(PATHS), _MODULES, *words[2:]]
+    return [sys.executable, "-IS", _PROGRAM, "", "", os.pathsep.join(PATHS), MODULES, *words[2:]]
 
 
 def changed(code: str) -> list[str]:
@@ -70,10 +80,14 @@ def program(module: str, *words: str) -> list[str]:
 class Forked(subprocess.Popen[bytes]):
     """sesh as a child of this process, as Popen starts it, save that it is forked where it is loaded already."""
 
+    @staticmethod
+    def fork(command: list[str], directory: str, environment: dict[str, str], streams: tuple[int, int, int]) -> int:
+        return fork(command, directory, environment, streams)
+
     def _execute_child(self, command: list[str], *rest: Any) -> None:
         directory, environment, pipes = rest[4], rest[5], rest[9:15]
         try:
-            self.pid = fork(command, directory, environment, (pipes[0], pipes[3], pipes[5]))
+            self.pid = self.fork(command, directory, environment, (pipes[0], pipes[3], pipes[5]))
             self._child_created = True
         finally:
             self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
@@ -91,19 +105,28 @@ def fork(
     mask = os.umask(0o077)
     os.umask(mask)
     request = {
-        "command": command, "directory": directory, "environment": environment, "umask": mask, "tty": tty,
-        "module": command[4] if _RUN in command else "sesh.__main__",
+        "command": command, "directory": directory, "environment": environment, "umask": mask, "tty": tty
     }  # fmt: skip
-    return _server(_more(command)).fork(json.dumps(request).encode(), streams)
+    return _server(_more(command, environment)).fork(request, streams)
 
 
-class _Server:
-    """The process that forks, and the socket to it; it ends when that is closed."""
+def _changes(launcher: str) -> str:
+    """What a launcher does once it has set its path, and before sesh begins."""
+    with open(launcher, encoding="utf-8") as file:
+        return file.read().partition(BEGINS)[0].partition("\nsys.path += ")[2].partition("\n")[2]
 
-    def __init__(self, modules: str) -> None:
+
+class Server:
+    """The process that forks, and the socket to it; it ends when that is closed.
+
+    `environment`: what counts when it starts. `python` and `paths`: the interpreter, and where it loads sesh from.
+    """
+
+    def __init__(
+        self, modules: str, environment: dict[str, str], python: str = sys.executable, paths: Sequence[str] = PATHS
+    ) -> None:
         self.owner = os.getpid()
-        self.environment = {key: os.environ[key] for key in os.environ if key.startswith((*_EARLY, "TEST_RUN"))}
-        self.environment |= {"LANG": "C.UTF-8", "PATH": os.environ["PATH"]}
+        self.environment = {**environment, "PATH": os.environ["PATH"]}
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         reading, writing = os.pipe()
@@ -111,8 +134,8 @@ class _Server:
         with theirs:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-IS", _PROGRAM),
-                    *(str(theirs.fileno()), str(writing), os.pathsep.join(PATHS), modules, " " * _WORDS),
+                    *(python, "-IS", _PROGRAM),
+                    *(str(theirs.fileno()), str(writing), os.pathsep.join(paths), modules, " " * _WORDS),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -123,10 +146,13 @@ class _Server:
             )
         os.close(writing)
 
-    def fork(self, request: bytes, streams: tuple[int, int, int]) -> int:
+    def fork(self, request: dict[str, Any], streams: tuple[int, int, int]) -> int:
         """The pid of the child that it makes for a request, once that is what the request says."""
+        command = request["command"]
+        own = _RUN in command
+        program = {"module": command[4] if own else "sesh.__main__", "code": "" if own else _changes(command[2])}
         with self._lock:
-            socket.send_fds(self._socket, [request], list(streams))
+            socket.send_fds(self._socket, [json.dumps({**request, **program}).encode()], list(streams))
             answer = self._replies.readline()
         assert answer.strip().isdigit(), answer or "the process that forks for tests has ended"
         return int(answer)
@@ -138,11 +164,19 @@ class _Server:
         self._replies.close()
 
 
-def _more(command: list[str]) -> str:
-    """The modules that a command loads besides."""
+def _more(command: list[str], environment: dict[str, str]) -> str:
+    """What a command line loads besides."""
     if _RUN in command:
         return command[4]
-    return _AGENT if "--mcp" in command else _TYPER if _needs_typer(command) else ""
+    if "--mcp" in command:
+        return _AGENT
+    if _needs_typer(command):
+        return _TYPER
+    if {"--deploy", "--upgrade"}.intersection(command):
+        return _DEPLOY
+    known = os.path.join(environment.get("HOME", ""), ".local/state/sesh/remotes")
+    asked = not _ASKING.isdisjoint(command[3:4]) and os.path.isdir(known)
+    return _REMOTE if asked or any(word.startswith("@") for word in command) else ""
 
 
 def _needs_typer(command: list[str]) -> bool:
@@ -154,13 +188,14 @@ def _needs_typer(command: list[str]) -> bool:
         return False
 
 
-_servers: dict[str, _Server] = {}
+_servers: dict[str, Server] = {}
 
 
-def _server(more: str = "") -> _Server:
+def _server(more: str = "") -> Server:
     """The server that has loaded these modules besides."""
     if more not in _servers or _servers[more].owner != os.getpid():
-        _servers[more] = _Server(f"{_MODULES} {more}")
+        run = {key: os.environ[key] for key in os.environ if key.startswith((*_EARLY, "TEST_RUN"))}
+        _servers[more] = Server(f"{MODULES} {more}", {**run, "LANG": "C.UTF-8"})
     return _servers[more]
 
 
@@ -175,15 +210,15 @@ def stop() -> None:
 
 def fits(command: list[str], environment: dict[str, str]) -> bool:
     """Whether a command may be forked: its variables do not say how an interpreter starts, and all can be shown."""
-    if not sys.platform.startswith("linux") or os.environ.get("COLD") == "1":
-        return False
+    return ABLE and early(environment) == early(_server().environment) and shown(command, environment)
+
+
+def shown(command: list[str], environment: dict[str, str]) -> bool:
+    """Whether there is room for the words and the environment in what ps shows."""
     size = sum(len(os.fsencode(key + value)) + 2 for key, value in environment.items())
-    return (
-        _early(environment) == _early(_server().environment)
-        and size < _ENVIRONMENT
-        and sum(len(os.fsencode(word)) + 1 for word in command) < _WORDS
-    )
+    return size < _ENVIRONMENT and sum(len(os.fsencode(word)) + 1 for word in command) < _WORDS
 
 
-def _early(environment: dict[str, str]) -> dict[str, str]:
+def early(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that count when an interpreter starts, or when a module is loaded."""
     return {key: value for key, value in environment.items() if key.startswith(_EARLY)}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sesh.cli import attach, wait
+from sesh.cli import attach
 from sesh.cli.verbs import BY_NAME, FLAG, MANY, MAYBE, VALUE, Verb
 
 _SEVERAL = {"Sequence[str]"}
@@ -36,7 +36,7 @@ def given(verb: Verb) -> dict[str, set[str]]:
 def taken(function: Any) -> tuple[dict[str, str], set[str]]:
     """The parameters of a verb's function with their annotations, and those that it cannot do without.
 
-    For `**view` and `**conditions` those of what they are passed on to.
+    For `**view` those of what it is passed on to.
     """
     parameters = list(inspect.signature(function).parameters.values())[1:]
     own = {each.name: each.annotation for each in parameters if each.kind != each.VAR_KEYWORD}
@@ -55,8 +55,6 @@ def _passed_on(annotation: str) -> dict[str, str]:
         accepted = inspect.signature(attach.View).parameters
         assert fields == {name: each.annotation for name, each in accepted.items()}
         return fields
-    if annotation == "Any":
-        return {name: each.annotation for name, each in inspect.signature(wait._checked).parameters.items()}
     assert annotation == "object"
     return {}
 
