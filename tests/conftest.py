@@ -8,11 +8,10 @@ import signal
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 # Each worker would compile all tests else, and hypothesis. The sesh of the tests writes bytecode too.
 sys.dont_write_bytecode = False
-gc.disable()  # until all tests are collected, which are kept
 
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
@@ -44,11 +43,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = dealt(items, lambda item: item.nodeid.partition("::")[0], workers)
 
 
-def pytest_collection_finish() -> None:
-    """What is loaded now stays: it is no longer looked through for garbage."""
-    gc.collect()
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What tests are made of stays: it is not looked through for garbage, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -71,7 +71,12 @@ def test_every_login_shell_reads_the_question_alike(shell: str) -> None:
     if shutil.which(words[0]) is None:
         pytest.skip(f"{words[0]} is not installed")
     run = subprocess.run(
-        [*words, "-c", survey.command(TOKEN)], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        [shutil.which(words[0]) or "", *words[1:], "-c", survey.command(TOKEN)],
+        env={**os.environ, "PATH": f"{os.path.dirname(os.path.realpath(sys.executable))}:/usr/bin:/bin"},  # each is tried
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     found = survey.parse(f"a banner\n{run.stdout}", TOKEN)
     assert found is not None, run.stderr
