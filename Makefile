@@ -7,8 +7,8 @@ STAMP := $(VENV)/.installed
 PIP := -m pip --disable-pip-version-check --no-input
 # Most tests wait for other processes: one worker more than there are processors.
 WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-# What .ci/run alone runs: installs of the wheel, and the tests of the tests' own hosts.
-QUICK := not installs and not harness
+# What .ci/run alone runs: installs of the wheel, the tests of the tests' own hosts, and what is dear and changes rarely.
+QUICK := not installs and not harness and not thorough
 
 DATA := $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME),$(HOME)/.local/share)/sesh
 PROGRAM := $(HOME)/.local/bin/sesh

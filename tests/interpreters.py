@@ -26,7 +26,7 @@ VENV = ".venv"
 WORKERS = (os.cpu_count() or 1) + 1
 _NOT_BEGUN = 127
 """The exit code where make could not run pytest."""
-_LEFT_OUT = ["-m", "installs or harness"]
+_LEFT_OUT = ["-m", "installs or harness or thorough"]
 """What `make test` leaves out."""
 _USABLE = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2], sys.executable)"
 
