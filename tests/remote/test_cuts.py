@@ -126,7 +126,13 @@ PRINTED = {
 }
 
 
-@pytest.mark.parametrize("kind", PRINTED)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[pytest.mark.thorough] if kind in ("fast", "wide", "counted") else [])
+        for kind in PRINTED
+    ],
+)
 def test_three_outages_that_are_told_of_leave_each_line_once_and_whole(home: Home, farm: Farm, kind: str) -> None:
     hasty(home)
     far = farm.host("box", proxied=True)

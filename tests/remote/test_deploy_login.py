@@ -85,7 +85,14 @@ def test_a_connection_that_stands_is_used_before_a_new_login(home: Home, farm: F
 
 
 @pytest.mark.usefixtures("light")
-@pytest.mark.parametrize("config", [{}, {"ControlPath": "none"}, {"ControlPath": "~/own-%C", "ControlMaster": "no"}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        pytest.param({"ControlPath": "none"}, marks=pytest.mark.thorough),
+        pytest.param({"ControlPath": "~/own-%C", "ControlMaster": "no"}, marks=pytest.mark.thorough),
+    ],
+)
 def test_several_hosts_that_ask_do_so_one_after_the_other_before_the_bars(
     home: Home, farm: Farm, config: Settings
 ) -> None:

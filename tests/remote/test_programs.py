@@ -28,7 +28,11 @@ NAMES = (
 
 @pytest.mark.usefixtures("light")
 @pytest.mark.needs("rsync")
-@pytest.mark.parametrize("path", ["", ":", ":{}", "{}:", ".:{}", "bin::{}"], ids=lambda path: path or "empty")
+@pytest.mark.parametrize(
+    "path",
+    [":{}", "{}:", *(pytest.param(path, marks=pytest.mark.thorough) for path in ("", ":", ".:{}", "bin::{}"))],
+    ids=lambda path: path or "empty",
+)
 def test_no_program_of_the_current_directory_is_run(home: Home, farm: Farm, path: str) -> None:
     farm.host("box", config={"Compression": "no"})
     other = farm.host("other", installed=False, config={"Ciphers": "aes128-ctr"})
