@@ -500,7 +500,6 @@ _messages: dict[int, tuple[str, Shape]] = {
         "WELCOME",
         table(
             {
-                "protocol": natural,
                 "version": word(64),
                 "id": word(64),
                 "name": session_name,

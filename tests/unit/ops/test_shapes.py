@@ -120,14 +120,19 @@ def test_what_the_gate_lets_in_of_an_answer_is_what_its_type_says(name: str) -> 
     assert list(differences(_ANSWERED[name], answer(name), name)) == []
 
 
+_OTHERWISE = {
+    "WELCOME.protocol: not checked",  # another one than ours is told by its own error, whatever it is
+    "RESPONSE.session: session_name passes, and is not of the type",  # what a creator is told
+}
+
+
 @pytest.mark.parametrize(
     ("kind", "type_"),
     [(protocol.WELCOME, schema.Welcome), (protocol.RESPONSE, schema.Answer), (protocol.DATA, schema.Event)],
 )
 def test_what_the_gate_lets_in_of_a_frame_is_what_its_type_says(kind: int, type_: Any) -> None:
     name, shape = gate._messages[kind]
-    found = set(differences(shape, type_, name))
-    assert found == {"RESPONSE.session: session_name passes, and is not of the type"} & found
+    assert set(differences(shape, type_, name)) <= _OTHERWISE
 
 
 def test_what_the_gate_lets_in_for_an_attached_client_is_what_its_type_says() -> None:
